@@ -1,0 +1,203 @@
+//! The roots that a child shall trust.
+
+use std::fs;
+use std::path::Path;
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use crate::{CaError, pem_text};
+
+/// PEM of all roots that a child shall trust: the platform's, the user's own, and those appended for the session.
+///
+/// The files are copied as they are, unparsed, since this happens at each start; [`Self::certificates`] parses.
+#[derive(Clone, Debug)]
+pub struct TrustBundle {
+    pem: Vec<u8>,
+}
+
+impl TrustBundle {
+    /// The platform's roots, then those of the file `extra` (what the user's `SSL_CERT_FILE` names), if it differs.
+    ///
+    /// The platform's roots are the first readable file of the usual ones; where there is none, what its certificate
+    /// store gives. There may be none at all (an empty container); that is no error here.
+    /// [`CaError::RootsUnreadable`] names an `extra` that is missing or unreadable.
+    pub fn platform(extra: Option<&Path>) -> Result<Self, CaError> {
+        let Some((file, roots)) = first_readable(PLATFORM_BUNDLES) else {
+            return Self::from_roots(native_roots(), extra);
+        };
+        // Mostly SSL_CERT_FILE names the very file; then there is nothing to read twice.
+        Self::from_roots(roots, extra.filter(|extra| *extra != Path::new(file)))
+    }
+
+    /// Appends the certificates in `pem`, and nothing else that stands there: a private key in a CA file must not
+    /// travel into a file that every child can read. Damaged blocks are left out; [`crate::parse_ca_pem`] reports them.
+    #[must_use]
+    pub fn with_pem(mut self, pem: &str) -> Self {
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()).flatten() {
+            self.append(pem_text::encode(&certificate).as_bytes());
+        }
+        self
+    }
+
+    /// The whole as PEM text.
+    pub fn pem(&self) -> &[u8] {
+        &self.pem
+    }
+
+    /// The roots as DER, for a verifier. Damaged PEM blocks are skipped, as OpenSSL does;
+    /// [`Self::damaged_blocks`] counts them.
+    pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        CertificateDer::pem_slice_iter(&self.pem)
+            .flatten()
+            .collect()
+    }
+
+    /// How many blocks [`Self::certificates`] skips. Decodes all of them to know.
+    pub fn damaged_blocks(&self) -> usize {
+        CertificateDer::pem_slice_iter(&self.pem)
+            .filter(Result::is_err)
+            .count()
+    }
+
+    fn from_roots(roots: Vec<u8>, extra: Option<&Path>) -> Result<Self, CaError> {
+        let mut bundle = Self { pem: roots };
+        let Some(path) = extra else { return Ok(bundle) };
+        let extra = fs::read(path).map_err(|source| CaError::RootsUnreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        // A copy of the platform's file, or that file with a root or two at its end, as a session within a session
+        // sees it: the platform's part must not stand there twice.
+        let added = extra.strip_prefix(bundle.pem.as_slice()).unwrap_or(&extra);
+        bundle.append(added);
+        Ok(bundle)
+    }
+
+    /// Text that ends without a line feed would swallow the BEGIN line of what follows.
+    fn append(&mut self, text: &[u8]) {
+        if text.is_empty() {
+            return;
+        }
+        if self.pem.last().is_some_and(|last| *last != b'\n') {
+            self.pem.push(b'\n');
+        }
+        self.pem.extend_from_slice(text);
+    }
+}
+
+/// The first file that has content, and the content.
+fn first_readable<'a>(paths: &[&'a str]) -> Option<(&'a str, Vec<u8>)> {
+    paths.iter().find_map(|path| {
+        let bytes = fs::read(path).ok()?;
+        (!bytes.is_empty()).then_some((*path, bytes))
+    })
+}
+
+fn native_roots() -> Vec<u8> {
+    rustls_native_certs::load_native_certs()
+        .certs
+        .iter()
+        .flat_map(|certificate| pem_text::encode(certificate).into_bytes())
+        .collect()
+}
+
+/// Where the platforms keep their roots in one file.
+const PLATFORM_BUNDLES: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch, Gentoo, Alpine
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, RHEL
+    "/etc/pki/tls/certs/ca-bundle.crt",   // RHEL 6, Amazon Linux
+    "/etc/ssl/ca-bundle.pem",             // openSUSE
+    "/etc/ssl/cert.pem",                  // macOS, OpenBSD, FreeBSD, Alpine
+    "/usr/local/share/certs/ca-root-nss.crt", // FreeBSD, older
+    "/etc/openssl/certs/ca-certificates.crt", // NetBSD
+];
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::UNIX_EPOCH;
+
+    use tempfile::NamedTempFile;
+
+    use super::*;
+    use crate::{BACKDATE, SessionCa};
+
+    fn root() -> SessionCa {
+        SessionCa::new(&[], UNIX_EPOCH + BACKDATE).unwrap()
+    }
+
+    fn file(text: &str) -> NamedTempFile {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    fn bundle(roots: &str, extra: &str) -> TrustBundle {
+        let extra = file(extra);
+        TrustBundle::from_roots(roots.into(), Some(extra.path())).unwrap()
+    }
+
+    #[test]
+    fn joins_files_that_end_without_a_line_feed() {
+        let (one, other, third) = (root(), root(), root());
+        let joined = bundle(
+            one.certificate_pem().trim_end(),
+            other.certificate_pem().trim_end(),
+        )
+        .with_pem(third.certificate_pem());
+        assert_eq!(
+            joined.certificates(),
+            [&one, &other, &third].map(|ca| ca.certificate_der().clone())
+        );
+        assert_eq!(joined.damaged_blocks(), 0);
+        assert!(joined.pem().ends_with(b"-----END CERTIFICATE-----\n"));
+    }
+
+    #[test]
+    fn does_not_repeat_the_platform_roots() {
+        let (one, other) = (root(), root());
+        let platform = one.certificate_pem();
+        assert_eq!(bundle(platform, platform).pem(), platform.as_bytes());
+        let longer = format!("{platform}{}", other.certificate_pem());
+        assert_eq!(bundle(platform, &longer).pem(), longer.as_bytes());
+    }
+
+    #[test]
+    fn names_an_extra_file_that_is_missing() {
+        let fault = TrustBundle::platform(Some(Path::new("/nonexistent/roots.pem"))).unwrap_err();
+        assert_eq!(
+            fault.to_string(),
+            "cannot read the CA file /nonexistent/roots.pem"
+        );
+    }
+
+    #[test]
+    fn appends_only_certificates() {
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        let ca = root();
+        let text = format!("{key}{}", ca.certificate_pem());
+        let bundle = bundle("", "").with_pem(&text);
+        assert_eq!(bundle.pem(), ca.certificate_pem().as_bytes());
+    }
+
+    #[test]
+    fn skips_and_counts_damaged_blocks() {
+        let ca = root();
+        let damaged = "-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n";
+        let bundle = bundle(damaged, ca.certificate_pem());
+        assert_eq!(bundle.certificates(), [ca.certificate_der().clone()]);
+        assert_eq!(bundle.damaged_blocks(), 1);
+    }
+
+    #[test]
+    fn takes_the_first_file_that_has_content() {
+        let (empty, full) = (file(""), file("roots"));
+        let paths = [
+            "/nonexistent",
+            empty.path().to_str().unwrap(),
+            full.path().to_str().unwrap(),
+        ];
+        assert_eq!(first_readable(&paths).unwrap().1, b"roots");
+    }
+}

@@ -1,0 +1,130 @@
+//! PEM text (RFC 7468), read and written.
+
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use crate::CaError;
+
+/// Parses a user's `--ca-file`: at least one CERTIFICATE block, each fit to be a root. Other blocks are passed over.
+///
+/// The error says what the file is instead: empty, DER, a private key, other PEM, no PEM, or damaged.
+pub fn parse_ca_pem(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, CaError> {
+    if is_der(text) {
+        return Err(CaError::CaFileDer);
+    }
+    let certificates = CertificateDer::pem_slice_iter(text)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|source| CaError::CaFileMalformed { source })?;
+    if certificates.is_empty() {
+        return Err(what_it_is_instead(text));
+    }
+    let mut store = RootCertStore::empty();
+    for (index, certificate) in certificates.iter().enumerate() {
+        store
+            .add(certificate.clone())
+            .map_err(|source| CaError::CaFileCertificate {
+                position: index + 1,
+                source,
+            })?;
+    }
+    Ok(certificates)
+}
+
+/// One CERTIFICATE block that ends with a line feed.
+pub(crate) fn encode(certificate: &CertificateDer<'_>) -> String {
+    let block = pem::Pem::new("CERTIFICATE", certificate.as_ref());
+    let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    pem::encode_config(&block, config)
+}
+
+fn what_it_is_instead(text: &[u8]) -> CaError {
+    if text.trim_ascii().is_empty() {
+        return CaError::CaFileEmpty;
+    }
+    let text = String::from_utf8_lossy(text);
+    let label = text
+        .lines()
+        .find_map(|line| line.strip_prefix("-----BEGIN ")?.split_once("-----"));
+    match label {
+        None => CaError::CaFileNotPem,
+        Some((label, _)) if label.ends_with("PRIVATE KEY") => CaError::CaFilePrivateKey,
+        Some((label, _)) => CaError::CaFileOtherPem {
+            label: label.escape_debug().take(LABEL_SHOWN).collect(),
+        },
+    }
+}
+
+/// A DER SEQUENCE whose length takes the long form, as that of every certificate does; `0` and then a byte beyond
+/// ASCII begins no PEM text.
+fn is_der(text: &[u8]) -> bool {
+    matches!(text, [0x30, 0x81..=0x84, ..])
+}
+
+/// How much of a foreign label an error repeats, in characters.
+const LABEL_SHOWN: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::{BACKDATE, SessionCa};
+
+    fn ca() -> SessionCa {
+        SessionCa::new(&[], UNIX_EPOCH + BACKDATE).unwrap()
+    }
+
+    fn fault(text: impl AsRef<[u8]>) -> CaError {
+        parse_ca_pem(text.as_ref()).unwrap_err()
+    }
+
+    #[test]
+    fn takes_each_certificate_and_passes_over_the_rest() {
+        let (one, other) = (ca(), ca());
+        let text = format!(
+            "a comment\r\n{}-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n{}",
+            one.certificate_pem(),
+            other.certificate_pem()
+        );
+        let certificates = parse_ca_pem(text.as_bytes()).unwrap();
+        assert_eq!(
+            certificates,
+            [
+                one.certificate_der().clone(),
+                other.certificate_der().clone()
+            ]
+        );
+    }
+
+    #[test]
+    fn says_what_the_file_is_instead() {
+        assert!(matches!(fault(""), CaError::CaFileEmpty));
+        assert!(matches!(fault(" \n\t"), CaError::CaFileEmpty));
+        assert!(matches!(fault("hello"), CaError::CaFileNotPem));
+        assert!(matches!(fault(ca().certificate_der()), CaError::CaFileDer));
+        let key = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
+        assert!(matches!(fault(key), CaError::CaFilePrivateKey));
+        let request =
+            "-----BEGIN NEW CERTIFICATE REQUEST-----\nAA==\n-----END NEW CERTIFICATE REQUEST-----";
+        assert_eq!(
+            fault(request).to_string(),
+            "the CA file has no certificate: it begins with a block `NEW CERTIFICATE REQUEST`"
+        );
+    }
+
+    #[test]
+    fn refuses_damaged_blocks() {
+        let whole = ca().certificate_pem().to_owned();
+        let cut = &whole[..whole.len() - 40];
+        assert!(matches!(fault(cut), CaError::CaFileMalformed { .. }));
+        let bad = whole.replacen("MII", "M?I", 1);
+        assert!(matches!(fault(bad), CaError::CaFileMalformed { .. }));
+        let garbage =
+            format!("{whole}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        assert!(matches!(
+            fault(garbage),
+            CaError::CaFileCertificate { position: 2, .. }
+        ));
+    }
+}

@@ -1,0 +1,178 @@
+//! The hosts that a session intercepts, and the name constraints that say so.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use rcgen::{CidrSubnet, GeneralSubtree, NameConstraints};
+use rustls_pki_types::{DnsName, ServerName};
+
+use crate::CaError;
+
+/// A host (or domain) that this session intercepts: what the CA's name constraints permit (RFC 5280 §4.2.1.10).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PermittedHost {
+    /// This DNS name and everything below it. Case and a trailing dot do not matter.
+    Domain(String),
+    /// This one address.
+    Ip(IpAddr),
+}
+
+/// The permitted hosts, checked once.
+#[derive(Debug)]
+pub(crate) struct PermittedNames {
+    domains: Vec<DnsName<'static>>,
+    addresses: Vec<IpAddr>,
+}
+
+impl PermittedNames {
+    /// Checks and normalises the hosts. An empty list is valid: it permits nothing.
+    pub(crate) fn parse(hosts: &[PermittedHost]) -> Result<Self, CaError> {
+        let mut names = Self {
+            domains: Vec::new(),
+            addresses: Vec::new(),
+        };
+        for host in hosts {
+            match host {
+                PermittedHost::Domain(domain) => {
+                    let name = DnsName::try_from(domain.as_str())
+                        .map_err(|_| CaError::InvalidDomain {
+                            domain: domain.clone(),
+                        })?
+                        .to_lowercase_owned();
+                    if !names.domains.contains(&name) {
+                        names.domains.push(name);
+                    }
+                }
+                PermittedHost::Ip(address) if names.addresses.contains(address) => {}
+                PermittedHost::Ip(address) => names.addresses.push(*address),
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether a verifier that honours [`Self::constraints`] would take a leaf for `host`.
+    pub(crate) fn permits(&self, host: &ServerName<'_>) -> bool {
+        match host {
+            ServerName::DnsName(name) => {
+                let name = name.to_lowercase_owned();
+                self.domains
+                    .iter()
+                    .any(|domain| is_within(name.as_ref(), domain.as_ref()))
+            }
+            ServerName::IpAddress(address) => self.addresses.contains(&IpAddr::from(*address)),
+            _ => false,
+        }
+    }
+
+    /// The constraints for the CA certificate.
+    ///
+    /// RFC 5280 leaves a name form that is not mentioned *unconstrained*, so a form that the session does not use is
+    /// closed by a name nobody has. `IPv4` and `IPv6` count apart, since some verifiers compare only like with like.
+    pub(crate) fn constraints(&self) -> NameConstraints {
+        let mut permitted_subtrees: Vec<_> = self
+            .domains
+            .iter()
+            .map(|domain| GeneralSubtree::DnsName(domain.as_ref().to_owned()))
+            .collect();
+        if self.domains.is_empty() {
+            permitted_subtrees.push(GeneralSubtree::DnsName(UNUSED_DOMAIN.to_owned()));
+        }
+        permitted_subtrees.extend(self.addresses.iter().copied().map(single_address));
+        if !self.addresses.iter().any(IpAddr::is_ipv4) {
+            permitted_subtrees.push(single_address(UNUSED_IPV4));
+        }
+        if !self.addresses.iter().any(IpAddr::is_ipv6) {
+            permitted_subtrees.push(single_address(UNUSED_IPV6));
+        }
+        NameConstraints {
+            permitted_subtrees,
+            excluded_subtrees: Vec::new(),
+        }
+    }
+}
+
+/// Both names are in lower case, without a trailing dot.
+fn is_within(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+fn single_address(address: IpAddr) -> GeneralSubtree {
+    let prefix = if address.is_ipv4() { 32 } else { 128 };
+    GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(address, prefix))
+}
+
+/// Never resolves (RFC 2606 §2).
+const UNUSED_DOMAIN: &str = "authsome.invalid";
+/// For documentation only (RFC 5737 §3).
+const UNUSED_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 0));
+/// For documentation only (RFC 3849 §2).
+const UNUSED_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(domains: &[&str], addresses: &[&str]) -> PermittedNames {
+        let hosts: Vec<_> = domains
+            .iter()
+            .map(|domain| PermittedHost::Domain((*domain).to_owned()))
+            .chain(
+                addresses
+                    .iter()
+                    .map(|address| PermittedHost::Ip(address.parse().unwrap())),
+            )
+            .collect();
+        PermittedNames::parse(&hosts).unwrap()
+    }
+
+    fn permits(names: &PermittedNames, host: &str) -> bool {
+        names.permits(&ServerName::try_from(host).unwrap())
+    }
+
+    #[test]
+    fn permits_the_domain_and_what_is_below_it() {
+        let names = names(&["Example.com."], &[]);
+        assert!(permits(&names, "example.com"));
+        assert!(permits(&names, "a.b.EXAMPLE.com."));
+        assert!(!permits(&names, "badexample.com"));
+        assert!(!permits(&names, "example.com.evil.org"));
+        assert!(!permits(&names, "com"));
+    }
+
+    #[test]
+    fn permits_only_the_addresses_given() {
+        let names = names(&["example.com"], &["127.0.0.1", "::1"]);
+        assert!(permits(&names, "127.0.0.1"));
+        assert!(permits(&names, "::1"));
+        assert!(!permits(&names, "127.0.0.2"));
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_dns_name() {
+        for domain in [
+            "",
+            ".",
+            ".example.com",
+            "*.example.com",
+            "10.0.0.1",
+            "ü.de",
+            "a b",
+        ] {
+            let result = PermittedNames::parse(&[PermittedHost::Domain(domain.to_owned())]);
+            assert!(
+                matches!(result, Err(CaError::InvalidDomain { .. })),
+                "{domain:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn closes_each_name_form_that_is_not_used() {
+        assert_eq!(names(&[], &[]).constraints().permitted_subtrees.len(), 3);
+        let one_of_each = names(&["a.com", "A.com."], &["10.0.0.1", "10.0.0.1", "::1"]);
+        let subtrees = one_of_each.constraints().permitted_subtrees;
+        assert_eq!(subtrees.len(), 3, "duplicates fall away, no dummy is added");
+        assert!(!subtrees.contains(&GeneralSubtree::DnsName(UNUSED_DOMAIN.to_owned())));
+    }
+}

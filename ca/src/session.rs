@@ -1,0 +1,238 @@
+//! The root of one session.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+};
+use rustls_pki_types::{CertificateDer, ServerName};
+use time::OffsetDateTime;
+use zeroize::Zeroize;
+
+use crate::permitted::PermittedNames;
+use crate::{CaError, PermittedHost, pem_text};
+
+/// How far before `now` a certificate begins to be valid, for clients whose clock is behind.
+pub const BACKDATE: Duration = Duration::from_hours(1);
+/// How long after `now` the root and all its leaves stay valid.
+pub const LIFETIME: Duration = Duration::from_hours(7 * 24);
+
+/// The root of one session: made at its start, gone with the process.
+///
+/// ECDSA P-256 with SHA-256, X.509 v3 (RFC 5280): critical basicConstraints (a CA, path length 0), critical keyUsage
+/// (certificates and CRLs), a subject key identifier, and critical name constraints for the permitted hosts.
+pub struct SessionCa {
+    issuer: Issuer<'static, KeyPair>,
+    permitted: PermittedNames,
+    validity: Validity,
+    der: CertificateDer<'static>,
+    pem: String,
+}
+
+impl SessionCa {
+    /// Makes a root that permits only `permitted`, valid from [`BACKDATE`] before `now` to [`LIFETIME`] after it.
+    ///
+    /// Fails where a domain is not a DNS name, where `now` has no form in a certificate, or without randomness.
+    pub fn new(permitted: &[PermittedHost], now: SystemTime) -> Result<Self, CaError> {
+        let permitted = PermittedNames::parse(permitted)?;
+        let validity = Validity::around(now)?;
+        let key = generate_key()?;
+
+        // A name of its own, so that two sessions' roots in one trust store are never taken for each other.
+        let [a, b, c, d] = random()?;
+        let subject = format!("authsome session {a:02x}{b:02x}{c:02x}{d:02x}");
+        let mut params = params(validity, &subject)?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.name_constraints = Some(permitted.constraints());
+
+        let der = params.self_signed(&key)?.der().clone();
+        Ok(Self {
+            issuer: Issuer::new(params, key),
+            permitted,
+            validity,
+            pem: pem_text::encode(&der),
+            der,
+        })
+    }
+
+    /// The root as one PEM block that ends with a line feed.
+    pub fn certificate_pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// The root as DER.
+    pub fn certificate_der(&self) -> &CertificateDer<'static> {
+        &self.der
+    }
+
+    /// Whether the name constraints permit a leaf for `host`.
+    pub(crate) fn permits(&self, host: &ServerName<'_>) -> bool {
+        self.permitted.permits(host)
+    }
+
+    /// Signs a leaf for `host` with `key` as its subject. Does not ask whether `host` is permitted.
+    pub(crate) fn sign_leaf(
+        &self,
+        host: &ServerName<'_>,
+        key: &KeyPair,
+    ) -> Result<CertificateDer<'static>, CaError> {
+        let (subject, alternative_name) = leaf_names(host)?;
+        let mut params = params(self.validity, &subject)?;
+        params.subject_alt_names = vec![alternative_name];
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        Ok(params.signed_by(key, &self.issuer)?.der().clone())
+    }
+}
+
+impl fmt::Debug for SessionCa {
+    /// Leaves the key out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionCa")
+            .field("permitted", &self.permitted)
+            .field("validity", &self.validity)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Validity {
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+}
+
+impl Validity {
+    fn around(now: SystemTime) -> Result<Self, CaError> {
+        let since_epoch = |time: Option<SystemTime>| {
+            let seconds = time?.duration_since(UNIX_EPOCH).ok()?.as_secs();
+            OffsetDateTime::from_unix_timestamp(seconds.try_into().ok()?).ok()
+        };
+        let ends =
+            since_epoch(now.checked_sub(BACKDATE)).zip(since_epoch(now.checked_add(LIFETIME)));
+        let (not_before, not_after) = ends.ok_or(CaError::ClockOutOfRange)?;
+        Ok(Self {
+            not_before,
+            not_after,
+        })
+    }
+}
+
+fn generate_key() -> Result<KeyPair, CaError> {
+    generate_key_with(|_| ()).map(|(key, ())| key)
+}
+
+/// A fresh P-256 key. The serialised copy that rcgen keeps beside it is wiped, since the key only signs and never
+/// leaves; `read` sees the key while the copy is still there, and must not keep it.
+pub(crate) fn generate_key_with<T>(
+    read: impl FnOnce(&KeyPair) -> T,
+) -> Result<(KeyPair, T), CaError> {
+    let mut key = KeyPair::generate()?;
+    let value = read(&key);
+    key.zeroize();
+    Ok((key, value))
+}
+
+/// What the root and its leaves have in common.
+fn params(validity: Validity, common_name: &str) -> Result<CertificateParams, CaError> {
+    let mut params = CertificateParams::default();
+    params.not_before = validity.not_before;
+    params.not_after = validity.not_after;
+    params.serial_number = Some(serial_number()?);
+    params.distinguished_name = DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
+    Ok(params)
+}
+
+/// The subject's common name, and the subject alternative name (RFC 6125 §6.4: the one that verifiers read).
+fn leaf_names(host: &ServerName<'_>) -> Result<(String, SanType), CaError> {
+    match host {
+        ServerName::DnsName(name) => {
+            let name = name.to_lowercase_owned().as_ref().to_owned();
+            let subject = if name.len() <= COMMON_NAME_MAX {
+                name.clone()
+            } else {
+                OTHER_COMMON_NAME.to_owned()
+            };
+            Ok((subject, SanType::DnsName(name.try_into()?)))
+        }
+        // Not the address: where there is no dNSName, OpenSSL reads a common name that looks like a DNS name as one,
+        // and `10.0.0.1` does; the constraints on DNS names would then refuse the leaf.
+        ServerName::IpAddress(address) => Ok((
+            OTHER_COMMON_NAME.to_owned(),
+            SanType::IpAddress((*address).into()),
+        )),
+        other => Err(CaError::NotPermitted {
+            host: other.to_str().into_owned(),
+        }),
+    }
+}
+
+/// Sixteen random bytes, positive, and never with a leading zero byte (RFC 5280 §4.1.2.2).
+fn serial_number() -> Result<SerialNumber, CaError> {
+    let mut bytes: [u8; 16] = random()?;
+    bytes[0] = bytes[0] & 0x7f | 0x40;
+    Ok(SerialNumber::from_slice(&bytes))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], CaError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// `ub-common-name` (RFC 5280 appendix A.1), in bytes.
+const COMMON_NAME_MAX: usize = 64;
+/// With blanks, so that nobody can read it as a DNS name.
+const OTHER_COMMON_NAME: &str = "authsome intercepted host";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_a_clock_without_a_form_in_a_certificate() {
+        for now in [
+            UNIX_EPOCH,
+            UNIX_EPOCH + Duration::from_hours(24 * 366 * 9000),
+        ] {
+            let result = SessionCa::new(&[], now);
+            assert!(matches!(result, Err(CaError::ClockOutOfRange)));
+        }
+    }
+
+    #[test]
+    fn each_session_has_its_own_serial_subject_and_key() {
+        let now = UNIX_EPOCH + BACKDATE;
+        let (one, other) = (SessionCa::new(&[], now), SessionCa::new(&[], now));
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert_ne!(one.certificate_der(), other.certificate_der());
+        assert_ne!(
+            one.issuer.key().public_key_raw(),
+            other.issuer.key().public_key_raw()
+        );
+    }
+
+    #[test]
+    fn serial_numbers_are_sixteen_positive_bytes() {
+        for _ in 0..64 {
+            let serial = serial_number().unwrap().to_bytes();
+            assert_eq!(serial.len(), 16);
+            assert!((0x40..0x80).contains(&serial[0]));
+        }
+    }
+
+    #[test]
+    fn debug_and_memory_of_the_encoder_hold_no_key() {
+        let ca = SessionCa::new(&[], UNIX_EPOCH + BACKDATE).unwrap();
+        assert!(ca.issuer.key().serialized_der().is_empty());
+        let shown = format!("{ca:?}");
+        assert!(!shown.to_lowercase().contains("key"), "{shown}");
+    }
+}

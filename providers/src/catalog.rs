@@ -1,0 +1,231 @@
+//! Every definition there is: those bundled with authsome, and the user's own.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::definition::Definition;
+use crate::error::DefinitionError;
+use crate::id::ProviderId;
+
+/// The definitions in the binary, sorted by name.
+const BUNDLED: [(&str, &str); 1] = [("gitlab", include_str!("../bundled/gitlab.json"))];
+
+/// The largest custom definition that is read.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Names that are offered for one that is not known.
+const MAX_NEAR: usize = 3;
+
+/// Every definition there is. A custom one wins over the bundled one of the same name.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    custom_dir: Option<PathBuf>,
+}
+
+impl Catalog {
+    /// A catalog of the bundled definitions and those in `custom_dir` (`NAME.json`). Reads nothing yet.
+    pub fn new(custom_dir: Option<PathBuf>) -> Self {
+        Self { custom_dir }
+    }
+
+    /// The definition of this name.
+    pub fn get(&self, id: &ProviderId) -> Result<Definition, CatalogError> {
+        let (text, source) = self.locate(id)?;
+        let file = match &source {
+            Source::Bundled => PathBuf::from(format!("{id}.json (bundled)")),
+            Source::Custom(path) => path.clone(),
+        };
+        let definition =
+            Definition::parse(&text, source).and_then(|definition| check_name(definition, id));
+        definition.map_err(|error| CatalogError::Invalid { file, error })
+    }
+
+    /// Every definition, sorted by name; a custom file that is wrong is an entry with its error. A file whose
+    /// name is no provider's name is none of ours, and passed over.
+    pub fn list(&self) -> Vec<Listed> {
+        let entry = |id: ProviderId| Listed {
+            source: self.source(&id),
+            definition: self.get(&id),
+            id,
+        };
+        self.ids().into_iter().map(entry).collect()
+    }
+
+    fn ids(&self) -> BTreeSet<ProviderId> {
+        let bundled = BUNDLED.iter().filter_map(|(name, _)| name.parse().ok());
+        let files = self
+            .custom_dir
+            .as_deref()
+            .and_then(|dir| dir.read_dir().ok());
+        let custom = files.into_iter().flatten().filter_map(|file| {
+            let name = file.ok()?.file_name();
+            name.to_str()?.strip_suffix(".json")?.parse().ok()
+        });
+        bundled.chain(custom).collect()
+    }
+
+    fn locate(&self, id: &ProviderId) -> Result<(String, Source), CatalogError> {
+        if let Some(path) = self.custom_path(id) {
+            match read(&path) {
+                Ok(text) => return Ok((text, Source::Custom(path))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(CatalogError::Unreadable { file: path, error }),
+            }
+        }
+        match BUNDLED.iter().find(|(name, _)| *name == id.as_str()) {
+            Some((_, text)) => Ok(((*text).to_owned(), Source::Bundled)),
+            None => Err(CatalogError::NotFound {
+                id: id.clone(),
+                near: self.near(id),
+            }),
+        }
+    }
+
+    fn source(&self, id: &ProviderId) -> Source {
+        let custom = self
+            .custom_path(id)
+            .filter(|path| path.symlink_metadata().is_ok());
+        custom.map_or(Source::Bundled, Source::Custom)
+    }
+
+    fn custom_path(&self, id: &ProviderId) -> Option<PathBuf> {
+        self.custom_dir
+            .as_deref()
+            .map(|dir| dir.join(format!("{id}.json")))
+    }
+
+    /// Known names that a slip of the finger turns into `id`, the nearest first.
+    fn near(&self, id: &ProviderId) -> Vec<ProviderId> {
+        let allowed = 1 + id.as_str().len() / 4;
+        let mut near: Vec<(usize, ProviderId)> = self
+            .ids()
+            .into_iter()
+            .map(|known| {
+                let starts_alike = known.as_str().starts_with(id.as_str())
+                    || id.as_str().starts_with(known.as_str());
+                let distance = if starts_alike {
+                    1
+                } else {
+                    edit_distance(id.as_str(), known.as_str())
+                };
+                (distance, known)
+            })
+            .filter(|(distance, _)| *distance <= allowed)
+            .collect();
+        near.sort();
+        near.into_iter().take(MAX_NEAR).map(|(_, id)| id).collect()
+    }
+}
+
+/// One entry of [`Catalog::list`].
+#[derive(Debug)]
+pub struct Listed {
+    /// The provider's name.
+    pub id: ProviderId,
+    /// Where its definition comes from.
+    pub source: Source,
+    /// The definition, or what is wrong with it.
+    pub definition: Result<Definition, CatalogError>,
+}
+
+/// Where a definition comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// The binary.
+    Bundled,
+    /// The user's own file.
+    Custom(PathBuf),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Bundled => "bundled",
+            Self::Custom(_) => "custom",
+        })
+    }
+}
+
+/// Why there is no definition.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// The definition is wrong.
+    #[error("{}: {error}", file.display())]
+    Invalid {
+        /// The file it stands in.
+        file: PathBuf,
+        /// What is wrong with it.
+        error: DefinitionError,
+    },
+    /// No definition has this name.
+    #[error("there is no provider `{id}`")]
+    NotFound {
+        /// The name.
+        id: ProviderId,
+        /// Names that are nearly the same, the nearest first: at most three.
+        near: Vec<ProviderId>,
+    },
+    /// The custom definition cannot be read.
+    #[error("{}: {error}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+fn check_name(definition: Definition, id: &ProviderId) -> Result<Definition, DefinitionError> {
+    if definition.provider.id == *id {
+        return Ok(definition);
+    }
+    let name = &definition.provider.id;
+    Err(DefinitionError::field(
+        "name",
+        format!("it is `{name}`, and the file is called {id}.json"),
+    ))
+}
+
+/// The text of a file of bounded size. Not from a pipe or device, which could keep the command waiting.
+fn read(path: &Path) -> io::Result<String> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a regular file",
+        ));
+    }
+    let mut text = String::new();
+    let size = File::open(path)?
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if u64::try_from(size).is_ok_and(|size| size <= MAX_FILE_BYTES) {
+        Ok(text)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "it is larger than 1 MiB",
+        ))
+    }
+}
+
+/// Letters to insert, remove or replace (Levenshtein).
+fn edit_distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (index, letter) in left.chars().enumerate() {
+        let mut next = vec![index + 1];
+        for ((above_left, above), other) in row.iter().zip(row.iter().skip(1)).zip(&right) {
+            let before = next.last().copied().unwrap_or_default();
+            let replaced = above_left + usize::from(letter != *other);
+            next.push(replaced.min(above + 1).min(before + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}

@@ -1,0 +1,57 @@
+//! What a service is: its hosts, its endpoints and the shape of its credential.
+//!
+//! A *definition* is JSON with comments, bundled with authsome or written by the user. It is parsed once,
+//! at the edge, into a [`Provider`]; [`Provider::at`] puts that provider at a place (the base URL of a
+//! connection) and gives a [`Service`], which the proxy and the login ask everything else.
+//!
+//! ```
+//! use authsome_providers::{Catalog, Shape};
+//!
+//! let gitlab = Catalog::new(None).get(&"gitlab".parse()?)?;
+//! let base = "gitlab.acme.com/gitlab".parse()?;
+//! let service = gitlab.provider.at(Some(&base))?;
+//!
+//! let path = service.relative_path("/gitlab/api/v4/user").unwrap_or_default();
+//! let shape = service.rules.injection(path).map(|index| &service.rules.shapes()[index]);
+//! assert_eq!(shape, Some(&Shape::Bearer));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **Invariant:** nothing here knows a token, a store, an HTTP client or the time. The only files read are
+//! the custom definitions.
+
+mod base_url;
+mod catalog;
+mod definition;
+mod endpoint;
+mod error;
+mod host;
+mod id;
+mod parse;
+mod path_pattern;
+mod pointer;
+mod provider;
+mod reader;
+mod route;
+mod rules;
+mod service;
+mod shape;
+mod suffix;
+
+pub use base_url::{BaseUrl, UrlError};
+pub use catalog::{Catalog, CatalogError, Listed, Source};
+pub use definition::Definition;
+pub use endpoint::Endpoint;
+pub use error::DefinitionError;
+pub use host::{HostError, HostPattern, HostRegex};
+pub use id::{ProviderId, ProviderIdError};
+pub use path_pattern::PatternError;
+pub use pointer::{JsonPointer, JsonPointerError};
+pub use provider::{
+    ApiKey, Auth, ClientAuthentication, DeviceTokenRequest, Export, ExportField, Flow, KeyPattern,
+    OAuth, Provider,
+};
+pub use route::{RoutePattern, Scheme};
+pub use rules::{Carriers, GuardRule, Rules};
+pub use service::{AccountLookup, OAuthEndpoints, Service};
+pub use shape::Shape;

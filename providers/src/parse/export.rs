@@ -1,0 +1,92 @@
+//! `export` and `placeholders`: names of environment variables.
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::error::DefinitionError;
+use crate::provider::{Export, ExportField};
+use crate::reader::{Fields, text_at, texts_at};
+
+/// `export`, in each of its spellings: `{"VARIABLE": "ACCESS_TOKEN"}`, `{"access_token": "VARIABLE"}` (or a
+/// list of variables), and either of them below `env`.
+pub(super) fn export(
+    fields: &mut Fields<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Export>, DefinitionError> {
+    let Some(mut entries) = fields.object("export")? else {
+        return Ok(Vec::new());
+    };
+    if let Some(nested) = entries.object("env")? {
+        entries.warn_of_unknown(warnings);
+        return pairs(&nested);
+    }
+    pairs(&entries)
+}
+
+pub(super) fn placeholders(fields: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
+    fields
+        .texts("placeholders")?
+        .iter()
+        .map(|text| text.check(variable))
+        .collect()
+}
+
+/// A name that every shell can set.
+pub(super) fn variable(text: &str) -> Result<String, VariableError> {
+    let starts_well = text
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if starts_well
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
+        Ok(text.to_owned())
+    } else {
+        Err(VariableError(()))
+    }
+}
+
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("a variable's name has letters, digits and `_` only, and does not start with a digit")]
+pub(super) struct VariableError(());
+
+fn pairs(entries: &Fields<'_>) -> Result<Vec<Export>, DefinitionError> {
+    let mut exports: Vec<Export> = Vec::new();
+    for (name, value) in entries.entries().filter(|(_, value)| !value.is_null()) {
+        for export in pair(&entries.path_of(name), name, value)? {
+            if exports
+                .iter()
+                .any(|known| known.variable == export.variable)
+            {
+                return Err(DefinitionError::field(
+                    entries.path_of(name),
+                    format!("`{}` is exported twice", export.variable),
+                ));
+            }
+            exports.push(export);
+        }
+    }
+    Ok(exports)
+}
+
+/// A name in lower case that is a field is the newer spelling; nobody names a variable `access_token`.
+fn pair(path: &str, name: &str, value: &Value) -> Result<Vec<Export>, DefinitionError> {
+    if let Ok(field) = name.parse::<ExportField>() {
+        let variables = texts_at(path, value)?;
+        return variables
+            .iter()
+            .map(|text| {
+                Ok(Export {
+                    field,
+                    variable: text.check(variable)?,
+                })
+            })
+            .collect();
+    }
+    let field = text_at(path.to_owned(), value)?
+        .check(|text| text.to_ascii_lowercase().parse::<ExportField>())?;
+    let variable = variable(name).map_err(|reason| DefinitionError::field(path, reason))?;
+    Ok(vec![Export { field, variable }])
+}

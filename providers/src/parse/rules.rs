@@ -1,0 +1,119 @@
+//! `inject`, `carriers` and `guard`.
+
+use crate::error::DefinitionError;
+use crate::path_pattern::PathPattern;
+use crate::reader::Fields;
+use crate::rules::{Carriers, GuardRule};
+use crate::shape::{self, Shape};
+
+/// `inject`; a definition without it gets the default shape on every path.
+pub(super) fn inject(
+    fields: &mut Fields<'_>,
+    default: Shape,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<(PathPattern, Shape)>, DefinitionError> {
+    if fields.value("inject").is_none() {
+        return Ok(vec![(PathPattern::any(), default)]);
+    }
+    let mut rules = Vec::new();
+    for mut entry in fields.objects("inject")? {
+        rules.push((entry.required("path")?.parse()?, shape(&mut entry)?));
+        entry.warn_of_unknown(warnings);
+    }
+    Ok(rules)
+}
+
+fn shape(entry: &mut Fields<'_>) -> Result<Shape, DefinitionError> {
+    let kind = entry.required("as")?;
+    match kind.text {
+        "basic" => Ok(Shape::Basic {
+            username: entry.required("username")?.check(shape::basic_username)?,
+        }),
+        "bearer" => Ok(Shape::Bearer),
+        "header" => {
+            let name = entry.required("name")?.check(shape::header_name)?;
+            let prefix = entry
+                .text("prefix")?
+                .map(|text| text.check(shape::header_prefix))
+                .transpose()?;
+            Ok(Shape::Header {
+                name,
+                prefix: prefix.unwrap_or_default(),
+            })
+        }
+        "query" => Ok(Shape::Query {
+            name: entry.required("name")?.check(shape::query_name)?,
+        }),
+        _ => Err(DefinitionError::field(
+            kind.path,
+            "it is one of basic, bearer, header, query",
+        )),
+    }
+}
+
+pub(super) fn carriers(
+    fields: &mut Fields<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Carriers, DefinitionError> {
+    let Some(mut entry) = fields.object("carriers")? else {
+        return Ok(Carriers::default());
+    };
+    let headers = entry.texts("headers")?;
+    let query = entry.texts("query")?;
+    entry.warn_of_unknown(warnings);
+    Ok(Carriers {
+        headers: headers
+            .iter()
+            .map(|text| text.check(shape::header_name))
+            .collect::<Result<_, _>>()?,
+        query: query
+            .iter()
+            .map(|text| text.check(shape::query_name))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+pub(super) fn guards(
+    fields: &mut Fields<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<GuardRule>, DefinitionError> {
+    let mut guards: Vec<GuardRule> = Vec::new();
+    for mut entry in fields.objects("guard")? {
+        let name = entry.required("name")?;
+        let guard = GuardRule {
+            name: name.check(guard_name)?,
+            reason: entry.required("reason")?.text.to_owned(),
+            methods: methods(&mut entry)?,
+            pattern: entry.required("path")?.parse()?,
+        };
+        guards.push(guard);
+        entry.warn_of_unknown(warnings);
+    }
+    Ok(guards)
+}
+
+/// The user allows a rule by its name, at the command line. Several rules may share one.
+fn guard_name(text: &str) -> Result<String, &'static str> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !text.is_empty() && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("a rule's name has lower-case letters, digits and `-` only")
+    }
+}
+
+fn methods(entry: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
+    let method = |text: &str| {
+        let letters = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if letters {
+            Ok(text.to_ascii_uppercase())
+        } else {
+            Err("it is not an HTTP method")
+        }
+    };
+    entry
+        .texts("methods")?
+        .iter()
+        .map(|text| text.check(method))
+        .collect()
+}

@@ -1,0 +1,288 @@
+//! A provider at a place: what the base URL of a connection makes of a definition.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::base_url::{BaseUrl, strip_path_prefix};
+use crate::endpoint::Endpoint;
+use crate::error::DefinitionError;
+use crate::pointer::JsonPointer;
+use crate::provider::{ApiUrl, Auth, OAuth, Provider};
+use crate::route::{RoutePattern, Scheme};
+use crate::rules::Rules;
+
+/// One provider at one place.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The address of the instance, if the provider has such a thing.
+    pub base_url: Option<BaseUrl>,
+    /// The base URL as an issuer names itself: without a trailing slash.
+    pub issuer: Option<String>,
+    /// The authorization server; `None` if the credential is an API key.
+    pub oauth: Option<OAuthEndpoints>,
+    /// Where the user registers an OAuth application.
+    pub applications_url: Option<Url>,
+    /// How to learn whose credential it is, in the order to try.
+    pub account_lookups: Vec<AccountLookup>,
+    /// Which requests are this connection's.
+    pub routes: Vec<RoutePattern>,
+    /// What is put on them, and what is denied.
+    pub rules: Arc<Rules>,
+}
+
+impl Service {
+    /// A canonical request path as [`Rules`] want it: below the base URL's path prefix. `None` if it is not
+    /// below it.
+    pub fn relative_path<'path>(&self, path: &'path str) -> Option<&'path str> {
+        strip_path_prefix(
+            path,
+            self.base_url.as_ref().map_or("", BaseUrl::path_prefix),
+        )
+    }
+}
+
+/// The endpoints of an authorization server, and what it is asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OAuthEndpoints {
+    /// Where the user consents.
+    pub authorization: Url,
+    /// Where a code or refresh token becomes an access token.
+    pub token: Url,
+    /// Where a token is revoked.
+    pub revocation: Option<Url>,
+    /// Where a device code is got.
+    pub device_authorization: Option<Url>,
+    /// Where a client registers itself.
+    pub registration: Option<Url>,
+    /// What is asked for, unless the user says otherwise.
+    pub scopes: Vec<String>,
+    /// What else goes into the authorization request.
+    pub authorization_params: Vec<(String, String)>,
+}
+
+/// A request that tells whose credential it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AccountLookup {
+    /// Where to ask, with the credential.
+    pub url: Url,
+    /// Where the answer has the account's unchanging identifier.
+    pub id: JsonPointer,
+    /// Where the answer has the account's name for people.
+    pub label: Option<JsonPointer>,
+}
+
+impl Provider {
+    /// The provider at the base URL of a connection, or at its own.
+    ///
+    /// At a base URL that is not the definition's own, only that instance is a route: a token of
+    /// `gitlab.acme.com` has no business at the hosts of the public service.
+    pub fn at(&self, base: Option<&BaseUrl>) -> Result<Service, DefinitionError> {
+        let place = Place {
+            provider: self,
+            base: base.or(self.base_url.as_ref()),
+        };
+        if base.is_some() && !self.follows_base_url() {
+            return Err(DefinitionError::BaseUrlUnused {
+                provider: self.id.to_string(),
+            });
+        }
+        let routes = place.routes()?;
+        let oauth = match &self.auth {
+            Auth::OAuth2(oauth) => Some(place.oauth(oauth)?),
+            Auth::ApiKey(_) => None,
+        };
+        let oauth_paths = oauth
+            .as_ref()
+            .map_or_else(Vec::new, |oauth| place.oauth_paths(oauth, &routes));
+        let lookup = |source: &crate::provider::AccountSource| {
+            Ok(AccountLookup {
+                url: place.url(&source.url)?,
+                id: source.id.clone(),
+                label: source.label.clone(),
+            })
+        };
+        Ok(Service {
+            base_url: place.base.cloned(),
+            issuer: place.base.map(ToString::to_string),
+            oauth,
+            applications_url: place.optional_url(self.applications_url.as_ref())?,
+            account_lookups: self
+                .accounts
+                .iter()
+                .map(lookup)
+                .collect::<Result<_, DefinitionError>>()?,
+            routes,
+            rules: Arc::new(Rules::new(&self.rules, oauth_paths)?),
+        })
+    }
+
+    /// Whether a base URL makes a difference. An API key goes wherever the user says.
+    fn follows_base_url(&self) -> bool {
+        let endpoint_follows = match &self.auth {
+            Auth::OAuth2(oauth) => {
+                oauth.authorization.is_on_instance() || oauth.token.is_on_instance()
+            }
+            Auth::ApiKey(_) => true,
+        };
+        self.base_url.is_some() || endpoint_follows
+    }
+}
+
+/// A provider, and the base URL in force.
+struct Place<'provider> {
+    provider: &'provider Provider,
+    base: Option<&'provider BaseUrl>,
+}
+
+impl Place<'_> {
+    fn own(&self) -> Option<&BaseUrl> {
+        self.provider.base_url.as_ref()
+    }
+
+    fn url(&self, endpoint: &Endpoint) -> Result<Url, DefinitionError> {
+        endpoint
+            .resolve(self.base, self.own())
+            .ok_or_else(|| DefinitionError::BaseUrlMissing {
+                provider: self.provider.id.to_string(),
+            })
+    }
+
+    fn optional_url(&self, endpoint: Option<&Endpoint>) -> Result<Option<Url>, DefinitionError> {
+        endpoint.map(|endpoint| self.url(endpoint)).transpose()
+    }
+
+    fn oauth(&self, oauth: &OAuth) -> Result<OAuthEndpoints, DefinitionError> {
+        Ok(OAuthEndpoints {
+            authorization: self.url(&oauth.authorization)?,
+            token: self.url(&oauth.token)?,
+            revocation: self.optional_url(oauth.revocation.as_ref())?,
+            device_authorization: self.optional_url(oauth.device_authorization.as_ref())?,
+            registration: self.optional_url(oauth.registration.as_ref())?,
+            scopes: oauth.scopes.clone(),
+            authorization_params: oauth.authorization_params.clone(),
+        })
+    }
+
+    fn routes(&self) -> Result<Vec<RoutePattern>, DefinitionError> {
+        let moved = self.base.is_some() && self.base != self.own();
+        let mut routes: Vec<RoutePattern> = Vec::new();
+        for api_url in &self.provider.api_urls {
+            let found = match api_url {
+                ApiUrl::OnInstance(path) => vec![self.route_below(path)?],
+                ApiUrl::Below(_) | ApiUrl::Hosts(_) if moved => self.moved_route(api_url)?,
+                ApiUrl::Below(url) => vec![RoutePattern::below(url)],
+                ApiUrl::Hosts(hosts) => hosts.iter().cloned().map(RoutePattern::of_host).collect(),
+            };
+            for route in found {
+                if !routes.contains(&route) {
+                    routes.push(route);
+                }
+            }
+        }
+        if routes.is_empty() {
+            routes.push(self.route_below("")?);
+        }
+        Ok(routes)
+    }
+
+    /// A fixed `api_url` below the definition's own base URL moves with it; any other stays behind.
+    fn moved_route(&self, api_url: &ApiUrl) -> Result<Vec<RoutePattern>, DefinitionError> {
+        let (ApiUrl::Below(url), Some(own)) = (api_url, self.own()) else {
+            return Ok(Vec::new());
+        };
+        match own.path_below(&url.join("")) {
+            Some(path) => Ok(vec![self.route_below(path)?]),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn route_below(&self, path: &str) -> Result<RoutePattern, DefinitionError> {
+        let base = self.base.ok_or_else(|| DefinitionError::BaseUrlMissing {
+            provider: self.provider.id.to_string(),
+        })?;
+        let mut route = RoutePattern::below(base);
+        route.path_prefix.push_str(path.trim_end_matches('/'));
+        Ok(route)
+    }
+
+    /// The paths of the authorization server, where it lives on a route of this connection.
+    fn oauth_paths(&self, oauth: &OAuthEndpoints, routes: &[RoutePattern]) -> Vec<String> {
+        let optional = [
+            &oauth.revocation,
+            &oauth.device_authorization,
+            &oauth.registration,
+        ];
+        let named = [&oauth.authorization, &oauth.token]
+            .into_iter()
+            .chain(optional.into_iter().flatten());
+        let mut paths: Vec<String> = named
+            .filter_map(|url| self.path_on_route(url, routes))
+            .collect();
+        if let Some(token) = self.path_on_route(&oauth.token, routes) {
+            paths.extend(siblings(&token));
+        }
+        paths.retain(|path| !path.is_empty());
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    fn path_on_route(&self, url: &Url, routes: &[RoutePattern]) -> Option<String> {
+        let scheme = if url.scheme() == "http" {
+            Scheme::Http
+        } else {
+            Scheme::Https
+        };
+        let host = url
+            .host_str()?
+            .trim_start_matches('[')
+            .trim_end_matches(']');
+        let port = url.port_or_known_default()?;
+        if !routes
+            .iter()
+            .any(|route| route.has_origin(scheme, host, port))
+        {
+            return None;
+        }
+        let path = match self.base {
+            Some(base) => base.path_below(url).unwrap_or(url.path()),
+            None => url.path(),
+        };
+        Some(path.trim_end_matches('/').to_owned())
+    }
+}
+
+/// Endpoints that a definition need not name: they stand beside the token endpoint where that has a room of
+/// its own, such as `/oauth/token` or `/login/oauth/access_token`.
+fn siblings(token_path: &str) -> Vec<String> {
+    let Some((room, _)) = token_path.rsplit_once('/') else {
+        return Vec::new();
+    };
+    if !room
+        .rsplit('/')
+        .next()
+        .is_some_and(|name| name.contains("oauth"))
+    {
+        return Vec::new();
+    }
+    OAUTH_NAMES
+        .iter()
+        .map(|name| format!("{room}/{name}"))
+        .collect()
+}
+
+/// Names by which authorization servers know the endpoints of RFC 6749, 7009, 7591, 7662, 8628 and 9126.
+const OAUTH_NAMES: [&str; 11] = [
+    "access_token",
+    "authorize",
+    "authorize_device",
+    "device",
+    "device_authorization",
+    "introspect",
+    "par",
+    "register",
+    "revoke",
+    "token",
+    "tokens",
+];

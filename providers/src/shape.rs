@@ -1,0 +1,132 @@
+//! The shapes in which a credential goes on the wire.
+
+use thiserror::Error;
+
+/// How a credential is put on a request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Shape {
+    /// `Authorization: Basic base64(username:credential)` (RFC 7617).
+    Basic {
+        /// What stands before the colon.
+        username: String,
+    },
+    /// `Authorization: Bearer credential` (RFC 6750).
+    Bearer,
+    /// `name: prefix` directly followed by the credential: the prefix holds its own blank, if it needs one.
+    Header {
+        /// The header's name, in lower case.
+        name: String,
+        /// What stands before the credential, such as `Token ` or nothing.
+        prefix: String,
+    },
+    /// `?name=credential`.
+    Query {
+        /// The parameter's name.
+        name: String,
+    },
+}
+
+/// A header name in lower case, as HTTP/2 writes it.
+pub(crate) fn header_name(text: &str) -> Result<String, ShapeError> {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if text.is_empty() || !text.bytes().all(token) {
+        return Err(ShapeError::HeaderName);
+    }
+    let name = text.to_ascii_lowercase();
+    if FRAMING_HEADERS.contains(&name.as_str()) {
+        return Err(ShapeError::FramingHeader);
+    }
+    Ok(name)
+}
+
+/// What stands before a credential in a header. A prefix that ends in a word (`Bearer`) gets the blank that
+/// existing definitions leave out; one that ends in punctuation (`token=`) stays as it is.
+pub(crate) fn header_prefix(text: &str) -> Result<String, ShapeError> {
+    if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Err(ShapeError::Prefix);
+    }
+    let ends_in_word = text
+        .bytes()
+        .next_back()
+        .is_some_and(|byte| byte.is_ascii_alphanumeric());
+    Ok(if ends_in_word {
+        format!("{text} ")
+    } else {
+        text.to_owned()
+    })
+}
+
+/// The name of a query parameter that needs no percent-encoding.
+pub(crate) fn query_name(text: &str) -> Result<String, ShapeError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~[]".contains(&byte);
+    if text.is_empty() || !text.bytes().all(plain) {
+        return Err(ShapeError::QueryName);
+    }
+    Ok(text.to_owned())
+}
+
+/// A user name of HTTP Basic: RFC 7617 forbids the colon, which would move the password's start.
+pub(crate) fn basic_username(text: &str) -> Result<String, ShapeError> {
+    if text.contains(':') || !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Err(ShapeError::Username);
+    }
+    Ok(text.to_owned())
+}
+
+/// Headers that frame or route a message: a credential there would break the request, not authorize it.
+const FRAMING_HEADERS: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-authorization",
+];
+
+/// Why a name or prefix cannot carry a credential.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub(crate) enum ShapeError {
+    #[error("this header frames the message and cannot carry a credential")]
+    FramingHeader,
+    #[error("a header name has letters, digits and `-` only")]
+    HeaderName,
+    #[error("a header prefix has printable ASCII characters only")]
+    Prefix,
+    #[error("a query parameter's name has letters, digits and `-._~[]` only")]
+    QueryName,
+    #[error("a user name has printable ASCII characters without a colon only")]
+    Username,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_that_is_a_word_gets_its_blank() {
+        for (given, expected) in [
+            ("Bearer", "Bearer "),
+            ("Bearer ", "Bearer "),
+            ("token=", "token="),
+            ("", ""),
+        ] {
+            assert_eq!(header_prefix(given).unwrap(), expected);
+        }
+        assert!(header_prefix("a\r\nb").is_err());
+    }
+
+    #[test]
+    fn names_that_could_break_a_request_are_refused() {
+        assert_eq!(header_name("X-API-Key").unwrap(), "x-api-key");
+        for name in ["", "a b", "a:b", "a\r\n", "Host", "Content-Length"] {
+            assert!(header_name(name).is_err(), "{name}");
+        }
+        assert!(query_name("a&b").is_err());
+        assert!(basic_username("a:b").is_err());
+    }
+}

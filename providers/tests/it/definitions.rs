@@ -1,0 +1,266 @@
+//! Definitions as users have them, and as they get them wrong.
+
+use authsome_providers::{
+    Auth, ClientAuthentication, Definition, DefinitionError, Export, ExportField, Flow, Shape,
+    Source,
+};
+use serde_json::json;
+
+use crate::wrong_fields::right;
+
+/// In the style of the definitions that authsome had before, comments and unknown fields included.
+const GITHUB: &str = r#"// GitHub
+{
+  "schema_version": 1,
+  "name": "github", // a comment with "quotes"
+  "display_name": "GitHub",
+  "logo": "img.logo.dev/name/github",
+  "type": "app",
+  "auth_type": "oauth2",
+  "flow": "pkce",
+  "api_url": ["api.github.com", "regex:.*\\.githubusercontent\\.com$"],
+  "oauth": {
+    "base_url": "https://github.com",
+    "authorization_url": "{base_url}/login/oauth/authorize",
+    "token_url": "{base_url}/login/oauth/access_token",
+    "revocation_url": null,
+    "device_authorization_url": "{base_url}/login/device/code",
+    "scopes": ["repo", "read:user"],
+    "pkce": true,
+    "supports_device_code": true,
+    "supports_dcr": false
+  },
+  "export": {"GITHUB_ACCESS_TOKEN": "ACCESS_TOKEN", "GH_TOKEN": "ACCESS_TOKEN"},
+  "docs_url": "https://docs.github.com/en/authentication"
+}"#;
+
+const CLOUDFLARE: &str = r#"{
+  "schema_version": 1, "name": "cloudflare", "display_name": "Cloudflare",
+  "auth_type": "api_key", "flow": "api_key",
+  "api_url": "https://api.cloudflare.com/client/v4",
+  "api_key": {
+    "header_name": "Authorization", "header_prefix": "Bearer", "env_var": "CLOUDFLARE_API_TOKEN",
+    "key_pattern": "^[A-Za-z0-9_-]{40}$", "key_pattern_hint": "40 characters"
+  },
+  "export": {"CLOUDFLARE_API_TOKEN": "API_TOKEN"}
+}"#;
+
+const REDDIT: &str = r#"{
+  "schema_version": 1, "name": "reddit", "display_name": "Reddit",
+  "auth_type": "oauth2", "flow": "pkce", "api_url": "https://oauth.reddit.com",
+  "oauth": {
+    "base_url": "https://oauth.reddit.com",
+    "authorization_url": "https://www.reddit.com/api/v1/authorize",
+    "token_url": "https://www.reddit.com/api/v1/access_token",
+    "scopes": "identity read",
+    "authorization_method": "basic",
+    "authorization_params": {"duration": "permanent"},
+    "user_agent": "authsome"
+  },
+  "export": {"access_token": "REDDIT_ACCESS_TOKEN", "refresh_token": ["A", "B"]}
+}"#;
+
+fn parse(text: &str) -> Definition {
+    Definition::parse(text, Source::Bundled).unwrap()
+}
+
+#[test]
+fn existing_oauth_definitions_parse() {
+    let github = parse(GITHUB);
+    assert_eq!(github.warnings, [""; 0]);
+    let service = github.provider.at(None).unwrap();
+    let oauth = service.oauth.unwrap();
+    assert_eq!(
+        oauth.token.as_str(),
+        "https://github.com/login/oauth/access_token"
+    );
+    assert_eq!(
+        oauth.device_authorization.unwrap().as_str(),
+        "https://github.com/login/device/code"
+    );
+    assert_eq!(oauth.revocation, None);
+    let routes: Vec<_> = service.routes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        routes,
+        [
+            "https://api.github.com",
+            r"https://regex:.*\.githubusercontent\.com$"
+        ]
+    );
+    assert!(!service.routes[1].host.matches("evilgithubusercontent.com"));
+    assert_eq!(
+        service
+            .rules
+            .injection("/user")
+            .map(|index| &service.rules.shapes()[index]),
+        Some(&Shape::Bearer)
+    );
+
+    let reddit = parse(REDDIT);
+    assert_eq!(reddit.warnings.len(), 1);
+    assert!(
+        reddit.warnings[0].contains("`oauth.user_agent`"),
+        "{:?}",
+        reddit.warnings
+    );
+    assert_eq!(reddit.json()["oauth"]["user_agent"], "authsome");
+    let Auth::OAuth2(oauth) = &reddit.provider.auth else {
+        panic!("not OAuth")
+    };
+    assert_eq!(oauth.scopes, ["identity", "read"]);
+    assert_eq!(
+        oauth.client_authentication,
+        Some(ClientAuthentication::Basic)
+    );
+    assert_eq!(
+        oauth.authorization_params,
+        [("duration".to_owned(), "permanent".to_owned())]
+    );
+}
+
+#[test]
+fn existing_api_key_definitions_parse() {
+    let definition = parse(CLOUDFLARE);
+    assert_eq!(
+        (definition.warnings.len(), definition.provider.flow),
+        (0, Flow::ApiKey)
+    );
+    let service = definition.provider.at(None).unwrap();
+    assert_eq!(service.oauth, None);
+    assert_eq!(
+        service.routes[0].to_string(),
+        "https://api.cloudflare.com/client/v4"
+    );
+    let header = Shape::Header {
+        name: "authorization".to_owned(),
+        prefix: "Bearer ".to_owned(),
+    };
+    assert_eq!(service.rules.shapes(), [header]);
+    assert_eq!(service.rules.injection("/client/v4/zones"), Some(0));
+    let Auth::ApiKey(key) = &definition.provider.auth else {
+        panic!("not a key")
+    };
+    let pattern = key.key_pattern.as_ref().unwrap();
+    assert!(
+        pattern.accepts(&"a".repeat(40))
+            && !pattern.accepts(&"a".repeat(41))
+            && !pattern.accepts("")
+    );
+}
+
+#[test]
+fn the_header_of_a_key_has_the_prefix_that_existing_definitions_mean() {
+    for (api_key, name, prefix) in [
+        (json!({}), "authorization", "Bearer "),
+        (
+            json!({"header_name": "x-api-key", "header_prefix": ""}),
+            "x-api-key",
+            "",
+        ),
+        (
+            json!({"header_name": "X-Api-Key", "header_prefix": null}),
+            "x-api-key",
+            "",
+        ),
+        (
+            json!({"header_prefix": "Klaviyo-API-Key"}),
+            "authorization",
+            "Klaviyo-API-Key ",
+        ),
+    ] {
+        let definition = json!({"name": "x", "auth_type": "api_key", "api_url": "x.example.com", "api_key": api_key});
+        let service = parse(&definition.to_string()).provider.at(None).unwrap();
+        let expected = Shape::Header {
+            name: name.to_owned(),
+            prefix: prefix.to_owned(),
+        };
+        assert_eq!(service.rules.shapes(), [expected]);
+        assert!(
+            service
+                .rules
+                .carriers()
+                .headers
+                .iter()
+                .any(|header| header == name)
+        );
+    }
+}
+
+#[test]
+fn export_has_three_spellings() {
+    let expected = [
+        (ExportField::AccessToken, "TOKEN"),
+        (ExportField::RefreshToken, "REFRESH"),
+    ]
+    .map(|(field, variable)| Export {
+        field,
+        variable: variable.to_owned(),
+    });
+    for export in [
+        json!({"TOKEN": "ACCESS_TOKEN", "REFRESH": "refresh_token"}),
+        json!({"access_token": "TOKEN", "refresh_token": "REFRESH"}),
+        json!({"env": {"access_token": "TOKEN", "refresh_token": ["REFRESH"]}}),
+    ] {
+        let mut definition = right();
+        definition["export"] = export.clone();
+        assert_eq!(
+            parse(&definition.to_string()).provider.export,
+            expected,
+            "{export}"
+        );
+    }
+    let reddit = parse(REDDIT).provider.export;
+    assert_eq!(
+        reddit
+            .iter()
+            .filter(|export| export.field == ExportField::RefreshToken)
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn a_syntax_error_has_its_place() {
+    for (text, line, column) in [
+        ("{\n  // comment\n  \"name\": x\n}", 3, 11),
+        ("{\"a\": 1,}", 1, 9),
+        ("", 1, 0),
+        ("{\n \"a", 2, 1),
+        ("{ /* ", 1, 1),
+    ] {
+        let error = Definition::parse(text, Source::Bundled).unwrap_err();
+        let DefinitionError::Syntax {
+            line: found_line,
+            column: found_column,
+            reason,
+        } = &error
+        else {
+            panic!("{text:?}: {error}");
+        };
+        assert_eq!(
+            (*found_line, *found_column),
+            (line, column),
+            "{text:?}: {reason}"
+        );
+        assert!(!reason.contains(" at line "), "{reason}");
+    }
+}
+
+#[test]
+fn unknown_fields_are_kept_in_their_place_and_warned_about() {
+    let text = r#"{ "zeta": 1, "name": "x", /* gone */ "auth_type": "api_key", "api_url": "x.example.com",
+        "inject": [{"path": "/**", "as": "bearer", "when": "always"}] }"#;
+    let definition = parse(text);
+    assert_eq!(definition.warnings.len(), 2);
+    assert!(
+        definition.warnings[0].contains("`inject[0].when`"),
+        "{:?}",
+        definition.warnings
+    );
+    assert!(definition.warnings[1].contains("`zeta`"));
+    let keys: Vec<_> = definition.json().as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["zeta", "name", "auth_type", "api_url", "inject"]);
+    assert!(!definition.json().to_string().contains("gone") && definition.text().contains("gone"));
+    let again = parse(&serde_json::to_string_pretty(definition.json()).unwrap());
+    assert_eq!(again.json(), definition.json());
+}

@@ -1,0 +1,13 @@
+//! The crate as the rest of authsome sees it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod catalog;
+mod definitions;
+mod gitlab;
+mod gitlab_guards;
+mod services;
+mod wrong_fields;

@@ -1,0 +1,159 @@
+//! What a base URL makes of a provider.
+
+use authsome_providers::{Definition, DefinitionError, Scheme, Service, Source};
+use serde_json::{Value, json};
+
+fn at(definition: &Value, base: Option<&str>) -> Result<Service, DefinitionError> {
+    let base = base.map(|base| base.parse().unwrap());
+    Definition::parse(&definition.to_string(), Source::Bundled)?
+        .provider
+        .at(base.as_ref())
+}
+
+fn routes(definition: &Value, base: Option<&str>) -> Vec<String> {
+    at(definition, base)
+        .unwrap()
+        .routes
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn oauth(own: Option<&str>, api_url: &Value, authorize: &str, token: &str) -> Value {
+    json!({
+        "name": "x", "auth_type": "oauth2", "api_url": api_url,
+        "oauth": {"base_url": own, "authorization_url": authorize, "token_url": token}
+    })
+}
+
+#[test]
+fn routes_follow_the_base_url() {
+    let own = Some("https://example.com");
+    let acme = Some("https://acme.com:8443/root");
+    for (api_url, base, expected) in [
+        (Value::Null, None, vec!["https://example.com"]),
+        (Value::Null, acme, vec!["https://acme.com:8443/root"]),
+        (json!("/"), acme, vec!["https://acme.com:8443/root"]),
+        (json!("/api/"), None, vec!["https://example.com/api"]),
+        (
+            json!("{base_url}/api"),
+            acme,
+            vec!["https://acme.com:8443/root/api"],
+        ),
+        (
+            json!(["API.example.com:444", "a.example.com/v1"]),
+            None,
+            vec!["https://api.example.com:444", "https://a.example.com/v1"],
+        ),
+        (
+            json!(["a.example.com", "https://a.example.com/"]),
+            None,
+            vec!["https://a.example.com"],
+        ),
+        (
+            json!("regex:(a|b)\\.example\\.com"),
+            None,
+            vec!["https://a.example.com", "https://b.example.com"],
+        ),
+        (
+            json!("http://127.0.0.1:9000/x"),
+            None,
+            vec!["http://127.0.0.1:9000/x"],
+        ),
+        // The hosts of the public service never get the token of another instance.
+        (
+            json!(["api.example.com", "regex:.*\\.example\\.com"]),
+            acme,
+            vec!["https://acme.com:8443/root"],
+        ),
+        (
+            json!("https://example.com/api/v4"),
+            acme,
+            vec!["https://acme.com:8443/root/api/v4"],
+        ),
+        (json!("example.com"), own, vec!["https://example.com"]),
+    ] {
+        let definition = oauth(own, &api_url, "/authorize", "/token");
+        assert_eq!(routes(&definition, base), expected, "{api_url} at {base:?}");
+    }
+}
+
+#[test]
+fn a_base_url_is_refused_or_asked_for() {
+    let fixed = oauth(
+        None,
+        &json!("a.example.com"),
+        "https://example.com/a",
+        "https://example.com/t",
+    );
+    assert!(at(&fixed, None).is_ok());
+    assert!(matches!(
+        at(&fixed, Some("acme.com")),
+        Err(DefinitionError::BaseUrlUnused { .. })
+    ));
+    let hosted = oauth(None, &json!("/"), "/oauth/authorize", "/oauth/token");
+    assert!(matches!(
+        at(&hosted, None),
+        Err(DefinitionError::BaseUrlMissing { .. })
+    ));
+    assert_eq!(routes(&hosted, Some("acme.com")), ["https://acme.com"]);
+    let key = json!({"name": "x", "auth_type": "api_key", "api_url": "https://api.example.com/v1"});
+    assert_eq!(
+        routes(&key, Some("http://localhost:8080/v1")),
+        ["http://localhost:8080/v1"]
+    );
+}
+
+#[test]
+fn an_instance_on_this_machine_may_be_http() {
+    let definition = oauth(
+        Some("https://example.com"),
+        &json!("/"),
+        "/oauth/authorize",
+        "/oauth/token",
+    );
+    let service = at(&definition, Some("http://[::1]:3000/gl")).unwrap();
+    let route = &service.routes[0];
+    assert_eq!((route.scheme, route.port), (Scheme::Http, 3000));
+    assert!(route.matches(Scheme::Http, "::1", 3000, "/gl/api"));
+    assert_eq!(
+        service.oauth.unwrap().token.as_str(),
+        "http://[::1]:3000/gl/oauth/token"
+    );
+    assert!(service.rules.is_oauth_endpoint("/oauth/token"));
+}
+
+#[test]
+fn oauth_endpoints_count_where_they_share_a_route() {
+    let rules = |api_url: Value, token: &str| {
+        at(
+            &oauth(None, &api_url, "https://auth.example.com/authorize", token),
+            None,
+        )
+        .unwrap()
+        .rules
+    };
+    // On another host: nothing of it is seen here.
+    let elsewhere = rules(
+        json!("api.example.com"),
+        "https://auth.example.com/oauth/token",
+    );
+    assert!(
+        !elsewhere.is_oauth_endpoint("/oauth/token") && !elsewhere.is_oauth_endpoint("/authorize")
+    );
+    assert_eq!(elsewhere.injection("/oauth/token"), Some(0));
+    // In a room of its own on the API's host, with its neighbours.
+    let room = rules(
+        json!("api.example.com"),
+        "https://api.example.com/v1/oauth/token",
+    );
+    assert!(room.is_oauth_endpoint("/v1/oauth/revoke") && !room.is_oauth_endpoint("/v1/oauth/@me"));
+    assert_eq!(room.injection("/v1/oauth/token"), None);
+    // Not in one: itself alone.
+    let bare = rules(
+        json!("regex:.*\\.example\\.com"),
+        "https://oauth2.example.com/token",
+    );
+    assert!(bare.is_oauth_endpoint("/token") && bare.is_oauth_endpoint("/authorize"));
+    assert!(!bare.is_oauth_endpoint("/register"));
+}

@@ -1,0 +1,177 @@
+//! Definitions that are wrong in one field, and what is said about each.
+
+use authsome_providers::{Definition, DefinitionError, Source};
+use serde_json::{Value, json};
+
+/// A right definition, to be made wrong.
+pub(crate) fn right() -> Value {
+    json!({
+        "schema_version": 1, "name": "example", "auth_type": "oauth2", "api_url": "api.example.com",
+        "oauth": {"authorization_url": "https://example.com/authorize", "token_url": "https://example.com/token"}
+    })
+}
+
+/// What is said about the right definition with one value set, at a JSON pointer.
+fn error_with(pointer: &str, value: Value) -> Option<DefinitionError> {
+    let mut definition = right();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let parent = definition
+        .pointer_mut(parent)
+        .unwrap()
+        .as_object_mut()
+        .unwrap();
+    parent.insert(name.to_owned(), value);
+    Definition::parse(&definition.to_string(), Source::Bundled).err()
+}
+
+/// A JSON pointer, the wrong value to put there, and the field that the error names.
+type Wrong = (&'static str, Value, &'static str);
+
+fn wrong_service() -> Vec<Wrong> {
+    vec![
+        ("/schema_version", json!(2), "schema_version"),
+        ("/name", json!("Example"), "name"),
+        ("/name", Value::Null, "name"),
+        ("/auth_type", json!("browser"), "auth_type"),
+        ("/flow", json!("implicit"), "flow"),
+        ("/flow", json!("api_key"), "flow"),
+        ("/api_url", json!(7), "api_url"),
+        (
+            "/api_url",
+            json!(["a.example.com", "http://b.example.com"]),
+            "api_url[1]",
+        ),
+        ("/api_url", json!("https://user@example.com"), "api_url"),
+        ("/api_url", json!("regex:.*googleapis.*"), "api_url"),
+        ("/api_url", json!("/a/../b"), "api_url"),
+        ("/api_url", Value::Null, "api_url"),
+        ("/oauth", Value::Null, "oauth"),
+        ("/oauth", json!([]), "oauth"),
+        (
+            "/oauth/token_url",
+            json!("http://example.com/token"),
+            "oauth.token_url",
+        ),
+        ("/oauth/token_url", Value::Null, "oauth.token_url"),
+        (
+            "/oauth/base_url",
+            json!("http://example.com"),
+            "oauth.base_url",
+        ),
+        (
+            "/oauth/revocation_url",
+            json!("token"),
+            "oauth.revocation_url",
+        ),
+        ("/oauth/pkce", json!("yes"), "oauth.pkce"),
+        ("/oauth/scopes", json!(["a", "b\"c"]), "oauth.scopes[1]"),
+        (
+            "/oauth/supports_device_code",
+            json!(true),
+            "oauth.device_authorization_url",
+        ),
+        (
+            "/oauth/authorization_params",
+            json!({"state": "x"}),
+            "oauth.authorization_params.state",
+        ),
+        (
+            "/oauth/authorization_method",
+            json!("none"),
+            "oauth.authorization_method",
+        ),
+        (
+            "/registration",
+            json!({"registration_endpoint": "http://e.com/r"}),
+            "registration.registration_endpoint",
+        ),
+    ]
+}
+
+fn wrong_use() -> Vec<Wrong> {
+    vec![
+        ("/export", json!({"1X": "ACCESS_TOKEN"}), "export.1X"),
+        ("/export", json!({"TOKEN": "PASSWORD"}), "export.TOKEN"),
+        (
+            "/export",
+            json!({"access_token": ["A", "A"]}),
+            "export.access_token",
+        ),
+        ("/placeholders", json!(["A", "B=C"]), "placeholders[1]"),
+        ("/docs_url", json!("http://example.com"), "docs_url"),
+        ("/applications_url", json!("apps"), "applications_url"),
+        ("/inject", json!({}), "inject"),
+        ("/inject", json!([{"path": "/**"}]), "inject[0].as"),
+        (
+            "/inject",
+            json!([{"path": "api", "as": "bearer"}]),
+            "inject[0].path",
+        ),
+        (
+            "/inject",
+            json!([{"path": "/**", "as": "cookie"}]),
+            "inject[0].as",
+        ),
+        (
+            "/inject",
+            json!([{"path": "/**", "as": "basic"}]),
+            "inject[0].username",
+        ),
+        (
+            "/inject",
+            json!([{"path": "/**", "as": "header", "name": "Host"}]),
+            "inject[0].name",
+        ),
+        (
+            "/inject",
+            json!([{"path": "/**", "as": "query", "name": "a&b"}]),
+            "inject[0].name",
+        ),
+        (
+            "/carriers",
+            json!({"headers": ["a b"]}),
+            "carriers.headers[0]",
+        ),
+        ("/carriers", json!({"query": ["="]}), "carriers.query[0]"),
+        (
+            "/guard",
+            json!([{"name": "A B", "path": "/", "reason": ""}]),
+            "guard[0].name",
+        ),
+        (
+            "/guard",
+            json!([{"name": "a", "path": "regex:[", "reason": ""}]),
+            "guard[0].path",
+        ),
+        (
+            "/guard",
+            json!([{"name": "a", "path": "/", "reason": "", "methods": ["P OST"]}]),
+            "guard[0].methods[0]",
+        ),
+        (
+            "/account",
+            json!([{"url": "/user", "id": "id"}]),
+            "account[0].id",
+        ),
+    ]
+}
+
+#[test]
+fn a_wrong_field_is_named() {
+    assert_eq!(error_with("/flow", json!("pkce")), None);
+    for (pointer, value, path) in wrong_service().into_iter().chain(wrong_use()) {
+        let error = error_with(pointer, value.clone());
+        let Some(DefinitionError::Field {
+            path: found,
+            reason,
+        }) = &error
+        else {
+            panic!("{pointer} {value}: {error:?}");
+        };
+        assert_eq!(found, path, "{pointer} {value}: {reason}");
+        assert!(
+            !reason.is_empty() && !reason.ends_with('.') && !reason.contains('\n'),
+            "{reason}"
+        );
+    }
+}

@@ -1,0 +1,288 @@
+//! The child process: started in the foreground of our terminal, with our signals passed on, and never left behind.
+//!
+//! It shares our process group, so the terminal treats it as it would without us: Ctrl-C and Ctrl-Z reach it directly. What must be set
+//! between fork and exec is set by this program itself, started again as a small helper ([`exec_in_place`]) that becomes the command.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::{Pid, getpgid, getpgrp, getppid, tcgetpgrp};
+use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
+
+use crate::env_vars::Environment;
+
+/// The hidden first argument that turns this program into the helper.
+pub const EXEC_ARGUMENT: &str = "__exec";
+
+/// `run` itself failed before the child started.
+pub const EXIT_NOT_STARTED: u8 = 125;
+
+/// The command exists and cannot be executed.
+pub const EXIT_NOT_EXECUTABLE: u8 = 126;
+
+/// There is no such command.
+pub const EXIT_NOT_FOUND: u8 = 127;
+
+/// When the terminal stops a job it stops us and the child at nearly the same time; only a child that is still stopped after this was
+/// stopped on its own.
+const STOP_SETTLES: Duration = Duration::from_millis(30);
+
+/// Signals that are for the child, whoever gets them.
+const FORWARDED: [Signal; 6] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+];
+
+/// Why there is no child.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChildError {
+    /// The system refused.
+    #[error("cannot start the command")]
+    Spawn(#[source] io::Error),
+    /// Signals cannot be watched.
+    #[error("cannot watch signals")]
+    Signals(#[source] io::Error),
+    /// The child cannot be waited for.
+    #[error("cannot wait for the command")]
+    Wait(#[source] io::Error),
+}
+
+/// A running child, and the signals that are passed on to it.
+#[derive(Debug)]
+pub struct Child {
+    pid: Pid,
+    changes: SignalStream,
+    continued: SignalStream,
+    forwarded: Vec<(Signal, SignalStream)>,
+}
+
+impl Child {
+    /// Starts the command. Must be called on a thread that lives as long as the process: the kernel's parent-death signal is sent when
+    /// the thread ends that forked the child.
+    pub fn spawn(
+        command: &OsStr,
+        arguments: &[OsString],
+        environment: &Environment,
+    ) -> Result<Self, ChildError> {
+        // Watched before the child is there, so that no signal falls between.
+        let ignored = ignored_signals();
+        let mut forwarded = Vec::new();
+        for signal in FORWARDED
+            .into_iter()
+            .filter(|signal| !is_ignored(ignored, *signal))
+        {
+            forwarded.push((signal, watch(signal)?));
+        }
+        let changes = watch(Signal::SIGCHLD)?;
+        let continued = watch(Signal::SIGCONT)?;
+        let program = std::env::current_exe().map_err(ChildError::Spawn)?;
+        // The running image, even where the file was replaced meanwhile.
+        let running = OsStr::new("/proc/self/exe");
+        let mut helper = Command::new(if fs::exists(running).unwrap_or(false) {
+            running
+        } else {
+            program.as_os_str()
+        });
+        helper
+            .arg(EXEC_ARGUMENT)
+            .arg(std::process::id().to_string())
+            .arg(command)
+            .args(arguments);
+        for (name, value) in environment.changes() {
+            match value {
+                Some(value) => helper.env(name, value),
+                None => helper.env_remove(name),
+            };
+        }
+        let child = helper.spawn().map_err(ChildError::Spawn)?;
+        let pid = i32::try_from(child.id())
+            .map_err(|error| ChildError::Spawn(io::Error::other(error)))?;
+        Ok(Self {
+            pid: Pid::from_raw(pid),
+            changes,
+            continued,
+            forwarded,
+        })
+    }
+
+    /// Waits for the child's end and returns what `run` exits with: its code, or 128 and the number of the signal that ended it.
+    pub async fn wait(&mut self) -> Result<u8, ChildError> {
+        loop {
+            match self.peek()? {
+                WaitStatus::Exited(_, code) => {
+                    return self.reap(u8::try_from(code & 0xff).unwrap_or(u8::MAX));
+                }
+                WaitStatus::Signaled(_, signal, _) => {
+                    return self.reap(128_u8.saturating_add(signal as u8));
+                }
+                WaitStatus::Stopped(..) => self.stop_along().await?,
+                _ => {}
+            }
+            self.next_signal().await;
+        }
+    }
+
+    /// The child's state, left to be seen again.
+    fn peek(&self) -> Result<WaitStatus, ChildError> {
+        let flags = WaitPidFlag::WEXITED
+            | WaitPidFlag::WSTOPPED
+            | WaitPidFlag::WNOHANG
+            | WaitPidFlag::WNOWAIT;
+        waitid(Id::Pid(self.pid), flags).map_err(|error| ChildError::Wait(error.into()))
+    }
+
+    fn reap(&self, code: u8) -> Result<u8, ChildError> {
+        waitid(Id::Pid(self.pid), WaitPidFlag::WEXITED)
+            .map_err(|error| ChildError::Wait(error.into()))?;
+        Ok(code)
+    }
+
+    /// A child that stopped on its own (a shell's `suspend`, a read from the background) would leave the user's shell waiting for us:
+    /// we stop too, and so give the shell the terminal back.
+    async fn stop_along(&self) -> Result<(), ChildError> {
+        tokio::time::sleep(STOP_SETTLES).await;
+        if matches!(self.peek()?, WaitStatus::Stopped(..)) {
+            let _ = waitid(
+                Id::Pid(self.pid),
+                WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG,
+            ); // once is enough
+            if on_terminal(self.pid) {
+                let _ = kill(Pid::this(), Signal::SIGSTOP);
+            }
+        }
+        Ok(())
+    }
+
+    async fn next_signal(&mut self) {
+        let forwarded = std::future::poll_fn(|context| {
+            for (signal, stream) in &mut self.forwarded {
+                if let std::task::Poll::Ready(Some(())) = stream.poll_recv(context) {
+                    return std::task::Poll::Ready(*signal);
+                }
+            }
+            std::task::Poll::Pending
+        });
+        tokio::select! {
+            _ = self.changes.recv() => {}
+            _ = self.continued.recv() => self.resume(),
+            signal = forwarded => self.forward(signal),
+        }
+    }
+
+    /// Ctrl-C and Ctrl-\ reach the whole group from the terminal; passed on, the child would get them twice.
+    fn forward(&self, signal: Signal) {
+        let from_terminal = matches!(signal, Signal::SIGINT | Signal::SIGQUIT) && is_foreground();
+        if !from_terminal {
+            let _ = kill(self.pid, signal); // it may just have ended
+        }
+    }
+
+    /// `fg` continues our group; a child with a group of its own (a shell) is continued by us.
+    fn resume(&self) {
+        if let Ok(group) = getpgid(Some(self.pid)) {
+            if group != getpgrp() {
+                let _ = killpg(group, Signal::SIGCONT);
+            }
+        }
+    }
+}
+
+fn watch(kind: Signal) -> Result<SignalStream, ChildError> {
+    signal(SignalKind::from_raw(kind as i32)).map_err(ChildError::Signals)
+}
+
+/// The signals that were ignored when we were started (`nohup`, a job of a script): they stay so, for us and for the child.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
+}
+
+fn is_ignored(mask: u64, signal: Signal) -> bool {
+    mask & (1 << (signal as i32 - 1)) != 0
+}
+
+/// Whether the terminal sends its signals to our group.
+fn is_foreground() -> bool {
+    foreground_group().is_some_and(|group| group == getpgrp())
+}
+
+/// Whether we or the child have the terminal: without one nobody would continue us.
+fn on_terminal(child: Pid) -> bool {
+    let group = foreground_group();
+    group.is_some() && (group == Some(getpgrp()) || group == getpgid(Some(child)).ok())
+}
+
+fn foreground_group() -> Option<Pid> {
+    let terminal = File::open("/dev/tty").ok()?;
+    tcgetpgrp(&terminal).ok()
+}
+
+/// The helper's whole life: `arguments` are our parent's process id, the command and its arguments. Returns only if the command could not
+/// be started, with the exit code and the reason.
+pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, String) {
+    let parent = arguments
+        .next()
+        .and_then(|pid| pid.to_str()?.parse::<i32>().ok());
+    let (Some(parent), Some(command)) = (parent, arguments.next()) else {
+        return (
+            EXIT_NOT_STARTED,
+            format!("{EXEC_ARGUMENT} is for authsome's own use"),
+        );
+    };
+    if let Err(error) = die_with_parent(Pid::from_raw(parent)) {
+        return (
+            EXIT_NOT_STARTED,
+            format!("cannot tie the command to authsome: {error}"),
+        );
+    }
+    let error = Command::new(&command).args(arguments).exec();
+    let shown = command.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => (EXIT_NOT_FOUND, format!("{shown}: command not found")),
+        _ => (
+            EXIT_NOT_EXECUTABLE,
+            format!("{shown}: cannot be executed: {error}"),
+        ),
+    }
+}
+
+/// SIGKILL of authsome must not leave a child behind a dead proxy. The signal is kept over exec(2).
+#[cfg(target_os = "linux")]
+fn die_with_parent(parent: Pid) -> Result<(), Errno> {
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // The parent may have died before the line above.
+    if getppid() == parent {
+        Ok(())
+    } else {
+        Err(Errno::ESRCH)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(parent: Pid) -> Result<(), Errno> {
+    if getppid() == parent {
+        Ok(())
+    } else {
+        Err(Errno::ESRCH)
+    }
+}
+
+/// Keeps other processes of the same user from reading our memory, and the kernel from writing it to a core file.
+pub fn protect_memory() {
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
+}

@@ -1,0 +1,105 @@
+//! Words and flags in, words and exit codes out: the only floor that prints.
+
+mod args;
+mod browser;
+mod cmd;
+mod context;
+mod failure;
+mod printer;
+mod settings;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Arguments, Command};
+use context::Context;
+use failure::{Exit, Failure};
+use printer::Printer;
+
+use crate::child;
+
+/// Runs the command that the arguments (the program's name first) name.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let mut arguments = arguments.peekable();
+    let program = arguments.next().unwrap_or_default();
+    if arguments
+        .next_if(|argument| argument.to_str() == Some(child::EXEC_ARGUMENT))
+        .is_some()
+    {
+        let (code, reason) = child::exec_in_place(arguments);
+        let _ = writeln!(std::io::stderr(), "authsome: {reason}");
+        return ExitCode::from(code);
+    }
+    child::protect_memory();
+    let arguments: Vec<_> = std::iter::once(program).chain(arguments).collect();
+    match Arguments::try_parse_from(&arguments) {
+        Ok(parsed) => run(parsed),
+        Err(error) => usage(&error, &arguments),
+    }
+}
+
+fn run(arguments: Arguments) -> ExitCode {
+    let printer = Printer::new(&arguments.global);
+    let is_run = matches!(arguments.command, Command::Run(_));
+    match dispatch(arguments.command, &printer) {
+        Ok(code) => ExitCode::from(code),
+        // The child's stdout is its own, and its exit codes are too: our failure has a code of its own.
+        Err(failure) if is_run => {
+            printer.failure_to_stderr(&failure);
+            ExitCode::from(child::EXIT_NOT_STARTED)
+        }
+        Err(failure) => {
+            printer.failure(&failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn dispatch(command: Command, printer: &Printer) -> Result<u8, Failure> {
+    let context = Context::new(printer);
+    let done = |()| Exit::Ok as u8;
+    match command {
+        Command::Completions(arguments) => cmd::completions::run(&arguments, printer).map(done),
+        Command::Export(arguments) => cmd::export::run(&arguments, &context).map(done),
+        Command::Get(arguments) => cmd::get::run(&arguments, &context).map(done),
+        Command::Inspect(arguments) => cmd::inspect::run(&arguments, &context).map(done),
+        Command::List => cmd::list::run(&context).map(done),
+        Command::Log(arguments) => cmd::log::run(&arguments, &context).map(done),
+        Command::Login(arguments) => cmd::login::run(arguments, &context).map(done),
+        Command::Logout(arguments) => cmd::logout::run(&arguments, &context).map(done),
+        Command::Revoke(arguments) => cmd::revoke::run(&arguments, &context).map(done),
+        Command::Run(arguments) => cmd::run::run(arguments, &context),
+        Command::SetDefault(arguments) => cmd::set_default::run(&arguments, &context).map(done),
+        Command::Whoami => cmd::whoami::run(&context).map(done),
+    }
+}
+
+/// Help and version are answers; anything else is a usage error, in JSON where that was asked for.
+fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        let _ = error.print();
+        return ExitCode::from(Exit::Ok as u8);
+    }
+    let ours = arguments.iter().take_while(|argument| *argument != "--");
+    if ours.into_iter().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let first = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
+        let failure = Failure::new(Exit::Usage, "usage", first, "authsome --help");
+        Printer::json().failure(&failure);
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(Exit::Usage as u8)
+}

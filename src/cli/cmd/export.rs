@@ -1,0 +1,68 @@
+//! `authsome export`: a token in the open, for a program that cannot run under `authsome run`.
+
+use authsome_providers::ExportField;
+use serde_json::{Map, Value};
+
+use crate::audit::{Event, Kind};
+use crate::cli::args::{Export, ExportFormat};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+
+pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(), Failure> {
+    let estate = context.estate()?;
+    let provider = estate.provider(&arguments.named.provider, context.printer)?;
+    let connection = estate.fresh(context, &arguments.named)?;
+    // Refresh tokens never: whoever spends one locks everybody else out.
+    let names = provider
+        .export
+        .iter()
+        .filter(|export| export.field != ExportField::RefreshToken);
+    let variables: Vec<_> = names
+        .map(|export| (export.variable.as_str(), connection.tokens.access.expose()))
+        .collect();
+    estate
+        .audit
+        .record(Event::new(Kind::Export).of(&connection.id));
+    let format = if context.printer.is_json() {
+        ExportFormat::Json
+    } else {
+        arguments.format
+    };
+    if format == ExportFormat::Json {
+        let object = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Value::from(value.as_str())));
+        context
+            .printer
+            .value(&Value::Object(object.collect::<Map<_, _>>()));
+        return Ok(());
+    }
+    let prefix = if format == ExportFormat::Shell {
+        "export "
+    } else {
+        ""
+    };
+    for (name, value) in variables {
+        context
+            .printer
+            .line(&format!("{prefix}{name}={}", quote(value)));
+    }
+    Ok(())
+}
+
+/// Single quotes keep everything but themselves from a POSIX shell.
+fn quote(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_value_is_safe_for_eval() {
+        assert_eq!(quote("abc"), "'abc'");
+        assert_eq!(quote("a'b"), "'a'\\''b'");
+        assert_eq!(quote("$(rm -rf /)`x`\n"), "'$(rm -rf /)`x`\n'");
+    }
+}

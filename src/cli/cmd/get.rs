@@ -1,0 +1,64 @@
+//! `authsome get`.
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use super::{cell, describe};
+use crate::cli::args::{Field, Get};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::connection::Connection;
+
+pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), Failure> {
+    let estate = context.estate()?;
+    let provider = estate.provider(&arguments.named.provider, context.printer)?;
+    let hands_out_token = arguments.show_secret
+        && !matches!(arguments.field, Some(field) if field != Field::AccessToken);
+    let connection = if hands_out_token {
+        estate.fresh(context, &arguments.named)?
+    } else {
+        estate.connection(&arguments.named)?.connection
+    };
+    let is_default =
+        estate.store.default_of(&connection.id.provider)?.as_ref() == Some(&connection.id.name);
+    let mut described = describe(&connection, &provider, is_default)?;
+    if arguments.show_secret {
+        show_secrets(&mut described, &connection);
+    }
+    let printer = context.printer;
+    match arguments.field {
+        Some(field) => {
+            let name = field
+                .to_possible_value()
+                .map(|value| value.get_name().to_owned())
+                .unwrap_or_default();
+            let value = &described[&name];
+            if printer.is_json() {
+                printer.value(value);
+            } else {
+                printer.line(&cell(value));
+            }
+        }
+        None if printer.is_json() => printer.value(&described),
+        None => {
+            let rows = described
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| vec![name.clone(), cell(value)]);
+            printer.table(&rows.collect::<Vec<_>>());
+        }
+    }
+    Ok(())
+}
+
+fn show_secrets(described: &mut Value, connection: &Connection) {
+    let text = |secret: &crate::secret::Secret<String>| Value::from(secret.expose().as_str());
+    described["access_token"] = text(&connection.tokens.access);
+    described["refresh_token"] = connection.tokens.refresh.as_ref().map_or(Value::Null, text);
+    described["client_secret"] = connection
+        .client
+        .client_secret
+        .as_ref()
+        .map_or(Value::Null, text);
+}

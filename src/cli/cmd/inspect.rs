@@ -1,0 +1,11 @@
+//! `authsome inspect`.
+
+use crate::cli::args::Inspect;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+
+pub(in crate::cli) fn run(arguments: &Inspect, context: &Context<'_>) -> Result<(), Failure> {
+    let definition = context.household()?.catalog.get(&arguments.provider)?;
+    context.printer.value(definition.json());
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! `authsome log`.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::audit::{Event, FILE};
+use crate::cli::args::Log;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::printer::Printer;
+
+/// How often `--follow` looks for more.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// From where the newest lines are looked for: more than a screen of the longest lines.
+const TAIL: u64 = 4 * 1024 * 1024;
+
+pub(in crate::cli) fn run(arguments: &Log, context: &Context<'_>) -> Result<(), Failure> {
+    let path = context.household()?.home.path(FILE);
+    let mut reader = open(&path)?;
+    let mut lines = Vec::new();
+    if let Some(reader) = &mut reader {
+        let length = reader.get_ref().metadata()?.len();
+        reader.seek(io::SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        while let Some(line) = next_line(reader)? {
+            lines.push(line);
+        }
+    }
+    for line in lines.iter().rev().take(arguments.lines).rev() {
+        show(line, context.printer);
+    }
+    if !arguments.follow {
+        return Ok(());
+    }
+    loop {
+        if reader.is_none() {
+            reader = open(&path)?;
+        }
+        while let Some(line) = reader.as_mut().map(next_line).transpose()?.flatten() {
+            show(&line, context.printer);
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+fn open(path: &Path) -> Result<Option<BufReader<File>>, Failure> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(BufReader::new(file))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn next_line(reader: &mut BufReader<File>) -> Result<Option<String>, Failure> {
+    let mut line = Vec::new();
+    let read = reader.read_until(b'\n', &mut line)?;
+    if read > 0 && line.last() != Some(&b'\n') {
+        reader.seek_relative(-i64::try_from(read).unwrap_or(0))?; // half a line: its rest comes later
+        return Ok(None);
+    }
+    Ok((read > 0).then(|| String::from_utf8_lossy(line.trim_ascii_end()).into_owned()))
+}
+
+fn show(line: &str, printer: &Printer) {
+    let Ok(event) = serde_json::from_str::<Event>(line) else {
+        return;
+    };
+    if printer.is_json() {
+        printer.line(line);
+    } else {
+        printer.line(&words(&event));
+    }
+}
+
+fn words(event: &Event) -> String {
+    let kind = serde_json::to_value(event.event)
+        .ok()
+        .and_then(|kind| kind.as_str().map(str::to_owned));
+    let target = event
+        .host
+        .as_ref()
+        .map(|host| format!("{host}{}", event.path.as_deref().unwrap_or_default()));
+    let columns = [
+        Some(event.time.clone()),
+        kind.map(|kind| format!("{kind:<14}")),
+        event.connection.clone(),
+        event.method.clone(),
+        target,
+        event.status.map(|status| status.to_string()),
+        event.bytes.map(|bytes| format!("{bytes} B")),
+        event
+            .milliseconds
+            .map(|milliseconds| format!("{milliseconds} ms")),
+        event.reason.clone(),
+    ];
+    // What a peer chose (a path, a host) must not move the cursor.
+    let text = columns.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    text.chars()
+        .filter(|character| !character.is_control())
+        .collect()
+}

@@ -1,0 +1,235 @@
+//! `authsome login`.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use authsome_ca::parse_ca_pem;
+use authsome_providers::{OAuthEndpoints, Provider, Service};
+
+use super::describe;
+use crate::audit::{Event, Kind};
+use crate::cli::args::Login;
+use crate::cli::browser::Prompt;
+use crate::cli::context::Context;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::printer::Printer;
+use crate::connection::{ClientCredentials, LoggedIn, LoginRequest, login};
+use crate::credential::ConnectionId;
+use crate::oauth::AccountLookup;
+use crate::secret::Secret;
+
+/// The largest file of a certificate or a secret that is read.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+pub(in crate::cli) fn run(arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
+    let estate = context.estate()?;
+    let printer = context.printer;
+    let provider = estate.provider(&arguments.provider, printer)?;
+    let browser = !arguments.no_browser;
+    let request = request(arguments, &provider)?;
+    let clients = context.clients(&[]);
+    let runtime = context.runtime()?;
+    let outcome = runtime.block_on(async {
+        let mut prompt = Prompt::new(printer, browser);
+        tokio::select! {
+            outcome = login(request, &estate.store, &clients, &mut prompt) => outcome.map_err(Failure::from),
+            _ = tokio::signal::ctrl_c() => Err(Failure::new(
+                Exit::Usage,
+                "cancelled",
+                "the login was cancelled; nothing was stored",
+                "try again: authsome login PROVIDER",
+            )),
+        }
+    });
+    runtime.shutdown_background(); // a read of the terminal may still be under way
+    let LoggedIn {
+        connection,
+        requested_scopes,
+    } = outcome?;
+    estate
+        .audit
+        .record(Event::new(Kind::Login).of(&connection.id));
+    let is_default =
+        estate.store.default_of(&connection.id.provider)?.as_ref() == Some(&connection.id.name);
+    if printer.is_json() {
+        printer.value(&describe(&connection, &provider, is_default)?);
+        return Ok(());
+    }
+    let account = connection
+        .account
+        .as_ref()
+        .map(|account| account.label.as_ref().unwrap_or(&account.id));
+    let account = account
+        .map(|account| format!(" as {account}"))
+        .unwrap_or_default();
+    let place = connection
+        .base_url
+        .as_ref()
+        .map(|base| format!(" at {base}"))
+        .unwrap_or_default();
+    printer.say(&format!(
+        "Connected {}{account}{place} (connection {}).",
+        provider.display_name, connection.id
+    ));
+    say_scopes(&connection.tokens.scopes, &requested_scopes, printer);
+    printer.say("Next: authsome run -- COMMAND");
+    Ok(())
+}
+
+fn say_scopes(granted: &[String], requested: &[String], printer: &Printer) {
+    printer.say(&format!("Scopes: {}", granted.join(" ")));
+    let missing: Vec<_> = requested
+        .iter()
+        .filter(|scope| !granted.contains(scope))
+        .cloned()
+        .collect();
+    let added: Vec<_> = granted
+        .iter()
+        .filter(|scope| !requested.contains(scope))
+        .cloned()
+        .collect();
+    if !missing.is_empty() {
+        printer.warn(&format!("asked for but not granted: {}", missing.join(" ")));
+    }
+    if !added.is_empty() {
+        printer.warn(&format!("granted but not asked for: {}", added.join(" ")));
+    }
+}
+
+fn request(arguments: Login, provider: &Provider) -> Result<LoginRequest, Failure> {
+    let service = provider.at(arguments.base_url.as_ref())?;
+    let endpoints = endpoints(&service, provider)?.clone();
+    let ca_pem = arguments.ca_file.as_deref().map(read_ca).transpose()?;
+    let client = match arguments.client_id {
+        Some(client_id) => {
+            let client_secret = arguments
+                .client_secret_file
+                .as_deref()
+                .map(read_secret)
+                .transpose()?
+                .flatten();
+            Some(ClientCredentials {
+                client_id,
+                client_secret,
+            })
+        }
+        None => None,
+    };
+    let scopes = arguments
+        .scopes
+        .as_deref()
+        .map(split_scopes)
+        .unwrap_or(endpoints.scopes);
+    let lookup = |lookup: &authsome_providers::AccountLookup| AccountLookup {
+        url: lookup.url.clone(),
+        id: lookup.id.as_str().to_owned(),
+        label: lookup
+            .label
+            .as_ref()
+            .map(|pointer| pointer.as_str().to_owned()),
+    };
+    Ok(LoginRequest {
+        id: ConnectionId {
+            provider: arguments.provider,
+            name: arguments.connection.unwrap_or_default(),
+        },
+        provider: provider.display_name.clone(),
+        base_url: service.base_url.clone(),
+        ca_pem,
+        client,
+        authorization_endpoint: endpoints.authorization,
+        token_endpoint: endpoints.token,
+        revocation_endpoint: endpoints.revocation,
+        issuer: service.issuer.clone(),
+        extra_parameters: endpoints.authorization_params,
+        applications_url: service.applications_url.clone(),
+        account_lookups: service.account_lookups.iter().map(lookup).collect(),
+        scopes,
+        replace: arguments.force,
+    })
+}
+
+fn endpoints<'a>(service: &'a Service, provider: &Provider) -> Result<&'a OAuthEndpoints, Failure> {
+    service.oauth.as_ref().ok_or_else(|| {
+        let message = format!("{} is not connected by OAuth", provider.display_name);
+        Failure::new(
+            Exit::Usage,
+            "usage",
+            message,
+            format!("authsome inspect {}", provider.id),
+        )
+    })
+}
+
+fn split_scopes(text: &str) -> Vec<String> {
+    text.split([',', ' ', '\t'])
+        .filter(|scope| !scope.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn read_ca(path: &Path) -> Result<String, Failure> {
+    let bytes = read_bounded(path, "--ca-file")?;
+    let named = |error: authsome_ca::CaError| {
+        let mut failure = Failure::from(error);
+        failure.message = format!("{}: {}", path.display(), failure.message);
+        failure
+    };
+    parse_ca_pem(&bytes).map_err(named)?;
+    String::from_utf8(bytes).map_err(|_| {
+        Failure::new(
+            Exit::Usage,
+            "ca_file_invalid",
+            format!("{} is not text", path.display()),
+            "use a PEM file",
+        )
+    })
+}
+
+/// `-` is standard input: read masked at a terminal, else to its end. An empty secret is none.
+fn read_secret(path: &Path) -> Result<Option<Secret<String>>, Failure> {
+    let text = if path.as_os_str() != "-" {
+        Secret::new(
+            String::from_utf8_lossy(&read_bounded(path, "--client-secret-file")?).into_owned(),
+        )
+    } else if io::stdin().is_terminal() {
+        Secret::new(
+            rpassword::prompt_password("Client secret (not shown): ")
+                .map_err(|error| cancelled(&error))?,
+        )
+    } else {
+        let mut text = zeroize::Zeroizing::new(String::new());
+        io::stdin()
+            .lock()
+            .take(LARGEST_FILE)
+            .read_to_string(&mut text)?;
+        Secret::new(text.to_string())
+    };
+    let trimmed = text.expose().trim();
+    Ok((!trimmed.is_empty()).then(|| Secret::new(trimmed.to_owned())))
+}
+
+fn cancelled(error: &io::Error) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "cancelled",
+        format!("no secret was read: {error}"),
+        "use --client-secret-file PATH",
+    )
+}
+
+fn read_bounded(path: &Path, flag: &str) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut bytes));
+    read.map_err(|error| {
+        let message = format!("{flag}: cannot read {}: {error}", path.display());
+        Failure::new(
+            Exit::Usage,
+            "usage",
+            message,
+            format!("ls -l '{}'", path.display()),
+        )
+    })?;
+    Ok(bytes)
+}

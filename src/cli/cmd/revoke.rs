@@ -1,0 +1,67 @@
+//! `authsome revoke`: at the provider, then here, whatever the provider answered.
+
+use serde_json::json;
+
+use crate::audit::{Event, Kind};
+use crate::cli::args::Named;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::connection::Connection;
+use crate::oauth::{HttpClients, OAuthError, RevocableToken};
+
+pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<(), Failure> {
+    let estate = context.estate()?;
+    let connection = estate.connection(arguments)?.connection;
+    let runtime = context.runtime()?;
+    let clients = context.clients(&[]);
+    let answered = runtime.block_on(revoke(&connection, &clients));
+    runtime.shutdown_background();
+    estate.store.delete(&connection.id)?;
+    let failed = answered.as_ref().err().map(ToString::to_string);
+    let event = Event::new(Kind::Revoke).of(&connection.id);
+    estate.audit.record(match &failed {
+        Some(reason) => event.because(reason),
+        None => event,
+    });
+    let printer = context.printer;
+    if printer.is_json() {
+        printer.value(&json!({
+            "connection": connection.id.to_string(),
+            "revoked_at_provider": failed.is_none(),
+            "removed_locally": true,
+            "reason": failed,
+        }));
+        return Ok(());
+    }
+    match failed {
+        None => printer.say(&format!(
+            "Revoked {} at the provider and forgot it here.",
+            connection.id
+        )),
+        Some(reason) => {
+            printer.warn(&format!(
+                "the provider did not confirm the revocation: {reason}"
+            ));
+            printer.say(&format!(
+                "Forgot {} here. Revoke the grant on the provider's page of applications.",
+                connection.id
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The refresh token goes: with it the whole grant ends, while an expired access token would be a silent no-op for some servers.
+async fn revoke(connection: &Connection, clients: &HttpClients) -> Result<(), OAuthError> {
+    let endpoint = connection
+        .client
+        .revocation_endpoint
+        .as_ref()
+        .ok_or(OAuthError::NoRevocation)?;
+    let http = clients.for_server(endpoint, connection.ca_pem.as_deref())?;
+    let token = match &connection.tokens.refresh {
+        Some(token) => RevocableToken::Refresh(token),
+        None => RevocableToken::Access(&connection.tokens.access),
+    };
+    connection.client.revoke(token, &http).await
+}

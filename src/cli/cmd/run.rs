@@ -1,0 +1,310 @@
+//! `authsome run`: the vault, the proxy, the child, in this order.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use authsome_providers::{ExportField, Provider, Service};
+
+use crate::child::Child;
+use crate::cli::args::{PolicyArgument, Run};
+use crate::cli::context::{Context, Estate, not_found, service_of};
+use crate::cli::failure::Failure;
+use crate::cli::printer::Printer;
+use crate::clock::Timestamp;
+use crate::connection::{Credentials, Standing, Stored};
+use crate::credential::ConnectionId;
+use crate::env_vars::{Environment, PLACEHOLDER, SessionValues};
+use crate::proxy::{Managed, Policy, Preference, Proxy, RouteTable, SessionConfig};
+use crate::run_dir::{self, RunDirectory};
+use crate::secret::{Secret, random_text};
+use crate::tls::Trust;
+
+/// 43 characters of six random bits: more than 256 bits.
+const PASSWORD_LENGTH: usize = 43;
+
+/// The public name of a session.
+const SESSION_LENGTH: usize = 16;
+
+/// A connection that takes part in the session.
+struct Member {
+    stored: Stored,
+    provider: Provider,
+    service: Service,
+    preference: Preference,
+}
+
+pub(in crate::cli) fn run(arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
+    let estate = context.estate()?;
+    let members = members(&arguments, &estate, context.printer)?;
+    announce(&members, context.printer);
+    let runtime = context.runtime()?;
+    let code = runtime.block_on(session(arguments, context, &estate, members));
+    runtime.shutdown_background();
+    estate.audit.finish();
+    code
+}
+
+async fn session(
+    arguments: Run,
+    context: &Context<'_>,
+    estate: &Estate,
+    members: Vec<Member>,
+) -> Result<u8, Failure> {
+    let printer = context.printer;
+    let resolve: Vec<_> = arguments.resolve.into_iter().map(|entry| entry.0).collect();
+    let trust = context.trust();
+    let environment = child_environment(&members);
+    let managed = members.iter().map(|member| Managed {
+        id: member.stored.connection.id.clone(),
+        service: member.service.clone(),
+        ca_pem: member.stored.connection.ca_pem.clone(),
+        preference: member.preference,
+    });
+    let routes = RouteTable::new(managed);
+    for tie in routes.ties() {
+        let names: Vec<_> = tie.connections.iter().map(ToString::to_string).collect();
+        let first = &tie.connections[0];
+        printer.warn(&format!(
+            "{} fit {} alike, so nothing is injected there; choose: authsome run --connection {}={} -- …",
+            names.join(" and "),
+            tie.place,
+            first.provider,
+            first.name
+        ));
+    }
+    let hosts: HashSet<String> = routes.hosts().map(str::to_owned).collect();
+    let stored = members.into_iter().map(|member| member.stored);
+    let credentials = Credentials::new(
+        stored,
+        estate.store.clone(),
+        estate.home.clone(),
+        Arc::clone(&estate.audit),
+        crate::oauth::HttpClients::new(Arc::clone(&trust), &resolve),
+    );
+    credentials.renew_due();
+    let password = random_text(PASSWORD_LENGTH).map_err(std::io::Error::other)?;
+    let config = SessionConfig {
+        password: password.clone(),
+        routes,
+        trust: Arc::clone(&trust),
+        resolve,
+        policy: match arguments.policy {
+            PolicyArgument::Allow => Policy::Allow,
+            PolicyArgument::Deny => Policy::Deny,
+        },
+        allowed_guards: estate.settings.allowed_guards(),
+        timeouts: estate.settings.timeouts(),
+        audit: Arc::clone(&estate.audit),
+        now: Timestamp::now().to_system_time(),
+    };
+    let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
+    let url = Secret::new(format!(
+        "http://authsome:{}@{}",
+        password.expose(),
+        proxy.address()
+    ));
+    let (directory, environment) =
+        furnish(&trust, proxy.ca_pem(), &url, &hosts, environment, printer)?;
+    printer.detail(&format!(
+        "proxy at {}, files in {}",
+        proxy.address(),
+        directory.path().display()
+    ));
+    let serving = proxy.serve();
+    let mut command = arguments.command.into_iter();
+    let program = command.next().unwrap_or_default();
+    let arguments: Vec<_> = command.collect();
+    let mut child = Child::spawn(&program, &arguments, &environment)?;
+    let code = child.wait().await;
+    serving.shut_down().await;
+    if !credentials.close().await {
+        printer.warn("a refresh was still under way and was given up; its new pair is lost if the provider issued one");
+    }
+    for (id, reason) in credentials.needing_login() {
+        say_needs_login(&id, &reason, printer);
+    }
+    Ok(code?)
+}
+
+/// The connections that take part: all, or those of `--only`. `--connection` breaks ties.
+fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Vec<Member>, Failure> {
+    let ids = estate.store.list()?;
+    for choice in &arguments.connection {
+        if !ids
+            .iter()
+            .any(|id| id.provider == choice.provider && id.name == choice.name)
+        {
+            return Err(not_found(&choice.provider, Some(&choice.name)));
+        }
+    }
+    let mut members = Vec::new();
+    for id in ids
+        .iter()
+        .filter(|id| arguments.only.is_empty() || arguments.only.contains(&id.provider))
+    {
+        let Some(stored) = estate.store.load(id)? else {
+            continue;
+        };
+        let provider = match estate.provider(&id.provider, printer) {
+            Ok(provider) => provider,
+            Err(failure) => {
+                printer.warn(&format!("{id} takes no part: {}", failure.message));
+                continue;
+            }
+        };
+        let service = service_of(&provider, &stored.connection)?;
+        let preference = preference(arguments, estate, id)?;
+        members.push(Member {
+            stored,
+            provider,
+            service,
+            preference,
+        });
+    }
+    Ok(members)
+}
+
+fn preference(arguments: &Run, estate: &Estate, id: &ConnectionId) -> Result<Preference, Failure> {
+    let chosen = arguments
+        .connection
+        .iter()
+        .any(|choice| choice.provider == id.provider && choice.name == id.name);
+    if chosen {
+        return Ok(Preference::Chosen);
+    }
+    let is_default = estate.store.default_of(&id.provider)?.as_ref() == Some(&id.name);
+    Ok(if is_default {
+        Preference::Default
+    } else {
+        Preference::None
+    })
+}
+
+fn announce(members: &[Member], printer: &Printer) {
+    if members.is_empty() {
+        printer.say("authsome: no connection, so nothing will be injected; connect one: authsome login gitlab");
+    }
+    for member in members {
+        let connection = &member.stored.connection;
+        match &connection.standing {
+            Standing::Good => {}
+            Standing::NeedsLogin { reason, .. } => say_needs_login(&connection.id, reason, printer),
+        }
+        for route in member
+            .service
+            .routes
+            .iter()
+            .filter(|route| route.scheme == authsome_providers::Scheme::Http)
+        {
+            printer.warn(&format!(
+                "{}: nothing is injected at {route}: it is not https",
+                connection.id
+            ));
+        }
+    }
+}
+
+fn say_needs_login(id: &ConnectionId, reason: &str, printer: &Printer) {
+    printer.warn(&format!(
+        "{id} needs a new login ({reason}); type: authsome login {} --connection {} --force",
+        id.provider, id.name
+    ));
+}
+
+/// What the child gets of the members themselves: placeholders, git without helpers, and none of the real values.
+fn child_environment(members: &[Member]) -> MemberEnvironment {
+    let mut environment = MemberEnvironment::default();
+    for member in members {
+        for export in &member.provider.export {
+            match export.field {
+                ExportField::RefreshToken => environment.removed.push(export.variable.clone()),
+                _ => environment.placeholders.push(export.variable.clone()),
+            }
+        }
+        environment
+            .placeholders
+            .extend(member.provider.placeholders.iter().cloned());
+        environment
+            .secrets
+            .extend(member.stored.connection.secrets().cloned());
+        if let Some(base) = &member.service.base_url {
+            // An empty value ends the list of helpers: none of the user's is asked for this host, nor told to erase.
+            environment
+                .git
+                .push((format!("credential.{base}.helper"), String::new()));
+        }
+    }
+    environment
+}
+
+#[derive(Default)]
+struct MemberEnvironment {
+    placeholders: Vec<String>,
+    removed: Vec<String>,
+    secrets: Vec<Secret<String>>,
+    git: Vec<(String, String)>,
+}
+
+/// The session's files, and the child's whole environment.
+fn furnish(
+    trust: &Trust,
+    ca_pem: &str,
+    proxy: &Secret<String>,
+    hosts: &HashSet<String>,
+    mut members: MemberEnvironment,
+    printer: &Printer,
+) -> Result<(RunDirectory, Environment), Failure> {
+    let parent = runtime_directory();
+    run_dir::sweep(&parent);
+    let session = random_text(SESSION_LENGTH).map_err(std::io::Error::other)?;
+    let directory = RunDirectory::create(&parent, session.expose())?;
+    let bundle = directory.write("bundle.pem", trust.bundle()?.with_pem(ca_pem).pem())?;
+    let ca = directory.write("ca.pem", ca_pem.as_bytes())?;
+    let direct = ["localhost", "127.0.0.1", "::1"]
+        .into_iter()
+        .filter(|host| !hosts.contains(*host));
+    let no_proxy = direct.collect::<Vec<_>>().join(",");
+    let mut environment = Environment::for_session(&SessionValues {
+        proxy: proxy.expose(),
+        no_proxy: &no_proxy,
+        bundle: &bundle,
+        ca: &ca,
+        session: session.expose(),
+    });
+    for name in &members.removed {
+        environment.remove(name);
+    }
+    for name in &members.placeholders {
+        environment.set(name, PLACEHOLDER);
+    }
+    members.git.extend([
+        ("http.proxy".to_owned(), proxy.expose().clone()),
+        ("http.proxyAuthMethod".to_owned(), "basic".to_owned()),
+        ("http.sslCAInfo".to_owned(), bundle.display().to_string()),
+    ]);
+    environment.configure_git(
+        std::env::var_os("GIT_CONFIG_COUNT").as_deref(),
+        &members.git,
+    );
+    let secrets: Vec<_> = members
+        .secrets
+        .iter()
+        .map(|secret| secret.expose().as_str())
+        .collect();
+    for name in environment.remove_secrets(std::env::vars_os(), &secrets) {
+        printer.warn(&format!(
+            "{} holds a secret that authsome manages; the command does not get it",
+            name.display()
+        ));
+    }
+    Ok((directory, environment))
+}
+
+/// The user's own directory for such files, else the one for temporary files.
+fn runtime_directory() -> PathBuf {
+    let private = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    private
+        .filter(|path| crate::home::check_private(path).is_ok())
+        .unwrap_or_else(std::env::temp_dir)
+}

@@ -1,0 +1,56 @@
+//! `authsome whoami`.
+
+use serde_json::{Value, json};
+
+use super::cell;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::clock::Timestamp;
+use crate::env_vars::MASTER_KEY;
+
+pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
+    let estate = context.estate()?;
+    let mut accounts = Vec::new();
+    for id in estate.store.list()? {
+        let Some(stored) = estate.store.load(&id)? else {
+            continue;
+        };
+        let connection = stored.connection;
+        accounts.push(json!({
+            "connection": id.to_string(),
+            "account": connection.account.as_ref().map(|account| json!({ "id": account.id, "label": account.label })),
+            "base_url": connection.base_url.as_ref().map(ToString::to_string),
+            "status": connection.status(Timestamp::now()).to_string(),
+        }));
+    }
+    let home = estate.home.root().display().to_string();
+    let key = match std::env::var_os(MASTER_KEY) {
+        Some(_) => MASTER_KEY.to_owned(),
+        None => estate.home.path("master.key").display().to_string(),
+    };
+    let printer = context.printer;
+    if printer.is_json() {
+        printer.value(&json!({ "home": home, "master_key": key, "accounts": accounts }));
+        return Ok(());
+    }
+    let mut rows = vec![
+        vec!["home".to_owned(), home],
+        vec!["master key".to_owned(), key],
+    ];
+    rows.extend(accounts.iter().map(row));
+    printer.table(&rows);
+    if accounts.is_empty() {
+        printer.say("Nobody is connected yet. Next: authsome login gitlab");
+    }
+    Ok(())
+}
+
+fn row(account: &Value) -> Vec<String> {
+    let place = cell(&account["base_url"]);
+    let who = format!(
+        "{} at {place}, {}",
+        cell(&account["account"]),
+        cell(&account["status"])
+    );
+    vec![cell(&account["connection"]), who]
+}

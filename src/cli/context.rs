@@ -1,0 +1,204 @@
+//! Builds what a command needs, when it needs it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use authsome_providers::{Catalog, Provider, ProviderId, Service};
+use tokio::runtime::Runtime;
+
+use super::args::Named;
+use super::failure::{Exit, Failure};
+use super::printer::Printer;
+use super::settings::Settings;
+use crate::audit::Audit;
+use crate::connection::{Connection, ConnectionStore, Credentials, Stored};
+use crate::credential::{ConnectionId, ConnectionName};
+use crate::env_vars::MASTER_KEY;
+use crate::home::Home;
+use crate::oauth::{HttpClients, Resolve};
+use crate::tls::Trust;
+use crate::vault::Vault;
+
+/// One command's surroundings.
+pub(super) struct Context<'a> {
+    pub(super) printer: &'a Printer,
+}
+
+/// The home directory, opened.
+pub(super) struct Household {
+    pub(super) home: Home,
+    pub(super) audit: Arc<Audit>,
+    pub(super) catalog: Catalog,
+    pub(super) settings: Settings,
+}
+
+/// The home directory with its vault, opened.
+pub(super) struct Estate {
+    pub(super) home: Home,
+    pub(super) audit: Arc<Audit>,
+    pub(super) catalog: Catalog,
+    pub(super) settings: Settings,
+    pub(super) store: ConnectionStore,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(printer: &'a Printer) -> Self {
+        Self { printer }
+    }
+
+    pub(super) fn household(&self) -> Result<Household, Failure> {
+        let home = Home::open(std::env::var_os("AUTHSOME_HOME"), std::env::var_os("HOME"))?;
+        let settings = Settings::load(&home)?;
+        let catalog = Catalog::new(Some(home.path("providers")));
+        Ok(Household {
+            audit: Arc::new(Audit::new(&home)),
+            home,
+            catalog,
+            settings,
+        })
+    }
+
+    pub(super) fn estate(&self) -> Result<Estate, Failure> {
+        let Household {
+            home,
+            audit,
+            catalog,
+            settings,
+        } = self.household()?;
+        let vault = Vault::open(&home, std::env::var_os(MASTER_KEY).as_deref())?;
+        let store = ConnectionStore::new(Arc::new(vault));
+        Ok(Estate {
+            home,
+            audit,
+            catalog,
+            settings,
+            store,
+        })
+    }
+
+    /// One thread: it is the process's own, so a child that is started from it is tied to the process's life.
+    pub(super) fn runtime(&self) -> Result<Runtime, Failure> {
+        Ok(tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?)
+    }
+
+    pub(super) fn trust(&self) -> Arc<Trust> {
+        let extra = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
+        Arc::new(Trust::new(extra.map(PathBuf::from)))
+    }
+
+    pub(super) fn clients(&self, resolve: &[Resolve]) -> HttpClients {
+        HttpClients::new(self.trust(), resolve)
+    }
+}
+
+impl Estate {
+    /// The definition of a provider; its warnings are said.
+    pub(super) fn provider(&self, id: &ProviderId, printer: &Printer) -> Result<Provider, Failure> {
+        let definition = self.catalog.get(id)?;
+        for warning in &definition.warnings {
+            printer.warn(&format!("{id}: {warning}"));
+        }
+        Ok(definition.provider)
+    }
+
+    /// The connection that the flags name.
+    pub(super) fn connection(&self, named: &Named) -> Result<Stored, Failure> {
+        let id = self.id(&named.provider, named.connection.as_ref())?;
+        self.store
+            .load(&id)?
+            .ok_or_else(|| not_found(&id.provider, Some(&id.name)))
+    }
+
+    /// The same, renewed if its end is near: what is handed out shall work for a while.
+    pub(super) fn fresh(
+        &self,
+        context: &Context<'_>,
+        named: &Named,
+    ) -> Result<Connection, Failure> {
+        let stored = self.connection(named)?;
+        let id = stored.connection.id.clone();
+        let credentials = Credentials::new(
+            [stored],
+            self.store.clone(),
+            self.home.clone(),
+            Arc::clone(&self.audit),
+            context.clients(&[]),
+        );
+        let runtime = context.runtime()?;
+        let renewed = runtime.block_on(async {
+            use crate::connection::{CredentialSource, Usage};
+            let outcome = credentials.get(&id, Usage::Once).await;
+            credentials.close().await;
+            outcome
+        });
+        runtime.shutdown_background();
+        renewed?;
+        let stored = self
+            .store
+            .load(&id)?
+            .ok_or_else(|| not_found(&id.provider, Some(&id.name)))?;
+        Ok(stored.connection)
+    }
+
+    fn id(
+        &self,
+        provider: &ProviderId,
+        name: Option<&ConnectionName>,
+    ) -> Result<ConnectionId, Failure> {
+        let name = match name {
+            Some(name) => Some(name.clone()),
+            None => self.store.default_of(provider)?,
+        };
+        if let Some(name) = name {
+            return Ok(ConnectionId {
+                provider: provider.clone(),
+                name,
+            });
+        }
+        let others: Vec<_> = self
+            .store
+            .list()?
+            .into_iter()
+            .filter(|id| id.provider == *provider)
+            .collect();
+        if others.is_empty() {
+            self.catalog.get(provider)?; // an unknown provider is the nearer cause
+            return Err(not_found(provider, None));
+        }
+        let names: Vec<_> = others.iter().map(|id| id.name.to_string()).collect();
+        let message = format!(
+            "{provider} has no default connection; there are: {}",
+            names.join(", ")
+        );
+        let hint = format!("authsome set-default {provider} {}", names[0]);
+        Err(Failure::new(
+            Exit::NoConnection,
+            "connection_not_found",
+            message,
+            hint,
+        ))
+    }
+}
+
+/// Where the provider is for this connection.
+pub(super) fn service_of(provider: &Provider, connection: &Connection) -> Result<Service, Failure> {
+    Ok(provider.at(connection.base_url.as_ref())?)
+}
+
+pub(super) fn not_found(provider: &ProviderId, name: Option<&ConnectionName>) -> Failure {
+    let (message, hint) = match name {
+        Some(name) => (
+            format!("there is no connection {provider}/{name}"),
+            format!(
+                "authsome login {provider} --connection {name}; see what there is: authsome list"
+            ),
+        ),
+        None => (
+            format!("{provider} is not connected"),
+            format!("authsome login {provider}"),
+        ),
+    };
+    Failure::new(Exit::NoConnection, "connection_not_found", message, hint)
+}

@@ -1,0 +1,156 @@
+//! How words reach the user: data to stdout, everything said about it to stderr, `hint:` lines for what can be mended.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::{Value, json};
+
+use super::args::Global;
+use super::failure::Failure;
+
+/// Writes for one command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Printer {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    colour: bool,
+}
+
+impl Printer {
+    pub(super) fn new(global: &Global) -> Self {
+        let wanted =
+            !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            verbose: global.verbose,
+            colour: wanted && io::stderr().is_terminal(),
+        }
+    }
+
+    /// For errors in the flags themselves.
+    pub(super) fn json() -> Self {
+        Self {
+            json: true,
+            quiet: false,
+            verbose: false,
+            colour: false,
+        }
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Data. A reader that has gone away is no error of ours.
+    pub(super) fn data(&self, text: &str) {
+        let mut stdout = io::stdout().lock();
+        let _ = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
+    }
+
+    /// Data, one line.
+    pub(super) fn line(&self, text: &str) {
+        self.data(&format!("{text}\n"));
+    }
+
+    /// Data as JSON.
+    pub(super) fn value(&self, value: &Value) {
+        self.data(&format!("{value:#}\n"));
+    }
+
+    /// Words about what happens.
+    pub(super) fn say(&self, words: &str) {
+        if !self.quiet {
+            self.to_stderr(words);
+        }
+    }
+
+    /// Words without which the user cannot go on.
+    pub(super) fn prompt(&self, words: &str) {
+        self.to_stderr(words);
+    }
+
+    /// Words for those who asked for more.
+    pub(super) fn detail(&self, words: &str) {
+        if self.verbose && !self.quiet {
+            self.to_stderr(words);
+        }
+    }
+
+    /// Words that matter even to those who asked for none.
+    pub(super) fn warn(&self, words: &str) {
+        self.to_stderr(&format!("{} {words}", self.styled("33;1", "warning:")));
+    }
+
+    /// A failed command.
+    pub(super) fn failure(&self, failure: &Failure) {
+        if self.json {
+            self.value(&as_json(failure));
+        } else {
+            self.words(failure);
+        }
+    }
+
+    /// The same where stdout belongs to a child.
+    pub(super) fn failure_to_stderr(&self, failure: &Failure) {
+        if self.json {
+            self.to_stderr(&format!("{:#}", as_json(failure)));
+        } else {
+            self.words(failure);
+        }
+    }
+
+    /// Rows in columns, the first one being their heads.
+    pub(super) fn table(&self, rows: &[Vec<String>]) {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+        };
+        let widths: Vec<_> = (0..columns)
+            .map(|column| width(column).unwrap_or(0))
+            .collect();
+        for row in rows {
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, &width)| format!("{cell:width$}"));
+            self.line(cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+    }
+
+    fn words(&self, failure: &Failure) {
+        self.to_stderr(&format!(
+            "{} {}",
+            self.styled("31;1", "error:"),
+            failure.message
+        ));
+        if !failure.hint.is_empty() {
+            self.to_stderr(&format!(
+                "{} {}",
+                self.styled("36;1", "hint:"),
+                failure.hint
+            ));
+        }
+    }
+
+    fn to_stderr(&self, words: &str) {
+        let _ = writeln!(io::stderr().lock(), "{words}");
+    }
+
+    fn styled(&self, style: &str, word: &str) -> String {
+        if self.colour {
+            format!("\u{1b}[{style}m{word}\u{1b}[0m")
+        } else {
+            word.to_owned()
+        }
+    }
+}
+
+fn as_json(failure: &Failure) -> Value {
+    json!({ "error": failure.code, "message": failure.message, "hint": failure.hint })
+}

@@ -1,0 +1,20 @@
+//! A stored login and its life: fresh, due for renewal, expired, in need of a new login.
+//!
+//! This floor decides which secret is used and renews it. It knows no proxy and prints nothing.
+
+mod closing;
+mod credentials;
+mod flight;
+mod freshness;
+mod login;
+mod record;
+mod refresh;
+mod source;
+mod store;
+
+pub use credentials::Credentials;
+pub use freshness::Freshness;
+pub use login::{LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, login};
+pub use record::{ClientCredentials, Connection, Standing, Status, Tokens};
+pub use source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
+pub use store::{ConnectionStore, StoreError, Stored};

@@ -1,0 +1,94 @@
+//! The end of a session: what is under way is waited for, nothing new begins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// Shared by all who do work that must not be cut off.
+#[derive(Clone, Debug)]
+pub(super) struct Closing {
+    state: Arc<watch::Sender<State>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    closed: bool,
+    under_way: usize,
+}
+
+/// Work under way; dropping it says that the work is done.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    state: Arc<watch::Sender<State>>,
+}
+
+impl Closing {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Arc::new(watch::Sender::new(State::default())),
+        }
+    }
+
+    /// Announces work; `None` once the session ends.
+    pub(super) fn begin(&self) -> Option<UnderWay> {
+        let begun = self.state.send_if_modified(|state| {
+            let open = !state.closed;
+            state.under_way += usize::from(open);
+            open
+        });
+        begun.then(|| UnderWay {
+            state: Arc::clone(&self.state),
+        })
+    }
+
+    /// Sleeps, but not past the session's end.
+    pub(super) async fn sleep(&self, duration: Duration) {
+        let mut watched = self.state.subscribe();
+        let _ = tokio::time::timeout(duration, watched.wait_for(|state| state.closed)).await;
+    }
+
+    /// Ends the session: waits for what is under way, at most `deadline`. Whether all of it was done in time.
+    pub(super) async fn close(&self, deadline: Duration) -> bool {
+        self.state.send_modify(|state| state.closed = true);
+        let mut watched = self.state.subscribe();
+        tokio::time::timeout(deadline, watched.wait_for(|state| state.under_way == 0))
+            .await
+            .is_ok()
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.state.send_modify(|state| state.under_way -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_for_what_is_under_way_and_lets_nothing_new_begin() {
+        let closing = Closing::new();
+        let under_way = closing.begin().unwrap();
+        let waiting = tokio::spawn({
+            let closing = closing.clone();
+            async move { closing.close(Duration::from_secs(10)).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(closing.begin().is_none());
+        drop(under_way);
+        assert!(waiting.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_up_at_the_deadline_and_wakes_sleepers() {
+        let closing = Closing::new();
+        let _under_way = closing.begin().unwrap();
+        assert!(!closing.close(Duration::from_secs(10)).await);
+        let before = tokio::time::Instant::now();
+        closing.sleep(Duration::from_secs(100)).await;
+        assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+}

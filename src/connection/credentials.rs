@@ -1,0 +1,351 @@
+//! The credentials of one session: the pair in force of each connection, ready without a lock, and its renewal.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+use super::closing::Closing;
+use super::flight::Flight;
+use super::freshness::{Freshness, freshness};
+use super::refresh::{Outcome, Renewal, Why, blocking, credential};
+use super::source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
+use super::store::{ConnectionStore, Stored};
+use crate::audit::Audit;
+use crate::clock::Timestamp;
+use crate::credential::{ConnectionId, Credential};
+use crate::home::Home;
+use crate::oauth::HttpClients;
+
+/// How long the end of a session waits for a refresh that has been sent.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A token younger than this may be unknown to a replica of the provider: it is sent again before anything else is tried.
+const NEW_TOKEN: Duration = Duration::from_secs(10);
+
+/// The pauses between those tries.
+const NEW_TOKEN_PAUSES: [Duration; 3] = [
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
+
+/// After a background refresh failed, this long the next one waits, doubling up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
+/// A refresh for the sake of an unspecific 401 that changed nothing shows that the 401 was not about the token: no other for this long.
+const UNSPECIFIC_INTERVAL: Duration = Duration::from_secs(600);
+
+/// The credentials of the chosen connections.
+pub struct Credentials {
+    renewal: Arc<Renewal>,
+    slots: HashMap<ConnectionId, Slot>,
+}
+
+/// One connection.
+struct Slot {
+    current: ArcSwap<Credential>,
+    flight: Flight<Outcome>,
+    pace: Mutex<Pace>,
+    /// The generation that came of a refresh for an unspecific 401, if that was the last thing tried.
+    unspecific: AtomicU64,
+}
+
+/// When the next try is allowed.
+#[derive(Default)]
+struct Pace {
+    failures: u32,
+    not_before: Option<Instant>,
+    unspecific_not_before: Option<Instant>,
+    last_error: Option<CredentialError>,
+}
+
+impl Credentials {
+    /// The credentials of those connections, as they were read.
+    pub fn new(
+        connections: impl IntoIterator<Item = Stored>,
+        store: ConnectionStore,
+        home: Home,
+        audit: Arc<Audit>,
+        http: HttpClients,
+    ) -> Arc<Self> {
+        let renewal = Arc::new(Renewal {
+            store,
+            home,
+            audit,
+            http,
+            closing: Closing::new(),
+        });
+        let slots = connections
+            .into_iter()
+            .map(|stored| (stored.connection.id.clone(), Slot::new(&stored)))
+            .collect();
+        Arc::new(Self { renewal, slots })
+    }
+
+    /// Starts to renew what is due; nobody waits for it.
+    pub fn renew_due(&self) {
+        let now = Timestamp::now();
+        for (id, slot) in &self.slots {
+            let current = slot.current.load();
+            if freshness(current.refresh_at, current.expires_at, now) != Freshness::Fresh
+                && current.refresh_at.is_some()
+            {
+                self.renew_in_background(id, slot);
+            }
+        }
+    }
+
+    /// The session ends: waits for a refresh that has been sent, so that its pair is not lost. Whether it was stored in time.
+    pub async fn close(&self) -> bool {
+        self.renewal.closing.close(CLOSE_DEADLINE).await
+    }
+
+    /// The connections whose refresh was refused for good in this session, and why.
+    pub fn needing_login(&self) -> Vec<(ConnectionId, String)> {
+        let reason = |slot: &Slot| {
+            slot.landed();
+            match &slot
+                .pace
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .last_error
+            {
+                Some(CredentialError::NeedsLogin { reason, .. }) => Some(reason.clone()),
+                _ => None,
+            }
+        };
+        self.slots
+            .iter()
+            .filter_map(|(id, slot)| Some((id.clone(), reason(slot)?)))
+            .collect()
+    }
+
+    fn slot(&self, id: &ConnectionId) -> Result<&Slot, CredentialError> {
+        self.slots
+            .get(id)
+            .ok_or_else(|| CredentialError::Removed { id: id.clone() })
+    }
+
+    /// Joins the renewal under way or starts one, and keeps what comes of it.
+    async fn renew(&self, id: &ConnectionId, slot: &Slot, why: Why) -> Outcome {
+        let renewal = Arc::clone(&self.renewal);
+        let outcome = slot.flight.join(|| renewal.run(id.clone(), why)).await;
+        let outcome = outcome.unwrap_or_else(|| {
+            Err(CredentialError::Vault {
+                reason: "the refresh crashed".to_owned(),
+            })
+        });
+        slot.note(&outcome);
+        outcome
+    }
+
+    fn renew_in_background(&self, id: &ConnectionId, slot: &Slot) {
+        if slot.paused().is_some() {
+            return;
+        }
+        let renewal = Arc::clone(&self.renewal);
+        // Dropping the future leaves the flight in the air; the next request that finds the token due picks up its outcome.
+        drop(slot.flight.join(|| renewal.run(id.clone(), Why::Due)));
+    }
+
+    /// What the vault has now; adopted if it is newer.
+    async fn reload(&self, id: &ConnectionId, slot: &Slot) -> Outcome {
+        let stored = self.renewal.load(id).await?;
+        Ok(slot.adopt(credential(&stored)))
+    }
+
+    /// Whether the vault still has the state in hand: one small read, for requests that cannot be repeated.
+    async fn confirm(&self, id: &ConnectionId, slot: &Slot, current: Arc<Credential>) -> Outcome {
+        let (store, wanted) = (self.renewal.store.clone(), id.clone());
+        let generation = blocking(move || store.generation(&wanted))
+            .await
+            .map_err(super::refresh::Failure::into_error)?;
+        if generation == Some(current.generation) {
+            Ok(current)
+        } else {
+            self.reload(id, slot).await
+        }
+    }
+
+    async fn renew_for_rejection(
+        &self,
+        id: &ConnectionId,
+        slot: &Slot,
+        refused: &Credential,
+        rejection: Rejection,
+    ) -> Verdict {
+        if rejection == Rejection::Unspecific
+            && (slot.unspecific_is_paused() || refused.refresh_at.is_none())
+        {
+            return Verdict::Accept;
+        }
+        match self
+            .renew(
+                id,
+                slot,
+                Why::Rejected {
+                    generation: refused.generation,
+                },
+            )
+            .await
+        {
+            Ok(renewed) if renewed.generation == refused.generation => Verdict::Accept,
+            Ok(renewed) => {
+                if rejection == Rejection::Unspecific {
+                    slot.unspecific.store(renewed.generation, Ordering::Relaxed);
+                }
+                Verdict::Retry(renewed)
+            }
+            Err(_) if rejection == Rejection::Unspecific => Verdict::Accept,
+            Err(error) => Verdict::Fail(error),
+        }
+    }
+}
+
+impl CredentialSource for Credentials {
+    async fn get(&self, id: &ConnectionId, usage: Usage) -> Outcome {
+        let slot = self.slot(id)?;
+        let current = slot.current.load_full();
+        match (
+            freshness(current.refresh_at, current.expires_at, Timestamp::now()),
+            usage,
+        ) {
+            (Freshness::Fresh, Usage::Repeatable) => Ok(current),
+            (Freshness::Fresh, Usage::Once) => self.confirm(id, slot, current).await,
+            (Freshness::Due, Usage::Repeatable) => {
+                self.renew_in_background(id, slot);
+                slot.landed(); // the flight may have landed since
+                Ok(slot.current.load_full())
+            }
+            // A refresh that somebody starts while the body streams would kill the token under it: better now than then.
+            (Freshness::Due, Usage::Once) => match slot.paused() {
+                Some(_) => self.confirm(id, slot, current).await,
+                None => self.renew(id, slot, Why::Due).await.or(Ok(current)),
+            },
+            (Freshness::Expired, _) => match slot.paused() {
+                Some(error) => Err(error),
+                None => self.renew(id, slot, Why::Expired).await,
+            },
+        }
+    }
+
+    async fn reject(
+        &self,
+        id: &ConnectionId,
+        refused: &Credential,
+        rejection: Rejection,
+        attempt: u32,
+    ) -> Verdict {
+        let Ok(slot) = self.slot(id) else {
+            return Verdict::Accept;
+        };
+        // Somebody else may have renewed: here, or in another process.
+        match self.reload(id, slot).await {
+            Ok(current) if current.generation != refused.generation => {
+                return Verdict::Retry(current);
+            }
+            Ok(_) => {}
+            Err(error @ CredentialError::Removed { .. }) => return Verdict::Fail(error),
+            Err(_) => return Verdict::Accept,
+        }
+        if rejection != Rejection::Unspecific {
+            return self.renew_for_rejection(id, slot, refused, rejection).await;
+        }
+        if slot.unspecific.load(Ordering::Relaxed) == refused.generation {
+            slot.pause_unspecific();
+        }
+        let is_new = refused.obtained_at.until(Timestamp::now()) < NEW_TOKEN;
+        let pauses = if is_new {
+            &NEW_TOKEN_PAUSES[..]
+        } else {
+            &NEW_TOKEN_PAUSES[..1]
+        };
+        match pauses.get(attempt as usize) {
+            Some(pause) => Verdict::RetrySame(*pause),
+            None if is_new => Verdict::Accept,
+            None => self.renew_for_rejection(id, slot, refused, rejection).await,
+        }
+    }
+}
+
+impl Slot {
+    fn new(stored: &Stored) -> Self {
+        Self {
+            current: ArcSwap::new(credential(stored)),
+            flight: Flight::new(),
+            pace: Mutex::default(),
+            unspecific: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes a credential in, unless the one in hand is newer; returns the one in force.
+    fn adopt(&self, candidate: Arc<Credential>) -> Arc<Credential> {
+        self.current.rcu(|current| {
+            Arc::clone(if candidate.generation > current.generation {
+                &candidate
+            } else {
+                current
+            })
+        });
+        self.current.load_full()
+    }
+
+    fn note(&self, outcome: &Outcome) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(renewed) => {
+                *pace = Pace {
+                    unspecific_not_before: pace.unspecific_not_before,
+                    ..Pace::default()
+                };
+                self.adopt(Arc::clone(renewed));
+            }
+            Err(error) => {
+                let doubled = FIRST_PAUSE * 2_u32.saturating_pow(pace.failures.min(8));
+                let pause = match error {
+                    CredentialError::Unavailable { retry_after, .. } => doubled.max(*retry_after),
+                    _ => doubled,
+                };
+                pace.failures += 1;
+                pace.not_before = Some(Instant::now() + pause.min(LONGEST_PAUSE));
+                pace.last_error = Some(error.clone());
+            }
+        }
+    }
+
+    /// Takes in what a background renewal came to.
+    fn landed(&self) {
+        if let Some(outcome) = self.flight.landed() {
+            self.note(&outcome);
+        }
+    }
+
+    /// The last failure, while it is too early for another try.
+    fn paused(&self) -> Option<CredentialError> {
+        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = pace.not_before?.checked_duration_since(Instant::now())?;
+        pace.last_error.clone().map(|error| match error {
+            CredentialError::Unavailable { id, reason, .. } => CredentialError::Unavailable {
+                id,
+                reason,
+                retry_after: left,
+            },
+            other => other,
+        })
+    }
+
+    fn pause_unspecific(&self) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.unspecific_not_before = Some(Instant::now() + UNSPECIFIC_INTERVAL);
+    }
+
+    fn unspecific_is_paused(&self) -> bool {
+        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.unspecific_not_before
+            .is_some_and(|end| end > Instant::now())
+    }
+}

@@ -1,0 +1,102 @@
+//! One flight for many passengers: the first who needs a result starts the work, all wait for the same outcome, and nobody who leaves
+//! stops it.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+/// At most one piece of work at a time, whose outcome all share.
+#[derive(Debug)]
+pub(super) struct Flight<T> {
+    current: Mutex<Option<watch::Receiver<Option<T>>>>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Flight<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            current: Mutex::new(None),
+        }
+    }
+
+    /// Joins the work under way, or starts `work`. `None` where the work died without an outcome.
+    pub(super) fn join<F, W>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Option<T>> + Send + use<T, F, W>
+    where
+        F: FnOnce() -> W,
+        W: Future<Output = T> + Send + 'static,
+    {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        // A sender that is gone without a value panicked: nobody may wait for it, and the next passenger starts anew.
+        let under_way = current
+            .as_ref()
+            .filter(|receiver| receiver.borrow().is_none() && receiver.has_changed().is_ok());
+        let mut receiver = if let Some(receiver) = under_way {
+            receiver.clone()
+        } else {
+            let (sender, receiver) = watch::channel(None);
+            let work = work();
+            tokio::spawn(async move { sender.send_replace(Some(work.await)) });
+            *current = Some(receiver.clone());
+            receiver
+        };
+        async move {
+            receiver
+                .wait_for(Option::is_some)
+                .await
+                .ok()
+                .and_then(|outcome| outcome.clone())
+        }
+    }
+
+    /// The outcome of work that is done, given once: for work that was started without a wait.
+    pub(super) fn landed(&self) -> Option<T> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = current
+            .as_ref()
+            .and_then(|receiver| receiver.borrow().clone());
+        if outcome.is_some() {
+            *current = None;
+        }
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn many_passengers_one_flight() {
+        let flight = Flight::new();
+        let starts = Arc::new(AtomicU32::new(0));
+        let work = || {
+            let starts = Arc::clone(&starts);
+            async move {
+                tokio::task::yield_now().await;
+                starts.fetch_add(1, Ordering::SeqCst) + 1
+            }
+        };
+        let (first, second) = (flight.join(work), flight.join(work));
+        drop(first); // the one who started it leaves
+        assert_eq!(second.await, Some(1));
+        assert_eq!(
+            flight.join(work).await,
+            Some(2),
+            "what has landed is not joined"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_crash_strands_nobody() {
+        let flight: Flight<u32> = Flight::new();
+        let crashed = flight.join(|| async { panic!("on purpose") });
+        assert_eq!(crashed.await, None);
+        assert_eq!(flight.join(|| async { 7 }).await, Some(7));
+    }
+}

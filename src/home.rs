@@ -1,0 +1,264 @@
+//! Private files: modes set at creation, atomic replacement, locks with a deadline.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::unistd::Uid;
+
+/// How long between two tries for a lock that another process holds: at first, and at most.
+const LOCK_POLL_FIRST: Duration = Duration::from_millis(2);
+const LOCK_POLL_LONGEST: Duration = Duration::from_millis(40);
+
+/// What can be wrong with the home directory or a file in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HomeError {
+    /// Neither `AUTHSOME_HOME` nor `HOME` says where it is.
+    #[error("neither AUTHSOME_HOME nor HOME is set, so there is no place for the vault")]
+    Unset,
+    /// The path exists and is no directory.
+    #[error("{} is not a directory", .0.display())]
+    NotADirectory(PathBuf),
+    /// The directory belongs to somebody else.
+    #[error("{} belongs to another user (uid {owner})", .path.display())]
+    NotOwned {
+        /// The directory.
+        path: PathBuf,
+        /// Who owns it.
+        owner: u32,
+    },
+    /// Others can read or enter the directory.
+    #[error("{} is open to others (mode {mode:04o})", .path.display())]
+    TooOpen {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A lock was not free before its deadline.
+    #[error("another process holds the lock {} for more than {} s", .path.display(), .waited.as_secs())]
+    LockTimeout {
+        /// The lock file.
+        path: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// A file operation failed.
+    #[error("cannot {action} {}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// `AUTHSOME_HOME`, else `~/.authsome`: 0700, made on first use.
+#[derive(Clone, Debug)]
+pub struct Home {
+    root: PathBuf,
+}
+
+/// A lock that is free again when this is dropped, and when its process dies.
+#[derive(Debug)]
+pub struct HomeLock {
+    _file: File,
+}
+
+impl Home {
+    /// Finds the directory, makes it where it is missing, and refuses one that others can read.
+    pub fn open(
+        authsome_home: Option<OsString>,
+        user_home: Option<OsString>,
+    ) -> Result<Self, HomeError> {
+        let root = match (authsome_home, user_home) {
+            (Some(root), _) if !root.is_empty() => PathBuf::from(root),
+            (_, Some(home)) if !home.is_empty() => Path::new(&home).join(".authsome"),
+            _ => return Err(HomeError::Unset),
+        };
+        let root = std::path::absolute(&root).map_err(io_error("find", &root))?;
+        create_private_directory(&root)?;
+        check_private(&root)?;
+        Ok(Self { root })
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A path inside it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Writes a file of mode 0600 so that a reader sees the old content or the new, never a part, and a power cut keeps one of them.
+    pub fn write_private(&self, name: &str, content: &[u8]) -> Result<(), HomeError> {
+        let target = self.path(name);
+        let staging = self.path(&format!("{name}.new"));
+        remove_if_present(&staging)?;
+        let mut file = create_private_file(&staging)?;
+        file.write_all(content)
+            .and_then(|()| file.sync_all())
+            .map_err(io_error("write", &staging))?;
+        fs::rename(&staging, &target).map_err(io_error("replace", &target))?;
+        self.sync()
+    }
+
+    /// Makes renames and new files in the directory durable.
+    pub fn sync(&self) -> Result<(), HomeError> {
+        File::open(&self.root)
+            .and_then(|directory| directory.sync_all())
+            .map_err(io_error("synchronise", &self.root))
+    }
+
+    /// Waits at most `deadline` for the lock of that name, blocking the thread.
+    ///
+    /// It is `flock(2)` on a file that is never removed: a removed lock file would let two holders in.
+    pub fn lock(&self, name: &str, deadline: Duration) -> Result<HomeLock, HomeError> {
+        let directory = self.path("locks");
+        create_private_directory(&directory)?;
+        let path = directory.join(format!("{name}.lock"));
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io_error("open", &path))?;
+        let started = Instant::now();
+        let mut pause = LOCK_POLL_FIRST;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(HomeLock { _file: file }),
+                Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
+                Err(TryLockError::WouldBlock) if started.elapsed() >= deadline => {
+                    return Err(HomeError::LockTimeout {
+                        path,
+                        waited: deadline,
+                    });
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(pause),
+            }
+            pause = (pause * 2).min(LOCK_POLL_LONGEST);
+        }
+    }
+}
+
+/// Makes a directory of mode 0700, with its parents; one that exists is left as it is.
+pub fn create_private_directory(path: &Path) -> Result<(), HomeError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(io_error("create", path))
+}
+
+/// Creates a file of mode 0600 that must not exist yet.
+pub fn create_private_file(path: &Path) -> Result<File, HomeError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(io_error("create", path))
+}
+
+/// Refuses a directory that is not ours alone.
+pub fn check_private(path: &Path) -> Result<(), HomeError> {
+    let metadata = fs::metadata(path).map_err(io_error("look at", path))?;
+    if !metadata.is_dir() {
+        return Err(HomeError::NotADirectory(path.to_owned()));
+    }
+    if metadata.uid() != Uid::effective().as_raw() {
+        return Err(HomeError::NotOwned {
+            path: path.to_owned(),
+            owner: metadata.uid(),
+        });
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(HomeError::TooOpen {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    Ok(())
+}
+
+/// Removes a file; that it was not there is no error.
+pub fn remove_if_present(path: &Path) -> Result<(), HomeError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Names the action and the file of an I/O error.
+pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HomeError {
+    let path = path.to_owned();
+    move |source| HomeError::Io {
+        action,
+        path,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        (directory, home)
+    }
+
+    #[test]
+    fn is_made_private_and_refused_when_open() {
+        let (_directory, home) = home();
+        assert_eq!(fs::metadata(home.root()).unwrap().mode() & 0o777, 0o700);
+        fs::set_permissions(home.root(), fs::Permissions::from_mode(0o750)).unwrap();
+        let again = Home::open(Some(home.root().into()), None);
+        assert!(matches!(again, Err(HomeError::TooOpen { mode: 0o750, .. })));
+    }
+
+    #[test]
+    fn private_files_are_private_and_replaced_whole() {
+        let (_directory, home) = home();
+        home.write_private("file", b"one").unwrap();
+        home.write_private("file", b"two").unwrap();
+        assert_eq!(fs::read(home.path("file")).unwrap(), b"two");
+        assert_eq!(
+            fs::metadata(home.path("file")).unwrap().mode() & 0o777,
+            0o600
+        );
+        assert!(!home.path("file.new").exists());
+    }
+
+    #[test]
+    fn a_held_lock_times_out_and_a_dropped_one_is_free() {
+        let (_directory, home) = home();
+        let held = home.lock("name", Duration::ZERO).unwrap();
+        assert!(matches!(
+            home.lock("name", Duration::ZERO),
+            Err(HomeError::LockTimeout { .. })
+        ));
+        home.lock("other", Duration::ZERO).unwrap();
+        drop(held);
+        home.lock("name", Duration::ZERO).unwrap();
+    }
+}

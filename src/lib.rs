@@ -1,0 +1,20 @@
+//! Keeps credentials out of the programs that use them.
+//!
+//! The floors, from the ground up (ARCHITECTURE.md tells the rest; `tests/architecture.rs` holds them):
+//! [`secret`], [`home`], [`clock`] · [`vault`], [`oauth`], [`credential`], [`child`] · [`audit`] · [`connection`] · [`proxy`] · [`cli`].
+
+pub mod audit;
+pub mod child;
+pub mod cli;
+pub mod clock;
+pub mod connection;
+pub mod credential;
+pub mod env_vars;
+pub mod home;
+pub mod oauth;
+pub mod port_owner;
+pub mod proxy;
+pub mod run_dir;
+pub mod secret;
+pub mod tls;
+pub mod vault;

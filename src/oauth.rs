@@ -1,0 +1,37 @@
+//! The RFCs: 6749 (authorization code, refresh), 7636 (PKCE), 8252 (loopback redirect), 9207 (issuer), 7009 (revocation).
+//!
+//! The one module that knows the `oauth2` and `reqwest` crates; none of their types leave it. It knows neither the vault nor the
+//! terminal nor a provider by name: what differs between providers comes in as data ([`OAuthClient`]).
+
+mod account;
+mod authorize;
+mod callback;
+mod error;
+mod http;
+mod pages;
+mod token;
+
+pub use account::{Account, AccountLookup, look_up_account};
+pub use authorize::{AuthorizationResponse, PendingAuthorization, ResponseRefused};
+pub use callback::{Arrival, BindError, Listener, REDIRECT_PORT, REDIRECT_URI};
+pub use error::{OAuthError, RefreshFailure};
+pub use http::{HttpClient, HttpClients, Resolve};
+pub use pages::{ClientForm, Outcome};
+pub use token::{RevocableToken, TokenSet};
+
+use url::Url;
+
+use crate::secret::Secret;
+
+/// One registered application at one authorization server.
+#[derive(Clone, Debug)]
+pub struct OAuthClient {
+    /// Public identifier (RFC 6749 §2.2).
+    pub client_id: String,
+    /// Only confidential applications have one.
+    pub client_secret: Option<Secret<String>>,
+    /// Where codes and refresh tokens are exchanged.
+    pub token_endpoint: Url,
+    /// RFC 7009, where there is one.
+    pub revocation_endpoint: Option<Url>,
+}

@@ -1,0 +1,58 @@
+//! Whose grant it is, asked of the provider after a login.
+
+use serde_json::Value;
+use url::Url;
+
+use super::error::printable;
+use super::http::HttpClient;
+use crate::secret::Secret;
+
+/// The account behind a grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The provider's own identifier.
+    pub id: String,
+    /// What a person would recognise: a user name.
+    pub label: Option<String>,
+}
+
+/// One place to ask, with where the answer stands (JSON pointers, RFC 6901).
+#[derive(Clone, Debug)]
+pub struct AccountLookup {
+    /// A JSON resource that takes the bearer token.
+    pub url: Url,
+    /// Where the identifier is.
+    pub id: String,
+    /// Where the label is, if anywhere.
+    pub label: Option<String>,
+}
+
+/// Asks one place after the other until one knows. That none does is no failure of a login: the scopes may not allow it.
+pub async fn look_up_account(
+    lookups: &[AccountLookup],
+    access_token: &Secret<String>,
+    http: &HttpClient,
+) -> Option<Account> {
+    for lookup in lookups {
+        let Ok(answer) = http.get_json(&lookup.url, access_token.expose()).await else {
+            continue;
+        };
+        if let Some(id) = answer.pointer(&lookup.id).and_then(text) {
+            let label = lookup
+                .label
+                .as_ref()
+                .and_then(|pointer| answer.pointer(pointer))
+                .and_then(text);
+            return Some(Account { id, label });
+        }
+    }
+    None
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(printable(text)),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,294 @@
+//! The authorization code grant with PKCE (RFC 6749 §4.1, RFC 7636), as a chain of types that are consumed.
+
+use oauth2::{
+    AuthUrl, AuthorizationCode, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
+};
+use url::Url;
+
+use super::OAuthClient;
+use super::callback::REDIRECT_URI;
+use super::error::{OAuthError, printable};
+use super::http::{HttpClient, host_of};
+use super::token::TokenSet;
+use crate::secret::{Secret, random_text};
+
+/// `state`: 43 characters of six random bits each are more than the 128 bits that RFC 9700 §4.7.1 asks for.
+const STATE_LENGTH: usize = 43;
+
+/// An authorization request that was sent out and not yet answered. It holds the state and the PKCE verifier, and is not `Clone`:
+/// each is good for one answer.
+#[derive(Debug)]
+pub struct PendingAuthorization {
+    client: OAuthClient,
+    url: Url,
+    issuer: Option<String>,
+    state: Secret<String>,
+    verifier: PkceCodeVerifier,
+}
+
+/// The query of a redirect back to us (RFC 6749 §4.1.2).
+#[derive(Debug, Default)]
+pub struct AuthorizationResponse {
+    code: Option<Secret<String>>,
+    error: Option<String>,
+    error_description: Option<String>,
+    issuer: Option<String>,
+    state: Option<String>,
+}
+
+/// Why an answer is not the answer to this request. It is refused, and the wait goes on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResponseRefused {
+    /// The authorization server, or the user, said no: the end of this login.
+    #[error("the provider refused: {code}{}", .description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
+    Denied {
+        /// `access_denied`, `invalid_scope`, …
+        code: String,
+        /// The server's words.
+        description: Option<String>,
+    },
+    /// Neither a code nor an error, or a parameter twice.
+    #[error("the redirect carries neither a code nor an error")]
+    Incomplete,
+    /// The answer is of another authorization server (RFC 9207 §2.4).
+    #[error("the answer comes from {found}, but the login was sent to {expected}")]
+    Issuer {
+        /// Whom we asked.
+        expected: String,
+        /// Who answers.
+        found: String,
+    },
+    /// The answer is to another request, or forged (RFC 6749 §10.12).
+    #[error("the state in the redirect is not the one of this login")]
+    State,
+}
+
+impl AuthorizationResponse {
+    /// Reads the query of the redirect. A parameter that comes twice makes the whole answer unusable (RFC 6749 §3.1).
+    pub fn parse(query: &str) -> Self {
+        let mut response = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let value = value.into_owned();
+            let doubled = match &*name {
+                "code" => response.code.replace(Secret::new(value)).is_some(),
+                "error" => response.error.replace(printable(&value)).is_some(),
+                "error_description" => response
+                    .error_description
+                    .replace(printable(&value))
+                    .is_some(),
+                "iss" => response.issuer.replace(value).is_some(),
+                "state" => response.state.replace(value).is_some(),
+                _ => false,
+            };
+            if doubled {
+                return Self::default();
+            }
+        }
+        response
+    }
+
+    /// The same of a whole URL, as a user pastes it.
+    pub fn from_pasted(text: &str) -> Option<Self> {
+        let url = Url::parse(text.trim()).ok()?;
+        url.query().map(Self::parse)
+    }
+}
+
+impl PendingAuthorization {
+    /// Makes the request that the browser is sent to. PKCE is always S256, for confidential clients too (RFC 9700 §2.1.1).
+    pub fn begin(
+        client: OAuthClient,
+        authorization_endpoint: &Url,
+        issuer: Option<String>,
+        scopes: &[String],
+        extra: &[(String, String)],
+    ) -> Result<Self, OAuthError> {
+        let state = random_text(STATE_LENGTH)?;
+        // The library's own verifier would come from a user-space generator; 43 characters of this alphabet are the 256 bits of RFC 7636 §4.1.
+        let verifier = PkceCodeVerifier::new(random_text(STATE_LENGTH)?.expose().clone());
+        let builder = client
+            .client()
+            .set_auth_uri(AuthUrl::from_url(authorization_endpoint.clone()));
+        let redirect = redirect_url();
+        let mut request = builder
+            .authorize_url(|| CsrfToken::new(state.expose().clone()))
+            .set_redirect_uri(std::borrow::Cow::Borrowed(&redirect))
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+            .add_scopes(scopes.iter().cloned().map(Scope::new));
+        for (name, value) in extra {
+            request = request.add_extra_param(name, value);
+        }
+        let (url, _) = request.url();
+        Ok(Self {
+            client,
+            url,
+            issuer,
+            state,
+            verifier,
+        })
+    }
+
+    /// Where the browser goes.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Checks that `response` answers this request, and takes the code out of it.
+    pub fn verify(
+        &self,
+        response: AuthorizationResponse,
+    ) -> Result<Secret<String>, ResponseRefused> {
+        let state = response.state.unwrap_or_default();
+        if !self.state.matches(state.as_bytes()) {
+            return Err(ResponseRefused::State);
+        }
+        if let (Some(found), Some(expected)) = (&response.issuer, &self.issuer) {
+            if found != expected {
+                return Err(ResponseRefused::Issuer {
+                    expected: expected.clone(),
+                    found: printable(found),
+                });
+            }
+        }
+        if let Some(code) = response.error {
+            return Err(ResponseRefused::Denied {
+                code,
+                description: response.error_description,
+            });
+        }
+        response
+            .code
+            .filter(|code| !code.expose().is_empty())
+            .ok_or(ResponseRefused::Incomplete)
+    }
+
+    /// Exchanges the code for tokens. It consumes the request: a state is checked once, a code used once.
+    pub async fn exchange(
+        self,
+        code: Secret<String>,
+        http: &HttpClient,
+    ) -> Result<TokenSet, OAuthError> {
+        let host = host_of(&self.client.token_endpoint);
+        let redirect = redirect_url();
+        let client = self.client.client();
+        let answer = client
+            .exchange_code(AuthorizationCode::new(code.expose().clone()))
+            .set_pkce_verifier(self.verifier)
+            .set_redirect_uri(std::borrow::Cow::Borrowed(&redirect))
+            .request_async(http)
+            .await;
+        answer
+            .map_err(|error| OAuthError::from_token_request(&host, error))?
+            .into_token_set(&host)
+    }
+}
+
+fn redirect_url() -> RedirectUrl {
+    RedirectUrl::new(REDIRECT_URI.to_owned()).expect("a constant URL is a URL")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn pending() -> PendingAuthorization {
+        let client = OAuthClient {
+            client_id: "id".to_owned(),
+            client_secret: None,
+            token_endpoint: Url::parse("https://gitlab.test/oauth/token").unwrap(),
+            revocation_endpoint: None,
+        };
+        let endpoint = Url::parse("https://gitlab.test/oauth/authorize").unwrap();
+        let scopes = ["api".to_owned(), "read_user".to_owned()];
+        let issuer = Some("https://gitlab.test".to_owned());
+        PendingAuthorization::begin(client, &endpoint, issuer, &scopes, &[]).unwrap()
+    }
+
+    fn parameters(pending: &PendingAuthorization) -> HashMap<String, String> {
+        pending.url().query_pairs().into_owned().collect()
+    }
+
+    #[test]
+    fn the_request_is_complete_and_fresh() {
+        let first = pending();
+        let query = parameters(&first);
+        assert_eq!(query["response_type"], "code");
+        assert_eq!(query["client_id"], "id");
+        assert_eq!(query["redirect_uri"], REDIRECT_URI);
+        assert_eq!(query["scope"], "api read_user");
+        assert_eq!(query["code_challenge_method"], "S256");
+        assert_eq!(query["code_challenge"].len(), 43);
+        assert_eq!(first.verifier.secret().len(), 43);
+        let second = parameters(&pending());
+        assert_ne!(query["state"], second["state"]);
+        assert_ne!(query["code_challenge"], second["code_challenge"]);
+    }
+
+    #[test]
+    fn takes_only_its_own_answer() {
+        let pending = pending();
+        let state = parameters(&pending)["state"].clone();
+        let answer = |query: String| {
+            pending
+                .verify(AuthorizationResponse::parse(&query))
+                .map(|code| code.expose().clone())
+        };
+        assert_eq!(answer(format!("code=c&state={state}")).unwrap(), "c");
+        assert_eq!(
+            answer(format!("code=c&state={state}&iss=https://gitlab.test")).unwrap(),
+            "c"
+        );
+        assert!(matches!(
+            answer(format!("code=c&state={state}&iss=https://evil.test")),
+            Err(ResponseRefused::Issuer { .. })
+        ));
+        assert_eq!(
+            answer("code=c&state=other".to_owned()),
+            Err(ResponseRefused::State)
+        );
+        assert_eq!(answer("code=c".to_owned()), Err(ResponseRefused::State));
+        assert_eq!(
+            answer(format!("error=access_denied&state={state}x")),
+            Err(ResponseRefused::State)
+        );
+        assert!(matches!(
+            answer(format!("error=access_denied&state={state}")),
+            Err(ResponseRefused::Denied { .. })
+        ));
+        assert_eq!(
+            answer(format!("state={state}")),
+            Err(ResponseRefused::Incomplete)
+        );
+        assert_eq!(
+            answer(format!("code=&state={state}")),
+            Err(ResponseRefused::Incomplete)
+        );
+        assert_eq!(
+            answer(format!("code=c&code=d&state={state}")),
+            Err(ResponseRefused::State)
+        );
+    }
+
+    #[test]
+    fn a_pasted_url_is_read_like_a_redirect() {
+        let response = AuthorizationResponse::from_pasted(
+            " http://127.0.0.1:7998/auth/callback/oauth?code=c&state=s\n",
+        );
+        assert_eq!(response.unwrap().state.unwrap(), "s");
+        assert!(AuthorizationResponse::from_pasted("hello").is_none());
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let pending = pending();
+        let shown = format!("{pending:?}");
+        assert!(
+            !shown.contains(pending.state.expose()) || shown.contains("state="),
+            "state is public in the URL"
+        );
+        assert!(!shown.contains(pending.verifier.secret()));
+    }
+}

@@ -1,0 +1,367 @@
+//! The loopback listener of a login (RFC 8252 §7.3): the form for the application, and the redirect back from the provider.
+//!
+//! It is bound before the browser opens, to an address and not to a name (§8.3), answers nobody whose `Host` is not its own
+//! (DNS rebinding), and keeps waiting when something that is not the awaited answer comes in.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use url::Url;
+
+use super::authorize::AuthorizationResponse;
+use super::pages::{self, ClientForm, Outcome, Page};
+use crate::secret::{Secret, random_text};
+
+/// The one port, so that one redirect URI can be registered for good.
+pub const REDIRECT_PORT: u16 = 7998;
+
+/// The one redirect URI.
+pub const REDIRECT_URI: &str = "http://127.0.0.1:7998/auth/callback/oauth";
+
+/// The path of [`REDIRECT_URI`].
+const REDIRECT_PATH: &str = "/auth/callback/oauth";
+
+/// What a browser must send as `Host` and as `Origin`.
+const HOST: &str = "127.0.0.1:7998";
+const ORIGIN: &str = "http://127.0.0.1:7998";
+
+/// Browsers open a few connections ahead; more than this at once is not a login.
+const MOST_CONNECTIONS: usize = 16;
+
+/// A client that is slower than this with its headers, or with a form, is cut off.
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The form has two short fields.
+const LARGEST_FORM: usize = 8 * 1024;
+
+/// How long the browser waits for the login to say how it went; the exchange with the provider has its own, shorter limits.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Why the listener is not there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The port is taken, or may not be used.
+    #[error("port {REDIRECT_PORT} of 127.0.0.1 cannot be used")]
+    Port(#[source] io::Error),
+    /// The kernel gave no random bytes.
+    #[error("no randomness from the system")]
+    Random(#[from] getrandom::Error),
+}
+
+/// Something that came in from the browser and waits for an answer.
+#[derive(Debug)]
+pub enum Arrival {
+    /// The form was filled in.
+    Client {
+        /// Its first field.
+        client_id: String,
+        /// Its second, unless left empty.
+        client_secret: Option<Secret<String>>,
+        /// Where to send the browser, or what is wrong with the fields.
+        reply: oneshot::Sender<Result<Url, String>>,
+    },
+    /// The provider sent the browser back.
+    Response {
+        /// With this.
+        response: AuthorizationResponse,
+        /// How it went.
+        reply: oneshot::Sender<Outcome>,
+    },
+}
+
+/// The listener on 127.0.0.1:7998; it ends when dropped.
+#[derive(Debug)]
+pub struct Listener {
+    arrivals: mpsc::Receiver<Arrival>,
+    shared: Arc<Shared>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    arrivals: mpsc::Sender<Arrival>,
+    csrf: Secret<String>,
+    form: Mutex<Option<ClientForm>>,
+    open: Semaphore,
+}
+
+impl Listener {
+    /// Binds the port and starts to answer.
+    pub async fn bind() -> Result<Self, BindError> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, REDIRECT_PORT));
+        let tcp = TcpListener::bind(address).await.map_err(BindError::Port)?;
+        let (sender, arrivals) = mpsc::channel(4);
+        let shared = Arc::new(Shared {
+            arrivals: sender,
+            csrf: random_text(32)?,
+            form: Mutex::new(None),
+            open: Semaphore::new(MOST_CONNECTIONS),
+        });
+        let accepting = tokio::spawn(accept(tcp, Arc::clone(&shared)));
+        Ok(Self {
+            arrivals,
+            shared,
+            accepting,
+        })
+    }
+
+    /// Shows the form from now on, at the address that this returns.
+    pub fn show_form(&self, form: ClientForm) -> Url {
+        *self
+            .shared
+            .form
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(form);
+        Url::parse(ORIGIN).expect("a constant URL is a URL")
+    }
+
+    /// The next thing that comes in.
+    pub async fn next(&mut self) -> Arrival {
+        match self.arrivals.recv().await {
+            Some(arrival) => arrival,
+            None => std::future::pending().await, // `shared` holds a sender, so the channel never closes
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(tcp: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let Ok((stream, _)) = tcp.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors: wait for one
+            continue;
+        };
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let Ok(_permit) = shared.open.try_acquire() else {
+                return;
+            };
+            let service = service_fn(|request| answer(request, Arc::clone(&shared)));
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(READ_TIMEOUT)
+                .max_buf_size(32 * 1024)
+                .serve_connection(TokioIo::new(stream), service);
+            let _ = connection.await; // the browser's business
+        });
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    shared: Arc<Shared>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .map(HeaderValue::as_bytes);
+    if host != Some(HOST.as_bytes()) {
+        return Ok(plain(
+            StatusCode::MISDIRECTED_REQUEST,
+            "authsome: this address is for a login in progress only",
+        ));
+    }
+    let response = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/") => shared.form_page(None, StatusCode::OK),
+        (&Method::POST, "/client") => submit(request, &shared).await,
+        (&Method::GET, REDIRECT_PATH) => redirect(&request, &shared).await,
+        (_, "/" | "/client" | REDIRECT_PATH) => plain(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "authsome: method not allowed",
+        ),
+        _ => plain(StatusCode::NOT_FOUND, "authsome: nothing here"),
+    };
+    Ok(response)
+}
+
+impl Shared {
+    fn form_page(&self, problem: Option<&str>, status: StatusCode) -> Response<Full<Bytes>> {
+        let form = self
+            .form
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match form {
+            Some(form) => page(status, |nonce| {
+                pages::form(&form, self.csrf.expose(), nonce, problem)
+            }),
+            None => plain(
+                StatusCode::NOT_FOUND,
+                "authsome: the login waits for the provider's page, not for this one",
+            ),
+        }
+    }
+}
+
+/// The form comes back. Browsers send `Origin` with each POST; where it, or `Sec-Fetch-Site`, names another site, that site made the form.
+async fn submit(request: Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
+    let foreign = |name: &str, ours: &str| {
+        request
+            .headers()
+            .get(name)
+            .is_some_and(|value| value.as_bytes() != ours.as_bytes())
+    };
+    if foreign("origin", ORIGIN) || foreign("sec-fetch-site", "same-origin") {
+        return plain(
+            StatusCode::FORBIDDEN,
+            "authsome: the form was sent by another site",
+        );
+    }
+    let body = Limited::new(request.into_body(), LARGEST_FORM).collect();
+    let Ok(Ok(body)) = tokio::time::timeout(READ_TIMEOUT, body).await else {
+        return plain(StatusCode::BAD_REQUEST, "authsome: the form did not arrive");
+    };
+    let body = body.to_bytes();
+    let mut fields: HashMap<_, _> = url::form_urlencoded::parse(&body).into_owned().collect();
+    if !shared
+        .csrf
+        .matches(fields.remove("csrf").unwrap_or_default().as_bytes())
+    {
+        return shared.form_page(
+            Some("This form was of an earlier login. Please fill in this one."),
+            StatusCode::FORBIDDEN,
+        );
+    }
+    let client_id = fields
+        .remove("client_id")
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    let client_secret = fields
+        .remove("client_secret")
+        .map(|secret| secret.trim().to_owned());
+    if client_id.is_empty() || client_id.chars().any(char::is_control) {
+        return shared.form_page(
+            Some("The application ID is missing."),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        );
+    }
+    let client_secret = client_secret
+        .filter(|secret| !secret.is_empty())
+        .map(Secret::new);
+    let (reply, replied) = oneshot::channel();
+    if shared
+        .arrivals
+        .send(Arrival::Client {
+            client_id,
+            client_secret,
+            reply,
+        })
+        .await
+        .is_err()
+    {
+        return plain(StatusCode::GONE, "authsome: the login has ended");
+    }
+    match tokio::time::timeout(OUTCOME_TIMEOUT, replied).await {
+        Ok(Ok(Ok(url))) => see_other(&url),
+        Ok(Ok(Err(problem))) => shared.form_page(Some(&problem), StatusCode::UNPROCESSABLE_ENTITY),
+        _ => plain(StatusCode::GONE, "authsome: the login has ended"),
+    }
+}
+
+async fn redirect(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
+    let response = AuthorizationResponse::parse(request.uri().query().unwrap_or_default());
+    let (reply, replied) = oneshot::channel();
+    if shared
+        .arrivals
+        .send(Arrival::Response { response, reply })
+        .await
+        .is_err()
+    {
+        return plain(StatusCode::GONE, "authsome: the login has ended");
+    }
+    match tokio::time::timeout(OUTCOME_TIMEOUT, replied).await {
+        Ok(Ok(outcome)) => {
+            let status = match outcome {
+                Outcome::Good(..) => StatusCode::OK,
+                Outcome::Bad(..) => StatusCode::BAD_REQUEST,
+            };
+            page(status, |nonce| pages::result(&outcome, nonce))
+        }
+        _ => plain(StatusCode::GONE, "authsome: the login has ended"),
+    }
+}
+
+fn page(status: StatusCode, render: impl FnOnce(&str) -> Page) -> Response<Full<Bytes>> {
+    let Ok(nonce) = random_text(22) else {
+        return plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "authsome: no randomness from the system",
+        );
+    };
+    let page = render(nonce.expose());
+    let mut response = plain(status, "");
+    *response.body_mut() = Full::from(page.html);
+    let policy = HeaderValue::from_str(&page.content_security_policy);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static(page.referrer_policy),
+    );
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        policy.unwrap_or(HeaderValue::from_static("default-src 'none'")),
+    );
+    response
+}
+
+fn see_other(url: &Url) -> Response<Full<Bytes>> {
+    let mut response = plain(StatusCode::SEE_OTHER, "");
+    if let Ok(location) = HeaderValue::from_str(url.as_str()) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response.headers_mut().insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    response
+}
+
+/// A text answer with the headers that every answer has.
+fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+    ];
+    for (name, value) in headers {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

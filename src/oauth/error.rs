@@ -1,0 +1,209 @@
+//! What can go wrong with an authorization server, and what that means for a stored grant.
+
+use std::time::Duration;
+
+use oauth2::RequestTokenError;
+use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
+
+/// The longest error text of a server that is passed on, in characters.
+const LONGEST_DESCRIPTION: usize = 300;
+
+/// Why an authorization server gave no usable answer. No variant carries the body of an answer: it could hold a token.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OAuthError {
+    /// The client itself could not be built.
+    #[error("cannot set up the HTTP client")]
+    Client(#[source] reqwest::Error),
+    /// A success that lacks what RFC 6749 §5.1 requires.
+    #[error("the answer of {host} is not a token response: {reason}")]
+    Malformed {
+        /// The server.
+        host: String,
+        /// What is wrong, without the body.
+        reason: String,
+    },
+    /// HTML of a login wall, a plain error page.
+    #[error("{host} answered {status} with {content_type} where JSON was expected")]
+    NotJson {
+        /// The server.
+        host: String,
+        /// Its status.
+        status: u16,
+        /// Its content type.
+        content_type: String,
+    },
+    /// The provider has no such endpoint.
+    #[error("the provider has no revocation endpoint")]
+    NoRevocation,
+    /// The kernel gave no random bytes.
+    #[error("no randomness from the system")]
+    Random(#[from] getrandom::Error),
+    /// A redirect, which is never followed with a credential in hand (RFC 9700 §4.12).
+    #[error(
+        "{host} answered {status}, a redirect to {location}; it is not followed with a credential in hand"
+    )]
+    Redirected {
+        /// The server.
+        host: String,
+        /// Its status.
+        status: u16,
+        /// The host it points to.
+        location: String,
+    },
+    /// An error response of RFC 6749 §5.2.
+    #[error("{host} refused: {code}{}", .description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
+    Refused {
+        /// The server.
+        host: String,
+        /// `invalid_grant`, `invalid_client`, …
+        code: String,
+        /// The server's words, printable and shortened.
+        description: Option<String>,
+    },
+    /// A status that says nothing about the grant: 429, 5xx.
+    #[error("{host} answered {status}")]
+    Status {
+        /// The server.
+        host: String,
+        /// Its status.
+        status: u16,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// No whole answer in time.
+    #[error("{host} did not answer in time")]
+    Timeout {
+        /// The server.
+        host: String,
+        /// Whether the request may have reached it.
+        sent: bool,
+    },
+    /// The certificate does not verify, or TLS failed otherwise.
+    #[error("no trusted TLS connection to {host}: {reason}")]
+    Tls {
+        /// The server.
+        host: String,
+        /// What rustls said.
+        reason: String,
+    },
+    /// There are no usable roots to verify a server with.
+    #[error(transparent)]
+    Trust(#[from] crate::tls::TrustError),
+    /// The body is larger than any token response.
+    #[error("the answer of {host} is larger than {limit} bytes")]
+    TooLarge {
+        /// The server.
+        host: String,
+        /// The bound.
+        limit: usize,
+    },
+    /// The name does not resolve, nobody listens, or the connection broke.
+    #[error("cannot reach {host}: {reason}")]
+    Unreachable {
+        /// The server.
+        host: String,
+        /// What the system said.
+        reason: String,
+        /// Whether the request may have reached it.
+        sent: bool,
+    },
+}
+
+/// What a failed refresh says about the grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshFailure {
+    /// `invalid_client`, `unauthorized_client` and the like: the registration is wrong, the grant may be good.
+    Configuration,
+    /// `invalid_grant`: the refresh token is spent or revoked, or the server's replica lags.
+    Grant,
+    /// The request may have been carried out and its answer lost: the stored token may be spent.
+    LostAnswer,
+    /// Nothing happened; try again later.
+    Transient {
+        /// How long the server asked to wait.
+        retry_after: Option<Duration>,
+    },
+}
+
+impl OAuthError {
+    /// What this failure of a refresh says about the grant.
+    pub fn refresh_failure(&self) -> RefreshFailure {
+        match self {
+            Self::Refused { code, .. } if code == "invalid_grant" => RefreshFailure::Grant,
+            // RFC 6749 §4.1.2.1 names these two as temporary; some servers send them from the token endpoint as well.
+            Self::Refused { code, .. }
+                if code == "server_error" || code == "temporarily_unavailable" =>
+            {
+                RefreshFailure::Transient { retry_after: None }
+            }
+            Self::Refused { .. } => RefreshFailure::Configuration,
+            Self::Status { retry_after, .. } => RefreshFailure::Transient {
+                retry_after: *retry_after,
+            },
+            Self::Timeout { sent: true, .. }
+            | Self::Unreachable { sent: true, .. }
+            | Self::Malformed { .. }
+            | Self::TooLarge { .. } => RefreshFailure::LostAnswer,
+            _ => RefreshFailure::Transient { retry_after: None },
+        }
+    }
+
+    /// Whether the server could not be reached at all, as opposed to having refused.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Tls { .. }
+        )
+    }
+
+    /// Takes the `oauth2` crate's error apart. Its parse errors carry the body, which is dropped here.
+    pub(super) fn from_token_request(
+        host: &str,
+        error: RequestTokenError<Self, BasicErrorResponse>,
+    ) -> Self {
+        let host = host.to_owned();
+        match error {
+            RequestTokenError::Request(error) => error,
+            RequestTokenError::ServerResponse(response) => refused(host, &response),
+            RequestTokenError::Parse(error, _) => {
+                let reason = format!(
+                    "{} at line {} column {}",
+                    error.path(),
+                    error.inner().line(),
+                    error.inner().column()
+                );
+                Self::Malformed { host, reason }
+            }
+            RequestTokenError::Other(reason) => Self::Malformed { host, reason },
+        }
+    }
+}
+
+fn refused(host: String, response: &BasicErrorResponse) -> OAuthError {
+    let code: &BasicErrorResponseType = response.error();
+    OAuthError::Refused {
+        host,
+        code: printable(code.as_ref()),
+        description: response.error_description().map(|text| printable(text)),
+    }
+}
+
+/// The server's words, fit for a terminal: no control characters, no novels.
+pub(super) fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(LONGEST_DESCRIPTION)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_words_cannot_move_the_cursor() {
+        assert_eq!(printable("bad\u{1b}[2J\r\nthing"), "bad[2Jthing");
+        assert_eq!(printable(&"x".repeat(1000)).len(), LONGEST_DESCRIPTION);
+    }
+}

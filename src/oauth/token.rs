@@ -1,0 +1,313 @@
+//! Token responses (RFC 6749 §5.1), refresh (§6) and revocation (RFC 7009).
+
+use std::fmt;
+use std::time::Duration;
+
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+    BasicTokenType,
+};
+use oauth2::{
+    AccessToken, AuthType, ClientId, ClientSecret, EndpointMaybeSet, EndpointNotSet, EndpointSet,
+    RefreshToken, RequestTokenError, RevocationUrl, Scope, StandardRevocableToken, TokenResponse,
+    TokenUrl,
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use zeroize::Zeroize;
+
+use super::OAuthClient;
+use super::error::OAuthError;
+use super::http::{HttpClient, RevocationClient, host_of};
+use crate::secret::Secret;
+
+/// What a token endpoint granted.
+#[derive(Debug)]
+pub struct TokenSet {
+    /// The bearer token.
+    pub access_token: Secret<String>,
+    /// The next refresh token; `None` means that the one in hand stays good (RFC 6749 §6).
+    pub refresh_token: Option<Secret<String>>,
+    /// Lifetime of the access token from the moment of the answer; `None` where the server does not say.
+    pub expires_in: Option<Duration>,
+    /// The granted scopes; `None` means: as requested.
+    pub scopes: Option<Vec<String>>,
+}
+
+/// The `oauth2` crate's client with our token response and the endpoints that we set.
+pub(super) type Client = oauth2::Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointMaybeSet,
+    EndpointSet,
+>;
+
+/// The wire form. Unknown members are ignored (RFC 6749 §5.1); `expires_in` may be a number or, from some servers, a text.
+#[derive(Deserialize, Serialize)]
+pub(super) struct TokenAnswer {
+    access_token: AccessToken,
+    #[serde(deserialize_with = "token_type")]
+    token_type: BasicTokenType,
+    #[serde(default, deserialize_with = "seconds")]
+    expires_in: Option<u64>,
+    #[serde(default)]
+    refresh_token: Option<RefreshToken>,
+    #[serde(default, deserialize_with = "scopes", rename = "scope")]
+    scopes: Option<Vec<Scope>>,
+}
+
+/// The trait asks for `Debug`; a token answer has nothing to show.
+impl fmt::Debug for TokenAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenAnswer([redacted])")
+    }
+}
+
+impl TokenResponse for TokenAnswer {
+    type TokenType = BasicTokenType;
+
+    fn access_token(&self) -> &AccessToken {
+        &self.access_token
+    }
+
+    fn token_type(&self) -> &BasicTokenType {
+        &self.token_type
+    }
+
+    fn expires_in(&self) -> Option<Duration> {
+        self.expires_in.map(Duration::from_secs)
+    }
+
+    fn refresh_token(&self) -> Option<&RefreshToken> {
+        self.refresh_token.as_ref()
+    }
+
+    fn scopes(&self) -> Option<&Vec<Scope>> {
+        self.scopes.as_ref()
+    }
+}
+
+impl TokenAnswer {
+    /// Checks what the types cannot: that the token is one we can send (RFC 6750 §2.1).
+    pub(super) fn into_token_set(self, host: &str) -> Result<TokenSet, OAuthError> {
+        let malformed = |reason: &str| OAuthError::Malformed {
+            host: host.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if !matches!(self.token_type, BasicTokenType::Bearer) {
+            return Err(malformed("its token_type is not \"bearer\""));
+        }
+        let usable =
+            |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let access_token = self.access_token.into_secret();
+        if !usable(&access_token) {
+            return Err(malformed(
+                "its access_token is empty or not printable ASCII",
+            ));
+        }
+        let refresh_token = self
+            .refresh_token
+            .map(RefreshToken::into_secret)
+            .filter(|token| !token.is_empty());
+        Ok(TokenSet {
+            access_token: Secret::new(access_token),
+            refresh_token: refresh_token.map(Secret::new),
+            expires_in: self.expires_in.map(Duration::from_secs),
+            scopes: self
+                .scopes
+                .map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
+        })
+    }
+}
+
+impl OAuthClient {
+    /// Exchanges the refresh token for a new pair. Sent exactly once.
+    pub async fn refresh(
+        &self,
+        refresh_token: &Secret<String>,
+        http: &HttpClient,
+    ) -> Result<TokenSet, OAuthError> {
+        let host = host_of(&self.token_endpoint);
+        let token = RefreshToken::new(refresh_token.expose().clone());
+        let client = self.client();
+        let answer = client
+            .exchange_refresh_token(&token)
+            .request_async(http)
+            .await;
+        wipe(token.into_secret());
+        answer
+            .map_err(|error| OAuthError::from_token_request(&host, error))?
+            .into_token_set(&host)
+    }
+
+    /// Revokes the grant (RFC 7009 §2.1). The server answers the same for a token that it does not know.
+    pub async fn revoke(
+        &self,
+        token: RevocableToken<'_>,
+        http: &HttpClient,
+    ) -> Result<(), OAuthError> {
+        let endpoint = self
+            .revocation_endpoint
+            .as_ref()
+            .ok_or(OAuthError::NoRevocation)?;
+        let host = host_of(endpoint);
+        let revocable = match token {
+            RevocableToken::Access(token) => {
+                StandardRevocableToken::from(AccessToken::new(token.expose().clone()))
+            }
+            RevocableToken::Refresh(token) => {
+                StandardRevocableToken::from(RefreshToken::new(token.expose().clone()))
+            }
+        };
+        let client = self.client();
+        let request = client
+            .revoke_token(revocable)
+            .map_err(|_| OAuthError::NoRevocation)?;
+        let answer = request.request_async(&RevocationClient(http)).await;
+        answer.map_err(|error| match error {
+            RequestTokenError::Request(error) => error,
+            RequestTokenError::ServerResponse(response) => OAuthError::Refused {
+                host: host.clone(),
+                code: super::error::printable(response.error().as_ref()),
+                description: response
+                    .error_description()
+                    .map(|text| super::error::printable(text)),
+            },
+            _ => OAuthError::Malformed {
+                host: host.clone(),
+                reason: "not an answer of RFC 7009".to_owned(),
+            },
+        })
+    }
+
+    pub(super) fn client(&self) -> Client {
+        let mut client = oauth2::Client::new(ClientId::new(self.client_id.clone()))
+            // One fixed style: probing for another would spend a code or a refresh token twice.
+            .set_auth_type(AuthType::RequestBody)
+            .set_token_uri(TokenUrl::from_url(self.token_endpoint.clone()))
+            .set_revocation_url_option(
+                self.revocation_endpoint
+                    .clone()
+                    .map(RevocationUrl::from_url),
+            );
+        if let Some(secret) = &self.client_secret {
+            client = client.set_client_secret(ClientSecret::new(secret.expose().clone()));
+        }
+        client
+    }
+}
+
+/// Which token to revoke; its kind goes along as `token_type_hint`.
+#[derive(Clone, Copy, Debug)]
+pub enum RevocableToken<'a> {
+    /// Where there is no refresh token.
+    Access(&'a Secret<String>),
+    /// Revokes the whole grant.
+    Refresh(&'a Secret<String>),
+}
+
+fn wipe(mut token: String) {
+    token.zeroize();
+}
+
+fn token_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BasicTokenType, D::Error> {
+    let text = String::deserialize(deserializer)?.to_ascii_lowercase();
+    Ok(if text == "bearer" {
+        BasicTokenType::Bearer
+    } else {
+        BasicTokenType::Extension(text)
+    })
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Seconds {
+        Fraction(f64),
+        Number(u64),
+        Text(String),
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates, and is checked for its sign"
+    )]
+    let whole = |fraction: f64| (fraction >= 0.0).then_some(fraction as u64);
+    match Option::<Seconds>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Seconds::Number(number)) => Ok(Some(number)),
+        Some(Seconds::Fraction(fraction)) => whole(fraction)
+            .map(Some)
+            .ok_or_else(|| serde::de::Error::custom("expires_in is negative")),
+        Some(Seconds::Text(text)) => text
+            .trim()
+            .parse()
+            .map(Some)
+            .map_err(|_| serde::de::Error::custom("expires_in is not a number")),
+    }
+}
+
+fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.map(|text| {
+        text.split_ascii_whitespace()
+            .map(|scope| Scope::new(scope.to_owned()))
+            .collect()
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<TokenSet, String> {
+        let answer: TokenAnswer = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        answer
+            .into_token_set("host")
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn takes_what_servers_send() {
+        let set = parse(r#"{"access_token":"a","token_type":"Bearer","expires_in":7200,"refresh_token":"r","scope":"api read_user","created_at":1}"#).unwrap();
+        assert_eq!(set.access_token.expose(), "a");
+        assert_eq!(set.expires_in, Some(Duration::from_secs(7200)));
+        assert_eq!(set.scopes.unwrap(), ["api", "read_user"]);
+        let text =
+            parse(r#"{"access_token":"a","token_type":"bearer","expires_in":"7200"}"#).unwrap();
+        assert_eq!(text.expires_in, Some(Duration::from_secs(7200)));
+        let none =
+            parse(r#"{"access_token":"a","token_type":"BEARER","refresh_token":""}"#).unwrap();
+        assert!(none.expires_in.is_none() && none.refresh_token.is_none() && none.scopes.is_none());
+    }
+
+    #[test]
+    fn refuses_what_is_no_bearer_token() {
+        for bad in [
+            r#"{"error":"x"}"#,
+            r#"{"access_token":"a"}"#,
+            r#"{"access_token":"","token_type":"bearer"}"#,
+            r#"{"access_token":"a\nb","token_type":"bearer"}"#,
+            r#"{"access_token":"a","token_type":"mac"}"#,
+            r#"{"access_token":"a","token_type":"bearer","expires_in":"soon"}"#,
+            r#"{"access_token":"a","token_type":"bearer","expires_in":-5}"#,
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn prints_no_token() {
+        let set =
+            parse(r#"{"access_token":"SECRET1","token_type":"bearer","refresh_token":"SECRET2"}"#)
+                .unwrap();
+        assert!(!format!("{set:?}").contains("SECRET"));
+        let error = parse(r#"{"access_token":["SECRET1"],"token_type":"bearer"}"#).unwrap_err();
+        assert!(!error.contains("SECRET"), "{error}");
+    }
+}

@@ -1,0 +1,220 @@
+//! What a client may ask of the proxy itself: a tunnel, or a request in absolute form.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+
+use super::body::{Passage, RequestBody, ResponseBody};
+use super::exchange::{self, Place};
+use super::headers;
+use super::intercept;
+use super::listener::Permit;
+use super::placeholder;
+use super::record::Entry;
+use super::refusal::Refusal;
+use super::respond;
+use super::session::Session;
+use super::target::Authority;
+use super::tunnel;
+use super::upstream::Dialect;
+use crate::audit::{Event, Kind};
+use crate::connection::CredentialSource;
+
+/// What becomes of a `CONNECT`.
+#[derive(Debug)]
+enum Disposition {
+    /// TLS is ended here.
+    Intercept,
+    /// It is not served.
+    Refuse(Refusal),
+    /// Bytes go through untouched.
+    Tunnel,
+}
+
+/// Answers one request to the proxy.
+pub(super) async fn handle<S: CredentialSource>(
+    session: Arc<Session<S>>,
+    permit: Permit,
+    mut request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    if let Err(refusal) = session.admission.check(request.headers()) {
+        return Ok(respond::from_refusal(&refusal)); // many clients come without the password first: no line in the log
+    }
+    request.headers_mut().remove(PROXY_AUTHORIZATION);
+    if request.method() == Method::CONNECT {
+        return Ok(connect(session, permit, request).await);
+    }
+    match request.uri().scheme_str() {
+        Some("https") => Ok(absolute_https(session, request).await),
+        Some("http") => Ok(absolute_http(&session, request).await),
+        _ => Ok(respond::from_refusal(&Refusal::Malformed(
+            "this is the proxy of an authsome session: it takes CONNECT and requests in absolute form",
+        ))),
+    }
+}
+
+async fn connect<S: CredentialSource>(
+    session: Arc<Session<S>>,
+    permit: Permit,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let Some(authority) = request
+        .uri()
+        .authority()
+        .and_then(|name| Authority::parse(name.as_str(), None))
+    else {
+        return respond::from_refusal(&Refusal::Malformed("CONNECT needs a host and a port"));
+    };
+    match dispose(&session, &authority) {
+        Disposition::Refuse(refusal) => refuse(&session, "CONNECT", &authority, &refusal),
+        Disposition::Intercept => {
+            tokio::spawn(async move {
+                if let Ok(upgraded) = hyper::upgrade::on(request).await {
+                    intercept::serve(session, authority, upgraded).await;
+                }
+                drop(permit);
+            });
+            Response::new(ResponseBody::whole(bytes::Bytes::new()))
+        }
+        Disposition::Tunnel => {
+            let stream = match session.upstream.dial(&authority).await {
+                Ok(stream) => stream,
+                Err(refusal) => return refuse(&session, "CONNECT", &authority, &refusal),
+            };
+            tokio::spawn(async move {
+                if let Ok(upgraded) = hyper::upgrade::on(request).await {
+                    tunnel::relay(upgraded, stream).await;
+                }
+                drop(permit);
+            });
+            Response::new(ResponseBody::whole(bytes::Bytes::new()))
+        }
+    }
+}
+
+/// Pure: what the routes and the policy say of a `CONNECT`.
+fn dispose<S>(session: &Session<S>, authority: &Authority) -> Disposition {
+    if session.is_loop(authority) {
+        return Disposition::Refuse(Refusal::Loop);
+    }
+    if session.routes.manages(authority) {
+        return Disposition::Intercept;
+    }
+    match session.admits_unmanaged(authority) {
+        Ok(()) => Disposition::Tunnel,
+        Err(refusal) => Disposition::Refuse(refusal),
+    }
+}
+
+fn refuse<S>(
+    session: &Session<S>,
+    method: &str,
+    authority: &Authority,
+    refusal: &Refusal,
+) -> Response<ResponseBody> {
+    let response = respond::from_refusal(refusal);
+    let mut event = Event::new(kind_of(refusal))
+        .request(method, &authority.to_string(), "")
+        .because(refusal.to_string());
+    event.status = Some(response.status().as_u16());
+    session.audit.record(event);
+    response
+}
+
+/// Whether authsome said no, or could not.
+pub(super) fn kind_of(refusal: &Refusal) -> Kind {
+    match refusal {
+        Refusal::Credential(_)
+        | Refusal::UpstreamTls { .. }
+        | Refusal::UpstreamTimeout { .. }
+        | Refusal::UpstreamUnreachable { .. } => Kind::Failed,
+        _ => Kind::Denied,
+    }
+}
+
+/// `GET https://…` (older axios): the same as through a tunnel. The target counts, and `Host` is made to agree (RFC 9112 §3.2.2).
+async fn absolute_https<S: CredentialSource>(
+    session: Arc<Session<S>>,
+    mut request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let Some(place) = place_of(&mut request, 443) else {
+        return respond::from_refusal(&Refusal::Malformed("the target names no host"));
+    };
+    match dispose(&session, &place.authority) {
+        Disposition::Refuse(refusal) => refuse(
+            &session,
+            request.method().as_str(),
+            &place.authority,
+            &refusal,
+        ),
+        Disposition::Intercept | Disposition::Tunnel => {
+            exchange::handle(&session, &place, request).await
+        }
+    }
+}
+
+/// `GET http://…`: forwarded as it is. In clear, nothing is ever injected, and the placeholder does not go out either.
+async fn absolute_http<S>(
+    session: &Session<S>,
+    mut request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let Some(place) = place_of(&mut request, 80) else {
+        return respond::from_refusal(&Refusal::Malformed("the target names no host"));
+    };
+    let method = request.method().clone();
+    let entry = Entry::new(
+        &session.audit,
+        method.as_str(),
+        &place.authority.to_string(),
+        request.uri().path(),
+    );
+    match forward_http(session, &place, request, entry).await {
+        Ok(response) => response,
+        Err(refusal) => refuse(session, method.as_str(), &place.authority, &refusal),
+    }
+}
+
+async fn forward_http<S>(
+    session: &Session<S>,
+    place: &Place,
+    request: Request<Incoming>,
+    mut entry: Entry,
+) -> Result<Response<ResponseBody>, Refusal> {
+    if session.is_loop(&place.authority) {
+        return Err(Refusal::Loop);
+    }
+    session.admits_unmanaged(&place.authority)?;
+    let (mut parts, body) = request.into_parts();
+    if placeholder::find_in_head(&parts).is_some() {
+        return Err(Refusal::PlaceholderInClear);
+    }
+    entry.forget();
+    headers::clean_request(&mut parts.headers);
+    let passage = Arc::new(Passage::default());
+    let body = RequestBody::new(body, &passage);
+    let sent = session
+        .upstream
+        .send(parts, body, &passage, &place.authority, Dialect::Http1)
+        .await;
+    let mut response = sent.map_err(|refusal| match refusal {
+        Refusal::Placeholder(_) => Refusal::PlaceholderInClear,
+        other => other,
+    })?;
+    headers::clean_response(response.headers_mut());
+    Ok(response.map(|body| ResponseBody::streamed(None, body, entry)))
+}
+
+fn place_of(request: &mut Request<Incoming>, default_port: u16) -> Option<Place> {
+    let stated = request.uri().authority()?.clone();
+    let authority = Authority::parse(stated.as_str(), Some(default_port))?;
+    let host = HeaderValue::from_str(stated.as_str()).ok()?;
+    request.headers_mut().insert(HOST, host);
+    Some(Place {
+        authority,
+        uri_authority: stated,
+        sni_differs: None,
+    })
+}

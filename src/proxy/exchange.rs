@@ -1,0 +1,447 @@
+//! The heart: one request, from its arrival to its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST};
+use http::request::Parts;
+use http::uri::{Scheme, Uri};
+use http::{Method, Request, Response, StatusCode, Version};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+use super::body::{Passage, RequestBody, ResponseBody};
+use super::connect::kind_of;
+use super::headers;
+use super::inject;
+use super::limits::{
+    DRAIN_TIMEOUT, LARGEST_DRAIN, LARGEST_HELD_BODY, LARGEST_REJECTION, MOST_REPETITIONS,
+    REJECTION_TIMEOUT,
+};
+use super::placeholder;
+use super::record::Entry;
+use super::refusal::Refusal;
+use super::respond;
+use super::route::{Route, RouteMatch};
+use super::session::Session;
+use super::target::{Authority, Target};
+use super::upgrade::{self, Wish};
+use super::upstream::Dialect;
+use crate::connection::{CredentialSource, Rejection, Usage, Verdict};
+
+/// Where the requests of one connection go.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) authority: Authority,
+    /// The same, as a URL has it.
+    pub(super) uri_authority: http::uri::Authority,
+    /// The name in the client's TLS hello, where it is another one.
+    pub(super) sni_differs: Option<String>,
+}
+
+impl Place {
+    /// The place of a tunnel.
+    pub(super) fn of_tunnel(authority: Authority, sni: Option<&str>) -> Option<Arc<Self>> {
+        let shown = authority.to_string();
+        // The default port is left out, as clients do in `Host`.
+        let uri_authority = shown.strip_suffix(":443").unwrap_or(&shown).parse().ok()?;
+        let sni_differs = sni
+            .filter(|name| !name.eq_ignore_ascii_case(&authority.host))
+            .map(ToOwned::to_owned);
+        Some(Arc::new(Self {
+            authority,
+            uri_authority,
+            sni_differs,
+        }))
+    }
+}
+
+/// What is done with a request.
+enum Plan<'a> {
+    /// The connection's credential goes on, in the shape of that index.
+    Inject(&'a Arc<Route>, usize),
+    /// It goes on as it is: the provider's web pages, its OAuth endpoints.
+    Pass,
+}
+
+/// Answers one request; every failure becomes an answer that says what to do.
+pub(super) async fn handle<S: CredentialSource>(
+    session: &Session<S>,
+    place: &Place,
+    mut request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let mut entry = Entry::new(
+        &session.audit,
+        request.method().as_str(),
+        &place.authority.to_string(),
+        request.uri().path(),
+    );
+    let wish = Wish::of(&mut request);
+    let (parts, body) = request.into_parts();
+    let expects = parts.headers.contains_key(EXPECT);
+    let mut body = Some(body);
+    let refusal = match exchange(session, place, parts, &mut body, wish, &mut entry).await {
+        Ok(response) => return response,
+        Err(refusal) => refusal,
+    };
+    let response = respond::from_refusal(&refusal);
+    entry.refused(
+        kind_of(&refusal),
+        response.status().as_u16(),
+        refusal.to_string(),
+    );
+    entry.finish(0);
+    if let Some(body) = body.filter(|_| !expects) {
+        drain(body).await;
+    }
+    response
+}
+
+/// The way of a request, one line a stage.
+async fn exchange<S: CredentialSource>(
+    session: &Session<S>,
+    place: &Place,
+    mut parts: Parts,
+    body: &mut Option<Incoming>,
+    wish: Option<Wish>,
+    entry: &mut Entry,
+) -> Result<Response<ResponseBody>, Refusal> {
+    let target = admit(place, &parts)?;
+    let plan = plan(session, place, &parts, &target, entry)?;
+    headers::clean_request(&mut parts.headers);
+    if let Some(wish) = &wish {
+        wish.renew(&mut parts.headers);
+    }
+    address(&mut parts, place)?;
+    let passage = Arc::new(Passage::default());
+    let outcome = match plan {
+        Plan::Inject(route, shape) => {
+            inject(
+                session,
+                place,
+                route,
+                shape,
+                parts,
+                body,
+                &passage,
+                wish.is_some(),
+            )
+            .await?
+        }
+        Plan::Pass => pass(session, place, parts, body, &passage, wish.is_some()).await?,
+    };
+    let mut entry = std::mem::replace(entry, Entry::new(&session.audit, "", "", ""));
+    match plan {
+        Plan::Inject(..) => entry.injected(outcome.response.status().as_u16()),
+        Plan::Pass => entry.forget(),
+    }
+    Ok(hand_over(outcome, wish, entry))
+}
+
+/// Refuses what is not served at all, and what is not for this place.
+fn admit(place: &Place, parts: &Parts) -> Result<Target, Refusal> {
+    match parts.method {
+        Method::TRACE => return Err(Refusal::Method("TRACE")), // its answer would show the credential to the client
+        Method::CONNECT => return Err(Refusal::Method("CONNECT inside a tunnel")),
+        _ => {}
+    }
+    if let Some(name) = &place.sni_differs {
+        return Err(Refusal::Misdirected {
+            expected: place.authority.to_string(),
+            found: name.clone(),
+        });
+    }
+    Target::parse(&place.authority, parts)
+}
+
+/// Which connection the request belongs to, and what its rules say.
+fn plan<'a, S>(
+    session: &'a Session<S>,
+    place: &Place,
+    parts: &Parts,
+    target: &Target,
+    entry: &mut Entry,
+) -> Result<Plan<'a>, Refusal> {
+    let route = match session.routes.resolve(&place.authority, &target.path) {
+        RouteMatch::Ambiguous(ids) => return Err(Refusal::Ambiguous(ids)),
+        RouteMatch::None => return Ok(Plan::Pass),
+        RouteMatch::Route(route) => route,
+    };
+    entry.belongs_to(&route.label);
+    let path = route.relative_path(&target.path);
+    let Some(shape) = route.rules.injection(path) else {
+        return Ok(Plan::Pass);
+    };
+    if let Some(rule) = route.rules.guard(parts.method.as_str(), path) {
+        let provider = route.id.provider.to_string();
+        if !session
+            .allowed_guards
+            .contains(&format!("{provider}/{}", rule.name))
+        {
+            return Err(Refusal::Guarded {
+                provider,
+                rule: rule.name.clone(),
+                reason: rule.reason.clone(),
+            });
+        }
+    }
+    Ok(Plan::Inject(route, shape))
+}
+
+/// Gives the request the absolute target that the pool of upstream connections goes by, and a `Host`.
+fn address(parts: &mut Parts, place: &Place) -> Result<(), Refusal> {
+    let malformed = |_| Refusal::Malformed("the target cannot be forwarded");
+    let mut uri = std::mem::take(&mut parts.uri).into_parts();
+    uri.scheme = Some(Scheme::HTTPS);
+    uri.authority = Some(place.uri_authority.clone());
+    parts.uri = Uri::from_parts(uri).map_err(malformed)?;
+    if !parts.headers.contains_key(HOST) {
+        let host = http::HeaderValue::from_str(place.uri_authority.as_str());
+        parts.headers.insert(
+            HOST,
+            host.map_err(|_| Refusal::Malformed("the target cannot be forwarded"))?,
+        );
+    }
+    Ok(())
+}
+
+/// An answer of the provider, with what was read of its body.
+struct Outcome {
+    response: Response<Incoming>,
+    head: Option<Bytes>,
+}
+
+async fn pass<S: CredentialSource>(
+    session: &Session<S>,
+    place: &Place,
+    parts: Parts,
+    body: &mut Option<Incoming>,
+    passage: &Arc<Passage>,
+    upgrade: bool,
+) -> Result<Outcome, Refusal> {
+    if let Some(found) = placeholder::find_in_head(&parts) {
+        return Err(Refusal::Placeholder(found));
+    }
+    let dialect = dialect(parts.version, upgrade);
+    let body = outgoing(body, passage);
+    let response = session
+        .upstream
+        .send(parts, body, passage, &place.authority, dialect)
+        .await?;
+    Ok(Outcome {
+        response,
+        head: None,
+    })
+}
+
+/// Puts the credential on and sends the request; after a 401 that is about the token, once more with a better one.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the state of one request, in the order in which it is used"
+)]
+async fn inject<S: CredentialSource>(
+    session: &Session<S>,
+    place: &Place,
+    route: &Arc<Route>,
+    shape: usize,
+    parts: Parts,
+    body: &mut Option<Incoming>,
+    passage: &Arc<Passage>,
+    upgrade: bool,
+) -> Result<Outcome, Refusal> {
+    let dialect = dialect(parts.version, upgrade);
+    let mut credential = session
+        .source
+        .get(&route.id, usage(&parts, body.as_ref()))
+        .await?;
+    let mut next = outgoing(body, passage);
+    let mut attempt = 0;
+    loop {
+        let mut sent = parts.clone();
+        let ready = route.ready(&credential);
+        if !ready
+            .forms
+            .get(shape)
+            .is_some_and(|form| inject::apply(&mut sent, route.rules.carriers(), form))
+        {
+            return Err(Refusal::Malformed(
+                "the credential does not fit into this request",
+            ));
+        }
+        if let Some(found) = placeholder::find_in_head(&sent) {
+            return Err(Refusal::Placeholder(found));
+        }
+        let response = session
+            .upstream
+            .send(sent, next, passage, &place.authority, dialect)
+            .await?;
+        if response.status() != StatusCode::UNAUTHORIZED || attempt >= MOST_REPETITIONS {
+            return Ok(Outcome {
+                response,
+                head: None,
+            });
+        }
+        let (response, head, rejection) = look_into(response).await;
+        let verdict = session
+            .source
+            .reject(&route.id, &credential, rejection, attempt)
+            .await;
+        let Some(repeated) = passage.repeated() else {
+            return Ok(Outcome {
+                response,
+                head: Some(head),
+            });
+        };
+        match verdict {
+            Verdict::Accept => {
+                return Ok(Outcome {
+                    response,
+                    head: Some(head),
+                });
+            }
+            Verdict::Fail(error) => return Err(error.into()),
+            Verdict::Retry(better) => credential = better,
+            Verdict::RetrySame(pause) => tokio::time::sleep(pause).await,
+        }
+        next = repeated;
+        attempt += 1;
+    }
+}
+
+/// Prepares an answer for the client.
+fn hand_over(outcome: Outcome, wish: Option<Wish>, entry: Entry) -> Response<ResponseBody> {
+    let Outcome { mut response, head } = outcome;
+    match wish {
+        Some(wish) if upgrade::is_consent(&response) => wish.grant(response, entry),
+        _ => {
+            headers::clean_response(response.headers_mut());
+            response.map(|body| ResponseBody::streamed(head, body, entry))
+        }
+    }
+}
+
+/// The client's body on its way; it is taken once.
+fn outgoing(body: &mut Option<Incoming>, passage: &Arc<Passage>) -> RequestBody {
+    body.take().map_or(RequestBody::Empty, |incoming| {
+        RequestBody::new(incoming, passage)
+    })
+}
+
+/// Whether the request could be sent a second time: a body of unknown length, or a large one, streams through once.
+fn usage(parts: &Parts, body: Option<&Incoming>) -> Usage {
+    if body.is_none_or(Body::is_end_stream) {
+        return Usage::Repeatable;
+    }
+    let length = parts
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length <= LARGEST_HELD_BODY) {
+        Usage::Repeatable
+    } else {
+        Usage::Once
+    }
+}
+
+fn dialect(version: Version, upgrade: bool) -> Dialect {
+    if version == Version::HTTP_2 && !upgrade {
+        Dialect::Http2
+    } else {
+        Dialect::Http1
+    }
+}
+
+/// Reads as much of a 401 as it takes to tell what it says.
+async fn look_into(response: Response<Incoming>) -> (Response<Incoming>, Bytes, Rejection) {
+    let (parts, mut body) = response.into_parts();
+    let mut read = BytesMut::new();
+    let reading = async {
+        while read.len() < LARGEST_REJECTION {
+            let Some(Ok(frame)) = body.frame().await else {
+                return;
+            };
+            if let Some(data) = frame.data_ref() {
+                read.extend_from_slice(data);
+            }
+        }
+    };
+    let _ = tokio::time::timeout(REJECTION_TIMEOUT, reading).await; // what has come by then must do
+    let json = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    let rejection = if json {
+        classify(&read)
+    } else {
+        Rejection::Unspecific
+    };
+    (Response::from_parts(parts, body), read.freeze(), rejection)
+}
+
+/// What a 401 says. RFC 6750 §3.1 has `invalid_token` for every cause; the description tells them apart.
+fn classify(body: &[u8]) -> Rejection {
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else {
+        return Rejection::Unspecific;
+    };
+    let text = |name: &str| {
+        value
+            .get(name)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+    };
+    let description = text("error_description").to_ascii_lowercase();
+    match text("error") {
+        "invalid_token" if description.contains("revoked") => Rejection::Revoked,
+        "invalid_token" => Rejection::Expired,
+        _ => Rejection::Unspecific,
+    }
+}
+
+/// Reads what a client still sends, so that it comes to read the answer; a body without end is cut off.
+async fn drain(mut body: Incoming) {
+    let draining = async {
+        let mut read = 0;
+        while read < LARGEST_DRAIN {
+            let Some(Ok(frame)) = body.frame().await else {
+                return;
+            };
+            read += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    let _: Result<(), _> =
+        tokio::time::timeout(Duration::min(DRAIN_TIMEOUT, REJECTION_TIMEOUT), draining).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_401_is_told_by_its_body() {
+        let expired = r#"{"error":"invalid_token","error_description":"Token is expired. You can either do re-authorization or token refresh."}"#;
+        let revoked = r#"{"error":"invalid_token","error_description":"Token was revoked. You have to re-authorize from the user."}"#;
+        assert_eq!(classify(expired.as_bytes()), Rejection::Expired);
+        assert_eq!(classify(revoked.as_bytes()), Rejection::Revoked);
+        for bare in [
+            r#"{"message":"401 Unauthorized"}"#,
+            "",
+            "[]",
+            "HTTP Basic: Access denied",
+            r#"{"error":7}"#,
+        ] {
+            assert_eq!(classify(bare.as_bytes()), Rejection::Unspecific, "{bare}");
+        }
+    }
+
+    #[test]
+    fn an_sni_of_another_host_is_noticed() {
+        let place = |sni| {
+            Place::of_tunnel(Authority::parse("gitlab.test:443", None).unwrap(), sni).unwrap()
+        };
+        assert!(place(Some("gitlab.test")).sni_differs.is_none());
+        assert!(place(Some("GITLAB.test")).sni_differs.is_none());
+        assert!(place(None).sni_differs.is_none());
+        assert!(place(Some("evil.test")).sni_differs.is_some());
+    }
+}

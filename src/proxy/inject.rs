@@ -1,0 +1,260 @@
+//! The credential goes on: every other carrier is taken off first, so that exactly one arrives.
+
+use authsome_providers::{Carriers, Shape};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::{PathAndQuery, Uri};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::credential::Credential;
+
+/// A credential in the form that one shape puts on the wire, made once for each token.
+#[derive(Clone, Debug)]
+pub(super) enum Ready {
+    /// A header and its value, marked sensitive.
+    Header(HeaderName, HeaderValue),
+    /// A query parameter and its encoded value.
+    Query(String, crate::secret::Secret<String>),
+    /// The token does not fit the shape: it has characters that no header can carry.
+    Unfit,
+}
+
+/// The forms of a credential, by the shape's index.
+#[derive(Debug)]
+pub(super) struct ReadyCredential {
+    pub(super) generation: u64,
+    pub(super) forms: Vec<Ready>,
+}
+
+impl ReadyCredential {
+    pub(super) fn new(credential: &Credential, shapes: &[Shape]) -> Self {
+        let forms = shapes
+            .iter()
+            .map(|shape| Ready::new(credential, shape))
+            .collect();
+        Self {
+            generation: credential.generation,
+            forms,
+        }
+    }
+}
+
+impl Ready {
+    fn new(credential: &Credential, shape: &Shape) -> Self {
+        let token = credential.token.expose();
+        match shape {
+            Shape::Basic { username } => {
+                let plain = zeroize::Zeroizing::new(format!("{username}:{token}"));
+                Self::header(
+                    AUTHORIZATION,
+                    format!("Basic {}", STANDARD.encode(plain.as_bytes())),
+                )
+            }
+            Shape::Bearer => Self::header(AUTHORIZATION, format!("Bearer {token}")),
+            Shape::Header { name, prefix } => match HeaderName::from_bytes(name.as_bytes()) {
+                Ok(name) => Self::header(name, format!("{prefix}{token}")),
+                Err(_) => Self::Unfit,
+            },
+            Shape::Query { name } => {
+                let value = utf8_percent_encode(token, NON_ALPHANUMERIC).to_string();
+                Self::Query(name.clone(), value.into())
+            }
+            _ => Self::Unfit,
+        }
+    }
+
+    fn header(name: HeaderName, value: String) -> Self {
+        match HeaderValue::from_maybe_shared(bytes::Bytes::from(value)) {
+            Ok(mut value) => {
+                value.set_sensitive(true); // kept out of HPACK's table and of every `Debug`
+                Self::Header(name, value)
+            }
+            Err(_) => Self::Unfit,
+        }
+    }
+}
+
+/// Takes every carrier off the request and puts the credential on it. `false` where the credential does not fit.
+pub(super) fn apply(parts: &mut Parts, carriers: &Carriers, ready: &Ready) -> bool {
+    strip(parts, carriers);
+    match ready {
+        Ready::Header(name, value) => {
+            parts.headers.insert(name.clone(), value.clone());
+            true
+        }
+        Ready::Query(name, value) => append_query(parts, name, value.expose()),
+        Ready::Unfit => false,
+    }
+}
+
+fn strip(parts: &mut Parts, carriers: &Carriers) {
+    for name in &carriers.headers {
+        parts.headers.remove(name.as_str());
+    }
+    let Some(query) = parts.uri.query() else {
+        return;
+    };
+    if carriers.query.is_empty() || !query.split('&').any(|pair| carries(pair, carriers)) {
+        return; // left as it is, byte for byte
+    }
+    let kept: Vec<_> = query
+        .split('&')
+        .filter(|pair| !carries(pair, carriers))
+        .collect();
+    let path = parts.uri.path();
+    let target = if kept.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", kept.join("&"))
+    };
+    set_target(parts, target);
+}
+
+/// Rack decodes names before it compares them, and takes `name[]` for a list of that name.
+fn carries(pair: &str, carriers: &Carriers) -> bool {
+    let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
+    let name = percent_decode_str(&name).decode_utf8_lossy();
+    let name = name.trim().split('[').next().unwrap_or_default();
+    carriers.query.iter().any(|carrier| carrier == name)
+}
+
+fn append_query(parts: &mut Parts, name: &str, value: &str) -> bool {
+    let separator = if parts.uri.query().is_some() {
+        '&'
+    } else {
+        '?'
+    };
+    let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let target = format!("{target}{separator}{name}={value}");
+    set_target(parts, target)
+}
+
+fn set_target(parts: &mut Parts, target: String) -> bool {
+    let Ok(target) = PathAndQuery::try_from(target) else {
+        return false;
+    };
+    let mut uri = parts.uri.clone().into_parts();
+    uri.path_and_query = Some(target);
+    match Uri::from_parts(uri) {
+        Ok(uri) => {
+            parts.uri = uri;
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::secret::Secret;
+
+    fn carriers() -> Carriers {
+        let mut carriers = Carriers::default();
+        carriers.headers = vec![
+            "authorization".to_owned(),
+            "private-token".to_owned(),
+            "job-token".to_owned(),
+        ];
+        carriers.query = vec!["private_token".to_owned(), "access_token".to_owned()];
+        carriers
+    }
+
+    fn ready(shape: Shape) -> Ready {
+        let credential = Credential {
+            token: Secret::new("to/ken".to_owned()),
+            generation: 1,
+            obtained_at: Timestamp::from_seconds(0),
+            refresh_at: None,
+            expires_at: None,
+        };
+        ReadyCredential::new(&credential, &[shape]).forms.remove(0)
+    }
+
+    fn parts(uri: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn one_credential_arrives_whatever_was_sent() {
+        let sent = [
+            ("Authorization", "Bearer p"),
+            ("authorization", "Basic cA=="),
+            ("PRIVATE-TOKEN", "p"),
+            ("Job-Token", "p"),
+            ("x-other", "o"),
+        ];
+        let mut parts = parts("/api/v4/user", &sent);
+        assert!(apply(&mut parts, &carriers(), &ready(Shape::Bearer)));
+        assert_eq!(parts.headers.len(), 2);
+        assert_eq!(parts.headers["authorization"], "Bearer to/ken");
+        assert!(parts.headers["authorization"].is_sensitive());
+        assert!(!format!("{:?}", parts.headers).contains("to/ken"));
+    }
+
+    #[test]
+    fn basic_carries_the_token_as_password() {
+        let mut parts = parts("/g/p.git/info/refs?service=git-upload-pack", &[]);
+        apply(
+            &mut parts,
+            &carriers(),
+            &ready(Shape::Basic {
+                username: "oauth2".to_owned(),
+            }),
+        );
+        assert_eq!(
+            parts.headers["authorization"],
+            format!("Basic {}", STANDARD.encode("oauth2:to/ken"))
+        );
+        assert_eq!(parts.uri, "/g/p.git/info/refs?service=git-upload-pack");
+    }
+
+    #[test]
+    fn query_carriers_go_and_the_rest_stays_byte_for_byte() {
+        let table = [
+            ("/u?private_token=p", "/u"),
+            ("/u?a=%2F&private_token=p&b=+", "/u?a=%2F&b=+"),
+            ("/u?private%5Ftoken=p&x", "/u?x"),
+            ("/u?private_token[]=p", "/u"),
+            ("/u?access_token=p&private_token=q&", "/u?"),
+            (
+                "/u?private_tokens=keep&PRIVATE_TOKEN=keep",
+                "/u?private_tokens=keep&PRIVATE_TOKEN=keep",
+            ),
+            ("/u?a=%zz&&b", "/u?a=%zz&&b"),
+        ];
+        for (before, after) in table {
+            let mut parts = parts(before, &[]);
+            apply(&mut parts, &carriers(), &ready(Shape::Bearer));
+            assert_eq!(parts.uri.to_string(), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn a_query_shape_appends_its_parameter_encoded() {
+        for (before, after) in [
+            ("/u", "/u?key=to%2Fken"),
+            ("/u?a=b", "/u?a=b&key=to%2Fken"),
+            ("https://h/u?private_token=x", "https://h/u?key=to%2Fken"),
+        ] {
+            let mut parts = parts(before, &[]);
+            assert!(apply(
+                &mut parts,
+                &carriers(),
+                &ready(Shape::Query {
+                    name: "key".to_owned()
+                })
+            ));
+            assert_eq!(parts.uri.to_string(), after);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Every wait and every bound of the proxy, in one place.
+
+use std::time::Duration;
+
+/// Connections of the child at one time; one more waits to be accepted.
+pub(super) const MOST_CONNECTIONS: usize = 4096;
+
+/// How long accepting pauses when the process has no more descriptors.
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// A client that takes longer for the head of a request is cut off; a kept-alive connection may be silent this long between two.
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A client that has opened a managed tunnel must have said hello and finished its handshake by then.
+pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A tunnel or an intercepted connection on which nothing moves in either direction is closed after this.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
+
+/// The head of a request or an answer, in bytes (HTTP/1.1); the header list of HTTP/2.
+pub(super) const LARGEST_HEAD: usize = 128 * 1024;
+pub(super) const LARGEST_HEADER_LIST: u32 = 128 * 1024;
+
+/// Streams of one HTTP/2 connection at one time.
+pub(super) const MOST_STREAMS: u32 = 256;
+
+/// What one HTTP/2 stream, and one connection, may have under way unread.
+pub(super) const STREAM_WINDOW: u32 = 512 * 1024;
+pub(super) const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+
+/// What one HTTP/2 stream buffers on its way out.
+pub(super) const SEND_BUFFER: usize = 256 * 1024;
+
+/// A request's body up to this size is kept until the answer is there, so that the request can be repeated after a 401.
+pub(super) const LARGEST_HELD_BODY: usize = 64 * 1024;
+
+/// How often one request is repeated at most: three times for a token that is too new, and once each for what may follow.
+pub(super) const MOST_REPETITIONS: u32 = 5;
+
+/// How much of a provider's 401 is read to tell what it says, and how long that may take.
+pub(super) const LARGEST_REJECTION: usize = 16 * 1024;
+pub(super) const REJECTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What is read of a body that comes with a request that authsome answers itself, so that the client gets to read the answer.
+pub(super) const LARGEST_DRAIN: usize = 1024 * 1024;
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Idle connections to one provider, and how long they are kept.
+pub(super) const MOST_IDLE_UPSTREAM: usize = 64;
+pub(super) const IDLE_UPSTREAM: Duration = Duration::from_secs(60);
+
+/// Server configurations for hosts of `regex:` routes that are kept at one time.
+pub(super) const MOST_SERVER_CONFIGS: usize = 1024;
+
+/// TLS sessions that a host's clients may resume.
+pub(super) const MOST_TLS_SESSIONS: usize = 256;
+
+/// How long what is under way may go on after the child has ended.
+pub(super) const SHUTDOWN_DRAIN: Duration = Duration::from_secs(1);
+
+/// Keep-alive probes find a peer that is gone without a word.
+pub(super) const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// The waits that a user may set.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For a connection to a provider to stand: name, TCP, the user's own proxy, TLS each.
+    pub connect: Duration,
+    /// For the head of an answer, counted from the last byte of the request that went out.
+    pub response: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(15),
+            response: Duration::from_secs(600),
+        }
+    }
+}

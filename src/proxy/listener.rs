@@ -1,0 +1,118 @@
+//! The door: a loopback socket whose address is known before the child starts.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use authsome_ca::CaError;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+
+use super::connect;
+use super::limits::{ACCEPT_PAUSE, HEAD_TIMEOUT, LARGEST_HEAD, MOST_CONNECTIONS, SHUTDOWN_DRAIN};
+use super::session::{Session, SessionConfig};
+use crate::connection::CredentialSource;
+
+/// Why the proxy does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// No port of 127.0.0.1 can be had.
+    #[error("cannot listen on 127.0.0.1")]
+    Bind(#[source] io::Error),
+    /// The session CA cannot be made.
+    #[error("cannot make the session's CA")]
+    Ca(#[from] CaError),
+}
+
+/// A proxy that is bound and does not accept yet.
+#[derive(Debug)]
+pub struct Proxy<S> {
+    listener: TcpListener,
+    session: Arc<Session<S>>,
+}
+
+/// A proxy at work.
+#[derive(Debug)]
+pub struct Serving {
+    accepting: JoinHandle<()>,
+    open: Arc<Semaphore>,
+}
+
+/// What a connection holds until its last byte: dropping it makes room for another.
+pub(super) type Permit = Arc<OwnedSemaphorePermit>;
+
+impl<S: CredentialSource> Proxy<S> {
+    /// Binds an ephemeral port of 127.0.0.1 and makes the session's CA.
+    pub async fn bind(config: SessionConfig, source: Arc<S>) -> Result<Self, ProxyError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(ProxyError::Bind)?;
+        let address = listener.local_addr().map_err(ProxyError::Bind)?;
+        let session = Arc::new(Session::new(config, source, address)?);
+        Ok(Self { listener, session })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.session.address
+    }
+
+    /// The certificate that clients must trust.
+    pub fn ca_pem(&self) -> &str {
+        self.session.ca_pem()
+    }
+
+    /// Starts to accept.
+    pub fn serve(self) -> Serving {
+        let open = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let accepting = tokio::spawn(accept(self.listener, self.session, Arc::clone(&open)));
+        Serving { accepting, open }
+    }
+}
+
+impl Serving {
+    /// Stops to accept, and gives what is under way a moment to end.
+    pub async fn shut_down(self) {
+        self.accepting.abort();
+        let all = u32::try_from(MOST_CONNECTIONS).unwrap_or(u32::MAX);
+        let _ = tokio::time::timeout(SHUTDOWN_DRAIN, self.open.acquire_many(all)).await;
+    }
+}
+
+async fn accept<S: CredentialSource>(
+    listener: TcpListener,
+    session: Arc<Session<S>>,
+    open: Arc<Semaphore>,
+) {
+    loop {
+        let Ok(permit) = Arc::clone(&open).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(serve(stream, Arc::clone(&session), Arc::new(permit)));
+            }
+            // Out of descriptors, or a client that is gone again: the next one may do better.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+async fn serve<S: CredentialSource>(stream: TcpStream, session: Arc<Session<S>>, permit: Permit) {
+    // Without it, Nagle and delayed acknowledgement add 40 ms to each new connection.
+    let _ = stream.set_nodelay(true);
+    let service =
+        service_fn(|request| connect::handle(Arc::clone(&session), Arc::clone(&permit), request));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(LARGEST_HEAD)
+        .preserve_header_case(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let _ = connection.await; // a client that breaks off is its own affair
+}

@@ -1,0 +1,155 @@
+//! No placeholder leaves the machine: where it may stand in a request, and how it is found.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use memchr::memmem::Finder;
+use percent_encoding::percent_decode;
+
+use crate::env_vars::PLACEHOLDER;
+
+/// Where the placeholder still stands in a request's head, if anywhere.
+pub(super) fn find_in_head(parts: &Parts) -> Option<&'static str> {
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("", http::uri::PathAndQuery::as_str);
+    if holds(target.as_bytes())
+        || (target.contains('%') && holds(&percent_decode(target.as_bytes()).collect::<Vec<_>>()))
+    {
+        return Some("the URL");
+    }
+    find_in_headers(&parts.headers)
+}
+
+fn find_in_headers(headers: &HeaderMap) -> Option<&'static str> {
+    let in_basic = |value: &HeaderValue| decoded_basic(value).is_some_and(|plain| holds(&plain));
+    if headers.get_all(AUTHORIZATION).iter().any(in_basic) {
+        return Some("the Authorization header");
+    }
+    headers
+        .values()
+        .any(|value| holds(value.as_bytes()))
+        .then_some("a header")
+}
+
+fn decoded_basic(value: &HeaderValue) -> Option<Vec<u8>> {
+    let (scheme, credential) = value.as_bytes().split_at_checked("basic ".len())?;
+    scheme
+        .eq_ignore_ascii_case(b"basic ")
+        .then(|| STANDARD.decode(credential.trim_ascii()).ok())?
+}
+
+fn holds(bytes: &[u8]) -> bool {
+    bytes.len() >= PLACEHOLDER.len()
+        && memchr::memmem::find(bytes, PLACEHOLDER.as_bytes()).is_some()
+}
+
+/// Looks for the placeholder in a body as it streams, across the borders of its pieces. It holds nothing back: what has gone by was at
+/// most the beginning of a placeholder, and the piece that would complete it is not sent.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    finder: Finder<'static>,
+    tail: Vec<u8>,
+}
+
+impl Scanner {
+    pub(super) fn new() -> Self {
+        Self {
+            finder: Finder::new(PLACEHOLDER.as_bytes()),
+            tail: Vec::new(),
+        }
+    }
+
+    /// Whether the placeholder ends in this piece.
+    pub(super) fn completes(&mut self, piece: &[u8]) -> bool {
+        let overlap = PLACEHOLDER.len() - 1;
+        let mut border = std::mem::take(&mut self.tail);
+        border.extend_from_slice(&piece[..piece.len().min(overlap)]);
+        let found = self.finder.find(&border).is_some() || self.finder.find(piece).is_some();
+        if piece.len() >= overlap {
+            border.clear();
+            border.extend_from_slice(&piece[piece.len() - overlap..]);
+        } else {
+            border.drain(..border.len().saturating_sub(overlap));
+        }
+        self.tail = border;
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn find(uri: &str, name: &str, value: &str) -> bool {
+        let (parts, ()) = Request::builder()
+            .uri(uri)
+            .header(name, value)
+            .body(())
+            .unwrap()
+            .into_parts();
+        find_in_head(&parts).is_some()
+    }
+
+    #[test]
+    fn finds_it_in_every_disguise_of_a_head() {
+        let basic = |text: String| format!("bAsic {}", STANDARD.encode(text));
+        assert!(find("/", "x-token", PLACEHOLDER));
+        assert!(find("/", "authorization", &format!("Bearer {PLACEHOLDER}")));
+        assert!(find(
+            "/",
+            "authorization",
+            &basic(format!("user:{PLACEHOLDER}"))
+        ));
+        assert!(find(
+            "/",
+            "authorization",
+            &basic(format!("{PLACEHOLDER}:"))
+        ));
+        assert!(find(&format!("/?a=b&token={PLACEHOLDER}"), "x", "y"));
+        assert!(find("/?token=authsome%2Dproxy%2dmanaged", "x", "y"));
+        assert!(find(&format!("/{PLACEHOLDER}/x"), "x", "y"));
+        assert!(!find(
+            "/authsome-proxy",
+            "authorization",
+            &basic("user:authsome".to_owned())
+        ));
+    }
+
+    #[test]
+    fn finds_it_across_any_border() {
+        let body = format!("{{\"token\":\"{PLACEHOLDER}\"}}").into_bytes();
+        for first in 0..=body.len() {
+            for second in first..=body.len() {
+                let mut scanner = Scanner::new();
+                let pieces = [&body[..first], &body[first..second], &body[second..]];
+                let found: Vec<_> = pieces
+                    .into_iter()
+                    .map(|piece| scanner.completes(piece))
+                    .collect();
+                assert!(found.contains(&true), "{first} {second}");
+            }
+        }
+        let mut byte_by_byte = Scanner::new();
+        assert!(
+            body.iter()
+                .map(|byte| byte_by_byte.completes(&[*byte]))
+                .collect::<Vec<_>>()
+                .contains(&true)
+        );
+    }
+
+    #[test]
+    fn finds_nothing_in_what_only_looks_like_it() {
+        let mut scanner = Scanner::new();
+        assert!(!scanner.completes(b"authsome-proxy-manage"));
+        assert!(!scanner.completes(b"x authsome-proxy-"));
+        assert!(!scanner.completes(b""));
+        assert!(!scanner.completes(b"Managed"));
+    }
+}

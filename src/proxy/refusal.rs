@@ -1,0 +1,77 @@
+//! Why authsome answers in place of the provider: one variant a cause.
+
+use crate::connection::CredentialError;
+
+/// A request, or a connection, that is not served.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    /// Two connections have the same right to the request.
+    #[error("more than one connection fits this host: {}", .0.join(", "))]
+    Ambiguous(Vec<String>),
+    /// There is no credential to send.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// A rule of the definition denies the request.
+    #[error("the rule {rule} of {provider} denies this request: {reason}")]
+    Guarded {
+        /// The provider.
+        provider: String,
+        /// The rule.
+        rule: String,
+        /// Its reason.
+        reason: String,
+    },
+    /// The request is not one that HTTP knows.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The method is not served on managed hosts.
+    #[error("{0} is not served")]
+    Method(&'static str),
+    /// The request is for another host than its tunnel (RFC 9110 §15.5.20).
+    #[error("the request is for {found}, but its connection is to {expected}")]
+    Misdirected {
+        /// The tunnel's host.
+        expected: String,
+        /// The request's.
+        found: String,
+    },
+    /// The proxy was asked to connect to itself.
+    #[error("the request would come back to this proxy")]
+    Loop,
+    /// The placeholder would have left the machine.
+    #[error("the placeholder stands in {0}, where authsome does not put a credential")]
+    Placeholder(&'static str),
+    /// The placeholder was sent over plain HTTP.
+    #[error("the placeholder was sent over plain HTTP, where no credential is ever put")]
+    PlaceholderInClear,
+    /// The session admits only its child.
+    #[error("the session's password is missing or wrong")]
+    ProxyAuthentication,
+    /// The policy allows managed hosts only.
+    #[error("{0} belongs to no connection, and the policy of this session is to deny such hosts")]
+    Unmanaged(String),
+    /// The provider's certificate is not trusted, or TLS failed otherwise.
+    #[error("no trusted TLS connection to {host}: {reason}")]
+    UpstreamTls {
+        /// The provider.
+        host: String,
+        /// What rustls said.
+        reason: String,
+    },
+    /// The provider did not answer in time.
+    #[error("{host} did not answer within {seconds} s")]
+    UpstreamTimeout {
+        /// The provider.
+        host: String,
+        /// The wait.
+        seconds: u64,
+    },
+    /// There is no connection to the provider, or it broke.
+    #[error("cannot reach {host}: {reason}")]
+    UpstreamUnreachable {
+        /// The provider.
+        host: String,
+        /// What the system said.
+        reason: String,
+    },
+}

@@ -1,0 +1,362 @@
+//! Which connection a request belongs to: longest path prefix first, then exact host, then `regex:`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use authsome_ca::PermittedHost;
+use authsome_providers::{HostPattern, RoutePattern, Rules, Scheme, Service};
+
+use super::inject::ReadyCredential;
+use super::target::Authority;
+use crate::credential::{ConnectionId, Credential};
+
+/// How a connection stands among those of the same right: the user's word counts most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Preference {
+    /// Nothing speaks for it.
+    None,
+    /// It is its provider's default.
+    Default,
+    /// It was named with `--connection`.
+    Chosen,
+}
+
+/// A connection and the service that it is for.
+#[derive(Debug)]
+pub struct Managed {
+    /// The connection.
+    pub id: ConnectionId,
+    /// Its hosts and rules.
+    pub service: Service,
+    /// A private CA (PEM) that it trusts.
+    pub ca_pem: Option<String>,
+    /// Against others of the same right.
+    pub preference: Preference,
+}
+
+/// Two or more connections that have the same right to a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tie {
+    /// Scheme, host, port and prefix.
+    pub place: String,
+    /// The connections.
+    pub connections: Vec<ConnectionId>,
+}
+
+/// One place of one connection.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) id: ConnectionId,
+    pub(super) label: String,
+    pub(super) rules: Arc<Rules>,
+    pattern: RoutePattern,
+    preference: Preference,
+    service: Arc<Service>,
+    ready: ArcSwapOption<ReadyCredential>,
+}
+
+/// What the table says of a request.
+#[derive(Debug)]
+pub(super) enum RouteMatch<'a> {
+    /// Several connections have the same right to it.
+    Ambiguous(Vec<String>),
+    /// The host is managed, this path of it is not.
+    None,
+    /// It belongs to this connection.
+    Route(&'a Arc<Route>),
+}
+
+/// All routes of a session.
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    exact: HashMap<Authority, Vec<Arc<Route>>>,
+    patterns: Vec<Arc<Route>>,
+    private_ca: Vec<(RoutePattern, String)>,
+}
+
+impl RouteTable {
+    /// The table for those connections.
+    pub fn new(managed: impl IntoIterator<Item = Managed>) -> Self {
+        let mut table = Self::default();
+        for connection in managed {
+            let service = Arc::new(connection.service);
+            for pattern in service
+                .routes
+                .iter()
+                .filter(|pattern| pattern.scheme == Scheme::Https)
+            {
+                if let Some(pem) = &connection.ca_pem {
+                    table.private_ca.push((pattern.clone(), pem.clone()));
+                }
+                table.add(Arc::new(Route {
+                    id: connection.id.clone(),
+                    label: connection.id.to_string(),
+                    rules: Arc::clone(&service.rules),
+                    pattern: pattern.clone(),
+                    preference: connection.preference,
+                    service: Arc::clone(&service),
+                    ready: ArcSwapOption::empty(),
+                }));
+            }
+        }
+        for routes in table.exact.values_mut().chain([&mut table.patterns]) {
+            routes.sort_by_key(|route| std::cmp::Reverse(route.rank()));
+        }
+        table
+    }
+
+    fn add(&mut self, route: Arc<Route>) {
+        match &route.pattern.host {
+            HostPattern::Exact(host) => {
+                let authority = Authority {
+                    host: host.clone(),
+                    port: route.pattern.port,
+                };
+                self.exact.entry(authority).or_default().push(route);
+            }
+            HostPattern::Regex(_) => self.patterns.push(route),
+        }
+    }
+
+    /// Whether TLS to that place is ended here.
+    pub(super) fn manages(&self, authority: &Authority) -> bool {
+        self.exact.contains_key(authority)
+            || self.patterns.iter().any(|route| route.has_host(authority))
+    }
+
+    /// The connection that a request belongs to. Pure; a tie is an answer.
+    pub(super) fn resolve(&self, authority: &Authority, path: &str) -> RouteMatch<'_> {
+        let exact = self
+            .exact
+            .get(authority)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let fitting = |route: &&Arc<Route>| {
+            route
+                .pattern
+                .matches(Scheme::Https, &authority.host, authority.port, path)
+        };
+        // Each list is sorted, best first.
+        let mut best = exact.iter().find(fitting);
+        if let Some(other) = self.patterns.iter().find(fitting) {
+            if best.is_none_or(|route| other.rank() > route.rank()) {
+                best = Some(other);
+            }
+        }
+        let Some(best) = best else {
+            return RouteMatch::None;
+        };
+        let mut tied = exact
+            .iter()
+            .chain(&self.patterns)
+            .filter(fitting)
+            .filter(|route| route.ties_with(best))
+            .peekable();
+        if tied.peek().is_none() {
+            return RouteMatch::Route(best);
+        }
+        RouteMatch::Ambiguous(
+            std::iter::once(best)
+                .chain(tied)
+                .map(|route| route.label.clone())
+                .collect(),
+        )
+    }
+
+    /// The ties that `run` tells the user of at the start.
+    pub fn ties(&self) -> Vec<Tie> {
+        let mut ties: Vec<Tie> = Vec::new();
+        for routes in self.exact.values().chain([&self.patterns]) {
+            for route in routes {
+                // The one in force at that place decides whether the tie matters.
+                let place = |other: &&Arc<Route>| other.pattern == route.pattern;
+                let best = routes
+                    .iter()
+                    .filter(place)
+                    .map(|other| other.preference)
+                    .max();
+                let tied: Vec<_> = routes
+                    .iter()
+                    .filter(place)
+                    .filter(|other| Some(other.preference) == best)
+                    .map(|other| other.id.clone())
+                    .collect();
+                let tie = Tie {
+                    place: route.pattern.to_string(),
+                    connections: tied,
+                };
+                if tie.connections.len() > 1 && !ties.contains(&tie) {
+                    ties.push(tie);
+                }
+            }
+        }
+        ties.sort_by(|one, other| one.place.cmp(&other.place));
+        ties
+    }
+
+    /// What the session CA may sign for.
+    pub fn permitted_hosts(&self) -> Vec<PermittedHost> {
+        let routes = self.exact.values().flatten().chain(&self.patterns);
+        let mut permitted: Vec<_> = routes
+            .filter_map(|route| permitted_host(&route.pattern.host))
+            .collect();
+        permitted.sort_by_key(|host| format!("{host:?}"));
+        permitted.dedup();
+        permitted
+    }
+
+    /// The exact hosts, for what names them to the child: variables, git configuration.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.exact.keys().map(|authority| authority.host.as_str())
+    }
+
+    /// The private CAs for connections to that place.
+    pub(super) fn private_ca(&self, authority: &Authority) -> Vec<&str> {
+        let here = |pattern: &RoutePattern| {
+            pattern.port == authority.port && pattern.host.matches(&authority.host)
+        };
+        self.private_ca
+            .iter()
+            .filter(|(pattern, _)| here(pattern))
+            .map(|(_, pem)| pem.as_str())
+            .collect()
+    }
+}
+
+impl Route {
+    fn rank(&self) -> (usize, bool, Preference) {
+        (
+            self.pattern.path_prefix.len(),
+            matches!(self.pattern.host, HostPattern::Exact(_)),
+            self.preference,
+        )
+    }
+
+    fn has_host(&self, authority: &Authority) -> bool {
+        self.pattern.port == authority.port && self.pattern.host.matches(&authority.host)
+    }
+
+    fn ties_with(&self, other: &Self) -> bool {
+        self.rank() == other.rank() && self.id != other.id
+    }
+
+    /// A canonical path as the rules want it: below the service's base.
+    pub(super) fn relative_path<'a>(&self, path: &'a str) -> &'a str {
+        self.service.relative_path(path).unwrap_or(path)
+    }
+
+    /// The credential in the forms of this route's shapes; made anew only when the token has changed.
+    pub(super) fn ready(&self, credential: &Credential) -> Arc<ReadyCredential> {
+        match &*self.ready.load() {
+            Some(ready) if ready.generation == credential.generation => Arc::clone(ready),
+            _ => {
+                let ready = Arc::new(ReadyCredential::new(credential, self.rules.shapes()));
+                self.ready.store(Some(Arc::clone(&ready)));
+                ready
+            }
+        }
+    }
+}
+
+fn permitted_host(host: &HostPattern) -> Option<PermittedHost> {
+    match host {
+        HostPattern::Exact(host) => Some(match host.parse() {
+            Ok(address) => PermittedHost::Ip(address),
+            Err(_) => PermittedHost::Domain(host.clone()),
+        }),
+        HostPattern::Regex(_) => host
+            .literal_suffix()
+            .map(|suffix| PermittedHost::Domain(suffix.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use authsome_providers::Catalog;
+
+    use super::*;
+
+    fn managed(name: &str, base: &str, preference: Preference) -> Managed {
+        let definition = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
+        let service = definition
+            .provider
+            .at(Some(&base.parse().unwrap()))
+            .unwrap();
+        let id = ConnectionId {
+            provider: "gitlab".parse().unwrap(),
+            name: name.parse().unwrap(),
+        };
+        Managed {
+            id,
+            service,
+            ca_pem: None,
+            preference,
+        }
+    }
+
+    fn resolve(table: &RouteTable, authority: &str, path: &str) -> String {
+        match table.resolve(&Authority::parse(authority, None).unwrap(), path) {
+            RouteMatch::Ambiguous(ids) => format!("tie {}", ids.join(" ")),
+            RouteMatch::None => "none".to_owned(),
+            RouteMatch::Route(route) => route.id.name.to_string(),
+        }
+    }
+
+    #[test]
+    fn hosts_ports_and_prefixes_are_told_apart() {
+        let table = RouteTable::new([
+            managed("com", "https://gitlab.com", Preference::Default),
+            managed("acme", "https://gitlab.acme.com:8443", Preference::None),
+            managed("root", "https://shared.test", Preference::None),
+            managed("below", "https://shared.test/gitlab", Preference::None),
+        ]);
+        assert_eq!(resolve(&table, "gitlab.com:443", "/api/v4/user"), "com");
+        assert_eq!(resolve(&table, "gitlab.com:8443", "/api/v4/user"), "none");
+        assert_eq!(resolve(&table, "evil.gitlab.com:443", "/"), "none");
+        assert_eq!(resolve(&table, "gitlab.acme.com:8443", "/"), "acme");
+        assert_eq!(
+            resolve(&table, "shared.test:443", "/gitlab/api/v4/user"),
+            "below"
+        );
+        assert_eq!(resolve(&table, "shared.test:443", "/gitlabs"), "root");
+        assert!(table.manages(&Authority::parse("shared.test:443", None).unwrap()));
+        assert!(!table.manages(&Authority::parse("shared.test:80", None).unwrap()));
+    }
+
+    #[test]
+    fn a_tie_is_broken_by_the_users_word_only() {
+        let with = |one, other| {
+            let table = RouteTable::new([
+                managed("a", "https://gitlab.com", one),
+                managed("b", "https://gitlab.com", other),
+            ]);
+            (resolve(&table, "gitlab.com:443", "/"), table.ties().len())
+        };
+        assert_eq!(
+            with(Preference::None, Preference::None),
+            ("tie gitlab/a gitlab/b".to_owned(), 1)
+        );
+        assert_eq!(
+            with(Preference::None, Preference::Default),
+            ("b".to_owned(), 0)
+        );
+        assert_eq!(
+            with(Preference::Chosen, Preference::Default),
+            ("a".to_owned(), 0)
+        );
+    }
+
+    #[test]
+    fn the_ca_is_limited_to_the_routes() {
+        let table = RouteTable::new([
+            managed("com", "https://gitlab.com", Preference::None),
+            managed("ip", "https://192.0.2.7", Preference::None),
+            managed("com2", "https://gitlab.com/x", Preference::None),
+        ]);
+        let permitted = table.permitted_hosts();
+        assert_eq!(permitted.len(), 2);
+        assert!(permitted.contains(&PermittedHost::Domain("gitlab.com".to_owned())));
+        assert!(permitted.contains(&PermittedHost::Ip("192.0.2.7".parse().unwrap())));
+    }
+}

@@ -1,0 +1,162 @@
+//! Byte streams: one that begins with bytes that were read too early, and one that tells when it last moved.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+/// When a stream last moved, for whoever waits for it to be idle.
+#[derive(Clone, Debug)]
+pub(super) struct Activity {
+    epoch: Instant,
+    last: Arc<AtomicU64>,
+}
+
+impl Activity {
+    pub(super) fn new() -> Self {
+        Self {
+            epoch: Instant::now(),
+            last: Arc::default(),
+        }
+    }
+
+    fn moved(&self) {
+        let seconds = self.epoch.elapsed().as_secs();
+        // Most calls find the second unchanged, and a load is cheaper than a store.
+        if self.last.load(Ordering::Relaxed) != seconds {
+            self.last.store(seconds, Ordering::Relaxed);
+        }
+    }
+
+    /// Runs `work` until it ends or its stream has not moved for `limit`; `None` in the latter case.
+    pub(super) async fn unless_idle<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            let idle_at =
+                self.epoch + Duration::from_secs(self.last.load(Ordering::Relaxed)) + limit;
+            tokio::select! {
+                output = &mut work => return Some(output),
+                () = tokio::time::sleep_until(idle_at) => {}
+            }
+            if self.epoch.elapsed()
+                >= Duration::from_secs(self.last.load(Ordering::Relaxed)) + limit
+            {
+                return None;
+            }
+        }
+    }
+}
+
+/// A stream that begins with `prefix` and notes when it moves.
+#[derive(Debug)]
+pub(super) struct Watched<T> {
+    inner: T,
+    prefix: Bytes,
+    activity: Activity,
+}
+
+impl<T> Watched<T> {
+    pub(super) fn new(inner: T, prefix: Bytes, activity: Activity) -> Self {
+        Self {
+            inner,
+            prefix,
+            activity,
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.prefix.is_empty() {
+            let length = self.prefix.len().min(buffer.remaining());
+            buffer.put_slice(&self.prefix[..length]);
+            self.prefix.advance(length);
+            return Poll::Ready(Ok(()));
+        }
+        ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        self.activity.moved();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.inner).poll_write(context, bytes))?;
+        self.activity.moved();
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(context, slices))?;
+        self.activity.moved();
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_prefix_comes_first() {
+        let (mut far, near) = tokio::io::duplex(64);
+        far.write_all(b" world").await.unwrap();
+        drop(far);
+        let mut text = String::new();
+        let mut stream = Watched::new(near, Bytes::from_static(b"hello"), Activity::new());
+        stream.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "hello world");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn movement_puts_the_end_off() {
+        let activity = Activity::new();
+        let limit = Duration::from_secs(10);
+        let moving = async {
+            for _ in 0..5 {
+                tokio::time::sleep(Duration::from_secs(8)).await;
+                activity.moved();
+            }
+        };
+        assert!(activity.unless_idle(limit, moving).await.is_some());
+        let still = tokio::time::sleep(Duration::from_secs(1000));
+        assert!(activity.unless_idle(limit, still).await.is_none());
+    }
+}

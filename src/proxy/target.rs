@@ -1,0 +1,310 @@
+//! Where a request goes: parsed once, strictly, into types that everything below trusts.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use http::request::Parts;
+use http::{Version, header};
+use percent_encoding::percent_decode_str;
+
+use super::refusal::Refusal;
+
+/// A host and a port, in the one spelling that routes are compared in: lower case, no trailing dot, IPv6 without brackets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Authority {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// The target of one request.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// The path in canonical form, for rules only; what goes upstream is the client's own spelling.
+    pub(super) path: String,
+}
+
+impl Authority {
+    /// Parses `host:port`, `[v6]:port`, and the unbracketed `v6:port` that some clients send; `default_port` stands in for a missing one.
+    pub(super) fn parse(text: &str, default_port: Option<u16>) -> Option<Self> {
+        // Where a port may be missing, an unbracketed address has none; where it must stand, the last colon is before it.
+        let portless = default_port.is_some() && text.parse::<Ipv6Addr>().is_ok();
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') && !portless => (host, port.parse().ok()?),
+            _ => (text, default_port?),
+        };
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or(host);
+        if port == 0 {
+            return None;
+        }
+        if let Ok(address) = bare.parse::<IpAddr>() {
+            return Some(Self {
+                host: address.to_string(),
+                port,
+            });
+        }
+        let name = bare.strip_suffix('.').unwrap_or(bare);
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        let dotted = name.starts_with('.') || name.ends_with('.') || name.contains("..");
+        let well_formed =
+            !name.is_empty() && name.len() <= 253 && name.bytes().all(allowed) && !dotted;
+        well_formed.then(|| Self {
+            host: name.to_ascii_lowercase(),
+            port,
+        })
+    }
+
+    /// Whether this is our own machine's loopback.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.host == "localhost"
+            || self
+                .host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl Target {
+    /// Checks a request that came through a tunnel to `authority`: `Host` and `:authority` must name that very host (RFC 9110 §7.4), or
+    /// one connection could reach another one's host with a credential.
+    pub(super) fn parse(authority: &Authority, parts: &Parts) -> Result<Self, Refusal> {
+        let mut hosts = parts.headers.get_all(header::HOST).iter();
+        let host = hosts.next();
+        if hosts.next().is_some() {
+            return Err(Refusal::Malformed(
+                "the request has more than one Host header",
+            ));
+        }
+        let named = parts.uri.authority().map(http::uri::Authority::as_str);
+        let stated = host
+            .map(|host| {
+                host.to_str()
+                    .map_err(|_| Refusal::Malformed("the Host header is not ASCII"))
+            })
+            .transpose()?;
+        if named.is_none() && stated.is_none() && parts.version != Version::HTTP_10 {
+            return Err(Refusal::Malformed("the request names no host"));
+        }
+        for name in [named, stated].into_iter().flatten() {
+            if Authority::parse(name, Some(authority.port)).as_ref() != Some(authority) {
+                return Err(Refusal::Misdirected {
+                    expected: authority.to_string(),
+                    found: shown(name),
+                });
+            }
+        }
+        Ok(Self {
+            path: canonical_path(parts.uri.path())?.into_owned(),
+        })
+    }
+}
+
+/// The one spelling of a path that rules are compared in: decoded once, `%2F` kept apart from `/`, runs of slashes as one.
+///
+/// What could be read in two ways by two servers (dot segments in any encoding, a backslash, a control character) is refused rather
+/// than guessed: a rule that denies a path must not be walked around by another spelling of it.
+pub(super) fn canonical_path(raw: &str) -> Result<Cow<'_, str>, Refusal> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_~.:@+,=!$&'()*;".contains(&byte);
+    let simple = raw.bytes().all(plain) && !raw.contains("//") && !raw.split('/').any(is_dots);
+    if simple {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let mut canonical = String::with_capacity(raw.len());
+    for segment in raw.split('/') {
+        let decoded = percent_decode_str(segment).decode_utf8_lossy();
+        let twice = percent_decode_str(&decoded).decode_utf8_lossy();
+        if [&decoded, &twice]
+            .into_iter()
+            .any(|text| text.split('/').any(is_dots) || text.chars().any(is_ambiguous))
+        {
+            return Err(Refusal::Malformed(
+                "the path has dot segments, backslashes or control characters, which servers read differently",
+            ));
+        }
+        if segment.is_empty() {
+            continue; // `//` is `/` to the servers that matter, and a second spelling to a rule
+        }
+        canonical.push('/');
+        canonical.push_str(&decoded.replace('/', "%2F"));
+    }
+    if raw.ends_with('/') || canonical.is_empty() {
+        canonical.push('/');
+    }
+    Ok(Cow::Owned(canonical))
+}
+
+fn is_dots(segment: &str) -> bool {
+    // `;` starts a parameter of the segment for some servers (RFC 3986 §3.3): `..;x` is `..` to them.
+    let name = segment.split(';').next().unwrap_or_default();
+    name == "." || name == ".."
+}
+
+fn is_ambiguous(character: char) -> bool {
+    character == '\\' || character.is_control()
+}
+
+/// A peer's text, fit for a message.
+fn shown(text: &str) -> String {
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(100)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn authority(text: &str) -> Option<String> {
+        Authority::parse(text, None).map(|authority| authority.to_string())
+    }
+
+    #[test]
+    fn spellings_of_one_host_are_one() {
+        for text in [
+            "GitLab.TEST:443",
+            "gitlab.test.:443",
+            "gitlab.test:443",
+            "gitlab.test:0443",
+        ] {
+            assert_eq!(
+                authority(text).as_deref(),
+                Some("gitlab.test:443"),
+                "{text}"
+            );
+        }
+        for text in [
+            "[2001:db8::1]:443",
+            "2001:db8::1:443",
+            "[2001:DB8:0::1]:443",
+        ] {
+            assert_eq!(
+                authority(text).as_deref(),
+                Some("[2001:db8::1]:443"),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            Authority::parse("gitlab.test", Some(443))
+                .unwrap()
+                .to_string(),
+            "gitlab.test:443"
+        );
+        assert_eq!(
+            Authority::parse("[::1]", Some(8443)).unwrap().to_string(),
+            "[::1]:8443"
+        );
+    }
+
+    #[test]
+    fn what_is_no_authority_is_refused() {
+        for text in [
+            "",
+            ":443",
+            "host",
+            "host:",
+            "host:0",
+            "host:65536",
+            "ho st:443",
+            "host:443/x",
+            "a@b:443",
+            "..:443",
+            "a..b:443",
+            "h\u{e4}:443",
+            "[::1:443",
+        ] {
+            assert_eq!(authority(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn paths_have_one_spelling() {
+        let table = [
+            ("/api/v4/user", "/api/v4/user"),
+            (
+                "/api/v4/projects/group%2Fproject/access_tokens",
+                "/api/v4/projects/group%2Fproject/access_tokens",
+            ),
+            (
+                "/api/v4/projects/1/%61ccess_tokens",
+                "/api/v4/projects/1/access_tokens",
+            ),
+            ("//api///v4/user", "/api/v4/user"),
+            ("/a/b/", "/a/b/"),
+            ("/", "/"),
+            ("", ""),
+            ("/a%20b", "/a b"),
+            ("/50%25", "/50%"),
+        ];
+        for (raw, expected) in table {
+            assert_eq!(canonical_path(raw).unwrap(), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn paths_that_two_servers_could_read_differently_are_refused() {
+        for raw in [
+            "/a/../b",
+            "/a/./b",
+            "/a/%2e%2e/b",
+            "/a/%2E./b",
+            "/a/..%2fb",
+            "/a/%252e%252e/b",
+            "/a\\b",
+            "/a%5cb",
+            "/a%00b",
+            "/a/..;x/b",
+            "/a/%2e%2e%2f%2e%2e/b",
+        ] {
+            assert!(canonical_path(raw).is_err(), "{raw}");
+        }
+    }
+
+    fn target(uri: &str, host: &[&str]) -> Result<Target, Refusal> {
+        let mut request = Request::builder().uri(uri);
+        for host in host {
+            request = request.header("host", *host);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        Target::parse(&Authority::parse("gitlab.test:443", None).unwrap(), &parts)
+    }
+
+    #[test]
+    fn the_host_of_a_request_is_the_host_of_its_tunnel() {
+        assert!(target("/x", &["gitlab.test"]).is_ok());
+        assert!(target("/x", &["GITLAB.test:443"]).is_ok());
+        assert!(target("https://gitlab.test/x", &[]).is_ok());
+        assert!(matches!(
+            target("/x", &["evil.test"]),
+            Err(Refusal::Misdirected { .. })
+        ));
+        assert!(matches!(
+            target("/x", &["gitlab.test:8443"]),
+            Err(Refusal::Misdirected { .. })
+        ));
+        assert!(matches!(
+            target("https://gitlab.test/x", &["evil.test"]),
+            Err(Refusal::Misdirected { .. })
+        ));
+        assert!(matches!(
+            target("/x", &["gitlab.test", "gitlab.test"]),
+            Err(Refusal::Malformed(_))
+        ));
+        assert!(matches!(target("/x", &[]), Err(Refusal::Malformed(_))));
+    }
+}

@@ -1,0 +1,350 @@
+//! The way to the providers: pooled connections, verified TLS, streamed bodies; no redirect is followed and no body decoded.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use http::header::PROXY_AUTHORIZATION;
+use http::request::Parts;
+use http::{Request, Response, Uri, Version};
+use hyper::body::Incoming;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tower_service::Service;
+
+use super::body::{Passage, RequestBody};
+use super::dial::{ConnectError, Dialer, innermost};
+use super::limits::{
+    CONNECTION_WINDOW, IDLE_UPSTREAM, LARGEST_HEAD, LARGEST_HEADER_LIST, MOST_IDLE_UPSTREAM,
+    SEND_BUFFER, STREAM_WINDOW, Timeouts,
+};
+use super::refusal::Refusal;
+use super::route::RouteTable;
+use super::target::Authority;
+use crate::tls::Trust;
+
+/// Which protocol an upstream connection may speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Dialect {
+    /// HTTP/1.1 only: for HTTP/1.1 clients, which it serves with less work, and for upgrades.
+    Http1,
+    /// HTTP/2 where the server has it: for clients that speak it themselves (gRPC needs it).
+    Http2,
+}
+
+/// The pooled clients of a session.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    http1: Client<Connector, RequestBody>,
+    http2: Client<Connector, RequestBody>,
+    dialer: Arc<Dialer>,
+    timeouts: Timeouts,
+}
+
+impl Upstream {
+    pub(super) fn new(
+        dialer: Arc<Dialer>,
+        trust: Arc<Trust>,
+        routes: Arc<RouteTable>,
+        timeouts: Timeouts,
+    ) -> Self {
+        let tls = Arc::new(TlsConfigs {
+            trust,
+            routes,
+            made: Mutex::default(),
+        });
+        let client = |dialect| {
+            let connector = Connector {
+                dialer: Arc::clone(&dialer),
+                tls: Arc::clone(&tls),
+                timeouts,
+                dialect,
+            };
+            Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE_UPSTREAM)
+                .pool_max_idle_per_host(MOST_IDLE_UPSTREAM)
+                .http1_max_buf_size(LARGEST_HEAD)
+                .http2_initial_stream_window_size(STREAM_WINDOW)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW)
+                .http2_max_header_list_size(LARGEST_HEADER_LIST)
+                .http2_max_send_buf_size(SEND_BUFFER)
+                .build(connector)
+        };
+        let (http1, http2) = (client(Dialect::Http1), client(Dialect::Http2));
+        Self {
+            http1,
+            http2,
+            dialer,
+            timeouts,
+        }
+    }
+
+    /// A connection for a blind tunnel.
+    pub(super) async fn dial(&self, authority: &Authority) -> Result<TcpStream, Refusal> {
+        self.dialer
+            .dial(authority)
+            .await
+            .map_err(|error| connect_refusal(authority, &error))
+    }
+
+    /// Sends one request and waits for the head of its answer.
+    pub(super) async fn send(
+        &self,
+        mut parts: Parts,
+        body: RequestBody,
+        passage: &Passage,
+        authority: &Authority,
+        dialect: Dialect,
+    ) -> Result<Response<Incoming>, Refusal> {
+        if parts.uri.scheme_str() == Some("http") {
+            if let Some(value) = self.dialer.plain_proxy_authorization(authority) {
+                parts.headers.insert(PROXY_AUTHORIZATION, value);
+            }
+        }
+        parts.version = Version::HTTP_11; // HTTP/2 has no use for it, and the pool refuses HTTP/2 over an HTTP/1 connection
+        let client = match dialect {
+            Dialect::Http1 => &self.http1,
+            Dialect::Http2 => &self.http2,
+        };
+        let answer = client.request(Request::from_parts(parts, body));
+        match self.in_time(answer, passage).await {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(_)) if passage.placeholder.load(Ordering::Relaxed) => {
+                Err(Refusal::Placeholder("the body"))
+            }
+            Some(Err(error)) => Err(client_refusal(authority, &error)),
+            None => {
+                let seconds = self.timeouts.response.as_secs();
+                Err(Refusal::UpstreamTimeout {
+                    host: authority.to_string(),
+                    seconds,
+                })
+            }
+        }
+    }
+
+    /// Waits for the head of an answer; the clock starts again with each piece of the request's body that goes out.
+    async fn in_time<T>(&self, answer: impl Future<Output = T>, passage: &Passage) -> Option<T> {
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            let seen = passage.pieces.load(Ordering::Relaxed);
+            if let Ok(output) = tokio::time::timeout(self.timeouts.response, &mut answer).await {
+                return Some(output);
+            }
+            if passage.pieces.load(Ordering::Relaxed) == seen {
+                return None;
+            }
+        }
+    }
+}
+
+fn client_refusal(authority: &Authority, error: &ClientError) -> Refusal {
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        if let Some(error) = current.downcast_ref::<ConnectError>() {
+            return connect_refusal(authority, error);
+        }
+        cause = current.source();
+    }
+    Refusal::UpstreamUnreachable {
+        host: authority.to_string(),
+        reason: innermost(error),
+    }
+}
+
+fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
+    let host = authority.to_string();
+    match error {
+        ConnectError::Timeout(after) => Refusal::UpstreamTimeout {
+            host,
+            seconds: after.as_secs(),
+        },
+        ConnectError::Tls(reason) => Refusal::UpstreamTls {
+            host,
+            reason: reason.clone(),
+        },
+        ConnectError::Unreachable(reason) => Refusal::UpstreamUnreachable {
+            host,
+            reason: reason.clone(),
+        },
+    }
+}
+
+/// TLS configurations, made when first needed: one for the platform's trust, one for each place with a private CA.
+#[derive(Debug)]
+struct TlsConfigs {
+    trust: Arc<Trust>,
+    routes: Arc<RouteTable>,
+    made: Mutex<HashMap<(Option<Authority>, Dialect), Arc<ClientConfig>>>,
+}
+
+impl TlsConfigs {
+    fn get(
+        &self,
+        authority: &Authority,
+        dialect: Dialect,
+    ) -> Result<Arc<ClientConfig>, ConnectError> {
+        let private_ca = self.routes.private_ca(authority);
+        let key = ((!private_ca.is_empty()).then(|| authority.clone()), dialect);
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = made.get(&key) {
+            return Ok(Arc::clone(config));
+        }
+        let mut config = self
+            .trust
+            .client_config(&private_ca)
+            .map_err(|error| ConnectError::Tls(error.to_string()))?;
+        config.alpn_protocols = match dialect {
+            Dialect::Http1 => vec![b"http/1.1".to_vec()],
+            Dialect::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        };
+        let config = Arc::new(config);
+        made.insert(key, Arc::clone(&config));
+        Ok(config)
+    }
+}
+
+/// Opens connections for the pool.
+#[derive(Clone, Debug)]
+struct Connector {
+    dialer: Arc<Dialer>,
+    tls: Arc<TlsConfigs>,
+    timeouts: Timeouts,
+    dialect: Dialect,
+}
+
+impl Connector {
+    async fn connect(self, uri: Uri) -> Result<UpstreamStream, ConnectError> {
+        let plain = uri.scheme_str() == Some("http");
+        let default_port = if plain { 80 } else { 443 };
+        let authority = uri
+            .authority()
+            .and_then(|authority| Authority::parse(authority.as_str(), Some(default_port)));
+        let authority = authority
+            .ok_or_else(|| ConnectError::Unreachable("the host name is not one".to_owned()))?;
+        if plain {
+            let (stream, absolute_form) = self.dialer.dial_plain(&authority).await?;
+            return Ok(UpstreamStream::Plain {
+                io: TokioIo::new(stream),
+                absolute_form,
+            });
+        }
+        let stream = self.dialer.dial(&authority).await?;
+        let config = self.tls.get(&authority, self.dialect)?;
+        let name = ServerName::try_from(authority.host)
+            .map_err(|error| ConnectError::Tls(error.to_string()))?;
+        let handshake = TlsConnector::from(config).connect(name, stream);
+        match tokio::time::timeout(self.timeouts.connect, handshake).await {
+            Ok(Ok(stream)) => Ok(UpstreamStream::Tls(Box::new(TokioIo::new(stream)))),
+            Ok(Err(error)) => Err(ConnectError::Tls(innermost(&error))),
+            Err(_) => Err(ConnectError::Timeout(self.timeouts.connect)),
+        }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = UpstreamStream;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<UpstreamStream, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(uri))
+    }
+}
+
+/// A connection of the pool.
+enum UpstreamStream {
+    /// For `http://`.
+    Plain {
+        io: TokioIo<TcpStream>,
+        absolute_form: bool,
+    },
+    /// For `https://`.
+    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+}
+
+impl Connection for UpstreamStream {
+    fn connected(&self) -> Connected {
+        match self {
+            Self::Plain { absolute_form, .. } => Connected::new().proxy(*absolute_form),
+            Self::Tls(stream) if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") => {
+                Connected::new().negotiated_h2()
+            }
+            Self::Tls(_) => Connected::new(),
+        }
+    }
+}
+
+/// The same call on whichever stream it is.
+macro_rules! either {
+    ($stream:expr, $io:ident => $call:expr) => {
+        match $stream.get_mut() {
+            UpstreamStream::Plain { io: $io, .. } => $call,
+            UpstreamStream::Tls($io) => {
+                let $io = &mut **$io;
+                $call
+            }
+        }
+    };
+}
+
+impl Read for UpstreamStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_read(context, buffer))
+    }
+}
+
+impl Write for UpstreamStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => Pin::new(stream).poll_write(context, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => Pin::new(stream).poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain { io, .. } => io.is_write_vectored(),
+            Self::Tls(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_shutdown(context))
+    }
+}

@@ -1,0 +1,129 @@
+//! Bytes that wipe themselves and do not print.
+
+use std::fmt;
+use std::io;
+
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+/// A value that is wiped when dropped, whose `Debug` is redacted, and that is read by one greppable word: [`Secret::expose`].
+///
+/// It has no `Display`, no `Serialize` and no `PartialEq`, so that it cannot slip into a message, a file or a timing difference.
+#[derive(Clone)]
+pub struct Secret<T: Zeroize>(Zeroizing<T>);
+
+impl<T: Zeroize> Secret<T> {
+    /// Takes the value in.
+    pub fn new(value: T) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
+    /// The value itself. Each use of this word is a place where a secret is in the open.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
+    /// Whether `candidate` is the same, in a time that does not depend on where they differ.
+    pub fn matches(&self, candidate: &[u8]) -> bool {
+        self.0.as_ref().ct_eq(candidate).into()
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret([redacted])")
+    }
+}
+
+impl<T: Zeroize> From<T> for Secret<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+/// A growing buffer for secrets: where a plain `Vec` would leave its old copy behind when it grows, this one wipes it.
+#[derive(Default)]
+pub struct SecretBuffer(Zeroizing<Vec<u8>>);
+
+impl SecretBuffer {
+    /// The bytes written so far, as a secret.
+    pub fn finish(self) -> Secret<Vec<u8>> {
+        Secret(self.0)
+    }
+}
+
+impl io::Write for SecretBuffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let needed = self.0.len() + bytes.len();
+        if needed > self.0.capacity() {
+            let mut larger =
+                Zeroizing::new(Vec::with_capacity(needed.next_power_of_two().max(1024)));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger; // the old one is wiped as it is dropped
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The characters of every random text we make: no client needs to escape them in a URL's userinfo.
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// A random text of `length` characters out of `[A-Za-z0-9_-]`, six bits each, from the kernel.
+pub fn random_text(length: usize) -> Result<Secret<String>, getrandom::Error> {
+    let mut bytes = Zeroizing::new(vec![0_u8; length]);
+    getrandom::fill(&mut bytes)?;
+    let text = bytes
+        .iter()
+        .map(|byte| char::from(ALPHABET[usize::from(byte & 63)]))
+        .collect::<String>();
+    Ok(Secret::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing() {
+        let secret = Secret::new("hunter2".to_owned());
+        assert!(!format!("{secret:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn matches_only_the_same_bytes() {
+        let secret = Secret::new("hunter2".to_owned());
+        assert!(secret.matches(b"hunter2"));
+        assert!(!secret.matches(b"hunter3"));
+        assert!(!secret.matches(b"hunter"));
+    }
+
+    #[test]
+    fn buffer_keeps_what_is_written_while_it_grows() {
+        let mut buffer = SecretBuffer::default();
+        for _ in 0..1000 {
+            buffer.write_all(b"0123456789").unwrap();
+        }
+        assert_eq!(buffer.finish().expose().len(), 10_000);
+    }
+
+    #[test]
+    fn random_text_stays_in_its_alphabet() {
+        let text = random_text(500).unwrap();
+        assert_eq!(text.expose().len(), 500);
+        assert!(
+            text.expose()
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        );
+        assert_ne!(text.expose(), random_text(500).unwrap().expose());
+    }
+}

@@ -1,0 +1,83 @@
+//! TLS towards the providers: what is trusted, and that nothing else is.
+//!
+//! There is no switch that turns verification off.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use authsome_ca::{CaError, TrustBundle, parse_ca_pem};
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, RootCertStore};
+
+/// Why there is no usable set of roots.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// Neither the platform nor `SSL_CERT_FILE` has one usable root.
+    #[error("no trusted root certificate was found on this system")]
+    Empty,
+    /// A file of certificates is unusable.
+    #[error(transparent)]
+    Ca(#[from] CaError),
+}
+
+/// The platform's roots and what `SSL_CERT_FILE` names, read when first needed.
+#[derive(Debug)]
+pub struct Trust {
+    extra_file: Option<PathBuf>,
+    roots: OnceLock<Arc<RootCertStore>>,
+}
+
+impl Trust {
+    /// `extra_file` is what `SSL_CERT_FILE` names.
+    pub fn new(extra_file: Option<PathBuf>) -> Self {
+        Self {
+            extra_file,
+            roots: OnceLock::new(),
+        }
+    }
+
+    /// The same as PEM, for a child.
+    pub fn bundle(&self) -> Result<TrustBundle, TrustError> {
+        Ok(TrustBundle::platform(self.extra_file.as_deref())?)
+    }
+
+    /// What `SSL_CERT_FILE` names, if anything.
+    pub fn extra_file(&self) -> Option<&Path> {
+        self.extra_file.as_deref()
+    }
+
+    /// A verifying client configuration that trusts `connection_ca` (PEM) as well; without ALPN.
+    pub fn client_config(&self, connection_ca: &[&str]) -> Result<ClientConfig, TrustError> {
+        let mut roots = self.roots()?;
+        if !connection_ca.is_empty() {
+            let mut more = RootCertStore::clone(&roots);
+            for pem in connection_ca {
+                more.add_parsable_certificates(parse_ca_pem(pem.as_bytes())?);
+            }
+            roots = Arc::new(more);
+        }
+        let builder = ClientConfig::builder_with_provider(crypto_provider())
+            .with_safe_default_protocol_versions()
+            .expect("aws-lc supports the default protocol versions");
+        Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    }
+
+    fn roots(&self) -> Result<Arc<RootCertStore>, TrustError> {
+        if let Some(roots) = self.roots.get() {
+            return Ok(Arc::clone(roots));
+        }
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(self.bundle()?.certificates());
+        if store.is_empty() {
+            return Err(TrustError::Empty);
+        }
+        Ok(Arc::clone(self.roots.get_or_init(|| Arc::new(store))))
+    }
+}
+
+/// aws-lc, for every handshake in both directions.
+pub fn crypto_provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())))
+}

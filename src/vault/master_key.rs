@@ -1,0 +1,111 @@
+//! The 256-bit key that opens the vault: from `AUTHSOME_MASTER_KEY`, else the file `master.key`.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::VaultError;
+use crate::home::{Home, io_error};
+use crate::secret::Secret;
+
+/// The file in the home directory.
+const FILE: &str = "master.key";
+
+/// The vault's key. It prints nothing and wipes itself.
+#[derive(Debug)]
+pub struct MasterKey {
+    bytes: Secret<[u8; 32]>,
+    origin: KeyOrigin,
+}
+
+/// Where a key came from, for messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOrigin {
+    /// `AUTHSOME_MASTER_KEY`.
+    Environment,
+    /// The file of that path.
+    File(PathBuf),
+}
+
+impl fmt::Display for KeyOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => f.write_str("AUTHSOME_MASTER_KEY"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl MasterKey {
+    /// The key for an existing vault.
+    pub(super) fn load(home: &Home, environment: Option<&OsStr>) -> Result<Self, VaultError> {
+        if let Some(value) = environment {
+            return Self::parse(value.as_encoded_bytes(), KeyOrigin::Environment);
+        }
+        let path = home.path(FILE);
+        match fs::read(&path) {
+            Ok(text) => Self::parse(&Zeroizing::new(text), KeyOrigin::File(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(VaultError::KeyMissing(path))
+            }
+            Err(error) => Err(io_error("read", &path)(error).into()),
+        }
+    }
+
+    /// The key for a new vault: an existing one, or a fresh one, stored before it is used.
+    pub(super) fn load_or_create(
+        home: &Home,
+        environment: Option<&OsStr>,
+    ) -> Result<Self, VaultError> {
+        match Self::load(home, environment) {
+            Err(VaultError::KeyMissing(path)) => {
+                let mut bytes = Zeroizing::new([0_u8; 32]);
+                getrandom::fill(bytes.as_mut())?;
+                let mut text = Zeroizing::new(STANDARD.encode(bytes.as_ref()));
+                text.push('\n');
+                home.write_private(FILE, text.as_bytes())?;
+                Ok(Self {
+                    bytes: Secret::new(*bytes),
+                    origin: KeyOrigin::File(path),
+                })
+            }
+            other => other,
+        }
+    }
+
+    fn parse(text: &[u8], origin: KeyOrigin) -> Result<Self, VaultError> {
+        let decoded = STANDARD.decode(text.trim_ascii()).map(Zeroizing::new);
+        match decoded
+            .ok()
+            .and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok())
+        {
+            Some(bytes) => Ok(Self {
+                bytes: Secret::new(bytes),
+                origin,
+            }),
+            None => Err(VaultError::KeyMalformed(origin)),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &Secret<[u8; 32]> {
+        &self.bytes
+    }
+
+    pub(super) fn origin(&self) -> &KeyOrigin {
+        &self.origin
+    }
+
+    #[cfg(test)]
+    pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self {
+            bytes: Secret::new(bytes),
+            origin: KeyOrigin::Environment,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! AES-256-GCM with the record's key, its generation and the schema version as associated data.
+//!
+//! A sealed value is `version (1 byte) ‖ nonce (12 bytes) ‖ ciphertext ‖ tag (16 bytes)`. A nonce is random: with 96 bits and the few
+//! thousand writes a vault sees, a repetition is out of reach (NIST SP 800-38D §8.3 allows 2^32 of them for one key).
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+
+use super::master_key::MasterKey;
+use crate::secret::Secret;
+
+/// The layout of a sealed value, its first byte.
+const SEAL_VERSION: u8 = 1;
+
+/// The cipher under the master key.
+pub(super) struct Seal {
+    key: LessSafeKey,
+}
+
+/// The value does not open under this key and this identity.
+#[derive(Debug)]
+pub(super) struct DoesNotOpen;
+
+/// What a sealed value belongs to; any other identity does not open it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Identity<'a> {
+    pub(super) kind: &'a str,
+    pub(super) name: &'a str,
+    pub(super) generation: u64,
+}
+
+impl Identity<'_> {
+    /// Lengths go before texts, so that no two identities give the same bytes.
+    fn associated_data(&self) -> Vec<u8> {
+        let mut data = b"authsome vault".to_vec();
+        data.push(SEAL_VERSION);
+        data.extend_from_slice(&super::schema::VERSION.to_be_bytes());
+        for text in [self.kind, self.name] {
+            data.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            data.extend_from_slice(text.as_bytes());
+        }
+        data.extend_from_slice(&self.generation.to_be_bytes());
+        data
+    }
+}
+
+impl Seal {
+    pub(super) fn new(master_key: &MasterKey) -> Self {
+        let key = UnboundKey::new(&AES_256_GCM, master_key.bytes().expose())
+            .expect("a master key has 32 bytes, the length of an AES-256 key");
+        Self {
+            key: LessSafeKey::new(key),
+        }
+    }
+
+    pub(super) fn seal(
+        &self,
+        identity: &Identity<'_>,
+        plain: &Secret<Vec<u8>>,
+    ) -> Result<Vec<u8>, getrandom::Error> {
+        let mut nonce = [0_u8; NONCE_LEN];
+        getrandom::fill(&mut nonce)?;
+        let header = 1 + NONCE_LEN;
+        // Encrypted in place in a buffer that never grows, so that no copy of the plain text stays behind.
+        let mut sealed = Vec::with_capacity(header + plain.expose().len() + AES_256_GCM.tag_len());
+        sealed.push(SEAL_VERSION);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plain.expose());
+        let aad = Aad::from(identity.associated_data());
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                aad,
+                &mut sealed[header..],
+            )
+            .expect("records are far below AES-GCM's limit of 64 GiB");
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(sealed)
+    }
+
+    pub(super) fn open(
+        &self,
+        identity: &Identity<'_>,
+        sealed: &[u8],
+    ) -> Result<Secret<Vec<u8>>, DoesNotOpen> {
+        let (&version, rest) = sealed.split_first().ok_or(DoesNotOpen)?;
+        if version != SEAL_VERSION || rest.len() < NONCE_LEN {
+            return Err(DoesNotOpen);
+        }
+        let (nonce, ciphertext) = rest.split_at(NONCE_LEN);
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| DoesNotOpen)?;
+        let mut buffer = zeroize::Zeroizing::new(ciphertext.to_vec());
+        let aad = Aad::from(identity.associated_data());
+        let plain = self
+            .key
+            .open_in_place(nonce, aad, &mut buffer)
+            .map_err(|_| DoesNotOpen)?;
+        Ok(Secret::new(plain.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORK: Identity<'_> = Identity {
+        kind: "connection",
+        name: "gitlab/work",
+        generation: 7,
+    };
+
+    fn seal() -> Seal {
+        Seal::new(&MasterKey::from_bytes([7; 32]))
+    }
+
+    #[test]
+    fn opens_what_it_sealed() {
+        let sealed = seal().seal(&WORK, &Secret::new(b"token".to_vec())).unwrap();
+        assert!(!sealed.windows(5).any(|window| window == b"token"));
+        assert_eq!(seal().open(&WORK, &sealed).unwrap().expose(), b"token");
+    }
+
+    #[test]
+    fn opens_under_no_other_identity_key_or_bytes() {
+        let sealed = seal().seal(&WORK, &Secret::new(b"token".to_vec())).unwrap();
+        let others = [
+            Identity {
+                name: "gitlab/home",
+                ..WORK
+            },
+            Identity {
+                kind: "client",
+                ..WORK
+            },
+            Identity {
+                generation: 8,
+                ..WORK
+            },
+            Identity {
+                kind: "connectiong",
+                name: "itlab/work",
+                ..WORK
+            },
+        ];
+        for other in others {
+            assert!(seal().open(&other, &sealed).is_err(), "{other:?}");
+        }
+        assert!(
+            Seal::new(&MasterKey::from_bytes([8; 32]))
+                .open(&WORK, &sealed)
+                .is_err()
+        );
+        for position in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[position] ^= 1;
+            assert!(seal().open(&WORK, &altered).is_err(), "byte {position}");
+        }
+        for length in 0..sealed.len() {
+            assert!(
+                seal().open(&WORK, &sealed[..length]).is_err(),
+                "length {length}"
+            );
+        }
+    }
+
+    #[test]
+    fn never_seals_twice_alike() {
+        let value = Secret::new(b"token".to_vec());
+        assert_ne!(
+            seal().seal(&WORK, &value).unwrap(),
+            seal().seal(&WORK, &value).unwrap()
+        );
+    }
+}

@@ -1,0 +1,457 @@
+//! The vault in one `SQLite` file: WAL, so that readers and a writer do not wait for each other; full synchronisation, so that a
+//! commit that was reported survives a power cut.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
+
+use super::master_key::MasterKey;
+use super::schema;
+use super::seal::{Identity, Seal};
+use super::{Change, Expect, Record, RecordKey, VaultError};
+use crate::home::{Home, create_private_file, io_error, remove_if_present};
+use crate::secret::Secret;
+
+/// The file in the home directory.
+const FILE: &str = "vault.db";
+
+/// How long a statement waits for another process's transaction. Ours last milliseconds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to wait for another process that is making or migrating the vault.
+const SETUP_DEADLINE: Duration = Duration::from_secs(20);
+
+/// The record by which a wrong key is told from a damaged record.
+const KEY_CHECK: (&str, &str) = ("vault", "key-check");
+
+/// An open vault. All methods block for the length of a disk access.
+pub struct Vault {
+    connection: Mutex<Connection>,
+    path: PathBuf,
+    seal: Seal,
+}
+
+impl Vault {
+    /// Opens the vault of that home, made on first use; `environment_key` is the value of `AUTHSOME_MASTER_KEY`.
+    pub fn open(home: &Home, environment_key: Option<&OsStr>) -> Result<Self, VaultError> {
+        let path = home.path(FILE);
+        if !path.try_exists().map_err(io_error("look at", &path))? {
+            create(home, &path, environment_key)?;
+        }
+        // A vault is renamed into place whole: an empty file was emptied by somebody, and SQLite would take it for a new database.
+        if fs::metadata(&path)
+            .map_err(io_error("look at", &path))?
+            .len()
+            == 0
+        {
+            return Err(VaultError::Corrupt {
+                path,
+                reason: "the file is empty".to_owned(),
+            });
+        }
+        let mut connection = connect(&path).map_err(classify(&path))?;
+        if !schema::is_vault(&connection).map_err(classify(&path))? {
+            return Err(VaultError::Corrupt {
+                path,
+                reason: "the file is not a vault of authsome".to_owned(),
+            });
+        }
+        if schema::is_outdated(schema::version(&connection).map_err(classify(&path))?)? {
+            let _lock = home.lock("vault", SETUP_DEADLINE)?;
+            schema::migrate(&mut connection).map_err(classify(&path))?;
+        }
+        let key = MasterKey::load(home, environment_key)?;
+        let vault = Self {
+            connection: Mutex::new(connection),
+            path,
+            seal: Seal::new(&key),
+        };
+        vault.check_key(&key)?;
+        Ok(vault)
+    }
+
+    /// The record of that key.
+    pub fn get(&self, key: &RecordKey) -> Result<Option<Record>, VaultError> {
+        let row = self
+            .connection()
+            .prepare_cached("SELECT generation, sealed FROM record WHERE kind = ?1 AND name = ?2")
+            .and_then(|mut statement| {
+                statement
+                    .query_row(params![key.kind, key.name], |row| {
+                        Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+                    })
+                    .optional()
+            })
+            .map_err(classify(&self.path))?;
+        let Some((generation, sealed)) = row else {
+            return Ok(None);
+        };
+        let generation = generation.cast_unsigned();
+        let identity = Identity {
+            kind: key.kind,
+            name: &key.name,
+            generation,
+        };
+        match self.seal.open(&identity, &sealed) {
+            Ok(value) => Ok(Some(Record { generation, value })),
+            Err(_) => Err(VaultError::Tampered {
+                kind: key.kind.to_owned(),
+                name: key.name.clone(),
+            }),
+        }
+    }
+
+    /// The generation of that record, without opening it.
+    pub fn generation(&self, key: &RecordKey) -> Result<Option<u64>, VaultError> {
+        self.connection()
+            .prepare_cached("SELECT generation FROM record WHERE kind = ?1 AND name = ?2")
+            .and_then(|mut statement| {
+                statement
+                    .query_row(params![key.kind, key.name], |row| row.get::<_, i64>(0))
+                    .optional()
+            })
+            .map(|generation| generation.map(i64::cast_unsigned))
+            .map_err(classify(&self.path))
+    }
+
+    /// The names of all records of that kind, in order.
+    pub fn names(&self, kind: &'static str) -> Result<Vec<String>, VaultError> {
+        let connection = self.connection();
+        let names = connection
+            .prepare_cached("SELECT name FROM record WHERE kind = ?1 ORDER BY name")
+            .and_then(|mut statement| statement.query_map([kind], |row| row.get(0))?.collect());
+        names.map_err(classify(&self.path))
+    }
+
+    /// Makes all changes, durably, or none; the answer has the new generation of each `Put`, in order.
+    pub fn apply(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError> {
+        let mut connection = self.connection();
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(classify(&self.path))?;
+        let mut generations = Vec::new();
+        for change in changes {
+            match change {
+                Change::Delete(key) => delete(&transaction, key).map_err(classify(&self.path))?,
+                Change::Put { key, value, expect } => {
+                    generations.push(self.put(&transaction, key, value, *expect)?);
+                }
+            }
+        }
+        transaction.commit().map_err(classify(&self.path))?;
+        Ok(generations)
+    }
+
+    fn put(
+        &self,
+        transaction: &Transaction<'_>,
+        key: &RecordKey,
+        value: &Secret<Vec<u8>>,
+        expect: Expect,
+    ) -> Result<u64, VaultError> {
+        let stored = transaction
+            .prepare_cached("SELECT generation FROM record WHERE kind = ?1 AND name = ?2")
+            .and_then(|mut found| {
+                found
+                    .query_row(params![key.kind, key.name], |row| row.get::<_, i64>(0))
+                    .optional()
+            })
+            .map_err(classify(&self.path))?
+            .map(i64::cast_unsigned);
+        let as_expected = match expect {
+            Expect::Absent => stored.is_none(),
+            Expect::Any => true,
+            Expect::Generation(generation) => stored == Some(generation),
+        };
+        if !as_expected {
+            return Err(VaultError::Conflict);
+        }
+        let generation: i64 = transaction
+            .query_row(
+                "UPDATE counter SET generation = generation + 1 RETURNING generation",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(classify(&self.path))?;
+        let identity = Identity {
+            kind: key.kind,
+            name: &key.name,
+            generation: generation.cast_unsigned(),
+        };
+        let sealed = self.seal.seal(&identity, value)?;
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO record (kind, name, generation, sealed) VALUES (?1, ?2, ?3, ?4)")
+            .and_then(|mut statement| statement.execute(params![key.kind, key.name, generation, sealed]))
+            .map_err(classify(&self.path))?;
+        Ok(generation.cast_unsigned())
+    }
+
+    fn check_key(&self, key: &MasterKey) -> Result<(), VaultError> {
+        let (kind, name) = KEY_CHECK;
+        match self.get(&RecordKey::new(kind, name)) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
+                let reason = "it lacks the record that tells whether a key fits".to_owned();
+                Err(VaultError::Corrupt {
+                    path: self.path.clone(),
+                    reason,
+                })
+            }
+            Err(VaultError::Tampered { .. }) => Err(VaultError::WrongKey(key.origin().clone())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A panic while the connection was in use leaves no transaction open (rusqlite rolls it back), so a poisoned lock is still good.
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn delete(transaction: &Transaction<'_>, key: &RecordKey) -> rusqlite::Result<()> {
+    transaction.execute(
+        "DELETE FROM record WHERE kind = ?1 AND name = ?2",
+        params![key.kind, key.name],
+    )?;
+    Ok(())
+}
+
+/// Makes a vault under a temporary name and renames it, so that nobody ever sees half a vault.
+fn create(home: &Home, path: &Path, environment_key: Option<&OsStr>) -> Result<(), VaultError> {
+    let _lock = home.lock("vault", SETUP_DEADLINE)?;
+    if path.try_exists().map_err(io_error("look at", path))? {
+        return Ok(()); // another process was first
+    }
+    let key = MasterKey::load_or_create(home, environment_key)?;
+    let staging = home.path("vault.db.new");
+    for leftover in ["vault.db.new", "vault.db.new-wal", "vault.db.new-shm"] {
+        remove_if_present(&home.path(leftover))?;
+    }
+    create_private_file(&staging)?; // SQLite gives its -wal and -shm files the mode of this one
+    let mut connection = connect(&staging).map_err(classify(&staging))?;
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .map_err(classify(&staging))?;
+    schema::migrate(&mut connection).map_err(classify(&staging))?;
+    let vault = Vault {
+        connection: Mutex::new(connection),
+        path: staging.clone(),
+        seal: Seal::new(&key),
+    };
+    let (kind, name) = KEY_CHECK;
+    let key = RecordKey::new(kind, name);
+    vault.apply(&[Change::Put {
+        key,
+        value: Secret::new(b"authsome".to_vec()),
+        expect: Expect::Absent,
+    }])?;
+    drop(vault); // closing writes the log back into the file and removes it
+    fs::rename(&staging, path).map_err(io_error("replace", path))?;
+    home.sync()?;
+    Ok(())
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", "ON")?; // what was overwritten is gone from the file as well
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    Ok(connection)
+}
+
+/// Tells a damaged file and a busy one from the rest.
+fn classify(path: &Path) -> impl Fn(rusqlite::Error) -> VaultError + use<'_> {
+    move |error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => VaultError::Corrupt {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            VaultError::Locked(path.to_owned())
+        }
+        // The only way our own statements can be wrong is that the tables are not there.
+        None | Some(ErrorCode::Unknown) => VaultError::Corrupt {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        },
+        Some(_) => VaultError::Sqlite {
+            path: path.to_owned(),
+            source: error,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        (directory, home)
+    }
+
+    fn put(name: &str, value: &[u8], expect: Expect) -> Change {
+        Change::Put {
+            key: RecordKey::new("thing", name),
+            value: Secret::new(value.to_vec()),
+            expect,
+        }
+    }
+
+    #[test]
+    fn keeps_records_over_a_reopening_and_its_files_private() {
+        let (_directory, home) = home();
+        let vault = Vault::open(&home, None).unwrap();
+        let generations = vault
+            .apply(&[
+                put("a", b"one", Expect::Absent),
+                put("b", b"two", Expect::Any),
+            ])
+            .unwrap();
+        assert!(generations[1] > generations[0]);
+        for file in ["vault.db", "vault.db-wal", "vault.db-shm", "master.key"] {
+            assert_eq!(
+                fs::metadata(home.path(file)).unwrap().mode() & 0o777,
+                0o600,
+                "{file}"
+            );
+        }
+        drop(vault);
+        let vault = Vault::open(&home, None).unwrap();
+        assert_eq!(
+            vault
+                .get(&RecordKey::new("thing", "a"))
+                .unwrap()
+                .unwrap()
+                .value
+                .expose(),
+            b"one"
+        );
+        assert_eq!(vault.names("thing").unwrap(), ["a", "b"]);
+        assert!(vault.get(&RecordKey::new("thing", "c")).unwrap().is_none());
+    }
+
+    #[test]
+    fn compares_before_it_swaps_and_never_reuses_a_generation() {
+        let (_directory, home) = home();
+        let vault = Vault::open(&home, None).unwrap();
+        let key = RecordKey::new("thing", "a");
+        let first = vault.apply(&[put("a", b"one", Expect::Absent)]).unwrap()[0];
+        assert!(matches!(
+            vault.apply(&[put("a", b"x", Expect::Absent)]),
+            Err(VaultError::Conflict)
+        ));
+        let second = vault
+            .apply(&[put("a", b"two", Expect::Generation(first))])
+            .unwrap()[0];
+        let stale = vault.apply(&[
+            put("b", b"b", Expect::Absent),
+            put("a", b"old", Expect::Generation(first)),
+        ]);
+        assert!(matches!(stale, Err(VaultError::Conflict)));
+        assert!(
+            vault.get(&RecordKey::new("thing", "b")).unwrap().is_none(),
+            "a refused transaction leaves nothing"
+        );
+        vault.apply(&[Change::Delete(key.clone())]).unwrap();
+        let third = vault.apply(&[put("a", b"three", Expect::Absent)]).unwrap()[0];
+        assert!(third > second);
+        assert_eq!(vault.generation(&key).unwrap(), Some(third));
+    }
+
+    #[test]
+    fn tells_wrong_missing_and_malformed_keys_apart() {
+        let (_directory, home) = home();
+        drop(Vault::open(&home, None).unwrap());
+        let other = OsStr::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        assert!(matches!(
+            Vault::open(&home, Some(other)),
+            Err(VaultError::WrongKey(_))
+        ));
+        assert!(matches!(
+            Vault::open(&home, Some(OsStr::new("short"))),
+            Err(VaultError::KeyMalformed(_))
+        ));
+        fs::rename(home.path("master.key"), home.path("elsewhere")).unwrap();
+        assert!(matches!(
+            Vault::open(&home, None),
+            Err(VaultError::KeyMissing(_))
+        ));
+        assert!(
+            !home.path("master.key").exists(),
+            "no new key is made for an existing vault"
+        );
+    }
+
+    #[test]
+    fn a_truncated_vault_is_an_error_at_every_length_and_is_left_as_it_is() {
+        let (_directory, home) = home();
+        let vault = Vault::open(&home, None).unwrap();
+        vault.apply(&[put("a", b"one", Expect::Absent)]).unwrap();
+        drop(vault);
+        let path = home.path("vault.db");
+        let whole = fs::read(&path).unwrap();
+        for length in [0, 1, 99, 100, 512, 4095, 4096, 5000, whole.len() - 4096] {
+            let file = fs::File::create(&path).unwrap();
+            std::io::Write::write_all(&mut &file, &whole[..length]).unwrap();
+            let opened =
+                Vault::open(&home, None).and_then(|vault| vault.get(&RecordKey::new("thing", "a")));
+            assert!(
+                matches!(opened, Err(VaultError::Corrupt { .. })),
+                "length {length}: {opened:?}"
+            );
+            assert_eq!(
+                fs::metadata(&path).unwrap().len(),
+                length as u64,
+                "the file is left for a rescue"
+            );
+        }
+    }
+
+    #[test]
+    fn many_first_users_make_one_vault() {
+        let (_directory, home) = home();
+        let home = Arc::new(home);
+        let threads: Vec<_> = (0..8)
+            .map(|index| {
+                let home = Arc::clone(&home);
+                thread::spawn(move || {
+                    let vault = Vault::open(&home, None).unwrap();
+                    vault
+                        .apply(&[put(&format!("{index}"), b"x", Expect::Absent)])
+                        .unwrap()[0]
+                })
+            })
+            .collect();
+        let mut generations: Vec<_> = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect();
+        generations.sort_unstable();
+        generations.dedup();
+        assert_eq!(generations.len(), 8);
+        assert_eq!(
+            Vault::open(&home, None)
+                .unwrap()
+                .names("thing")
+                .unwrap()
+                .len(),
+            8
+        );
+    }
+}

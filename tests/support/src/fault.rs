@@ -1,0 +1,271 @@
+//! Misbehaviour on order.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{Method, Response, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+
+use crate::answer::{self, Body};
+use crate::oauth::OauthError;
+use crate::wire::Wire;
+
+/// Which requests a fault hits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// Every request.
+    Any,
+    /// `/api/…`.
+    Api,
+    /// `/….git/…`.
+    Git,
+    /// `POST /oauth/revoke`.
+    Revoke,
+    /// `POST /oauth/token`.
+    Token,
+}
+
+impl Endpoint {
+    /// The endpoint of a path below the relative root.
+    pub(crate) fn of(method: &Method, path: &str) -> Self {
+        match path {
+            "/oauth/token" if method == Method::POST => Self::Token,
+            "/oauth/revoke" if method == Method::POST => Self::Revoke,
+            _ if path.starts_with("/api/") => Self::Api,
+            _ if path.contains(".git/") => Self::Git,
+            _ => Self::Any,
+        }
+    }
+}
+
+/// One way to misbehave. "The effect" is what the request asks for: a rotation, a revocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// No effect; the connection is closed without an answer.
+    Close,
+    /// The effect; then the right length is announced, half of the body sent, and the connection
+    /// closed.
+    HalfBody,
+    /// No effect; 200 with an HTML page, as a login wall in front would send.
+    HtmlPage,
+    /// No effect; 200 with 10 MiB of JSON.
+    Huge,
+    /// No effect; what a lagging database replica says: 400 `invalid_grant` from the OAuth
+    /// endpoints, the bare 401 elsewhere.
+    InvalidGrantOnce,
+    /// The effect; then the connection is closed without an answer.
+    LostAnswer,
+    /// No effect; 200 with JSON that breaks off, its length announced as it is.
+    MalformedJson,
+    /// The effect; `expires_in` is missing in the answer.
+    NoExpiresIn,
+    /// The effect; `refresh_token` is missing in the answer. A refresh then keeps the refresh
+    /// token that was used, as a server without rotation does.
+    NoRefreshToken,
+    /// No effect; a redirect (302) to this location.
+    Redirect(String),
+    /// No effect; the connection is reset (RST) without an answer.
+    Reset,
+    /// Waits, then effect and answer.
+    Stall(Duration),
+    /// The effect, then waits, then the answer.
+    StallAfter(Duration),
+    /// No effect; this status with a plain-text body.
+    Status {
+        /// The status code.
+        code: u16,
+        /// Seconds for `Retry-After`.
+        retry_after: Option<u64>,
+    },
+    /// The effect; `expires_in` is a string in the answer.
+    StringExpiresIn,
+}
+
+/// A request that gets no answer.
+#[derive(Debug)]
+pub(crate) struct Dropped;
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("dropped on order")
+    }
+}
+
+impl Error for Dropped {}
+
+impl Fault {
+    /// What happens before the effect: an answer in its place, nothing, or a cut connection.
+    pub(crate) async fn before(
+        &self,
+        endpoint: Endpoint,
+        wire: &Wire,
+    ) -> Result<Option<Response<Body>>, Dropped> {
+        let answer = match self {
+            Self::Close => {
+                wire.close();
+                return Err(Dropped);
+            }
+            Self::Reset => {
+                wire.reset();
+                return Err(Dropped);
+            }
+            Self::Stall(wait) => {
+                tokio::time::sleep(*wait).await;
+                return Ok(None);
+            }
+            Self::HtmlPage => answer::html(StatusCode::OK, LOGIN_WALL.to_owned()),
+            Self::Huge => huge(),
+            Self::InvalidGrantOnce => lagging(endpoint),
+            Self::MalformedJson => {
+                answer::answer(StatusCode::OK, "application/json", Body::full(BROKEN_JSON))
+            }
+            Self::Redirect(location) => answer::redirect(StatusCode::FOUND, location),
+            Self::Status { code, retry_after } => status(*code, *retry_after),
+            _ => return Ok(None),
+        };
+        Ok(Some(answer))
+    }
+
+    /// What happens to the answer after the effect.
+    pub(crate) async fn after(
+        &self,
+        response: Response<Body>,
+        wire: &Wire,
+    ) -> Result<Response<Body>, Dropped> {
+        match self {
+            Self::HalfBody => Ok(halve(response).await),
+            Self::LostAnswer => {
+                wire.close();
+                Err(Dropped)
+            }
+            Self::NoExpiresIn => Ok(edit(response, "expires_in", |_| None).await),
+            Self::NoRefreshToken => Ok(edit(response, "refresh_token", |_| None).await),
+            Self::StallAfter(wait) => {
+                tokio::time::sleep(*wait).await;
+                Ok(response)
+            }
+            Self::StringExpiresIn => {
+                Ok(edit(response, "expires_in", |old| Some(old.to_string().into())).await)
+            }
+            _ => Ok(response),
+        }
+    }
+}
+
+/// The faults that are still to come.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(VecDeque<(Endpoint, Fault, u32)>);
+
+impl Faults {
+    /// Orders `fault` for the next `times` requests to `endpoint`.
+    pub(crate) fn order(&mut self, endpoint: Endpoint, fault: Fault, times: u32) {
+        if times > 0 {
+            self.0.push_back((endpoint, fault, times));
+        }
+    }
+
+    /// Forgets what was ordered.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Takes the first fault that is meant for `endpoint`.
+    pub(crate) fn next(&mut self, endpoint: Endpoint) -> Option<Fault> {
+        let index = self
+            .0
+            .iter()
+            .position(|(target, ..)| *target == Endpoint::Any || *target == endpoint)?;
+        let (_, fault, times) = self.0.get_mut(index)?;
+        let fault = fault.clone();
+        *times -= 1;
+        if *times == 0 {
+            self.0.remove(index);
+        }
+        Some(fault)
+    }
+}
+
+fn status(code: u16, retry_after: Option<u64>) -> Response<Body> {
+    let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = answer::text(code, "Retry later\n");
+    if let Some(seconds) = retry_after {
+        answer::set(&mut response, RETRY_AFTER, &seconds.to_string());
+    }
+    response
+}
+
+fn lagging(endpoint: Endpoint) -> Response<Body> {
+    match endpoint {
+        Endpoint::Revoke | Endpoint::Token => OauthError::InvalidGrant.response(),
+        Endpoint::Any | Endpoint::Api | Endpoint::Git => answer::bare_unauthorized(),
+    }
+}
+
+fn huge() -> Response<Body> {
+    let mut body = br#"{"access_token":""#.to_vec();
+    body.resize(HUGE, b'a');
+    body.extend_from_slice(br#""}"#);
+    answer::answer(StatusCode::OK, "application/json", Body::full(body))
+}
+
+async fn halve(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let whole = collect(body).await;
+    parts.headers.remove(TRANSFER_ENCODING);
+    parts.headers.insert(CONTENT_LENGTH, whole.len().into());
+    let (mut sender, body) = Body::channel();
+    tokio::spawn(async move {
+        if sender
+            .send_data(whole.slice(..whole.len() / 2))
+            .await
+            .is_ok()
+        {
+            // hyper flushes only while the body pends; an error at once would swallow the half.
+            tokio::time::sleep(FLUSH).await;
+            sender.abort(Box::new(Dropped));
+        }
+    });
+    Response::from_parts(parts, body)
+}
+
+/// Changes one field of a JSON answer; anything else passes as it is.
+async fn edit(
+    response: Response<Body>,
+    field: &str,
+    change: impl Fn(&Value) -> Option<Value>,
+) -> Response<Body> {
+    let (parts, body) = response.into_parts();
+    let whole = collect(body).await;
+    let Ok(Value::Object(mut object)) = serde_json::from_slice(&whole) else {
+        return Response::from_parts(parts, Body::full(whole));
+    };
+    if let Some(old) = object.remove(field)
+        && let Some(new) = change(&old)
+    {
+        object.insert(field.to_owned(), new);
+    }
+    Response::from_parts(parts, Body::full(Value::Object(object).to_string()))
+}
+
+async fn collect(body: Body) -> Bytes {
+    match body.collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(_) => Bytes::new(),
+    }
+}
+
+/// What a single-sign-on portal in front of GitLab answers.
+const LOGIN_WALL: &str = "<!DOCTYPE html><html><body>Please sign in</body></html>";
+/// A token answer that was cut, with a length that fits.
+const BROKEN_JSON: &str = r#"{"access_token":"0123","refresh_tok"#;
+/// Beyond what any client should hold of a token answer.
+const HUGE: usize = 10 * 1024 * 1024;
+/// Long enough for hyper to hand half a body to the socket.
+const FLUSH: Duration = Duration::from_millis(20);

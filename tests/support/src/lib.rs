@@ -1,0 +1,51 @@
+//! A fake GitLab with Doorkeeper's behaviour, and the test kit around it.
+//!
+//! [`FakeGitLab`] is a TLS server on a loopback port that plays what authsome needs of GitLab:
+//! the OAuth authorization server (PKCE, one-row token pairs, immediate rotation, revocation), the
+//! REST and GraphQL API with GitLab's order of credential lookup, smart-HTTP git with its ban
+//! counter, and streams of every shape (downloads, uploads, server-sent events, trailers,
+//! WebSocket). It records every request that arrives, and misbehaves on order ([`Fault`]).
+//!
+//! A panic in any of its tasks fails the test: dropping the server panics with the message.
+//!
+//! ```no_run
+//! use authsome_test_support::{Endpoint, FakeGitLab, Fault};
+//!
+//! let gitlab = FakeGitLab::start();
+//! let app = gitlab.register_app(false);
+//! let pair = gitlab.issue_tokens(&app, "api");
+//! gitlab.fault(Endpoint::Token, Fault::LostAnswer, 1);
+//! assert!(gitlab.is_live(&pair.access));
+//! ```
+
+mod answer;
+mod api;
+mod authorize;
+mod call;
+mod credential;
+mod fault;
+mod git;
+mod grants;
+pub mod kit;
+mod listener;
+mod oauth;
+mod panics;
+mod repository;
+mod route;
+mod seen;
+mod server;
+mod shared;
+mod stream;
+mod tls;
+mod token;
+mod websocket;
+mod wire;
+
+pub use authorize::AuthorizeAnswer;
+pub use credential::Arrived;
+pub use fault::{Endpoint, Fault};
+pub use grants::{App, Pair};
+pub use repository::Visibility;
+pub use seen::{Protocol, Seen};
+pub use server::{Builder, FakeGitLab};
+pub use stream::pattern_byte;

@@ -1,0 +1,90 @@
+//! The throw-away CA and the server's leaf.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// A server identity under a CA of its own.
+pub(crate) struct Identity {
+    /// What a client must trust.
+    pub(crate) ca_pem: String,
+    /// The leaf, its key and ALPN.
+    pub(crate) config: Arc<ServerConfig>,
+}
+
+impl Identity {
+    /// Makes a CA, a leaf for [`NAMES`] and the loopback addresses, and forgets the CA's key.
+    pub(crate) fn generate(http1_only: bool) -> Result<Self, rcgen::Error> {
+        let ca = CertifiedIssuer::self_signed(ca_params(), key()?)?;
+        let leaf_key = key()?;
+        let leaf = leaf_params()?.signed_by(&leaf_key, &ca)?;
+        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+                .with_safe_default_protocol_versions()
+                .expect("aws-lc-rs serves the default versions")
+                .with_no_client_auth()
+                .with_single_cert(vec![leaf.der().clone()], private)
+                .expect("the leaf was made for this very key");
+        config.alpn_protocols = if http1_only {
+            vec![b"http/1.1".to_vec()]
+        } else {
+            vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+        };
+        Ok(Self {
+            ca_pem: ca.pem(),
+            config: Arc::new(config),
+        })
+    }
+}
+
+fn key() -> Result<KeyPair, rcgen::Error> {
+    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
+}
+
+fn ca_params() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "fake GitLab test CA");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.use_authority_key_identifier_extension = true;
+    set_validity(&mut params);
+    params
+}
+
+fn leaf_params() -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(NAMES.map(str::to_owned).to_vec())?;
+    for address in [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ] {
+        params.subject_alt_names.push(SanType::IpAddress(address));
+    }
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "localhost");
+    // Said explicitly, because only then does rcgen write the subject key identifier as well.
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    set_validity(&mut params);
+    Ok(params)
+}
+
+fn set_validity(params: &mut CertificateParams) {
+    params.not_before = date_time_ymd(2024, 1, 1);
+    params.not_after = date_time_ymd(2044, 1, 1);
+}
+
+/// The names the leaf is good for.
+const NAMES: [&str; 3] = ["localhost", "gitlab.test", "*.gitlab.test"];
