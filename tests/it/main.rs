@@ -1,0 +1,5 @@
+//! The tests through the door a user takes: the binary, real sockets, real TLS, a fake GitLab with the real one's behaviour.
+
+mod kit;
+mod login;
+mod run;
