@@ -191,10 +191,10 @@ impl Child {
 
     /// `fg` continues our group; a child with a group of its own (a shell) is continued by us.
     fn resume(&self) {
-        if let Ok(group) = getpgid(Some(self.pid)) {
-            if group != getpgrp() {
-                let _ = killpg(group, Signal::SIGCONT);
-            }
+        if let Ok(group) = getpgid(Some(self.pid))
+            && group != getpgrp()
+        {
+            let _ = killpg(group, Signal::SIGCONT);
         }
     }
 }

@@ -43,7 +43,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> ExitCode {
-    let printer = Printer::new(&arguments.global);
+    let printer = Printer::new(arguments.global);
     let is_run = matches!(arguments.command, Command::Run(_));
     match dispatch(arguments.command, &printer) {
         Ok(code) => ExitCode::from(code),
@@ -63,7 +63,10 @@ fn dispatch(command: Command, printer: &Printer) -> Result<u8, Failure> {
     let context = Context::new(printer);
     let done = |()| Exit::Ok as u8;
     match command {
-        Command::Completions(arguments) => cmd::completions::run(&arguments, printer).map(done),
+        Command::Completions(arguments) => {
+            cmd::completions::run(&arguments, printer);
+            Ok(Exit::Ok as u8)
+        }
         Command::Export(arguments) => cmd::export::run(&arguments, &context).map(done),
         Command::Get(arguments) => cmd::get::run(&arguments, &context).map(done),
         Command::Inspect(arguments) => cmd::inspect::run(&arguments, &context).map(done),

@@ -16,6 +16,9 @@ pub enum TrustError {
     /// Neither the platform nor `SSL_CERT_FILE` has one usable root.
     #[error("no trusted root certificate was found on this system")]
     Empty,
+    /// The cryptography lacks the protocol versions.
+    #[error("no usable TLS version")]
+    Tls(#[from] rustls::Error),
     /// A file of certificates is unusable.
     #[error(transparent)]
     Ca(#[from] CaError),
@@ -58,8 +61,7 @@ impl Trust {
             roots = Arc::new(more);
         }
         let builder = ClientConfig::builder_with_provider(crypto_provider())
-            .with_safe_default_protocol_versions()
-            .expect("aws-lc supports the default protocol versions");
+            .with_safe_default_protocol_versions()?;
         Ok(builder.with_root_certificates(roots).with_no_client_auth())
     }
 

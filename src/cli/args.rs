@@ -61,7 +61,7 @@ pub(super) struct Global {
     /// Say nothing but errors
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
-    /// Print without colour (as with NO_COLOR)
+    /// Print without colour (as with `NO_COLOR`)
     #[arg(long, global = true)]
     pub(super) no_color: bool,
     /// Say more about what is done

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
-use url::Url;
 
 use super::printer::Printer;
 use crate::connection::{LoginPrompt, LoginStep};
@@ -35,7 +34,7 @@ impl<'a> Prompt<'a> {
 }
 
 impl LoginPrompt for Prompt<'_> {
-    fn open(&mut self, step: LoginStep, url: &Url) {
+    fn open(&mut self, step: LoginStep, url: &str) {
         let opened = self.form_is_open || (self.browser && open(url));
         self.form_is_open = opened && step == LoginStep::Client;
         let words = match (step, opened) {
@@ -78,26 +77,26 @@ impl LoginPrompt for Prompt<'_> {
 }
 
 /// `$BROWSER` if it is set, else the desktop's. Whether something was started.
-fn open(url: &Url) -> bool {
+fn open(url: &str) -> bool {
     match std::env::var_os("BROWSER").filter(|browser| !browser.is_empty()) {
         Some(browser) => start(&mut of_variable(&browser, url)),
-        None => open::commands(url.as_str()).iter_mut().any(start),
+        None => open::commands(url).iter_mut().any(start),
     }
 }
 
 /// A path, or a command with arguments; `%s` stands for the URL, which comes last without it.
-fn of_variable(browser: &OsString, url: &Url) -> Command {
+fn of_variable(browser: &OsString, url: &str) -> Command {
     let text = browser.to_string_lossy();
     if Path::new(browser).is_file() || !text.contains(char::is_whitespace) && !text.contains("%s") {
         let mut command = Command::new(browser);
-        command.arg(url.as_str());
+        command.arg(url);
         return command;
     }
     let mut words = text.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words.map(|word| word.replace("%s", url.as_str())));
+    command.args(words.map(|word| word.replace("%s", url)));
     if !text.contains("%s") {
-        command.arg(url.as_str());
+        command.arg(url);
     }
     command
 }

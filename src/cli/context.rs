@@ -46,7 +46,7 @@ impl<'a> Context<'a> {
         Self { printer }
     }
 
-    pub(super) fn household(&self) -> Result<Household, Failure> {
+    pub(super) fn household() -> Result<Household, Failure> {
         let home = Home::open(std::env::var_os("AUTHSOME_HOME"), std::env::var_os("HOME"))?;
         let settings = Settings::load(&home)?;
         let catalog = Catalog::new(Some(home.path("providers")));
@@ -58,13 +58,13 @@ impl<'a> Context<'a> {
         })
     }
 
-    pub(super) fn estate(&self) -> Result<Estate, Failure> {
+    pub(super) fn estate() -> Result<Estate, Failure> {
         let Household {
             home,
             audit,
             catalog,
             settings,
-        } = self.household()?;
+        } = Self::household()?;
         let vault = Vault::open(&home, std::env::var_os(MASTER_KEY).as_deref())?;
         let store = ConnectionStore::new(Arc::new(vault));
         Ok(Estate {
@@ -77,19 +77,19 @@ impl<'a> Context<'a> {
     }
 
     /// One thread: it is the process's own, so a child that is started from it is tied to the process's life.
-    pub(super) fn runtime(&self) -> Result<Runtime, Failure> {
+    pub(super) fn runtime() -> Result<Runtime, Failure> {
         Ok(tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?)
     }
 
-    pub(super) fn trust(&self) -> Arc<Trust> {
+    pub(super) fn trust() -> Arc<Trust> {
         let extra = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
         Arc::new(Trust::new(extra.map(PathBuf::from)))
     }
 
-    pub(super) fn clients(&self, resolve: &[Resolve]) -> HttpClients {
-        HttpClients::new(self.trust(), resolve)
+    pub(super) fn clients(resolve: &[Resolve]) -> HttpClients {
+        HttpClients::new(Self::trust(), resolve)
     }
 }
 
@@ -112,11 +112,7 @@ impl Estate {
     }
 
     /// The same, renewed if its end is near: what is handed out shall work for a while.
-    pub(super) fn fresh(
-        &self,
-        context: &Context<'_>,
-        named: &Named,
-    ) -> Result<Connection, Failure> {
+    pub(super) fn fresh(&self, named: &Named) -> Result<Connection, Failure> {
         let stored = self.connection(named)?;
         let id = stored.connection.id.clone();
         let credentials = Credentials::new(
@@ -124,9 +120,9 @@ impl Estate {
             self.store.clone(),
             self.home.clone(),
             Arc::clone(&self.audit),
-            context.clients(&[]),
+            Context::clients(&[]),
         );
-        let runtime = context.runtime()?;
+        let runtime = Context::runtime()?;
         let renewed = runtime.block_on(async {
             use crate::connection::{CredentialSource, Usage};
             let outcome = credentials.get(&id, Usage::Once).await;

@@ -8,7 +8,11 @@ use super::args::Global;
 use super::failure::Failure;
 
 /// Writes for one command.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one flag of the command line"
+)]
 pub(super) struct Printer {
     json: bool,
     quiet: bool,
@@ -17,7 +21,7 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    pub(super) fn new(global: &Global) -> Self {
+    pub(super) fn new(global: Global) -> Self {
         let wanted =
             !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
@@ -43,6 +47,10 @@ impl Printer {
     }
 
     /// Data. A reader that has gone away is no error of ours.
+    #[expect(
+        clippy::unused_self,
+        reason = "where data goes is the printer's to decide"
+    )]
     pub(super) fn data(&self, text: &str) {
         let mut stdout = io::stdout().lock();
         let _ = stdout
@@ -63,25 +71,29 @@ impl Printer {
     /// Words about what happens.
     pub(super) fn say(&self, words: &str) {
         if !self.quiet {
-            self.to_stderr(words);
+            to_stderr(words);
         }
     }
 
     /// Words without which the user cannot go on.
+    #[expect(
+        clippy::unused_self,
+        reason = "where words go is the printer's to decide"
+    )]
     pub(super) fn prompt(&self, words: &str) {
-        self.to_stderr(words);
+        to_stderr(words);
     }
 
     /// Words for those who asked for more.
     pub(super) fn detail(&self, words: &str) {
         if self.verbose && !self.quiet {
-            self.to_stderr(words);
+            to_stderr(words);
         }
     }
 
     /// Words that matter even to those who asked for none.
     pub(super) fn warn(&self, words: &str) {
-        self.to_stderr(&format!("{} {words}", self.styled("33;1", "warning:")));
+        to_stderr(&format!("{} {words}", self.styled("33;1", "warning:")));
     }
 
     /// A failed command.
@@ -96,7 +108,7 @@ impl Printer {
     /// The same where stdout belongs to a child.
     pub(super) fn failure_to_stderr(&self, failure: &Failure) {
         if self.json {
-            self.to_stderr(&format!("{:#}", as_json(failure)));
+            to_stderr(&format!("{:#}", as_json(failure)));
         } else {
             self.words(failure);
         }
@@ -124,22 +136,18 @@ impl Printer {
     }
 
     fn words(&self, failure: &Failure) {
-        self.to_stderr(&format!(
+        to_stderr(&format!(
             "{} {}",
             self.styled("31;1", "error:"),
             failure.message
         ));
         if !failure.hint.is_empty() {
-            self.to_stderr(&format!(
+            to_stderr(&format!(
                 "{} {}",
                 self.styled("36;1", "hint:"),
                 failure.hint
             ));
         }
-    }
-
-    fn to_stderr(&self, words: &str) {
-        let _ = writeln!(io::stderr().lock(), "{words}");
     }
 
     fn styled(&self, style: &str, word: &str) -> String {
@@ -149,6 +157,11 @@ impl Printer {
             word.to_owned()
         }
     }
+}
+
+/// A reader that has gone away is no error of ours.
+fn to_stderr(words: &str) {
+    let _ = writeln!(io::stderr().lock(), "{words}");
 }
 
 fn as_json(failure: &Failure) -> Value {

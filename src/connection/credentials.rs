@@ -34,10 +34,10 @@ const NEW_TOKEN_PAUSES: [Duration; 3] = [
 
 /// After a background refresh failed, this long the next one waits, doubling up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 /// A refresh for the sake of an unspecific 401 that changed nothing shows that the 401 was not about the token: no other for this long.
-const UNSPECIFIC_INTERVAL: Duration = Duration::from_secs(600);
+const UNSPECIFIC_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The credentials of the chosen connections.
 pub struct Credentials {
@@ -155,7 +155,7 @@ impl Credentials {
     /// What the vault has now; adopted if it is newer.
     async fn reload(&self, id: &ConnectionId, slot: &Slot) -> Outcome {
         let stored = self.renewal.load(id).await?;
-        Ok(slot.adopt(credential(&stored)))
+        Ok(slot.adopt(&credential(&stored)))
     }
 
     /// Whether the vault still has the state in hand: one small read, for requests that cannot be repeated.
@@ -283,10 +283,10 @@ impl Slot {
     }
 
     /// Takes a credential in, unless the one in hand is newer; returns the one in force.
-    fn adopt(&self, candidate: Arc<Credential>) -> Arc<Credential> {
+    fn adopt(&self, candidate: &Arc<Credential>) -> Arc<Credential> {
         self.current.rcu(|current| {
             Arc::clone(if candidate.generation > current.generation {
-                &candidate
+                candidate
             } else {
                 current
             })
@@ -302,7 +302,7 @@ impl Slot {
                     unspecific_not_before: pace.unspecific_not_before,
                     ..Pace::default()
                 };
-                self.adopt(Arc::clone(renewed));
+                self.adopt(renewed);
             }
             Err(error) => {
                 let doubled = FIRST_PAUSE * 2_u32.saturating_pow(pace.failures.min(8));

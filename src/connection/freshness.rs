@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 
 /// A token is renewed this long before its end…
-const MARGIN: Duration = Duration::from_secs(300);
+const MARGIN: Duration = Duration::from_mins(5);
 
 /// …or, if it lives shorter than ten times that, when this part of its life is left: else it would be renewed at each use.
 const SHARE_OF_LIFE: u32 = 10;
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_two_hour_token_is_due_five_minutes_before_its_end() {
-        let due = refresh_at(at(10_000), Duration::from_secs(7200));
+        let due = refresh_at(at(10_000), Duration::from_hours(2));
         assert_eq!(due, at(9_700));
         let stands = |now| freshness(Some(due), Some(at(10_000)), at(now));
         assert_eq!(stands(9_699), Freshness::Fresh);
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_short_lived_token_is_not_renewed_at_each_use() {
-        assert_eq!(refresh_at(at(1_060), Duration::from_secs(60)), at(1_054));
+        assert_eq!(refresh_at(at(1_060), Duration::from_mins(1)), at(1_054));
     }
 
     #[test]

@@ -13,14 +13,14 @@ use super::store::{ConnectionStore, StoreError};
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::oauth::{
-    Account, AccountLookup, Arrival, AuthorizationResponse, BindError, ClientForm, HttpClient,
-    HttpClients, Listener, OAuthClient, OAuthError, Outcome, PendingAuthorization, ResponseRefused,
-    TokenSet, look_up_account,
+    Account, AccountLookup, Arrival, AuthorizationResponse, BindError, ClientForm, FORM_URL,
+    HttpClient, HttpClients, Listener, OAuthClient, OAuthError, Outcome, PendingAuthorization,
+    ResponseRefused, TokenSet, look_up_account,
 };
 use crate::secret::Secret;
 
 /// How long a user has from the first page to the last.
-const DEADLINE: Duration = Duration::from_secs(600);
+const DEADLINE: Duration = Duration::from_mins(10);
 
 /// How long the browser gets to load the last page before the listener goes away.
 const LAST_PAGE: Duration = Duration::from_millis(300);
@@ -70,7 +70,7 @@ pub enum LoginStep {
 /// The user's side of a login: a browser and a terminal.
 pub trait LoginPrompt {
     /// Shows the URL, and opens it if it can.
-    fn open(&mut self, step: LoginStep, url: &Url);
+    fn open(&mut self, step: LoginStep, url: &str);
     /// Says something that did not end the login.
     fn say(&mut self, words: &str);
     /// The next line that the user pastes; never ready where nobody can.
@@ -171,35 +171,30 @@ async fn walk(
     listener: &mut Listener,
     prompt: &mut impl LoginPrompt,
 ) -> Result<Granted, LoginError> {
-    let mut pending = match known {
-        Some(client) => {
-            let pending = begin(request, client)?;
-            prompt.open(LoginStep::Authorize, pending.1.url());
-            Some(pending)
-        }
-        None => {
-            prompt.open(LoginStep::Client, &listener.show_form(form(request)));
-            None
-        }
+    let mut pending = if let Some(client) = known {
+        let pending = begin(request, client)?;
+        prompt.open(LoginStep::Authorize, pending.1.url().as_str());
+        Some(pending)
+    } else {
+        listener.show_form(form(request));
+        prompt.open(LoginStep::Client, FORM_URL);
+        None
     };
     loop {
         let (response, page) = tokio::select! {
             arrival = listener.next() => match arrival {
                 Arrival::Client { client_id, client_secret, reply } => {
                     let begun = begin(request, ClientCredentials { client_id, client_secret })?;
-                    prompt.open(LoginStep::Authorize, begun.1.url());
+                    prompt.open(LoginStep::Authorize, begun.1.url().as_str());
                     let _ = reply.send(Ok(begun.1.url().clone()));
                     pending = Some(begun);
                     continue;
                 }
                 Arrival::Response { response, reply } => (response, reply),
             },
-            line = prompt.pasted() => match AuthorizationResponse::from_pasted(&line) {
-                Some(response) => (response, tokio::sync::oneshot::channel().0),
-                None => {
-                    prompt.say("that is not a URL with a query; paste the whole address that the browser ended at");
-                    continue;
-                }
+            line = prompt.pasted() => if let Some(response) = AuthorizationResponse::from_pasted(&line) { (response, tokio::sync::oneshot::channel().0) } else {
+                prompt.say("that is not a URL with a query; paste the whole address that the browser ended at");
+                continue;
             },
         };
         let Some((client, authorization)) = pending.take() else {

@@ -18,7 +18,7 @@ use crate::home::{Home, HomeLock};
 use crate::oauth::{HttpClients, OAuthError, RefreshFailure, TokenSet};
 
 /// How long to wait for another process's refresh; it tries for less than that.
-const LOCK_DEADLINE: Duration = Duration::from_secs(60);
+const LOCK_DEADLINE: Duration = Duration::from_mins(1);
 
 /// How long a refresh that somebody waits for is tried again after transient failures.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -143,13 +143,13 @@ impl PendingAuthorization {
         if !self.state.matches(state.as_bytes()) {
             return Err(ResponseRefused::State);
         }
-        if let (Some(found), Some(expected)) = (&response.issuer, &self.issuer) {
-            if found != expected {
-                return Err(ResponseRefused::Issuer {
-                    expected: expected.clone(),
-                    found: printable(found),
-                });
-            }
+        if let (Some(found), Some(expected)) = (&response.issuer, &self.issuer)
+            && found != expected
+        {
+            return Err(ResponseRefused::Issuer {
+                expected: expected.clone(),
+                found: printable(found),
+            });
         }
         if let Some(code) = response.error {
             return Err(ResponseRefused::Denied {

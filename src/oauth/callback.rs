@@ -34,6 +34,9 @@ pub const REDIRECT_URI: &str = "http://127.0.0.1:7998/auth/callback/oauth";
 /// The path of [`REDIRECT_URI`].
 const REDIRECT_PATH: &str = "/auth/callback/oauth";
 
+/// Where the form is.
+pub const FORM_URL: &str = ORIGIN;
+
 /// What a browser must send as `Host` and as `Origin`.
 const HOST: &str = "127.0.0.1:7998";
 const ORIGIN: &str = "http://127.0.0.1:7998";
@@ -48,7 +51,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(15);
 const LARGEST_FORM: usize = 8 * 1024;
 
 /// How long the browser waits for the login to say how it went; the exchange with the provider has its own, shorter limits.
-const OUTCOME_TIMEOUT: Duration = Duration::from_secs(120);
+const OUTCOME_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Why the listener is not there.
 #[derive(Debug, thiserror::Error)]
@@ -119,14 +122,13 @@ impl Listener {
         })
     }
 
-    /// Shows the form from now on, at the address that this returns.
-    pub fn show_form(&self, form: ClientForm) -> Url {
+    /// Shows the form from now on, at [`FORM_URL`].
+    pub fn show_form(&self, form: ClientForm) {
         *self
             .shared
             .form
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(form);
-        Url::parse(ORIGIN).expect("a constant URL is a URL")
     }
 
     /// The next thing that comes in.

@@ -23,7 +23,7 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 const LARGEST_ANSWER: usize = 128 * 1024;
 
 /// The longest wait a server can ask for with `Retry-After`.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// A name that stands for an address, as in `curl --resolve`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -297,11 +297,11 @@ fn transport_error(host: &str, error: &reqwest::Error) -> OAuthError {
     }
 }
 
-/// rustls's error travels inside an `io::Error`, which `source()` does not show.
+/// rustls's error travels inside an `io::Error`, or inside two, which `source()` does not show.
 fn find_rustls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     error.downcast_ref::<rustls::Error>().or_else(|| {
         let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-        inner.downcast_ref::<rustls::Error>()
+        find_rustls(inner)
     })
 }
 

@@ -276,11 +276,11 @@ mod tests {
     fn takes_what_servers_send() {
         let set = parse(r#"{"access_token":"a","token_type":"Bearer","expires_in":7200,"refresh_token":"r","scope":"api read_user","created_at":1}"#).unwrap();
         assert_eq!(set.access_token.expose(), "a");
-        assert_eq!(set.expires_in, Some(Duration::from_secs(7200)));
+        assert_eq!(set.expires_in, Some(Duration::from_hours(2)));
         assert_eq!(set.scopes.unwrap(), ["api", "read_user"]);
         let text =
             parse(r#"{"access_token":"a","token_type":"bearer","expires_in":"7200"}"#).unwrap();
-        assert_eq!(text.expires_in, Some(Duration::from_secs(7200)));
+        assert_eq!(text.expires_in, Some(Duration::from_hours(2)));
         let none =
             parse(r#"{"access_token":"a","token_type":"BEARER","refresh_token":""}"#).unwrap();
         assert!(none.expires_in.is_none() && none.refresh_token.is_none() && none.scopes.is_none());

@@ -17,6 +17,10 @@ use super::record::Entry;
 
 /// An answer's body on its way to the client.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is of the large kind; a box would cost each of them"
+)]
 pub(super) enum ResponseBody {
     /// Of our own making.
     Whole(Option<Bytes>),
@@ -70,7 +74,7 @@ impl Body for ResponseBody {
                 };
                 match &frame {
                     Some(Ok(frame)) => {
-                        *bytes += frame.data_ref().map_or(0, |data| data.len() as u64)
+                        *bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
                     }
                     Some(Err(_)) | None => entry.finish(*bytes),
                 }
@@ -193,6 +197,10 @@ impl Passage {
 
 /// A request's body on its way to the provider.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is moved once, into the request"
+)]
 pub(super) enum RequestBody {
     /// None.
     Empty,

@@ -155,14 +155,11 @@ mod tests {
     use crate::secret::Secret;
 
     fn carriers() -> Carriers {
-        let mut carriers = Carriers::default();
-        carriers.headers = vec![
-            "authorization".to_owned(),
-            "private-token".to_owned(),
-            "job-token".to_owned(),
-        ];
-        carriers.query = vec!["private_token".to_owned(), "access_token".to_owned()];
-        carriers
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Carriers {
+            headers: names(&["authorization", "private-token", "job-token"]),
+            query: names(&["private_token", "access_token"]),
+        }
     }
 
     fn ready(shape: Shape) -> Ready {

@@ -9,13 +9,13 @@ pub(super) const MOST_CONNECTIONS: usize = 4096;
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A client that takes longer for the head of a request is cut off; a kept-alive connection may be silent this long between two.
-pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// A client that has opened a managed tunnel must have said hello and finished its handshake by then.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A tunnel or an intercepted connection on which nothing moves in either direction is closed after this.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_hours(2);
 
 /// The head of a request or an answer, in bytes (HTTP/1.1); the header list of HTTP/2.
 pub(super) const LARGEST_HEAD: usize = 128 * 1024;
@@ -47,7 +47,7 @@ pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Idle connections to one provider, and how long they are kept.
 pub(super) const MOST_IDLE_UPSTREAM: usize = 64;
-pub(super) const IDLE_UPSTREAM: Duration = Duration::from_secs(60);
+pub(super) const IDLE_UPSTREAM: Duration = Duration::from_mins(1);
 
 /// Server configurations for hosts of `regex:` routes that are kept at one time.
 pub(super) const MOST_SERVER_CONFIGS: usize = 1024;
@@ -59,7 +59,7 @@ pub(super) const MOST_TLS_SESSIONS: usize = 256;
 pub(super) const SHUTDOWN_DRAIN: Duration = Duration::from_secs(1);
 
 /// Keep-alive probes find a peer that is gone without a word.
-pub(super) const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+pub(super) const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// The waits that a user may set.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(15),
-            response: Duration::from_secs(600),
+            response: Duration::from_mins(10),
         }
     }
 }

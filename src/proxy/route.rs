@@ -139,10 +139,10 @@ impl RouteTable {
         };
         // Each list is sorted, best first.
         let mut best = exact.iter().find(fitting);
-        if let Some(other) = self.patterns.iter().find(fitting) {
-            if best.is_none_or(|route| other.rank() > route.rank()) {
-                best = Some(other);
-            }
+        if let Some(other) = self.patterns.iter().find(fitting)
+            && best.is_none_or(|route| other.rank() > route.rank())
+        {
+            best = Some(other);
         }
         let Some(best) = best else {
             return RouteMatch::None;
@@ -176,7 +176,7 @@ impl RouteTable {
                     .filter(place)
                     .map(|other| other.preference)
                     .max();
-                let tied: Vec<_> = routes
+                let equals: Vec<_> = routes
                     .iter()
                     .filter(place)
                     .filter(|other| Some(other.preference) == best)
@@ -184,7 +184,7 @@ impl RouteTable {
                     .collect();
                 let tie = Tie {
                     place: route.pattern.to_string(),
-                    connections: tied,
+                    connections: equals,
                 };
                 if tie.connections.len() > 1 && !ties.contains(&tie) {
                     ties.push(tie);

@@ -110,10 +110,10 @@ impl Upstream {
         authority: &Authority,
         dialect: Dialect,
     ) -> Result<Response<Incoming>, Refusal> {
-        if parts.uri.scheme_str() == Some("http") {
-            if let Some(value) = self.dialer.plain_proxy_authorization(authority) {
-                parts.headers.insert(PROXY_AUTHORIZATION, value);
-            }
+        if parts.uri.scheme_str() == Some("http")
+            && let Some(value) = self.dialer.plain_proxy_authorization(authority)
+        {
+            parts.headers.insert(PROXY_AUTHORIZATION, value);
         }
         parts.version = Version::HTTP_11; // HTTP/2 has no use for it, and the pool refuses HTTP/2 over an HTTP/1 connection
         let client = match dialect {
@@ -185,11 +185,15 @@ fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
 }
 
 /// TLS configurations, made when first needed: one for the platform's trust, one for each place with a private CA.
+/// The place, where it has a CA of its own, and the protocol.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct TlsKey(Option<Authority>, Dialect);
+
 #[derive(Debug)]
 struct TlsConfigs {
     trust: Arc<Trust>,
     routes: Arc<RouteTable>,
-    made: Mutex<HashMap<(Option<Authority>, Dialect), Arc<ClientConfig>>>,
+    made: Mutex<HashMap<TlsKey, Arc<ClientConfig>>>,
 }
 
 impl TlsConfigs {
@@ -199,7 +203,7 @@ impl TlsConfigs {
         dialect: Dialect,
     ) -> Result<Arc<ClientConfig>, ConnectError> {
         let private_ca = self.routes.private_ca(authority);
-        let key = ((!private_ca.is_empty()).then(|| authority.clone()), dialect);
+        let key = TlsKey((!private_ca.is_empty()).then(|| authority.clone()), dialect);
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = made.get(&key) {
             return Ok(Arc::clone(config));

@@ -272,18 +272,16 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 /// Tells a damaged file and a busy one from the rest.
 fn classify(path: &Path) -> impl Fn(rusqlite::Error) -> VaultError + use<'_> {
     move |error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => VaultError::Corrupt {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             VaultError::Locked(path.to_owned())
         }
-        // The only way our own statements can be wrong is that the tables are not there.
-        None | Some(ErrorCode::Unknown) => VaultError::Corrupt {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        },
+        // The last two: the only way our own statements can be wrong is that the tables are not there.
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) | None => {
+            VaultError::Corrupt {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            }
+        }
         Some(_) => VaultError::Sqlite {
             path: path.to_owned(),
             source: error,

@@ -1,4 +1,8 @@
 //! The test builder: a home, a fake GitLab, and the binary between them.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -33,7 +37,9 @@ pub(crate) struct World {
 impl World {
     /// An empty home.
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// The home directory.
@@ -49,7 +55,10 @@ impl World {
     /// Writes a file beside the home.
     pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path(name);
-        File::create(&path).unwrap().write_all(content.as_bytes()).unwrap();
+        File::create(&path)
+            .unwrap()
+            .write_all(content.as_bytes())
+            .unwrap();
         path
     }
 
@@ -61,7 +70,10 @@ impl World {
     }
 
     /// The binary with this home, in an environment that has nothing of ours and nothing of the machine's proxies and trust.
-    pub(crate) fn authsome<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
+    pub(crate) fn authsome<I: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Command {
         let mut command = Command::new(binary());
         command.args(arguments).env_clear().stdin(Stdio::null());
         for name in ["PATH", "LANG", "TERM"] {
@@ -69,7 +81,9 @@ impl World {
                 command.env(name, value);
             }
         }
-        command.env("HOME", self.directory.path()).env("AUTHSOME_HOME", self.home());
+        command
+            .env("HOME", self.directory.path())
+            .env("AUTHSOME_HOME", self.home());
         command.env("GIT_CONFIG_NOSYSTEM", "1");
         command
     }
@@ -90,15 +104,26 @@ impl World {
         let _port = kit::port_7998();
         let mut arguments = vec!["login".to_owned(), "gitlab".to_owned()];
         arguments.extend(["--base-url".to_owned(), gitlab.base_url()]);
-        arguments.extend(["--ca-file".to_owned(), gitlab.ca_file().display().to_string()]);
+        arguments.extend([
+            "--ca-file".to_owned(),
+            gitlab.ca_file().display().to_string(),
+        ]);
         arguments.extend(["--client-id".to_owned(), app.client_id.clone()]);
         if let Some(secret) = &app.client_secret {
             let file = self.file("client-secret", secret);
-            arguments.extend(["--client-secret-file".to_owned(), file.display().to_string()]);
+            arguments.extend([
+                "--client-secret-file".to_owned(),
+                file.display().to_string(),
+            ]);
         }
         arguments.extend(more.iter().map(|&word| word.to_owned()));
         let browser = kit::browser_script(self.directory.path(), gitlab.ca_file());
-        Outcome::of(self.authsome(arguments).env("BROWSER", browser).output().unwrap())
+        Outcome::of(
+            self.authsome(arguments)
+                .env("BROWSER", browser)
+                .output()
+                .unwrap(),
+        )
     }
 
     /// The vault's connections, as the program itself reads them.
@@ -113,7 +138,13 @@ impl World {
     }
 
     /// The same under a name, at a spelling of the server's address, with that lifetime (0: expired).
-    pub(crate) fn connect_as(&self, name: &str, gitlab: &FakeGitLab, base: &str, lifetime: u64) -> (App, Pair) {
+    pub(crate) fn connect_as(
+        &self,
+        name: &str,
+        gitlab: &FakeGitLab,
+        base: &str,
+        lifetime: u64,
+    ) -> (App, Pair) {
         let app = gitlab.register_app(false);
         let pair = gitlab.issue_tokens(&app, SCOPES);
         let connection = connection(name, gitlab, base, &app, &pair, lifetime);
@@ -129,10 +160,20 @@ impl World {
 
 /// The id of a connection at GitLab.
 pub(crate) fn id(name: &str) -> ConnectionId {
-    ConnectionId { provider: "gitlab".parse().unwrap(), name: name.parse().unwrap() }
+    ConnectionId {
+        provider: "gitlab".parse().unwrap(),
+        name: name.parse().unwrap(),
+    }
 }
 
-fn connection(name: &str, gitlab: &FakeGitLab, base: &str, app: &App, pair: &Pair, lifetime: u64) -> Connection {
+fn connection(
+    name: &str,
+    gitlab: &FakeGitLab,
+    base: &str,
+    app: &App,
+    pair: &Pair,
+    lifetime: u64,
+) -> Connection {
     let base = base.parse().unwrap();
     let definition = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
     let endpoints = definition.provider.at(Some(&base)).unwrap().oauth.unwrap();
@@ -189,13 +230,20 @@ impl Outcome {
     /// Fails the test unless the exit code is that.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
     /// Its data as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {}\n{}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error} in {}\n{}", self.stdout, self.stderr))
     }
 }

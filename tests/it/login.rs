@@ -1,16 +1,18 @@
 //! `authsome login`, through the browser that the user would have.
 
-
-
-use authsome_test_support::FakeGitLab;
 use crate::kit::World;
+use authsome_test_support::FakeGitLab;
 
 #[test]
 fn a_public_application_logs_in() {
     let (world, gitlab) = (World::new(), FakeGitLab::start());
     let app = gitlab.register_app(false);
     let outcome = world.login(&gitlab, &app, &[]).expect(0);
-    assert!(outcome.stderr.contains("Connected GitLab as ada"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("Connected GitLab as ada"),
+        "{}",
+        outcome.stderr
+    );
     let got = world.call(["get", "gitlab", "--json"]).expect(0).json();
     assert_eq!(got["status"], "connected");
     assert_eq!(got["account"]["label"], "ada");

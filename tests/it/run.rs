@@ -1,9 +1,7 @@
 //! `authsome run`: what reaches the provider, and what the child sees.
 
-
-
-use authsome_test_support::{Arrived, FakeGitLab};
 use crate::kit::{PLACEHOLDER, World};
+use authsome_test_support::{Arrived, FakeGitLab};
 
 #[test]
 fn every_carrier_arrives_as_the_one_right_bearer() {
@@ -15,17 +13,32 @@ fn every_carrier_arrives_as_the_one_right_bearer() {
         &["-H", "PRIVATE-TOKEN: authsome-proxy-managed"],
         &["-H", "Authorization: Bearer authsome-proxy-managed"],
         &["-u", "ada:authsome-proxy-managed"],
-        &["-H", "JOB-TOKEN: authsome-proxy-managed", "-H", "PRIVATE-TOKEN: other"],
+        &[
+            "-H",
+            "JOB-TOKEN: authsome-proxy-managed",
+            "-H",
+            "PRIVATE-TOKEN: other",
+        ],
         &["-G", "-d", "private_token=authsome-proxy-managed"],
     ];
     for call in calls {
         gitlab.clear_seen();
-        let words: Vec<_> = ["curl", "-sS", "--fail-with-body", &url].iter().chain(call).copied().collect();
+        let words: Vec<_> = ["curl", "-sS", "--fail-with-body", &url]
+            .iter()
+            .chain(call)
+            .copied()
+            .collect();
         let outcome = world.run(words).expect(0);
         assert_eq!(outcome.json()["username"], "ada", "{call:?}");
         let seen = gitlab.seen();
         assert_eq!(seen.len(), 1, "{call:?}");
-        assert_eq!(seen[0].credential, Arrived::Bearer { token: pair.access.clone() }, "{call:?}");
+        assert_eq!(
+            seen[0].credential,
+            Arrived::Bearer {
+                token: pair.access.clone()
+            },
+            "{call:?}"
+        );
         assert!(!format!("{:?}", seen[0]).contains(PLACEHOLDER));
     }
 }

@@ -3,10 +3,9 @@
 use clap::CommandFactory;
 
 use crate::cli::args::{Arguments, Completions};
-use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
 
-pub(in crate::cli) fn run(arguments: &Completions, printer: &Printer) -> Result<(), Failure> {
+pub(in crate::cli) fn run(arguments: &Completions, printer: &Printer) {
     let mut script = Vec::new();
     clap_complete::generate(
         arguments.shell,
@@ -15,5 +14,4 @@ pub(in crate::cli) fn run(arguments: &Completions, printer: &Printer) -> Result<
         &mut script,
     );
     printer.data(&String::from_utf8_lossy(&script));
-    Ok(())
 }

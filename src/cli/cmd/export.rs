@@ -9,9 +9,9 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 
 pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = context.estate()?;
+    let estate = Context::estate()?;
     let provider = estate.provider(&arguments.named.provider, context.printer)?;
-    let connection = estate.fresh(context, &arguments.named)?;
+    let connection = estate.fresh(&arguments.named)?;
     // Refresh tokens never: whoever spends one locks everybody else out.
     let names = provider
         .export

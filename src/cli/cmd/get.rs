@@ -8,14 +8,15 @@ use crate::cli::args::{Field, Get};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::connection::Connection;
+use crate::secret::Secret;
 
 pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = context.estate()?;
+    let estate = Context::estate()?;
     let provider = estate.provider(&arguments.named.provider, context.printer)?;
     let hands_out_token = arguments.show_secret
         && !matches!(arguments.field, Some(field) if field != Field::AccessToken);
     let connection = if hands_out_token {
-        estate.fresh(context, &arguments.named)?
+        estate.fresh(&arguments.named)?
     } else {
         estate.connection(&arguments.named)?.connection
     };
@@ -53,12 +54,15 @@ pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), 
 }
 
 fn show_secrets(described: &mut Value, connection: &Connection) {
-    let text = |secret: &crate::secret::Secret<String>| Value::from(secret.expose().as_str());
-    described["access_token"] = text(&connection.tokens.access);
-    described["refresh_token"] = connection.tokens.refresh.as_ref().map_or(Value::Null, text);
-    described["client_secret"] = connection
-        .client
-        .client_secret
-        .as_ref()
-        .map_or(Value::Null, text);
+    let shown = |secret: Option<&Secret<String>>| {
+        secret.map_or(Value::Null, |secret| Value::from(secret.expose().as_str()))
+    };
+    let secrets = [
+        ("access_token", Some(&connection.tokens.access)),
+        ("refresh_token", connection.tokens.refresh.as_ref()),
+        ("client_secret", connection.client.client_secret.as_ref()),
+    ];
+    for (name, secret) in secrets {
+        described[name] = shown(secret);
+    }
 }

@@ -5,7 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 
 pub(in crate::cli) fn run(arguments: &Inspect, context: &Context<'_>) -> Result<(), Failure> {
-    let definition = context.household()?.catalog.get(&arguments.provider)?;
+    let definition = Context::household()?.catalog.get(&arguments.provider)?;
     context.printer.value(definition.json());
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::credential::ConnectionId;
 
 pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
-    let estate = context.estate()?;
+    let estate = Context::estate()?;
     let ids = estate.store.list()?;
     let mut providers = Vec::new();
     for listed in estate.catalog.list() {

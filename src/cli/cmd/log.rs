@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const TAIL: u64 = 4 * 1024 * 1024;
 
 pub(in crate::cli) fn run(arguments: &Log, context: &Context<'_>) -> Result<(), Failure> {
-    let path = context.household()?.home.path(FILE);
+    let path = Context::household()?.home.path(FILE);
     let mut reader = open(&path)?;
     let mut lines = Vec::new();
     if let Some(reader) = &mut reader {

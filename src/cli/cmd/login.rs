@@ -23,13 +23,13 @@ use crate::secret::Secret;
 const LARGEST_FILE: u64 = 1024 * 1024;
 
 pub(in crate::cli) fn run(arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = context.estate()?;
+    let estate = Context::estate()?;
     let printer = context.printer;
     let provider = estate.provider(&arguments.provider, printer)?;
     let browser = !arguments.no_browser;
     let request = request(arguments, &provider)?;
-    let clients = context.clients(&[]);
-    let runtime = context.runtime()?;
+    let clients = Context::clients(&[]);
+    let runtime = Context::runtime()?;
     let outcome = runtime.block_on(async {
         let mut prompt = Prompt::new(printer, browser);
         tokio::select! {

@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 
 pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = context.estate()?;
+    let estate = Context::estate()?;
     let id = estate.connection(arguments)?.connection.id;
     estate.store.delete(&id)?;
     estate.audit.record(Event::new(Kind::Logout).of(&id));

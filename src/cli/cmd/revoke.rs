@@ -10,10 +10,10 @@ use crate::connection::Connection;
 use crate::oauth::{HttpClients, OAuthError, RevocableToken};
 
 pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = context.estate()?;
+    let estate = Context::estate()?;
     let connection = estate.connection(arguments)?.connection;
-    let runtime = context.runtime()?;
-    let clients = context.clients(&[]);
+    let runtime = Context::runtime()?;
+    let clients = Context::clients(&[]);
     let answered = runtime.block_on(revoke(&connection, &clients));
     runtime.shutdown_background();
     estate.store.delete(&connection.id)?;

@@ -35,10 +35,10 @@ struct Member {
 }
 
 pub(in crate::cli) fn run(arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
-    let estate = context.estate()?;
+    let estate = Context::estate()?;
     let members = members(&arguments, &estate, context.printer)?;
     announce(&members, context.printer);
-    let runtime = context.runtime()?;
+    let runtime = Context::runtime()?;
     let code = runtime.block_on(session(arguments, context, &estate, members));
     runtime.shutdown_background();
     estate.audit.finish();
@@ -53,7 +53,7 @@ async fn session(
 ) -> Result<u8, Failure> {
     let printer = context.printer;
     let resolve: Vec<_> = arguments.resolve.into_iter().map(|entry| entry.0).collect();
-    let trust = context.trust();
+    let trust = Context::trust();
     let environment = child_environment(&members);
     let managed = members.iter().map(|member| Managed {
         id: member.stored.connection.id.clone(),

@@ -5,7 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 
 pub(in crate::cli) fn run(arguments: &SetDefault, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = context.estate()?;
+    let estate = Context::estate()?;
     let named = Named {
         provider: arguments.provider.clone(),
         connection: Some(arguments.name.clone()),

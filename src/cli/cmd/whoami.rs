@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::env_vars::MASTER_KEY;
 
 pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
-    let estate = context.estate()?;
+    let estate = Context::estate()?;
     let mut accounts = Vec::new();
     for id in estate.store.list()? {
         let Some(stored) = estate.store.load(&id)? else {

@@ -1,0 +1,219 @@
+// An authorization server that is not ours in any part: oidc-provider, over TLS, with GitLab's paths.
+//
+// It prints one JSON line to stdout when it is ready, and ends when its stdin does, so that it cannot outlive the test.
+//
+// Beside what a provider has:
+//   GET  /counters   what happened so far, by client
+//   POST /control?access_token_ttl=SECONDS   for the access tokens issued from now on
+
+import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Provider } from 'oidc-provider';
+
+// stdout is for the one line; the provider's notices are for a person.
+console.info = console.error;
+
+const ACCOUNT = { id: 7, username: 'interop' };
+const REDIRECT_URI = 'http://127.0.0.1:7998/auth/callback/oauth';
+const SCOPES = ['openid', 'offline_access', 'api', 'read_user', 'read_repository', 'write_repository'];
+
+let accessTokenTtl = 60;
+
+const directory = mkdtempSync(join(tmpdir(), 'authsome-interop-server-'));
+process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(0));
+process.stdin.on('end', () => process.exit(0)).resume();
+
+const { ca, cert, key } = makeCertificates();
+const clients = makeClients();
+const counters = Object.fromEntries(clients.map((client) => [client.client_id, newCounters()]));
+
+const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) });
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+const { port } = server.address();
+const provider = makeProvider(`https://localhost:${port}`);
+const serveProvider = provider.callback();
+server.on('request', (request, response) => {
+  route(request, response).catch((error) => {
+    console.error(error);
+    if (!response.headersSent) json(response, 500, { error: 'server_error' });
+  });
+});
+// The provider looks at its clients' settings only when one comes: a wrong one shall end the start.
+for (const client of clients) await provider.Client.find(client.client_id);
+const [open, confidential] = clients;
+console.log(JSON.stringify({
+  port,
+  ca,
+  public: { client_id: open.client_id },
+  confidential: { client_id: confidential.client_id, client_secret: confidential.client_secret },
+}));
+
+/** The routes that are not the provider's. */
+async function route(request, response) {
+  const { pathname, searchParams } = new URL(request.url, provider.issuer);
+  if (request.method === 'GET' && pathname === '/api/v4/user') return answerUser(request, response);
+  if (request.method === 'GET' && pathname.startsWith('/interaction/')) return consent(request, response);
+  if (request.method === 'GET' && pathname === '/counters') return json(response, 200, counters);
+  if (request.method === 'POST' && pathname === '/control') {
+    const seconds = Number(searchParams.get('access_token_ttl'));
+    if (!Number.isInteger(seconds) || seconds < 1) return json(response, 400, { error: 'access_token_ttl' });
+    accessTokenTtl = seconds;
+    return json(response, 200, { access_token_ttl: seconds });
+  }
+  return serveProvider(request, response);
+}
+
+/** The resource behind the token: GitLab's account endpoint. */
+async function answerUser(request, response) {
+  const [, bearer] = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  const token = bearer && await provider.AccessToken.find(bearer);
+  if (!token || token.isExpired) {
+    response.setHeader('WWW-Authenticate', 'Bearer realm="interop", error="invalid_token"');
+    return json(response, 401, { message: '401 Unauthorized' });
+  }
+  if (!token.scopes.has('read_user') && !token.scopes.has('api')) return json(response, 403, { error: 'insufficient_scope' });
+  return json(response, 200, ACCOUNT);
+}
+
+/** Logs the user in and consents, at once and without a form. */
+async function consent(request, response) {
+  const { params, grantId } = await provider.interactionDetails(request, response);
+  const accountId = String(ACCOUNT.id);
+  const grant = (grantId && await provider.Grant.find(grantId))
+    || new provider.Grant({ accountId, clientId: params.client_id });
+  grant.addOIDCScope(params.scope ?? '');
+  const result = { login: { accountId }, consent: { grantId: await grant.save() } };
+  return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+}
+
+function makeProvider(issuer) {
+  const made = new Provider(issuer, {
+    clients,
+    scopes: SCOPES,
+    claims: { openid: ['sub'], profile: ['nickname'], email: ['email'] },
+    cookies: { keys: [randomBytes(32).toString('hex')] },
+    jwks: { keys: [signingKey()] },
+    features: { devInteractions: { enabled: false }, revocation: { enabled: true } },
+    findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id, nickname: ACCOUNT.username }) }),
+    interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+    // GitLab issues one with each grant, and takes each of them once.
+    issueRefreshToken: () => true,
+    rotateRefreshToken: true,
+    // The grant outlives the browser's session.
+    expiresWithSession: () => false,
+    pkce: { required: () => true },
+    routes: {
+      authorization: '/oauth/authorize',
+      revocation: '/oauth/revoke',
+      token: '/oauth/token',
+      userinfo: '/oauth/userinfo',
+    },
+    ttl: {
+      AccessToken: () => accessTokenTtl,
+      AuthorizationCode: 60,
+      Grant: 3600,
+      IdToken: 3600,
+      Interaction: 60,
+      RefreshToken: 3600,
+      Session: 3600,
+    },
+  });
+  made.use(countRevocations);
+  made.on('grant.success', (ctx) => {
+    const counted = counters[ctx.oidc.client.clientId];
+    counted.granted[ctx.oidc.params.grant_type] += 1;
+    counted.refresh_token = ctx.body.refresh_token;
+  });
+  made.on('grant.error', (ctx, error) => {
+    const counted = counters[ctx.oidc?.params?.client_id];
+    if (counted) counted.refused[error.error] = (counted.refused[error.error] ?? 0) + 1;
+  });
+  made.on('server_error', (_ctx, error) => console.error(error));
+  return made;
+}
+
+/** The provider has no event that tells which token a revocation named. */
+async function countRevocations(ctx, next) {
+  await next();
+  if (ctx.oidc?.route !== 'revocation' || ctx.status !== 200) return;
+  const counted = counters[ctx.oidc.client.clientId];
+  const { RefreshToken, AccessToken } = ctx.oidc.entities;
+  const kind = RefreshToken ? 'refresh_token' : AccessToken ? 'access_token' : 'unknown';
+  counted.revoked[kind] += 1;
+  counted.revocation_hint = ctx.oidc.params.token_type_hint;
+}
+
+function newCounters() {
+  return {
+    // Token requests that were answered with tokens, by grant type.
+    granted: { authorization_code: 0, refresh_token: 0 },
+    // Token requests that were refused, by error.
+    refused: {},
+    // Answered revocations, by what the token was.
+    revoked: { access_token: 0, refresh_token: 0, unknown: 0 },
+    // What the last revocation said that the token was.
+    revocation_hint: undefined,
+    // The last one that was issued: no client shows it, and the test wants to try it after the revocation.
+    refresh_token: undefined,
+  };
+}
+
+function makeClients() {
+  const common = {
+    // Only native applications may be sent back to http on a loopback address (RFC 8252 §7.3).
+    application_type: 'native',
+    grant_types: ['authorization_code', 'refresh_token'],
+    id_token_signed_response_alg: 'ES256',
+    redirect_uris: [REDIRECT_URI],
+    response_types: ['code'],
+  };
+  return [
+    { ...common, client_id: `public-${randomBytes(8).toString('hex')}`, token_endpoint_auth_method: 'none' },
+    {
+      ...common,
+      client_id: `confidential-${randomBytes(8).toString('hex')}`,
+      client_secret: randomBytes(32).toString('base64url'),
+      token_endpoint_auth_method: 'client_secret_post',
+    },
+  ];
+}
+
+/** For ID tokens, which no test asks for; without one the provider would warn of its built-in key. */
+function signingKey() {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' };
+}
+
+/** A CA of a day's life, and the server's certificate. */
+function makeCertificates() {
+  const at = (name) => join(directory, name);
+  const openssl = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ecKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  writeFileSync(at('openssl.cnf'), [
+    '[req]', 'distinguished_name = name', 'prompt = no',
+    '[name]', 'CN = authsome interop',
+    '[ca]', 'basicConstraints = critical, CA:TRUE, pathlen:0', 'keyUsage = critical, keyCertSign, cRLSign',
+    'subjectKeyIdentifier = hash',
+    '[leaf]', 'basicConstraints = critical, CA:FALSE', 'keyUsage = critical, digitalSignature',
+    'extendedKeyUsage = serverAuth', 'subjectAltName = DNS:localhost, IP:127.0.0.1',
+    'subjectKeyIdentifier = hash', 'authorityKeyIdentifier = keyid', '',
+  ].join('\n'));
+  openssl('req', '-x509', ...ecKey, '-config', at('openssl.cnf'), '-extensions', 'ca', '-subj', '/CN=authsome interop CA',
+    '-days', '1', '-keyout', at('ca.key'), '-out', at('ca.pem'));
+  openssl('req', '-new', ...ecKey, '-config', at('openssl.cnf'), '-subj', '/CN=localhost',
+    '-keyout', at('leaf.key'), '-out', at('leaf.csr'));
+  openssl('x509', '-req', '-in', at('leaf.csr'), '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial',
+    '-extfile', at('openssl.cnf'), '-extensions', 'leaf', '-days', '1', '-out', at('leaf.pem'));
+  return { ca: at('ca.pem'), cert: at('leaf.pem'), key: at('leaf.key') };
+}
+
+function json(response, status, value) {
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+  response.end(JSON.stringify(value));
+}
