@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use super::closing::Closing;
 use super::flight::Flight;
 use super::freshness::{Freshness, freshness};
-use super::refresh::{Outcome, Renewal, Why, blocking, credential};
+use super::refresh::{FORCED_INTERVAL, Outcome, Renewal, Why, blocking, credential};
 use super::source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
 use super::store::{ConnectionStore, Stored};
 use crate::audit::Audit;
@@ -50,6 +50,8 @@ struct Slot {
     current: ArcSwap<Credential>,
     flight: Flight<Outcome>,
     pace: Mutex<Pace>,
+    /// The generation that came of a refresh for a 401.
+    forced: AtomicU64,
     /// The generation that came of a refresh for an unspecific 401, if that was the last thing tried.
     unspecific: AtomicU64,
 }
@@ -178,29 +180,31 @@ impl Credentials {
         refused: &Credential,
         rejection: Rejection,
     ) -> Verdict {
-        if rejection == Rejection::Unspecific
-            && (slot.unspecific_is_paused() || refused.refresh_at.is_none())
-        {
+        let generation = refused.generation;
+        let doubted = rejection == Rejection::Unspecific;
+        if doubted && (slot.unspecific_is_paused() || refused.refresh_at.is_none()) {
             return Verdict::Accept;
         }
-        match self
-            .renew(
-                id,
-                slot,
-                Why::Rejected {
-                    generation: refused.generation,
-                },
-            )
-            .await
-        {
-            Ok(renewed) if renewed.generation == refused.generation => Verdict::Accept,
+        // One forced renewal is enough: a provider that refuses its result at once will refuse the next one too.
+        let young = refused.obtained_at.until(Timestamp::now()) < FORCED_INTERVAL;
+        if young && slot.forced.load(Ordering::Relaxed) == generation {
+            return Verdict::Accept;
+        }
+        let why = if doubted {
+            Why::Doubted { generation }
+        } else {
+            Why::Refused { generation }
+        };
+        match self.renew(id, slot, why).await {
+            Ok(renewed) if renewed.generation == generation => Verdict::Accept,
             Ok(renewed) => {
-                if rejection == Rejection::Unspecific {
+                slot.forced.store(renewed.generation, Ordering::Relaxed);
+                if doubted {
                     slot.unspecific.store(renewed.generation, Ordering::Relaxed);
                 }
                 Verdict::Retry(renewed)
             }
-            Err(_) if rejection == Rejection::Unspecific => Verdict::Accept,
+            Err(_) if doubted => Verdict::Accept,
             Err(error) => Verdict::Fail(error),
         }
     }
@@ -278,6 +282,7 @@ impl Slot {
             current: ArcSwap::new(credential(stored)),
             flight: Flight::new(),
             pace: Mutex::default(),
+            forced: AtomicU64::new(0),
             unspecific: AtomicU64::new(0),
         }
     }

@@ -42,8 +42,8 @@ const GRANT_PAUSES: [Duration; 3] = [
 /// The pause before the one repetition of a request whose answer was lost.
 const LOST_ANSWER_PAUSE: Duration = Duration::from_millis(250);
 
-/// A pair that another process got this recently is taken as it is, even if the provider refused an older one of ours meanwhile.
-const FORCED_INTERVAL: Duration = Duration::from_secs(30);
+/// A pair this young is not renewed by force once more: a loop of refusals and renewals would kill the tokens that others hold.
+pub(super) const FORCED_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Why a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +52,13 @@ pub(super) enum Why {
     Due,
     /// Somebody waits: the token is at its end.
     Expired,
-    /// The provider refused the pair of that generation.
-    Rejected {
+    /// The provider refused the pair of that generation with a 401 that may have another reason.
+    Doubted {
+        /// The refused state.
+        generation: u64,
+    },
+    /// The provider said that the pair of that generation has ended.
+    Refused {
         /// The refused state.
         generation: u64,
     },
@@ -260,7 +265,9 @@ fn settled(stored: &Stored, why: Why) -> Option<Outcome> {
     let now = Timestamp::now();
     let renewed = match why {
         Why::Due | Why::Expired => connection.freshness(now) == Freshness::Fresh,
-        Why::Rejected { generation } => stored.generation != generation,
+        Why::Doubted { generation } | Why::Refused { generation } => {
+            stored.generation != generation
+        }
     };
     let usable = connection.freshness(now) != Freshness::Expired;
     if renewed && usable {
@@ -277,9 +284,8 @@ fn settled(stored: &Stored, why: Why) -> Option<Outcome> {
         Standing::Good if connection.tokens.refresh.is_none() => {
             lost("the provider issued no refresh token")
         }
-        // A loop of refusals and renewals would kill the tokens that other processes hold.
         Standing::Good
-            if matches!(why, Why::Rejected { .. })
+            if matches!(why, Why::Doubted { .. })
                 && connection.tokens.obtained_at.until(now) < FORCED_INTERVAL =>
         {
             Some(Ok(credential(stored)))
