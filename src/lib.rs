@@ -14,6 +14,7 @@ pub mod home;
 pub mod oauth;
 pub mod port_owner;
 pub mod proxy;
+pub mod resolve;
 pub mod run_dir;
 pub mod secret;
 pub mod tls;

@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use authsome_providers::{BaseUrl, ProviderId};
 
 use crate::credential::ConnectionName;
-use crate::oauth::Resolve;
+use crate::resolve::Resolve;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -15,7 +15,8 @@ use crate::connection::{Connection, ConnectionStore, Credentials, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::env_vars::MASTER_KEY;
 use crate::home::Home;
-use crate::oauth::{HttpClients, Resolve};
+use crate::oauth::HttpClients;
+use crate::resolve::Resolve;
 use crate::tls::Trust;
 use crate::vault::Vault;
 

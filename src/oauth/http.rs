@@ -1,6 +1,6 @@
 //! How the program talks to an authorization server: verified TLS, no redirects, small JSON answers only, in bounded time.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use reqwest::{Client, Response, Url, redirect, retry};
 use rustls::ClientConfig;
 
 use super::error::{OAuthError, printable};
+use crate::resolve::Resolve;
 use crate::tls::Trust;
 
 /// How long a connection to the authorization server may take to stand.
@@ -24,17 +25,6 @@ const LARGEST_ANSWER: usize = 128 * 1024;
 
 /// The longest wait a server can ask for with `Retry-After`.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
-
-/// A name that stands for an address, as in `curl --resolve`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolve {
-    /// The name, in lower case.
-    pub host: String,
-    /// Only connections to this port.
-    pub port: u16,
-    /// Where they go.
-    pub address: IpAddr,
-}
 
 /// Makes the clients of one process: what all of them trust, and which names are given addresses.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use super::limits::TCP_KEEPALIVE;
 use super::target::Authority;
-use crate::oauth::Resolve;
+use crate::resolve::Resolve;
 
 /// Why there is no connection.
 #[derive(Clone, Debug, thiserror::Error)]

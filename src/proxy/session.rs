@@ -20,7 +20,7 @@ use super::route::RouteTable;
 use super::target::Authority;
 use super::upstream::Upstream;
 use crate::audit::Audit;
-use crate::oauth::Resolve;
+use crate::resolve::Resolve;
 use crate::secret::Secret;
 use crate::tls::{Trust, crypto_provider};
 

@@ -1,0 +1,14 @@
+//! Addresses that the user gives to names, as with `curl --resolve`.
+
+use std::net::IpAddr;
+
+/// A name that stands for an address, as in `curl --resolve`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolve {
+    /// The name, in lower case.
+    pub host: String,
+    /// Only connections to this port.
+    pub port: u16,
+    /// Where they go.
+    pub address: IpAddr,
+}

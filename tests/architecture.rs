@@ -1,0 +1,205 @@
+//! The floors of the house and its rooms: no import goes up, and one dependency is used in one room only.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read the source has failed"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Module and floor; a module imports only from lower floors, or from itself.
+const FLOORS: &[(&str, u32)] = &[
+    ("clock", 1),
+    ("env_vars", 1),
+    ("home", 1),
+    ("port_owner", 1),
+    ("resolve", 1),
+    ("secret", 1),
+    ("run_dir", 2),
+    ("tls", 2),
+    ("child", 3),
+    ("credential", 3),
+    ("oauth", 3),
+    ("vault", 3),
+    ("audit", 4),
+    ("connection", 5),
+    ("proxy", 6),
+    ("cli", 7),
+    ("lib", 8),
+    ("main", 8),
+];
+
+/// A word of the source, and the only places (prefixes of paths under `src/`) where it may stand.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("aws_lc_rs::aead", &["vault/seal.rs"]),
+    ("clap", &["cli.rs", "cli/"]),
+    ("hyper::", &["proxy/", "oauth/callback.rs"]),
+    ("hyper_util::", &["proxy/", "oauth/callback.rs"]),
+    ("nix::", &["child.rs", "home.rs", "run_dir.rs"]),
+    ("oauth2::", &["oauth/"]),
+    ("reqwest::", &["oauth/"]),
+    ("rusqlite", &["vault.rs", "vault/"]),
+    ("rustls::", &["tls.rs", "proxy/", "oauth/http.rs"]),
+    ("std::env::var", &["cli/"]),
+    ("std::io::stdout", &["cli/"]),
+    ("io::stdout", &["cli/printer.rs"]),
+    ("SystemTime::now", &["clock.rs"]),
+];
+
+/// Where a secret may be read. Each file here was looked at for what it does with it.
+const EXPOSING: &[&str] = &[
+    "cli/cmd/export.rs",
+    "cli/cmd/get.rs",
+    "cli/cmd/login.rs",
+    "cli/cmd/run.rs",
+    "connection/store.rs",
+    "oauth/account.rs",
+    "oauth/authorize.rs",
+    "oauth/callback.rs",
+    "oauth/pages.rs",
+    "oauth/token.rs",
+    "proxy/admit.rs",
+    "proxy/inject.rs",
+    "secret.rs",
+    "vault/seal.rs",
+    "vault/sqlite.rs",
+];
+
+#[test]
+fn no_import_goes_up() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let module = module_of(&path);
+        let floor = floor_of(&module)
+            .unwrap_or_else(|| panic!("{module} has no floor: add it to the table"));
+        for (other, other_floor) in FLOORS {
+            let up = *other_floor >= floor && *other != module && module != "lib";
+            if up && text.contains(&format!("crate::{other}")) {
+                wrong.push(format!(
+                    "{} imports {other}, which is not below it",
+                    path.display()
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn one_dependency_has_one_room() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let name = path.to_string_lossy().into_owned();
+        for (word, rooms) in ROOMS {
+            if names(&text, word) && !rooms.iter().any(|room| name.starts_with(room)) {
+                wrong.push(format!("{name} uses {word}, whose room is {rooms:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn secrets_are_read_in_few_places() {
+    let exposing = |text: &str| text.contains(".expose()");
+    let wrong: Vec<_> = sources()
+        .filter(|(path, text)| exposing(text) && !EXPOSING.contains(&&*path.to_string_lossy()))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_crates_at_the_ground_know_nothing_above() {
+    for (manifest, forbidden) in [
+        ("ca/Cargo.toml", "authsome-"),
+        ("providers/Cargo.toml", "authsome-"),
+    ] {
+        let text = fs::read_to_string(root().join(manifest)).unwrap();
+        let (_, dependencies) = text.split_once("[dependencies]").unwrap();
+        assert!(!dependencies.contains(forbidden), "{manifest}");
+    }
+}
+
+/// What a floor must not know, though it is below.
+const STRANGERS: &[(&str, &[&str])] = &[
+    ("connection", &["child"]),
+    ("oauth", &["vault"]),
+    ("proxy", &["child", "oauth", "vault"]),
+];
+
+#[test]
+fn a_floor_knows_only_what_it_needs() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let strangers = STRANGERS
+            .iter()
+            .filter(|(module, _)| *module == module_of(&path));
+        for stranger in strangers.flat_map(|(_, strangers)| *strangers) {
+            if text.contains(&format!("crate::{stranger}")) {
+                wrong.push(format!("{} knows {stranger}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Whether the word stands in the text by itself: `nix::` is not in `unix::`.
+fn names(text: &str, word: &str) -> bool {
+    let part_of_a_name = |character: char| character.is_alphanumeric() || character == '_';
+    text.match_indices(word)
+        .any(|(position, _)| !text[..position].ends_with(part_of_a_name))
+}
+
+/// Path under `src/` and text without unit tests and comments.
+fn sources() -> impl Iterator<Item = (PathBuf, String)> {
+    let source = root().join("src");
+    let mut files = Vec::new();
+    collect(&source, &mut files);
+    files.into_iter().map(move |file| {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text
+            .split("#[cfg(test)]\nmod tests")
+            .next()
+            .unwrap_or_default();
+        let code = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        (file.strip_prefix(&source).unwrap().to_owned(), code)
+    })
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn module_of(path: &Path) -> String {
+    let first = path
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn floor_of(module: &str) -> Option<u32> {
+    FLOORS
+        .iter()
+        .find(|(name, _)| *name == module)
+        .map(|(_, floor)| *floor)
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
