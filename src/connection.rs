@@ -16,5 +16,6 @@ pub use credentials::Credentials;
 pub use freshness::Freshness;
 pub use login::{LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, login};
 pub use record::{ClientCredentials, Connection, Standing, Status, Tokens};
+pub use refresh::lock_grant;
 pub use source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
 pub use store::{ConnectionStore, StoreError, Stored};

@@ -42,7 +42,7 @@ const UNSPECIFIC_INTERVAL: Duration = Duration::from_mins(10);
 /// The credentials of the chosen connections.
 pub struct Credentials {
     renewal: Arc<Renewal>,
-    slots: HashMap<ConnectionId, Slot>,
+    slots: HashMap<ConnectionId, Arc<Slot>>,
 }
 
 /// One connection.
@@ -83,7 +83,7 @@ impl Credentials {
         });
         let slots = connections
             .into_iter()
-            .map(|stored| (stored.connection.id.clone(), Slot::new(&stored)))
+            .map(|stored| (stored.connection.id.clone(), Arc::new(Slot::new(&stored))))
             .collect();
         Arc::new(Self { renewal, slots })
     }
@@ -108,17 +108,14 @@ impl Credentials {
 
     /// The connections whose refresh was refused for good in this session, and why.
     pub fn needing_login(&self) -> Vec<(ConnectionId, String)> {
-        let reason = |slot: &Slot| {
-            slot.landed();
-            match &slot
-                .pace
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .last_error
-            {
-                Some(CredentialError::NeedsLogin { reason, .. }) => Some(reason.clone()),
-                _ => None,
-            }
+        let reason = |slot: &Arc<Slot>| match &slot
+            .pace
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .last_error
+        {
+            Some(CredentialError::NeedsLogin { reason, .. }) => Some(reason.clone()),
+            _ => None,
         };
         self.slots
             .iter()
@@ -126,32 +123,40 @@ impl Credentials {
             .collect()
     }
 
-    fn slot(&self, id: &ConnectionId) -> Result<&Slot, CredentialError> {
+    fn slot(&self, id: &ConnectionId) -> Result<&Arc<Slot>, CredentialError> {
         self.slots
             .get(id)
             .ok_or_else(|| CredentialError::Removed { id: id.clone() })
     }
 
-    /// Joins the renewal under way or starts one, and keeps what comes of it.
-    async fn renew(&self, id: &ConnectionId, slot: &Slot, why: Why) -> Outcome {
-        let renewal = Arc::clone(&self.renewal);
-        let outcome = slot.flight.join(|| renewal.run(id.clone(), why)).await;
-        let outcome = outcome.unwrap_or_else(|| {
-            Err(CredentialError::Vault {
-                reason: "the refresh crashed".to_owned(),
-            })
-        });
-        slot.note(&outcome);
-        outcome
+    /// Joins the renewal under way or starts one.
+    async fn renew(&self, id: &ConnectionId, slot: &Arc<Slot>, why: Why) -> Outcome {
+        let outcome = slot.flight.join(|| self.work(id, slot, why)).await;
+        let crashed = || CredentialError::Vault {
+            reason: "the refresh crashed".to_owned(),
+        };
+        outcome.unwrap_or_else(|| Err(crashed()))
     }
 
-    fn renew_in_background(&self, id: &ConnectionId, slot: &Slot) {
-        if slot.paused().is_some() {
-            return;
+    fn renew_in_background(&self, id: &ConnectionId, slot: &Arc<Slot>) {
+        if slot.paused().is_none() {
+            drop(slot.flight.join(|| self.work(id, slot, Why::Due))); // it flies without a passenger
         }
-        let renewal = Arc::clone(&self.renewal);
-        // Dropping the future leaves the flight in the air; the next request that finds the token due picks up its outcome.
-        drop(slot.flight.join(|| renewal.run(id.clone(), Why::Due)));
+    }
+
+    /// The work of a flight: what comes of it is in force, whether anybody waits for it or not.
+    fn work(
+        &self,
+        id: &ConnectionId,
+        slot: &Arc<Slot>,
+        why: Why,
+    ) -> impl Future<Output = Outcome> + Send + use<> {
+        let (renewal, id, slot) = (Arc::clone(&self.renewal), id.clone(), Arc::clone(slot));
+        async move {
+            let outcome = renewal.run(id, why).await;
+            slot.note(&outcome);
+            outcome
+        }
     }
 
     /// What the vault has now; adopted if it is newer.
@@ -176,7 +181,7 @@ impl Credentials {
     async fn renew_for_rejection(
         &self,
         id: &ConnectionId,
-        slot: &Slot,
+        slot: &Arc<Slot>,
         refused: &Credential,
         rejection: Rejection,
     ) -> Verdict {
@@ -222,8 +227,7 @@ impl CredentialSource for Credentials {
             (Freshness::Fresh, Usage::Once) => self.confirm(id, slot, current).await,
             (Freshness::Due, Usage::Repeatable) => {
                 self.renew_in_background(id, slot);
-                slot.landed(); // the flight may have landed since
-                Ok(slot.current.load_full())
+                Ok(current)
             }
             // A refresh that somebody starts while the body streams would kill the token under it: better now than then.
             (Freshness::Due, Usage::Once) => match slot.paused() {
@@ -319,13 +323,6 @@ impl Slot {
                 pace.not_before = Some(Instant::now() + pause.min(LONGEST_PAUSE));
                 pace.last_error = Some(error.clone());
             }
-        }
-    }
-
-    /// Takes in what a background renewal came to.
-    fn landed(&self) {
-        if let Some(outcome) = self.flight.landed() {
-            self.note(&outcome);
         }
     }
 

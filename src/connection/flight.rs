@@ -50,18 +50,6 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
                 .and_then(|outcome| outcome.clone())
         }
     }
-
-    /// The outcome of work that is done, given once: for work that was started without a wait.
-    pub(super) fn landed(&self) -> Option<T> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = current
-            .as_ref()
-            .and_then(|receiver| receiver.borrow().clone());
-        if outcome.is_some() {
-            *current = None;
-        }
-        outcome
-    }
 }
 
 #[cfg(test)]

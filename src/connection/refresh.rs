@@ -14,7 +14,7 @@ use super::store::{ConnectionStore, StoreError, Stored};
 use crate::audit::{Audit, Event, Kind};
 use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
-use crate::home::{Home, HomeLock};
+use crate::home::{Home, HomeError, HomeLock};
 use crate::oauth::{HttpClients, OAuthError, RefreshFailure, TokenSet};
 
 /// How long to wait for another process's refresh; it tries for less than that.
@@ -211,9 +211,11 @@ impl Renewal {
                 id: id.clone(),
                 reason: error.to_string(),
             })),
-            RefreshFailure::LostAnswer => transient(id, why, tries, started, None, error),
+            RefreshFailure::LostAnswer => {
+                transient(&stored.connection, why, tries, started, None, error)
+            }
             RefreshFailure::Transient { retry_after } => {
-                transient(id, why, tries, started, retry_after, error)
+                transient(&stored.connection, why, tries, started, retry_after, error)
             }
         }
     }
@@ -236,11 +238,8 @@ impl Renewal {
     }
 
     async fn lock(&self, id: &ConnectionId) -> Result<HomeLock, CredentialError> {
-        let (home, name) = (
-            self.home.clone(),
-            format!("refresh-{}@{}", id.provider, id.name),
-        );
-        let locked = tokio::task::spawn_blocking(move || home.lock(&name, LOCK_DEADLINE)).await;
+        let (home, wanted) = (self.home.clone(), id.clone());
+        let locked = tokio::task::spawn_blocking(move || lock_grant(&home, &wanted)).await;
         match locked {
             Ok(Ok(lock)) => Ok(lock),
             Ok(Err(error)) => Err(unavailable(id, &error.to_string(), PATIENCE)),
@@ -257,6 +256,14 @@ impl Renewal {
             .map_err(Failure::into_error)?;
         found.ok_or_else(|| CredentialError::Removed { id: id.clone() })
     }
+}
+
+/// Waits for the right to spend a connection's refresh token: one process at a time has it. Blocks the thread.
+pub fn lock_grant(home: &Home, id: &ConnectionId) -> Result<HomeLock, HomeError> {
+    home.lock(
+        &format!("refresh-{}@{}", id.provider, id.name),
+        LOCK_DEADLINE,
+    )
 }
 
 /// A stored state that answers the call without a request: another process was faster, or nothing can be renewed.
@@ -296,7 +303,7 @@ fn settled(stored: &Stored, why: Why) -> Option<Outcome> {
 
 /// While the token works there is no hurry; where somebody waits, it is tried again for a while.
 fn transient(
-    id: &ConnectionId,
+    connection: &Connection,
     why: Why,
     tries: &mut Tries,
     started: Instant,
@@ -305,8 +312,10 @@ fn transient(
 ) -> Round {
     let planned = TRANSIENT_PAUSES[tries.transient.min(TRANSIENT_PAUSES.len() - 1)];
     let pause = retry_after.unwrap_or(planned).max(planned);
-    if why == Why::Due || started.elapsed() + pause > PATIENCE {
-        return Round::Done(Err(unavailable(id, &error.to_string(), pause)));
+    // A refresh that began early may have outlasted the token, and been joined by those who wait for it.
+    let works = connection.freshness(Timestamp::now()) != Freshness::Expired;
+    if (why == Why::Due && works) || started.elapsed() + pause > PATIENCE {
+        return Round::Done(Err(unavailable(&connection.id, &error.to_string(), pause)));
     }
     tries.transient += 1;
     Round::Again(pause)

@@ -6,11 +6,14 @@ use crate::audit::{Event, Kind};
 use crate::cli::args::Named;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::connection::Connection;
+use crate::connection::{Connection, lock_grant};
 use crate::oauth::{HttpClients, OAuthError, RevocableToken};
 
 pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<(), Failure> {
     let estate = Context::estate()?;
+    let id = estate.connection(arguments)?.connection.id;
+    // A refresh in another process would put a new pair in the place of the one that is revoked.
+    let _lock = lock_grant(&estate.home, &id)?;
     let connection = estate.connection(arguments)?.connection;
     let runtime = Context::runtime()?;
     let clients = Context::clients(&[]);
