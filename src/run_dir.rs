@@ -27,14 +27,20 @@ impl RunDirectory {
     /// Makes the directory of that session under `parent`.
     pub fn create(parent: &Path, session: &str) -> Result<Self, HomeError> {
         let path = parent.join(format!("{PREFIX}{session}"));
-        create_private_directory(&path)?;
         let alive_path = path.join(ALIVE);
-        let alive = create_private_file(&alive_path)?;
-        alive.lock().map_err(io_error("lock", &alive_path))?;
-        Ok(Self {
-            path,
-            _alive: alive,
-        })
+        loop {
+            create_private_directory(&path)?;
+            let alive = create_private_file(&alive_path)?;
+            alive.lock().map_err(io_error("lock", &alive_path))?;
+            let links = alive.metadata().map_err(io_error("look at", &alive_path))?;
+            // Before the lock was ours, another session's sweep may have taken the directory for a dead one's: once more.
+            if links.nlink() > 0 {
+                return Ok(Self {
+                    path,
+                    _alive: alive,
+                });
+            }
+        }
     }
 
     /// The directory.

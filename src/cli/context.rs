@@ -126,8 +126,11 @@ impl Estate {
         let runtime = Context::runtime()?;
         let renewed = runtime.block_on(async {
             use crate::connection::{CredentialSource, Usage};
-            let outcome = credentials.get(&id, Usage::Once).await;
-            credentials.close().await;
+            let outcome = tokio::select! {
+                outcome = credentials.get(&id, Usage::Once) => outcome.map_err(Failure::from),
+                failure = interrupted() => Err(failure),
+            };
+            credentials.close().await; // whatever ended the wait: a pair that the provider has issued is stored
             outcome
         });
         runtime.shutdown_background();
@@ -176,6 +179,18 @@ impl Estate {
             message,
             hint,
         ))
+    }
+}
+
+/// Waits for Ctrl-C, or to be told to end.
+async fn interrupted() -> Failure {
+    let cancelled = Failure::new(Exit::Usage, "cancelled", "interrupted", "try again");
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminated) => tokio::select! {
+            _ = terminated.recv() => cancelled,
+            _ = tokio::signal::ctrl_c() => cancelled,
+        },
+        Err(error) => error.into(),
     }
 }
 

@@ -123,6 +123,16 @@ impl Credentials {
             .collect()
     }
 
+    /// While no refresh may be tried: what another process, or a new login, has put into the vault meanwhile, if that works.
+    async fn rescued(&self, id: &ConnectionId, slot: &Slot) -> Option<Arc<Credential>> {
+        let current = self.reload(id, slot).await.ok()?;
+        let stands = freshness(current.refresh_at, current.expires_at, Timestamp::now());
+        (stands != Freshness::Expired).then(|| {
+            slot.note(&Ok(Arc::clone(&current)));
+            current
+        })
+    }
+
     fn slot(&self, id: &ConnectionId) -> Result<&Arc<Slot>, CredentialError> {
         self.slots
             .get(id)
@@ -235,7 +245,7 @@ impl CredentialSource for Credentials {
                 None => self.renew(id, slot, Why::Due).await.or(Ok(current)),
             },
             (Freshness::Expired, _) => match slot.paused() {
-                Some(error) => Err(error),
+                Some(error) => self.rescued(id, slot).await.ok_or(error),
                 None => self.renew(id, slot, Why::Expired).await,
             },
         }

@@ -17,10 +17,6 @@ use super::record::Entry;
 
 /// An answer's body on its way to the client.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every answer is of the large kind; a box would cost each of them"
-)]
 pub(super) enum ResponseBody {
     /// Of our own making.
     Whole(Option<Bytes>),

@@ -131,7 +131,7 @@ async fn exchange<S: CredentialSource>(
         }
         Plan::Pass => pass(session, place, parts, body, &passage, wish.is_some()).await?,
     };
-    let mut entry = std::mem::replace(entry, Entry::new(&session.audit, "", "", ""));
+    let mut entry = std::mem::take(entry);
     match plan {
         Plan::Inject(..) => entry.injected(outcome.response.status().as_u16()),
         Plan::Pass => entry.forget(),

@@ -5,11 +5,16 @@ use std::time::Instant;
 
 use crate::audit::{Audit, Event, Kind};
 
-/// A line in the making.
-#[derive(Debug)]
+/// A line in the making; empty once it is written, or not worth one.
+#[derive(Debug, Default)]
 pub(super) struct Entry {
+    line: Option<Box<Line>>,
+}
+
+#[derive(Debug)]
+struct Line {
     audit: Arc<Audit>,
-    event: Option<Event>,
+    event: Event,
     started: Instant,
 }
 
@@ -17,23 +22,26 @@ impl Entry {
     /// A line for a request that has just come in.
     pub(super) fn new(audit: &Arc<Audit>, method: &str, host: &str, path: &str) -> Self {
         let event = Event::new(Kind::Failed).request(method, host, path);
-        Self {
+        let line = Line {
             audit: Arc::clone(audit),
-            event: Some(event),
+            event,
             started: Instant::now(),
+        };
+        Self {
+            line: Some(Box::new(line)),
         }
     }
 
     /// The connection it turned out to belong to.
     pub(super) fn belongs_to(&mut self, connection: &str) {
-        if let Some(event) = &mut self.event {
-            event.connection = Some(connection.to_owned());
+        if let Some(line) = &mut self.line {
+            line.event.connection = Some(connection.to_owned());
         }
     }
 
     /// It is not worth a line: nothing was injected, nothing refused.
     pub(super) fn forget(&mut self) {
-        self.event = None;
+        self.line = None;
     }
 
     /// It went out with a credential, and this came back.
@@ -47,17 +55,22 @@ impl Entry {
     }
 
     fn set(&mut self, kind: Kind, status: u16, reason: Option<String>) {
-        if let Some(event) = &mut self.event {
-            (event.event, event.status, event.reason) = (kind, Some(status), reason);
+        if let Some(line) = &mut self.line {
+            (line.event.event, line.event.status, line.event.reason) = (kind, Some(status), reason);
         }
     }
 
     /// The answer has ended, after that many bytes of body.
     pub(super) fn finish(&mut self, bytes: u64) {
-        if let Some(mut event) = self.event.take() {
+        if let Some(line) = self.line.take() {
+            let Line {
+                audit,
+                mut event,
+                started,
+            } = *line;
             event.bytes = Some(bytes);
-            event.milliseconds = u64::try_from(self.started.elapsed().as_millis()).ok();
-            self.audit.record(event);
+            event.milliseconds = u64::try_from(started.elapsed().as_millis()).ok();
+            audit.record(event);
         }
     }
 }

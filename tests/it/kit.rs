@@ -7,7 +7,6 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -64,8 +63,16 @@ impl World {
 
     /// Writes an executable script beside the home.
     pub(crate) fn script(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.file(name, content);
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        let path = self.path(name);
+        // By another process: a test that forks just now would keep our descriptor open for writing, and exec would fail with ETXTBSY.
+        let shell = [
+            "-c",
+            "printf %s \"$1\" > \"$2\" && chmod +x \"$2\"",
+            "sh",
+            content,
+        ];
+        let written = Command::new("sh").args(shell).arg(&path).status().unwrap();
+        assert!(written.success());
         path
     }
 
@@ -90,7 +97,7 @@ impl World {
 
     /// Runs the binary to its end.
     pub(crate) fn call<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Outcome {
-        Outcome::of(self.authsome(arguments).output().unwrap())
+        Outcome::of(&self.authsome(arguments).output().unwrap())
     }
 
     /// `authsome run -- COMMAND`.
@@ -119,7 +126,8 @@ impl World {
         arguments.extend(more.iter().map(|&word| word.to_owned()));
         let browser = kit::browser_script(self.directory.path(), gitlab.ca_file());
         Outcome::of(
-            self.authsome(arguments)
+            &self
+                .authsome(arguments)
                 .env("BROWSER", browser)
                 .output()
                 .unwrap(),
@@ -219,7 +227,8 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     /// Of a process that has ended.
-    pub(crate) fn of(output: Output) -> Self {
+    pub(crate) fn of(output: impl std::borrow::Borrow<Output>) -> Self {
+        let output = output.borrow();
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

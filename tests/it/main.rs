@@ -2,4 +2,5 @@
 
 mod kit;
 mod login;
+mod refresh;
 mod run;

@@ -11,7 +11,7 @@ use super::describe;
 use crate::audit::{Event, Kind};
 use crate::cli::args::Login;
 use crate::cli::browser::Prompt;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Estate};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::connection::{ClientCredentials, LoggedIn, LoginRequest, login};
@@ -27,7 +27,7 @@ pub(in crate::cli) fn run(arguments: Login, context: &Context<'_>) -> Result<(),
     let printer = context.printer;
     let provider = estate.provider(&arguments.provider, printer)?;
     let browser = !arguments.no_browser;
-    let request = request(arguments, &provider)?;
+    let request = request(arguments, &provider, &estate)?;
     let clients = Context::clients(&[]);
     let runtime = Context::runtime()?;
     let outcome = runtime.block_on(async {
@@ -97,10 +97,29 @@ fn say_scopes(granted: &[String], requested: &[String], printer: &Printer) {
     }
 }
 
-fn request(arguments: Login, provider: &Provider) -> Result<LoginRequest, Failure> {
-    let service = provider.at(arguments.base_url.as_ref())?;
+fn request(
+    arguments: Login,
+    provider: &Provider,
+    estate: &Estate,
+) -> Result<LoginRequest, Failure> {
+    let id = ConnectionId {
+        provider: arguments.provider,
+        name: arguments.connection.unwrap_or_default(),
+    };
+    // `login PROVIDER --connection NAME --force`, as every hint says it, renews that connection where it is.
+    // A record that no longer opens is no hindrance: this login replaces it.
+    let (stored_base, stored_ca) = match estate.store.load(&id).ok().flatten() {
+        Some(stored) if arguments.force && arguments.base_url.is_none() => {
+            (stored.connection.base_url, stored.connection.ca_pem)
+        }
+        _ => (None, None),
+    };
+    let service = provider.at(arguments.base_url.or(stored_base).as_ref())?;
     let endpoints = endpoints(&service, provider)?.clone();
-    let ca_pem = arguments.ca_file.as_deref().map(read_ca).transpose()?;
+    let ca_pem = match arguments.ca_file.as_deref() {
+        Some(file) => Some(read_ca(file)?),
+        None => stored_ca,
+    };
     let client = match arguments.client_id {
         Some(client_id) => {
             let client_secret = arguments
@@ -130,10 +149,7 @@ fn request(arguments: Login, provider: &Provider) -> Result<LoginRequest, Failur
             .map(|pointer| pointer.as_str().to_owned()),
     };
     Ok(LoginRequest {
-        id: ConnectionId {
-            provider: arguments.provider,
-            name: arguments.connection.unwrap_or_default(),
-        },
+        id,
         provider: provider.display_name.clone(),
         base_url: service.base_url.clone(),
         ca_pem,

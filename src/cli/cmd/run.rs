@@ -82,7 +82,6 @@ async fn session(
         Arc::clone(&estate.audit),
         crate::oauth::HttpClients::new(Arc::clone(&trust), &resolve),
     );
-    credentials.renew_due();
     let password = random_text(PASSWORD_LENGTH).map_err(std::io::Error::other)?;
     let config = SessionConfig {
         password: password.clone(),
@@ -116,6 +115,8 @@ async fn session(
     let program = command.next().unwrap_or_default();
     let arguments: Vec<_> = command.collect();
     let mut child = Child::spawn(&program, &arguments, &environment)?;
+    // Not before the child's signals are watched: one that came now would cut a refresh off.
+    credentials.renew_due();
     let code = child.wait().await;
     serving.shut_down().await;
     if !credentials.close().await {
