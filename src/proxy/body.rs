@@ -9,9 +9,11 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header::EXPECT;
+use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::limits::LARGEST_HELD_BODY;
+use super::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN, LARGEST_HELD_BODY};
 use super::placeholder::Scanner;
 use super::record::Entry;
 
@@ -126,6 +128,8 @@ pub(super) struct Passage {
     pub(super) pieces: AtomicU64,
     /// The placeholder was found: the request was broken off.
     pub(super) placeholder: AtomicBool,
+    /// The client waits for 100 before it sends the body.
+    expects: bool,
     held: Mutex<Held>,
 }
 
@@ -150,6 +154,14 @@ enum HeldState {
 }
 
 impl Passage {
+    /// Of a request with these headers.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self {
+            expects: headers.contains_key(EXPECT),
+            ..Self::default()
+        }
+    }
+
     /// The body once more, if it was small enough to be kept and has come to its end.
     pub(super) fn repeated(&self) -> Option<RequestBody> {
         let held = self.held();
@@ -212,7 +224,7 @@ pub(super) enum RequestBody {
     /// The client's.
     Streamed {
         /// What comes in.
-        incoming: Incoming,
+        incoming: Option<Incoming>,
         /// Watches for the placeholder.
         scanner: Scanner,
         /// What is known of it.
@@ -227,7 +239,7 @@ impl RequestBody {
             return Self::Empty;
         }
         Self::Streamed {
-            incoming,
+            incoming: Some(incoming),
             scanner: Scanner::new(),
             passage: Arc::clone(passage),
         }
@@ -258,6 +270,9 @@ impl Body for RequestBody {
                 scanner,
                 passage,
             } => {
+                let Some(incoming) = incoming else {
+                    return Poll::Ready(None);
+                };
                 let frame = ready!(Pin::new(&mut *incoming).poll_frame(context));
                 passage.pieces.fetch_add(1, Ordering::Relaxed);
                 Poll::Ready(match frame {
@@ -294,7 +309,9 @@ impl Body for RequestBody {
             Self::Repeated {
                 pieces, trailers, ..
             } => pieces.is_empty() && trailers.is_none(),
-            Self::Streamed { incoming, .. } => incoming.is_end_stream(),
+            Self::Streamed { incoming, .. } => {
+                incoming.as_ref().is_none_or(Incoming::is_end_stream)
+            }
         }
     }
 
@@ -307,7 +324,43 @@ impl Body for RequestBody {
                 ..
             } => SizeHint::with_exact(*size),
             Self::Repeated { .. } => SizeHint::default(),
-            Self::Streamed { incoming, .. } => incoming.size_hint(),
+            Self::Streamed { incoming, .. } => incoming
+                .as_ref()
+                .map_or_else(SizeHint::default, Incoming::size_hint),
         }
+    }
+}
+
+impl Drop for RequestBody {
+    /// The provider has answered early, or has gone: the client must be able to read what it gets instead.
+    fn drop(&mut self) {
+        if let Self::Streamed {
+            incoming, passage, ..
+        } = self
+            && let Some(incoming) = incoming.take()
+            && (passage.pieces.load(Ordering::Relaxed) > 0 || !passage.expects)
+        {
+            drain_beside(incoming);
+        }
+    }
+}
+
+/// Reads on what a client still sends, while the answer is on its way: a socket that is closed with unread bytes in it resets the
+/// connection, and the client may lose the answer. A body without end is cut off.
+pub(super) fn drain_beside(mut body: Incoming) {
+    if body.is_end_stream() {
+        return;
+    }
+    let draining = async move {
+        let mut read = 0;
+        while read < LARGEST_DRAIN
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            read += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    // At the session's end there is no runtime any more, and nobody who reads.
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(tokio::time::timeout(DRAIN_TIMEOUT, draining));
     }
 }

@@ -164,16 +164,24 @@ async fn absolute_http<S>(
     let Some(place) = place_of(&mut request, 80) else {
         return respond::from_refusal(&Refusal::Malformed("the target names no host"));
     };
-    let method = request.method().clone();
-    let entry = Entry::new(
+    let mut entry = Entry::new(
         &session.audit,
-        method.as_str(),
+        request.method().as_str(),
         &place.authority.to_string(),
         request.uri().path(),
     );
-    match forward_http(session, &place, request, entry).await {
-        Ok(response) => response,
-        Err(refusal) => refuse(session, method.as_str(), &place.authority, &refusal),
+    match forward_http(session, &place, request).await {
+        Ok(response) => {
+            entry.forget();
+            response.map(|body| ResponseBody::streamed(None, body, entry))
+        }
+        Err(refusal) => {
+            let response = respond::from_refusal(&refusal);
+            let status = response.status().as_u16();
+            entry.refused(kind_of(&refusal), status, refusal.to_string());
+            entry.finish(0);
+            response
+        }
     }
 }
 
@@ -181,8 +189,7 @@ async fn forward_http<S>(
     session: &Session<S>,
     place: &Place,
     request: Request<Incoming>,
-    mut entry: Entry,
-) -> Result<Response<ResponseBody>, Refusal> {
+) -> Result<Response<Incoming>, Refusal> {
     if session.is_loop(&place.authority) {
         return Err(Refusal::Loop);
     }
@@ -191,9 +198,8 @@ async fn forward_http<S>(
     if placeholder::find_in_head(&parts).is_some() {
         return Err(Refusal::PlaceholderInClear);
     }
-    entry.forget();
+    let passage = Arc::new(Passage::of(&parts.headers));
     headers::clean_request(&mut parts.headers);
-    let passage = Arc::new(Passage::default());
     let body = RequestBody::new(body, &passage);
     let sent = session
         .upstream
@@ -204,7 +210,7 @@ async fn forward_http<S>(
         other => other,
     })?;
     headers::clean_response(response.headers_mut());
-    Ok(response.map(|body| ResponseBody::streamed(None, body, entry)))
+    Ok(response)
 }
 
 fn place_of(request: &mut Request<Incoming>, default_port: u16) -> Option<Place> {

@@ -1,7 +1,6 @@
 //! The heart: one request, from its arrival to its answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST};
@@ -15,10 +14,7 @@ use super::body::{Passage, RequestBody, ResponseBody};
 use super::connect::kind_of;
 use super::headers;
 use super::inject;
-use super::limits::{
-    DRAIN_TIMEOUT, LARGEST_DRAIN, LARGEST_HELD_BODY, LARGEST_REJECTION, MOST_REPETITIONS,
-    REJECTION_TIMEOUT,
-};
+use super::limits::{LARGEST_HELD_BODY, LARGEST_REJECTION, MOST_REPETITIONS, REJECTION_TIMEOUT};
 use super::placeholder;
 use super::record::Entry;
 use super::refusal::Refusal;
@@ -93,7 +89,7 @@ pub(super) async fn handle<S: CredentialSource>(
     );
     entry.finish(0);
     if let Some(body) = body.filter(|_| !expects) {
-        drain(body).await;
+        super::body::drain_beside(body);
     }
     response
 }
@@ -114,7 +110,7 @@ async fn exchange<S: CredentialSource>(
         wish.renew(&mut parts.headers);
     }
     address(&mut parts, place)?;
-    let passage = Arc::new(Passage::default());
+    let passage = Arc::new(Passage::of(&parts.headers));
     let outcome = match plan {
         Plan::Inject(route, shape) => {
             inject(
@@ -126,6 +122,7 @@ async fn exchange<S: CredentialSource>(
                 body,
                 &passage,
                 wish.is_some(),
+                entry,
             )
             .await?
         }
@@ -249,6 +246,7 @@ async fn inject<S: CredentialSource>(
     body: &mut Option<Incoming>,
     passage: &Arc<Passage>,
     upgrade: bool,
+    entry: &mut Entry,
 ) -> Result<Outcome, Refusal> {
     let dialect = dialect(parts.version, upgrade);
     let mut credential = session
@@ -272,6 +270,7 @@ async fn inject<S: CredentialSource>(
         if let Some(found) = placeholder::find_in_head(&sent) {
             return Err(Refusal::Placeholder(found));
         }
+        entry.sent();
         let response = session
             .upstream
             .send(sent, next, passage, &place.authority, dialect)
@@ -396,21 +395,6 @@ fn classify(body: &[u8]) -> Rejection {
         "invalid_token" => Rejection::Expired,
         _ => Rejection::Unspecific,
     }
-}
-
-/// Reads what a client still sends, so that it comes to read the answer; a body without end is cut off.
-async fn drain(mut body: Incoming) {
-    let draining = async {
-        let mut read = 0;
-        while read < LARGEST_DRAIN {
-            let Some(Ok(frame)) = body.frame().await else {
-                return;
-            };
-            read += frame.data_ref().map_or(0, Bytes::len);
-        }
-    };
-    let _: Result<(), _> =
-        tokio::time::timeout(Duration::min(DRAIN_TIMEOUT, REJECTION_TIMEOUT), draining).await;
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ pub(super) const LARGEST_REJECTION: usize = 16 * 1024;
 pub(super) const REJECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is read of a body that comes with a request that authsome answers itself, so that the client gets to read the answer.
-pub(super) const LARGEST_DRAIN: usize = 1024 * 1024;
-pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const LARGEST_DRAIN: usize = 64 * 1024 * 1024;
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Idle connections to one provider, and how long they are kept.
 pub(super) const MOST_IDLE_UPSTREAM: usize = 64;

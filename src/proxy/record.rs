@@ -44,6 +44,13 @@ impl Entry {
         self.line = None;
     }
 
+    /// It goes out with a credential: from now on it has a line, whatever becomes of it.
+    pub(super) fn sent(&mut self) {
+        if let Some(line) = &mut self.line {
+            line.event.event = Kind::Injected;
+        }
+    }
+
     /// It went out with a credential, and this came back.
     pub(super) fn injected(&mut self, status: u16) {
         self.set(Kind::Injected, status, None);
@@ -71,6 +78,20 @@ impl Entry {
             event.bytes = Some(bytes);
             event.milliseconds = u64::try_from(started.elapsed().as_millis()).ok();
             audit.record(event);
+        }
+    }
+}
+
+impl Drop for Entry {
+    /// A client that leaves before the answer takes its request down with it, but what went out went out.
+    fn drop(&mut self) {
+        if let Some(line) = &mut self.line
+            && line.event.event == Kind::Injected
+        {
+            if line.event.status.is_none() {
+                line.event.reason = Some("the client left before the answer came".to_owned());
+            }
+            self.finish(0);
         }
     }
 }

@@ -242,10 +242,10 @@ impl Connector {
             .ok_or_else(|| ConnectError::Unreachable("the host name is not one".to_owned()))?;
         if plain {
             let (stream, absolute_form) = self.dialer.dial_plain(&authority).await?;
-            return Ok(UpstreamStream::Plain {
+            return Ok(UpstreamStream::new(StreamKind::Plain {
                 io: TokioIo::new(stream),
                 absolute_form,
-            });
+            }));
         }
         let stream = self.dialer.dial(&authority).await?;
         let config = self.tls.get(&authority, self.dialect)?;
@@ -253,7 +253,9 @@ impl Connector {
             .map_err(|error| ConnectError::Tls(error.to_string()))?;
         let handshake = TlsConnector::from(config).connect(name, stream);
         match tokio::time::timeout(self.timeouts.connect, handshake).await {
-            Ok(Ok(stream)) => Ok(UpstreamStream::Tls(Box::new(TokioIo::new(stream)))),
+            Ok(Ok(stream)) => Ok(UpstreamStream::new(StreamKind::Tls(Box::new(
+                TokioIo::new(stream),
+            )))),
             Ok(Err(error)) => Err(ConnectError::Tls(innermost(&error))),
             Err(_) => Err(ConnectError::Timeout(self.timeouts.connect)),
         }
@@ -275,7 +277,42 @@ impl Service<Uri> for Connector {
 }
 
 /// A connection of the pool.
-enum UpstreamStream {
+struct UpstreamStream {
+    kind: StreamKind,
+    /// It takes no more, but may have answered: a server may refuse a large upload and close before it has read it.
+    deaf: bool,
+}
+
+impl UpstreamStream {
+    fn new(kind: StreamKind) -> Self {
+        Self { kind, deaf: false }
+    }
+
+    /// A write that fails because the server has closed is held up instead, so that what it said before is read first. The end of what
+    /// can be read, which is there by then, ends the connection.
+    fn written(
+        &mut self,
+        context: &Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Err(error))
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+                ) =>
+            {
+                self.deaf = true;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other => other,
+        }
+    }
+}
+
+/// What a connection of the pool is made of.
+enum StreamKind {
     /// For `http://`.
     Plain {
         io: TokioIo<TcpStream>,
@@ -287,12 +324,14 @@ enum UpstreamStream {
 
 impl Connection for UpstreamStream {
     fn connected(&self) -> Connected {
-        match self {
-            Self::Plain { absolute_form, .. } => Connected::new().proxy(*absolute_form),
-            Self::Tls(stream) if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") => {
+        match &self.kind {
+            StreamKind::Plain { absolute_form, .. } => Connected::new().proxy(*absolute_form),
+            StreamKind::Tls(stream)
+                if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") =>
+            {
                 Connected::new().negotiated_h2()
             }
-            Self::Tls(_) => Connected::new(),
+            StreamKind::Tls(_) => Connected::new(),
         }
     }
 }
@@ -300,9 +339,9 @@ impl Connection for UpstreamStream {
 /// The same call on whichever stream it is.
 macro_rules! either {
     ($stream:expr, $io:ident => $call:expr) => {
-        match $stream.get_mut() {
-            UpstreamStream::Plain { io: $io, .. } => $call,
-            UpstreamStream::Tls($io) => {
+        match &mut $stream.kind {
+            StreamKind::Plain { io: $io, .. } => $call,
+            StreamKind::Tls($io) => {
                 let $io = &mut **$io;
                 $call
             }
@@ -312,7 +351,7 @@ macro_rules! either {
 
 impl Read for UpstreamStream {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
@@ -322,33 +361,50 @@ impl Read for UpstreamStream {
 
 impl Write for UpstreamStream {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        either!(self, stream => Pin::new(stream).poll_write(context, bytes))
+        if self.deaf {
+            return Poll::Pending;
+        }
+        let written = either!(self, stream => Pin::new(stream).poll_write(context, bytes));
+        self.written(context, written)
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        either!(self, stream => Pin::new(stream).poll_write_vectored(context, slices))
+        if self.deaf {
+            return Poll::Pending;
+        }
+        let written =
+            either!(self, stream => Pin::new(stream).poll_write_vectored(context, slices));
+        self.written(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain { io, .. } => io.is_write_vectored(),
-            Self::Tls(io) => io.is_write_vectored(),
+        match &self.kind {
+            StreamKind::Plain { io, .. } => io.is_write_vectored(),
+            StreamKind::Tls(io) => io.is_write_vectored(),
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => Pin::new(stream).poll_flush(context))
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.deaf {
+            return Poll::Ready(Ok(())); // what is left will never go
+        }
+        match either!(self, stream => Pin::new(stream).poll_flush(context)) {
+            Poll::Ready(flushed) => self
+                .written(context, Poll::Ready(flushed.map(|()| 0)))
+                .map_ok(|_| ()),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => Pin::new(stream).poll_shutdown(context))
     }
 }

@@ -97,7 +97,7 @@ impl World {
 
     /// Runs the binary to its end.
     pub(crate) fn call<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Outcome {
-        Outcome::of(&self.authsome(arguments).output().unwrap())
+        Outcome::of(self.authsome(arguments).output().unwrap())
     }
 
     /// `authsome run -- COMMAND`.
@@ -126,7 +126,7 @@ impl World {
         arguments.extend(more.iter().map(|&word| word.to_owned()));
         let browser = kit::browser_script(self.directory.path(), gitlab.ca_file());
         Outcome::of(
-            &self
+            self
                 .authsome(arguments)
                 .env("BROWSER", browser)
                 .output()

@@ -2,5 +2,6 @@
 
 mod kit;
 mod login;
+mod proxy;
 mod refresh;
 mod run;

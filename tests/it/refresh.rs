@@ -127,7 +127,7 @@ impl Crowd {
         let mut statuses = Vec::new();
         let mut words = String::new();
         for process in self.0 {
-            let outcome = Outcome::of(&process.wait_with_output().unwrap());
+            let outcome = Outcome::of(process.wait_with_output().unwrap());
             statuses.extend(outcome.stdout.lines().map(str::to_owned));
             words.push_str(&outcome.stderr);
         }
@@ -216,7 +216,7 @@ fn the_command_that_the_hint_names_mends_a_lost_grant() {
     write_script(&browser, &script);
     let _port = port_7998();
     let mut login = world.authsome(words);
-    let outcome = Outcome::of(&login.env("BROWSER", browser).output().unwrap());
+    let outcome = Outcome::of(login.env("BROWSER", browser).output().unwrap());
     assert_eq!(outcome.code, Some(0), "{hint}\n{}", outcome.stderr);
     assert_eq!(call(&world, &gitlab), "200");
 }
@@ -858,7 +858,7 @@ impl Doors<'_> {
         age(self.world, 0);
         let _port = port_7998();
         let started = Instant::now();
-        let outcome = Outcome::of(&self.command(door).output().unwrap());
+        let outcome = Outcome::of(self.command(door).output().unwrap());
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         started.elapsed()
     }
@@ -1102,7 +1102,7 @@ impl Session {
     fn end(mut self, code: i32) -> Outcome {
         writeln!(self.stdin, "exit {code}").unwrap();
         drop(self.stdin);
-        Outcome::of(&self.process.wait_with_output().unwrap()).expect(code)
+        Outcome::of(self.process.wait_with_output().unwrap()).expect(code)
     }
 }
 

@@ -139,6 +139,9 @@ fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Vec<Me
             return Err(not_found(&choice.provider, Some(&choice.name)));
         }
     }
+    for provider in &arguments.only {
+        estate.provider(provider, printer)?; // a name that means nothing would quietly leave everything out
+    }
     let mut members = Vec::new();
     for id in ids
         .iter()
@@ -279,7 +282,13 @@ fn furnish(
     for name in &members.placeholders {
         environment.set(name, PLACEHOLDER);
     }
+    let place = proxy
+        .expose()
+        .rsplit_once('@')
+        .map_or("", |(_, place)| place);
     members.git.extend([
+        // git has its helpers keep a proxy's password once it has worked; this one is worth nothing after the session.
+        (format!("credential.http://{place}.helper"), String::new()),
         ("http.proxy".to_owned(), proxy.expose().clone()),
         ("http.proxyAuthMethod".to_owned(), "basic".to_owned()),
         ("http.sslCAInfo".to_owned(), bundle.display().to_string()),

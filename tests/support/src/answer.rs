@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -103,6 +103,15 @@ pub(crate) fn not_found() -> Response<Body> {
         StatusCode::NOT_FOUND,
         &serde_json::json!({"error": "404 Not Found"}),
     )
+}
+
+/// The answer to HEAD: the length stays, the body goes. Over HTTP/2 hyper would send it.
+pub(crate) fn behead(response: &mut Response<Body>) {
+    use hyper::body::Body as _;
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    *response.body_mut() = Body::full(Bytes::new());
 }
 
 /// Sets a header; a value that HTTP does not allow is left out.

@@ -80,6 +80,7 @@ async fn handle(
     let Some(path) = path else {
         return Ok(answer::not_found());
     };
+    let head = parts.method == Method::HEAD;
     let call = Call {
         shared,
         parts,
@@ -88,10 +89,13 @@ async fn handle(
         form,
         keep_refresh: fault == Some(Fault::NoRefreshToken),
     };
-    let response = match body {
+    let mut response = match body {
         None => oauth::serve(&call),
         Some(body) => dispatch(call, body).await,
     };
+    if head {
+        answer::behead(&mut response);
+    }
     match fault {
         Some(fault) => fault.after(response, wire).await,
         None => Ok(response),
