@@ -45,7 +45,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn run(arguments: Arguments) -> ExitCode {
     let printer = Printer::new(arguments.global);
     let is_run = matches!(arguments.command, Command::Run(_));
-    match dispatch(arguments.command, &printer) {
+    let outcome = dispatch(arguments.command, &printer);
+    match outcome.and_then(|code| printer.finish().map(|()| code)) {
         Ok(code) => ExitCode::from(code),
         // The child's stdout is its own, and its exit codes are too: our failure has a code of its own.
         Err(failure) if is_run => {
@@ -93,12 +94,12 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let ours = arguments.iter().take_while(|argument| *argument != "--");
     if ours.into_iter().any(|argument| argument == "--json") {
         let text = error.render().to_string();
-        let first = text
+        let said = text
             .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
+            .take_while(|line| !line.starts_with("Usage:"))
+            .map(str::trim);
+        let said: Vec<_> = said.filter(|line| !line.is_empty()).collect();
+        let first = said.join(" ").trim_start_matches("error: ").to_owned();
         let failure = Failure::new(Exit::Usage, "usage", first, "authsome --help");
         Printer::json().failure(&failure);
     } else {

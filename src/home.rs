@@ -85,6 +85,9 @@ impl Home {
             _ => return Err(HomeError::Unset),
         };
         let root = std::path::absolute(&root).map_err(io_error("find", &root))?;
+        if root.exists() && !root.is_dir() {
+            return Err(HomeError::NotADirectory(root));
+        }
         create_private_directory(&root)?;
         check_private(&root)?;
         Ok(Self { root })

@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
+use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
+use tokio::task::JoinHandle;
 
 use super::printer::Printer;
 use crate::connection::{LoginPrompt, LoginStep};
@@ -18,8 +19,12 @@ pub(super) struct Prompt<'a> {
     browser: bool,
     /// The form sends the browser on by itself.
     form_is_open: bool,
-    /// Open once it was said that a URL may be pasted; `None` at its end too.
-    lines: Option<Lines<BufReader<Stdin>>>,
+    /// Whether the browser that was started ended well, once it has ended.
+    browser_ends: Option<JoinHandle<bool>>,
+    /// Open where a URL may be pasted; `None` at its end too.
+    terminal: Option<BufReader<Stdin>>,
+    /// What was read of a line before something else happened.
+    line: Vec<u8>,
 }
 
 impl<'a> Prompt<'a> {
@@ -28,15 +33,54 @@ impl<'a> Prompt<'a> {
             printer,
             browser,
             form_is_open: false,
-            lines: None,
+            browser_ends: None,
+            terminal: None,
+            line: Vec::new(),
+        }
+    }
+
+    /// Starts the browser; whether it did.
+    fn start_browser(&mut self, url: &str) -> bool {
+        let Some(mut child) = open(url) else {
+            return false;
+        };
+        let ended = move || child.wait().is_ok_and(|status| status.success());
+        self.browser_ends = Some(tokio::task::spawn_blocking(ended));
+        true
+    }
+
+    fn take_pasted(&mut self) {
+        if std::io::stdin().is_terminal() {
+            self.printer
+                .say("If the browser cannot come back here, paste the address that it ends at:");
+        }
+        self.terminal
+            .get_or_insert_with(|| BufReader::new(tokio::io::stdin()));
+    }
+
+    /// The next line that is not blank; `None` at the end.
+    async fn next_line(&mut self) -> Option<String> {
+        loop {
+            let read = self
+                .terminal
+                .as_mut()?
+                .read_until(b'\n', &mut self.line)
+                .await;
+            let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
+            if !line.trim().is_empty() {
+                return Some(line);
+            }
+            if matches!(read, Ok(0) | Err(_)) {
+                self.terminal = None;
+            }
         }
     }
 }
 
 impl LoginPrompt for Prompt<'_> {
     fn open(&mut self, step: LoginStep, url: &str) {
-        let opened = self.form_is_open || (self.browser && open(url));
-        self.form_is_open = opened && step == LoginStep::Client;
+        let opened = self.form_is_open || (self.browser && self.start_browser(url));
+        self.form_is_open |= opened && step == LoginStep::Client;
         let words = match (step, opened) {
             (LoginStep::Client, true) => {
                 "The browser asks for the OAuth application; the form is at:"
@@ -49,13 +93,7 @@ impl LoginPrompt for Prompt<'_> {
         };
         self.printer.prompt(&format!("{words}\n\n  {url}\n"));
         if step == LoginStep::Authorize && !opened {
-            if std::io::stdin().is_terminal() {
-                self.printer.say(
-                    "If the browser cannot come back here, paste the address that it ends at:",
-                );
-            }
-            self.lines
-                .get_or_insert_with(|| BufReader::new(tokio::io::stdin()).lines());
+            self.take_pasted();
         }
     }
 
@@ -64,23 +102,31 @@ impl LoginPrompt for Prompt<'_> {
     }
 
     async fn pasted(&mut self) -> String {
-        if let Some(lines) = &mut self.lines {
-            while let Ok(Some(line)) = lines.next_line().await {
-                if !line.trim().is_empty() {
-                    return line;
-                }
+        loop {
+            if let Some(line) = self.next_line().await {
+                return line;
             }
-            self.lines = None;
+            match &mut self.browser_ends {
+                // One that ends well has handed the URL on to a window that is open already.
+                Some(ends) => {
+                    let well = ends.await.unwrap_or(true);
+                    self.browser_ends = None;
+                    if !well {
+                        self.printer.say("The browser could not be opened.");
+                        self.take_pasted();
+                    }
+                }
+                None => std::future::pending().await,
+            }
         }
-        std::future::pending().await
     }
 }
 
-/// `$BROWSER` if it is set, else the desktop's. Whether something was started.
-fn open(url: &str) -> bool {
+/// `$BROWSER` if it is set, else the desktop's: the first that starts.
+fn open(url: &str) -> Option<Child> {
     match std::env::var_os("BROWSER").filter(|browser| !browser.is_empty()) {
         Some(browser) => start(&mut of_variable(&browser, url)),
-        None => open::commands(url).iter_mut().any(start),
+        None => open::commands(url).iter_mut().find_map(start),
     }
 }
 
@@ -102,14 +148,10 @@ fn of_variable(browser: &OsString, url: &str) -> Command {
 }
 
 /// Detached from the terminal, so that Ctrl-C at the login does not close the browser.
-fn start(command: &mut Command) -> bool {
+fn start(command: &mut Command) -> Option<Child> {
     let quiet = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    quiet
-        .env_remove(MASTER_KEY)
-        .process_group(0)
-        .spawn()
-        .is_ok()
+    quiet.env_remove(MASTER_KEY).process_group(0).spawn().ok()
 }

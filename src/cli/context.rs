@@ -142,7 +142,8 @@ impl Estate {
         Ok(stored.connection)
     }
 
-    fn id(
+    /// The connection that a provider and a name, or its default, mean.
+    pub(super) fn id(
         &self,
         provider: &ProviderId,
         name: Option<&ConnectionName>,

@@ -1,11 +1,12 @@
 //! How words reach the user: data to stdout, everything said about it to stderr, `hint:` lines for what can be mended.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::{Value, json};
 
 use super::args::Global;
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
 
 /// Writes for one command.
 #[derive(Debug)]
@@ -18,6 +19,18 @@ pub(super) struct Printer {
     quiet: bool,
     verbose: bool,
     colour: bool,
+    reader: Cell<Reader>,
+}
+
+/// Who takes the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// The write failed.
+    Failed(io::ErrorKind),
+    /// It has closed its end.
+    Gone,
+    /// As far as is known.
+    There,
 }
 
 impl Printer {
@@ -29,6 +42,7 @@ impl Printer {
             quiet: global.quiet,
             verbose: global.verbose,
             colour: wanted && io::stderr().is_terminal(),
+            reader: Cell::new(Reader::There),
         }
     }
 
@@ -39,6 +53,7 @@ impl Printer {
             quiet: false,
             verbose: false,
             colour: false,
+            reader: Cell::new(Reader::There),
         }
     }
 
@@ -46,16 +61,43 @@ impl Printer {
         self.json
     }
 
-    /// Data. A reader that has gone away is no error of ours.
-    #[expect(
-        clippy::unused_self,
-        reason = "where data goes is the printer's to decide"
-    )]
+    /// Data. A reader that has gone away is no error of ours, but there is nothing more to say to it; a full disk is.
     pub(super) fn data(&self, text: &str) {
+        if self.reader.get() != Reader::There {
+            return;
+        }
         let mut stdout = io::stdout().lock();
-        let _ = stdout
+        match stdout
             .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush());
+            .and_then(|()| stdout.flush())
+        {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.reader.set(Reader::Gone);
+            }
+            Err(error) => self.reader.set(Reader::Failed(error.kind())),
+        }
+    }
+
+    /// Whether anybody still reads the data.
+    pub(super) fn has_reader(&self) -> bool {
+        self.reader.get() == Reader::There
+    }
+
+    /// Data that could not be written makes the command a failed one.
+    pub(super) fn finish(&self) -> Result<(), Failure> {
+        match self.reader.get() {
+            Reader::Failed(kind) => {
+                let message = format!("the output could not be written: {kind}");
+                Err(Failure::new(
+                    Exit::Unexpected,
+                    "output_failed",
+                    message,
+                    "check the disk's space: df -h",
+                ))
+            }
+            Reader::Gone | Reader::There => Ok(()),
+        }
     }
 
     /// Data, one line.
@@ -98,7 +140,7 @@ impl Printer {
 
     /// A failed command.
     pub(super) fn failure(&self, failure: &Failure) {
-        if self.json {
+        if self.json && self.has_reader() {
             self.value(&as_json(failure));
         } else {
             self.words(failure);

@@ -134,9 +134,10 @@ pub async fn login(
     let http = clients.for_server(&request.token_endpoint, request.ca_pem.as_deref())?;
     let mut listener = Listener::bind().await?;
     let walk = walk(&request, known, &http, &mut listener, prompt);
-    let granted = tokio::time::timeout(DEADLINE, walk)
-        .await
-        .map_err(|_| LoginError::Deadline)??;
+    let granted = tokio::select! {
+        walked = tokio::time::timeout(DEADLINE, walk) => walked.map_err(|_| LoginError::Deadline)??,
+        error = nobody_there(&http, &request.token_endpoint) => return Err(error.into()),
+    };
     let (connection, page) = finish(&request, granted, store)?;
     if page
         .send(Outcome::Good(
@@ -151,6 +152,14 @@ pub async fn login(
         connection,
         requested_scopes: request.scopes,
     })
+}
+
+/// Ready only if the server cannot be reached: whoever mistyped it shall not wait for the deadline.
+async fn nobody_there(http: &HttpClient, server: &Url) -> OAuthError {
+    match http.reach(server).await {
+        Err(error) if error.is_unreachable() => error,
+        _ => std::future::pending().await,
+    }
 }
 
 /// What the walk through the pages brings home.

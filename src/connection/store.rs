@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use authsome_providers::{BaseUrl, ProviderId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use super::record::{ClientCredentials, Connection, Standing, Tokens};
@@ -55,16 +55,15 @@ pub struct ConnectionStore {
 
 /// The JSON inside a sealed record.
 #[derive(Serialize, Deserialize)]
-struct ConnectionRecord<'a> {
+struct ConnectionRecord {
     base_url: Option<String>,
     ca_pem: Option<String>,
     client_id: String,
-    #[serde(borrow)]
-    client_secret: Option<&'a str>,
+    client_secret: Option<Plain>,
     token_endpoint: Url,
     revocation_endpoint: Option<Url>,
-    access_token: &'a str,
-    refresh_token: Option<&'a str>,
+    access_token: Plain,
+    refresh_token: Option<Plain>,
     obtained_at: u64,
     expires_at: Option<u64>,
     scopes: Vec<String>,
@@ -74,10 +73,24 @@ struct ConnectionRecord<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ClientRecord<'a> {
+struct ClientRecord {
     client_id: String,
-    #[serde(borrow)]
-    client_secret: Option<&'a str>,
+    client_secret: Option<Plain>,
+}
+
+/// A secret that is written down: only here, and only into the buffer that is sealed.
+struct Plain(Secret<String>);
+
+impl Serialize for Plain {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
+    }
 }
 
 impl ConnectionStore {
@@ -191,10 +204,8 @@ impl ConnectionStore {
         let Some(record) = self.vault.get(&key)? else {
             return Ok(None);
         };
-        let read: ClientRecord<'_> = parse("an application", record.value.expose())?;
-        let client_secret = read
-            .client_secret
-            .map(|secret| Secret::new(secret.to_owned()));
+        let read: ClientRecord = parse("an application", record.value.expose())?;
+        let client_secret = read.client_secret.map(|secret| secret.0);
         Ok(Some(ClientCredentials {
             client_id: read.client_id,
             client_secret,
@@ -256,15 +267,11 @@ fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreError> {
         base_url: connection.base_url.as_ref().map(ToString::to_string),
         ca_pem: connection.ca_pem.clone(),
         client_id: connection.client.client_id.clone(),
-        client_secret: connection
-            .client
-            .client_secret
-            .as_ref()
-            .map(|secret| secret.expose().as_str()),
+        client_secret: connection.client.client_secret.clone().map(Plain),
         token_endpoint: connection.client.token_endpoint.clone(),
         revocation_endpoint: connection.client.revocation_endpoint.clone(),
-        access_token: tokens.access.expose(),
-        refresh_token: tokens.refresh.as_ref().map(|token| token.expose().as_str()),
+        access_token: Plain(tokens.access.clone()),
+        refresh_token: tokens.refresh.clone().map(Plain),
         obtained_at: tokens.obtained_at.seconds(),
         expires_at: tokens.expires_at.map(Timestamp::seconds),
         scopes: tokens.scopes.clone(),
@@ -282,7 +289,7 @@ fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreError> {
 }
 
 fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Connection, StoreError> {
-    let record: ConnectionRecord<'_> = parse(&id.to_string(), value.expose())?;
+    let record: ConnectionRecord = parse(&id.to_string(), value.expose())?;
     let unreadable = |reason: String| StoreError::Unreadable {
         record: id.to_string(),
         reason,
@@ -298,17 +305,13 @@ fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Connection, Stor
         ca_pem: record.ca_pem,
         client: OAuthClient {
             client_id: record.client_id,
-            client_secret: record
-                .client_secret
-                .map(|secret| Secret::new(secret.to_owned())),
+            client_secret: record.client_secret.map(|secret| secret.0),
             token_endpoint: record.token_endpoint,
             revocation_endpoint: record.revocation_endpoint,
         },
         tokens: Tokens {
-            access: Secret::new(record.access_token.to_owned()),
-            refresh: record
-                .refresh_token
-                .map(|token| Secret::new(token.to_owned())),
+            access: record.access_token.0,
+            refresh: record.refresh_token.map(|token| token.0),
             obtained_at: Timestamp::from_seconds(record.obtained_at),
             expires_at: record.expires_at.map(Timestamp::from_seconds),
             scopes: record.scopes,
@@ -326,10 +329,7 @@ fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Connection, Stor
 fn encode_client(client: &ClientCredentials) -> Result<Secret<Vec<u8>>, StoreError> {
     let record = ClientRecord {
         client_id: client.client_id.clone(),
-        client_secret: client
-            .client_secret
-            .as_ref()
-            .map(|secret| secret.expose().as_str()),
+        client_secret: client.client_secret.clone().map(Plain),
     };
     write("an application", &record)
 }

@@ -186,10 +186,8 @@ async fn answer(
         (&Method::GET, "/") => shared.form_page(None, StatusCode::OK),
         (&Method::POST, "/client") => submit(request, &shared).await,
         (&Method::GET, REDIRECT_PATH) => redirect(&request, &shared).await,
-        (_, "/" | "/client" | REDIRECT_PATH) => plain(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "authsome: method not allowed",
-        ),
+        (_, "/" | REDIRECT_PATH) => not_allowed("GET"),
+        (_, "/client") => not_allowed("POST"),
         _ => plain(StatusCode::NOT_FOUND, "authsome: nothing here"),
     };
     Ok(response)
@@ -339,6 +337,17 @@ fn see_other(url: &Url) -> Response<Full<Bytes>> {
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),
     );
+    response
+}
+
+fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
+    let mut response = plain(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "authsome: method not allowed",
+    );
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

@@ -80,6 +80,15 @@ impl HttpClient {
         })
     }
 
+    /// Finds out whether anybody is there whom we trust; what they answer does not matter.
+    pub async fn reach(&self, server: &Url) -> Result<(), OAuthError> {
+        let host = host_of(server);
+        let answer = self.inner.head(server.clone()).send().await;
+        answer
+            .map(drop)
+            .map_err(|error| transport_error(&host, &error))
+    }
+
     /// One request for the `oauth2` crate. What comes back is JSON with a status that speaks about the request; the rest is an error.
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
         let (parts, body) = request.into_parts();

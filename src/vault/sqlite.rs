@@ -62,6 +62,7 @@ impl Vault {
                 reason: "the file is not a vault of authsome".to_owned(),
             });
         }
+        check_length(&connection, &path)?;
         if schema::is_outdated(schema::version(&connection).map_err(classify(&path))?)? {
             let _lock = home.lock("vault", SETUP_DEADLINE)?;
             schema::migrate(&mut connection).map_err(classify(&path))?;
@@ -269,9 +270,42 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// A file that lost its end opens well enough, until a page of the lost part is asked for.
+fn check_length(connection: &Connection, path: &Path) -> Result<(), VaultError> {
+    let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+    let expected: i64 = connection
+        .query_row(pages, [], |row| row.get(0))
+        .map_err(classify(path))?;
+    // What stands in the log is not in the file yet, so the file may rightly be shorter.
+    let log = path.with_extension("db-wal");
+    let logged = fs::metadata(&log).is_ok_and(|found| found.len() > 0);
+    let found = fs::metadata(path).map_err(io_error("look at", path))?.len();
+    if !logged && found < expected.cast_unsigned() {
+        let reason = format!("it is cut short: {found} of {expected} bytes are left");
+        return Err(VaultError::Corrupt {
+            path: path.to_owned(),
+            reason,
+        });
+    }
+    Ok(())
+}
+
+/// `SQLITE_IOERR_SHORT_READ`: a page is not there.
+const SHORT_READ: i32 = 522;
+
 /// Tells a damaged file and a busy one from the rest.
 fn classify(path: &Path) -> impl Fn(rusqlite::Error) -> VaultError + use<'_> {
     move |error| match error.sqlite_error_code() {
+        Some(_)
+            if error
+                .sqlite_error()
+                .is_some_and(|code| code.extended_code == SHORT_READ) =>
+        {
+            VaultError::Corrupt {
+                path: path.to_owned(),
+                reason: "it is cut short".to_owned(),
+            }
+        }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             VaultError::Locked(path.to_owned())
         }

@@ -126,8 +126,7 @@ impl World {
         arguments.extend(more.iter().map(|&word| word.to_owned()));
         let browser = kit::browser_script(self.directory.path(), gitlab.ca_file());
         Outcome::of(
-            self
-                .authsome(arguments)
+            self.authsome(arguments)
                 .env("BROWSER", browser)
                 .output()
                 .unwrap(),

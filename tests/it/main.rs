@@ -1,5 +1,7 @@
 //! The tests through the door a user takes: the binary, real sockets, real TLS, a fake GitLab with the real one's behaviour.
 
+mod cli;
+mod forms;
 mod kit;
 mod login;
 mod proxy;

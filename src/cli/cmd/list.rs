@@ -1,22 +1,38 @@
 //! `authsome list`.
 
+use std::collections::BTreeSet;
+
 use authsome_providers::{Listed, Provider};
 use serde_json::{Value, json};
 
 use super::{auth_type, cell, describe};
 use crate::cli::context::{Context, Estate};
 use crate::cli::failure::Failure;
+use crate::cli::printer::Printer;
+use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 
 pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let estate = Context::estate()?;
-    let ids = estate.store.list()?;
-    let mut providers = Vec::new();
-    for listed in estate.catalog.list() {
-        let own = ids.iter().filter(|id| id.provider == listed.id);
-        providers.push(entry(&estate, &listed, own)?);
-    }
     let printer = context.printer;
+    let ids = estate.store.list()?;
+    let catalog = estate.catalog.list();
+    let mut providers = Vec::new();
+    for listed in &catalog {
+        let own = ids.iter().filter(|id| id.provider == listed.id);
+        providers.push(entry(&estate, listed, own, printer)?);
+    }
+    // A definition may be gone while its connections are still there, to be revoked or forgotten.
+    let orphans: BTreeSet<_> = ids.iter().map(|id| &id.provider).collect();
+    for provider in orphans {
+        if !catalog.iter().any(|listed| listed.id == *provider) {
+            let own = ids.iter().filter(|id| id.provider == *provider);
+            let mut entry = json!({ "name": provider.to_string(), "source": null });
+            entry["error"] = Value::from(format!("there is no definition of {provider} any more"));
+            entry["connections"] = Value::Array(connections(&estate, None, own)?);
+            providers.push(entry);
+        }
+    }
     if printer.is_json() {
         printer.value(&json!({ "providers": providers }));
         return Ok(());
@@ -34,7 +50,11 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     for provider in &providers {
         rows.extend(rows_of(provider));
-        if let Some(error) = provider["error"].as_str() {
+        let connections = provider["connections"].as_array().into_iter().flatten();
+        for error in std::iter::once(provider)
+            .chain(connections)
+            .filter_map(|entry| entry["error"].as_str())
+        {
             printer.warn(error);
         }
     }
@@ -46,34 +66,55 @@ fn entry<'a>(
     estate: &Estate,
     listed: &Listed,
     ids: impl Iterator<Item = &'a ConnectionId>,
+    printer: &Printer,
 ) -> Result<Value, Failure> {
     let mut entry = json!({ "name": listed.id.to_string(), "source": listed.source.to_string() });
     match &listed.definition {
         Ok(definition) => {
+            for warning in &definition.warnings {
+                printer.warn(&format!("{}: {warning}", listed.id));
+            }
             entry["display_name"] = Value::from(definition.provider.display_name.as_str());
             entry["auth_type"] = Value::from(auth_type(&definition.provider));
-            entry["connections"] = Value::Array(connections(estate, &definition.provider, ids)?);
+            let connections = connections(estate, Some(&definition.provider), ids)?;
+            entry["connections"] = Value::Array(connections);
         }
-        Err(error) => entry["error"] = Value::from(error.to_string()),
+        Err(error) => {
+            entry["error"] = Value::from(error.to_string());
+            entry["connections"] = Value::Array(connections(estate, None, ids)?);
+        }
     }
     Ok(entry)
 }
 
+/// Each connection, described as far as it can be: one that is damaged, or has no definition, must not hide the others.
 fn connections<'a>(
     estate: &Estate,
-    provider: &Provider,
+    provider: Option<&Provider>,
     ids: impl Iterator<Item = &'a ConnectionId>,
 ) -> Result<Vec<Value>, Failure> {
-    let default = estate.store.default_of(&provider.id)?;
     let mut described = Vec::new();
     for id in ids {
-        if let Some(stored) = estate.store.load(id)? {
-            described.push(describe(
-                &stored.connection,
-                provider,
-                default.as_ref() == Some(&id.name),
-            )?);
-        }
+        let is_default = estate.store.default_of(&id.provider)?.as_ref() == Some(&id.name);
+        let whole = match (estate.store.load(id), provider) {
+            (Ok(Some(stored)), Some(provider)) => {
+                describe(&stored.connection, provider, is_default)
+            }
+            (Ok(Some(stored)), None) => {
+                let status = stored.connection.status(Timestamp::now()).to_string();
+                let name = id.name.to_string();
+                described.push(
+                    json!({ "connection": name, "status": status, "is_default": is_default }),
+                );
+                continue;
+            }
+            (Ok(None), _) => continue,
+            (Err(error), _) => Err(error.into()),
+        };
+        described.push(whole.unwrap_or_else(|failure| {
+            let name = id.name.to_string();
+            json!({ "connection": name, "is_default": is_default, "status": "error", "error": failure.message })
+        }));
     }
     Ok(described)
 }

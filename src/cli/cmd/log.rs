@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -19,6 +20,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const TAIL: u64 = 4 * 1024 * 1024;
 
 pub(in crate::cli) fn run(arguments: &Log, context: &Context<'_>) -> Result<(), Failure> {
+    let printer = context.printer;
     let path = Context::household()?.home.path(FILE);
     let mut reader = open(&path)?;
     let mut lines = Vec::new();
@@ -30,19 +32,40 @@ pub(in crate::cli) fn run(arguments: &Log, context: &Context<'_>) -> Result<(), 
         }
     }
     for line in lines.iter().rev().take(arguments.lines).rev() {
-        show(line, context.printer);
+        show(line, printer);
     }
     if !arguments.follow {
         return Ok(());
     }
-    loop {
-        if reader.is_none() {
+    while printer.has_reader() {
+        if reader
+            .as_ref()
+            .is_none_or(|reader| is_rotated(reader.get_ref(), &path))
+        {
+            // What was written before the rotation is read to its end first.
+            show_rest(reader.as_mut(), printer)?;
             reader = open(&path)?;
         }
-        while let Some(line) = reader.as_mut().map(next_line).transpose()?.flatten() {
-            show(&line, context.printer);
-        }
+        show_rest(reader.as_mut(), printer)?;
         thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+fn show_rest(reader: Option<&mut BufReader<File>>, printer: &Printer) -> Result<(), Failure> {
+    let Some(reader) = reader else { return Ok(()) };
+    while let Some(line) = next_line(reader)? {
+        show(&line, printer);
+    }
+    Ok(())
+}
+
+/// Whether the path is another file by now.
+fn is_rotated(open: &File, path: &Path) -> bool {
+    let identity = |found: std::fs::Metadata| (found.dev(), found.ino());
+    match (open.metadata(), std::fs::metadata(path)) {
+        (Ok(open), Ok(there)) => identity(open) != identity(there),
+        _ => false,
     }
 }
 

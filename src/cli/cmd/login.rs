@@ -8,6 +8,9 @@ use authsome_ca::parse_ca_pem;
 use authsome_providers::{OAuthEndpoints, Provider, Service};
 
 use super::describe;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::audit::{Event, Kind};
 use crate::cli::args::Login;
 use crate::cli::browser::Prompt;
@@ -27,14 +30,16 @@ pub(in crate::cli) fn run(arguments: Login, context: &Context<'_>) -> Result<(),
     let printer = context.printer;
     let provider = estate.provider(&arguments.provider, printer)?;
     let browser = !arguments.no_browser;
-    let request = request(arguments, &provider, &estate)?;
-    let clients = Context::clients(&[]);
     let runtime = Context::runtime()?;
+    let request = request(arguments, &provider, &estate, &runtime)?;
+    let clients = Context::clients(&[]);
     let outcome = runtime.block_on(async {
+        // Before anything is shown: whoever sees it may press Ctrl-C.
+        let mut interrupt = signal(SignalKind::interrupt())?;
         let mut prompt = Prompt::new(printer, browser);
         tokio::select! {
             outcome = login(request, &estate.store, &clients, &mut prompt) => outcome.map_err(Failure::from),
-            _ = tokio::signal::ctrl_c() => Err(Failure::new(
+            _ = interrupt.recv() => Err(Failure::new(
                 Exit::Usage,
                 "cancelled",
                 "the login was cancelled; nothing was stored",
@@ -101,6 +106,7 @@ fn request(
     arguments: Login,
     provider: &Provider,
     estate: &Estate,
+    runtime: &Runtime,
 ) -> Result<LoginRequest, Failure> {
     let id = ConnectionId {
         provider: arguments.provider,
@@ -125,7 +131,7 @@ fn request(
             let client_secret = arguments
                 .client_secret_file
                 .as_deref()
-                .map(read_secret)
+                .map(|path| read_secret(path, runtime))
                 .transpose()?
                 .flatten();
             Some(ClientCredentials {
@@ -204,25 +210,33 @@ fn read_ca(path: &Path) -> Result<String, Failure> {
 }
 
 /// `-` is standard input: read masked at a terminal, else to its end. An empty secret is none.
-fn read_secret(path: &Path) -> Result<Option<Secret<String>>, Failure> {
-    let text = if path.as_os_str() != "-" {
-        Secret::new(
-            String::from_utf8_lossy(&read_bounded(path, "--client-secret-file")?).into_owned(),
-        )
+fn read_secret(path: &Path, runtime: &Runtime) -> Result<Option<Secret<String>>, Failure> {
+    let bytes = if path.as_os_str() != "-" {
+        Secret::new(read_bounded(path, "--client-secret-file")?)
     } else if io::stdin().is_terminal() {
-        Secret::new(
-            rpassword::prompt_password("Client secret (not shown): ")
-                .map_err(|error| cancelled(&error))?,
-        )
+        // Ctrl-C must come back as an error: the default would end us with the terminal's echo still off.
+        let _entered = runtime.enter();
+        let _held = signal(SignalKind::interrupt())?;
+        let typed = rpassword::prompt_password("Client secret (not shown): ");
+        Secret::new(typed.map_err(|error| cancelled(&error))?.into_bytes())
     } else {
-        let mut text = zeroize::Zeroizing::new(String::new());
+        let mut bytes = Vec::new();
         io::stdin()
             .lock()
             .take(LARGEST_FILE)
-            .read_to_string(&mut text)?;
-        Secret::new(text.to_string())
+            .read_to_end(&mut bytes)?;
+        Secret::new(bytes)
     };
-    let trimmed = text.expose().trim();
+    let text = std::str::from_utf8(bytes.expose()).map_err(|_| {
+        let message = format!("the client secret in {} is not text", path.display());
+        Failure::new(
+            Exit::Usage,
+            "usage",
+            message,
+            "copy it again from the provider's page",
+        )
+    })?;
+    let trimmed = text.trim();
     Ok((!trimmed.is_empty()).then(|| Secret::new(trimmed.to_owned())))
 }
 

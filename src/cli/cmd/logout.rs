@@ -1,16 +1,27 @@
 //! `authsome logout`: local only.
 
+use serde_json::json;
+
 use crate::audit::{Event, Kind};
 use crate::cli::args::Named;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, not_found};
 use crate::cli::failure::Failure;
 
 pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<(), Failure> {
     let estate = Context::estate()?;
-    let id = estate.connection(arguments)?.connection.id;
+    let id = estate.id(&arguments.provider, arguments.connection.as_ref())?;
+    // Not opened: a record that no longer opens can be forgotten too.
+    if estate.store.generation(&id)?.is_none() {
+        return Err(not_found(&id.provider, Some(&id.name)));
+    }
     estate.store.delete(&id)?;
     estate.audit.record(Event::new(Kind::Logout).of(&id));
-    context.printer.say(&format!(
+    let printer = context.printer;
+    if printer.is_json() {
+        printer.value(&json!({ "connection": id.to_string(), "removed_locally": true }));
+        return Ok(());
+    }
+    printer.say(&format!(
         "Forgot {id} on this machine. The provider still honours its grant; `authsome revoke` ends that too."
     ));
     Ok(())

@@ -1,5 +1,7 @@
 //! `authsome set-default`.
 
+use serde_json::json;
+
 use crate::cli::args::{Named, SetDefault};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -12,8 +14,13 @@ pub(in crate::cli) fn run(arguments: &SetDefault, context: &Context<'_>) -> Resu
     };
     let id = estate.connection(&named)?.connection.id;
     estate.store.set_default(&id)?;
-    context
-        .printer
-        .say(&format!("{} now means {id}.", id.provider));
+    let printer = context.printer;
+    if printer.is_json() {
+        printer.value(
+            &json!({ "provider": id.provider.to_string(), "connection": id.to_string() }),
+        );
+    } else {
+        printer.say(&format!("{} now means {id}.", id.provider));
+    }
     Ok(())
 }
