@@ -17,6 +17,7 @@ mod listener;
 mod placeholder;
 mod record;
 mod refusal;
+mod rejection;
 mod respond;
 mod route;
 mod session;
@@ -25,6 +26,7 @@ mod target;
 mod tunnel;
 mod upgrade;
 mod upstream;
+mod upstream_stream;
 
 pub use limits::Timeouts;
 pub use listener::{Proxy, ProxyError, Serving};

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,15 +12,12 @@ use http::header::PROXY_AUTHORIZATION;
 use http::request::Parts;
 use http::{Request, Response, Uri, Version};
 use hyper::body::Incoming;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use super::body::{Passage, RequestBody};
@@ -33,6 +29,7 @@ use super::limits::{
 use super::refusal::Refusal;
 use super::route::RouteTable;
 use super::target::Authority;
+use super::upstream_stream::{StreamKind, UpstreamStream};
 use crate::tls::Trust;
 
 /// Which protocol an upstream connection may speak.
@@ -273,138 +270,5 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         Box::pin(self.clone().connect(uri))
-    }
-}
-
-/// A connection of the pool.
-struct UpstreamStream {
-    kind: StreamKind,
-    /// It takes no more, but may have answered: a server may refuse a large upload and close before it has read it.
-    deaf: bool,
-}
-
-impl UpstreamStream {
-    fn new(kind: StreamKind) -> Self {
-        Self { kind, deaf: false }
-    }
-
-    /// A write that fails because the server has closed is held up instead, so that what it said before is read first. The end of what
-    /// can be read, which is there by then, ends the connection.
-    fn written(
-        &mut self,
-        context: &Context<'_>,
-        written: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        match written {
-            Poll::Ready(Err(error))
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
-                ) =>
-            {
-                self.deaf = true;
-                context.waker().wake_by_ref();
-                Poll::Pending
-            }
-            other => other,
-        }
-    }
-}
-
-/// What a connection of the pool is made of.
-enum StreamKind {
-    /// For `http://`.
-    Plain {
-        io: TokioIo<TcpStream>,
-        absolute_form: bool,
-    },
-    /// For `https://`.
-    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
-}
-
-impl Connection for UpstreamStream {
-    fn connected(&self) -> Connected {
-        match &self.kind {
-            StreamKind::Plain { absolute_form, .. } => Connected::new().proxy(*absolute_form),
-            StreamKind::Tls(stream)
-                if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") =>
-            {
-                Connected::new().negotiated_h2()
-            }
-            StreamKind::Tls(_) => Connected::new(),
-        }
-    }
-}
-
-/// The same call on whichever stream it is.
-macro_rules! either {
-    ($stream:expr, $io:ident => $call:expr) => {
-        match &mut $stream.kind {
-            StreamKind::Plain { io: $io, .. } => $call,
-            StreamKind::Tls($io) => {
-                let $io = &mut **$io;
-                $call
-            }
-        }
-    };
-}
-
-impl Read for UpstreamStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        either!(self, stream => Pin::new(stream).poll_read(context, buffer))
-    }
-}
-
-impl Write for UpstreamStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if self.deaf {
-            return Poll::Pending;
-        }
-        let written = either!(self, stream => Pin::new(stream).poll_write(context, bytes));
-        self.written(context, written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if self.deaf {
-            return Poll::Pending;
-        }
-        let written =
-            either!(self, stream => Pin::new(stream).poll_write_vectored(context, slices));
-        self.written(context, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.kind {
-            StreamKind::Plain { io, .. } => io.is_write_vectored(),
-            StreamKind::Tls(io) => io.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.deaf {
-            return Poll::Ready(Ok(())); // what is left will never go
-        }
-        match either!(self, stream => Pin::new(stream).poll_flush(context)) {
-            Poll::Ready(flushed) => self
-                .written(context, Poll::Ready(flushed.map(|()| 0)))
-                .map_ok(|_| ()),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => Pin::new(stream).poll_shutdown(context))
     }
 }

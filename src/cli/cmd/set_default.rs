@@ -16,9 +16,8 @@ pub(in crate::cli) fn run(arguments: &SetDefault, context: &Context<'_>) -> Resu
     estate.store.set_default(&id)?;
     let printer = context.printer;
     if printer.is_json() {
-        printer.value(
-            &json!({ "provider": id.provider.to_string(), "connection": id.to_string() }),
-        );
+        printer
+            .value(&json!({ "provider": id.provider.to_string(), "connection": id.to_string() }));
     } else {
         printer.say(&format!("{} now means {id}.", id.provider));
     }
