@@ -8,10 +8,9 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpgid, getpgrp, getppid, tcgetpgrp};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
@@ -30,16 +29,14 @@ pub const EXIT_NOT_EXECUTABLE: u8 = 126;
 /// There is no such command.
 pub const EXIT_NOT_FOUND: u8 = 127;
 
-/// When the terminal stops a job it stops us and the child at nearly the same time; only a child that is still stopped after this was
-/// stopped on its own.
-const STOP_SETTLES: Duration = Duration::from_millis(30);
-
-/// Signals that are for the child, whoever gets them.
-const FORWARDED: [Signal; 6] = [
+/// Signals that are for the child, whoever gets them. Ctrl-Z is among them: whether the job stops is the child's affair, and so is what it
+/// does before; we stop when it has stopped.
+const FORWARDED: [Signal; 7] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
     Signal::SIGTERM,
+    Signal::SIGTSTP,
     Signal::SIGUSR1,
     Signal::SIGUSR2,
 ];
@@ -107,6 +104,9 @@ impl Child {
             };
         }
         let child = helper.spawn().map_err(ChildError::Spawn)?;
+        // A parent may have blocked the signals that we live by. The child has that from it, as it would without us.
+        let unblocked = SigSet::all().thread_unblock();
+        unblocked.map_err(|error| ChildError::Signals(error.into()))?;
         let pid = i32::try_from(child.id())
             .map_err(|error| ChildError::Spawn(io::Error::other(error)))?;
         Ok(Self {
@@ -127,7 +127,7 @@ impl Child {
                 WaitStatus::Signaled(_, signal, _) => {
                     return self.reap(128_u8.saturating_add(signal as u8));
                 }
-                WaitStatus::Stopped(..) => self.stop_along().await?,
+                WaitStatus::Stopped(..) => self.stop_along()?,
                 _ => {}
             }
             self.next_signal().await;
@@ -149,18 +149,14 @@ impl Child {
         Ok(code)
     }
 
-    /// A child that stopped on its own (a shell's `suspend`, a read from the background) would leave the user's shell waiting for us:
-    /// we stop too, and so give the shell the terminal back.
-    async fn stop_along(&self) -> Result<(), ChildError> {
-        tokio::time::sleep(STOP_SETTLES).await;
-        if matches!(self.peek()?, WaitStatus::Stopped(..)) {
-            let _ = waitid(
-                Id::Pid(self.pid),
-                WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG,
-            ); // once is enough
-            if on_terminal(self.pid) {
-                let _ = kill(Pid::this(), Signal::SIGSTOP);
-            }
+    /// The child has stopped (Ctrl-Z, a shell's `suspend`, a read from the background): we stop too, and so give the user's shell the
+    /// terminal back. Without a terminal nobody would continue us.
+    fn stop_along(&self) -> Result<(), ChildError> {
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG; // taken this time, so that one stop stops us once
+        let state =
+            waitid(Id::Pid(self.pid), flags).map_err(|error| ChildError::Wait(error.into()))?;
+        if matches!(state, WaitStatus::Stopped(..)) && on_terminal(self.pid) {
+            let _ = kill(Pid::this(), Signal::SIGSTOP);
         }
         Ok(())
     }
@@ -181,9 +177,10 @@ impl Child {
         }
     }
 
-    /// Ctrl-C and Ctrl-\ reach the whole group from the terminal; passed on, the child would get them twice.
+    /// Ctrl-C, Ctrl-\ and Ctrl-Z reach the whole group from the terminal; passed on, the child would get them twice.
     fn forward(&self, signal: Signal) {
-        let from_terminal = matches!(signal, Signal::SIGINT | Signal::SIGQUIT) && is_foreground();
+        let from_terminal =
+            matches!(signal, Signal::SIGINT | Signal::SIGQUIT | Signal::SIGTSTP) && is_foreground();
         if !from_terminal {
             let _ = kill(self.pid, signal); // it may just have ended
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 /// What a child gets in place of a secret. It never leaves the machine.
@@ -215,26 +216,28 @@ impl Environment {
         self.set("GIT_CONFIG_COUNT", (inherited + entries.len()).to_string());
     }
 
-    /// Removes each inherited variable whose value holds one of `secrets`, unless it is set anew; returns the names.
-    pub fn remove_secrets(
+    /// Puts the placeholder in the place of each of `secrets` in the inherited variables that are not set anew; returns their names.
+    ///
+    /// The rest of a value stays: a URL with a token in it is a URL still, and git counts its `GIT_CONFIG_…` variables.
+    pub fn replace_secrets(
         &mut self,
         inherited: impl Iterator<Item = (OsString, OsString)>,
         secrets: &[&str],
     ) -> Vec<OsString> {
-        let holds = |value: &OsStr| {
-            secrets.iter().any(|secret| {
-                !secret.is_empty()
-                    && memchr::memmem::find(value.as_encoded_bytes(), secret.as_bytes()).is_some()
-            })
-        };
-        let found: Vec<_> = inherited
-            .filter(|(name, value)| !self.changes.contains_key(name) && holds(value))
-            .map(|(name, _)| name)
-            .collect();
-        for name in &found {
-            self.remove(name);
+        let mut found = Vec::new();
+        for (name, value) in inherited.filter(|(name, _)| !self.changes.contains_key(name)) {
+            let mut clean = value.as_bytes().to_vec();
+            for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+                clean = replace(&clean, secret.as_bytes());
+            }
+            if clean != value.as_bytes() {
+                found.push((name, OsString::from_vec(clean)));
+            }
         }
-        found
+        for (name, value) in &found {
+            self.set(name, value);
+        }
+        found.into_iter().map(|(name, _)| name).collect()
     }
 
     /// All changes, by name.
@@ -243,6 +246,18 @@ impl Environment {
             .iter()
             .map(|(name, value)| (name.as_os_str(), value.as_deref()))
     }
+}
+
+fn replace(text: &[u8], secret: &[u8]) -> Vec<u8> {
+    let mut clean = Vec::with_capacity(text.len());
+    let mut end = 0;
+    for start in memchr::memmem::find_iter(text, secret) {
+        clean.extend_from_slice(&text[end..start]);
+        clean.extend_from_slice(PLACEHOLDER.as_bytes());
+        end = start + secret.len();
+    }
+    clean.extend_from_slice(&text[end..]);
+    clean
 }
 
 #[cfg(test)]
@@ -309,18 +324,20 @@ mod tests {
     }
 
     #[test]
-    fn inherited_secrets_are_removed_wherever_they_hide() {
+    fn inherited_secrets_are_replaced_wherever_they_hide() {
         let mut environment = environment();
         let inherited = [
             ("REMOTE", "https://oauth2:tok123@host/"),
             ("OTHER", "fine"),
             ("HTTPS_PROXY", "tok123"),
         ];
-        let removed = environment.remove_secrets(
+        let replaced = environment.replace_secrets(
             inherited.map(|(n, v)| (n.into(), v.into())).into_iter(),
             &["tok123", ""],
         );
-        assert_eq!(removed, ["REMOTE"]);
+        assert_eq!(replaced, ["REMOTE"]);
+        let remote = value(&environment, "REMOTE").unwrap();
+        assert_eq!(remote, format!("https://oauth2:{PLACEHOLDER}@host/"));
         assert!(
             value(&environment, "HTTPS_PROXY").is_some(),
             "what the session sets stays"

@@ -1,10 +1,11 @@
 //! The private temporary directory of one session, removed at its end, or by the next session if this one is killed.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use nix::unistd::Uid;
 
 use crate::home::{HomeError, create_private_directory, create_private_file, io_error};
@@ -84,7 +85,14 @@ fn remove_if_dead(path: &Path) {
     // A link or another user's directory of that name is not ours to touch.
     let ours = fs::symlink_metadata(path)
         .is_ok_and(|found| found.is_dir() && found.uid() == Uid::effective().as_raw());
-    let Ok(alive) = File::open(path.join(ALIVE)) else {
+    // Whatever stands there: a link is not followed, and a pipe does not hold us up.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut options = OpenOptions::new();
+    let Ok(alive) = options
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path.join(ALIVE))
+    else {
         return;
     };
     if ours && alive.try_lock().is_ok() {

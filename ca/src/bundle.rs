@@ -70,7 +70,14 @@ impl TrustBundle {
         // A copy of the platform's file, or that file with a root or two at its end, as a session within a session
         // sees it: the platform's part must not stand there twice.
         let added = extra.strip_prefix(bundle.pem.as_slice()).unwrap_or(&extra);
-        bundle.append(added);
+        // Some keep their key in the same file; it must not travel into one that every child can read.
+        if contains(added, b"PRIVATE KEY") {
+            for certificate in CertificateDer::pem_slice_iter(added).flatten() {
+                bundle.append(pem_text::encode(&certificate).as_bytes());
+            }
+        } else {
+            bundle.append(added);
+        }
         Ok(bundle)
     }
 
@@ -84,6 +91,10 @@ impl TrustBundle {
         }
         self.pem.extend_from_slice(text);
     }
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window == word)
 }
 
 /// The first file that has content, and the content.

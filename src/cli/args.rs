@@ -144,12 +144,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub(super) resolve: Vec<ResolveArgument>,
     /// The command and its arguments
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        required = true,
-        value_name = "COMMAND"
-    )]
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
 }
 

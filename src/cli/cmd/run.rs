@@ -259,7 +259,7 @@ fn furnish(
     mut members: MemberEnvironment,
     printer: &Printer,
 ) -> Result<(RunDirectory, Environment), Failure> {
-    let parent = runtime_directory();
+    let parent = std::path::absolute(runtime_directory())?;
     run_dir::sweep(&parent);
     let session = random_text(SESSION_LENGTH).map_err(std::io::Error::other)?;
     let directory = RunDirectory::create(&parent, session.expose())?;
@@ -302,9 +302,9 @@ fn furnish(
         .iter()
         .map(|secret| secret.expose().as_str())
         .collect();
-    for name in environment.remove_secrets(std::env::vars_os(), &secrets) {
+    for name in environment.replace_secrets(std::env::vars_os(), &secrets) {
         printer.warn(&format!(
-            "{} holds a secret that authsome manages; the command does not get it",
+            "{} holds a secret that authsome manages; the command gets the placeholder in its place",
             name.display()
         ));
     }
