@@ -61,21 +61,6 @@ impl World {
         path
     }
 
-    /// Writes an executable script beside the home.
-    pub(crate) fn script(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.path(name);
-        // By another process: a test that forks just now would keep our descriptor open for writing, and exec would fail with ETXTBSY.
-        let shell = [
-            "-c",
-            "printf %s \"$1\" > \"$2\" && chmod +x \"$2\"",
-            "sh",
-            content,
-        ];
-        let written = Command::new("sh").args(shell).arg(&path).status().unwrap();
-        assert!(written.success());
-        path
-    }
-
     /// The binary with this home, in an environment that has nothing of ours and nothing of the machine's proxies and trust.
     pub(crate) fn authsome<I: AsRef<OsStr>>(
         &self,
