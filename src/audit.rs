@@ -3,11 +3,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,9 @@ const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
 /// Events that wait for the disk; beyond it they are counted and dropped rather than hold up a request.
 const QUEUE: usize = 4096;
+
+/// How long another session may take to put a full file aside.
+const ROTATION_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The longest path that is kept, in bytes.
 const LONGEST_PATH: usize = 512;
@@ -138,8 +141,7 @@ impl Event {
 /// The log. Recording never blocks: one thread, started with the first event, writes what has come in.
 #[derive(Debug)]
 pub struct Audit {
-    path: PathBuf,
-    rotated: PathBuf,
+    home: Home,
     lost: AtomicU64,
     writer: OnceLock<Writer>,
 }
@@ -147,7 +149,7 @@ pub struct Audit {
 #[derive(Debug)]
 struct Writer {
     queue: SyncSender<Message>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<JoinHandle<io::Result<()>>>>,
 }
 
 enum Message {
@@ -160,8 +162,7 @@ impl Audit {
     /// The log of that home; the file is opened with the first event.
     pub fn new(home: &Home) -> Self {
         Self {
-            path: home.path(FILE),
-            rotated: home.path(ROTATED),
+            home: home.clone(),
             lost: AtomicU64::new(0),
             writer: OnceLock::new(),
         }
@@ -169,9 +170,7 @@ impl Audit {
 
     /// Notes an event.
     pub fn record(&self, event: Event) {
-        let writer = self
-            .writer
-            .get_or_init(|| Writer::start(&self.path, &self.rotated));
+        let writer = self.writer.get_or_init(|| Writer::start(&self.home));
         let lost = self.lost.load(Ordering::Relaxed);
         if lost > 0 && writer.queue.try_send(Message::Lost(lost)).is_ok() {
             self.lost.fetch_sub(lost, Ordering::Relaxed);
@@ -185,40 +184,54 @@ impl Audit {
         }
     }
 
-    /// Writes what is still queued.
-    pub fn finish(&self) {
-        let Some(writer) = self.writer.get() else {
-            return;
-        };
+    /// Writes what is still queued; the answer says if something is missing from the log.
+    pub fn finish(&self) -> Option<String> {
+        let writer = self.writer.get()?;
         let thread = writer
             .thread
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread {
-            let _ = writer.queue.send(Message::Stop);
-            let _ = thread.join();
-        }
+            .take()?;
+        let _ = writer.queue.send(Message::Stop);
+        let problem = match thread.join() {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("its writer crashed".to_owned()),
+        };
+        let lost = self.lost.load(Ordering::Relaxed);
+        let why = problem.or_else(|| (lost > 0).then(|| "the disk was too slow".to_owned()))?;
+        Some(format!(
+            "{} is not complete: {why}",
+            self.home.path(FILE).display()
+        ))
     }
 }
 
 impl Drop for Audit {
     fn drop(&mut self) {
-        self.finish();
+        let _ = self.finish();
     }
 }
 
 impl Writer {
-    fn start(path: &Path, rotated: &Path) -> Self {
+    fn start(home: &Home) -> Self {
         let (queue, events) = sync_channel(QUEUE);
-        let (path, rotated) = (path.to_owned(), rotated.to_owned());
-        let thread = thread::Builder::new()
-            .name("audit".to_owned())
-            .spawn(move || {
-                if let Ok(file) = open(&path, &rotated) {
-                    write_all(&events, file);
+        let home = home.clone();
+        let writing = thread::Builder::new().name("audit".to_owned());
+        let thread = writing.spawn(move || {
+            // A log that cannot be written must not stop what it logs.
+            match open(&home) {
+                Ok(file) => write_all(&events, file),
+                Err(error) => {
+                    while events
+                        .recv()
+                        .is_ok_and(|message| !matches!(message, Message::Stop))
+                    {
+                    }
+                    Err(error)
                 }
-            });
+            }
+        });
         Self {
             queue,
             thread: Mutex::new(thread.ok()),
@@ -226,9 +239,17 @@ impl Writer {
     }
 }
 
-fn open(path: &Path, rotated: &Path) -> io::Result<File> {
-    if fs::metadata(path).is_ok_and(|found| found.len() > LARGEST_FILE) {
-        fs::rename(path, rotated)?;
+/// Opens the file, or a new one where it is full. Sessions that start together must not put two aside.
+fn open(home: &Home) -> io::Result<File> {
+    let path = home.path(FILE);
+    let is_full = || fs::metadata(&path).is_ok_and(|found| found.len() > LARGEST_FILE);
+    if is_full() {
+        let _lock = home
+            .lock("audit", ROTATION_DEADLINE)
+            .map_err(io::Error::other)?;
+        if is_full() {
+            fs::rename(&path, home.path(ROTATED))?;
+        }
     }
     OpenOptions::new()
         .append(true)
@@ -238,7 +259,8 @@ fn open(path: &Path, rotated: &Path) -> io::Result<File> {
 }
 
 /// What has come in is written at once, whole lines in one call: other sessions append to the same file.
-fn write_all(events: &Receiver<Message>, mut file: File) {
+fn write_all(events: &Receiver<Message>, mut file: File) -> io::Result<()> {
+    let mut problem = Ok(());
     let mut lines = Vec::new();
     while let Ok(first) = events.recv() {
         let mut next = Some(first);
@@ -258,12 +280,15 @@ fn write_all(events: &Receiver<Message>, mut file: File) {
                 None
             };
         }
-        let _ = file.write_all(&lines); // a full disk must not stop the session
+        if let Err(error) = file.write_all(&lines) {
+            problem = Err(error);
+        }
         lines.clear();
         if stop {
-            return;
+            break;
         }
     }
+    problem
 }
 
 fn append(lines: &mut Vec<u8>, event: &Event) {
@@ -288,7 +313,7 @@ mod tests {
                 "/a?private_token=SECRET#f",
             ));
         }
-        audit.finish();
+        assert_eq!(audit.finish(), None);
         let text = fs::read_to_string(home.path(FILE)).unwrap();
         assert_eq!(text.lines().count(), 100);
         assert!(!text.contains("SECRET"));

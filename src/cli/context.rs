@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use authsome_providers::{Catalog, Provider, ProviderId, Service};
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::Named;
 use super::failure::{Exit, Failure};
@@ -183,14 +184,23 @@ impl Estate {
     }
 }
 
-/// Waits for Ctrl-C, or to be told to end.
+/// Waits for Ctrl-C, the end of the terminal, or to be told to end.
 async fn interrupted() -> Failure {
-    let cancelled = Failure::new(Exit::Usage, "cancelled", "interrupted", "try again");
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut terminated) => tokio::select! {
-            _ = terminated.recv() => cancelled,
-            _ = tokio::signal::ctrl_c() => cancelled,
-        },
+    let wait = async || -> std::io::Result<()> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut quit = signal(SignalKind::quit())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+            _ = quit.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    };
+    match wait().await {
+        Ok(()) => Failure::new(Exit::Usage, "cancelled", "interrupted", "try again"),
         Err(error) => error.into(),
     }
 }

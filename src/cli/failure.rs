@@ -130,7 +130,11 @@ impl From<VaultError> for Failure {
                 "check the disk's space and permissions".to_owned()
             }
         };
-        Self::of(Exit::Vault, "vault_unavailable", &error, hint)
+        let code = match &error {
+            VaultError::Tampered { .. } => "record_unreadable",
+            _ => "vault_unavailable",
+        };
+        Self::of(Exit::Vault, code, &error, hint)
     }
 }
 
@@ -141,7 +145,7 @@ impl From<StoreError> for Failure {
             StoreError::Conflict => Self::of(Exit::Vault, "vault_unavailable", &error, "try again"),
             StoreError::Unreadable { .. } => Self::of(
                 Exit::Vault,
-                "vault_unavailable",
+                "record_unreadable",
                 &error,
                 "log in again: authsome login PROVIDER --force",
             ),

@@ -163,8 +163,13 @@ impl Credentials {
     ) -> impl Future<Output = Outcome> + Send + use<> {
         let (renewal, id, slot) = (Arc::clone(&self.renewal), id.clone(), Arc::clone(slot));
         async move {
-            let outcome = renewal.run(id, why).await;
+            let outcome = renewal.run(id.clone(), why).await;
             slot.note(&outcome);
+            if let Err(CredentialError::NeedsLogin { .. }) = &outcome
+                && let Ok(stored) = renewal.load(&id).await
+            {
+                slot.adopt(&credential(&stored)); // it says whether the access token is dead too
+            }
             outcome
         }
     }
@@ -205,6 +210,13 @@ impl Credentials {
         if young && slot.forced.load(Ordering::Relaxed) == generation {
             return Verdict::Accept;
         }
+        if let Some(error) = slot.paused() {
+            return if doubted {
+                Verdict::Accept
+            } else {
+                Verdict::Fail(error)
+            };
+        }
         let why = if doubted {
             Why::Doubted { generation }
         } else {
@@ -219,7 +231,8 @@ impl Credentials {
                 }
                 Verdict::Retry(renewed)
             }
-            Err(_) if doubted => Verdict::Accept,
+            // A right that the account lacks is no reason to say that the token is dead.
+            Err(_) if doubted && !slot.has_ended() => Verdict::Accept,
             Err(error) => Verdict::Fail(error),
         }
     }
@@ -242,7 +255,12 @@ impl CredentialSource for Credentials {
             // A refresh that somebody starts while the body streams would kill the token under it: better now than then.
             (Freshness::Due, Usage::Once) => match slot.paused() {
                 Some(_) => self.confirm(id, slot, current).await,
-                None => self.renew(id, slot, Why::Due).await.or(Ok(current)),
+                None => match self.renew(id, slot, Why::Due).await {
+                    Err(error @ CredentialError::Removed { .. }) => Err(error),
+                    Err(error) if slot.has_ended() => Err(error),
+                    Err(_) => self.confirm(id, slot, slot.current.load_full()).await,
+                    renewed => renewed,
+                },
             },
             (Freshness::Expired, _) => match slot.paused() {
                 Some(error) => self.rescued(id, slot).await.ok_or(error),
@@ -264,7 +282,10 @@ impl CredentialSource for Credentials {
         // Somebody else may have renewed: here, or in another process.
         match self.reload(id, slot).await {
             Ok(current) if current.generation != refused.generation => {
-                return Verdict::Retry(current);
+                return match self.get(id, Usage::Repeatable).await {
+                    Ok(current) => Verdict::Retry(current),
+                    Err(error) => Verdict::Fail(error),
+                };
             }
             Ok(_) => {}
             Err(error @ CredentialError::Removed { .. }) => return Verdict::Fail(error),
@@ -274,7 +295,8 @@ impl CredentialSource for Credentials {
             return self.renew_for_rejection(id, slot, refused, rejection).await;
         }
         if slot.unspecific.load(Ordering::Relaxed) == refused.generation {
-            slot.pause_unspecific();
+            slot.pause_unspecific(); // a new token has not changed it, so it is not about the token
+            return Verdict::Accept;
         }
         let is_new = refused.obtained_at.until(Timestamp::now()) < NEW_TOKEN;
         let pauses = if is_new {
@@ -299,6 +321,11 @@ impl Slot {
             forced: AtomicU64::new(0),
             unspecific: AtomicU64::new(0),
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        let current = self.current.load();
+        freshness(current.refresh_at, current.expires_at, Timestamp::now()) == Freshness::Expired
     }
 
     /// Takes a credential in, unless the one in hand is newer; returns the one in force.

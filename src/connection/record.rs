@@ -61,12 +61,14 @@ pub struct Tokens {
 pub enum Standing {
     /// As far as is known.
     Good,
-    /// The provider has refused the refresh token for good; the access token may live on until its end.
+    /// The provider has refused the refresh token for good.
     NeedsLogin {
         /// Why, in words.
         reason: String,
         /// Since when.
         since: Timestamp,
+        /// Whether the access token is known to be dead too; it is not sent any more.
+        access_ended: bool,
     },
 }
 
@@ -121,7 +123,19 @@ impl Tokens {
 impl Connection {
     /// How the access token stands.
     pub fn freshness(&self, now: Timestamp) -> Freshness {
-        freshness(self.refresh_at(), self.tokens.expires_at, now)
+        freshness(self.refresh_at(), self.ends_at(), now)
+    }
+
+    /// When the access token ends, or has ended before its time.
+    fn ends_at(&self) -> Option<Timestamp> {
+        match self.standing {
+            Standing::NeedsLogin {
+                since,
+                access_ended: true,
+                ..
+            } => Some(since),
+            _ => self.tokens.expires_at,
+        }
     }
 
     /// From when on a renewal is due; `None` where there is nothing to renew with, or no end.
@@ -149,7 +163,7 @@ impl Connection {
             generation,
             obtained_at: self.tokens.obtained_at,
             refresh_at: self.refresh_at(),
-            expires_at: self.tokens.expires_at,
+            expires_at: self.ends_at(),
         }
     }
 

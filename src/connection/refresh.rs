@@ -94,7 +94,7 @@ struct Tries {
 
 impl Renewal {
     /// Renews a connection, or adopts what another process has renewed.
-    pub(super) async fn run(self: Arc<Self>, id: ConnectionId, why: Why) -> Outcome {
+    pub(super) async fn run(&self, id: ConnectionId, why: Why) -> Outcome {
         let _lock = self.lock(&id).await?;
         let mut stored = self.load(&id).await?;
         if let Some(outcome) = settled(&stored, why) {
@@ -189,6 +189,8 @@ impl Renewal {
                 .of(id)
                 .because(error.to_string()),
         );
+        // The access token was refused just now, and what would renew it is refused as well: both are dead.
+        let refused = matches!(why, Why::Doubted { .. } | Why::Refused { .. });
         match error.refresh_failure() {
             RefreshFailure::LostAnswer if !tries.lost_answer => {
                 tries.lost_answer = true;
@@ -198,14 +200,14 @@ impl Renewal {
                 let reason = format!(
                     "an answer of the provider was lost after it had spent the refresh token ({error})"
                 );
-                Round::Done(self.give_up(stored, reason).await)
+                Round::Done(self.give_up(stored, reason, true).await)
             }
             RefreshFailure::Grant => match GRANT_PAUSES.get(tries.grant) {
                 Some(pause) => {
                     tries.grant += 1;
                     Round::Again(*pause)
                 }
-                None => Round::Done(self.give_up(stored, error.to_string()).await),
+                None => Round::Done(self.give_up(stored, error.to_string(), refused).await),
             },
             RefreshFailure::Configuration => Round::Done(Err(CredentialError::NeedsLogin {
                 id: id.clone(),
@@ -221,11 +223,12 @@ impl Renewal {
     }
 
     /// The grant is dead: noted in the record, which is kept as it is otherwise.
-    async fn give_up(&self, stored: &Stored, reason: String) -> Outcome {
+    async fn give_up(&self, stored: &Stored, reason: String, access_ended: bool) -> Outcome {
         let mut connection = stored.connection.clone();
         connection.standing = Standing::NeedsLogin {
             reason: reason.clone(),
             since: Timestamp::now(),
+            access_ended,
         };
         let id = connection.id.clone();
         let (store, generation) = (self.store.clone(), stored.generation);

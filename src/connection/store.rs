@@ -69,7 +69,14 @@ struct ConnectionRecord {
     scopes: Vec<String>,
     account_id: Option<String>,
     account_label: Option<String>,
-    needs_login: Option<(String, u64)>,
+    needs_login: Option<NeedsLogin>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NeedsLogin {
+    reason: String,
+    since: u64,
+    access_ended: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -261,7 +268,15 @@ fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreError> {
     let tokens = &connection.tokens;
     let needs_login = match &connection.standing {
         Standing::Good => None,
-        Standing::NeedsLogin { reason, since } => Some((reason.clone(), since.seconds())),
+        Standing::NeedsLogin {
+            reason,
+            since,
+            access_ended,
+        } => Some(NeedsLogin {
+            reason: reason.clone(),
+            since: since.seconds(),
+            access_ended: *access_ended,
+        }),
     };
     let record = ConnectionRecord {
         base_url: connection.base_url.as_ref().map(ToString::to_string),
@@ -319,9 +334,10 @@ fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Connection, Stor
         account: record.account_id.map(|id| Account { id, label }),
         standing: record
             .needs_login
-            .map_or(Standing::Good, |(reason, since)| Standing::NeedsLogin {
-                reason,
-                since: Timestamp::from_seconds(since),
+            .map_or(Standing::Good, |found| Standing::NeedsLogin {
+                reason: found.reason,
+                since: Timestamp::from_seconds(found.since),
+                access_ended: found.access_ended,
             }),
     })
 }

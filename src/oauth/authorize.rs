@@ -178,8 +178,9 @@ impl PendingAuthorization {
             .set_redirect_uri(std::borrow::Cow::Borrowed(&redirect))
             .request_async(http)
             .await;
+        let sent = [code.expose().as_str(), self.client.secret_text()];
         answer
-            .map_err(|error| OAuthError::from_token_request(&host, error))?
+            .map_err(|error| OAuthError::from_token_request(&host, error).without(&sent))?
             .into_token_set(&host)
     }
 }

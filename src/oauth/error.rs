@@ -157,6 +157,20 @@ impl OAuthError {
         )
     }
 
+    /// Without what was sent: a server may echo it in its words.
+    pub(super) fn without(mut self, sent: &[&str]) -> Self {
+        if let Self::Refused {
+            description: Some(text),
+            ..
+        } = &mut self
+        {
+            for secret in sent.iter().filter(|secret| !secret.is_empty()) {
+                *text = text.replace(secret, "***");
+            }
+        }
+        self
+    }
+
     /// Takes the `oauth2` crate's error apart. Its parse errors carry the body, which is dropped here.
     pub(super) fn from_token_request(
         host: &str,

@@ -17,7 +17,7 @@ use crate::tls::Trust;
 /// How long a connection to the authorization server may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a whole exchange may take. A refresh under way at exit is given up after this at the latest.
+/// How long a whole exchange may take. (The end of a session waits less long for it: `connection/credentials.rs`.)
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest answer that is read. Token responses have some hundred bytes; one with JWTs a few thousand.

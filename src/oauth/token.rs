@@ -139,9 +139,10 @@ impl OAuthClient {
             .exchange_refresh_token(&token)
             .request_async(http)
             .await;
+        let sent = [refresh_token.expose().as_str(), self.secret_text()];
         wipe(token.into_secret());
         answer
-            .map_err(|error| OAuthError::from_token_request(&host, error))?
+            .map_err(|error| OAuthError::from_token_request(&host, error).without(&sent))?
             .into_token_set(&host)
     }
 
@@ -183,6 +184,13 @@ impl OAuthClient {
                 reason: "not an answer of RFC 7009".to_owned(),
             },
         })
+    }
+
+    /// What must not come back in a server's words.
+    pub(super) fn secret_text(&self) -> &str {
+        self.client_secret
+            .as_ref()
+            .map_or("", |secret| secret.expose())
     }
 
     pub(super) fn client(&self) -> Client {

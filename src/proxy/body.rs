@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN, LARGEST_HELD_BODY};
-use super::placeholder::Scanner;
+use super::placeholder::{Scanner, find_in_headers};
 use super::record::Entry;
 
 /// An answer's body on its way to the client.
@@ -177,7 +177,9 @@ impl Passage {
         if let Some(trailers) = frame.trailers_ref() {
             held.trailers = Some(trailers.clone());
         }
-        let Some(data) = frame.data_ref() else { return };
+        let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) else {
+            return;
+        };
         held.size += data.len();
         if held.state == HeldState::Filling && held.size <= LARGEST_HELD_BODY {
             held.pieces.push_back(data.clone());
@@ -284,9 +286,7 @@ impl Body for RequestBody {
                         passage.end(false);
                         Some(Err(io::Error::other(error)))
                     }
-                    Some(Ok(frame))
-                        if frame.data_ref().is_some_and(|data| scanner.completes(data)) =>
-                    {
+                    Some(Ok(frame)) if holds_placeholder(&frame, scanner) => {
                         passage.placeholder.store(true, Ordering::Relaxed);
                         passage.end(false);
                         Some(Err(io::Error::other("the body holds the placeholder")))
@@ -329,6 +329,12 @@ impl Body for RequestBody {
                 .map_or_else(SizeHint::default, Incoming::size_hint),
         }
     }
+}
+
+/// In the data so far, or in a trailer.
+fn holds_placeholder(frame: &Frame<Bytes>, scanner: &mut Scanner) -> bool {
+    let in_data = frame.data_ref().is_some_and(|data| scanner.completes(data));
+    in_data || frame.trailers_ref().and_then(find_in_headers).is_some()
 }
 
 impl Drop for RequestBody {

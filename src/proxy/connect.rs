@@ -73,9 +73,8 @@ async fn connect<S: CredentialSource>(
         Disposition::Intercept => {
             tokio::spawn(async move {
                 if let Ok(upgraded) = hyper::upgrade::on(request).await {
-                    intercept::serve(session, authority, upgraded).await;
+                    intercept::serve(session, authority, upgraded, permit).await;
                 }
-                drop(permit);
             });
             Response::new(ResponseBody::whole(bytes::Bytes::new()))
         }

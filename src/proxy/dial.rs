@@ -66,7 +66,7 @@ impl Dialer {
 
     /// Connects to a host, by a tunnel through the user's proxy if there is one for it.
     pub(super) async fn dial(&self, authority: &Authority) -> Result<TcpStream, ConnectError> {
-        self.in_time(self.dial_unbounded(authority)).await
+        self.in_time(self.dial_unbounded("https", authority)).await
     }
 
     /// For plain HTTP: the user's proxy itself, which takes the request in absolute form, or the host.
@@ -76,7 +76,10 @@ impl Dialer {
     ) -> Result<(TcpStream, bool), ConnectError> {
         match self.plain_proxy(authority) {
             Some(proxy) => Ok((self.in_time(self.connect(proxy.uri())).await?, true)),
-            None => Ok((self.dial(authority).await?, false)),
+            None => Ok((
+                self.in_time(self.dial_unbounded("http", authority)).await?,
+                false,
+            )),
         }
     }
 
@@ -93,15 +96,20 @@ impl Dialer {
         (proxy.uri().scheme_str() == Some("http")).then_some(proxy)
     }
 
-    async fn dial_unbounded(&self, authority: &Authority) -> Result<TcpStream, ConnectError> {
+    /// The scheme decides which of the user's proxies is asked.
+    async fn dial_unbounded(
+        &self,
+        scheme: &str,
+        authority: &Authority,
+    ) -> Result<TcpStream, ConnectError> {
         if let Some(address) = self.addresses.get(authority) {
             let there = Authority {
                 host: address.to_string(),
                 port: authority.port,
             };
-            return self.connect(&target(&there)?).await;
+            return self.connect(&target(scheme, &there)?).await;
         }
-        let target = target(authority)?;
+        let target = target(scheme, authority)?;
         match self.proxies.intercept(&target) {
             Some(proxy) => self.through(&proxy, target).await,
             None => self.connect(&target).await,
@@ -169,8 +177,8 @@ impl Dialer {
 }
 
 /// The form in which hyper-util's connectors take a host and a port.
-fn target(authority: &Authority) -> Result<Uri, ConnectError> {
-    uri("https", authority)
+fn target(scheme: &str, authority: &Authority) -> Result<Uri, ConnectError> {
+    uri(scheme, authority)
         .ok_or_else(|| ConnectError::Unreachable("the host name is not one".to_owned()))
 }
 

@@ -161,7 +161,20 @@ fn plan<'a, S>(
     entry: &mut Entry,
 ) -> Result<Plan<'a>, Refusal> {
     let route = match session.routes.resolve(&place.authority, &target.path) {
-        RouteMatch::Ambiguous(ids) => return Err(Refusal::Ambiguous(ids)),
+        RouteMatch::Ambiguous(tied) => {
+            let injects = |route: &&&Arc<Route>| {
+                route
+                    .rules
+                    .injection(route.relative_path(&target.path))
+                    .is_some()
+            };
+            if !tied.iter().any(|route| injects(&route)) {
+                return Ok(Plan::Pass); // none of them would put anything on
+            }
+            return Err(Refusal::Ambiguous(
+                tied.iter().map(|route| route.label.clone()).collect(),
+            ));
+        }
         RouteMatch::None => return Ok(Plan::Pass),
         RouteMatch::Route(route) => route,
     };

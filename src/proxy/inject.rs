@@ -96,27 +96,42 @@ fn strip(parts: &mut Parts, carriers: &Carriers) {
     let Some(query) = parts.uri.query() else {
         return;
     };
-    if carriers.query.is_empty() || !query.split('&').any(|pair| carries(pair, carriers)) {
+    if carriers.query.is_empty() || !query.split(SEPARATORS).any(|pair| carries(pair, carriers)) {
         return; // left as it is, byte for byte
     }
-    let kept: Vec<_> = query
-        .split('&')
-        .filter(|pair| !carries(pair, carriers))
-        .collect();
+    let mut kept = String::with_capacity(query.len());
+    for piece in query.split_inclusive(SEPARATORS) {
+        if !carries(piece.trim_end_matches(SEPARATORS), carriers) {
+            kept.push_str(piece);
+        }
+    }
+    let kept = kept
+        .strip_suffix(SEPARATORS)
+        .filter(|_| !query.ends_with(SEPARATORS))
+        .unwrap_or(&kept);
     let path = parts.uri.path();
     let target = if kept.is_empty() {
         path.to_owned()
     } else {
-        format!("{path}?{}", kept.join("&"))
+        format!("{path}?{kept}")
     };
     set_target(parts, target);
 }
 
-/// Rack decodes names before it compares them, and takes `name[]` for a list of that name.
+/// Rack parts a query at both.
+const SEPARATORS: [char; 2] = ['&', ';'];
+
+/// Rack decodes names before it compares them, drops brackets before a name, and takes `name[]` for a list of that name.
 fn carries(pair: &str, carriers: &Carriers) -> bool {
+    let brackets = ['[', ']'];
     let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
     let name = percent_decode_str(&name).decode_utf8_lossy();
-    let name = name.trim().split('[').next().unwrap_or_default();
+    let name = name
+        .trim()
+        .trim_start_matches(brackets)
+        .split(brackets)
+        .next()
+        .unwrap_or_default();
     carriers.query.iter().any(|carrier| carrier == name)
 }
 
@@ -222,7 +237,11 @@ mod tests {
             ("/u?a=%2F&private_token=p&b=+", "/u?a=%2F&b=+"),
             ("/u?private%5Ftoken=p&x", "/u?x"),
             ("/u?private_token[]=p", "/u"),
-            ("/u?access_token=p&private_token=q&", "/u?"),
+            ("/u?access_token=p&private_token=q&", "/u"),
+            ("/u?a=1;private_token=p;b=2", "/u?a=1;b=2"),
+            ("/u?[access_token]=p&a=1", "/u?a=1"),
+            ("/u?]private_token=p", "/u"),
+            ("/u?a=1&private_token=p", "/u?a=1"),
             (
                 "/u?private_tokens=keep&PRIVATE_TOKEN=keep",
                 "/u?private_tokens=keep&PRIVATE_TOKEN=keep",

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::UPGRADE;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -20,6 +21,7 @@ use super::limits::{
     CONNECTION_WINDOW, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEAD,
     LARGEST_HEADER_LIST, MOST_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
+use super::listener::Permit;
 use super::session::Session;
 use super::stream::{Activity, Watched};
 use super::target::Authority;
@@ -37,6 +39,7 @@ pub(super) async fn serve<S: CredentialSource>(
     session: Arc<Session<S>>,
     authority: Authority,
     client: Upgraded,
+    permit: Permit,
 ) {
     let Ok((stream, early)) = tunnel::unwrap(client) else {
         return;
@@ -50,7 +53,7 @@ pub(super) async fn serve<S: CredentialSource>(
     match accepted {
         Ok(Ok(stream)) => {
             activity
-                .unless_idle(IDLE_TIMEOUT, speak(session, authority, stream))
+                .unless_idle(IDLE_TIMEOUT, speak(session, authority, stream, permit))
                 .await;
         }
         Ok(Err(reason)) => note(&session, &authority, &reason),
@@ -94,13 +97,19 @@ async fn speak<S: CredentialSource>(
     session: Arc<Session<S>>,
     authority: Authority,
     stream: ClientStream,
+    permit: Permit,
 ) {
     let (_, tls) = stream.get_ref();
     let http2 = tls.alpn_protocol() == Some(b"h2");
     let Some(place) = Place::of_tunnel(authority, tls.server_name()) else {
         return;
     };
-    let service = service_fn(|request| answer(Arc::clone(&session), place.clone(), request));
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if request.headers().contains_key(UPGRADE) {
+            request.extensions_mut().insert(Arc::clone(&permit));
+        }
+        answer(Arc::clone(&session), place.clone(), request)
+    });
     let stream = TokioIo::new(stream);
     // How a client leaves is its own affair.
     if http2 {

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use authsome_ca::CaError;
+use bytes::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,8 +13,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::connect;
-use super::limits::{ACCEPT_PAUSE, HEAD_TIMEOUT, LARGEST_HEAD, MOST_CONNECTIONS, SHUTDOWN_DRAIN};
+use super::limits::{
+    ACCEPT_PAUSE, HEAD_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEAD, MOST_CONNECTIONS, SHUTDOWN_DRAIN,
+};
 use super::session::{Session, SessionConfig};
+use super::stream::{Activity, Watched};
 use crate::connection::CredentialSource;
 
 /// Why the proxy does not start.
@@ -107,12 +111,14 @@ async fn serve<S: CredentialSource>(stream: TcpStream, session: Arc<Session<S>>,
     let _ = stream.set_nodelay(true);
     let service =
         service_fn(|request| connect::handle(Arc::clone(&session), Arc::clone(&permit), request));
+    let activity = Activity::new();
+    let watched = Watched::new(stream, Bytes::new(), activity.clone());
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(LARGEST_HEAD)
         .preserve_header_case(false)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(watched), service)
         .with_upgrades();
-    let _ = connection.await; // a client that breaks off is its own affair
+    activity.unless_idle(IDLE_TIMEOUT, connection).await; // a client that breaks off is its own affair
 }

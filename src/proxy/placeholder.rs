@@ -1,8 +1,8 @@
 //! No placeholder leaves the machine: where it may stand in a request, and how it is found.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use http::header::AUTHORIZATION;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use http::header::{AUTHORIZATION, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use memchr::memmem::Finder;
@@ -24,22 +24,33 @@ pub(super) fn find_in_head(parts: &Parts) -> Option<&'static str> {
     find_in_headers(&parts.headers)
 }
 
-fn find_in_headers(headers: &HeaderMap) -> Option<&'static str> {
+/// The same of headers, or of trailers.
+pub(super) fn find_in_headers(headers: &HeaderMap) -> Option<&'static str> {
     let in_basic = |value: &HeaderValue| decoded_basic(value).is_some_and(|plain| holds(&plain));
     if headers.get_all(AUTHORIZATION).iter().any(in_basic) {
         return Some("the Authorization header");
     }
-    headers
-        .values()
-        .any(|value| holds(value.as_bytes()))
-        .then_some("a header")
+    let stands = |(name, value): (&HeaderName, &HeaderValue)| {
+        holds(name.as_str().as_bytes()) || holds(value.as_bytes())
+    };
+    headers.iter().any(stands).then_some("a header")
 }
 
+/// As forgivingly as the most forgiving server: either alphabet, padded or not.
 fn decoded_basic(value: &HeaderValue) -> Option<Vec<u8>> {
     let (scheme, credential) = value.as_bytes().split_at_checked("basic ".len())?;
-    scheme
-        .eq_ignore_ascii_case(b"basic ")
-        .then(|| STANDARD.decode(credential.trim_ascii()).ok())?
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let credential = credential.trim_ascii().iter().filter(|byte| **byte != b'=');
+    let standard: Vec<u8> = credential
+        .map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => *other,
+        })
+        .collect();
+    STANDARD_NO_PAD.decode(standard).ok()
 }
 
 fn holds(bytes: &[u8]) -> bool {
@@ -82,6 +93,7 @@ impl Scanner {
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
     use http::Request;
 
     use super::*;
@@ -111,6 +123,9 @@ mod tests {
             "authorization",
             &basic(format!("{PLACEHOLDER}:"))
         ));
+        let unpadded = URL_SAFE_NO_PAD.encode(format!("user:{PLACEHOLDER}"));
+        assert!(find("/", "authorization", &format!("Basic {unpadded}")));
+        assert!(find("/", PLACEHOLDER, "x"));
         assert!(find(&format!("/?a=b&token={PLACEHOLDER}"), "x", "y"));
         assert!(find("/?token=authsome%2Dproxy%2dmanaged", "x", "y"));
         assert!(find(&format!("/{PLACEHOLDER}/x"), "x", "y"));

@@ -60,7 +60,7 @@ pub(super) struct Route {
 #[derive(Debug)]
 pub(super) enum RouteMatch<'a> {
     /// Several connections have the same right to it.
-    Ambiguous(Vec<String>),
+    Ambiguous(Vec<&'a Arc<Route>>),
     /// The host is managed, this path of it is not.
     None,
     /// It belongs to this connection.
@@ -156,12 +156,7 @@ impl RouteTable {
         if tied.peek().is_none() {
             return RouteMatch::Route(best);
         }
-        RouteMatch::Ambiguous(
-            std::iter::once(best)
-                .chain(tied)
-                .map(|route| route.label.clone())
-                .collect(),
-        )
+        RouteMatch::Ambiguous(std::iter::once(best).chain(tied).collect())
     }
 
     /// The ties that `run` tells the user of at the start.
@@ -297,7 +292,10 @@ mod tests {
 
     fn resolve(table: &RouteTable, authority: &str, path: &str) -> String {
         match table.resolve(&Authority::parse(authority, None).unwrap(), path) {
-            RouteMatch::Ambiguous(ids) => format!("tie {}", ids.join(" ")),
+            RouteMatch::Ambiguous(tied) => {
+                let labels: Vec<_> = tied.iter().map(|route| route.label.as_str()).collect();
+                format!("tie {}", labels.join(" "))
+            }
             RouteMatch::None => "none".to_owned(),
             RouteMatch::Route(route) => route.id.name.to_string(),
         }

@@ -76,6 +76,13 @@ impl<T> Watched<T> {
     }
 }
 
+impl<T> Watched<T> {
+    /// The stream, and what is left of its prefix.
+    pub(super) fn into_parts(self) -> (T, Bytes) {
+        (self.inner, self.prefix)
+    }
+}
+
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,

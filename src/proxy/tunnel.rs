@@ -31,7 +31,7 @@ pub(super) async fn relay<T: AsyncRead + AsyncWrite + Unpin>(client: Upgraded, m
 
 /// The socket itself, and what hyper has read of it already: without its wrappers each byte takes a shorter way.
 pub(super) fn unwrap(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
-    upgraded
-        .downcast::<TokioIo<TcpStream>>()
-        .map(|parts| (parts.io.into_inner(), parts.read_buf))
+    let parts = upgraded.downcast::<TokioIo<Watched<TcpStream>>>()?;
+    let (stream, _) = parts.io.into_inner().into_parts();
+    Ok((stream, parts.read_buf))
 }

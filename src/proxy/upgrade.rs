@@ -10,6 +10,7 @@ use tokio::io::copy_bidirectional;
 
 use super::body::ResponseBody;
 use super::limits::IDLE_TIMEOUT;
+use super::listener::Permit;
 use super::record::Entry;
 use super::stream::{Activity, Watched};
 
@@ -17,6 +18,8 @@ use super::stream::{Activity, Watched};
 pub(super) struct Wish {
     client: OnUpgrade,
     protocol: HeaderValue,
+    /// The relay counts as long as it lives.
+    permit: Option<Permit>,
 }
 
 impl Wish {
@@ -29,6 +32,7 @@ impl Wish {
             .split(',')
             .any(|name| name.trim().to_ascii_lowercase().starts_with("h2c"));
         (asked && !h2c).then(|| Self {
+            permit: request.extensions().get::<Permit>().cloned(),
             client: hyper::upgrade::on(request),
             protocol,
         })
@@ -59,6 +63,7 @@ impl Wish {
             .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         parts.headers.insert(UPGRADE, protocol);
         tokio::spawn(async move {
+            let _permit = self.permit;
             let (Ok(client), Ok(upstream)) = (self.client.await, upstream.await) else {
                 return;
             };

@@ -181,11 +181,11 @@ fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
     }
 }
 
-/// TLS configurations, made when first needed: one for the platform's trust, one for each place with a private CA.
 /// The place, where it has a CA of its own, and the protocol.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct TlsKey(Option<Authority>, Dialect);
 
+/// TLS configurations, made when first needed: one for the platform's trust, one for each place with a private CA.
 #[derive(Debug)]
 struct TlsConfigs {
     trust: Arc<Trust>,

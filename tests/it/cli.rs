@@ -1328,7 +1328,7 @@ fn a_record_under_another_name_does_not_open() {
         &world,
         &["get", "gitlab", "--connection", "other"],
         9,
-        "vault_unavailable",
+        "record_unreadable",
     );
     assert!(
         outcome.stderr.contains("gitlab/other"),

@@ -1572,6 +1572,7 @@ fn the_users_credential_helper_is_neither_asked_nor_told_to_erase() {
     connection.standing = Standing::NeedsLogin {
         reason: "revoked".to_owned(),
         since: Timestamp::from_seconds(1),
+        access_ended: false,
     };
     world.store().create(&connection, true).unwrap();
     for remote in remotes {

@@ -17,10 +17,11 @@ use crate::cli::browser::Prompt;
 use crate::cli::context::{Context, Estate};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
-use crate::connection::{ClientCredentials, LoggedIn, LoginRequest, login};
+use crate::connection::{ClientCredentials, LoggedIn, LoginRequest, StoreError, login};
 use crate::credential::ConnectionId;
 use crate::oauth::AccountLookup;
 use crate::secret::Secret;
+use crate::vault::VaultError;
 
 /// The largest file of a certificate or a secret that is read.
 const LARGEST_FILE: u64 = 1024 * 1024;
@@ -113,8 +114,12 @@ fn request(
         name: arguments.connection.unwrap_or_default(),
     };
     // `login PROVIDER --connection NAME --force`, as every hint says it, renews that connection where it is.
-    // A record that no longer opens is no hindrance: this login replaces it.
-    let (stored_base, stored_ca) = match estate.store.load(&id).ok().flatten() {
+    let stored = match estate.store.load(&id) {
+        // A record that no longer opens is no hindrance: this login replaces it.
+        Err(StoreError::Unreadable { .. } | StoreError::Vault(VaultError::Tampered { .. })) => None,
+        other => other?,
+    };
+    let (stored_base, stored_ca) = match stored {
         Some(stored) if arguments.force && arguments.base_url.is_none() => {
             (stored.connection.base_url, stored.connection.ca_pem)
         }

@@ -9,7 +9,7 @@ use authsome_providers::{ExportField, Provider, Service};
 use crate::child::Child;
 use crate::cli::args::{PolicyArgument, Run};
 use crate::cli::context::{Context, Estate, not_found, service_of};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
 use crate::connection::{Credentials, Standing, Stored};
@@ -26,6 +26,12 @@ const PASSWORD_LENGTH: usize = 43;
 /// The public name of a session.
 const SESSION_LENGTH: usize = 16;
 
+/// The connections of a session, and every secret in the vault.
+struct Members {
+    members: Vec<Member>,
+    secrets: Vec<Secret<String>>,
+}
+
 /// A connection that takes part in the session.
 struct Member {
     stored: Stored,
@@ -37,11 +43,13 @@ struct Member {
 pub(in crate::cli) fn run(arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
     let estate = Context::estate()?;
     let members = members(&arguments, &estate, context.printer)?;
-    announce(&members, context.printer);
+    announce(&members.members, context.printer);
     let runtime = Context::runtime()?;
     let code = runtime.block_on(session(arguments, context, &estate, members));
     runtime.shutdown_background();
-    estate.audit.finish();
+    if let Some(problem) = estate.audit.finish() {
+        context.printer.warn(&problem);
+    }
     code
 }
 
@@ -49,12 +57,13 @@ async fn session(
     arguments: Run,
     context: &Context<'_>,
     estate: &Estate,
-    members: Vec<Member>,
+    members: Members,
 ) -> Result<u8, Failure> {
     let printer = context.printer;
     let resolve: Vec<_> = arguments.resolve.into_iter().map(|entry| entry.0).collect();
     let trust = Context::trust();
-    let environment = child_environment(&members);
+    let Members { members, secrets } = members;
+    let environment = child_environment(&members, secrets);
     let managed = members.iter().map(|member| Managed {
         id: member.stored.connection.id.clone(),
         service: member.service.clone(),
@@ -66,7 +75,7 @@ async fn session(
         let names: Vec<_> = tie.connections.iter().map(ToString::to_string).collect();
         let first = &tie.connections[0];
         printer.warn(&format!(
-            "{} fit {} alike, so nothing is injected there; choose: authsome run --connection {}={} -- …",
+            "{} fit {} alike, so requests that need a token are refused there; choose: authsome run --connection {}={} -- …",
             names.join(" and "),
             tie.place,
             first.provider,
@@ -129,7 +138,7 @@ async fn session(
 }
 
 /// The connections that take part: all, or those of `--only`. `--connection` breaks ties.
-fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Vec<Member>, Failure> {
+fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Members, Failure> {
     let ids = estate.store.list()?;
     for choice in &arguments.connection {
         if !ids
@@ -143,30 +152,48 @@ fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Vec<Me
         estate.provider(provider, printer)?; // a name that means nothing would quietly leave everything out
     }
     let mut members = Vec::new();
-    for id in ids
-        .iter()
-        .filter(|id| arguments.only.is_empty() || arguments.only.contains(&id.provider))
-    {
-        let Some(stored) = estate.store.load(id)? else {
-            continue;
-        };
-        let provider = match estate.provider(&id.provider, printer) {
-            Ok(provider) => provider,
-            Err(failure) => {
-                printer.warn(&format!("{id} takes no part: {}", failure.message));
-                continue;
+    let mut secrets = Vec::new();
+    for id in &ids {
+        let takes_part = arguments.only.is_empty() || arguments.only.contains(&id.provider);
+        match member(arguments, estate, id, printer) {
+            Ok(Some(member)) => {
+                // No managed secret reaches the child, that of a connection that takes no part as little as the others.
+                secrets.extend(member.stored.connection.secrets().cloned());
+                if takes_part {
+                    members.push(member);
+                }
             }
-        };
-        let service = service_of(&provider, &stored.connection)?;
-        let preference = preference(arguments, estate, id)?;
-        members.push(Member {
-            stored,
-            provider,
-            service,
-            preference,
-        });
+            Ok(None) => {}
+            // One connection's trouble is not the others'.
+            Err(failure) if failure.exit != Exit::Vault || failure.code == "record_unreadable" => {
+                if takes_part {
+                    printer.warn(&format!("{id} takes no part: {}", failure.message));
+                }
+            }
+            Err(failure) => return Err(failure),
+        }
     }
-    Ok(members)
+    Ok(Members { members, secrets })
+}
+
+fn member(
+    arguments: &Run,
+    estate: &Estate,
+    id: &ConnectionId,
+    printer: &Printer,
+) -> Result<Option<Member>, Failure> {
+    let Some(stored) = estate.store.load(id)? else {
+        return Ok(None);
+    };
+    let provider = estate.provider(&id.provider, printer)?;
+    let service = service_of(&provider, &stored.connection)?;
+    let preference = preference(arguments, estate, id)?;
+    Ok(Some(Member {
+        stored,
+        provider,
+        service,
+        preference,
+    }))
 }
 
 fn preference(arguments: &Run, estate: &Estate, id: &ConnectionId) -> Result<Preference, Failure> {
@@ -217,8 +244,11 @@ fn say_needs_login(id: &ConnectionId, reason: &str, printer: &Printer) {
 }
 
 /// What the child gets of the members themselves: placeholders, git without helpers, and none of the real values.
-fn child_environment(members: &[Member]) -> MemberEnvironment {
-    let mut environment = MemberEnvironment::default();
+fn child_environment(members: &[Member], secrets: Vec<Secret<String>>) -> MemberEnvironment {
+    let mut environment = MemberEnvironment {
+        secrets,
+        ..MemberEnvironment::default()
+    };
     for member in members {
         for export in &member.provider.export {
             match export.field {
@@ -229,9 +259,6 @@ fn child_environment(members: &[Member]) -> MemberEnvironment {
         environment
             .placeholders
             .extend(member.provider.placeholders.iter().cloned());
-        environment
-            .secrets
-            .extend(member.stored.connection.secrets().cloned());
         if let Some(base) = &member.service.base_url {
             // An empty value ends the list of helpers: none of the user's is asked for this host, nor told to erase.
             environment
