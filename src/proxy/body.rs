@@ -370,3 +370,36 @@ pub(super) fn drain_beside(mut body: Incoming) {
         runtime.spawn(tokio::time::timeout(DRAIN_TIMEOUT, draining));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_placeholder_is_found_in_trailers_as_well() {
+        let trailers = |value| HeaderMap::from_iter([(EXPECT, HeaderValue::from_static(value))]);
+        let found = |frame| holds_placeholder(&frame, &mut Scanner::new());
+        assert!(found(Frame::trailers(trailers("authsome-proxy-managed"))));
+        assert!(!found(Frame::trailers(trailers("0"))));
+        assert!(found(Frame::data(Bytes::from_static(
+            b"x authsome-proxy-managed"
+        ))));
+    }
+
+    #[test]
+    fn a_small_body_is_kept_and_a_large_or_broken_one_is_not() {
+        let passage = |pieces: &[usize], whole| {
+            let passage = Passage::default();
+            for size in pieces {
+                passage.keep(&Frame::data(Bytes::from(vec![0; *size])));
+            }
+            passage.end(whole);
+            passage.repeated().is_some()
+        };
+        assert!(passage(&[0, 10, LARGEST_HELD_BODY - 10], true));
+        assert!(!passage(&[1, LARGEST_HELD_BODY], true));
+        assert!(!passage(&[10], false));
+    }
+}

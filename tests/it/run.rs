@@ -1,6 +1,8 @@
 //! `authsome run`: what reaches the provider, and what the child sees.
 
 use crate::kit::{PLACEHOLDER, World};
+use authsome::clock::Timestamp;
+use authsome::connection::Standing;
 use authsome_test_support::{Arrived, FakeGitLab};
 
 #[test]
@@ -41,4 +43,25 @@ fn every_carrier_arrives_as_the_one_right_bearer() {
         );
         assert!(!format!("{:?}", seen[0]).contains(PLACEHOLDER));
     }
+}
+
+#[test]
+fn a_token_that_is_known_to_be_dead_is_not_sent_any_more() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    world.connect(&gitlab);
+    let mut connection = world.stored("default");
+    connection.standing = Standing::NeedsLogin {
+        reason: "an answer was lost".to_owned(),
+        since: Timestamp::now(),
+        access_ended: true,
+    };
+    world.store().create(&connection, true).unwrap();
+    let url = format!("{}/api/v4/user", gitlab.base_url());
+    let outcome = world.run(["curl", "-sS", &url]).expect(0);
+    assert_eq!(outcome.json()["error"], "needs_login");
+    assert!(
+        gitlab.seen().is_empty(),
+        "nothing may arrive: {:?}",
+        gitlab.seen()
+    );
 }
