@@ -322,6 +322,22 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_cannot_be_written_is_said_and_holds_nothing_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        fs::create_dir(home.path(FILE)).unwrap();
+        let audit = Audit::new(&home);
+        for _ in 0..2 * QUEUE {
+            audit.record(Event::new(Kind::Export));
+        }
+        assert!(
+            audit
+                .finish()
+                .is_some_and(|problem| problem.contains("not complete"))
+        );
+    }
+
+    #[test]
     fn long_paths_are_cut_between_characters() {
         let event = Event::new(Kind::Denied).request("GET", "h", &"ä".repeat(1000));
         assert!(event.path.unwrap().len() <= LONGEST_PATH);
