@@ -3,155 +3,48 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+mod table;
+
+use table::VARIABLES;
+pub use table::Value;
 
 /// What a child gets in place of a secret. It never leaves the machine.
 pub const PLACEHOLDER: &str = "authsome-proxy-managed";
 
+/// The number of git's entries in the environment, and what the names of their variables start with (git-config(1)).
+const GIT_CONFIG_COUNT: &str = "GIT_CONFIG_COUNT";
+const GIT_CONFIG_KEY: &str = "GIT_CONFIG_KEY_";
+const GIT_CONFIG_VALUE: &str = "GIT_CONFIG_VALUE_";
+
 /// The variable with the master key; no child ever gets it.
 pub const MASTER_KEY: &str = "AUTHSOME_MASTER_KEY";
 
-/// What a variable of the table stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Value {
-    /// The file with all roots and the session CA.
-    Bundle,
-    /// The file with the session CA alone, for clients that add it to their own roots.
-    Ca,
-    /// The hosts that are not to be proxied.
-    NoProxy,
-    /// The proxy's URL, password included.
-    Proxy,
-    /// Nothing: the parent's value would lead a client around the proxy or its certificates.
-    Remove,
-    /// That text.
-    Text(&'static str),
+/// The files of one session, by what they are for. A variable whose file there is none of stays as the parent has it.
+#[derive(Clone, Debug, Default)]
+pub struct SessionFiles {
+    /// All roots and the session CA.
+    pub bundle: PathBuf,
+    /// The session CA.
+    pub ca: PathBuf,
+    /// The files for variables with which the parent names certificates of its own.
+    pub merged: BTreeMap<&'static str, PathBuf>,
+    /// `CURL_HOME`.
+    pub curl_home: Option<PathBuf>,
+    /// A directory with nothing in it.
+    pub empty: PathBuf,
+    /// `JAVA_TOOL_OPTIONS`.
+    pub java_tool_options: Option<OsString>,
+    /// `NODE_OPTIONS`.
+    pub node_options: Option<OsString>,
+    /// `PHP_INI_SCAN_DIR`.
+    pub php_scan_directory: Option<OsString>,
+    /// `PYTHONPATH`.
+    pub python_path: Option<OsString>,
+    /// `WGETRC`.
+    pub wgetrc: Option<PathBuf>,
 }
-
-/// Name, value and reason of each.
-const VARIABLES: &[(&str, Value, &str)] = &[
-    ("HTTPS_PROXY", Value::Proxy, "most clients"),
-    (
-        "https_proxy",
-        Value::Proxy,
-        "wget, aria2 and gRPC read only lower case",
-    ),
-    (
-        "HTTP_PROXY",
-        Value::Proxy,
-        "Ruby's net/http takes it for https as well",
-    ),
-    (
-        "http_proxy",
-        Value::Proxy,
-        "curl reads only lower case for http",
-    ),
-    ("ALL_PROXY", Value::Proxy, "clients that know no other"),
-    ("all_proxy", Value::Proxy, "the same"),
-    (
-        "WS_PROXY",
-        Value::Proxy,
-        "aiohttp looks up the scheme of a WebSocket",
-    ),
-    ("ws_proxy", Value::Proxy, "the same"),
-    ("WSS_PROXY", Value::Proxy, "the same"),
-    ("wss_proxy", Value::Proxy, "the same"),
-    ("grpc_proxy", Value::Proxy, "gRPC's own name"),
-    (
-        "NO_PROXY",
-        Value::NoProxy,
-        "the parent's exclusions are honoured upstream; here they would bypass the injection",
-    ),
-    ("no_proxy", Value::NoProxy, "the same"),
-    (
-        "SSL_CERT_FILE",
-        Value::Bundle,
-        "OpenSSL, Go, rustls: it replaces their default, so it holds all roots",
-    ),
-    (
-        "SSL_CERT_DIR",
-        Value::Remove,
-        "a directory without the session CA would win over the file for some clients",
-    ),
-    (
-        "REQUESTS_CA_BUNDLE",
-        Value::Bundle,
-        "Python requests uses certifi otherwise",
-    ),
-    ("CURL_CA_BUNDLE", Value::Bundle, "curl"),
-    (
-        "GIT_SSL_CAINFO",
-        Value::Bundle,
-        "git built with GnuTLS reads no other",
-    ),
-    ("AWS_CA_BUNDLE", Value::Bundle, "boto3, aws"),
-    ("PIP_CERT", Value::Bundle, "beats pip.conf"),
-    ("PIP_PROXY", Value::Proxy, "beats pip.conf"),
-    (
-        "NODE_EXTRA_CA_CERTS",
-        Value::Ca,
-        "added to Node's own roots; the whole bundle would slow its start",
-    ),
-    (
-        "NODE_USE_ENV_PROXY",
-        Value::Text("1"),
-        "Node's fetch ignores the proxy variables without it",
-    ),
-    (
-        "NODE_TLS_REJECT_UNAUTHORIZED",
-        Value::Remove,
-        "a child that verifies nothing would not notice a bypass",
-    ),
-    (
-        "npm_config_cafile",
-        Value::Bundle,
-        "beats npmrc, whose cafile hides NODE_EXTRA_CA_CERTS",
-    ),
-    ("npm_config_proxy", Value::Proxy, "beats npmrc"),
-    ("npm_config_https_proxy", Value::Proxy, "beats npmrc"),
-    ("npm_config_noproxy", Value::NoProxy, "beats npmrc"),
-    (
-        "YARN_HTTPS_PROXY",
-        Value::Proxy,
-        "yarn 4 reads no standard variable",
-    ),
-    ("YARN_HTTP_PROXY", Value::Proxy, "the same"),
-    ("YARN_HTTPS_CA_FILE_PATH", Value::Bundle, "the same"),
-    ("DENO_CERT", Value::Ca, "Deno's own trust"),
-    ("CARGO_HTTP_CAINFO", Value::Bundle, "beats cargo's config"),
-    ("CARGO_HTTP_PROXY", Value::Proxy, "beats cargo's config"),
-    (
-        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
-        Value::Bundle,
-        "gRPC's only knob",
-    ),
-    (
-        "PERL_LWP_ENV_PROXY",
-        Value::Text("1"),
-        "LWP ignores the proxy variables without it",
-    ),
-    (
-        "PERL_LWP_SSL_CA_FILE",
-        Value::Bundle,
-        "LWP does not read SSL_CERT_FILE",
-    ),
-    ("HTTPLIB2_CA_CERTS", Value::Bundle, "httplib2"),
-    (
-        "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
-        Value::Bundle,
-        "gcloud",
-    ),
-    ("NIX_SSL_CERT_FILE", Value::Bundle, "Nix"),
-    ("BUNDLE_SSL_CA_CERT", Value::Bundle, "Bundler"),
-    ("HEX_CACERTS_PATH", Value::Bundle, "Hex"),
-    ("JULIA_SSL_CA_ROOTS_PATH", Value::Bundle, "Julia"),
-    (
-        "GIT_TERMINAL_PROMPT",
-        Value::Text("0"),
-        "git shall fail rather than ask for a password that authsome holds",
-    ),
-    (MASTER_KEY, Value::Remove, "it opens the vault"),
-];
 
 /// What the table's values are in one session.
 #[derive(Clone, Copy, Debug)]
@@ -160,12 +53,40 @@ pub struct SessionValues<'a> {
     pub proxy: &'a str,
     /// Comma-separated, exact names and addresses: the only form that all clients read alike.
     pub no_proxy: &'a str,
-    /// The file with all roots and the session CA.
-    pub bundle: &'a Path,
-    /// The file with the session CA.
-    pub ca: &'a Path,
+    /// The session's files.
+    pub files: &'a SessionFiles,
     /// The session's public name.
     pub session: &'a str,
+}
+
+impl SessionValues<'_> {
+    /// What the table's variable of that name is set to; `None` leaves it as the parent has it.
+    fn of(&self, name: &str, value: Value) -> Option<&OsStr> {
+        let files = self.files;
+        match value {
+            Value::Bundle => Some(files.merged.get(name).unwrap_or(&files.bundle).as_os_str()),
+            Value::Ca => Some(files.merged.get(name).unwrap_or(&files.ca).as_os_str()),
+            Value::CurlHome => files.curl_home.as_deref().map(Path::as_os_str),
+            Value::EmptyDirectory => Some(files.empty.as_os_str()),
+            Value::JavaToolOptions => files.java_tool_options.as_deref(),
+            Value::NodeOptions => files.node_options.as_deref(),
+            Value::NoProxy => Some(OsStr::new(self.no_proxy)),
+            Value::PhpScanDirectory => files.php_scan_directory.as_deref(),
+            Value::Proxy => Some(OsStr::new(self.proxy)),
+            Value::PythonPath => files.python_path.as_deref(),
+            Value::Remove => None,
+            Value::Text(text) => Some(OsStr::new(text)),
+            Value::Wgetrc => files.wgetrc.as_deref().map(Path::as_os_str),
+        }
+    }
+}
+
+/// The variables of the table that name certificates.
+pub fn certificate_variables() -> impl Iterator<Item = (&'static str, Value)> {
+    VARIABLES
+        .iter()
+        .filter(|(_, value, _)| matches!(value, Value::Bundle | Value::Ca))
+        .map(|(name, value, _)| (*name, *value))
 }
 
 /// Changes to an inherited environment: a value, or `None` to remove the variable.
@@ -179,13 +100,10 @@ impl Environment {
     pub fn for_session(values: &SessionValues<'_>) -> Self {
         let mut environment = Self::default();
         for (name, value, _reason) in VARIABLES {
-            match value {
-                Value::Bundle => environment.set(name, values.bundle),
-                Value::Ca => environment.set(name, values.ca),
-                Value::NoProxy => environment.set(name, values.no_proxy),
-                Value::Proxy => environment.set(name, values.proxy),
-                Value::Remove => environment.remove(name),
-                Value::Text(text) => environment.set(name, text),
+            match values.of(name, *value) {
+                Some(text) => environment.set(name, text),
+                None if *value == Value::Remove => environment.remove(name),
+                None => {}
             }
         }
         environment.set("AUTHSOME_SESSION", values.session);
@@ -203,6 +121,23 @@ impl Environment {
         self.changes.insert(name.as_ref().to_owned(), None);
     }
 
+    /// Leaves a variable as the parent has it; `false` if no change was made to it. The master key goes whatever is asked.
+    ///
+    /// `GIT_CONFIG_COUNT` stands for the entries that it counts.
+    pub fn leave(&mut self, name: &OsStr) -> bool {
+        if name == MASTER_KEY {
+            return false;
+        }
+        if name == GIT_CONFIG_COUNT {
+            self.changes.retain(|name, _| {
+                let entry = name.as_bytes();
+                !entry.starts_with(GIT_CONFIG_KEY.as_bytes())
+                    && !entry.starts_with(GIT_CONFIG_VALUE.as_bytes())
+            });
+        }
+        self.changes.remove(name).is_some()
+    }
+
     /// Appends git configuration (`GIT_CONFIG_COUNT`, git 2.31 and later), which beats the user's files, to what the parent has.
     pub fn configure_git(&mut self, parent_count: Option<&OsStr>, entries: &[(String, String)]) {
         let inherited = parent_count
@@ -210,10 +145,10 @@ impl Environment {
             .and_then(|count| count.parse::<usize>().ok())
             .unwrap_or(0);
         for (index, (key, value)) in entries.iter().enumerate() {
-            self.set(format!("GIT_CONFIG_KEY_{}", inherited + index), key);
-            self.set(format!("GIT_CONFIG_VALUE_{}", inherited + index), value);
+            self.set(format!("{GIT_CONFIG_KEY}{}", inherited + index), key);
+            self.set(format!("{GIT_CONFIG_VALUE}{}", inherited + index), value);
         }
-        self.set("GIT_CONFIG_COUNT", (inherited + entries.len()).to_string());
+        self.set(GIT_CONFIG_COUNT, (inherited + entries.len()).to_string());
     }
 
     /// Puts the placeholder in the place of each of `secrets` in the inherited variables that are not set anew; returns their names.
@@ -265,11 +200,17 @@ mod tests {
     use super::*;
 
     fn environment() -> Environment {
+        let files = SessionFiles {
+            bundle: "/run/bundle.pem".into(),
+            ca: "/run/ca.pem".into(),
+            merged: [("PIP_CERT", "/run/pip.pem".into())].into(),
+            node_options: Some("--require /run/boot.cjs".into()),
+            ..SessionFiles::default()
+        };
         Environment::for_session(&SessionValues {
             proxy: "http://authsome:s@127.0.0.1:1",
             no_proxy: "localhost",
-            bundle: Path::new("/run/bundle.pem"),
-            ca: Path::new("/run/ca.pem"),
+            files: &files,
             session: "id",
         })
     }
@@ -308,6 +249,35 @@ mod tests {
                 "{name} stands twice"
             );
         }
+    }
+
+    #[test]
+    fn a_variable_gets_its_own_file_where_there_is_one() {
+        let environment = environment();
+        for (name, expected) in [
+            ("SSL_CERT_FILE", Some("/run/bundle.pem")),
+            ("PIP_CERT", Some("/run/pip.pem")),
+            ("DENO_CERT", Some("/run/ca.pem")),
+            ("NODE_OPTIONS", Some("--require /run/boot.cjs")),
+            ("WGETRC", None),
+        ] {
+            assert_eq!(value(&environment, name).as_deref(), expected, "{name}");
+        }
+        assert!(!environment.changes.contains_key(OsStr::new("WGETRC")));
+    }
+
+    #[test]
+    fn what_the_user_leaves_alone_stays_the_parents() {
+        let mut environment = environment();
+        environment.configure_git(None, &[("a.b".to_owned(), "1".to_owned())]);
+        assert!(environment.leave(OsStr::new("NODE_OPTIONS")));
+        assert!(!environment.leave(OsStr::new("NODE_OPTIONS")));
+        assert!(!environment.leave(OsStr::new(MASTER_KEY)));
+        assert!(environment.leave(OsStr::new("GIT_CONFIG_COUNT")));
+        let names: Vec<_> = environment.changes().map(|(name, _)| name).collect();
+        assert!(!names.contains(&OsStr::new("NODE_OPTIONS")));
+        assert!(!names.contains(&OsStr::new("GIT_CONFIG_KEY_0")));
+        assert!(names.contains(&OsStr::new(MASTER_KEY)));
     }
 
     #[test]

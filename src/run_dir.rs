@@ -49,6 +49,13 @@ impl RunDirectory {
         &self.path
     }
 
+    /// Makes a directory in it.
+    pub fn create_directory(&self, name: &str) -> Result<PathBuf, HomeError> {
+        let path = self.path.join(name);
+        create_private_directory(&path)?;
+        Ok(path)
+    }
+
     /// Writes a file into it.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<PathBuf, HomeError> {
         let path = self.path.join(name);

@@ -9,6 +9,10 @@ use authsome_ca::{CaError, TrustBundle, parse_ca_pem};
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore};
 
+/// Where OpenSSL's default directory of roots is, or points to: Debian and SUSE, Debian's OPENSSLDIR, Fedora.
+const PLATFORM_DIRECTORIES: [&str; 3] =
+    ["/etc/ssl/certs", "/usr/lib/ssl/certs", "/etc/pki/tls/certs"];
+
 /// Why there is no usable set of roots.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,25 +28,44 @@ pub enum TrustError {
     Ca(#[from] CaError),
 }
 
-/// The platform's roots and what `SSL_CERT_FILE` names, read when first needed.
+/// The platform's roots and what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, read when first needed.
 #[derive(Debug)]
 pub struct Trust {
     extra_file: Option<PathBuf>,
+    extra_directories: Vec<PathBuf>,
     roots: OnceLock<Arc<RootCertStore>>,
 }
 
 impl Trust {
-    /// `extra_file` is what `SSL_CERT_FILE` names.
-    pub fn new(extra_file: Option<PathBuf>) -> Self {
+    /// `extra_file` is what `SSL_CERT_FILE` names, `extra_directories` what `SSL_CERT_DIR` does.
+    pub fn new(extra_file: Option<PathBuf>, extra_directories: Vec<PathBuf>) -> Self {
+        // The platform's own directory holds what its file holds.
+        let is_platforms = |directory: &PathBuf| {
+            PLATFORM_DIRECTORIES
+                .iter()
+                .any(|usual| directory == Path::new(usual))
+        };
         Self {
             extra_file,
+            extra_directories: extra_directories
+                .into_iter()
+                .filter(|directory| !is_platforms(directory))
+                .collect(),
             roots: OnceLock::new(),
         }
     }
 
-    /// The same as PEM, for a child.
+    /// All of them as PEM.
     pub fn bundle(&self) -> Result<TrustBundle, TrustError> {
-        Ok(TrustBundle::platform(self.extra_file.as_deref())?)
+        let bundle = TrustBundle::platform(self.extra_file.as_deref())?;
+        let directories = self.extra_directories.iter();
+        Ok(directories.fold(bundle, |bundle, directory| bundle.with_directory(directory)))
+    }
+
+    /// The files that the bundle was read from.
+    pub fn files(&self) -> Vec<&Path> {
+        let platform = TrustBundle::platform_file().into_iter();
+        platform.chain(self.extra_file()).collect()
     }
 
     /// What `SSL_CERT_FILE` names, if anything.

@@ -1,17 +1,23 @@
 //! The roots that a child shall trust.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use crate::{CaError, pem_text};
+use crate::{CaError, key_store, pem_text};
+
+/// How many files of a directory of roots are read, and how large one may be: a directory named by mistake must not fill the memory.
+const MOST_FILES: usize = 4096;
+const LARGEST_FILE: u64 = 1024 * 1024;
 
 /// PEM of all roots that a child shall trust: the platform's, the user's own, and those appended for the session.
 ///
 /// The files are copied as they are, unparsed, since this happens at each start; [`Self::certificates`] parses.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TrustBundle {
     pem: Vec<u8>,
 }
@@ -19,7 +25,7 @@ pub struct TrustBundle {
 impl TrustBundle {
     /// The platform's roots, then those of the file `extra` (what the user's `SSL_CERT_FILE` names), if it differs.
     ///
-    /// The platform's roots are the first readable file of the usual ones; where there is none, what its certificate
+    /// The platform's roots are the first readable file of the usual ones ([`Self::platform_file`]); where there is none, what its certificate
     /// store gives. There may be none at all (an empty container); that is no error here.
     /// [`CaError::RootsUnreadable`] names an `extra` that is missing or unreadable.
     pub fn platform(extra: Option<&Path>) -> Result<Self, CaError> {
@@ -28,6 +34,12 @@ impl TrustBundle {
         };
         // Mostly SSL_CERT_FILE names the very file; then there is nothing to read twice.
         Self::from_roots(roots, extra.filter(|extra| *extra != Path::new(file)))
+    }
+
+    /// The file with the platform's roots, if they are in one.
+    pub fn platform_file() -> Option<&'static Path> {
+        let usual = PLATFORM_BUNDLES.iter().map(Path::new);
+        usual.into_iter().find(|path| path.is_file())
     }
 
     /// Appends the certificates in `pem`, and nothing else that stands there: a private key in a CA file must not
@@ -51,6 +63,38 @@ impl TrustBundle {
         CertificateDer::pem_slice_iter(&self.pem)
             .flatten()
             .collect()
+    }
+
+    /// The roots as a Java key store (JKS), dated `created`; see [`crate::key_store::encode`] for the format.
+    pub fn java_key_store(&self, created: SystemTime) -> Vec<u8> {
+        let since = created.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let milliseconds = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        key_store::encode(&self.certificates(), milliseconds)
+    }
+
+    /// Whether every certificate of `pem` is among the roots.
+    pub fn covers(&self, pem: &[u8]) -> bool {
+        let roots: HashSet<_> = self.certificates().into_iter().collect();
+        CertificateDer::pem_slice_iter(pem)
+            .flatten()
+            .all(|certificate| roots.contains(&certificate))
+    }
+
+    /// Appends the certificates of the files in a directory (what the user's `SSL_CERT_DIR` names). What cannot be read is left out, as
+    /// OpenSSL does.
+    #[must_use]
+    pub fn with_directory(mut self, directory: &Path) -> Self {
+        let Ok(entries) = fs::read_dir(directory) else {
+            return self;
+        };
+        for entry in entries.flatten().take(MOST_FILES) {
+            let is_small = fs::metadata(entry.path())
+                .is_ok_and(|found| found.is_file() && found.len() <= LARGEST_FILE);
+            if is_small && let Ok(pem) = fs::read_to_string(entry.path()) {
+                self = self.with_pem(&pem);
+            }
+        }
+        self
     }
 
     /// How many blocks [`Self::certificates`] skips. Decodes all of them to know.

@@ -10,6 +10,7 @@
 
 mod bundle;
 mod error;
+mod key_store;
 mod leaf;
 mod pem_text;
 mod permitted;

@@ -48,8 +48,8 @@ pub use id::{ProviderId, ProviderIdError};
 pub use path_pattern::PatternError;
 pub use pointer::{JsonPointer, JsonPointerError};
 pub use provider::{
-    ApiKey, Auth, ClientAuthentication, DeviceTokenRequest, Export, ExportField, Flow, KeyPattern,
-    OAuth, Provider,
+    Address, ApiKey, Auth, ClientAuthentication, DeviceTokenRequest, Export, ExportField, Flow,
+    KeyPattern, OAuth, Provider,
 };
 pub use route::{RoutePattern, Scheme};
 pub use rules::{Carriers, GuardRule, Rules};

@@ -30,6 +30,8 @@ pub struct Provider {
     pub export: Vec<Export>,
     /// More variables that get the placeholder under `authsome run`.
     pub placeholders: Vec<String>,
+    /// Variables in which this service's tools look for the address of an instance that is not the public one.
+    pub addresses: Vec<Address>,
     /// Where people can read about credentials.
     pub docs_url: Option<Url>,
     /// Where the user registers an OAuth application.
@@ -106,6 +108,15 @@ pub struct Export {
     pub field: ExportField,
     /// Its name.
     pub variable: String,
+}
+
+/// A variable in which a tool looks for an address.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Address {
+    /// Its name.
+    pub variable: String,
+    /// What follows the base URL in it: empty, or a path that starts with `/`.
+    pub path: String,
 }
 
 /// A host, URL or path of `api_url`.

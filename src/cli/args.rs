@@ -143,6 +143,9 @@ pub(super) struct Run {
     /// Connect to that address for a host and port, as curl does
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub(super) resolve: Vec<ResolveArgument>,
+    /// Leave a variable as it is, e.g. `NODE_OPTIONS`
+    #[arg(long, value_name = "NAME")]
+    pub(super) no_env: Vec<OsString>,
     /// The command and its arguments
     #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,

@@ -87,7 +87,9 @@ impl<'a> Context<'a> {
 
     pub(super) fn trust() -> Arc<Trust> {
         let extra = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
-        Arc::new(Trust::new(extra.map(PathBuf::from)))
+        let directories = std::env::var_os("SSL_CERT_DIR").unwrap_or_default();
+        let directories = std::env::split_paths(&directories).filter(|path| path.is_absolute());
+        Arc::new(Trust::new(extra.map(PathBuf::from), directories.collect()))
     }
 
     pub(super) fn clients(resolve: &[Resolve]) -> HttpClients {

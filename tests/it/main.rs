@@ -2,6 +2,7 @@
 
 mod child;
 mod cli;
+mod environment;
 mod forms;
 mod kit;
 mod login;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::error::DefinitionError;
-use crate::provider::{Export, ExportField};
+use crate::provider::{Address, Export, ExportField};
 use crate::reader::{Fields, text_at, texts_at};
 
 /// `export`, in each of its spellings: `{"VARIABLE": "ACCESS_TOKEN"}`, `{"access_token": "VARIABLE"}` (or a
@@ -29,6 +29,30 @@ pub(super) fn placeholders(fields: &mut Fields<'_>) -> Result<Vec<String>, Defin
         .iter()
         .map(|text| text.check(variable))
         .collect()
+}
+
+/// `addresses`: `{"VARIABLE": "/path"}`, the path below the base URL.
+pub(super) fn addresses(fields: &mut Fields<'_>) -> Result<Vec<Address>, DefinitionError> {
+    let Some(entries) = fields.object("addresses")? else {
+        return Ok(Vec::new());
+    };
+    let mut addresses = Vec::new();
+    for (name, value) in entries.entries() {
+        let path = entries.path_of(name);
+        let variable = variable(name).map_err(|reason| DefinitionError::field(&path, reason))?;
+        let below = text_at(path.clone(), value)?.text;
+        if !(below.is_empty() || below.starts_with('/')) {
+            return Err(DefinitionError::field(
+                path,
+                "it is a path below the base URL, and starts with `/`",
+            ));
+        }
+        addresses.push(Address {
+            variable,
+            path: below.to_owned(),
+        });
+    }
+    Ok(addresses)
 }
 
 /// A name that every shell can set.

@@ -45,6 +45,7 @@ pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), Definiti
         base_url,
         export: export::export(&mut fields, &mut warnings)?,
         placeholders: export::placeholders(&mut fields)?,
+        addresses: export::addresses(&mut fields)?,
         docs_url: fields
             .text("docs_url")?
             .map(|text| text.check(parse_url))

@@ -1,10 +1,9 @@
 //! `authsome run`: the vault, the proxy, the child, in this order.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use authsome_providers::{ExportField, Provider, Service};
+use authsome_providers::{Provider, Service};
 
 use crate::child::Child;
 use crate::cli::args::{PolicyArgument, Run};
@@ -14,17 +13,15 @@ use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
 use crate::connection::{Credentials, Standing, Stored};
 use crate::credential::ConnectionId;
-use crate::env_vars::{Environment, PLACEHOLDER, SessionValues};
 use crate::proxy::{Managed, Policy, Preference, Proxy, RouteTable, SessionConfig};
-use crate::run_dir::{self, RunDirectory};
 use crate::secret::{Secret, random_text};
-use crate::tls::Trust;
+
+mod furnish;
+
+use furnish::Furnishing;
 
 /// 43 characters of six random bits: more than 256 bits.
 const PASSWORD_LENGTH: usize = 43;
-
-/// The public name of a session.
-const SESSION_LENGTH: usize = 16;
 
 /// The connections of a session, and every secret in the vault.
 struct Members {
@@ -63,7 +60,7 @@ async fn session(
     let resolve: Vec<_> = arguments.resolve.into_iter().map(|entry| entry.0).collect();
     let trust = Context::trust();
     let Members { members, secrets } = members;
-    let environment = child_environment(&members, secrets);
+    let wishes = furnish::wishes(&members, secrets);
     let managed = members.iter().map(|member| Managed {
         id: member.stored.connection.id.clone(),
         service: member.service.clone(),
@@ -107,13 +104,15 @@ async fn session(
         now: Timestamp::now().to_system_time(),
     };
     let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
-    let url = Secret::new(format!(
-        "http://authsome:{}@{}",
-        password.expose(),
-        proxy.address()
-    ));
-    let (directory, environment) =
-        furnish(&trust, proxy.ca_pem(), &url, &hosts, environment, printer)?;
+    let furnishing = Furnishing {
+        trust: &trust,
+        ca_pem: proxy.ca_pem(),
+        proxy: proxy.address(),
+        password: &password,
+        managed_hosts: &hosts,
+        left_alone: &arguments.no_env,
+    };
+    let (directory, environment) = furnishing.furnish(wishes, printer)?;
     printer.detail(&format!(
         "proxy at {}, files in {}",
         proxy.address(),
@@ -241,107 +240,4 @@ fn say_needs_login(id: &ConnectionId, reason: &str, printer: &Printer) {
         "{id} needs a new login ({reason}); type: authsome login {} --connection {} --force",
         id.provider, id.name
     ));
-}
-
-/// What the child gets of the members themselves: placeholders, git without helpers, and none of the real values.
-fn child_environment(members: &[Member], secrets: Vec<Secret<String>>) -> MemberEnvironment {
-    let mut environment = MemberEnvironment {
-        secrets,
-        ..MemberEnvironment::default()
-    };
-    for member in members {
-        for export in &member.provider.export {
-            match export.field {
-                ExportField::RefreshToken => environment.removed.push(export.variable.clone()),
-                _ => environment.placeholders.push(export.variable.clone()),
-            }
-        }
-        environment
-            .placeholders
-            .extend(member.provider.placeholders.iter().cloned());
-        if let Some(base) = &member.service.base_url {
-            // An empty value ends the list of helpers: none of the user's is asked for this host, nor told to erase.
-            environment
-                .git
-                .push((format!("credential.{base}.helper"), String::new()));
-        }
-    }
-    environment
-}
-
-#[derive(Default)]
-struct MemberEnvironment {
-    placeholders: Vec<String>,
-    removed: Vec<String>,
-    secrets: Vec<Secret<String>>,
-    git: Vec<(String, String)>,
-}
-
-/// The session's files, and the child's whole environment.
-fn furnish(
-    trust: &Trust,
-    ca_pem: &str,
-    proxy: &Secret<String>,
-    hosts: &HashSet<String>,
-    mut members: MemberEnvironment,
-    printer: &Printer,
-) -> Result<(RunDirectory, Environment), Failure> {
-    let parent = std::path::absolute(runtime_directory())?;
-    run_dir::sweep(&parent);
-    let session = random_text(SESSION_LENGTH).map_err(std::io::Error::other)?;
-    let directory = RunDirectory::create(&parent, session.expose())?;
-    let bundle = directory.write("bundle.pem", trust.bundle()?.with_pem(ca_pem).pem())?;
-    let ca = directory.write("ca.pem", ca_pem.as_bytes())?;
-    let direct = ["localhost", "127.0.0.1", "::1"]
-        .into_iter()
-        .filter(|host| !hosts.contains(*host));
-    let no_proxy = direct.collect::<Vec<_>>().join(",");
-    let mut environment = Environment::for_session(&SessionValues {
-        proxy: proxy.expose(),
-        no_proxy: &no_proxy,
-        bundle: &bundle,
-        ca: &ca,
-        session: session.expose(),
-    });
-    for name in &members.removed {
-        environment.remove(name);
-    }
-    for name in &members.placeholders {
-        environment.set(name, PLACEHOLDER);
-    }
-    let place = proxy
-        .expose()
-        .rsplit_once('@')
-        .map_or("", |(_, place)| place);
-    members.git.extend([
-        // git has its helpers keep a proxy's password once it has worked; this one is worth nothing after the session.
-        (format!("credential.http://{place}.helper"), String::new()),
-        ("http.proxy".to_owned(), proxy.expose().clone()),
-        ("http.proxyAuthMethod".to_owned(), "basic".to_owned()),
-        ("http.sslCAInfo".to_owned(), bundle.display().to_string()),
-    ]);
-    environment.configure_git(
-        std::env::var_os("GIT_CONFIG_COUNT").as_deref(),
-        &members.git,
-    );
-    let secrets: Vec<_> = members
-        .secrets
-        .iter()
-        .map(|secret| secret.expose().as_str())
-        .collect();
-    for name in environment.replace_secrets(std::env::vars_os(), &secrets) {
-        printer.warn(&format!(
-            "{} holds a secret that authsome manages; the command gets the placeholder in its place",
-            name.display()
-        ));
-    }
-    Ok((directory, environment))
-}
-
-/// The user's own directory for such files, else the one for temporary files.
-fn runtime_directory() -> PathBuf {
-    let private = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    private
-        .filter(|path| crate::home::check_private(path).is_ok())
-        .unwrap_or_else(std::env::temp_dir)
 }

@@ -1,0 +1,191 @@
+//! The files that make clients work which the environment alone does not reach: written before the child starts, gone after it.
+//!
+//! None of them holds a secret of ours: what needs the proxy's password reads it from the environment, or does without one.
+
+use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use authsome_ca::TrustBundle;
+
+use crate::env_vars::{SessionFiles, Value, certificate_variables};
+use crate::home::HomeError;
+use crate::run_dir::RunDirectory;
+
+mod dotfiles;
+
+/// Loaded by Node before the program (`NODE_OPTIONS`).
+const NODE_BOOTSTRAP: &[u8] = include_bytes!("helpers/boot.cjs");
+
+/// Imported by Python before the program, as each Python does with a module of that name (`PYTHONPATH`).
+const PYTHON_SITECUSTOMIZE: &[u8] = include_bytes!("helpers/sitecustomize.py");
+
+/// Run by PHP before the program (`auto_prepend_file`).
+const PHP_PREPEND: &[u8] = include_bytes!("helpers/prepend.php");
+
+/// A CA file of the parent's that is larger is not read: a variable may name anything.
+const LARGEST_CA_FILE: u64 = 16 * 1024 * 1024;
+
+/// What the files are made from.
+pub struct Helpers<'a> {
+    /// Where they go.
+    pub directory: &'a RunDirectory,
+    /// All roots and the session CA.
+    pub bundle: &'a TrustBundle,
+    /// The session CA.
+    pub ca_pem: &'a str,
+    /// Where the proxy listens.
+    pub proxy: SocketAddr,
+    /// The hosts that are not to be proxied.
+    pub no_proxy: &'a [&'a str],
+    /// The parent's environment.
+    pub parent: &'a dyn Fn(&str) -> Option<OsString>,
+    /// The files whose certificates are in the bundle.
+    pub bundled_files: &'a [&'a Path],
+    /// The date of what is written.
+    pub now: SystemTime,
+}
+
+impl Helpers<'_> {
+    /// Writes them all.
+    pub fn write(&self) -> Result<SessionFiles, HomeError> {
+        let mut files = SessionFiles {
+            bundle: self.directory.write("bundle.pem", self.bundle.pem())?,
+            ca: self.directory.write("ca.pem", self.ca_pem.as_bytes())?,
+            empty: self.directory.create_directory("empty")?,
+            python_path: Some(self.python()?),
+            ..SessionFiles::default()
+        };
+        self.merge_certificates(&mut files)?;
+        files.curl_home = self.curl_home()?;
+        // The others are named in formats with rules of quoting of their own.
+        if let Some(directory) = quotable(self.directory.path()) {
+            files.node_options = Some(self.node(directory)?);
+            files.php_scan_directory = Some(self.php(directory)?);
+            files.java_tool_options = Some(self.java(directory)?);
+            files.wgetrc = Some(self.wgetrc(directory)?);
+        }
+        Ok(files)
+    }
+
+    fn node(&self, directory: &str) -> Result<OsString, HomeError> {
+        self.directory.write("boot.cjs", NODE_BOOTSTRAP)?;
+        let option = format!("--require \"{directory}/boot.cjs\"");
+        Ok(self.appended("NODE_OPTIONS", &option))
+    }
+
+    fn python(&self) -> Result<OsString, HomeError> {
+        let path = self.directory.create_directory("python")?;
+        self.directory
+            .write("python/sitecustomize.py", PYTHON_SITECUSTOMIZE)?;
+        // An empty part would be the working directory.
+        let parent = (self.parent)("PYTHONPATH").filter(|parent| !parent.is_empty());
+        let mut value = path.into_os_string();
+        if let Some(parent) = parent {
+            value.push(":");
+            value.push(parent);
+        }
+        Ok(value)
+    }
+
+    fn php(&self, directory: &str) -> Result<OsString, HomeError> {
+        self.directory.create_directory("php")?;
+        self.directory.write("prepend.php", PHP_PREPEND)?;
+        let ini = format!(
+            "curl.cainfo=\"{directory}/bundle.pem\"\nopenssl.cafile=\"{directory}/bundle.pem\"\nauto_prepend_file=\"{directory}/prepend.php\"\n"
+        );
+        self.directory.write("php/authsome.ini", ini.as_bytes())?;
+        let own = OsString::from(format!("{directory}/php"));
+        Ok(match (self.parent)("PHP_INI_SCAN_DIR") {
+            // An empty part is the directory that PHP was built with; an empty value is none at all.
+            None => joined(OsStr::new(""), ":", &own),
+            Some(parent) if parent.is_empty() => own,
+            Some(parent) => joined(&parent, ":", &own),
+        })
+    }
+
+    /// All roots, because a trust store replaces the JVM's own; no user or password, because a JVM sends none to a proxy of itself.
+    fn java(&self, directory: &str) -> Result<OsString, HomeError> {
+        let store = self.bundle.java_key_store(self.now);
+        self.directory.write("roots.jks", &store)?;
+        let (host, port) = (self.proxy.ip(), self.proxy.port());
+        let bracketed = |host: &&str| {
+            if host.contains(':') {
+                format!("[{host}]")
+            } else {
+                (*host).to_owned()
+            }
+        };
+        let direct: Vec<_> = self.no_proxy.iter().map(bracketed).collect();
+        let options = format!(
+            "-Dhttp.proxyHost={host} -Dhttp.proxyPort={port} -Dhttps.proxyHost={host} -Dhttps.proxyPort={port} -Dhttp.nonProxyHosts={} -Djavax.net.ssl.trustStoreType=JKS \"-Djavax.net.ssl.trustStore={directory}/roots.jks\"",
+            direct.join("|")
+        );
+        Ok(self.appended("JAVA_TOOL_OPTIONS", &options))
+    }
+
+    fn wgetrc(&self, directory: &str) -> Result<PathBuf, HomeError> {
+        let user = dotfiles::wgetrc(self.parent).unwrap_or_default();
+        let content = dotfiles::wgetrc_for_session(&user, &format!("{directory}/bundle.pem"));
+        self.directory.write("wgetrc", &content)
+    }
+
+    /// Only where the user's file would lead around the proxy or its CA: what is not touched cannot break.
+    fn curl_home(&self) -> Result<Option<PathBuf>, HomeError> {
+        let user = dotfiles::curlrc(self.parent).unwrap_or_default();
+        let Some(content) = dotfiles::curlrc_for_session(&user) else {
+            return Ok(None);
+        };
+        let home = self.directory.create_directory("curl")?;
+        self.directory.write("curl/.curlrc", &content)?;
+        Ok(Some(home))
+    }
+
+    /// A variable of the parent's may name certificates that are not in the bundle: those stay trusted, by that variable's clients.
+    fn merge_certificates(&self, files: &mut SessionFiles) -> Result<(), HomeError> {
+        for (name, value) in certificate_variables() {
+            let Some(path) = (self.parent)(name).map(PathBuf::from) else {
+                continue;
+            };
+            let known = value == Value::Bundle && self.bundled_files.contains(&path.as_path());
+            if known {
+                continue;
+            }
+            let Some(parents) = dotfiles::read(&path, LARGEST_CA_FILE) else {
+                continue; // missing, or a directory: it has nothing to lose
+            };
+            let merged = match value {
+                Value::Bundle if self.bundle.covers(&parents) => continue,
+                Value::Bundle => self.bundle.clone(),
+                _ => TrustBundle::default().with_pem(self.ca_pem),
+            };
+            let merged = merged.with_pem(&String::from_utf8_lossy(&parents));
+            let written = self.directory.write(&format!("{name}.pem"), merged.pem())?;
+            files.merged.insert(name, written);
+        }
+        Ok(())
+    }
+
+    /// The parent's value of a variable with options, and one more.
+    fn appended(&self, name: &str, option: &str) -> OsString {
+        match (self.parent)(name).filter(|parent| !parent.is_empty()) {
+            Some(parent) => joined(&parent, " ", OsStr::new(option)),
+            None => option.into(),
+        }
+    }
+}
+
+fn joined(first: &OsStr, between: &str, second: &OsStr) -> OsString {
+    let mut value = first.to_owned();
+    value.push(between);
+    value.push(second);
+    value
+}
+
+/// A path that each of those formats takes between double quotes as it is.
+fn quotable(path: &Path) -> Option<&str> {
+    let special =
+        |character: char| matches!(character, '"' | '\\' | '$' | '%') || character.is_control();
+    path.to_str().filter(|path| !path.contains(special))
+}
