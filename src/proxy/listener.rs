@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use authsome_ca::CaError;
-use bytes::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +15,7 @@ use super::connect;
 use super::limits::{
     ACCEPT_PAUSE, HEAD_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEAD, MOST_CONNECTIONS, SHUTDOWN_DRAIN,
 };
+use super::request_line;
 use super::session::{Session, SessionConfig};
 use super::stream::{Activity, Watched};
 use crate::connection::CredentialSource;
@@ -106,13 +106,18 @@ async fn accept<S: CredentialSource>(
     }
 }
 
-async fn serve<S: CredentialSource>(stream: TcpStream, session: Arc<Session<S>>, permit: Permit) {
+async fn serve<S: CredentialSource>(
+    mut stream: TcpStream,
+    session: Arc<Session<S>>,
+    permit: Permit,
+) {
     // Without it, Nagle and delayed acknowledgement add 40 ms to each new connection.
     let _ = stream.set_nodelay(true);
     let service =
         service_fn(|request| connect::handle(Arc::clone(&session), Arc::clone(&permit), request));
+    let first = request_line::with_brackets(&mut stream).await;
     let activity = Activity::new();
-    let watched = Watched::new(stream, Bytes::new(), activity.clone());
+    let watched = Watched::new(stream, first, activity.clone());
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

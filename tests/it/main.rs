@@ -1,5 +1,6 @@
 //! The tests through the door a user takes: the binary, real sockets, real TLS, a fake GitLab with the real one's behaviour.
 
+mod acceptance;
 mod child;
 mod cli;
 mod environment;

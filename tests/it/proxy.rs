@@ -1988,7 +1988,12 @@ def read_frame(peer):
 "#;
 
 /// Runs a Python program as the child; what it says, line by line.
-fn python(world: &World, flags: &[&str], program: &str, arguments: &[String]) -> Vec<Value> {
+pub(crate) fn python(
+    world: &World,
+    flags: &[&str],
+    program: &str,
+    arguments: &[String],
+) -> Vec<Value> {
     let script = world.file("child.py", &format!("{PYTHON}{program}"));
     let mut command = world.authsome(["run"].iter().chain(flags).chain(&["--", "python3"]));
     command.arg(script).args(arguments);
@@ -2147,7 +2152,7 @@ fn log(world: &World) -> Vec<Value> {
     lines(&world.call(["--json", "log", "-n", "1000"]).expect(0).stdout)
 }
 
-fn authority(gitlab: &FakeGitLab) -> String {
+pub(crate) fn authority(gitlab: &FakeGitLab) -> String {
     format!("localhost:{}", gitlab.port())
 }
 
