@@ -1,5 +1,6 @@
 //! The cache, and what its tests share with those of the profile.
 
+mod clients;
 mod profile;
 
 use std::fs::File;
