@@ -21,6 +21,9 @@ const NODE_BOOTSTRAP: &[u8] = include_bytes!("helpers/boot.cjs");
 /// Imported by Python before the program, as each Python does with a module of that name (`PYTHONPATH`).
 const PYTHON_SITECUSTOMIZE: &[u8] = include_bytes!("helpers/sitecustomize.py");
 
+/// What that one loads when the program imports a client that does not find the proxy by itself.
+const PYTHON_CLIENTS: &[u8] = include_bytes!("helpers/authsome_clients.py");
+
 /// Run by PHP before the program (`auto_prepend_file`).
 const PHP_PREPEND: &[u8] = include_bytes!("helpers/prepend.php");
 
@@ -77,8 +80,12 @@ impl Helpers<'_> {
 
     fn python(&self) -> Result<OsString, HomeError> {
         let path = self.directory.create_directory("python")?;
-        self.directory
-            .write("python/sitecustomize.py", PYTHON_SITECUSTOMIZE)?;
+        for (name, content) in [
+            ("python/sitecustomize.py", PYTHON_SITECUSTOMIZE),
+            ("python/authsome_clients.py", PYTHON_CLIENTS),
+        ] {
+            self.directory.write(name, content)?;
+        }
         // An empty part would be the working directory.
         let parent = (self.parent)("PYTHONPATH").filter(|parent| !parent.is_empty());
         let mut value = path.into_os_string();

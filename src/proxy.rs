@@ -18,6 +18,7 @@ mod placeholder;
 mod record;
 mod refusal;
 mod rejection;
+mod request_line;
 mod respond;
 mod route;
 mod session;
