@@ -30,6 +30,8 @@ pub struct SessionFiles {
     pub ca: PathBuf,
     /// The files for variables with which the parent names certificates of its own.
     pub merged: BTreeMap<&'static str, PathBuf>,
+    /// `BUN_OPTIONS`.
+    pub bun_options: Option<OsString>,
     /// `CURL_HOME`.
     pub curl_home: Option<PathBuf>,
     /// A directory with nothing in it.
@@ -65,6 +67,7 @@ impl SessionValues<'_> {
         let files = self.files;
         match value {
             Value::Bundle => Some(files.merged.get(name).unwrap_or(&files.bundle).as_os_str()),
+            Value::BunOptions => files.bun_options.as_deref(),
             Value::Ca => Some(files.merged.get(name).unwrap_or(&files.ca).as_os_str()),
             Value::CurlHome => files.curl_home.as_deref().map(Path::as_os_str),
             Value::EmptyDirectory => Some(files.empty.as_os_str()),

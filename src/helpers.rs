@@ -15,8 +15,8 @@ use crate::run_dir::RunDirectory;
 
 mod dotfiles;
 
-/// Loaded by Node before the program (`NODE_OPTIONS`).
-const NODE_BOOTSTRAP: &[u8] = include_bytes!("helpers/boot.cjs");
+/// Loaded by Node, Deno and Bun before the program (`NODE_OPTIONS`, `BUN_OPTIONS`).
+const JAVASCRIPT_BOOTSTRAP: &[u8] = include_bytes!("helpers/boot.cjs");
 
 /// Imported by Python before the program, as each Python does with a module of that name (`PYTHONPATH`).
 const PYTHON_SITECUSTOMIZE: &[u8] = include_bytes!("helpers/sitecustomize.py");
@@ -64,18 +64,18 @@ impl Helpers<'_> {
         files.curl_home = self.curl_home()?;
         // The others are named in formats with rules of quoting of their own.
         if let Some(directory) = quotable(self.directory.path()) {
-            files.node_options = Some(self.node(directory)?);
+            self.directory.write("boot.cjs", JAVASCRIPT_BOOTSTRAP)?;
+            let boot = format!("{directory}/boot.cjs");
+            files.node_options =
+                Some(self.appended("NODE_OPTIONS", &format!("--require \"{boot}\"")));
+            // Quoted as a whole: of a path with a blank, Bun takes no other form.
+            files.bun_options =
+                Some(self.appended("BUN_OPTIONS", &format!("\"--preload={boot}\"")));
             files.php_scan_directory = Some(self.php(directory)?);
             files.java_tool_options = Some(self.java(directory)?);
             files.wgetrc = Some(self.wgetrc(directory)?);
         }
         Ok(files)
-    }
-
-    fn node(&self, directory: &str) -> Result<OsString, HomeError> {
-        self.directory.write("boot.cjs", NODE_BOOTSTRAP)?;
-        let option = format!("--require \"{directory}/boot.cjs\"");
-        Ok(self.appended("NODE_OPTIONS", &option))
     }
 
     fn python(&self) -> Result<OsString, HomeError> {

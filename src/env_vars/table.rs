@@ -7,6 +7,8 @@ use super::MASTER_KEY;
 pub enum Value {
     /// The file with all roots and the session CA, and what the parent's variable names beside.
     Bundle,
+    /// What the parent has, and the bootstrap to load first.
+    BunOptions,
     /// The file with the session CA, and what the parent's variable names, for clients that add them to their own roots.
     Ca,
     /// The directory with a `.curlrc` that leaves the proxy and the roots to the environment, where the user's own does not.
@@ -103,14 +105,14 @@ pub(super) const VARIABLES: &[(&str, Value, &str)] = &[
         "added to Node's own roots; the whole bundle would slow its start",
     ),
     (
-        "NODE_USE_ENV_PROXY",
-        Value::Text("1"),
-        "Node's fetch ignores the proxy variables without it",
-    ),
-    (
         "NODE_OPTIONS",
         Value::NodeOptions,
-        "Node 20 ignores the proxy variables, and so do many clients' own agents on every Node",
+        "Node ignores the proxy variables; its own switch for them (NODE_USE_ENV_PROXY) costs 30 ms and leaves many clients out",
+    ),
+    (
+        "BUN_OPTIONS",
+        Value::BunOptions,
+        "Bun's node:https and WebSocket ignore the proxy variables",
     ),
     (
         "NODE_TLS_REJECT_UNAUTHORIZED",

@@ -11,7 +11,7 @@ use crate::kit::{Outcome, World};
 /// Prints what a test asks for, before the run's directory goes.
 const REPORT: &str = r#"
 import json, os, stat
-names = ["NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "DENO_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "PYTHONPATH",
+names = ["NODE_OPTIONS", "BUN_OPTIONS", "NODE_EXTRA_CA_CERTS", "DENO_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "PYTHONPATH",
          "PHP_INI_SCAN_DIR", "JAVA_TOOL_OPTIONS", "WGETRC", "CURL_HOME", "GLAB_CONFIG_DIR", "GITLAB_HOST", "GITLAB_API_URL",
          "HTTPS_PROXY", "AUTHSOME_MASTER_KEY", "GIT_CONFIG_COUNT", "NPM_CONFIG_PROXY", "SSL_CERT_DIR"]
 report = {"variables": {name: os.environ[name] for name in names if name in os.environ}, "files": {}, "modes": {}}
@@ -85,6 +85,7 @@ fn what_the_parent_set_is_added_to() {
         &[],
         &[
             ("NODE_OPTIONS", "--max-old-space-size=512"),
+            ("BUN_OPTIONS", "--smol"),
             ("PYTHONPATH", "/opt/mine"),
             ("PHP_INI_SCAN_DIR", "/opt/php"),
             ("JAVA_TOOL_OPTIONS", "-Xmx64m"),
@@ -95,6 +96,10 @@ fn what_the_parent_set_is_added_to() {
     assert_eq!(
         report.get("NODE_OPTIONS").unwrap(),
         format!("--max-old-space-size=512 --require \"{directory}/boot.cjs\"")
+    );
+    assert_eq!(
+        report.get("BUN_OPTIONS").unwrap(),
+        format!("--smol \"--preload={directory}/boot.cjs\"")
     );
     assert_eq!(
         report.get("PYTHONPATH").unwrap(),
