@@ -19,4 +19,5 @@ pub mod resolve;
 pub mod run_dir;
 pub mod secret;
 pub mod tls;
+pub mod user_proxy;
 pub mod vault;

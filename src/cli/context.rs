@@ -19,6 +19,7 @@ use crate::home::Home;
 use crate::oauth::HttpClients;
 use crate::resolve::Resolve;
 use crate::tls::Trust;
+use crate::user_proxy::UserProxies;
 use crate::vault::Vault;
 
 /// One command's surroundings.
@@ -92,8 +93,12 @@ impl<'a> Context<'a> {
         Arc::new(Trust::new(extra.map(PathBuf::from), directories.collect()))
     }
 
+    pub(super) fn proxies() -> Arc<UserProxies> {
+        Arc::new(UserProxies::new(|name| std::env::var_os(name)))
+    }
+
     pub(super) fn clients(resolve: &[Resolve]) -> HttpClients {
-        HttpClients::new(Self::trust(), resolve)
+        HttpClients::new(Self::trust(), resolve, Self::proxies())
     }
 }
 

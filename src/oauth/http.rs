@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Response, Url, redirect, retry};
+use reqwest::{Client, Proxy, RequestBuilder, Response, Url, redirect, retry};
 use rustls::ClientConfig;
 
 use super::error::{OAuthError, printable};
 use crate::resolve::Resolve;
 use crate::tls::Trust;
+use crate::user_proxy::{UserProxies, UserProxy, UserProxyError};
 
 /// How long a connection to the authorization server may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,19 +27,20 @@ const LARGEST_ANSWER: usize = 128 * 1024;
 /// The longest wait a server can ask for with `Retry-After`.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
-/// Makes the clients of one process: what all of them trust, and which names are given addresses.
+/// Makes the clients of one process: what all of them trust, and by which way they go.
 #[derive(Clone, Debug)]
 pub struct HttpClients {
     trust: Arc<Trust>,
-    resolve: Arc<[Resolve]>,
+    ways: Ways,
 }
 
 impl HttpClients {
-    /// Clients with that trust and those addresses.
-    pub fn new(trust: Arc<Trust>, resolve: &[Resolve]) -> Self {
+    /// Clients with that trust, those addresses and the user's own proxies.
+    pub fn new(trust: Arc<Trust>, resolve: &[Resolve], proxies: Arc<UserProxies>) -> Self {
+        let resolve = resolve.into();
         Self {
             trust,
-            resolve: resolve.into(),
+            ways: Ways { resolve, proxies },
         }
     }
 
@@ -46,19 +48,51 @@ impl HttpClients {
     pub fn for_server(&self, server: &Url, ca_pem: Option<&str>) -> Result<HttpClient, OAuthError> {
         let connection_ca: Vec<_> = ca_pem.into_iter().collect();
         let tls = self.trust.client_config(&connection_ca)?;
-        HttpClient::new(tls, &self.resolve, server)
+        HttpClient::new(tls, self.ways.clone(), server)
     }
 }
 
-/// An HTTP client for one authorization server. It goes through the proxy that the environment names (`HTTPS_PROXY`, `NO_PROXY`).
+/// By which ways servers are reached.
+#[derive(Clone, Debug)]
+struct Ways {
+    resolve: Arc<[Resolve]>,
+    proxies: Arc<UserProxies>,
+}
+
+impl Ways {
+    /// The user's proxy for a URL; a name that was given an address is reached there.
+    fn proxy(&self, url: &Url) -> Result<Option<&UserProxy>, UserProxyError> {
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return Ok(None);
+        };
+        let given = |entry: &Resolve| entry.host == host && entry.port == port;
+        if self.resolve.iter().any(given) {
+            return Ok(None);
+        }
+        let host = host.trim_matches(['[', ']']); // an IPv6 address
+        match url.scheme() {
+            "http" => self.proxies.for_http(host, port),
+            _ => self.proxies.for_https(host, port),
+        }
+    }
+}
+
+/// An HTTP client for one authorization server.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     inner: Client,
+    ways: Ways,
 }
 
 impl HttpClient {
-    /// A client with that trust; the `resolve` entries for the port of `server` apply.
-    fn new(tls: ClientConfig, resolve: &[Resolve], server: &Url) -> Result<Self, OAuthError> {
+    /// A client with that trust; the addresses that were given for the port of `server` apply.
+    fn new(tls: ClientConfig, ways: Ways, server: &Url) -> Result<Self, OAuthError> {
+        let chosen = ways.clone();
+        // An unusable proxy is none to reqwest, which would go direct: `Self::send` does not let it come to that.
+        let proxy = Proxy::custom(move |url| {
+            let proxy = chosen.proxy(url).ok()??;
+            Some(proxy.url().expose().clone())
+        });
         let mut builder = Client::builder()
             .user_agent(concat!("authsome/", env!("CARGO_PKG_VERSION")))
             .tls_backend_preconfigured(tls)
@@ -68,8 +102,10 @@ impl HttpClient {
             .pool_max_idle_per_host(0)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(EXCHANGE_TIMEOUT)
-            .referer(false);
-        for entry in resolve
+            .referer(false)
+            .proxy(proxy); // and none that reqwest would find in the environment by itself
+        for entry in ways
+            .resolve
             .iter()
             .filter(|entry| Some(entry.port) == server.port_or_known_default())
         {
@@ -77,16 +113,34 @@ impl HttpClient {
         }
         Ok(Self {
             inner: builder.build().map_err(OAuthError::Client)?,
+            ways,
+        })
+    }
+
+    /// Sends a request to a server, by the way that leads there.
+    async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Response, OAuthError> {
+        let host = host_of(url);
+        let proxy = self
+            .ways
+            .proxy(url)
+            .map_err(|error| OAuthError::Unreachable {
+                host: host.clone(),
+                reason: error.to_string(),
+                sent: false,
+            })?;
+        request.send().await.map_err(|error| match proxy {
+            // Which of the two it was that could not be reached, or was not trusted, is in the reason, if anywhere.
+            Some(proxy) if error.is_connect() => {
+                transport_error(&format!("{host} through {proxy}"), &error)
+            }
+            _ => transport_error(&host, &error),
         })
     }
 
     /// Finds out whether anybody is there whom we trust; what they answer does not matter.
     pub async fn reach(&self, server: &Url) -> Result<(), OAuthError> {
-        let host = host_of(server);
-        let answer = self.inner.head(server.clone()).send().await;
-        answer
-            .map(drop)
-            .map_err(|error| transport_error(&host, &error))
+        let request = self.inner.head(server.clone());
+        self.send(server, request).await.map(drop)
     }
 
     /// One request for the `oauth2` crate. What comes back is JSON with a status that speaks about the request; the rest is an error.
@@ -98,14 +152,9 @@ impl HttpClient {
             sent: false,
         })?;
         let host = host_of(&url);
-        let sent = self
-            .inner
-            .request(parts.method, url)
-            .headers(parts.headers)
-            .body(body)
-            .send()
-            .await;
-        let response = sent.map_err(|error| transport_error(&host, &error))?;
+        let request = self.inner.request(parts.method, url.clone());
+        let request = request.headers(parts.headers).body(body);
+        let response = self.send(&url, request).await?;
         let status = response.status();
         let body = judge(&host, response).await?;
         let mut answer = HttpResponse::new(body);
@@ -132,14 +181,9 @@ impl HttpClient {
         bearer: &str,
     ) -> Result<serde_json::Value, OAuthError> {
         let host = host_of(url);
-        let sent = self
-            .inner
-            .get(url.clone())
-            .bearer_auth(bearer)
-            .header("accept", "application/json")
-            .send()
-            .await;
-        let response = sent.map_err(|error| transport_error(&host, &error))?;
+        let request = self.inner.get(url.clone()).bearer_auth(bearer);
+        let request = request.header("accept", "application/json");
+        let response = self.send(url, request).await?;
         if response.status().is_client_error() {
             return Err(OAuthError::Status {
                 host,

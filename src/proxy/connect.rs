@@ -79,13 +79,13 @@ async fn connect<S: CredentialSource>(
             Response::new(ResponseBody::whole(bytes::Bytes::new()))
         }
         Disposition::Tunnel => {
-            let stream = match session.upstream.dial(&authority).await {
-                Ok(stream) => stream,
+            let upstream = match session.upstream.dial(&authority).await {
+                Ok(upstream) => upstream,
                 Err(refusal) => return refuse(&session, "CONNECT", &authority, &refusal),
             };
             tokio::spawn(async move {
                 if let Ok(upgraded) = hyper::upgrade::on(request).await {
-                    tunnel::relay(upgraded, stream).await;
+                    tunnel::relay(upgraded, upstream).await;
                 }
                 drop(permit);
             });

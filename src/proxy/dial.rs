@@ -1,28 +1,42 @@
-//! TCP to a host: by its name, by the address the user gave it, or through the user's own proxy.
+//! A way to a host: by its name, by the address the user gave it, or through the user's own proxy.
+
+mod http_tunnel;
+mod link;
+mod socks;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::Uri;
-use http::header::HeaderValue;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
+pub(super) use self::http_tunnel::refusal;
+pub(super) use self::link::{Dialed, Link};
 use super::limits::TCP_KEEPALIVE;
 use super::target::Authority;
 use crate::resolve::Resolve;
+use crate::tls::{Trust, TrustError};
+use crate::user_proxy::{ProxyKind, UserProxies, UserProxy, UserProxyError};
 
 /// Why there is no connection.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     /// No answer in time.
-    #[error("no connection within {} s", .0.as_secs())]
-    Timeout(Duration),
+    #[error("no connection within {} s", .after.as_secs())]
+    Timeout {
+        /// The wait.
+        after: Duration,
+        /// The user's proxy, where the way leads through one.
+        through: Option<String>,
+    },
     /// The certificate does not verify, or TLS failed otherwise.
     #[error("{0}")]
     Tls(String),
@@ -31,20 +45,34 @@ pub(super) enum ConnectError {
     Unreachable(String),
 }
 
+impl From<UserProxyError> for ConnectError {
+    fn from(error: UserProxyError) -> Self {
+        Self::Unreachable(error.to_string())
+    }
+}
+
 /// Opens connections.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Dialer {
     connector: HttpConnector,
-    proxies: std::sync::Arc<Matcher>,
     addresses: HashMap<Authority, IpAddr>,
+    proxies: Arc<UserProxies>,
+    trust: Arc<Trust>,
+    proxy_tls: OnceLock<Arc<ClientConfig>>,
     timeout: Duration,
+    /// Where this session's own proxy listens.
+    own: SocketAddr,
 }
 
 impl Dialer {
-    /// The user's proxies come from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
-    pub(super) fn new(resolve: &[Resolve], timeout: Duration) -> Self {
+    pub(super) fn new(
+        resolve: &[Resolve],
+        proxies: Arc<UserProxies>,
+        trust: Arc<Trust>,
+        timeout: Duration,
+        own: SocketAddr,
+    ) -> Self {
         let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_keepalive(Some(TCP_KEEPALIVE));
         let address = |entry: &Resolve| {
@@ -58,137 +86,160 @@ impl Dialer {
         };
         Self {
             connector,
-            proxies: std::sync::Arc::new(Matcher::from_env()),
             addresses: resolve.iter().map(address).collect(),
+            proxies,
+            trust,
+            proxy_tls: OnceLock::new(),
             timeout,
+            own,
         }
     }
 
     /// Connects to a host, by a tunnel through the user's proxy if there is one for it.
-    pub(super) async fn dial(&self, authority: &Authority) -> Result<TcpStream, ConnectError> {
-        self.in_time(self.dial_unbounded("https", authority)).await
+    pub(super) async fn dial(&self, authority: &Authority) -> Result<Dialed, ConnectError> {
+        let proxy = if self.addresses.contains_key(authority) {
+            None
+        } else {
+            self.proxies.for_https(&authority.host, authority.port)?
+        };
+        let work = async {
+            match proxy {
+                None => Ok(Link::Tcp(self.connect(authority).await?).into()),
+                Some(proxy) => self.tunnel(proxy, authority).await,
+            }
+        };
+        self.in_time(proxy, work).await
     }
 
-    /// For plain HTTP: the user's proxy itself, which takes the request in absolute form, or the host.
+    /// For plain HTTP: a proxy that takes the request in absolute form, or the host; and which of them it is.
     pub(super) async fn dial_plain(
         &self,
         authority: &Authority,
-    ) -> Result<(TcpStream, bool), ConnectError> {
-        match self.plain_proxy(authority) {
-            Some(proxy) => Ok((self.in_time(self.connect(proxy.uri())).await?, true)),
-            None => Ok((
-                self.in_time(self.dial_unbounded("http", authority)).await?,
-                false,
-            )),
-        }
-    }
-
-    /// What a request in absolute form to the user's proxy must carry.
-    pub(super) fn plain_proxy_authorization(&self, authority: &Authority) -> Option<HeaderValue> {
-        self.plain_proxy(authority)?.basic_auth().cloned()
-    }
-
-    fn plain_proxy(&self, authority: &Authority) -> Option<Intercept> {
-        if self.addresses.contains_key(authority) {
-            return None;
-        }
-        let proxy = self.proxies.intercept(&uri("http", authority)?)?;
-        (proxy.uri().scheme_str() == Some("http")).then_some(proxy)
-    }
-
-    /// The scheme decides which of the user's proxies is asked.
-    async fn dial_unbounded(
-        &self,
-        scheme: &str,
-        authority: &Authority,
-    ) -> Result<TcpStream, ConnectError> {
-        if let Some(address) = self.addresses.get(authority) {
-            let there = Authority {
-                host: address.to_string(),
-                port: authority.port,
-            };
-            return self.connect(&target(scheme, &there)?).await;
-        }
-        let target = target(scheme, authority)?;
-        match self.proxies.intercept(&target) {
-            Some(proxy) => self.through(&proxy, target).await,
-            None => self.connect(&target).await,
-        }
-    }
-
-    async fn through(&self, proxy: &Intercept, target: Uri) -> Result<TcpStream, ConnectError> {
-        let shown = format!(
-            "the proxy {}",
-            proxy
-                .uri()
-                .authority()
-                .map_or("", |authority| authority.as_str())
-        );
-        let refused = |error: &dyn std::error::Error| {
-            ConnectError::Unreachable(format!("{shown}: {}", innermost(error)))
+    ) -> Result<(Link, bool), ConnectError> {
+        let proxy = self.plain_proxy(authority)?;
+        let work = async {
+            match proxy {
+                None => Ok((Link::Tcp(self.connect(authority).await?), false)),
+                Some(proxy) if proxy.kind().speaks_http() => Ok((self.reach(proxy).await?, true)),
+                Some(proxy) => Ok((self.tunnel(proxy, authority).await?.silent()?, false)),
+            }
         };
-        match proxy.uri().scheme_str() {
-            Some("http") => {
-                let mut tunnel = Tunnel::new(proxy.uri().clone(), self.connector.clone());
-                if let Some(authorization) = proxy.basic_auth() {
-                    tunnel = tunnel.with_auth(authorization.clone());
-                }
-                tunnel
-                    .call(target)
-                    .await
-                    .map(TokioIo::into_inner)
-                    .map_err(|error| refused(&error))
-            }
-            Some("socks5" | "socks5h") => {
-                let mut socks = SocksV5::new(proxy.uri().clone(), self.connector.clone());
-                if let Some((user, password)) = proxy.raw_auth() {
-                    socks = socks.with_auth(user.to_owned(), password.to_owned());
-                }
-                socks
-                    .call(target)
-                    .await
-                    .map(TokioIo::into_inner)
-                    .map_err(|error| refused(&error))
-            }
-            other => {
-                let scheme = other.unwrap_or("no scheme");
-                Err(ConnectError::Unreachable(format!(
-                    "{shown} has {scheme}; http and socks5 are known"
-                )))
-            }
+        self.in_time(proxy, work).await
+    }
+
+    /// The user's proxy that takes a request for that host in absolute form, if one does.
+    pub(super) fn absolute_form_proxy(&self, authority: &Authority) -> Option<&UserProxy> {
+        let proxy = self.plain_proxy(authority).ok()?;
+        proxy.filter(|proxy| proxy.kind().speaks_http())
+    }
+
+    fn plain_proxy(&self, authority: &Authority) -> Result<Option<&UserProxy>, UserProxyError> {
+        if self.addresses.contains_key(authority) {
+            return Ok(None);
         }
+        self.proxies.for_http(&authority.host, authority.port)
     }
 
-    async fn connect(&self, target: &Uri) -> Result<TcpStream, ConnectError> {
-        let connected = self.connector.clone().call(target.clone()).await;
-        connected
+    async fn tunnel(&self, proxy: &UserProxy, target: &Authority) -> Result<Dialed, ConnectError> {
+        let mut link = self.reach(proxy).await?;
+        let outcome = if proxy.kind().speaks_http() {
+            http_tunnel::open(link, target, proxy).await
+        } else {
+            let opened = socks::open(&mut link, target, proxy).await;
+            opened
+                .map(|()| link.into())
+                .map_err(|error| error.to_string())
+        };
+        outcome.map_err(|words| ConnectError::Unreachable(format!("{proxy} {words}")))
+    }
+
+    /// A connection to the proxy itself.
+    async fn reach(&self, proxy: &UserProxy) -> Result<Link, ConnectError> {
+        let failed = |words: String| ConnectError::Unreachable(format!("{proxy}: {words}"));
+        let place = Authority {
+            host: proxy.host().to_owned(),
+            port: proxy.port(),
+        };
+        let stream = self.connect(&place).await;
+        let stream = stream.map_err(|error| failed(error.to_string()))?;
+        if proxy.kind() != ProxyKind::Https {
+            return Ok(Link::Tcp(stream));
+        }
+        let config = self
+            .proxy_tls()
+            .map_err(|error| failed(error.to_string()))?;
+        let name = ServerName::try_from(place.host).map_err(|error| failed(error.to_string()))?;
+        let handshake = TlsConnector::from(config).connect(name, stream).await;
+        let stream = handshake.map_err(|error| {
+            let reason = innermost(&error);
+            failed(format!("no trusted TLS connection: {reason} (the CA of a proxy is trusted if it is the system's, or in the file that SSL_CERT_FILE names)"))
+        })?;
+        Ok(Link::Tls(Box::new(stream)))
+    }
+
+    /// The CA that a connection was made with is for its own host: a proxy is verified with what the user trusts for all.
+    fn proxy_tls(&self) -> Result<Arc<ClientConfig>, TrustError> {
+        if let Some(config) = self.proxy_tls.get() {
+            return Ok(Arc::clone(config));
+        }
+        let mut config = self.trust.client_config(&[])?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::clone(self.proxy_tls.get_or_init(|| Arc::new(config))))
+    }
+
+    async fn connect(&self, place: &Authority) -> Result<TcpStream, ConnectError> {
+        let unreachable = |reason: &str| ConnectError::Unreachable(reason.to_owned());
+        let address = self.addresses.get(place);
+        let there = address.map_or_else(
+            || place.clone(),
+            |address| Authority {
+                host: address.to_string(),
+                port: place.port,
+            },
+        );
+        // The form in which hyper-util's connectors take a host and a port.
+        let uri = Uri::builder()
+            .scheme("http")
+            .authority(there.to_string())
+            .path_and_query("/")
+            .build();
+        let uri = uri.map_err(|_| unreachable("the host name is not one"))?;
+        let connected = self.connector.clone().call(uri).await;
+        let stream = connected
             .map(TokioIo::into_inner)
-            .map_err(|error| ConnectError::Unreachable(innermost(&error)))
+            .map_err(|error| unreachable(&innermost(&error)))?;
+        // Names and the user's proxies may lead anywhere. What comes back here would go out again, and so on.
+        if stream.peer_addr().is_ok_and(|peer| peer == self.own) {
+            return Err(unreachable("the connection would come back to this proxy"));
+        }
+        Ok(stream)
     }
 
-    async fn in_time(
+    async fn in_time<T>(
         &self,
-        work: impl Future<Output = Result<TcpStream, ConnectError>>,
-    ) -> Result<TcpStream, ConnectError> {
+        proxy: Option<&UserProxy>,
+        work: impl Future<Output = Result<T, ConnectError>>,
+    ) -> Result<T, ConnectError> {
+        let late = |_| ConnectError::Timeout {
+            after: self.timeout,
+            through: proxy.map(ToString::to_string),
+        };
         tokio::time::timeout(self.timeout, work)
             .await
-            .unwrap_or(Err(ConnectError::Timeout(self.timeout)))
+            .map_err(late)?
     }
 }
 
-/// The form in which hyper-util's connectors take a host and a port.
-fn target(scheme: &str, authority: &Authority) -> Result<Uri, ConnectError> {
-    uri(scheme, authority)
-        .ok_or_else(|| ConnectError::Unreachable("the host name is not one".to_owned()))
-}
-
-fn uri(scheme: &str, authority: &Authority) -> Option<Uri> {
-    Uri::builder()
-        .scheme(scheme)
-        .authority(authority.to_string())
-        .path_and_query("/")
-        .build()
-        .ok()
+impl Dialed {
+    /// Where the client speaks first: what has come before is not from the host.
+    pub(super) fn silent(self) -> Result<Link, ConnectError> {
+        if self.early.is_empty() {
+            return Ok(self.link);
+        }
+        Err(ConnectError::Unreachable(
+            "the proxy sent more than its answer".to_owned(),
+        ))
+    }
 }
 
 /// The cause that says most: the last one.
@@ -198,4 +249,138 @@ pub(super) fn innermost(error: &dyn std::error::Error) -> String {
         cause = next;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(2);
+
+    fn dialer(proxy: Option<SocketAddr>, own: SocketAddr) -> Dialer {
+        let proxies = UserProxies::new(|name| {
+            let proxy = proxy.filter(|_| name == "HTTPS_PROXY");
+            proxy.map(|address| format!("http://ada:secret@{address}").into())
+        });
+        Dialer::new(
+            &[],
+            Arc::new(proxies),
+            Arc::new(Trust::new(None, Vec::new())),
+            TIMEOUT,
+            own,
+        )
+    }
+
+    async fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    /// Dials `ssh.test:22` by a proxy that answers CONNECT with `answer`, and then with `more` for ever, with a pause before each.
+    async fn dial_by(
+        answer: &'static [u8],
+        more: Vec<u8>,
+        pause: Duration,
+    ) -> Result<Dialed, ConnectError> {
+        let (listener, address) = listener().await;
+        let (_, elsewhere) = self::listener().await;
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                asked.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(answer).await.unwrap();
+            tokio::spawn(async move {
+                while stream.write_all(&more).await.is_ok() {
+                    tokio::time::sleep(pause).await;
+                }
+            });
+            String::from_utf8(asked).unwrap()
+        });
+        let target = Authority::parse("ssh.test:22", None).unwrap();
+        let dialed = dialer(Some(address), elsewhere).dial(&target).await;
+        let asked = serving.await.unwrap();
+        assert!(
+            asked.starts_with("CONNECT ssh.test:22 HTTP/1.1\r\n"),
+            "{asked}"
+        );
+        let asked = asked.to_ascii_lowercase();
+        assert!(asked.contains("\r\nhost: ssh.test:22\r\n"), "{asked}");
+        assert!(
+            asked.contains("\r\nproxy-authorization: basic ywrhonnly3jlda==\r\n"),
+            "{asked}"
+        );
+        dialed
+    }
+
+    #[tokio::test]
+    async fn what_the_host_says_right_behind_the_proxys_answer_is_kept() {
+        for answer in [
+            &b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\nSSH-2.0-x\r\n"[..],
+            b"HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nSSH-2.0-x\r\n",
+            b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 Yes\r\n\r\nSSH-2.0-x\r\n",
+        ] {
+            let dialed = dial_by(answer, Vec::new(), TIMEOUT).await.unwrap();
+            assert_eq!(dialed.early, "SSH-2.0-x\r\n");
+            // Where the client speaks first, the same is no part of what the host says.
+            assert!(dialed.silent().is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_the_proxy_and_what_to_check() {
+        for (answer, expected) in [
+            (&b"HTTP/1.1 407 No\r\ncontent-length: 2\r\n\r\nno"[..], "407: check the user name and the password in HTTPS_PROXY"),
+            (b"HTTP/1.1 407 No\r\nproxy-authenticate: Basic realm=\"x\"\r\nproxy-authenticate: NTLM\r\n\r\n", "407: check"),
+            (b"HTTP/1.1 407 No\r\nproxy-authenticate: Negotiate\r\nproxy-authenticate: NTLM\r\n\r\n", "407: it asks for Negotiate, NTLM"),
+            (b"HTTP/1.1 403 No\r\n\r\n", "403: it does not allow"),
+            (b"HTTP/1.0 502 No\r\n\r\n", "502: it cannot reach"),
+            (b"HTTP/1.1 405 No\r\n\r\n", "405: check that HTTPS_PROXY"),
+            (b"HTTP/1.1 302 No\r\nlocation: /login\r\n\r\n", "302: check that HTTPS_PROXY"),
+            (b"SSH-2.0-OpenSSH\r\n\r\n", "gave no answer"),
+        ] {
+            let error = dial_by(answer, Vec::new(), TIMEOUT).await.unwrap_err().to_string();
+            assert!(error.starts_with("the proxy http://127.0.0.1:"), "{error}");
+            assert!(error.contains(expected) && !error.contains("secret"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_bounded() {
+        let head = b"HTTP/1.1 200 OK\r\nx: ";
+        for more in [b"y".repeat(1000), b"y\r\nx: ".repeat(1000)] {
+            let error = dial_by(head, more, Duration::ZERO).await.unwrap_err();
+            assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_drips_is_waited_for_no_longer_than_any_other() {
+        let head = b"HTTP/1.1 200 OK\r\nx: ";
+        let error = dial_by(head, b"y".to_vec(), Duration::from_millis(100)).await;
+        let ConnectError::Timeout { through, .. } = error.unwrap_err() else {
+            panic!("the answer has no end");
+        };
+        let through = through.unwrap();
+        assert!(
+            through.starts_with("the proxy http://127.0.0.1:"),
+            "{through}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_way_that_leads_back_here_is_not_taken() {
+        let (_listener, own) = listener().await;
+        let target = Authority::parse(&format!("localhost:{}", own.port()), None).unwrap();
+        let direct = dialer(None, own).dial(&target).await.unwrap_err();
+        assert!(direct.to_string().contains("come back"), "{direct}");
+        let target = Authority::parse("gitlab.test:443", None).unwrap();
+        let by_proxy = dialer(Some(own), own).dial(&target).await.unwrap_err();
+        assert!(by_proxy.to_string().contains("come back"), "{by_proxy}");
+    }
 }

@@ -21,6 +21,9 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_hours(2);
 pub(super) const LARGEST_HEAD: usize = 128 * 1024;
 pub(super) const LARGEST_HEADER_LIST: u32 = 128 * 1024;
 
+/// The head of the answer of the user's own proxy to `CONNECT`, in bytes.
+pub(super) const LARGEST_PROXY_ANSWER: usize = 16 * 1024;
+
 /// Streams of one HTTP/2 connection at one time.
 pub(super) const MOST_STREAMS: u32 = 256;
 

@@ -23,6 +23,7 @@ use crate::audit::Audit;
 use crate::resolve::Resolve;
 use crate::secret::Secret;
 use crate::tls::{Trust, crypto_provider};
+use crate::user_proxy::UserProxies;
 
 /// What happens to hosts that belong to no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct SessionConfig {
     pub routes: RouteTable,
     /// What a provider's certificate is verified with.
     pub trust: Arc<Trust>,
+    /// The user's own proxies.
+    pub proxies: Arc<UserProxies>,
     /// Names with given addresses.
     pub resolve: Vec<Resolve>,
     /// For hosts that belong to no connection.
@@ -86,7 +89,13 @@ impl<S> Session<S> {
     ) -> Result<Self, CaError> {
         let ca = SessionCa::new(&config.routes.permitted_hosts(), config.now)?;
         let routes = Arc::new(config.routes);
-        let dialer = Arc::new(Dialer::new(&config.resolve, config.timeouts.connect));
+        let dialer = Arc::new(Dialer::new(
+            &config.resolve,
+            config.proxies,
+            Arc::clone(&config.trust),
+            config.timeouts.connect,
+            address,
+        ));
         Ok(Self {
             admission: Admission::new(&config.password),
             address,

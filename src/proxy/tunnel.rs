@@ -3,29 +3,48 @@
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 
+use super::dial::{Dialed, Link};
 use super::limits::IDLE_TIMEOUT;
 use super::stream::{Activity, Watched};
 
 /// Relays a client's tunnel until both sides have ended, one breaks off, or nothing moves any more.
-pub(super) async fn relay<T: AsyncRead + AsyncWrite + Unpin>(client: Upgraded, mut upstream: T) {
-    let activity = Activity::new();
-    let outcome = match unwrap(client) {
-        Ok((stream, early)) => {
-            let mut stream = Watched::new(stream, early, activity.clone());
-            activity
-                .unless_idle(IDLE_TIMEOUT, copy_bidirectional(&mut stream, &mut upstream))
-                .await
-        }
+pub(super) async fn relay(client: Upgraded, upstream: Dialed) {
+    let Dialed { link, early } = upstream;
+    match link {
+        Link::Tcp(stream) => relay_client(client, stream, &early).await,
+        Link::Tls(stream) => relay_client(client, stream, &early).await,
+    }
+}
+
+async fn relay_client<T: AsyncRead + AsyncWrite + Unpin>(
+    client: Upgraded,
+    upstream: T,
+    greeting: &[u8],
+) {
+    match unwrap(client) {
+        Ok((stream, early)) => between(stream, early, upstream, greeting).await,
         Err(upgraded) => {
-            let mut stream = Watched::new(TokioIo::new(upgraded), Bytes::new(), activity.clone());
-            activity
-                .unless_idle(IDLE_TIMEOUT, copy_bidirectional(&mut stream, &mut upstream))
-                .await
+            between(TokioIo::new(upgraded), Bytes::new(), upstream, greeting).await;
         }
+    }
+}
+
+/// `early` is what the client, `greeting` what the host has said already.
+async fn between<C, U>(client: C, early: Bytes, mut upstream: U, greeting: &[u8])
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    let activity = Activity::new();
+    let mut client = Watched::new(client, early, activity.clone());
+    let relaying = async {
+        client.write_all(greeting).await?;
+        copy_bidirectional(&mut client, &mut upstream).await
     };
+    let outcome = activity.unless_idle(IDLE_TIMEOUT, relaying).await;
     drop(outcome); // whichever way it ended, both sides are closed now
 }
 

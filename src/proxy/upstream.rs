@@ -10,18 +10,17 @@ use std::task::{Context, Poll};
 
 use http::header::PROXY_AUTHORIZATION;
 use http::request::Parts;
-use http::{Request, Response, Uri, Version};
+use http::{Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::body::{Passage, RequestBody};
-use super::dial::{ConnectError, Dialer, innermost};
+use super::dial::{self, ConnectError, Dialed, Dialer, innermost};
 use super::limits::{
     CONNECTION_WINDOW, IDLE_UPSTREAM, LARGEST_HEAD, LARGEST_HEADER_LIST, MOST_IDLE_UPSTREAM,
     SEND_BUFFER, STREAM_WINDOW, Timeouts,
@@ -31,6 +30,7 @@ use super::route::RouteTable;
 use super::target::Authority;
 use super::upstream_stream::{StreamKind, UpstreamStream};
 use crate::tls::Trust;
+use crate::user_proxy::UserProxy;
 
 /// Which protocol an upstream connection may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,7 +91,7 @@ impl Upstream {
     }
 
     /// A connection for a blind tunnel.
-    pub(super) async fn dial(&self, authority: &Authority) -> Result<TcpStream, Refusal> {
+    pub(super) async fn dial(&self, authority: &Authority) -> Result<Dialed, Refusal> {
         self.dialer
             .dial(authority)
             .await
@@ -107,9 +107,11 @@ impl Upstream {
         authority: &Authority,
         dialect: Dialect,
     ) -> Result<Response<Incoming>, Refusal> {
-        if parts.uri.scheme_str() == Some("http")
-            && let Some(value) = self.dialer.plain_proxy_authorization(authority)
-        {
+        let proxy = match parts.uri.scheme_str() {
+            Some("http") => self.dialer.absolute_form_proxy(authority),
+            _ => None,
+        };
+        if let Some(value) = proxy.and_then(UserProxy::basic_authorization) {
             parts.headers.insert(PROXY_AUTHORIZATION, value);
         }
         parts.version = Version::HTTP_11; // HTTP/2 has no use for it, and the pool refuses HTTP/2 over an HTTP/1 connection
@@ -119,7 +121,7 @@ impl Upstream {
         };
         let answer = client.request(Request::from_parts(parts, body));
         match self.in_time(answer, passage).await {
-            Some(Ok(response)) => Ok(response),
+            Some(Ok(response)) => answer_of(response, authority, proxy),
             Some(Err(_)) if passage.placeholder.load(Ordering::Relaxed) => {
                 Err(Refusal::Placeholder("the body"))
             }
@@ -149,6 +151,24 @@ impl Upstream {
     }
 }
 
+/// A 407 of the user's proxy would look to the client like one of ours.
+fn answer_of(
+    response: Response<Incoming>,
+    authority: &Authority,
+    proxy: Option<&UserProxy>,
+) -> Result<Response<Incoming>, Refusal> {
+    match (response.status(), proxy) {
+        (status @ StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(proxy)) => {
+            let words = dial::refusal(status, response.headers(), proxy);
+            Err(Refusal::UpstreamUnreachable {
+                host: authority.to_string(),
+                reason: format!("{proxy} {words}"),
+            })
+        }
+        _ => Ok(response),
+    }
+}
+
 fn client_refusal(authority: &Authority, error: &ClientError) -> Refusal {
     let mut cause = error.source();
     while let Some(current) = cause {
@@ -166,8 +186,11 @@ fn client_refusal(authority: &Authority, error: &ClientError) -> Refusal {
 fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
     let host = authority.to_string();
     match error {
-        ConnectError::Timeout(after) => Refusal::UpstreamTimeout {
-            host,
+        ConnectError::Timeout { after, through } => Refusal::UpstreamTimeout {
+            host: match through {
+                Some(proxy) => format!("{host} through {proxy}"),
+                None => host,
+            },
             seconds: after.as_secs(),
         },
         ConnectError::Tls(reason) => Refusal::UpstreamTls {
@@ -238,23 +261,26 @@ impl Connector {
         let authority = authority
             .ok_or_else(|| ConnectError::Unreachable("the host name is not one".to_owned()))?;
         if plain {
-            let (stream, absolute_form) = self.dialer.dial_plain(&authority).await?;
+            let (link, absolute_form) = self.dialer.dial_plain(&authority).await?;
             return Ok(UpstreamStream::new(StreamKind::Plain {
-                io: TokioIo::new(stream),
+                io: TokioIo::new(link),
                 absolute_form,
             }));
         }
-        let stream = self.dialer.dial(&authority).await?;
+        let link = self.dialer.dial(&authority).await?.silent()?;
         let config = self.tls.get(&authority, self.dialect)?;
         let name = ServerName::try_from(authority.host)
             .map_err(|error| ConnectError::Tls(error.to_string()))?;
-        let handshake = TlsConnector::from(config).connect(name, stream);
+        let handshake = TlsConnector::from(config).connect(name, link);
         match tokio::time::timeout(self.timeouts.connect, handshake).await {
             Ok(Ok(stream)) => Ok(UpstreamStream::new(StreamKind::Tls(Box::new(
                 TokioIo::new(stream),
             )))),
             Ok(Err(error)) => Err(ConnectError::Tls(innermost(&error))),
-            Err(_) => Err(ConnectError::Timeout(self.timeouts.connect)),
+            Err(_) => Err(ConnectError::Timeout {
+                after: self.timeouts.connect,
+                through: None,
+            }),
         }
     }
 }

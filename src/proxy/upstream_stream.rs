@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+
+use super::dial::Link;
 
 /// A connection of the pool.
 pub(super) struct UpstreamStream {
@@ -49,11 +50,11 @@ impl UpstreamStream {
 pub(super) enum StreamKind {
     /// For `http://`.
     Plain {
-        io: TokioIo<TcpStream>,
+        io: TokioIo<Link>,
         absolute_form: bool,
     },
     /// For `https://`.
-    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+    Tls(Box<TokioIo<TlsStream<Link>>>),
 }
 
 impl Connection for UpstreamStream {

@@ -10,3 +10,4 @@ mod login;
 mod proxy;
 mod refresh;
 mod run;
+mod upstream_proxy;

@@ -58,7 +58,7 @@ async fn session(
 ) -> Result<u8, Failure> {
     let printer = context.printer;
     let resolve: Vec<_> = arguments.resolve.into_iter().map(|entry| entry.0).collect();
-    let trust = Context::trust();
+    let (trust, proxies) = (Context::trust(), Context::proxies());
     let Members { members, secrets } = members;
     let wishes = furnish::wishes(&members, secrets);
     let managed = members.iter().map(|member| Managed {
@@ -86,13 +86,14 @@ async fn session(
         estate.store.clone(),
         estate.home.clone(),
         Arc::clone(&estate.audit),
-        crate::oauth::HttpClients::new(Arc::clone(&trust), &resolve),
+        crate::oauth::HttpClients::new(Arc::clone(&trust), &resolve, Arc::clone(&proxies)),
     );
     let password = random_text(PASSWORD_LENGTH).map_err(std::io::Error::other)?;
     let config = SessionConfig {
         password: password.clone(),
         routes,
         trust: Arc::clone(&trust),
+        proxies,
         resolve,
         policy: match arguments.policy {
             PolicyArgument::Allow => Policy::Allow,

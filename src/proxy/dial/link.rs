@@ -1,0 +1,87 @@
+//! A connection as it was dialled: a socket, or TLS to the user's proxy on one.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+/// What bytes to a host travel on.
+#[derive(Debug)]
+pub(in crate::proxy) enum Link {
+    /// To the host, or to a proxy that is spoken to in clear.
+    Tcp(TcpStream),
+    /// To a proxy that is spoken to by TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A connection to a host.
+#[derive(Debug)]
+pub(in crate::proxy) struct Dialed {
+    pub(in crate::proxy) link: Link,
+    /// What the host has said already: it came in one piece with the proxy's answer.
+    pub(in crate::proxy) early: Bytes,
+}
+
+impl From<Link> for Dialed {
+    fn from(link: Link) -> Self {
+        let early = Bytes::new();
+        Self { link, early }
+    }
+}
+
+/// The same call on whichever it is.
+macro_rules! either {
+    ($link:expr, $io:ident => $call:expr) => {
+        match &mut *$link {
+            Link::Tcp($io) => $call,
+            Link::Tls($io) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Link {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, io => Pin::new(io).poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, io => Pin::new(io).poll_write(context, bytes))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, io => Pin::new(io).poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(io) => io.is_write_vectored(),
+            Self::Tls(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, io => Pin::new(io).poll_flush(context))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, io => Pin::new(io).poll_shutdown(context))
+    }
+}

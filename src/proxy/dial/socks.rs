@@ -1,0 +1,384 @@
+//! The SOCKS handshakes: version 5 (RFC 1928, RFC 1929), 4 and 4a.
+//!
+//! Every answer is read to its last byte and no further: what follows is the host's own.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use zeroize::Zeroizing;
+
+use crate::proxy::target::Authority;
+use crate::user_proxy::{Login, ProxyKind, UserProxy};
+
+const CONNECT: u8 = 1;
+const NO_LOGIN: u8 = 0;
+const PASSWORD: u8 = 2;
+
+/// Why there is no tunnel, in words that follow the proxy's name.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SocksError {
+    #[error("broke off: {0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// A host as a SOCKS server is asked for it.
+#[derive(Debug)]
+enum Destination<'a> {
+    Address(IpAddr),
+    Name(&'a str),
+}
+
+/// Opens a tunnel to the host.
+pub(super) async fn open<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut T,
+    target: &Authority,
+    proxy: &UserProxy,
+) -> Result<(), SocksError> {
+    let destination = destination(target, proxy.kind()).await?;
+    match proxy.kind() {
+        ProxyKind::Socks4 | ProxyKind::Socks4a => {
+            let user = proxy.login().map_or("", |login| login.user.as_str());
+            stream
+                .write_all(&request_v4(&destination, target.port, user)?)
+                .await?;
+            read_reply_v4(stream).await
+        }
+        _ => {
+            negotiate(stream, proxy).await?;
+            stream
+                .write_all(&request_v5(&destination, target.port)?)
+                .await?;
+            read_reply_v5(stream).await
+        }
+    }
+}
+
+/// Names are resolved here or there, as the scheme says.
+async fn destination(target: &Authority, kind: ProxyKind) -> Result<Destination<'_>, SocksError> {
+    let host = target.host.as_str();
+    if let Ok(address) = host.parse() {
+        return Ok(Destination::Address(address));
+    }
+    if matches!(kind, ProxyKind::Socks4a | ProxyKind::Socks5h) {
+        return Ok(Destination::Name(host));
+    }
+    let found = tokio::net::lookup_host((host, target.port)).await;
+    let usable = |address: &SocketAddr| address.is_ipv4() || kind == ProxyKind::Socks5;
+    let address = found.ok().and_then(|mut found| found.find(usable));
+    let address = address.ok_or_else(|| {
+        refused("takes addresses, and this machine knows none for the host; with socks5h:// or socks4a:// the proxy resolves names")
+    })?;
+    Ok(Destination::Address(address.ip()))
+}
+
+/// Agrees on a login with a SOCKS 5 server, and does it.
+async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut T,
+    proxy: &UserProxy,
+) -> Result<(), SocksError> {
+    let offered: &[u8] = match proxy.login() {
+        Some(_) => &[5, 2, NO_LOGIN, PASSWORD],
+        None => &[5, 1, NO_LOGIN],
+    };
+    stream.write_all(offered).await?;
+    let mut chosen = [0; 2];
+    stream.read_exact(&mut chosen).await?;
+    let accepted = match (chosen, proxy.login()) {
+        ([5, NO_LOGIN], _) => true,
+        ([5, PASSWORD], Some(login)) => log_in(stream, login).await?,
+        ([5, _], _) => false,
+        _ => return Err(not_socks(5)),
+    };
+    if accepted {
+        return Ok(());
+    }
+    let variable = proxy.variable();
+    Err(refused(&format!(
+        "does not let us in: check the user name and the password in {variable}"
+    )))
+}
+
+async fn log_in<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut T,
+    login: &Login,
+) -> Result<bool, SocksError> {
+    let mut request = Zeroizing::new(vec![1]);
+    for word in [&login.user, login.password.expose()] {
+        let length = u8::try_from(word.len())
+            .map_err(|_| refused("takes a user name and a password of 255 bytes at most"))?;
+        request.push(length);
+        request.extend_from_slice(word.as_bytes());
+    }
+    stream.write_all(&request).await?;
+    let mut answer = [0; 2];
+    stream.read_exact(&mut answer).await?;
+    Ok(answer[1] == 0)
+}
+
+fn request_v5(destination: &Destination<'_>, port: u16) -> Result<Vec<u8>, SocksError> {
+    let mut request = vec![5, CONNECT, 0];
+    match destination {
+        Destination::Address(IpAddr::V4(address)) => {
+            request.push(1);
+            request.extend(address.octets());
+        }
+        Destination::Address(IpAddr::V6(address)) => {
+            request.push(4);
+            request.extend(address.octets());
+        }
+        Destination::Name(name) => {
+            let length = u8::try_from(name.len())
+                .map_err(|_| refused("takes a host name of 255 bytes at most"))?;
+            request.extend([3, length]);
+            request.extend(name.as_bytes());
+        }
+    }
+    request.extend(port.to_be_bytes());
+    Ok(request)
+}
+
+async fn read_reply_v5<T: AsyncRead + Unpin>(stream: &mut T) -> Result<(), SocksError> {
+    let mut head = [0; 4];
+    stream.read_exact(&mut head).await?;
+    match head {
+        [5, 0, ..] => {}
+        [5, code, ..] => return Err(refused(&format!("refused: {}", meaning_v5(code)))),
+        _ => return Err(not_socks(5)),
+    }
+    let rest = match head[3] {
+        1 => 4,
+        4 => 16,
+        3 => usize::from(stream.read_u8().await?),
+        _ => return Err(not_socks(5)),
+    };
+    let mut bound = [0; 255 + 2]; // where the proxy has connected from, and its port: of no use here
+    stream.read_exact(&mut bound[..rest + 2]).await?;
+    Ok(())
+}
+
+fn meaning_v5(code: u8) -> &'static str {
+    match code {
+        1 => "general failure",
+        2 => "it does not allow this host and port",
+        3 => "the network is unreachable",
+        4 => "the host is unreachable",
+        5 => "connection refused by the host",
+        6 => "time to live expired",
+        7 => "it does not know the command",
+        8 => "it does not know this type of address",
+        _ => "for a reason that SOCKS has no name for",
+    }
+}
+
+fn request_v4(destination: &Destination<'_>, port: u16, user: &str) -> Result<Vec<u8>, SocksError> {
+    if user.contains('\0') {
+        return Err(refused("takes a user name without a NUL"));
+    }
+    let mut request = vec![4, CONNECT];
+    request.extend(port.to_be_bytes());
+    let (address, name) = match destination {
+        Destination::Address(IpAddr::V4(address)) => (address.octets(), None),
+        Destination::Address(IpAddr::V6(_)) => {
+            return Err(refused("speaks SOCKS 4, which has no IPv6 addresses"));
+        }
+        Destination::Name(name) => ([0, 0, 0, 1], Some(name)), // no address: 4a's mark for a name behind it
+    };
+    request.extend(address);
+    for text in [user].into_iter().chain(name.copied()) {
+        request.extend(text.as_bytes());
+        request.push(0);
+    }
+    Ok(request)
+}
+
+async fn read_reply_v4<T: AsyncRead + Unpin>(stream: &mut T) -> Result<(), SocksError> {
+    let mut reply = [0; 8];
+    stream.read_exact(&mut reply).await?;
+    match reply {
+        [0, 90, ..] => Ok(()),
+        [0, 91, ..] => Err(refused("refused, or cannot reach the host")),
+        [0, 92 | 93, ..] => Err(refused("refused: it asks for another user")),
+        _ => Err(not_socks(4)),
+    }
+}
+
+fn refused(words: &str) -> SocksError {
+    SocksError::Refused(words.to_owned())
+}
+
+fn not_socks(version: u8) -> SocksError {
+    SocksError::Refused(format!("does not speak SOCKS {version}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::DuplexStream;
+
+    use super::*;
+    use crate::user_proxy::UserProxies;
+
+    /// Opens a tunnel to `target` by a scripted server, which says each answer once the question before it has come, and then `SSH-`.
+    async fn open_by(proxy: &str, target: &str, script: &[(&[u8], &[u8])]) -> Result<(), String> {
+        let proxies = UserProxies::new(|name| (name == "ALL_PROXY").then(|| proxy.into()));
+        let target = Authority::parse(target, None).unwrap();
+        let proxy = proxies.for_https(&target.host, target.port);
+        let proxy = proxy.unwrap().unwrap();
+        let (mut near, far) = tokio::io::duplex(4096);
+        let client = async {
+            let outcome = open(&mut near, &target, proxy).await;
+            if outcome.is_ok() {
+                let mut rest = [0; 4];
+                near.read_exact(&mut rest).await.unwrap();
+                assert_eq!(&rest, b"SSH-", "what the host says is left to be read");
+            }
+            drop(near);
+            outcome
+        };
+        let (outcome, ()) = tokio::join!(client, play(far, script));
+        outcome.map_err(|error| error.to_string())
+    }
+
+    async fn play(mut far: DuplexStream, script: &[(&[u8], &[u8])]) {
+        for (number, (question, answer)) in script.iter().enumerate() {
+            let mut asked = vec![0; question.len()];
+            far.read_exact(&mut asked).await.unwrap();
+            assert_eq!(asked, *question);
+            let last = number + 1 == script.len();
+            let greeting: &[u8] = if last { b"SSH-" } else { b"" };
+            far.write_all(&[answer, greeting].concat()).await.unwrap();
+        }
+        let mut rest = Vec::new();
+        far.read_to_end(&mut rest).await.unwrap();
+        assert!(rest.is_empty(), "unasked: {rest:?}");
+    }
+
+    #[tokio::test]
+    async fn version_5_takes_names_addresses_and_logins() {
+        let bound = b"\x05\0\0\x01\x7f\0\0\x01\0\x50";
+        let bound_name = b"\x05\0\0\x03\x04here\0\x50";
+        open_by(
+            "socks5h://proxy",
+            "gitlab.test:443",
+            &[
+                (b"\x05\x01\0", b"\x05\0"),
+                (b"\x05\x01\0\x03\x0bgitlab.test\x01\xbb", bound),
+            ],
+        )
+        .await
+        .unwrap();
+        open_by(
+            "socks5h://ada:p%40ss@proxy",
+            "[2001:db8::1]:22",
+            &[
+                (b"\x05\x02\0\x02", b"\x05\x02"),
+                (b"\x01\x03ada\x04p@ss", b"\x01\0"),
+                (
+                    b"\x05\x01\0\x04\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\0\x16",
+                    bound_name,
+                ),
+            ],
+        )
+        .await
+        .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_version_5_server_that_wants_no_login_gets_none() {
+        open_by(
+            "socks5://ada:pass@proxy",
+            "127.0.0.1:443",
+            &[
+                (b"\x05\x02\0\x02", b"\x05\0"),
+                (
+                    b"\x05\x01\0\x01\x7f\0\0\x01\x01\xbb",
+                    b"\x05\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+                ),
+            ],
+        )
+        .await
+        .unwrap();
+    }
+
+    #[tokio::test]
+    async fn names_are_resolved_here_unless_the_scheme_says_otherwise() {
+        // The socket's own resolver knows localhost, as IPv4 at least; version 4 has nothing else.
+        open_by(
+            "socks4://ada@proxy",
+            "localhost:443",
+            &[(b"\x04\x01\x01\xbb\x7f\0\0\x01ada\0", b"\0\x5a\0\0\0\0\0\0")],
+        )
+        .await
+        .unwrap();
+        open_by(
+            "socks4a://proxy",
+            "gitlab.test:443",
+            &[(
+                b"\x04\x01\x01\xbb\0\0\0\x01\0gitlab.test\0",
+                b"\0\x5a\0\0\0\0\0\0",
+            )],
+        )
+        .await
+        .unwrap();
+        let error = open_by("socks5://proxy", "name.invalid:443", &[]).await;
+        assert!(error.unwrap_err().contains("socks5h"));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_why() {
+        type Script<'a> = &'a [(&'a [u8], &'a [u8])];
+        let table: [(&str, Script, &str); 8] = [
+            ("socks5://p", &[(b"\x05\x01\0", b"\x05\xff")], "ALL_PROXY"),
+            (
+                "socks5://ada:secret@p",
+                &[
+                    (b"\x05\x02\0\x02", b"\x05\x02"),
+                    (b"\x01\x03ada\x06secret", b"\x01\x01"),
+                ],
+                "ALL_PROXY",
+            ),
+            (
+                "socks5://p",
+                &[
+                    (b"\x05\x01\0", b"\x05\0"),
+                    (
+                        b"\x05\x01\0\x01\x7f\0\0\x01\x01\xbb",
+                        b"\x05\x02\0\x01\0\0\0\0\0\0",
+                    ),
+                ],
+                "does not allow",
+            ),
+            ("socks5://p", &[(b"\x05\x01\0", b"HTTP")], "SOCKS 5"),
+            (
+                "socks5://p",
+                &[
+                    (b"\x05\x01\0", b"\x05\0"),
+                    (b"\x05\x01\0\x01\x7f\0\0\x01\x01\xbb", b"\x05\0\0\x09"),
+                ],
+                "SOCKS 5",
+            ),
+            (
+                "socks4://p",
+                &[(b"\x04\x01\x01\xbb\x7f\0\0\x01\0", b"\0\x5b\0\0\0\0\0\0")],
+                "refused",
+            ),
+            (
+                "socks4://p",
+                &[(b"\x04\x01\x01\xbb\x7f\0\0\x01\0", b"HTTP/1.1")],
+                "SOCKS 4",
+            ),
+            ("socks4://a%00b@p", &[], "NUL"),
+        ];
+        for (proxy, script, expected) in table {
+            let error = open_by(proxy, "127.0.0.1:443", script).await.unwrap_err();
+            assert!(
+                error.contains(expected) && !error.contains("secret"),
+                "{error}"
+            );
+        }
+        let error = open_by("socks4://p", "[::1]:443", &[]).await.unwrap_err();
+        assert!(error.contains("IPv6"), "{error}");
+    }
+}

@@ -1,0 +1,189 @@
+//! `NO_PROXY`: the hosts that are reached without a proxy.
+//!
+//! No standard says what it may hold. This takes what curl, Go, Python or hyper-util takes, where they do not contradict each other:
+//! names with all names below them (`corp.test`, `.corp.test` and `*.corp.test` are the same), addresses, CIDR blocks, a port behind
+//! either of them, `*`; with commas or blanks between them. What is none of these is passed over.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// The hosts of a `NO_PROXY`.
+#[derive(Debug, Default)]
+pub(super) struct Exceptions(Vec<Exception>);
+
+#[derive(Debug)]
+struct Exception {
+    hosts: Hosts,
+    port: Option<u16>,
+}
+
+#[derive(Debug)]
+enum Hosts {
+    All,
+    /// This name in lower case, and those below it.
+    Domain(String),
+    /// The addresses that begin with so many bits of this one.
+    Block(IpAddr, u32),
+}
+
+impl Exceptions {
+    pub(super) fn parse(list: &str) -> Self {
+        let entries = list.split(|character: char| character == ',' || character.is_whitespace());
+        Self(entries.filter_map(Exception::parse).collect())
+    }
+
+    /// Whether the host is reached without a proxy.
+    pub(super) fn cover(&self, host: &str, port: u16) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        self.0.iter().any(|exception| {
+            exception.port.is_none_or(|only| only == port) && exception.hosts.contain(host)
+        })
+    }
+}
+
+impl Exception {
+    fn parse(entry: &str) -> Option<Self> {
+        let (host, port) = split_port(entry)?;
+        Some(Self {
+            hosts: Hosts::parse(host)?,
+            port,
+        })
+    }
+}
+
+/// `host`, `host:port`, `[v6]`, `[v6]:port`; the colons of a bare IPv6 address are its own.
+fn split_port(entry: &str) -> Option<(&str, Option<u16>)> {
+    if let Some(rest) = entry.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']')?;
+        return match rest.strip_prefix(':') {
+            Some(port) => Some((host, Some(port.parse().ok()?))),
+            None => rest.is_empty().then_some((host, None)),
+        };
+    }
+    let address = entry.split('/').next().unwrap_or_default();
+    match entry.rsplit_once(':') {
+        Some((host, port)) if address.parse::<Ipv6Addr>().is_err() => {
+            Some((host, Some(port.parse().ok()?)))
+        }
+        _ => Some((entry, None)),
+    }
+}
+
+impl Hosts {
+    fn parse(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::All);
+        }
+        if let Some((address, bits)) = text.split_once('/') {
+            let (address, bits) = (address.parse().ok()?, bits.parse().ok()?);
+            return (bits <= width(address)).then_some(Self::Block(address, bits));
+        }
+        if let Ok(address) = text.parse() {
+            return Some(Self::Block(address, width(address)));
+        }
+        let name = text.strip_prefix('*').unwrap_or(text);
+        let name = name.strip_prefix('.').unwrap_or(name);
+        let name = name.strip_suffix('.').unwrap_or(name);
+        (!name.is_empty()).then(|| Self::Domain(name.to_ascii_lowercase()))
+    }
+
+    fn contain(&self, host: &str) -> bool {
+        match (self, host.parse::<IpAddr>()) {
+            (Self::All, _) => true,
+            (Self::Block(block, bits), Ok(address)) => common_bits(*block, address) >= Some(*bits),
+            (Self::Domain(domain), Err(_)) => {
+                let host = host.to_ascii_lowercase();
+                let below = |prefix: &str| prefix.is_empty() || prefix.ends_with('.');
+                host.strip_suffix(domain.as_str()).is_some_and(below)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn width(address: IpAddr) -> u32 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+/// With how many equal bits two addresses of one family begin.
+fn common_bits(one: IpAddr, other: IpAddr) -> Option<u32> {
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            Some((one.to_bits() ^ other.to_bits()).leading_zeros())
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => {
+            Some((one.to_bits() ^ other.to_bits()).leading_zeros())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_covers_what_the_field_takes_it_for() {
+        let table = [
+            ("", "gitlab.test", false),
+            (",, ,", "gitlab.test", false),
+            ("gitlab.test", "gitlab.test", true),
+            ("GitLab.Test.", "gitlab.test", true),
+            ("gitlab.test", "gitlab.test.", true),
+            ("gitlab.test", "www.gitlab.test", true),
+            ("gitlab.test", "mygitlab.test", false),
+            ("gitlab.test", "test", false),
+            (".gitlab.test", "gitlab.test", true),
+            (".gitlab.test", "www.gitlab.test", true),
+            ("*.gitlab.test", "www.gitlab.test", true),
+            ("*.gitlab.test", "mygitlab.test", false),
+            ("*", "gitlab.test", true),
+            ("*", "10.1.2.3", true),
+            ("*", "2001:db8::1", true),
+            ("other.test,gitlab.test", "gitlab.test", true),
+            ("other.test  gitlab.test", "gitlab.test", true),
+            ("10.1.2.3", "10.1.2.3", true),
+            ("10.1.2.3", "10.1.2.30", false),
+            ("10.0.0.0/8", "10.1.2.3", true),
+            ("10.0.0.0/8", "11.1.2.3", false),
+            ("10.1.2.99/30", "10.1.2.97", true),
+            ("10.1.2.99/30", "10.1.2.100", false),
+            ("0.0.0.0/0", "10.1.2.3", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("10.0.0.0/33", "10.0.0.0", false),
+            ("10.0.0.0/8", "gitlab.test", false),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+            ("::/0", "10.1.2.3", false),
+            ("::1", "::1", true),
+            ("[::1]", "::1", true),
+            ("localhost", "127.0.0.1", false),
+            ("3", "10.1.2.3", false),
+        ];
+        for (list, host, expected) in table {
+            assert_eq!(
+                Exceptions::parse(list).cover(host, 443),
+                expected,
+                "{list:?} {host}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_entry_with_a_port_is_for_that_port() {
+        for (list, host) in [
+            ("gitlab.test:8443", "gitlab.test"),
+            (".gitlab.test:8443", "www.gitlab.test"),
+            ("127.0.0.1:8443", "127.0.0.1"),
+            ("10.0.0.0/8:8443", "10.1.2.3"),
+            ("[::1]:8443", "::1"),
+            ("*:8443", "gitlab.test"),
+        ] {
+            let exceptions = Exceptions::parse(list);
+            assert!(exceptions.cover(host, 8443), "{list}");
+            assert!(!exceptions.cover(host, 443), "{list}");
+        }
+        for list in ["gitlab.test:", "gitlab.test:x", "[::1", "[::1]x", "[::1]:"] {
+            assert!(Exceptions::parse(list).0.is_empty(), "{list}");
+        }
+    }
+}
