@@ -1,5 +1,10 @@
 //! What real clients send to a proxy, in all the spellings that were seen: each is taken for what it means.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "what fails here fails the test, with its place"
+)]
+
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, TcpListener};
 use std::thread;
@@ -99,9 +104,9 @@ fn an_unmanaged_ipv6_target_is_tunnelled_with_and_without_brackets() {
     let echoing = thread::spawn(move || {
         for _ in 0..2 {
             let (mut stream, _) = echo.accept().unwrap();
-            let mut word = [0; 4];
-            stream.read_exact(&mut word).unwrap();
-            stream.write_all(&word).unwrap();
+            let mut ping = [0; 4];
+            stream.read_exact(&mut ping).unwrap();
+            stream.write_all(&ping).unwrap();
         }
     });
     let program = r#"

@@ -767,12 +767,12 @@ fn the_run_directory_is_private_and_gone_at_the_end() {
     assert!(files.len() >= 2, "{files:?}");
     for name in files {
         let path = directory.join(&name);
-        assert_eq!(
-            fs::metadata(&path).unwrap().mode() & 0o7777,
-            0o600,
-            "{}",
-            name.display()
-        );
+        let found = fs::metadata(&path).unwrap();
+        let expected = if found.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(found.mode() & 0o7777, expected, "{}", name.display());
+        if found.is_dir() {
+            continue; // tests/it/environment.rs looks into those
+        }
         let content = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
         assert!(!content.contains("PRIVATE KEY"), "{}", name.display());
     }

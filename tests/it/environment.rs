@@ -1,5 +1,10 @@
 //! The child's variables and the files that they name: ours are there, and nothing that the user set for other purposes is lost.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "what fails here fails the test, with its place"
+)]
+
 use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
