@@ -32,6 +32,8 @@ pub struct SessionFiles {
     pub merged: BTreeMap<&'static str, PathBuf>,
     /// `BUN_OPTIONS`.
     pub bun_options: Option<OsString>,
+    /// `CHROME_EXTRA_FLAGS`.
+    pub chrome_extra_flags: Option<OsString>,
     /// `CURL_HOME`.
     pub curl_home: Option<PathBuf>,
     /// A directory with nothing in it.
@@ -69,6 +71,7 @@ impl SessionValues<'_> {
             Value::Bundle => Some(files.merged.get(name).unwrap_or(&files.bundle).as_os_str()),
             Value::BunOptions => files.bun_options.as_deref(),
             Value::Ca => Some(files.merged.get(name).unwrap_or(&files.ca).as_os_str()),
+            Value::ChromeExtraFlags => files.chrome_extra_flags.as_deref(),
             Value::CurlHome => files.curl_home.as_deref().map(Path::as_os_str),
             Value::EmptyDirectory => Some(files.empty.as_os_str()),
             Value::JavaToolOptions => files.java_tool_options.as_deref(),

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use authsome_ca::TrustBundle;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::env_vars::{SessionFiles, Value, certificate_variables};
 use crate::home::HomeError;
@@ -27,6 +29,10 @@ const PYTHON_CLIENTS: &[u8] = include_bytes!("helpers/authsome_clients.py");
 /// Run by PHP before the program (`auto_prepend_file`).
 const PHP_PREPEND: &[u8] = include_bytes!("helpers/prepend.php");
 
+/// Whether the proxy lets a process of the run in without a password. Where it does not, a client that can give none must not be led to it:
+/// it would reach no host at all.
+const ADMITS_BY_PROCESS: bool = cfg!(target_os = "linux");
+
 /// A CA file of the parent's that is larger is not read: a variable may name anything.
 const LARGEST_CA_FILE: u64 = 16 * 1024 * 1024;
 
@@ -38,6 +44,8 @@ pub struct Helpers<'a> {
     pub bundle: &'a TrustBundle,
     /// The session CA.
     pub ca_pem: &'a str,
+    /// The SHA-256 digest of the session CA's `SubjectPublicKeyInfo`.
+    pub ca_public_key_digest: [u8; 32],
     /// Where the proxy listens.
     pub proxy: SocketAddr,
     /// The hosts that are not to be proxied.
@@ -57,6 +65,7 @@ impl Helpers<'_> {
             bundle: self.directory.write("bundle.pem", self.bundle.pem())?,
             ca: self.directory.write("ca.pem", self.ca_pem.as_bytes())?,
             empty: self.directory.create_directory("empty")?,
+            chrome_extra_flags: ADMITS_BY_PROCESS.then(|| self.chrome()),
             python_path: Some(self.python()?),
             ..SessionFiles::default()
         };
@@ -76,6 +85,18 @@ impl Helpers<'_> {
             files.wgetrc = Some(self.wgetrc(directory)?);
         }
         Ok(files)
+    }
+
+    /// On a desktop Chrome asks the desktop's settings for a proxy, and not the environment.
+    ///
+    /// It reads no variable for roots; what it can be told is a public key by which a chain is trusted. That passes over name constraints
+    /// and dates: whoever has the session CA's certificate, which never leaves the machine, could lead a Chrome of this session astray.
+    /// Chrome takes it only with a profile directory of the program's own, or without a window.
+    fn chrome(&self) -> OsString {
+        let (proxy, key) = (self.proxy, STANDARD.encode(self.ca_public_key_digest));
+        let flags =
+            format!("--proxy-server=http://{proxy} --ignore-certificate-errors-spki-list={key}");
+        self.appended("CHROME_EXTRA_FLAGS", &flags)
     }
 
     fn python(&self) -> Result<OsString, HomeError> {
@@ -98,10 +119,13 @@ impl Helpers<'_> {
 
     fn php(&self, directory: &str) -> Result<OsString, HomeError> {
         self.directory.create_directory("php")?;
-        self.directory.write("prepend.php", PHP_PREPEND)?;
-        let ini = format!(
-            "curl.cainfo=\"{directory}/bundle.pem\"\nopenssl.cafile=\"{directory}/bundle.pem\"\nauto_prepend_file=\"{directory}/prepend.php\"\n"
-        );
+        let setting = |name: &str, file: &str| format!("{name}=\"{directory}/{file}\"\n");
+        let mut ini =
+            setting("curl.cainfo", "bundle.pem") + &setting("openssl.cafile", "bundle.pem");
+        if ADMITS_BY_PROCESS {
+            self.directory.write("prepend.php", PHP_PREPEND)?;
+            ini += &setting("auto_prepend_file", "prepend.php");
+        }
         self.directory.write("php/authsome.ini", ini.as_bytes())?;
         let own = OsString::from(format!("{directory}/php"));
         Ok(match (self.parent)("PHP_INI_SCAN_DIR") {
@@ -116,6 +140,12 @@ impl Helpers<'_> {
     fn java(&self, directory: &str) -> Result<OsString, HomeError> {
         let store = self.bundle.java_key_store(self.now);
         self.directory.write("roots.jks", &store)?;
+        let trust = format!(
+            "-Djavax.net.ssl.trustStoreType=JKS \"-Djavax.net.ssl.trustStore={directory}/roots.jks\""
+        );
+        if !ADMITS_BY_PROCESS {
+            return Ok(self.appended("JAVA_TOOL_OPTIONS", &trust));
+        }
         let (host, port) = (self.proxy.ip(), self.proxy.port());
         let bracketed = |host: &&str| {
             if host.contains(':') {
@@ -126,7 +156,7 @@ impl Helpers<'_> {
         };
         let direct: Vec<_> = self.no_proxy.iter().map(bracketed).collect();
         let options = format!(
-            "-Dhttp.proxyHost={host} -Dhttp.proxyPort={port} -Dhttps.proxyHost={host} -Dhttps.proxyPort={port} -Dhttp.nonProxyHosts={} -Djavax.net.ssl.trustStoreType=JKS \"-Djavax.net.ssl.trustStore={directory}/roots.jks\"",
+            "-Dhttp.proxyHost={host} -Dhttp.proxyPort={port} -Dhttps.proxyHost={host} -Dhttps.proxyPort={port} -Dhttp.nonProxyHosts={} {trust}",
             direct.join("|")
         );
         Ok(self.appended("JAVA_TOOL_OPTIONS", &options))

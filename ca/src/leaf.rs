@@ -76,6 +76,11 @@ impl LeafCache {
         self.ca.certificate_pem()
     }
 
+    /// See [`SessionCa::public_key_digest`].
+    pub fn ca_public_key_digest(&self) -> [u8; 32] {
+        self.ca.public_key_digest()
+    }
+
     /// The root goes along, although clients have it: one that lacks it then says "self-signed certificate in the
     /// chain", which points at the trust settings, and not "unable to get the issuer".
     fn mint(&self, host: &ServerName<'_>) -> Result<CertifiedKey, CaError> {

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, ServerName};
 use time::OffsetDateTime;
@@ -66,6 +67,15 @@ impl SessionCa {
     /// The root as DER.
     pub fn certificate_der(&self) -> &CertificateDer<'static> {
         &self.der
+    }
+
+    /// The SHA-256 digest of the root's `SubjectPublicKeyInfo`, by which some clients pin a CA.
+    pub fn public_key_digest(&self) -> [u8; 32] {
+        let info = self.issuer.key().subject_public_key_info();
+        let digest = digest(&SHA256, &info);
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest.as_ref());
+        bytes
     }
 
     /// Whether the name constraints permit a leaf for `host`.

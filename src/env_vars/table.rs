@@ -11,6 +11,8 @@ pub enum Value {
     BunOptions,
     /// The file with the session CA, and what the parent's variable names, for clients that add them to their own roots.
     Ca,
+    /// What the parent has, and the flags for the proxy and the session CA.
+    ChromeExtraFlags,
     /// The directory with a `.curlrc` that leaves the proxy and the roots to the environment, where the user's own does not.
     CurlHome,
     /// An empty directory in the place of the user's settings.
@@ -184,6 +186,21 @@ pub(super) const VARIABLES: &[(&str, Value, &str)] = &[
         "GLAB_CONFIG_DIR",
         Value::EmptyDirectory,
         "glab shall not send the token that it keeps there, nor need one",
+    ),
+    (
+        "MOJO_PROXY",
+        Value::Text("1"),
+        "Mojo::UserAgent ignores the proxy variables without it",
+    ),
+    (
+        "MOJO_CA_FILE",
+        Value::Bundle,
+        "Mojo::UserAgent does not read SSL_CERT_FILE",
+    ),
+    (
+        "CHROME_EXTRA_FLAGS",
+        Value::ChromeExtraFlags,
+        "Chrome, Chromium: they read no variable for roots, and on a desktop none for the proxy",
     ),
     ("HTTPLIB2_CA_CERTS", Value::Bundle, "httplib2"),
     (

@@ -125,6 +125,40 @@ class Session:
                 lambda session, host: netrc(session, host) if session.trust_env else None
             )
 
+    # httpx: a transport of the program's own, which it may want for retries only, keeps the environment's proxies out.
+    # One that is made by the same arguments, and the proxy, is mounted as httpx mounts its own.
+
+    def httpx__client(self, module):
+        self._httpx_transport(module, module.Client, module.HTTPTransport)
+        self._httpx_transport(module, module.AsyncClient, module.AsyncHTTPTransport)
+
+    httpx2__client = httpx__client
+
+    def _httpx_transport(self, module, client, kind):
+        init_client, init_transport = client.__init__, kind.__init__
+
+        @functools.wraps(init_transport)
+        def remember(transport, *arguments, **options):
+            init_transport(transport, *arguments, **options)
+            # The seventh is a proxy, the eighth a socket in the file system.
+            if type(transport) is kind and not (arguments[6:] or options.get("proxy") or options.get("uds")):
+                transport._authsome_double = functools.partial(kind, *arguments, **options)
+
+        @functools.wraps(init_client)
+        def mount(http, **options):
+            init_client(http, **options)
+            make_double = getattr(options.get("transport"), "_authsome_double", None)
+            # What is mounted already is a proxy or a transport that the program has given.
+            if make_double is None or http._mounts or not options.get("trust_env", True):
+                return
+            proxies = module.get_environment_proxies()
+            if self.proxy in proxies.values():
+                double = make_double(proxy=self.proxy)
+                mounts = {name: double if proxy == self.proxy else None for name, proxy in proxies.items()}
+                http._mounts = dict(sorted((module.URLPattern(name), mount) for name, mount in mounts.items()))
+
+        client.__init__, kind.__init__ = mount, remember
+
     # urllib3: a PoolManager never reads the environment. Requests and botocore, which do, use its pools and not its
     # `urlopen()`; a ProxyManager has a proxy; a subclass may have ways of its own. A ProxyManager leaves the user and
     # password of its URL out.

@@ -209,7 +209,8 @@ function install(proxy, exclusions) {
     }
 
     _final(callback) {
-      this.#whenOpen(() => this.#socket.end(callback), callback);
+      // That the other side has ended it already is no error here.
+      this.#whenOpen(() => this.#socket.end(() => callback()), callback);
     }
 
     _destroy(error, callback) {
@@ -253,7 +254,7 @@ function install(proxy, exclusions) {
 
   /** Where a tunnel must lead for a connection with these options; null if the connection is none of ours. */
   function destination(options, defaultPort, isHttp) {
-    if (options.path || options.socket || !isHttp(options)) return null;
+    if (!isHttp || options.path || options.socket) return null;
     const host = wireName(options.host || 'localhost');
     const port = Number(options.port || defaultPort);
     if (host === null || !(port > 0 && port < 65536)) return null;
@@ -267,11 +268,12 @@ function install(proxy, exclusions) {
   function markConnections(agent) {
     const original = agent.createConnection === connectPlain ? (...args) => net.connect(...args) : agent.createConnection;
     agent.createConnection = function createConnection(...args) {
+      const outer = isForAgent;
       isForAgent = true;
       try {
         return original.apply(this, args);
       } finally {
-        isForAgent = false;
+        isForAgent = outer;
       }
     };
   }
@@ -284,7 +286,7 @@ function install(proxy, exclusions) {
 
   function connect(...args) {
     const { options, listener } = parseArguments(args);
-    const target = destination(options, 80, () => isForAgent || belongToRequest(options) || isAnnounced(options));
+    const target = destination(options, 80, isForAgent || belongToRequest(options) || isAnnounced(options));
     if (target === null) return connectPlain.apply(this, args);
     const tunnel = new Tunnel(target);
     if (listener) tunnel.once('connect', listener);
@@ -294,7 +296,7 @@ function install(proxy, exclusions) {
 
   function connectSecurely(...args) {
     const { options, listener } = parseArguments(args);
-    const target = destination(options, 443, () => isForAgent || belongToRequest(options) || offersHttp(options));
+    const target = destination(options, 443, isForAgent || belongToRequest(options) || offersHttp(options));
     if (target === null) return connectTls.apply(this, args);
     // The TLS socket closes the tunnel when its reader has all; closing by itself the tunnel would cut off what is not read yet.
     const tunnel = new Tunnel(target, { autoDestroy: false });

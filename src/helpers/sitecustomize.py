@@ -19,6 +19,8 @@ CLIENTS = frozenset(
         "certifi",
         "http.client",
         "httplib2",
+        "httpx._client",
+        "httpx2._client",
         "pycurl",
         "urllib.request",
         "urllib3.poolmanager",
@@ -146,9 +148,7 @@ def make_way():
     # PYTHONPATH stays as it is, for the programs that this one starts.
     sys.path[:] = [entry for entry in sys.path if entry != DIRECTORY]
     sys.path_importer_cache.pop(DIRECTORY, None)
-    # Python 2 empties a module that nothing refers to, this running one included.
-    global this_module
-    this_module = sys.modules.pop("sitecustomize", None)
+    del sys.modules["sitecustomize"]
     import sitecustomize  # noqa: F401
 
 

@@ -70,6 +70,11 @@ impl<S: CredentialSource> Proxy<S> {
         self.session.ca_pem()
     }
 
+    /// The SHA-256 digest of the session CA's `SubjectPublicKeyInfo`.
+    pub fn ca_public_key_digest(&self) -> [u8; 32] {
+        self.session.ca_public_key_digest()
+    }
+
     /// Starts to accept.
     pub fn serve(self) -> Serving {
         let open = Arc::new(Semaphore::new(MOST_CONNECTIONS));

@@ -115,6 +115,11 @@ impl<S> Session<S> {
         self.leaves.ca_pem()
     }
 
+    /// By which a client that takes no certificate trusts it.
+    pub(super) fn ca_public_key_digest(&self) -> [u8; 32] {
+        self.leaves.ca_public_key_digest()
+    }
+
     /// The TLS configuration for a managed host: one a host, so that its clients can resume their sessions. Looked up once a connection.
     pub(super) fn server_config(&self, host: &str) -> Result<Arc<ServerConfig>, CaError> {
         if let Some(config) = self
@@ -160,7 +165,8 @@ fn server_config(leaf: Arc<CertifiedKey>) -> ServerConfig {
         .expect("aws-lc supports the default protocol versions")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(OneLeaf(leaf)));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // The last is of clients that offer nothing newer; the same server serves them.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     config.session_storage = ServerSessionMemoryCache::new(MOST_TLS_SESSIONS);
     config
 }

@@ -18,7 +18,7 @@ const REPORT: &str = r#"
 import json, os, stat
 names = ["NODE_OPTIONS", "BUN_OPTIONS", "NODE_EXTRA_CA_CERTS", "DENO_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "PYTHONPATH",
          "PHP_INI_SCAN_DIR", "JAVA_TOOL_OPTIONS", "WGETRC", "CURL_HOME", "GLAB_CONFIG_DIR", "GITLAB_HOST", "GITLAB_API_URL",
-         "HTTPS_PROXY", "AUTHSOME_MASTER_KEY", "GIT_CONFIG_COUNT", "NPM_CONFIG_PROXY", "SSL_CERT_DIR"]
+         "CHROME_EXTRA_FLAGS", "HTTPS_PROXY", "AUTHSOME_MASTER_KEY", "GIT_CONFIG_COUNT", "NPM_CONFIG_PROXY", "SSL_CERT_DIR"]
 report = {"variables": {name: os.environ[name] for name in names if name in os.environ}, "files": {}, "modes": {}}
 root = os.path.dirname(os.environ["SSL_CERT_FILE"])
 for folder, _, files in os.walk(root):
@@ -94,6 +94,7 @@ fn what_the_parent_set_is_added_to() {
             ("PYTHONPATH", "/opt/mine"),
             ("PHP_INI_SCAN_DIR", "/opt/php"),
             ("JAVA_TOOL_OPTIONS", "-Xmx64m"),
+            ("CHROME_EXTRA_FLAGS", "--lang=en"),
             ("NPM_CONFIG_PROXY", "http://corp:1"),
         ],
     );
@@ -122,6 +123,11 @@ fn what_the_parent_set_is_added_to() {
     assert!(java.ends_with(&format!(
         "\"-Djavax.net.ssl.trustStore={directory}/roots.jks\""
     )));
+    let chrome = report.get("CHROME_EXTRA_FLAGS").unwrap();
+    assert!(
+        chrome.starts_with("--lang=en --proxy-server=http://127.0.0.1:"),
+        "{chrome}"
+    );
     assert_eq!(report.get("NPM_CONFIG_PROXY"), None);
 }
 
@@ -255,7 +261,12 @@ fn no_file_of_the_session_is_open_to_others_or_holds_a_secret() {
         assert!(!content.contains(password), "{name}");
         assert!(!content.contains(&pair.access), "{name}");
     }
-    for name in ["NODE_OPTIONS", "JAVA_TOOL_OPTIONS", "PYTHONPATH"] {
+    for name in [
+        "NODE_OPTIONS",
+        "JAVA_TOOL_OPTIONS",
+        "PYTHONPATH",
+        "CHROME_EXTRA_FLAGS",
+    ] {
         assert!(!report.get(name).unwrap().contains(password), "{name}");
     }
     assert!(report.files.contains_key("boot.cjs"));

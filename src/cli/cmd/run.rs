@@ -108,6 +108,7 @@ async fn session(
     let furnishing = Furnishing {
         trust: &trust,
         ca_pem: proxy.ca_pem(),
+        ca_public_key_digest: proxy.ca_public_key_digest(),
         proxy: proxy.address(),
         password: &password,
         managed_hosts: &hosts,

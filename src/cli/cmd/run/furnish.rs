@@ -34,6 +34,8 @@ pub(super) struct Wishes {
     secrets: Vec<Secret<String>>,
     /// git's configuration.
     git: Vec<(String, String)>,
+    /// The base URLs of the members.
+    instances: Vec<String>,
 }
 
 /// A variable with the address of a member's instance.
@@ -64,6 +66,7 @@ pub(super) fn wishes(members: &[Member], secrets: Vec<Secret<String>>) -> Wishes
             wishes
                 .git
                 .push((format!("credential.{base}.helper"), String::new()));
+            wishes.instances.push(base.to_string());
         }
         wishes.addresses.extend(addresses(member, members));
     }
@@ -101,6 +104,7 @@ fn addresses(member: &Member, members: &[Member]) -> Vec<Address> {
 pub(super) struct Furnishing<'a> {
     pub(super) trust: &'a Trust,
     pub(super) ca_pem: &'a str,
+    pub(super) ca_public_key_digest: [u8; 32],
     pub(super) proxy: SocketAddr,
     pub(super) password: &'a Secret<String>,
     /// The hosts of the routes.
@@ -129,6 +133,7 @@ impl Furnishing<'_> {
             directory: &directory,
             bundle: &bundle,
             ca_pem: self.ca_pem,
+            ca_public_key_digest: self.ca_public_key_digest,
             proxy: self.proxy,
             no_proxy: &direct,
             parent: &|name| std::env::var_os(name),
@@ -147,7 +152,8 @@ impl Furnishing<'_> {
             files: &files,
             session: session.expose(),
         });
-        wishes.git.extend(self.git(&url, &files.bundle));
+        let git = self.git(&url, &files.bundle, &wishes.instances);
+        wishes.git.extend(git);
         wishes.fill(&mut environment);
         for name in self.left_alone {
             if !environment.leave(name) {
@@ -161,18 +167,25 @@ impl Furnishing<'_> {
         Ok((directory, environment))
     }
 
-    /// git asks its own configuration first, and the user's may name another proxy.
-    fn git(&self, url: &Secret<String>, bundle: &Path) -> [(String, String); 4] {
-        [
-            // git has its helpers keep a proxy's password once it has worked; this one is worth nothing after the session.
-            (
-                format!("credential.http://{}.helper", self.proxy),
-                String::new(),
-            ),
-            ("http.proxy".to_owned(), url.expose().clone()),
-            ("http.proxyAuthMethod".to_owned(), "basic".to_owned()),
-            ("http.sslCAInfo".to_owned(), bundle.display().to_string()),
-        ]
+    /// git asks its own configuration first, and the user's may name another proxy: for all, or, which goes before, for one instance.
+    fn git(
+        &self,
+        url: &Secret<String>,
+        bundle: &Path,
+        instances: &[String],
+    ) -> Vec<(String, String)> {
+        // git has its helpers keep a proxy's password once it has worked; this one is worth nothing after the session.
+        let helper = format!("credential.http://{}.helper", self.proxy);
+        let mut entries = vec![(helper, String::new())];
+        let sections = instances.iter().map(|base| format!("http.{base}"));
+        for section in ["http".to_owned()].into_iter().chain(sections) {
+            entries.extend([
+                (format!("{section}.proxy"), url.expose().clone()),
+                (format!("{section}.proxyAuthMethod"), "basic".to_owned()),
+                (format!("{section}.sslCAInfo"), bundle.display().to_string()),
+            ]);
+        }
+        entries
     }
 }
 
