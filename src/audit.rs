@@ -59,6 +59,17 @@ pub enum Kind {
     Revoke,
 }
 
+/// How a request reached the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Way {
+    /// In absolute form (RFC 9112 §3.2.2), which leaves TLS to the proxy.
+    Absolute,
+    /// Inside a tunnel.
+    Connect,
+}
+
 /// One line of the log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
@@ -78,6 +89,9 @@ pub struct Event {
     /// The request's path, without its query.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub path: Option<String>,
+    /// How the request reached the proxy.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub way: Option<Way>,
     /// The answer's status.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
@@ -102,6 +116,7 @@ impl Event {
             method: None,
             host: None,
             path: None,
+            way: None,
             status: None,
             bytes: None,
             milliseconds: None,

@@ -20,7 +20,7 @@ use super::session::Session;
 use super::target::Authority;
 use super::tunnel;
 use super::upstream::Dialect;
-use crate::audit::{Event, Kind};
+use crate::audit::{Event, Kind, Way};
 use crate::connection::CredentialSource;
 
 /// What becomes of a `CONNECT`.
@@ -165,6 +165,7 @@ async fn absolute_http<S>(
     };
     let mut entry = Entry::new(
         &session.audit,
+        place.way,
         request.method().as_str(),
         &place.authority.to_string(),
         request.uri().path(),
@@ -221,5 +222,6 @@ fn place_of(request: &mut Request<Incoming>, default_port: u16) -> Option<Place>
         authority,
         uri_authority: stated,
         sni_differs: None,
+        way: Way::Absolute,
     })
 }

@@ -24,6 +24,7 @@ use super::session::Session;
 use super::target::{Authority, Target};
 use super::upgrade::{self, Wish};
 use super::upstream::Dialect;
+use crate::audit::Way;
 use crate::connection::{CredentialSource, Usage, Verdict};
 
 /// Where the requests of one connection go.
@@ -34,6 +35,8 @@ pub(super) struct Place {
     pub(super) uri_authority: http::uri::Authority,
     /// The name in the client's TLS hello, where it is another one.
     pub(super) sni_differs: Option<String>,
+    /// How the requests reach the proxy.
+    pub(super) way: Way,
 }
 
 impl Place {
@@ -49,6 +52,7 @@ impl Place {
             authority,
             uri_authority,
             sni_differs,
+            way: Way::Connect,
         }))
     }
 }
@@ -69,6 +73,7 @@ pub(super) async fn handle<S: CredentialSource>(
 ) -> Response<ResponseBody> {
     let mut entry = Entry::new(
         &session.audit,
+        place.way,
         request.method().as_str(),
         &place.authority.to_string(),
         request.uri().path(),

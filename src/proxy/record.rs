@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::audit::{Audit, Event, Kind};
+use crate::audit::{Audit, Event, Kind, Way};
 
 /// A line in the making; empty once it is written, or not worth one.
 #[derive(Debug, Default)]
@@ -20,8 +20,9 @@ struct Line {
 
 impl Entry {
     /// A line for a request that has just come in.
-    pub(super) fn new(audit: &Arc<Audit>, method: &str, host: &str, path: &str) -> Self {
-        let event = Event::new(Kind::Failed).request(method, host, path);
+    pub(super) fn new(audit: &Arc<Audit>, way: Way, method: &str, host: &str, path: &str) -> Self {
+        let mut event = Event::new(Kind::Failed).request(method, host, path);
+        event.way = Some(way);
         let line = Line {
             audit: Arc::clone(audit),
             event,

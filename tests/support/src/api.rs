@@ -10,7 +10,7 @@ use crate::answer::{self, Body};
 use crate::call::Call;
 use crate::grants::{Row, Standing, random_hex};
 use crate::token::insufficient_scope;
-use crate::{stream, websocket};
+use crate::{chat, file, stream, websocket};
 
 /// Who asks: an OAuth row, or a personal access token.
 pub(crate) struct Identity {
@@ -46,6 +46,7 @@ pub(crate) async fn serve(call: Call, body: Incoming) -> Response<Body> {
         (_, "echo") => stream::echo(&call, body).await,
         (_, echo) if echo.starts_with("echo/") => stream::echo(&call, body).await,
         (Method::POST | Method::PUT, "upload") => stream::upload(body).await,
+        (Method::POST, "v1/chat/completions") => chat::completions(&call, body).await,
         (Method::POST, "bidi") => stream::bidi(&call, body),
         (Method::GET, "download") => stream::download(&call),
         (Method::GET, "events") => stream::events(&call),
@@ -72,6 +73,8 @@ fn fixed(call: &Call, method: &Method, route: &str) -> Response<Body> {
         (&Method::GET, "projects") => answer::json(StatusCode::OK, &json!([project()])),
         (&Method::GET, "projects/1") => answer::json(StatusCode::OK, &project()),
         (&Method::POST, "projects/1/access_tokens") => minted(),
+        (&Method::GET, "projects/1/repository/files/README.md/raw") => file::raw(call),
+        (&Method::GET, "projects/1/packages/npm/ada") => answer::json(StatusCode::OK, &package()),
         (&Method::GET, "gzip") => gzip(),
         (&Method::GET, "redirect") => {
             let to = call.parameter("to").unwrap_or_default();
@@ -191,28 +194,65 @@ fn gzip() -> Response<Body> {
     response
 }
 
+/// With every field that typed clients insist on.
 fn user() -> Value {
     json!({
         "id": 1,
         "username": "ada",
         "name": "Ada Lovelace",
+        "public_email": null,
         "email": "ada@example.test",
         "state": "active",
+        "locked": false,
+        "avatar_url": null,
         "web_url": "https://gitlab.test/ada",
+        "website_url": "",
+        "created_at": CREATED_AT,
+        "confirmed_at": CREATED_AT,
+        "last_sign_in_at": null,
+        "last_activity_on": null,
+        "bio": "",
+        "location": null,
+        "organization": null,
+        "job_title": "",
         "is_admin": false,
     })
 }
 
+/// The same of a project, of which the user is a maintainer.
 fn project() -> Value {
     json!({
         "id": 1,
         "name": "private",
+        "description": null,
         "path_with_namespace": "group/private",
         "default_branch": "main",
         "visibility": "private",
+        "web_url": "https://gitlab.test/group/private",
+        "http_url_to_repo": "https://gitlab.test/group/private.git",
+        "ssh_url_to_repo": "git@gitlab.test:group/private.git",
+        "created_at": CREATED_AT,
+        "last_activity_at": CREATED_AT,
+        "permissions": {
+            "project_access": {"access_level": 40, "notification_level": 3},
+            "group_access": null,
+        },
     })
 }
 
+/// What the npm registry of a project says of a package.
+fn package() -> Value {
+    let tarball = "https://gitlab.test/api/v4/projects/1/packages/npm/ada/-/ada-1.0.0.tgz";
+    let dist = json!({"tarball": tarball, "shasum": "0".repeat(40)});
+    json!({
+        "name": "ada",
+        "dist-tags": {"latest": "1.0.0"},
+        "versions": {"1.0.0": {"name": "ada", "version": "1.0.0", "dist": dist}},
+    })
+}
+
+/// When everything was made.
+const CREATED_AT: &str = "2024-01-01T00:00:00.000Z";
 /// What GitLab says of an expired access token.
 const EXPIRED: &str = "Token is expired. You can either do re-authorization or token refresh.";
 /// What it says of a revoked one, and of one that a refresh elsewhere rotated away.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::Method;
 use http::request::Parts;
+use http::{HeaderName, Method};
 
 use crate::credential::Arrived;
 use crate::shared::Shared;
@@ -45,6 +45,11 @@ impl Call {
     /// A numeric query parameter.
     pub(crate) fn number(&self, wanted: &str) -> Option<u64> {
         self.parameter(wanted)?.parse().ok()
+    }
+
+    /// The first value of a header, where it is text.
+    pub(crate) fn header(&self, name: HeaderName) -> Option<&str> {
+        self.parts.headers.get(name)?.to_str().ok()
     }
 
     /// A field of the form, where it is not blank.

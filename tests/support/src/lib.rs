@@ -4,7 +4,7 @@
 //! the OAuth authorization server (PKCE, one-row token pairs, immediate rotation, revocation), the
 //! REST and GraphQL API with GitLab's order of credential lookup, smart-HTTP git with its ban
 //! counter, and streams of every shape (downloads, uploads, server-sent events, trailers,
-//! WebSocket). It records every request that arrives, and misbehaves on order ([`Fault`]).
+//! WebSocket, gRPC). It records every request that arrives, and misbehaves on order ([`Fault`]).
 //!
 //! A panic in any of its tasks fails the test: dropping the server panics with the message.
 //!
@@ -22,10 +22,13 @@ mod answer;
 mod api;
 mod authorize;
 mod call;
+mod chat;
 mod credential;
 mod fault;
+mod file;
 mod git;
 mod grants;
+mod grpc;
 pub mod kit;
 mod listener;
 mod oauth;

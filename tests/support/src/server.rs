@@ -153,7 +153,7 @@ impl FakeGitLab {
         self.base_url_at("localhost")
     }
 
-    /// The base URL at another of the leaf's names: `gitlab.test`, `*.gitlab.test`, `127.0.0.1`.
+    /// The base URL at another of the leaf's names: `gitlab.test`, `*.gitlab.test`, `grpc.test`, `127.0.0.1`.
     pub fn base_url_at(&self, host: &str) -> String {
         format!(
             "https://{host}:{}{}",

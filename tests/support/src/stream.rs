@@ -1,6 +1,7 @@
 //! Bodies that stream: downloads, uploads, echoes, server-sent events, trailers.
 
 use std::error::Error;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll};
@@ -16,6 +17,7 @@ use serde_json::json;
 
 use crate::answer::{self, Body};
 use crate::call::Call;
+use crate::file;
 use crate::grants::{hex, now_ms};
 
 /// The byte at `offset` of `GET /api/v4/download`.
@@ -24,14 +26,13 @@ pub fn pattern_byte(offset: u64) -> u8 {
     u8::try_from(within % 251).unwrap_or_default()
 }
 
-/// `GET /api/v4/download?bytes=N`.
+/// `GET /api/v4/download?bytes=N`, also in parts.
 pub(crate) fn download(call: &Call) -> Response<Body> {
-    let left = call.number("bytes").unwrap_or_default();
-    answer::answer(
-        StatusCode::OK,
-        "application/octet-stream",
-        Body::new(Pattern { left }),
-    )
+    let bytes = call.number("bytes").and_then(|bytes| bytes.try_into().ok());
+    let bytes = bytes.unwrap_or_default();
+    file::ranged(call, "application/octet-stream", bytes, |range| {
+        Body::new(Pattern(range))
+    })
 }
 
 /// `POST|PUT /api/v4/upload`: counts, and keeps nothing.
@@ -145,9 +146,7 @@ pub(crate) fn bidi(call: &Call, mut body: Incoming) -> Response<Body> {
 }
 
 /// A body of [`pattern_byte`]s, cut from one chunk without copying.
-struct Pattern {
-    left: u64,
-}
+struct Pattern(Range<usize>);
 
 impl hyper::body::Body for Pattern {
     type Data = Bytes;
@@ -157,20 +156,21 @@ impl hyper::body::Body for Pattern {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if self.left == 0 {
+        if self.0.is_empty() {
             return Poll::Ready(None);
         }
-        let length = usize::try_from(self.left).map_or(CHUNK, |left| left.min(CHUNK));
-        self.left -= length as u64;
-        Poll::Ready(Some(Ok(Frame::data(PATTERN.slice(..length)))))
+        let start = self.0.start % CHUNK;
+        let length = self.0.len().min(CHUNK - start);
+        self.0.start += length;
+        Poll::Ready(Some(Ok(Frame::data(PATTERN.slice(start..start + length)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left == 0
+        self.0.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.0.len() as u64)
     }
 }
 

@@ -87,4 +87,4 @@ fn set_validity(params: &mut CertificateParams) {
 }
 
 /// The names the leaf is good for.
-const NAMES: [&str; 3] = ["localhost", "gitlab.test", "*.gitlab.test"];
+const NAMES: [&str; 4] = ["localhost", "gitlab.test", "*.gitlab.test", "grpc.test"];

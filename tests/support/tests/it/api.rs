@@ -163,6 +163,79 @@ fn bodies_stream_both_ways() {
 }
 
 #[test]
+fn a_file_comes_whole_in_part_or_not_at_all() {
+    let (gitlab, token) = server();
+    let bearer = format!("Authorization: Bearer {token}");
+    let raw = "/api/v4/projects/1/repository/files/README.md/raw";
+    let with = |path: &str, header: &str| curl(&gitlab, path, &["-H", &bearer, "-H", header]);
+    let whole = get(&gitlab, raw, &token);
+    assert_eq!(whole.status(), 200);
+    assert_eq!(whole.header("accept-ranges"), Some("bytes"));
+    let validator = format!("If-None-Match: {}", whole.header("etag").unwrap());
+    let unchanged = with(raw, &validator);
+    assert_eq!((unchanged.status(), unchanged.body.len()), (304, 0));
+    let part = with(raw, "Range: bytes=4-9");
+    assert_eq!((part.status(), part.body.as_slice()), (206, &b"456789"[..]));
+    assert_eq!(part.header("content-range"), Some("bytes 4-9/26"));
+    assert_eq!(with(raw, "Range: bytes=99-").status(), 416);
+
+    let middle = with("/api/v4/download?bytes=200000", "Range: bytes=65000-140000");
+    assert_eq!(middle.header("content-length"), Some("75001"));
+    assert!(
+        (65_000..=140_000)
+            .map(pattern_byte)
+            .eq(middle.body.iter().copied())
+    );
+}
+
+#[test]
+fn a_chat_model_answers_whole_or_word_by_word() {
+    let (gitlab, token) = server();
+    let bearer = format!("Authorization: Bearer {token}");
+    let ask = |question: &str| {
+        let path = "/api/v4/v1/chat/completions";
+        curl(&gitlab, path, &["-H", &bearer, "-d", question])
+    };
+    let whole = ask(r#"{"model":"m"}"#).json();
+    assert_eq!(whole["choices"][0]["message"]["content"], "Hello from ada");
+    let streamed = ask(r#"{"model":"m","stream":true}"#);
+    assert_eq!(streamed.header("content-type"), Some("text/event-stream"));
+    let text = String::from_utf8_lossy(&streamed.body).into_owned();
+    assert_eq!(text.matches("data: {").count(), 4);
+    assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+    assert_eq!(ask("no JSON").status(), 400);
+}
+
+#[test]
+fn grpc_messages_come_back_with_a_status() {
+    let (gitlab, token) = server();
+    let file = gitlab.dir().join("messages");
+    let two = b"\0\0\0\0\x05hello\0\0\0\0\x00";
+    let call = |method: &str, token: &str, messages: &[u8]| {
+        std::fs::File::create(&file)
+            .unwrap()
+            .write_all(messages)
+            .unwrap();
+        let path = format!("/echo.Echo/{method}");
+        let bearer = format!("Authorization: Bearer {token}");
+        let data = format!("@{}", file.display());
+        let grpc = ["-H", "Content-Type: application/grpc", "-H", "TE: trailers"];
+        let body = ["--http2", "-H", &bearer, "--data-binary", &data];
+        let reply = curl(&gitlab, &path, &[&grpc[..], &body].concat());
+        let status = reply.header("grpc-status").map(ToOwned::to_owned);
+        (status, reply.body)
+    };
+    // curl prints the trailers behind the body.
+    let (status, body) = call("Bidi", &token, two);
+    assert!(status.is_none() && body.starts_with(two));
+    assert!(body.ends_with(b"grpc-status: 0\r\n"), "{body:?}");
+    let (_, body) = call("Unary", &token, b"\0\0\0\0\x05hell");
+    assert!(body.ends_with(b"grpc-status: 13\r\n"), "{body:?}");
+    assert_eq!(call("Unary", "bogus", two).0.as_deref(), Some("16"));
+    assert_eq!(call("Other", &token, two).0.as_deref(), Some("12"));
+}
+
+#[test]
 fn a_websocket_echoes_after_its_handshake_was_authorised() {
     let (gitlab, token) = server();
     let script = "import socket,ssl,sys\n\

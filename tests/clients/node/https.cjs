@@ -1,0 +1,8 @@
+// node:https, with each of the agents that a program may give it.
+const https = require('node:https');
+const [url, agent] = process.argv.slice(2);
+const options = { global: {}, own: { agent: new https.Agent() }, none: { agent: false } }[agent];
+https.get(url, options, (response) => {
+  if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}`);
+  response.pipe(process.stdout);
+});

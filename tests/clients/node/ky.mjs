@@ -1,0 +1,2 @@
+import ky from 'ky';
+console.log(await ky(process.argv[2], { retry: 0 }).text());

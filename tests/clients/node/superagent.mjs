@@ -1,0 +1,3 @@
+import superagent from 'superagent';
+const { text } = await superagent.get(process.argv[2]);
+console.log(text);

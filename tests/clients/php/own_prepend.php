@@ -1,0 +1,2 @@
+<?php
+echo 'my own prepend';

@@ -1,0 +1,3 @@
+require "excon"
+
+puts Excon.get(ARGV[0], expects: 200).body

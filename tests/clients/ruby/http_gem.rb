@@ -1,0 +1,5 @@
+require "http"
+
+response = HTTP.get(ARGV[0])
+abort response.status.to_s unless response.status.ok?
+puts response.to_s

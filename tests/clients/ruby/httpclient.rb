@@ -1,0 +1,3 @@
+require "httpclient"
+
+puts HTTPClient.get_content(ARGV[0])

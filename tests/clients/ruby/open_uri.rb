@@ -1,0 +1,3 @@
+require "open-uri"
+
+puts URI.open(ARGV[0]).read

@@ -1,0 +1,3 @@
+require "rest-client"
+
+puts RestClient.get(ARGV[0]).body
