@@ -53,10 +53,12 @@ class Session:
 
     def http_client(self, module):
         original = module.HTTPConnection.connect
+        # A Python without `ssl` has none.
+        with_tls = getattr(module, "HTTPSConnection", ())
 
         @functools.wraps(original)
         def connect(connection):
-            scheme = "https" if isinstance(connection, module.HTTPSConnection) else "http"
+            scheme = "https" if isinstance(connection, with_tls) else "http"
             host, port = connection.host, connection.port
             if goes_its_own_way(connection) or not self.covers(scheme, host, port):
                 return original(connection)
@@ -97,6 +99,9 @@ class Session:
     # default becomes a value that is true where the proxy is looked up, and false where netrc is.
 
     def aiohttp_client(self, module):
+        # Before version 3.8 the proxy would be asked for the hosts of NO_PROXY too.
+        if not hasattr(module, "get_env_proxy_for_url"):
+            return
         client = module.ClientSession
         init, trust_env = client.__init__, client.trust_env
         proxy_only = "the proxy, not netrc"
@@ -153,7 +158,7 @@ class Session:
                 return
             proxies = module.get_environment_proxies()
             if self.proxy in proxies.values():
-                double = make_double(proxy=self.proxy)
+                double = make_double(proxy=module.Proxy(self.proxy))
                 mounts = {name: double if proxy == self.proxy else None for name, proxy in proxies.items()}
                 http._mounts = dict(sorted((module.URLPattern(name), mount) for name, mount in mounts.items()))
 

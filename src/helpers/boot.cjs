@@ -1,75 +1,68 @@
 'use strict';
 
 // Sends the HTTP traffic of a Node program through the proxy of the environment. Node is made to load this file by
-// NODE_OPTIONS=--require, before the program and in every worker thread; child processes inherit it.
+// NODE_OPTIONS=--require, before the program and in each of its worker threads; child processes inherit it.
 //
 // Node's own support of the proxy variables begins with 22.21 and 24.5 and leaves out agents that the program makes itself, WebSocket
-// packages, HTTP/2 and undici's own clients. All of these end in two functions, `net.connect` and `tls.connect`, and look them up when
-// they connect. Those two are replaced here: a connection that is made for HTTP becomes a tunnel (CONNECT) through the proxy, every
-// other one (a database, SMTP, a Unix socket) is left alone. Only `net`, `tls`, `http` and `https` are loaded for that; undici, which
-// would cost more than all the rest, loads when the program asks for it.
+// packages, HTTP/2 and undici's own clients. All of these end in two functions, `net.connect` and `tls.connect`, which they look up when
+// they connect. Those two are replaced here: a connection for HTTP becomes a tunnel (CONNECT) through the proxy, any other one (to a
+// database, a mail server, a Unix socket) is left alone. undici, which takes longer to load than all that is loaded here, is not touched.
 //
-// Invariants: nothing is printed, nothing is thrown at start, and without a proxy in the environment nothing is changed.
+// Invariants: nothing is printed, nothing is thrown at start, and without a proxy in the environment nothing is loaded or changed.
 
 const INSTALLED = Symbol.for('authsome.bootstrap');
 
-/** The largest answer of the proxy to a CONNECT that is read: a head as large as Node's own clients take, and as much of a body. */
+/** Bounds on the proxy's answer to a CONNECT, and on what of its explanation gets into an error. */
 const LARGEST_HEAD = 64 * 1024;
 const LARGEST_BODY = 64 * 1024;
-
-/** How much of the proxy's explanation is put into an error. */
 const LONGEST_MESSAGE = 1024;
 
-/** The proxy of the environment, or null. */
-function proxyOf(env) {
+/** The proxy that the environment names, or null. */
+function readProxy(env) {
   const value = env.https_proxy || env.HTTPS_PROXY;
   if (!value) return null;
   const url = new URL(value);
   if (url.protocol !== 'http:') return null;
-  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 80),
-    authorization: user === ':' ? null : `Basic ${Buffer.from(user).toString('base64')}`,
+    authorization: credentials === ':' ? null : `Basic ${Buffer.from(credentials).toString('base64')}`,
   };
 }
 
-/** What NO_PROXY names: `name`, `.name` and `*.name` stand for the name and all below it, `*` for everything; each may end in a port. */
-function exclusionsOf(env) {
-  const entries = (env.no_proxy || env.NO_PROXY || '').toLowerCase().split(/[\s,]+/).filter(Boolean);
-  return entries.map((entry) => {
-    // A bare IPv6 address ends in what looks like a port.
-    const [, name, port] = /^[^:]*:[^:]*:/.test(entry) && !entry.startsWith('[') ? [null, entry] : /^(.*?)(?::(\d+))?$/.exec(entry);
-    return { name: name.replace(/^\[|\]$/g, '').replace(/^\*?\./, ''), port: Number(port) || null };
+/** What NO_PROXY excludes: `name`, `.name` and `*.name` stand for the name and all below it, `*` for everything; each may end in a port. */
+function readExclusions(env) {
+  const entries = (env.no_proxy || env.NO_PROXY || '').toLowerCase().split(/[\s,]+/);
+  return entries.filter(Boolean).map((entry) => {
+    const isBareIpv6 = !entry.startsWith('[') && entry.split(':').length > 2;
+    const [, name, port] = isBareIpv6 ? [entry, entry] : /^(.*?)(?::(\d+))?$/.exec(entry);
+    return { name: name.replace(/^\[|\]$/g, '').replace(/^\*?\./, ''), port: port && Number(port) };
   });
 }
 
 function isExcluded(exclusions, host, port) {
   const name = host.toLowerCase().replace(/\.$/, '');
-  return exclusions.some((exclusion) =>
-    (exclusion.port === null || exclusion.port === port)
-    && (exclusion.name === '*' || name === exclusion.name || name.endsWith(`.${exclusion.name}`)));
+  return exclusions.some((exclusion) => {
+    if (exclusion.port && exclusion.port !== port) return false;
+    return exclusion.name === '*' || exclusion.name === name || name.endsWith(`.${exclusion.name}`);
+  });
 }
 
-/** The name as it may stand in a request line, or null: an object's `host` may be anything, a line break included. */
+/** A DNS name as it may stand in a request, or null: what a program gives as `host` may hold anything, a line break included. */
 function wireName(host) {
-  if (typeof host !== 'string') return null;
-  if (/^[\w.-]+$/.test(host) || /^[\da-f]*:[\da-f:.]+$/i.test(host)) return host;
+  if (/^[\w.-]+$/.test(host)) return host;
   return /^[\p{L}\p{M}\p{N}_.-]+$/u.test(host) ? require('url').domainToASCII(host) || null : null;
 }
 
-/**
- * The arguments of `net.connect` and `tls.connect` in one object: (options), (port[, host][, options]) or, for a Unix socket,
- * (path[, options]), each with a listener at the end.
- */
+/** The arguments of `net.connect` and `tls.connect`: (options), (port[, host][, options]) or (path[, options]), then a listener. */
 function parseArguments(args) {
   const options = {};
   let listener;
   for (const argument of args) {
     if (typeof argument === 'function') listener = argument;
     else if (typeof argument === 'object') Object.assign(options, argument); // wins over what stands before it, as in Node
-    else if (argument === undefined) continue;
-    else if ('port' in options) options.host = argument;
+    else if (typeof argument === 'string' && 'port' in options) options.host = argument;
     else if (Number.isNaN(Number(argument))) options.path = argument;
     else options.port = argument;
   }
@@ -81,96 +74,87 @@ function offersHttp({ ALPNProtocols: protocols }) {
   return Array.isArray(protocols) && protocols.some((name) => ['h2', 'http/1.1'].includes(String(name)));
 }
 
-/**
- * Whether these are the options of an HTTP request, handed on as they came: by an agent that makes its connections itself, or by a
- * request's `createConnection` (the `ws` package).
- */
+/** Whether these are an HTTP request's options, handed on as they came: by an agent's, or a request's, own `createConnection` (`ws`). */
 function belongToRequest(options) {
   return options._agentKey !== undefined || typeof options.createConnection === 'function';
 }
 
-function tunnelError(message, properties) {
+function tunnelError(message, details) {
   // The code that Node's own proxy support uses.
-  return Object.assign(new Error(message), { code: 'ERR_PROXY_TUNNEL' }, properties);
+  return Object.assign(new Error(message), { code: 'ERR_PROXY_TUNNEL' }, details);
 }
 
-/** An error that says what the proxy said: authsome's answers have a header with a code, and a message in a JSON body. */
+/** An error with what the proxy said: authsome gives a code in a header, and a message and a hint in a JSON body. */
 function refusal(authority, [, status, reason], head, body) {
-  const code = /^authsome-error: *([\w-]{1,64}) *$/im.exec(head);
-  let message = reason.trim();
+  const code = /^authsome-error: *([\w-]{1,64})\r?$/im.exec(head);
+  let explanation = reason.trim();
   try {
-    const answer = JSON.parse(body);
-    message = [answer.message, answer.hint].filter((text) => text && typeof text === 'string').join('; ') || message;
+    const { message, hint } = JSON.parse(body);
+    if (typeof message === 'string') explanation = typeof hint === 'string' ? `${message}; ${hint}` : message;
   } catch {
     // Another proxy's page; the status says enough.
   }
-  const shown = message.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, LONGEST_MESSAGE);
-  return tunnelError(`the proxy refused a tunnel to ${authority}: ${status} ${shown}`, {
+  const printable = explanation.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, LONGEST_MESSAGE);
+  return tunnelError(`the proxy refused a tunnel to ${authority}: ${status} ${printable}`, {
     statusCode: Number(status),
     ...(code && { reason: code[1] }),
   });
 }
 
-/** What the proxy answered to a CONNECT: `{ rest }`, the first bytes out of the tunnel, or `{ error }`; null as long as more must come. */
-function readAnswer(bytes, ended, authority) {
+/** What the proxy answered: `{ rest }`, the first bytes out of the tunnel, or `{ error }`; null as long as more must come. */
+function readAnswer(bytes, hasEnded, authority) {
   const end = bytes.indexOf('\r\n\r\n');
   if (end > LARGEST_HEAD || (end < 0 && bytes.length > LARGEST_HEAD)) {
     return { error: tunnelError(`the proxy's answer to CONNECT ${authority} is too large`) };
   }
-  if (end < 0) return ended ? { error: tunnelError(`the proxy hung up on CONNECT ${authority}`) } : null;
+  if (end < 0) return hasEnded ? { error: tunnelError(`the proxy hung up on CONNECT ${authority}`) } : null;
   const head = bytes.toString('latin1', 0, end);
   const status = /^HTTP\/1\.[01] (\d{3})([^\r\n]*)/.exec(head);
   if (!status) return { error: tunnelError(`the proxy's answer to CONNECT ${authority} is not HTTP`) };
   const rest = bytes.subarray(end + 4);
   if (status[1].startsWith('2')) return { rest };
-  const length = /^content-length: *(\d+) *$/im.exec(head);
-  const expected = Math.min(length ? Number(length[1]) : 0, LARGEST_BODY);
-  if (rest.length < expected && !ended) return null;
+  const length = /^content-length: *(\d+)\r?$/im.exec(head);
+  const expected = length ? Math.min(Number(length[1]), LARGEST_BODY) : 0;
+  if (rest.length < expected && !hasEnded) return null;
   return { error: refusal(authority, status, head, rest.toString('utf8', 0, expected)) };
 }
 
-/** Replaces what the program will connect with. */
-function install(proxy, exclusions) {
-  const net = require('net');
-  const tls = require('tls');
-  const http = require('http');
-  const https = require('https');
+/** The class of the connections through `proxy`, which `connect` reaches. */
+function defineTunnel(proxy, connect) {
   const { Duplex } = require('stream');
-  const connectPlain = net.connect;
-  const connectTls = tls.connect;
 
   /**
-   * A connection through the proxy. It can be used at once: what is written waits for the tunnel, and 'connect' says that it is there.
-   * It does not call itself `connecting`, for then `got` would wait for a DNS lookup, and a request's timeout would not yet run.
+   * A connection to `authority` through the proxy. It can be used at once: what is written waits for the tunnel, and 'connect' tells that
+   * it is there. It does not call itself `connecting`: a request's timeout would not run yet, and `got` would wait for a DNS lookup.
    */
-  class Tunnel extends Duplex {
+  return class Tunnel extends Duplex {
     #socket;
-    #isOpen = false;
+    #authority;
     #answer = Buffer.alloc(0);
-    #waiting = null;
+    #isOpen = false;
+    #held = null;
 
-    constructor({ host, port }, options) {
+    constructor(authority, options) {
       super({ allowHalfOpen: false, ...options });
-      const authority = `${net.isIPv6(host) ? `[${host}]` : host}:${port}`;
-      const socket = connectPlain({ host: proxy.host, port: proxy.port, noDelay: true });
-      this.#socket = socket;
+      this.#authority = authority;
+      this.#socket = connect({ host: proxy.host, port: proxy.port, allowHalfOpen: true, noDelay: true });
       const authorization = proxy.authorization ? `Proxy-Authorization: ${proxy.authorization}\r\n` : '';
-      socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${authorization}\r\n`);
-      socket.on('data', (chunk) => {
-        if (!this.#isOpen) this.#advance(chunk, false, authority);
-        else if (!this.push(chunk)) socket.pause();
+      this.#socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${authorization}\r\n`);
+      this.#socket.on('data', (chunk) => {
+        if (!this.#isOpen) this.#advance(chunk, false);
+        else if (!this.push(chunk)) this.#socket.pause();
       });
-      socket.on('end', () => {
-        if (!this.#isOpen) this.#advance(Buffer.alloc(0), true, authority);
+      this.#socket.on('end', () => {
+        if (!this.#isOpen) this.#advance(Buffer.alloc(0), true);
         else this.push(null);
       });
-      socket.on('error', (error) => this.destroy(error));
-      socket.on('timeout', () => this.emit('timeout'));
+      this.#socket.on('error', (error) => this.destroy(error));
+      this.#socket.on('timeout', () => this.emit('timeout'));
     }
 
-    #advance(chunk, ended, authority) {
+    #advance(chunk, hasEnded) {
       this.#answer = Buffer.concat([this.#answer, chunk]);
-      const answer = readAnswer(this.#answer, ended, authority);
+      const answer = readAnswer(this.#answer, hasEnded, this.#authority);
       if (answer === null) return;
       if (answer.error) {
         this.destroy(answer.error);
@@ -179,15 +163,15 @@ function install(proxy, exclusions) {
       this.#isOpen = true;
       this.#answer = null;
       if (answer.rest.length > 0) this.push(answer.rest);
-      const waiting = this.#waiting;
-      this.#waiting = null;
+      if (this.#held) this.#held.proceed();
+      this.#held = null;
       this.emit('connect');
-      if (waiting) waiting.proceed();
     }
 
-    #whenOpen(proceed, callback) {
+    /** A stream has one write, or its end, under way at a time; so one is all there is to hold. */
+    #whenOpen(callback, proceed) {
       if (this.#isOpen) proceed();
-      else this.#waiting = { proceed, callback };
+      else this.#held = { callback, proceed };
     }
 
     _read() {
@@ -195,31 +179,24 @@ function install(proxy, exclusions) {
     }
 
     _write(chunk, encoding, callback) {
-      this.#whenOpen(() => this.#socket.write(chunk, encoding, callback), callback);
+      this.#whenOpen(callback, () => this.#socket.write(chunk, encoding, callback));
     }
 
     _writev(chunks, callback) {
-      this.#whenOpen(() => {
-        this.#socket.cork();
-        chunks.forEach(({ chunk, encoding }, index) => {
-          this.#socket.write(chunk, encoding, index === chunks.length - 1 ? callback : undefined);
-        });
-        this.#socket.uncork();
-      }, callback);
+      this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), null, callback);
     }
 
     _final(callback) {
-      // That the other side has ended it already is no error here.
-      this.#whenOpen(() => this.#socket.end(() => callback()), callback);
+      this.#whenOpen(callback, () => this.#socket.end(callback));
     }
 
     _destroy(error, callback) {
       this.#socket.destroy();
-      if (this.#waiting) this.#waiting.callback(error || tunnelError('the connection was closed before the tunnel was there'));
+      if (this.#held) this.#held.callback(error || tunnelError(`closed before the tunnel to ${this.#authority} was open`));
       callback(error);
     }
 
-    // What HTTP clients do with a socket beside reading and writing.
+    // What else an HTTP client does with a socket.
 
     get timeout() {
       return this.#socket.timeout;
@@ -250,24 +227,75 @@ function install(proxy, exclusions) {
       this.#socket.unref();
       return this;
     }
-  }
+  };
+}
 
-  /** Where a tunnel must lead for a connection with these options; null if the connection is none of ours. */
-  function destination(options, defaultPort, isHttp) {
-    if (!isHttp || options.path || options.socket) return null;
-    const host = wireName(options.host || 'localhost');
+/** Replaces what programs connect with. */
+function install(proxy, exclusions) {
+  const net = require('net');
+  const tls = require('tls');
+  const plainly = net.connect;
+  const securely = tls.connect;
+  const Tunnel = defineTunnel(proxy, plainly);
+
+  /** The `host:port` to which a tunnel must lead in place of a connection with these options; null if it is none of ours. */
+  function authorityOf(options, defaultPort) {
+    if (options.path || options.socket) return null;
+    const name = String(options.host || 'localhost');
+    const host = net.isIPv6(name) ? name : wireName(name);
     const port = Number(options.port || defaultPort);
     if (host === null || !(port > 0 && port < 65536)) return null;
-    // Whoever connects to the proxy speaks to it himself: Node's own support, other packages' agents, older axios, gRPC.
+    // Whoever connects to the proxy speaks to it himself: Node's own support, agents of other packages, older axios, gRPC.
     if (host === proxy.host && port === proxy.port) return null;
-    return isExcluded(exclusions, host, port) ? null : { host, port };
+    if (isExcluded(exclusions, host, port)) return null;
+    return `${host === name && net.isIPv6(host) ? `[${host}]` : host}:${port}`;
   }
 
-  // An agent's createConnection calls connect before it returns.
-  let isForAgent = false;
-  function markConnections(agent) {
-    const original = agent.createConnection === connectPlain ? (...args) => net.connect(...args) : agent.createConnection;
-    agent.createConnection = function createConnection(...args) {
+  let isForAgent = false; // while an agent's createConnection runs: it connects before it returns
+  let announced = null; // undici's next plain connection, which itself has no sign of HTTP
+
+  function connect(...args) {
+    const { options, listener } = parseArguments(args);
+    const isAnnounced = announced && announced.hostname === options.host && Number(announced.port || 80) === Number(options.port);
+    const authority = isForAgent || isAnnounced || belongToRequest(options) ? authorityOf(options, 80) : null;
+    if (authority === null) return plainly.apply(this, args);
+    const tunnel = new Tunnel(authority);
+    if (listener) tunnel.once('connect', listener);
+    if (options.timeout) tunnel.setTimeout(options.timeout);
+    return tunnel;
+  }
+
+  function connectTls(...args) {
+    const { options, listener } = parseArguments(args);
+    const authority = isForAgent || offersHttp(options) || belongToRequest(options) ? authorityOf(options, 443) : null;
+    if (authority === null) return securely.apply(this, args);
+    // The end is for the TLS socket to make, when its reader has all: a tunnel that closes by itself would cut off what is not read yet.
+    const tunnel = new Tunnel(authority, { autoDestroy: false });
+    let socket;
+    try {
+      socket = securely.call(this, { ...options, socket: tunnel }, listener);
+    } catch (error) {
+      tunnel.destroy();
+      throw error;
+    }
+    tunnel.allowHalfOpen = true; // only now: the TLS socket has taken the value over
+    // A TLS socket on top of a stream has nothing of its own to unref, and idle connections would keep the process alive.
+    for (const method of ['ref', 'unref']) {
+      socket[method] = () => {
+        tunnel[method]();
+        return socket;
+      };
+    }
+    if (options.timeout) socket.setTimeout(options.timeout); // tls.connect does so only where it makes the connection itself
+    return socket;
+  }
+
+  net.connect = connect;
+  net.createConnection = connect;
+  tls.connect = connectTls;
+  for (const { prototype } of [require('http').Agent, require('https').Agent]) {
+    const original = prototype.createConnection === plainly ? connect : prototype.createConnection;
+    prototype.createConnection = function createConnection(...args) {
       const outer = isForAgent;
       isForAgent = true;
       try {
@@ -277,63 +305,29 @@ function install(proxy, exclusions) {
       }
     };
   }
-
-  // undici's plain connections have no sign of HTTP; it announces each one just before it makes it.
-  let announced = null;
-  function isAnnounced({ host, port }) {
-    return announced !== null && announced.hostname === host && Number(announced.port || 80) === Number(port);
-  }
-
-  function connect(...args) {
-    const { options, listener } = parseArguments(args);
-    const target = destination(options, 80, isForAgent || belongToRequest(options) || isAnnounced(options));
-    if (target === null) return connectPlain.apply(this, args);
-    const tunnel = new Tunnel(target);
-    if (listener) tunnel.once('connect', listener);
-    if (options.timeout) tunnel.setTimeout(options.timeout);
-    return tunnel;
-  }
-
-  function connectSecurely(...args) {
-    const { options, listener } = parseArguments(args);
-    const target = destination(options, 443, isForAgent || belongToRequest(options) || offersHttp(options));
-    if (target === null) return connectTls.apply(this, args);
-    // The TLS socket closes the tunnel when its reader has all; closing by itself the tunnel would cut off what is not read yet.
-    const tunnel = new Tunnel(target, { autoDestroy: false });
-    let socket;
-    try {
-      socket = connectTls.call(this, { ...options, socket: tunnel }, listener);
-    } catch (error) {
-      tunnel.destroy();
-      throw error;
-    }
-    // Without these an idle connection would keep the process alive: a TLS socket on a stream has nothing of its own to unref.
-    socket.ref = () => (tunnel.ref(), socket);
-    socket.unref = () => (tunnel.unref(), socket);
-    if (options.timeout) socket.setTimeout(options.timeout); // tls.connect does it only for connections that it makes itself
-    return socket;
-  }
-
-  net.connect = connect;
-  net.createConnection = connect;
-  tls.connect = connectSecurely;
-  markConnections(http.Agent.prototype);
-  markConnections(https.Agent.prototype);
-  require('diagnostics_channel').subscribe?.('undici:client:beforeConnect', ({ connectParams }) => {
+  const { subscribe } = require('diagnostics_channel');
+  subscribe?.('undici:client:beforeConnect', ({ connectParams }) => {
     announced = connectParams.protocol === 'http:' ? connectParams : null;
+  });
+  // An HTTP/2 response emits 'response' in the next tick, but its body may stand in the same bytes, and what a stream delivers is all
+  // emitted in this tick: 'data' would come first. (Before Node 22.17, which has no such channel, it does.)
+  subscribe?.('http2.client.stream.finish', ({ stream }) => {
+    if (!stream.readableFlowing) return;
+    stream.pause();
+    process.nextTick(() => stream.resume());
   });
   require('module').syncBuiltinESMExports(); // for `import { connect } from 'node:tls'`
 }
 
-// Deno and Bun know the proxy variables, and have no use for a tunnel in the tunnel.
+// Deno and Bun know the proxy variables themselves.
 if (!process.versions.deno && !process.versions.bun && !globalThis[INSTALLED]) {
   try {
-    const proxy = proxyOf(process.env);
+    const proxy = readProxy(process.env);
     if (proxy) {
       Object.defineProperty(globalThis, INSTALLED, { value: true });
-      install(proxy, exclusionsOf(process.env));
+      install(proxy, readExclusions(process.env));
     }
   } catch {
-    // The program must run all the same. What it then sends goes around the proxy, and carries no credential.
+    // The program must run all the same.
   }
 }
