@@ -14,6 +14,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use crate::answer::{self, Body};
 use crate::call::Call;
 use crate::grants::Standing;
+use crate::lfs;
 use crate::repository::{Visibility, isolated_environment};
 
 /// The project and the rest of a git path: `group/project` and `info/refs`.
@@ -31,16 +32,14 @@ pub(crate) async fn serve(
     rest: &str,
     body: Incoming,
 ) -> Response<Body> {
+    if lfs::owns(rest) {
+        return lfs::serve(call, project, rest, body).await;
+    }
     let push = rest == "git-receive-pack"
         || call.parameter("service").as_deref() == Some("git-receive-pack");
     if let Err(refusal) = authorise(call, project, push) {
         call.shared.discard(body);
         return *refusal;
-    }
-    if rest.starts_with("info/lfs/") || rest.starts_with("gitlab-lfs/") {
-        call.shared.discard(body);
-        let empty = Body::full(r#"{"transfer":"basic","objects":[]}"#);
-        return answer::answer(StatusCode::OK, "application/vnd.git-lfs+json", empty);
     }
     match run_backend(call, project, rest, body).await {
         Ok(response) => response,
@@ -63,7 +62,7 @@ pub(crate) fn missing_suffix(call: &Call) -> Option<Response<Body>> {
 }
 
 /// Only Basic is read. A bad password is refused before the project is looked at, public or not.
-fn authorise(call: &Call, project: &str, push: bool) -> Result<(), Box<Response<Body>>> {
+pub(crate) fn authorise(call: &Call, project: &str, push: bool) -> Result<(), Box<Response<Body>>> {
     let visibility = call.shared.visibility().get(project).copied();
     let Some((_, password)) = call.credential.basic() else {
         let readable = visibility == Some(Visibility::Public) && !push;

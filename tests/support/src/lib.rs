@@ -2,8 +2,8 @@
 //!
 //! [`FakeGitLab`] is a TLS server on a loopback port that plays what authsome needs of GitLab:
 //! the OAuth authorization server (PKCE, one-row token pairs, immediate rotation, revocation), the
-//! REST and GraphQL API with GitLab's order of credential lookup, smart-HTTP git with its ban
-//! counter, and streams of every shape (downloads, uploads, server-sent events, trailers,
+//! REST and GraphQL API with GitLab's order of credential lookup, smart-HTTP git with LFS and
+//! the ban counter, and streams of every shape (downloads, uploads, server-sent events, trailers,
 //! WebSocket, gRPC). It records every request that arrives, and misbehaves on order ([`Fault`]).
 //!
 //! A panic in any of its tasks fails the test: dropping the server panics with the message.
@@ -30,6 +30,7 @@ mod git;
 mod grants;
 mod grpc;
 pub mod kit;
+mod lfs;
 mod listener;
 mod oauth;
 mod panics;

@@ -29,17 +29,10 @@ pub(crate) fn create(path: &Path, files: &[(&str, &str)]) {
         &["init", "--quiet", "--bare", "-b", "main", where_it_lies],
         "",
     );
-    git(
-        path,
-        &[
-            "--git-dir",
-            where_it_lies,
-            "config",
-            "http.receivepack",
-            "true",
-        ],
-        "",
-    );
+    for (key, value) in CONFIGURATION {
+        let words = ["--git-dir", where_it_lies, "config", key, value];
+        git(path, &words, "");
+    }
     git(
         path,
         &["--git-dir", where_it_lies, "fast-import", "--quiet"],
@@ -95,3 +88,10 @@ fn commit(files: &[(&str, &str)]) -> String {
     stream.push_str("done\n");
     stream
 }
+
+/// What GitLab allows: pushes, partial clones, and the objects that they fetch later.
+const CONFIGURATION: [(&str, &str); 3] = [
+    ("http.receivepack", "true"),
+    ("uploadpack.allowAnySHA1InWant", "true"),
+    ("uploadpack.allowFilter", "true"),
+];

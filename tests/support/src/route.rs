@@ -14,7 +14,7 @@ use crate::panics::catch;
 use crate::seen::Seen;
 use crate::shared::Shared;
 use crate::wire::Wire;
-use crate::{api, git, grpc, oauth};
+use crate::{api, git, grpc, lfs, oauth};
 
 /// Serves one request in a task of its own: like GitLab's, the effect is not undone by a client
 /// that hangs up.
@@ -116,6 +116,9 @@ async fn dispatch(call: Call, body: Incoming) -> Response<Body> {
         return git::serve(&call, &project, &rest, body).await;
     }
     call.shared.discard(body);
+    if let Some(object) = lfs::serve_bucket(&call) {
+        return object;
+    }
     if let Some(redirect) = git::missing_suffix(&call) {
         return redirect;
     }

@@ -315,6 +315,12 @@ impl FakeGitLab {
             .insert(project.to_owned(), visibility);
     }
 
+    /// Has `bucket`, under one of its names, serve LFS objects: batch answers name it with a signed URL and no credential.
+    pub fn keep_lfs_objects_in(&self, bucket: &FakeGitLab, name: &str) {
+        self.shared.lfs().store = Some(bucket.base_url_at(name));
+        bucket.shared.lfs().bucket = Some(self.shared.repositories.clone());
+    }
+
     /// The bare repository of a project.
     pub fn repo_path(&self, project: &str) -> PathBuf {
         self.shared.repositories.join(format!("{project}.git"))

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use crate::authorize::AuthorizeAnswer;
 use crate::fault::Faults;
 use crate::grants::Grants;
+use crate::lfs::Lfs;
 use crate::panics::catch;
 use crate::repository::Visibility;
 use crate::seen::Log;
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) repositories: PathBuf,
     grants: Mutex<Grants>,
     faults: Mutex<Faults>,
+    lfs: Mutex<Lfs>,
     authorize: Mutex<AuthorizeAnswer>,
     personal_tokens: Mutex<HashSet<String>>,
     visibility: Mutex<HashMap<String, Visibility>>,
@@ -76,6 +78,7 @@ impl Shared {
             repositories,
             grants: Mutex::new(Grants::new(lifetime)),
             faults: Mutex::default(),
+            lfs: Mutex::default(),
             authorize: Mutex::default(),
             personal_tokens: Mutex::default(),
             visibility: Mutex::default(),
@@ -89,6 +92,10 @@ impl Shared {
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
         lock(&self.faults)
+    }
+
+    pub(crate) fn lfs(&self) -> MutexGuard<'_, Lfs> {
+        lock(&self.lfs)
     }
 
     pub(crate) fn authorize_answer(&self) -> AuthorizeAnswer {

@@ -141,6 +141,31 @@ fn a_bad_password_is_refused_and_counted_even_on_a_public_project() {
 }
 
 #[test]
+fn a_bucket_takes_its_signature_and_nothing_else() {
+    let (gitlab, token) = private();
+    let bucket = FakeGitLab::start();
+    gitlab.keep_lfs_objects_in(&bucket, "localhost");
+    let object = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"; // of "hello"
+    let project = "/group/private.git";
+    let place = format!("{project}/gitlab-lfs/objects/{object}/5");
+    let batch = format!("{project}/info/lfs/objects/batch");
+    let wish = format!(r#"{{"operation":"download","objects":[{{"oid":"{object}","size":5}}]}}"#);
+    assert_eq!(curl(&gitlab, &batch, &["-d", &wish]).status(), 401);
+    let user = format!("oauth2:{token}");
+    let wrong = curl(&gitlab, &place, &["-u", &user, "-X", "PUT", "-d", "other"]);
+    assert_eq!(wrong.status(), 422);
+    let right = curl(&gitlab, &place, &["-u", &user, "-X", "PUT", "-d", "hello"]);
+    assert_eq!(right.status(), 200);
+    let answer = curl(&gitlab, &batch, &["-u", &user, "-d", &wish]).json();
+    let signed = answer["objects"][0]["actions"]["download"]["href"].as_str();
+    let (_, signed) = signed.unwrap().split_once("/bucket/").unwrap();
+    let signed = format!("/bucket/{signed}");
+    assert_eq!(curl(&bucket, &signed, &[]).body, b"hello");
+    assert_eq!(curl(&bucket, &signed, &["-u", &user]).status(), 400);
+    assert_eq!(curl(&bucket, &format!("{signed}&x=1"), &[]).status(), 403);
+}
+
+#[test]
 fn the_browser_follows_a_url_and_the_port_is_held_by_one() {
     let gitlab = FakeGitLab::start();
     let script = kit::browser_script(gitlab.dir(), gitlab.ca_file());
