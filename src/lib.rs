@@ -10,6 +10,7 @@ pub mod clock;
 pub mod connection;
 pub mod credential;
 pub mod env_vars;
+pub mod git_config;
 pub mod helpers;
 pub mod home;
 pub mod oauth;

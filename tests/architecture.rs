@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, u32)] = &[
     ("clock", 1),
     ("env_vars", 1),
+    ("git_config", 1),
     ("home", 1),
     ("port_owner", 1),
     ("resolve", 1),

@@ -146,6 +146,9 @@ pub(super) struct Run {
     /// Leave a variable as it is, e.g. `NODE_OPTIONS`
     #[arg(long, value_name = "NAME")]
     pub(super) no_env: Vec<OsString>,
+    /// Leave git remotes over SSH as they are, instead of taking those at the connections' hosts over HTTPS
+    #[arg(long)]
+    pub(super) no_ssh_rewrite: bool,
     /// The command and its arguments
     #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,

@@ -5,6 +5,7 @@ mod child;
 mod cli;
 mod environment;
 mod forms;
+mod git;
 mod kit;
 mod login;
 mod proxy;

@@ -113,6 +113,7 @@ async fn session(
         password: &password,
         managed_hosts: &hosts,
         left_alone: &arguments.no_env,
+        rewrites_ssh: !arguments.no_ssh_rewrite,
     };
     let (directory, environment) = furnishing.furnish(wishes, printer)?;
     printer.detail(&format!(

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use authsome_providers::ExportField;
 
@@ -12,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
 use crate::env_vars::{Environment, PLACEHOLDER, SessionValues};
+use crate::git_config::{self, GitPlace, GitSession, UserRemotes};
 use crate::helpers::Helpers;
 use crate::proxy::Preference;
 use crate::run_dir::{self, RunDirectory};
@@ -32,10 +33,8 @@ pub(super) struct Wishes {
     addresses: Vec<Address>,
     /// Every secret in the vault.
     secrets: Vec<Secret<String>>,
-    /// git's configuration.
-    git: Vec<(String, String)>,
-    /// The base URLs of the members.
-    instances: Vec<String>,
+    /// Where git's requests get a credential.
+    git: Vec<GitPlace>,
 }
 
 /// A variable with the address of a member's instance.
@@ -46,10 +45,11 @@ struct Address {
     overrides: bool,
 }
 
-/// Placeholders, addresses, git without helpers, and none of the real values.
+/// Placeholders, addresses, places for git, and none of the real values.
 pub(super) fn wishes(members: &[Member], secrets: Vec<Secret<String>>) -> Wishes {
     let mut wishes = Wishes {
         secrets,
+        git: GitPlace::of(members.iter().map(|member| &member.service)),
         ..Wishes::default()
     };
     for member in members {
@@ -61,13 +61,6 @@ pub(super) fn wishes(members: &[Member], secrets: Vec<Secret<String>>) -> Wishes
         }
         let placeholders = member.provider.placeholders.iter().cloned();
         wishes.placeholders.extend(placeholders);
-        if let Some(base) = &member.service.base_url {
-            // An empty value ends the list of helpers: none of the user's is asked for this host, nor told to erase.
-            wishes
-                .git
-                .push((format!("credential.{base}.helper"), String::new()));
-            wishes.instances.push(base.to_string());
-        }
         wishes.addresses.extend(addresses(member, members));
     }
     wishes
@@ -111,13 +104,15 @@ pub(super) struct Furnishing<'a> {
     pub(super) managed_hosts: &'a HashSet<String>,
     /// Variables that the user wants as they are.
     pub(super) left_alone: &'a [OsString],
+    /// Whether git's SSH remotes go over HTTPS.
+    pub(super) rewrites_ssh: bool,
 }
 
 impl Furnishing<'_> {
     /// Makes the run directory with its files, and the environment that names them.
     pub(super) fn furnish(
         &self,
-        mut wishes: Wishes,
+        wishes: Wishes,
         printer: &Printer,
     ) -> Result<(RunDirectory, Environment), Failure> {
         let parent = std::path::absolute(runtime_directory())?;
@@ -152,8 +147,12 @@ impl Furnishing<'_> {
             files: &files,
             session: session.expose(),
         });
-        let git = self.git(&url, &files.bundle, &wishes.instances);
-        wishes.git.extend(git);
+        let git = GitSession {
+            proxy: url.expose(),
+            bundle: &files.bundle,
+            helper: &directory.write("git-credential.sh", git_config::CREDENTIAL_HELPER)?,
+        };
+        self.configure_git(git, &wishes.git, &mut environment);
         wishes.fill(&mut environment);
         for name in self.left_alone {
             if !environment.leave(name) {
@@ -167,25 +166,18 @@ impl Furnishing<'_> {
         Ok((directory, environment))
     }
 
-    /// git asks its own configuration first, and the user's may name another proxy: for all, or, which goes before, for one instance.
-    fn git(
+    fn configure_git(
         &self,
-        url: &Secret<String>,
-        bundle: &Path,
-        instances: &[String],
-    ) -> Vec<(String, String)> {
-        // git has its helpers keep a proxy's password once it has worked; this one is worth nothing after the session.
-        let helper = format!("credential.http://{}.helper", self.proxy);
-        let mut entries = vec![(helper, String::new())];
-        let sections = instances.iter().map(|base| format!("http.{base}"));
-        for section in ["http".to_owned()].into_iter().chain(sections) {
-            entries.extend([
-                (format!("{section}.proxy"), url.expose().clone()),
-                (format!("{section}.proxyAuthMethod"), "basic".to_owned()),
-                (format!("{section}.sslCAInfo"), bundle.display().to_string()),
-            ]);
+        git: GitSession<'_>,
+        places: &[GitPlace],
+        environment: &mut Environment,
+    ) {
+        let mut entries = git.entries(places);
+        if self.rewrites_ssh && !places.is_empty() {
+            entries.extend(git_config::ssh_rewrites(places, &UserRemotes::read()));
         }
-        entries
+        let inherited = std::env::var_os("GIT_CONFIG_COUNT");
+        environment.configure_git(inherited.as_deref(), &entries);
     }
 }
 
@@ -203,12 +195,10 @@ impl Wishes {
         for name in &self.placeholders {
             environment.set(name, PLACEHOLDER);
         }
-        let inherited = std::env::var_os("GIT_CONFIG_COUNT");
-        environment.configure_git(inherited.as_deref(), &self.git);
     }
 
     /// Whatever the variable, and whoever set it: no secret of the vault reaches the child.
-    fn keep_secrets_out(&self, environment: &mut Environment, printer: &Printer) {
+    fn keep_secrets_out(self, environment: &mut Environment, printer: &Printer) {
         let secrets = self.secrets.iter();
         let secrets: Vec<_> = secrets.map(|secret| secret.expose().as_str()).collect();
         for name in environment.replace_secrets(std::env::vars_os(), &secrets) {
