@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use crate::kit::{Outcome, PLACEHOLDER, World};
 use authsome::clock::Timestamp;
-use authsome::connection::Standing;
 use authsome::tls::crypto_provider;
 use authsome_ca::{LeafCache, PermittedHost, SessionCa};
 use authsome_test_support::{Arrived, Endpoint, FakeGitLab, Fault, Protocol, Visibility};
@@ -1502,128 +1501,6 @@ fn git_clones_pushes_30_megabytes_and_fetches_them_back_with_nothing_configured(
         "{:?}",
         gitlab.seen()
     );
-}
-
-#[test]
-fn git_finds_a_project_named_without_its_suffix() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
-    gitlab.add_repo(
-        "group/private",
-        Visibility::Private,
-        &[("README.md", "hello\n")],
-    );
-    let remote = format!("{}/group/private", gitlab.base_url());
-    let work = world.path("work");
-    git(&world, &["clone", "-q", &remote, work.to_str().unwrap()]);
-    assert_eq!(
-        fs::read_to_string(work.join("README.md")).unwrap(),
-        "hello\n"
-    );
-    assert_eq!(gitlab.rejected_basic(), 0);
-}
-
-#[test]
-fn git_takes_a_remote_with_the_placeholder_in_it() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
-    gitlab.add_repo(
-        "group/private",
-        Visibility::Private,
-        &[("README.md", "hello\n")],
-    );
-    for (name, user) in [("one", "oauth2"), ("two", "gitlab-ci-token")] {
-        let remote = format!(
-            "https://{user}:{PLACEHOLDER}@{}/group/private.git",
-            authority(&gitlab)
-        );
-        let work = world.path(name);
-        git(&world, &["clone", "-q", &remote, work.to_str().unwrap()]);
-        git_in(
-            &world,
-            &work,
-            &["push", "-q", "origin", "HEAD:refs/heads/other"],
-        );
-    }
-    assert_eq!(gitlab.rejected_basic(), 0);
-}
-
-#[test]
-fn the_users_credential_helper_is_neither_asked_nor_told_to_erase() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
-    gitlab.add_repo(
-        "group/private",
-        Visibility::Private,
-        &[("README.md", "hello\n")],
-    );
-    let called = install_helper(&world);
-    let remotes = ["", "oauth2:authsome-proxy-managed@"]
-        .map(|user| format!("https://{user}{}/group/private.git", authority(&gitlab)));
-    for (remote, name) in remotes.iter().zip(["one", "two"]) {
-        git(
-            &world,
-            &["clone", "-q", remote, world.path(name).to_str().unwrap()],
-        );
-    }
-    // What makes git erase a password that it was given: a 401.
-    let mut connection = world.stored("default");
-    connection.tokens.expires_at = Some(Timestamp::from_seconds(1));
-    connection.standing = Standing::NeedsLogin {
-        reason: "revoked".to_owned(),
-        since: Timestamp::from_seconds(1),
-        access_ended: false,
-    };
-    world.store().create(&connection, true).unwrap();
-    for remote in remotes {
-        let outcome = world.run(["git", "ls-remote", &remote]);
-        assert_ne!(outcome.code, Some(0));
-    }
-    let told = fs::read_to_string(&called).unwrap_or_default();
-    assert!(!told.contains(&authority(&gitlab)), "{told}");
-    // At a host that is not ours git does ask it.
-    let other = FakeGitLab::start();
-    let trust = format!("GIT_SSL_CAINFO={}", other.ca_file().display());
-    let remote = format!("{}/group/private.git", other.base_url());
-    world.run(["env", &trust, "git", "ls-remote", &remote]);
-    let told = fs::read_to_string(&called).unwrap_or_default();
-    assert!(
-        told.contains(&format!("get host={}", authority(&other))),
-        "{told}"
-    );
-}
-
-#[test]
-fn the_users_credential_helper_is_not_given_the_sessions_password() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
-    gitlab.add_repo(
-        "group/private",
-        Visibility::Private,
-        &[("README.md", "hello\n")],
-    );
-    let called = install_helper(&world);
-    // git takes the proxy's password for one that is worth keeping, once it has worked.
-    let remote = format!("{}/group/private.git", gitlab.base_url());
-    git(
-        &world,
-        &["clone", "-q", &remote, world.path("work").to_str().unwrap()],
-    );
-    assert_eq!(fs::read_to_string(&called).unwrap_or_default(), "");
-}
-
-/// A credential helper of the user's own that notes what it is asked, and of which host.
-fn install_helper(world: &World) -> PathBuf {
-    let called = world.path("called");
-    let note = format!(
-        "!f() {{ echo \\\"$1 $(grep ^host=)\\\" >> '{}'; }}; f",
-        called.display()
-    );
-    world.file(
-        ".gitconfig",
-        &format!("[credential]\n\thelper = \"{note}\"\n"),
-    );
-    called
 }
 
 fn git(world: &World, words: &[&str]) {
