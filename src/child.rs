@@ -6,8 +6,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{self, Command};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
@@ -59,6 +59,7 @@ pub enum ChildError {
 /// A running child, and the signals that are passed on to it.
 #[derive(Debug)]
 pub struct Child {
+    process: process::Child,
     pid: Pid,
     changes: SignalStream,
     continued: SignalStream,
@@ -103,13 +104,14 @@ impl Child {
                 None => helper.env_remove(name),
             };
         }
-        let child = helper.spawn().map_err(ChildError::Spawn)?;
+        let process = helper.spawn().map_err(ChildError::Spawn)?;
         // A parent may have blocked the signals that we live by. The child has that from it, as it would without us.
         let unblocked = SigSet::all().thread_unblock();
         unblocked.map_err(|error| ChildError::Signals(error.into()))?;
-        let pid = i32::try_from(child.id())
+        let pid = i32::try_from(process.id())
             .map_err(|error| ChildError::Spawn(io::Error::other(error)))?;
         Ok(Self {
+            process,
             pid: Pid::from_raw(pid),
             changes,
             continued,
@@ -120,33 +122,30 @@ impl Child {
     /// Waits for the child's end and returns what `run` exits with: its code, or 128 and the number of the signal that ended it.
     pub async fn wait(&mut self) -> Result<u8, ChildError> {
         loop {
-            match self.peek()? {
-                WaitStatus::Exited(_, code) => {
-                    return self.reap(u8::try_from(code & 0xff).unwrap_or(u8::MAX));
+            match peek(
+                Id::Pid(self.pid),
+                WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED,
+            ) {
+                // Invalid: nix has no name for the realtime signal that ended it.
+                Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(Errno::EINVAL) => {
+                    return self.reap();
                 }
-                WaitStatus::Signaled(_, signal, _) => {
-                    return self.reap(128_u8.saturating_add(signal as u8));
-                }
-                WaitStatus::Stopped(..) => self.stop_along()?,
-                _ => {}
+                Ok(WaitStatus::Stopped(..)) => self.stop_along()?,
+                Ok(_) => {}
+                Err(error) => return Err(ChildError::Wait(error.into())),
             }
             self.next_signal().await;
         }
     }
 
-    /// The child's state, left to be seen again.
-    fn peek(&self) -> Result<WaitStatus, ChildError> {
-        let flags = WaitPidFlag::WEXITED
-            | WaitPidFlag::WSTOPPED
-            | WaitPidFlag::WNOHANG
-            | WaitPidFlag::WNOWAIT;
-        waitid(Id::Pid(self.pid), flags).map_err(|error| ChildError::Wait(error.into()))
-    }
-
-    fn reap(&self, code: u8) -> Result<u8, ChildError> {
-        waitid(Id::Pid(self.pid), WaitPidFlag::WEXITED)
-            .map_err(|error| ChildError::Wait(error.into()))?;
-        Ok(code)
+    fn reap(&mut self) -> Result<u8, ChildError> {
+        let status = self.process.wait().map_err(ChildError::Wait)?;
+        let code = status
+            .code()
+            .or_else(|| status.signal().map(|signal| 128 + signal));
+        Ok(code
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or(u8::MAX))
     }
 
     /// The child has stopped (Ctrl-Z, a shell's `suspend`, a read from the background): we stop too, and so give the user's shell the
@@ -194,6 +193,11 @@ impl Child {
             let _ = killpg(group, Signal::SIGCONT);
         }
     }
+}
+
+/// A state that is left to be seen again.
+fn peek(whose: Id, states: WaitPidFlag) -> Result<WaitStatus, Errno> {
+    waitid(whose, states | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT)
 }
 
 fn watch(kind: Signal) -> Result<SignalStream, ChildError> {
