@@ -16,6 +16,7 @@ use nix::unistd::{Pid, getpgid, getpgrp, getppid, tcgetpgrp};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
 use crate::env_vars::Environment;
+use crate::process_tree::{self, Orphans, ProcessTree};
 
 /// The hidden first argument that turns this program into the helper.
 pub const EXEC_ARGUMENT: &str = "__exec";
@@ -61,6 +62,7 @@ pub enum ChildError {
 pub struct Child {
     process: process::Child,
     pid: Pid,
+    orphans: Orphans,
     changes: SignalStream,
     continued: SignalStream,
     forwarded: Vec<(Signal, SignalStream)>,
@@ -104,6 +106,7 @@ impl Child {
                 None => helper.env_remove(name),
             };
         }
+        let orphans = adopt_orphans();
         let process = helper.spawn().map_err(ChildError::Spawn)?;
         // A parent may have blocked the signals that we live by. The child has that from it, as it would without us.
         let unblocked = SigSet::all().thread_unblock();
@@ -113,10 +116,16 @@ impl Child {
         Ok(Self {
             process,
             pid: Pid::from_raw(pid),
+            orphans,
             changes,
             continued,
             forwarded,
         })
+    }
+
+    /// The child and all that descend from it, where they can be told.
+    pub fn tree(&self) -> Option<ProcessTree> {
+        ProcessTree::new(self.pid, self.orphans)
     }
 
     /// Waits for the child's end and returns what `run` exits with: its code, or 128 and the number of the signal that ended it.
@@ -134,6 +143,7 @@ impl Child {
                 Ok(_) => {}
                 Err(error) => return Err(ChildError::Wait(error.into())),
             }
+            self.reap_orphans();
             self.next_signal().await;
         }
     }
@@ -146,6 +156,25 @@ impl Child {
         Ok(code
             .and_then(|code| u8::try_from(code).ok())
             .unwrap_or(u8::MAX))
+    }
+
+    /// Takes what is left of orphans that have ended. The child's own end is left to [`Self::wait`].
+    fn reap_orphans(&self) {
+        let reap = |pid| waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
+        loop {
+            match peek(Id::All, WaitPidFlag::WEXITED).map(|state| state.pid()) {
+                Ok(Some(pid)) if pid != self.pid && reap(pid).is_ok() => {}
+                // A realtime signal again; whom it ended, only a look at all of them tells.
+                Err(Errno::EINVAL) => {
+                    let orphans = process_tree::children_of(Pid::this()).into_iter();
+                    for pid in orphans.filter(|pid| *pid != self.pid) {
+                        let _ = reap(pid);
+                    }
+                    return;
+                }
+                _ => return,
+            }
+        }
     }
 
     /// The child has stopped (Ctrl-Z, a shell's `suspend`, a read from the background): we stop too, and so give the user's shell the
@@ -280,6 +309,25 @@ fn die_with_parent(parent: Pid) -> Result<(), Errno> {
     } else {
         Err(Errno::ESRCH)
     }
+}
+
+/// Makes us the parent of the command's orphans, so that a daemon that forks twice stays in the run's tree, and says whether all orphans
+/// that come to us are the command's.
+#[cfg(target_os = "linux")]
+fn adopt_orphans() -> Orphans {
+    let is_childless =
+        peek(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::__WALL) == Err(Errno::ECHILD);
+    let is_init = Pid::this().as_raw() == 1;
+    if is_childless && !is_init && nix::sys::prctl::set_child_subreaper(true).is_ok() {
+        Orphans::AreTheCommands
+    } else {
+        Orphans::AreAnybodys
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn adopt_orphans() -> Orphans {
+    Orphans::AreAnybodys
 }
 
 /// Keeps other processes of the same user from reading our memory, and the kernel from writing it to a core file.

@@ -7,6 +7,7 @@ use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
+use super::admit::Client;
 use super::body::{Passage, RequestBody, ResponseBody};
 use super::exchange::{self, Place};
 use super::headers;
@@ -37,10 +38,11 @@ enum Disposition {
 /// Answers one request to the proxy.
 pub(super) async fn handle<S: CredentialSource>(
     session: Arc<Session<S>>,
+    client: Arc<Client>,
     permit: Permit,
     mut request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
-    if let Err(refusal) = session.admission.check(request.headers()) {
+    if let Err(refusal) = session.admission.check(&client, request.headers()).await {
         return Ok(respond::from_refusal(&refusal)); // many clients come without the password first: no line in the log
     }
     request.headers_mut().remove(PROXY_AUTHORIZATION);

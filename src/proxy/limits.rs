@@ -8,6 +8,18 @@ pub(super) const MOST_CONNECTIONS: usize = 4096;
 /// How long accepting pauses when the process has no more descriptors.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
+/// Connections of other users that are answered at one time, and how long that may take; more are closed without a word.
+pub(super) const MOST_STRANGERS: usize = 16;
+pub(super) const STRANGER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Searches for the process behind a connection at one time, and how long one more waits for its turn.
+pub(super) const MOST_SEARCHES: usize = 2;
+pub(super) const SEARCH_WAIT: Duration = Duration::from_secs(5);
+
+/// How long such a search may take, and how many processes and descriptors it may look at.
+pub(super) const SEARCH_TIME: Duration = Duration::from_secs(2);
+pub(super) const SEARCH_STEPS: usize = 200_000;
+
 /// A client that takes longer for the head of a request is cut off; a kept-alive connection may be silent this long between two.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_mins(5);
 

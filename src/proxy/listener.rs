@@ -1,5 +1,6 @@
 //! The door: a loopback socket whose address is known before the child starts.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,14 +12,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
+use super::admit::{Admission, Recognition};
 use super::connect;
 use super::limits::{
-    ACCEPT_PAUSE, HEAD_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEAD, MOST_CONNECTIONS, SHUTDOWN_DRAIN,
+    ACCEPT_PAUSE, HEAD_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEAD, MOST_CONNECTIONS, MOST_STRANGERS,
+    SHUTDOWN_DRAIN, STRANGER_TIMEOUT,
 };
+use super::refusal::Refusal;
 use super::request_line;
+use super::respond;
 use super::session::{Session, SessionConfig};
 use super::stream::{Activity, Watched};
+use crate::audit::{Event, Kind};
 use crate::connection::CredentialSource;
+use crate::process_tree::ProcessTree;
 
 /// Why the proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +50,7 @@ pub struct Proxy<S> {
 #[derive(Debug)]
 pub struct Serving {
     accepting: JoinHandle<()>,
+    admission: Arc<Admission>,
     open: Arc<Semaphore>,
 }
 
@@ -78,12 +86,22 @@ impl<S: CredentialSource> Proxy<S> {
     /// Starts to accept.
     pub fn serve(self) -> Serving {
         let open = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let admission = Arc::clone(&self.session.admission);
         let accepting = tokio::spawn(accept(self.listener, self.session, Arc::clone(&open)));
-        Serving { accepting, open }
+        Serving {
+            accepting,
+            admission,
+            open,
+        }
     }
 }
 
 impl Serving {
+    /// Serves the processes of that tree without a password, too.
+    pub fn admit_tree(&self, tree: ProcessTree) {
+        self.admission.admit_tree(tree);
+    }
+
     /// Stops to accept, and gives what is under way a moment to end.
     pub async fn shut_down(self) {
         self.accepting.abort();
@@ -97,13 +115,15 @@ async fn accept<S: CredentialSource>(
     session: Arc<Session<S>>,
     open: Arc<Semaphore>,
 ) {
+    let strangers = Arc::new(Semaphore::new(MOST_STRANGERS));
     loop {
         let Ok(permit) = Arc::clone(&open).acquire_owned().await else {
             return;
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(serve(stream, Arc::clone(&session), Arc::new(permit)));
+                let (session, strangers) = (Arc::clone(&session), Arc::clone(&strangers));
+                tokio::spawn(serve(stream, session, Arc::new(permit), strangers));
             }
             // Out of descriptors, or a client that is gone again: the next one may do better.
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -115,11 +135,22 @@ async fn serve<S: CredentialSource>(
     mut stream: TcpStream,
     session: Arc<Session<S>>,
     permit: Permit,
+    strangers: Arc<Semaphore>,
 ) {
     // Without it, Nagle and delayed acknowledgement add 40 ms to each new connection.
     let _ = stream.set_nodelay(true);
-    let service =
-        service_fn(|request| connect::handle(Arc::clone(&session), Arc::clone(&permit), request));
+    let client = match session.admission.recognize(&stream) {
+        Recognition::Client(client) => Arc::new(client),
+        Recognition::AnotherUser => {
+            drop(permit); // another user shall not fill the room of the run's own connections
+            return turn_away(stream, &session, &strangers).await;
+        }
+        Recognition::Nobody => return,
+    };
+    let service = service_fn(|request| {
+        let (session, client) = (Arc::clone(&session), Arc::clone(&client));
+        connect::handle(session, client, Arc::clone(&permit), request)
+    });
     let first = request_line::with_brackets(&mut stream).await;
     let activity = Activity::new();
     let watched = Watched::new(stream, first, activity.clone());
@@ -131,4 +162,21 @@ async fn serve<S: CredentialSource>(
         .serve_connection(TokioIo::new(watched), service)
         .with_upgrades();
     activity.unless_idle(IDLE_TIMEOUT, connection).await; // a client that breaks off is its own affair
+}
+
+/// Says why to the first request, whatever it is, and closes the connection.
+async fn turn_away<S>(stream: TcpStream, session: &Session<S>, strangers: &Semaphore) {
+    let refusal = Refusal::AnotherUser;
+    if session.admission.is_first_stranger() {
+        let event = Event::new(Kind::Denied);
+        session.audit.record(event.because(refusal.to_string()));
+    }
+    let Ok(_place) = strangers.try_acquire() else {
+        return;
+    };
+    let service = service_fn(async |_| Ok::<_, Infallible>(respond::from_refusal(&refusal)));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    let _ = tokio::time::timeout(STRANGER_TIMEOUT, connection).await;
 }

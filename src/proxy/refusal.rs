@@ -5,6 +5,9 @@ use crate::connection::CredentialError;
 /// A request, or a connection, that is not served.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
+    /// The client's end of the connection is another user's.
+    #[error("the session belongs to another user of this machine")]
+    AnotherUser,
     /// Two connections have the same right to the request.
     #[error("more than one connection fits this host: {}", .0.join(", "))]
     Ambiguous(Vec<String>),
@@ -44,7 +47,7 @@ pub(super) enum Refusal {
     /// The placeholder was sent over plain HTTP.
     #[error("the placeholder was sent over plain HTTP, where no credential is ever put")]
     PlaceholderInClear,
-    /// The session admits only its child.
+    /// The session admits only its own: by password, or by process where there is none.
     #[error("the session's password is missing or wrong")]
     ProxyAuthentication,
     /// The policy allows managed hosts only.

@@ -60,6 +60,11 @@ pub(super) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody> {
 
 fn answer(refusal: &Refusal) -> Answer {
     let (status, code, hint) = match refusal {
+        Refusal::AnotherUser => (
+            StatusCode::FORBIDDEN,
+            "denied",
+            "run the command as the user who started `authsome run`, without sudo".to_owned(),
+        ),
         Refusal::Ambiguous(ids) => (StatusCode::FORBIDDEN, "denied", choose(ids)),
         Refusal::Credential(error) => return credential_answer(error),
         Refusal::Guarded { provider, rule, .. } => (

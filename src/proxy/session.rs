@@ -61,7 +61,7 @@ pub struct SessionConfig {
 
 /// The state of a session. A request reads it, and takes no lock.
 pub(super) struct Session<S> {
-    pub(super) admission: Admission,
+    pub(super) admission: Arc<Admission>,
     pub(super) address: SocketAddr,
     pub(super) allowed_guards: HashSet<String>,
     pub(super) audit: Arc<Audit>,
@@ -97,7 +97,7 @@ impl<S> Session<S> {
             address,
         ));
         Ok(Self {
-            admission: Admission::new(&config.password),
+            admission: Arc::new(Admission::new(&config.password, address)),
             address,
             allowed_guards: config.allowed_guards,
             audit: config.audit,

@@ -24,12 +24,15 @@ const PATIENCE: Duration = Duration::from_mins(1);
 // ---------------------------------------------------------------------------------------------------------- the helpers
 
 /// `authsome run [FLAG...] -- COMMAND`, not yet started.
-fn run(world: &World, flags: &[&str], command: &[&str]) -> Command {
+pub(crate) fn run(world: &World, flags: &[&str], command: &[&str]) -> Command {
     world.authsome([&["run"], flags, &["--"], command].concat())
 }
 
 /// Another command in the same environment.
-fn like<W: AsRef<OsStr>>(model: &Command, words: impl IntoIterator<Item = W>) -> Command {
+pub(crate) fn like<W: AsRef<OsStr>>(
+    model: &Command,
+    words: impl IntoIterator<Item = W>,
+) -> Command {
     let mut words = words.into_iter();
     let mut command = Command::new(words.next().unwrap());
     command.args(words).env_clear().stdin(Stdio::null());
@@ -40,7 +43,7 @@ fn like<W: AsRef<OsStr>>(model: &Command, words: impl IntoIterator<Item = W>) ->
 }
 
 /// The command as the last words of another one, which becomes it by exec.
-fn behind(wrapper: &[&str], command: &Command) -> Command {
+pub(crate) fn behind(wrapper: &[&str], command: &Command) -> Command {
     let words = wrapper.iter().map(OsString::from);
     let words = words.chain([command.get_program().to_owned()]);
     like(
@@ -50,7 +53,7 @@ fn behind(wrapper: &[&str], command: &Command) -> Command {
 }
 
 /// A shell that does something first.
-fn after(preparation: &str, command: &Command) -> Command {
+pub(crate) fn after(preparation: &str, command: &Command) -> Command {
     behind(
         &["sh", "-c", &format!("{preparation}; exec \"$@\""), "sh"],
         command,
@@ -73,7 +76,7 @@ fn with_signals_at_default(command: &Command) -> Command {
 
 /// Runs a command to its end; one that hangs fails the test.
 #[track_caller]
-fn finish(mut command: Command) -> Outcome {
+pub(crate) fn finish(mut command: Command) -> Outcome {
     let child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -94,14 +97,14 @@ fn pid_of(child: &Child) -> Pid {
 }
 
 /// A command that runs while the test looks at it. Its stdin is open until [`Self::release`].
-struct Running {
+pub(crate) struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -124,7 +127,7 @@ impl Running {
 
     /// The next line of its stdout; `None` where all who could write to it have ended.
     #[track_caller]
-    fn line(&self) -> Option<String> {
+    pub(crate) fn line(&self) -> Option<String> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
@@ -137,13 +140,13 @@ impl Running {
     }
 
     /// Lets a child go on that waits for the end of its stdin.
-    fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         self.stdin = None;
     }
 
     /// Its end, after that of its stdout.
     #[track_caller]
-    fn end(&mut self) -> ExitStatus {
+    pub(crate) fn end(&mut self) -> ExitStatus {
         assert_eq!(self.line(), None);
         self.child.wait().unwrap()
     }
@@ -516,6 +519,30 @@ fn what_the_child_leaves_in_the_background_holds_nothing_up() {
     kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(took < Duration::from_secs(20), "{took:?}");
+}
+
+#[test]
+fn orphans_that_end_leave_nothing_behind() {
+    let world = World::new();
+    // Processes whose parent has ended, and that then end themselves, by exit and by a realtime signal.
+    let script = r#"
+import os, signal, time
+for end in [lambda: os._exit(3), lambda: os.kill(os.getpid(), signal.SIGRTMIN), lambda: os._exit(0)] * 5:
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        middle = os.getpid()
+        if os.fork() == 0:
+            while os.getppid() == middle: os.sched_yield()
+            os.write(writing, b"%d %d" % (os.getpid(), os.getppid()))
+            end()
+        os._exit(0)
+    os.wait()
+    orphan, parent = map(int, os.read(reading, 100).split())
+    assert parent == os.getppid(), (parent, os.getppid())
+    while os.path.exists(f"/proc/{orphan}"): time.sleep(.01)
+os._exit(7)
+"#;
+    finish(run(&world, &[], &["python3", "-c", script])).expect(7);
 }
 
 // ---------------------------------------------------------------------------------------------------------- signals
@@ -1330,7 +1357,7 @@ fn the_child_cannot_read_our_memory_or_environment() {
 }
 
 /// A run by a user who is not root, whom nothing can be kept from: where the test is root, it becomes another one first.
-fn as_nobody_special(world: &World, words: &[&str]) -> Command {
+pub(crate) fn as_nobody_special(world: &World, words: &[&str]) -> Command {
     let command = run(world, &["--quiet"], words);
     if !Uid::effective().is_root() {
         return command;

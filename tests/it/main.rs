@@ -1,6 +1,7 @@
 //! The tests through the door a user takes: the binary, real sockets, real TLS, a fake GitLab with the real one's behaviour.
 
 mod acceptance;
+mod admission;
 mod child;
 mod cli;
 mod environment;

@@ -113,7 +113,8 @@ fn the_password_is_asked_for_and_taken_on_the_same_connection() {
     let program = r#"
 target = sys.argv[1]
 peer = proxy()
-asked = ask(peer, f"CONNECT {target} HTTP/1.1\nHost: {target}")
+wrong = base64.b64encode(b"authsome:wrong").decode()
+asked = ask(peer, f"CONNECT {target} HTTP/1.1\nHost: {target}\nProxy-Authorization: Basic {wrong}")
 say(asked)
 peer = tls(connect(target, peer), "localhost")
 say(ask(peer, f"GET /api/v4/user HTTP/1.1\nHost: {target}"))
@@ -175,7 +176,7 @@ say(ask(proxy(), f"CONNECT {here} HTTP/1.1\nHost: {here}\n{PASSWORD}"))
 "#;
     let told = python(&world, &[], program, &[]);
     expect_ours(&told[0], 400, "bad_request");
-    expect_ours(&told[1], 407, "proxy_authentication_required");
+    expect_ours(&told[1], 400, "bad_request");
     expect_ours(&told[2], 400, "bad_request");
     expect_ours(&told[3], 403, "denied");
 }

@@ -126,6 +126,9 @@ async fn session(
     let program = command.next().unwrap_or_default();
     let arguments: Vec<_> = command.collect();
     let mut child = Child::spawn(&program, &arguments, &environment)?;
+    if let Some(tree) = child.tree() {
+        serving.admit_tree(tree);
+    }
     // Not before the child's signals are watched: one that came now would cut a refresh off.
     credentials.renew_due();
     let code = child.wait().await;
