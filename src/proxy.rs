@@ -28,6 +28,7 @@ mod tunnel;
 mod upgrade;
 mod upstream;
 mod upstream_stream;
+mod web_page;
 
 pub use limits::Timeouts;
 pub use listener::{Proxy, ProxyError, Serving};

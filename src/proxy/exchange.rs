@@ -24,6 +24,7 @@ use super::session::Session;
 use super::target::{Authority, Target};
 use super::upgrade::{self, Wish};
 use super::upstream::Dialect;
+use super::web_page;
 use crate::audit::Way;
 use crate::connection::{CredentialSource, Usage, Verdict};
 
@@ -188,6 +189,9 @@ fn plan<'a, S>(
     let Some(shape) = route.rules.injection(path) else {
         return Ok(Plan::Pass);
     };
+    if web_page::is_of_another_origin(&parts.headers, &place.uri_authority) {
+        return Err(Refusal::AnotherOrigin);
+    }
     if let Some(rule) = route.rules.guard(parts.method.as_str(), path) {
         let provider = route.id.provider.to_string();
         if !session

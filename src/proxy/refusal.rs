@@ -5,6 +5,9 @@ use crate::connection::CredentialError;
 /// A request, or a connection, that is not served.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
+    /// A web page asks for another host than its own.
+    #[error("a web page of another origin asks, and would act as the user")]
+    AnotherOrigin,
     /// The client's end of the connection is another user's.
     #[error("the session belongs to another user of this machine")]
     AnotherUser,

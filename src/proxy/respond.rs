@@ -60,6 +60,11 @@ pub(super) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody> {
 
 fn answer(refusal: &Refusal) -> Answer {
     let (status, code, hint) = match refusal {
+        Refusal::AnotherOrigin => (
+            StatusCode::FORBIDDEN,
+            "denied",
+            "have a program ask that is not a browser, or leave out Origin".to_owned(),
+        ),
         Refusal::AnotherUser => (
             StatusCode::FORBIDDEN,
             "denied",

@@ -65,3 +65,18 @@ fn a_token_that_is_known_to_be_dead_is_not_sent_any_more() {
         gitlab.seen()
     );
 }
+
+#[test]
+fn a_web_page_of_another_origin_does_not_act_as_the_user() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    world.connect(&gitlab);
+    let url = format!("{}/api/v4/user", gitlab.base_url());
+    for header in ["Sec-Fetch-Site: cross-site", "Origin: https://evil.test"] {
+        let outcome = world.run(["curl", "-sS", "-H", header, &url]).expect(0);
+        assert_eq!(outcome.json()["error"], "denied", "{header}");
+    }
+    assert!(gitlab.seen().is_empty());
+    let own = format!("Origin: {}", gitlab.base_url());
+    let outcome = world.run(["curl", "-sS", "-H", &own, &url]).expect(0);
+    assert_eq!(outcome.json()["username"], "ada");
+}
