@@ -319,14 +319,42 @@ function install(proxy, exclusions) {
   require('module').syncBuiltinESMExports(); // for `import { connect } from 'node:tls'`
 }
 
-// Deno and Bun know the proxy variables themselves.
-if (!process.versions.deno && !process.versions.bun && !globalThis[INSTALLED]) {
-  try {
-    const proxy = readProxy(process.env);
-    if (proxy) {
-      Object.defineProperty(globalThis, INSTALLED, { value: true });
-      install(proxy, readExclusions(process.env));
+// Deno and Bun know the proxy variables themselves, but for `node:https` only with Node's switch, which they read at the first request.
+
+function completeDeno() {
+  // Without the permission Deno would stop and ask the user for it.
+  const permission = { name: 'env', variable: 'NODE_USE_ENV_PROXY' };
+  if (globalThis.Deno.permissions.querySync(permission).state === 'granted') process.env.NODE_USE_ENV_PROXY = '1';
+}
+
+function completeBun(env, exclusions) {
+  env.NODE_USE_ENV_PROXY = '1';
+  // Its WebSocket takes the proxy as an option and looks at no variable.
+  const proxy = env.https_proxy || env.HTTPS_PROXY;
+  globalThis.WebSocket = class WebSocket extends globalThis.WebSocket {
+    constructor(url, options) {
+      const given = typeof options === 'string' || Array.isArray(options) ? { protocols: options } : options;
+      const target = URL.parse(url);
+      const host = target?.hostname.replace(/^\[|\]$/g, '');
+      const port = Number(target?.port || (target?.protocol === 'ws:' ? 80 : 443));
+      super(url, host && !isExcluded(exclusions, host, port) ? { proxy, ...given } : given);
     }
+  };
+}
+
+/** Does what the runtime at hand needs. */
+function start(env) {
+  if (process.versions.deno) return completeDeno();
+  const proxy = readProxy(env);
+  if (!proxy) return undefined;
+  Object.defineProperty(globalThis, INSTALLED, { value: true });
+  const exclusions = readExclusions(env);
+  return process.versions.bun ? completeBun(env, exclusions) : install(proxy, exclusions);
+}
+
+if (!globalThis[INSTALLED]) {
+  try {
+    start(process.env);
   } catch {
     // The program must run all the same.
   }

@@ -1,6 +1,6 @@
 //! Which web page asks. A browser of the run sends the requests of every page that it opens through the proxy, and any page may ask for any
-//! host: with the credential on, each would act as the user. No page can forge the headers that tell, and other
-//! programs send them for the target itself, if at all.
+//! host: with the credential on, each would act as the user. No page can forge the headers that tell, and other programs send them for the
+//! target itself, if at all.
 
 use http::header::{HeaderMap, HeaderName, ORIGIN};
 use http::uri::Authority;
@@ -12,9 +12,13 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) fn is_of_another_origin(headers: &HeaderMap, target: &Authority) -> bool {
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
     let mut origins = headers.get_all(ORIGIN).iter();
-    let target = format!("https://{target}");
+    let is_target = |origin: &[u8]| {
+        let authority = origin.strip_prefix(b"https://");
+        authority
+            .is_some_and(|authority| authority.eq_ignore_ascii_case(target.as_str().as_bytes()))
+    };
     sites.any(|site| site != "same-origin" && site != "none")
-        || origins.any(|origin| !origin.as_bytes().eq_ignore_ascii_case(target.as_bytes()))
+        || origins.any(|origin| !is_target(origin.as_bytes()))
 }
 
 #[cfg(test)]
