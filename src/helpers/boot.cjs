@@ -248,7 +248,7 @@ function install(proxy, exclusions) {
     // Whoever connects to the proxy speaks to it himself: Node's own support, agents of other packages, older axios, gRPC.
     if (host === proxy.host && port === proxy.port) return null;
     if (isExcluded(exclusions, host, port)) return null;
-    return `${host === name && net.isIPv6(host) ? `[${host}]` : host}:${port}`;
+    return `${net.isIPv6(host) ? `[${host}]` : host}:${port}`;
   }
 
   let isForAgent = false; // while an agent's createConnection runs: it connects before it returns
@@ -294,14 +294,14 @@ function install(proxy, exclusions) {
   net.createConnection = connect;
   tls.connect = connectTls;
   for (const { prototype } of [require('http').Agent, require('https').Agent]) {
+    // Before Node 22, what was loaded ahead of this file has the function itself.
     const original = prototype.createConnection === plainly ? connect : prototype.createConnection;
     prototype.createConnection = function createConnection(...args) {
-      const outer = isForAgent;
       isForAgent = true;
       try {
         return original.apply(this, args);
       } finally {
-        isForAgent = outer;
+        isForAgent = false;
       }
     };
   }

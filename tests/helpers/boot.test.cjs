@@ -8,14 +8,16 @@
 const assert = require('node:assert/strict');
 const { execFileSync, spawn } = require('node:child_process');
 const { createHash } = require('node:crypto');
-const { once } = require('node:events');
+const { EventEmitter, once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
 const http2 = require('node:http2');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
-const { after, before, beforeEach, test } = require('node:test');
+const { after, afterEach, before, beforeEach, test } = require('node:test');
+const { setTimeout } = require('node:timers/promises');
+const tls = require('node:tls');
 
 const SECRET = 'p%40ss-word';
 const AUTHORIZATION = `Basic ${Buffer.from('authsome:p@ss-word').toString('base64')}`;
@@ -29,6 +31,9 @@ const hasEnvProxy = major > 24 || (major === 24 && minor >= 5) || (major === 22 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boot test '));
 const bootstrap = path.join(directory, 'boot.cjs');
 const certificate = path.join(directory, 'origin.pem');
+const key = path.join(directory, 'origin.key');
+/** What is connected to the origins; an HTTP/2 server cannot close it by itself before Node 24. */
+const connections = new Set();
 let origin;
 let plainOrigin;
 let proxy;
@@ -59,27 +64,48 @@ function upgrade(request, socket) {
   socket.end('\x88\x00', 'latin1');
 }
 
-/** What the proxy answers to CONNECT for some hosts, instead of a tunnel. */
+/** What the proxy does for some hosts, instead of making a tunnel to an origin. */
 const DENIAL = JSON.stringify({ error: 'denied', message: 'authsome: refused.test\u001b[31m belongs to no connection', hint: 'log in' });
-const MISBEHAVIOUR = {
+const ESTABLISHED = 'HTTP/1.1 200 Connection Established\r\n\r\n';
+const HOSTS = {
+  'eager.test': (socket) => socket.end(`${ESTABLISHED}HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\neager`),
   'endless.test': (socket) => socket.write(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(80 * 1024)}`),
   'gateway.test': (socket) => socket.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 9\r\n\r\nnot json!'),
   'hangup.test': (socket) => socket.destroy(),
+  // Says something, closes its side, counts what still comes.
+  'listens.test': (socket, isTls) => {
+    const stream = establish(socket, isTls);
+    let count = 0;
+    stream.end('listening');
+    stream.on('data', ({ length }) => (count += length)).on('end', () => proxy.events.emit('counted', count));
+  },
   'nonsense.test': (socket) => socket.write('220 smtp.test ready\r\n\r\n'),
-  'refused.test': (socket) => {
-    // In pieces, as a network may deliver them.
-    const head = `HTTP/1.1 403 Forbidden\r\nauthsome-error: denied\r\nContent-Length: ${Buffer.byteLength(DENIAL)}\r\n\r\n`;
-    socket.write(head.slice(0, 20), () => socket.write(head.slice(20), () => socket.write(DENIAL)));
+  'refused.test': async (socket) => {
+    // In pieces, as a slow network delivers them.
+    const head = `HTTP/1.1 403 Forbidden\r\nauthsome-error: denied\r\nContent-Length: ${DENIAL.length}\r\n\r\n`;
+    for (const piece of [head.slice(0, 40), head.slice(40), DENIAL.slice(0, 9), DENIAL.slice(9)]) {
+      socket.write(piece);
+      await setTimeout(10);
+    }
+  },
+  // Listens until the other side has closed, and then answers.
+  'speaks.test': (socket, isTls) => {
+    const stream = establish(socket, isTls);
+    stream.resume().on('end', () => stream.end('speaking'));
   },
   'stalled.test': () => {},
 };
 
+function establish(socket, isTls) {
+  socket.write(ESTABLISHED);
+  const stream = isTls ? new tls.TLSSocket(socket, { isServer: true, key: fs.readFileSync(key), cert: fs.readFileSync(certificate) }) : socket;
+  return stream.on('error', () => {});
+}
+
 class Proxy {
   /** `CONNECT host:port` or `GET url`, in the order in which they came. */
   seen = [];
-  events = new http.Server();
-  /** The connections that stand. */
-  open = new Set();
+  events = new EventEmitter();
   #server = http.createServer();
 
   constructor() {
@@ -89,32 +115,28 @@ class Proxy {
       response.end('from the proxy');
     });
     this.#server.on('connect', (request, socket, head) => this.#connect(request, socket, head));
-    this.#server.on('connection', (socket) => {
-      this.open.add(socket);
-      socket.on('close', () => {
-        this.open.delete(socket);
-        this.events.emit('closed');
-      });
-    });
   }
 
   #connect(request, socket, head) {
     this.seen.push(`CONNECT ${request.url}`);
-    this.events.emit('seen', request.url);
     socket.on('error', () => {});
-    if (request.headers['proxy-authorization'] !== AUTHORIZATION || request.headers.host !== request.url) {
+    if (request.headers['proxy-authorization'] !== AUTHORIZATION) {
       socket.end('HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    const misbehave = MISBEHAVIOUR[request.url.replace(/:\d+$/, '')];
-    if (misbehave) {
-      misbehave(socket);
+    if (head.length > 0) {
+      socket.end('HTTP/1.1 400 Too Early\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    const target = request.url.endsWith(':80') ? plainOrigin : origin;
+    const isTls = !request.url.endsWith(':80');
+    const serve = HOSTS[request.url.replace(/:\d+$/, '')];
+    if (serve) {
+      serve(socket, isTls);
+      return;
+    }
+    const target = isTls ? origin : plainOrigin;
     const upstream = net.connect(target.address().port, '127.0.0.1', () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n');
-      upstream.write(head);
+      socket.write(ESTABLISHED);
       upstream.pipe(socket);
       socket.pipe(upstream);
     });
@@ -190,31 +212,36 @@ function environment(changes) {
 
 before(async () => {
   fs.copyFileSync(path.join(__dirname, '../../src/helpers/boot.cjs'), bootstrap);
-  const key = path.join(directory, 'origin.key');
   execFileSync('openssl', [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=gitlab.test'],
-    ...['-addext', 'subjectAltName=DNS:gitlab.test,DNS:xn--bcher-kva.test,IP:2001:db8::1,IP:127.0.0.1', '-keyout', key, '-out', certificate],
+    ...['-addext', 'subjectAltName=DNS:gitlab.test,IP:127.0.0.1', '-keyout', key, '-out', certificate],
   ], { stdio: 'pipe' });
   // Keeps idle connections open for ever, so that a program which waits for them does not end.
   origin = http2.createSecureServer({ allowHTTP1: true, key: fs.readFileSync(key), cert: fs.readFileSync(certificate) }, answer);
   plainOrigin = http.createServer(answer);
   for (const server of [origin, plainOrigin]) {
     server.keepAliveTimeout = 0;
+    server.on('connection', (socket) => {
+      connections.add(socket);
+      socket.on('close', () => connections.delete(socket));
+    });
     server.on('upgrade', upgrade);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
   }
 });
 
-beforeEach(async (context) => {
+beforeEach(async () => {
   proxy = new Proxy();
   await proxy.listen();
-  context.after?.(() => proxy.close());
 });
+
+afterEach(() => proxy.close());
 
 after(() => {
   fs.rmSync(directory, { recursive: true });
-  setImmediate(() => process.exit()); // HTTP/2 servers before Node 24 cannot close their connections
+  for (const server of [origin, plainOrigin]) server.close();
+  for (const socket of connections) socket.destroy();
 });
 
 const TLS = 'CONNECT gitlab.test:443';
@@ -293,19 +320,75 @@ for (const [scheme, tunnel] of [['https', TLS], ['http', PLAIN]]) {
   });
 }
 
-test('ES modules with named imports', async () => {
-  const { code, stderr } = await start(['--input-type=module', '-e', `
-    import { Agent, get } from 'node:https';
-    import { connect } from 'node:tls';
-    import tls from 'tls';
-    if (connect !== tls.connect) throw new Error('named imports were left behind');
-    await new Promise((resolve, reject) => get('https://gitlab.test/', { agent: new Agent() }, (response) => response.resume().on('end', resolve)).on('error', reject));
-  `]);
-  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-  assert.deepEqual(proxy.seen, [TLS]);
+for (const [scheme, connection] of [
+  ['TLS', "tls.connect({ host, port: 443, servername: 'gitlab.test', ALPNProtocols: ['http/1.1'] })"],
+  ['plain', 'new http.Agent().createConnection({ host, port: 80 })'],
+]) {
+  test(`${scheme} connections that one side has closed carry what the other sends`, async () => {
+    const counted = once(proxy.events, 'counted');
+    await run(`
+      const open = async (host) => {
+        const socket = ${connection};
+        await once(socket, '${scheme === 'TLS' ? 'secureConnect' : 'connect'}');
+        return socket;
+      };
+      const listener = await open('listens.test');
+      for (let count = 0; count < 100; count++) {
+        await new Promise((resolve, reject) => listener.write('x', (error) => (error ? reject(error) : setImmediate(resolve))));
+      }
+      expect(String(await read(listener)), 'listening');
+      const speaker = await open('speaks.test');
+      speaker.end('your turn');
+      await new Promise((resolve) => setTimeout(resolve, 50)); // for the other side to have closed as well before this one reads
+      expect(String(await read(speaker)), 'speaking');
+    `);
+    assert.deepEqual(await counted, [100]);
+  });
+}
+
+test('a tunnel does what a socket does', async () => {
+  await run(`
+    const open = (host, listener) => new http.Agent().createConnection({ host, port: 80 }, listener);
+    await new Promise((resolve) => open('gitlab.test', resolve).unref().ref());
+    const stalled = open('stalled.test').setNoDelay().setKeepAlive();
+    const written = new Promise((resolve) => stalled.write('x', resolve));
+    await new Promise((resolve) => stalled.setTimeout(20, resolve));
+    expect(stalled.timeout, 20);
+    stalled.destroy();
+    expect((await written).code, 'ERR_PROXY_TUNNEL');
+    expect(await get('http://eager.test/', { agent: false }), 'eager');
+    process.exit(); // the first one is still open
+  `);
 });
 
-test('fetch, over TLS and in clear', { skip: major < 18 }, async () => {
+test('ES modules with named imports, also if they were imported first', async () => {
+  const program = `
+    import { Agent, get } from 'node:https';
+    import { createRequire } from 'node:module';
+    import { connect } from 'node:tls';
+    createRequire(import.meta.url)(${JSON.stringify(bootstrap)});
+    if (connect !== createRequire(import.meta.url)('tls').connect) throw new Error('left behind');
+    await new Promise((resolve, reject) => get('https://gitlab.test/', { agent: new Agent() }, resolve).on('error', reject));
+    process.exit();
+  `;
+  for (const NODE_OPTIONS of [undefined, '']) {
+    const { code, stderr } = await start(['--input-type=module', '-e', program], NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS });
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  }
+  assert.deepEqual(proxy.seen, [TLS, TLS]);
+});
+
+test('what was loaded before it is covered as well', async () => {
+  const early = path.join(directory, 'early.cjs');
+  fs.writeFileSync(early, "require('http'); require('https'); require('http2');");
+  await run(`
+    expect(await get('https://gitlab.test/', { agent: new https.Agent() }), GREETING);
+    expect(await get('http://gitlab.test/', { agent: new http.Agent() }), GREETING);
+  `, { env: { NODE_OPTIONS: `--require "${early}" --require "${bootstrap}"` } });
+  assert.deepEqual(proxy.seen, [TLS, PLAIN]);
+});
+
+test('fetch, over TLS and in clear', async () => {
   await run(`
     expect(await (await fetch('https://gitlab.test/')).text(), GREETING);
     const large = Buffer.from(await (await fetch('https://gitlab.test/large')).arrayBuffer());
@@ -356,18 +439,18 @@ test('what a program leaves idle does not keep it alive', async () => {
   await run(`
     await get('https://gitlab.test/', { agent: new https.Agent({ keepAlive: true }) });
     await get('http://gitlab.test/', { agent: new http.Agent({ keepAlive: true }) });
-    if (globalThis.fetch) await (await fetch('https://gitlab.test/')).text();
+    await (await fetch('https://gitlab.test/')).text();
   `);
-  assert.equal(proxy.seen.length, major < 18 ? 2 : 3);
+  assert.deepEqual(proxy.seen, [TLS, PLAIN, TLS]);
 });
 
 test('odd spellings of hosts', async () => {
   await run(`
     const servername = 'gitlab.test', agent = new https.Agent();
-    await get('https://[2001:db8::1]/', { agent });
-    await get('https://b\u00fccher.test/', { agent });
-    await get('https://gitlab.test/', { host: 'b\u00fccher.test', servername, agent });
-    await get('https://gitlab.test/', { host: 'GitLab.test.', servername, agent });
+    await get('https://[2001:db8::1]/', { servername, agent });
+    await get('https://b\u00fccher.test/', { servername, agent });
+    await get('https://gitlab.test/', { hostname: 'b\u00fccher.test', servername, agent });
+    await get('https://gitlab.test/', { hostname: 'GitLab.test.', servername, agent });
     // These are none, and not for the proxy.
     const lookup = (name, options, done) => done(new Error('left alone'));
     for (const host of ['a\\r\\nX: y', 'a b', 'a/b', 'a@b', 'a:1', '[::1', '::1]']) {
@@ -447,9 +530,9 @@ test("errors say what the proxy said, on the request's 'error' event", async () 
     const describe = ({ code, statusCode, reason, message }) => ({ code, statusCode, reason, message });
     const all = {};
     for (const host of ['refused', 'gateway', 'hangup', 'nonsense', 'endless']) {
-      const attempts = [get('https://' + host + '.test/', { agent: new https.Agent({ keepAlive: true }) }), get('https://' + host + '.test/', { agent: false })];
-      if (globalThis.fetch) attempts.push(fetch('https://' + host + '.test/'));
-      attempts.push(new Promise((resolve, reject) => require('http2').connect('https://' + host + '.test').on('error', reject)));
+      const url = 'https://' + host + '.test/';
+      const attempts = [get(url, { agent: new https.Agent({ keepAlive: true }) }), get(url, { agent: false })];
+      attempts.push(fetch(url), new Promise((resolve, reject) => require('http2').connect(url).on('error', reject)));
       const errors = (await Promise.all(attempts.map(fails))).map(describe);
       errors.forEach((error) => expect(JSON.stringify(error), JSON.stringify(errors[0])));
       const plain = describe(await fails(get('http://' + host + '.test/', { agent: new http.Agent() })));
@@ -474,11 +557,13 @@ test("errors say what the proxy said, on the request's 'error' event", async () 
 });
 
 test('a wrong password, and a proxy that is not there', async () => {
-  const refused = await run(`return (await fails(get('https://gitlab.test/'))).statusCode;`, { env: { HTTPS_PROXY: proxy.url.replace(SECRET, 'wrong') } });
-  assert.equal(refused, 407);
+  const wrong = { HTTPS_PROXY: proxy.url.replace(SECRET, 'wrong') };
+  assert.equal(await run(`return (await fails(get('https://gitlab.test/'))).statusCode;`, { env: wrong }), 407);
   const { port, url } = proxy;
   proxy.close();
-  const gone = await run(`const { code, port } = await fails(get('https://gitlab.test/')); return { code, port };`, { env: { HTTPS_PROXY: url } });
+  const gone = await run(`const { code, port } = await fails(get('https://gitlab.test/')); return { code, port };`, {
+    env: { HTTPS_PROXY: url },
+  });
   assert.deepEqual(gone, { code: 'ECONNREFUSED', port });
 });
 
@@ -491,7 +576,7 @@ test('wrong options are thrown at the caller, and nothing stays open', async () 
 });
 
 test('worker threads and child processes', async () => {
-  const threads = `
+  await run(`
     const { Worker } = require('worker_threads');
     const thread = (options) => new Promise((resolve, reject) => {
       const source = "require('https').get('https://gitlab.test/', { agent: false }, (response) => response.resume().on('end', () => {}))";
@@ -501,8 +586,7 @@ test('worker threads and child processes', async () => {
     expect(await thread({ env: { ...process.env } }), 0);
     const program = "require('https').get('https://gitlab.test/', { agent: false }, (response) => response.pipe(process.stdout))";
     expect(String(require('child_process').execFileSync(process.execPath, ['-e', program])), GREETING);
-  `;
-  await run(threads);
+  `);
   assert.deepEqual(proxy.seen, [TLS, TLS, TLS]);
 });
 
@@ -516,12 +600,17 @@ test("Node's own support of the proxy variables gets no tunnel in a tunnel", { s
   assert.deepEqual(proxy.seen, Array(4).fill(TLS));
 });
 
-test('required twice, also from another place, it makes one tunnel', async () => {
+test('required twice, also from another place, it is installed once', async () => {
   const other = path.join(directory, 'other.cjs');
   fs.copyFileSync(bootstrap, other);
-  await run(`expect(await get('https://gitlab.test/', { agent: new https.Agent() }), GREETING);`, {
-    env: { NODE_OPTIONS: `--require "${bootstrap}" --require "${other}"` },
-  });
+  await run(`
+    const { connect } = net, { prototype: { createConnection } } = https.Agent;
+    require(${JSON.stringify(bootstrap)});
+    require(${JSON.stringify(other)});
+    expect(net.connect, connect);
+    expect(https.Agent.prototype.createConnection, createConnection);
+    expect(await get('https://gitlab.test/', { agent: new https.Agent() }), GREETING);
+  `);
   assert.deepEqual(proxy.seen, [TLS]);
 });
 
