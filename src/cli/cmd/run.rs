@@ -1,9 +1,9 @@
 //! `authsome run`: the vault, the proxy, the child, in this order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use authsome_providers::{Provider, Service};
+use authsome_providers::{Provider, ProviderId, Service};
 
 use crate::child::Child;
 use crate::cli::args::{PolicyArgument, Run};
@@ -12,7 +12,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
 use crate::connection::{Credentials, Standing, Stored};
-use crate::credential::ConnectionId;
+use crate::credential::{ConnectionId, ConnectionName};
 use crate::proxy::{Managed, Policy, Preference, Proxy, RouteTable, SessionConfig};
 use crate::secret::{Secret, random_text};
 
@@ -32,7 +32,7 @@ struct Members {
 /// A connection that takes part in the session.
 struct Member {
     stored: Stored,
-    provider: Provider,
+    provider: Arc<Provider>,
     service: Service,
     preference: Preference,
 }
@@ -158,9 +158,10 @@ fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Member
     }
     let mut members = Vec::new();
     let mut secrets = Vec::new();
+    let mut known = HashMap::new();
     for id in &ids {
         let takes_part = arguments.only.is_empty() || arguments.only.contains(&id.provider);
-        match member(arguments, estate, id, printer) {
+        match member(arguments, estate, id, &mut known, printer) {
             Ok(Some(member)) => {
                 // No managed secret reaches the child, that of a connection that takes no part as little as the others.
                 secrets.extend(member.stored.connection.secrets().cloned());
@@ -181,40 +182,55 @@ fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Member
     Ok(Members { members, secrets })
 }
 
+/// What all connections of a provider have in common.
+#[derive(Clone)]
+struct Common {
+    provider: Arc<Provider>,
+    default: Option<ConnectionName>,
+}
+
 fn member(
     arguments: &Run,
     estate: &Estate,
     id: &ConnectionId,
+    known: &mut HashMap<ProviderId, Common>,
     printer: &Printer,
 ) -> Result<Option<Member>, Failure> {
     let Some(stored) = estate.store.load(id)? else {
         return Ok(None);
     };
-    let provider = estate.provider(&id.provider, printer)?;
-    let service = service_of(&provider, &stored.connection)?;
-    let preference = preference(arguments, estate, id)?;
+    let common = if let Some(common) = known.get(&id.provider) {
+        common.clone()
+    } else {
+        let common = Common {
+            provider: Arc::new(estate.provider(&id.provider, printer)?),
+            default: estate.store.default_of(&id.provider)?,
+        };
+        known.insert(id.provider.clone(), common.clone());
+        common
+    };
+    let service = service_of(&common.provider, &stored.connection)?;
+    let preference = preference(arguments, id, common.default.as_ref());
     Ok(Some(Member {
         stored,
-        provider,
+        provider: common.provider,
         service,
         preference,
     }))
 }
 
-fn preference(arguments: &Run, estate: &Estate, id: &ConnectionId) -> Result<Preference, Failure> {
+fn preference(arguments: &Run, id: &ConnectionId, default: Option<&ConnectionName>) -> Preference {
     let chosen = arguments
         .connection
         .iter()
         .any(|choice| choice.provider == id.provider && choice.name == id.name);
     if chosen {
-        return Ok(Preference::Chosen);
-    }
-    let is_default = estate.store.default_of(&id.provider)?.as_ref() == Some(&id.name);
-    Ok(if is_default {
+        Preference::Chosen
+    } else if default == Some(&id.name) {
         Preference::Default
     } else {
         Preference::None
-    })
+    }
 }
 
 fn announce(members: &[Member], printer: &Printer) {

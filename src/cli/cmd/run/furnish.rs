@@ -1,11 +1,11 @@
 //! The session's files, and the child's whole environment.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use authsome_providers::ExportField;
+use authsome_providers::{ExportField, ProviderId};
 
 use super::Member;
 use crate::cli::failure::Failure;
@@ -52,6 +52,12 @@ pub(super) fn wishes(members: &[Member], secrets: Vec<Secret<String>>) -> Wishes
         git: GitPlace::of(members.iter().map(|member| &member.service)),
         ..Wishes::default()
     };
+    let mut companies: HashMap<&ProviderId, Company> = HashMap::new();
+    for member in members {
+        let company = companies.entry(&member.provider.id).or_default();
+        company.members += 1;
+        company.has_choice |= member.preference == Preference::Chosen;
+    }
     for member in members {
         for export in &member.provider.export {
             match export.field {
@@ -61,26 +67,29 @@ pub(super) fn wishes(members: &[Member], secrets: Vec<Secret<String>>) -> Wishes
         }
         let placeholders = member.provider.placeholders.iter().cloned();
         wishes.placeholders.extend(placeholders);
-        wishes.addresses.extend(addresses(member, members));
+        let company = companies.get(&member.provider.id);
+        let addresses = company.map(|company| addresses(member, company));
+        wishes.addresses.extend(addresses.into_iter().flatten());
     }
     wishes
 }
 
+/// The connections of one provider in a session.
+#[derive(Default)]
+struct Company {
+    members: usize,
+    has_choice: bool,
+}
+
 /// A tool that is told nothing goes to the public instance; where the provider's default connection is another one, it is told.
-fn addresses(member: &Member, members: &[Member]) -> Vec<Address> {
+fn addresses(member: &Member, company: &Company) -> Vec<Address> {
     let Some(base) = &member.service.base_url else {
         return Vec::new();
     };
-    let is_alone = || {
-        let same = |other: &&Member| other.provider.id == member.provider.id;
-        members.iter().filter(same).count() == 1
-    };
     let speaks = match member.preference {
         Preference::Chosen => true,
-        Preference::Default => !members.iter().any(|other| {
-            other.provider.id == member.provider.id && other.preference == Preference::Chosen
-        }),
-        Preference::None => is_alone(),
+        Preference::Default => !company.has_choice,
+        Preference::None => company.members == 1,
     };
     if !speaks || member.provider.base_url.as_ref() == Some(base) {
         return Vec::new();
