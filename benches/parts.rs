@@ -1,0 +1,184 @@
+//! The parts by themselves: `cargo bench --bench parts`. What a start, a connection or a refresh is made of.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a bench that cannot be set up has failed"
+)]
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use authsome::clock::Timestamp;
+use authsome::connection::{Connection, ConnectionStore, Standing, Tokens};
+use authsome::credential::ConnectionId;
+use authsome::home::Home;
+use authsome::oauth::OAuthClient;
+use authsome::proxy::{Managed, Preference, RouteTable};
+use authsome::secret::Secret;
+use authsome::tls::Trust;
+use authsome::vault::{Change, Expect, RecordKey, Vault};
+use authsome_ca::{BACKDATE, LeafCache, PermittedHost, SessionCa, TrustBundle};
+use authsome_providers::{BaseUrl, Catalog, Service};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use rustls_pki_types::ServerName;
+use tempfile::TempDir;
+
+/// As long as a record of a connection is.
+const RECORD: usize = 1024;
+
+criterion_group!(parts, certificates, trust, vault, providers, routes);
+criterion_main!(parts);
+
+fn session_ca() -> SessionCa {
+    let permitted = [PermittedHost::Domain("bench.test".to_owned())];
+    SessionCa::new(&permitted, UNIX_EPOCH + BACKDATE).unwrap()
+}
+
+fn certificates(criterion: &mut Criterion) {
+    criterion.bench_function("ca/session", |bencher| bencher.iter(session_ca));
+    let leaves = LeafCache::new(session_ca()).unwrap();
+    let count = Cell::new(0_u64);
+    let new_name = || {
+        count.set(count.get() + 1);
+        ServerName::try_from(format!("host{}.bench.test", count.get())).unwrap()
+    };
+    criterion.bench_function("ca/leaf of a new host", |bencher| {
+        bencher.iter_batched(
+            new_name,
+            |name| leaves.get(&name).unwrap(),
+            BatchSize::SmallInput,
+        );
+    });
+    let known = ServerName::try_from("known.bench.test").unwrap();
+    criterion.bench_function("ca/leaf of a known host", |bencher| {
+        bencher.iter(|| leaves.get(black_box(&known)).unwrap());
+    });
+}
+
+fn trust(criterion: &mut Criterion) {
+    let ca = session_ca();
+    let platform = || TrustBundle::platform(None).unwrap();
+    criterion.bench_function("trust/bundle for a child", |bencher| {
+        bencher.iter(|| platform().with_pem(ca.certificate_pem()));
+    });
+    let bundle = platform();
+    criterion.bench_function("trust/certificates of a bundle", |bencher| {
+        bencher.iter(|| bundle.certificates());
+    });
+    criterion.bench_function("trust/Java key store", |bencher| {
+        bencher.iter(|| bundle.java_key_store(UNIX_EPOCH));
+    });
+    criterion.bench_function("trust/first client configuration", |bencher| {
+        bencher.iter(|| Trust::new(None, Vec::new()).client_config(&[]).unwrap());
+    });
+}
+
+fn vault(criterion: &mut Criterion) {
+    let directory = TempDir::new().unwrap();
+    let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+    let vault = Arc::new(Vault::open(&home, None).unwrap());
+    let key = RecordKey::new("bench", "record");
+    let put = || Change::Put {
+        key: key.clone(),
+        value: Secret::new(vec![b'x'; RECORD]),
+        expect: Expect::Any,
+    };
+    vault.apply(&[put()]).unwrap();
+    criterion.bench_function("vault/open", |bencher| {
+        bencher.iter(|| Vault::open(&home, None).unwrap());
+    });
+    criterion.bench_function("vault/sealed record, read", |bencher| {
+        bencher.iter(|| vault.get(&key).unwrap().unwrap());
+    });
+    criterion.bench_function("vault/sealed record, written", |bencher| {
+        bencher.iter(|| vault.apply(&[put()]).unwrap());
+    });
+    let store = ConnectionStore::new(Arc::clone(&vault));
+    let connection = connection();
+    store.create(&connection, true).unwrap();
+    criterion.bench_function("vault/connection, loaded", |bencher| {
+        bencher.iter(|| store.load(&connection.id).unwrap().unwrap());
+    });
+}
+
+fn providers(criterion: &mut Criterion) {
+    criterion.bench_function("providers/definition of gitlab", |bencher| {
+        bencher.iter(|| Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap());
+    });
+    let service = service("https://gitlab.bench.test");
+    for (name, path) in [
+        ("API", "/api/v4/projects/1"),
+        ("git", "/group/project.git/info/refs"),
+        ("web", "/group/project/-/blob/main/README.md"),
+    ] {
+        criterion.bench_function(&format!("providers/rules, {name}"), |bencher| {
+            bencher.iter(|| {
+                let path = service.relative_path(black_box(path)).unwrap();
+                (
+                    service.rules.guard("POST", path).is_some(),
+                    service.rules.injection(path),
+                )
+            });
+        });
+    }
+}
+
+fn routes(criterion: &mut Criterion) {
+    for count in [1, 1000] {
+        let services: Vec<_> = (0..count)
+            .map(|index| service(&format!("https://host{index}.bench.test")))
+            .collect();
+        let managed = || {
+            let managed = services.iter().enumerate().map(|(index, service)| Managed {
+                id: id(&format!("c{index}")),
+                service: service.clone(),
+                ca_pem: None,
+                preference: Preference::None,
+            });
+            managed.collect::<Vec<_>>()
+        };
+        criterion.bench_function(&format!("routes/table of {count}"), |bencher| {
+            bencher.iter_batched(managed, RouteTable::new, BatchSize::SmallInput);
+        });
+    }
+}
+
+fn service(base: &str) -> Service {
+    let base: BaseUrl = base.parse().unwrap();
+    let definition = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
+    definition.provider.at(Some(&base)).unwrap()
+}
+
+fn id(name: &str) -> ConnectionId {
+    ConnectionId {
+        provider: "gitlab".parse().unwrap(),
+        name: name.parse().unwrap(),
+    }
+}
+
+fn connection() -> Connection {
+    let service = service("https://gitlab.bench.test");
+    let endpoints = service.oauth.unwrap();
+    let now = Timestamp::from_seconds(1_700_000_000);
+    Connection {
+        id: id("default"),
+        base_url: service.base_url,
+        ca_pem: None,
+        client: OAuthClient {
+            client_id: "bench".to_owned(),
+            client_secret: None,
+            token_endpoint: endpoints.token,
+            revocation_endpoint: endpoints.revocation,
+        },
+        tokens: Tokens {
+            access: Secret::new("a".repeat(64)),
+            refresh: Some(Secret::new("r".repeat(64))),
+            obtained_at: now,
+            expires_at: Some(now.plus(Duration::from_hours(2))),
+            scopes: vec!["api".to_owned()],
+        },
+        account: None,
+        standing: Standing::Good,
+    }
+}

@@ -1,0 +1,176 @@
+//! What all systems under test share: a directory, certificates, an origin, and homes with connections.
+
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use authsome::clock::Timestamp;
+use authsome::connection::{Connection, ConnectionStore, Standing, Tokens};
+use authsome::credential::ConnectionId;
+use authsome::home::Home;
+use authsome::oauth::OAuthClient;
+use authsome::secret::Secret;
+use authsome::vault::Vault;
+use authsome_providers::Catalog;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+};
+use tempfile::TempDir;
+
+use crate::Failure;
+use crate::process::reap;
+use crate::wire::{self, MANAGED, OriginSetup};
+
+/// The token in the vault, as long as GitLab's: the only one that the origin takes.
+pub(crate) const BEARER: &str = "5e9a3c0d7b1f4826a0c9d3e7f15b8264c7d0a9e3f6b2815470dce9a8b3f16520";
+
+/// The token's lifetime: long enough that no refresh comes between.
+const LIFETIME: Duration = Duration::from_hours(12);
+
+/// Names of the origin's certificate: the last one resolves on every machine.
+const NAMES: [&str; 2] = ["*.bench.test", "localhost"];
+
+/// The surroundings of one run of the bench. The origin ends with it.
+pub(crate) struct Bed {
+    directory: TempDir,
+    origin: Child,
+    address: SocketAddr,
+}
+
+impl Bed {
+    /// Makes certificates and starts the origin.
+    pub(crate) fn make() -> Result<Self, Failure> {
+        let directory = TempDir::with_prefix("authsome-bench-")?;
+        write_certificates(directory.path())?;
+        let mut origin = Command::new(std::env::current_exe()?)
+            .arg("origin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let setup = OriginSetup {
+            bearer: BEARER.to_owned(),
+            certificate: directory.path().join("origin.pem"),
+            key: directory.path().join("origin.key"),
+        };
+        wire::send(origin.stdin.as_mut().ok_or("no stdin")?, &setup)?;
+        let address = wire::receive(&mut BufReader::new(
+            origin.stdout.take().ok_or("no stdout")?,
+        ))?;
+        Ok(Self {
+            directory,
+            origin,
+            address,
+        })
+    }
+
+    /// Where the origin is.
+    pub(crate) fn origin(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A file of the bed: `ca.pem`, `ca.key`, `origin.pem`, `origin.key`, or a new one.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a new file.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Failure> {
+        let path = self.path(name);
+        File::create(&path)?.write_all(text.as_bytes())?;
+        Ok(path)
+    }
+
+    /// A home whose vault has so many connections: the first one to the bench's host, the others to hosts of [`other_hosts`].
+    pub(crate) fn home(&self, name: &str, connections: usize) -> Result<PathBuf, Failure> {
+        let path = self.path(name);
+        let home = Home::open(Some(path.clone().into()), None)?;
+        let store = ConnectionStore::new(Arc::new(Vault::open(&home, None)?));
+        store.create(&self.connection("default", MANAGED)?, true)?;
+        for host in other_hosts(connections) {
+            let name = host.replace('.', "-");
+            store.create(&self.connection(&name, &host)?, false)?;
+        }
+        Ok(path)
+    }
+
+    fn connection(&self, name: &str, host: &str) -> Result<Connection, Failure> {
+        let base = format!("https://{host}:{}", self.address.port()).parse()?;
+        let definition = Catalog::new(None).get(&"gitlab".parse()?)?;
+        let endpoints = definition
+            .provider
+            .at(Some(&base))?
+            .oauth
+            .ok_or("GitLab speaks OAuth")?;
+        let now = Timestamp::now();
+        Ok(Connection {
+            id: ConnectionId {
+                provider: "gitlab".parse()?,
+                name: name.parse()?,
+            },
+            base_url: Some(base),
+            ca_pem: Some(std::fs::read_to_string(self.path("ca.pem"))?),
+            client: OAuthClient {
+                client_id: "bench".to_owned(),
+                client_secret: None,
+                token_endpoint: endpoints.token,
+                revocation_endpoint: endpoints.revocation,
+            },
+            tokens: Tokens {
+                access: Secret::new(BEARER.to_owned()),
+                refresh: Some(Secret::new(BEARER.to_owned())),
+                obtained_at: now,
+                expires_at: Some(now.plus(LIFETIME)),
+                scopes: vec!["api".to_owned()],
+            },
+            account: None,
+            standing: Standing::Good,
+        })
+    }
+}
+
+/// The hosts of all connections but the first.
+pub(crate) fn other_hosts(connections: usize) -> impl Iterator<Item = String> {
+    (1..connections).map(|index| format!("host{index}.bench.test"))
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        drop(self.origin.stdin.take()); // the origin's sign to end
+        let _ = reap(&mut self.origin);
+    }
+}
+
+/// A CA, which the peers may sign with, and a leaf of the origin.
+fn write_certificates(directory: &Path) -> Result<(), Failure> {
+    let mut params = CertificateParams::default();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "authsome bench CA");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?)?;
+
+    let mut params = CertificateParams::new(NAMES.map(str::to_owned).to_vec())?;
+    params.distinguished_name.push(DnType::CommonName, "origin");
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let leaf = params.signed_by(&key, &ca)?;
+
+    for (name, pem) in [
+        ("ca.pem", ca.pem()),
+        ("ca.key", ca.key().serialize_pem()),
+        ("origin.pem", leaf.pem()),
+        ("origin.key", key.serialize_pem()),
+    ] {
+        File::create(directory.join(name))?.write_all(pem.as_bytes())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! The proxy from end to end: `cargo bench --bench proxy`; `benches/README.md` tells what the figures mean.
+//!
+//! Three processes, as in life: an origin, the proxy, and a load generator that is the proxy's child. Origin and generator are this program
+//! again, under hidden subcommands; the proxy is the release binary.
+#![allow(clippy::print_stdout, reason = "a bench is there to be read")]
+
+mod bed;
+mod clock;
+mod floor;
+mod instructions;
+mod load;
+mod measure;
+mod options;
+mod origin;
+mod peers;
+mod plot;
+mod process;
+mod report;
+mod system;
+mod wire;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use options::{Options, Role};
+
+/// Whatever goes wrong ends the bench; nobody tells one cause from another.
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let outcome = match options.role {
+        Some(Role::Load) => load::run().map(|()| ExitCode::SUCCESS),
+        Some(Role::Origin) => origin::run().map(|()| ExitCode::SUCCESS),
+        Some(Role::Tunnel) => floor::run().map(|()| ExitCode::SUCCESS),
+        None => bench(&options),
+    };
+    outcome.unwrap_or_else(|failure| {
+        println!("the bench failed: {failure}");
+        ExitCode::FAILURE
+    })
+}
+
+fn bench(options: &Options) -> Result<ExitCode, Failure> {
+    // A thousand tunnels are two thousand descriptors; what is started inherits the limit.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+    if options.instructions {
+        instructions::run(options)
+    } else {
+        measure::run(options).map(|()| ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,107 @@
+//! What `authsome run` adds to a command.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use super::Bench;
+use crate::Failure;
+use crate::process::Place;
+use crate::report::Figure;
+use crate::system::{Circumstances, authsome};
+
+/// Starts of each system in one round.
+const STARTS: usize = 10;
+
+/// What is started, and how.
+struct Starter<'a> {
+    name: String,
+    command: Box<dyn Fn() -> Command + 'a>,
+}
+
+pub(super) fn start_up(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let case = "start to end of a command that does nothing";
+    let one = bench.circumstances.clone();
+    let home = bench.bed.home("ten", 10)?;
+    let ten = Circumstances {
+        home,
+        ..Circumstances::default()
+    };
+    for round in 0..bench.options.rounds() {
+        let starters = starters(bench, &one, &ten);
+        let mut measured = Vec::new();
+        for _ in 0..STARTS {
+            // In turns, as everything here.
+            let times: Vec<_> = starters
+                .iter()
+                .map(|starter| time(&mut (starter.command)()))
+                .collect::<Result<_, _>>()?;
+            measured.push(times);
+        }
+        let names: Vec<_> = starters
+            .iter()
+            .map(|starter| starter.name.clone())
+            .collect();
+        drop(starters);
+        for (index, name) in names.iter().enumerate() {
+            for times in &measured {
+                let figures = vec![
+                    Figure::new("ms", times[index]),
+                    Figure::new("ms more than true", times[index] - times[0]),
+                ];
+                bench.report.add(case, name, round, figures)?;
+            }
+        }
+    }
+    bench.report.show(case);
+    let case = "size";
+    let bytes = super::float(fs::metadata(&bench.binary)?.len());
+    bench.report.add(
+        case,
+        "authsome",
+        0,
+        vec![Figure::new("binary MiB", bytes / 1024.0 / 1024.0)],
+    )?;
+    bench.report.show(case);
+    Ok(())
+}
+
+fn starters<'a>(
+    bench: &'a Bench<'_>,
+    one: &'a Circumstances,
+    ten: &'a Circumstances,
+) -> Vec<Starter<'a>> {
+    let mut starters = vec![Starter {
+        name: "true".to_owned(),
+        command: Box::new(|| Command::new("true")),
+    }];
+    for entrant in bench.entrants.iter().filter(|entrant| entrant.injects()) {
+        let crate::system::Kind::Authsome { binary, .. } = &entrant.kind else {
+            continue;
+        };
+        for (count, circumstances) in [("one connection", one), ("ten connections", ten)] {
+            starters.push(Starter {
+                name: format!("{}, {count}", entrant.name),
+                command: Box::new(move || {
+                    let mut command = authsome(binary, &bench.bed, circumstances);
+                    command.args(["--", "true"]);
+                    command
+                }),
+            });
+        }
+    }
+    starters
+}
+
+/// Milliseconds from start to end.
+fn time(command: &mut Command) -> Result<f64, Failure> {
+    command.stdin(Stdio::null());
+    let started = Instant::now();
+    let status = Place::Middle.spawn(command)?.wait()?;
+    let elapsed = started.elapsed().as_secs_f64() * 1e3;
+    if status.success() {
+        Ok(elapsed)
+    } else {
+        Err(format!("{command:?} ended with {status}").into())
+    }
+}

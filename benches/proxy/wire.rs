@@ -1,0 +1,143 @@
+//! What the harness says to the processes it starts, and what they answer: JSON, one value a line, over stdin and stdout.
+
+use std::io::{self, BufRead, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The host of the connection in the vault; its requests get the credential.
+pub(crate) const MANAGED: &str = "gitlab.bench.test";
+
+/// Another name of the same origin, of no connection: a blind tunnel.
+pub(crate) const UNMANAGED: &str = "tunnel.bench.test";
+
+/// What clients send where authsome, or a peer, puts the credential.
+pub(crate) const PLACEHOLDER: &str = "authsome-proxy-managed";
+
+/// What the origin needs to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OriginSetup {
+    /// The only credential that it takes.
+    pub(crate) bearer: String,
+    /// Certificate and key, PEM.
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// What a load generator needs to know before its first order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LoadSetup {
+    pub(crate) origin: SocketAddr,
+    pub(crate) way: Way,
+    pub(crate) bearer: String,
+    /// The CA of the origin, and of what the peers show.
+    pub(crate) ca: PathBuf,
+}
+
+/// How requests get to the origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Way {
+    /// Without a proxy.
+    Direct,
+    /// By CONNECT through the proxy that the environment names, to [`UNMANAGED`], with the real credential.
+    BlindTunnel,
+    /// By CONNECT through the proxy that the environment names, to [`MANAGED`], with the placeholder.
+    Injected,
+    /// By CONNECT through that proxy, to [`UNMANAGED`], with the real credential.
+    PeerTunnel(SocketAddr),
+    /// By CONNECT through that proxy, to [`MANAGED`], with the placeholder.
+    PeerInjected(SocketAddr),
+    /// To that server, which passes requests on, with the placeholder.
+    PeerReverse(SocketAddr),
+}
+
+/// What to measure.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    pub(crate) work: Work,
+    /// The process whose CPU time is told.
+    pub(crate) watch: Option<u32>,
+}
+
+/// The kinds of load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// GET after GET on each of some HTTP/1.1 connections.
+    KeepAlive { connections: usize, window: Window },
+    /// GET after GET on each of some streams of some HTTP/2 connections.
+    Multiplexed {
+        connections: usize,
+        streams: usize,
+        window: Window,
+    },
+    /// A connection for each GET.
+    Fresh {
+        at_once: usize,
+        resume: bool,
+        window: Window,
+    },
+    /// So many GETs, one after the other, on one connection.
+    Counted { requests: u64, protocol: Protocol },
+    /// So many connections with one GET each, one after the other.
+    CountedFresh { connections: u64 },
+    /// One answer of that size.
+    Download { bytes: u64 },
+    /// One request of that size.
+    Upload { bytes: u64 },
+    /// Opens more connections and keeps them, each after one GET.
+    Hold { connections: usize },
+    /// One GET on a new connection to another host of the origin, then the same again: the two times are told.
+    First { host: String },
+    /// A stream of events, each carrying the time it was sent.
+    Events { count: usize, interval_ms: u64 },
+}
+
+/// How long a load lasts; what happens in its warm-up is not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Window {
+    pub(crate) warm_up_ms: u64,
+    pub(crate) length_ms: u64,
+}
+
+/// An HTTP version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Sample {
+    /// What was completed in the window.
+    pub(crate) requests: u64,
+    pub(crate) seconds: f64,
+    /// CPU time that the watched process took in it.
+    pub(crate) cpu_seconds: f64,
+    /// How long requests took, in microseconds.
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+    /// How many handshakes resumed a session.
+    pub(crate) resumed: u64,
+}
+
+/// Reads one value; the end of the input is an error.
+pub(crate) fn receive<T: DeserializeOwned>(input: &mut impl BufRead) -> io::Result<T> {
+    let mut line = String::new();
+    if input.read_line(&mut line)? == 0 {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
+    serde_json::from_str(&line)
+        .map_err(|error| io::Error::new(ErrorKind::InvalidData, format!("{error}: {line}")))
+}
+
+/// Writes one value.
+pub(crate) fn send(output: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    output.write_all(&line)?;
+    output.flush()
+}
