@@ -1,8 +1,12 @@
 //! What git is told in a session, as configuration that beats the user's files: the way to the proxy, who answers when a password is wanted at
 //! the connections' hosts, and that SSH remotes of these hosts go over HTTPS, where the credential is put on.
 
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
 
 use authsome_providers::{HostPattern, RoutePattern, Scheme, Service, Shape};
 
@@ -155,6 +159,7 @@ pub fn ssh_rewrites(places: &[GitPlace], user: &UserRemotes) -> Vec<(String, Str
             }
         }
     }
+    entries.truncate(MOST_REWRITES);
     entries
 }
 
@@ -166,15 +171,33 @@ pub struct UserRemotes {
 }
 
 impl UserRemotes {
-    /// Asks git, which knows its files, their order and their includes.
+    /// Asks git, which knows its files, their order and their includes. Without git there are none; what is wrong with its configuration,
+    /// git tells the command itself.
     pub fn read() -> Self {
-        let found = Command::new("git")
+        let git = Command::new("git")
             .args(["config", "-z", "--get-regexp", REMOTES])
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .output();
-        // Without git there are none; what is wrong with its configuration, git tells the command itself.
-        found.map_or_else(|_| Self::default(), |output| Self::parse(&output.stdout))
+            .spawn();
+        let Ok(mut git) = git else {
+            return Self::default();
+        };
+        let (sender, receiver) = sync_channel(1);
+        if let Some(stdout) = git.stdout.take() {
+            thread::spawn(move || {
+                let mut output = Vec::new();
+                if stdout.take(LARGEST_OUTPUT).read_to_end(&mut output).is_ok() {
+                    let _ = sender.send(output); // nobody waits for it any more
+                }
+            });
+        }
+        let output = receiver.recv_timeout(READ_TIMEOUT).unwrap_or_default();
+        let _ = git.kill(); // one that has more to say, or hangs; mostly it has ended
+        let _ = git.wait();
+        // An entry that was cut off is none.
+        let end = output.iter().rposition(|byte| *byte == 0).unwrap_or(0);
+        Self::parse(&output[..end])
     }
 
     /// Reads `key LF value NUL`; section and name are in lower case.
@@ -324,6 +347,13 @@ fn serves_git(service: &Service, route: &RoutePattern) -> bool {
 /// It is for those who want a password before they send a request (git-lfs at an endpoint that once answered 401), and for a 401: without an
 /// answer, git would go on to the user's `GIT_ASKPASS`.
 pub const CREDENTIAL_HELPER: &[u8] = include_bytes!("helpers/git-credential.sh");
+
+/// How long git may take to tell of its configuration, and how much of it is read: a repository's own may include a pipe, or be endless.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+const LARGEST_OUTPUT: u64 = 256 * 1024;
+
+/// The environment of a command has a bound, and each rewrite is two variables.
+const MOST_REWRITES: usize = 1024;
 
 /// What of git's configuration [`UserRemotes`] reads.
 const REMOTES: &str = r"^(url\..*\.(push)?insteadof|remote\..*\.(push)?url|submodule\..*\.url)$";

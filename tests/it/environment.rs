@@ -11,6 +11,7 @@ use std::process::Command;
 
 use authsome_test_support::FakeGitLab;
 
+use crate::child::finish;
 use crate::kit::{Outcome, World};
 
 /// Prints what a test asks for, before the run's directory goes.
@@ -306,4 +307,42 @@ fn the_default_connection_is_the_one_whose_address_is_named() {
     );
     let report = Report::of(&world, &["--connection", "gitlab=public"], &[]);
     assert_eq!(report.get("GITLAB_HOST"), None);
+}
+
+#[test]
+fn the_secret_of_a_connection_that_takes_no_part_stays_out_as_well() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (_, pair) = world.connect(&gitlab);
+    fs::create_dir_all(world.home().join("providers")).unwrap();
+    world.file("home/providers/gitlab.json", "{ this is no definition");
+    let mut command = world.authsome(["run", "--", "printenv", "MINE"]);
+    command.env("MINE", format!("Bearer {}", pair.access));
+    let outcome = Outcome::of(command.output().unwrap()).expect(0);
+    assert!(
+        outcome.stderr.contains("takes no part"),
+        "{}",
+        outcome.stderr
+    );
+    let placeholder = crate::kit::PLACEHOLDER;
+    assert_eq!(outcome.stdout.trim(), format!("Bearer {placeholder}"));
+}
+
+#[test]
+fn a_repositorys_configuration_neither_holds_the_run_up_nor_fills_its_environment() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    world.connect_as("default", &gitlab, &gitlab.base_url_at("gitlab.test"), 7200);
+    let pipe = world.path("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let remotes: String = (0..20_000)
+        .map(|number| {
+            format!("[remote \"r{number}\"]\n\turl = ssh://git@gitlab.test:{number}/g/p.git\n")
+        })
+        .collect();
+    for configuration in [format!("[include]\n\tpath = {}\n", pipe.display()), remotes] {
+        world.file(".gitconfig", &configuration);
+        let outcome = finish(world.authsome(["run", "--", "printenv", "GIT_CONFIG_COUNT"]));
+        let count: usize = outcome.expect(0).stdout.trim().parse().unwrap();
+        assert!(count < 1100, "{count}");
+    }
 }

@@ -161,15 +161,18 @@ fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Member
     let mut known = HashMap::new();
     for id in &ids {
         let takes_part = arguments.only.is_empty() || arguments.only.contains(&id.provider);
-        match member(arguments, estate, id, &mut known, printer) {
-            Ok(Some(member)) => {
+        let member = match estate.store.load(id) {
+            Ok(Some(stored)) => {
                 // No managed secret reaches the child, that of a connection that takes no part as little as the others.
-                secrets.extend(member.stored.connection.secrets().cloned());
-                if takes_part {
-                    members.push(member);
-                }
+                secrets.extend(stored.connection.secrets().cloned());
+                member(arguments, estate, stored, &mut known, printer)
             }
-            Ok(None) => {}
+            Ok(None) => continue,
+            Err(error) => Err(error.into()),
+        };
+        match member {
+            Ok(member) if takes_part => members.push(member),
+            Ok(_) => {}
             // One connection's trouble is not the others'.
             Err(failure) if failure.exit != Exit::Vault || failure.code == "record_unreadable" => {
                 if takes_part {
@@ -192,13 +195,11 @@ struct Common {
 fn member(
     arguments: &Run,
     estate: &Estate,
-    id: &ConnectionId,
+    stored: Stored,
     known: &mut HashMap<ProviderId, Common>,
     printer: &Printer,
-) -> Result<Option<Member>, Failure> {
-    let Some(stored) = estate.store.load(id)? else {
-        return Ok(None);
-    };
+) -> Result<Member, Failure> {
+    let id = &stored.connection.id;
     let common = if let Some(common) = known.get(&id.provider) {
         common.clone()
     } else {
@@ -211,12 +212,12 @@ fn member(
     };
     let service = service_of(&common.provider, &stored.connection)?;
     let preference = preference(arguments, id, common.default.as_ref());
-    Ok(Some(Member {
+    Ok(Member {
         stored,
         provider: common.provider,
         service,
         preference,
-    }))
+    })
 }
 
 fn preference(arguments: &Run, id: &ConnectionId, default: Option<&ConnectionName>) -> Preference {
