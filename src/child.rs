@@ -88,13 +88,14 @@ impl Child {
         let changes = watch(Signal::SIGCHLD)?;
         let continued = watch(Signal::SIGCONT)?;
         let program = std::env::current_exe().map_err(ChildError::Spawn)?;
-        // The running image, even where the file was replaced meanwhile.
-        let running = OsStr::new("/proc/self/exe");
-        let mut helper = Command::new(if fs::exists(running).unwrap_or(false) {
-            running
+        // Where the file was replaced meanwhile, Linux names it "… (deleted)"; its own link still leads to the running image. Not in the first
+        // place: under valgrind that image is valgrind.
+        let program = if fs::exists(&program).unwrap_or(false) {
+            program
         } else {
-            program.as_os_str()
-        });
+            "/proc/self/exe".into()
+        };
+        let mut helper = Command::new(program);
         helper
             .arg(EXEC_ARGUMENT)
             .arg(std::process::id().to_string())

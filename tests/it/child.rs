@@ -1781,3 +1781,15 @@ fn all_of_stdin_is_the_childs() {
     assert_eq!(running.line().unwrap().trim(), "300000");
     assert_eq!(running.end().code(), Some(0));
 }
+
+/// As after an update of the binary: its file is gone, the image runs on.
+#[test]
+fn a_binary_whose_file_is_gone_still_starts_its_child() {
+    let world = World::new();
+    let copy = world.path("copy");
+    fs::copy(crate::kit::binary(), &copy).unwrap();
+    let code = "import os, sys; image = os.open(sys.argv[1], os.O_RDONLY); os.unlink(sys.argv[1]); os.execv(f'/proc/self/fd/{image}', ['authsome', *sys.argv[3:]])";
+    let copy = copy.display().to_string();
+    let command = run(&world, &[], &["sh", "-c", "exit 7"]);
+    finish(behind(&["python3", "-c", code, &copy], &command)).expect(7);
+}

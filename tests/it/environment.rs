@@ -334,11 +334,18 @@ fn a_repositorys_configuration_neither_holds_the_run_up_nor_fills_its_environmen
     let pipe = world.path("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
-    let remotes: String = (0..20_000)
-        .map(|number| {
-            format!("[remote \"r{number}\"]\n\turl = ssh://git@gitlab.test:{number}/g/p.git\n")
-        })
-        .collect();
+    let mut remotes = String::new();
+    for number in 0..20_000 {
+        let url = format!("ssh://git@gitlab.test:{number}/g/p.git");
+        remotes += &[
+            "[remote \"r",
+            &number.to_string(),
+            "\"]\n\turl = ",
+            &url,
+            "\n",
+        ]
+        .concat();
+    }
     for configuration in [format!("[include]\n\tpath = {}\n", pipe.display()), remotes] {
         world.file(".gitconfig", &configuration);
         let outcome = finish(world.authsome(["run", "--", "printenv", "GIT_CONFIG_COUNT"]));
