@@ -3,9 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,8 +21,13 @@ const ROTATED: &str = "audit.log.1";
 /// A session that starts with a larger file starts a new one.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
-/// Events that wait for the disk; beyond it they are counted and dropped rather than hold up a request.
-const QUEUE: usize = 4096;
+/// Bytes of lines that wait for the disk; beyond it events are counted and dropped rather than hold up a request.
+const LARGEST_QUEUE: usize = 1024 * 1024;
+
+/// The writer lets lines gather for this long before it writes them in one call, or until there is so much of them: to wake it for each
+/// would cost a request more than all else that is done for it here.
+const GATHERING: Duration = Duration::from_millis(50);
+const BATCH: usize = 64 * 1024;
 
 /// How long another session may take to put a full file aside.
 const ROTATION_DEADLINE: Duration = Duration::from_secs(1);
@@ -71,38 +74,38 @@ pub enum Way {
 }
 
 /// One line of the log.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Event {
     /// RFC 3339.
     pub time: String,
     /// What happened.
     pub event: Kind,
     /// The connection, as `provider/name`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub connection: Option<String>,
     /// The request's method.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub method: Option<String>,
     /// Host and port.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub host: Option<String>,
     /// The request's path, without its query.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub path: Option<String>,
     /// How the request reached the proxy.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub way: Option<Way>,
     /// The answer's status.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub status: Option<u16>,
     /// Bytes of the answer's body.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub bytes: Option<u64>,
     /// From the request's arrival to the end of the answer.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub milliseconds: Option<u64>,
     /// Why, in words.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub reason: Option<String>,
 }
 
@@ -134,14 +137,9 @@ impl Event {
     /// With the request it concerns; the path is cut at its query and at a length.
     #[must_use]
     pub fn request(mut self, method: &str, host: &str, path: &str) -> Self {
-        let path = path.split(['?', '#']).next().unwrap_or_default();
-        let end = (0..=LONGEST_PATH.min(path.len()))
-            .rev()
-            .find(|&end| path.is_char_boundary(end))
-            .unwrap_or(0);
         self.method = Some(method.to_owned());
         self.host = Some(host.to_owned());
-        self.path = Some(path[..end].to_owned());
+        self.path = Some(kept_path(path).to_owned());
         self
     }
 
@@ -153,24 +151,83 @@ impl Event {
     }
 }
 
-/// The log. Recording never blocks: one thread, started with the first event, writes what has come in.
+/// A request's line, of borrowed parts.
+#[derive(Debug)]
+pub struct RequestLine<'a> {
+    /// When it came in.
+    pub time: Timestamp,
+    /// What became of it.
+    pub event: Kind,
+    /// The connection that it belongs to.
+    pub connection: Option<&'a str>,
+    /// Its method.
+    pub method: &'a str,
+    /// Host and port.
+    pub host: &'a str,
+    /// Its path; what follows a `?` is cut off.
+    pub path: &'a str,
+    /// How it reached the proxy.
+    pub way: Way,
+    /// The answer's status.
+    pub status: Option<u16>,
+    /// Bytes of the answer's body.
+    pub bytes: u64,
+    /// From its arrival to the end of the answer.
+    pub duration: Duration,
+    /// Why, in words.
+    pub reason: Option<&'a str>,
+}
+
+/// A line as it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    time: &'a str,
+    event: Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    way: Option<Way>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    milliseconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+/// The log. Recording never waits for the disk: one thread, started with the first event, writes what has come in.
 #[derive(Debug)]
 pub struct Audit {
     home: Home,
-    lost: AtomicU64,
-    writer: OnceLock<Writer>,
+    queue: Arc<Queue>,
+    writer: OnceLock<Mutex<Option<JoinHandle<io::Result<()>>>>>,
 }
 
-#[derive(Debug)]
-struct Writer {
-    queue: SyncSender<Message>,
-    thread: Mutex<Option<JoinHandle<io::Result<()>>>>,
+/// What waits for the writer.
+#[derive(Debug, Default)]
+struct Queue {
+    pending: Mutex<Pending>,
+    /// There is something to write, or enough of it, or nothing will come any more.
+    changed: Condvar,
 }
 
-enum Message {
-    Event(Box<Event>),
-    Lost(u64),
-    Stop,
+#[derive(Debug, Default)]
+struct Pending {
+    /// Whole lines.
+    lines: Vec<u8>,
+    /// Events that found no room.
+    lost: u64,
+    stop: bool,
+    /// The time of the last line, as text: most lines have the second in common with it.
+    time: Option<(Timestamp, String)>,
 }
 
 impl Audit {
@@ -178,24 +235,35 @@ impl Audit {
     pub fn new(home: &Home) -> Self {
         Self {
             home: home.clone(),
-            lost: AtomicU64::new(0),
+            queue: Arc::default(),
             writer: OnceLock::new(),
         }
     }
 
     /// Notes an event.
     pub fn record(&self, event: Event) {
-        let writer = self.writer.get_or_init(|| Writer::start(&self.home));
-        let lost = self.lost.load(Ordering::Relaxed);
-        if lost > 0 && writer.queue.try_send(Message::Lost(lost)).is_ok() {
-            self.lost.fetch_sub(lost, Ordering::Relaxed);
+        self.add(|pending| pending.push(&event.written()));
+    }
+
+    /// Notes what became of a request.
+    pub fn record_request(&self, line: &RequestLine<'_>) {
+        self.add(|pending| pending.push_request(line));
+    }
+
+    fn add(&self, write: impl FnOnce(&mut Pending)) {
+        self.writer
+            .get_or_init(|| Mutex::new(start(&self.home, &self.queue)));
+        let mut pending = self.queue.lock();
+        if pending.lines.len() >= LARGEST_QUEUE {
+            pending.lost += 1;
+            return;
         }
-        if writer
-            .queue
-            .try_send(Message::Event(Box::new(event)))
-            .is_err()
-        {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        let before = pending.lines.len();
+        write(&mut pending);
+        let is_due = before == 0 || (before < BATCH && pending.lines.len() >= BATCH);
+        drop(pending);
+        if is_due {
+            self.queue.changed.notify_one();
         }
     }
 
@@ -203,17 +271,17 @@ impl Audit {
     pub fn finish(&self) -> Option<String> {
         let writer = self.writer.get()?;
         let thread = writer
-            .thread
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()?;
-        let _ = writer.queue.send(Message::Stop);
+        self.queue.lock().stop = true;
+        self.queue.changed.notify_one();
         let problem = match thread.join() {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some("its writer crashed".to_owned()),
         };
-        let lost = self.lost.load(Ordering::Relaxed);
+        let lost = self.queue.lock().lost;
         let why = problem.or_else(|| (lost > 0).then(|| "the disk was too slow".to_owned()))?;
         Some(format!(
             "{} is not complete: {why}",
@@ -228,30 +296,121 @@ impl Drop for Audit {
     }
 }
 
-impl Writer {
-    fn start(home: &Home) -> Self {
-        let (queue, events) = sync_channel(QUEUE);
-        let home = home.clone();
-        let writing = thread::Builder::new().name("audit".to_owned());
-        let thread = writing.spawn(move || {
-            // A log that cannot be written must not stop what it logs.
-            match open(&home) {
-                Ok(file) => write_all(&events, file),
-                Err(error) => {
-                    while events
-                        .recv()
-                        .is_ok_and(|message| !matches!(message, Message::Stop))
-                    {
-                    }
-                    Err(error)
-                }
-            }
-        });
-        Self {
-            queue,
-            thread: Mutex::new(thread.ok()),
+impl Event {
+    fn written(&self) -> Written<'_> {
+        Written {
+            time: &self.time,
+            event: self.event,
+            connection: self.connection.as_deref(),
+            method: self.method.as_deref(),
+            host: self.host.as_deref(),
+            path: self.path.as_deref(),
+            way: self.way,
+            status: self.status,
+            bytes: self.bytes,
+            milliseconds: self.milliseconds,
+            reason: self.reason.as_deref(),
         }
     }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for lines, and a little longer for more of them; takes them, with `spare` in their place. `false` when nothing will come.
+    fn take(&self, spare: &mut Vec<u8>) -> bool {
+        let poisoned = PoisonError::into_inner;
+        let is_idle = |pending: &mut Pending| pending.lines.is_empty() && !pending.stop;
+        let gathers = |pending: &mut Pending| pending.lines.len() < BATCH && !pending.stop;
+        let pending = self
+            .changed
+            .wait_while(self.lock(), is_idle)
+            .unwrap_or_else(poisoned);
+        let gathered = self.changed.wait_timeout_while(pending, GATHERING, gathers);
+        let mut pending = gathered.unwrap_or_else(|error| error.into_inner()).0;
+        if pending.lost > 0 && !pending.lines.is_empty() {
+            let lost = std::mem::take(&mut pending.lost);
+            pending.push(
+                &Event::new(Kind::Lost)
+                    .because(format!("{lost} events"))
+                    .written(),
+            );
+        }
+        std::mem::swap(&mut pending.lines, spare);
+        !spare.is_empty()
+    }
+}
+
+impl Pending {
+    fn push(&mut self, line: &Written<'_>) {
+        push(&mut self.lines, line);
+    }
+
+    fn push_request(&mut self, line: &RequestLine<'_>) {
+        let time = match &mut self.time {
+            Some((time, text)) if *time == line.time => text,
+            stale => &mut stale.insert((line.time, line.time.to_string())).1,
+        };
+        push(
+            &mut self.lines,
+            &Written {
+                time,
+                event: line.event,
+                connection: line.connection,
+                method: Some(line.method),
+                host: Some(line.host),
+                path: Some(kept_path(line.path)),
+                way: Some(line.way),
+                status: line.status,
+                bytes: Some(line.bytes),
+                milliseconds: u64::try_from(line.duration.as_millis()).ok(),
+                reason: line.reason,
+            },
+        );
+    }
+}
+
+fn push(lines: &mut Vec<u8>, line: &Written<'_>) {
+    if serde_json::to_writer(&mut *lines, line).is_ok() {
+        lines.push(b'\n');
+    }
+}
+
+/// A path without its query, cut at a length.
+fn kept_path(path: &str) -> &str {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    if path.len() <= LONGEST_PATH {
+        return path;
+    }
+    let end = (0..=LONGEST_PATH)
+        .rev()
+        .find(|&end| path.is_char_boundary(end));
+    &path[..end.unwrap_or(0)]
+}
+
+fn start(home: &Home, queue: &Arc<Queue>) -> Option<JoinHandle<io::Result<()>>> {
+    let (home, queue) = (home.clone(), Arc::clone(queue));
+    let writing = thread::Builder::new().name("audit".to_owned());
+    let thread = writing.spawn(move || {
+        // A log that cannot be written must not stop what it logs.
+        let (mut file, mut problem) = match open(&home) {
+            Ok(file) => (Some(file), None),
+            Err(error) => (None, Some(error)),
+        };
+        let mut lines = Vec::new();
+        while queue.take(&mut lines) {
+            // Whole lines in one call: other sessions append to the same file.
+            if let Some(Err(error)) = file.as_mut().map(|file| file.write_all(&lines)) {
+                problem = Some(error);
+            }
+            lines.clear();
+            lines.shrink_to(2 * BATCH);
+        }
+        problem.map_or(Ok(()), Err)
+    });
+    thread.ok()
 }
 
 /// Opens the file, or a new one where it is full. Sessions that start together must not put two aside.
@@ -271,45 +430,6 @@ fn open(home: &Home) -> io::Result<File> {
         .create(true)
         .mode(0o600)
         .open(path)
-}
-
-/// What has come in is written at once, whole lines in one call: other sessions append to the same file.
-fn write_all(events: &Receiver<Message>, mut file: File) -> io::Result<()> {
-    let mut problem = Ok(());
-    let mut lines = Vec::new();
-    while let Ok(first) = events.recv() {
-        let mut next = Some(first);
-        let mut stop = false;
-        while let Some(message) = next {
-            match message {
-                Message::Event(event) => append(&mut lines, &event),
-                Message::Lost(count) => append(
-                    &mut lines,
-                    &Event::new(Kind::Lost).because(format!("{count} events")),
-                ),
-                Message::Stop => stop = true,
-            }
-            next = if lines.len() < 64 * 1024 {
-                events.try_recv().ok()
-            } else {
-                None
-            };
-        }
-        if let Err(error) = file.write_all(&lines) {
-            problem = Err(error);
-        }
-        lines.clear();
-        if stop {
-            break;
-        }
-    }
-    problem
-}
-
-fn append(lines: &mut Vec<u8>, event: &Event) {
-    if serde_json::to_writer(&mut *lines, event).is_ok() {
-        lines.push(b'\n');
-    }
 }
 
 #[cfg(test)]
@@ -342,7 +462,7 @@ mod tests {
         let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
         fs::create_dir(home.path(FILE)).unwrap();
         let audit = Audit::new(&home);
-        for _ in 0..2 * QUEUE {
+        for _ in 0..LARGEST_QUEUE / 16 {
             audit.record(Event::new(Kind::Export));
         }
         assert!(

@@ -10,6 +10,7 @@ mod connect;
 mod dial;
 mod exchange;
 mod headers;
+mod http1;
 mod inject;
 mod intercept;
 mod limits;

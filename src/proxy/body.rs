@@ -13,6 +13,7 @@ use http::header::EXPECT;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
+use super::http1::AnswerBody;
 use super::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN, LARGEST_HELD_BODY};
 use super::placeholder::{Scanner, find_in_headers};
 use super::record::Entry;
@@ -27,7 +28,7 @@ pub(super) enum ResponseBody {
         /// Read to look at it.
         head: Option<Bytes>,
         /// Still to come.
-        rest: Incoming,
+        rest: UpstreamBody,
         /// Bytes that have passed.
         bytes: u64,
         /// The request's line in the log.
@@ -35,12 +36,57 @@ pub(super) enum ResponseBody {
     },
 }
 
+/// A provider's body.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would cost each answer an allocation"
+)]
+pub(super) enum UpstreamBody {
+    /// By HTTP/1.1.
+    Http1(AnswerBody),
+    /// By HTTP/2.
+    Http2(Incoming),
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.get_mut() {
+            Self::Http1(body) => Pin::new(body).poll_frame(context),
+            Self::Http2(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(body) => body.size_hint(),
+            Self::Http2(body) => body.size_hint(),
+        }
+    }
+}
+
 impl ResponseBody {
     pub(super) fn whole(bytes: Bytes) -> Self {
         Self::Whole((!bytes.is_empty()).then_some(bytes))
     }
 
-    pub(super) fn streamed(head: Option<Bytes>, rest: Incoming, entry: Entry) -> Self {
+    pub(super) fn streamed(head: Option<Bytes>, rest: UpstreamBody, entry: Entry) -> Self {
         Self::Streamed {
             head: head.filter(|head| !head.is_empty()),
             rest,
@@ -52,12 +98,12 @@ impl ResponseBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Streamed {

@@ -8,7 +8,7 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
 use super::admit::Client;
-use super::body::{Passage, RequestBody, ResponseBody};
+use super::body::{Passage, RequestBody, ResponseBody, UpstreamBody};
 use super::exchange::{self, Place};
 use super::headers;
 use super::intercept;
@@ -20,7 +20,7 @@ use super::respond;
 use super::session::Session;
 use super::target::Authority;
 use super::tunnel;
-use super::upstream::Dialect;
+use super::upstream::{Dialect, Scheme};
 use crate::audit::{Event, Kind, Way};
 use crate::connection::CredentialSource;
 
@@ -141,7 +141,7 @@ async fn absolute_https<S: CredentialSource>(
     session: Arc<Session<S>>,
     mut request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let Some(place) = place_of(&mut request, 443) else {
+    let Some(place) = place_of(&session, &mut request, Scheme::Https) else {
         return respond::from_refusal(&Refusal::Malformed("the target names no host"));
     };
     match dispose(&session, &place.authority) {
@@ -162,16 +162,10 @@ async fn absolute_http<S>(
     session: &Session<S>,
     mut request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let Some(place) = place_of(&mut request, 80) else {
+    let Some(place) = place_of(session, &mut request, Scheme::Http) else {
         return respond::from_refusal(&Refusal::Malformed("the target names no host"));
     };
-    let mut entry = Entry::new(
-        &session.audit,
-        place.way,
-        request.method().as_str(),
-        &place.authority.to_string(),
-        request.uri().path(),
-    );
+    let mut entry = Entry::new(&session.audit, &place, &request);
     match forward_http(session, &place, request).await {
         Ok(response) => {
             entry.forget();
@@ -191,7 +185,7 @@ async fn forward_http<S>(
     session: &Session<S>,
     place: &Place,
     request: Request<Incoming>,
-) -> Result<Response<Incoming>, Refusal> {
+) -> Result<Response<UpstreamBody>, Refusal> {
     if session.is_loop(&place.authority) {
         return Err(Refusal::Loop);
     }
@@ -205,7 +199,7 @@ async fn forward_http<S>(
     let body = RequestBody::new(body, &passage);
     let sent = session
         .upstream
-        .send(parts, body, &passage, &place.authority, Dialect::Http1)
+        .send(&parts, body, &passage, place, Dialect::Http1)
         .await;
     let mut response = sent.map_err(|refusal| match refusal {
         Refusal::Placeholder(_) => Refusal::PlaceholderInClear,
@@ -215,15 +209,25 @@ async fn forward_http<S>(
     Ok(response)
 }
 
-fn place_of(request: &mut Request<Incoming>, default_port: u16) -> Option<Place> {
+fn place_of<S>(
+    session: &Session<S>,
+    request: &mut Request<Incoming>,
+    scheme: Scheme,
+) -> Option<Arc<Place>> {
+    let default_port = match scheme {
+        Scheme::Http => 80,
+        Scheme::Https => 443,
+    };
     let stated = request.uri().authority()?.clone();
     let authority = Authority::parse(stated.as_str(), Some(default_port))?;
     let host = HeaderValue::from_str(stated.as_str()).ok()?;
     request.headers_mut().insert(HOST, host);
-    Some(Place {
+    Some(Arc::new(Place {
+        label: authority.to_string(),
+        destination: session.upstream.destination(&authority, scheme),
         authority,
         uri_authority: stated,
         sni_differs: None,
         way: Way::Absolute,
-    })
+    }))
 }

@@ -111,17 +111,14 @@ impl Dialer {
         self.in_time(proxy, work).await
     }
 
-    /// For plain HTTP: a proxy that takes the request in absolute form, or the host; and which of them it is.
-    pub(super) async fn dial_plain(
-        &self,
-        authority: &Authority,
-    ) -> Result<(Link, bool), ConnectError> {
+    /// For plain HTTP: a proxy that takes the request in absolute form ([`Self::absolute_form_proxy`]), or the host.
+    pub(super) async fn dial_plain(&self, authority: &Authority) -> Result<Link, ConnectError> {
         let proxy = self.plain_proxy(authority)?;
         let work = async {
             match proxy {
-                None => Ok((Link::Tcp(self.connect(authority).await?), false)),
-                Some(proxy) if proxy.kind().speaks_http() => Ok((self.reach(proxy).await?, true)),
-                Some(proxy) => Ok((self.tunnel(proxy, authority).await?.silent()?, false)),
+                None => Ok(Link::Tcp(self.connect(authority).await?)),
+                Some(proxy) if proxy.kind().speaks_http() => self.reach(proxy).await,
+                Some(proxy) => self.tunnel(proxy, authority).await?.silent(),
             }
         };
         self.in_time(proxy, work).await

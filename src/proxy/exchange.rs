@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST};
+use http::header::{CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
-use http::uri::{Scheme, Uri};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 
-use super::body::{Passage, RequestBody, ResponseBody};
+use super::body::{Passage, RequestBody, ResponseBody, UpstreamBody};
 use super::connect::kind_of;
 use super::headers;
 use super::inject;
@@ -22,8 +21,8 @@ use super::respond;
 use super::route::{Route, RouteMatch};
 use super::session::Session;
 use super::target::{Authority, Target};
-use super::upgrade::{self, Wish};
-use super::upstream::Dialect;
+use super::upgrade::Wish;
+use super::upstream::{Destination, Dialect, Scheme, Upstream};
 use super::web_page;
 use crate::audit::Way;
 use crate::connection::{CredentialSource, Usage, Verdict};
@@ -32,28 +31,39 @@ use crate::connection::{CredentialSource, Usage, Verdict};
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) authority: Authority,
+    /// The same, for the log.
+    pub(super) label: String,
     /// The same, as a URL has it.
     pub(super) uri_authority: http::uri::Authority,
     /// The name in the client's TLS hello, where it is another one.
     pub(super) sni_differs: Option<String>,
     /// How the requests reach the proxy.
     pub(super) way: Way,
+    /// The connections that they go on by.
+    pub(super) destination: Arc<Destination>,
 }
 
 impl Place {
     /// The place of a tunnel.
-    pub(super) fn of_tunnel(authority: Authority, sni: Option<&str>) -> Option<Arc<Self>> {
-        let shown = authority.to_string();
+    pub(super) fn of_tunnel(
+        authority: Authority,
+        sni: Option<&str>,
+        upstream: &Upstream,
+    ) -> Option<Arc<Self>> {
+        let label = authority.to_string();
         // The default port is left out, as clients do in `Host`.
-        let uri_authority = shown.strip_suffix(":443").unwrap_or(&shown).parse().ok()?;
+        let uri_authority = label.strip_suffix(":443").unwrap_or(&label).parse().ok()?;
         let sni_differs = sni
             .filter(|name| !name.eq_ignore_ascii_case(&authority.host))
             .map(ToOwned::to_owned);
+        let destination = upstream.destination(&authority, Scheme::Https);
         Some(Arc::new(Self {
             authority,
+            label,
             uri_authority,
             sni_differs,
             way: Way::Connect,
+            destination,
         }))
     }
 }
@@ -69,16 +79,10 @@ enum Plan<'a> {
 /// Answers one request; every failure becomes an answer that says what to do.
 pub(super) async fn handle<S: CredentialSource>(
     session: &Session<S>,
-    place: &Place,
+    place: &Arc<Place>,
     mut request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let mut entry = Entry::new(
-        &session.audit,
-        place.way,
-        request.method().as_str(),
-        &place.authority.to_string(),
-        request.uri().path(),
-    );
+    let mut entry = Entry::new(&session.audit, place, &request);
     let wish = Wish::of(&mut request);
     let (parts, body) = request.into_parts();
     let expects = parts.headers.contains_key(EXPECT);
@@ -115,7 +119,6 @@ async fn exchange<S: CredentialSource>(
     if let Some(wish) = &wish {
         wish.renew(&mut parts.headers);
     }
-    address(&mut parts, place)?;
     let passage = Arc::new(Passage::of(&parts.headers));
     let outcome = match plan {
         Plan::Inject(route, shape) => {
@@ -184,7 +187,7 @@ fn plan<'a, S>(
         RouteMatch::None => return Ok(Plan::Pass),
         RouteMatch::Route(route) => route,
     };
-    entry.belongs_to(&route.label);
+    entry.belongs_to(route);
     let path = route.relative_path(&target.path);
     let Some(shape) = route.rules.injection(path) else {
         return Ok(Plan::Pass);
@@ -208,26 +211,9 @@ fn plan<'a, S>(
     Ok(Plan::Inject(route, shape))
 }
 
-/// Gives the request the absolute target that the pool of upstream connections goes by, and a `Host`.
-fn address(parts: &mut Parts, place: &Place) -> Result<(), Refusal> {
-    let malformed = |_| Refusal::Malformed("the target cannot be forwarded");
-    let mut uri = std::mem::take(&mut parts.uri).into_parts();
-    uri.scheme = Some(Scheme::HTTPS);
-    uri.authority = Some(place.uri_authority.clone());
-    parts.uri = Uri::from_parts(uri).map_err(malformed)?;
-    if !parts.headers.contains_key(HOST) {
-        let host = http::HeaderValue::from_str(place.uri_authority.as_str());
-        parts.headers.insert(
-            HOST,
-            host.map_err(|_| Refusal::Malformed("the target cannot be forwarded"))?,
-        );
-    }
-    Ok(())
-}
-
 /// An answer of the provider, with what was read of its body.
 struct Outcome {
-    response: Response<Incoming>,
+    response: Response<UpstreamBody>,
     head: Option<Bytes>,
 }
 
@@ -246,7 +232,7 @@ async fn pass<S: CredentialSource>(
     let body = outgoing(body, passage);
     let response = session
         .upstream
-        .send(parts, body, passage, &place.authority, dialect)
+        .send(&parts, body, passage, place, dialect)
         .await?;
     Ok(Outcome {
         response,
@@ -264,7 +250,7 @@ async fn inject<S: CredentialSource>(
     place: &Place,
     route: &Arc<Route>,
     shape: usize,
-    parts: Parts,
+    mut parts: Parts,
     body: &mut Option<Incoming>,
     passage: &Arc<Passage>,
     upgrade: bool,
@@ -277,25 +263,23 @@ async fn inject<S: CredentialSource>(
         .await?;
     let mut next = outgoing(body, passage);
     let mut attempt = 0;
+    inject::strip(&mut parts, route.rules.carriers());
+    let stripped = parts.uri.clone();
     loop {
-        let mut sent = parts.clone();
         let ready = route.ready(&credential);
-        if !ready
-            .forms
-            .get(shape)
-            .is_some_and(|form| inject::apply(&mut sent, route.rules.carriers(), form))
-        {
+        let form = ready.forms.get(shape);
+        if !form.is_some_and(|form| inject::put(&mut parts, &stripped, form)) {
             return Err(Refusal::Malformed(
                 "the credential does not fit into this request",
             ));
         }
-        if let Some(found) = placeholder::find_in_head(&sent) {
+        if let Some(found) = placeholder::find_in_head(&parts) {
             return Err(Refusal::Placeholder(found));
         }
         entry.sent();
         let response = session
             .upstream
-            .send(sent, next, passage, &place.authority, dialect)
+            .send(&parts, next, passage, place, dialect)
             .await?;
         if response.status() != StatusCode::UNAUTHORIZED || attempt >= MOST_REPETITIONS {
             return Ok(Outcome {
@@ -334,7 +318,9 @@ async fn inject<S: CredentialSource>(
 fn hand_over(outcome: Outcome, wish: Option<Wish>, entry: Entry) -> Response<ResponseBody> {
     let Outcome { mut response, head } = outcome;
     match wish {
-        Some(wish) if upgrade::is_consent(&response) => wish.grant(response, entry),
+        Some(wish) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            wish.grant(response, entry)
+        }
         _ => {
             headers::clean_response(response.headers_mut());
             response.map(|body| ResponseBody::streamed(head, body, entry))
@@ -370,21 +356,5 @@ fn dialect(version: Version, upgrade: bool) -> Dialect {
         Dialect::Http2
     } else {
         Dialect::Http1
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_sni_of_another_host_is_noticed() {
-        let place = |sni| {
-            Place::of_tunnel(Authority::parse("gitlab.test:443", None).unwrap(), sni).unwrap()
-        };
-        assert!(place(Some("gitlab.test")).sni_differs.is_none());
-        assert!(place(Some("GITLAB.test")).sni_differs.is_none());
-        assert!(place(None).sni_differs.is_none());
-        assert!(place(Some("evil.test")).sni_differs.is_some());
     }
 }

@@ -76,20 +76,24 @@ impl Ready {
     }
 }
 
-/// Takes every carrier off the request and puts the credential on it. `false` where the credential does not fit.
-pub(super) fn apply(parts: &mut Parts, carriers: &Carriers, ready: &Ready) -> bool {
-    strip(parts, carriers);
+/// Puts the credential on a request whose carriers are off, in place of one that it may have already; `stripped` is its target without
+/// any. `false` where it does not fit.
+pub(super) fn put(parts: &mut Parts, stripped: &Uri, ready: &Ready) -> bool {
     match ready {
         Ready::Header(name, value) => {
             parts.headers.insert(name.clone(), value.clone());
             true
         }
-        Ready::Query(name, value) => append_query(parts, name, value.expose()),
+        Ready::Query(name, value) => {
+            parts.uri = stripped.clone();
+            append_query(parts, name, value.expose())
+        }
         Ready::Unfit => false,
     }
 }
 
-fn strip(parts: &mut Parts, carriers: &Carriers) {
+/// Takes every carrier of a credential off.
+pub(super) fn strip(parts: &mut Parts, carriers: &Carriers) {
     for name in &carriers.headers {
         parts.headers.remove(name.as_str());
     }
@@ -168,6 +172,13 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::secret::Secret;
+
+    fn apply(parts: &mut Parts, carriers: &Carriers, ready: &Ready) -> bool {
+        strip(parts, carriers);
+        let stripped = parts.uri.clone();
+        // A repetition has the one credential, too.
+        put(parts, &stripped, ready) && put(parts, &stripped, ready)
+    }
 
     fn carriers() -> Carriers {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

@@ -33,6 +33,22 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_hours(2);
 pub(super) const LARGEST_HEAD: usize = 128 * 1024;
 pub(super) const LARGEST_HEADER_LIST: u32 = 128 * 1024;
 
+/// The fields of an answer's head, or of its trailers.
+pub(super) const MOST_HEADERS: usize = 100;
+
+/// The line before a chunk of an answer's body, with its extensions, in bytes.
+pub(super) const LONGEST_CHUNK_LINE: usize = 4 * 1024;
+
+/// Interim answers (1xx) to one request.
+pub(super) const MOST_INTERIM_ANSWERS: usize = 32;
+
+/// What is read of an upstream connection at once, at first and where much comes, in bytes.
+pub(super) const SMALLEST_READ: usize = 8 * 1024;
+pub(super) const LARGEST_READ: usize = 64 * 1024;
+
+/// A request's body is not asked for more while this much of it waits to go out, in bytes.
+pub(super) const UPSTREAM_WRITE_BUFFER: usize = 64 * 1024;
+
 /// The head of the answer of the user's own proxy to `CONNECT`, in bytes.
 pub(super) const LARGEST_PROXY_ANSWER: usize = 16 * 1024;
 
@@ -63,6 +79,12 @@ pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Idle connections to one provider, and how long they are kept.
 pub(super) const MOST_IDLE_UPSTREAM: usize = 64;
 pub(super) const IDLE_UPSTREAM: Duration = Duration::from_mins(1);
+
+/// How often idle connections are looked through.
+pub(super) const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Places upstream whose connections are shared by all of a session's clients; each has at most [`MOST_IDLE_UPSTREAM`] idle ones.
+pub(super) const MOST_DESTINATIONS: usize = 1024;
 
 /// Server configurations for hosts of `regex:` routes that are kept at one time.
 pub(super) const MOST_SERVER_CONFIGS: usize = 1024;

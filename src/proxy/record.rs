@@ -3,40 +3,57 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::audit::{Audit, Event, Kind, Way};
+use http::uri::PathAndQuery;
+use http::{Method, Request};
+
+use super::exchange::Place;
+use super::route::Route;
+use crate::audit::{Audit, Kind, RequestLine};
+use crate::clock::Timestamp;
 
 /// A line in the making; empty once it is written, or not worth one.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
-    line: Option<Box<Line>>,
+    line: Option<Line>,
 }
 
+/// All of it is shared or borrowed with the request: nothing is copied that may never be written.
 #[derive(Debug)]
 struct Line {
     audit: Arc<Audit>,
-    event: Event,
+    event: Kind,
+    method: Method,
+    path: Option<PathAndQuery>,
+    place: Arc<Place>,
+    reason: Option<String>,
+    route: Option<Arc<Route>>,
     started: Instant,
+    status: Option<u16>,
+    time: Timestamp,
 }
 
 impl Entry {
     /// A line for a request that has just come in.
-    pub(super) fn new(audit: &Arc<Audit>, way: Way, method: &str, host: &str, path: &str) -> Self {
-        let mut event = Event::new(Kind::Failed).request(method, host, path);
-        event.way = Some(way);
+    pub(super) fn new<B>(audit: &Arc<Audit>, place: &Arc<Place>, request: &Request<B>) -> Self {
         let line = Line {
             audit: Arc::clone(audit),
-            event,
+            event: Kind::Failed,
+            method: request.method().clone(),
+            path: request.uri().path_and_query().cloned(),
+            place: Arc::clone(place),
+            reason: None,
+            route: None,
             started: Instant::now(),
+            status: None,
+            time: Timestamp::now(),
         };
-        Self {
-            line: Some(Box::new(line)),
-        }
+        Self { line: Some(line) }
     }
 
     /// The connection it turned out to belong to.
-    pub(super) fn belongs_to(&mut self, connection: &str) {
+    pub(super) fn belongs_to(&mut self, route: &Arc<Route>) {
         if let Some(line) = &mut self.line {
-            line.event.connection = Some(connection.to_owned());
+            line.route = Some(Arc::clone(route));
         }
     }
 
@@ -48,7 +65,7 @@ impl Entry {
     /// It goes out with a credential: from now on it has a line, whatever becomes of it.
     pub(super) fn sent(&mut self) {
         if let Some(line) = &mut self.line {
-            line.event.event = Kind::Injected;
+            line.event = Kind::Injected;
         }
     }
 
@@ -64,22 +81,28 @@ impl Entry {
 
     fn set(&mut self, kind: Kind, status: u16, reason: Option<String>) {
         if let Some(line) = &mut self.line {
-            (line.event.event, line.event.status, line.event.reason) = (kind, Some(status), reason);
+            (line.event, line.status, line.reason) = (kind, Some(status), reason);
         }
     }
 
     /// The answer has ended, after that many bytes of body.
     pub(super) fn finish(&mut self, bytes: u64) {
-        if let Some(line) = self.line.take() {
-            let Line {
-                audit,
-                mut event,
-                started,
-            } = *line;
-            event.bytes = Some(bytes);
-            event.milliseconds = u64::try_from(started.elapsed().as_millis()).ok();
-            audit.record(event);
-        }
+        let Some(line) = self.line.take() else {
+            return;
+        };
+        line.audit.record_request(&RequestLine {
+            time: line.time,
+            event: line.event,
+            connection: line.route.as_ref().map(|route| route.label.as_str()),
+            method: line.method.as_str(),
+            host: &line.place.label,
+            path: line.path.as_ref().map_or("/", PathAndQuery::path),
+            way: line.place.way,
+            status: line.status,
+            bytes,
+            duration: line.started.elapsed(),
+            reason: line.reason.as_deref(),
+        });
     }
 }
 
@@ -87,10 +110,10 @@ impl Drop for Entry {
     /// A client that leaves before the answer takes its request down with it, but what went out went out.
     fn drop(&mut self) {
         if let Some(line) = &mut self.line
-            && line.event.event == Kind::Injected
+            && line.event == Kind::Injected
         {
-            if line.event.status.is_none() {
-                line.event.reason = Some("the client left before the answer came".to_owned());
+            if line.status.is_none() {
+                line.reason = Some("the client left before the answer came".to_owned());
             }
             self.finish(0);
         }

@@ -4,15 +4,15 @@ use bytes::{Bytes, BytesMut};
 use http::Response;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
+use super::body::UpstreamBody;
 use super::limits::{LARGEST_REJECTION, REJECTION_TIMEOUT};
 use crate::connection::Rejection;
 
 /// Reads as much of a 401 as it takes to tell what it says.
 pub(super) async fn look_into(
-    response: Response<Incoming>,
-) -> (Response<Incoming>, Bytes, Rejection) {
+    response: Response<UpstreamBody>,
+) -> (Response<UpstreamBody>, Bytes, Rejection) {
     let (parts, mut body) = response.into_parts();
     let mut read = BytesMut::new();
     let reading = async {

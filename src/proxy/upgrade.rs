@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 
-use super::body::ResponseBody;
+use super::body::{ResponseBody, UpstreamBody};
 use super::limits::IDLE_TIMEOUT;
 use super::listener::Permit;
 use super::record::Entry;
@@ -47,16 +47,20 @@ impl Wish {
     /// The provider has agreed: the answer for the client, and a relay that outlives it.
     pub(super) fn grant(
         self,
-        mut response: Response<Incoming>,
+        response: Response<UpstreamBody>,
         mut entry: Entry,
     ) -> Response<ResponseBody> {
-        let upstream = hyper::upgrade::on(&mut response);
         let protocol = response
             .headers()
             .get(UPGRADE)
             .cloned()
             .unwrap_or(self.protocol);
-        let (mut parts, _) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
+        // A wish goes upstream by HTTP/1.1 only, and a 101 ends its exchange.
+        let upstream = match body {
+            UpstreamBody::Http1(body) => body.into_stream(),
+            UpstreamBody::Http2(_) => None,
+        };
         super::headers::clean_response(&mut parts.headers);
         parts
             .headers
@@ -64,12 +68,12 @@ impl Wish {
         parts.headers.insert(UPGRADE, protocol);
         tokio::spawn(async move {
             let _permit = self.permit;
-            let (Ok(client), Ok(upstream)) = (self.client.await, upstream.await) else {
+            let (Ok(client), Some((upstream, greeting))) = (self.client.await, upstream) else {
                 return;
             };
             let activity = Activity::new();
             let mut client = Watched::new(TokioIo::new(client), Bytes::new(), activity.clone());
-            let mut upstream = TokioIo::new(upstream);
+            let mut upstream = Watched::new(upstream, greeting, activity.clone());
             let relayed = activity
                 .unless_idle(IDLE_TIMEOUT, copy_bidirectional(&mut client, &mut upstream))
                 .await;
@@ -77,11 +81,6 @@ impl Wish {
         });
         Response::from_parts(parts, ResponseBody::whole(Bytes::new()))
     }
-}
-
-/// Whether an answer is the provider's consent.
-pub(super) fn is_consent(response: &Response<Incoming>) -> bool {
-    response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
 fn lists_upgrade(headers: &HeaderMap) -> bool {

@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use http::header::PROXY_AUTHORIZATION;
+use http::header::{HOST, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Uri, Version};
-use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
@@ -19,16 +18,19 @@ use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-use super::body::{Passage, RequestBody};
+use super::body::{Passage, RequestBody, UpstreamBody};
 use super::dial::{self, ConnectError, Dialed, Dialer, innermost};
+use super::exchange::Place;
+use super::http1::pool::Pool;
+use super::http1::{AnswerBody, Connection, Fault, Outgoing, RequestForm, Upload};
 use super::limits::{
-    CONNECTION_WINDOW, IDLE_UPSTREAM, LARGEST_HEAD, LARGEST_HEADER_LIST, MOST_IDLE_UPSTREAM,
-    SEND_BUFFER, STREAM_WINDOW, Timeouts,
+    CONNECTION_WINDOW, IDLE_UPSTREAM, LARGEST_HEAD, LARGEST_HEADER_LIST, MOST_DESTINATIONS,
+    MOST_IDLE_UPSTREAM, SEND_BUFFER, STREAM_WINDOW, SWEEP_INTERVAL, Timeouts,
 };
 use super::refusal::Refusal;
 use super::route::RouteTable;
 use super::target::Authority;
-use super::upstream_stream::{StreamKind, UpstreamStream};
+use super::upstream_stream::{Patient, UpstreamStream};
 use crate::tls::Trust;
 use crate::user_proxy::UserProxy;
 
@@ -41,13 +43,34 @@ pub(super) enum Dialect {
     Http2,
 }
 
-/// The pooled clients of a session.
+/// A place upstream, and the idle HTTP/1.1 connections to it.
+#[derive(Debug)]
+pub(super) struct Destination {
+    authority: Authority,
+    scheme: Scheme,
+    pool: Arc<Pool>,
+}
+
+/// Whether the way to a place is TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Scheme {
+    Http,
+    Https,
+}
+
+/// The ways to the providers of a session.
 #[derive(Debug)]
 pub(super) struct Upstream {
-    http1: Client<Connector, RequestBody>,
+    connector: Connector,
     http2: Client<Connector, RequestBody>,
-    dialer: Arc<Dialer>,
-    timeouts: Timeouts,
+    destinations: Arc<Destinations>,
+}
+
+/// The places that are in use, or have idle connections.
+#[derive(Debug, Default)]
+struct Destinations {
+    known: Mutex<HashMap<(Authority, Scheme), Arc<Destination>>>,
+    is_swept: AtomicBool,
 }
 
 impl Upstream {
@@ -57,82 +80,160 @@ impl Upstream {
         routes: Arc<RouteTable>,
         timeouts: Timeouts,
     ) -> Self {
-        let tls = Arc::new(TlsConfigs {
-            trust,
-            routes,
-            made: Mutex::default(),
-        });
-        let client = |dialect| {
-            let connector = Connector {
-                dialer: Arc::clone(&dialer),
-                tls: Arc::clone(&tls),
-                timeouts,
-                dialect,
-            };
-            Client::builder(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(IDLE_UPSTREAM)
-                .pool_max_idle_per_host(MOST_IDLE_UPSTREAM)
-                .http1_max_buf_size(LARGEST_HEAD)
-                .http2_initial_stream_window_size(STREAM_WINDOW)
-                .http2_initial_connection_window_size(CONNECTION_WINDOW)
-                .http2_max_header_list_size(LARGEST_HEADER_LIST)
-                .http2_max_send_buf_size(SEND_BUFFER)
-                .build(connector)
-        };
-        let (http1, http2) = (client(Dialect::Http1), client(Dialect::Http2));
-        Self {
-            http1,
-            http2,
+        let connector = Connector {
             dialer,
+            tls: Arc::new(TlsConfigs {
+                trust,
+                routes,
+                made: Mutex::default(),
+            }),
             timeouts,
+        };
+        let http2 = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_UPSTREAM)
+            .pool_max_idle_per_host(MOST_IDLE_UPSTREAM)
+            .http1_max_buf_size(LARGEST_HEAD)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_max_header_list_size(LARGEST_HEADER_LIST)
+            .http2_max_send_buf_size(SEND_BUFFER)
+            .build(connector.clone());
+        Self {
+            connector,
+            http2,
+            destinations: Arc::default(),
         }
     }
 
     /// A connection for a blind tunnel.
     pub(super) async fn dial(&self, authority: &Authority) -> Result<Dialed, Refusal> {
-        self.dialer
+        self.connector
+            .dialer
             .dial(authority)
             .await
             .map_err(|error| connect_refusal(authority, &error))
     }
 
+    /// The place of that name; whoever asks for it often shall keep it.
+    pub(super) fn destination(&self, authority: &Authority, scheme: Scheme) -> Arc<Destination> {
+        self.destinations.get(authority, scheme)
+    }
+
     /// Sends one request and waits for the head of its answer.
     pub(super) async fn send(
         &self,
-        mut parts: Parts,
+        parts: &Parts,
         body: RequestBody,
         passage: &Passage,
-        authority: &Authority,
+        place: &Place,
         dialect: Dialect,
-    ) -> Result<Response<Incoming>, Refusal> {
-        let proxy = match parts.uri.scheme_str() {
-            Some("http") => self.dialer.absolute_form_proxy(authority),
-            _ => None,
-        };
-        if let Some(value) = proxy.and_then(UserProxy::basic_authorization) {
-            parts.headers.insert(PROXY_AUTHORIZATION, value);
+    ) -> Result<Response<UpstreamBody>, Refusal> {
+        match dialect {
+            Dialect::Http1 => self.send_http1(parts, body, passage, place).await,
+            Dialect::Http2 => self.send_http2(parts, body, passage, place).await,
         }
-        parts.version = Version::HTTP_11; // HTTP/2 has no use for it, and the pool refuses HTTP/2 over an HTTP/1 connection
-        let client = match dialect {
-            Dialect::Http1 => &self.http1,
-            Dialect::Http2 => &self.http2,
+    }
+
+    async fn send_http1(
+        &self,
+        parts: &Parts,
+        body: RequestBody,
+        passage: &Passage,
+        place: &Place,
+    ) -> Result<Response<UpstreamBody>, Refusal> {
+        let destination = &*place.destination;
+        let authority = &destination.authority;
+        let proxy = match destination.scheme {
+            Scheme::Http => self.connector.dialer.absolute_form_proxy(authority),
+            Scheme::Https => None,
         };
-        let answer = client.request(Request::from_parts(parts, body));
+        let mut upload = Upload::new(body, parts);
+        let by_proxy = proxy.map(|proxy| (&place.uri_authority, proxy.basic_authorization()));
+        let outgoing = Outgoing {
+            parts,
+            form: RequestForm {
+                host: place.uri_authority.as_str(),
+                by_proxy,
+                length: upload.length(),
+            },
+            passage,
+            patience: self.connector.timeouts.response,
+        };
+        let mut idle = destination.pool.take().await;
+        loop {
+            let is_reused = idle.is_some();
+            let mut connection = match idle.take() {
+                Some(connection) => connection,
+                None => self.connect(destination).await?,
+            };
+            match connection.exchange(&outgoing, &mut upload).await {
+                Ok(head) => {
+                    let answer = AnswerBody::answer(head, connection, upload, &destination.pool);
+                    self.destinations.sweep_later();
+                    return answer_of(answer.map(UpstreamBody::Http1), authority, proxy);
+                }
+                // The server had closed it, and that crossed with the request, which is as good as unsent (RFC 9110 §9.2.2).
+                Err(Fault::Closed(_))
+                    if is_reused
+                        && connection.is_unanswered()
+                        && upload.is_untouched()
+                        && parts.method.is_idempotent() => {}
+                Err(fault) => return Err(self.fault_refusal(authority, passage, &fault)),
+            }
+        }
+    }
+
+    async fn connect(&self, destination: &Destination) -> Result<Box<Connection>, Refusal> {
+        let Destination {
+            authority, scheme, ..
+        } = destination;
+        let stream = self
+            .connector
+            .connect(authority, *scheme, Dialect::Http1)
+            .await;
+        let stream = stream.map_err(|error| connect_refusal(authority, &error))?;
+        Ok(Box::new(Connection::new(stream)))
+    }
+
+    fn fault_refusal(&self, authority: &Authority, passage: &Passage, fault: &Fault) -> Refusal {
+        match fault {
+            _ if passage.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
+            Fault::Timeout => self.late(authority),
+            _ => Refusal::UpstreamUnreachable {
+                host: authority.to_string(),
+                reason: innermost(fault),
+            },
+        }
+    }
+
+    /// HTTP/2 is for `https://` only, so no proxy of the user's sees such a request.
+    async fn send_http2(
+        &self,
+        parts: &Parts,
+        body: RequestBody,
+        passage: &Passage,
+        place: &Place,
+    ) -> Result<Response<UpstreamBody>, Refusal> {
+        let authority = &place.destination.authority;
+        let mut parts = parts.clone();
+        address(&mut parts, place)?;
+        let answer = self.http2.request(Request::from_parts(parts, body));
         match self.in_time(answer, passage).await {
-            Some(Ok(response)) => answer_of(response, authority, proxy),
+            Some(Ok(response)) => Ok(response.map(UpstreamBody::Http2)),
             Some(Err(_)) if passage.placeholder.load(Ordering::Relaxed) => {
                 Err(Refusal::Placeholder("the body"))
             }
             Some(Err(error)) => Err(client_refusal(authority, &error)),
-            None => {
-                let seconds = self.timeouts.response.as_secs();
-                Err(Refusal::UpstreamTimeout {
-                    host: authority.to_string(),
-                    seconds,
-                })
-            }
+            None => Err(self.late(authority)),
+        }
+    }
+
+    fn late(&self, authority: &Authority) -> Refusal {
+        Refusal::UpstreamTimeout {
+            host: authority.to_string(),
+            seconds: self.connector.timeouts.response.as_secs(),
         }
     }
 
@@ -141,7 +242,8 @@ impl Upstream {
         let mut answer = std::pin::pin!(answer);
         loop {
             let seen = passage.pieces.load(Ordering::Relaxed);
-            if let Ok(output) = tokio::time::timeout(self.timeouts.response, &mut answer).await {
+            let limit = self.connector.timeouts.response;
+            if let Ok(output) = tokio::time::timeout(limit, &mut answer).await {
                 return Some(output);
             }
             if passage.pieces.load(Ordering::Relaxed) == seen {
@@ -151,12 +253,77 @@ impl Upstream {
     }
 }
 
+/// Gives the request the absolute target that the pool of HTTP/2 connections goes by, and a `Host` for one that turns out to speak HTTP/1.1.
+fn address(parts: &mut Parts, place: &Place) -> Result<(), Refusal> {
+    let malformed = || Refusal::Malformed("the target cannot be forwarded");
+    let mut uri = std::mem::take(&mut parts.uri).into_parts();
+    uri.scheme = Some(http::uri::Scheme::HTTPS);
+    uri.authority = Some(place.uri_authority.clone());
+    parts.uri = Uri::from_parts(uri).map_err(|_| malformed())?;
+    if !parts.headers.contains_key(HOST) {
+        let host = HeaderValue::from_str(place.uri_authority.as_str());
+        parts.headers.insert(HOST, host.map_err(|_| malformed())?);
+    }
+    parts.version = Version::HTTP_11; // HTTP/2 has no use for it, and the pool refuses HTTP/2 over an HTTP/1 connection
+    Ok(())
+}
+
+impl Destinations {
+    fn get(&self, authority: &Authority, scheme: Scheme) -> Arc<Destination> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (authority.clone(), scheme);
+        if let Some(destination) = known.get(&key) {
+            return Arc::clone(destination);
+        }
+        let destination = Arc::new(Destination {
+            authority: authority.clone(),
+            scheme,
+            pool: Arc::default(),
+        });
+        if known.len() < MOST_DESTINATIONS {
+            known.insert(key, Arc::clone(&destination));
+        }
+        destination
+    }
+
+    /// Has idle connections closed when their time has come, as long as there are any.
+    fn sweep_later(self: &Arc<Self>) {
+        if self.is_swept.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let destinations = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP_INTERVAL).await;
+                let Some(destinations) = destinations.upgrade() else {
+                    return;
+                };
+                if !destinations.sweep() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Closes what has waited for too long, and forgets what nobody uses; whether anything is left to do.
+    fn sweep(&self) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, destination| {
+            let has_idle = destination.pool.sweep();
+            has_idle || Arc::strong_count(destination) > 1
+        });
+        let is_needed = !known.is_empty();
+        self.is_swept.store(is_needed, Ordering::Relaxed);
+        is_needed
+    }
+}
+
 /// A 407 of the user's proxy would look to the client like one of ours.
 fn answer_of(
-    response: Response<Incoming>,
+    response: Response<UpstreamBody>,
     authority: &Authority,
     proxy: Option<&UserProxy>,
-) -> Result<Response<Incoming>, Refusal> {
+) -> Result<Response<UpstreamBody>, Refusal> {
     match (response.status(), proxy) {
         (status @ StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(proxy)) => {
             let words = dial::refusal(status, response.headers(), proxy);
@@ -242,40 +409,33 @@ impl TlsConfigs {
     }
 }
 
-/// Opens connections for the pool.
+/// Opens connections.
 #[derive(Clone, Debug)]
 struct Connector {
     dialer: Arc<Dialer>,
     tls: Arc<TlsConfigs>,
     timeouts: Timeouts,
-    dialect: Dialect,
 }
 
 impl Connector {
-    async fn connect(self, uri: Uri) -> Result<UpstreamStream, ConnectError> {
-        let plain = uri.scheme_str() == Some("http");
-        let default_port = if plain { 80 } else { 443 };
-        let authority = uri
-            .authority()
-            .and_then(|authority| Authority::parse(authority.as_str(), Some(default_port)));
-        let authority = authority
-            .ok_or_else(|| ConnectError::Unreachable("the host name is not one".to_owned()))?;
-        if plain {
-            let (link, absolute_form) = self.dialer.dial_plain(&authority).await?;
-            return Ok(UpstreamStream::new(StreamKind::Plain {
-                io: TokioIo::new(link),
-                absolute_form,
-            }));
+    async fn connect(
+        &self,
+        authority: &Authority,
+        scheme: Scheme,
+        dialect: Dialect,
+    ) -> Result<UpstreamStream, ConnectError> {
+        if scheme == Scheme::Http {
+            return Ok(UpstreamStream::Plain(
+                self.dialer.dial_plain(authority).await?,
+            ));
         }
-        let link = self.dialer.dial(&authority).await?.silent()?;
-        let config = self.tls.get(&authority, self.dialect)?;
-        let name = ServerName::try_from(authority.host)
+        let link = self.dialer.dial(authority).await?.silent()?;
+        let config = self.tls.get(authority, dialect)?;
+        let name = ServerName::try_from(authority.host.clone())
             .map_err(|error| ConnectError::Tls(error.to_string()))?;
         let handshake = TlsConnector::from(config).connect(name, link);
         match tokio::time::timeout(self.timeouts.connect, handshake).await {
-            Ok(Ok(stream)) => Ok(UpstreamStream::new(StreamKind::Tls(Box::new(
-                TokioIo::new(stream),
-            )))),
+            Ok(Ok(stream)) => Ok(UpstreamStream::Tls(Box::new(stream))),
             Ok(Err(error)) => Err(ConnectError::Tls(innermost(&error))),
             Err(_) => Err(ConnectError::Timeout {
                 after: self.timeouts.connect,
@@ -283,18 +443,30 @@ impl Connector {
             }),
         }
     }
+
+    /// For the pool of HTTP/2 connections, which knows places by their URLs.
+    async fn connect_http2(self, uri: Uri) -> Result<TokioIo<Patient>, ConnectError> {
+        let named = uri.authority();
+        let authority = named.and_then(|named| Authority::parse(named.as_str(), Some(443)));
+        let authority = authority
+            .ok_or_else(|| ConnectError::Unreachable("the host name is not one".to_owned()))?;
+        let stream = self
+            .connect(&authority, Scheme::Https, Dialect::Http2)
+            .await?;
+        Ok(TokioIo::new(Patient::new(stream)))
+    }
 }
 
 impl Service<Uri> for Connector {
-    type Response = UpstreamStream;
+    type Response = TokioIo<Patient>;
     type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<UpstreamStream, ConnectError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Patient>, ConnectError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().connect(uri))
+        Box::pin(self.clone().connect_http2(uri))
     }
 }

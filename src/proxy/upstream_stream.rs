@@ -1,35 +1,103 @@
-//! A connection of the upstream pool: plain or TLS, and patient with a server that answers before it has heard all.
+//! A connection to a provider: plain or TLS, and patient with a server that answers before it has heard all.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use super::dial::Link;
 
-/// A connection of the pool.
-pub(super) struct UpstreamStream {
-    kind: StreamKind,
+/// What a connection is made of.
+#[derive(Debug)]
+pub(super) enum UpstreamStream {
+    /// For `http://`.
+    Plain(Link),
+    /// For `https://`.
+    Tls(Box<TlsStream<Link>>),
+}
+
+/// The same call on whichever stream it is.
+macro_rules! either {
+    ($stream:expr, $io:ident => $call:expr) => {
+        match &mut *$stream {
+            UpstreamStream::Plain($io) => $call,
+            UpstreamStream::Tls($io) => {
+                let $io = &mut **$io;
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for UpstreamStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, io => Pin::new(io).poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for UpstreamStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, io => Pin::new(io).poll_write(context, bytes))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, io => Pin::new(io).poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(io) => io.is_write_vectored(),
+            Self::Tls(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, io => Pin::new(io).poll_flush(context))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, io => Pin::new(io).poll_shutdown(context))
+    }
+}
+
+/// A connection of the pool for HTTP/2, whose client gives up at the first write that fails.
+#[derive(Debug)]
+pub(super) struct Patient {
+    stream: UpstreamStream,
     /// It takes no more, but may have answered: a server may refuse a large upload and close before it has read it.
     deaf: bool,
 }
 
-impl UpstreamStream {
-    pub(super) fn new(kind: StreamKind) -> Self {
-        Self { kind, deaf: false }
+impl Patient {
+    pub(super) fn new(stream: UpstreamStream) -> Self {
+        Self {
+            stream,
+            deaf: false,
+        }
     }
 
     /// A write that fails because the server has closed is held up instead, so that what it said before is read first. The end of what
     /// can be read, which is there by then, ends the connection.
-    fn written(
+    fn written<T>(
         &mut self,
         context: &Context<'_>,
-        written: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         match written {
             Poll::Ready(Err(error))
                 if matches!(
@@ -46,55 +114,28 @@ impl UpstreamStream {
     }
 }
 
-/// What a connection of the pool is made of.
-pub(super) enum StreamKind {
-    /// For `http://`.
-    Plain {
-        io: TokioIo<Link>,
-        absolute_form: bool,
-    },
-    /// For `https://`.
-    Tls(Box<TokioIo<TlsStream<Link>>>),
-}
-
-impl Connection for UpstreamStream {
+impl Connection for Patient {
     fn connected(&self) -> Connected {
-        match &self.kind {
-            StreamKind::Plain { absolute_form, .. } => Connected::new().proxy(*absolute_form),
-            StreamKind::Tls(stream)
-                if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") =>
-            {
+        match &self.stream {
+            UpstreamStream::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
                 Connected::new().negotiated_h2()
             }
-            StreamKind::Tls(_) => Connected::new(),
+            _ => Connected::new(),
         }
     }
 }
 
-/// The same call on whichever stream it is.
-macro_rules! either {
-    ($stream:expr, $io:ident => $call:expr) => {
-        match &mut $stream.kind {
-            StreamKind::Plain { io: $io, .. } => $call,
-            StreamKind::Tls($io) => {
-                let $io = &mut **$io;
-                $call
-            }
-        }
-    };
-}
-
-impl Read for UpstreamStream {
+impl AsyncRead for Patient {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        either!(self, stream => Pin::new(stream).poll_read(context, buffer))
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
-impl Write for UpstreamStream {
+impl AsyncWrite for Patient {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -103,7 +144,7 @@ impl Write for UpstreamStream {
         if self.deaf {
             return Poll::Pending;
         }
-        let written = either!(self, stream => Pin::new(stream).poll_write(context, bytes));
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.written(context, written)
     }
 
@@ -115,31 +156,23 @@ impl Write for UpstreamStream {
         if self.deaf {
             return Poll::Pending;
         }
-        let written =
-            either!(self, stream => Pin::new(stream).poll_write_vectored(context, slices));
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.written(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.kind {
-            StreamKind::Plain { io, .. } => io.is_write_vectored(),
-            StreamKind::Tls(io) => io.is_write_vectored(),
-        }
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.deaf {
             return Poll::Ready(Ok(())); // what is left will never go
         }
-        match either!(self, stream => Pin::new(stream).poll_flush(context)) {
-            Poll::Ready(flushed) => self
-                .written(context, Poll::Ready(flushed.map(|()| 0)))
-                .map_ok(|_| ()),
-            Poll::Pending => Poll::Pending,
-        }
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.written(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => Pin::new(stream).poll_shutdown(context))
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -1,0 +1,398 @@
+//! The heads of messages: how a request's is written, how an answer's is read (RFC 9112).
+
+use std::mem::MaybeUninit;
+
+use bytes::BytesMut;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, Version};
+
+use super::Fault;
+use super::framing::Length;
+use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS};
+
+/// How a request is put on the wire.
+#[derive(Debug)]
+pub(in crate::proxy) struct RequestForm<'a> {
+    /// `Host`, where the request has none.
+    pub(in crate::proxy) host: &'a str,
+    /// For the user's proxy: the whole URL in the request line (RFC 9112 §3.2.2), and the header by which the proxy knows the user.
+    pub(in crate::proxy) by_proxy: Option<(&'a http::uri::Authority, Option<HeaderValue>)>,
+    /// How the end of its body is told; `None` where it has none.
+    pub(in crate::proxy) length: Option<Length>,
+}
+
+/// Writes a request's head. What the headers say of the body's length is left out: the body itself tells.
+pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
+    out.extend_from_slice(parts.method.as_str().as_bytes());
+    out.push(b' ');
+    if let Some((authority, _)) = &form.by_proxy {
+        out.extend_from_slice(b"http://");
+        out.extend_from_slice(authority.as_str().as_bytes());
+    }
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
+    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    let host = parts
+        .headers
+        .get(HOST)
+        .map_or(form.host.as_bytes(), HeaderValue::as_bytes);
+    field(out, "host", host); // RFC 9110 §7.2 wants it first
+    let mut had_length = false;
+    for (name, value) in &parts.headers {
+        if name == HOST {
+            continue;
+        }
+        if name == CONTENT_LENGTH {
+            had_length = true;
+            continue;
+        }
+        field(out, name.as_str(), value.as_bytes());
+    }
+    if let Some((_, Some(authorization))) = &form.by_proxy {
+        field(out, "proxy-authorization", authorization.as_bytes());
+    }
+    match form.length {
+        None if had_length => out.extend_from_slice(b"content-length: 0\r\n"),
+        None | Some(Length::UntilClose) => {}
+        Some(Length::Known(bytes)) => field(out, "content-length", bytes.to_string().as_bytes()),
+        Some(Length::Chunked) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// An answer's head.
+#[derive(Debug)]
+pub(in crate::proxy) struct Head {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) length: Length,
+    /// Whether the connection serves another request after this one.
+    pub(super) persists: bool,
+}
+
+/// Takes an answer's head out of what was read; `None` if there is more to read.
+pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>, Fault> {
+    let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    let mut response = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+        &mut response,
+        read,
+        &mut fields,
+    );
+    let end = match parsed {
+        Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Partial) if read.len() <= LARGEST_HEAD => return Ok(None),
+        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+            return Err(Fault::Malformed("the head of its answer is too large"));
+        }
+        Err(_) => return Err(Fault::Malformed("its answer is not HTTP/1.1")),
+    };
+    // Where the fields are, before the bytes that they borrow are taken.
+    let start = read.as_ptr().addr();
+    let place = |text: &[u8]| text.as_ptr().addr() - start;
+    let mut places = [(0, 0, 0, 0); MOST_HEADERS];
+    let count = response.headers.len();
+    for (slot, field) in places.iter_mut().zip(response.headers.iter()) {
+        let (name, value) = (place(field.name.as_bytes()), place(field.value));
+        *slot = (
+            name,
+            name + field.name.len(),
+            value,
+            value + field.value.len(),
+        );
+    }
+    let version = match response.version {
+        Some(0) => Version::HTTP_10,
+        _ => Version::HTTP_11,
+    };
+    let malformed = || Fault::Malformed("its answer is not HTTP/1.1");
+    let status =
+        StatusCode::from_u16(response.code.unwrap_or_default()).map_err(|_| malformed())?;
+    let head = read.split_to(end).freeze();
+    let mut said = Said::default();
+    let mut headers = HeaderMap::with_capacity(count);
+    for &(name, name_end, value, value_end) in places.iter().take(count) {
+        let name = HeaderName::from_bytes(&head[name..name_end]).map_err(|_| malformed())?;
+        let value = HeaderValue::from_maybe_shared(head.slice(value..value_end))
+            .map_err(|_| malformed())?;
+        if said.hear(&name, &value)? {
+            headers.append(name, value);
+        }
+    }
+    let (length, persists) = said.conclude(method, status, version)?;
+    if said.chunked.is_some() {
+        headers.remove(CONTENT_LENGTH); // RFC 9112 §6.3, item 3
+    }
+    Ok(Some(Head {
+        status,
+        headers,
+        length,
+        persists,
+    }))
+}
+
+/// What an answer's headers say of its body and its connection.
+#[derive(Debug, Default)]
+struct Said {
+    chunked: Option<bool>,
+    closes: bool,
+    keeps: bool,
+    length: Option<u64>,
+}
+
+impl Said {
+    /// Takes a field in; `false` for one that is not kept: a second length.
+    fn hear(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Fault> {
+        if name == CONTENT_LENGTH {
+            let stated = parse_length(value.as_bytes())
+                .ok_or(Fault::Malformed("its answer has no valid length"))?;
+            let is_first = self.length.is_none();
+            if self.length.is_some_and(|length| length != stated) {
+                return Err(Fault::Malformed("its answer has two lengths"));
+            }
+            self.length = Some(stated);
+            return Ok(is_first);
+        }
+        if name == TRANSFER_ENCODING {
+            let text = value.as_bytes();
+            let last = text.rsplit(|byte| *byte == b',').next().unwrap_or_default();
+            self.chunked = Some(last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
+        } else if name == CONNECTION {
+            for option in value.as_bytes().split(|byte| *byte == b',') {
+                let option = option.trim_ascii();
+                self.closes |= option.eq_ignore_ascii_case(b"close");
+                self.keeps |= option.eq_ignore_ascii_case(b"keep-alive");
+            }
+        }
+        Ok(true)
+    }
+
+    /// RFC 9112 §6.3 and §9.3.
+    fn conclude(
+        &self,
+        method: &Method,
+        status: StatusCode,
+        version: Version,
+    ) -> Result<(Length, bool), Fault> {
+        let persists = !self.closes && (version == Version::HTTP_11 || self.keeps);
+        let has_no_body = method == Method::HEAD
+            || status.is_informational()
+            || status == StatusCode::NO_CONTENT
+            || status == StatusCode::NOT_MODIFIED;
+        if has_no_body {
+            return Ok((Length::Known(0), persists));
+        }
+        Ok(match (self.chunked, self.length) {
+            (Some(_), _) if version == Version::HTTP_10 => {
+                return Err(Fault::Malformed(
+                    "its answer is HTTP/1.0 with a transfer coding",
+                ));
+            }
+            // The chunks count; that somebody said both is no good sign.
+            (Some(true), length) => (Length::Chunked, persists && length.is_none()),
+            (None, Some(length)) => (Length::Known(length), persists),
+            (Some(false), _) | (None, None) => (Length::UntilClose, false),
+        })
+    }
+}
+
+/// Digits and nothing else.
+fn parse_length(text: &[u8]) -> Option<u64> {
+    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    digits
+        .then(|| std::str::from_utf8(text).ok()?.parse().ok())
+        .flatten()
+}
+
+/// Whether a head that was not whole at `searched` bytes may be so now: one that drips in is not parsed anew for each byte.
+pub(super) fn may_be_whole(read: &[u8], searched: usize) -> bool {
+    let fresh = &read[searched.saturating_sub(3).min(read.len())..];
+    memchr::memchr_iter(b'\n', fresh)
+        .any(|at| matches!(&fresh[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, method: &Method) -> Result<Option<(u16, Length, bool, String)>, Fault> {
+        let mut read = BytesMut::from(text);
+        let head = take(&mut read, method)?;
+        Ok(head.map(|head| {
+            let left = String::from_utf8(read.to_vec()).unwrap();
+            (head.status.as_u16(), head.length, head.persists, left)
+        }))
+    }
+
+    #[test]
+    fn a_head_tells_where_the_body_ends_and_whether_the_connection_goes_on() {
+        let known = Length::Known;
+        let table = [
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+                known(5),
+                true,
+                "hello",
+            ),
+            (
+                "HTTP/1.1 200 \r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+                known(5),
+                true,
+                "",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: x, Close\r\n\r\n",
+                known(5),
+                false,
+                "",
+            ),
+            (
+                "HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\n",
+                known(5),
+                false,
+                "",
+            ),
+            (
+                "HTTP/1.0 200 OK\r\ncontent-length: 5\r\nconnection: Keep-Alive\r\n\r\n",
+                known(5),
+                true,
+                "",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, Chunked\r\n\r\n",
+                Length::Chunked,
+                true,
+                "",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n",
+                Length::Chunked,
+                false,
+                "",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\n\r\n",
+                Length::UntilClose,
+                false,
+                "",
+            ),
+            ("HTTP/1.1 200 OK\r\n\r\n", Length::UntilClose, false, ""),
+            (
+                "HTTP/1.1 204 No\r\ncontent-length: 5\r\n\r\n",
+                known(0),
+                true,
+                "",
+            ),
+            (
+                "HTTP/1.1 304 Not\r\ncontent-length: 5\r\n\r\n",
+                known(0),
+                true,
+                "",
+            ),
+            (
+                "HTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 200 OK",
+                known(0),
+                true,
+                "HTTP/1.1 200 OK",
+            ),
+        ];
+        for (text, length, persists, left) in table {
+            let (_, found, goes_on, rest) = read(text, &Method::GET).unwrap().unwrap();
+            assert_eq!(
+                (found, goes_on, rest.as_str()),
+                (length, persists, left),
+                "{text}"
+            );
+        }
+        let head = read(
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+            &Method::HEAD,
+        );
+        assert_eq!(head.unwrap().unwrap().1, known(0));
+    }
+
+    #[test]
+    fn what_two_clients_could_read_differently_is_refused() {
+        for text in [
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: +5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: \r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999\r\n\r\n",
+            "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nbad name: x\r\n\r\n",
+            "HTTP/1.1 99 OK\r\n\r\n",
+            "SSH-2.0-x\r\n\r\n",
+        ] {
+            assert!(read(text, &Method::GET).is_err(), "{text}");
+        }
+        let many = "a: b\r\n".repeat(MOST_HEADERS + 1);
+        assert!(read(&format!("HTTP/1.1 200 OK\r\n{many}\r\n"), &Method::GET).is_err());
+        let long = "x".repeat(LARGEST_HEAD);
+        assert!(read(&format!("HTTP/1.1 200 OK\r\na: {long}"), &Method::GET).is_err());
+    }
+
+    #[test]
+    fn the_end_of_a_head_is_found_in_whichever_pieces_it_comes() {
+        for head in [
+            "HTTP/1.1 200 OK\r\na: b\r\n\r\n",
+            "HTTP/1.1 200 OK\na: b\n\n",
+        ] {
+            for cut in 0..head.len() {
+                assert!(!may_be_whole(&head.as_bytes()[..cut], 0), "{cut}");
+                assert!(may_be_whole(head.as_bytes(), cut), "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_says_what_its_body_is_and_nothing_else() {
+        let request = http::Request::builder()
+            .method("POST")
+            .uri("https://gitlab.test/a?b=c")
+            .header("content-length", "7")
+            .header("x-a", "1")
+            .header("x-a", "2");
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let written = |parts: &Parts, length| {
+            let mut out = Vec::new();
+            let form = RequestForm {
+                host: "gitlab.test",
+                by_proxy: None,
+                length,
+            };
+            write(&mut out, parts, &form);
+            String::from_utf8(out).unwrap()
+        };
+        let head = "POST /a?b=c HTTP/1.1\r\nhost: gitlab.test\r\nx-a: 1\r\nx-a: 2\r\n";
+        assert_eq!(
+            written(&parts, Some(Length::Chunked)),
+            format!("{head}transfer-encoding: chunked\r\n\r\n")
+        );
+        assert_eq!(
+            written(&parts, Some(Length::Known(9))),
+            format!("{head}content-length: 9\r\n\r\n")
+        );
+        assert_eq!(
+            written(&parts, None),
+            format!("{head}content-length: 0\r\n\r\n")
+        );
+        parts.headers.remove(CONTENT_LENGTH);
+        assert_eq!(written(&parts, None), format!("{head}\r\n"));
+        parts
+            .headers
+            .insert(HOST, HeaderValue::from_static("gitlab.test:443"));
+        assert!(written(&parts, None).contains("\r\nhost: gitlab.test:443\r\n"));
+    }
+}

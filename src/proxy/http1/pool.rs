@@ -1,0 +1,68 @@
+//! Connections that wait for another request.
+
+use std::sync::{Mutex, PoisonError};
+use std::task::Context;
+
+use tokio::time::Instant;
+
+use super::Connection;
+use crate::proxy::limits::{IDLE_UPSTREAM, MOST_IDLE_UPSTREAM};
+
+/// The idle connections to one place.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Pool {
+    /// The one that was used last is the last. Held for a push or a pop: on a session's one thread nobody ever waits for it.
+    idle: Mutex<Vec<Idle>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: Box<Connection>,
+    since: Instant,
+}
+
+impl Pool {
+    /// Takes the connection that was used last; it may have been closed meanwhile.
+    pub(super) fn pop(&self) -> Option<Box<Connection>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.pop().map(|idle| idle.connection)
+    }
+
+    /// Keeps a connection whose exchange is over.
+    pub(super) fn put(&self, mut connection: Box<Connection>) {
+        if !connection.read.is_empty() {
+            return; // it has said what nobody asked for
+        }
+        connection.rest();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MOST_IDLE_UPSTREAM {
+            idle.push(Idle {
+                connection,
+                since: Instant::now(),
+            });
+        }
+    }
+
+    /// Takes a connection that still stands.
+    pub(in crate::proxy) async fn take(&self) -> Option<Box<Connection>> {
+        while let Some(mut connection) = self.pop() {
+            if std::future::poll_fn(|context| std::task::Poll::Ready(connection.is_quiet(context)))
+                .await
+            {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// Closes what has waited for too long, and what the other side has closed; whether anything is left.
+    pub(in crate::proxy) fn sweep(&self) -> bool {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain_mut(|idle| {
+            idle.since.elapsed() < IDLE_UPSTREAM && idle.connection.is_quiet(&mut context)
+        });
+        idle.shrink_to_fit();
+        !idle.is_empty()
+    }
+}
