@@ -74,38 +74,38 @@ pub enum Way {
 }
 
 /// One line of the log.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// RFC 3339.
     pub time: String,
     /// What happened.
     pub event: Kind,
     /// The connection, as `provider/name`.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub connection: Option<String>,
     /// The request's method.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub method: Option<String>,
     /// Host and port.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub host: Option<String>,
     /// The request's path, without its query.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub path: Option<String>,
     /// How the request reached the proxy.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub way: Option<Way>,
     /// The answer's status.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
     /// Bytes of the answer's body.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bytes: Option<u64>,
     /// From the request's arrival to the end of the answer.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub milliseconds: Option<u64>,
     /// Why, in words.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
 }
 
@@ -178,31 +178,6 @@ pub struct RequestLine<'a> {
     pub reason: Option<&'a str>,
 }
 
-/// A line as it is written.
-#[derive(Serialize)]
-struct Written<'a> {
-    time: &'a str,
-    event: Kind,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connection: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    method: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    way: Option<Way>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    milliseconds: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-}
-
 /// The log. Recording never waits for the disk: one thread, started with the first event, writes what has come in.
 #[derive(Debug)]
 pub struct Audit {
@@ -242,7 +217,7 @@ impl Audit {
 
     /// Notes an event.
     pub fn record(&self, event: Event) {
-        self.add(|pending| pending.push(&event.written()));
+        self.add(|pending| push(&mut pending.lines, &event));
     }
 
     /// Notes what became of a request.
@@ -296,24 +271,6 @@ impl Drop for Audit {
     }
 }
 
-impl Event {
-    fn written(&self) -> Written<'_> {
-        Written {
-            time: &self.time,
-            event: self.event,
-            connection: self.connection.as_deref(),
-            method: self.method.as_deref(),
-            host: self.host.as_deref(),
-            path: self.path.as_deref(),
-            way: self.way,
-            status: self.status,
-            bytes: self.bytes,
-            milliseconds: self.milliseconds,
-            reason: self.reason.as_deref(),
-        }
-    }
-}
-
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
@@ -332,11 +289,8 @@ impl Queue {
         let mut pending = gathered.unwrap_or_else(|error| error.into_inner()).0;
         if pending.lost > 0 && !pending.lines.is_empty() {
             let lost = std::mem::take(&mut pending.lost);
-            pending.push(
-                &Event::new(Kind::Lost)
-                    .because(format!("{lost} events"))
-                    .written(),
-            );
+            let event = Event::new(Kind::Lost).because(format!("{lost} events"));
+            push(&mut pending.lines, &event);
         }
         std::mem::swap(&mut pending.lines, spare);
         !spare.is_empty()
@@ -344,43 +298,81 @@ impl Queue {
 }
 
 impl Pending {
-    fn push(&mut self, line: &Written<'_>) {
-        push(&mut self.lines, line);
-    }
-
+    /// The same line as that of an [`Event`], without one: each request of a session has its line, and most of it is known text.
     fn push_request(&mut self, line: &RequestLine<'_>) {
         let time = match &mut self.time {
             Some((time, text)) if *time == line.time => text,
             stale => &mut stale.insert((line.time, line.time.to_string())).1,
         };
-        push(
-            &mut self.lines,
-            &Written {
-                time,
-                event: line.event,
-                connection: line.connection,
-                method: Some(line.method),
-                host: Some(line.host),
-                path: Some(kept_path(line.path)),
-                way: Some(line.way),
-                status: line.status,
-                bytes: Some(line.bytes),
-                milliseconds: u64::try_from(line.duration.as_millis()).ok(),
-                reason: line.reason,
-            },
+        let out = &mut self.lines;
+        out.extend_from_slice(b"{\"time\":");
+        push_text(out, time);
+        out.extend_from_slice(b",\"event\":");
+        push_value(out, &line.event);
+        if let Some(connection) = line.connection {
+            out.extend_from_slice(b",\"connection\":");
+            push_text(out, connection);
+        }
+        out.extend_from_slice(b",\"method\":");
+        push_text(out, line.method);
+        out.extend_from_slice(b",\"host\":");
+        push_text(out, line.host);
+        out.extend_from_slice(b",\"path\":");
+        push_text(out, kept_path(line.path));
+        out.extend_from_slice(b",\"way\":");
+        push_value(out, &line.way);
+        if let Some(status) = line.status {
+            out.extend_from_slice(b",\"status\":");
+            push_number(out, status.into());
+        }
+        out.extend_from_slice(b",\"bytes\":");
+        push_number(out, line.bytes);
+        out.extend_from_slice(b",\"milliseconds\":");
+        push_number(
+            out,
+            u64::try_from(line.duration.as_millis()).unwrap_or(u64::MAX),
         );
+        if let Some(reason) = line.reason {
+            out.extend_from_slice(b",\"reason\":");
+            push_text(out, reason);
+        }
+        out.extend_from_slice(b"}\n");
     }
 }
 
-fn push(lines: &mut Vec<u8>, line: &Written<'_>) {
-    if serde_json::to_writer(&mut *lines, line).is_ok() {
-        lines.push(b'\n');
+fn push(lines: &mut Vec<u8>, event: &Event) {
+    push_value(lines, event);
+    lines.push(b'\n');
+}
+
+/// Whatever is serialized here has nothing that JSON cannot say.
+fn push_value(out: &mut Vec<u8>, value: &impl Serialize) {
+    let before = out.len();
+    if serde_json::to_writer(&mut *out, value).is_err() {
+        out.truncate(before);
     }
+}
+
+/// Printable ASCII goes as it is, all else as serde has it.
+fn push_text(out: &mut Vec<u8>, text: &str) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        push_value(out, &text);
+    }
+}
+
+fn push_number(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// A path without its query, cut at a length.
 fn kept_path(path: &str) -> &str {
-    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let cut = path.bytes().position(|byte| byte == b'?' || byte == b'#');
+    let path = &path[..cut.unwrap_or(path.len())];
     if path.len() <= LONGEST_PATH {
         return path;
     }
@@ -454,6 +446,39 @@ mod tests {
         assert!(!text.contains("SECRET"));
         let event: Event = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!(event.path.as_deref(), Some("/a"));
+    }
+
+    #[test]
+    fn a_requests_line_is_the_line_of_its_event() {
+        let texts = ["/api/v4/user", "/a\"b\\c\u{1}", "/ä?x", ""];
+        for (path, number) in texts.into_iter().zip([0, 7, 12_345, u64::MAX]) {
+            let line = RequestLine {
+                time: Timestamp::from_seconds(1_700_000_000),
+                event: Kind::Injected,
+                connection: Some("gitlab/default"),
+                method: "GET",
+                host: "gitlab.test:443",
+                path,
+                way: Way::Connect,
+                status: Some(200),
+                bytes: number,
+                duration: Duration::from_millis(3),
+                reason: Some(path),
+            };
+            let mut event = Event::new(line.event)
+                .of(&"gitlab/default")
+                .request("GET", line.host, path)
+                .because(path);
+            event.time = line.time.to_string();
+            (event.way, event.status) = (Some(Way::Connect), Some(200));
+            (event.bytes, event.milliseconds) = (Some(number), Some(3));
+            let mut pending = Pending::default();
+            pending.push_request(&line);
+            assert_eq!(
+                pending.lines,
+                format!("{}\n", serde_json::to_string(&event).unwrap()).into_bytes()
+            );
+        }
     }
 
     #[test]

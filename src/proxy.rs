@@ -19,6 +19,7 @@ mod placeholder;
 mod record;
 mod refusal;
 mod rejection;
+mod relay;
 mod request_line;
 mod respond;
 mod route;

@@ -44,10 +44,14 @@ pub struct RoutePattern {
 }
 
 impl RoutePattern {
-    /// Whether a request to this origin and canonical path is the connection's. The prefix ends at the
-    /// boundary of a segment.
+    /// Whether a request to this origin and canonical path is the connection's.
     pub fn matches(&self, scheme: Scheme, host: &str, port: u16, path: &str) -> bool {
-        self.has_origin(scheme, host, port) && strip_path_prefix(path, &self.path_prefix).is_some()
+        self.has_origin(scheme, host, port) && self.is_above(path)
+    }
+
+    /// Whether a canonical path is below the prefix, which ends at the boundary of a segment.
+    pub fn is_above(&self, path: &str) -> bool {
+        strip_path_prefix(path, &self.path_prefix).is_some()
     }
 
     pub(crate) fn has_origin(&self, scheme: Scheme, host: &str, port: u16) -> bool {

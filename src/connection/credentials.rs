@@ -1,6 +1,6 @@
 //! The credentials of one session: the pair in force of each connection, ready without a lock, and its renewal.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,7 +42,8 @@ const UNSPECIFIC_INTERVAL: Duration = Duration::from_mins(10);
 /// The credentials of the chosen connections.
 pub struct Credentials {
     renewal: Arc<Renewal>,
-    slots: HashMap<ConnectionId, Arc<Slot>>,
+    /// Ordered: a session has few, and to compare names costs less than to hash them.
+    slots: BTreeMap<ConnectionId, Arc<Slot>>,
 }
 
 /// One connection.
@@ -193,6 +194,39 @@ impl Credentials {
         }
     }
 
+    /// A credential that is due or at its end, or must be surely in force.
+    async fn look_closely(
+        &self,
+        id: &ConnectionId,
+        slot: &Arc<Slot>,
+        current: Arc<Credential>,
+        stands: Freshness,
+        usage: Usage,
+    ) -> Outcome {
+        match (stands, usage) {
+            (Freshness::Fresh, Usage::Repeatable) => Ok(current),
+            (Freshness::Fresh, Usage::Once) => self.confirm(id, slot, current).await,
+            (Freshness::Due, Usage::Repeatable) => {
+                self.renew_in_background(id, slot);
+                Ok(current)
+            }
+            // A refresh that somebody starts while the body streams would kill the token under it: better now than then.
+            (Freshness::Due, Usage::Once) => match slot.paused() {
+                Some(_) => self.confirm(id, slot, current).await,
+                None => match self.renew(id, slot, Why::Due).await {
+                    Err(error @ CredentialError::Removed { .. }) => Err(error),
+                    Err(error) if slot.has_ended() => Err(error),
+                    Err(_) => self.confirm(id, slot, slot.current.load_full()).await,
+                    renewed => renewed,
+                },
+            },
+            (Freshness::Expired, _) => match slot.paused() {
+                Some(error) => self.rescued(id, slot).await.ok_or(error),
+                None => self.renew(id, slot, Why::Expired).await,
+            },
+        }
+    }
+
     async fn renew_for_rejection(
         &self,
         id: &ConnectionId,
@@ -242,31 +276,12 @@ impl CredentialSource for Credentials {
     async fn get(&self, id: &ConnectionId, usage: Usage) -> Outcome {
         let slot = self.slot(id)?;
         let current = slot.current.load_full();
-        match (
-            freshness(current.refresh_at, current.expires_at, Timestamp::now()),
-            usage,
-        ) {
-            (Freshness::Fresh, Usage::Repeatable) => Ok(current),
-            (Freshness::Fresh, Usage::Once) => self.confirm(id, slot, current).await,
-            (Freshness::Due, Usage::Repeatable) => {
-                self.renew_in_background(id, slot);
-                Ok(current)
-            }
-            // A refresh that somebody starts while the body streams would kill the token under it: better now than then.
-            (Freshness::Due, Usage::Once) => match slot.paused() {
-                Some(_) => self.confirm(id, slot, current).await,
-                None => match self.renew(id, slot, Why::Due).await {
-                    Err(error @ CredentialError::Removed { .. }) => Err(error),
-                    Err(error) if slot.has_ended() => Err(error),
-                    Err(_) => self.confirm(id, slot, slot.current.load_full()).await,
-                    renewed => renewed,
-                },
-            },
-            (Freshness::Expired, _) => match slot.paused() {
-                Some(error) => self.rescued(id, slot).await.ok_or(error),
-                None => self.renew(id, slot, Why::Expired).await,
-            },
+        let stands = freshness(current.refresh_at, current.expires_at, Timestamp::now());
+        if (stands, usage) == (Freshness::Fresh, Usage::Repeatable) {
+            return Ok(current);
         }
+        // In a box: what may wait is large, and nearly every request has no need of it.
+        Box::pin(self.look_closely(id, slot, current, stands, usage)).await
     }
 
     async fn reject(

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use super::admit::Client;
 use super::body::{Passage, RequestBody, ResponseBody, UpstreamBody};
 use super::exchange::{self, Place};
-use super::headers;
+use super::headers::{self, Survey};
 use super::intercept;
 use super::listener::Permit;
 use super::placeholder;
@@ -194,8 +194,9 @@ async fn forward_http<S>(
     if placeholder::find_in_head(&parts).is_some() {
         return Err(Refusal::PlaceholderInClear);
     }
-    let passage = Arc::new(Passage::of(&parts.headers));
-    headers::clean_request(&mut parts.headers);
+    let survey = Survey::of(&parts.headers);
+    let passage = Arc::new(Passage::new(survey.expect));
+    headers::clean_request(&mut parts.headers, survey);
     let body = RequestBody::new(body, &passage);
     let sent = session
         .upstream
@@ -225,6 +226,7 @@ fn place_of<S>(
     Some(Arc::new(Place {
         label: authority.to_string(),
         destination: session.upstream.destination(&authority, scheme),
+        candidates: session.routes.to(&authority),
         authority,
         uri_authority: stated,
         sni_differs: None,

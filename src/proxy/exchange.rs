@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, EXPECT};
+use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 
 use super::body::{Passage, RequestBody, ResponseBody, UpstreamBody};
 use super::connect::kind_of;
-use super::headers;
+use super::headers::{self, Survey};
 use super::inject;
 use super::limits::{LARGEST_HELD_BODY, MOST_REPETITIONS};
 use super::placeholder;
@@ -18,7 +18,7 @@ use super::record::Entry;
 use super::refusal::Refusal;
 use super::rejection;
 use super::respond;
-use super::route::{Route, RouteMatch};
+use super::route::{Candidates, Route, RouteMatch, RouteTable};
 use super::session::Session;
 use super::target::{Authority, Target};
 use super::upgrade::Wish;
@@ -41,6 +41,8 @@ pub(super) struct Place {
     pub(super) way: Way,
     /// The connections that they go on by.
     pub(super) destination: Arc<Destination>,
+    /// Whose they can be.
+    pub(super) candidates: Candidates,
 }
 
 impl Place {
@@ -48,6 +50,7 @@ impl Place {
     pub(super) fn of_tunnel(
         authority: Authority,
         sni: Option<&str>,
+        routes: &RouteTable,
         upstream: &Upstream,
     ) -> Option<Arc<Self>> {
         let label = authority.to_string();
@@ -57,6 +60,7 @@ impl Place {
             .filter(|name| !name.eq_ignore_ascii_case(&authority.host))
             .map(ToOwned::to_owned);
         let destination = upstream.destination(&authority, Scheme::Https);
+        let candidates = routes.to(&authority);
         Some(Arc::new(Self {
             authority,
             label,
@@ -64,6 +68,7 @@ impl Place {
             sni_differs,
             way: Way::Connect,
             destination,
+            candidates,
         }))
     }
 }
@@ -83,11 +88,11 @@ pub(super) async fn handle<S: CredentialSource>(
     mut request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let mut entry = Entry::new(&session.audit, place, &request);
-    let wish = Wish::of(&mut request);
+    let survey = Survey::of(request.headers());
+    let wish = survey.upgrade.then(|| Wish::of(&mut request)).flatten();
     let (parts, body) = request.into_parts();
-    let expects = parts.headers.contains_key(EXPECT);
     let mut body = Some(body);
-    let refusal = match exchange(session, place, parts, &mut body, wish, &mut entry).await {
+    let refusal = match exchange(session, place, parts, survey, &mut body, wish, &mut entry).await {
         Ok(response) => return response,
         Err(refusal) => refusal,
     };
@@ -98,7 +103,7 @@ pub(super) async fn handle<S: CredentialSource>(
         refusal.to_string(),
     );
     entry.finish(0);
-    if let Some(body) = body.filter(|_| !expects) {
+    if let Some(body) = body.filter(|_| !survey.expect) {
         super::body::drain_beside(body);
     }
     response
@@ -109,17 +114,18 @@ async fn exchange<S: CredentialSource>(
     session: &Session<S>,
     place: &Place,
     mut parts: Parts,
+    survey: Survey,
     body: &mut Option<Incoming>,
     wish: Option<Wish>,
     entry: &mut Entry,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let target = admit(place, &parts)?;
-    let plan = plan(session, place, &parts, &target, entry)?;
-    headers::clean_request(&mut parts.headers);
+    let plan = plan(session, place, &parts, survey, &target, entry)?;
+    headers::clean_request(&mut parts.headers, survey);
     if let Some(wish) = &wish {
         wish.renew(&mut parts.headers);
     }
-    let passage = Arc::new(Passage::of(&parts.headers));
+    let passage = Arc::new(Passage::new(survey.expect));
     let outcome = match plan {
         Plan::Inject(route, shape) => {
             inject(
@@ -158,18 +164,19 @@ fn admit(place: &Place, parts: &Parts) -> Result<Target, Refusal> {
             found: name.clone(),
         });
     }
-    Target::parse(&place.authority, parts)
+    Target::parse(&place.authority, place.uri_authority.as_str(), parts)
 }
 
 /// Which connection the request belongs to, and what its rules say.
 fn plan<'a, S>(
-    session: &'a Session<S>,
-    place: &Place,
+    session: &Session<S>,
+    place: &'a Place,
     parts: &Parts,
+    survey: Survey,
     target: &Target,
     entry: &mut Entry,
 ) -> Result<Plan<'a>, Refusal> {
-    let route = match session.routes.resolve(&place.authority, &target.path) {
+    let route = match place.candidates.resolve(&target.path) {
         RouteMatch::Ambiguous(tied) => {
             let injects = |route: &&&Arc<Route>| {
                 route
@@ -192,7 +199,7 @@ fn plan<'a, S>(
     let Some(shape) = route.rules.injection(path) else {
         return Ok(Plan::Pass);
     };
-    if web_page::is_of_another_origin(&parts.headers, &place.uri_authority) {
+    if survey.page && web_page::is_of_another_origin(&parts.headers, &place.uri_authority) {
         return Err(Refusal::AnotherOrigin);
     }
     if let Some(rule) = route.rules.guard(parts.method.as_str(), path) {
@@ -263,7 +270,7 @@ async fn inject<S: CredentialSource>(
         .await?;
     let mut next = outgoing(body, passage);
     let mut attempt = 0;
-    inject::strip(&mut parts, route.rules.carriers());
+    inject::strip(&mut parts, &route.carriers, route.rules.carriers());
     let stripped = parts.uri.clone();
     loop {
         let ready = route.ready(&credential);
@@ -287,11 +294,15 @@ async fn inject<S: CredentialSource>(
                 head: None,
             });
         }
-        let (response, head, rejection) = rejection::look_into(response).await;
-        let verdict = session
-            .source
-            .reject(&route.id, &credential, rejection, attempt)
-            .await;
+        // Rare, and large: in a box, the request of the usual way has no room for it.
+        let heard = async {
+            let (response, head, rejection) = rejection::look_into(response).await;
+            let verdict = session
+                .source
+                .reject(&route.id, &credential, rejection, attempt);
+            (response, head, verdict.await)
+        };
+        let (response, head, verdict) = Box::pin(heard).await;
         let Some(repeated) = passage.repeated() else {
             return Ok(Outcome {
                 response,

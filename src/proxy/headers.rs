@@ -1,65 +1,114 @@
 //! What is between two neighbours only, and goes no further (RFC 9110 §7.6.1).
 
-use http::header::{
-    ALT_SVC, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{ALT_SVC, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, TE};
 
-/// Hop-by-hop whether `Connection` lists them or not.
-const HOP_BY_HOP: [HeaderName; 7] = [
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-authenticate"),
-    HeaderName::from_static("proxy-authorization"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("http2-settings"),
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+/// What of a message's headers wants a closer look. Most messages have nothing of all this, and one pass tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Survey {
+    /// `Connection`, and what is hop-by-hop whether `Connection` lists it or not.
+    hop_by_hop: bool,
+    cookie: bool,
+    te: bool,
+    alt_svc: bool,
+    /// The client waits for 100 before it sends its body.
+    pub(super) expect: bool,
+    /// The client wishes for another protocol.
+    pub(super) upgrade: bool,
+    /// A browser says which page asks.
+    pub(super) page: bool,
+}
+
+impl Survey {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let mut survey = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "upgrade" => (survey.upgrade, survey.hop_by_hop) = (true, true),
+                name if is_hop_by_hop(name) => survey.hop_by_hop = true,
+                "alt-svc" => survey.alt_svc = true,
+                "cookie" => survey.cookie = true,
+                "expect" => survey.expect = true,
+                "origin" | "sec-fetch-site" => survey.page = true,
+                "te" => survey.te = true,
+                _ => {}
+            }
+        }
+        survey
+    }
+}
+
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// Prepares a request's headers for the next hop.
-pub(super) fn clean_request(headers: &mut HeaderMap) {
+pub(super) fn clean_request(headers: &mut HeaderMap, survey: Survey) {
     // `TE: trailers` is the one value with a meaning end to end: gRPC servers insist on it.
-    let trailers = headers.get_all(TE).iter().any(|value| {
-        value.to_str().is_ok_and(|text| {
-            text.split(',')
-                .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
-        })
-    });
-    strip(headers);
-    headers.remove(TE);
+    let trailers = survey.te
+        && headers.get_all(TE).iter().any(|value| {
+            value.to_str().is_ok_and(|text| {
+                text.split(',')
+                    .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+            })
+        });
+    if survey.hop_by_hop {
+        strip(headers);
+    }
+    if survey.te {
+        headers.remove(TE);
+    }
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
-    join_cookies(headers);
+    if survey.cookie {
+        join_cookies(headers);
+    }
 }
 
 /// Prepares an answer's headers for the client. `Alt-Svc` would lead it around the proxy, to HTTP/3.
 pub(super) fn clean_response(headers: &mut HeaderMap) {
-    strip(headers);
-    headers.remove(ALT_SVC);
+    let survey = Survey::of(headers);
+    if survey.hop_by_hop {
+        strip(headers);
+    }
+    if survey.alt_svc {
+        headers.remove(ALT_SVC);
+    }
 }
 
 fn strip(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let listed: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|text| text.split(','))
-            .filter_map(|name| name.trim().parse().ok())
-            // A client must not be able to name a header that we set, or that frames the message.
-            .filter(|name: &HeaderName| {
-                !matches!(
-                    name.as_str(),
-                    "authorization" | "content-length" | "host" | "te"
-                )
-            })
-            .collect();
-        for name in listed {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
+    let listed: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        // What most clients and servers write there names no header.
+        .filter(|name| !["keep-alive", "close"].contains(name))
+        .filter_map(|name| name.parse().ok())
+        // A client must not be able to name a header that we set, or that frames the message.
+        .filter(|name: &HeaderName| {
+            !matches!(
+                name.as_str(),
+                "authorization" | "content-length" | "host" | "te"
+            )
+        })
+        .collect();
+    for name in listed {
+        headers.remove(name);
     }
-    for name in &HOP_BY_HOP {
+    while let Some(name) = headers.keys().find(|name| is_hop_by_hop(name.as_str())) {
+        let name = name.clone();
         headers.remove(name);
     }
 }
@@ -83,6 +132,11 @@ fn join_cookies(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn clean_request(headers: &mut HeaderMap) {
+        let survey = Survey::of(headers);
+        super::clean_request(headers, survey);
+    }
 
     fn map(entries: &[(&'static str, &'static str)]) -> HeaderMap {
         entries

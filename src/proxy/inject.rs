@@ -93,9 +93,9 @@ pub(super) fn put(parts: &mut Parts, stripped: &Uri, ready: &Ready) -> bool {
 }
 
 /// Takes every carrier of a credential off.
-pub(super) fn strip(parts: &mut Parts, carriers: &Carriers) {
-    for name in &carriers.headers {
-        parts.headers.remove(name.as_str());
+pub(super) fn strip(parts: &mut Parts, headers: &[HeaderName], carriers: &Carriers) {
+    for name in headers {
+        parts.headers.remove(name);
     }
     let Some(query) = parts.uri.query() else {
         return;
@@ -128,7 +128,14 @@ const SEPARATORS: [char; 2] = ['&', ';'];
 /// Rack decodes names before it compares them, drops brackets before a name, and takes `name[]` for a list of that name.
 fn carries(pair: &str, carriers: &Carriers) -> bool {
     let brackets = ['[', ']'];
-    let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
+    let name = pair.split('=').next().unwrap_or_default();
+    if name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
+        return carriers.query.iter().any(|carrier| carrier == name); // nothing to decode
+    }
+    let name = name.replace('+', " ");
     let name = percent_decode_str(&name).decode_utf8_lossy();
     let name = name
         .trim()
@@ -174,7 +181,8 @@ mod tests {
     use crate::secret::Secret;
 
     fn apply(parts: &mut Parts, carriers: &Carriers, ready: &Ready) -> bool {
-        strip(parts, carriers);
+        let headers = carriers.headers.iter().map(|name| name.parse().unwrap());
+        strip(parts, &headers.collect::<Vec<_>>(), carriers);
         let stripped = parts.uri.clone();
         // A repetition has the one credential, too.
         put(parts, &stripped, ready) && put(parts, &stripped, ready)

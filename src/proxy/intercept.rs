@@ -101,7 +101,12 @@ async fn speak<S: CredentialSource>(
 ) {
     let (_, tls) = stream.get_ref();
     let http2 = tls.alpn_protocol() == Some(b"h2");
-    let Some(place) = Place::of_tunnel(authority, tls.server_name(), &session.upstream) else {
+    let Some(place) = Place::of_tunnel(
+        authority,
+        tls.server_name(),
+        &session.routes,
+        &session.upstream,
+    ) else {
         return;
     };
     let service = service_fn(|mut request: Request<Incoming>| {

@@ -95,6 +95,9 @@ pub(super) const MOST_TLS_SESSIONS: usize = 256;
 /// How long what is under way may go on after the child has ended.
 pub(super) const SHUTDOWN_DRAIN: Duration = Duration::from_secs(1);
 
+/// What a relay reads at once, in bytes; all relays share it.
+pub(super) const RELAY_BUFFER: usize = 64 * 1024;
+
 /// Keep-alive probes find a peer that is gone without a word.
 pub(super) const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 

@@ -1,5 +1,7 @@
 //! No placeholder leaves the machine: where it may stand in a request, and how it is found.
 
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::header::{AUTHORIZATION, HeaderName};
@@ -53,25 +55,23 @@ fn decoded_basic(value: &HeaderValue) -> Option<Vec<u8>> {
     STANDARD_NO_PAD.decode(standard).ok()
 }
 
+/// Made once: to prepare the search costs more than to search a header.
+static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PLACEHOLDER.as_bytes()));
+
 fn holds(bytes: &[u8]) -> bool {
-    bytes.len() >= PLACEHOLDER.len()
-        && memchr::memmem::find(bytes, PLACEHOLDER.as_bytes()).is_some()
+    bytes.len() >= PLACEHOLDER.len() && FINDER.find(bytes).is_some()
 }
 
 /// Looks for the placeholder in a body as it streams, across the borders of its pieces. It holds nothing back: what has gone by was at
 /// most the beginning of a placeholder, and the piece that would complete it is not sent.
 #[derive(Debug)]
 pub(super) struct Scanner {
-    finder: Finder<'static>,
     tail: Vec<u8>,
 }
 
 impl Scanner {
     pub(super) fn new() -> Self {
-        Self {
-            finder: Finder::new(PLACEHOLDER.as_bytes()),
-            tail: Vec::new(),
-        }
+        Self { tail: Vec::new() }
     }
 
     /// Whether the placeholder ends in this piece.
@@ -79,7 +79,7 @@ impl Scanner {
         let overlap = PLACEHOLDER.len() - 1;
         let mut border = std::mem::take(&mut self.tail);
         border.extend_from_slice(&piece[..piece.len().min(overlap)]);
-        let found = self.finder.find(&border).is_some() || self.finder.find(piece).is_some();
+        let found = holds(&border) || holds(piece);
         if piece.len() >= overlap {
             border.clear();
             border.extend_from_slice(&piece[piece.len() - overlap..]);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use authsome_ca::PermittedHost;
 use authsome_providers::{HostPattern, RoutePattern, Rules, Scheme, Service};
+use http::HeaderName;
 
 use super::inject::ReadyCredential;
 use super::target::Authority;
@@ -50,6 +51,8 @@ pub(super) struct Route {
     pub(super) id: ConnectionId,
     pub(super) label: String,
     pub(super) rules: Arc<Rules>,
+    /// The headers that can carry a credential.
+    pub(super) carriers: Vec<HeaderName>,
     pattern: RoutePattern,
     preference: Preference,
     service: Arc<Service>,
@@ -65,6 +68,25 @@ pub(super) enum RouteMatch<'a> {
     None,
     /// It belongs to this connection.
     Route(&'a Arc<Route>),
+}
+
+/// The routes that lead to one place, best first: looked up once for a tunnel, so that a request of it looks at no other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Candidates(Arc<[Arc<Route>]>);
+
+impl Candidates {
+    /// The connection that a request belongs to. Pure; a tie is an answer.
+    pub(super) fn resolve(&self, path: &str) -> RouteMatch<'_> {
+        let mut fitting = self.0.iter().filter(|route| route.pattern.is_above(path));
+        let Some(best) = fitting.next() else {
+            return RouteMatch::None;
+        };
+        let mut tied = fitting.filter(|route| route.ties_with(best)).peekable();
+        if tied.peek().is_none() {
+            return RouteMatch::Route(best);
+        }
+        RouteMatch::Ambiguous(std::iter::once(best).chain(tied).collect())
+    }
 }
 
 /// All routes of a session.
@@ -93,6 +115,13 @@ impl RouteTable {
                     id: connection.id.clone(),
                     label: connection.id.to_string(),
                     rules: Arc::clone(&service.rules),
+                    carriers: service
+                        .rules
+                        .carriers()
+                        .headers
+                        .iter()
+                        .filter_map(|name| name.parse().ok())
+                        .collect(),
                     pattern: pattern.clone(),
                     preference: connection.preference,
                     service: Arc::clone(&service),
@@ -125,38 +154,16 @@ impl RouteTable {
             || self.patterns.iter().any(|route| route.has_host(authority))
     }
 
-    /// The connection that a request belongs to. Pure; a tie is an answer.
-    pub(super) fn resolve(&self, authority: &Authority, path: &str) -> RouteMatch<'_> {
-        let exact = self
-            .exact
-            .get(authority)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let fitting = |route: &&Arc<Route>| {
-            route
-                .pattern
-                .matches(Scheme::Https, &authority.host, authority.port, path)
-        };
-        // Each list is sorted, best first.
-        let mut best = exact.iter().find(fitting);
-        if let Some(other) = self.patterns.iter().find(fitting)
-            && best.is_none_or(|route| other.rank() > route.rank())
-        {
-            best = Some(other);
-        }
-        let Some(best) = best else {
-            return RouteMatch::None;
-        };
-        let mut tied = exact
+    /// The routes to that place.
+    pub(super) fn to(&self, authority: &Authority) -> Candidates {
+        let exact = self.exact.get(authority).into_iter().flatten();
+        let patterns = self
+            .patterns
             .iter()
-            .chain(&self.patterns)
-            .filter(fitting)
-            .filter(|route| route.ties_with(best))
-            .peekable();
-        if tied.peek().is_none() {
-            return RouteMatch::Route(best);
-        }
-        RouteMatch::Ambiguous(std::iter::once(best).chain(tied).collect())
+            .filter(|route| route.has_host(authority));
+        let mut routes: Vec<_> = exact.chain(patterns).map(Arc::clone).collect();
+        routes.sort_by_key(|route| std::cmp::Reverse(route.rank()));
+        Candidates(routes.into())
     }
 
     /// The ties that `run` tells the user of at the start.
@@ -291,7 +298,8 @@ mod tests {
     }
 
     fn resolve(table: &RouteTable, authority: &str, path: &str) -> String {
-        match table.resolve(&Authority::parse(authority, None).unwrap(), path) {
+        let candidates = table.to(&Authority::parse(authority, None).unwrap());
+        match candidates.resolve(path) {
             RouteMatch::Ambiguous(tied) => {
                 let labels: Vec<_> = tied.iter().map(|route| route.label.as_str()).collect();
                 format!("tie {}", labels.join(" "))

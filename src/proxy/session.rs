@@ -167,6 +167,8 @@ fn server_config(leaf: Arc<CertifiedKey>) -> ServerConfig {
         .with_cert_resolver(Arc::new(OneLeaf(leaf)));
     // The last is of clients that offer nothing newer; the same server serves them.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+    // AES-128 before AES-256, whatever the client prefers: as strong on this machine's loopback, and a quarter cheaper a byte.
+    config.ignore_client_order = true;
     config.session_storage = ServerSessionMemoryCache::new(MOST_TLS_SESSIONS);
     config
 }

@@ -4,35 +4,27 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
 
-/// When a stream last moved, for whoever waits for it to be idle.
-#[derive(Clone, Debug)]
-pub(super) struct Activity {
-    epoch: Instant,
-    last: Arc<AtomicU64>,
-}
+/// How often the wait for an idle stream looks, within the time that it may be idle: it ends at most that part of it too late.
+const LOOKS: u32 = 4;
+
+/// Whether a stream has moved, for whoever waits for it to be idle. To note it costs no look at the clock.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Activity(Arc<AtomicBool>);
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self {
-            epoch: Instant::now(),
-            last: Arc::default(),
-        }
+        Self::default()
     }
 
     fn moved(&self) {
-        let seconds = self.epoch.elapsed().as_secs();
-        // Most calls find the second unchanged, and a load is cheaper than a store.
-        if self.last.load(Ordering::Relaxed) != seconds {
-            self.last.store(seconds, Ordering::Relaxed);
-        }
+        self.0.store(true, Ordering::Relaxed);
     }
 
     /// Runs `work` until it ends or its stream has not moved for `limit`; `None` in the latter case.
@@ -42,19 +34,17 @@ impl Activity {
         work: impl Future<Output = T>,
     ) -> Option<T> {
         let mut work = std::pin::pin!(work);
-        loop {
-            let idle_at =
-                self.epoch + Duration::from_secs(self.last.load(Ordering::Relaxed)) + limit;
+        let mut quiet = 0;
+        while quiet < LOOKS {
             tokio::select! {
+                biased;
                 output = &mut work => return Some(output),
-                () = tokio::time::sleep_until(idle_at) => {}
+                () = tokio::time::sleep(limit / LOOKS) => {}
             }
-            if self.epoch.elapsed()
-                >= Duration::from_secs(self.last.load(Ordering::Relaxed)) + limit
-            {
-                return None;
-            }
+            let has_moved = self.0.swap(false, Ordering::Relaxed);
+            quiet = if has_moved { 0 } else { quiet + 1 };
         }
+        None
     }
 }
 

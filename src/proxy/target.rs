@@ -80,7 +80,12 @@ impl fmt::Display for Authority {
 impl Target {
     /// Checks a request that came through a tunnel to `authority`: `Host` and `:authority` must name that very host (RFC 9110 §7.4), or
     /// one connection could reach another one's host with a credential.
-    pub(super) fn parse(authority: &Authority, parts: &Parts) -> Result<Self, Refusal> {
+    /// `usual` is how most clients write it.
+    pub(super) fn parse(
+        authority: &Authority,
+        usual: &str,
+        parts: &Parts,
+    ) -> Result<Self, Refusal> {
         let mut hosts = parts.headers.get_all(header::HOST).iter();
         let host = hosts.next();
         if hosts.next().is_some() {
@@ -99,7 +104,9 @@ impl Target {
             return Err(Refusal::Malformed("the request names no host"));
         }
         for name in [named, stated].into_iter().flatten() {
-            if Authority::parse(name, Some(authority.port)).as_ref() != Some(authority) {
+            if name != usual
+                && Authority::parse(name, Some(authority.port)).as_ref() != Some(authority)
+            {
                 return Err(Refusal::Misdirected {
                     expected: authority.to_string(),
                     found: shown(name),
@@ -281,7 +288,8 @@ mod tests {
             request = request.header("host", *host);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        Target::parse(&Authority::parse("gitlab.test:443", None).unwrap(), &parts)
+        let authority = Authority::parse("gitlab.test:443", None).unwrap();
+        Target::parse(&authority, "gitlab.test", &parts)
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::dial::{Dialed, Link};
 use super::limits::IDLE_TIMEOUT;
+use super::relay;
 use super::stream::{Activity, Watched};
 
 /// Relays a client's tunnel until both sides have ended, one breaks off, or nothing moves any more.
@@ -41,11 +42,11 @@ where
     let activity = Activity::new();
     let mut client = Watched::new(client, early, activity.clone());
     let relaying = async {
-        client.write_all(greeting).await?;
-        copy_bidirectional(&mut client, &mut upstream).await
+        if client.write_all(greeting).await.is_ok() {
+            relay::both_ways(&mut client, &mut upstream).await;
+        }
     };
-    let outcome = activity.unless_idle(IDLE_TIMEOUT, relaying).await;
-    drop(outcome); // whichever way it ended, both sides are closed now
+    activity.unless_idle(IDLE_TIMEOUT, relaying).await; // whichever way it ends, both sides are closed then
 }
 
 /// The socket itself, and what hyper has read of it already: without its wrappers each byte takes a shorter way.

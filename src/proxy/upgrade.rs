@@ -6,12 +6,12 @@ use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::copy_bidirectional;
 
 use super::body::{ResponseBody, UpstreamBody};
 use super::limits::IDLE_TIMEOUT;
 use super::listener::Permit;
 use super::record::Entry;
+use super::relay;
 use super::stream::{Activity, Watched};
 
 /// A client's wish to speak another protocol.
@@ -75,9 +75,9 @@ impl Wish {
             let mut client = Watched::new(TokioIo::new(client), Bytes::new(), activity.clone());
             let mut upstream = Watched::new(upstream, greeting, activity.clone());
             let relayed = activity
-                .unless_idle(IDLE_TIMEOUT, copy_bidirectional(&mut client, &mut upstream))
+                .unless_idle(IDLE_TIMEOUT, relay::both_ways(&mut client, &mut upstream))
                 .await;
-            entry.finish(relayed.and_then(Result::ok).map_or(0, |(_, down)| down));
+            entry.finish(relayed.map_or(0, |(_, down)| down));
         });
         Response::from_parts(parts, ResponseBody::whole(Bytes::new()))
     }

@@ -132,7 +132,8 @@ impl Upstream {
     ) -> Result<Response<UpstreamBody>, Refusal> {
         match dialect {
             Dialect::Http1 => self.send_http1(parts, body, passage, place).await,
-            Dialect::Http2 => self.send_http2(parts, body, passage, place).await,
+            // In a box, an HTTP/1.1 request has no room for it; so with what opens a connection.
+            Dialect::Http2 => Box::pin(self.send_http2(parts, body, passage, place)).await,
         }
     }
 
@@ -166,7 +167,7 @@ impl Upstream {
             let is_reused = idle.is_some();
             let mut connection = match idle.take() {
                 Some(connection) => connection,
-                None => self.connect(destination).await?,
+                None => Box::pin(self.connect(destination)).await?,
             };
             match connection.exchange(&outgoing, &mut upload).await {
                 Ok(head) => {

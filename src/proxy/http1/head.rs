@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
@@ -58,7 +58,13 @@ pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
     match form.length {
         None if had_length => out.extend_from_slice(b"content-length: 0\r\n"),
         None | Some(Length::UntilClose) => {}
-        Some(Length::Known(bytes)) => field(out, "content-length", bytes.to_string().as_bytes()),
+        Some(Length::Known(bytes)) => {
+            field(
+                out,
+                "content-length",
+                itoa::Buffer::new().format(bytes).as_bytes(),
+            );
+        }
         Some(Length::Chunked) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
     }
     out.extend_from_slice(b"\r\n");
@@ -98,20 +104,6 @@ pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>,
         }
         Err(_) => return Err(Fault::Malformed("its answer is not HTTP/1.1")),
     };
-    // Where the fields are, before the bytes that they borrow are taken.
-    let start = read.as_ptr().addr();
-    let place = |text: &[u8]| text.as_ptr().addr() - start;
-    let mut places = [(0, 0, 0, 0); MOST_HEADERS];
-    let count = response.headers.len();
-    for (slot, field) in places.iter_mut().zip(response.headers.iter()) {
-        let (name, value) = (place(field.name.as_bytes()), place(field.value));
-        *slot = (
-            name,
-            name + field.name.len(),
-            value,
-            value + field.value.len(),
-        );
-    }
     let version = match response.version {
         Some(0) => Version::HTTP_10,
         _ => Version::HTTP_11,
@@ -119,17 +111,25 @@ pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>,
     let malformed = || Fault::Malformed("its answer is not HTTP/1.1");
     let status =
         StatusCode::from_u16(response.code.unwrap_or_default()).map_err(|_| malformed())?;
-    let head = read.split_to(end).freeze();
+    // One copy, which all values share; what was read may hold a body of megabytes behind it.
+    let head = Bytes::copy_from_slice(&read[..end]);
+    let start = read.as_ptr().addr();
     let mut said = Said::default();
-    let mut headers = HeaderMap::with_capacity(count);
-    for &(name, name_end, value, value_end) in places.iter().take(count) {
-        let name = HeaderName::from_bytes(&head[name..name_end]).map_err(|_| malformed())?;
-        let value = HeaderValue::from_maybe_shared(head.slice(value..value_end))
-            .map_err(|_| malformed())?;
+    let mut headers = HeaderMap::with_capacity(response.headers.len());
+    for field in response.headers.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| malformed())?;
+        let at = field.value.as_ptr().addr().wrapping_sub(start);
+        let end = at.saturating_add(field.value.len());
+        let value = match head.get(at..end) {
+            Some(_) => head.slice(at..end),
+            None => Bytes::copy_from_slice(field.value), // an empty one may stand anywhere
+        };
+        let value = HeaderValue::from_maybe_shared(value).map_err(|_| malformed())?;
         if said.hear(&name, &value)? {
             headers.append(name, value);
         }
     }
+    read.advance(end);
     let (length, persists) = said.conclude(method, status, version)?;
     if said.chunked.is_some() {
         headers.remove(CONTENT_LENGTH); // RFC 9112 §6.3, item 3
