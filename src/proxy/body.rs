@@ -12,7 +12,8 @@ use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::http1::AnswerBody;
+use super::http1::{self, AnswerBody};
+use super::intercept::ClientStream;
 use super::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN, LARGEST_HELD_BODY};
 use super::placeholder::{Scanner, find_in_headers};
 use super::record::Entry;
@@ -22,6 +23,9 @@ use super::record::Entry;
 pub(super) enum ResponseBody {
     /// Of our own making.
     Whole(Option<Bytes>),
+    /// For tests of whoever sends it.
+    #[cfg(test)]
+    Frames(VecDeque<Frame<Bytes>>),
     /// The provider's, with what was already read of it.
     Streamed {
         /// Read to look at it.
@@ -33,6 +37,47 @@ pub(super) enum ResponseBody {
         /// The request's line in the log.
         entry: Entry,
     },
+}
+
+/// A client's body.
+#[derive(Debug)]
+pub(super) enum ClientBody {
+    /// Of an intercepted connection that speaks HTTP/1.1.
+    Http1(http1::ClientBody<ClientStream>),
+    /// By hyper: HTTP/2, and requests to the proxy itself.
+    Hyper(Incoming),
+}
+
+impl Body for ClientBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.get_mut() {
+            Self::Http1(body) => Pin::new(body).poll_frame(context),
+            Self::Hyper(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Hyper(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(body) => body.size_hint(),
+            Self::Hyper(body) => body.size_hint(),
+        }
+    }
 }
 
 /// A provider's body.
@@ -85,6 +130,12 @@ impl ResponseBody {
         Self::Whole((!bytes.is_empty()).then_some(bytes))
     }
 
+    /// A provider's, of these frames.
+    #[cfg(test)]
+    pub(super) fn of_frames(frames: impl Iterator<Item = Frame<Bytes>>) -> Self {
+        Self::Frames(frames.collect())
+    }
+
     pub(super) fn streamed(head: Option<Bytes>, rest: UpstreamBody, entry: Entry) -> Self {
         Self::Streamed {
             head: head.filter(|head| !head.is_empty()),
@@ -105,6 +156,8 @@ impl Body for ResponseBody {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            #[cfg(test)]
+            Self::Frames(frames) => Poll::Ready(frames.pop_front().map(Ok)),
             Self::Streamed {
                 head,
                 rest,
@@ -129,6 +182,8 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
+            #[cfg(test)]
+            Self::Frames(frames) => frames.is_empty(),
             Self::Streamed { head, rest, .. } => head.is_none() && rest.is_end_stream(),
         }
     }
@@ -138,6 +193,8 @@ impl Body for ResponseBody {
             Self::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
+            #[cfg(test)]
+            Self::Frames(_) => SizeHint::default(),
             Self::Streamed {
                 head: None, rest, ..
             } => rest.size_hint(),
@@ -271,7 +328,7 @@ pub(super) enum RequestBody {
     /// The client's.
     Streamed {
         /// What comes in.
-        incoming: Option<Incoming>,
+        incoming: Option<ClientBody>,
         /// Watches for the placeholder.
         scanner: Scanner,
         /// What is known of it.
@@ -280,7 +337,7 @@ pub(super) enum RequestBody {
 }
 
 impl RequestBody {
-    pub(super) fn new(incoming: Incoming, passage: &Arc<Passage>) -> Self {
+    pub(super) fn new(incoming: ClientBody, passage: &Arc<Passage>) -> Self {
         if incoming.is_end_stream() {
             passage.end(true);
             return Self::Empty;
@@ -329,7 +386,7 @@ impl Body for RequestBody {
                     }
                     Some(Err(error)) => {
                         passage.end(false);
-                        Some(Err(io::Error::other(error)))
+                        Some(Err(error))
                     }
                     Some(Ok(frame)) if holds_placeholder(&frame, scanner) => {
                         passage.placeholder.store(true, Ordering::Relaxed);
@@ -355,7 +412,7 @@ impl Body for RequestBody {
                 pieces, trailers, ..
             } => pieces.is_empty() && trailers.is_none(),
             Self::Streamed { incoming, .. } => {
-                incoming.as_ref().is_none_or(Incoming::is_end_stream)
+                incoming.as_ref().is_none_or(ClientBody::is_end_stream)
             }
         }
     }
@@ -371,7 +428,7 @@ impl Body for RequestBody {
             Self::Repeated { .. } => SizeHint::default(),
             Self::Streamed { incoming, .. } => incoming
                 .as_ref()
-                .map_or_else(SizeHint::default, Incoming::size_hint),
+                .map_or_else(SizeHint::default, ClientBody::size_hint),
         }
     }
 }
@@ -398,7 +455,11 @@ impl Drop for RequestBody {
 
 /// Reads on what a client still sends, while the answer is on its way: a socket that is closed with unread bytes in it resets the
 /// connection, and the client may lose the answer. A body without end is cut off.
-pub(super) fn drain_beside(mut body: Incoming) {
+pub(super) fn drain_beside(body: ClientBody) {
+    // The other kind is drained by the task that serves its connection.
+    let ClientBody::Hyper(mut body) = body else {
+        return;
+    };
     if body.is_end_stream() {
         return;
     }

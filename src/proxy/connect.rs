@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
+use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, UPGRADE};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
 use super::admit::Client;
-use super::body::{Passage, RequestBody, ResponseBody, UpstreamBody};
+use super::body::{ClientBody, Passage, RequestBody, ResponseBody, UpstreamBody};
 use super::exchange::{self, Place};
 use super::headers::{self, Survey};
 use super::intercept;
@@ -20,6 +20,7 @@ use super::respond;
 use super::session::Session;
 use super::target::Authority;
 use super::tunnel;
+use super::upgrade::ClientUpgrade;
 use super::upstream::{Dialect, Scheme};
 use crate::audit::{Event, Kind, Way};
 use crate::connection::CredentialSource;
@@ -152,7 +153,9 @@ async fn absolute_https<S: CredentialSource>(
             &refusal,
         ),
         Disposition::Intercept | Disposition::Tunnel => {
-            exchange::handle(&session, &place, request).await
+            let upgrade = upgrade_of(&mut request);
+            let request = request.map(ClientBody::Hyper);
+            exchange::handle(&session, &place, request, upgrade).await
         }
     }
 }
@@ -197,7 +200,7 @@ async fn forward_http<S>(
     let survey = Survey::of(&parts.headers);
     let passage = Arc::new(Passage::new(survey.expect));
     headers::clean_request(&mut parts.headers, survey);
-    let body = RequestBody::new(body, &passage);
+    let body = RequestBody::new(ClientBody::Hyper(body), &passage);
     let sent = session
         .upstream
         .send(&parts, body, &passage, place, Dialect::Http1)
@@ -208,6 +211,12 @@ async fn forward_http<S>(
     })?;
     headers::clean_response(response.headers_mut());
     Ok(response)
+}
+
+/// The promise of the client's stream, where it wishes for another protocol.
+pub(super) fn upgrade_of(request: &mut Request<Incoming>) -> Option<ClientUpgrade> {
+    let is_wished = request.headers().contains_key(UPGRADE);
+    is_wished.then(|| ClientUpgrade::Hyper(hyper::upgrade::on(request)))
 }
 
 fn place_of<S>(

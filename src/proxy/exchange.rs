@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
-use hyper::body::{Body, Incoming};
+use http_body::Body;
 
-use super::body::{Passage, RequestBody, ResponseBody, UpstreamBody};
+use super::body::{ClientBody, Passage, RequestBody, ResponseBody, UpstreamBody};
 use super::connect::kind_of;
 use super::headers::{self, Survey};
 use super::inject;
@@ -21,7 +21,7 @@ use super::respond;
 use super::route::{Candidates, Route, RouteMatch, RouteTable};
 use super::session::Session;
 use super::target::{Authority, Target};
-use super::upgrade::Wish;
+use super::upgrade::{ClientUpgrade, Wish};
 use super::upstream::{Destination, Dialect, Scheme, Upstream};
 use super::web_page;
 use crate::audit::Way;
@@ -85,11 +85,12 @@ enum Plan<'a> {
 pub(super) async fn handle<S: CredentialSource>(
     session: &Session<S>,
     place: &Arc<Place>,
-    mut request: Request<Incoming>,
+    request: Request<ClientBody>,
+    upgrade: Option<ClientUpgrade>,
 ) -> Response<ResponseBody> {
     let mut entry = Entry::new(&session.audit, place, &request);
     let survey = Survey::of(request.headers());
-    let wish = survey.upgrade.then(|| Wish::of(&mut request)).flatten();
+    let wish = upgrade.and_then(|client| Wish::of(&request, client));
     let (parts, body) = request.into_parts();
     let mut body = Some(body);
     let refusal = match exchange(session, place, parts, survey, &mut body, wish, &mut entry).await {
@@ -115,7 +116,7 @@ async fn exchange<S: CredentialSource>(
     place: &Place,
     mut parts: Parts,
     survey: Survey,
-    body: &mut Option<Incoming>,
+    body: &mut Option<ClientBody>,
     wish: Option<Wish>,
     entry: &mut Entry,
 ) -> Result<Response<ResponseBody>, Refusal> {
@@ -228,7 +229,7 @@ async fn pass<S: CredentialSource>(
     session: &Session<S>,
     place: &Place,
     parts: Parts,
-    body: &mut Option<Incoming>,
+    body: &mut Option<ClientBody>,
     passage: &Arc<Passage>,
     upgrade: bool,
 ) -> Result<Outcome, Refusal> {
@@ -258,7 +259,7 @@ async fn inject<S: CredentialSource>(
     route: &Arc<Route>,
     shape: usize,
     mut parts: Parts,
-    body: &mut Option<Incoming>,
+    body: &mut Option<ClientBody>,
     passage: &Arc<Passage>,
     upgrade: bool,
     entry: &mut Entry,
@@ -340,14 +341,14 @@ fn hand_over(outcome: Outcome, wish: Option<Wish>, entry: Entry) -> Response<Res
 }
 
 /// The client's body on its way; it is taken once.
-fn outgoing(body: &mut Option<Incoming>, passage: &Arc<Passage>) -> RequestBody {
+fn outgoing(body: &mut Option<ClientBody>, passage: &Arc<Passage>) -> RequestBody {
     body.take().map_or(RequestBody::Empty, |incoming| {
         RequestBody::new(incoming, passage)
     })
 }
 
 /// Whether the request could be sent a second time: a body of unknown length, or a large one, streams through once.
-fn usage(parts: &Parts, body: Option<&Incoming>) -> Usage {
+fn usage(parts: &Parts, body: Option<&ClientBody>) -> Usage {
     if body.is_none_or(Body::is_end_stream) {
         return Usage::Repeatable;
     }

@@ -12,8 +12,6 @@ pub(super) struct Survey {
     alt_svc: bool,
     /// The client waits for 100 before it sends its body.
     pub(super) expect: bool,
-    /// The client wishes for another protocol.
-    pub(super) upgrade: bool,
     /// A browser says which page asks.
     pub(super) page: bool,
 }
@@ -23,7 +21,6 @@ impl Survey {
         let mut survey = Self::default();
         for name in headers.keys() {
             match name.as_str() {
-                "upgrade" => (survey.upgrade, survey.hop_by_hop) = (true, true),
                 name if is_hop_by_hop(name) => survey.hop_by_hop = true,
                 "alt-svc" => survey.alt_svc = true,
                 "cookie" => survey.cookie = true,

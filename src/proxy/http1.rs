@@ -1,15 +1,25 @@
-//! HTTP/1.1 towards the providers (RFC 9112), without a task, a channel or a hash between the client's connection and the upstream one: the
-//! task that reads a request writes it upstream and reads the answer. Connections that may serve another request wait in a [`pool`].
+//! HTTP/1.1 (RFC 9112) on both sides of an intercepted request, without a task, a channel or a hash between them: the task that reads a
+//! request writes it upstream, reads the answer and sends it on. Upstream connections that may serve another request wait in a [`pool`].
+//!
+//! The parser is httparse, hyper's own. What is beyond it (where a body ends, who may send another request) is read strictly: what two
+//! servers could read differently is refused.
 
 mod answer;
+mod client;
 mod connection;
+mod download;
 mod framing;
 mod head;
 pub(super) mod pool;
+mod request;
+mod server;
 
 pub(super) use self::answer::AnswerBody;
+pub(super) use self::client::ClientBody;
 pub(super) use self::connection::{Connection, Outgoing, Upload};
+pub(super) use self::framing::Length;
 pub(super) use self::head::RequestForm;
+pub(super) use self::server::{Upgrade, serve};
 
 use std::io;
 

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::UPGRADE;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -15,24 +14,27 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::body::ResponseBody;
+use super::body::{ClientBody, ResponseBody};
 use super::exchange::{self, Place};
+use super::http1;
 use super::limits::{
-    CONNECTION_WINDOW, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEAD,
-    LARGEST_HEADER_LIST, MOST_STREAMS, SEND_BUFFER, STREAM_WINDOW,
+    CONNECTION_WINDOW, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEADER_LIST, MOST_STREAMS,
+    SEND_BUFFER, STREAM_WINDOW,
 };
 use super::listener::Permit;
 use super::session::Session;
 use super::stream::{Activity, Watched};
 use super::target::Authority;
 use super::tunnel;
+use super::upgrade::ClientUpgrade;
 use crate::audit::{Event, Kind};
 use crate::connection::CredentialSource;
 
 /// The first byte of a TLS record with a handshake (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 
-type ClientStream = TlsStream<Watched<TcpStream>>;
+/// A client's end of an intercepted connection.
+pub(super) type ClientStream = TlsStream<Watched<TcpStream>>;
 
 /// Serves a managed tunnel to its end.
 pub(super) async fn serve<S: CredentialSource>(
@@ -109,15 +111,9 @@ async fn speak<S: CredentialSource>(
     ) else {
         return;
     };
-    let service = service_fn(|mut request: Request<Incoming>| {
-        if request.headers().contains_key(UPGRADE) {
-            request.extensions_mut().insert(Arc::clone(&permit));
-        }
-        answer(Arc::clone(&session), place.clone(), request)
-    });
-    let stream = TokioIo::new(stream);
     // How a client leaves is its own affair.
     if http2 {
+        let service = service_fn(|request| answer(Arc::clone(&session), place.clone(), request));
         let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(MOST_STREAMS)
@@ -125,16 +121,15 @@ async fn speak<S: CredentialSource>(
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(SEND_BUFFER)
-            .serve_connection(stream, service)
+            .serve_connection(TokioIo::new(stream), service)
             .await;
     } else {
-        let _ = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(LARGEST_HEAD)
-            .serve_connection(stream, service)
-            .with_upgrades()
-            .await;
+        http1::serve(stream, |request, upgrade| {
+            let upgrade = upgrade.map(|client| ClientUpgrade::Http1(client, Arc::clone(&permit)));
+            let request = request.map(ClientBody::Http1);
+            exchange::handle(&session, &place, request, upgrade)
+        })
+        .await;
     }
 }
 
@@ -143,7 +138,9 @@ async fn answer<S: CredentialSource>(
     place: Arc<Place>,
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
-    Ok(exchange::handle(&session, &place, request).await)
+    // An HTTP/2 stream cannot change its protocol.
+    let request = request.map(ClientBody::Hyper);
+    Ok(exchange::handle(&session, &place, request, None).await)
 }
 
 fn note<S>(session: &Session<S>, authority: &Authority, reason: &str) {

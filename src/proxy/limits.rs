@@ -20,7 +20,8 @@ pub(super) const SEARCH_WAIT: Duration = Duration::from_secs(5);
 pub(super) const SEARCH_TIME: Duration = Duration::from_secs(2);
 pub(super) const SEARCH_STEPS: usize = 200_000;
 
-/// A client that takes longer for the head of a request is cut off; a kept-alive connection may be silent this long between two.
+/// A client that takes longer for the head of a request is cut off; a kept-alive connection may be silent this long between two. Inside a
+/// tunnel it is this long at least, and twice as long at most.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// A client that has opened a managed tunnel must have said hello and finished its handshake by then.
@@ -42,7 +43,10 @@ pub(super) const LONGEST_CHUNK_LINE: usize = 4 * 1024;
 /// Interim answers (1xx) to one request.
 pub(super) const MOST_INTERIM_ANSWERS: usize = 32;
 
-/// What is read of an upstream connection at once, at first and where much comes, in bytes.
+/// What is read of a client at once while it sends nothing but heads, in bytes: what the allocator gives back fastest.
+pub(super) const USUAL_READ: usize = 1024;
+
+/// What is read of any other connection at once, at first and where much comes, in bytes.
 pub(super) const SMALLEST_READ: usize = 8 * 1024;
 pub(super) const LARGEST_READ: usize = 64 * 1024;
 

@@ -27,6 +27,9 @@ pub(super) enum Refusal {
         /// Its reason.
         reason: String,
     },
+    /// The head of the request is beyond any bound.
+    #[error("the head of the request is too large")]
+    HeadTooLarge,
     /// The request is not one that HTTP knows.
     #[error("{0}")]
     Malformed(&'static str),

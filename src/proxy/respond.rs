@@ -77,6 +77,11 @@ fn answer(refusal: &Refusal) -> Answer {
             "denied",
             format!("to allow it, put \"{provider}/{rule}\" into `allow` under [guard] of config.toml in authsome's home"),
         ),
+        Refusal::HeadTooLarge => (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "bad_request",
+            "send fewer headers, or shorter ones".to_owned(),
+        ),
         Refusal::Loop => (StatusCode::FORBIDDEN, "denied", "connect to the service itself".to_owned()),
         Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, "bad_request", "send the request in its plain form".to_owned()),
         Refusal::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use another method".to_owned()),

@@ -67,6 +67,11 @@ impl<T> Watched<T> {
 }
 
 impl<T> Watched<T> {
+    /// Where it notes its movements.
+    pub(super) fn activity(&self) -> Activity {
+        self.activity.clone()
+    }
+
     /// The stream, and what is left of its prefix.
     pub(super) fn into_parts(self) -> (T, Bytes) {
         (self.inner, self.prefix)

@@ -3,11 +3,13 @@
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::{Request, Response, Version};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::body::{ResponseBody, UpstreamBody};
+use super::http1::Upgrade;
+use super::intercept::ClientStream;
 use super::limits::IDLE_TIMEOUT;
 use super::listener::Permit;
 use super::record::Entry;
@@ -16,26 +18,28 @@ use super::stream::{Activity, Watched};
 
 /// A client's wish to speak another protocol.
 pub(super) struct Wish {
-    client: OnUpgrade,
+    client: ClientUpgrade,
     protocol: HeaderValue,
-    /// The relay counts as long as it lives.
-    permit: Option<Permit>,
+}
+
+/// The promise of a client's stream, for after a 101.
+pub(super) enum ClientUpgrade {
+    /// Of an intercepted connection; and what it holds, so that the relay counts as long as it lives.
+    Http1(Upgrade<ClientStream>, Permit),
+    /// By hyper.
+    Hyper(OnUpgrade),
 }
 
 impl Wish {
     /// The wish of a request, if it has one. `h2c` is not granted: it would be HTTP that nobody looks into.
-    pub(super) fn of(request: &mut Request<Incoming>) -> Option<Self> {
+    pub(super) fn of<B>(request: &Request<B>, client: ClientUpgrade) -> Option<Self> {
         let protocol = request.headers().get(UPGRADE)?.clone();
         let names = protocol.to_str().ok()?;
         let asked = request.version() == Version::HTTP_11 && lists_upgrade(request.headers());
         let h2c = names
             .split(',')
             .any(|name| name.trim().to_ascii_lowercase().starts_with("h2c"));
-        (asked && !h2c).then(|| Self {
-            permit: request.extensions().get::<Permit>().cloned(),
-            client: hyper::upgrade::on(request),
-            protocol,
-        })
+        (asked && !h2c).then_some(Self { client, protocol })
     }
 
     /// Puts the wish back on a request whose hop-by-hop headers were taken off.
@@ -67,20 +71,39 @@ impl Wish {
             .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         parts.headers.insert(UPGRADE, protocol);
         tokio::spawn(async move {
-            let _permit = self.permit;
-            let (Ok(client), Some((upstream, greeting))) = (self.client.await, upstream) else {
+            let Some((upstream, greeting)) = upstream else {
                 return;
             };
-            let activity = Activity::new();
-            let mut client = Watched::new(TokioIo::new(client), Bytes::new(), activity.clone());
-            let mut upstream = Watched::new(upstream, greeting, activity.clone());
-            let relayed = activity
-                .unless_idle(IDLE_TIMEOUT, relay::both_ways(&mut client, &mut upstream))
-                .await;
-            entry.finish(relayed.map_or(0, |(_, down)| down));
+            let upstream = Watched::new(upstream, greeting, Activity::new());
+            let down = match self.client {
+                ClientUpgrade::Hyper(client) => match client.await {
+                    Ok(client) => {
+                        relay_until_idle(TokioIo::new(client), Bytes::new(), upstream).await
+                    }
+                    Err(_) => return,
+                },
+                ClientUpgrade::Http1(client, _permit) => match client.await {
+                    Ok((client, early)) => relay_until_idle(client, early, upstream).await,
+                    Err(_) => return,
+                },
+            };
+            entry.finish(down);
         });
         Response::from_parts(parts, ResponseBody::whole(Bytes::new()))
     }
+}
+
+/// Relays until one side ends it or nothing moves any more; the bytes that the client got.
+async fn relay_until_idle<C, U>(client: C, early: Bytes, mut upstream: Watched<U>) -> u64
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    let activity = upstream.activity();
+    let mut client = Watched::new(client, early, activity.clone());
+    let relaying = relay::both_ways(&mut client, &mut upstream);
+    let relayed = activity.unless_idle(IDLE_TIMEOUT, relaying).await;
+    relayed.map_or(0, |(_, down)| down)
 }
 
 fn lists_upgrade(headers: &HeaderMap) -> bool {

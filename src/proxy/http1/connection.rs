@@ -254,6 +254,12 @@ impl Connection {
         self.appetite = SMALLEST_READ;
     }
 
+    /// It has been idle for a while, and may be for longer.
+    pub(super) fn relax(&mut self) {
+        self.read = BytesMut::new();
+        self.out = Vec::new();
+    }
+
     /// The stream, and what has come on it already: for another protocol, or for an upload that outlasts its answer's head.
     pub(in crate::proxy) fn into_parts(self) -> (UpstreamStream, Bytes, Unsent) {
         let Self {
@@ -457,28 +463,32 @@ fn length_of(body: &RequestBody) -> Option<Length> {
     )
 }
 
-/// The trailers that a request announces, less those that frame or route a message, or could carry a credential (RFC 9110 §6.5.1).
+/// The trailers that a request announces, and may.
 fn announced(headers: &HeaderMap) -> Vec<HeaderName> {
     let names = headers.get_all(header::TRAILER).iter();
     names
         .filter_map(|value| value.to_str().ok())
         .flat_map(|text| text.split(','))
         .filter_map(|name| name.trim().parse().ok())
-        .filter(|name: &HeaderName| {
-            ![
-                header::AUTHORIZATION,
-                header::CONNECTION,
-                header::CONTENT_ENCODING,
-                header::CONTENT_LENGTH,
-                header::CONTENT_RANGE,
-                header::CONTENT_TYPE,
-                header::HOST,
-                header::PROXY_AUTHORIZATION,
-                header::TE,
-                header::TRAILER,
-                header::TRANSFER_ENCODING,
-            ]
-            .contains(name)
-        })
+        .filter(|name| !is_for_the_head(name))
         .collect()
+}
+
+/// Fields that frame, route or authenticate a message have no place behind it (RFC 9110 §6.5.1).
+pub(super) fn is_for_the_head(name: &HeaderName) -> bool {
+    [
+        header::AUTHORIZATION,
+        header::CONNECTION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_RANGE,
+        header::CONTENT_TYPE,
+        header::HOST,
+        header::PROXY_AUTHORIZATION,
+        header::SET_COOKIE,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+    ]
+    .contains(name)
 }

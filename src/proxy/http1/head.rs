@@ -8,7 +8,9 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
 
 use super::Fault;
+use super::download::Framing;
 use super::framing::Length;
+use super::request::share;
 use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS};
 
 /// How a request is put on the wire.
@@ -77,6 +79,41 @@ fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Writes the head of an answer to a client. What its headers say of a length counts only where it has no body of its own.
+pub(super) fn write_answer(
+    out: &mut Vec<u8>,
+    answer: &http::response::Parts,
+    framing: Framing,
+    connection: Option<&str>,
+) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(answer.status.as_str().as_bytes());
+    out.push(b' ');
+    let reason = answer.status.canonical_reason().unwrap_or_default();
+    out.extend_from_slice(reason.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    for (name, value) in &answer.headers {
+        if framing == Framing::None || name != CONTENT_LENGTH {
+            field(out, name.as_str(), value.as_bytes());
+        }
+    }
+    match framing {
+        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Framing::Known(bytes) => {
+            field(
+                out,
+                "content-length",
+                itoa::Buffer::new().format(bytes).as_bytes(),
+            );
+        }
+        Framing::None | Framing::UntilClose => {}
+    }
+    if let Some(connection) = connection {
+        field(out, "connection", connection.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
 /// An answer's head.
 #[derive(Debug)]
 pub(in crate::proxy) struct Head {
@@ -113,18 +150,12 @@ pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>,
         StatusCode::from_u16(response.code.unwrap_or_default()).map_err(|_| malformed())?;
     // One copy, which all values share; what was read may hold a body of megabytes behind it.
     let head = Bytes::copy_from_slice(&read[..end]);
-    let start = read.as_ptr().addr();
     let mut said = Said::default();
     let mut headers = HeaderMap::with_capacity(response.headers.len());
     for field in response.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| malformed())?;
-        let at = field.value.as_ptr().addr().wrapping_sub(start);
-        let end = at.saturating_add(field.value.len());
-        let value = match head.get(at..end) {
-            Some(_) => head.slice(at..end),
-            None => Bytes::copy_from_slice(field.value), // an empty one may stand anywhere
-        };
-        let value = HeaderValue::from_maybe_shared(value).map_err(|_| malformed())?;
+        let value = HeaderValue::from_maybe_shared(share(&head, read, field.value));
+        let value = value.map_err(|_| malformed())?;
         if said.hear(&name, &value)? {
             headers.append(name, value);
         }
@@ -208,7 +239,7 @@ impl Said {
 }
 
 /// Digits and nothing else.
-fn parse_length(text: &[u8]) -> Option<u64> {
+pub(super) fn parse_length(text: &[u8]) -> Option<u64> {
     let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     digits
         .then(|| std::str::from_utf8(text).ok()?.parse().ok())

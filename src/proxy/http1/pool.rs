@@ -60,7 +60,10 @@ impl Pool {
         let mut context = Context::from_waker(std::task::Waker::noop());
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain_mut(|idle| {
-            idle.since.elapsed() < IDLE_UPSTREAM && idle.connection.is_quiet(&mut context)
+            let connection = &mut idle.connection;
+            let stays = idle.since.elapsed() < IDLE_UPSTREAM && connection.is_quiet(&mut context);
+            connection.relax();
+            stays
         });
         idle.shrink_to_fit();
         !idle.is_empty()

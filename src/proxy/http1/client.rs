@@ -1,0 +1,246 @@
+//! A client's end of an intercepted connection: what is read of it, and the bodies of its requests.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::connection::fill;
+use super::framing::{Decoder, Length, Piece};
+use crate::proxy::limits::{SMALLEST_READ, USUAL_READ};
+
+/// A client's connection, shared between the task that serves it and the body of its request, which may go its way in another one. Neither
+/// holds the lock while it waits.
+#[derive(Debug)]
+pub(in crate::proxy) struct Wire<T>(Arc<Mutex<State<T>>>);
+
+#[derive(Debug)]
+pub(super) struct State<T> {
+    pub(super) io: T,
+    /// What came and was not yet taken.
+    pub(super) read: BytesMut,
+    appetite: usize,
+    body: BodyState,
+    /// Who waits for the body to come back.
+    waiter: Option<Waker>,
+}
+
+/// Where the body of the request in hand is.
+#[derive(Debug, Default)]
+enum BodyState {
+    /// All of it was taken, or there is none.
+    #[default]
+    Taken,
+    /// With whoever sends it on.
+    Lent,
+    /// Nobody wants the rest.
+    Unwanted(Decoder),
+    /// The client waits for a word to send it, and has not got one: what it sends next is anybody's guess.
+    Unasked,
+}
+
+/// What has become of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// The next request follows.
+    None,
+    /// Part of it may still come.
+    Some,
+    /// Nobody knows what follows.
+    Unknown,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
+    pub(super) fn new(io: T) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            io,
+            read: BytesMut::new(),
+            appetite: USUAL_READ,
+            body: BodyState::Taken,
+            waiter: None,
+        })))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The stream and what has come on it, once nobody else has a part in it.
+    pub(super) fn into_parts(self) -> Option<(T, Bytes)> {
+        let state = Arc::into_inner(self.0)?.into_inner();
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        Some((state.io, state.read.freeze()))
+    }
+
+    /// Lends out the body of a request whose head has been taken.
+    pub(super) fn lend(&self, length: Length, expects: bool) -> ClientBody<T> {
+        self.lock().body = BodyState::Lent;
+        ClientBody {
+            wire: Self(Arc::clone(&self.0)),
+            decoder: Decoder::new(length),
+            interim: if expects { CONTINUE } else { b"" },
+            needs_flush: expects,
+        }
+    }
+
+    /// Reads and drops what nobody wants of the body; ready when it is known what follows.
+    pub(super) fn poll_rest(&self, context: &mut Context<'_>, budget: &mut usize) -> Poll<Rest> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        loop {
+            let decoder = match &mut state.body {
+                BodyState::Taken => return Poll::Ready(Rest::None),
+                BodyState::Unasked => return Poll::Ready(Rest::Unknown),
+                BodyState::Lent => {
+                    state.waiter = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
+                BodyState::Unwanted(decoder) => decoder,
+            };
+            match decoder.next(&mut state.read) {
+                Ok(Piece::Data(data)) => match budget.checked_sub(data.len()) {
+                    Some(left) => *budget = left,
+                    None => return Poll::Ready(Rest::Unknown),
+                },
+                Ok(Piece::End | Piece::Trailers(_)) => state.body = BodyState::Taken,
+                Ok(Piece::Incomplete) => {
+                    match ready!(fill(
+                        &mut state.io,
+                        &mut state.read,
+                        &mut state.appetite,
+                        context
+                    )) {
+                        Ok(count) if count > 0 => {}
+                        _ => return Poll::Ready(Rest::Unknown),
+                    }
+                }
+                Err(_) => return Poll::Ready(Rest::Unknown),
+            }
+        }
+    }
+
+    /// What has become of the body, without a wait.
+    pub(super) fn rest(&self) -> Rest {
+        match self.lock().body {
+            BodyState::Taken => Rest::None,
+            BodyState::Lent | BodyState::Unwanted(_) => Rest::Some,
+            BodyState::Unasked => Rest::Unknown,
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
+    /// Reads once; the number of bytes, 0 at the end.
+    pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        fill(&mut self.io, &mut self.read, &mut self.appetite, context)
+    }
+
+    /// The client leaves while its request is under way: ready when it does. A next request that comes early is kept, up to a bound.
+    pub(super) fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if matches!(self.body, BodyState::Lent) {
+            return Poll::Pending; // whoever has the body finds out
+        }
+        while self.read.len() < SMALLEST_READ {
+            match ready!(self.poll_fill(context)) {
+                Ok(count) if count > 0 => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Between two requests: no buffer is kept for a client that may be silent for long.
+    pub(super) fn relax(&mut self) {
+        if self.read.is_empty() {
+            self.read = BytesMut::new();
+            self.appetite = USUAL_READ;
+        }
+    }
+}
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// The body of a request, on its way from the client.
+#[derive(Debug)]
+pub(in crate::proxy) struct ClientBody<T> {
+    wire: Wire<T>,
+    decoder: Decoder,
+    /// What the client waits to hear before it sends it, as far as it has not been said.
+    interim: &'static [u8],
+    needs_flush: bool,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> ClientBody<T> {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Piece>> {
+        let mut state = self.wire.lock();
+        let state = &mut *state;
+        while !self.interim.is_empty() {
+            let written = ready!(Pin::new(&mut state.io).poll_write(context, self.interim))?;
+            self.interim = self.interim.get(written..).unwrap_or_default();
+        }
+        if self.needs_flush {
+            ready!(Pin::new(&mut state.io).poll_flush(context))?;
+            self.needs_flush = false;
+        }
+        loop {
+            match self.decoder.next(&mut state.read) {
+                Ok(Piece::Incomplete) => {}
+                piece => return Poll::Ready(piece.map_err(io::Error::other)),
+            }
+            if ready!(state.poll_fill(context))? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Body for ClientBody<T> {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Poll::Ready(match ready!(self.get_mut().poll_piece(context)) {
+            Ok(Piece::Data(data)) => Some(Ok(Frame::data(data))),
+            Ok(Piece::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
+            Ok(Piece::End | Piece::Incomplete) => None,
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.decoder.has_ended()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.decoder
+            .left()
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl<T> Drop for ClientBody<T> {
+    /// Whatever is left of it is the connection's affair again.
+    fn drop(&mut self) {
+        let mut state = self.wire.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.body = if self.decoder.has_ended() {
+            BodyState::Taken
+        } else if self.interim == CONTINUE {
+            BodyState::Unasked
+        } else {
+            BodyState::Unwanted(std::mem::replace(
+                &mut self.decoder,
+                Decoder::new(Length::Known(0)),
+            ))
+        };
+        if let Some(waiter) = state.waiter.take() {
+            waiter.wake();
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! HTTP/1.1 for the client of an intercepted connection: one request after the other, each answered in the task that has read it.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, Version};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+use super::client::{ClientBody, Rest, Wire};
+use super::download::{Download, Framing};
+use super::head;
+use super::request::{self, RequestHead};
+use crate::proxy::body::ResponseBody;
+use crate::proxy::limits::{DRAIN_TIMEOUT, HEAD_TIMEOUT, LARGEST_DRAIN, LARGEST_HEAD};
+use crate::proxy::refusal::Refusal;
+use crate::proxy::respond;
+
+/// A client's stream after a 101, and what has come on it already.
+pub(in crate::proxy) type Upgrade<T> = oneshot::Receiver<(T, Bytes)>;
+
+/// The server's end of a client's connection.
+struct Server<T> {
+    wire: Wire<T>,
+    /// The wait for a head. It is armed once, and looked at when it ends: a client that is silent is cut off after one to two times
+    /// [`HEAD_TIMEOUT`], and no request pays for a look at the clock.
+    clock: Option<Pin<Box<Sleep>>>,
+    has_served: bool,
+}
+
+/// What an answer must know of its request.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    /// The answer has no body, whatever its head says.
+    is_head: bool,
+    version: Version,
+    persists: bool,
+    asks_to_persist: bool,
+    takes_trailers: bool,
+}
+
+/// What follows an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Close,
+    Next,
+    Switch,
+}
+
+/// Serves a connection to its end. `respond` gets each request, and where its client wishes for another protocol, a promise of its stream.
+pub(in crate::proxy) async fn serve<T, F>(
+    io: T,
+    mut respond: impl FnMut(Request<ClientBody<T>>, Option<Upgrade<T>>) -> F,
+) where
+    T: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Response<ResponseBody>>,
+{
+    let mut server = Server {
+        wire: Wire::new(io),
+        clock: None,
+        has_served: false,
+    };
+    while let Some(head) = server.next_head().await {
+        let head = match head {
+            Ok(head) => head,
+            Err(refusal) => return server.refuse(&refusal).await,
+        };
+        let asked = Asked::of(&head);
+        let (promise, upgrade) = if head.headers.contains_key(http::header::UPGRADE) {
+            let (promise, upgrade) = oneshot::channel();
+            (Some(promise), Some(upgrade))
+        } else {
+            (None, None)
+        };
+        let request = server.request(head);
+        let Some(response) = server.unless_left(respond(request, upgrade)).await else {
+            return;
+        };
+        match server.answer(response, asked).await {
+            Ok(After::Next) => {}
+            Ok(After::Close) => return server.close().await,
+            Ok(After::Switch) => {
+                if let (Some(promise), Some(parts)) = (promise, server.wire.into_parts()) {
+                    let _ = promise.send(parts); // who asked for it may have given up
+                }
+                return;
+            }
+            Err(_) => return, // how a client leaves is its own affair
+        }
+    }
+}
+
+impl Asked {
+    fn of(head: &RequestHead) -> Self {
+        Self {
+            is_head: head.method == Method::HEAD,
+            version: head.version,
+            persists: head.persists,
+            asks_to_persist: head.asks_to_persist,
+            takes_trailers: head.takes_trailers,
+        }
+    }
+
+    /// Of a request that could not be read.
+    const UNREADABLE: Self = Self {
+        is_head: false,
+        version: Version::HTTP_11,
+        persists: false,
+        asks_to_persist: false,
+        takes_trailers: false,
+    };
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Server<T> {
+    /// Waits for the head of the next request; `None` where the client sends no more.
+    async fn next_head(&mut self) -> Option<Result<RequestHead, Refusal>> {
+        let mut searched = 0;
+        poll_fn(|context| {
+            let mut state = self.wire.lock();
+            loop {
+                let may_be_whole = !state.read.is_empty()
+                    && (searched == 0
+                        || state.read.len() > LARGEST_HEAD
+                        || head::may_be_whole(&state.read, searched));
+                if may_be_whole && let Some(head) = request::take(&mut state.read).transpose() {
+                    self.has_served = true;
+                    return Poll::Ready(Some(head));
+                }
+                searched = state.read.len();
+                match state.poll_fill(context) {
+                    Poll::Ready(Ok(count)) if count > 0 => {}
+                    Poll::Ready(_) => return Poll::Ready(None),
+                    Poll::Pending => break,
+                }
+            }
+            state.relax();
+            let clock = self
+                .clock
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(HEAD_TIMEOUT)));
+            while clock.as_mut().poll(context).is_ready() {
+                if !std::mem::take(&mut self.has_served) {
+                    return Poll::Ready(None);
+                }
+                clock
+                    .as_mut()
+                    .reset(tokio::time::Instant::now() + HEAD_TIMEOUT);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn request(&self, head: RequestHead) -> Request<ClientBody<T>> {
+        let length = head.length.unwrap_or(super::Length::Known(0));
+        let mut request = Request::new(self.wire.lend(length, head.expects));
+        *request.method_mut() = head.method;
+        *request.uri_mut() = head.uri;
+        *request.version_mut() = head.version;
+        *request.headers_mut() = head.headers;
+        request
+    }
+
+    /// Runs `work` until it ends or the client is gone; `None` in the latter case.
+    async fn unless_left<O>(&self, work: impl Future<Output = O>) -> Option<O> {
+        let mut work = pin!(work);
+        poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => self.wire.lock().poll_leave(context).map(|()| None),
+        })
+        .await
+    }
+
+    /// Sends an answer, and reads what is left of its request.
+    async fn answer(
+        &mut self,
+        response: Response<ResponseBody>,
+        asked: Asked,
+    ) -> io::Result<After> {
+        let (parts, body) = response.into_parts();
+        let framing = Framing::of(asked.is_head, asked.version, parts.status, &body);
+        let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
+        let persists =
+            asked.persists && framing != Framing::UntilClose && self.wire.rest() != Rest::Unknown;
+        let mut download = Download::new(body, framing, asked.takes_trailers);
+        let connection = match (persists || switches, asked.asks_to_persist) {
+            (false, _) => Some("close"),
+            (true, true) if asked.version == Version::HTTP_10 => Some("keep-alive"),
+            (true, _) => None,
+        };
+        head::write_answer(download.head(), &parts, framing, connection);
+        let mut budget = LARGEST_DRAIN;
+        poll_fn(|context| self.poll_answer(context, &mut download, &mut budget)).await?;
+        drop(download); // the end of the answer, for the log
+        if switches {
+            return Ok(After::Switch);
+        }
+        let rest = poll_fn(|context| self.wire.poll_rest(context, &mut budget));
+        match tokio::time::timeout(DRAIN_TIMEOUT, rest).await {
+            Ok(Rest::None) if persists => Ok(After::Next),
+            _ => Ok(After::Close),
+        }
+    }
+
+    fn poll_answer(
+        &self,
+        context: &mut Context<'_>,
+        download: &mut Download,
+        budget: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        // A client may send all of its request before it reads a word of the answer.
+        let rest = self.wire.poll_rest(context, budget);
+        let mut state = self.wire.lock();
+        let sent = download.poll_send(context, &mut state.io);
+        if sent.is_pending() && rest == Poll::Ready(Rest::None) {
+            ready!(state.poll_leave(context));
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        sent
+    }
+
+    /// Answers what is no request, and closes.
+    async fn refuse(mut self, refusal: &Refusal) {
+        let response = respond::from_refusal(refusal);
+        if self.answer(response, Asked::UNREADABLE).await.is_ok() {
+            self.close().await;
+        }
+    }
+
+    /// Ends the connection in order: what the client still sends is read for a while, or the answer could be lost to it with a reset.
+    async fn close(self) {
+        let ending = poll_fn(|context| {
+            let mut state = self.wire.lock();
+            Pin::new(&mut state.io).poll_shutdown(context)
+        });
+        let mut budget = LARGEST_DRAIN;
+        let draining = poll_fn(|context| {
+            let mut state = self.wire.lock();
+            loop {
+                match state.poll_fill(context) {
+                    Poll::Ready(Ok(count)) if count > 0 && count <= budget => budget -= count,
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+                state.read.clear();
+            }
+        });
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, async {
+            let _ = ending.await;
+            draining.await;
+        })
+        .await;
+    }
+}
