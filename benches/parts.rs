@@ -158,12 +158,14 @@ fn id(name: &str) -> ConnectionId {
 }
 
 fn connection() -> Connection {
-    let service = service("https://gitlab.bench.test");
-    let endpoints = service.oauth.unwrap();
+    let base: BaseUrl = "https://gitlab.bench.test".parse().unwrap();
+    let definition = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
+    let endpoints = definition.provider.sign_in_at(Some(&base)).unwrap();
+    let endpoints = endpoints.oauth.unwrap();
     let now = Timestamp::from_seconds(1_700_000_000);
     Connection {
         id: id("default"),
-        base_url: service.base_url,
+        base_url: Some(base),
         ca_pem: None,
         client: OAuthClient {
             client_id: "bench".to_owned(),
