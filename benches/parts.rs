@@ -62,12 +62,14 @@ fn trust(criterion: &mut Criterion) {
     criterion.bench_function("trust/bundle for a child", |bencher| {
         bencher.iter(|| platform().with_pem(ca.certificate_pem()));
     });
-    let bundle = platform();
+    // Parsed once and kept, so each time anew.
     criterion.bench_function("trust/certificates of a bundle", |bencher| {
-        bencher.iter(|| bundle.certificates());
+        let certificates = |bundle: TrustBundle| bundle.certificates().len();
+        bencher.iter_batched(platform, certificates, BatchSize::SmallInput);
     });
     criterion.bench_function("trust/Java key store", |bencher| {
-        bencher.iter(|| bundle.java_key_store(UNIX_EPOCH));
+        let store = |bundle: TrustBundle| bundle.java_key_store(UNIX_EPOCH);
+        bencher.iter_batched(platform, store, BatchSize::SmallInput);
     });
     criterion.bench_function("trust/first client configuration", |bencher| {
         bencher.iter(|| Trust::new(None, Vec::new()).client_config(&[]).unwrap());
@@ -158,12 +160,14 @@ fn id(name: &str) -> ConnectionId {
 }
 
 fn connection() -> Connection {
-    let service = service("https://gitlab.bench.test");
-    let endpoints = service.oauth.unwrap();
+    let base: BaseUrl = "https://gitlab.bench.test".parse().unwrap();
+    let definition = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
+    let endpoints = definition.provider.sign_in_at(Some(&base)).unwrap();
+    let endpoints = endpoints.oauth.unwrap();
     let now = Timestamp::from_seconds(1_700_000_000);
     Connection {
         id: id("default"),
-        base_url: service.base_url,
+        base_url: Some(base),
         ca_pem: None,
         client: OAuthClient {
             client_id: "bench".to_owned(),

@@ -18,4 +18,4 @@ pub use login::{LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, logi
 pub use record::{ClientCredentials, Connection, Standing, Status, Tokens};
 pub use refresh::lock_grant;
 pub use source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
-pub use store::{ConnectionStore, StoreError, Stored};
+pub use store::{ConnectionStore, Found, StoreError, Stored};

@@ -5,8 +5,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+mod inherited;
 mod table;
 
+pub use inherited::Inherited;
 use table::VARIABLES;
 pub use table::Value;
 
@@ -160,19 +162,16 @@ impl Environment {
     /// Puts the placeholder in the place of each of `secrets` in the inherited variables that are not set anew; returns their names.
     ///
     /// The rest of a value stays: a URL with a token in it is a URL still, and git counts its `GIT_CONFIG_…` variables.
-    pub fn replace_secrets(
-        &mut self,
-        inherited: impl Iterator<Item = (OsString, OsString)>,
-        secrets: &[&str],
-    ) -> Vec<OsString> {
+    pub fn replace_secrets(&mut self, inherited: &Inherited, secrets: &[&str]) -> Vec<OsString> {
         let mut found = Vec::new();
-        for (name, value) in inherited.filter(|(name, _)| !self.changes.contains_key(name)) {
+        let inherited = inherited.variables();
+        for (name, value) in inherited.filter(|(name, _)| !self.changes.contains_key(*name)) {
             let mut clean = value.as_bytes().to_vec();
             for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
                 clean = replace(&clean, secret.as_bytes());
             }
             if clean != value.as_bytes() {
-                found.push((name, OsString::from_vec(clean)));
+                found.push((name.to_owned(), OsString::from_vec(clean)));
             }
         }
         for (name, value) in &found {
@@ -308,7 +307,7 @@ mod tests {
             ("HTTPS_PROXY", "tok123"),
         ];
         let replaced = environment.replace_secrets(
-            inherited.map(|(n, v)| (n.into(), v.into())).into_iter(),
+            &Inherited::new(inherited.map(|(n, v)| (n.into(), v.into()))),
             &["tok123", ""],
         );
         assert_eq!(replaced, ["REMOTE"]);

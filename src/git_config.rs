@@ -1,17 +1,18 @@
 //! What git is told in a session, as configuration that beats the user's files: the way to the proxy, who answers when a password is wanted at
 //! the connections' hosts, and that SSH remotes of these hosts go over HTTPS, where the credential is put on.
 
-use std::io::Read;
+mod remotes;
+mod text;
+
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::sync_channel;
-use std::thread;
-use std::time::Duration;
 
 use authsome_providers::{HostPattern, RoutePattern, Scheme, Service, Shape};
 
+pub use remotes::{AskedRemotes, UserRemotes};
+
 /// A place where git's requests get a credential.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct GitPlace {
     host: String,
     /// `https://host:8443/root`, without a slash at the end.
@@ -23,13 +24,14 @@ impl GitPlace {
     /// Those of the services, each once. A service whose rules put nothing on git's requests has none: there the user's own ways stay.
     pub fn of<'a>(services: impl Iterator<Item = &'a Service>) -> Vec<Self> {
         let mut places = Vec::new();
+        let mut known = HashSet::new();
         for service in services {
             let routes = service
                 .routes
                 .iter()
                 .filter(|route| serves_git(service, route));
             for place in routes.filter_map(Self::at) {
-                if !places.contains(&place) {
+                if known.insert(place.clone()) {
                     places.push(place);
                 }
             }
@@ -78,31 +80,82 @@ impl GitPlace {
 pub struct GitSession<'a> {
     /// `http://authsome:SECRET@127.0.0.1:PORT`.
     pub proxy: &'a str,
+    /// Whether the proxy lets git in without the password.
+    pub admits_by_process: bool,
     /// The file with all roots and the session CA.
     pub bundle: &'a Path,
     /// The file with [`CREDENTIAL_HELPER`].
     pub helper: &'a Path,
 }
 
+/// git's configuration for a session, each value of a variable of several after those before it.
+#[derive(Debug, Default)]
+pub struct GitConfiguration {
+    /// What goes into the environment: keys and values.
+    pub entries: Vec<(String, String)>,
+    /// What goes into a file which the environment then includes, behind the entries.
+    pub file: Option<String>,
+}
+
 impl GitSession<'_> {
-    /// The configuration for everywhere, and for the places.
-    pub fn entries(&self, places: &[GitPlace]) -> Vec<(String, String)> {
-        let (_, proxy) = self.proxy.rsplit_once('@').unwrap_or_default();
-        // git has its helpers keep a proxy's password once it has worked; this one is worth nothing after the session.
-        let mut entries = vec![(format!("credential.http://{proxy}.helper"), String::new())];
-        entries.extend(self.http("http"));
-        for (number, place) in places.iter().enumerate() {
-            // What the user set for a URL goes before what is set for all.
-            entries.extend(self.http(&format!("http.{}", place.url)));
-            entries.extend(self.credential(place, number));
+    /// The configuration for everywhere, and for the places; with `user`, SSH remotes go over HTTPS.
+    ///
+    /// An environment has a bound, so the entries of many places stand in a file. No password of ours is ever in one: for these places git
+    /// has none, and where it would not be let in without, it goes by the configuration for everywhere.
+    pub fn configuration(
+        &self,
+        places: &[GitPlace],
+        user: Option<&UserRemotes>,
+    ) -> GitConfiguration {
+        let mut entries = self.everywhere();
+        if places.len() <= MOST_PLACES {
+            entries.extend(self.at(places, Some(self.proxy)));
+            entries.extend(rewrites(places, user, MOST_REWRITES));
+            return GitConfiguration {
+                entries,
+                file: None,
+            };
         }
+        let open = format!("http://{}", self.proxy_address());
+        let proxy = self.admits_by_process.then_some(open.as_str());
+        let more = rewrites(places, user, MOST_REWRITES_IN_FILE);
+        GitConfiguration {
+            entries,
+            file: Some(text::file(self.at(places, proxy).chain(more))),
+        }
+    }
+
+    fn everywhere(&self) -> Vec<(String, String)> {
+        // git has its helpers keep a proxy's password once it has worked; this one is worth nothing after the session.
+        let helper = format!("credential.http://{}.helper", self.proxy_address());
+        let mut entries = vec![(helper, String::new())];
+        entries.extend(self.http("http", self.proxy));
         entries
     }
 
-    fn http(&self, section: &str) -> [(String, String); 3] {
+    fn at(
+        &self,
+        places: &[GitPlace],
+        proxy: Option<&str>,
+    ) -> impl Iterator<Item = (String, String)> {
+        let entries = move |(number, place): (usize, &GitPlace)| {
+            // What the user set for a URL goes before what is set for all.
+            let http = proxy.map(|proxy| self.http(&format!("http.{}", place.url), proxy));
+            let credential = self.credential(place, number);
+            http.into_iter().flatten().chain(credential)
+        };
+        places.iter().enumerate().flat_map(entries)
+    }
+
+    fn proxy_address(&self) -> &str {
+        let (_, address) = self.proxy.rsplit_once('@').unwrap_or_default();
+        address
+    }
+
+    fn http(&self, section: &str, proxy: &str) -> [(String, String); 3] {
         let entry = |name, value: &str| (format!("{section}.{name}"), value.to_owned());
         [
-            entry("proxy", self.proxy),
+            entry("proxy", proxy),
             entry("proxyAuthMethod", "basic"),
             entry("sslCAInfo", &self.bundle.display().to_string()),
         ]
@@ -129,13 +182,25 @@ impl GitSession<'_> {
     }
 }
 
-/// The configuration that takes SSH remotes of the places over HTTPS.
+/// The configuration that takes SSH remotes of the places over HTTPS, but for the user's own word on them: at most so many entries.
 ///
 /// git replaces the longest prefix that is configured, once, and of two equal ones the first that it read: the user's. So a rule of theirs that
 /// leads to a place's SSH is not beaten by its like, but by rules that are one character longer, one for each that may follow.
-pub fn ssh_rewrites(places: &[GitPlace], user: &UserRemotes) -> Vec<(String, String)> {
+fn rewrites(places: &[GitPlace], user: Option<&UserRemotes>, most: usize) -> Vec<(String, String)> {
+    let Some(user) = user else {
+        return Vec::new();
+    };
+    let mut at_host: HashMap<&str, usize> = HashMap::new();
+    for place in places {
+        *at_host.entry(&place.host).or_default() += 1;
+    }
+    // SSH names a host only, so of two places at one host neither can be told to be meant.
+    let is_alone = |place: &&GitPlace| at_host.get(place.host.as_str()) == Some(&1);
     let mut entries = Vec::new();
-    for place in places.iter().filter(|place| is_alone(place, places)) {
+    for place in places.iter().filter(is_alone) {
+        if entries.len() >= most {
+            break;
+        }
         let usual = place
             .ssh_names()
             .flat_map(|(name, port)| ssh_prefixes(name, port));
@@ -159,68 +224,8 @@ pub fn ssh_rewrites(places: &[GitPlace], user: &UserRemotes) -> Vec<(String, Str
             }
         }
     }
-    entries.truncate(MOST_REWRITES);
+    entries.truncate(most);
     entries
-}
-
-/// What git's own configuration has on remotes: what `run` finds where it is started.
-#[derive(Clone, Default)]
-pub struct UserRemotes {
-    remotes: Vec<String>,
-    rules: Vec<Rule>,
-}
-
-impl UserRemotes {
-    /// Asks git, which knows its files, their order and their includes. Without git there are none; what is wrong with its configuration,
-    /// git tells the command itself.
-    pub fn read() -> Self {
-        let git = Command::new("git")
-            .args(["config", "-z", "--get-regexp", REMOTES])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(mut git) = git else {
-            return Self::default();
-        };
-        let (sender, receiver) = sync_channel(1);
-        if let Some(stdout) = git.stdout.take() {
-            thread::spawn(move || {
-                let mut output = Vec::new();
-                if stdout.take(LARGEST_OUTPUT).read_to_end(&mut output).is_ok() {
-                    let _ = sender.send(output); // nobody waits for it any more
-                }
-            });
-        }
-        let output = receiver.recv_timeout(READ_TIMEOUT).unwrap_or_default();
-        let _ = git.kill(); // one that has more to say, or hangs; mostly it has ended
-        let _ = git.wait();
-        // An entry that was cut off is none.
-        let end = output.iter().rposition(|byte| *byte == 0).unwrap_or(0);
-        Self::parse(&output[..end])
-    }
-
-    /// Reads `key LF value NUL`; section and name are in lower case.
-    fn parse(output: &[u8]) -> Self {
-        let mut found = Self::default();
-        for entry in String::from_utf8_lossy(output).split('\0') {
-            let Some((key, value)) = entry.split_once('\n') else {
-                continue;
-            };
-            let rule = key
-                .strip_prefix("url.")
-                .and_then(|key| key.rsplit_once('.'));
-            match rule {
-                Some((target, name)) => found.rules.push(Rule {
-                    target: target.to_owned(),
-                    prefix: value.to_owned(),
-                    push_only: name == "pushinsteadof",
-                }),
-                None => found.remotes.push(value.to_owned()),
-            }
-        }
-        found
-    }
 }
 
 /// `url.<target>.insteadOf = <prefix>`, or `pushInsteadOf`.
@@ -324,13 +329,6 @@ fn ssh_prefixes(host: &str, port: u16) -> [String; 8] {
     ]
 }
 
-/// SSH names a host only, so of two places at one host neither can be told to be meant.
-fn is_alone(place: &GitPlace, places: &[GitPlace]) -> bool {
-    places
-        .iter()
-        .all(|other| other.host != place.host || other == place)
-}
-
 /// git reads Basic only.
 fn serves_git(service: &Service, route: &RoutePattern) -> bool {
     let path = format!("{}/group/project.git/info/refs", route.path_prefix);
@@ -348,15 +346,12 @@ fn serves_git(service: &Service, route: &RoutePattern) -> bool {
 /// answer, git would go on to the user's `GIT_ASKPASS`.
 pub const CREDENTIAL_HELPER: &[u8] = include_bytes!("helpers/git-credential.sh");
 
-/// How long git may take to tell of its configuration, and how much of it is read: a repository's own may include a pipe, or be endless.
-const READ_TIMEOUT: Duration = Duration::from_secs(2);
-const LARGEST_OUTPUT: u64 = 256 * 1024;
-
-/// The environment of a command has a bound, and each rewrite is two variables.
+/// The environment of a command has a bound, and each entry is two variables: so many places and rewrites go into it.
+const MOST_PLACES: usize = 64;
 const MOST_REWRITES: usize = 1024;
 
-/// What of git's configuration [`UserRemotes`] reads.
-const REMOTES: &str = r"^(url\..*\.(push)?insteadof|remote\..*\.(push)?url|submodule\..*\.url)$";
+/// git reads the whole file with each command.
+const MOST_REWRITES_IN_FILE: usize = 16 * 1024;
 
 /// The schemes that git takes for SSH.
 const SSH_SCHEMES: [&str; 3] = ["git+ssh", "ssh", "ssh+git"];
@@ -391,7 +386,7 @@ mod tests {
     fn rewritten(places: &[GitPlace], user: &UserRemotes, url: &str) -> String {
         let users = user.rules.iter().filter(|rule| !rule.push_only);
         let mut best: (usize, String) = (0, url.to_owned());
-        let ours = ssh_rewrites(places, user);
+        let ours = rewrites(places, Some(user), MOST_REWRITES);
         let ours = ours.iter().filter_map(|(key, prefix)| {
             let target = key.strip_prefix("url.")?.strip_suffix(".insteadOf")?;
             Some((target, prefix.as_str()))
@@ -533,7 +528,7 @@ mod tests {
         ]);
         let mirrored = rewritten(&places, &user, "https://acme.test/group/project");
         assert_eq!(mirrored, "https://mirror.test/project");
-        let entries = ssh_rewrites(&places, &user);
+        let entries = rewrites(&places, Some(&user), MOST_REWRITES);
         // git-lfs warns of two.
         assert!(!entries.iter().any(|(_, prefix)| prefix == "git@acme.test:"));
         assert!(
@@ -547,7 +542,8 @@ mod tests {
     fn ssh_to_a_host_of_two_places_means_neither() {
         let places = places(&["https://acme.test/one", "https://acme.test/two"]);
         assert_eq!(places.len(), 2);
-        assert_eq!(ssh_rewrites(&places, &UserRemotes::default()), []);
+        let none = rewrites(&places, Some(&UserRemotes::default()), MOST_REWRITES);
+        assert_eq!(none, []);
     }
 
     #[test]
@@ -556,10 +552,12 @@ mod tests {
         assert!(script.contains(&format!("password={}\n", crate::env_vars::PLACEHOLDER)));
         let session = GitSession {
             proxy: "http://authsome:secret@127.0.0.1:1",
+            admits_by_process: true,
             bundle: Path::new("/run/bundle.pem"),
             helper: Path::new("/it's here/git-credential.sh"),
         };
-        let entries = session.entries(&places(&["https://acme.test/gitlab"]));
+        let entries = session.configuration(&places(&["https://acme.test/gitlab"]), None);
+        let entries = entries.entries;
         let helpers: Vec<_> = entries
             .iter()
             .filter(|(key, _)| key == "credential.https://acme.test/gitlab.helper")
@@ -571,5 +569,39 @@ mod tests {
             "the list is ended before ours is put on it"
         );
         assert_eq!(entries[0].0, "credential.http://127.0.0.1:1.helper");
+    }
+
+    #[test]
+    fn many_places_go_into_a_file_without_the_password() {
+        let bases: Vec<_> = (0..=MOST_PLACES)
+            .map(|index| format!("https://host{index}.test"))
+            .collect();
+        let bases: Vec<_> = bases.iter().map(String::as_str).collect();
+        let session = |admits_by_process| GitSession {
+            proxy: "http://authsome:secret@127.0.0.1:1",
+            admits_by_process,
+            bundle: Path::new("/run/bundle.pem"),
+            helper: Path::new("/run/git-credential.sh"),
+        };
+        let user = UserRemotes::default();
+        let few = session(true).configuration(&places(&bases[1..]), Some(&user));
+        assert_eq!(few.file, None);
+        assert!(
+            few.entries.len() > MOST_PLACES * 13,
+            "{}",
+            few.entries.len()
+        );
+        let many = session(true).configuration(&places(&bases), Some(&user));
+        assert_eq!(many.entries.len(), 4, "what holds everywhere");
+        let file = many.file.unwrap();
+        assert!(!file.contains("secret"));
+        let last =
+            format!("[http \"https://host{MOST_PLACES}.test\"]\n\tproxy = \"http://127.0.0.1:1\"");
+        assert!(file.contains(&last), "{file}");
+        assert!(file.contains("\thelper = \"\"\n\thelper = \"!sh '/run/git-credential.sh' 64\""));
+        assert!(file.contains("[url \"https://host64.test/\"]\n\tinsteadOf = \"git+ssh://"));
+        let shut_out = session(false).configuration(&places(&bases), None);
+        let file = shut_out.file.unwrap();
+        assert!(!file.contains("[http ") && file.contains("[credential "));
     }
 }

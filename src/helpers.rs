@@ -31,7 +31,7 @@ const PHP_PREPEND: &[u8] = include_bytes!("helpers/prepend.php");
 
 /// Whether the proxy lets a process of the run in without a password. Where it does not, a client that can give none must not be led to it:
 /// it would reach no host at all.
-const ADMITS_BY_PROCESS: bool = cfg!(target_os = "linux");
+pub const ADMITS_BY_PROCESS: bool = cfg!(target_os = "linux");
 
 /// A CA file of the parent's that is larger is not read: a variable may name anything.
 const LARGEST_CA_FILE: u64 = 16 * 1024 * 1024;
@@ -185,8 +185,11 @@ impl Helpers<'_> {
             let Some(path) = (self.parent)(name).map(PathBuf::from) else {
                 continue;
             };
-            let known = value == Value::Bundle && self.bundled_files.contains(&path.as_path());
-            if known {
+            if self.bundled_files.contains(&path.as_path()) {
+                // The bundle has them, and the session CA.
+                if value != Value::Bundle {
+                    files.merged.insert(name, files.bundle.clone());
+                }
                 continue;
             }
             let Some(parents) = dotfiles::read(&path, LARGEST_CA_FILE) else {

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
 
 use authsome_ca::{CaError, TrustBundle, parse_ca_pem};
 use rustls::crypto::CryptoProvider;
@@ -73,6 +74,21 @@ impl Trust {
         self.extra_file.as_deref()
     }
 
+    /// Reads them on a thread of its own: all of them are parsed for the files of a session, and for its first connection to a provider,
+    /// which takes as long as the rest of its start.
+    pub fn read_ahead(self: &Arc<Self>) -> ReadAhead {
+        let trust = Arc::clone(self);
+        let read = move || {
+            let bundle = trust.bundle()?;
+            let _ = trust.adopt(&bundle); // what is wrong with the roots, that connection tells
+            Ok(bundle)
+        };
+        ReadAhead {
+            trust: Arc::clone(self),
+            reader: thread::Builder::new().spawn(read).ok(),
+        }
+    }
+
     /// A verifying client configuration that trusts `connection_ca` (PEM) as well; without ALPN.
     pub fn client_config(&self, connection_ca: &[&str]) -> Result<ClientConfig, TrustError> {
         let mut roots = self.roots()?;
@@ -89,15 +105,42 @@ impl Trust {
     }
 
     fn roots(&self) -> Result<Arc<RootCertStore>, TrustError> {
-        if let Some(roots) = self.roots.get() {
-            return Ok(Arc::clone(roots));
+        match self.roots.get() {
+            Some(roots) => Ok(Arc::clone(roots)),
+            None => self.adopt(&self.bundle()?),
         }
+    }
+
+    fn adopt(&self, bundle: &TrustBundle) -> Result<Arc<RootCertStore>, TrustError> {
         let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(self.bundle()?.certificates());
+        store.add_parsable_certificates(bundle.certificates().iter().cloned());
         if store.is_empty() {
             return Err(TrustError::Empty);
         }
         Ok(Arc::clone(self.roots.get_or_init(|| Arc::new(store))))
+    }
+}
+
+/// Roots that are being read.
+#[derive(Debug)]
+pub struct ReadAhead {
+    trust: Arc<Trust>,
+    /// `None` where no thread was to be had.
+    reader: Option<JoinHandle<Result<TrustBundle, TrustError>>>,
+}
+
+impl ReadAhead {
+    /// Where they are from.
+    pub fn trust(&self) -> &Arc<Trust> {
+        &self.trust
+    }
+
+    /// All of them, as [`Trust::bundle`] has them.
+    pub fn bundle(self) -> Result<TrustBundle, TrustError> {
+        match self.reader.map(JoinHandle::join) {
+            Some(Ok(bundle)) => bundle,
+            _ => self.trust.bundle(),
+        }
     }
 }
 

@@ -103,7 +103,7 @@ impl Bed {
         let definition = Catalog::new(None).get(&"gitlab".parse()?)?;
         let endpoints = definition
             .provider
-            .at(Some(&base))?
+            .sign_in_at(Some(&base))?
             .oauth
             .ok_or("GitLab speaks OAuth")?;
         let now = Timestamp::now();

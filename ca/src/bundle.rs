@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls_pki_types::CertificateDer;
@@ -16,10 +17,12 @@ const LARGEST_FILE: u64 = 1024 * 1024;
 
 /// PEM of all roots that a child shall trust: the platform's, the user's own, and those appended for the session.
 ///
-/// The files are copied as they are, unparsed, since this happens at each start; [`Self::certificates`] parses.
+/// The files are copied as they are, unparsed; [`Self::certificates`] parses.
 #[derive(Clone, Debug, Default)]
 pub struct TrustBundle {
     pem: Vec<u8>,
+    /// The certificates in it, once somebody has asked for them.
+    certificates: OnceLock<Vec<CertificateDer<'static>>>,
 }
 
 impl TrustBundle {
@@ -46,8 +49,12 @@ impl TrustBundle {
     /// travel into a file that every child can read. Damaged blocks are left out; [`crate::parse_ca_pem`] reports them.
     #[must_use]
     pub fn with_pem(mut self, pem: &str) -> Self {
-        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()).flatten() {
-            self.append(pem_text::encode(&certificate).as_bytes());
+        let added = pem_text::certificates(pem.as_bytes());
+        for certificate in &added {
+            append(&mut self.pem, pem_text::encode(certificate).as_bytes());
+        }
+        if let Some(certificates) = self.certificates.get_mut() {
+            certificates.extend(added);
         }
         self
     }
@@ -59,25 +66,24 @@ impl TrustBundle {
 
     /// The roots as DER, for a verifier. Damaged PEM blocks are skipped, as OpenSSL does;
     /// [`Self::damaged_blocks`] counts them.
-    pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
-        CertificateDer::pem_slice_iter(&self.pem)
-            .flatten()
-            .collect()
+    pub fn certificates(&self) -> &[CertificateDer<'static>] {
+        self.certificates
+            .get_or_init(|| pem_text::certificates(&self.pem))
     }
 
     /// The roots as a Java key store (JKS), dated `created`; see [`crate::key_store::encode`] for the format.
     pub fn java_key_store(&self, created: SystemTime) -> Vec<u8> {
         let since = created.duration_since(UNIX_EPOCH).unwrap_or_default();
         let milliseconds = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        key_store::encode(&self.certificates(), milliseconds)
+        key_store::encode(self.certificates(), milliseconds)
     }
 
     /// Whether every certificate of `pem` is among the roots.
     pub fn covers(&self, pem: &[u8]) -> bool {
-        let roots: HashSet<_> = self.certificates().into_iter().collect();
-        CertificateDer::pem_slice_iter(pem)
-            .flatten()
-            .all(|certificate| roots.contains(&certificate))
+        let roots: HashSet<_> = self.certificates().iter().collect();
+        pem_text::certificates(pem)
+            .iter()
+            .all(|certificate| roots.contains(certificate))
     }
 
     /// Appends the certificates of the files in a directory (what the user's `SSL_CERT_DIR` names). What cannot be read is left out, as
@@ -105,36 +111,42 @@ impl TrustBundle {
     }
 
     fn from_roots(roots: Vec<u8>, extra: Option<&Path>) -> Result<Self, CaError> {
-        let mut bundle = Self { pem: roots };
-        let Some(path) = extra else { return Ok(bundle) };
+        let of = |pem| Self {
+            pem,
+            certificates: OnceLock::new(),
+        };
+        let mut pem = roots;
+        let Some(path) = extra else {
+            return Ok(of(pem));
+        };
         let extra = fs::read(path).map_err(|source| CaError::RootsUnreadable {
             path: path.to_owned(),
             source,
         })?;
         // A copy of the platform's file, or that file with a root or two at its end, as a session within a session
         // sees it: the platform's part must not stand there twice.
-        let added = extra.strip_prefix(bundle.pem.as_slice()).unwrap_or(&extra);
+        let added = extra.strip_prefix(pem.as_slice()).unwrap_or(&extra);
         // Some keep their key in the same file; it must not travel into one that every child can read.
         if contains(added, b"PRIVATE KEY") {
-            for certificate in CertificateDer::pem_slice_iter(added).flatten() {
-                bundle.append(pem_text::encode(&certificate).as_bytes());
+            for certificate in pem_text::certificates(added) {
+                append(&mut pem, pem_text::encode(&certificate).as_bytes());
             }
         } else {
-            bundle.append(added);
+            append(&mut pem, added);
         }
-        Ok(bundle)
+        Ok(of(pem))
     }
+}
 
-    /// Text that ends without a line feed would swallow the BEGIN line of what follows.
-    fn append(&mut self, text: &[u8]) {
-        if text.is_empty() {
-            return;
-        }
-        if self.pem.last().is_some_and(|last| *last != b'\n') {
-            self.pem.push(b'\n');
-        }
-        self.pem.extend_from_slice(text);
+/// Text that ends without a line feed would swallow the BEGIN line of what follows.
+fn append(pem: &mut Vec<u8>, text: &[u8]) {
+    if text.is_empty() {
+        return;
     }
+    if pem.last().is_some_and(|last| *last != b'\n') {
+        pem.push(b'\n');
+    }
+    pem.extend_from_slice(text);
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
@@ -206,6 +218,8 @@ mod tests {
             [&one, &other, &third].map(|ca| ca.certificate_der().clone())
         );
         assert_eq!(joined.damaged_blocks(), 0);
+        let more = joined.clone().with_pem(other.certificate_pem());
+        assert_eq!(more.certificates().len(), 4, "they were parsed before");
         assert!(joined.pem().ends_with(b"-----END CERTIFICATE-----\n"));
     }
 

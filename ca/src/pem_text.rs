@@ -1,5 +1,7 @@
 //! PEM text (RFC 7468), read and written.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -31,6 +33,31 @@ pub fn parse_ca_pem(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, CaError
     Ok(certificates)
 }
 
+/// Every certificate in `text`, as OpenSSL reads a file of roots: other blocks and damaged ones are left out.
+pub(crate) fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
+    plain(text).unwrap_or_else(|| CertificateDer::pem_slice_iter(text).flatten().collect())
+}
+
+/// The same for a text that has nothing out of the ordinary, `None` for any other. A start reads all roots of the platform, and rustls's
+/// reader, which must take as long for each secret as for any other, takes eight times as long for them.
+fn plain(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let mut found = Vec::new();
+    let mut block: Option<Vec<u8>> = None;
+    for line in text.split(|byte| *byte == b'\n') {
+        match (line, &mut block) {
+            (b"-----BEGIN CERTIFICATE-----", None) => block = Some(Vec::with_capacity(USUAL_BLOCK)),
+            (b"-----END CERTIFICATE-----", Some(base64)) => {
+                found.push(STANDARD.decode(base64).ok()?.into());
+                block = None;
+            }
+            (line, _) if line.starts_with(b"-----") => return None,
+            (line, Some(base64)) => base64.extend_from_slice(line),
+            (_, None) => {} // words between the blocks
+        }
+    }
+    block.is_none().then_some(found)
+}
+
 /// One CERTIFICATE block that ends with a line feed.
 pub(crate) fn encode(certificate: &CertificateDer<'_>) -> String {
     let block = pem::Pem::new("CERTIFICATE", certificate.as_ref());
@@ -60,6 +87,9 @@ fn what_it_is_instead(text: &[u8]) -> CaError {
 fn is_der(text: &[u8]) -> bool {
     matches!(text, [0x30, 0x81..=0x84, ..])
 }
+
+/// The base64 of most roots is shorter.
+const USUAL_BLOCK: usize = 2048;
 
 /// How much of a foreign label an error repeats, in characters.
 const LABEL_SHOWN: usize = 40;
@@ -95,6 +125,34 @@ mod tests {
                 other.certificate_der().clone()
             ]
         );
+    }
+
+    #[test]
+    fn the_quick_reader_and_the_thorough_one_agree() {
+        let (one, other) = (ca(), ca());
+        let text = format!(
+            "# One\n{}\n# Other\n{}",
+            one.certificate_pem(),
+            other.certificate_pem()
+        );
+        let both = [&one, &other].map(|ca| ca.certificate_der().clone());
+        assert_eq!(plain(text.as_bytes()).unwrap(), both);
+        assert_eq!(plain(b"").unwrap(), []);
+        // What is not plain is left to the other.
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        let begun = "-----BEGIN CERTIFICATE-----\n";
+        for (odd, expected) in [
+            (text.replace('\n', "\r\n"), &both[..]),
+            (format!("{key}{text}"), &both),
+            (text.replace("\nMII", "\n MII"), &both),
+            (text.replacen("\nMII", "\nM?I", 1), &both[1..]),
+            (format!("{text}{begun}AAAA\n"), &both),
+            (format!("{begun}{text}"), &both[1..]),
+            (text.trim_end_matches("-\n").to_owned(), &both[..1]),
+        ] {
+            assert_eq!(plain(odd.as_bytes()), None, "{odd}");
+            assert_eq!(certificates(odd.as_bytes()), expected, "{odd}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The hosts that a session intercepts, and the name constraints that say so.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rcgen::{CidrSubnet, GeneralSubtree, NameConstraints};
@@ -8,7 +9,7 @@ use rustls_pki_types::{DnsName, ServerName};
 use crate::CaError;
 
 /// A host (or domain) that this session intercepts: what the CA's name constraints permit (RFC 5280 §4.2.1.10).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum PermittedHost {
     /// This DNS name and everything below it. Case and a trailing dot do not matter.
@@ -20,16 +21,17 @@ pub enum PermittedHost {
 /// The permitted hosts, checked once.
 #[derive(Debug)]
 pub(crate) struct PermittedNames {
-    domains: Vec<DnsName<'static>>,
-    addresses: Vec<IpAddr>,
+    /// In lower case, without a trailing dot.
+    domains: BTreeSet<String>,
+    addresses: BTreeSet<IpAddr>,
 }
 
 impl PermittedNames {
     /// Checks and normalises the hosts. An empty list is valid: it permits nothing.
     pub(crate) fn parse(hosts: &[PermittedHost]) -> Result<Self, CaError> {
         let mut names = Self {
-            domains: Vec::new(),
-            addresses: Vec::new(),
+            domains: BTreeSet::new(),
+            addresses: BTreeSet::new(),
         };
         for host in hosts {
             match host {
@@ -39,12 +41,11 @@ impl PermittedNames {
                             domain: domain.clone(),
                         })?
                         .to_lowercase_owned();
-                    if !names.domains.contains(&name) {
-                        names.domains.push(name);
-                    }
+                    names.domains.insert(name.as_ref().to_owned());
                 }
-                PermittedHost::Ip(address) if names.addresses.contains(address) => {}
-                PermittedHost::Ip(address) => names.addresses.push(*address),
+                PermittedHost::Ip(address) => {
+                    names.addresses.insert(*address);
+                }
             }
         }
         Ok(names)
@@ -55,9 +56,7 @@ impl PermittedNames {
         match host {
             ServerName::DnsName(name) => {
                 let name = name.to_lowercase_owned();
-                self.domains
-                    .iter()
-                    .any(|domain| is_within(name.as_ref(), domain.as_ref()))
+                within(name.as_ref()).any(|domain| self.domains.contains(domain))
             }
             ServerName::IpAddress(address) => self.addresses.contains(&IpAddr::from(*address)),
             _ => false,
@@ -72,7 +71,7 @@ impl PermittedNames {
         let mut permitted_subtrees: Vec<_> = self
             .domains
             .iter()
-            .map(|domain| GeneralSubtree::DnsName(domain.as_ref().to_owned()))
+            .map(|domain| GeneralSubtree::DnsName(domain.clone()))
             .collect();
         if self.domains.is_empty() {
             permitted_subtrees.push(GeneralSubtree::DnsName(UNUSED_DOMAIN.to_owned()));
@@ -91,10 +90,11 @@ impl PermittedNames {
     }
 }
 
-/// Both names are in lower case, without a trailing dot.
-fn is_within(name: &str, domain: &str) -> bool {
-    name.strip_suffix(domain)
-        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+/// The name itself, and every domain that it is below.
+fn within(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |name| {
+        name.split_once('.').map(|(_, domain)| domain)
+    })
 }
 
 fn single_address(address: IpAddr) -> GeneralSubtree {

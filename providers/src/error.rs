@@ -28,12 +28,6 @@ pub enum DefinitionError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The patterns are right one by one, but together too large to compile.
-    #[error("`{path}`: the patterns together are too large")]
-    PatternsTooLarge {
-        /// The list of patterns.
-        path: String,
-    },
     /// The text is not JSON with comments.
     #[error("line {line}, column {column}: {reason}")]
     Syntax {

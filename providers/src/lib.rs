@@ -2,7 +2,8 @@
 //!
 //! A *definition* is JSON with comments, bundled with authsome or written by the user. It is parsed once,
 //! at the edge, into a [`Provider`]; [`Provider::at`] puts that provider at a place (the base URL of a
-//! connection) and gives a [`Service`], which the proxy and the login ask everything else.
+//! connection) and gives a [`Service`], which the proxy asks everything else; [`Provider::sign_in_at`] gives
+//! what the login asks.
 //!
 //! ```
 //! use authsome_providers::{Catalog, Shape};
@@ -53,5 +54,5 @@ pub use provider::{
 };
 pub use route::{RoutePattern, Scheme};
 pub use rules::{Carriers, GuardRule, Rules};
-pub use service::{AccountLookup, OAuthEndpoints, Service};
+pub use service::{AccountLookup, OAuthEndpoints, Service, SignIn};
 pub use shape::Shape;

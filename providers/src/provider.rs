@@ -11,9 +11,9 @@ use crate::endpoint::Endpoint;
 use crate::host::HostPattern;
 use crate::id::ProviderId;
 use crate::pointer::JsonPointer;
-use crate::rules::RulesSource;
+use crate::rules::SharedRules;
 
-/// A service that a connection can be made to. [`Provider::at`] puts it at a place.
+/// A service that a connection can be made to. [`Provider::at`] and [`Provider::sign_in_at`] put it at a place.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// Its name, by which every command calls it.
@@ -38,7 +38,7 @@ pub struct Provider {
     pub applications_url: Option<Endpoint>,
     pub(crate) api_urls: Vec<ApiUrl>,
     pub(crate) accounts: Vec<AccountSource>,
-    pub(crate) rules: RulesSource,
+    pub(crate) rules: SharedRules,
 }
 
 /// What a credential is, and how one is got.
@@ -99,6 +99,20 @@ pub struct OAuth {
     pub client_authentication: Option<ClientAuthentication>,
     /// How the token endpoint is polled in the device flow.
     pub device_token_request: DeviceTokenRequest,
+}
+
+impl OAuth {
+    /// Every endpoint that there is.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        let optional = [
+            &self.revocation,
+            &self.device_authorization,
+            &self.registration,
+        ];
+        [&self.authorization, &self.token]
+            .into_iter()
+            .chain(optional.into_iter().flatten())
+    }
 }
 
 /// A variable and what it gets.

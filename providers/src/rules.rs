@@ -1,27 +1,20 @@
-//! What is put on a request, and which requests are denied: the definition's rules, compiled once.
+//! What is put on a request, and which requests are denied: the definition's rules, prepared once.
 
 use std::borrow::Cow;
-
-use regex::bytes::RegexSet;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::DefinitionError;
 use crate::path_pattern::PathPattern;
 use crate::shape::Shape;
 
-/// The rules of one service, compiled once: a look-up is one pass over the path.
+/// The rules of a provider at a place. What does not depend on the place is there once for all of them.
 ///
 /// Every `path` given to them is canonical and below the base URL's path prefix
 /// ([`Service::relative_path`](crate::Service::relative_path)): percent-decoded once (`%2F` stays as it is),
 /// no dot segments, no doubled slashes, no query.
 #[derive(Debug)]
 pub struct Rules {
-    shapes: Vec<Shape>,
-    inject: RegexSet,
-    /// Which shape each pattern of `inject` asks for.
-    shape_of: Vec<usize>,
-    guards: Vec<GuardRule>,
-    guard: RegexSet,
-    carriers: Carriers,
+    common: Arc<CommonRules>,
     oauth_paths: Vec<String>,
 }
 
@@ -32,13 +25,14 @@ impl Rules {
         if self.is_oauth_endpoint(path) {
             return None;
         }
-        let first = self.inject.matches(path.as_bytes()).iter().next()?;
-        self.shape_of.get(first).copied()
+        let rules = self.common.inject.iter();
+        let mut matching = rules.filter(|(pattern, _)| pattern.matches(path));
+        matching.next().map(|(_, shape)| *shape)
     }
 
     /// Every shape that a rule asks for, each once.
     pub fn shapes(&self) -> &[Shape] {
-        &self.shapes
+        &self.common.shapes
     }
 
     /// The rule that denies a request, if one does.
@@ -47,26 +41,21 @@ impl Rules {
     /// `/access_tokens`, so a rule holds for a path with a format suffix or a trailing slash as well.
     /// Methods are compared without regard to case: HTTP says otherwise, servers do not always.
     pub fn guard(&self, method: &str, path: &str) -> Option<&GuardRule> {
-        if self.guards.is_empty() {
-            return None;
-        }
-        spellings(path).into_iter().flatten().find_map(|path| {
-            let matches = self.guard.matches(path.as_bytes());
-            matches
-                .iter()
-                .filter_map(|index| self.guards.get(index))
-                .find(|rule| rule.applies_to(method))
+        let spellings = spellings(path);
+        spellings.iter().flatten().find_map(|path| {
+            let mut rules = self.common.guards.iter();
+            rules.find(|rule| rule.applies_to(method) && rule.pattern.matches(path))
         })
     }
 
     /// Every guard rule, in the definition's order.
     pub fn guards(&self) -> &[GuardRule] {
-        &self.guards
+        &self.common.guards
     }
 
     /// What can carry a credential to this service.
     pub fn carriers(&self) -> &Carriers {
-        &self.carriers
+        &self.common.carriers
     }
 
     /// Whether the path is one of the service's own OAuth endpoints, or below one (authorize, token, revoke,
@@ -78,34 +67,12 @@ impl Rules {
         })
     }
 
-    /// Compiles what a definition says. `oauth_paths` are below the base URL's path prefix.
-    pub(crate) fn new(
-        source: &RulesSource,
-        oauth_paths: Vec<String>,
-    ) -> Result<Self, DefinitionError> {
-        let too_large = |path: &str| DefinitionError::PatternsTooLarge {
-            path: path.to_owned(),
-        };
-        let mut shapes: Vec<Shape> = Vec::new();
-        let mut shape_of = Vec::with_capacity(source.inject.len());
-        for (_, shape) in &source.inject {
-            let known = shapes.iter().position(|known| known == shape);
-            shape_of.push(known.unwrap_or(shapes.len()));
-            if known.is_none() {
-                shapes.push(shape.clone());
-            }
-        }
-        let inject = PathPattern::compile(source.inject.iter().map(|(pattern, _)| pattern));
-        let guard = PathPattern::compile(source.guards.iter().map(|guard| &guard.pattern));
-        Ok(Self {
-            carriers: source.carriers.including(&shapes),
-            shapes,
-            inject: inject.map_err(|_| too_large("inject"))?,
-            shape_of,
-            guards: source.guards.clone(),
-            guard: guard.map_err(|_| too_large("guard"))?,
+    /// `oauth_paths` are below the base URL's path prefix.
+    pub(crate) fn new(common: Arc<CommonRules>, oauth_paths: Vec<String>) -> Self {
+        Self {
+            common,
             oauth_paths,
-        })
+        }
     }
 }
 
@@ -167,12 +134,73 @@ impl Carriers {
     }
 }
 
-/// The rules as the definition writes them, each checked, not yet compiled together.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct RulesSource {
-    pub(crate) inject: Vec<(PathPattern, Shape)>,
-    pub(crate) guards: Vec<GuardRule>,
-    pub(crate) carriers: Carriers,
+/// What a provider's rules are everywhere.
+#[derive(Debug, Default)]
+pub(crate) struct CommonRules {
+    shapes: Vec<Shape>,
+    /// Which of the shapes a path gets.
+    inject: Vec<(PathPattern, usize)>,
+    guards: Vec<GuardRule>,
+    carriers: Carriers,
+}
+
+impl CommonRules {
+    /// Of what the definition says, each part of it checked.
+    pub(crate) fn new(
+        inject: Vec<(PathPattern, Shape)>,
+        guards: Vec<GuardRule>,
+        carriers: &Carriers,
+    ) -> Self {
+        let mut shapes: Vec<Shape> = Vec::new();
+        let mut numbered = Vec::with_capacity(inject.len());
+        for (pattern, shape) in inject {
+            let known = shapes.iter().position(|known| *known == shape);
+            numbered.push((pattern, known.unwrap_or(shapes.len())));
+            if known.is_none() {
+                shapes.push(shape);
+            }
+        }
+        Self {
+            carriers: carriers.including(&shapes),
+            shapes,
+            inject: numbered,
+            guards,
+        }
+    }
+}
+
+/// A provider's rules, as its places share them.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedRules {
+    common: Arc<CommonRules>,
+    /// Those of the places that all have the same OAuth paths.
+    usual: Arc<OnceLock<Arc<Rules>>>,
+}
+
+impl SharedRules {
+    pub(crate) fn new(common: CommonRules) -> Self {
+        Self {
+            common: Arc::new(common),
+            usual: Arc::default(),
+        }
+    }
+
+    /// For a place whose OAuth paths are those of every other such place.
+    pub(crate) fn usual(
+        &self,
+        oauth_paths: impl FnOnce() -> Result<Vec<String>, DefinitionError>,
+    ) -> Result<Arc<Rules>, DefinitionError> {
+        if let Some(rules) = self.usual.get() {
+            return Ok(Arc::clone(rules));
+        }
+        let rules = self.with(oauth_paths()?);
+        Ok(Arc::clone(self.usual.get_or_init(|| rules)))
+    }
+
+    /// For a place that has OAuth paths of its own.
+    pub(crate) fn with(&self, oauth_paths: Vec<String>) -> Arc<Rules> {
+        Arc::new(Rules::new(Arc::clone(&self.common), oauth_paths))
+    }
 }
 
 /// The path as it is, without trailing slash, and without format suffix: the paths that a server may take
@@ -205,16 +233,11 @@ mod tests {
             guard("any", &[], "/keys/*"),
             guard("whole", &["PUT"], "regex:^/users/[0-9]+$"),
         ];
-        let source = RulesSource {
-            inject,
-            guards,
-            carriers: Carriers::default(),
-        };
+        let common = CommonRules::new(inject, guards, &Carriers::default());
         Rules::new(
-            &source,
+            Arc::new(common),
             oauth_paths.iter().map(ToString::to_string).collect(),
         )
-        .unwrap()
     }
 
     fn guard(name: &str, methods: &[&str], path: &str) -> GuardRule {

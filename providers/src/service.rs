@@ -12,19 +12,11 @@ use crate::provider::{ApiUrl, Auth, OAuth, Provider};
 use crate::route::{RoutePattern, Scheme};
 use crate::rules::Rules;
 
-/// One provider at one place.
+/// One provider at one place: what its requests need. A session has one for each of its connections, so it is small.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// The address of the instance, if the provider has such a thing.
     pub base_url: Option<BaseUrl>,
-    /// The base URL as an issuer names itself: without a trailing slash.
-    pub issuer: Option<String>,
-    /// The authorization server; `None` if the credential is an API key.
-    pub oauth: Option<OAuthEndpoints>,
-    /// Where the user registers an OAuth application.
-    pub applications_url: Option<Url>,
-    /// How to learn whose credential it is, in the order to try.
-    pub account_lookups: Vec<AccountLookup>,
     /// Which requests are this connection's.
     pub routes: Vec<RoutePattern>,
     /// What is put on them, and what is denied.
@@ -40,6 +32,21 @@ impl Service {
             self.base_url.as_ref().map_or("", BaseUrl::path_prefix),
         )
     }
+}
+
+/// One provider at one place: what a login needs.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// The address of the instance, if the provider has such a thing.
+    pub base_url: Option<BaseUrl>,
+    /// The base URL as an issuer names itself: without a trailing slash.
+    pub issuer: Option<String>,
+    /// The authorization server; `None` if the credential is an API key.
+    pub oauth: Option<OAuthEndpoints>,
+    /// Where the user registers an OAuth application.
+    pub applications_url: Option<Url>,
+    /// How to learn whose credential it is, in the order to try.
+    pub account_lookups: Vec<AccountLookup>,
 }
 
 /// The endpoints of an authorization server, and what it is asked for.
@@ -78,23 +85,22 @@ impl Provider {
     /// At a base URL that is not the definition's own, only that instance is a route: a token of
     /// `gitlab.acme.com` has no business at the hosts of the public service.
     pub fn at(&self, base: Option<&BaseUrl>) -> Result<Service, DefinitionError> {
-        let place = Place {
-            provider: self,
-            base: base.or(self.base_url.as_ref()),
-        };
-        if base.is_some() && !self.follows_base_url() {
-            return Err(DefinitionError::BaseUrlUnused {
-                provider: self.id.to_string(),
-            });
-        }
+        let place = self.place(base)?;
         let routes = place.routes()?;
+        Ok(Service {
+            base_url: place.base.cloned(),
+            rules: place.rules(&routes)?,
+            routes,
+        })
+    }
+
+    /// How one logs in to the provider at the base URL of a connection, or at its own.
+    pub fn sign_in_at(&self, base: Option<&BaseUrl>) -> Result<SignIn, DefinitionError> {
+        let place = self.place(base)?;
         let oauth = match &self.auth {
             Auth::OAuth2(oauth) => Some(place.oauth(oauth)?),
             Auth::ApiKey(_) => None,
         };
-        let oauth_paths = oauth
-            .as_ref()
-            .map_or_else(Vec::new, |oauth| place.oauth_paths(oauth, &routes));
         let lookup = |source: &crate::provider::AccountSource| {
             Ok(AccountLookup {
                 url: place.url(&source.url)?,
@@ -102,7 +108,7 @@ impl Provider {
                 label: source.label.clone(),
             })
         };
-        Ok(Service {
+        Ok(SignIn {
             base_url: place.base.cloned(),
             issuer: place.base.map(ToString::to_string),
             oauth,
@@ -112,8 +118,18 @@ impl Provider {
                 .iter()
                 .map(lookup)
                 .collect::<Result<_, DefinitionError>>()?,
-            routes,
-            rules: Arc::new(Rules::new(&self.rules, oauth_paths)?),
+        })
+    }
+
+    fn place<'a>(&'a self, base: Option<&'a BaseUrl>) -> Result<Place<'a>, DefinitionError> {
+        if base.is_some() && !self.follows_base_url() {
+            return Err(DefinitionError::BaseUrlUnused {
+                provider: self.id.to_string(),
+            });
+        }
+        Ok(Place {
+            provider: self,
+            base: base.or(self.base_url.as_ref()),
         })
     }
 
@@ -164,6 +180,26 @@ impl Place<'_> {
         })
     }
 
+    fn rules(&self, routes: &[RoutePattern]) -> Result<Arc<Rules>, DefinitionError> {
+        let rules = &self.provider.rules;
+        let Auth::OAuth2(oauth) = &self.provider.auth else {
+            return rules.usual(|| Ok(Vec::new()));
+        };
+        let is_on_route = |base: &BaseUrl| {
+            let (scheme, host, port) = (base.scheme(), base.host(), base.port());
+            routes
+                .iter()
+                .any(|route| route.has_origin(scheme, host, port))
+        };
+        let paths = || self.oauth_paths(oauth, routes);
+        // Below the base URL, what stands on the instance is at the same paths everywhere.
+        if oauth.endpoints().all(Endpoint::is_on_instance) && self.base.is_some_and(is_on_route) {
+            rules.usual(paths)
+        } else {
+            paths().map(|paths| rules.with(paths))
+        }
+    }
+
     fn routes(&self) -> Result<Vec<RoutePattern>, DefinitionError> {
         let moved = self.base.is_some() && self.base != self.own();
         let mut routes: Vec<RoutePattern> = Vec::new();
@@ -207,25 +243,25 @@ impl Place<'_> {
     }
 
     /// The paths of the authorization server, where it lives on a route of this connection.
-    fn oauth_paths(&self, oauth: &OAuthEndpoints, routes: &[RoutePattern]) -> Vec<String> {
-        let optional = [
-            &oauth.revocation,
-            &oauth.device_authorization,
-            &oauth.registration,
-        ];
-        let named = [&oauth.authorization, &oauth.token]
-            .into_iter()
-            .chain(optional.into_iter().flatten());
-        let mut paths: Vec<String> = named
-            .filter_map(|url| self.path_on_route(url, routes))
-            .collect();
-        if let Some(token) = self.path_on_route(&oauth.token, routes) {
+    fn oauth_paths(
+        &self,
+        oauth: &OAuth,
+        routes: &[RoutePattern],
+    ) -> Result<Vec<String>, DefinitionError> {
+        let path = |endpoint| {
+            let url = self.url(endpoint)?;
+            Ok(self.path_on_route(&url, routes))
+        };
+        let paths = oauth.endpoints().map(path);
+        let paths: Vec<Option<String>> = paths.collect::<Result<_, DefinitionError>>()?;
+        let mut paths: Vec<String> = paths.into_iter().flatten().collect();
+        if let Some(token) = path(&oauth.token)? {
             paths.extend(siblings(&token));
         }
         paths.retain(|path| !path.is_empty());
         paths.sort();
         paths.dedup();
-        paths
+        Ok(paths)
     }
 
     fn path_on_route(&self, url: &Url, routes: &[RoutePattern]) -> Option<String> {

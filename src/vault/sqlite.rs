@@ -90,20 +90,52 @@ impl Vault {
                     .optional()
             })
             .map_err(classify(&self.path))?;
-        let Some((generation, sealed)) = row else {
-            return Ok(None);
+        row.map(|(generation, sealed)| {
+            self.unseal(key.kind, &key.name, generation.cast_unsigned(), &sealed)
+        })
+        .transpose()
+    }
+
+    /// All records of that kind in one pass, by name: for each, `visit` is told the name and what is in it. It must not call the vault.
+    pub fn each(
+        &self,
+        kind: &'static str,
+        mut visit: impl FnMut(&str, Result<Record, VaultError>),
+    ) -> Result<(), VaultError> {
+        let connection = self.connection();
+        let mut pass = || -> rusqlite::Result<()> {
+            let mut statement = connection.prepare_cached(
+                "SELECT name, generation, sealed FROM record WHERE kind = ?1 ORDER BY name",
+            )?;
+            let mut rows = statement.query([kind])?;
+            while let Some(row) = rows.next()? {
+                let name = row.get_ref(0)?.as_str()?;
+                let generation = row.get::<_, i64>(1)?.cast_unsigned();
+                let sealed = row.get_ref(2)?.as_blob()?;
+                visit(name, self.unseal(kind, name, generation, sealed));
+            }
+            Ok(())
         };
-        let generation = generation.cast_unsigned();
+        pass().map_err(classify(&self.path))
+    }
+
+    fn unseal(
+        &self,
+        kind: &str,
+        name: &str,
+        generation: u64,
+        sealed: &[u8],
+    ) -> Result<Record, VaultError> {
         let identity = Identity {
-            kind: key.kind,
-            name: &key.name,
+            kind,
+            name,
             generation,
         };
-        match self.seal.open(&identity, &sealed) {
-            Ok(value) => Ok(Some(Record { generation, value })),
+        match self.seal.open(&identity, sealed) {
+            Ok(value) => Ok(Record { generation, value }),
             Err(_) => Err(VaultError::Tampered {
-                kind: key.kind.to_owned(),
-                name: key.name.clone(),
+                kind: kind.to_owned(),
+                name: name.to_owned(),
             }),
         }
     }
@@ -123,11 +155,28 @@ impl Vault {
 
     /// The names of all records of that kind, in order.
     pub fn names(&self, kind: &'static str) -> Result<Vec<String>, VaultError> {
+        self.names_from(kind, "")
+    }
+
+    /// Those that start with `prefix`.
+    pub fn names_from(&self, kind: &'static str, prefix: &str) -> Result<Vec<String>, VaultError> {
         let connection = self.connection();
-        let names = connection
-            .prepare_cached("SELECT name FROM record WHERE kind = ?1 ORDER BY name")
-            .and_then(|mut statement| statement.query_map([kind], |row| row.get(0))?.collect());
-        names.map_err(classify(&self.path))
+        let names = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = connection.prepare_cached(
+                "SELECT name FROM record WHERE kind = ?1 AND name >= ?2 ORDER BY name",
+            )?;
+            let mut rows = statement.query([kind, prefix])?;
+            let mut names = Vec::new();
+            while let Some(row) = rows.next()? {
+                let name = row.get_ref(0)?.as_str()?;
+                if !name.starts_with(prefix) {
+                    break;
+                }
+                names.push(name.to_owned());
+            }
+            Ok(names)
+        };
+        names().map_err(classify(&self.path))
     }
 
     /// Makes all changes, durably, or none; the answer has the new generation of each `Put`, in order.
@@ -376,6 +425,37 @@ mod tests {
         );
         assert_eq!(vault.names("thing").unwrap(), ["a", "b"]);
         assert!(vault.get(&RecordKey::new("thing", "c")).unwrap().is_none());
+    }
+
+    #[test]
+    fn one_pass_reads_all_of_a_kind_and_goes_on_behind_one_that_does_not_open() {
+        let (_directory, home) = home();
+        let vault = Vault::open(&home, None).unwrap();
+        let values: [(&str, &[u8]); 4] = [("a/1", b"1"), ("a/2", b"2"), ("a0", b"3"), ("b", b"4")];
+        for (name, value) in values {
+            vault.apply(&[put(name, value, Expect::Absent)]).unwrap();
+        }
+        assert_eq!(vault.names_from("thing", "a/").unwrap(), ["a/1", "a/2"]);
+        assert_eq!(vault.names_from("thing", "c").unwrap(), [""; 0]);
+        let swap = "UPDATE record SET sealed = (SELECT sealed FROM record WHERE name = 'b') WHERE name = 'a/2'";
+        vault.connection().execute(swap, []).unwrap();
+        let mut seen = Vec::new();
+        vault
+            .each("thing", |name, record| {
+                let value = record.map(|record| record.value.expose().clone());
+                seen.push((name.to_owned(), value.ok()));
+            })
+            .unwrap();
+        let expected: [(&str, Option<&[u8]>); 4] = [
+            ("a/1", Some(b"1")),
+            ("a/2", None),
+            ("a0", Some(b"3")),
+            ("b", Some(b"4")),
+        ];
+        assert_eq!(
+            seen,
+            expected.map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
+        );
     }
 
     #[test]

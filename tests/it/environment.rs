@@ -172,6 +172,14 @@ fn certificates_that_the_parents_variables_name_stay_trusted_by_their_clients() 
         assert!(!report.file_of(name).contains(corporate), "{name}");
         assert!(report.file_of(name).contains(session), "{name}");
     }
+    // A file that the bundle has anyway: it does for each of them.
+    let variables = [("NODE_EXTRA_CA_CERTS", file), ("SSL_CERT_FILE", file)];
+    let report = Report::of(&world, &[], &variables);
+    let session = body(&report.files["ca.pem"]);
+    for (name, _) in variables {
+        assert!(report.file_of(name).contains(corporate), "{name}");
+        assert!(report.file_of(name).contains(session), "{name}");
+    }
 }
 
 #[test]

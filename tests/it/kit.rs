@@ -168,7 +168,12 @@ fn connection(
 ) -> Connection {
     let base = base.parse().unwrap();
     let definition = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
-    let endpoints = definition.provider.at(Some(&base)).unwrap().oauth.unwrap();
+    let endpoints = definition
+        .provider
+        .sign_in_at(Some(&base))
+        .unwrap()
+        .oauth
+        .unwrap();
     let now = Timestamp::now().seconds();
     Connection {
         id: id(name),

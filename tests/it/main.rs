@@ -12,4 +12,5 @@ mod login;
 mod proxy;
 mod refresh;
 mod run;
+mod scale;
 mod upstream_proxy;

@@ -11,7 +11,7 @@ use crate::error::DefinitionError;
 use crate::host::HostPattern;
 use crate::provider::{AccountSource, ApiUrl, Auth, Flow, Provider};
 use crate::reader::{Fields, Text};
-use crate::rules::RulesSource;
+use crate::rules::{CommonRules, SharedRules};
 use crate::shape::Shape;
 
 /// The one schema version there is.
@@ -89,12 +89,13 @@ fn rules(
     fields: &mut Fields<'_>,
     default: Shape,
     warnings: &mut Vec<String>,
-) -> Result<RulesSource, DefinitionError> {
-    Ok(RulesSource {
-        inject: rules::inject(fields, default, warnings)?,
-        guards: rules::guards(fields, warnings)?,
-        carriers: rules::carriers(fields, warnings)?,
-    })
+) -> Result<SharedRules, DefinitionError> {
+    let inject = rules::inject(fields, default, warnings)?;
+    let guards = rules::guards(fields, warnings)?;
+    let carriers = rules::carriers(fields, warnings)?;
+    Ok(SharedRules::new(CommonRules::new(
+        inject, guards, &carriers,
+    )))
 }
 
 fn api_urls(fields: &mut Fields<'_>, has_base_url: bool) -> Result<Vec<ApiUrl>, DefinitionError> {

@@ -69,7 +69,7 @@ fn existing_oauth_definitions_parse() {
     let github = parse(GITHUB);
     assert_eq!(github.warnings, [""; 0]);
     let service = github.provider.at(None).unwrap();
-    let oauth = service.oauth.unwrap();
+    let oauth = github.provider.sign_in_at(None).unwrap().oauth.unwrap();
     assert_eq!(
         oauth.token.as_str(),
         "https://github.com/login/oauth/access_token"
@@ -126,7 +126,7 @@ fn existing_api_key_definitions_parse() {
         (0, Flow::ApiKey)
     );
     let service = definition.provider.at(None).unwrap();
-    assert_eq!(service.oauth, None);
+    assert_eq!(definition.provider.sign_in_at(None).unwrap().oauth, None);
     assert_eq!(
         service.routes[0].to_string(),
         "https://api.cloudflare.com/client/v4"

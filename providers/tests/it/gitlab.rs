@@ -1,7 +1,8 @@
 //! The bundled definition of GitLab, rule by rule.
 
 use authsome_providers::{
-    Auth, Catalog, Definition, ExportField, Flow, HostPattern, Scheme, Service, Shape, Source,
+    Auth, Catalog, Definition, ExportField, Flow, HostPattern, Scheme, Service, Shape, SignIn,
+    Source,
 };
 
 fn definition() -> Definition {
@@ -11,6 +12,11 @@ fn definition() -> Definition {
 pub(crate) fn service(base: Option<&str>) -> Service {
     let base = base.map(|base| base.parse().unwrap());
     definition().provider.at(base.as_ref()).unwrap()
+}
+
+fn sign_in(base: Option<&str>) -> SignIn {
+    let base = base.map(|base| base.parse().unwrap());
+    definition().provider.sign_in_at(base.as_ref()).unwrap()
 }
 
 /// The shape on the wire for a full request path.
@@ -82,8 +88,9 @@ fn stands_at_gitlab_com_or_anywhere_else() {
         ),
     ] {
         let service = service(base);
-        assert_eq!(service.issuer.as_deref(), Some(at));
-        let oauth = service.oauth.as_ref().unwrap();
+        let sign_in = sign_in(base);
+        assert_eq!(sign_in.issuer.as_deref(), Some(at));
+        let oauth = sign_in.oauth.as_ref().unwrap();
         assert_eq!(
             oauth.authorization.as_str(),
             format!("{at}/oauth/authorize")
@@ -94,10 +101,10 @@ fn stands_at_gitlab_com_or_anywhere_else() {
             format!("{at}/oauth/revoke")
         );
         assert_eq!(
-            service.applications_url.as_ref().unwrap().as_str(),
+            sign_in.applications_url.as_ref().unwrap().as_str(),
             format!("{at}/-/user_settings/applications")
         );
-        let lookups: Vec<_> = service
+        let lookups: Vec<_> = sign_in
             .account_lookups
             .iter()
             .map(|lookup| lookup.url.to_string())

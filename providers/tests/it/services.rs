@@ -116,8 +116,11 @@ fn an_instance_on_this_machine_may_be_http() {
     let route = &service.routes[0];
     assert_eq!((route.scheme, route.port), (Scheme::Http, 3000));
     assert!(route.matches(Scheme::Http, "::1", 3000, "/gl/api"));
+    let base = "http://[::1]:3000/gl".parse().unwrap();
+    let definition = Definition::parse(&definition.to_string(), Source::Bundled).unwrap();
+    let sign_in = definition.provider.sign_in_at(Some(&base)).unwrap();
     assert_eq!(
-        service.oauth.unwrap().token.as_str(),
+        sign_in.oauth.unwrap().token.as_str(),
         "http://[::1]:3000/gl/oauth/token"
     );
     assert!(service.rules.is_oauth_endpoint("/oauth/token"));

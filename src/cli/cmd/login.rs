@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use authsome_ca::parse_ca_pem;
-use authsome_providers::{OAuthEndpoints, Provider, Service};
+use authsome_providers::{OAuthEndpoints, Provider, SignIn};
 
 use super::describe;
 use tokio::runtime::Runtime;
@@ -125,8 +125,8 @@ fn request(
         }
         _ => (None, None),
     };
-    let service = provider.at(arguments.base_url.or(stored_base).as_ref())?;
-    let endpoints = endpoints(&service, provider)?.clone();
+    let sign_in = provider.sign_in_at(arguments.base_url.or(stored_base).as_ref())?;
+    let endpoints = endpoints(&sign_in, provider)?.clone();
     let ca_pem = match arguments.ca_file.as_deref() {
         Some(file) => Some(read_ca(file)?),
         None => stored_ca,
@@ -162,23 +162,23 @@ fn request(
     Ok(LoginRequest {
         id,
         provider: provider.display_name.clone(),
-        base_url: service.base_url.clone(),
+        base_url: sign_in.base_url.clone(),
         ca_pem,
         client,
         authorization_endpoint: endpoints.authorization,
         token_endpoint: endpoints.token,
         revocation_endpoint: endpoints.revocation,
-        issuer: service.issuer.clone(),
+        issuer: sign_in.issuer.clone(),
         extra_parameters: endpoints.authorization_params,
-        applications_url: service.applications_url.clone(),
-        account_lookups: service.account_lookups.iter().map(lookup).collect(),
+        applications_url: sign_in.applications_url.clone(),
+        account_lookups: sign_in.account_lookups.iter().map(lookup).collect(),
         scopes,
         replace: arguments.force,
     })
 }
 
-fn endpoints<'a>(service: &'a Service, provider: &Provider) -> Result<&'a OAuthEndpoints, Failure> {
-    service.oauth.as_ref().ok_or_else(|| {
+fn endpoints<'a>(sign_in: &'a SignIn, provider: &Provider) -> Result<&'a OAuthEndpoints, Failure> {
+    sign_in.oauth.as_ref().ok_or_else(|| {
         let message = format!("{} is not connected by OAuth", provider.display_name);
         Failure::new(
             Exit::Usage,

@@ -1,6 +1,6 @@
 //! `authsome run`: the vault, the proxy, the child, in this order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use authsome_providers::{Provider, ProviderId, Service};
@@ -11,22 +11,25 @@ use crate::cli::context::{Context, Estate, not_found, service_of};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
-use crate::connection::{Credentials, Standing, Stored};
+use crate::connection::{Credentials, Found, Standing, StoreError, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::proxy::{Managed, Policy, Preference, Proxy, RouteTable, SessionConfig};
-use crate::secret::{Secret, random_text};
+use crate::secret::random_text;
+use crate::tls::ReadAhead;
 
 mod furnish;
+mod scrub;
 
 use furnish::Furnishing;
+use scrub::Scrub;
 
 /// 43 characters of six random bits: more than 256 bits.
 const PASSWORD_LENGTH: usize = 43;
 
-/// The connections of a session, and every secret in the vault.
+/// The connections of a session, and what of the vault's secrets must be kept from the child.
 struct Members {
     members: Vec<Member>,
-    secrets: Vec<Secret<String>>,
+    scrub: Scrub,
 }
 
 /// A connection that takes part in the session.
@@ -38,11 +41,13 @@ struct Member {
 }
 
 pub(in crate::cli) fn run(arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
+    let trust = Context::trust();
+    let roots = trust.read_ahead();
     let estate = Context::estate()?;
     let members = members(&arguments, &estate, context.printer)?;
     announce(&members.members, context.printer);
     let runtime = Context::runtime()?;
-    let code = runtime.block_on(session(arguments, context, &estate, members));
+    let code = runtime.block_on(session(arguments, context, &estate, members, roots));
     runtime.shutdown_background();
     if let Some(problem) = estate.audit.finish() {
         context.printer.warn(&problem);
@@ -55,18 +60,24 @@ async fn session(
     context: &Context<'_>,
     estate: &Estate,
     members: Members,
+    roots: ReadAhead,
 ) -> Result<u8, Failure> {
     let printer = context.printer;
     let resolve: Vec<_> = arguments.resolve.into_iter().map(|entry| entry.0).collect();
-    let (trust, proxies) = (Context::trust(), Context::proxies());
-    let Members { members, secrets } = members;
-    let wishes = furnish::wishes(&members, secrets);
-    let managed = members.iter().map(|member| Managed {
-        id: member.stored.connection.id.clone(),
-        service: member.service.clone(),
-        ca_pem: member.stored.connection.ca_pem.clone(),
-        preference: member.preference,
+    let (trust, proxies) = (Arc::clone(roots.trust()), Context::proxies());
+    let Members { members, scrub } = members;
+    let wishes = furnish::wishes(&members, !arguments.no_ssh_rewrite);
+    // Of thousands of connections, nothing is there twice.
+    let managed = members.into_iter().map(|mut member| {
+        let managed = Managed {
+            id: member.stored.connection.id.clone(),
+            service: member.service,
+            ca_pem: member.stored.connection.ca_pem.take(),
+            preference: member.preference,
+        };
+        (managed, member.stored)
     });
+    let (managed, stored): (Vec<_>, Vec<_>) = managed.unzip();
     let routes = RouteTable::new(managed);
     for tie in routes.ties() {
         let names: Vec<_> = tie.connections.iter().map(ToString::to_string).collect();
@@ -79,8 +90,9 @@ async fn session(
             first.name
         ));
     }
-    let hosts: HashSet<String> = routes.hosts().map(str::to_owned).collect();
-    let stored = members.into_iter().map(|member| member.stored);
+    let is_managed = |host: &&str| routes.hosts().any(|managed| managed == *host);
+    let mut direct = vec!["localhost", "127.0.0.1", "::1"];
+    direct.retain(|host| !is_managed(host));
     let credentials = Credentials::new(
         stored,
         estate.store.clone(),
@@ -106,16 +118,16 @@ async fn session(
     };
     let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
     let furnishing = Furnishing {
-        trust: &trust,
+        roots,
+        trusted_files: &trust.files(),
         ca_pem: proxy.ca_pem(),
         ca_public_key_digest: proxy.ca_public_key_digest(),
         proxy: proxy.address(),
         password: &password,
-        managed_hosts: &hosts,
+        direct: &direct,
         left_alone: &arguments.no_env,
-        rewrites_ssh: !arguments.no_ssh_rewrite,
     };
-    let (directory, environment) = furnishing.furnish(wishes, printer)?;
+    let (directory, environment) = furnishing.furnish(wishes, scrub, printer)?;
     printer.detail(&format!(
         "proxy at {}, files in {}",
         proxy.address(),
@@ -142,82 +154,119 @@ async fn session(
     Ok(code?)
 }
 
-/// The connections that take part: all, or those of `--only`. `--connection` breaks ties.
+/// The connections that take part: all, or those of `--only`. `--connection` breaks ties. One pass over the vault, however many there are.
 fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Members, Failure> {
-    let ids = estate.store.list()?;
     for choice in &arguments.connection {
-        if !ids
-            .iter()
-            .any(|id| id.provider == choice.provider && id.name == choice.name)
-        {
+        let id = ConnectionId {
+            provider: choice.provider.clone(),
+            name: choice.name.clone(),
+        };
+        if estate.store.generation(&id)?.is_none() {
             return Err(not_found(&choice.provider, Some(&choice.name)));
         }
     }
     for provider in &arguments.only {
         estate.provider(provider, printer)?; // a name that means nothing would quietly leave everything out
     }
-    let mut members = Vec::new();
-    let mut secrets = Vec::new();
-    let mut known = HashMap::new();
-    for id in &ids {
-        let takes_part = arguments.only.is_empty() || arguments.only.contains(&id.provider);
-        let member = match estate.store.load(id) {
-            Ok(Some(stored)) => {
-                // No managed secret reaches the child, that of a connection that takes no part as little as the others.
-                secrets.extend(stored.connection.secrets().cloned());
-                member(arguments, estate, stored, &mut known, printer)
+    let mut gathering = Gathering {
+        estate,
+        printer,
+        scrub: Scrub::new(),
+        members: Vec::new(),
+        providers: HashMap::new(),
+        failure: None,
+    };
+    let takes_part =
+        |id: &ConnectionId| arguments.only.is_empty() || arguments.only.contains(&id.provider);
+    estate.store.each(takes_part, |id, found| {
+        gathering.add(&id, found, takes_part(&id));
+    })?;
+    let Gathering {
+        mut members,
+        providers,
+        scrub,
+        failure,
+        ..
+    } = gathering;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    let mut defaults = HashMap::new();
+    for id in providers.into_keys() {
+        let default = estate.store.default_of(&id)?;
+        defaults.insert(id, default);
+    }
+    for member in &mut members {
+        let id = &member.stored.connection.id;
+        let default = defaults.get(&id.provider).and_then(Option::as_ref);
+        member.preference = preference(arguments, id, default);
+    }
+    Ok(Members { members, scrub })
+}
+
+/// What a pass over the vault has come to.
+struct Gathering<'a> {
+    estate: &'a Estate,
+    printer: &'a Printer,
+    scrub: Scrub,
+    members: Vec<Member>,
+    /// The definition of each provider, for all of its connections.
+    providers: HashMap<ProviderId, Arc<Provider>>,
+    /// What is wrong with more than one connection; the first of it.
+    failure: Option<Failure>,
+}
+
+impl Gathering<'_> {
+    fn add(&mut self, id: &ConnectionId, found: Result<Found, StoreError>, takes_part: bool) {
+        let member = match found {
+            // No managed secret reaches the child, that of a connection that takes no part as little as the others.
+            Ok(Found::Secrets(secrets)) => {
+                for secret in &secrets {
+                    self.scrub.look_for(secret);
+                }
+                return;
             }
-            Ok(None) => continue,
+            Ok(Found::Whole(stored)) => {
+                for secret in stored.connection.secrets() {
+                    self.scrub.look_for(secret);
+                }
+                self.member(*stored)
+            }
             Err(error) => Err(error.into()),
         };
         match member {
-            Ok(member) if takes_part => members.push(member),
-            Ok(_) => {}
+            Ok(member) => self.members.push(member),
             // One connection's trouble is not the others'.
             Err(failure) if failure.exit != Exit::Vault || failure.code == "record_unreadable" => {
                 if takes_part {
-                    printer.warn(&format!("{id} takes no part: {}", failure.message));
+                    let message = format!("{id} takes no part: {}", failure.message);
+                    self.printer.warn(&message);
                 }
             }
-            Err(failure) => return Err(failure),
+            Err(failure) => {
+                self.failure.get_or_insert(failure);
+            }
         }
     }
-    Ok(Members { members, secrets })
-}
 
-/// What all connections of a provider have in common.
-#[derive(Clone)]
-struct Common {
-    provider: Arc<Provider>,
-    default: Option<ConnectionName>,
-}
-
-fn member(
-    arguments: &Run,
-    estate: &Estate,
-    stored: Stored,
-    known: &mut HashMap<ProviderId, Common>,
-    printer: &Printer,
-) -> Result<Member, Failure> {
-    let id = &stored.connection.id;
-    let common = if let Some(common) = known.get(&id.provider) {
-        common.clone()
-    } else {
-        let common = Common {
-            provider: Arc::new(estate.provider(&id.provider, printer)?),
-            default: estate.store.default_of(&id.provider)?,
+    fn member(&mut self, stored: Stored) -> Result<Member, Failure> {
+        let id = &stored.connection.id;
+        let provider = if let Some(provider) = self.providers.get(&id.provider) {
+            Arc::clone(provider)
+        } else {
+            let provider = Arc::new(self.estate.provider(&id.provider, self.printer)?);
+            self.providers
+                .insert(id.provider.clone(), Arc::clone(&provider));
+            provider
         };
-        known.insert(id.provider.clone(), common.clone());
-        common
-    };
-    let service = service_of(&common.provider, &stored.connection)?;
-    let preference = preference(arguments, id, common.default.as_ref());
-    Ok(Member {
-        stored,
-        provider: common.provider,
-        service,
-        preference,
-    })
+        let service = service_of(&provider, &stored.connection)?;
+        Ok(Member {
+            stored,
+            provider,
+            service,
+            preference: Preference::None, // what is chosen is known after the pass
+        })
+    }
 }
 
 fn preference(arguments: &Run, id: &ConnectionId, default: Option<&ConnectionName>) -> Preference {

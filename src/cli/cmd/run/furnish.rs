@@ -3,21 +3,22 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use authsome_providers::{ExportField, ProviderId};
+use authsome_providers::{ExportField, Provider, ProviderId};
 
 use super::Member;
+use super::scrub::Scrub;
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
 use crate::env_vars::{Environment, PLACEHOLDER, SessionValues};
-use crate::git_config::{self, GitPlace, GitSession, UserRemotes};
-use crate::helpers::Helpers;
+use crate::git_config::{self, AskedRemotes, GitConfiguration, GitPlace, GitSession, UserRemotes};
+use crate::helpers::{ADMITS_BY_PROCESS, Helpers};
 use crate::proxy::Preference;
 use crate::run_dir::{self, RunDirectory};
 use crate::secret::{Secret, random_text};
-use crate::tls::Trust;
+use crate::tls::ReadAhead;
 
 /// The public name of a session.
 const SESSION_LENGTH: usize = 16;
@@ -31,10 +32,10 @@ pub(super) struct Wishes {
     removed: Vec<String>,
     /// Variables with the address of an instance.
     addresses: Vec<Address>,
-    /// Every secret in the vault.
-    secrets: Vec<Secret<String>>,
     /// Where git's requests get a credential.
     git: Vec<GitPlace>,
+    /// What git says of the user's remotes; `None` where nothing is made of it.
+    remotes: Option<AskedRemotes>,
 }
 
 /// A variable with the address of a member's instance.
@@ -46,12 +47,15 @@ struct Address {
 }
 
 /// Placeholders, addresses, places for git, and none of the real values.
-pub(super) fn wishes(members: &[Member], secrets: Vec<Secret<String>>) -> Wishes {
+pub(super) fn wishes(members: &[Member], rewrites_ssh: bool) -> Wishes {
+    let git = GitPlace::of(members.iter().map(|member| &member.service));
     let mut wishes = Wishes {
-        secrets,
-        git: GitPlace::of(members.iter().map(|member| &member.service)),
+        // git takes its time, which it has until the rest of the session is made.
+        remotes: (rewrites_ssh && !git.is_empty()).then(UserRemotes::ask),
+        git,
         ..Wishes::default()
     };
+    let mut told = HashSet::new();
     let mut companies: HashMap<&ProviderId, Company> = HashMap::new();
     for member in members {
         let company = companies.entry(&member.provider.id).or_default();
@@ -59,14 +63,10 @@ pub(super) fn wishes(members: &[Member], secrets: Vec<Secret<String>>) -> Wishes
         company.has_choice |= member.preference == Preference::Chosen;
     }
     for member in members {
-        for export in &member.provider.export {
-            match export.field {
-                ExportField::RefreshToken => wishes.removed.push(export.variable.clone()),
-                _ => wishes.placeholders.push(export.variable.clone()),
-            }
+        // What the definition says is the same for all of a provider's connections.
+        if told.insert(&member.provider.id) {
+            wishes.tell(&member.provider);
         }
-        let placeholders = member.provider.placeholders.iter().cloned();
-        wishes.placeholders.extend(placeholders);
         let company = companies.get(&member.provider.id);
         let addresses = company.map(|company| addresses(member, company));
         wishes.addresses.extend(addresses.into_iter().flatten());
@@ -104,44 +104,41 @@ fn addresses(member: &Member, company: &Company) -> Vec<Address> {
 
 /// What the child's environment is made from, beside the members.
 pub(super) struct Furnishing<'a> {
-    pub(super) trust: &'a Trust,
+    pub(super) roots: ReadAhead,
+    /// The files that they are from.
+    pub(super) trusted_files: &'a [&'a Path],
     pub(super) ca_pem: &'a str,
     pub(super) ca_public_key_digest: [u8; 32],
     pub(super) proxy: SocketAddr,
     pub(super) password: &'a Secret<String>,
-    /// The hosts of the routes.
-    pub(super) managed_hosts: &'a HashSet<String>,
+    /// The hosts that the child shall reach without the proxy.
+    pub(super) direct: &'a [&'a str],
     /// Variables that the user wants as they are.
     pub(super) left_alone: &'a [OsString],
-    /// Whether git's SSH remotes go over HTTPS.
-    pub(super) rewrites_ssh: bool,
 }
 
 impl Furnishing<'_> {
     /// Makes the run directory with its files, and the environment that names them.
     pub(super) fn furnish(
-        &self,
-        wishes: Wishes,
+        self,
+        mut wishes: Wishes,
+        scrub: Scrub,
         printer: &Printer,
     ) -> Result<(RunDirectory, Environment), Failure> {
         let parent = std::path::absolute(runtime_directory())?;
         run_dir::sweep(&parent);
         let session = random_text(SESSION_LENGTH).map_err(std::io::Error::other)?;
         let directory = RunDirectory::create(&parent, session.expose())?;
-        let direct: Vec<_> = ["localhost", "127.0.0.1", "::1"]
-            .into_iter()
-            .filter(|host| !self.managed_hosts.contains(*host))
-            .collect();
-        let bundle = self.trust.bundle()?.with_pem(self.ca_pem);
+        let bundle = self.roots.bundle()?.with_pem(self.ca_pem);
         let files = Helpers {
             directory: &directory,
             bundle: &bundle,
             ca_pem: self.ca_pem,
             ca_public_key_digest: self.ca_public_key_digest,
             proxy: self.proxy,
-            no_proxy: &direct,
+            no_proxy: self.direct,
             parent: &|name| std::env::var_os(name),
-            bundled_files: &self.trust.files(),
+            bundled_files: self.trusted_files,
             now: Timestamp::now().to_system_time(),
         }
         .write()?;
@@ -152,16 +149,21 @@ impl Furnishing<'_> {
         ));
         let mut environment = Environment::for_session(&SessionValues {
             proxy: url.expose(),
-            no_proxy: &direct.join(","),
+            no_proxy: &self.direct.join(","),
             files: &files,
             session: session.expose(),
         });
         let git = GitSession {
             proxy: url.expose(),
+            admits_by_process: ADMITS_BY_PROCESS,
             bundle: &files.bundle,
             helper: &directory.write("git-credential.sh", git_config::CREDENTIAL_HELPER)?,
         };
-        self.configure_git(git, &wishes.git, &mut environment);
+        let git = git.configuration(
+            &wishes.git,
+            wishes.remotes.take().map(AskedRemotes::answer).as_ref(),
+        );
+        configure_git(git, &directory, &mut environment)?;
         wishes.fill(&mut environment);
         for name in self.left_alone {
             if !environment.leave(name) {
@@ -171,26 +173,37 @@ impl Furnishing<'_> {
                 ));
             }
         }
-        wishes.keep_secrets_out(&mut environment, printer);
+        scrub.apply(&mut environment, printer);
         Ok((directory, environment))
-    }
-
-    fn configure_git(
-        &self,
-        git: GitSession<'_>,
-        places: &[GitPlace],
-        environment: &mut Environment,
-    ) {
-        let mut entries = git.entries(places);
-        if self.rewrites_ssh && !places.is_empty() {
-            entries.extend(git_config::ssh_rewrites(places, &UserRemotes::read()));
-        }
-        let inherited = std::env::var_os("GIT_CONFIG_COUNT");
-        environment.configure_git(inherited.as_deref(), &entries);
     }
 }
 
+fn configure_git(
+    git: GitConfiguration,
+    directory: &RunDirectory,
+    environment: &mut Environment,
+) -> Result<(), Failure> {
+    let mut entries = git.entries;
+    if let Some(text) = git.file {
+        let file = directory.write("git.config", text.as_bytes())?;
+        entries.push(("include.path".to_owned(), file.display().to_string()));
+    }
+    let inherited = std::env::var_os("GIT_CONFIG_COUNT");
+    environment.configure_git(inherited.as_deref(), &entries);
+    Ok(())
+}
+
 impl Wishes {
+    fn tell(&mut self, provider: &Provider) {
+        for export in &provider.export {
+            match export.field {
+                ExportField::RefreshToken => self.removed.push(export.variable.clone()),
+                _ => self.placeholders.push(export.variable.clone()),
+            }
+        }
+        self.placeholders.extend_from_slice(&provider.placeholders);
+    }
+
     fn fill(&self, environment: &mut Environment) {
         for address in &self.addresses {
             let is_free = || std::env::var_os(&address.variable).is_none_or(|url| url.is_empty());
@@ -203,18 +216,6 @@ impl Wishes {
         }
         for name in &self.placeholders {
             environment.set(name, PLACEHOLDER);
-        }
-    }
-
-    /// Whatever the variable, and whoever set it: no secret of the vault reaches the child.
-    fn keep_secrets_out(self, environment: &mut Environment, printer: &Printer) {
-        let secrets = self.secrets.iter();
-        let secrets: Vec<_> = secrets.map(|secret| secret.expose().as_str()).collect();
-        for name in environment.replace_secrets(std::env::vars_os(), &secrets) {
-            printer.warn(&format!(
-                "{} holds a secret that authsome manages; the command gets the placeholder in its place",
-                name.display()
-            ));
         }
     }
 }
