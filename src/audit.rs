@@ -355,8 +355,9 @@ fn push_value(out: &mut Vec<u8>, value: &impl Serialize) {
 
 /// Printable ASCII goes as it is, all else as serde has it.
 fn push_text(out: &mut Vec<u8>, text: &str) {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_plain) {
+    let is_odd = |byte: u8| !(b' '..=b'~').contains(&byte) | (byte == b'"') | (byte == b'\\');
+    // Without a way out of the loop, which the compiler then turns into one over sixteen bytes at once.
+    if !text.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');

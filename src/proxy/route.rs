@@ -52,7 +52,7 @@ pub(super) struct Route {
     pub(super) label: String,
     pub(super) rules: Arc<Rules>,
     /// The headers that can carry a credential.
-    pub(super) carriers: Vec<HeaderName>,
+    pub(super) carriers: Arc<[HeaderName]>,
     pattern: RoutePattern,
     preference: Preference,
     service: Arc<Service>,
@@ -94,7 +94,14 @@ impl Candidates {
 pub struct RouteTable {
     exact: HashMap<Authority, Vec<Arc<Route>>>,
     patterns: Vec<Arc<Route>>,
-    private_ca: Vec<(RoutePattern, String)>,
+    private_ca: PrivateCas,
+}
+
+/// The CAs (PEM) that connections were made with, by their places.
+#[derive(Debug, Default)]
+struct PrivateCas {
+    exact: HashMap<Authority, Vec<Arc<str>>>,
+    patterns: Vec<(RoutePattern, Arc<str>)>,
 }
 
 impl RouteTable {
@@ -103,25 +110,27 @@ impl RouteTable {
         let mut table = Self::default();
         for connection in managed {
             let service = Arc::new(connection.service);
+            let ca_pem: Option<Arc<str>> = connection.ca_pem.map(Arc::from);
+            let carriers: Arc<[_]> = service
+                .rules
+                .carriers()
+                .headers
+                .iter()
+                .filter_map(|name| name.parse().ok())
+                .collect();
             for pattern in service
                 .routes
                 .iter()
                 .filter(|pattern| pattern.scheme == Scheme::Https)
             {
-                if let Some(pem) = &connection.ca_pem {
-                    table.private_ca.push((pattern.clone(), pem.clone()));
+                if let Some(pem) = &ca_pem {
+                    table.private_ca.add(pattern, pem);
                 }
                 table.add(Arc::new(Route {
                     id: connection.id.clone(),
                     label: connection.id.to_string(),
                     rules: Arc::clone(&service.rules),
-                    carriers: service
-                        .rules
-                        .carriers()
-                        .headers
-                        .iter()
-                        .filter_map(|name| name.parse().ok())
-                        .collect(),
+                    carriers: Arc::clone(&carriers),
                     pattern: pattern.clone(),
                     preference: connection.preference,
                     service: Arc::clone(&service),
@@ -136,15 +145,9 @@ impl RouteTable {
     }
 
     fn add(&mut self, route: Arc<Route>) {
-        match &route.pattern.host {
-            HostPattern::Exact(host) => {
-                let authority = Authority {
-                    host: host.clone(),
-                    port: route.pattern.port,
-                };
-                self.exact.entry(authority).or_default().push(route);
-            }
-            HostPattern::Regex(_) => self.patterns.push(route),
+        match authority_of(&route.pattern) {
+            Some(authority) => self.exact.entry(authority).or_default().push(route),
+            None => self.patterns.push(route),
         }
     }
 
@@ -168,30 +171,18 @@ impl RouteTable {
 
     /// The ties that `run` tells the user of at the start.
     pub fn ties(&self) -> Vec<Tie> {
-        let mut ties: Vec<Tie> = Vec::new();
+        let mut ties = Vec::new();
         for routes in self.exact.values().chain([&self.patterns]) {
-            for route in routes {
-                // The one in force at that place decides whether the tie matters.
-                let place = |other: &&Arc<Route>| other.pattern == route.pattern;
-                let best = routes
-                    .iter()
-                    .filter(place)
-                    .map(|other| other.preference)
-                    .max();
-                let equals: Vec<_> = routes
-                    .iter()
-                    .filter(place)
-                    .filter(|other| Some(other.preference) == best)
-                    .map(|other| other.id.clone())
-                    .collect();
-                let tie = Tie {
-                    place: route.pattern.to_string(),
-                    connections: equals,
-                };
-                if tie.connections.len() > 1 && !ties.contains(&tie) {
-                    ties.push(tie);
-                }
+            let mut places: HashMap<String, Vec<&Arc<Route>>> = HashMap::new();
+            for route in routes.iter().filter(|_| routes.len() > 1) {
+                let place = route.pattern.to_string();
+                places.entry(place).or_default().push(route);
             }
+            ties.extend(
+                places
+                    .into_iter()
+                    .filter_map(|(place, routes)| tie(place, &routes)),
+            );
         }
         ties.sort_by(|one, other| one.place.cmp(&other.place));
         ties
@@ -203,7 +194,7 @@ impl RouteTable {
         let mut permitted: Vec<_> = routes
             .filter_map(|route| permitted_host(&route.pattern.host))
             .collect();
-        permitted.sort_by_key(|host| format!("{host:?}"));
+        permitted.sort_unstable();
         permitted.dedup();
         permitted
     }
@@ -215,14 +206,40 @@ impl RouteTable {
 
     /// The private CAs for connections to that place.
     pub(super) fn private_ca(&self, authority: &Authority) -> Vec<&str> {
+        let exact = self.private_ca.exact.get(authority).into_iter().flatten();
         let here = |pattern: &RoutePattern| {
             pattern.port == authority.port && pattern.host.matches(&authority.host)
         };
-        self.private_ca
-            .iter()
-            .filter(|(pattern, _)| here(pattern))
-            .map(|(_, pem)| pem.as_str())
+        let patterns = self.private_ca.patterns.iter();
+        let patterns = patterns.filter(|(pattern, _)| here(pattern));
+        exact
+            .chain(patterns.map(|(_, pem)| pem))
+            .map(AsRef::as_ref)
             .collect()
+    }
+}
+
+impl PrivateCas {
+    fn add(&mut self, pattern: &RoutePattern, pem: &Arc<str>) {
+        match authority_of(pattern) {
+            Some(authority) => self
+                .exact
+                .entry(authority)
+                .or_default()
+                .push(Arc::clone(pem)),
+            None => self.patterns.push((pattern.clone(), Arc::clone(pem))),
+        }
+    }
+}
+
+/// The one place of a pattern, if it has only one.
+fn authority_of(pattern: &RoutePattern) -> Option<Authority> {
+    match &pattern.host {
+        HostPattern::Exact(host) => Some(Authority {
+            host: host.clone(),
+            port: pattern.port,
+        }),
+        HostPattern::Regex(_) => None,
     }
 }
 
@@ -259,6 +276,14 @@ impl Route {
             }
         }
     }
+}
+
+/// The connections of the best right among those at one place, if they are several.
+fn tie(place: String, routes: &[&Arc<Route>]) -> Option<Tie> {
+    let best = routes.iter().map(|route| route.preference).max()?;
+    let equals = routes.iter().filter(|route| route.preference == best);
+    let connections: Vec<_> = equals.map(|route| route.id.clone()).collect();
+    (connections.len() > 1).then_some(Tie { place, connections })
 }
 
 fn permitted_host(host: &HostPattern) -> Option<PermittedHost> {

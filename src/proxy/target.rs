@@ -124,9 +124,7 @@ impl Target {
 /// What could be read in two ways by two servers (dot segments in any encoding, a backslash, a control character) is refused rather
 /// than guessed: a rule that denies a path must not be walked around by another spelling of it.
 pub(super) fn canonical_path(raw: &str) -> Result<Cow<'_, str>, Refusal> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_~.:@+,=!$&'()*;".contains(&byte);
-    let simple = raw.bytes().all(plain) && !raw.contains("//") && !raw.split('/').any(is_dots);
-    if simple {
+    if is_canonical(raw) {
         return Ok(Cow::Borrowed(raw));
     }
     let mut canonical = String::with_capacity(raw.len());
@@ -152,6 +150,29 @@ pub(super) fn canonical_path(raw: &str) -> Result<Cow<'_, str>, Refusal> {
     }
     Ok(Cow::Owned(canonical))
 }
+
+/// Whether there is nothing to decide about a path, as with nearly all: in one pass, for each request has one.
+fn is_canonical(raw: &str) -> bool {
+    let mut before = b' ';
+    raw.bytes().all(|byte| {
+        // Segments that begin with a dot are looked at more closely.
+        let begins_badly = before == b'/' && (byte == b'/' || byte == b'.');
+        before = byte;
+        PLAIN[usize::from(byte)] && !begins_badly
+    }) && !raw.starts_with('.')
+}
+
+/// Bytes that stand for themselves in a path, and are no percent sign.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let bytes = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-_~.:@+,=!$&'()*;";
+    let mut at = 0;
+    while at < bytes.len() {
+        plain[bytes[at] as usize] = true;
+        at += 1;
+    }
+    plain
+};
 
 fn is_dots(segment: &str) -> bool {
     // `;` starts a parameter of the segment for some servers (RFC 3986 §3.3): `..;x` is `..` to them.
@@ -257,6 +278,8 @@ mod tests {
             ("", ""),
             ("/a%20b", "/a b"),
             ("/50%25", "/50%"),
+            ("/a/.well-known/x", "/a/.well-known/x"),
+            ("/a/...", "/a/..."),
         ];
         for (raw, expected) in table {
             assert_eq!(canonical_path(raw).unwrap(), expected, "{raw}");
