@@ -41,11 +41,17 @@ impl Rules {
     /// `/access_tokens`, so a rule holds for a path with a format suffix or a trailing slash as well.
     /// Methods are compared without regard to case: HTTP says otherwise, servers do not always.
     pub fn guard(&self, method: &str, path: &str) -> Option<&GuardRule> {
-        let spellings = spellings(path);
-        spellings.iter().flatten().find_map(|path| {
-            let mut rules = self.common.guards.iter();
-            rules.find(|rule| rule.applies_to(method) && rule.pattern.matches(path))
-        })
+        let rules = || {
+            self.common
+                .guards
+                .iter()
+                .filter(|rule| rule.applies_to(method))
+        };
+        rules().next()?; // most requests read, and most rules are about writing
+        spellings(path)
+            .into_iter()
+            .flatten()
+            .find_map(|path| rules().find(|rule| rule.pattern.matches(&path)))
     }
 
     /// Every guard rule, in the definition's order.

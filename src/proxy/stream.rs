@@ -9,7 +9,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use rustls::ConnectionCommon;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::{client, server};
 
 /// How often the wait for an idle stream looks, within the time that it may be idle: it ends at most that part of it too late.
 const LOOKS: u32 = 4;
@@ -45,6 +48,55 @@ impl Activity {
             quiet = if has_moved { 0 } else { quiet + 1 };
         }
         None
+    }
+}
+
+/// A stream that tells cheaply that there is nothing to read.
+pub(super) trait Readiness {
+    /// Pending where a read would be, by less work: each request asks its connections in vain a few times.
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()>;
+}
+
+impl Readiness for TcpStream {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_read_ready(context).map(|_| ())
+    }
+}
+
+impl<T: Readiness> Readiness for Watched<T> {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.prefix.is_empty() {
+            self.inner.poll_readable(context)
+        } else {
+            Poll::Ready(())
+        }
+    }
+}
+
+impl<T: Readiness> Readiness for server::TlsStream<T> {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        let (io, session) = self.get_ref();
+        poll_records(io, session, context)
+    }
+}
+
+impl<T: Readiness> Readiness for client::TlsStream<T> {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        let (io, session) = self.get_ref();
+        poll_records(io, session, context)
+    }
+}
+
+/// rustls wants to read when it holds no plaintext; nor does it then hold a whole record that it could decrypt.
+fn poll_records<T: Readiness, D>(
+    io: &T,
+    session: &ConnectionCommon<D>,
+    context: &mut Context<'_>,
+) -> Poll<()> {
+    if session.wants_read() {
+        io.poll_readable(context)
+    } else {
+        Poll::Ready(())
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use super::dial::Link;
+use super::stream::Readiness;
 
 /// What a connection is made of.
 #[derive(Debug)]
@@ -30,6 +31,15 @@ macro_rules! either {
             }
         }
     };
+}
+
+impl Readiness for UpstreamStream {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Plain(io) => io.poll_readable(context),
+            Self::Tls(io) => io.poll_readable(context),
+        }
+    }
 }
 
 impl AsyncRead for UpstreamStream {

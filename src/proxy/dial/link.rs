@@ -9,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::proxy::stream::Readiness;
+
 /// What bytes to a host travel on.
 #[derive(Debug)]
 pub(in crate::proxy) enum Link {
@@ -41,6 +43,15 @@ macro_rules! either {
             Link::Tls($io) => $call,
         }
     };
+}
+
+impl Readiness for Link {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(io) => io.poll_readable(context),
+            Self::Tls(io) => io.poll_readable(context),
+        }
+    }
 }
 
 impl AsyncRead for Link {

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::connection::fill;
 use super::framing::{Decoder, Length, Piece};
 use crate::proxy::limits::{SMALLEST_READ, USUAL_READ};
+use crate::proxy::stream::Readiness;
 
 /// A client's connection, shared between the task that serves it and the body of its request, which may go its way in another one. Neither
 /// holds the lock while it waits.
@@ -54,7 +55,7 @@ pub(super) enum Rest {
     Unknown,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
+impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Wire<T> {
     pub(super) fn new(io: T) -> Self {
         Self(Arc::new(Mutex::new(State {
             io,
@@ -107,17 +108,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
                     None => return Poll::Ready(Rest::Unknown),
                 },
                 Ok(Piece::End | Piece::Trailers(_)) => state.body = BodyState::Taken,
-                Ok(Piece::Incomplete) => {
-                    match ready!(fill(
-                        &mut state.io,
-                        &mut state.read,
-                        &mut state.appetite,
-                        context
-                    )) {
-                        Ok(count) if count > 0 => {}
-                        _ => return Poll::Ready(Rest::Unknown),
-                    }
-                }
+                Ok(Piece::Incomplete) => match ready!(state.poll_fill(context)) {
+                    Ok(count) if count > 0 => {}
+                    _ => return Poll::Ready(Rest::Unknown),
+                },
                 Err(_) => return Poll::Ready(Rest::Unknown),
             }
         }
@@ -133,9 +127,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
+impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> State<T> {
     /// Reads once; the number of bytes, 0 at the end.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        ready!(self.io.poll_readable(context));
         fill(&mut self.io, &mut self.read, &mut self.appetite, context)
     }
 
@@ -174,7 +169,7 @@ pub(in crate::proxy) struct ClientBody<T> {
     needs_flush: bool,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> ClientBody<T> {
+impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> ClientBody<T> {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Piece>> {
         let mut state = self.wire.lock();
         let state = &mut *state;
@@ -198,7 +193,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClientBody<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Body for ClientBody<T> {
+impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Body for ClientBody<T> {
     type Data = Bytes;
     type Error = io::Error;
 

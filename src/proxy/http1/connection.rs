@@ -21,6 +21,7 @@ use crate::proxy::body::{Passage, RequestBody};
 use crate::proxy::limits::{
     LARGEST_HEAD, LARGEST_READ, MOST_INTERIM_ANSWERS, SMALLEST_READ, UPSTREAM_WRITE_BUFFER,
 };
+use crate::proxy::stream::Readiness;
 use crate::proxy::upstream_stream::UpstreamStream;
 
 /// Most heads of requests are shorter, in bytes.
@@ -245,6 +246,7 @@ impl Connection {
 
     /// Reads once; the number of bytes, 0 at the end.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        ready!(self.io.poll_readable(context));
         fill(&mut self.io, &mut self.read, &mut self.appetite, context)
     }
 

@@ -142,7 +142,8 @@ impl Download {
         if chunked {
             write!(self.out, "{:x}\r\n", data.len())?;
         }
-        if data.len() > SMALL_PIECE {
+        // A copy costs less than a second piece on the way; but not if the buffer had to grow for it.
+        if data.len() > SMALL_PIECE.min(self.out.capacity() - self.out.len()) {
             self.data = data;
         } else {
             self.out.extend_from_slice(&data);

@@ -3,7 +3,9 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, Method, Uri, Version};
 
 use super::framing::Length;
@@ -28,6 +30,8 @@ pub(super) struct RequestHead {
     pub(super) takes_trailers: bool,
     /// The client waits for 100 before it sends the body.
     pub(super) expects: bool,
+    /// The client wishes for another protocol.
+    pub(super) upgrades: bool,
 }
 
 /// Takes a request's head out of what was read; `None` if there is more to read.
@@ -75,6 +79,7 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Refusal> 
         persists: !said.closes && (version == Version::HTTP_11 || said.keeps),
         asks_to_persist: said.keeps,
         takes_trailers: said.takes_trailers,
+        upgrades: said.upgrades,
         expects: said.expects && length.is_some() && version == Version::HTTP_11,
     }))
 }
@@ -98,6 +103,7 @@ struct Said {
     keeps: bool,
     length: Option<u64>,
     takes_trailers: bool,
+    upgrades: bool,
 }
 
 impl Said {
@@ -130,6 +136,8 @@ impl Said {
             }
         } else if name == TE {
             self.takes_trailers |= options.any(|option| option.eq_ignore_ascii_case(b"trailers"));
+        } else if name == UPGRADE {
+            self.upgrades = true;
         } else if name == http::header::EXPECT {
             self.expects |= text.eq_ignore_ascii_case(b"100-continue");
         }

@@ -19,6 +19,7 @@ use crate::proxy::body::ResponseBody;
 use crate::proxy::limits::{DRAIN_TIMEOUT, HEAD_TIMEOUT, LARGEST_DRAIN, LARGEST_HEAD};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::respond;
+use crate::proxy::stream::Readiness;
 
 /// A client's stream after a 101, and what has come on it already.
 pub(in crate::proxy) type Upgrade<T> = oneshot::Receiver<(T, Bytes)>;
@@ -56,7 +57,7 @@ pub(in crate::proxy) async fn serve<T, F>(
     io: T,
     mut respond: impl FnMut(Request<ClientBody<T>>, Option<Upgrade<T>>) -> F,
 ) where
-    T: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Readiness + Unpin,
     F: Future<Output = Response<ResponseBody>>,
 {
     let mut server = Server {
@@ -70,7 +71,7 @@ pub(in crate::proxy) async fn serve<T, F>(
             Err(refusal) => return server.refuse(&refusal).await,
         };
         let asked = Asked::of(&head);
-        let (promise, upgrade) = if head.headers.contains_key(http::header::UPGRADE) {
+        let (promise, upgrade) = if head.upgrades {
             let (promise, upgrade) = oneshot::channel();
             (Some(promise), Some(upgrade))
         } else {
@@ -115,7 +116,7 @@ impl Asked {
     };
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Server<T> {
+impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Server<T> {
     /// Waits for the head of the next request; `None` where the client sends no more.
     async fn next_head(&mut self) -> Option<Result<RequestHead, Refusal>> {
         let mut searched = 0;
