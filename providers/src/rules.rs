@@ -1,6 +1,7 @@
 //! What is put on a request, and which requests are denied: the definition's rules, prepared once.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::DefinitionError;
@@ -41,17 +42,19 @@ impl Rules {
     /// `/access_tokens`, so a rule holds for a path with a format suffix or a trailing slash as well.
     /// Methods are compared without regard to case: HTTP says otherwise, servers do not always.
     pub fn guard(&self, method: &str, path: &str) -> Option<&GuardRule> {
-        let rules = || {
-            self.common
-                .guards
+        let rules = self.common.guards_for(method);
+        if rules.is_empty() {
+            return None; // most requests read, and most rules are about writing
+        }
+        let guards = || {
+            rules
                 .iter()
-                .filter(|rule| rule.applies_to(method))
+                .filter_map(|index| self.common.guards.get(*index))
         };
-        rules().next()?; // most requests read, and most rules are about writing
         spellings(path)
             .into_iter()
             .flatten()
-            .find_map(|path| rules().find(|rule| rule.pattern.matches(&path)))
+            .find_map(|path| guards().find(|rule| rule.pattern.matches(&path)))
     }
 
     /// Every guard rule, in the definition's order.
@@ -99,14 +102,6 @@ impl GuardRule {
     pub fn path(&self) -> String {
         self.pattern.to_string()
     }
-
-    fn applies_to(&self, method: &str) -> bool {
-        self.methods.is_empty()
-            || self
-                .methods
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(method))
-    }
 }
 
 /// Headers and query parameters that can carry a credential to a service.
@@ -147,10 +142,19 @@ pub(crate) struct CommonRules {
     /// Which of the shapes a path gets.
     inject: Vec<(PathPattern, usize)>,
     guards: Vec<GuardRule>,
+    /// For each method that a rule names, the rules that apply to it, and those for all other methods: a look-up for each request.
+    guards_by_method: Vec<(String, Vec<usize>)>,
+    guards_of_others: Vec<usize>,
     carriers: Carriers,
 }
 
 impl CommonRules {
+    fn guards_for(&self, method: &str) -> &[usize] {
+        let mut named = self.guards_by_method.iter();
+        let named = named.find(|(known, _)| known.eq_ignore_ascii_case(method));
+        named.map_or(&self.guards_of_others, |(_, rules)| rules)
+    }
+
     /// Of what the definition says, each part of it checked.
     pub(crate) fn new(
         inject: Vec<(PathPattern, Shape)>,
@@ -166,10 +170,24 @@ impl CommonRules {
                 shapes.push(shape);
             }
         }
+        let applying = |method: Option<&str>| {
+            let applies = |rule: &GuardRule| {
+                let names = |known: &String| method.is_some_and(|method| method == known);
+                rule.methods.is_empty() || rule.methods.iter().any(names)
+            };
+            let rules = guards.iter().enumerate().filter(|(_, rule)| applies(rule));
+            rules.map(|(index, _)| index).collect::<Vec<_>>()
+        };
+        let named: BTreeSet<_> = guards.iter().flat_map(|rule| &rule.methods).collect();
+        let named = named.into_iter();
         Self {
             carriers: carriers.including(&shapes),
             shapes,
             inject: numbered,
+            guards_by_method: named
+                .map(|method| (method.clone(), applying(Some(method))))
+                .collect(),
+            guards_of_others: applying(None),
             guards,
         }
     }
