@@ -73,6 +73,34 @@ pub enum Way {
     Connect,
 }
 
+impl Kind {
+    /// As the log has it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Export => "export",
+            Self::Failed => "failed",
+            Self::Injected => "injected",
+            Self::Login => "login",
+            Self::Logout => "logout",
+            Self::Lost => "lost",
+            Self::Refresh => "refresh",
+            Self::RefreshFailed => "refresh_failed",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+impl Way {
+    /// As the log has it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Absolute => "absolute",
+            Self::Connect => "connect",
+        }
+    }
+}
+
 /// One line of the log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
@@ -151,6 +179,19 @@ impl Event {
     }
 }
 
+/// A text as JSON has it, made once for the many lines that it stands in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quoted(Box<[u8]>);
+
+impl Quoted {
+    /// That text in JSON.
+    pub fn new(text: &str) -> Self {
+        let mut quoted = Vec::new();
+        push_text(&mut quoted, text);
+        Self(quoted.into())
+    }
+}
+
 /// A request's line, of borrowed parts.
 #[derive(Debug)]
 pub struct RequestLine<'a> {
@@ -159,11 +200,11 @@ pub struct RequestLine<'a> {
     /// What became of it.
     pub event: Kind,
     /// The connection that it belongs to.
-    pub connection: Option<&'a str>,
+    pub connection: Option<&'a Quoted>,
     /// Its method.
     pub method: &'a str,
     /// Host and port.
-    pub host: &'a str,
+    pub host: &'a Quoted,
     /// Its path; what follows a `?` is cut off.
     pub path: &'a str,
     /// How it reached the proxy.
@@ -306,21 +347,21 @@ impl Pending {
         };
         let out = &mut self.lines;
         out.extend_from_slice(b"{\"time\":");
-        push_text(out, time);
+        push_plain(out, time);
         out.extend_from_slice(b",\"event\":");
-        push_value(out, &line.event);
+        push_plain(out, line.event.name());
         if let Some(connection) = line.connection {
             out.extend_from_slice(b",\"connection\":");
-            push_text(out, connection);
+            out.extend_from_slice(&connection.0);
         }
         out.extend_from_slice(b",\"method\":");
         push_text(out, line.method);
         out.extend_from_slice(b",\"host\":");
-        push_text(out, line.host);
+        out.extend_from_slice(&line.host.0);
         out.extend_from_slice(b",\"path\":");
         push_text(out, kept_path(line.path));
         out.extend_from_slice(b",\"way\":");
-        push_value(out, &line.way);
+        push_plain(out, line.way.name());
         if let Some(status) = line.status {
             out.extend_from_slice(b",\"status\":");
             push_number(out, status.into());
@@ -353,14 +394,19 @@ fn push_value(out: &mut Vec<u8>, value: &impl Serialize) {
     }
 }
 
+/// A word of ours, which has nothing to escape.
+fn push_plain(out: &mut Vec<u8>, word: &str) {
+    out.push(b'"');
+    out.extend_from_slice(word.as_bytes());
+    out.push(b'"');
+}
+
 /// Printable ASCII goes as it is, all else as serde has it.
 fn push_text(out: &mut Vec<u8>, text: &str) {
     let is_odd = |byte: u8| !(b' '..=b'~').contains(&byte) | (byte == b'"') | (byte == b'\\');
     // Without a way out of the loop, which the compiler then turns into one over sixteen bytes at once.
     if !text.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
+        push_plain(out, text);
     } else {
         push_value(out, &text);
     }
@@ -451,14 +497,18 @@ mod tests {
 
     #[test]
     fn a_requests_line_is_the_line_of_its_event() {
+        let (connection, host) = (
+            Quoted::new("gitlab/default"),
+            Quoted::new("gitlab.test:443"),
+        );
         let texts = ["/api/v4/user", "/a\"b\\c\u{1}", "/ä?x", ""];
         for (path, number) in texts.into_iter().zip([0, 7, 12_345, u64::MAX]) {
             let line = RequestLine {
                 time: Timestamp::from_seconds(1_700_000_000),
                 event: Kind::Injected,
-                connection: Some("gitlab/default"),
+                connection: Some(&connection),
                 method: "GET",
-                host: "gitlab.test:443",
+                host: &host,
                 path,
                 way: Way::Connect,
                 status: Some(200),
@@ -468,11 +518,26 @@ mod tests {
             };
             let mut event = Event::new(line.event)
                 .of(&"gitlab/default")
-                .request("GET", line.host, path)
+                .request("GET", "gitlab.test:443", path)
                 .because(path);
             event.time = line.time.to_string();
             (event.way, event.status) = (Some(Way::Connect), Some(200));
             (event.bytes, event.milliseconds) = (Some(number), Some(3));
+            let names = [
+                Kind::Failed.name(),
+                Way::Absolute.name(),
+                Kind::RefreshFailed.name(),
+            ];
+            let words = [
+                serde_json::to_value(Kind::Failed).unwrap(),
+                serde_json::to_value(Way::Absolute).unwrap(),
+                serde_json::to_value(Kind::RefreshFailed).unwrap(),
+            ];
+            assert!(
+                names
+                    .iter()
+                    .eq(words.iter().map(|word| word.as_str().unwrap()))
+            );
             let mut pending = Pending::default();
             pending.push_request(&line);
             assert_eq!(

@@ -264,6 +264,13 @@ impl Passage {
         }
     }
 
+    /// Of a request without a body; it never changes, and all of them share it.
+    pub(super) fn of_nothing() -> Arc<Self> {
+        let passage = Self::default();
+        passage.end(true);
+        Arc::new(passage)
+    }
+
     /// The body once more, if it was small enough to be kept and has come to its end.
     pub(super) fn repeated(&self) -> Option<RequestBody> {
         let held = self.held();

@@ -22,7 +22,7 @@ use super::target::Authority;
 use super::tunnel;
 use super::upgrade::ClientUpgrade;
 use super::upstream::{Dialect, Scheme};
-use crate::audit::{Event, Kind, Way};
+use crate::audit::{Event, Kind, Quoted, Way};
 use crate::connection::CredentialSource;
 
 /// What becomes of a `CONNECT`.
@@ -233,9 +233,10 @@ fn place_of<S>(
     let host = HeaderValue::from_str(stated.as_str()).ok()?;
     request.headers_mut().insert(HOST, host);
     Some(Arc::new(Place {
-        label: authority.to_string(),
+        quoted: Quoted::new(&authority.to_string()),
         destination: session.upstream.destination(&authority, scheme),
         candidates: session.routes.to(&authority),
+        nothing: Passage::of_nothing(),
         authority,
         uri_authority: stated,
         sni_differs: None,

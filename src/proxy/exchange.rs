@@ -24,7 +24,7 @@ use super::target::{Authority, Target};
 use super::upgrade::{ClientUpgrade, Wish};
 use super::upstream::{Destination, Dialect, Scheme, Upstream};
 use super::web_page;
-use crate::audit::Way;
+use crate::audit::{Quoted, Way};
 use crate::connection::{CredentialSource, Usage, Verdict};
 
 /// Where the requests of one connection go.
@@ -32,7 +32,7 @@ use crate::connection::{CredentialSource, Usage, Verdict};
 pub(super) struct Place {
     pub(super) authority: Authority,
     /// The same, for the log.
-    pub(super) label: String,
+    pub(super) quoted: Quoted,
     /// The same, as a URL has it.
     pub(super) uri_authority: http::uri::Authority,
     /// The name in the client's TLS hello, where it is another one.
@@ -43,6 +43,8 @@ pub(super) struct Place {
     pub(super) destination: Arc<Destination>,
     /// Whose they can be.
     pub(super) candidates: Candidates,
+    /// What is known of the body of a request that has none.
+    pub(super) nothing: Arc<Passage>,
 }
 
 impl Place {
@@ -63,12 +65,13 @@ impl Place {
         let candidates = routes.to(&authority);
         Some(Arc::new(Self {
             authority,
-            label,
+            quoted: Quoted::new(&label),
             uri_authority,
             sni_differs,
             way: Way::Connect,
             destination,
             candidates,
+            nothing: Passage::of_nothing(),
         }))
     }
 }
@@ -126,7 +129,10 @@ async fn exchange<S: CredentialSource>(
     if let Some(wish) = &wish {
         wish.renew(&mut parts.headers);
     }
-    let passage = Arc::new(Passage::new(survey.expect));
+    let passage = match &*body {
+        Some(body) if !body.is_end_stream() => Arc::new(Passage::new(survey.expect)),
+        _ => Arc::clone(&place.nothing),
+    };
     let outcome = match plan {
         Plan::Inject(route, shape) => {
             inject(

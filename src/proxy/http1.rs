@@ -17,7 +17,6 @@ mod server;
 pub(super) use self::answer::AnswerBody;
 pub(super) use self::client::ClientBody;
 pub(super) use self::connection::{Connection, Outgoing, Upload};
-pub(super) use self::framing::Length;
 pub(super) use self::head::RequestForm;
 pub(super) use self::server::{Upgrade, serve};
 

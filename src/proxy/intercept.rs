@@ -1,6 +1,7 @@
 //! The inside of a managed tunnel: TLS ended with a leaf for the tunnel's host, HTTP/1.1 and HTTP/2 served.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -54,9 +55,8 @@ pub(super) async fn serve<S: CredentialSource>(
     .await;
     match accepted {
         Ok(Ok(stream)) => {
-            activity
-                .unless_idle(IDLE_TIMEOUT, speak(session, authority, stream, permit))
-                .await;
+            let speaking = pin!(speak(session, authority, stream, permit));
+            activity.unless_idle(IDLE_TIMEOUT, speaking).await;
         }
         Ok(Err(reason)) => note(&session, &authority, &reason),
         Err(_) => note(&session, &authority, "no TLS handshake in time"),

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 
 use authsome_ca::CaError;
@@ -161,7 +162,7 @@ async fn serve<S: CredentialSource>(
         .preserve_header_case(false)
         .serve_connection(TokioIo::new(watched), service)
         .with_upgrades();
-    activity.unless_idle(IDLE_TIMEOUT, connection).await; // a client that breaks off is its own affair
+    activity.unless_idle(IDLE_TIMEOUT, pin!(connection)).await; // a client that breaks off is its own affair
 }
 
 /// Says why to the first request, whatever it is, and closes the connection.

@@ -93,9 +93,9 @@ impl Entry {
         line.audit.record_request(&RequestLine {
             time: line.time,
             event: line.event,
-            connection: line.route.as_ref().map(|route| route.label.as_str()),
+            connection: line.route.as_ref().map(|route| &route.quoted),
             method: line.method.as_str(),
-            host: &line.place.label,
+            host: &line.place.quoted,
             path: line.path.as_ref().map_or("/", PathAndQuery::path),
             way: line.place.way,
             status: line.status,

@@ -10,6 +10,7 @@ use http::HeaderName;
 
 use super::inject::ReadyCredential;
 use super::target::Authority;
+use crate::audit::Quoted;
 use crate::credential::{ConnectionId, Credential};
 
 /// How a connection stands among those of the same right: the user's word counts most.
@@ -50,6 +51,8 @@ pub struct Tie {
 pub(super) struct Route {
     pub(super) id: ConnectionId,
     pub(super) label: String,
+    /// The same, for the log.
+    pub(super) quoted: Quoted,
     pub(super) rules: Arc<Rules>,
     /// The headers that can carry a credential.
     pub(super) carriers: Arc<[HeaderName]>,
@@ -128,6 +131,7 @@ impl RouteTable {
                 }
                 table.add(Arc::new(Route {
                     id: connection.id.clone(),
+                    quoted: Quoted::new(&connection.id.to_string()),
                     label: connection.id.to_string(),
                     rules: Arc::clone(&service.rules),
                     carriers: Arc::clone(&carriers),

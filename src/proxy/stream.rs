@@ -1,17 +1,18 @@
 //! Byte streams: one that begins with bytes that were read too early, and one that tells when it last moved.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use rustls::ConnectionCommon;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 use tokio_rustls::{client, server};
 
 /// How often the wait for an idle stream looks, within the time that it may be idle: it ends at most that part of it too late.
@@ -30,40 +31,106 @@ impl Activity {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Runs `work` until it ends or its stream has not moved for `limit`; `None` in the latter case.
+    /// Runs `work` until it ends or its stream has not moved for `limit`; `None` in the latter case. The work stays where it is: moved in
+    /// here, each connection would have room for it twice.
     pub(super) async fn unless_idle<T>(
         &self,
         limit: Duration,
-        work: impl Future<Output = T>,
+        mut work: Pin<&mut impl Future<Output = T>>,
     ) -> Option<T> {
-        let mut work = std::pin::pin!(work);
+        let mut clock = Clock::new(limit / LOOKS);
         let mut quiet = 0;
-        while quiet < LOOKS {
-            tokio::select! {
-                biased;
-                output = &mut work => return Some(output),
-                () = tokio::time::sleep(limit / LOOKS) => {}
+        poll_fn(|context| {
+            if let Poll::Ready(output) = work.as_mut().poll(context) {
+                return Poll::Ready(Some(output));
             }
-            let has_moved = self.0.swap(false, Ordering::Relaxed);
-            quiet = if has_moved { 0 } else { quiet + 1 };
-        }
-        None
+            while clock.has_ended(context) {
+                let has_moved = self.0.swap(false, Ordering::Relaxed);
+                quiet = if has_moved { 0 } else { quiet + 1 };
+                if quiet == LOOKS {
+                    return Poll::Ready(None);
+                }
+                clock.start(limit / LOOKS);
+            }
+            Poll::Pending
+        })
+        .await
     }
 }
 
-/// A stream that tells cheaply that there is nothing to read.
-pub(super) trait Readiness {
-    /// Pending where a read would be, by less work: each request asks its connections in vain a few times.
-    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()>;
+/// A wait beside a task's work, for as long as it is the same task's: it is polled when it is started and not again until it has ended, as
+/// the waker that it has is the task's own.
+#[derive(Debug)]
+pub(super) struct Clock {
+    sleep: Pin<Box<Sleep>>,
+    is_polled: bool,
 }
 
-impl Readiness for TcpStream {
+impl Clock {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self {
+            sleep: Box::pin(tokio::time::sleep(limit)),
+            is_polled: false,
+        }
+    }
+
+    /// Whether it has; if not, the task is woken when it does.
+    pub(super) fn has_ended(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.is_polled {
+            self.is_polled = true;
+            return self.sleep.as_mut().poll(context).is_ready();
+        }
+        self.sleep.is_elapsed()
+    }
+
+    /// Starts it again.
+    pub(super) fn start(&mut self, limit: Duration) {
+        self.sleep
+            .as_mut()
+            .reset(tokio::time::Instant::now() + limit);
+        self.is_polled = false;
+    }
+}
+
+/// A stream that is read by less work than by [`AsyncRead`] alone, which is what a request in a hurry for nothing large wants.
+pub(super) trait Source: AsyncRead + Unpin {
+    /// Pending where a read would be: each request asks its connections in vain a few times.
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()>;
+
+    /// Reads once, and no more than comes of that; the number of bytes, 0 at the end.
+    fn poll_append(
+        &mut self,
+        context: &mut Context<'_>,
+        read: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        pin!(self.read_buf(read)).poll(context)
+    }
+}
+
+/// [`AsyncRead`] of a TLS stream asks for another record when it has one, which is in vain nearly always.
+macro_rules! append_a_record {
+    () => {
+        fn poll_append(
+            &mut self,
+            context: &mut Context<'_>,
+            read: &mut BytesMut,
+        ) -> Poll<io::Result<usize>> {
+            let record = ready!(Pin::new(&mut *self).poll_fill_buf(context))?;
+            let length = record.len();
+            read.extend_from_slice(record);
+            Pin::new(self).consume(length);
+            Poll::Ready(Ok(length))
+        }
+    };
+}
+
+impl Source for TcpStream {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_read_ready(context).map(|_| ())
     }
 }
 
-impl<T: Readiness> Readiness for Watched<T> {
+impl<T: Source> Source for Watched<T> {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.prefix.is_empty() {
             self.inner.poll_readable(context)
@@ -73,22 +140,26 @@ impl<T: Readiness> Readiness for Watched<T> {
     }
 }
 
-impl<T: Readiness> Readiness for server::TlsStream<T> {
+impl<T: Source + AsyncWrite> Source for server::TlsStream<T> {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         let (io, session) = self.get_ref();
         poll_records(io, session, context)
     }
+
+    append_a_record!();
 }
 
-impl<T: Readiness> Readiness for client::TlsStream<T> {
+impl<T: Source + AsyncWrite> Source for client::TlsStream<T> {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         let (io, session) = self.get_ref();
         poll_records(io, session, context)
     }
+
+    append_a_record!();
 }
 
 /// rustls wants to read when it holds no plaintext; nor does it then hold a whole record that it could decrypt.
-fn poll_records<T: Readiness, D>(
+fn poll_records<T: Source, D>(
     io: &T,
     session: &ConnectionCommon<D>,
     context: &mut Context<'_>,
@@ -184,7 +255,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncWriteExt;
 
     use super::*;
 
@@ -209,8 +280,8 @@ mod tests {
                 activity.moved();
             }
         };
-        assert!(activity.unless_idle(limit, moving).await.is_some());
+        assert!(activity.unless_idle(limit, pin!(moving)).await.is_some());
         let still = tokio::time::sleep(Duration::from_secs(1000));
-        assert!(activity.unless_idle(limit, still).await.is_none());
+        assert!(activity.unless_idle(limit, pin!(still)).await.is_none());
     }
 }

@@ -1,5 +1,7 @@
 //! Bytes both ways, without a look inside.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -46,7 +48,7 @@ where
             relay::both_ways(&mut client, &mut upstream).await;
         }
     };
-    activity.unless_idle(IDLE_TIMEOUT, relaying).await; // whichever way it ends, both sides are closed then
+    activity.unless_idle(IDLE_TIMEOUT, pin!(relaying)).await; // whichever way it ends, both sides are closed then
 }
 
 /// The socket itself, and what hyper has read of it already: without its wrappers each byte takes a shorter way.

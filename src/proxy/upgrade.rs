@@ -1,5 +1,7 @@
 //! Protocol upgrades of HTTP/1.1 (RFC 9110 §7.8): WebSocket and whatever else, relayed after an injected handshake.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::{Request, Response, Version};
@@ -101,7 +103,7 @@ where
 {
     let activity = upstream.activity();
     let mut client = Watched::new(client, early, activity.clone());
-    let relaying = relay::both_ways(&mut client, &mut upstream);
+    let relaying = pin!(relay::both_ways(&mut client, &mut upstream));
     let relayed = activity.unless_idle(IDLE_TIMEOUT, relaying).await;
     relayed.map_or(0, |(_, down)| down)
 }

@@ -4,12 +4,13 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use super::dial::Link;
-use super::stream::Readiness;
+use super::stream::Source;
 
 /// What a connection is made of.
 #[derive(Debug)]
@@ -33,11 +34,22 @@ macro_rules! either {
     };
 }
 
-impl Readiness for UpstreamStream {
+impl Source for UpstreamStream {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Plain(io) => io.poll_readable(context),
             Self::Tls(io) => io.poll_readable(context),
+        }
+    }
+
+    fn poll_append(
+        &mut self,
+        context: &mut Context<'_>,
+        read: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(io) => io.poll_append(context, read),
+            Self::Tls(io) => io.poll_append(context, read),
         }
     }
 }

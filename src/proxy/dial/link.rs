@@ -4,12 +4,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::proxy::stream::Readiness;
+use crate::proxy::stream::Source;
 
 /// What bytes to a host travel on.
 #[derive(Debug)]
@@ -45,11 +45,22 @@ macro_rules! either {
     };
 }
 
-impl Readiness for Link {
+impl Source for Link {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Tcp(io) => io.poll_readable(context),
             Self::Tls(io) => io.poll_readable(context),
+        }
+    }
+
+    fn poll_append(
+        &mut self,
+        context: &mut Context<'_>,
+        read: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(io) => io.poll_append(context, read),
+            Self::Tls(io) => io.poll_append(context, read),
         }
     }
 }

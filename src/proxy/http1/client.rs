@@ -7,12 +7,12 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 
-use super::connection::fill;
+use super::connection::read_some;
 use super::framing::{Decoder, Length, Piece};
 use crate::proxy::limits::{SMALLEST_READ, USUAL_READ};
-use crate::proxy::stream::Readiness;
+use crate::proxy::stream::Source;
 
 /// A client's connection, shared between the task that serves it and the body of its request, which may go its way in another one. Neither
 /// holds the lock while it waits.
@@ -55,7 +55,7 @@ pub(super) enum Rest {
     Unknown,
 }
 
-impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Wire<T> {
+impl<T: Source + AsyncWrite> Wire<T> {
     pub(super) fn new(io: T) -> Self {
         Self(Arc::new(Mutex::new(State {
             io,
@@ -81,7 +81,7 @@ impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Wire<T> {
     pub(super) fn lend(&self, length: Length, expects: bool) -> ClientBody<T> {
         self.lock().body = BodyState::Lent;
         ClientBody {
-            wire: Self(Arc::clone(&self.0)),
+            wire: Some(Self(Arc::clone(&self.0))),
             decoder: Decoder::new(length),
             interim: if expects { CONTINUE } else { b"" },
             needs_flush: expects,
@@ -127,11 +127,10 @@ impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Wire<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> State<T> {
+impl<T: Source + AsyncWrite> State<T> {
     /// Reads once; the number of bytes, 0 at the end.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        ready!(self.io.poll_readable(context));
-        fill(&mut self.io, &mut self.read, &mut self.appetite, context)
+        read_some(&mut self.io, &mut self.read, &mut self.appetite, context)
     }
 
     /// The client leaves while its request is under way: ready when it does. A next request that comes early is kept, up to a bound.
@@ -162,16 +161,32 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// The body of a request, on its way from the client.
 #[derive(Debug)]
 pub(in crate::proxy) struct ClientBody<T> {
-    wire: Wire<T>,
+    /// `None` where there is no body.
+    wire: Option<Wire<T>>,
     decoder: Decoder,
     /// What the client waits to hear before it sends it, as far as it has not been said.
     interim: &'static [u8],
     needs_flush: bool,
 }
 
-impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> ClientBody<T> {
+impl<T> ClientBody<T> {
+    /// Of a request without one.
+    pub(super) fn none() -> Self {
+        Self {
+            wire: None,
+            decoder: Decoder::new(Length::Known(0)),
+            interim: b"",
+            needs_flush: false,
+        }
+    }
+}
+
+impl<T: Source + AsyncWrite> ClientBody<T> {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Piece>> {
-        let mut state = self.wire.lock();
+        let Some(wire) = &self.wire else {
+            return Poll::Ready(Ok(Piece::End));
+        };
+        let mut state = wire.lock();
         let state = &mut *state;
         while !self.interim.is_empty() {
             let written = ready!(Pin::new(&mut state.io).poll_write(context, self.interim))?;
@@ -193,7 +208,7 @@ impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> ClientBody<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Body for ClientBody<T> {
+impl<T: Source + AsyncWrite> Body for ClientBody<T> {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -223,7 +238,10 @@ impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Body for ClientBody<T> {
 impl<T> Drop for ClientBody<T> {
     /// Whatever is left of it is the connection's affair again.
     fn drop(&mut self) {
-        let mut state = self.wire.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Wire(state)) = &self.wire else {
+            return;
+        };
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         state.body = if self.decoder.has_ended() {
             BodyState::Taken
         } else if self.interim == CONTINUE {

@@ -21,7 +21,7 @@ use crate::proxy::body::{Passage, RequestBody};
 use crate::proxy::limits::{
     LARGEST_HEAD, LARGEST_READ, MOST_INTERIM_ANSWERS, SMALLEST_READ, UPSTREAM_WRITE_BUFFER,
 };
-use crate::proxy::stream::Readiness;
+use crate::proxy::stream::Source;
 use crate::proxy::upstream_stream::UpstreamStream;
 
 /// Most heads of requests are shorter, in bytes.
@@ -246,8 +246,7 @@ impl Connection {
 
     /// Reads once; the number of bytes, 0 at the end.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        ready!(self.io.poll_readable(context));
-        fill(&mut self.io, &mut self.read, &mut self.appetite, context)
+        read_some(&mut self.io, &mut self.read, &mut self.appetite, context)
     }
 
     /// The exchange is over: the next one begins with nothing.
@@ -301,7 +300,28 @@ struct Waiting {
     interim: usize,
 }
 
-/// Reads once into the buffer; what is asked for grows with what comes.
+/// Reads once into the buffer, by as little work as may be until much comes.
+pub(super) fn read_some(
+    io: &mut impl Source,
+    read: &mut BytesMut,
+    appetite: &mut usize,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    ready!(io.poll_readable(context));
+    if *appetite > SMALLEST_READ {
+        return fill(io, read, appetite, context);
+    }
+    if read.capacity() - read.len() < *appetite / 2 {
+        read.reserve(*appetite);
+    }
+    let count = ready!(io.poll_append(context, read))?;
+    if count >= SMALLEST_READ {
+        *appetite = 2 * SMALLEST_READ;
+    }
+    Poll::Ready(Ok(count))
+}
+
+/// Reads into the buffer; what is asked for grows with what comes.
 pub(super) fn fill(
     io: &mut (impl AsyncRead + Unpin),
     read: &mut BytesMut,

@@ -7,9 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Version};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
-use tokio::time::Sleep;
 
 use super::client::{ClientBody, Rest, Wire};
 use super::download::{Download, Framing};
@@ -19,7 +18,7 @@ use crate::proxy::body::ResponseBody;
 use crate::proxy::limits::{DRAIN_TIMEOUT, HEAD_TIMEOUT, LARGEST_DRAIN, LARGEST_HEAD};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::respond;
-use crate::proxy::stream::Readiness;
+use crate::proxy::stream::{Clock, Source};
 
 /// A client's stream after a 101, and what has come on it already.
 pub(in crate::proxy) type Upgrade<T> = oneshot::Receiver<(T, Bytes)>;
@@ -27,9 +26,9 @@ pub(in crate::proxy) type Upgrade<T> = oneshot::Receiver<(T, Bytes)>;
 /// The server's end of a client's connection.
 struct Server<T> {
     wire: Wire<T>,
-    /// The wait for a head. It is armed once, and looked at when it ends: a client that is silent is cut off after one to two times
+    /// The wait for a head. It is started once, and looked at when it ends: a client that is silent is cut off after one to two times
     /// [`HEAD_TIMEOUT`], and no request pays for a look at the clock.
-    clock: Option<Pin<Box<Sleep>>>,
+    clock: Clock,
     has_served: bool,
 }
 
@@ -57,12 +56,12 @@ pub(in crate::proxy) async fn serve<T, F>(
     io: T,
     mut respond: impl FnMut(Request<ClientBody<T>>, Option<Upgrade<T>>) -> F,
 ) where
-    T: AsyncRead + AsyncWrite + Readiness + Unpin,
+    T: Source + AsyncWrite,
     F: Future<Output = Response<ResponseBody>>,
 {
     let mut server = Server {
         wire: Wire::new(io),
-        clock: None,
+        clock: Clock::new(HEAD_TIMEOUT),
         has_served: false,
     };
     while let Some(head) = server.next_head().await {
@@ -78,7 +77,8 @@ pub(in crate::proxy) async fn serve<T, F>(
             (None, None)
         };
         let request = server.request(head);
-        let Some(response) = server.unless_left(respond(request, upgrade)).await else {
+        let responding = pin!(respond(request, upgrade));
+        let Some(response) = server.unless_left(responding).await else {
             return;
         };
         match server.answer(response, asked).await {
@@ -116,7 +116,7 @@ impl Asked {
     };
 }
 
-impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Server<T> {
+impl<T: Source + AsyncWrite> Server<T> {
     /// Waits for the head of the next request; `None` where the client sends no more.
     async fn next_head(&mut self) -> Option<Result<RequestHead, Refusal>> {
         let mut searched = 0;
@@ -139,16 +139,11 @@ impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Server<T> {
                 }
             }
             state.relax();
-            let clock = self
-                .clock
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep(HEAD_TIMEOUT)));
-            while clock.as_mut().poll(context).is_ready() {
+            while self.clock.has_ended(context) {
                 if !std::mem::take(&mut self.has_served) {
                     return Poll::Ready(None);
                 }
-                clock
-                    .as_mut()
-                    .reset(tokio::time::Instant::now() + HEAD_TIMEOUT);
+                self.clock.start(HEAD_TIMEOUT);
             }
             Poll::Pending
         })
@@ -156,8 +151,11 @@ impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Server<T> {
     }
 
     fn request(&self, head: RequestHead) -> Request<ClientBody<T>> {
-        let length = head.length.unwrap_or(super::Length::Known(0));
-        let mut request = Request::new(self.wire.lend(length, head.expects));
+        let body = match head.length {
+            None => ClientBody::none(),
+            Some(length) => self.wire.lend(length, head.expects),
+        };
+        let mut request = Request::new(body);
         *request.method_mut() = head.method;
         *request.uri_mut() = head.uri;
         *request.version_mut() = head.version;
@@ -166,8 +164,7 @@ impl<T: AsyncRead + AsyncWrite + Readiness + Unpin> Server<T> {
     }
 
     /// Runs `work` until it ends or the client is gone; `None` in the latter case.
-    async fn unless_left<O>(&self, work: impl Future<Output = O>) -> Option<O> {
-        let mut work = pin!(work);
+    async fn unless_left<O>(&self, mut work: Pin<&mut impl Future<Output = O>>) -> Option<O> {
         poll_fn(|context| match work.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending => self.wire.lock().poll_leave(context).map(|()| None),
