@@ -231,11 +231,10 @@ impl SharedRules {
 /// it for. Most paths have one spelling.
 fn spellings(path: &str) -> [Option<Cow<'_, str>>; 3] {
     let bare = path.strip_suffix('/').unwrap_or(path);
-    let segment = bare.rfind('/').map_or(0, |slash| slash + 1);
+    let last = |text: &str, wanted| text.bytes().rposition(|byte| byte == wanted);
+    let segment = last(bare, b'/').map_or(0, |slash| slash + 1);
     let name = bare.get(segment..).unwrap_or_default();
-    let unformatted = name
-        .rfind('.')
-        .map(|dot| bare.get(..segment + dot).unwrap_or(bare));
+    let unformatted = last(name, b'.').map(|dot| bare.get(..segment + dot).unwrap_or(bare));
     [
         Some(Cow::Borrowed(path)),
         (bare != path).then_some(Cow::Borrowed(bare)),

@@ -168,7 +168,7 @@ async fn absolute_http<S>(
     let Some(place) = place_of(session, &mut request, Scheme::Http) else {
         return respond::from_refusal(&Refusal::Malformed("the target names no host"));
     };
-    let mut entry = Entry::new(&session.audit, &place, &request);
+    let mut entry = Entry::new(&place, &request);
     match forward_http(session, &place, request).await {
         Ok(response) => {
             entry.forget();
@@ -236,6 +236,7 @@ fn place_of<S>(
         quoted: Quoted::new(&authority.to_string()),
         destination: session.upstream.destination(&authority, scheme),
         candidates: session.routes.to(&authority),
+        audit: Arc::clone(&session.audit),
         nothing: Passage::of_nothing(),
         authority,
         uri_authority: stated,

@@ -24,7 +24,7 @@ use super::target::{Authority, Target};
 use super::upgrade::{ClientUpgrade, Wish};
 use super::upstream::{Destination, Dialect, Scheme, Upstream};
 use super::web_page;
-use crate::audit::{Quoted, Way};
+use crate::audit::{Audit, Quoted, Way};
 use crate::connection::{CredentialSource, Usage, Verdict};
 
 /// Where the requests of one connection go.
@@ -43,6 +43,8 @@ pub(super) struct Place {
     pub(super) destination: Arc<Destination>,
     /// Whose they can be.
     pub(super) candidates: Candidates,
+    /// Where what becomes of them is noted.
+    pub(super) audit: Arc<Audit>,
     /// What is known of the body of a request that has none.
     pub(super) nothing: Arc<Passage>,
 }
@@ -54,6 +56,7 @@ impl Place {
         sni: Option<&str>,
         routes: &RouteTable,
         upstream: &Upstream,
+        audit: &Arc<Audit>,
     ) -> Option<Arc<Self>> {
         let label = authority.to_string();
         // The default port is left out, as clients do in `Host`.
@@ -71,6 +74,7 @@ impl Place {
             way: Way::Connect,
             destination,
             candidates,
+            audit: Arc::clone(audit),
             nothing: Passage::of_nothing(),
         }))
     }
@@ -91,12 +95,16 @@ pub(super) async fn handle<S: CredentialSource>(
     request: Request<ClientBody>,
     upgrade: Option<ClientUpgrade>,
 ) -> Response<ResponseBody> {
-    let mut entry = Entry::new(&session.audit, place, &request);
+    let mut entry = Entry::new(place, &request);
     let survey = Survey::of(request.headers());
     let wish = upgrade.and_then(|client| Wish::of(&request, client));
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let mut body = Some(body);
-    let refusal = match exchange(session, place, parts, survey, &mut body, wish, &mut entry).await {
+    let refusal = match exchange(
+        session, place, &mut parts, survey, &mut body, wish, &mut entry,
+    )
+    .await
+    {
         Ok(response) => return response,
         Err(refusal) => refusal,
     };
@@ -117,14 +125,14 @@ pub(super) async fn handle<S: CredentialSource>(
 async fn exchange<S: CredentialSource>(
     session: &Session<S>,
     place: &Place,
-    mut parts: Parts,
+    parts: &mut Parts,
     survey: Survey,
     body: &mut Option<ClientBody>,
     wish: Option<Wish>,
     entry: &mut Entry,
 ) -> Result<Response<ResponseBody>, Refusal> {
-    let target = admit(place, &parts)?;
-    let plan = plan(session, place, &parts, survey, &target, entry)?;
+    let target = admit(place, parts)?;
+    let plan = plan(session, place, parts, survey, &target, entry)?;
     headers::clean_request(&mut parts.headers, survey);
     if let Some(wish) = &wish {
         wish.renew(&mut parts.headers);
@@ -234,19 +242,19 @@ struct Outcome {
 async fn pass<S: CredentialSource>(
     session: &Session<S>,
     place: &Place,
-    parts: Parts,
+    parts: &Parts,
     body: &mut Option<ClientBody>,
     passage: &Arc<Passage>,
     upgrade: bool,
 ) -> Result<Outcome, Refusal> {
-    if let Some(found) = placeholder::find_in_head(&parts) {
+    if let Some(found) = placeholder::find_in_head(parts) {
         return Err(Refusal::Placeholder(found));
     }
     let dialect = dialect(parts.version, upgrade);
     let body = outgoing(body, passage);
     let response = session
         .upstream
-        .send(&parts, body, passage, place, dialect)
+        .send(parts, body, passage, place, dialect)
         .await?;
     Ok(Outcome {
         response,
@@ -264,7 +272,7 @@ async fn inject<S: CredentialSource>(
     place: &Place,
     route: &Arc<Route>,
     shape: usize,
-    mut parts: Parts,
+    parts: &mut Parts,
     body: &mut Option<ClientBody>,
     passage: &Arc<Passage>,
     upgrade: bool,
@@ -273,27 +281,27 @@ async fn inject<S: CredentialSource>(
     let dialect = dialect(parts.version, upgrade);
     let mut credential = session
         .source
-        .get(&route.id, usage(&parts, body.as_ref()))
+        .get(&route.id, usage(parts, body.as_ref()))
         .await?;
     let mut next = outgoing(body, passage);
     let mut attempt = 0;
-    inject::strip(&mut parts, &route.carriers, route.rules.carriers());
+    inject::strip(parts, &route.carriers, route.rules.carriers());
     let stripped = parts.uri.clone();
     loop {
         let ready = route.ready(&credential);
         let form = ready.forms.get(shape);
-        if !form.is_some_and(|form| inject::put(&mut parts, &stripped, form)) {
+        if !form.is_some_and(|form| inject::put(parts, &stripped, form)) {
             return Err(Refusal::Malformed(
                 "the credential does not fit into this request",
             ));
         }
-        if let Some(found) = placeholder::find_in_head(&parts) {
+        if let Some(found) = placeholder::find_in_head(parts) {
             return Err(Refusal::Placeholder(found));
         }
         entry.sent();
         let response = session
             .upstream
-            .send(&parts, next, passage, place, dialect)
+            .send(parts, next, passage, place, dialect)
             .await?;
         if response.status() != StatusCode::UNAUTHORIZED || attempt >= MOST_REPETITIONS {
             return Ok(Outcome {

@@ -108,6 +108,7 @@ async fn speak<S: CredentialSource>(
         tls.server_name(),
         &session.routes,
         &session.upstream,
+        &session.audit,
     ) else {
         return;
     };

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use http::header::{AUTHORIZATION, HOST, HeaderName};
+use http::header::{AUTHORIZATION, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use memchr::memmem::Finder;
@@ -32,9 +32,8 @@ pub(super) fn find_in_headers(headers: &HeaderMap) -> Option<&'static str> {
     if headers.get_all(AUTHORIZATION).iter().any(in_basic) {
         return Some("the Authorization header");
     }
-    // `Host` is the tunnel's own, or the request has been refused.
     let stands = |(name, value): (&HeaderName, &HeaderValue)| {
-        name != HOST && (holds(value.as_bytes()) || holds(name.as_str().as_bytes()))
+        holds(value.as_bytes()) || holds(name.as_str().as_bytes())
     };
     headers.iter().any(stands).then_some("a header")
 }

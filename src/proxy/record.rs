@@ -8,7 +8,7 @@ use http::{Method, Request};
 
 use super::exchange::Place;
 use super::route::Route;
-use crate::audit::{Audit, Kind, RequestLine};
+use crate::audit::{Kind, RequestLine};
 use crate::clock::Timestamp;
 
 /// A line in the making; empty once it is written, or not worth one.
@@ -20,7 +20,6 @@ pub(super) struct Entry {
 /// All of it is shared or borrowed with the request: nothing is copied that may never be written.
 #[derive(Debug)]
 struct Line {
-    audit: Arc<Audit>,
     event: Kind,
     method: Method,
     path: Option<PathAndQuery>,
@@ -34,9 +33,8 @@ struct Line {
 
 impl Entry {
     /// A line for a request that has just come in.
-    pub(super) fn new<B>(audit: &Arc<Audit>, place: &Arc<Place>, request: &Request<B>) -> Self {
+    pub(super) fn new<B>(place: &Arc<Place>, request: &Request<B>) -> Self {
         let line = Line {
-            audit: Arc::clone(audit),
             event: Kind::Failed,
             method: request.method().clone(),
             path: request.uri().path_and_query().cloned(),
@@ -90,7 +88,7 @@ impl Entry {
         let Some(line) = self.line.take() else {
             return;
         };
-        line.audit.record_request(&RequestLine {
+        line.place.audit.record_request(&RequestLine {
             time: line.time,
             event: line.event,
             connection: line.route.as_ref().map(|route| &route.quoted),

@@ -147,9 +147,9 @@ impl<T: Source + AsyncWrite> State<T> {
         Poll::Pending
     }
 
-    /// Between two requests: no buffer is kept for a client that may be silent for long.
+    /// Between two requests: no large buffer is kept for a client that may be silent for long.
     pub(super) fn relax(&mut self) {
-        if self.read.is_empty() {
+        if self.read.is_empty() && self.appetite > USUAL_READ {
             self.read = BytesMut::new();
             self.appetite = USUAL_READ;
         }

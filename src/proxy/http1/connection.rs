@@ -38,6 +38,8 @@ pub(in crate::proxy) struct Connection {
     /// What is to go out, and how much of it has.
     out: Vec<u8>,
     gone: usize,
+    /// This task has just asked it for what nobody has sent, and will be woken when something comes.
+    is_quiet: bool,
     /// The wait for an answer. It is armed once and looked at when it ends, which spares each request the timer's lock.
     clock: Option<Pin<Box<Sleep>>>,
 }
@@ -122,13 +124,15 @@ impl Connection {
             appetite: SMALLEST_READ,
             out: Vec::new(),
             gone: 0,
+            is_quiet: false,
             clock: None,
         }
     }
 
     /// Whether it may serve another request: nothing has come that nobody asked for, not even its end.
     pub(in crate::proxy) fn is_quiet(&mut self, context: &mut Context<'_>) -> bool {
-        self.read.is_empty() && self.poll_fill(context).is_pending()
+        self.is_quiet = self.read.is_empty() && self.poll_fill(context).is_pending();
+        self.is_quiet
     }
 
     /// Whether nothing has come since the request went out.
@@ -168,7 +172,7 @@ impl Connection {
         if let Poll::Ready(Err(fault)) = self.poll_send(context, upload) {
             return Poll::Ready(Err(fault));
         }
-        loop {
+        while !std::mem::take(&mut self.is_quiet) {
             match self.poll_head(context, &request.parts.method, waiting) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(head)) if is_interim(head.status) => {

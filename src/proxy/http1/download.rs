@@ -16,9 +16,6 @@ use crate::proxy::body::ResponseBody;
 /// A piece of a body up to this size is copied behind what is to go out with it, in bytes: one record in place of two.
 const SMALL_PIECE: usize = 4 * 1024;
 
-/// Most heads of answers are shorter, in bytes.
-const USUAL_HEAD: usize = 1024;
-
 /// How the client is told the end of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -67,17 +64,28 @@ pub(super) struct Download {
 }
 
 impl Download {
-    pub(super) fn new(body: ResponseBody, framing: Framing, takes_trailers: bool) -> Self {
+    /// `out` is an empty buffer, for the head.
+    pub(super) fn new(
+        body: ResponseBody,
+        framing: Framing,
+        takes_trailers: bool,
+        out: Vec<u8>,
+    ) -> Self {
         Self {
             has_ended: matches!(framing, Framing::None | Framing::Known(0)),
             body,
             framing,
             takes_trailers,
-            out: Vec::with_capacity(USUAL_HEAD),
+            out,
             gone: 0,
             data: Bytes::new(),
             after: Vec::new(),
         }
+    }
+
+    /// The buffer, for the next answer.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.out
     }
 
     /// Where the head is written.
@@ -234,7 +242,7 @@ mod tests {
                     Some(trailers) => Frame::trailers(trailers.clone()),
                     None => Frame::data(frame.data_ref().cloned().unwrap_or_default()),
                 }));
-            let mut download = Download::new(body, framing, true);
+            let mut download = Download::new(body, framing, true, Vec::with_capacity(64));
             download.head().extend_from_slice(b"HEAD ");
             let (mut near, mut far) = tokio::io::duplex(room);
             let reading = tokio::spawn(async move {
@@ -287,7 +295,7 @@ mod tests {
         for length in [1, 5] {
             let body =
                 ResponseBody::of_frames([Frame::data(Bytes::from_static(b"abc"))].into_iter());
-            let mut download = Download::new(body, Framing::Known(length), false);
+            let mut download = Download::new(body, Framing::Known(length), false, Vec::new());
             let mut io = tokio::io::sink();
             let sending = std::future::poll_fn(|context| download.poll_send(context, &mut io));
             assert!(sending.await.is_err(), "{length}");

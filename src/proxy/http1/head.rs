@@ -240,10 +240,9 @@ impl Said {
 
 /// Digits and nothing else.
 pub(super) fn parse_length(text: &[u8]) -> Option<u64> {
-    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    digits
-        .then(|| std::str::from_utf8(text).ok()?.parse().ok())
-        .flatten()
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let append = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
+    (!text.is_empty()).then(|| text.iter().try_fold(0, append))?
 }
 
 /// Whether a head that was not whole at `searched` bytes may be so now: one that drips in is not parsed anew for each byte.

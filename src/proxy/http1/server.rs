@@ -30,7 +30,12 @@ struct Server<T> {
     /// [`HEAD_TIMEOUT`], and no request pays for a look at the clock.
     clock: Clock,
     has_served: bool,
+    /// Empty between two answers, and kept.
+    out: Vec<u8>,
 }
+
+/// Most heads of answers are shorter, in bytes; of a larger one the buffer is not kept.
+const USUAL_HEAD: usize = 1024;
 
 /// What an answer must know of its request.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +68,7 @@ pub(in crate::proxy) async fn serve<T, F>(
         wire: Wire::new(io),
         clock: Clock::new(HEAD_TIMEOUT),
         has_served: false,
+        out: Vec::with_capacity(USUAL_HEAD),
     };
     while let Some(head) = server.next_head().await {
         let head = match head {
@@ -183,7 +189,12 @@ impl<T: Source + AsyncWrite> Server<T> {
         let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
         let persists =
             asked.persists && framing != Framing::UntilClose && self.wire.rest() != Rest::Unknown;
-        let mut download = Download::new(body, framing, asked.takes_trailers);
+        let mut download = Download::new(
+            body,
+            framing,
+            asked.takes_trailers,
+            std::mem::take(&mut self.out),
+        );
         let connection = match (persists || switches, asked.asks_to_persist) {
             (false, _) => Some("close"),
             (true, true) if asked.version == Version::HTTP_10 => Some("keep-alive"),
@@ -192,7 +203,10 @@ impl<T: Source + AsyncWrite> Server<T> {
         head::write_answer(download.head(), &parts, framing, connection);
         let mut budget = LARGEST_DRAIN;
         poll_fn(|context| self.poll_answer(context, &mut download, &mut budget)).await?;
-        drop(download); // the end of the answer, for the log
+        self.out = download.into_buffer(); // and with the rest of it ends the answer, for the log
+        if self.out.capacity() > 2 * USUAL_HEAD {
+            self.out = Vec::with_capacity(USUAL_HEAD);
+        }
         if switches {
             return Ok(After::Switch);
         }
