@@ -211,7 +211,7 @@ impl Download {
         if self.gone == self.out.len() && self.data.is_empty() {
             self.data = Bytes::new(); // its buffer is free again
             self.out.clear();
-            std::mem::swap(&mut self.out, &mut self.after);
+            self.out.append(&mut self.after);
             self.gone = written - of_out - of_data;
         }
         if self.gone == self.out.len() {
