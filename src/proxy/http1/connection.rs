@@ -255,8 +255,12 @@ impl Connection {
 
     /// The exchange is over: the next one begins with nothing.
     pub(super) fn rest(&mut self) {
-        self.read = BytesMut::new();
-        self.appetite = SMALLEST_READ;
+        if self.appetite > SMALLEST_READ {
+            (self.read, self.appetite) = (BytesMut::new(), SMALLEST_READ);
+        }
+        if self.out.capacity() > 2 * USUAL_HEAD {
+            self.out = Vec::new();
+        }
     }
 
     /// It has been idle for a while, and may be for longer.
@@ -385,8 +389,8 @@ fn send(
             }
         }
         if *gone == out.len() {
-            let end = out.len().min(LARGEST_HEAD);
-            out[..end].fill(0); // a head has the token
+            let end = out.len().min(4 * USUAL_HEAD);
+            out[..end].fill(0); // the head, which has the token, is no longer
             out.clear();
             *gone = 0;
         }
