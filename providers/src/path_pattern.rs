@@ -16,6 +16,8 @@ const REGEX_PREFIX: &str = "regex:";
 #[derive(Clone, Debug)]
 pub(crate) struct PathPattern {
     text: String,
+    /// How much of a glob stands before its first star.
+    literal: usize,
     /// `None`: the text is a glob. One that is a regular expression costs a thousand times more to prepare, at each start.
     regex: Option<Regex>,
 }
@@ -25,6 +27,7 @@ impl PathPattern {
     pub(crate) fn any() -> Self {
         Self {
             text: "/**".to_owned(),
+            literal: 1,
             regex: None,
         }
     }
@@ -33,7 +36,13 @@ impl PathPattern {
     pub(crate) fn matches(&self, path: &str) -> bool {
         match &self.regex {
             Some(regex) => regex.is_match(path.as_bytes()),
-            None => glob_matches(self.text.as_bytes(), path.as_bytes()),
+            None => {
+                // Most paths differ from most patterns before the first star.
+                let (glob, path) = (self.text.as_bytes(), path.as_bytes());
+                let (begin, glob) = glob.split_at(self.literal.min(glob.len()));
+                path.strip_prefix(begin)
+                    .is_some_and(|path| glob_matches(glob, path))
+            }
         }
     }
 }
@@ -62,6 +71,10 @@ impl FromStr for PathPattern {
         }
         Ok(Self {
             text: text.to_owned(),
+            literal: text
+                .bytes()
+                .position(|byte| byte == b'*')
+                .unwrap_or(text.len()),
             regex,
         })
     }

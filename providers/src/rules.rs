@@ -17,6 +17,8 @@ use crate::shape::Shape;
 pub struct Rules {
     common: Arc<CommonRules>,
     oauth_paths: Vec<String>,
+    /// What all of those begin with.
+    oauth_prefix: String,
 }
 
 impl Rules {
@@ -70,6 +72,9 @@ impl Rules {
     /// Whether the path is one of the service's own OAuth endpoints, or below one (authorize, token, revoke,
     /// device, register …): a request there authenticates itself, and is forwarded without injection.
     pub fn is_oauth_endpoint(&self, path: &str) -> bool {
+        if !path.starts_with(&self.oauth_prefix) {
+            return false; // as with nearly all
+        }
         self.oauth_paths.iter().any(|endpoint| {
             let rest = path.strip_prefix(endpoint.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '.']))
@@ -80,9 +85,26 @@ impl Rules {
     pub(crate) fn new(common: Arc<CommonRules>, oauth_paths: Vec<String>) -> Self {
         Self {
             common,
+            oauth_prefix: common_prefix(&oauth_paths),
             oauth_paths,
         }
     }
+}
+
+/// What all of them begin with.
+fn common_prefix(paths: &[String]) -> String {
+    let Some((first, others)) = paths.split_first() else {
+        return String::new();
+    };
+    let common = |text: &str, other: &String| {
+        let same = text.char_indices().zip(other.chars());
+        let same = same.take_while(|((_, one), other)| one == other);
+        same.last().map_or(0, |((at, one), _)| at + one.len_utf8())
+    };
+    let length = others
+        .iter()
+        .fold(first.len(), |length, other| common(&first[..length], other));
+    first[..length].to_owned()
 }
 
 /// A kind of request that is denied unless the user allows it.
@@ -270,6 +292,20 @@ mod tests {
             methods: methods.iter().map(ToString::to_string).collect(),
             pattern: path.parse().unwrap(),
         }
+    }
+
+    #[test]
+    fn what_paths_have_in_common_is_what_all_begin_with() {
+        let common = |paths: &[&str]| {
+            let paths: Vec<_> = paths.iter().map(ToString::to_string).collect();
+            common_prefix(&paths)
+        };
+        assert_eq!(common(&[]), "");
+        assert_eq!(common(&["/oauth/token"]), "/oauth/token");
+        assert_eq!(common(&["/oauth/token", "/oauth/authorize"]), "/oauth/");
+        assert_eq!(common(&["/oauth", "/oauth/token", "/x"]), "/");
+        assert_eq!(common(&["/\u{e4}b", "/\u{e4}c"]), "/\u{e4}");
+        assert_eq!(common(&["/\u{e4}", "/\u{e5}"]), "/");
     }
 
     #[test]

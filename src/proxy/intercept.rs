@@ -1,7 +1,6 @@
 //! The inside of a managed tunnel: TLS ended with a leaf for the tunnel's host, HTTP/1.1 and HTTP/2 served.
 
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -55,8 +54,9 @@ pub(super) async fn serve<S: CredentialSource>(
     .await;
     match accepted {
         Ok(Ok(stream)) => {
-            let speaking = pin!(speak(session, authority, stream, permit));
-            activity.unless_idle(IDLE_TIMEOUT, speaking).await;
+            // In a box: the task around it is moved a few times until it stands.
+            let mut speaking = Box::pin(speak(session, authority, stream, permit));
+            activity.unless_idle(IDLE_TIMEOUT, speaking.as_mut()).await;
         }
         Ok(Err(reason)) => note(&session, &authority, &reason),
         Err(_) => note(&session, &authority, "no TLS handshake in time"),
