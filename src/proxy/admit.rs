@@ -27,6 +27,8 @@ pub(super) const USER: &str = "authsome";
 pub(super) struct Admission {
     /// The one credential (RFC 7617) that is admitted.
     expected: Secret<String>,
+    /// Where the proxy listens.
+    listener: SocketAddr,
     /// `None` where the kernel does not tell: there the password alone decides.
     owners: Option<SocketOwners>,
     tree: OnceLock<ProcessTree>,
@@ -64,6 +66,7 @@ impl Admission {
         };
         Self {
             expected: Secret::new(STANDARD.encode(plain.expose())),
+            listener,
             owners,
             tree: OnceLock::new(),
             searches: Arc::new(Semaphore::new(MOST_SEARCHES)),
@@ -77,13 +80,12 @@ impl Admission {
     }
 
     /// Whose connection this is. Asked as soon as it is accepted, so that what another user sends is never even read.
-    pub(super) fn recognize(&self, stream: &TcpStream) -> Recognition {
+    pub(super) fn recognize(&self, stream: &TcpStream, peer: SocketAddr) -> Recognition {
         let Some(owners) = &self.owners else {
             return Recognition::Client(Client::default());
         };
-        let (Ok(SocketAddr::V4(client)), Ok(SocketAddr::V4(server))) =
-            (stream.peer_addr(), stream.local_addr())
-        else {
+        // The listener has one address, so the connection's end here is that.
+        let (SocketAddr::V4(client), SocketAddr::V4(server)) = (peer, self.listener) else {
             return Recognition::Nobody;
         };
         let owner = owners.of_client(client, server);

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -19,7 +19,7 @@ use super::exchange::{self, Place};
 use super::http1;
 use super::limits::{
     CONNECTION_WINDOW, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEADER_LIST, MOST_STREAMS,
-    SEND_BUFFER, STREAM_WINDOW,
+    SEND_BUFFER, STREAM_WINDOW, USUAL_READ,
 };
 use super::listener::Permit;
 use super::session::Session;
@@ -71,16 +71,12 @@ async fn accept<S>(
     activity: &Activity,
 ) -> Result<ClientStream, String> {
     if early.is_empty() {
-        let mut first = [0; 1];
-        if stream
-            .read(&mut first)
-            .await
-            .map_err(|error| error.to_string())?
-            == 0
-        {
+        let mut first = BytesMut::with_capacity(USUAL_READ);
+        let read = stream.read_buf(&mut first).await;
+        if read.map_err(|error| error.to_string())? == 0 {
             return Err("closed before anything was sent".to_owned());
         }
-        early = Bytes::copy_from_slice(&first);
+        early = first.freeze();
     }
     if early.first() != Some(&TLS_HANDSHAKE) {
         return Err("not TLS; a managed host is served over TLS only".to_owned());

@@ -122,9 +122,9 @@ async fn accept<S: CredentialSource>(
             return;
         };
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (session, strangers) = (Arc::clone(&session), Arc::clone(&strangers));
-                tokio::spawn(serve(stream, session, Arc::new(permit), strangers));
+                tokio::spawn(serve(stream, peer, session, Arc::new(permit), strangers));
             }
             // Out of descriptors, or a client that is gone again: the next one may do better.
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -134,13 +134,14 @@ async fn accept<S: CredentialSource>(
 
 async fn serve<S: CredentialSource>(
     mut stream: TcpStream,
+    peer: SocketAddr,
     session: Arc<Session<S>>,
     permit: Permit,
     strangers: Arc<Semaphore>,
 ) {
     // Without it, Nagle and delayed acknowledgement add 40 ms to each new connection.
     let _ = stream.set_nodelay(true);
-    let client = match session.admission.recognize(&stream) {
+    let client = match session.admission.recognize(&stream, peer) {
         Recognition::Client(client) => Arc::new(client),
         Recognition::AnotherUser => {
             drop(permit); // another user shall not fill the room of the run's own connections
@@ -152,7 +153,7 @@ async fn serve<S: CredentialSource>(
         let (session, client) = (Arc::clone(&session), Arc::clone(&client));
         connect::handle(session, client, Arc::clone(&permit), request)
     });
-    let first = request_line::with_brackets(&mut stream).await;
+    let first = request_line::first_bytes(&mut stream).await;
     let activity = Activity::new();
     let watched = Watched::new(stream, first, activity.clone());
     let connection = hyper::server::conn::http1::Builder::new()

@@ -2,29 +2,27 @@
 
 use std::net::Ipv6Addr;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use super::limits::HEAD_TIMEOUT;
+use super::limits::{HEAD_TIMEOUT, USUAL_READ};
 
-/// The method, the longest address, a colon, a port and a blank.
-const LONGEST: usize = "CONNECT ".len() + 45 + 1 + 5 + 1;
-
-/// What stands for the first bytes of the connection: nothing, or that line's beginning with brackets (RFC 3986 §3.2.2), whose own
-/// spelling has then been read from the stream. A line that comes in pieces is left alone; clients write it at once.
-pub(super) async fn with_brackets(stream: &mut TcpStream) -> Bytes {
-    let mut first = [0; LONGEST];
-    let Ok(Ok(length)) = tokio::time::timeout(HEAD_TIMEOUT, stream.peek(&mut first)).await else {
-        return Bytes::new();
+/// Reads the first bytes of a connection, with brackets where that line wants them (RFC 3986 §3.2.2). A line that comes in pieces is left
+/// alone; clients write it at once. Nothing where nothing comes in time, or the connection has ended.
+pub(super) async fn first_bytes(stream: &mut TcpStream) -> Bytes {
+    let mut first = BytesMut::with_capacity(USUAL_READ);
+    let reading = stream.read_buf(&mut first);
+    let Ok(Ok(_)) = tokio::time::timeout(HEAD_TIMEOUT, reading).await else {
+        return Bytes::new(); // it ends as hyper finds it
     };
-    let Some((line, target)) = first.get(..length).and_then(unbracketed) else {
-        return Bytes::new();
-    };
-    // They are there, so this does not wait.
-    match stream.read_exact(&mut [0; LONGEST][..line]).await {
-        Ok(_) => Bytes::from(format!("CONNECT {target}")),
-        Err(_) => Bytes::new(), // the connection is gone, and hyper will find it so
+    match unbracketed(&first) {
+        None => first.freeze(),
+        Some((line, target)) => {
+            let mut mended = BytesMut::from(format!("CONNECT {target}").as_bytes());
+            mended.extend_from_slice(first.get(line..).unwrap_or_default());
+            mended.freeze()
+        }
     }
 }
 
@@ -66,6 +64,6 @@ mod tests {
             "CONNECT {}:65535 HTTP/1.1",
             "0000:0000:0000:0000:0000:0000:192.168.100.228"
         );
-        assert!(unbracketed(&longest.as_bytes()[..LONGEST]).is_some());
+        assert!(unbracketed(longest.as_bytes()).is_some());
     }
 }
