@@ -11,9 +11,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use authsome::clock::Timestamp;
 use authsome::connection::{Connection, ConnectionStore, Standing, Tokens};
-use authsome::credential::ConnectionId;
+use authsome::credential::{ConnectionId, Credential};
 use authsome::home::Home;
 use authsome::oauth::OAuthClient;
+use authsome::proxy::bench::{self, Tunnel};
 use authsome::proxy::{Managed, Preference, RouteTable};
 use authsome::secret::Secret;
 use authsome::tls::Trust;
@@ -21,13 +22,23 @@ use authsome::vault::{Change, Expect, RecordKey, Vault};
 use authsome_ca::{BACKDATE, LeafCache, PermittedHost, SessionCa, TrustBundle};
 use authsome_providers::{BaseUrl, Catalog, Service};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use http::Request;
+use http::request::Parts;
 use rustls_pki_types::ServerName;
 use tempfile::TempDir;
 
 /// As long as a record of a connection is.
 const RECORD: usize = 1024;
 
-criterion_group!(parts, certificates, trust, vault, providers, routes);
+criterion_group!(
+    parts,
+    certificates,
+    trust,
+    vault,
+    providers,
+    routes,
+    requests
+);
 criterion_main!(parts);
 
 fn session_ca() -> SessionCa {
@@ -143,7 +154,89 @@ fn routes(criterion: &mut Criterion) {
         criterion.bench_function(&format!("routes/table of {count}"), |bencher| {
             bencher.iter_batched(managed, RouteTable::new, BatchSize::SmallInput);
         });
+        let table = RouteTable::new(managed());
+        criterion.bench_function(
+            &format!("routes/of a tunnel's host, of {count}"),
+            |bencher| {
+                bencher.iter(|| Tunnel::to(&table, black_box("host0.bench.test:443")).unwrap());
+            },
+        );
+        let tunnel = Tunnel::to(&table, "host0.bench.test:443").unwrap();
+        criterion.bench_function(&format!("routes/of a request, of {count}"), |bencher| {
+            bencher.iter(|| tunnel.owner(black_box("/api/v4/projects/1")).unwrap());
+        });
     }
+}
+
+fn requests(criterion: &mut Criterion) {
+    let managed = Managed {
+        id: id("default"),
+        service: service("https://gitlab.bench.test"),
+        ca_pem: None,
+        preference: Preference::None,
+    };
+    let table = RouteTable::new([managed]);
+    let tunnel = Tunnel::to(&table, "gitlab.bench.test:443").unwrap();
+    let owner = tunnel.owner("/api/v4/projects/1").unwrap();
+    let credential = Credential {
+        token: Secret::new("a".repeat(64)),
+        generation: 1,
+        obtained_at: Timestamp::from_seconds(1_700_000_000),
+        refresh_at: None,
+        expires_at: None,
+    };
+    for (name, more) in [
+        ("as most clients send", None),
+        ("with much to clean", Some(HOP_BY_HOP)),
+    ] {
+        criterion.bench_function(&format!("headers/{name}"), |bencher| {
+            bencher.iter_batched_ref(
+                || head("/api/v4/projects/1", more),
+                |parts| bench::clean(&mut parts.headers),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    for (name, path) in [
+        ("header", "/api/v4/projects/1?per_page=100"),
+        (
+            "token in the query",
+            "/api/v4/projects/1?private_token=authsome-proxy-managed",
+        ),
+    ] {
+        criterion.bench_function(&format!("inject/{name}"), |bencher| {
+            bencher.iter_batched_ref(
+                || head(path, None),
+                |parts| assert!(owner.inject(parts, &credential)),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+}
+
+/// What is between two neighbours only, and what HTTP/2 splits.
+const HOP_BY_HOP: [(&str, &str); 6] = [
+    ("connection", "keep-alive, x-hop"),
+    ("x-hop", "1"),
+    ("te", "trailers"),
+    ("proxy-connection", "keep-alive"),
+    ("cookie", "a=1"),
+    ("cookie", "b=2"),
+];
+
+/// The head of a client's request with the placeholder.
+fn head(target: &str, more: Option<[(&'static str, &'static str); 6]>) -> Parts {
+    let mut request = Request::get(target)
+        .header("host", "gitlab.bench.test")
+        .header("user-agent", "python-requests/2.32.3")
+        .header("accept-encoding", "gzip, deflate")
+        .header("accept", "application/json")
+        .header("authorization", "Bearer authsome-proxy-managed")
+        .header("connection", "keep-alive");
+    for (name, value) in more.into_iter().flatten() {
+        request = request.header(name, value);
+    }
+    request.body(()).unwrap().into_parts().0
 }
 
 fn service(base: &str) -> Service {

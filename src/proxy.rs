@@ -5,6 +5,8 @@
 //! credentials come from a [`CredentialSource`](crate::connection::CredentialSource).
 
 mod admit;
+#[doc(hidden)]
+pub mod bench;
 mod body;
 mod connect;
 mod dial;

@@ -1,5 +1,7 @@
 //! The load generator: one thread with clients of its own, told by the harness what to measure.
 
+pub(crate) mod abuse;
+mod beside;
 mod dial;
 mod events;
 mod http1;
@@ -84,6 +86,7 @@ async fn perform(
         Work::Upload { bytes } => single::upload(dialer, *bytes, watch).await,
         Work::Hold { connections } => hold(dialer, *connections, held).await,
         Work::First { host } => single::first(dialer, host).await,
+        Work::Beside { abuse, window } => beside::measure(dialer, *abuse, *window, watch).await,
         Work::Events { count, interval_ms } => events::delays(dialer, *count, *interval_ms).await,
     }
 }

@@ -33,6 +33,7 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match options.role {
+        Some(Role::Abuse) => load::abuse::run().map(|()| ExitCode::SUCCESS),
         Some(Role::Load) => load::run().map(|()| ExitCode::SUCCESS),
         Some(Role::Origin) => origin::run().map(|()| ExitCode::SUCCESS),
         Some(Role::Tunnel) => floor::run().map(|()| ExitCode::SUCCESS),

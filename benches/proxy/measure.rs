@@ -4,6 +4,7 @@ mod bulk;
 mod events;
 mod first;
 mod memory;
+mod robust;
 mod scale;
 mod start;
 mod steady;
@@ -65,6 +66,7 @@ impl Bench<'_> {
             Part::KeepAlive => steady::keep_alive(self),
             Part::Memory => memory::resident(self),
             Part::New => steady::new_connections(self),
+            Part::Robust => robust::beside_abusers(self),
             Part::Scale => scale::curves(self),
             Part::Start => start::start_up(self),
         }

@@ -68,6 +68,8 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Role {
     #[command(hide = true)]
+    Abuse,
+    #[command(hide = true)]
     Load,
     #[command(hide = true)]
     Origin,
@@ -96,6 +98,8 @@ pub(crate) enum Part {
     Start,
     /// Cost by the number of routes, connections and tunnels
     Scale,
+    /// What clients notice of an abuser beside them, and what memory it takes
+    Robust,
 }
 
 /// Another proxy.

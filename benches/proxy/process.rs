@@ -17,6 +17,9 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// How long a process may take to end by itself.
 const END_DEADLINE: Duration = Duration::from_secs(20);
 
+/// How long a process may take to show that it has heard.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Where a process runs: what is measured has a CPU of its own, where there are two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -77,18 +80,25 @@ fn status_field(pid: u32, name: &str) -> io::Result<f64> {
     value.ok_or_else(|| ErrorKind::InvalidData.into())
 }
 
-/// Asks a process to end, and waits for it.
+/// Asks a process to end, and waits for it. It is asked again and again: a program that notes the signal and then waits for events (nginx)
+/// sleeps over one that came just before; under valgrind, that is most of them.
 pub(crate) fn terminate(child: &mut Child) -> io::Result<()> {
-    if child.try_wait()?.is_none()
-        && let Ok(pid) = i32::try_from(child.id())
-    {
-        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-    }
-    reap(child)
+    let process = i32::try_from(child.id()).map(Pid::from_raw);
+    let mut asked: Option<Instant> = None;
+    wait(child, || {
+        if asked.is_none_or(|asked| asked.elapsed() > PATIENCE) {
+            asked = Some(Instant::now());
+            let _ = process.map(|process| kill(process, Signal::SIGTERM));
+        }
+    })
 }
 
 /// Waits for a process that is about to end; one that does not is killed.
 pub(crate) fn reap(child: &mut Child) -> io::Result<()> {
+    wait(child, || {})
+}
+
+fn wait(child: &mut Child, mut remind: impl FnMut()) -> io::Result<()> {
     let deadline = Instant::now() + END_DEADLINE;
     while child.try_wait()?.is_none() {
         if Instant::now() > deadline {
@@ -99,6 +109,7 @@ pub(crate) fn reap(child: &mut Child) -> io::Result<()> {
                 "a process did not end and was killed",
             ));
         }
+        remind();
         thread::sleep(Duration::from_millis(2));
     }
     Ok(())

@@ -149,7 +149,7 @@ impl System {
             .arg("load")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        let mut load = place.spawn(&mut command)?;
+        let mut load = spawn(place, &mut command)?;
         let (Some(orders), Some(samples)) = (load.stdin.take(), load.stdout.take()) else {
             return Err("no pipes to the load generator".into());
         };
@@ -201,11 +201,13 @@ impl System {
 
     fn close(&mut self) -> Result<(), Failure> {
         drop(self.orders.take()); // the generator's sign to end; authsome ends with it
-        reap(&mut self.load)?;
-        if let Some(mut peer) = self.peer.take() {
-            terminate(&mut peer)?;
-        }
-        Ok(())
+        let loaded = reap(&mut self.load);
+        let ended = self
+            .peer
+            .take()
+            .map_or(Ok(()), |mut peer| terminate(&mut peer));
+        let named = |error| format!("{}: {error}", self.name).into();
+        loaded.and(ended).map_err(named)
     }
 }
 
@@ -276,14 +278,22 @@ fn start_peer(
             .get_envs()
             .filter_map(|(name, value)| Some((name, value?))),
     );
-    let mut child = Place::Middle.spawn(&mut wrapped)?;
+    let mut child = spawn(Place::Middle, &mut wrapped)?;
     let Some(address) = address else {
         wire::send(child.stdin.as_mut().ok_or("no stdin")?, &bed.origin())?;
-        let address = wire::receive(&mut BufReader::new(child.stdout.take().ok_or("no stdout")?))?;
+        let mut answers = BufReader::new(child.stdout.take().ok_or("no stdout")?);
+        let address = wire::receive(&mut answers)
+            .map_err(|error| format!("{} did not start: {error}", peer.name()))?;
         return Ok((child, Way::PeerTunnel(address)));
     };
     listening(&mut child, address).map_err(|error| format!("{}: {error}", peer.name()))?;
     Ok((child, way))
+}
+
+/// Starts a command there; one that cannot be started is named.
+fn spawn(place: Place, command: &mut Command) -> Result<Child, Failure> {
+    let started = place.spawn(command);
+    started.map_err(|error| format!("{}: {error}", command.get_program().display()).into())
 }
 
 /// Waits until somebody listens there.

@@ -92,6 +92,68 @@ pub(crate) enum Work {
     First { host: String },
     /// A stream of events, each carrying the time it was sent.
     Events { count: usize, interval_ms: u64 },
+    /// A few clients that ask at a fixed pace, beside an abuser or alone.
+    Beside {
+        abuse: Option<Abuse>,
+        window: Window,
+    },
+}
+
+/// What an abuser does, and with how many connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Abuse {
+    pub(crate) kind: AbuseKind,
+    pub(crate) connections: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AbuseKind {
+    /// Heads of requests without measure, of every kind, one after the other on each of the connections.
+    Bombs,
+    /// No abuse: GET after GET on each of the connections, to tell what a busy proxy is like.
+    Busy,
+    /// So many connections, one after the other, most of which come to nothing. It ends by itself.
+    Churn,
+    /// HTTP/2 streams that are reset as soon as they are open, or as soon as they are on their way upstream.
+    Resets,
+    /// Answers that are read at a few KiB a second, HTTP/1.1.
+    SlowReaders,
+    /// Heads and bodies that come a byte at a time.
+    SlowSenders,
+    /// Answers that are read at a few KiB a second, many HTTP/2 streams on each of the connections.
+    SlowStreams,
+}
+
+/// What an abuser needs to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AbuseSetup {
+    pub(crate) load: LoadSetup,
+    pub(crate) abuse: Abuse,
+}
+
+/// What became of an abuser's attempts; one that is in none of the three is still waiting for an answer.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Attempts {
+    pub(crate) made: u64,
+    /// Answered with 200.
+    pub(crate) served: u64,
+    /// Answered with anything else, or by `GOAWAY` or `RST_STREAM`.
+    pub(crate) refused: u64,
+    /// The connection came to its end without an answer.
+    pub(crate) broken: u64,
+}
+
+/// How the clients beside an abuser fared.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Times {
+    /// Microseconds, from the moment at which a request was due.
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) most: f64,
+    pub(crate) requests: u64,
+    /// Requests that were not answered with 200 in time, and what the first of them met with.
+    pub(crate) failed: u64,
+    pub(crate) failure: Option<String>,
 }
 
 /// How long a load lasts; what happens in its warm-up is not counted.
@@ -122,6 +184,11 @@ pub(crate) struct Sample {
     pub(crate) p999: f64,
     /// How many handshakes resumed a session.
     pub(crate) resumed: u64,
+    /// Of clients at a fixed pace, past the proxy and through it, and of the abuser beside them.
+    pub(crate) direct: Times,
+    pub(crate) http1: Times,
+    pub(crate) http2: Times,
+    pub(crate) attempts: Attempts,
 }
 
 /// Reads one value; the end of the input is an error.

@@ -79,6 +79,11 @@ impl Dialer {
         })
     }
 
+    /// What it was made of.
+    pub(super) fn setup(&self) -> &LoadSetup {
+        &self.setup
+    }
+
     /// A GET of a body of that size.
     pub(super) fn get(&self, bytes: u64) -> Vec<u8> {
         self.get_at(self.host(), bytes)
@@ -155,28 +160,42 @@ impl Dialer {
     }
 
     async fn tcp(&self, host: &str) -> Result<TcpStream, Failure> {
+        let mut stream = self.bare().await?;
+        if self.proxy.is_some() {
+            stream.write_all(&self.connect_head(host, "")).await?;
+            tunnel_stands(&mut stream).await?;
+        }
+        Ok(stream)
+    }
+
+    /// A connection on which nothing was sent.
+    pub(super) async fn bare(&self) -> io::Result<TcpStream> {
         let address = match (&self.proxy, self.setup.way) {
             (Some(proxy), _) => proxy.address,
             (None, Way::PeerReverse(address)) => address,
             (None, _) => self.setup.origin,
         };
-        let mut stream = TcpStream::connect(address).await?;
+        let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        if let Some(proxy) = &self.proxy {
-            let port = self.setup.origin.port();
-            let authorization = &proxy.authorization;
-            let head = format!(
-                "CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n{authorization}\r\n"
-            );
-            stream.write_all(head.as_bytes()).await?;
-            tunnel_stands(&mut stream).await?;
-        }
         Ok(stream)
+    }
+
+    /// What asks the proxy for the way to that host; `more` are complete header lines.
+    pub(super) fn connect_head(&self, host: &str, more: &str) -> Vec<u8> {
+        let port = self.setup.origin.port();
+        let authorization = match &self.proxy {
+            Some(proxy) => proxy.authorization.as_str(),
+            None => "",
+        };
+        format!(
+            "CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n{authorization}{more}\r\n"
+        )
+        .into_bytes()
     }
 }
 
 /// Reads the answer to CONNECT. The server side of TLS does not speak first, so nothing can come behind it.
-async fn tunnel_stands(stream: &mut TcpStream) -> Result<(), Failure> {
+pub(super) async fn tunnel_stands(stream: &mut TcpStream) -> Result<(), Failure> {
     let mut answer = Vec::with_capacity(LONGEST_ANSWER);
     while !answer.ends_with(b"\r\n\r\n") {
         if answer.len() >= LONGEST_ANSWER || stream.read_buf(&mut answer).await? == 0 {

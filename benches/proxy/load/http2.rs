@@ -35,10 +35,13 @@ impl Http2 {
         self.sender.ready().await?;
         let request = self.request.clone().map(|()| Empty::new());
         let response = self.sender.send_request(request).await?;
-        if response.status() != StatusCode::OK {
-            return Err(response.status().to_string().into());
+        let status = response.status();
+        let body = response.into_body();
+        if status != StatusCode::OK {
+            let text = body.collect().await?.to_bytes();
+            return Err(format!("{status}: {}", String::from_utf8_lossy(&text)).into());
         }
-        let mut body = response.into_body();
+        let mut body = body;
         while let Some(frame) = body.frame().await {
             frame?;
         }

@@ -1,0 +1,57 @@
+//! For `benches/parts.rs` only: steps of a request's way by themselves, which are private to this floor. Each runs the code that
+//! `exchange` runs.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::request::Parts;
+
+use super::headers::{self, Survey};
+use super::inject;
+use super::placeholder;
+use super::route::{Candidates, Route, RouteMatch, RouteTable};
+use super::target::Authority;
+use crate::credential::Credential;
+
+/// A tunnel: the routes of its host, which are looked up once.
+#[derive(Debug)]
+pub struct Tunnel(Candidates);
+
+/// The connection that a request belongs to.
+#[derive(Debug)]
+pub struct Owner(Arc<Route>);
+
+impl Tunnel {
+    /// To that `host:port`; `None` where that is no such thing.
+    pub fn to(table: &RouteTable, authority: &str) -> Option<Self> {
+        Some(Self(table.to(&Authority::parse(authority, None)?)))
+    }
+
+    /// Whose the request for that path is, if it is exactly one connection's.
+    pub fn owner(&self, path: &str) -> Option<Owner> {
+        match self.0.resolve(path) {
+            RouteMatch::Route(route) => Some(Owner(Arc::clone(route))),
+            RouteMatch::Ambiguous(_) | RouteMatch::None => None,
+        }
+    }
+}
+
+impl Owner {
+    /// Takes every carrier off, puts the credential on in the route's first shape, and looks for the placeholder; whether the request may
+    /// go out.
+    pub fn inject(&self, parts: &mut Parts, credential: &Credential) -> bool {
+        let route = &self.0;
+        inject::strip(parts, &route.carriers, route.rules.carriers());
+        let stripped = parts.uri.clone();
+        let ready = route.ready(credential);
+        let form = ready.forms.first();
+        form.is_some_and(|form| inject::put(parts, &stripped, form))
+            && placeholder::find_in_head(parts).is_none()
+    }
+}
+
+/// Prepares a request's headers for the next hop.
+pub fn clean(headers: &mut HeaderMap) {
+    let survey = Survey::of(headers);
+    headers::clean_request(headers, survey);
+}
