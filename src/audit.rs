@@ -257,8 +257,8 @@ impl Audit {
     }
 
     /// Notes an event.
-    pub fn record(&self, event: Event) {
-        self.add(|pending| push(&mut pending.lines, &event));
+    pub fn record(&self, event: &Event) {
+        self.add(|pending| push(&mut pending.lines, event));
     }
 
     /// Notes what became of a request.
@@ -327,7 +327,7 @@ impl Queue {
             .wait_while(self.lock(), is_idle)
             .unwrap_or_else(poisoned);
         let gathered = self.changed.wait_timeout_while(pending, GATHERING, gathers);
-        let mut pending = gathered.unwrap_or_else(|error| error.into_inner()).0;
+        let mut pending = gathered.unwrap_or_else(PoisonError::into_inner).0;
         if pending.lost > 0 && !pending.lines.is_empty() {
             let lost = std::mem::take(&mut pending.lost);
             let event = Event::new(Kind::Lost).because(format!("{lost} events"));
@@ -403,13 +403,19 @@ fn push_plain(out: &mut Vec<u8>, word: &str) {
 
 /// Printable ASCII goes as it is, all else as serde has it.
 fn push_text(out: &mut Vec<u8>, text: &str) {
-    let is_odd = |byte: u8| !(b' '..=b'~').contains(&byte) | (byte == b'"') | (byte == b'\\');
     // Without a way out of the loop, which the compiler then turns into one over sixteen bytes at once.
-    if !text.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
+    let odd = text
+        .bytes()
+        .fold(0, |odd, byte| odd | u8::from(is_odd(byte)));
+    if odd == 0 {
         push_plain(out, text);
     } else {
         push_value(out, &text);
     }
+}
+
+const fn is_odd(byte: u8) -> bool {
+    !matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~')
 }
 
 fn push_number(out: &mut Vec<u8>, number: u64) {
@@ -481,7 +487,7 @@ mod tests {
         let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
         let audit = Audit::new(&home);
         for _ in 0..100 {
-            audit.record(Event::new(Kind::Injected).request(
+            audit.record(&Event::new(Kind::Injected).request(
                 "GET",
                 "host:443",
                 "/a?private_token=SECRET#f",
@@ -554,7 +560,7 @@ mod tests {
         fs::create_dir(home.path(FILE)).unwrap();
         let audit = Audit::new(&home);
         for _ in 0..LARGEST_QUEUE / 16 {
-            audit.record(Event::new(Kind::Export));
+            audit.record(&Event::new(Kind::Export));
         }
         assert!(
             audit

@@ -34,16 +34,13 @@ impl PathPattern {
 
     /// Whether the whole path is meant.
     pub(crate) fn matches(&self, path: &str) -> bool {
-        match &self.regex {
-            Some(regex) => regex.is_match(path.as_bytes()),
-            None => {
-                // Most paths differ from most patterns before the first star.
-                let (glob, path) = (self.text.as_bytes(), path.as_bytes());
-                let (begin, glob) = glob.split_at(self.literal.min(glob.len()));
-                path.strip_prefix(begin)
-                    .is_some_and(|path| glob_matches(glob, path))
-            }
+        if let Some(regex) = &self.regex {
+            return regex.is_match(path.as_bytes());
         }
+        // Most paths differ from most patterns before the first star.
+        let (begin, glob) = self.text.split_at(self.literal);
+        let rest = path.strip_prefix(begin);
+        rest.is_some_and(|rest| glob_matches(glob.as_bytes(), rest.as_bytes()))
     }
 }
 

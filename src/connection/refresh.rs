@@ -154,7 +154,7 @@ impl Renewal {
         match saved {
             Ok((connection, generation)) => {
                 self.audit
-                    .record(Event::new(Kind::Refresh).of(&connection.id));
+                    .record(&Event::new(Kind::Refresh).of(&connection.id));
                 Ok(Arc::new(connection.credential(generation)))
             }
             // A new login won; its pair is the user's wish.
@@ -165,7 +165,7 @@ impl Renewal {
             Err(failure) => {
                 let error = failure.into_error();
                 self.audit.record(
-                    Event::new(Kind::RefreshFailed)
+                    &Event::new(Kind::RefreshFailed)
                         .of(&stored.connection.id)
                         .because(error.to_string()),
                 );
@@ -185,7 +185,7 @@ impl Renewal {
     ) -> Round {
         let id = &stored.connection.id;
         self.audit.record(
-            Event::new(Kind::RefreshFailed)
+            &Event::new(Kind::RefreshFailed)
                 .of(id)
                 .because(error.to_string()),
         );

@@ -82,10 +82,6 @@ impl Body for ClientBody {
 
 /// A provider's body.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a box would cost each answer an allocation"
-)]
 pub(super) enum UpstreamBody {
     /// By HTTP/1.1.
     Http1(AnswerBody),
@@ -239,9 +235,32 @@ pub(super) struct Passage {
 #[derive(Debug, Default)]
 struct Held {
     pieces: VecDeque<Bytes>,
+    /// Small pieces behind those, as a copy: a part of a buffer keeps the whole of it, and a body may come a byte at a time.
+    crumbs: Vec<u8>,
     size: usize,
     state: HeldState,
     trailers: Option<HeaderMap>,
+}
+
+/// A piece of this size is worth its buffer, in bytes.
+const SMALLEST_SHARED: usize = 2 * 1024;
+
+impl Held {
+    fn push(&mut self, data: &Bytes) {
+        if data.len() < SMALLEST_SHARED {
+            self.crumbs.extend_from_slice(data);
+        } else {
+            self.gather();
+            self.pieces.push_back(data.clone());
+        }
+    }
+
+    fn gather(&mut self) {
+        if !self.crumbs.is_empty() {
+            self.pieces
+                .push_back(std::mem::take(&mut self.crumbs).into());
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -273,7 +292,8 @@ impl Passage {
 
     /// The body once more, if it was small enough to be kept and has come to its end.
     pub(super) fn repeated(&self) -> Option<RequestBody> {
-        let held = self.held();
+        let mut held = self.held();
+        held.gather();
         (held.state == HeldState::Complete).then(|| RequestBody::Repeated {
             pieces: held.pieces.clone(),
             size: held.size as u64,
@@ -291,10 +311,10 @@ impl Passage {
         };
         held.size += data.len();
         if held.state == HeldState::Filling && held.size <= LARGEST_HELD_BODY {
-            held.pieces.push_back(data.clone());
+            held.push(data);
         } else {
             held.state = HeldState::Lost;
-            held.pieces.clear();
+            (held.pieces, held.crumbs) = Default::default();
         }
     }
 
@@ -316,10 +336,6 @@ impl Passage {
 
 /// A request's body on its way to the provider.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is moved once, into the request"
-)]
 pub(super) enum RequestBody {
     /// None.
     Empty,
@@ -500,6 +516,31 @@ mod tests {
         assert!(found(Frame::data(Bytes::from_static(
             b"x authsome-proxy-managed"
         ))));
+    }
+
+    #[test]
+    fn what_is_kept_is_in_order_and_keeps_no_large_buffer() {
+        let passage = Passage::default();
+        let buffer = Bytes::from(vec![b'x'; 8 * SMALLEST_SHARED]);
+        let pieces = [
+            buffer.slice(..1),
+            buffer.slice(..1),
+            buffer.slice(..SMALLEST_SHARED),
+            buffer.slice(..1),
+        ];
+        for piece in &pieces {
+            passage.keep(&Frame::data(piece.clone()));
+        }
+        passage.end(true);
+        let body = passage.repeated().unwrap();
+        let RequestBody::Repeated { pieces, size, .. } = &body else {
+            panic!("a small body is kept");
+        };
+        let (sizes, size) = (pieces.iter().map(Bytes::len).collect::<Vec<_>>(), *size);
+        assert_eq!(
+            (sizes, size),
+            (vec![2, SMALLEST_SHARED, 1], SMALLEST_SHARED as u64 + 3)
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::session::Session;
 use super::target::Authority;
 use super::tunnel;
 use super::upgrade::ClientUpgrade;
-use super::upstream::{Dialect, Scheme};
+use super::upstream::{Dialect, Http2Lease, Scheme};
 use crate::audit::{Event, Kind, Quoted, Way};
 use crate::connection::CredentialSource;
 
@@ -122,7 +122,7 @@ fn refuse<S>(
         .request(method, &authority.to_string(), "")
         .because(refusal.to_string());
     event.status = Some(response.status().as_u16());
-    session.audit.record(event);
+    session.audit.record(&event);
     response
 }
 
@@ -232,9 +232,11 @@ fn place_of<S>(
     let authority = Authority::parse(stated.as_str(), Some(default_port))?;
     let host = HeaderValue::from_str(stated.as_str()).ok()?;
     request.headers_mut().insert(HOST, host);
+    let destination = session.upstream.destination(&authority, scheme);
     Some(Arc::new(Place {
         quoted: Quoted::new(&authority.to_string()),
-        destination: session.upstream.destination(&authority, scheme),
+        http2: Http2Lease::new(&destination),
+        destination,
         candidates: session.routes.to(&authority),
         audit: Arc::clone(&session.audit),
         nothing: Passage::of_nothing(),

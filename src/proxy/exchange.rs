@@ -22,7 +22,7 @@ use super::route::{Candidates, Route, RouteMatch, RouteTable};
 use super::session::Session;
 use super::target::{Authority, Target};
 use super::upgrade::{ClientUpgrade, Wish};
-use super::upstream::{Destination, Dialect, Scheme, Upstream};
+use super::upstream::{Destination, Dialect, Http2Lease, Scheme, Upstream};
 use super::web_page;
 use crate::audit::{Audit, Quoted, Way};
 use crate::connection::{CredentialSource, Usage, Verdict};
@@ -41,6 +41,8 @@ pub(super) struct Place {
     pub(super) way: Way,
     /// The connections that they go on by.
     pub(super) destination: Arc<Destination>,
+    /// The same, where they speak HTTP/2.
+    pub(super) http2: Http2Lease,
     /// Whose they can be.
     pub(super) candidates: Candidates,
     /// Where what becomes of them is noted.
@@ -72,6 +74,7 @@ impl Place {
             uri_authority,
             sni_differs,
             way: Way::Connect,
+            http2: Http2Lease::new(&destination),
             destination,
             candidates,
             audit: Arc::clone(audit),
@@ -310,15 +313,14 @@ async fn inject<S: CredentialSource>(
             });
         }
         // Rare, and large: in a box, the request of the usual way has no room for it.
-        let heard = async {
-            let (response, head, rejection) = rejection::look_into(response).await;
-            let verdict = session
-                .source
-                .reject(&route.id, &credential, rejection, attempt);
-            (response, head, verdict.await)
+        let looking = async {
+            let (refused, head, rejection) = rejection::look_into(response).await;
+            let source = &session.source;
+            let verdict = source.reject(&route.id, &credential, rejection, attempt);
+            (refused, head, verdict.await)
         };
-        let (response, head, verdict) = Box::pin(heard).await;
-        let Some(repeated) = passage.repeated() else {
+        let (response, head, verdict) = Box::pin(looking).await;
+        let Some(once_more) = passage.repeated() else {
             return Ok(Outcome {
                 response,
                 head: Some(head),
@@ -335,7 +337,7 @@ async fn inject<S: CredentialSource>(
             Verdict::Retry(better) => credential = better,
             Verdict::RetrySame(pause) => tokio::time::sleep(pause).await,
         }
-        next = repeated;
+        next = once_more;
         attempt += 1;
     }
 }

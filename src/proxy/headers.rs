@@ -4,6 +4,10 @@ use http::header::{ALT_SVC, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderVal
 
 /// What of a message's headers wants a closer look. Most messages have nothing of all this, and one pass tells.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing to look at, and none excludes another"
+)]
 pub(super) struct Survey {
     /// `Connection`, and what is hop-by-hop whether `Connection` lists it or not.
     hop_by_hop: bool,

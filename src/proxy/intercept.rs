@@ -142,7 +142,7 @@ async fn answer<S: CredentialSource>(
 
 fn note<S>(session: &Session<S>, authority: &Authority, reason: &str) {
     session.audit.record(
-        Event::new(Kind::Failed)
+        &Event::new(Kind::Failed)
             .request("CONNECT", &authority.to_string(), "")
             .because(reason),
     );

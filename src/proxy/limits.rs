@@ -59,6 +59,9 @@ pub(super) const LARGEST_PROXY_ANSWER: usize = 16 * 1024;
 /// Streams of one HTTP/2 connection at one time.
 pub(super) const MOST_STREAMS: u32 = 256;
 
+/// Streams of an upstream HTTP/2 connection that a client has reset, and for which something may still come.
+pub(super) const MOST_RESET_STREAMS: usize = 1024;
+
 /// What one HTTP/2 stream, and one connection, may have under way unread.
 pub(super) const STREAM_WINDOW: u32 = 512 * 1024;
 pub(super) const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;

@@ -171,7 +171,7 @@ async fn turn_away<S>(stream: TcpStream, session: &Session<S>, strangers: &Semap
     let refusal = Refusal::AnotherUser;
     if session.admission.is_first_stranger() {
         let event = Event::new(Kind::Denied);
-        session.audit.record(event.because(refusal.to_string()));
+        session.audit.record(&event.because(refusal.to_string()));
     }
     let Ok(_place) = strangers.try_acquire() else {
         return;

@@ -5,8 +5,9 @@ use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use http::header::{HOST, HeaderValue};
 use http::request::Parts;
@@ -25,7 +26,7 @@ use super::http1::pool::Pool;
 use super::http1::{AnswerBody, Connection, Fault, Outgoing, RequestForm, Upload};
 use super::limits::{
     CONNECTION_WINDOW, IDLE_UPSTREAM, LARGEST_HEAD, LARGEST_HEADER_LIST, MOST_DESTINATIONS,
-    MOST_IDLE_UPSTREAM, SEND_BUFFER, STREAM_WINDOW, SWEEP_INTERVAL, Timeouts,
+    MOST_IDLE_UPSTREAM, MOST_RESET_STREAMS, SEND_BUFFER, STREAM_WINDOW, SWEEP_INTERVAL, Timeouts,
 };
 use super::refusal::Refusal;
 use super::route::RouteTable;
@@ -43,12 +44,71 @@ pub(super) enum Dialect {
     Http2,
 }
 
-/// A place upstream, and the idle HTTP/1.1 connections to it.
+/// A place upstream, and the idle connections to it.
 #[derive(Debug)]
 pub(super) struct Destination {
     authority: Authority,
     scheme: Scheme,
     pool: Arc<Pool>,
+    http2: Mutex<Vec<Idle>>,
+}
+
+/// An HTTP/2 connection that no client's connection has now.
+#[derive(Debug)]
+struct Idle {
+    client: Http2Client,
+    since: Instant,
+}
+
+type Http2Client = Client<Connector, RequestBody>;
+
+/// The HTTP/2 connection of one client's connection: shared with nobody while it has it. What one client leaves unread, or resets, counts
+/// against the limits of the whole connection, so that another one would wait for it, or be broken off with it.
+#[derive(Debug)]
+pub(super) struct Http2Lease {
+    destination: Arc<Destination>,
+    client: OnceLock<Http2Client>,
+}
+
+impl Http2Lease {
+    pub(super) fn new(destination: &Arc<Destination>) -> Self {
+        Self {
+            destination: Arc::clone(destination),
+            client: OnceLock::new(),
+        }
+    }
+}
+
+impl Drop for Http2Lease {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            self.destination.put_http2(client);
+        }
+    }
+}
+
+impl Destination {
+    /// The connection that was used last.
+    fn take_http2(&self) -> Option<Http2Client> {
+        let mut idle = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.pop().map(|idle| idle.client)
+    }
+
+    fn put_http2(&self, client: Http2Client) {
+        let mut idle = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MOST_IDLE_UPSTREAM {
+            let since = Instant::now();
+            idle.push(Idle { client, since });
+        }
+    }
+
+    /// Closes what has been idle for too long; whether anything is left.
+    fn sweep(&self) -> bool {
+        let mut http2 = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
+        http2.retain(|idle| idle.since.elapsed() < IDLE_UPSTREAM);
+        let has_http1 = self.pool.sweep();
+        has_http1 || !http2.is_empty()
+    }
 }
 
 /// Whether the way to a place is TLS.
@@ -62,7 +122,6 @@ pub(super) enum Scheme {
 #[derive(Debug)]
 pub(super) struct Upstream {
     connector: Connector,
-    http2: Client<Connector, RequestBody>,
     destinations: Arc<Destinations>,
 }
 
@@ -89,7 +148,14 @@ impl Upstream {
             }),
             timeouts,
         };
-        let http2 = Client::builder(TokioExecutor::new())
+        Self {
+            connector,
+            destinations: Arc::default(),
+        }
+    }
+
+    fn http2_client(&self) -> Http2Client {
+        Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_UPSTREAM)
@@ -99,12 +165,10 @@ impl Upstream {
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_max_header_list_size(LARGEST_HEADER_LIST)
             .http2_max_send_buf_size(SEND_BUFFER)
-            .build(connector.clone());
-        Self {
-            connector,
-            http2,
-            destinations: Arc::default(),
-        }
+            // What comes for a stream that the client has reset is no fault of the server's.
+            .http2_max_concurrent_reset_streams(MOST_RESET_STREAMS)
+            .http2_max_local_error_reset_streams(None)
+            .build(self.connector.clone())
     }
 
     /// A connection for a blind tunnel.
@@ -220,7 +284,13 @@ impl Upstream {
         let authority = &place.destination.authority;
         let mut parts = parts.clone();
         address(&mut parts, place)?;
-        let answer = self.http2.request(Request::from_parts(parts, body));
+        let lease = &place.http2;
+        let client = lease.client.get_or_init(|| {
+            self.destinations.sweep_later();
+            let idle = lease.destination.take_http2();
+            idle.unwrap_or_else(|| self.http2_client())
+        });
+        let answer = client.request(Request::from_parts(parts, body));
         match self.in_time(answer, passage).await {
             Some(Ok(response)) => Ok(response.map(UpstreamBody::Http2)),
             Some(Err(_)) if passage.placeholder.load(Ordering::Relaxed) => {
@@ -280,6 +350,7 @@ impl Destinations {
             authority: authority.clone(),
             scheme,
             pool: Arc::default(),
+            http2: Mutex::default(),
         });
         if known.len() < MOST_DESTINATIONS {
             known.insert(key, Arc::clone(&destination));
@@ -310,7 +381,7 @@ impl Destinations {
     fn sweep(&self) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, destination| {
-            let has_idle = destination.pool.sweep();
+            let has_idle = destination.sweep();
             has_idle || Arc::strong_count(destination) > 1
         });
         let is_needed = !known.is_empty();

@@ -22,7 +22,7 @@ pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(
         .collect();
     estate
         .audit
-        .record(Event::new(Kind::Export).of(&connection.id));
+        .record(&Event::new(Kind::Export).of(&connection.id));
     // Before the token is shown: an export that the log does not know of is said.
     if let Some(problem) = estate.audit.finish() {
         context.printer.warn(&problem);

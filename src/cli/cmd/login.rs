@@ -55,7 +55,7 @@ pub(in crate::cli) fn run(arguments: Login, context: &Context<'_>) -> Result<(),
     } = outcome?;
     estate
         .audit
-        .record(Event::new(Kind::Login).of(&connection.id));
+        .record(&Event::new(Kind::Login).of(&connection.id));
     let is_default =
         estate.store.default_of(&connection.id.provider)?.as_ref() == Some(&connection.id.name);
     if printer.is_json() {

@@ -15,7 +15,7 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
         return Err(not_found(&id.provider, Some(&id.name)));
     }
     estate.store.delete(&id)?;
-    estate.audit.record(Event::new(Kind::Logout).of(&id));
+    estate.audit.record(&Event::new(Kind::Logout).of(&id));
     let printer = context.printer;
     if printer.is_json() {
         printer.value(&json!({ "connection": id.to_string(), "removed_locally": true }));

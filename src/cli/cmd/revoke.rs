@@ -22,7 +22,7 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
     estate.store.delete(&connection.id)?;
     let failed = answered.as_ref().err().map(ToString::to_string);
     let event = Event::new(Kind::Revoke).of(&connection.id);
-    estate.audit.record(match &failed {
+    estate.audit.record(&match &failed {
         Some(reason) => event.because(reason),
         None => event,
     });

@@ -183,7 +183,7 @@ impl Connection {
                         )));
                     }
                 }
-                ready => return ready,
+                ready @ Poll::Ready(_) => return ready,
             }
         }
         self.poll_patience(context, request, waiting)

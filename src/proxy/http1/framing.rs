@@ -233,8 +233,8 @@ mod tests {
 
     #[test]
     fn bodies_end_where_they_say_however_they_are_read() {
-        let table: [(Length, &[u8], &[u8], bool, usize); 7] = [
-            (Length::Known(5), b"helloHTTP", b"hello", false, 4),
+        let table = [
+            (Length::Known(5), &b"helloHTTP"[..], &b"hello"[..], false, 4),
             (Length::Known(0), b"HTTP", b"", false, 4),
             (Length::UntilClose, b"hello", b"hello", false, 0),
             (

@@ -15,6 +15,10 @@ use crate::proxy::refusal::Refusal;
 
 /// A request's head, and what it says of its connection.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that a head says, and none excludes another"
+)]
 pub(super) struct RequestHead {
     pub(super) method: Method,
     pub(super) uri: Uri,
@@ -96,6 +100,10 @@ pub(super) fn share(copy: &Bytes, read: &[u8], part: &[u8]) -> Bytes {
 
 /// What a request's headers say of its body and its connection.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that a head says, and none excludes another"
+)]
 struct Said {
     chunked: bool,
     closes: bool,

@@ -39,6 +39,10 @@ const USUAL_HEAD: usize = 1024;
 
 /// What an answer must know of its request.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that a head says, and none excludes another"
+)]
 struct Asked {
     /// The answer has no body, whatever its head says.
     is_head: bool,
