@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::header::{HOST, HeaderValue};
+use http::header::{HOST, HeaderValue, UPGRADE};
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Uri, Version};
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -234,6 +234,10 @@ impl Upstream {
                 None => Box::pin(self.connect(destination)).await?,
             };
             match connection.exchange(&outgoing, &mut upload).await {
+                Ok(head) if head.switches() && !parts.headers.contains_key(UPGRADE) => {
+                    let fault = Fault::Malformed("it switches to a protocol that nobody asked for");
+                    return Err(self.fault_refusal(authority, passage, &fault));
+                }
                 Ok(head) => {
                     let answer = AnswerBody::answer(head, connection, upload, &destination.pool);
                     self.destinations.sweep_later();

@@ -124,6 +124,13 @@ pub(in crate::proxy) struct Head {
     pub(super) persists: bool,
 }
 
+impl Head {
+    /// Whether what follows it is another protocol.
+    pub(in crate::proxy) fn switches(&self) -> bool {
+        self.status == StatusCode::SWITCHING_PROTOCOLS
+    }
+}
+
 /// Takes an answer's head out of what was read; `None` if there is more to read.
 pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>, Fault> {
     let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
@@ -134,9 +141,9 @@ pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>,
         &mut fields,
     );
     let end = match parsed {
-        Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Complete(end)) if end <= LARGEST_HEAD => end,
         Ok(httparse::Status::Partial) if read.len() <= LARGEST_HEAD => return Ok(None),
-        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => {
             return Err(Fault::Malformed("the head of its answer is too large"));
         }
         Err(_) => return Err(Fault::Malformed("its answer is not HTTP/1.1")),
@@ -370,7 +377,9 @@ mod tests {
         let many = "a: b\r\n".repeat(MOST_HEADERS + 1);
         assert!(read(&format!("HTTP/1.1 200 OK\r\n{many}\r\n"), &Method::GET).is_err());
         let long = "x".repeat(LARGEST_HEAD);
-        assert!(read(&format!("HTTP/1.1 200 OK\r\na: {long}"), &Method::GET).is_err());
+        for end in ["", "\r\n\r\n"] {
+            assert!(read(&format!("HTTP/1.1 200 OK\r\na: {long}{end}"), &Method::GET).is_err());
+        }
     }
 
     #[test]

@@ -44,11 +44,9 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Refusal> 
     let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut []);
     let end = match request.parse_with_uninit_headers(read, &mut fields) {
-        Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Complete(end)) if end <= LARGEST_HEAD => end,
         Ok(httparse::Status::Partial) if read.len() <= LARGEST_HEAD => return Ok(None),
-        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
-            return Err(Refusal::HeadTooLarge);
-        }
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
         Err(_) => return Err(malformed()),
     };
     let version = match request.version {
