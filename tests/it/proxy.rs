@@ -615,7 +615,7 @@ fn an_answer_that_breaks_off_reaches_the_client_as_broken() {
 /// on. What it was asked, request line by request line, and an empty one where a connection ended without a request.
 fn answering(answers: &[Option<&'static str>]) -> (Scripted, mpsc::Receiver<String>) {
     let (tell, asked) = mpsc::channel();
-    let mut answers = answers.to_vec().into_iter();
+    let mut answers = Vec::from(answers).into_iter();
     let upstream = Scripted::start(move |stream| {
         loop {
             let head = read_head(stream);
