@@ -89,6 +89,9 @@ impl AsyncWrite for Link {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [slice] = slices {
+            return self.poll_write(context, slice); // what the kernel takes most cheaply
+        }
         either!(self, io => Pin::new(io).poll_write_vectored(context, slices))
     }
 

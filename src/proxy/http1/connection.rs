@@ -40,6 +40,8 @@ pub(in crate::proxy) struct Connection {
     gone: usize,
     /// This task has just asked it for what nobody has sent, and will be woken when something comes.
     is_quiet: bool,
+    /// When the request went out that it served last.
+    pub(super) used: Instant,
     /// The wait for an answer. It is armed once and looked at when it ends, which spares each request the timer's lock.
     clock: Option<Pin<Box<Sleep>>>,
 }
@@ -125,6 +127,7 @@ impl Connection {
             out: Vec::new(),
             gone: 0,
             is_quiet: false,
+            used: Instant::now(),
             clock: None,
         }
     }
@@ -153,8 +156,10 @@ impl Connection {
         if upload.state == Sending::Done || upload.state == Sending::Deaf {
             upload.state = Sending::Last; // an empty body, on another connection
         }
+        let since = Instant::now();
+        self.used = since;
         let mut waiting = Waiting {
-            since: Instant::now(),
+            since,
             pieces: request.passage.pieces.load(Ordering::Relaxed),
             searched: 0,
             interim: 0,
