@@ -35,13 +35,23 @@ struct Exchange {
     injects: bool,
 }
 
-const EXCHANGES: [Exchange; 4] = [
+const EXCHANGES: [Exchange; 5] = [
     Exchange {
         name: "HTTP/1.1, injected",
         requests: 1000,
         work: |requests| Work::Counted {
             requests,
             protocol: Protocol::Http1,
+        },
+        injects: true,
+    },
+    // As many fields as make a copy of them show: beside the cryptography, one of the usual five is lost.
+    Exchange {
+        name: "HTTP/1.1, injected, 40 more fields",
+        requests: 1000,
+        work: |requests| Work::CountedLong {
+            requests,
+            fields: 40,
         },
         injects: true,
     },

@@ -76,7 +76,10 @@ async fn perform(
         Work::Counted {
             requests,
             protocol: Protocol::Http1,
-        } => single::counted_http1(dialer, *requests).await,
+        } => single::counted_http1(dialer, *requests, 0).await,
+        Work::CountedLong { requests, fields } => {
+            single::counted_http1(dialer, *requests, *fields).await
+        }
         Work::Counted {
             requests,
             protocol: Protocol::Http2,

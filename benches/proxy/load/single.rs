@@ -15,9 +15,16 @@ const BYTES: u64 = 1024;
 /// How an upload is cut for the socket.
 const PIECE: usize = 64 * 1024;
 
-pub(super) async fn counted_http1(dialer: &Dialer, requests: u64) -> Result<Sample, Failure> {
+/// `fields` are header fields beyond those that each request has.
+pub(super) async fn counted_http1(
+    dialer: &Dialer,
+    requests: u64,
+    fields: usize,
+) -> Result<Sample, Failure> {
     let mut client = client(dialer).await?;
-    let request = dialer.get(BYTES);
+    let more = (0..fields).map(|number| format!("X-Field-{number}: a value\r\n"));
+    let line = format!("GET /api/v4/download?bytes={BYTES}");
+    let request = dialer.request(&line, &more.collect::<String>());
     for _ in 0..requests {
         client.exchange(&request).await?;
     }
