@@ -20,7 +20,7 @@ const CAPACITY: usize = 1024;
 ///
 /// All leaves share one P-256 key, made for this session and never the CA's. Each carries one SAN (a dNSName or an
 /// iPAddress, as the host is), EKU serverAuth, critical keyUsage digitalSignature, critical basicConstraints CA:FALSE,
-/// and both key identifiers; it ends when the CA ends. The chain is the leaf and the CA.
+/// and both key identifiers; it ends when the CA ends. The chain is the leaf and the CA, unless that is large.
 pub struct LeafCache {
     ca: SessionCa,
     /// The subject of all leaves, for the encoder.
@@ -29,6 +29,10 @@ pub struct LeafCache {
     signer: Arc<dyn SigningKey>,
     minted: Mutex<HashMap<ServerName<'static>, Arc<CertifiedKey>>>,
 }
+
+/// A larger root is not sent with its leaves, in bytes of DER: it names each host that it may sign for, each handshake would carry all of
+/// them, and beyond 64 KiB none would succeed. Clients trust it by itself; only Chrome, which is told its key, needs to be sent it.
+const LARGEST_ROOT: usize = 8 * 1024;
 
 impl LeafCache {
     /// Takes over the CA and makes the session's leaf key.
@@ -85,7 +89,10 @@ impl LeafCache {
     /// chain", which points at the trust settings, and not "unable to get the issuer".
     fn mint(&self, host: &ServerName<'_>) -> Result<CertifiedKey, CaError> {
         let leaf = self.ca.sign_leaf(host, &self.key)?;
-        let chain = vec![leaf, self.ca.certificate_der().clone()];
+        let mut chain = vec![leaf];
+        chain.extend(
+            Some(self.ca.certificate_der().clone()).filter(|root| root.len() <= LARGEST_ROOT),
+        );
         Ok(CertifiedKey::new(chain, Arc::clone(&self.signer)))
     }
 

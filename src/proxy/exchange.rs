@@ -63,9 +63,7 @@ impl Place {
         let label = authority.to_string();
         // The default port is left out, as clients do in `Host`.
         let uri_authority = label.strip_suffix(":443").unwrap_or(&label).parse().ok()?;
-        let sni_differs = sni
-            .filter(|name| !name.eq_ignore_ascii_case(&authority.host))
-            .map(ToOwned::to_owned);
+        let sni_differs = differing(sni, &authority.host);
         let destination = upstream.destination(&authority, Scheme::Https);
         let candidates = routes.to(&authority);
         Some(Arc::new(Self {
@@ -81,6 +79,12 @@ impl Place {
             nothing: Passage::of_nothing(),
         }))
     }
+}
+
+/// The name in a TLS hello, where it is another host's.
+fn differing(sni: Option<&str>, host: &str) -> Option<String> {
+    let other = sni.filter(|name| !name.eq_ignore_ascii_case(host));
+    other.map(ToOwned::to_owned)
 }
 
 /// What is done with a request.
@@ -384,5 +388,19 @@ fn dialect(version: Version, upgrade: bool) -> Dialect {
         Dialect::Http2
     } else {
         Dialect::Http1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_sni_of_another_host_is_noticed() {
+        for same in [None, Some("gitlab.test"), Some("GITLAB.test")] {
+            assert_eq!(differing(same, "gitlab.test"), None);
+        }
+        let other = Some("evil.test");
+        assert_eq!(differing(other, "gitlab.test").as_deref(), other);
     }
 }
