@@ -143,3 +143,14 @@ fn serial(certificate: &CertificateDer<'_>) -> String {
         &["x509", "-in", "one.pem", "-noout", "-serial"],
     )
 }
+
+#[test]
+fn a_root_for_thousands_of_hosts_does_not_go_along() {
+    let of = |hosts: usize| {
+        let permitted =
+            (0..hosts).map(|host| PermittedHost::Domain(format!("h{host}.example.com")));
+        let leaf = cache_for(&permitted.collect::<Vec<_>>()).get(&name("h0.example.com"));
+        leaf.unwrap().cert.len()
+    };
+    assert_eq!((of(1), of(5000)), (2, 1));
+}
