@@ -85,7 +85,7 @@ impl LeafCache {
         self.ca.public_key_digest()
     }
 
-    /// The root goes along, although clients have it: one that lacks it then says "self-signed certificate in the
+    /// The root goes along if it is small, although clients have it: one that lacks it then says "self-signed certificate in the
     /// chain", which points at the trust settings, and not "unable to get the issuer".
     fn mint(&self, host: &ServerName<'_>) -> Result<CertifiedKey, CaError> {
         let leaf = self.ca.sign_leaf(host, &self.key)?;
