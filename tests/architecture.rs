@@ -38,6 +38,10 @@ const FLOORS: &[(&str, u32)] = &[
 const ROOMS: &[(&str, &[&str])] = &[
     ("aws_lc_rs::aead", &["vault/seal.rs"]),
     ("clap", &["cli.rs", "cli/"]),
+    (
+        "h2::",
+        &["proxy/http2.rs", "proxy/http2/", "proxy/http2_lease.rs"],
+    ),
     ("hyper::", &["proxy/", "oauth/callback.rs"]),
     ("hyper_util::", &["proxy/", "oauth/callback.rs"]),
     (

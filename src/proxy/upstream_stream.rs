@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
@@ -19,6 +18,16 @@ pub(super) enum UpstreamStream {
     Plain(Link),
     /// For `https://`.
     Tls(Box<TlsStream<Link>>),
+}
+
+impl UpstreamStream {
+    /// Whether the server has agreed to HTTP/2 (RFC 9113 §3.2).
+    pub(super) fn speaks_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
 }
 
 /// The same call on whichever stream it is.
@@ -97,7 +106,7 @@ impl AsyncWrite for UpstreamStream {
     }
 }
 
-/// A connection of the pool for HTTP/2, whose client gives up at the first write that fails.
+/// A connection for HTTP/2, whose client gives up at the first write that fails.
 #[derive(Debug)]
 pub(super) struct Patient {
     stream: UpstreamStream,
@@ -132,17 +141,6 @@ impl Patient {
                 Poll::Pending
             }
             other => other,
-        }
-    }
-}
-
-impl Connection for Patient {
-    fn connected(&self) -> Connected {
-        match &self.stream {
-            UpstreamStream::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                Connected::new().negotiated_h2()
-            }
-            _ => Connected::new(),
         }
     }
 }

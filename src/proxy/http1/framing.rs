@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Fault;
-use crate::proxy::limits::{LARGEST_HEAD, LONGEST_CHUNK_LINE, MOST_HEADERS};
+use crate::proxy::limits::{LARGEST_HEAD, LONGEST_CHUNK_LINE, USUAL_HEADERS};
 
 /// How the end of a body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,11 @@ impl Decoder {
             Length::Known(bytes) => State::Left(bytes),
             Length::UntilClose => State::UntilClose,
         })
+    }
+
+    /// Of a body of which nothing is left.
+    pub(super) fn ended() -> Self {
+        Self(State::Ended)
     }
 
     /// Whether the body has been taken out whole.
@@ -182,7 +187,7 @@ fn trailers(read: &mut BytesMut) -> Result<Option<HeaderMap>, Fault> {
         read.advance(2);
         return Ok(Some(HeaderMap::new()));
     }
-    let mut fields = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut fields = [httparse::EMPTY_HEADER; USUAL_HEADERS];
     let malformed = Fault::Malformed("its body has malformed trailers");
     match httparse::parse_headers(read, &mut fields) {
         Ok(httparse::Status::Complete((end, fields))) => {
