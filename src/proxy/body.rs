@@ -61,10 +61,12 @@ impl Body for ClientBody {
 
 /// Reads on what a client still sends, while the response is on its way. A socket that is closed with unread bytes in it resets the connection,
 /// and the client may lose the response; some HTTP/2 clients lose it when they are told to send no more. A body without end is cut off.
-pub(super) fn drain_beside(body: ClientBody) {
-    // That of HTTP/1.1 is drained by the task that serves its connection.
+pub(super) fn drain_beside(body: ClientBody, is_unasked: bool) {
     let mut body = match body {
+        // That of HTTP/1.1 is drained by the task that serves its connection.
         ClientBody::Http1(_) => return,
+        // To read it would be to ask for it. By HTTP/2 clients send it all the same.
+        ClientBody::Hyper(_) if is_unasked => return,
         body if body.is_end_stream() => return,
         body => body,
     };

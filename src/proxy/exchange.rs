@@ -139,8 +139,8 @@ pub(super) async fn handle<S: CredentialSource>(
         refusal.to_string(),
     );
     entry.finish(0);
-    if let Some(body) = body.filter(|_| !survey.expect) {
-        super::body::drain_beside(body);
+    if let Some(body) = body {
+        super::body::drain_beside(body, survey.expect);
     }
     response
 }

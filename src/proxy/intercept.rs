@@ -103,7 +103,7 @@ async fn speak<S: CredentialSource>(
     };
     if http2 {
         // An HTTP/2 stream cannot change its protocol.
-        http2::serve(stream, move |request, interim| {
+        http2::serve(stream, permit, move |request, interim| {
             let (session, place) = (Arc::clone(&session), Arc::clone(&place));
             async move { exchange::handle(&session, &place, request, None, interim).await }
         })

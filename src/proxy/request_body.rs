@@ -173,10 +173,18 @@ pub(super) enum RequestBody {
 }
 
 impl RequestBody {
-    /// Whether its client waits for 100, and nothing of it has been asked for.
+    /// Whether its client waits for 100, and nothing of it has been asked for. To read a body by HTTP/2 does not ask for it; most clients send
+    /// theirs at once, and those that wait get the server's own 100.
     pub(super) fn is_unasked(&self) -> bool {
-        matches!(self, Self::Streamed { passage, .. }
-            if passage.expects && passage.pieces.load(Ordering::Relaxed) == 0)
+        let Self::Streamed {
+            incoming, passage, ..
+        } = self
+        else {
+            return false;
+        };
+        passage.expects
+            && passage.pieces.load(Ordering::Relaxed) == 0
+            && !matches!(incoming, Some(ClientBody::Http2(_)))
     }
 
     /// Whether it comes by hyper, which ends what it serves with the answer.
@@ -310,9 +318,11 @@ impl Drop for RequestBody {
             incoming, passage, ..
         } = self
             && let Some(incoming) = incoming.take()
-            && (passage.pieces.load(Ordering::Relaxed) > 0 || !passage.expects)
         {
-            drain_beside(incoming);
+            drain_beside(
+                incoming,
+                passage.expects && passage.pieces.load(Ordering::Relaxed) == 0,
+            );
         }
     }
 }

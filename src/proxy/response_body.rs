@@ -76,14 +76,6 @@ impl UpstreamBody {
         }
     }
 
-    /// The server has said that it closes the connection after its response.
-    fn closes(&self) -> bool {
-        match self {
-            Self::Http1(body) => body.closes(),
-            Self::Http2(_) => false,
-        }
-    }
-
     /// This response is the one that the client gets.
     fn settle(&mut self) {
         match self {
@@ -114,11 +106,8 @@ impl UpstreamBody {
     ///
     /// RFC 9112 §9.3 lets a server answer before it has read the whole request; whether it still wants the rest, only its reading tells. So
     /// the upload goes on while the server takes it, and is given up when that stands still: soon where the request was refused, and after a
-    /// long while where it was accepted. To a server that refuses and closes, a client "SHOULD immediately cease transmitting" (§9.5).
+    /// long while where it was accepted. Whether the client is still there is no matter by then: what it has sent whole arrives whole.
     async fn finish_upload(&mut self, is_refused: bool) -> io::Result<()> {
-        if is_refused && self.closes() {
-            return Ok(());
-        }
         let limit = stall_limit(is_refused);
         let mut clock = pin!(tokio::time::sleep(limit));
         let mut taken = None;

@@ -135,11 +135,6 @@ impl AnswerBody {
         }
     }
 
-    /// The server has said that it closes the connection, or it cannot serve another request for other reasons.
-    pub(in crate::proxy) fn closes(&self) -> bool {
-        matches!(&self.source, Source::Early(early) if early.home.is_none())
-    }
-
     /// How many bytes the server has taken, where some wait for it to take them.
     pub(in crate::proxy) fn blocked_upload(&self) -> Option<u64> {
         match &self.source {

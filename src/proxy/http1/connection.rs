@@ -138,9 +138,8 @@ impl Connection {
                         if let Poll::Ready(Err(fault)) = self.poll_send(context, upload) {
                             return Poll::Ready(Err(fault));
                         }
-                    } else {
-                        request.interim.push(head.status, head.headers);
                     }
+                    request.interim.push(head.status, head.headers);
                 }
                 ready @ Poll::Ready(_) => return ready,
             }

@@ -75,7 +75,7 @@ pub(in crate::proxy) async fn serve<T, F>(
         wire: Wire::new(io),
         clock: Clock::new(HEAD_TIMEOUT),
         has_served: false,
-        interim: Interim::queue(),
+        interim: Interim::queue(false),
         out: Vec::with_capacity(USUAL_HEAD),
     };
     while let Some(head) = server.next_head().await {
@@ -238,11 +238,7 @@ impl<T: Source + AsyncWrite> Server<T> {
             return Ok(After::Switch);
         }
         if body.uploads() {
-            match self.unless_left(pin!(body.finish_upload())).await {
-                Some(Ok(())) => {}
-                Some(Err(error)) => return Err(error),
-                None => return Err(io::ErrorKind::ConnectionAborted.into()),
-            }
+            body.finish_upload().await?;
         }
         drop(body); // with it ends the answer, for the log
         let rest = poll_fn(|context| self.wire.poll_rest(context, &mut budget));

@@ -174,9 +174,8 @@ async fn wait(
                 let (head, ()) = interim.into_parts();
                 if head.status == StatusCode::CONTINUE {
                     release(upload);
-                } else {
-                    request.interim.push(head.status, head.headers);
                 }
+                request.interim.push(head.status, head.headers);
             }
             if let Poll::Ready(head) = Pin::new(&mut *response).poll(context) {
                 return Poll::Ready(head.map_err(Fault::of));

@@ -2,15 +2,16 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use h2::server::SendResponse;
-use h2::{Reason, RecvStream};
+use h2::{Ping, Reason, RecvStream};
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
+use tokio::sync::Notify;
 
 use super::sender::{Sender, Sent};
 use super::{Piece, ReceivedBody};
@@ -21,7 +22,8 @@ use crate::proxy::limits::{
 };
 use crate::proxy::response_body::ResponseBody;
 
-/// Serves a connection to its end. `respond` gets each request, and where its interim responses go.
+/// Serves a connection to its end. `respond` gets each request, and where its interim responses go; `permit` is held for as long as anything
+/// is done for the connection.
 ///
 /// The life of a stream:
 ///
@@ -30,11 +32,12 @@ use crate::proxy::response_body::ResponseBody;
 ///    └── the client resets the stream, or leaves: all that was done for it is dropped, which ends it upstream
 ///                                   └── the body breaks off: what has come of it is sent, then the stream is reset
 /// ```
-pub(in crate::proxy) async fn serve<T, F, R>(io: T, respond: F)
+pub(in crate::proxy) async fn serve<T, F, R, P>(io: T, permit: P, respond: F)
 where
     T: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<ClientBody>, Interim) -> R,
     R: Future<Output = Response<ResponseBody>> + Send + 'static,
+    P: Clone + Send + 'static,
 {
     let handshake = h2::server::Builder::new()
         .initial_window_size(STREAM_WINDOW)
@@ -47,15 +50,29 @@ where
     let Ok(mut connection) = handshake.await else {
         return;
     };
-    // With the connection all its streams end.
-    let mut streams = JoinSet::new();
-    while let Some(Ok((request, reply))) = connection.accept().await {
-        let interim = Interim::queue();
+    let mut pings = connection.ping_pong();
+    let late = Arc::new(Notify::new());
+    loop {
+        let accepted = tokio::select! {
+            accepted = connection.accept() => accepted,
+            () = late.notified() => {
+                let ping = pings.as_mut().map(|pings| pings.send_ping(Ping::opaque()));
+                drop(ping); // one that is under way does as well
+                continue;
+            }
+        };
+        let Some(Ok((request, reply))) = accepted else {
+            return; // each stream learns of it
+        };
+        let interim = Interim::queue(true);
         let is_head = request.method() == Method::HEAD;
         let request = receive(request);
         let responding = respond(request, interim.clone());
-        streams.spawn(stream(responding, interim, is_head, reply));
-        while streams.try_join_next().is_some() {}
+        let (permit, late) = (permit.clone(), Arc::clone(&late));
+        tokio::spawn(async move {
+            stream(responding, interim, is_head, reply, &late).await;
+            drop(permit);
+        });
     }
 }
 
@@ -71,6 +88,7 @@ async fn stream(
     interim: Interim,
     is_head: bool,
     mut reply: SendResponse<Piece>,
+    late: &Notify,
 ) {
     let Some(response) = unless_left(responding, &interim, &mut reply).await else {
         return;
@@ -100,6 +118,8 @@ async fn stream(
     // reset with NO_ERROR (RFC 9113 §8.1). At once it would do harm: curl 7.88 drops a whole response for it while it sends.
     if body.uploads() {
         let _ = body.finish_upload().await;
+        // An upload that ends after its response ends the stream without a frame of ours. curl 7.88 then waits for one, without end.
+        late.notify_one();
     }
 }
 
