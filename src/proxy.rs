@@ -20,6 +20,7 @@ mod intercept;
 mod interim;
 mod limits;
 mod listener;
+mod patient;
 mod placeholder;
 mod record;
 mod refusal;

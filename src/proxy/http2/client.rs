@@ -23,8 +23,9 @@ use crate::proxy::limits::{
     CONNECTION_WINDOW, CONTINUE_TIMEOUT, FIRST_STREAMS, LARGEST_HEADER_LIST, MOST_RESET_STREAMS,
     SEND_BUFFER, STREAM_WINDOW,
 };
+use crate::proxy::patient::Patient;
 use crate::proxy::request_body::{Passage, RequestBody};
-use crate::proxy::upstream_stream::{Patient, UpstreamStream};
+use crate::proxy::upstream_stream::UpstreamStream;
 
 /// A connection that speaks HTTP/2. It ends when nobody has a part in it any more.
 #[derive(Clone, Debug)]

@@ -20,6 +20,7 @@ use crate::proxy::interim::Interim;
 use crate::proxy::limits::{
     CONNECTION_WINDOW, LARGEST_HEADER_LIST, MOST_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
+use crate::proxy::patient::Patient;
 use crate::proxy::response_body::ResponseBody;
 
 /// Serves a connection to its end. `respond` gets each request, and where its interim responses go; `permit` is held for as long as anything
@@ -45,7 +46,7 @@ where
         .max_concurrent_streams(MOST_STREAMS)
         .max_header_list_size(LARGEST_HEADER_LIST)
         .max_send_buffer_size(SEND_BUFFER)
-        .handshake::<_, Piece>(io);
+        .handshake::<_, Piece>(Patient::new(io));
     // How a client leaves is its own affair.
     let Ok(mut connection) = handshake.await else {
         return;
