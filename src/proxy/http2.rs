@@ -6,6 +6,8 @@ mod client;
 mod received;
 mod sender;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::client::{Connection, Exchange, Outgoing};
 pub(super) use self::received::ReceivedBody;

@@ -45,7 +45,7 @@ pub(super) const MOST_INTERIM_ANSWERS: usize = 1024;
 
 /// How long a server may take nothing of a request's body whose response has ended: one that it has refused, and one that it has accepted.
 /// The look at it comes that often, so that it is given up after one to two times this.
-pub(super) const REFUSED_UPLOAD_STALL: Duration = Duration::from_millis(250);
+pub(super) const REFUSED_UPLOAD_STALL: Duration = Duration::from_millis(500);
 pub(super) const ACCEPTED_UPLOAD_STALL: Duration = Duration::from_secs(30);
 
 /// How long a client that expects 100 is held up for a server that says neither 100 nor anything else (RFC 9110 §10.1.1).

@@ -315,3 +315,81 @@ pub(super) fn is_for_the_head(name: &HeaderName) -> bool {
     ]
     .contains(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// A stream that keeps what it is given by each write.
+    #[derive(Debug, Default)]
+    struct Records(Vec<Vec<u8>>);
+
+    impl AsyncWrite for Records {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0.push(bytes.to_vec());
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// What goes out of a body of those pieces behind a head of that size.
+    fn records(head: usize, pieces: &[usize]) -> Vec<Vec<u8>> {
+        let trailers = HeaderMap::new(); // so that its length is not known
+        let body = RequestBody::Repeated {
+            pieces: pieces
+                .iter()
+                .map(|size| Bytes::from(vec![b'x'; *size]))
+                .collect::<VecDeque<_>>(),
+            size: 0,
+            trailers: Some(trailers),
+        };
+        let (parts, ()) = http::Request::new(()).into_parts();
+        let mut upload = Upload::new(body, &parts);
+        let (mut io, mut out, mut gone) = (Records::default(), vec![b'h'; head], 0);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let sent = upload.poll_send(&mut context, &mut io, &mut out, &mut gone);
+        assert!(matches!(sent, Poll::Ready(Ok(()))) && upload.is_over());
+        io.0
+    }
+
+    #[test]
+    fn no_record_ends_within_the_frame_of_a_chunk() {
+        for head in [0, 100, RECORD - 20, RECORD + 1] {
+            let pieces = [1, RECORD - 1, RECORD, 3 * RECORD + 5, SMALLEST_CHUNK, 1, 1];
+            let mut data = 0;
+            for (number, record) in records(head, &pieces).iter().enumerate() {
+                let mut rest = match number {
+                    0 => record.get(head..).unwrap_or_default(),
+                    _ => record.as_slice(),
+                };
+                assert!(
+                    record.len() <= RECORD.max(head + RECORD),
+                    "{}",
+                    record.len()
+                );
+                while !rest.is_empty() {
+                    let line = rest.iter().position(|byte| *byte == b'\n').unwrap();
+                    let size = std::str::from_utf8(&rest[..line - 1]).unwrap();
+                    let size = usize::from_str_radix(size, 16).unwrap();
+                    assert_eq!(&rest[line + 1 + size..line + 3 + size], b"\r\n", "{head}");
+                    data += size;
+                    rest = &rest[line + 3 + size..];
+                }
+            }
+            assert_eq!(data, pieces.iter().sum::<usize>());
+        }
+    }
+}

@@ -14,6 +14,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::sender::Sender;
@@ -25,7 +26,6 @@ use crate::proxy::limits::{
 };
 use crate::proxy::patient::Patient;
 use crate::proxy::request_body::{Passage, RequestBody};
-use crate::proxy::upstream_stream::UpstreamStream;
 
 /// A connection that speaks HTTP/2. It ends when nobody has a part in it any more.
 #[derive(Clone, Debug)]
@@ -65,7 +65,10 @@ struct Upload {
 
 impl Connection {
     /// Begins to speak on a stream that has agreed to HTTP/2.
-    pub(in crate::proxy) async fn open(io: UpstreamStream) -> Result<Self, h2::Error> {
+    pub(in crate::proxy) async fn open<T>(io: T) -> Result<Self, h2::Error>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let (requests, connection) = h2::client::Builder::new()
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
