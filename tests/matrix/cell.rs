@@ -275,6 +275,16 @@ impl fmt::Display for Cell {
 }
 
 impl Cell {
+    /// The same at a server that has HTTP/2, for a client that speaks it with the proxy.
+    pub(crate) fn by_http2(self) -> Option<Self> {
+        let other = Self {
+            server: ServerKind::H2,
+            ..self
+        };
+        let speaks = self.client.offers_http2() && self.server == ServerKind::H1;
+        (speaks && other.has_sense()).then_some(other)
+    }
+
     /// Client, server, body, and what has no place in a column.
     pub(crate) fn row(self) -> String {
         let client = match self.client {

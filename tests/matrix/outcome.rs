@@ -124,7 +124,10 @@ pub(crate) enum Reason {
 impl Reason {
     /// Whether a busy machine can be the cause, so that it is tried once more by itself.
     pub(crate) fn is_of_time(self) -> bool {
-        matches!(self, Self::Stuck | Self::NotReleased | Self::Unnoticed)
+        matches!(
+            self,
+            Self::Stuck | Self::NotReleased | Self::Unnoticed | Self::CutUpload | Self::CutAnswer
+        )
     }
 
     fn words(self) -> &'static str {
