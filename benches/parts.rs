@@ -130,7 +130,7 @@ fn providers(criterion: &mut Criterion) {
                 let path = service.relative_path(black_box(path)).unwrap();
                 (
                     service.rules.guard("POST", path).is_some(),
-                    service.rules.injection(path),
+                    service.rules.injection("POST", path, None),
                 )
             });
         });

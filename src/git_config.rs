@@ -335,7 +335,7 @@ fn serves_git(service: &Service, route: &RoutePattern) -> bool {
     let path = service.relative_path(&path).unwrap_or(&path);
     let shape = service
         .rules
-        .injection(path)
+        .injection("GET", path, Some("service=git-upload-pack"))
         .map(|index| &service.rules.shapes()[index]);
     route.scheme == Scheme::Https && matches!(shape, Some(Shape::Basic { .. }))
 }

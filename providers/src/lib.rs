@@ -13,7 +13,7 @@
 //! let service = gitlab.provider.at(Some(&base))?;
 //!
 //! let path = service.relative_path("/gitlab/api/v4/user").unwrap_or_default();
-//! let shape = service.rules.injection(path).map(|index| &service.rules.shapes()[index]);
+//! let shape = service.rules.injection("GET", path, None).map(|index| &service.rules.shapes()[index]);
 //! assert_eq!(shape, Some(&Shape::Bearer));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -23,11 +23,13 @@
 
 mod base_url;
 mod catalog;
+mod condition;
 mod definition;
 mod endpoint;
 mod error;
 mod host;
 mod id;
+mod landmarks;
 mod parse;
 mod path_pattern;
 mod pointer;

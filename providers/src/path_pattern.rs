@@ -32,6 +32,13 @@ impl PathPattern {
         }
     }
 
+    /// The last segment that each path has that is meant, if there is one that all have.
+    pub(crate) fn landmark(&self) -> Option<&str> {
+        let mut segments = self.text.rsplit('/');
+        let literal = segments.find(|segment| !segment.is_empty() && !segment.contains('*'));
+        literal.filter(|_| self.regex.is_none())
+    }
+
     /// Whether the whole path is meant.
     pub(crate) fn matches(&self, path: &str) -> bool {
         if let Some(regex) = &self.regex {
@@ -236,6 +243,23 @@ mod tests {
             }
         }
         assert!(compared > 500_000, "{compared}");
+    }
+
+    #[test]
+    fn a_landmark_is_a_whole_segment_without_a_star() {
+        for (pattern, expected) in [
+            ("/api/*/variables", Some("variables")),
+            ("/api/*/variables/*", Some("variables")),
+            ("/api/**/direct_access", Some("direct_access")),
+            ("/api/x*/*y", Some("api")),
+            ("/**.atom", None),
+            ("/**", None),
+            ("/", None),
+            ("regex:/api/x", None),
+        ] {
+            let parsed: PathPattern = pattern.parse().unwrap();
+            assert_eq!(parsed.landmark(), expected, "{pattern}");
+        }
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use crate::condition::Condition;
 use crate::error::DefinitionError;
+use crate::landmarks::Landmarks;
 use crate::path_pattern::PathPattern;
 use crate::shape::Shape;
 
@@ -22,15 +24,19 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Which of [`shapes`](Self::shapes) a request to `path` gets. The first matching rule wins; an OAuth
-    /// endpoint gets none, whatever the rules say.
-    pub fn injection(&self, path: &str) -> Option<usize> {
+    /// Which of [`shapes`](Self::shapes) a request gets. The first matching rule wins; an OAuth
+    /// endpoint gets none, whatever the rules say. `query` is as the request has it.
+    pub fn injection(&self, method: &str, path: &str, query: Option<&str>) -> Option<usize> {
         if self.is_oauth_endpoint(path) {
             return None;
         }
-        let rules = self.common.inject.iter();
-        let mut matching = rules.filter(|(pattern, _)| pattern.matches(path));
-        matching.next().map(|(_, shape)| *shape)
+        let mut rules = self.common.inject.iter();
+        let matching = rules.find(|rule| {
+            let condition = rule.condition.as_ref();
+            rule.pattern.matches(path)
+                && condition.is_none_or(|condition| condition.holds(method, query))
+        });
+        matching.map(|rule| rule.shape)
     }
 
     /// Every shape that a rule asks for, each once.
@@ -45,9 +51,10 @@ impl Rules {
     /// Methods are compared without regard to case: HTTP says otherwise, servers do not always.
     pub fn guard(&self, method: &str, path: &str) -> Option<&GuardRule> {
         let rules = self.common.guards_for(method);
-        if rules.is_empty() {
-            return None; // most requests read, and most rules are about writing
+        if !rules.landmarks.may_match(path) {
+            return None; // most requests are nowhere near a rule
         }
+        let rules = &rules.indices;
         let guards = || {
             rules
                 .iter()
@@ -126,13 +133,17 @@ impl GuardRule {
     }
 }
 
-/// Headers and query parameters that can carry a credential to a service.
+/// What of a request can carry a credential to a service.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Carriers {
     /// Header names in lower case; `authorization` is always among them.
     pub headers: Vec<String>,
     /// Names of query parameters.
     pub query: Vec<String>,
+    /// Names of fields of a form (`application/x-www-form-urlencoded`, `multipart/form-data`).
+    pub form: Vec<String>,
+    /// Names of fields of a JSON object.
+    pub json: Vec<String>,
 }
 
 impl Carriers {
@@ -157,21 +168,52 @@ impl Carriers {
     }
 }
 
+/// Which of the shapes the requests to some paths get.
+#[derive(Debug)]
+struct InjectRule {
+    pattern: PathPattern,
+    /// Most rules have none.
+    condition: Option<Condition>,
+    shape: usize,
+}
+
+/// The rules that apply to one method.
+#[derive(Debug, Default)]
+struct MethodGuards {
+    landmarks: Landmarks,
+    indices: Vec<usize>,
+}
+
+impl MethodGuards {
+    /// Of all `guards`; no `method` means one that none of them names.
+    fn new(guards: &[GuardRule], method: Option<&str>) -> Self {
+        let applies = |rule: &GuardRule| {
+            let names = |known: &String| method.is_some_and(|method| method == known);
+            rule.methods.is_empty() || rule.methods.iter().any(names)
+        };
+        let rules = guards.iter().enumerate().filter(|(_, rule)| applies(rule));
+        let (indices, rules): (Vec<_>, Vec<_>) = rules.unzip();
+        Self {
+            landmarks: rules.iter().map(|rule| rule.pattern.landmark()).collect(),
+            indices,
+        }
+    }
+}
+
 /// What a provider's rules are everywhere.
 #[derive(Debug, Default)]
 pub(crate) struct CommonRules {
     shapes: Vec<Shape>,
-    /// Which of the shapes a path gets.
-    inject: Vec<(PathPattern, usize)>,
+    inject: Vec<InjectRule>,
     guards: Vec<GuardRule>,
     /// For each method that a rule names, the rules that apply to it, and those for all other methods: a look-up for each request.
-    guards_by_method: Vec<(String, Vec<usize>)>,
-    guards_of_others: Vec<usize>,
+    guards_by_method: Vec<(String, MethodGuards)>,
+    guards_of_others: MethodGuards,
     carriers: Carriers,
 }
 
 impl CommonRules {
-    fn guards_for(&self, method: &str) -> &[usize] {
+    fn guards_for(&self, method: &str) -> &MethodGuards {
         let mut named = self.guards_by_method.iter();
         let named = named.find(|(known, _)| known.eq_ignore_ascii_case(method));
         named.map_or(&self.guards_of_others, |(_, rules)| rules)
@@ -179,27 +221,23 @@ impl CommonRules {
 
     /// Of what the definition says, each part of it checked.
     pub(crate) fn new(
-        inject: Vec<(PathPattern, Shape)>,
+        inject: Vec<(PathPattern, Option<Condition>, Shape)>,
         guards: Vec<GuardRule>,
         carriers: &Carriers,
     ) -> Self {
         let mut shapes: Vec<Shape> = Vec::new();
         let mut numbered = Vec::with_capacity(inject.len());
-        for (pattern, shape) in inject {
+        for (pattern, condition, shape) in inject {
             let known = shapes.iter().position(|known| *known == shape);
-            numbered.push((pattern, known.unwrap_or(shapes.len())));
+            numbered.push(InjectRule {
+                pattern,
+                condition,
+                shape: known.unwrap_or(shapes.len()),
+            });
             if known.is_none() {
                 shapes.push(shape);
             }
         }
-        let applying = |method: Option<&str>| {
-            let applies = |rule: &GuardRule| {
-                let names = |known: &String| method.is_some_and(|method| method == known);
-                rule.methods.is_empty() || rule.methods.iter().any(names)
-            };
-            let rules = guards.iter().enumerate().filter(|(_, rule)| applies(rule));
-            rules.map(|(index, _)| index).collect::<Vec<_>>()
-        };
         let named: BTreeSet<_> = guards.iter().flat_map(|rule| &rule.methods).collect();
         let named = named.into_iter();
         Self {
@@ -207,9 +245,9 @@ impl CommonRules {
             shapes,
             inject: numbered,
             guards_by_method: named
-                .map(|method| (method.clone(), applying(Some(method))))
+                .map(|method| (method.clone(), MethodGuards::new(&guards, Some(method))))
                 .collect(),
-            guards_of_others: applying(None),
+            guards_of_others: MethodGuards::new(&guards, None),
             guards,
         }
     }
@@ -271,7 +309,7 @@ mod tests {
     fn rules(inject: &[(&str, Shape)], oauth_paths: &[&str]) -> Rules {
         let inject = inject
             .iter()
-            .map(|(path, shape)| (path.parse().unwrap(), shape.clone()))
+            .map(|(path, shape)| (path.parse().unwrap(), None, shape.clone()))
             .collect();
         let guards = vec![
             guard("mint", &["POST"], "/projects/*/access_tokens"),
@@ -339,7 +377,7 @@ mod tests {
             ("/a/token.json", None),
             ("/a/tokens", Some(0)),
         ] {
-            assert_eq!(rules.injection(path), expected, "{path}");
+            assert_eq!(rules.injection("GET", path, None), expected, "{path}");
         }
         assert_eq!(rules.carriers().headers, ["authorization", "x-key"]);
         assert_eq!(rules.carriers().query, ["token"]);

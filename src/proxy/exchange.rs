@@ -107,8 +107,8 @@ fn differing(sni: Option<&str>, host: &str) -> Option<String> {
 enum Plan<'a> {
     /// The connection's credential goes on, in the shape of that index.
     Inject(&'a Arc<Route>, usize),
-    /// It goes on as it is: the provider's web pages, its OAuth endpoints.
-    Pass,
+    /// It goes on without: the provider's web pages, its OAuth endpoints. The route says what carries a credential there.
+    Pass(Option<&'a Arc<Route>>),
 }
 
 /// Answers one request; every failure becomes an answer that says what to do.
@@ -180,12 +180,12 @@ async fn exchange<S: CredentialSource>(
         Plan::Inject(route, shape) => {
             inject(session, route, shape, parts, body, &sending, dialect, entry).await?
         }
-        Plan::Pass => pass(session, parts, body, &sending, dialect).await?,
+        Plan::Pass(route) => pass(session, route, parts, body, &sending, dialect).await?,
     };
     let mut entry = std::mem::take(entry);
     match plan {
         Plan::Inject(..) => entry.injected(outcome.response.status().as_u16()),
-        Plan::Pass => entry.forget(),
+        Plan::Pass(_) => entry.forget(),
     }
     Ok(hand_over(outcome, wish, entry))
 }
@@ -215,33 +215,32 @@ fn plan<'a, S>(
     target: &Target,
     entry: &mut Entry,
 ) -> Result<Plan<'a>, Refusal> {
+    let (method, query) = (parts.method.as_str(), parts.uri.query());
     let route = match place.candidates.resolve(&target.path) {
         RouteMatch::Ambiguous(tied) => {
-            let injects = |route: &&&Arc<Route>| {
-                route
-                    .rules
-                    .injection(route.relative_path(&target.path))
-                    .is_some()
+            let injects = |route: &Arc<Route>| {
+                let path = route.relative_path(&target.path);
+                route.rules.injection(method, path, query).is_some()
             };
-            if !tied.iter().any(|route| injects(&route)) {
-                return Ok(Plan::Pass); // none of them would put anything on
+            if !tied.iter().any(|route| injects(route)) {
+                return Ok(Plan::Pass(place.candidates.first())); // none of them would put anything on
             }
             return Err(Refusal::Ambiguous(
                 tied.iter().map(|route| route.label.clone()).collect(),
             ));
         }
-        RouteMatch::None => return Ok(Plan::Pass),
+        RouteMatch::None => return Ok(Plan::Pass(place.candidates.first())),
         RouteMatch::Route(route) => route,
     };
     entry.belongs_to(route);
     let path = route.relative_path(&target.path);
-    let Some(shape) = route.rules.injection(path) else {
-        return Ok(Plan::Pass);
+    let Some(shape) = route.rules.injection(method, path, query) else {
+        return Ok(Plan::Pass(Some(route)));
     };
     if survey.page && web_page::is_of_another_origin(&parts.headers, &place.uri_authority) {
         return Err(Refusal::AnotherOrigin);
     }
-    if let Some(rule) = route.rules.guard(parts.method.as_str(), path) {
+    if let Some(rule) = route.rules.guard(method, path) {
         let provider = route.id.provider.to_string();
         if !session
             .allowed_guards
@@ -265,13 +264,19 @@ struct Outcome {
 
 async fn pass<S: CredentialSource>(
     session: &Session<S>,
-    parts: &Parts,
+    route: Option<&Arc<Route>>,
+    parts: &mut Parts,
     body: &mut Option<ClientBody>,
     sending: &Sending<'_>,
     dialect: Dialect,
 ) -> Result<Outcome, Refusal> {
-    if let Some(found) = placeholder::find_in_head(parts) {
-        return Err(Refusal::Placeholder(found));
+    if placeholder::find_in_head(parts).is_some() {
+        if let Some(route) = route {
+            inject::strip_placeholders(parts, &route.carriers, route.rules.carriers());
+        }
+        if let Some(found) = placeholder::find_in_head(parts) {
+            return Err(Refusal::Placeholder(found)); // in a place that no definition names
+        }
     }
     let body = outgoing(body, sending.passage);
     let response = session.upstream.send(parts, body, sending, dialect).await?;

@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::placeholder;
 use crate::credential::Credential;
 
 /// A credential in the form that one shape puts on the wire, made once for each token.
@@ -97,15 +98,36 @@ pub(super) fn strip(parts: &mut Parts, headers: &[HeaderName], carriers: &Carrie
     for name in headers {
         parts.headers.remove(name);
     }
+    strip_query(parts, carriers, |_| true);
+}
+
+/// Takes the carriers off that hold the placeholder, and leaves the program's own credentials: for a request that gets none of ours. The
+/// programs that send their token everywhere are then served there as if they had none.
+pub(super) fn strip_placeholders(parts: &mut Parts, headers: &[HeaderName], carriers: &Carriers) {
+    for name in headers {
+        let values = parts.headers.get_all(name).iter();
+        let own = values.filter(|value| !placeholder::is_in_value(value));
+        let own: Vec<_> = own.cloned().collect();
+        parts.headers.remove(name);
+        for value in own {
+            parts.headers.append(name, value);
+        }
+    }
+    strip_query(parts, carriers, placeholder::is_in_text);
+}
+
+/// Takes those of the carriers off the query that `goes` says.
+fn strip_query(parts: &mut Parts, carriers: &Carriers, goes: impl Fn(&str) -> bool) {
     let Some(query) = parts.uri.query() else {
         return;
     };
-    if carriers.query.is_empty() || !query.split(SEPARATORS).any(|pair| carries(pair, carriers)) {
+    let goes = |pair| carries(pair, carriers) && goes(pair);
+    if carriers.query.is_empty() || !query.split(SEPARATORS).any(goes) {
         return; // left as it is, byte for byte
     }
     let mut kept = String::with_capacity(query.len());
     for piece in query.split_inclusive(SEPARATORS) {
-        if !carries(piece.trim_end_matches(SEPARATORS), carriers) {
+        if !goes(piece.trim_end_matches(SEPARATORS)) {
             kept.push_str(piece);
         }
     }
@@ -193,6 +215,7 @@ mod tests {
         Carriers {
             headers: names(&["authorization", "private-token", "job-token"]),
             query: names(&["private_token", "access_token"]),
+            ..Carriers::default()
         }
     }
 
@@ -272,6 +295,49 @@ mod tests {
             apply(&mut parts, &carriers(), &ready(Shape::Bearer));
             assert_eq!(parts.uri.to_string(), after, "{before}");
         }
+    }
+
+    #[test]
+    fn only_carriers_with_the_placeholder_go_where_no_credential_comes() {
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        let placeholder = crate::env_vars::PLACEHOLDER;
+        let (bearer, of_basic) = (
+            format!("Bearer {placeholder}"),
+            basic(&format!("ada:{placeholder}")),
+        );
+        let own = basic("client:secret");
+        let sent = [
+            ("authorization", bearer.as_str()),
+            ("authorization", own.as_str()),
+            ("authorization", of_basic.as_str()),
+            ("private-token", placeholder),
+            ("job-token", "mine"),
+            ("x-token", placeholder),
+        ];
+        let uri = format!(
+            "/p?a=1&private_token={placeholder}&access_token=mine&t={placeholder}&access_token=authsome%2Dproxy-managed"
+        );
+        let mut parts = parts(&uri, &sent);
+        let carriers = carriers();
+        let headers = carriers.headers.iter().map(|name| name.parse().unwrap());
+        strip_placeholders(&mut parts, &headers.collect::<Vec<_>>(), &carriers);
+        let left: Vec<_> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .collect();
+        assert_eq!(left.len(), 3, "{left:?}");
+        for kept in [
+            ("authorization", own.as_str()),
+            ("job-token", "mine"),
+            ("x-token", placeholder),
+        ] {
+            assert!(left.contains(&kept), "{left:?}");
+        }
+        assert_eq!(
+            parts.uri.to_string(),
+            format!("/p?a=1&access_token=mine&t={placeholder}")
+        );
     }
 
     #[test]

@@ -18,12 +18,21 @@ pub(super) fn find_in_head(parts: &Parts) -> Option<&'static str> {
         .uri
         .path_and_query()
         .map_or("", http::uri::PathAndQuery::as_str);
-    if holds(target.as_bytes())
-        || (target.contains('%') && holds(&percent_decode(target.as_bytes()).collect::<Vec<_>>()))
-    {
+    if is_in_text(target) {
         return Some("the URL");
     }
     find_in_headers(&parts.headers)
+}
+
+/// Whether it stands in a part of a URL, percent-encoded or not.
+pub(super) fn is_in_text(text: &str) -> bool {
+    holds(text.as_bytes())
+        || (text.contains('%') && holds(&percent_decode(text.as_bytes()).collect::<Vec<_>>()))
+}
+
+/// Whether it stands in a header's value, in the way of Basic or not.
+pub(super) fn is_in_value(value: &HeaderValue) -> bool {
+    holds(value.as_bytes()) || decoded_basic(value).is_some_and(|plain| holds(&plain))
 }
 
 /// The same of headers, or of trailers.

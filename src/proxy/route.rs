@@ -90,6 +90,11 @@ impl Candidates {
         }
         RouteMatch::Ambiguous(std::iter::once(best).chain(tied).collect())
     }
+
+    /// The one that says what a credential for this place looks like where a request belongs to none of them.
+    pub(super) fn first(&self) -> Option<&Arc<Route>> {
+        self.0.first()
+    }
 }
 
 /// All routes of a session.

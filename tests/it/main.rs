@@ -7,6 +7,7 @@ mod cli;
 mod environment;
 mod forms;
 mod git;
+mod gitlab_map;
 mod kit;
 mod login;
 mod proxy;

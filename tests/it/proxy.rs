@@ -378,16 +378,14 @@ fn a_placeholder_in_a_head_where_no_credential_goes_is_refused() {
     let url = format!("{}/api/v4/echo", gitlab.base_url());
     let page = format!("{}/-/user_settings/applications", gitlab.base_url());
     let header = format!("X-Token: {PLACEHOLDER}");
-    let bearer = format!("Authorization: Bearer {PLACEHOLDER}");
-    let user = format!("ada:{PLACEHOLDER}");
     let pair = format!("token={PLACEHOLDER}");
     let calls: [&[&str]; 6] = [
         &["-H", &header, &url],
         &["-H", "Cookie: t=authsome-proxy-managed", &url],
         &["-G", "-d", &pair, &url],
         &["-G", "-d", "t=authsome%2Dproxy%2dmanaged", &url],
-        &["-H", &bearer, &page],
-        &["-u", &user, &page],
+        &["-H", &header, &page],
+        &["-G", "-d", &pair, &page],
     ];
     for call in calls {
         fetch(&world, &[], call).expect_ours(400, "placeholder");

@@ -1,8 +1,9 @@
 //! `inject`, `carriers` and `guard`.
 
+use crate::condition::Condition;
 use crate::error::DefinitionError;
 use crate::path_pattern::PathPattern;
-use crate::reader::Fields;
+use crate::reader::{Fields, text_at};
 use crate::rules::{Carriers, GuardRule};
 use crate::shape::{self, Shape};
 
@@ -11,16 +12,32 @@ pub(super) fn inject(
     fields: &mut Fields<'_>,
     default: Shape,
     warnings: &mut Vec<String>,
-) -> Result<Vec<(PathPattern, Shape)>, DefinitionError> {
+) -> Result<Vec<(PathPattern, Option<Condition>, Shape)>, DefinitionError> {
     if fields.value("inject").is_none() {
-        return Ok(vec![(PathPattern::any(), default)]);
+        return Ok(vec![(PathPattern::any(), None, default)]);
     }
     let mut rules = Vec::new();
     for mut entry in fields.objects("inject")? {
-        rules.push((entry.required("path")?.parse()?, shape(&mut entry)?));
+        let pattern = entry.required("path")?.parse()?;
+        rules.push((pattern, condition(&mut entry)?, shape(&mut entry)?));
         entry.warn_of_unknown(warnings);
     }
     Ok(rules)
+}
+
+/// `methods` and `query`, where a rule has either.
+fn condition(entry: &mut Fields<'_>) -> Result<Option<Condition>, DefinitionError> {
+    let methods = methods(entry)?;
+    let mut query = Vec::new();
+    if let Some(parameters) = entry.object("query")? {
+        for (name, value) in parameters.entries() {
+            let path = parameters.path_of(name);
+            let value = text_at(path, value)?.text;
+            query.push((name.clone(), value.to_owned()));
+        }
+    }
+    let is_one = !methods.is_empty() || !query.is_empty();
+    Ok(is_one.then_some(Condition { methods, query }))
 }
 
 fn shape(entry: &mut Fields<'_>) -> Result<Shape, DefinitionError> {
@@ -60,8 +77,12 @@ pub(super) fn carriers(
     };
     let headers = entry.texts("headers")?;
     let query = entry.texts("query")?;
+    let form = body_fields(&mut entry, "form")?;
+    let json = body_fields(&mut entry, "json")?;
     entry.warn_of_unknown(warnings);
     Ok(Carriers {
+        form,
+        json,
         headers: headers
             .iter()
             .map(|text| text.check(shape::header_name))
@@ -71,6 +92,16 @@ pub(super) fn carriers(
             .map(|text| text.check(shape::query_name))
             .collect::<Result<_, _>>()?,
     })
+}
+
+/// Names of fields of a body; a form's and a JSON object's may have any character.
+fn body_fields(entry: &mut Fields<'_>, name: &'static str) -> Result<Vec<String>, DefinitionError> {
+    let field = |text: &str| match text {
+        "" => Err("it is empty"),
+        _ => Ok(text.to_owned()),
+    };
+    let names = entry.texts(name)?;
+    names.iter().map(|text| text.check(field)).collect()
 }
 
 pub(super) fn guards(

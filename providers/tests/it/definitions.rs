@@ -91,7 +91,7 @@ fn existing_oauth_definitions_parse() {
     assert_eq!(
         service
             .rules
-            .injection("/user")
+            .injection("GET", "/user", None)
             .map(|index| &service.rules.shapes()[index]),
         Some(&Shape::Bearer)
     );
@@ -136,7 +136,10 @@ fn existing_api_key_definitions_parse() {
         prefix: "Bearer ".to_owned(),
     };
     assert_eq!(service.rules.shapes(), [header]);
-    assert_eq!(service.rules.injection("/client/v4/zones"), Some(0));
+    assert_eq!(
+        service.rules.injection("GET", "/client/v4/zones", None),
+        Some(0)
+    );
     let Auth::ApiKey(key) = &definition.provider.auth else {
         panic!("not a key")
     };

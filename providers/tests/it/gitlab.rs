@@ -19,9 +19,18 @@ fn sign_in(base: Option<&str>) -> SignIn {
     definition().provider.sign_in_at(base.as_ref()).unwrap()
 }
 
-/// The shape on the wire for a full request path.
-fn shape(service: &Service, path: &str) -> Option<Shape> {
-    let index = service.rules.injection(service.relative_path(path)?)?;
+/// The shape on the wire for a GET of a full path, with its query.
+fn shape(service: &Service, target: &str) -> Option<Shape> {
+    shape_of(service, "GET", target)
+}
+
+fn shape_of(service: &Service, method: &str, target: &str) -> Option<Shape> {
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    };
+    let path = service.relative_path(path)?;
+    let index = service.rules.injection(method, path, query)?;
     service.rules.shapes().get(index).cloned()
 }
 
@@ -149,9 +158,22 @@ fn injects_where_gitlab_reads_it() {
         ("/dashboard/projects.atom", bearer()),
         ("/g/p/-/issues.ics", bearer()),
         ("/g/p/-/releases/v1/downloads/a.bin", bearer()),
+        ("/g/p/-/releases/permalink/latest/downloads/a.bin", bearer()),
+        ("/g/p/-/commits/main?format=atom", bearer()),
+        ("/g/p/-/issues?state=opened&format=ics", bearer()),
+        ("/-/cable", bearer()),
+        ("/g/p?go-get=1", Some(basic())),
+        ("/g/sub/p/pkg/deep?go-get=1", Some(basic())),
+        ("/g/p.git?go-get=1", Some(basic())),
         // The web UI, and what only looks like git.
         ("/", None),
         ("/g/p", None),
+        ("/g/p?go-get=0", None),
+        ("/g/p?x=go-get=1", None),
+        ("/g/p?format=html", None),
+        ("/g/p/-/cable", None),
+        ("/g/p/-/blob/main/downloads/a.bin", None),
+        ("/oauth/token?go-get=1", None),
         ("/g/p/info/refs", None),
         ("/g/p/-/blob/main/info/refs", None),
         ("/g/p/-/blob/main/x.git/info/refs", None),
@@ -169,6 +191,45 @@ fn injects_where_gitlab_reads_it() {
         ("/oauth/userinfo", None),
     ] {
         assert_eq!(shape(&service(None), path), expected, "{path}");
+    }
+}
+
+#[test]
+fn injects_outside_of_the_api_only_where_nothing_is_changed() {
+    let service = service(None);
+    for (target, head) in [
+        ("/g/p/-/archive/main/p-main.zip", true),
+        ("/g/p.atom", true),
+        ("/g/p/-/issues.ics", true),
+        ("/g/p/-/commits/main?format=atom", true),
+        ("/g/p/-/releases/v1/downloads/a.bin", true),
+        ("/g/p?go-get=1", true),
+        ("/-/cable", false),
+    ] {
+        assert!(shape_of(&service, "GET", target).is_some(), "{target}");
+        assert_eq!(
+            shape_of(&service, "HEAD", target).is_some(),
+            head,
+            "{target}"
+        );
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            assert_eq!(
+                shape_of(&service, method, target),
+                None,
+                "{method} {target}"
+            );
+        }
+    }
+    for (method, target) in [
+        ("POST", "/g/p.git/git-receive-pack"),
+        ("PUT", "/g/p.git/gitlab-lfs/objects/0123abcd/12"),
+        ("POST", "/api/graphql"),
+        ("DELETE", "/api/v4/projects/1"),
+    ] {
+        assert!(
+            shape_of(&service, method, target).is_some(),
+            "{method} {target}"
+        );
     }
 }
 
@@ -240,4 +301,9 @@ fn lists_its_carriers() {
         carriers.query,
         ["private_token", "access_token", "bearer_token", "job_token"]
     );
+    for fields in [&carriers.form, &carriers.json] {
+        for name in ["private_token", "access_token", "refresh_token", "token"] {
+            assert!(fields.iter().any(|field| field == name), "{name}");
+        }
+    }
 }

@@ -144,14 +144,14 @@ fn oauth_endpoints_count_where_they_share_a_route() {
     assert!(
         !elsewhere.is_oauth_endpoint("/oauth/token") && !elsewhere.is_oauth_endpoint("/authorize")
     );
-    assert_eq!(elsewhere.injection("/oauth/token"), Some(0));
+    assert_eq!(elsewhere.injection("GET", "/oauth/token", None), Some(0));
     // In a room of its own on the API's host, with its neighbours.
     let room = rules(
         json!("api.example.com"),
         "https://api.example.com/v1/oauth/token",
     );
     assert!(room.is_oauth_endpoint("/v1/oauth/revoke") && !room.is_oauth_endpoint("/v1/oauth/@me"));
-    assert_eq!(room.injection("/v1/oauth/token"), None);
+    assert_eq!(room.injection("GET", "/v1/oauth/token", None), None);
     // Not in one: itself alone.
     let bare = rules(
         json!("regex:.*\\.example\\.com"),

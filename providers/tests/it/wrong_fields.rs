@@ -128,6 +128,23 @@ fn wrong_use() -> Vec<Wrong> {
             "inject[0].name",
         ),
         (
+            "/inject",
+            json!([{"path": "/**", "as": "bearer", "methods": ["GET", "a b"]}]),
+            "inject[0].methods[1]",
+        ),
+        (
+            "/inject",
+            json!([{"path": "/**", "as": "bearer", "query": "a=b"}]),
+            "inject[0].query",
+        ),
+        (
+            "/inject",
+            json!([{"path": "/**", "as": "bearer", "query": {"a": 1}}]),
+            "inject[0].query.a",
+        ),
+        ("/carriers", json!({"form": [""]}), "carriers.form[0]"),
+        ("/carriers", json!({"json": [1]}), "carriers.json[0]"),
+        (
             "/carriers",
             json!({"headers": ["a b"]}),
             "carriers.headers[0]",

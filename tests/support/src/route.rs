@@ -14,7 +14,7 @@ use crate::panics::catch;
 use crate::seen::Seen;
 use crate::shared::Shared;
 use crate::wire::Wire;
-use crate::{api, git, grpc, lfs, oauth};
+use crate::{api, git, grpc, lfs, oauth, websocket};
 
 /// Serves one request in a task of its own: like GitLab's, the effect is not undone by a client
 /// that hangs up.
@@ -111,6 +111,9 @@ async fn dispatch(call: Call, body: Incoming) -> Response<Body> {
     }
     if let Some(method) = call.path.strip_prefix("/echo.Echo/") {
         return grpc::serve(&call, method, body);
+    }
+    if call.path == "/-/cable" && call.credential.bearer().is_some() {
+        return websocket::upgrade(call);
     }
     if let Some((project, rest)) = git::split(&call.path) {
         return git::serve(&call, &project, &rest, body).await;

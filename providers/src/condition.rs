@@ -1,0 +1,66 @@
+//! What an `inject` rule asks of a request beside its path.
+
+use percent_encoding::percent_decode_str;
+
+/// Holds for requests of these methods that have all of these parameters.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Condition {
+    /// In upper case; none means all.
+    pub(crate) methods: Vec<String>,
+    /// Names and values, decoded.
+    pub(crate) query: Vec<(String, String)>,
+}
+
+impl Condition {
+    /// Whether a request is meant. Methods are compared as RFC 9110 §9.1 says: to the letter.
+    pub(crate) fn holds(&self, method: &str, query: Option<&str>) -> bool {
+        let mut parameters = self.query.iter();
+        (self.methods.is_empty() || self.methods.iter().any(|known| known == method))
+            && parameters.all(|(name, value)| has(query.unwrap_or_default(), name, value))
+    }
+}
+
+fn has(query: &str, name: &str, value: &str) -> bool {
+    query.split('&').any(|pair| {
+        let (found, with) = pair.split_once('=').unwrap_or((pair, ""));
+        is(found, name) && is(with, value)
+    })
+}
+
+/// Whether that is how a query writes the text.
+fn is(written: &str, text: &str) -> bool {
+    written == text || percent_decode_str(written).eq(text.bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_and_parameters_must_all_hold() {
+        let condition = Condition {
+            methods: vec!["GET".to_owned(), "HEAD".to_owned()],
+            query: vec![("go-get".to_owned(), "1".to_owned())],
+        };
+        for (method, query, expected) in [
+            ("GET", Some("go-get=1"), true),
+            ("HEAD", Some("a&go-get=1&b=2"), true),
+            ("GET", Some("go%2Dget=%31"), true),
+            ("GET", Some("go-get=0"), false),
+            ("GET", Some("go-get=11"), false),
+            ("GET", Some("go-get"), false),
+            ("GET", Some("xgo-get=1"), false),
+            ("GET", Some("a=go-get=1"), false),
+            ("GET", Some(""), false),
+            ("GET", None, false),
+            ("POST", Some("go-get=1"), false),
+            ("get", Some("go-get=1"), false),
+        ] {
+            assert_eq!(
+                condition.holds(method, query),
+                expected,
+                "{method} {query:?}"
+            );
+        }
+    }
+}
