@@ -186,6 +186,50 @@ fn a_placeholder_elsewhere_in_a_head_is_refused_where_no_credential_goes() {
 }
 
 #[test]
+fn what_shows_a_credential_or_lets_somebody_in_is_denied() {
+    let (world, gitlab, _) = connected();
+    let denied = [
+        ("POST /api/v4/token_exchange", "token-exchange"),
+        ("GET /api/v4/user/support_pin", "support-pin"),
+        ("GET /api/v4/projects/g%2Fp/variables", "ci-variable"),
+        ("GET /api/v4/groups/7/variables/KEY", "ci-variable"),
+        (
+            "GET /api/v4/projects/7/secure_files/1/download",
+            "secure-file",
+        ),
+        (
+            "GET /api/v4/projects/7/terraform/state/main",
+            "terraform-state",
+        ),
+        ("GET /api/v4/projects/7/triggers", "pipeline-trigger"),
+        ("POST /api/v4/user/emails", "email"),
+        ("POST /api/v4/projects/7/members", "member"),
+        ("POST /api/v4/projects/7/invitations", "invitation"),
+        ("POST /api/v4/projects/7/share", "share"),
+        ("POST /api/v4/projects/7/hooks", "webhook"),
+        ("POST /api/v4/projects/7/remote_mirrors", "remote-mirror"),
+        (
+            "PATCH /api/v4/projects/7/job_token_scope",
+            "job-token-scope",
+        ),
+        // Rails takes it for a GET.
+        (
+            "POST /api/v4/projects/7/variables\nX-HTTP-Method-Override: GET",
+            "ci-variable",
+        ),
+    ];
+    let heads = denied.map(|(head, _)| format!("{head}\nContent-Length: 0"));
+    for (told, (head, rule)) in ask(&world, &gitlab, &heads).iter().zip(denied) {
+        assert_eq!(told["status"], 403, "{head}: {told}");
+        let body: Value = serde_json::from_str(told["body"].as_str().unwrap()).unwrap();
+        let named = |field: &str, text: &str| body[field].as_str().unwrap().contains(text);
+        assert!(named("message", rule), "{head}: {body}");
+        assert!(named("hint", &format!("gitlab/{rule}")), "{head}: {body}");
+    }
+    assert!(gitlab.seen().is_empty());
+}
+
+#[test]
 fn a_base_url_for_an_origin_is_no_other_origin() {
     let (world, gitlab, pair) = connected();
     let target = authority(&gitlab);

@@ -142,6 +142,20 @@ const MINTING: &[(&str, &str, &str)] = &[
     ("POST", "/users", "user-account"),
     ("PUT", "/users/7", "user-account"),
     ("POST", "/user/support_pin", "support-pin"),
+    ("GET", "/user/support_pin", "support-pin"),
+    ("GET", "/users/7/support_pin", "support-pin"),
+    ("POST", "/token_exchange", "token-exchange"),
+    (
+        "POST",
+        "/groups/1/secrets_manager/access_token",
+        "secrets-manager-token",
+    ),
+    ("GET", "/projects/1/variables", "ci-variable"),
+    ("GET", "/projects/g%2Fp/variables/KEY.json", "ci-variable"),
+    ("POST", "/admin/ci/variables/KEY", "ci-variable"),
+    ("GET", "/projects/1/triggers/", "pipeline-trigger"),
+    ("GET", "/groups/1/invitations", "invitation"),
+    ("PUT", "/projects/1/members/7", "member"),
 ];
 
 #[test]
@@ -170,7 +184,9 @@ fn denies_nothing_else() {
         ("POST", "/api/v4/projects/1/issues"),
         ("POST", "/api/v4/projects/1/trigger/pipeline"),
         ("POST", "/api/v4/projects/1/ref/main/trigger/pipeline"),
-        ("POST", "/api/v4/projects/1/runners"),
+        ("GET", "/api/v4/projects/1/runners"),
+        ("GET", "/api/v4/packages/npm/variables"),
+        ("GET", "/api/v4/templates/licenses/variables"),
         ("POST", "/api/v4/projects/1/repository/files/users"),
         ("POST", "/api/graphql"),
         ("POST", "/g/p.git/git-receive-pack"),

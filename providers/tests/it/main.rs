@@ -8,6 +8,7 @@
 mod catalog;
 mod definitions;
 mod gitlab;
+mod gitlab_api;
 mod gitlab_guards;
 mod services;
 mod wrong_fields;
