@@ -4,6 +4,7 @@
 
 mod client;
 mod received;
+mod resets;
 mod sender;
 mod server;
 #[cfg(test)]

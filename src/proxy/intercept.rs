@@ -102,8 +102,15 @@ async fn speak<S: CredentialSource>(
         return;
     };
     if http2 {
+        let malformed = || {
+            note(
+                &session,
+                &place.authority,
+                "a request by HTTP/2 was malformed, as RFC 9113 §8.1.1 has it; its stream was reset",
+            )
+        };
         // An HTTP/2 stream cannot change its protocol.
-        http2::serve(stream, permit, move |request, interim| {
+        http2::serve(stream, permit, malformed, |request, interim| {
             let (session, place) = (Arc::clone(&session), Arc::clone(&place));
             async move { exchange::handle(&session, &place, request, None, interim).await }
         })

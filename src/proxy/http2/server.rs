@@ -13,6 +13,7 @@ use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
+use super::resets::ResetWatch;
 use super::sender::{Sender, Sent};
 use super::{Piece, ReceivedBody};
 use crate::proxy::body::ClientBody;
@@ -24,7 +25,7 @@ use crate::proxy::patient::Patient;
 use crate::proxy::response_body::ResponseBody;
 
 /// Serves a connection to its end. `respond` gets each request, and where its interim responses go; `permit` is held for as long as anything
-/// is done for the connection.
+/// is done for the connection; `malformed` is called for each request that is none by RFC 9113 §8.1.1, whose stream is reset.
 ///
 /// The life of a stream:
 ///
@@ -33,8 +34,12 @@ use crate::proxy::response_body::ResponseBody;
 ///    └── the client resets the stream, or leaves: all that was done for it is dropped, which ends it upstream
 ///                                   └── the body breaks off: what has come of it is sent, then the stream is reset
 /// ```
-pub(in crate::proxy) async fn serve<T, F, R, P>(io: T, permit: P, respond: F)
-where
+pub(in crate::proxy) async fn serve<T, F, R, P>(
+    io: T,
+    permit: P,
+    malformed: impl Fn() + Unpin,
+    respond: F,
+) where
     T: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<ClientBody>, Interim) -> R,
     R: Future<Output = Response<ResponseBody>> + Send + 'static,
@@ -46,7 +51,7 @@ where
         .max_concurrent_streams(MOST_STREAMS)
         .max_header_list_size(LARGEST_HEADER_LIST)
         .max_send_buffer_size(SEND_BUFFER)
-        .handshake::<_, Piece>(Patient::new(io));
+        .handshake::<_, Piece>(ResetWatch::new(Patient::new(io), malformed));
     // How a client leaves is its own affair.
     let Ok(mut connection) = handshake.await else {
         return;

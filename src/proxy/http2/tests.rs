@@ -8,6 +8,7 @@ use h2::Reason;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Connection, Fault, Outgoing, serve};
@@ -25,7 +26,7 @@ where
     R: Future<Output = Response<ResponseBody>> + Send + 'static,
 {
     let (near, far) = tokio::io::duplex(1 << 20);
-    tokio::spawn(async move { serve(near, (), respond).await });
+    tokio::spawn(async move { serve(near, (), || (), respond).await });
     let (client, connection) = h2::client::handshake(far).await.unwrap();
     tokio::spawn(connection);
     client.ready().await.unwrap()
@@ -111,6 +112,32 @@ async fn a_response_without_content_has_no_length() {
     let (response, _) = client.send_request(get(), true).unwrap();
     let response = response.await.unwrap();
     assert!(response.headers().is_empty() && response.body().is_end_stream());
+}
+
+/// A request whose target has what no URI has (`<`), as some clients send it: literal fields of HPACK without an index.
+fn malformed_request() -> Vec<u8> {
+    let mut block = vec![0x82, 0x87, 0x01, 11]; // GET, https, :authority
+    block.extend_from_slice(b"gitlab.test");
+    block.extend_from_slice(&[0x04, 4]); // :path
+    block.extend_from_slice(b"/a<b");
+    let mut wire = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    wire.extend_from_slice(&[0, 0, 0, 4, 0, 0, 0, 0, 0]); // SETTINGS
+    let length = u8::try_from(block.len()).unwrap();
+    wire.extend_from_slice(&[0, 0, length, 1, 5, 0, 0, 0, 1]); // HEADERS, and nothing after them
+    wire.extend_from_slice(&block);
+    wire
+}
+
+#[tokio::test]
+async fn a_malformed_request_is_told() {
+    let (near, mut far) = tokio::io::duplex(1 << 20);
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let malformed = move || tell.send(()).unwrap();
+    tokio::spawn(serve(near, (), malformed, |_, _| async {
+        Response::new(ResponseBody::whole(Bytes::new()))
+    }));
+    far.write_all(&malformed_request()).await.unwrap();
+    assert_eq!(told.recv().await, Some(()));
 }
 
 /// What a server of h2 makes of one request of ours.

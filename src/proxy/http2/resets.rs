@@ -1,0 +1,172 @@
+//! Which of a client's requests h2 refuses by itself: it resets the stream of one that is not well-formed (RFC 9113 §8.1.1), and tells nobody.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A stream that tells when a reset with `PROTOCOL_ERROR` goes out on it. Nobody but h2 sends that code.
+#[derive(Debug)]
+pub(super) struct ResetWatch<T, F> {
+    stream: T,
+    frames: Frames,
+    tell: F,
+}
+
+/// Follows the borders of frames (RFC 9113 §4.1) through what is written, however that is cut.
+#[derive(Debug, Default)]
+struct Frames {
+    /// The head of the frame in hand, and of a reset its code.
+    bytes: [u8; HEAD + CODE],
+    filled: usize,
+    /// How much of `bytes` this frame fills.
+    kept: usize,
+    /// Bytes of the frame that are still to come and tell nothing.
+    rest: usize,
+}
+
+/// Sizes of a frame's head and of an error code, in bytes.
+const HEAD: usize = 9;
+const CODE: usize = 4;
+
+/// RFC 9113 §6.4 and §7.
+const RST_STREAM: u8 = 3;
+const PROTOCOL_ERROR: [u8; CODE] = [0, 0, 0, 1];
+
+impl Frames {
+    /// Whether a reset with `PROTOCOL_ERROR` ends in these bytes.
+    fn pass(&mut self, mut bytes: &[u8]) -> bool {
+        let mut found = false;
+        while !bytes.is_empty() {
+            let skipped = self.rest.min(bytes.len());
+            (self.rest, bytes) = (self.rest - skipped, &bytes[skipped..]);
+            let wanted = self.kept.max(HEAD) - self.filled;
+            let taken = wanted.min(bytes.len());
+            let (head, rest) = bytes.split_at(taken);
+            self.bytes[self.filled..self.filled + taken].copy_from_slice(head);
+            self.filled += taken;
+            bytes = rest;
+            if taken == wanted {
+                found |= self.complete();
+            }
+        }
+        found
+    }
+
+    /// The head is whole, or of a reset all of it.
+    fn complete(&mut self) -> bool {
+        let [a, b, c, kind, ..] = self.bytes;
+        let length = u32::from_be_bytes([0, a, b, c]) as usize;
+        if kind == RST_STREAM && length == CODE && self.kept == 0 {
+            self.kept = HEAD + CODE;
+            return false;
+        }
+        let found = self.kept > 0 && self.bytes[HEAD..] == PROTOCOL_ERROR;
+        self.rest = if self.kept > 0 { 0 } else { length };
+        (self.kept, self.filled) = (0, 0);
+        found
+    }
+}
+
+impl<T, F: Fn()> ResetWatch<T, F> {
+    pub(super) fn new(stream: T, tell: F) -> Self {
+        Self {
+            stream,
+            frames: Frames::default(),
+            tell,
+        }
+    }
+
+    fn wrote(&mut self, bytes: &[u8]) {
+        if self.frames.pass(bytes) {
+            (self.tell)();
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin, F: Unpin> AsyncRead for ResetWatch<T, F> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<T: AsyncWrite + Unpin, F: Fn() + Unpin> AsyncWrite for ResetWatch<T, F> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.wrote(bytes.get(..written).unwrap_or(bytes));
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices))?;
+        let mut left = written;
+        for slice in slices {
+            let part = slice.get(..left).unwrap_or(slice);
+            left -= part.len();
+            self.wrote(part);
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+        frame.extend_from_slice(&[kind, 0, 0, 0, 0, 1]);
+        frame.extend_from_slice(payload);
+        frame
+    }
+
+    #[test]
+    fn a_reset_is_found_however_it_is_cut() {
+        let resets = [
+            frame(RST_STREAM, &PROTOCOL_ERROR),
+            frame(RST_STREAM, &[0, 0, 0, 8]),
+        ];
+        let wire = [
+            frame(0, &resets.concat()), // as data, they are none
+            frame(4, &[]),
+            resets[1].clone(),
+            resets[0].clone(),
+            frame(1, b"x"),
+            resets[0].clone(),
+        ]
+        .concat();
+        for piece in 1..=wire.len() {
+            let mut frames = Frames::default();
+            let found = wire.chunks(piece).filter(|bytes| frames.pass(bytes));
+            assert!(matches!(found.count(), 1 | 2), "{piece}");
+        }
+        let mut frames = Frames::default();
+        let found = wire.iter().filter(|byte| frames.pass(&[**byte]));
+        assert_eq!(found.count(), 2);
+    }
+}
