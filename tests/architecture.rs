@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Module and floor; a module imports only from lower floors, or from itself.
 const FLOORS: &[(&str, u32)] = &[
+    ("authority", 1),
     ("clock", 1),
     ("env_vars", 1),
     ("git_config", 1),
@@ -23,10 +24,11 @@ const FLOORS: &[(&str, u32)] = &[
     ("user_proxy", 2),
     ("child", 3),
     ("credential", 3),
-    ("oauth", 3),
+    ("dial", 3),
     ("vault", 3),
     ("helpers", 3),
     ("audit", 4),
+    ("oauth", 4),
     ("connection", 5),
     ("proxy", 6),
     ("cli", 7),
@@ -38,12 +40,13 @@ const FLOORS: &[(&str, u32)] = &[
 const ROOMS: &[(&str, &[&str])] = &[
     ("aws_lc_rs::aead", &["vault/seal.rs"]),
     ("clap", &["cli.rs", "cli/"]),
-    ("hyper::", &["proxy/", "oauth/callback.rs"]),
-    ("hyper_util::", &["proxy/", "oauth/callback.rs"]),
+    ("hyper::", &["dial/", "proxy/", "oauth/callback.rs"]),
+    ("hyper_util::", &["dial/", "proxy/", "oauth/callback.rs"]),
     (
         "nix::",
         &[
             "child.rs",
+            "dial/tcp.rs",
             "home.rs",
             "process_tree.rs",
             "run_dir.rs",
@@ -53,7 +56,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("oauth2::", &["oauth/"]),
     ("reqwest::", &["oauth/"]),
     ("rusqlite", &["vault.rs", "vault/"]),
-    ("rustls::", &["tls.rs", "proxy/", "oauth/http.rs"]),
+    ("rustls::", &["tls.rs", "dial.rs", "dial/", "proxy/", "oauth/http.rs"]),
     ("std::env::var", &["cli/"]),
     ("std::io::stdout", &["cli/"]),
     ("io::stdout", &["cli/printer.rs"]),
@@ -69,6 +72,7 @@ const EXPOSING: &[&str] = &[
     "cli/cmd/run/scrub.rs",
     "connection/store.rs",
     "connection/store/codec.rs",
+    "dial/socks.rs",
     "oauth/account.rs",
     "oauth/authorize.rs",
     "oauth/callback.rs",
@@ -76,7 +80,6 @@ const EXPOSING: &[&str] = &[
     "oauth/pages.rs",
     "oauth/token.rs",
     "proxy/admit.rs",
-    "proxy/dial/socks.rs",
     "proxy/inject.rs",
     "secret.rs",
     "user_proxy.rs",

@@ -82,7 +82,7 @@ async fn accept<S>(
         return Err("not TLS; a managed host is served over TLS only".to_owned());
     }
     let config = session
-        .server_config(&authority.host)
+        .server_config(authority.host())
         .map_err(|error| error.to_string())?;
     let stream = Watched::new(stream, early, activity.clone());
     TlsAcceptor::from(config)
