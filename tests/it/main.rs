@@ -9,6 +9,7 @@ mod forms;
 mod git;
 mod kit;
 mod login;
+mod names;
 mod proxy;
 mod refresh;
 mod run;
