@@ -41,6 +41,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("aws_lc_rs::aead", &["vault/seal.rs"]),
     ("clap", &["cli.rs", "cli/"]),
     (
+        "h2::",
+        &["proxy/http2.rs", "proxy/http2/", "proxy/http2_lease.rs"],
+    ),
+    (
         "hyper::",
         &["dial/", "proxy/", "oauth/callback.rs", "oauth/transport.rs"],
     ),

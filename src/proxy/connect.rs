@@ -2,26 +2,31 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, UPGRADE};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
 use super::admit::Client;
-use super::body::{ClientBody, Passage, RequestBody, ResponseBody, UpstreamBody};
+use super::body::ClientBody;
 use super::exchange::{self, Place};
 use super::headers::{self, Survey};
+use super::http2_lease::Http2Lease;
 use super::intercept;
+use super::interim::Interim;
 use super::listener::Permit;
 use super::placeholder;
 use super::record::Entry;
 use super::refusal::Refusal;
+use super::request_body::{Passage, RequestBody};
 use super::respond;
+use super::response_body::{ResponseBody, UpstreamBody};
 use super::session::Session;
 use super::target::Authority;
 use super::tunnel;
 use super::upgrade::ClientUpgrade;
-use super::upstream::{Dialect, Http2Lease, Scheme};
+use super::upstream::{Dialect, Scheme, Sending};
 use crate::audit::{Event, Kind, Quoted, Way};
 use crate::connection::CredentialSource;
 
@@ -131,6 +136,7 @@ pub(super) fn kind_of(refusal: &Refusal) -> Kind {
     match refusal {
         Refusal::ConnectTimeout { .. }
         | Refusal::Credential(_)
+        | Refusal::UpstreamMalformed { .. }
         | Refusal::UpstreamTls { .. }
         | Refusal::UpstreamTimeout { .. }
         | Refusal::UpstreamUnreachable { .. } => Kind::Failed,
@@ -159,7 +165,7 @@ async fn absolute_https<S: CredentialSource>(
         Disposition::Intercept | Disposition::Tunnel => {
             let upgrade = upgrade_of(&mut request, permit);
             let request = request.map(ClientBody::Hyper);
-            exchange::handle(&session, &place, request, upgrade).await
+            exchange::handle(&session, &place, request, upgrade, Interim::default()).await
         }
     }
 }
@@ -178,7 +184,8 @@ async fn absolute_http<S>(
     match forward_http(session, &place, request).await {
         Ok(response) => {
             entry.forget();
-            response.map(|body| ResponseBody::streamed(None, body, entry))
+            let status = response.status();
+            response.map(|body| ResponseBody::streamed(status, None, body, entry))
         }
         Err(refusal) => {
             let response = respond::from_refusal(&refusal);
@@ -207,9 +214,14 @@ async fn forward_http<S>(
     let passage = Arc::new(Passage::new(survey.expect));
     headers::clean_request(&mut parts.headers, survey);
     let body = RequestBody::new(ClientBody::Hyper(body), &passage);
+    let sending = Sending {
+        passage: &passage,
+        place,
+        interim: &Interim::default(),
+    };
     let sent = session
         .upstream
-        .send(&parts, body, &passage, place, Dialect::Http1)
+        .send(&parts, body, &sending, Dialect::Http1)
         .await;
     let mut response = sent.map_err(|refusal| match refusal {
         Refusal::Placeholder(_) => Refusal::PlaceholderInClear,
@@ -251,6 +263,7 @@ fn place_of<S>(
         uri_authority: in_url.parse().ok()?,
         sni_differs: None,
         way: Way::Absolute,
+        has_served: AtomicBool::new(false),
     }))
 }
 

@@ -1,6 +1,7 @@
 //! The heart: one request, from its arrival to its answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
@@ -8,21 +9,25 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 
-use super::body::{ClientBody, Passage, RequestBody, ResponseBody, UpstreamBody};
+use super::body::ClientBody;
 use super::connect::kind_of;
 use super::headers::{self, Survey};
+use super::http2_lease::Http2Lease;
 use super::inject;
+use super::interim::Interim;
 use super::limits::{LARGEST_HELD_BODY, MOST_REPETITIONS};
 use super::placeholder;
 use super::record::Entry;
 use super::refusal::Refusal;
 use super::rejection;
+use super::request_body::{Passage, RequestBody};
 use super::respond;
+use super::response_body::{ResponseBody, UpstreamBody};
 use super::route::{Candidates, Route, RouteMatch, RouteTable};
 use super::session::Session;
 use super::target::{Authority, Target};
 use super::upgrade::{ClientUpgrade, Wish};
-use super::upstream::{Destination, Dialect, Http2Lease, Scheme, Upstream};
+use super::upstream::{Destination, Dialect, Scheme, Sending, Upstream};
 use super::web_page;
 use crate::audit::{Audit, Quoted, Way};
 use crate::connection::{CredentialSource, Usage, Verdict};
@@ -49,9 +54,19 @@ pub(super) struct Place {
     pub(super) audit: Arc<Audit>,
     /// What is known of the body of a request that has none.
     pub(super) nothing: Arc<Passage>,
+    /// A request of this client's connection has been answered.
+    pub(super) has_served: AtomicBool,
 }
 
 impl Place {
+    /// Whether a request may go out on a connection that another client has used: it may turn out to be closed, and then the request is sent
+    /// again, which one that changes something must not be (RFC 9110 §9.2.2). A client's own connection may close under its requests as
+    /// well; a new one does not, so its first request goes out on a new one.
+    pub(super) fn may_reuse(&self, parts: &Parts, body: &RequestBody) -> bool {
+        let repeats = || parts.method.is_idempotent() && is_repeatable(parts, body.is_end_stream());
+        self.has_served.load(Ordering::Relaxed) || repeats()
+    }
+
     /// The place of a tunnel.
     pub(super) fn of_tunnel(
         authority: Authority,
@@ -77,6 +92,7 @@ impl Place {
             candidates,
             audit: Arc::clone(audit),
             nothing: Passage::of_nothing(),
+            has_served: AtomicBool::new(false),
         }))
     }
 }
@@ -101,6 +117,7 @@ pub(super) async fn handle<S: CredentialSource>(
     place: &Arc<Place>,
     request: Request<ClientBody>,
     upgrade: Option<ClientUpgrade>,
+    interim: Interim,
 ) -> Response<ResponseBody> {
     let mut entry = Entry::new(place, &request);
     let survey = Survey::of(request.headers());
@@ -108,7 +125,7 @@ pub(super) async fn handle<S: CredentialSource>(
     let (mut parts, body) = request.into_parts();
     let mut body = Some(body);
     let refusal = match exchange(
-        session, place, &mut parts, survey, &mut body, wish, &mut entry,
+        session, place, &mut parts, survey, &mut body, wish, &interim, &mut entry,
     )
     .await
     {
@@ -122,13 +139,17 @@ pub(super) async fn handle<S: CredentialSource>(
         refusal.to_string(),
     );
     entry.finish(0);
-    if let Some(body) = body.filter(|_| !survey.expect) {
-        super::body::drain_beside(body);
+    if let Some(body) = body {
+        super::body::drain_beside(body, survey.expect);
     }
     response
 }
 
 /// The way of a request, one line a stage.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the state of one request, in the order in which it is used"
+)]
 async fn exchange<S: CredentialSource>(
     session: &Session<S>,
     place: &Place,
@@ -136,6 +157,7 @@ async fn exchange<S: CredentialSource>(
     survey: Survey,
     body: &mut Option<ClientBody>,
     wish: Option<Wish>,
+    interim: &Interim,
     entry: &mut Entry,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let target = admit(place, parts)?;
@@ -148,22 +170,17 @@ async fn exchange<S: CredentialSource>(
         Some(body) if !body.is_end_stream() => Arc::new(Passage::new(survey.expect)),
         _ => Arc::clone(&place.nothing),
     };
+    let sending = Sending {
+        passage: &passage,
+        place,
+        interim,
+    };
+    let dialect = dialect(parts.version, wish.is_some());
     let outcome = match plan {
         Plan::Inject(route, shape) => {
-            inject(
-                session,
-                place,
-                route,
-                shape,
-                parts,
-                body,
-                &passage,
-                wish.is_some(),
-                entry,
-            )
-            .await?
+            inject(session, route, shape, parts, body, &sending, dialect, entry).await?
         }
-        Plan::Pass => pass(session, place, parts, body, &passage, wish.is_some()).await?,
+        Plan::Pass => pass(session, parts, body, &sending, dialect).await?,
     };
     let mut entry = std::mem::take(entry);
     match plan {
@@ -248,21 +265,16 @@ struct Outcome {
 
 async fn pass<S: CredentialSource>(
     session: &Session<S>,
-    place: &Place,
     parts: &Parts,
     body: &mut Option<ClientBody>,
-    passage: &Arc<Passage>,
-    upgrade: bool,
+    sending: &Sending<'_>,
+    dialect: Dialect,
 ) -> Result<Outcome, Refusal> {
     if let Some(found) = placeholder::find_in_head(parts) {
         return Err(Refusal::Placeholder(found));
     }
-    let dialect = dialect(parts.version, upgrade);
-    let body = outgoing(body, passage);
-    let response = session
-        .upstream
-        .send(parts, body, passage, place, dialect)
-        .await?;
+    let body = outgoing(body, sending.passage);
+    let response = session.upstream.send(parts, body, sending, dialect).await?;
     Ok(Outcome {
         response,
         head: None,
@@ -276,20 +288,19 @@ async fn pass<S: CredentialSource>(
 )]
 async fn inject<S: CredentialSource>(
     session: &Session<S>,
-    place: &Place,
     route: &Arc<Route>,
     shape: usize,
     parts: &mut Parts,
     body: &mut Option<ClientBody>,
-    passage: &Arc<Passage>,
-    upgrade: bool,
+    sending: &Sending<'_>,
+    dialect: Dialect,
     entry: &mut Entry,
 ) -> Result<Outcome, Refusal> {
-    let dialect = dialect(parts.version, upgrade);
     let mut credential = session
         .source
         .get(&route.id, usage(parts, body.as_ref()))
         .await?;
+    let passage = sending.passage;
     let mut next = outgoing(body, passage);
     let mut attempt = 0;
     inject::strip(parts, &route.carriers, route.rules.carriers());
@@ -306,10 +317,7 @@ async fn inject<S: CredentialSource>(
             return Err(Refusal::Placeholder(found));
         }
         entry.sent();
-        let response = session
-            .upstream
-            .send(parts, next, passage, place, dialect)
-            .await?;
+        let response = session.upstream.send(parts, next, sending, dialect).await?;
         if response.status() != StatusCode::UNAUTHORIZED || attempt >= MOST_REPETITIONS {
             return Ok(Outcome {
                 response,
@@ -323,16 +331,16 @@ async fn inject<S: CredentialSource>(
             let verdict = source.reject(&route.id, &credential, rejection, attempt);
             (refused, head, verdict.await)
         };
-        let (response, head, verdict) = Box::pin(looking).await;
-        let Some(once_more) = passage.repeated() else {
-            return Ok(Outcome {
-                response,
-                head: Some(head),
-            });
-        };
+        let (mut response, head, verdict) = Box::pin(looking).await;
         match verdict {
+            _ if !passage.is_rewindable() => {
+                break Ok(Outcome {
+                    response,
+                    head: Some(head),
+                });
+            }
             Verdict::Accept => {
-                return Ok(Outcome {
+                break Ok(Outcome {
                     response,
                     head: Some(head),
                 });
@@ -341,6 +349,13 @@ async fn inject<S: CredentialSource>(
             Verdict::Retry(better) => credential = better,
             Verdict::RetrySame(pause) => tokio::time::sleep(pause).await,
         }
+        let rest = response.body_mut().take_upload();
+        let Some(once_more) = passage.rewind(rest) else {
+            break Ok(Outcome {
+                response,
+                head: Some(head),
+            });
+        };
         next = once_more;
         attempt += 1;
     }
@@ -355,7 +370,8 @@ fn hand_over(outcome: Outcome, wish: Option<Wish>, entry: Entry) -> Response<Res
         }
         _ => {
             headers::clean_response(response.headers_mut());
-            response.map(|body| ResponseBody::streamed(head, body, entry))
+            let status = response.status();
+            response.map(|body| ResponseBody::streamed(status, head, body, entry))
         }
     }
 }
@@ -369,18 +385,22 @@ fn outgoing(body: &mut Option<ClientBody>, passage: &Arc<Passage>) -> RequestBod
 
 /// Whether the request could be sent a second time: a body of unknown length, or a large one, streams through once.
 fn usage(parts: &Parts, body: Option<&ClientBody>) -> Usage {
-    if body.is_none_or(Body::is_end_stream) {
-        return Usage::Repeatable;
+    if is_repeatable(parts, body.is_none_or(Body::is_end_stream)) {
+        Usage::Repeatable
+    } else {
+        Usage::Once
+    }
+}
+
+fn is_repeatable(parts: &Parts, has_no_body: bool) -> bool {
+    if has_no_body {
+        return true;
     }
     let length = parts
         .headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length <= LARGEST_HELD_BODY) {
-        Usage::Repeatable
-    } else {
-        Usage::Once
-    }
+    length.is_some_and(|length| length <= LARGEST_HELD_BODY)
 }
 
 fn dialect(version: Version, upgrade: bool) -> Dialect {

@@ -13,12 +13,14 @@ mod head;
 pub(super) mod pool;
 mod request;
 mod server;
+mod upload;
 
 pub(super) use self::answer::AnswerBody;
 pub(super) use self::client::ClientBody;
-pub(super) use self::connection::{Connection, Outgoing, Upload};
+pub(super) use self::connection::{Connection, Outgoing};
 pub(super) use self::head::RequestForm;
 pub(super) use self::server::{Upgrade, serve};
+pub(super) use self::upload::Upload;
 
 use std::io;
 

@@ -1,26 +1,19 @@
 //! The inside of a managed tunnel: TLS ended with a leaf for the tunnel's host, HTTP/1.1 and HTTP/2 served.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::body::{ClientBody, ResponseBody};
+use super::body::ClientBody;
 use super::exchange::{self, Place};
 use super::http1;
-use super::limits::{
-    CONNECTION_WINDOW, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEADER_LIST, MOST_STREAMS,
-    SEND_BUFFER, STREAM_WINDOW, USUAL_READ,
-};
+use super::http2;
+use super::limits::{HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, USUAL_READ};
 use super::listener::Permit;
 use super::session::Session;
 use super::stream::{Activity, Watched};
@@ -108,36 +101,21 @@ async fn speak<S: CredentialSource>(
     ) else {
         return;
     };
-    // How a client leaves is its own affair.
     if http2 {
-        let service = service_fn(|request| answer(Arc::clone(&session), place.clone(), request));
-        let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MOST_STREAMS)
-            .max_header_list_size(LARGEST_HEADER_LIST)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_send_buf_size(SEND_BUFFER)
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
+        // An HTTP/2 stream cannot change its protocol.
+        http2::serve(stream, permit, move |request, interim| {
+            let (session, place) = (Arc::clone(&session), Arc::clone(&place));
+            async move { exchange::handle(&session, &place, request, None, interim).await }
+        })
+        .await;
     } else {
-        http1::serve(stream, |request, upgrade| {
+        http1::serve(stream, |request, upgrade, interim| {
             let upgrade = upgrade.map(|client| ClientUpgrade::Http1(client, Arc::clone(&permit)));
             let request = request.map(ClientBody::Http1);
-            exchange::handle(&session, &place, request, upgrade)
+            exchange::handle(&session, &place, request, upgrade, interim)
         })
         .await;
     }
-}
-
-async fn answer<S: CredentialSource>(
-    session: Arc<Session<S>>,
-    place: Arc<Place>,
-    request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
-    // An HTTP/2 stream cannot change its protocol.
-    let request = request.map(ClientBody::Hyper);
-    Ok(exchange::handle(&session, &place, request, None).await)
 }
 
 fn note<S>(session: &Session<S>, authority: &Authority, reason: &str) {

@@ -34,14 +34,31 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_hours(2);
 pub(super) const LARGEST_HEAD: usize = 128 * 1024;
 pub(super) const LARGEST_HEADER_LIST: u32 = 128 * 1024;
 
-/// The fields of an answer's head, or of its trailers.
-pub(super) const MOST_HEADERS: usize = 100;
+/// The fields of a head: what Node takes; curl has no limit but their size.
+pub(super) const MOST_HEADERS: usize = 2000;
 
 /// The line before a chunk of an answer's body, with its extensions, in bytes.
 pub(super) const LONGEST_CHUNK_LINE: usize = 4 * 1024;
 
 /// Interim answers (1xx) to one request.
-pub(super) const MOST_INTERIM_ANSWERS: usize = 32;
+pub(super) const MOST_INTERIM_ANSWERS: usize = 1024;
+
+/// How long a server may take nothing of a request's body whose response has ended: one that it has refused, and one that it has accepted.
+/// The look at it comes that often, so that it is given up after one to two times this.
+pub(super) const REFUSED_UPLOAD_STALL: Duration = Duration::from_millis(500);
+pub(super) const ACCEPTED_UPLOAD_STALL: Duration = Duration::from_secs(30);
+
+/// How long a client that expects 100 is held up for a server that says neither 100 nor anything else (RFC 9110 §10.1.1).
+pub(super) const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long what has come of a response that breaks off may take to reach an HTTP/2 client before its stream is reset.
+pub(super) const BREAK_OFF_FLUSH: Duration = Duration::from_secs(5);
+
+/// How often a request is sent anew that its server has said not to have begun (RFC 9113 §8.7), or closed an idle connection on.
+pub(super) const MOST_RESENDS: u32 = 16;
+
+/// The fields of most heads, and of trailers; a head with more of them is read the slower way, up to [`MOST_HEADERS`].
+pub(super) const USUAL_HEADERS: usize = 100;
 
 /// What is read of a client at once while it sends nothing but heads, in bytes: what the allocator gives back fastest.
 pub(super) const USUAL_READ: usize = 1024;
@@ -55,6 +72,12 @@ pub(super) const UPSTREAM_WRITE_BUFFER: usize = 64 * 1024;
 
 /// Streams of one HTTP/2 connection at one time.
 pub(super) const MOST_STREAMS: u32 = 256;
+
+/// Streams that are opened upstream before the server has said how many it takes (RFC 9113 §6.5.2 recommends no less to it).
+pub(super) const FIRST_STREAMS: usize = 100;
+
+/// How long a request waits before it is sent anew to a server that has refused its stream; the second time twice as long, and so on.
+pub(super) const RESEND_PAUSE: Duration = Duration::from_millis(10);
 
 /// Streams of an upstream HTTP/2 connection that a client has reset, and for which something may still come.
 pub(super) const MOST_RESET_STREAMS: usize = 1024;
@@ -83,6 +106,9 @@ pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Idle connections to one provider, and how long they are kept.
 pub(super) const MOST_IDLE_UPSTREAM: usize = 64;
 pub(super) const IDLE_UPSTREAM: Duration = Duration::from_mins(1);
+
+/// A connection without a request so far counts as a new one for this long.
+pub(super) const FRESH: Duration = Duration::from_secs(1);
 
 /// How often idle connections are looked through.
 pub(super) const SWEEP_INTERVAL: Duration = Duration::from_secs(15);

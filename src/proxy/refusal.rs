@@ -5,6 +5,9 @@ use crate::connection::CredentialError;
 /// A request, or a connection, that is not served.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
+    /// The client has broken its own request off.
+    #[error("the request's body broke off before its end")]
+    Abandoned,
     /// A web page asks for another host than its own.
     #[error("a web page of another origin asks, and would act as the user")]
     AnotherOrigin,
@@ -67,6 +70,14 @@ pub(super) enum Refusal {
     /// The policy allows managed hosts only.
     #[error("{0} belongs to no connection, and the policy of this session is to deny such hosts")]
     Unmanaged(String),
+    /// What the provider sent is no response.
+    #[error("{host} did not answer as HTTP wants it: {reason}")]
+    UpstreamMalformed {
+        /// The provider.
+        host: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The provider's certificate is not trusted, or TLS failed otherwise.
     #[error("no trusted TLS connection to {host}: {reason}")]
     UpstreamTls {

@@ -5,8 +5,8 @@ use http::Response;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
 
-use super::body::UpstreamBody;
 use super::limits::{LARGEST_REJECTION, REJECTION_TIMEOUT};
+use super::response_body::UpstreamBody;
 use crate::connection::Rejection;
 
 /// Reads as much of a 401 as it takes to tell what it says.

@@ -7,8 +7,8 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 
-use super::body::ResponseBody;
 use super::refusal::Refusal;
+use super::response_body::ResponseBody;
 use crate::connection::CredentialError;
 
 /// The header by which a client, or a test, tells our answers from a provider's.
@@ -60,6 +60,11 @@ pub(super) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody> {
 
 fn answer(refusal: &Refusal) -> Answer {
     let (status, code, hint) = match refusal {
+        Refusal::Abandoned => (
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "send the whole body".to_owned(),
+        ),
         Refusal::AnotherOrigin => (
             StatusCode::FORBIDDEN,
             "denied",
@@ -110,6 +115,11 @@ fn answer(refusal: &Refusal) -> Answer {
             StatusCode::FORBIDDEN,
             "denied",
             "start the session with `authsome run --policy allow`, or connect the service with `authsome login`".to_owned(),
+        ),
+        Refusal::UpstreamMalformed { .. } => (
+            StatusCode::BAD_GATEWAY,
+            "upstream_malformed",
+            "the provider's server is at fault, or whatever stands before it: tell its operator".to_owned(),
         ),
         Refusal::UpstreamTls { .. } => (
             StatusCode::BAD_GATEWAY,

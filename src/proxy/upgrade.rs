@@ -9,13 +9,13 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::body::{ResponseBody, UpstreamBody};
 use super::http1::Upgrade;
 use super::intercept::ClientStream;
 use super::limits::IDLE_TIMEOUT;
 use super::listener::Permit;
 use super::record::Entry;
 use super::relay;
+use super::response_body::{ResponseBody, UpstreamBody};
 use super::stream::{Activity, Watched};
 
 /// A client's wish to speak another protocol.

@@ -1,36 +1,31 @@
 //! The way to the providers: pooled connections, verified TLS, streamed bodies; no redirect is followed and no body decoded.
 
 use std::collections::HashMap;
-use std::error::Error;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use http::header::{HOST, HeaderValue, UPGRADE};
+use http::header::UPGRADE;
 use http::request::Parts;
-use http::{Request, Response, StatusCode, Uri, Version};
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls_pki_types::ServerName;
+use http::{Response, StatusCode};
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
-use tower_service::Service;
 
-use super::body::{Passage, RequestBody, UpstreamBody};
 use super::dial::{self, ConnectError, Dialed, Dialer, innermost};
 use super::exchange::Place;
 use super::http1::pool::Pool;
 use super::http1::{AnswerBody, Connection, Fault, Outgoing, RequestForm, Upload};
+use super::http2;
+use super::http2_lease::Leased;
+use super::interim::Interim;
 use super::limits::{
-    CONNECTION_WINDOW, IDLE_UPSTREAM, LARGEST_HEAD, LARGEST_HEADER_LIST, MOST_DESTINATIONS,
-    MOST_IDLE_UPSTREAM, MOST_RESET_STREAMS, SEND_BUFFER, STREAM_WINDOW, SWEEP_INTERVAL, Timeouts,
+    IDLE_UPSTREAM, MOST_DESTINATIONS, MOST_IDLE_UPSTREAM, MOST_RESENDS, RESEND_PAUSE,
+    SWEEP_INTERVAL, Timeouts,
 };
 use super::refusal::Refusal;
+use super::request_body::{Passage, RequestBody};
+use super::response_body::UpstreamBody;
 use super::route::RouteTable;
 use super::target::Authority;
-use super::upstream_stream::{Patient, UpstreamStream};
+use super::upstream_stream::UpstreamStream;
 use super::upstream_tls::TlsConfigs;
 use crate::tls::Trust;
 use crate::user_proxy::UserProxy;
@@ -47,65 +42,44 @@ pub(super) enum Dialect {
 /// A place upstream, and the idle connections to it.
 #[derive(Debug)]
 pub(super) struct Destination {
-    authority: Authority,
+    pub(super) authority: Authority,
     scheme: Scheme,
-    pool: Arc<Pool>,
+    pub(super) pool: Arc<Pool>,
     http2: Mutex<Vec<Idle>>,
 }
 
 /// An HTTP/2 connection that no client's connection has now.
 #[derive(Debug)]
 struct Idle {
-    client: Http2Client,
+    connection: http2::Connection,
     since: Instant,
 }
 
-type Http2Client = Client<Connector, RequestBody>;
-
-/// The HTTP/2 connection of one client's connection: shared with nobody while it has it. What one client leaves unread, or resets, counts
-/// against the limits of the whole connection, so that another one would wait for it, or be broken off with it.
-#[derive(Debug)]
-pub(super) struct Http2Lease {
-    destination: Arc<Destination>,
-    client: OnceLock<Http2Client>,
-}
-
-impl Http2Lease {
-    pub(super) fn new(destination: &Arc<Destination>) -> Self {
-        Self {
-            destination: Arc::clone(destination),
-            client: OnceLock::new(),
-        }
-    }
-}
-
-impl Drop for Http2Lease {
-    fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
-            self.destination.put_http2(client);
-        }
-    }
-}
-
 impl Destination {
-    /// The connection that was used last.
-    fn take_http2(&self) -> Option<Http2Client> {
+    /// The HTTP/2 connection that was used last, of those that still stand; it is closed where it must not be used.
+    pub(super) fn take_http2(&self, may_reuse: bool) -> Option<http2::Connection> {
         let mut idle = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.pop().map(|idle| idle.client)
+        let stands = |mut idle: Idle| idle.connection.is_open().then_some(idle.connection);
+        let last = std::iter::from_fn(|| idle.pop()).find_map(stands);
+        last.filter(|_| may_reuse)
     }
 
-    fn put_http2(&self, client: Http2Client) {
+    /// Keeps an HTTP/2 connection that nobody uses now.
+    pub(super) fn put_http2(&self, mut connection: http2::Connection) {
+        if !connection.is_open() {
+            return;
+        }
         let mut idle = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MOST_IDLE_UPSTREAM {
             let since = Instant::now();
-            idle.push(Idle { client, since });
+            idle.push(Idle { connection, since });
         }
     }
 
     /// Closes what has been idle for too long; whether anything is left.
     fn sweep(&self) -> bool {
         let mut http2 = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
-        http2.retain(|idle| idle.since.elapsed() < IDLE_UPSTREAM);
+        http2.retain_mut(|idle| idle.since.elapsed() < IDLE_UPSTREAM && idle.connection.is_open());
         let has_http1 = self.pool.sweep();
         has_http1 || !http2.is_empty()
     }
@@ -123,6 +97,17 @@ pub(super) enum Scheme {
 pub(super) struct Upstream {
     connector: Connector,
     destinations: Arc<Destinations>,
+}
+
+/// What a request takes along on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sending<'a> {
+    /// What is known of its body.
+    pub(super) passage: &'a Arc<Passage>,
+    /// Where it goes.
+    pub(super) place: &'a Place,
+    /// Where its interim responses go.
+    pub(super) interim: &'a Interim,
 }
 
 /// The places that are in use, or have idle connections.
@@ -150,23 +135,6 @@ impl Upstream {
         }
     }
 
-    fn http2_client(&self) -> Http2Client {
-        Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_UPSTREAM)
-            .pool_max_idle_per_host(MOST_IDLE_UPSTREAM)
-            .http1_max_buf_size(LARGEST_HEAD)
-            .http2_initial_stream_window_size(STREAM_WINDOW)
-            .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            .http2_max_header_list_size(LARGEST_HEADER_LIST)
-            .http2_max_send_buf_size(SEND_BUFFER)
-            // What comes for a stream that the client has reset is no fault of the server's.
-            .http2_max_concurrent_reset_streams(MOST_RESET_STREAMS)
-            .http2_max_local_error_reset_streams(None)
-            .build(self.connector.clone())
-    }
-
     /// A connection for a blind tunnel.
     pub(super) async fn dial(&self, authority: &Authority) -> Result<Dialed, Refusal> {
         self.connector
@@ -186,14 +154,13 @@ impl Upstream {
         &self,
         parts: &Parts,
         body: RequestBody,
-        passage: &Passage,
-        place: &Place,
+        sending: &Sending<'_>,
         dialect: Dialect,
     ) -> Result<Response<UpstreamBody>, Refusal> {
         match dialect {
-            Dialect::Http1 => self.send_http1(parts, body, passage, place).await,
+            Dialect::Http1 => self.send_http1(parts, body, sending).await,
             // In a box, an HTTP/1.1 request has no room for it; so with what opens a connection.
-            Dialect::Http2 => Box::pin(self.send_http2(parts, body, passage, place)).await,
+            Dialect::Http2 => Box::pin(self.send_http2(parts, body, sending)).await,
         }
     }
 
@@ -201,29 +168,35 @@ impl Upstream {
         &self,
         parts: &Parts,
         body: RequestBody,
-        passage: &Passage,
-        place: &Place,
+        sending: &Sending<'_>,
     ) -> Result<Response<UpstreamBody>, Refusal> {
+        let Sending {
+            passage,
+            place,
+            interim,
+        } = *sending;
         let destination = &*place.destination;
         let authority = &destination.authority;
         let proxy = match destination.scheme {
             Scheme::Http => self.connector.dialer.absolute_form_proxy(authority),
             Scheme::Https => None,
         };
+        let may_reuse = place.may_reuse(parts, &body);
+        let mut idle = destination.pool.take(may_reuse).await;
         let mut upload = Upload::new(body, parts);
-        let by_proxy = proxy.map(|proxy| (&place.uri_authority, proxy.basic_authorization()));
-        let outgoing = Outgoing {
-            parts,
-            form: RequestForm {
-                host: place.uri_authority.as_str(),
-                by_proxy,
-                length: upload.length(),
-            },
-            passage,
-            patience: self.connector.timeouts.response,
-        };
-        let mut idle = destination.pool.take().await;
         loop {
+            let outgoing = Outgoing {
+                parts,
+                form: RequestForm {
+                    host: place.uri_authority.as_str(),
+                    by_proxy: proxy
+                        .map(|proxy| (&place.uri_authority, proxy.basic_authorization())),
+                    length: upload.length(),
+                },
+                passage,
+                patience: self.connector.timeouts.response,
+                interim,
+            };
             let is_reused = idle.is_some();
             let mut connection = match idle.take() {
                 Some(connection) => connection,
@@ -237,14 +210,19 @@ impl Upstream {
                 Ok(head) => {
                     let answer = AnswerBody::answer(head, connection, upload, &destination.pool);
                     self.destinations.sweep_later();
+                    place.has_served.store(true, Ordering::Relaxed);
                     return answer_of(answer.map(UpstreamBody::Http1), authority, proxy);
                 }
                 // The server had closed it, and that crossed with the request, which is as good as unsent (RFC 9110 §9.2.2).
-                Err(Fault::Closed(_))
-                    if is_reused
-                        && connection.is_unanswered()
-                        && upload.is_untouched()
-                        && parts.method.is_idempotent() => {}
+                Err(Fault::Closed(error))
+                    if is_reused && connection.is_unanswered() && parts.method.is_idempotent() =>
+                {
+                    let Some(body) = passage.rewind(Some(upload.into_body())) else {
+                        let fault = Fault::Closed(error);
+                        return Err(self.fault_refusal(authority, passage, &fault));
+                    };
+                    upload = Upload::new(body, parts);
+                }
                 Err(fault) => return Err(self.fault_refusal(authority, passage, &fault)),
             }
         }
@@ -265,11 +243,16 @@ impl Upstream {
     fn fault_refusal(&self, authority: &Authority, passage: &Passage, fault: &Fault) -> Refusal {
         match fault {
             _ if passage.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
-            Fault::Timeout => self.late(authority),
-            _ => Refusal::UpstreamUnreachable {
+            Fault::Body(error) => body_refusal(error),
+            Fault::Closed(_) => Refusal::UpstreamUnreachable {
                 host: authority.to_string(),
                 reason: innermost(fault),
             },
+            Fault::Malformed(reason) => Refusal::UpstreamMalformed {
+                host: authority.to_string(),
+                reason: (*reason).to_owned(),
+            },
+            Fault::Timeout => self.late(authority),
         }
     }
 
@@ -277,27 +260,80 @@ impl Upstream {
     async fn send_http2(
         &self,
         parts: &Parts,
-        body: RequestBody,
-        passage: &Passage,
-        place: &Place,
+        mut body: RequestBody,
+        sending: &Sending<'_>,
     ) -> Result<Response<UpstreamBody>, Refusal> {
+        let Sending {
+            passage,
+            place,
+            interim,
+        } = *sending;
         let authority = &place.destination.authority;
-        let mut parts = parts.clone();
-        address(&mut parts, place)?;
-        let lease = &place.http2;
-        let client = lease.client.get_or_init(|| {
+        let outgoing = http2::Outgoing {
+            parts,
+            authority: &place.uri_authority,
+            passage,
+            patience: self.connector.timeouts.response,
+            interim,
+        };
+        let mut resends = 0;
+        loop {
+            let may_reuse = place.may_reuse(parts, &body);
+            let leased = place.http2.get(&self.connector, may_reuse).await;
             self.destinations.sweep_later();
-            let idle = lease.destination.take_http2();
-            idle.unwrap_or_else(|| self.http2_client())
-        });
-        let answer = client.request(Request::from_parts(parts, body));
-        match self.in_time(answer, passage).await {
-            Some(Ok(response)) => Ok(response.map(UpstreamBody::Http2)),
-            Some(Err(_)) if passage.placeholder.load(Ordering::Relaxed) => {
-                Err(Refusal::Placeholder("the body"))
+            let connection = match leased.map_err(|error| connect_refusal(authority, &error))? {
+                Leased::Http1 => return self.send_http1(parts, body, sending).await,
+                Leased::Http2(connection) => connection,
+            };
+            let is_reused = connection.has_served();
+            let (fault, rest) = match connection.exchange(&outgoing, body).await {
+                Ok(response) => {
+                    place.has_served.store(true, Ordering::Relaxed);
+                    return Ok(response.map(|body| UpstreamBody::Http2(Box::new(body))));
+                }
+                Err(failed) => failed,
+            };
+            resends += 1;
+            let repeats = resends <= MOST_RESENDS
+                && match &fault {
+                    http2::Fault::Unprocessed(_) => true,
+                    http2::Fault::Closed(_) => is_reused && parts.method.is_idempotent(),
+                    http2::Fault::Reset(_) if fault.requires_http1() => true,
+                    _ => false,
+                };
+            let Some(again) = passage.rewind(Some(rest)).filter(|_| repeats) else {
+                return Err(self.http2_refusal(authority, passage, &fault));
+            };
+            body = again;
+            if fault.requires_http1() {
+                place.http2.speaks_http1_only();
+            } else if fault.is_stream_refused() {
+                tokio::time::sleep(RESEND_PAUSE * resends).await;
             }
-            Some(Err(error)) => Err(client_refusal(authority, &error)),
-            None => Err(self.late(authority)),
+        }
+    }
+
+    fn http2_refusal(
+        &self,
+        authority: &Authority,
+        passage: &Passage,
+        fault: &http2::Fault,
+    ) -> Refusal {
+        let host = authority.to_string();
+        match fault {
+            _ if passage.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
+            http2::Fault::Body(error) => body_refusal(error),
+            http2::Fault::Closed(_) | http2::Fault::Unprocessed(_) => {
+                Refusal::UpstreamUnreachable {
+                    host,
+                    reason: innermost(fault),
+                }
+            }
+            http2::Fault::Reset(_) => Refusal::UpstreamMalformed {
+                host,
+                reason: innermost(fault),
+            },
+            http2::Fault::Timeout => self.late(authority),
         }
     }
 
@@ -307,36 +343,15 @@ impl Upstream {
             seconds: self.connector.timeouts.response.as_secs(),
         }
     }
-
-    /// Waits for the head of an answer; the clock starts again with each piece of the request's body that goes out.
-    async fn in_time<T>(&self, answer: impl Future<Output = T>, passage: &Passage) -> Option<T> {
-        let mut answer = std::pin::pin!(answer);
-        loop {
-            let seen = passage.pieces.load(Ordering::Relaxed);
-            let limit = self.connector.timeouts.response;
-            if let Ok(output) = tokio::time::timeout(limit, &mut answer).await {
-                return Some(output);
-            }
-            if passage.pieces.load(Ordering::Relaxed) == seen {
-                return None;
-            }
-        }
-    }
 }
 
-/// Gives the request the absolute target that the pool of HTTP/2 connections goes by, and a `Host` for one that turns out to speak HTTP/1.1.
-fn address(parts: &mut Parts, place: &Place) -> Result<(), Refusal> {
-    let malformed = || Refusal::Malformed("the target cannot be forwarded");
-    let mut uri = std::mem::take(&mut parts.uri).into_parts();
-    uri.scheme = Some(http::uri::Scheme::HTTPS);
-    uri.authority = Some(place.uri_authority.clone());
-    parts.uri = Uri::from_parts(uri).map_err(|_| malformed())?;
-    if !parts.headers.contains_key(HOST) {
-        let host = HeaderValue::from_str(place.uri_authority.as_str());
-        parts.headers.insert(HOST, host.map_err(|_| malformed())?);
+/// Whose fault it is that a request's body did not come to its end: its framing is wrong, or its client has left.
+fn body_refusal(error: &std::io::Error) -> Refusal {
+    if error.kind() == std::io::ErrorKind::InvalidData {
+        Refusal::Malformed("the request's body is not framed as HTTP/1.1 wants it")
+    } else {
+        Refusal::Abandoned
     }
-    parts.version = Version::HTTP_11; // HTTP/2 has no use for it, and the pool refuses HTTP/2 over an HTTP/1 connection
-    Ok(())
 }
 
 impl Destinations {
@@ -408,20 +423,6 @@ fn answer_of(
     }
 }
 
-fn client_refusal(authority: &Authority, error: &ClientError) -> Refusal {
-    let mut cause = error.source();
-    while let Some(current) = cause {
-        if let Some(error) = current.downcast_ref::<ConnectError>() {
-            return connect_refusal(authority, error);
-        }
-        cause = current.source();
-    }
-    Refusal::UpstreamUnreachable {
-        host: authority.to_string(),
-        reason: innermost(error),
-    }
-}
-
 fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
     let host = authority.to_string();
     match error {
@@ -445,14 +446,14 @@ fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
 
 /// Opens connections.
 #[derive(Clone, Debug)]
-struct Connector {
+pub(super) struct Connector {
     dialer: Arc<Dialer>,
     tls: Arc<TlsConfigs>,
     timeouts: Timeouts,
 }
 
 impl Connector {
-    async fn connect(
+    pub(super) async fn connect(
         &self,
         authority: &Authority,
         scheme: Scheme,
@@ -463,44 +464,8 @@ impl Connector {
                 self.dialer.dial_plain(authority).await?,
             ));
         }
-        let link = self.dialer.dial(authority).await?.silent()?;
         let config = self.tls.get(authority, dialect)?;
-        let name = ServerName::try_from(authority.host().to_owned())
-            .map_err(|error| ConnectError::Tls(error.to_string()))?;
-        let handshake = TlsConnector::from(config).connect(name, link);
-        match tokio::time::timeout(self.timeouts.connect, handshake).await {
-            Ok(Ok(stream)) => Ok(UpstreamStream::Tls(Box::new(stream))),
-            Ok(Err(error)) => Err(ConnectError::Tls(innermost(&error))),
-            Err(_) => Err(ConnectError::Timeout {
-                after: self.timeouts.connect,
-                through: None,
-            }),
-        }
-    }
-
-    /// For the pool of HTTP/2 connections, which knows places by their URLs.
-    async fn connect_http2(self, uri: Uri) -> Result<TokioIo<Patient>, ConnectError> {
-        let named = uri.authority();
-        let authority = named.and_then(|named| Authority::parse(named.as_str(), Some(443)));
-        let authority = authority
-            .ok_or_else(|| ConnectError::Unreachable("the host name is not one".to_owned()))?;
-        let stream = self
-            .connect(&authority, Scheme::Https, Dialect::Http2)
-            .await?;
-        Ok(TokioIo::new(Patient::new(stream)))
-    }
-}
-
-impl Service<Uri> for Connector {
-    type Response = TokioIo<Patient>;
-    type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Patient>, ConnectError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().connect_http2(uri))
+        let stream = self.dialer.dial_tls(authority, config).await?;
+        Ok(UpstreamStream::Tls(Box::new(stream)))
     }
 }

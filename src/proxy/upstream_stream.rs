@@ -1,11 +1,10 @@
-//! A connection to a provider: plain or TLS, and patient with a server that answers before it has heard all.
+//! A connection to a provider: plain or TLS.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
@@ -19,6 +18,16 @@ pub(super) enum UpstreamStream {
     Plain(Link),
     /// For `https://`.
     Tls(Box<TlsStream<Link>>),
+}
+
+impl UpstreamStream {
+    /// Whether the server has agreed to HTTP/2 (RFC 9113 §3.2).
+    pub(super) fn speaks_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
 }
 
 /// The same call on whichever stream it is.
@@ -94,107 +103,5 @@ impl AsyncWrite for UpstreamStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, io => Pin::new(io).poll_shutdown(context))
-    }
-}
-
-/// A connection of the pool for HTTP/2, whose client gives up at the first write that fails.
-#[derive(Debug)]
-pub(super) struct Patient {
-    stream: UpstreamStream,
-    /// It takes no more, but may have answered: a server may refuse a large upload and close before it has read it.
-    deaf: bool,
-}
-
-impl Patient {
-    pub(super) fn new(stream: UpstreamStream) -> Self {
-        Self {
-            stream,
-            deaf: false,
-        }
-    }
-
-    /// A write that fails because the server has closed is held up instead, so that what it said before is read first. The end of what
-    /// can be read, which is there by then, ends the connection.
-    fn written<T>(
-        &mut self,
-        context: &Context<'_>,
-        written: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        match written {
-            Poll::Ready(Err(error))
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
-                ) =>
-            {
-                self.deaf = true;
-                context.waker().wake_by_ref();
-                Poll::Pending
-            }
-            other => other,
-        }
-    }
-}
-
-impl Connection for Patient {
-    fn connected(&self) -> Connected {
-        match &self.stream {
-            UpstreamStream::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                Connected::new().negotiated_h2()
-            }
-            _ => Connected::new(),
-        }
-    }
-}
-
-impl AsyncRead for Patient {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Patient {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if self.deaf {
-            return Poll::Pending;
-        }
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.written(context, written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if self.deaf {
-            return Poll::Pending;
-        }
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.written(context, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.deaf {
-            return Poll::Ready(Ok(())); // what is left will never go
-        }
-        let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        self.written(context, flushed)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

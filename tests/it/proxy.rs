@@ -710,17 +710,17 @@ fn answers_of_every_shape_arrive_and_those_of_none_are_said() {
         ("HTTP/1.1 200 OK\ncontent-length: 2\n\nok", "ok"),
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok",
-            "upstream_unreachable",
+            "upstream_malformed",
         ),
         (
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
-            "upstream_unreachable",
+            "upstream_malformed",
         ),
         (
             "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-            "upstream_unreachable",
+            "upstream_malformed",
         ),
-        ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "upstream_unreachable"),
+        ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "upstream_malformed"),
     ];
     for (answer, expected) in table {
         let world = World::new();

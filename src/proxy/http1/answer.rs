@@ -1,24 +1,23 @@
-//! The body of an answer, which gives its connection back when it has come to its end.
+//! The body of a response, which gives its connection back when it has come to its end and the request is out.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use tokio::io::ReadHalf;
-use tokio::task::JoinSet;
 
-use super::connection::{Connection, Upload, fill};
+use super::connection::Connection;
 use super::framing::{Decoder, Piece};
-use super::head::Head;
+use super::head::{Head, Reason};
 use super::pool::Pool;
-use crate::proxy::limits::SMALLEST_READ;
+use super::upload::Upload;
+use crate::proxy::request_body::RequestBody;
 use crate::proxy::upstream_stream::UpstreamStream;
 
-/// An answer's body on its way from the provider.
+/// A response's body on its way from the provider.
 #[derive(Debug)]
 pub(in crate::proxy) struct AnswerBody {
     source: Source,
@@ -26,40 +25,50 @@ pub(in crate::proxy) struct AnswerBody {
 }
 
 /// Where it comes from.
+///
+/// ```text
+/// Early ── upload ends ──► Connection ── body ends ──► None (the connection goes to its pool)
+///   └── body ends first, then the upload ─────────────► None (likewise)
+/// any of them ── it breaks off ──► Broken
+/// ```
 #[derive(Debug)]
 enum Source {
+    /// It broke off: whoever asks is told so each time, or a cut body would look like a whole one.
+    Broken,
     /// A connection that does nothing else, and where it goes when the body has ended; it is closed if that is nowhere.
     Connection(Box<Connection>, Option<Arc<Pool>>),
-    /// The answer's half of a connection on which the request's body still goes out.
-    Half(Box<Half>),
+    /// The response has come before the whole request was out, and the rest of that goes on.
+    Early(Box<Early>),
     /// It has all been read.
     None,
 }
 
 #[derive(Debug)]
-struct Half {
-    io: ReadHalf<UpstreamStream>,
-    read: BytesMut,
-    appetite: usize,
-    /// It ends with this body.
-    _upload: JoinSet<()>,
+struct Early {
+    connection: Box<Connection>,
+    upload: Upload,
+    home: Option<Arc<Pool>>,
 }
 
 impl AnswerBody {
-    /// The answer whose head has come on that connection, to a request of which all is out, or the rest is sent from now on.
+    /// The response whose head has come on that connection, to a request of which all is out, or the rest is sent from now on.
     pub(in crate::proxy) fn answer(
         head: Head,
         connection: Box<Connection>,
         upload: Upload,
         pool: &Arc<Pool>,
     ) -> Response<Self> {
+        let home = head.persists.then(|| Arc::clone(pool));
         let source = if upload.is_over() {
-            let home = head.persists.then(|| Arc::clone(pool));
             Source::Connection(connection, home)
         } else if upload.is_deaf() {
             Source::Connection(connection, None)
         } else {
-            Source::Half(Box::new(Half::new(*connection, upload)))
+            Source::Early(Box::new(Early {
+                connection,
+                upload,
+                home,
+            }))
         };
         let mut body = Self {
             source,
@@ -71,69 +80,121 @@ impl AnswerBody {
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
+        if let Some(reason) = head.reason {
+            response.extensions_mut().insert::<Reason>(reason);
+        }
         response
+    }
+
+    /// One of which nothing is left.
+    pub(in crate::proxy) fn ended() -> Self {
+        Self {
+            source: Source::None,
+            decoder: Decoder::ended(),
+        }
     }
 
     /// After a 101: the stream, and what has come on it already.
     pub(in crate::proxy) fn into_stream(self) -> Option<(UpstreamStream, Bytes)> {
         match self.source {
-            Source::Connection(connection, _) => {
-                let (io, read, _) = connection.into_parts();
-                Some((io, read))
-            }
+            Source::Connection(connection, _) => Some(connection.into_parts()),
             _ => None,
         }
     }
 
-    /// Nothing more comes: the connection is free, or closed.
+    /// What of the request's body has not gone out, where some of it has not.
+    pub(in crate::proxy) fn upload(&self) -> Option<&RequestBody> {
+        match &self.source {
+            Source::Early(early) => Some(early.upload.body()),
+            _ => None,
+        }
+    }
+
+    /// The same for another attempt, which ends this one.
+    pub(in crate::proxy) fn take_upload(&mut self) -> Option<RequestBody> {
+        match std::mem::replace(&mut self.source, Source::Broken) {
+            Source::Early(early) => Some(early.upload.into_body()),
+            other => {
+                self.source = other;
+                None
+            }
+        }
+    }
+
+    /// This response is the one that the client gets. If the server has answered in place of asking for the body (RFC 9110 §10.1.1), nobody
+    /// will ask for it any more.
+    pub(in crate::proxy) fn settle(&mut self) {
+        if matches!(&self.source, Source::Early(early) if early.upload.is_held()) {
+            let source = std::mem::replace(&mut self.source, Source::Broken);
+            if let Source::Early(early) = source {
+                self.source = Source::Connection(early.connection, None);
+            }
+            if self.decoder.has_ended() {
+                self.release();
+            }
+        }
+    }
+
+    /// How many bytes the server has taken, where some wait for it to take them.
+    pub(in crate::proxy) fn blocked_upload(&self) -> Option<u64> {
+        match &self.source {
+            Source::Early(early) => early.upload.blocked(),
+            _ => None,
+        }
+    }
+
+    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no more.
+    pub(in crate::proxy) fn poll_upload(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Source::Early(early) = &mut self.source else {
+            return Poll::Ready(Ok(()));
+        };
+        let sent = ready!(early.connection.poll_send(context, &mut early.upload));
+        let source = std::mem::replace(&mut self.source, Source::Broken);
+        if let Err(fault) = sent {
+            return Poll::Ready(Err(io::Error::other(fault)));
+        }
+        if let Source::Early(early) = source {
+            let home = early.home.filter(|_| early.upload.is_over());
+            self.source = Source::Connection(early.connection, home);
+        }
+        if self.decoder.has_ended() {
+            self.release();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Nothing more comes: the connection is free, or closed. One on which the request still goes out stays.
     fn release(&mut self) {
-        if let Source::Connection(connection, Some(pool)) =
-            std::mem::replace(&mut self.source, Source::None)
-        {
-            pool.put(connection);
+        match std::mem::replace(&mut self.source, Source::None) {
+            Source::Connection(connection, Some(pool)) => pool.put(connection),
+            early @ Source::Early(_) => self.source = early,
+            _ => {}
         }
     }
 
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Piece>> {
         loop {
-            let read = match &mut self.source {
-                Source::Connection(connection, _) => &mut connection.read,
-                Source::Half(half) => &mut half.read,
+            let connection = match &mut self.source {
+                Source::Connection(connection, _) => connection,
+                Source::Early(early) => &mut early.connection,
+                Source::Broken => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 Source::None => return Poll::Ready(Ok(Piece::End)),
             };
-            match self.decoder.next(read) {
+            match self.decoder.next(&mut connection.read) {
                 Ok(Piece::Incomplete) => {}
                 piece => return Poll::Ready(piece.map_err(io::Error::other)),
             }
-            let filled = match &mut self.source {
-                Source::Connection(connection, _) => connection.poll_fill(context),
-                Source::Half(half) => {
-                    fill(&mut half.io, &mut half.read, &mut half.appetite, context)
-                }
-                Source::None => return Poll::Ready(Ok(Piece::End)),
-            };
-            if ready!(filled)? == 0 {
+            if ready!(connection.poll_fill(context))? == 0 {
                 return Poll::Ready(if self.decoder.ends_with_connection() {
+                    self.decoder = Decoder::ended();
                     Ok(Piece::End)
                 } else {
                     Err(io::ErrorKind::UnexpectedEof.into())
                 });
             }
-        }
-    }
-}
-
-impl Half {
-    fn new(connection: Connection, upload: Upload) -> Self {
-        let (io, read, unsent) = connection.into_parts();
-        let (reading, writing) = tokio::io::split(io);
-        let mut task = JoinSet::new();
-        task.spawn(unsent.finish(writing, upload));
-        Self {
-            io: reading,
-            read: BytesMut::from(read),
-            appetite: SMALLEST_READ,
-            _upload: task,
         }
     }
 }
@@ -147,8 +208,11 @@ impl Body for AnswerBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
-        let piece = ready!(this.poll_piece(context));
-        let frame = match piece {
+        // A server may want to read on before it says more.
+        if let Poll::Ready(Err(error)) = this.poll_upload(context) {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let frame = match ready!(this.poll_piece(context)) {
             Ok(Piece::Data(data)) => {
                 if this.decoder.has_ended() {
                     this.release();
@@ -158,7 +222,7 @@ impl Body for AnswerBody {
             Ok(Piece::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
             Ok(Piece::End | Piece::Incomplete) => None,
             Err(error) => {
-                this.source = Source::None; // what comes of it is nobody's any more
+                this.source = Source::Broken;
                 return Poll::Ready(Some(Err(error)));
             }
         };

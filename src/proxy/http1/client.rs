@@ -28,6 +28,9 @@ pub(super) struct State<T> {
     body: BodyState,
     /// Who waits for the body to come back.
     waiter: Option<Waker>,
+    /// What goes out ahead of the final response: that the body is wanted (100), and the server's interim responses.
+    pub(super) out: Vec<u8>,
+    out_is_unflushed: bool,
 }
 
 /// Where the body of the request in hand is.
@@ -47,6 +50,8 @@ enum BodyState {
 /// What has become of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
+    /// The client has left before its end.
+    Left,
     /// The next request follows.
     None,
     /// Part of it may still come.
@@ -63,6 +68,8 @@ impl<T: Source + AsyncWrite> Wire<T> {
             appetite: USUAL_READ,
             body: BodyState::Taken,
             waiter: None,
+            out: Vec::new(),
+            out_is_unflushed: false,
         })))
     }
 
@@ -83,8 +90,7 @@ impl<T: Source + AsyncWrite> Wire<T> {
         ClientBody {
             wire: Some(Self(Arc::clone(&self.0))),
             decoder: Decoder::new(length),
-            interim: if expects { CONTINUE } else { b"" },
-            needs_flush: expects,
+            is_unasked: expects,
         }
     }
 
@@ -110,7 +116,7 @@ impl<T: Source + AsyncWrite> Wire<T> {
                 Ok(Piece::End | Piece::Trailers(_)) => state.body = BodyState::Taken,
                 Ok(Piece::Incomplete) => match ready!(state.poll_fill(context)) {
                     Ok(count) if count > 0 => {}
-                    _ => return Poll::Ready(Rest::Unknown),
+                    _ => return Poll::Ready(Rest::Left),
                 },
                 Err(_) => return Poll::Ready(Rest::Unknown),
             }
@@ -131,6 +137,23 @@ impl<T: Source + AsyncWrite> State<T> {
     /// Reads once; the number of bytes, 0 at the end.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         read_some(&mut self.io, &mut self.read, &mut self.appetite, context)
+    }
+
+    /// Writes what goes out ahead of the final response.
+    pub(super) fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            let written = ready!(Pin::new(&mut self.io).poll_write(context, &self.out))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.out.drain(..written);
+            self.out_is_unflushed = true;
+        }
+        if self.out_is_unflushed {
+            ready!(Pin::new(&mut self.io).poll_flush(context))?;
+            self.out_is_unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// The client leaves while its request is under way: ready when it does. A next request that comes early is kept, up to a bound.
@@ -164,9 +187,8 @@ pub(in crate::proxy) struct ClientBody<T> {
     /// `None` where there is no body.
     wire: Option<Wire<T>>,
     decoder: Decoder,
-    /// What the client waits to hear before it sends it, as far as it has not been said.
-    interim: &'static [u8],
-    needs_flush: bool,
+    /// The client waits to hear that it is wanted.
+    is_unasked: bool,
 }
 
 impl<T> ClientBody<T> {
@@ -175,8 +197,7 @@ impl<T> ClientBody<T> {
         Self {
             wire: None,
             decoder: Decoder::new(Length::Known(0)),
-            interim: b"",
-            needs_flush: false,
+            is_unasked: false,
         }
     }
 }
@@ -188,18 +209,18 @@ impl<T: Source + AsyncWrite> ClientBody<T> {
         };
         let mut state = wire.lock();
         let state = &mut *state;
-        while !self.interim.is_empty() {
-            let written = ready!(Pin::new(&mut state.io).poll_write(context, self.interim))?;
-            self.interim = self.interim.get(written..).unwrap_or_default();
+        if std::mem::take(&mut self.is_unasked) {
+            state.out.extend_from_slice(CONTINUE);
         }
-        if self.needs_flush {
-            ready!(Pin::new(&mut state.io).poll_flush(context))?;
-            self.needs_flush = false;
-        }
+        ready!(state.poll_write_out(context))?;
         loop {
             match self.decoder.next(&mut state.read) {
                 Ok(Piece::Incomplete) => {}
-                piece => return Poll::Ready(piece.map_err(io::Error::other)),
+                Ok(piece) => return Poll::Ready(Ok(piece)),
+                // Of that kind, so that whoever answers can tell a body that is wrong from one whose client has left.
+                Err(fault) => {
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, fault)));
+                }
             }
             if ready!(state.poll_fill(context))? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
@@ -216,7 +237,12 @@ impl<T: Source + AsyncWrite> Body for ClientBody<T> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        Poll::Ready(match ready!(self.get_mut().poll_piece(context)) {
+        let this = self.get_mut();
+        let piece = ready!(this.poll_piece(context));
+        if this.decoder.has_ended() {
+            this.give_back();
+        }
+        Poll::Ready(match piece {
             Ok(Piece::Data(data)) => Some(Ok(Frame::data(data))),
             Ok(Piece::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
             Ok(Piece::End | Piece::Incomplete) => None,
@@ -235,25 +261,30 @@ impl<T: Source + AsyncWrite> Body for ClientBody<T> {
     }
 }
 
-impl<T> Drop for ClientBody<T> {
-    /// Whatever is left of it is the connection's affair again.
-    fn drop(&mut self) {
-        let Some(Wire(state)) = &self.wire else {
+impl<T> ClientBody<T> {
+    /// Whatever is left of it is the connection's affair again: the next request, or a client that leaves, can be told from it. At once when
+    /// it has ended, as whoever sends it on may keep it for long.
+    fn give_back(&mut self) {
+        let Some(Wire(state)) = self.wire.take() else {
             return;
         };
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.body = if self.decoder.has_ended() {
+        let decoder = std::mem::replace(&mut self.decoder, Decoder::ended());
+        state.body = if decoder.has_ended() {
             BodyState::Taken
-        } else if self.interim == CONTINUE {
+        } else if self.is_unasked {
             BodyState::Unasked
         } else {
-            BodyState::Unwanted(std::mem::replace(
-                &mut self.decoder,
-                Decoder::new(Length::Known(0)),
-            ))
+            BodyState::Unwanted(decoder)
         };
         if let Some(waiter) = state.waiter.take() {
             waiter.wake();
         }
+    }
+}
+
+impl<T> Drop for ClientBody<T> {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }

@@ -9,23 +9,23 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, StatusCode, header};
-use http_body::Body;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use http::{Method, StatusCode};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, Sleep};
 
 use super::Fault;
-use super::framing::{LAST_CHUNK, Length};
 use super::head::{self, Head, RequestForm};
-use crate::proxy::body::{Passage, RequestBody};
+use super::upload::Upload;
+use crate::proxy::interim::Interim;
 use crate::proxy::limits::{
-    LARGEST_HEAD, LARGEST_READ, MOST_INTERIM_ANSWERS, SMALLEST_READ, UPSTREAM_WRITE_BUFFER,
+    CONTINUE_TIMEOUT, FRESH, LARGEST_HEAD, LARGEST_READ, MOST_INTERIM_ANSWERS, SMALLEST_READ,
 };
+use crate::proxy::request_body::Passage;
 use crate::proxy::stream::Source;
 use crate::proxy::upstream_stream::UpstreamStream;
 
 /// Most heads of requests are shorter, in bytes.
-const USUAL_HEAD: usize = 2048;
+pub(super) const USUAL_HEAD: usize = 2048;
 
 /// A connection that speaks HTTP/1.1. Its buffers take no memory to speak of between two exchanges.
 #[derive(Debug)]
@@ -40,8 +40,9 @@ pub(in crate::proxy) struct Connection {
     gone: usize,
     /// This task has just asked it for what nobody has sent, and will be woken when something comes.
     is_quiet: bool,
-    /// When the request went out that it served last.
+    /// When the request went out that it served last, or when it was made.
     pub(super) used: Instant,
+    has_served: bool,
     /// The wait for an answer. It is armed once and looked at when it ends, which spares each request the timer's lock.
     clock: Option<Pin<Box<Sleep>>>,
 }
@@ -54,68 +55,8 @@ pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) passage: &'a Passage,
     /// How long the head of an answer may take, from the last byte of the request that went out.
     pub(in crate::proxy) patience: Duration,
-}
-
-/// A request's body on its way out.
-#[derive(Debug)]
-pub(in crate::proxy) struct Upload {
-    body: RequestBody,
-    length: Option<Length>,
-    /// The names of the trailers that the request has announced.
-    trailers: Vec<HeaderName>,
-    state: Sending,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sending {
-    /// More of the body may come.
-    Body,
-    /// The server takes no more, but may have answered.
-    Deaf,
-    /// All is out.
-    Done,
-    /// What is in the buffer is the last.
-    Last,
-}
-
-impl Upload {
-    pub(in crate::proxy) fn new(body: RequestBody, parts: &Parts) -> Self {
-        let length = length_of(&body);
-        let trailers = match length {
-            Some(Length::Chunked) => announced(&parts.headers),
-            _ => Vec::new(),
-        };
-        Self {
-            state: if length.is_none() {
-                Sending::Last
-            } else {
-                Sending::Body
-            },
-            body,
-            length,
-            trailers,
-        }
-    }
-
-    /// How the end of the body will be told.
-    pub(in crate::proxy) fn length(&self) -> Option<Length> {
-        self.length
-    }
-
-    /// Whether nothing of the body has been asked for, so that the request could go out on another connection.
-    pub(in crate::proxy) fn is_untouched(&self) -> bool {
-        self.length.is_none()
-    }
-
-    /// Whether all of it is out.
-    pub(super) fn is_over(&self) -> bool {
-        self.state == Sending::Done
-    }
-
-    /// Whether the server takes no more of it.
-    pub(super) fn is_deaf(&self) -> bool {
-        self.state == Sending::Deaf
-    }
+    /// Where the interim responses go.
+    pub(in crate::proxy) interim: &'a Interim,
 }
 
 impl Connection {
@@ -128,6 +69,7 @@ impl Connection {
             gone: 0,
             is_quiet: false,
             used: Instant::now(),
+            has_served: false,
             clock: None,
         }
     }
@@ -136,6 +78,11 @@ impl Connection {
     pub(in crate::proxy) fn is_quiet(&mut self, context: &mut Context<'_>) -> bool {
         self.is_quiet = self.read.is_empty() && self.poll_fill(context).is_pending();
         self.is_quiet
+    }
+
+    /// Whether it was made just now, for a request that has yet to go out on it.
+    pub(super) fn is_fresh(&self) -> bool {
+        !self.has_served && self.used.elapsed() < FRESH
     }
 
     /// Whether nothing has come since the request went out.
@@ -153,16 +100,15 @@ impl Connection {
         self.out.reserve(USUAL_HEAD);
         self.gone = 0;
         head::write(&mut self.out, request.parts, &request.form);
-        if upload.state == Sending::Done || upload.state == Sending::Deaf {
-            upload.state = Sending::Last; // an empty body, on another connection
-        }
         let since = Instant::now();
         self.used = since;
+        self.has_served = true;
         let mut waiting = Waiting {
             since,
             pieces: request.passage.pieces.load(Ordering::Relaxed),
             searched: 0,
             interim: 0,
+            until_asked: None,
         };
         poll_fn(|context| self.poll_exchange(context, request, upload, &mut waiting)).await
     }
@@ -184,11 +130,24 @@ impl Connection {
                     waiting.interim += 1;
                     if waiting.interim > MOST_INTERIM_ANSWERS {
                         return Poll::Ready(Err(Fault::Malformed(
-                            "it sends interim answers without end",
+                            "it sends interim responses without end",
                         )));
                     }
+                    if head.status == StatusCode::CONTINUE {
+                        upload.release();
+                        if let Poll::Ready(Err(fault)) = self.poll_send(context, upload) {
+                            return Poll::Ready(Err(fault));
+                        }
+                    }
+                    request.interim.push(head.status, head.headers);
                 }
                 ready @ Poll::Ready(_) => return ready,
+            }
+        }
+        if upload.is_held() && waiting.has_been_patient(context) {
+            upload.release();
+            if let Poll::Ready(Err(fault)) = self.poll_send(context, upload) {
+                return Poll::Ready(Err(fault));
             }
         }
         self.poll_patience(context, request, waiting)
@@ -250,7 +209,7 @@ impl Connection {
         upload: &mut Upload,
     ) -> Poll<Result<(), Fault>> {
         let Self { io, out, gone, .. } = self;
-        send(io, out, gone, context, upload)
+        upload.poll_send(context, io, out, gone)
     }
 
     /// Reads once; the number of bytes, 0 at the end.
@@ -274,32 +233,9 @@ impl Connection {
         self.out = Vec::new();
     }
 
-    /// The stream, and what has come on it already: for another protocol, or for an upload that outlasts its answer's head.
-    pub(in crate::proxy) fn into_parts(self) -> (UpstreamStream, Bytes, Unsent) {
-        let Self {
-            io,
-            read,
-            out,
-            gone,
-            ..
-        } = self;
-        (io, read.freeze(), Unsent { out, gone })
-    }
-}
-
-/// What was to go out on a connection that was taken apart.
-#[derive(Debug)]
-pub(in crate::proxy) struct Unsent {
-    out: Vec<u8>,
-    gone: usize,
-}
-
-impl Unsent {
-    /// Brings the rest of a request out on the writing half of its connection.
-    pub(super) async fn finish(mut self, mut io: impl AsyncWrite + Unpin, mut upload: Upload) {
-        let Self { out, gone } = &mut self;
-        // What comes of it shows in the answer.
-        let _ = poll_fn(|context| send(&mut io, out, gone, context, &mut upload)).await;
+    /// The stream, and what has come on it already: for another protocol.
+    pub(in crate::proxy) fn into_parts(self) -> (UpstreamStream, Bytes) {
+        (self.io, self.read.freeze())
     }
 }
 
@@ -311,6 +247,17 @@ struct Waiting {
     /// Bytes in which no whole head was found.
     searched: usize,
     interim: usize,
+    /// For a server that does not say whether it wants the body.
+    until_asked: Option<Pin<Box<Sleep>>>,
+}
+
+impl Waiting {
+    /// Whether a client that expects 100 has been held up for long enough.
+    fn has_been_patient(&mut self, context: &mut Context<'_>) -> bool {
+        let sleep = || Box::pin(tokio::time::sleep(CONTINUE_TIMEOUT));
+        let clock = self.until_asked.get_or_insert_with(sleep);
+        clock.as_mut().poll(context).is_ready()
+    }
 }
 
 /// Reads once into the buffer, by as little work as may be until much comes.
@@ -352,178 +299,7 @@ pub(super) fn fill(
     Poll::Ready(Ok(count))
 }
 
-fn send(
-    io: &mut (impl AsyncWrite + Unpin),
-    out: &mut Vec<u8>,
-    gone: &mut usize,
-    context: &mut Context<'_>,
-    upload: &mut Upload,
-) -> Poll<Result<(), Fault>> {
-    if matches!(upload.state, Sending::Deaf | Sending::Done) {
-        return Poll::Ready(Ok(()));
-    }
-    loop {
-        while upload.state == Sending::Body && out.len() < UPSTREAM_WRITE_BUFFER {
-            if upload.poll_body(context, out)?.is_pending() {
-                break;
-            }
-        }
-        let written = if *gone < out.len() {
-            Pin::new(&mut *io).poll_write(context, &out[*gone..])
-        } else {
-            match ready_or_deaf(Pin::new(&mut *io).poll_flush(context), upload) {
-                Poll::Ready(()) if upload.state == Sending::Body => return Poll::Pending,
-                Poll::Ready(()) => {
-                    upload.state = if upload.state == Sending::Deaf {
-                        Sending::Deaf
-                    } else {
-                        Sending::Done
-                    };
-                    return Poll::Ready(Ok(()));
-                }
-                Poll::Pending => return Poll::Pending,
-            }
-        };
-        match written {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(count)) if count > 0 => *gone += count,
-            // A server may answer and close before it has read all: what it said is read next, and where it said nothing, its end is.
-            Poll::Ready(_) => {
-                upload.state = Sending::Deaf;
-                return Poll::Ready(Ok(()));
-            }
-        }
-        if *gone == out.len() {
-            let end = out.len().min(4 * USUAL_HEAD);
-            out[..end].fill(0); // the head, which has the token, is no longer
-            out.clear();
-            *gone = 0;
-        }
-    }
-}
-
-fn ready_or_deaf(flushed: Poll<io::Result<()>>, upload: &mut Upload) -> Poll<()> {
-    flushed.map(|flushed| {
-        if flushed.is_err() {
-            upload.state = Sending::Deaf;
-        }
-    })
-}
-
-impl Upload {
-    /// Puts the next piece of the body into the buffer.
-    fn poll_body(
-        &mut self,
-        context: &mut Context<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<Poll<()>, Fault> {
-        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
-            return Ok(Poll::Pending);
-        };
-        let chunked = self.length == Some(Length::Chunked);
-        match frame.transpose().map_err(Fault::Body)? {
-            None => {
-                self.finish(out, None)?;
-            }
-            Some(frame) => match frame.into_data() {
-                Ok(data) if chunked && !data.is_empty() => {
-                    out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
-                    out.extend_from_slice(&data);
-                    out.extend_from_slice(b"\r\n");
-                }
-                Ok(data) => {
-                    if let Some(Length::Known(left)) = &mut self.length {
-                        let more = || Fault::Body(io::Error::other("the body is longer than said"));
-                        *left = left.checked_sub(data.len() as u64).ok_or_else(more)?;
-                    }
-                    out.extend_from_slice(&data);
-                }
-                Err(frame) => {
-                    let trailers = frame.into_trailers().ok();
-                    self.finish(out, trailers.as_ref())?;
-                }
-            },
-        }
-        if self.state == Sending::Body && self.body.is_end_stream() {
-            self.finish(out, None)?;
-        }
-        Ok(Poll::Ready(()))
-    }
-
-    fn finish(&mut self, out: &mut Vec<u8>, trailers: Option<&HeaderMap>) -> Result<(), Fault> {
-        self.state = Sending::Last;
-        match self.length {
-            Some(Length::Known(0)) | None => Ok(()),
-            Some(Length::Chunked) => {
-                match trailers {
-                    None => out.extend_from_slice(LAST_CHUNK),
-                    Some(trailers) => self.write_trailers(out, trailers),
-                }
-                Ok(())
-            }
-            Some(_) => Err(Fault::Body(io::Error::other(
-                "the body is shorter than said",
-            ))),
-        }
-    }
-
-    fn write_trailers(&self, out: &mut Vec<u8>, trailers: &HeaderMap) {
-        out.extend_from_slice(b"0\r\n");
-        for (name, value) in trailers
-            .iter()
-            .filter(|(name, _)| self.trailers.contains(name))
-        {
-            out.extend_from_slice(name.as_str().as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(value.as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
 /// 101 ends the exchange, whatever comes after it.
 fn is_interim(status: StatusCode) -> bool {
     status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
-}
-
-fn length_of(body: &RequestBody) -> Option<Length> {
-    if body.is_end_stream() {
-        return None;
-    }
-    Some(
-        body.size_hint()
-            .exact()
-            .map_or(Length::Chunked, Length::Known),
-    )
-}
-
-/// The trailers that a request announces, and may.
-fn announced(headers: &HeaderMap) -> Vec<HeaderName> {
-    let names = headers.get_all(header::TRAILER).iter();
-    names
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .filter(|name| !is_for_the_head(name))
-        .collect()
-}
-
-/// Fields that frame, route or authenticate a message have no place behind it (RFC 9110 §6.5.1).
-pub(super) fn is_for_the_head(name: &HeaderName) -> bool {
-    [
-        header::AUTHORIZATION,
-        header::CONNECTION,
-        header::CONTENT_ENCODING,
-        header::CONTENT_LENGTH,
-        header::CONTENT_RANGE,
-        header::CONTENT_TYPE,
-        header::HOST,
-        header::PROXY_AUTHORIZATION,
-        header::SET_COOKIE,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-    ]
-    .contains(name)
 }

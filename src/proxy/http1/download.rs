@@ -9,9 +9,9 @@ use http::{HeaderMap, StatusCode, Version};
 use http_body::{Body, Frame};
 use tokio::io::AsyncWrite;
 
-use super::connection::is_for_the_head;
 use super::framing::LAST_CHUNK;
-use crate::proxy::body::ResponseBody;
+use super::upload::is_for_the_head;
+use crate::proxy::response_body::ResponseBody;
 
 /// A piece of a body up to this size is copied behind what is to go out with it, in bytes: one record in place of two.
 const SMALL_PIECE: usize = 4 * 1024;
@@ -54,6 +54,8 @@ pub(super) struct Download {
     framing: Framing,
     takes_trailers: bool,
     has_ended: bool,
+    /// Why no more comes, where that is before the end.
+    broken: Option<io::Error>,
     /// The head, and what frames and precedes `data`; and how much of it has gone.
     out: Vec<u8>,
     gone: usize,
@@ -76,6 +78,7 @@ impl Download {
             body,
             framing,
             takes_trailers,
+            broken: None,
             out,
             gone: 0,
             data: Bytes::new(),
@@ -83,9 +86,9 @@ impl Download {
         }
     }
 
-    /// The buffer, for the next answer.
-    pub(super) fn into_buffer(self) -> Vec<u8> {
-        self.out
+    /// The body, and the buffer for the next answer.
+    pub(super) fn into_parts(self) -> (ResponseBody, Vec<u8>) {
+        (self.body, self.out)
     }
 
     /// Where the head is written.
@@ -93,36 +96,60 @@ impl Download {
         &mut self.out
     }
 
-    /// Sends what there is; ready when all has gone.
-    pub(super) fn poll_send(
+    /// The body, of which the rest of its request's goes out beside.
+    pub(super) fn body(&mut self) -> &mut ResponseBody {
+        &mut self.body
+    }
+
+    /// Whether a client that knows where its bodies end notices that this one has not come to its end.
+    pub(super) fn shows_its_end(&self) -> bool {
+        self.framing != Framing::UntilClose
+    }
+
+    /// Whether the body has broken off, or is another than said.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// Takes in what there is of the body. Not under the lock of the client's connection: the body may have that of the request read.
+    pub(super) fn fill(&mut self, context: &mut Context<'_>) {
+        while !self.has_ended
+            && self.broken.is_none()
+            && self.data.is_empty()
+            && self.out.len() < SMALL_PIECE
+        {
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+                return;
+            };
+            // What came before goes out all the same: a client that gets nothing at all sends its request again (RFC 9112 §9.3.1 is no
+            // leave for one that changes something), and one that gets a part of a response knows that there was one.
+            self.broken = frame.transpose().and_then(|frame| self.take(frame)).err();
+        }
+    }
+
+    /// Sends some of it. Ready with `true` when all has gone, and with an error where that is not all of it.
+    pub(super) fn poll_out(
         &mut self,
         context: &mut Context<'_>,
         io: &mut (impl AsyncWrite + Unpin),
-    ) -> Poll<io::Result<()>> {
-        loop {
-            while !self.has_ended && self.data.is_empty() && self.out.len() < SMALL_PIECE {
-                match Pin::new(&mut self.body).poll_frame(context) {
-                    Poll::Ready(frame) => self.take(frame.transpose()?)?,
-                    Poll::Pending => break,
-                }
-            }
-            if self.gone == self.out.len() && self.data.is_empty() {
-                ready!(Pin::new(&mut *io).poll_flush(context))?;
-                return if self.has_ended {
-                    Poll::Ready(Ok(()))
-                } else {
-                    Poll::Pending
-                };
-            }
-            let rest = self.out.get(self.gone..).unwrap_or_default();
-            let written = if self.data.is_empty() {
-                Pin::new(&mut *io).poll_write(context, rest)
-            } else {
-                let slices = [rest, &self.data, &self.after].map(IoSlice::new);
-                Pin::new(&mut *io).poll_write_vectored(context, &slices)
+    ) -> Poll<io::Result<bool>> {
+        if self.gone == self.out.len() && self.data.is_empty() {
+            ready!(Pin::new(&mut *io).poll_flush(context))?;
+            return match &self.broken {
+                Some(error) => Poll::Ready(Err(error.kind().into())),
+                None if self.has_ended => Poll::Ready(Ok(true)),
+                None => Poll::Pending,
             };
-            self.went(ready!(written)?)?;
         }
+        let rest = self.out.get(self.gone..).unwrap_or_default();
+        let written = if self.data.is_empty() {
+            Pin::new(&mut *io).poll_write(context, rest)
+        } else {
+            let slices = [rest, &self.data, &self.after].map(IoSlice::new);
+            Pin::new(&mut *io).poll_write_vectored(context, &slices)
+        };
+        self.went(ready!(written)?)?;
+        Poll::Ready(Ok(false))
     }
 
     /// Takes the next piece of the body in.
@@ -228,6 +255,18 @@ mod tests {
 
     use super::*;
 
+    async fn send(download: &mut Download, io: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        std::future::poll_fn(|context| {
+            loop {
+                download.fill(context);
+                if ready!(download.poll_out(context, io))? {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
+        .await
+    }
+
     /// What a client gets of those pieces, however little of them it takes at once.
     async fn sent(framing: Framing, pieces: &[usize], trailers: Option<HeaderMap>) -> String {
         let mut frames: Vec<_> = pieces
@@ -237,11 +276,12 @@ mod tests {
         frames.extend(trailers.map(Frame::trailers));
         let mut seen = Vec::new();
         for room in [1, 10, 100_000] {
-            let body =
-                ResponseBody::of_frames(frames.iter().map(|frame| match frame.trailers_ref() {
+            let body = ResponseBody::of_frames(frames.iter().map(|frame| {
+                Ok(match frame.trailers_ref() {
                     Some(trailers) => Frame::trailers(trailers.clone()),
                     None => Frame::data(frame.data_ref().cloned().unwrap_or_default()),
-                }));
+                })
+            }));
             let mut download = Download::new(body, framing, true, Vec::with_capacity(64));
             download.head().extend_from_slice(b"HEAD ");
             let (mut near, mut far) = tokio::io::duplex(room);
@@ -250,9 +290,7 @@ mod tests {
                 far.read_to_string(&mut text).await.unwrap();
                 text
             });
-            std::future::poll_fn(|context| download.poll_send(context, &mut near))
-                .await
-                .unwrap();
+            send(&mut download, &mut near).await.unwrap();
             drop(near);
             seen.push(reading.await.unwrap());
         }
@@ -293,12 +331,33 @@ mod tests {
     #[tokio::test]
     async fn a_body_of_another_length_than_said_breaks_the_connection() {
         for length in [1, 5] {
-            let body =
-                ResponseBody::of_frames([Frame::data(Bytes::from_static(b"abc"))].into_iter());
+            let frames = [Ok(Frame::data(Bytes::from_static(b"abc")))];
+            let body = ResponseBody::of_frames(frames.into_iter());
             let mut download = Download::new(body, Framing::Known(length), false, Vec::new());
-            let mut io = tokio::io::sink();
-            let sending = std::future::poll_fn(|context| download.poll_send(context, &mut io));
-            assert!(sending.await.is_err(), "{length}");
+            let sent = send(&mut download, &mut tokio::io::sink()).await;
+            assert!(sent.is_err() && download.is_broken(), "{length}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_body_broke_off_is_sent() {
+        for framing in [Framing::Chunked, Framing::Known(9), Framing::UntilClose] {
+            let broken = io::Error::from(io::ErrorKind::UnexpectedEof);
+            let frames = [Ok(Frame::data(Bytes::from_static(b"abc"))), Err(broken)];
+            let body = ResponseBody::of_frames(frames.into_iter());
+            let mut download = Download::new(body, framing, false, Vec::new());
+            download.head().extend_from_slice(b"HEAD ");
+            let (mut near, mut far) = tokio::io::duplex(100);
+            assert!(send(&mut download, &mut near).await.is_err());
+            drop(near);
+            let mut text = String::new();
+            far.read_to_string(&mut text).await.unwrap();
+            let end = if framing == Framing::Chunked {
+                "3\r\nabc\r\n"
+            } else {
+                "abc"
+            };
+            assert_eq!(text, format!("HEAD {end}"));
         }
     }
 }

@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Fault;
-use crate::proxy::limits::{LARGEST_HEAD, LONGEST_CHUNK_LINE, MOST_HEADERS};
+use crate::proxy::limits::{LARGEST_HEAD, LONGEST_CHUNK_LINE, USUAL_HEADERS};
 
 /// How the end of a body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,11 @@ impl Decoder {
             Length::Known(bytes) => State::Left(bytes),
             Length::UntilClose => State::UntilClose,
         })
+    }
+
+    /// Of a body of which nothing is left.
+    pub(super) fn ended() -> Self {
+        Self(State::Ended)
     }
 
     /// Whether the body has been taken out whole.
@@ -199,7 +204,7 @@ fn trailers(read: &mut BytesMut, searched: usize) -> Result<Option<HeaderMap>, F
     if end > LARGEST_HEAD {
         return Err(malformed());
     }
-    let mut fields = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut fields = [httparse::EMPTY_HEADER; USUAL_HEADERS];
     let Ok(httparse::Status::Complete((_, fields))) =
         httparse::parse_headers(&read[..end], &mut fields)
     else {

@@ -11,7 +11,7 @@ use super::Fault;
 use super::download::Framing;
 use super::framing::Length;
 use super::request::share;
-use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS};
+use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
 
 /// How a request is put on the wire.
 #[derive(Debug)]
@@ -85,7 +85,9 @@ pub(super) fn write_answer(
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(answer.status.as_str().as_bytes());
     out.push(b' ');
-    let reason = answer.status.canonical_reason().unwrap_or_default();
+    let own = answer.extensions.get::<Reason>();
+    let usual = || answer.status.canonical_reason().unwrap_or_default();
+    let reason = own.map_or_else(usual, |reason| &reason.0);
     out.extend_from_slice(reason.as_bytes());
     out.extend_from_slice(b"\r\n");
     for (name, value) in &answer.headers {
@@ -110,10 +112,25 @@ pub(super) fn write_answer(
     out.extend_from_slice(b"\r\n");
 }
 
+/// Writes the head of an interim response (RFC 9110 §15.2).
+pub(super) fn write_interim(out: &mut Vec<u8>, status: StatusCode, headers: &HeaderMap) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+    for (name, value) in headers {
+        field(out, name.as_str(), value.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
 /// An answer's head.
 #[derive(Debug)]
 pub(in crate::proxy) struct Head {
     pub(super) status: StatusCode,
+    /// Where it is not the usual one.
+    pub(super) reason: Option<Reason>,
     pub(super) headers: HeaderMap,
     pub(super) length: Length,
     /// Whether the connection serves another request after this one.
@@ -129,30 +146,69 @@ impl Head {
 
 /// Takes an answer's head out of what was read; `None` if there is more to read.
 pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>, Fault> {
-    let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
-    let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        read,
-        &mut fields,
-    );
-    let end = match parsed {
-        Ok(httparse::Status::Complete(end)) if end <= LARGEST_HEAD => end,
-        Ok(httparse::Status::Partial) if read.len() <= LARGEST_HEAD => return Ok(None),
-        Ok(_) | Err(httparse::Error::TooManyHeaders) => {
-            return Err(Fault::Malformed("the head of its answer is too large"));
+    let mut fields = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
+    let parsed = match parse(read, method, &mut fields) {
+        Err(Unreadable::TooManyFields) => take_large(read, method),
+        parsed => parsed,
+    };
+    match parsed {
+        Ok(None) if read.len() <= LARGEST_HEAD => Ok(None),
+        Ok(Some((head, end))) if end <= LARGEST_HEAD => {
+            read.advance(end);
+            Ok(Some(head))
         }
-        Err(_) => return Err(Fault::Malformed("its answer is not HTTP/1.1")),
+        Ok(_) | Err(Unreadable::TooManyFields) => {
+            Err(Fault::Malformed("the head of its answer is too large"))
+        }
+        Err(Unreadable::Fault(fault)) => Err(fault),
+    }
+}
+
+/// The same of a head with more fields than most, which would make the stack of every other request larger.
+#[cold]
+fn take_large(read: &[u8], method: &Method) -> Result<Option<(Head, usize)>, Unreadable> {
+    let mut fields = vec![MaybeUninit::uninit(); MOST_HEADERS];
+    parse(read, method, &mut fields)
+}
+
+/// Why a head is none.
+enum Unreadable {
+    Fault(Fault),
+    TooManyFields,
+}
+
+impl From<Fault> for Unreadable {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Reads a head, and says where it ends.
+fn parse<'a>(
+    read: &'a [u8],
+    method: &Method,
+    fields: &mut [MaybeUninit<httparse::Header<'a>>],
+) -> Result<Option<(Head, usize)>, Unreadable> {
+    let mut response = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default()
+        // RFC 9112 §5.1: "A proxy MUST remove any such whitespace from a response message".
+        .allow_spaces_after_header_name_in_responses(true)
+        .parse_response_with_uninit_headers(&mut response, read, fields);
+    let malformed = || Fault::Malformed("its answer is not HTTP/1.1");
+    let end = match parsed {
+        Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Unreadable::TooManyFields),
+        Err(_) => return Err(malformed().into()),
     };
     let version = match response.version {
         Some(0) => Version::HTTP_10,
         _ => Version::HTTP_11,
     };
-    let malformed = || Fault::Malformed("its answer is not HTTP/1.1");
     let status =
         StatusCode::from_u16(response.code.unwrap_or_default()).map_err(|_| malformed())?;
     // One copy, which all values share; what was read may hold a body of megabytes behind it.
-    let head = Bytes::copy_from_slice(&read[..end]);
+    let head = Bytes::copy_from_slice(read.get(..end).unwrap_or_default());
     let mut said = Said::default();
     let mut headers = HeaderMap::with_capacity(response.headers.len());
     for field in response.headers.iter() {
@@ -163,18 +219,26 @@ pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>,
             headers.append(name, value);
         }
     }
-    read.advance(end);
     let (length, persists) = said.conclude(method, status, version)?;
-    if said.chunked {
-        headers.remove(CONTENT_LENGTH); // RFC 9112 §6.3, item 3
+    // RFC 9112 §6.3, item 3; and RFC 9110 §8.6: none of these may have a length, and an HTTP/2 client may take it at its word.
+    if said.chunked || status == StatusCode::NO_CONTENT || status.is_informational() {
+        headers.remove(CONTENT_LENGTH);
     }
-    Ok(Some(Head {
+    let reason = response.reason.unwrap_or_default();
+    let is_usual = reason.is_empty() || Some(reason) == status.canonical_reason();
+    let head = Head {
         status,
+        reason: (!is_usual).then(|| Reason(reason.to_owned())),
         headers,
         length,
         persists,
-    }))
+    };
+    Ok(Some((head, end)))
 }
+
+/// What a server says beside its status, where that is not what everybody says. It has no meaning (RFC 9112 §4), but people read it.
+#[derive(Clone, Debug)]
+pub(in crate::proxy) struct Reason(String);
 
 /// What an answer's headers say of its body and its connection.
 #[derive(Debug, Default)]

@@ -25,7 +25,7 @@ impl Pool {
     }
 
     /// Keeps a connection whose exchange is over.
-    pub(super) fn put(&self, mut connection: Box<Connection>) {
+    pub(in crate::proxy) fn put(&self, mut connection: Box<Connection>) {
         if !connection.read.is_empty() {
             return; // it has said what nobody asked for
         }
@@ -36,9 +36,13 @@ impl Pool {
         }
     }
 
-    /// Takes a connection that still stands.
-    pub(in crate::proxy) async fn take(&self) -> Option<Box<Connection>> {
+    /// Takes a connection that still stands. One that has served before only where `may_reuse` says so: if not, the one that was used last
+    /// is closed, so that a server that serves one connection at a time has room for the new one.
+    pub(in crate::proxy) async fn take(&self, may_reuse: bool) -> Option<Box<Connection>> {
         while let Some(mut connection) = self.pop() {
+            if !may_reuse && !connection.is_fresh() {
+                return None;
+            }
             if std::future::poll_fn(|context| std::task::Poll::Ready(connection.is_quiet(context)))
                 .await
             {

@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, percent_encode};
 
 use super::framing::Length;
 use super::head::parse_length;
-use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS};
+use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
 use crate::proxy::refusal::Refusal;
 
 /// A request's head, and what it says of its connection.
@@ -41,14 +41,53 @@ pub(super) struct RequestHead {
 
 /// Takes a request's head out of what was read; `None` if there is more to read.
 pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Refusal> {
+    let mut fields = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
+    let parsed = match parse(read, &mut fields) {
+        Err(Unreadable::TooManyFields) => take_large(read),
+        parsed => parsed,
+    };
+    match parsed {
+        Ok(None) if read.len() <= LARGEST_HEAD => Ok(None),
+        Ok(Some((head, end))) if end <= LARGEST_HEAD => {
+            read.advance(end);
+            Ok(Some(head))
+        }
+        Ok(_) | Err(Unreadable::TooManyFields) => Err(Refusal::HeadTooLarge),
+        Err(Unreadable::Refusal(refusal)) => Err(refusal),
+    }
+}
+
+/// The same of a head with more fields than most, which would make the stack of every other request larger.
+#[cold]
+fn take_large(read: &[u8]) -> Result<Option<(RequestHead, usize)>, Unreadable> {
+    let mut fields = vec![MaybeUninit::uninit(); MOST_HEADERS];
+    parse(read, &mut fields)
+}
+
+/// Why a head is none.
+enum Unreadable {
+    Refusal(Refusal),
+    TooManyFields,
+}
+
+impl From<Refusal> for Unreadable {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+/// Reads a head, and says where it ends.
+fn parse<'a>(
+    read: &'a [u8],
+    fields: &mut [MaybeUninit<httparse::Header<'a>>],
+) -> Result<Option<(RequestHead, usize)>, Unreadable> {
     let malformed = || Refusal::Malformed("the request is not HTTP/1.1");
-    let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut []);
-    let end = match request.parse_with_uninit_headers(read, &mut fields) {
-        Ok(httparse::Status::Complete(end)) if end <= LARGEST_HEAD => end,
-        Ok(httparse::Status::Partial) if read.len() <= LARGEST_HEAD => return Ok(None),
-        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
-        Err(_) => return Err(Refusal::Malformed(complaint(read))),
+    let end = match request.parse_with_uninit_headers(read, fields) {
+        Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Unreadable::TooManyFields),
+        Err(_) => return Err(Refusal::Malformed(complaint(read)).into()),
     };
     let version = match request.version {
         Some(0) => Version::HTTP_10,
@@ -57,7 +96,7 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Refusal> 
     let method = request.method.unwrap_or_default().as_bytes();
     let method = Method::from_bytes(method).map_err(|_| malformed())?;
     // One copy, which the target and all values share.
-    let head = Bytes::copy_from_slice(&read[..end]);
+    let head = Bytes::copy_from_slice(read.get(..end).unwrap_or_default());
     let share = |part: &[u8]| share(&head, read, part);
     let uri = uri(&share(request.path.unwrap_or_default().as_bytes()))?;
     let mut said = Said::default();
@@ -70,9 +109,8 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Refusal> 
             headers.append(name, value);
         }
     }
-    read.advance(end);
     let length = said.length(version)?;
-    Ok(Some(RequestHead {
+    let head = RequestHead {
         method,
         uri,
         version,
@@ -83,7 +121,8 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Refusal> 
         takes_trailers: said.takes_trailers,
         upgrades: said.upgrades,
         expects: said.expects && length.is_some() && version == Version::HTTP_11,
-    }))
+    };
+    Ok(Some((head, end)))
 }
 
 /// The longest target that a [`Uri`] holds, in bytes.

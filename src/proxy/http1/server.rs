@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Version};
@@ -14,10 +14,11 @@ use super::client::{ClientBody, Rest, Wire};
 use super::download::{Download, Framing};
 use super::head;
 use super::request::{self, RequestHead};
-use crate::proxy::body::ResponseBody;
+use crate::proxy::interim::Interim;
 use crate::proxy::limits::{DRAIN_TIMEOUT, HEAD_TIMEOUT, LARGEST_DRAIN, LARGEST_HEAD};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::respond;
+use crate::proxy::response_body::ResponseBody;
 use crate::proxy::stream::{Clock, Source};
 
 /// A client's stream after a 101, and what has come on it already.
@@ -30,6 +31,7 @@ struct Server<T> {
     /// [`HEAD_TIMEOUT`], and no request pays for a look at the clock.
     clock: Clock,
     has_served: bool,
+    interim: Interim,
     /// Empty between two answers, and kept.
     out: Vec<u8>,
 }
@@ -60,10 +62,11 @@ enum After {
     Switch,
 }
 
-/// Serves a connection to its end. `respond` gets each request, and where its client wishes for another protocol, a promise of its stream.
+/// Serves a connection to its end. `respond` gets each request; where its client wishes for another protocol, a promise of its stream; and
+/// where the interim responses go.
 pub(in crate::proxy) async fn serve<T, F>(
     io: T,
-    mut respond: impl FnMut(Request<ClientBody<T>>, Option<Upgrade<T>>) -> F,
+    mut respond: impl FnMut(Request<ClientBody<T>>, Option<Upgrade<T>>, Interim) -> F,
 ) where
     T: Source + AsyncWrite,
     F: Future<Output = Response<ResponseBody>>,
@@ -72,6 +75,7 @@ pub(in crate::proxy) async fn serve<T, F>(
         wire: Wire::new(io),
         clock: Clock::new(HEAD_TIMEOUT),
         has_served: false,
+        interim: Interim::queue(false),
         out: Vec::with_capacity(USUAL_HEAD),
     };
     while let Some(head) = server.next_head().await {
@@ -87,7 +91,11 @@ pub(in crate::proxy) async fn serve<T, F>(
             (None, None)
         };
         let request = server.request(head);
-        let responding = pin!(respond(request, upgrade));
+        let interim = match asked.version {
+            Version::HTTP_11 => server.interim.clone(),
+            _ => Interim::default(), // RFC 9110 §15.2: not to a client of HTTP/1.0
+        };
+        let responding = pin!(respond(request, upgrade, interim));
         let Some(response) = server.unless_left(responding).await else {
             return;
         };
@@ -175,9 +183,17 @@ impl<T: Source + AsyncWrite> Server<T> {
 
     /// Runs `work` until it ends or the client is gone; `None` in the latter case.
     async fn unless_left<O>(&self, mut work: Pin<&mut impl Future<Output = O>>) -> Option<O> {
-        poll_fn(|context| match work.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => self.wire.lock().poll_leave(context).map(|()| None),
+        poll_fn(|context| {
+            let worked = work.as_mut().poll(context);
+            let mut state = self.wire.lock();
+            for (status, headers) in self.interim.take() {
+                head::write_interim(&mut state.out, status, &headers);
+            }
+            match (worked, state.poll_write_out(context)) {
+                (Poll::Ready(output), _) => Poll::Ready(Some(output)),
+                (Poll::Pending, Poll::Ready(Err(_))) => Poll::Ready(None),
+                (Poll::Pending, _) => state.poll_leave(context).map(|()| None),
+            }
         })
         .await
     }
@@ -204,16 +220,27 @@ impl<T: Source + AsyncWrite> Server<T> {
             (true, true) if asked.version == Version::HTTP_10 => Some("keep-alive"),
             (true, _) => None,
         };
+        download.head().append(&mut self.wire.lock().out);
         head::write_answer(download.head(), &parts, framing, connection);
         let mut budget = LARGEST_DRAIN;
-        poll_fn(|context| self.poll_answer(context, &mut download, &mut budget)).await?;
-        self.out = download.into_buffer(); // and with the rest of it ends the answer, for the log
+        let sent = poll_fn(|context| self.poll_answer(context, &mut download, &mut budget)).await;
+        if let Err(error) = sent {
+            // In order, so that what has come of it reaches the client; but to one that takes a close for the end, without one.
+            let ends_in_order = download.is_broken() && download.shows_its_end();
+            return ends_in_order.then_some(After::Close).ok_or(error);
+        }
+        let (mut body, out) = download.into_parts();
+        self.out = out;
         if self.out.capacity() > 2 * USUAL_HEAD {
             self.out = Vec::with_capacity(USUAL_HEAD);
         }
         if switches {
             return Ok(After::Switch);
         }
+        if body.uploads() {
+            body.finish_upload().await?;
+        }
+        drop(body); // with it ends the answer, for the log
         let rest = poll_fn(|context| self.wire.poll_rest(context, &mut budget));
         match tokio::time::timeout(DRAIN_TIMEOUT, rest).await {
             Ok(Rest::None) if persists => Ok(After::Next),
@@ -227,15 +254,31 @@ impl<T: Source + AsyncWrite> Server<T> {
         download: &mut Download,
         budget: &mut usize,
     ) -> Poll<io::Result<()>> {
-        // A client may send all of its request before it reads a word of the answer.
-        let rest = self.wire.poll_rest(context, budget);
-        let mut state = self.wire.lock();
-        let sent = download.poll_send(context, &mut state.io);
-        if sent.is_pending() && rest == Poll::Ready(Rest::None) {
-            ready!(state.poll_leave(context));
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        if let Poll::Ready(Err(error)) = download.body().poll_upload(context) {
+            return Poll::Ready(Err(error)); // the client has broken off its request, and leaves
         }
-        sent
+        loop {
+            download.fill(context);
+            // A client may send all of its request before it reads a word of the answer.
+            let rest = self.wire.poll_rest(context, budget);
+            let mut state = self.wire.lock();
+            match download.poll_out(context, &mut state.io)? {
+                Poll::Ready(true) => return Poll::Ready(Ok(())),
+                Poll::Ready(false) => {}
+                Poll::Pending => {
+                    let has_left = match rest {
+                        Poll::Ready(Rest::Left) => true,
+                        Poll::Ready(Rest::None) => state.poll_leave(context).is_ready(),
+                        _ => false,
+                    };
+                    return if has_left {
+                        Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
+                    } else {
+                        Poll::Pending
+                    };
+                }
+            }
+        }
     }
 
     /// Answers what is no request, and closes.

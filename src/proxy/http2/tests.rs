@@ -1,0 +1,179 @@
+//! Both ends against h2 by itself, over streams in memory.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::Reason;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::BodyExt;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Connection, Fault, Outgoing, serve};
+use crate::proxy::body::ClientBody;
+use crate::proxy::interim::Interim;
+use crate::proxy::request_body::{Passage, RequestBody};
+use crate::proxy::response_body::ResponseBody;
+
+type Client = h2::client::SendRequest<Bytes>;
+
+/// A client of ours, whose requests are answered like that.
+async fn client_of<F, R>(respond: F) -> Client
+where
+    F: Fn(Request<ClientBody>, Interim) -> R + Send + 'static,
+    R: Future<Output = Response<ResponseBody>> + Send + 'static,
+{
+    let (near, far) = tokio::io::duplex(1 << 20);
+    tokio::spawn(async move { serve(near, (), respond).await });
+    let (client, connection) = h2::client::handshake(far).await.unwrap();
+    tokio::spawn(connection);
+    client.ready().await.unwrap()
+}
+
+fn get() -> Request<()> {
+    Request::get("https://gitlab.test/").body(()).unwrap()
+}
+
+fn post() -> Request<()> {
+    Request::post("https://gitlab.test/").body(()).unwrap()
+}
+
+#[tokio::test]
+async fn a_response_that_breaks_off_arrives_as_far_as_it_came_and_is_reset() {
+    let mut client = client_of(|_, _| async {
+        let broken = io::Error::from(io::ErrorKind::UnexpectedEof);
+        let frames = [Ok(Frame::data(Bytes::from_static(b"part"))), Err(broken)];
+        Response::new(ResponseBody::of_frames(frames.into_iter()))
+    })
+    .await;
+    let (response, _) = client.send_request(get(), true).unwrap();
+    let mut body = response.await.unwrap().into_body();
+    assert_eq!(body.data().await.unwrap().unwrap(), "part");
+    let error = body.data().await.unwrap().unwrap_err();
+    assert_eq!(error.reason(), Some(Reason::INTERNAL_ERROR));
+}
+
+#[tokio::test]
+async fn a_reset_upload_has_not_ended_whatever_its_code() {
+    for code in [Reason::NO_ERROR, Reason::CANCEL, Reason::INTERNAL_ERROR] {
+        let (tell, mut told) = mpsc::channel(2);
+        let mut client = client_of(move |mut request, _| {
+            let tell = tell.clone();
+            async move {
+                // Apart from its response, which ends with its stream.
+                tokio::spawn(async move {
+                    for _ in 0..2 {
+                        let frame = request.body_mut().frame().await;
+                        let _ = tell.send(frame.map(|frame| frame.is_ok())).await;
+                    }
+                });
+                std::future::pending().await
+            }
+        })
+        .await;
+        let (_response, mut upload) = client.send_request(post(), false).unwrap();
+        let half = Bytes::from_static(b"half");
+        upload.send_data(half, false).unwrap();
+        assert_eq!(told.recv().await, Some(Some(true)));
+        upload.send_reset(code);
+        assert_eq!(told.recv().await, Some(Some(false)), "{code:?}");
+    }
+}
+
+#[tokio::test]
+async fn interim_responses_come_before_the_final_one() {
+    let mut client = client_of(|_, interim| async move {
+        let mut fields = HeaderMap::new();
+        fields.insert("link", "</style.css>".parse().unwrap());
+        interim.push(StatusCode::EARLY_HINTS, fields);
+        tokio::task::yield_now().await;
+        Response::new(ResponseBody::whole(Bytes::new()))
+    })
+    .await;
+    let (mut response, _) = client.send_request(get(), true).unwrap();
+    let interim = std::future::poll_fn(|context| response.poll_informational(context)).await;
+    let interim = interim.unwrap().unwrap();
+    assert_eq!(interim.status(), StatusCode::EARLY_HINTS);
+    assert_eq!(interim.headers()["link"], "</style.css>");
+    assert_eq!(response.await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_response_without_content_has_no_length() {
+    let mut client = client_of(|_, _| async {
+        let response = Response::builder()
+            .status(204)
+            .header("content-length", "7");
+        response.body(ResponseBody::whole(Bytes::new())).unwrap()
+    })
+    .await;
+    let (response, _) = client.send_request(get(), true).unwrap();
+    let response = response.await.unwrap();
+    assert!(response.headers().is_empty() && response.body().is_end_stream());
+}
+
+/// What a server of h2 makes of one request of ours.
+async fn exchange_with<F, R>(serve: F) -> Result<Response<super::Exchange>, Fault>
+where
+    F: FnOnce(h2::server::Connection<tokio::io::DuplexStream, Bytes>) -> R + Send + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    let (near, far) = tokio::io::duplex(1 << 20);
+    tokio::spawn(async move { serve(h2::server::handshake(far).await.unwrap()).await });
+    let connection = Connection::open(near).await.unwrap();
+    let request = Request::get("/a?b=c").header("host", "GITLAB.test:443");
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    let request = Outgoing {
+        parts: &parts,
+        authority: &"gitlab.test".parse().unwrap(),
+        passage: &Passage::new(false),
+        patience: Duration::from_secs(10),
+        interim: &Interim::default(),
+    };
+    let sent = connection.exchange(&request, RequestBody::Empty).await;
+    sent.map_err(|(fault, _)| fault)
+}
+
+#[tokio::test]
+async fn the_authority_is_said_once() {
+    let (tell, told) = oneshot::channel();
+    let response = exchange_with(|mut server| async move {
+        let (request, mut reply) = server.accept().await.unwrap().unwrap();
+        let _ = tell.send((request.uri().to_string(), request.headers().clone()));
+        reply.send_response(Response::new(()), true).unwrap();
+        while server.accept().await.is_some() {}
+    })
+    .await;
+    assert_eq!(response.unwrap().status(), StatusCode::OK);
+    let (uri, fields) = told.await.unwrap();
+    assert_eq!(uri, "https://gitlab.test/a?b=c");
+    assert!(fields.is_empty(), "{fields:?}");
+}
+
+#[tokio::test]
+async fn what_a_server_has_not_begun_is_told_from_what_it_may_have() {
+    let refused = exchange_with(|mut server| async move {
+        let (_, mut reply) = server.accept().await.unwrap().unwrap();
+        reply.send_reset(Reason::REFUSED_STREAM);
+        while server.accept().await.is_some() {}
+    })
+    .await;
+    assert!(matches!(refused, Err(Fault::Unprocessed(_))), "{refused:?}");
+    assert!(refused.unwrap_err().is_stream_refused());
+    let reset = exchange_with(|mut server| async move {
+        let (_, mut reply) = server.accept().await.unwrap().unwrap();
+        reply.send_reset(Reason::HTTP_1_1_REQUIRED);
+        while server.accept().await.is_some() {}
+    })
+    .await;
+    assert!(reset.unwrap_err().requires_http1());
+    let closed = exchange_with(|mut server| async move {
+        let _ = server.accept().await.unwrap().unwrap();
+    })
+    .await;
+    assert!(
+        !matches!(closed, Ok(_) | Err(Fault::Unprocessed(_))),
+        "{closed:?}"
+    );
+}

@@ -1,0 +1,46 @@
+//! Interim responses (RFC 9110 §15.2), on their way from the provider to the client while the final one is waited for.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{HeaderMap, StatusCode};
+
+use super::headers;
+
+/// Where the interim responses to one request go; nowhere, if its client knows none (HTTP/1.0, and requests to the proxy itself).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Interim(Option<Arc<Queue>>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Vec<(StatusCode, HeaderMap)>>,
+    /// Whether 100 goes the same way.
+    takes_continue: bool,
+}
+
+impl Interim {
+    /// For a client that takes them, by [`Self::take`]. One of HTTP/1.1 gets its 100 from whoever reads its body.
+    pub(super) fn queue(takes_continue: bool) -> Self {
+        Self(Some(Arc::new(Queue {
+            waiting: Mutex::default(),
+            takes_continue,
+        })))
+    }
+
+    /// RFC 9110 §15.2: a proxy must forward them. A 101 is none of them.
+    pub(super) fn push(&self, status: StatusCode, mut fields: HeaderMap) {
+        if let Some(queue) = &self.0
+            && (status != StatusCode::CONTINUE || queue.takes_continue)
+        {
+            headers::clean_response(&mut fields);
+            let mut queue = queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.push((status, fields));
+        }
+    }
+
+    /// What has come since the last time.
+    pub(super) fn take(&self) -> Vec<(StatusCode, HeaderMap)> {
+        self.0.as_ref().map_or_else(Vec::new, |queue| {
+            std::mem::take(&mut *queue.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+    }
+}
