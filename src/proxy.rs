@@ -14,6 +14,7 @@ mod headers;
 mod http1;
 mod http2;
 mod http2_lease;
+mod http2_resets;
 mod inject;
 mod intercept;
 mod interim;

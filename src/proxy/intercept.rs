@@ -13,6 +13,7 @@ use super::body::ClientBody;
 use super::exchange::{self, Place};
 use super::http1;
 use super::http2;
+use super::http2_resets::Resets;
 use super::limits::{HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, USUAL_READ};
 use super::listener::Permit;
 use super::session::Session;
@@ -102,6 +103,14 @@ async fn speak<S: CredentialSource>(
         return;
     };
     if http2 {
+        let noting = (Arc::clone(&session), Arc::clone(&place));
+        let stream = Resets::new(stream, move |stream| {
+            let (session, place) = &noting;
+            let reason = format!(
+                "stream {stream} was reset with PROTOCOL_ERROR: its request is malformed (a raw <, > or \" in its URL is, in HTTP/2), or the provider reset it so"
+            );
+            note(session, &place.authority, &reason);
+        });
         // An HTTP/2 stream cannot change its protocol.
         http2::serve(stream, permit, move |request, interim| {
             let (session, place) = (Arc::clone(&session), Arc::clone(&place));

@@ -156,6 +156,65 @@ say(peer.answer())
     assert_eq!(gitlab.seen().len(), 1);
 }
 
+/// h2 resets its stream before anybody has seen the request.
+#[test]
+fn a_target_that_http2_does_not_take_is_in_the_log() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    world.connect(&gitlab);
+    let url = format!("{}/api/v4/user?q=\"<a>", gitlab.base_url());
+    let told = world.run(["curl", "-sSg", "--http2", &url]);
+    assert_eq!(told.code, Some(92), "{told:?}");
+    let log = world.call(["--json", "log", "-n", "10"]).expect(0).stdout;
+    let lines: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("PROTOCOL_ERROR"))
+        .collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains(&authority(&gitlab)), "{log}");
+    assert!(gitlab.seen().is_empty());
+}
+
+#[test]
+fn over_http2_the_name_is_ours_as_well() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    world.connect(&gitlab);
+    let base = gitlab.base_url();
+    let port = gitlab.port();
+    for host in [format!("LOCALHOST.:0{port}"), "localhost".to_owned()] {
+        let header = format!("Host: {host}"); // curl writes it into `:authority`
+        let url = format!("{base}/api/v4/user");
+        let words = ["curl", "-sSf", "--http2", "-H", &header, &url];
+        let told = world.run(words).expect(0);
+        assert!(told.stdout.contains("ada"), "{told:?}");
+    }
+    for host in [format!("[localhost]:{port}"), format!("localhost:+{port}")] {
+        let header = format!("Host: {host}");
+        let url = format!("{base}/api/v4/user");
+        let words = [
+            "curl",
+            "-sS",
+            "--http2",
+            "-H",
+            &header,
+            "-w",
+            "%{http_code}",
+            &url,
+        ];
+        let told = world.run(words);
+        assert!(
+            told.code == Some(92) || told.stdout.ends_with("421"),
+            "{told:?}"
+        );
+    }
+    let seen = gitlab.seen();
+    assert_eq!(seen.len(), 2);
+    for request in seen {
+        let place = authority(&gitlab);
+        assert_eq!(request.header(":authority"), Some(&*place), "{request:?}");
+        assert_eq!(request.header("host"), None, "{request:?}");
+    }
+}
+
 // ---------------------------------------------------------------------------------------------------------------------------------
 // Its addresses
 
