@@ -1,14 +1,16 @@
 //! Keeps credentials out of the programs that use them.
 //!
 //! The floors, from the ground up (ARCHITECTURE.md tells the rest; `tests/architecture.rs` holds them):
-//! [`secret`], [`home`], [`clock`] · [`vault`], [`oauth`], [`credential`], [`child`] · [`audit`] · [`connection`] · [`proxy`] · [`cli`].
+//! [`secret`], [`home`], [`clock`] · [`vault`], [`credential`], [`child`], `dial` · [`oauth`], [`audit`] · [`connection`] · [`proxy`] · [`cli`].
 
 pub mod audit;
+mod authority;
 pub mod child;
 pub mod cli;
 pub mod clock;
 pub mod connection;
 pub mod credential;
+mod dial;
 pub mod env_vars;
 pub mod git_config;
 pub mod helpers;

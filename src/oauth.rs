@@ -1,6 +1,6 @@
 //! The RFCs: 6749 (authorization code, refresh), 7636 (PKCE), 8252 (loopback redirect), 9207 (issuer), 7009 (revocation).
 //!
-//! The one module that knows the `oauth2` and `reqwest` crates; none of their types leave it. It knows neither the vault nor the
+//! The one module that knows the `oauth2` crate; none of its types leave it. It knows neither the vault nor the
 //! terminal nor a provider by name: what differs between providers comes in as data ([`OAuthClient`]).
 
 mod account;
@@ -10,6 +10,7 @@ mod error;
 mod http;
 mod pages;
 mod token;
+mod transport;
 
 pub use account::{Account, AccountLookup, look_up_account};
 pub use authorize::{AuthorizationResponse, PendingAuthorization, ResponseRefused};

@@ -9,7 +9,6 @@ mod admit;
 pub mod bench;
 mod body;
 mod connect;
-mod dial;
 mod exchange;
 mod headers;
 mod http1;
@@ -38,7 +37,10 @@ mod tunnel;
 mod upgrade;
 mod upstream;
 mod upstream_stream;
+mod upstream_tls;
 mod web_page;
+
+use crate::dial;
 
 pub use limits::Timeouts;
 pub use listener::{Proxy, ProxyError, Serving};

@@ -1,6 +1,6 @@
 //! The user's own proxies, as their environment names them: one answer for requests of every kind.
 //!
-//! Where programs differ, the reading is the one that surprises least: the upper-case name goes first (as in Go and reqwest), an empty
+//! Where programs differ, the reading is the one that surprises least: the upper-case name goes first (as in Go), an empty
 //! variable is none, and a value that cannot be used is an error where it would be used. Going direct instead would go around a proxy
 //! that the user wants.
 
@@ -12,7 +12,7 @@ use std::fmt;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::header::HeaderValue;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
@@ -218,21 +218,6 @@ impl UserProxy {
         value.set_sensitive(true);
         Some(value)
     }
-
-    /// The whole of it as a URL, with the password.
-    pub fn url(&self) -> Secret<String> {
-        let place = Place(self);
-        let scheme = self.kind.scheme();
-        let encoded =
-            |text: &str| Zeroizing::new(utf8_percent_encode(text, NON_ALPHANUMERIC).to_string());
-        Secret::new(match &self.login {
-            None => format!("{scheme}://{place}"),
-            Some(login) => {
-                let (user, password) = (encoded(&login.user), encoded(login.password.expose()));
-                format!("{scheme}://{}:{}@{place}", *user, *password)
-            }
-        })
-    }
 }
 
 /// For messages: without the user name and the password.
@@ -397,13 +382,14 @@ mod tests {
         ];
         for (value, expected) in table {
             let proxy = https(value).unwrap();
-            assert_eq!(proxy.url().expose(), expected, "{value}");
+            let shown = format!("the proxy {expected} (HTTPS_PROXY)");
+            assert_eq!(proxy.to_string(), shown, "{value}");
             assert!(proxy.login().is_none() && proxy.basic_authorization().is_none());
         }
     }
 
     #[test]
-    fn a_login_is_decoded_and_survives_being_a_url_again() {
+    fn a_login_is_decoded() {
         let table = [
             ("http://ada:secret@proxy:1", "ada", "secret"),
             ("ada:secret@proxy:1", "ada", "secret"),
@@ -420,16 +406,13 @@ mod tests {
         ];
         for (value, user, password) in table {
             let proxy = https(value).unwrap();
-            let again = https(proxy.url().expose()).unwrap();
-            for login in [&proxy, &again].map(|proxy| proxy.login().unwrap()) {
-                assert_eq!(
-                    (&*login.user, &**login.password.expose()),
-                    (user, password),
-                    "{value}"
-                );
-            }
-            let uri: http::Uri = proxy.url().expose().parse().unwrap(); // reqwest goes direct if it is none
-            assert_eq!(uri.port_u16(), Some(1), "{value}");
+            let login = proxy.login().unwrap();
+            assert_eq!(
+                (&*login.user, &**login.password.expose()),
+                (user, password),
+                "{value}"
+            );
+            assert_eq!(proxy.port(), 1, "{value}");
         }
         let authorization = https("http://ada:p%40ss@proxy")
             .unwrap()
@@ -484,11 +467,7 @@ mod tests {
     fn nothing_prints_the_password() {
         let proxies = proxies(&[("ALL_PROXY", "http://ada:hunter2@proxy:1")]);
         let proxy = proxies.for_https("gitlab.test", 443).unwrap().unwrap();
-        let shown = format!(
-            "{proxies:?} {proxy} {:?} {:?}",
-            proxy.url(),
-            proxy.basic_authorization()
-        );
+        let shown = format!("{proxies:?} {proxy} {:?}", proxy.basic_authorization());
         assert!(
             !shown.contains("hunter2") && !shown.contains("YWRh"),
             "{shown}"

@@ -10,6 +10,7 @@ use clap_complete::Shell;
 
 use authsome_providers::{BaseUrl, ProviderId};
 
+use crate::authority::{Authority, parse_port};
 use crate::credential::ConnectionName;
 use crate::resolve::Resolve;
 
@@ -250,15 +251,16 @@ impl FromStr for ResolveArgument {
         else {
             return Err(expected.to_owned());
         };
-        let port = port.parse().map_err(|_| expected.to_owned())?;
-        let address = address
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse::<IpAddr>();
+        let bare = address
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        let address = bare.unwrap_or(address).parse::<IpAddr>();
         let address = address.map_err(|_| expected.to_owned())?;
+        let place = parse_port(port).and_then(|port| Authority::new(host, port));
+        let place = place.ok_or(expected)?;
         Ok(Self(Resolve {
-            host: host.to_ascii_lowercase(),
-            port,
+            host: place.host().to_owned(),
+            port: place.port(),
             address,
         }))
     }

@@ -32,8 +32,28 @@ struct GuardSettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct TimeoutSettings {
-    connect_seconds: Option<u64>,
-    response_seconds: Option<u64>,
+    connect_seconds: Option<Seconds>,
+    response_seconds: Option<Seconds>,
+}
+
+/// A wait that a user may set: no wait at all would fail every request, and one that the clock cannot add would be a panic in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+struct Seconds(Duration);
+
+/// A day.
+const LONGEST_WAIT: u64 = 24 * 60 * 60;
+
+impl TryFrom<i64> for Seconds {
+    type Error = String;
+
+    fn try_from(seconds: i64) -> Result<Self, String> {
+        u64::try_from(seconds)
+            .ok()
+            .filter(|seconds| (1..=LONGEST_WAIT).contains(seconds))
+            .map(|seconds| Self(Duration::from_secs(seconds)))
+            .ok_or_else(|| format!("{seconds} is no number of seconds from 1 to {LONGEST_WAIT}"))
+    }
 }
 
 impl Settings {
@@ -62,12 +82,43 @@ impl Settings {
 
     pub(super) fn timeouts(&self) -> Timeouts {
         let mut timeouts = Timeouts::default();
-        if let Some(seconds) = self.timeouts.connect_seconds {
-            timeouts.connect = Duration::from_secs(seconds.max(1));
+        if let Some(Seconds(wait)) = self.timeouts.connect_seconds {
+            timeouts.connect = wait;
         }
-        if let Some(seconds) = self.timeouts.response_seconds {
-            timeouts.response = Duration::from_secs(seconds.max(1));
+        if let Some(Seconds(wait)) = self.timeouts.response_seconds {
+            timeouts.response = wait;
         }
         timeouts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_a_number_of_seconds_that_makes_sense() {
+        let read = |seconds: &str| -> Result<Settings, toml::de::Error> {
+            toml::from_str(&format!(
+                "[timeouts]\nresponse_seconds = {seconds}\nconnect_seconds = 3"
+            ))
+        };
+        for (seconds, expected) in [("1", 1), ("600", 600), ("86400", 86_400)] {
+            let timeouts = read(seconds).unwrap().timeouts();
+            assert_eq!(timeouts.response, Duration::from_secs(expected));
+            assert_eq!(timeouts.connect, Duration::from_secs(3));
+        }
+        for seconds in [
+            "0",
+            "-1",
+            "86401",
+            "9223372036854775807",
+            "1.5",
+            "\"1\"",
+            "inf",
+        ] {
+            let error = read(seconds).unwrap_err().to_string();
+            assert!(error.contains("response_seconds"), "{error}");
+        }
     }
 }

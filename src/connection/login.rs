@@ -131,7 +131,7 @@ pub async fn login(
             .client(&request.id.provider, request.base_url.as_ref())
             .map_err(LoginError::Store)?,
     };
-    let http = clients.for_server(&request.token_endpoint, request.ca_pem.as_deref())?;
+    let http = clients.for_connection(request.ca_pem.as_deref())?;
     let mut listener = Listener::bind().await?;
     let walk = walk(&request, known, &http, &mut listener, prompt);
     let granted = tokio::select! {

@@ -129,10 +129,7 @@ impl Renewal {
     }
 
     async fn request(&self, connection: &Connection) -> Result<TokenSet, OAuthError> {
-        let http = self.http.for_server(
-            connection.authorization_server(),
-            connection.ca_pem.as_deref(),
-        )?;
+        let http = self.http.for_connection(connection.ca_pem.as_deref())?;
         match &connection.tokens.refresh {
             Some(token) => connection.client.refresh(token, &http).await,
             None => unreachable!("settled() has answered for a connection without a refresh token"),

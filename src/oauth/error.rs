@@ -12,9 +12,6 @@ const LONGEST_DESCRIPTION: usize = 300;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OAuthError {
-    /// The client itself could not be built.
-    #[error("cannot set up the HTTP client")]
-    Client(#[source] reqwest::Error),
     /// A success that lacks what RFC 6749 §5.1 requires.
     #[error("the answer of {host} is not a token response: {reason}")]
     Malformed {

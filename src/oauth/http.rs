@@ -1,25 +1,23 @@
 //! How the program talks to an authorization server: verified TLS, no redirects, small JSON answers only, in bounded time.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use http::{Method, Request};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
-use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Proxy, RequestBuilder, Response, Url, redirect, retry};
-use rustls::ClientConfig;
+use url::Url;
 
 use super::error::{OAuthError, printable};
+use super::transport::{Answer, Transport};
+use crate::dial::Dialer;
 use crate::resolve::Resolve;
 use crate::tls::Trust;
-use crate::user_proxy::{UserProxies, UserProxy, UserProxyError};
+use crate::user_proxy::UserProxies;
 
-/// How long a connection to the authorization server may take to stand.
+/// How long a connection to the authorization server may take to stand; TLS as long again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a whole exchange may take. (The end of a session waits less long for it: `connection/credentials.rs`.)
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest answer that is read. Token responses have some hundred bytes; one with JWTs a few thousand.
 const LARGEST_ANSWER: usize = 128 * 1024;
@@ -31,138 +29,54 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 #[derive(Clone, Debug)]
 pub struct HttpClients {
     trust: Arc<Trust>,
-    ways: Ways,
+    dialer: Arc<Dialer>,
 }
 
 impl HttpClients {
     /// Clients with that trust, those addresses and the user's own proxies.
     pub fn new(trust: Arc<Trust>, resolve: &[Resolve], proxies: Arc<UserProxies>) -> Self {
-        let resolve = resolve.into();
+        let dialer = Dialer::new(resolve, proxies, Arc::clone(&trust), CONNECT_TIMEOUT, None);
         Self {
             trust,
-            ways: Ways { resolve, proxies },
+            dialer: Arc::new(dialer),
         }
     }
 
-    /// The client for one server; `ca_pem` is the connection's own CA.
-    pub fn for_server(&self, server: &Url, ca_pem: Option<&str>) -> Result<HttpClient, OAuthError> {
+    /// The client for one connection; `ca_pem` is its own CA.
+    pub fn for_connection(&self, ca_pem: Option<&str>) -> Result<HttpClient, OAuthError> {
         let connection_ca: Vec<_> = ca_pem.into_iter().collect();
         let tls = self.trust.client_config(&connection_ca)?;
-        HttpClient::new(tls, self.ways.clone(), server)
+        Ok(HttpClient(Transport::new(Arc::clone(&self.dialer), tls)))
     }
 }
 
-/// By which ways servers are reached.
+/// An HTTP client for the authorization server of one connection.
 #[derive(Clone, Debug)]
-struct Ways {
-    resolve: Arc<[Resolve]>,
-    proxies: Arc<UserProxies>,
-}
-
-impl Ways {
-    /// The user's proxy for a URL; a name that was given an address is reached there.
-    fn proxy(&self, url: &Url) -> Result<Option<&UserProxy>, UserProxyError> {
-        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-            return Ok(None);
-        };
-        let given = |entry: &Resolve| entry.host == host && entry.port == port;
-        if self.resolve.iter().any(given) {
-            return Ok(None);
-        }
-        let host = host.trim_matches(['[', ']']); // an IPv6 address
-        match url.scheme() {
-            "http" => self.proxies.for_http(host, port),
-            _ => self.proxies.for_https(host, port),
-        }
-    }
-}
-
-/// An HTTP client for one authorization server.
-#[derive(Clone, Debug)]
-pub struct HttpClient {
-    inner: Client,
-    ways: Ways,
-}
+pub struct HttpClient(Transport);
 
 impl HttpClient {
-    /// A client with that trust; the addresses that were given for the port of `server` apply.
-    fn new(tls: ClientConfig, ways: Ways, server: &Url) -> Result<Self, OAuthError> {
-        let chosen = ways.clone();
-        // An unusable proxy is none to reqwest, which would go direct: `Self::send` does not let it come to that.
-        let proxy = Proxy::custom(move |url| {
-            let proxy = chosen.proxy(url).ok()??;
-            Some(proxy.url().expose().clone())
-        });
-        let mut builder = Client::builder()
-            .user_agent(concat!("authsome/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls)
-            .redirect(redirect::Policy::none())
-            // A refresh token is spent by one request: nothing below may send it twice.
-            .retry(retry::never())
-            .pool_max_idle_per_host(0)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(EXCHANGE_TIMEOUT)
-            .referer(false)
-            .proxy(proxy); // and none that reqwest would find in the environment by itself
-        for entry in ways
-            .resolve
-            .iter()
-            .filter(|entry| Some(entry.port) == server.port_or_known_default())
-        {
-            builder = builder.resolve(&entry.host, SocketAddr::new(entry.address, entry.port));
-        }
-        Ok(Self {
-            inner: builder.build().map_err(OAuthError::Client)?,
-            ways,
-        })
-    }
-
-    /// Sends a request to a server, by the way that leads there.
-    async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Response, OAuthError> {
-        let host = host_of(url);
-        let proxy = self
-            .ways
-            .proxy(url)
-            .map_err(|error| OAuthError::Unreachable {
-                host: host.clone(),
-                reason: error.to_string(),
-                sent: false,
-            })?;
-        request.send().await.map_err(|error| match proxy {
-            // Which of the two it was that could not be reached, or was not trusted, is in the reason, if anywhere.
-            Some(proxy) if error.is_connect() => {
-                transport_error(&format!("{host} through {proxy}"), &error)
-            }
-            _ => transport_error(&host, &error),
-        })
-    }
-
-    /// Finds out whether anybody is there whom we trust; what they answer does not matter.
+    /// Finds out whether anybody is there whom we trust.
     pub async fn reach(&self, server: &Url) -> Result<(), OAuthError> {
-        let request = self.inner.head(server.clone());
-        self.send(server, request).await.map(drop)
+        self.0.reach(server).await
     }
 
     /// One request for the `oauth2` crate. What comes back is JSON with a status that speaks about the request; the rest is an error.
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
-        let (parts, body) = request.into_parts();
-        let url = Url::parse(&parts.uri.to_string()).map_err(|error| OAuthError::Unreachable {
-            host: parts.uri.host().unwrap_or_default().to_owned(),
+        let uri = request.uri();
+        let url = Url::parse(&uri.to_string()).map_err(|error| OAuthError::Unreachable {
+            host: uri.host().unwrap_or_default().to_owned(),
             reason: error.to_string(),
             sent: false,
         })?;
         let host = host_of(&url);
-        let request = self.inner.request(parts.method, url.clone());
-        let request = request.headers(parts.headers).body(body);
-        let response = self.send(&url, request).await?;
+        let response = self.0.send(&url, request).await?;
         let status = response.status();
         let body = judge(&host, response).await?;
         let mut answer = HttpResponse::new(body);
         *answer.status_mut() = status;
-        answer.headers_mut().insert(
-            CONTENT_TYPE,
-            reqwest::header::HeaderValue::from_static("application/json"),
-        );
+        answer
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(answer)
     }
 
@@ -181,9 +95,18 @@ impl HttpClient {
         bearer: &str,
     ) -> Result<serde_json::Value, OAuthError> {
         let host = host_of(url);
-        let request = self.inner.get(url.clone()).bearer_auth(bearer);
-        let request = request.header("accept", "application/json");
-        let response = self.send(url, request).await?;
+        let mut request = Request::new(Vec::new());
+        *request.method_mut() = Method::GET;
+        let headers = request.headers_mut();
+        let bearer = HeaderValue::try_from(format!("Bearer {bearer}"));
+        let mut bearer = bearer.map_err(|_| OAuthError::Malformed {
+            host: host.clone(),
+            reason: "its token does not fit into a header".to_owned(),
+        })?;
+        bearer.set_sensitive(true);
+        headers.insert(AUTHORIZATION, bearer);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let response = self.0.send(url, request).await?;
         if response.status().is_client_error() {
             return Err(OAuthError::Status {
                 host,
@@ -226,7 +149,7 @@ impl<'c> AsyncHttpClient<'c> for RevocationClient<'_> {
 }
 
 /// Reads an answer, if it is one that may be read.
-async fn judge(host: &str, response: Response) -> Result<Vec<u8>, OAuthError> {
+async fn judge(host: &str, response: Answer) -> Result<Vec<u8>, OAuthError> {
     let host = host.to_owned();
     let status = response.status();
     if status.is_redirection() {
@@ -268,13 +191,9 @@ async fn judge(host: &str, response: Response) -> Result<Vec<u8>, OAuthError> {
     read_bounded(host, response).await
 }
 
-async fn read_bounded(host: String, mut response: Response) -> Result<Vec<u8>, OAuthError> {
+async fn read_bounded(host: String, mut response: Answer) -> Result<Vec<u8>, OAuthError> {
     let mut body = Vec::with_capacity(4096);
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| transport_error(&host, &error))?
-    {
+    while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > LARGEST_ANSWER {
             return Err(OAuthError::TooLarge {
                 host,
@@ -299,7 +218,7 @@ fn is_json(content_type: &str) -> bool {
 }
 
 /// Whole seconds only; the date form (RFC 9110 §10.2.3) is rare on APIs and then our own back-off applies.
-fn retry_after(response: &Response) -> Option<Duration> {
+fn retry_after(response: &Answer) -> Option<Duration> {
     let seconds = response
         .headers()
         .get(RETRY_AFTER)?
@@ -309,43 +228,6 @@ fn retry_after(response: &Response) -> Option<Duration> {
         .parse()
         .ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
-}
-
-/// Tells apart what may have reached the server and what has not; the URL, which could hold a code, is left out.
-fn transport_error(host: &str, error: &reqwest::Error) -> OAuthError {
-    let host = host.to_owned();
-    let sent = !error.is_connect() && !error.is_builder();
-    let mut causes: Vec<&(dyn std::error::Error + 'static)> = Vec::new();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        causes.push(cause);
-        next = cause.source();
-    }
-    if let Some(tls) = causes.iter().find_map(|cause| find_rustls(*cause)) {
-        return OAuthError::Tls {
-            host,
-            reason: tls.to_string(),
-        };
-    }
-    if error.is_timeout() {
-        return OAuthError::Timeout { host, sent };
-    }
-    let reason = causes
-        .last()
-        .map_or_else(|| "the connection broke".to_owned(), ToString::to_string);
-    OAuthError::Unreachable {
-        host,
-        reason: printable(&reason),
-        sent,
-    }
-}
-
-/// rustls's error travels inside an `io::Error`, or inside two, which `source()` does not show.
-fn find_rustls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    error.downcast_ref::<rustls::Error>().or_else(|| {
-        let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-        find_rustls(inner)
-    })
 }
 
 /// Host and port of a URL, for messages.

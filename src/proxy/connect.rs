@@ -56,7 +56,7 @@ pub(super) async fn handle<S: CredentialSource>(
         return Ok(connect(session, permit, request).await);
     }
     match request.uri().scheme_str() {
-        Some("https") => Ok(absolute_https(session, request).await),
+        Some("https") => Ok(absolute_https(session, permit, request).await),
         Some("http") => Ok(absolute_http(&session, request).await),
         _ => Ok(respond::from_refusal(&Refusal::Malformed(
             "this is the proxy of an authsome session: it takes CONNECT and requests in absolute form",
@@ -134,7 +134,8 @@ fn refuse<S>(
 /// Whether authsome said no, or could not.
 pub(super) fn kind_of(refusal: &Refusal) -> Kind {
     match refusal {
-        Refusal::Credential(_)
+        Refusal::ConnectTimeout { .. }
+        | Refusal::Credential(_)
         | Refusal::UpstreamMalformed { .. }
         | Refusal::UpstreamTls { .. }
         | Refusal::UpstreamTimeout { .. }
@@ -146,10 +147,13 @@ pub(super) fn kind_of(refusal: &Refusal) -> Kind {
 /// `GET https://…` (older axios): the same as through a tunnel. The target counts, and `Host` is made to agree (RFC 9112 §3.2.2).
 async fn absolute_https<S: CredentialSource>(
     session: Arc<Session<S>>,
+    permit: Permit,
     mut request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let Some(place) = place_of(&session, &mut request, Scheme::Https) else {
-        return respond::from_refusal(&Refusal::Malformed("the target names no host"));
+        return respond::from_refusal(&Refusal::Malformed(
+            "the target names no host, or not in a form that every server reads alike",
+        ));
     };
     match dispose(&session, &place.authority) {
         Disposition::Refuse(refusal) => refuse(
@@ -159,7 +163,7 @@ async fn absolute_https<S: CredentialSource>(
             &refusal,
         ),
         Disposition::Intercept | Disposition::Tunnel => {
-            let upgrade = upgrade_of(&mut request);
+            let upgrade = upgrade_of(&mut request, permit);
             let request = request.map(ClientBody::Hyper);
             exchange::handle(&session, &place, request, upgrade, Interim::default()).await
         }
@@ -172,7 +176,9 @@ async fn absolute_http<S>(
     mut request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let Some(place) = place_of(session, &mut request, Scheme::Http) else {
-        return respond::from_refusal(&Refusal::Malformed("the target names no host"));
+        return respond::from_refusal(&Refusal::Malformed(
+            "the target names no host, or not in a form that every server reads alike",
+        ));
     };
     let mut entry = Entry::new(&place, &request);
     match forward_http(session, &place, request).await {
@@ -225,10 +231,10 @@ async fn forward_http<S>(
     Ok(response)
 }
 
-/// The promise of the client's stream, where it wishes for another protocol.
-pub(super) fn upgrade_of(request: &mut Request<Incoming>) -> Option<ClientUpgrade> {
+/// The promise of the client's stream, where it wishes for another protocol, and what it holds as long as it lives.
+fn upgrade_of<B>(request: &mut Request<B>, permit: Permit) -> Option<ClientUpgrade> {
     let is_wished = request.headers().contains_key(UPGRADE);
-    is_wished.then(|| ClientUpgrade::Hyper(hyper::upgrade::on(request)))
+    is_wished.then(|| ClientUpgrade::Hyper(hyper::upgrade::on(request), permit))
 }
 
 fn place_of<S>(
@@ -236,13 +242,14 @@ fn place_of<S>(
     request: &mut Request<Incoming>,
     scheme: Scheme,
 ) -> Option<Arc<Place>> {
-    let default_port = match scheme {
+    let usual_port = match scheme {
         Scheme::Http => 80,
         Scheme::Https => 443,
     };
-    let stated = request.uri().authority()?.clone();
-    let authority = Authority::parse(stated.as_str(), Some(default_port))?;
-    let host = HeaderValue::from_str(stated.as_str()).ok()?;
+    let stated = request.uri().authority()?;
+    let authority = Authority::parse(stated.as_str(), Some(usual_port))?;
+    let in_url = authority.in_url(usual_port);
+    let host = HeaderValue::from_str(&in_url).ok()?;
     request.headers_mut().insert(HOST, host);
     let destination = session.upstream.destination(&authority, scheme);
     Some(Arc::new(Place {
@@ -253,9 +260,28 @@ fn place_of<S>(
         audit: Arc::clone(&session.audit),
         nothing: Passage::of_nothing(),
         authority,
-        uri_authority: stated,
+        uri_authority: in_url.parse().ok()?,
         sni_differs: None,
         way: Way::Absolute,
         has_served: AtomicBool::new(false),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[test]
+    fn an_upgraded_connection_counts_as_long_as_it_lives() {
+        let open = Arc::new(Semaphore::new(1));
+        let permit = Arc::clone(&open).try_acquire_owned().unwrap();
+        let wishing = Request::builder().header(UPGRADE, "websocket").body(());
+        let upgrade = upgrade_of(&mut wishing.unwrap(), Arc::new(permit));
+        assert!(upgrade.is_some());
+        assert_eq!(open.available_permits(), 0);
+        drop(upgrade);
+        assert_eq!(open.available_permits(), 1);
+    }
 }

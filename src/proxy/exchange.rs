@@ -78,7 +78,7 @@ impl Place {
         let label = authority.to_string();
         // The default port is left out, as clients do in `Host`.
         let uri_authority = label.strip_suffix(":443").unwrap_or(&label).parse().ok()?;
-        let sni_differs = differing(sni, &authority.host);
+        let sni_differs = differing(sni, authority.host());
         let destination = upstream.destination(&authority, Scheme::Https);
         let candidates = routes.to(&authority);
         Some(Arc::new(Self {

@@ -75,7 +75,7 @@ async fn accept<S>(
         return Err("not TLS; a managed host is served over TLS only".to_owned());
     }
     let config = session
-        .server_config(&authority.host)
+        .server_config(authority.host())
         .map_err(|error| error.to_string())?;
     let stream = Watched::new(stream, early, activity.clone());
     TlsAcceptor::from(config)
@@ -103,11 +103,8 @@ async fn speak<S: CredentialSource>(
     };
     if http2 {
         let malformed = || {
-            note(
-                &session,
-                &place.authority,
-                "a request by HTTP/2 was malformed, as RFC 9113 §8.1.1 has it; its stream was reset",
-            )
+            let reason = "a stream was reset with PROTOCOL_ERROR: its request is malformed (a raw <, > or \" in its URL is, in HTTP/2), or the provider reset it so";
+            note(&session, &place.authority, reason);
         };
         // An HTTP/2 stream cannot change its protocol.
         http2::serve(stream, permit, malformed, |request, interim| {

@@ -70,9 +70,6 @@ pub(super) const LARGEST_READ: usize = 64 * 1024;
 /// A request's body is not asked for more while this much of it waits to go out, in bytes.
 pub(super) const UPSTREAM_WRITE_BUFFER: usize = 64 * 1024;
 
-/// The head of the answer of the user's own proxy to `CONNECT`, in bytes.
-pub(super) const LARGEST_PROXY_ANSWER: usize = 16 * 1024;
-
 /// Streams of one HTTP/2 connection at one time.
 pub(super) const MOST_STREAMS: u32 = 256;
 
@@ -122,6 +119,9 @@ pub(super) const MOST_DESTINATIONS: usize = 1024;
 /// Server configurations for hosts of `regex:` routes that are kept at one time.
 pub(super) const MOST_SERVER_CONFIGS: usize = 1024;
 
+/// Client configurations, one for each set of private CAs, that are kept at one time.
+pub(super) const MOST_CLIENT_CONFIGS: usize = 256;
+
 /// TLS sessions that a host's clients may resume.
 pub(super) const MOST_TLS_SESSIONS: usize = 256;
 
@@ -130,9 +130,6 @@ pub(super) const SHUTDOWN_DRAIN: Duration = Duration::from_secs(1);
 
 /// What a relay reads at once, in bytes; all relays share it.
 pub(super) const RELAY_BUFFER: usize = 64 * 1024;
-
-/// Keep-alive probes find a peer that is gone without a word.
-pub(super) const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// The waits that a user may set.
 #[derive(Clone, Copy, Debug)]

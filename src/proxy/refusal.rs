@@ -17,6 +17,14 @@ pub(super) enum Refusal {
     /// Two connections have the same right to the request.
     #[error("more than one connection fits this host: {}", .0.join(", "))]
     Ambiguous(Vec<String>),
+    /// No connection to the provider stood in time.
+    #[error("there was no connection to {host} within {seconds} s")]
+    ConnectTimeout {
+        /// The provider, and the user's proxy if the way leads through one.
+        host: String,
+        /// The wait.
+        seconds: u64,
+    },
     /// There is no credential to send.
     #[error(transparent)]
     Credential(#[from] CredentialError),

@@ -76,6 +76,11 @@ fn answer(refusal: &Refusal) -> Answer {
             "run the command as the user who started `authsome run`, without sudo".to_owned(),
         ),
         Refusal::Ambiguous(ids) => (StatusCode::FORBIDDEN, "denied", choose(ids)),
+        Refusal::ConnectTimeout { .. } => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream_timeout",
+            "check the host name and the network, or raise `connect_seconds` under [timeouts] of config.toml in authsome's home".to_owned(),
+        ),
         Refusal::Credential(error) => return credential_answer(error),
         Refusal::Guarded { provider, rule, .. } => (
             StatusCode::FORBIDDEN,

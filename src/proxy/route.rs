@@ -1,6 +1,7 @@
 //! Which connection a request belongs to: longest path prefix first, then exact host, then `regex:`.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -210,21 +211,24 @@ impl RouteTable {
 
     /// The exact hosts, for what names them to the child: variables, git configuration.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
-        self.exact.keys().map(|authority| authority.host.as_str())
+        self.exact.keys().map(Authority::host)
     }
 
-    /// The private CAs for connections to that place.
-    pub(super) fn private_ca(&self, authority: &Authority) -> Vec<&str> {
+    /// The private CAs (PEM) for connections to that place, each once.
+    pub(super) fn private_ca(&self, authority: &Authority) -> Vec<Arc<str>> {
         let exact = self.private_ca.exact.get(authority).into_iter().flatten();
         let here = |pattern: &RoutePattern| {
-            pattern.port == authority.port && pattern.host.matches(&authority.host)
+            pattern.port == authority.port() && pattern.host.matches(authority.host())
         };
         let patterns = self.private_ca.patterns.iter();
         let patterns = patterns.filter(|(pattern, _)| here(pattern));
-        exact
+        let mut found: Vec<_> = exact
             .chain(patterns.map(|(_, pem)| pem))
-            .map(AsRef::as_ref)
-            .collect()
+            .map(Arc::clone)
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 }
 
@@ -244,10 +248,7 @@ impl PrivateCas {
 /// The one place of a pattern, if it has only one.
 fn authority_of(pattern: &RoutePattern) -> Option<Authority> {
     match &pattern.host {
-        HostPattern::Exact(host) => Some(Authority {
-            host: host.clone(),
-            port: pattern.port,
-        }),
+        HostPattern::Exact(host) => Authority::new(host, pattern.port),
         HostPattern::Regex(_) => None,
     }
 }
@@ -262,7 +263,7 @@ impl Route {
     }
 
     fn has_host(&self, authority: &Authority) -> bool {
-        self.pattern.port == authority.port && self.pattern.host.matches(&authority.host)
+        self.pattern.port == authority.port() && self.pattern.host.matches(authority.host())
     }
 
     fn ties_with(&self, other: &Self) -> bool {
@@ -298,7 +299,7 @@ fn tie(place: String, routes: &[&Arc<Route>]) -> Option<Tie> {
 fn permitted_host(host: &HostPattern) -> Option<PermittedHost> {
     match host {
         HostPattern::Exact(host) => Some(match host.parse() {
-            Ok(address) => PermittedHost::Ip(address),
+            Ok(address) => PermittedHost::Ip(IpAddr::to_canonical(&address)),
             Err(_) => PermittedHost::Domain(host.clone()),
         }),
         HostPattern::Regex(_) => host

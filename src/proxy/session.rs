@@ -94,7 +94,7 @@ impl<S> Session<S> {
             config.proxies,
             Arc::clone(&config.trust),
             config.timeouts.connect,
-            address,
+            Some(address),
         ));
         Ok(Self {
             admission: Arc::new(Admission::new(&config.password, address)),
@@ -147,7 +147,7 @@ impl<S> Session<S> {
 
     /// Whether a connection there would come back here.
     pub(super) fn is_loop(&self, authority: &Authority) -> bool {
-        authority.port == self.address.port() && authority.is_loopback()
+        authority.port() == self.address.port() && authority.is_loopback()
     }
 
     /// What the policy says of a host that no route names.

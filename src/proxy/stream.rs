@@ -15,6 +15,8 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::{client, server};
 
+use crate::dial::Link;
+
 /// How often the wait for an idle stream looks, within the time that it may be idle: it ends at most that part of it too late.
 const LOOKS: u32 = 4;
 
@@ -254,6 +256,26 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+impl Source for Link {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(io) => io.poll_readable(context),
+            Self::Tls(io) => io.poll_readable(context),
+        }
+    }
+
+    fn poll_append(
+        &mut self,
+        context: &mut Context<'_>,
+        read: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(io) => io.poll_append(context, read),
+            Self::Tls(io) => io.poll_append(context, read),
+        }
     }
 }
 

@@ -24,12 +24,12 @@ pub(super) struct Wish {
     protocol: HeaderValue,
 }
 
-/// The promise of a client's stream, for after a 101.
+/// The promise of a client's stream, for after a 101; and what it holds, so that the relay counts as long as it lives.
 pub(super) enum ClientUpgrade {
-    /// Of an intercepted connection; and what it holds, so that the relay counts as long as it lives.
+    /// Of an intercepted connection.
     Http1(Upgrade<ClientStream>, Permit),
-    /// By hyper.
-    Hyper(OnUpgrade),
+    /// Of a connection to the proxy itself.
+    Hyper(OnUpgrade, Permit),
 }
 
 impl Wish {
@@ -78,7 +78,7 @@ impl Wish {
             };
             let upstream = Watched::new(upstream, greeting, Activity::new());
             let down = match self.client {
-                ClientUpgrade::Hyper(client) => match client.await {
+                ClientUpgrade::Hyper(client, _permit) => match client.await {
                     Ok(client) => {
                         relay_until_idle(TokioIo::new(client), Bytes::new(), upstream).await
                     }

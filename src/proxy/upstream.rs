@@ -7,10 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::header::UPGRADE;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use rustls::ClientConfig;
-use rustls_pki_types::ServerName;
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
 
 use super::dial::{self, ConnectError, Dialed, Dialer, innermost};
 use super::exchange::Place;
@@ -29,6 +26,7 @@ use super::response_body::UpstreamBody;
 use super::route::RouteTable;
 use super::target::Authority;
 use super::upstream_stream::UpstreamStream;
+use super::upstream_tls::TlsConfigs;
 use crate::tls::Trust;
 use crate::user_proxy::UserProxy;
 
@@ -128,11 +126,7 @@ impl Upstream {
     ) -> Self {
         let connector = Connector {
             dialer,
-            tls: Arc::new(TlsConfigs {
-                trust,
-                routes,
-                made: Mutex::default(),
-            }),
+            tls: Arc::new(TlsConfigs::new(trust, routes)),
             timeouts,
         };
         Self {
@@ -432,7 +426,7 @@ fn answer_of(
 fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
     let host = authority.to_string();
     match error {
-        ConnectError::Timeout { after, through } => Refusal::UpstreamTimeout {
+        ConnectError::Timeout { after, through } => Refusal::ConnectTimeout {
             host: match through {
                 Some(proxy) => format!("{host} through {proxy}"),
                 None => host,
@@ -447,44 +441,6 @@ fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
             host,
             reason: reason.clone(),
         },
-    }
-}
-
-/// The place, where it has a CA of its own, and the protocol.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct TlsKey(Option<Authority>, Dialect);
-
-/// TLS configurations, made when first needed: one for the platform's trust, one for each place with a private CA.
-#[derive(Debug)]
-struct TlsConfigs {
-    trust: Arc<Trust>,
-    routes: Arc<RouteTable>,
-    made: Mutex<HashMap<TlsKey, Arc<ClientConfig>>>,
-}
-
-impl TlsConfigs {
-    fn get(
-        &self,
-        authority: &Authority,
-        dialect: Dialect,
-    ) -> Result<Arc<ClientConfig>, ConnectError> {
-        let private_ca = self.routes.private_ca(authority);
-        let key = TlsKey((!private_ca.is_empty()).then(|| authority.clone()), dialect);
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = made.get(&key) {
-            return Ok(Arc::clone(config));
-        }
-        let mut config = self
-            .trust
-            .client_config(&private_ca)
-            .map_err(|error| ConnectError::Tls(error.to_string()))?;
-        config.alpn_protocols = match dialect {
-            Dialect::Http1 => vec![b"http/1.1".to_vec()],
-            Dialect::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-        };
-        let config = Arc::new(config);
-        made.insert(key, Arc::clone(&config));
-        Ok(config)
     }
 }
 
@@ -508,18 +464,8 @@ impl Connector {
                 self.dialer.dial_plain(authority).await?,
             ));
         }
-        let link = self.dialer.dial(authority).await?.silent()?;
         let config = self.tls.get(authority, dialect)?;
-        let name = ServerName::try_from(authority.host.clone())
-            .map_err(|error| ConnectError::Tls(error.to_string()))?;
-        let handshake = TlsConnector::from(config).connect(name, link);
-        match tokio::time::timeout(self.timeouts.connect, handshake).await {
-            Ok(Ok(stream)) => Ok(UpstreamStream::Tls(Box::new(stream))),
-            Ok(Err(error)) => Err(ConnectError::Tls(innermost(&error))),
-            Err(_) => Err(ConnectError::Timeout {
-                after: self.timeouts.connect,
-                through: None,
-            }),
-        }
+        let stream = self.dialer.dial_tls(authority, config).await?;
+        Ok(UpstreamStream::Tls(Box::new(stream)))
     }
 }

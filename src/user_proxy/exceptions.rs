@@ -6,6 +6,11 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::authority::parse_port;
+
+/// How many bits stand before the IPv4 address in `::ffff:10.0.0.0` (RFC 4291 §2.5.5.2).
+const MAPPED_PREFIX: u32 = 96;
+
 /// The hosts of a `NO_PROXY`.
 #[derive(Debug, Default)]
 pub(super) struct Exceptions(Vec<Exception>);
@@ -55,14 +60,14 @@ fn split_port(entry: &str) -> Option<(&str, Option<u16>)> {
     if let Some(rest) = entry.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
         return match rest.strip_prefix(':') {
-            Some(port) => Some((host, Some(port.parse().ok()?))),
+            Some(port) => Some((host, Some(parse_port(port)?))),
             None => rest.is_empty().then_some((host, None)),
         };
     }
     let address = entry.split('/').next().unwrap_or_default();
     match entry.rsplit_once(':') {
         Some((host, port)) if address.parse::<Ipv6Addr>().is_err() => {
-            Some((host, Some(port.parse().ok()?)))
+            Some((host, Some(parse_port(port)?)))
         }
         _ => Some((entry, None)),
     }
@@ -74,11 +79,10 @@ impl Hosts {
             return Some(Self::All);
         }
         if let Some((address, bits)) = text.split_once('/') {
-            let (address, bits) = (address.parse().ok()?, bits.parse().ok()?);
-            return (bits <= width(address)).then_some(Self::Block(address, bits));
+            return Self::block(address.parse().ok()?, bits.parse().ok()?);
         }
         if let Ok(address) = text.parse() {
-            return Some(Self::Block(address, width(address)));
+            return Self::block(address, width(address));
         }
         let name = text.strip_prefix('*').unwrap_or(text);
         let name = name.strip_prefix('.').unwrap_or(name);
@@ -86,8 +90,21 @@ impl Hosts {
         (!name.is_empty()).then(|| Self::Domain(name.to_ascii_lowercase()))
     }
 
+    /// A block of addresses, in the form that hosts are compared in: `::ffff:10.0.0.0/104` is 10.0.0.0/8.
+    fn block(address: IpAddr, bits: u32) -> Option<Self> {
+        if bits > width(address) {
+            return None;
+        }
+        let canonical = address.to_canonical();
+        match bits.checked_sub(MAPPED_PREFIX) {
+            Some(bits) if canonical != address => Some(Self::Block(canonical, bits)),
+            _ => Some(Self::Block(address, bits)),
+        }
+    }
+
     fn contain(&self, host: &str) -> bool {
-        match (self, host.parse::<IpAddr>()) {
+        let address = host.parse().map(|address: IpAddr| address.to_canonical());
+        match (self, address) {
             (Self::All, _) => true,
             (Self::Block(block, bits), Ok(address)) => common_bits(*block, address) >= Some(*bits),
             (Self::Domain(domain), Err(_)) => {
@@ -156,6 +173,12 @@ mod tests {
             ("::/0", "10.1.2.3", false),
             ("::1", "::1", true),
             ("[::1]", "::1", true),
+            ("127.0.0.1", "::ffff:127.0.0.1", true),
+            ("::ffff:127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.0/8", "::ffff:7f00:1", true),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", true),
+            ("::ffff:10.0.0.0/104", "11.1.2.3", false),
+            ("::ffff:10.0.0.0/95", "10.1.2.3", false),
             ("localhost", "127.0.0.1", false),
             ("3", "10.1.2.3", false),
         ];
@@ -182,7 +205,14 @@ mod tests {
             assert!(exceptions.cover(host, 8443), "{list}");
             assert!(!exceptions.cover(host, 443), "{list}");
         }
-        for list in ["gitlab.test:", "gitlab.test:x", "[::1", "[::1]x", "[::1]:"] {
+        for list in [
+            "gitlab.test:",
+            "gitlab.test:x",
+            "gitlab.test:+1",
+            "[::1",
+            "[::1]x",
+            "[::1]:",
+        ] {
             assert!(Exceptions::parse(list).0.is_empty(), "{list}");
         }
     }

@@ -10,6 +10,7 @@ mod git;
 mod gitlab_map;
 mod kit;
 mod login;
+mod names;
 mod proxy;
 mod refresh;
 mod run;

@@ -8,7 +8,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -327,7 +327,11 @@ fn a_wrong_password_is_said_with_the_proxy_and_the_variable() {
             "{told}"
         );
         let told = login_fails(&world, &gitlab, &environment);
-        assert!(told.contains(&format!("through {proxy}: ")), "{told}");
+        assert!(told.contains(&format!(": {proxy} ")), "{told}");
+        assert!(
+            told.contains("check the user name and the password"),
+            "{told}"
+        );
     }
 }
 
@@ -431,9 +435,13 @@ fn a_proxy_that_does_not_answer_is_named() {
     command.env("HTTPS_PROXY", &shown);
     let told = Outcome::of(command.output().unwrap()).expect(0).json();
     assert_eq!(told["error"], "upstream_timeout", "{told}");
-    let expected = format!("through the proxy {shown} (HTTPS_PROXY) did not answer");
+    let expected = format!("through the proxy {shown} (HTTPS_PROXY) within 1 s");
     assert!(
         told["message"].as_str().unwrap().contains(&expected),
+        "{told}"
+    );
+    assert!(
+        told["hint"].as_str().unwrap().contains("`connect_seconds`"),
         "{told}"
     );
 }
@@ -561,7 +569,7 @@ fn installed(program: &str) -> bool {
 }
 
 #[expect(clippy::print_stderr, reason = "what is skipped is said")]
-fn print_skipped(program: &str) {
+pub(crate) fn print_skipped(program: &str) {
     let test = thread::current().name().unwrap_or_default().to_owned();
     eprintln!("{test} skipped: {program} is not on this machine");
 }
@@ -808,13 +816,13 @@ impl Tinyproxy {
 }
 
 /// A SOCKS 5 server that wants a login and takes every name for this machine's.
-struct Socks {
+pub(crate) struct Socks {
     port: u16,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Socks {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -847,16 +855,20 @@ impl Socks {
             return Ok(());
         }
         let host = match read(4)?[3] {
-            1 => std::net::IpAddr::from(<[u8; 4]>::try_from(read(4)?).unwrap()).to_string(),
+            1 => IpAddr::from(<[u8; 4]>::try_from(read(4)?).unwrap()).to_string(),
             3 => {
                 let length = read(1)?[0];
                 String::from_utf8(read(length.into())?).unwrap()
             }
+            4 => IpAddr::from(<[u8; 16]>::try_from(read(16)?).unwrap()).to_string(),
             _ => return Ok(()),
         };
         let port = u16::from_be_bytes(read(2)?.try_into().unwrap());
+        let address = host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let Ok(upstream) = TcpStream::connect((address, port)) else {
+            return stream.write_all(&[5, 5, 0, 1, 0, 0, 0, 0, 0, 0]); // refused by the host
+        };
         seen.lock().unwrap().push(format!("{host}:{port}"));
-        let upstream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?;
         let (mut from, mut to) = (stream.try_clone()?, upstream.try_clone()?);
         thread::spawn(move || {
@@ -868,11 +880,11 @@ impl Socks {
     }
 
     /// With the right login.
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("socks5h://ada:p%40ss@127.0.0.1:{}", self.port)
     }
 
-    fn seen(&self) -> Vec<String> {
+    pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 }

@@ -56,12 +56,10 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
 
 /// The refresh token goes: with it the whole grant ends, while an expired access token would be a silent no-op for some servers.
 async fn revoke(connection: &Connection, clients: &HttpClients) -> Result<(), OAuthError> {
-    let endpoint = connection
-        .client
-        .revocation_endpoint
-        .as_ref()
-        .ok_or(OAuthError::NoRevocation)?;
-    let http = clients.for_server(endpoint, connection.ca_pem.as_deref())?;
+    if connection.client.revocation_endpoint.is_none() {
+        return Err(OAuthError::NoRevocation);
+    }
+    let http = clients.for_connection(connection.ca_pem.as_deref())?;
     let token = match &connection.tokens.refresh {
         Some(token) => RevocableToken::Refresh(token),
         None => RevocableToken::Access(&connection.tokens.access),

@@ -7,6 +7,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, Method, Uri, Version};
+use percent_encoding::{AsciiSet, percent_encode};
 
 use super::framing::Length;
 use super::head::parse_length;
@@ -86,7 +87,7 @@ fn parse<'a>(
         Ok(httparse::Status::Complete(end)) => end,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => return Err(Unreadable::TooManyFields),
-        Err(_) => return Err(malformed().into()),
+        Err(_) => return Err(Refusal::Malformed(complaint(read)).into()),
     };
     let version = match request.version {
         Some(0) => Version::HTTP_10,
@@ -97,8 +98,7 @@ fn parse<'a>(
     // One copy, which the target and all values share.
     let head = Bytes::copy_from_slice(read.get(..end).unwrap_or_default());
     let share = |part: &[u8]| share(&head, read, part);
-    let target = share(request.path.unwrap_or_default().as_bytes());
-    let uri = Uri::from_maybe_shared(target).map_err(|_| malformed())?;
+    let uri = uri(&share(request.path.unwrap_or_default().as_bytes()))?;
     let mut said = Said::default();
     let mut headers = HeaderMap::with_capacity(request.headers.len() + 1);
     for field in request.headers.iter() {
@@ -123,6 +123,52 @@ fn parse<'a>(
         expects: said.expects && length.is_some() && version == Version::HTTP_11,
     };
     Ok(Some((head, end)))
+}
+
+/// The longest target that a [`Uri`] holds, in bytes.
+const LONGEST_TARGET: usize = u16::MAX as usize - 1;
+
+/// The target as a URL. What curl and others put there as the user wrote it, and browsers encode, is encoded as the URL standard has it;
+/// all else stays as the client spelled it.
+fn uri(target: &Bytes) -> Result<Uri, Refusal> {
+    if target.len() > LONGEST_TARGET {
+        return Err(Refusal::HeadTooLarge);
+    }
+    if let Ok(uri) = Uri::from_maybe_shared(target.clone()) {
+        return Ok(uri);
+    }
+    let path = target.iter().position(|byte| *byte == b'?');
+    let (path, query) = target.split_at(path.unwrap_or(target.len()));
+    let (path, query) = (
+        percent_encode(path, RAW_PATH),
+        percent_encode(query, RAW_QUERY),
+    );
+    let encoded = format!("{path}{query}");
+    Uri::from_maybe_shared(Bytes::from(encoded)).map_err(|_| {
+        Refusal::Malformed(
+            "the target of the request is not a URL's: write other characters as %XX",
+        )
+    })
+}
+
+/// What the percent-encode sets of the query and the path have (URL standard, section 1.3), and [`Uri`] does not take. A backslash is in
+/// neither: whether it is a slash is what servers differ in.
+const RAW_QUERY: &AsciiSet = &AsciiSet::EMPTY.add(b'"').add(b'<').add(b'>');
+const RAW_PATH: &AsciiSet = &RAW_QUERY.add(b'`');
+
+/// What is wrong with a head that cannot be read. A blank in the target is not encoded: RFC 9112 §3.2 warns of lines that are made to be
+/// read as one request here and as another one there.
+fn complaint(read: &[u8]) -> &'static str {
+    let line = read.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let ends_well = line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0");
+    match memchr::memchr_iter(b' ', line).count() {
+        3.. if ends_well => "the target of the request has a blank in it: write it as %20",
+        2 if ends_well && std::str::from_utf8(line).is_err() => {
+            "the target of the request is not UTF-8: write other bytes as %XX"
+        }
+        _ => "the request is not HTTP/1.1",
+    }
 }
 
 /// A part of what was read, as a part of its copy.
@@ -283,6 +329,42 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn targets_are_taken_as_clients_write_them_and_encoded_as_browsers_do() {
+        let table = [
+            ("/a?b=c", "/a?b=c"),
+            ("/a%20b?c=%3c", "/a%20b?c=%3c"),
+            ("/a\"b<c>d`e", "/a%22b%3Cc%3Ed%60e"),
+            ("/a`?q=\"b<c>d`?e", "/a%60?q=%22b%3Cc%3Ed`?e"),
+            ("/a%3C?q=<%3C", "/a%3C?q=%3C%3C"),
+            ("/a?q=\\{|}^[]'", "/a?q=\\{|}^[]'"),
+            ("/\u{fc}?q=\u{fc}", "/\u{fc}?q=\u{fc}"),
+            ("https://gitlab.test/a<b", "https://gitlab.test/a%3Cb"),
+        ];
+        for (target, expected) in table {
+            let head = parse(&format!("GET {target} HTTP/1.1\r\n\r\n")).unwrap();
+            assert_eq!(head.unwrap().uri, expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_refused_is_told_why() {
+        let told = |target: &[u8]| {
+            let mut text = b"GET ".to_vec();
+            text.extend_from_slice(target);
+            text.extend_from_slice(b" HTTP/1.1\r\nx: y\r\n\r\n");
+            take(&mut BytesMut::from(&*text)).unwrap_err().to_string()
+        };
+        assert!(told(b"/a b").contains("%20"));
+        assert!(told(b"/a b c").contains("%20"));
+        assert!(told(b"/a\xfc").contains("UTF-8"));
+        assert!(told(b"https://git<lab.test/").contains("%XX"));
+        assert!(told(b"/a\tb").contains("not HTTP/1.1"));
+        let long = "x".repeat(LONGEST_TARGET);
+        let long = parse(&format!("GET /{long} HTTP/1.1\r\n\r\n"));
+        assert!(matches!(long, Err(Refusal::HeadTooLarge)));
     }
 
     #[test]

@@ -9,9 +9,11 @@ use hyper_util::rt::TokioIo;
 
 use super::innermost;
 use super::link::{Dialed, Link};
-use crate::proxy::limits::LARGEST_PROXY_ANSWER;
-use crate::proxy::target::Authority;
+use crate::authority::Authority;
 use crate::user_proxy::UserProxy;
+
+/// The head of the answer of the user's own proxy to `CONNECT`, in bytes.
+const LARGEST_ANSWER: usize = 16 * 1024;
 
 /// Opens a tunnel to the host; what stands in its way is told in words that follow the proxy's name.
 pub(super) async fn open(
@@ -21,7 +23,7 @@ pub(super) async fn open(
 ) -> Result<Dialed, String> {
     let broken = |error: hyper::Error| format!("gave no answer to CONNECT: {}", innermost(&error));
     let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(LARGEST_PROXY_ANSWER)
+        .max_buf_size(LARGEST_ANSWER)
         .handshake(TokioIo::new(link))
         .await
         .map_err(broken)?;
@@ -69,11 +71,7 @@ fn request(target: &Authority, proxy: &UserProxy) -> Result<Request<Empty<Bytes>
 }
 
 /// What an answer other than yes means, and what to check, in words that follow the proxy's name.
-pub(in crate::proxy) fn refusal(
-    status: StatusCode,
-    headers: &HeaderMap,
-    proxy: &UserProxy,
-) -> String {
+pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, proxy: &UserProxy) -> String {
     let variable = proxy.variable();
     let status = status.as_u16();
     let why = match status {

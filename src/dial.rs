@@ -2,33 +2,31 @@
 
 mod http_tunnel;
 mod link;
+mod race;
 mod socks;
+mod tcp;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::Uri;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tower_service::Service;
+use tokio_rustls::client::TlsStream;
 
-pub(super) use self::http_tunnel::refusal;
-pub(super) use self::link::{Dialed, Link};
-use super::limits::TCP_KEEPALIVE;
-use super::target::Authority;
+pub(crate) use self::http_tunnel::refusal;
+pub(crate) use self::link::{Dialed, Link};
+use crate::authority::Authority;
 use crate::resolve::Resolve;
 use crate::tls::{Trust, TrustError};
 use crate::user_proxy::{ProxyKind, UserProxies, UserProxy, UserProxyError};
 
 /// Why there is no connection.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum ConnectError {
+pub(crate) enum ConnectError {
     /// No answer in time.
     #[error("no connection within {} s", .after.as_secs())]
     Timeout {
@@ -53,40 +51,30 @@ impl From<UserProxyError> for ConnectError {
 
 /// Opens connections.
 #[derive(Debug)]
-pub(super) struct Dialer {
-    connector: HttpConnector,
+pub(crate) struct Dialer {
     addresses: HashMap<Authority, IpAddr>,
     proxies: Arc<UserProxies>,
     trust: Arc<Trust>,
     proxy_tls: OnceLock<Arc<ClientConfig>>,
     timeout: Duration,
-    /// Where this session's own proxy listens.
-    own: SocketAddr,
+    /// Where this session's own proxy listens, if the connections are a session's.
+    own: Option<SocketAddr>,
 }
 
 impl Dialer {
-    pub(super) fn new(
+    pub(crate) fn new(
         resolve: &[Resolve],
         proxies: Arc<UserProxies>,
         trust: Arc<Trust>,
         timeout: Duration,
-        own: SocketAddr,
+        own: Option<SocketAddr>,
     ) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_keepalive(Some(TCP_KEEPALIVE));
         let address = |entry: &Resolve| {
-            (
-                Authority {
-                    host: entry.host.clone(),
-                    port: entry.port,
-                },
-                entry.address,
-            )
+            let place = Authority::new(&entry.host, entry.port)?;
+            Some((place, entry.address))
         };
         Self {
-            connector,
-            addresses: resolve.iter().map(address).collect(),
+            addresses: resolve.iter().filter_map(address).collect(),
             proxies,
             trust,
             proxy_tls: OnceLock::new(),
@@ -96,11 +84,11 @@ impl Dialer {
     }
 
     /// Connects to a host, by a tunnel through the user's proxy if there is one for it.
-    pub(super) async fn dial(&self, authority: &Authority) -> Result<Dialed, ConnectError> {
+    pub(crate) async fn dial(&self, authority: &Authority) -> Result<Dialed, ConnectError> {
         let proxy = if self.addresses.contains_key(authority) {
             None
         } else {
-            self.proxies.for_https(&authority.host, authority.port)?
+            self.proxies.for_https(authority.host(), authority.port())?
         };
         let work = async {
             match proxy {
@@ -111,8 +99,25 @@ impl Dialer {
         self.in_time(proxy, work).await
     }
 
+    /// The same, and TLS with the host.
+    pub(crate) async fn dial_tls(
+        &self,
+        authority: &Authority,
+        config: Arc<ClientConfig>,
+    ) -> Result<TlsStream<Link>, ConnectError> {
+        let link = self.dial(authority).await?.silent()?;
+        let name = ServerName::try_from(authority.host().to_owned())
+            .map_err(|error| ConnectError::Tls(error.to_string()))?;
+        let handshake = TlsConnector::from(config).connect(name, link);
+        let handshake = async {
+            let done = handshake.await;
+            done.map_err(|error| ConnectError::Tls(innermost(&error)))
+        };
+        self.in_time(None, handshake).await
+    }
+
     /// For plain HTTP: a proxy that takes the request in absolute form ([`Self::absolute_form_proxy`]), or the host.
-    pub(super) async fn dial_plain(&self, authority: &Authority) -> Result<Link, ConnectError> {
+    pub(crate) async fn dial_plain(&self, authority: &Authority) -> Result<Link, ConnectError> {
         let proxy = self.plain_proxy(authority)?;
         let work = async {
             match proxy {
@@ -125,7 +130,7 @@ impl Dialer {
     }
 
     /// The user's proxy that takes a request for that host in absolute form, if one does.
-    pub(super) fn absolute_form_proxy(&self, authority: &Authority) -> Option<&UserProxy> {
+    pub(crate) fn absolute_form_proxy(&self, authority: &Authority) -> Option<&UserProxy> {
         let proxy = self.plain_proxy(authority).ok()?;
         proxy.filter(|proxy| proxy.kind().speaks_http())
     }
@@ -134,29 +139,31 @@ impl Dialer {
         if self.addresses.contains_key(authority) {
             return Ok(None);
         }
-        self.proxies.for_http(&authority.host, authority.port)
+        self.proxies.for_http(authority.host(), authority.port())
     }
 
     async fn tunnel(&self, proxy: &UserProxy, target: &Authority) -> Result<Dialed, ConnectError> {
-        let mut link = self.reach(proxy).await?;
-        let outcome = if proxy.kind().speaks_http() {
-            http_tunnel::open(link, target, proxy).await
-        } else {
-            let opened = socks::open(&mut link, target, proxy).await;
-            opened
-                .map(|()| link.into())
-                .map_err(|error| error.to_string())
-        };
-        outcome.map_err(|words| ConnectError::Unreachable(format!("{proxy} {words}")))
+        let failed = |words: String| ConnectError::Unreachable(format!("{proxy} {words}"));
+        if proxy.kind().speaks_http() {
+            let link = self.reach(proxy).await?;
+            return http_tunnel::open(link, target, proxy).await.map_err(failed);
+        }
+        let destinations = socks::destinations(target, proxy.kind()).await;
+        let destinations = destinations.map_err(|error| failed(error.to_string()))?;
+        let link = race::first(destinations, async |destination| {
+            let mut link = self.reach(proxy).await?;
+            let opened = socks::open(&mut link, &destination, target.port(), proxy).await;
+            opened.map_err(|error| failed(error.to_string()))?;
+            Ok(link)
+        });
+        link.await.map(Dialed::from)
     }
 
     /// A connection to the proxy itself.
     async fn reach(&self, proxy: &UserProxy) -> Result<Link, ConnectError> {
         let failed = |words: String| ConnectError::Unreachable(format!("{proxy}: {words}"));
-        let place = Authority {
-            host: proxy.host().to_owned(),
-            port: proxy.port(),
-        };
+        let place = Authority::new(proxy.host(), proxy.port())
+            .ok_or_else(|| failed("its host name is not one".to_owned()))?;
         let stream = self.connect(&place).await;
         let stream = stream.map_err(|error| failed(error.to_string()))?;
         if proxy.kind() != ProxyKind::Https {
@@ -165,7 +172,8 @@ impl Dialer {
         let config = self
             .proxy_tls()
             .map_err(|error| failed(error.to_string()))?;
-        let name = ServerName::try_from(place.host).map_err(|error| failed(error.to_string()))?;
+        let name = ServerName::try_from(place.host().to_owned())
+            .map_err(|error| failed(error.to_string()))?;
         let handshake = TlsConnector::from(config).connect(name, stream).await;
         let stream = handshake.map_err(|error| {
             let reason = innermost(&error);
@@ -184,32 +192,30 @@ impl Dialer {
         Ok(Arc::clone(self.proxy_tls.get_or_init(|| Arc::new(config))))
     }
 
+    /// A TCP connection to whichever of the place's addresses is there first.
     async fn connect(&self, place: &Authority) -> Result<TcpStream, ConnectError> {
-        let unreachable = |reason: &str| ConnectError::Unreachable(reason.to_owned());
-        let address = self.addresses.get(place);
-        let there = address.map_or_else(
-            || place.clone(),
-            |address| Authority {
-                host: address.to_string(),
-                port: place.port,
-            },
-        );
-        // The form in which hyper-util's connectors take a host and a port.
-        let uri = Uri::builder()
-            .scheme("http")
-            .authority(there.to_string())
-            .path_and_query("/")
-            .build();
-        let uri = uri.map_err(|_| unreachable("the host name is not one"))?;
-        let connected = self.connector.clone().call(uri).await;
-        let stream = connected
-            .map(TokioIo::into_inner)
-            .map_err(|error| unreachable(&innermost(&error)))?;
-        // Names and the user's proxies may lead anywhere. What comes back here would go out again, and so on.
-        if stream.peer_addr().is_ok_and(|peer| peer == self.own) {
-            return Err(unreachable("the connection would come back to this proxy"));
-        }
-        Ok(stream)
+        let addresses = match self.addresses.get(place) {
+            Some(address) => vec![SocketAddr::new(*address, place.port())],
+            None => tcp::look_up(place).await.map_err(unreachable)?,
+        };
+        race::first(addresses, async |address| {
+            let stream = tcp::connect(address).await.map_err(unreachable)?;
+            // Names and the user's proxies may lead anywhere. What comes back here would go out again, and so on.
+            if self.is_own(&stream) {
+                let reason = "the connection would come back to this proxy";
+                return Err(ConnectError::Unreachable(reason.to_owned()));
+            }
+            Ok(stream)
+        })
+        .await
+    }
+
+    /// Whether the other end is this session's proxy, by whichever spelling of its address.
+    fn is_own(&self, stream: &TcpStream) -> bool {
+        let (Some(own), Ok(peer)) = (self.own, stream.peer_addr()) else {
+            return false;
+        };
+        peer.port() == own.port() && peer.ip().to_canonical() == own.ip()
     }
 
     async fn in_time<T>(
@@ -229,7 +235,7 @@ impl Dialer {
 
 impl Dialed {
     /// Where the client speaks first: what has come before is not from the host.
-    pub(super) fn silent(self) -> Result<Link, ConnectError> {
+    pub(crate) fn silent(self) -> Result<Link, ConnectError> {
         if self.early.is_empty() {
             return Ok(self.link);
         }
@@ -239,8 +245,13 @@ impl Dialed {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn unreachable(error: std::io::Error) -> ConnectError {
+    ConnectError::Unreachable(error.to_string())
+}
+
 /// The cause that says most: the last one.
-pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;
@@ -258,16 +269,20 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(2);
 
     fn dialer(proxy: Option<SocketAddr>, own: SocketAddr) -> Dialer {
+        dialer_with(&[], proxy, own)
+    }
+
+    fn dialer_with(resolve: &[Resolve], proxy: Option<SocketAddr>, own: SocketAddr) -> Dialer {
         let proxies = UserProxies::new(|name| {
             let proxy = proxy.filter(|_| name == "HTTPS_PROXY");
             proxy.map(|address| format!("http://ada:secret@{address}").into())
         });
         Dialer::new(
-            &[],
+            resolve,
             Arc::new(proxies),
             Arc::new(Trust::new(None, Vec::new())),
             TIMEOUT,
-            own,
+            Some(own),
         )
     }
 
@@ -379,5 +394,16 @@ mod tests {
         let target = Authority::parse("gitlab.test:443", None).unwrap();
         let by_proxy = dialer(Some(own), own).dial(&target).await.unwrap_err();
         assert!(by_proxy.to_string().contains("come back"), "{by_proxy}");
+        for (name, address) in [("mapped.test", "::ffff:127.0.0.1"), ("any.test", "0.0.0.0")] {
+            let given = Resolve {
+                host: name.to_owned(),
+                port: own.port(),
+                address: address.parse().unwrap(),
+            };
+            let target = Authority::new(name, own.port()).unwrap();
+            let error = dialer_with(&[given], None, own).dial(&target).await;
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("come back"), "{name}: {error}");
+        }
     }
 }

@@ -4,16 +4,14 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::proxy::stream::Source;
-
 /// What bytes to a host travel on.
 #[derive(Debug)]
-pub(in crate::proxy) enum Link {
+pub(crate) enum Link {
     /// To the host, or to a proxy that is spoken to in clear.
     Tcp(TcpStream),
     /// To a proxy that is spoken to by TLS.
@@ -22,10 +20,10 @@ pub(in crate::proxy) enum Link {
 
 /// A connection to a host.
 #[derive(Debug)]
-pub(in crate::proxy) struct Dialed {
-    pub(in crate::proxy) link: Link,
+pub(crate) struct Dialed {
+    pub(crate) link: Link,
     /// What the host has said already: it came in one piece with the proxy's answer.
-    pub(in crate::proxy) early: Bytes,
+    pub(crate) early: Bytes,
 }
 
 impl From<Link> for Dialed {
@@ -43,26 +41,6 @@ macro_rules! either {
             Link::Tls($io) => $call,
         }
     };
-}
-
-impl Source for Link {
-    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
-        match self {
-            Self::Tcp(io) => io.poll_readable(context),
-            Self::Tls(io) => io.poll_readable(context),
-        }
-    }
-
-    fn poll_append(
-        &mut self,
-        context: &mut Context<'_>,
-        read: &mut BytesMut,
-    ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(io) => io.poll_append(context, read),
-            Self::Tls(io) => io.poll_append(context, read),
-        }
-    }
 }
 
 impl AsyncRead for Link {

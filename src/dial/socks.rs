@@ -3,12 +3,13 @@
 //! Every answer is read to its last byte and no further: what follows is the host's own.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use zeroize::Zeroizing;
 
-use crate::proxy::target::Authority;
+use super::tcp;
+use crate::authority::Authority;
 use crate::user_proxy::{Login, ProxyKind, UserProxy};
 
 const CONNECT: u8 = 1;
@@ -26,52 +27,54 @@ pub(super) enum SocksError {
 
 /// A host as a SOCKS server is asked for it.
 #[derive(Debug)]
-enum Destination<'a> {
+pub(super) enum Destination {
     Address(IpAddr),
-    Name(&'a str),
+    Name(String),
+}
+
+/// What the host can be asked for as, in the order in which it is tried: names are resolved here or there, as the scheme says.
+pub(super) async fn destinations(
+    target: &Authority,
+    kind: ProxyKind,
+) -> Result<Vec<Destination>, SocksError> {
+    let host = target.host();
+    let is_address = host.parse::<IpAddr>().is_ok();
+    if !is_address && matches!(kind, ProxyKind::Socks4a | ProxyKind::Socks5h) {
+        return Ok(vec![Destination::Name(host.to_owned())]);
+    }
+    let found = tcp::look_up(target).await.unwrap_or_default();
+    let usable = |address: &IpAddr| is_address || address.is_ipv4() || kind == ProxyKind::Socks5;
+    let found = found.into_iter().map(|address| address.ip());
+    let destinations: Vec<_> = found.filter(usable).map(Destination::Address).collect();
+    if destinations.is_empty() {
+        return Err(refused(
+            "takes addresses, and this machine knows none for the host; with socks5h:// or socks4a:// the proxy resolves names",
+        ));
+    }
+    Ok(destinations)
 }
 
 /// Opens a tunnel to the host.
 pub(super) async fn open<T: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut T,
-    target: &Authority,
+    destination: &Destination,
+    port: u16,
     proxy: &UserProxy,
 ) -> Result<(), SocksError> {
-    let destination = destination(target, proxy.kind()).await?;
     match proxy.kind() {
         ProxyKind::Socks4 | ProxyKind::Socks4a => {
             let user = proxy.login().map_or("", |login| login.user.as_str());
             stream
-                .write_all(&request_v4(&destination, target.port, user)?)
+                .write_all(&request_v4(destination, port, user)?)
                 .await?;
             read_reply_v4(stream).await
         }
         _ => {
             negotiate(stream, proxy).await?;
-            stream
-                .write_all(&request_v5(&destination, target.port)?)
-                .await?;
+            stream.write_all(&request_v5(destination, port)?).await?;
             read_reply_v5(stream).await
         }
     }
-}
-
-/// Names are resolved here or there, as the scheme says.
-async fn destination(target: &Authority, kind: ProxyKind) -> Result<Destination<'_>, SocksError> {
-    let host = target.host.as_str();
-    if let Ok(address) = host.parse() {
-        return Ok(Destination::Address(address));
-    }
-    if matches!(kind, ProxyKind::Socks4a | ProxyKind::Socks5h) {
-        return Ok(Destination::Name(host));
-    }
-    let found = tokio::net::lookup_host((host, target.port)).await;
-    let usable = |address: &SocketAddr| address.is_ipv4() || kind == ProxyKind::Socks5;
-    let address = found.ok().and_then(|mut found| found.find(usable));
-    let address = address.ok_or_else(|| {
-        refused("takes addresses, and this machine knows none for the host; with socks5h:// or socks4a:// the proxy resolves names")
-    })?;
-    Ok(Destination::Address(address.ip()))
 }
 
 /// Agrees on a login with a SOCKS 5 server, and does it.
@@ -118,7 +121,7 @@ async fn log_in<T: AsyncRead + AsyncWrite + Unpin>(
     Ok(answer[1] == 0)
 }
 
-fn request_v5(destination: &Destination<'_>, port: u16) -> Result<Vec<u8>, SocksError> {
+fn request_v5(destination: &Destination, port: u16) -> Result<Vec<u8>, SocksError> {
     let mut request = vec![5, CONNECT, 0];
     match destination {
         Destination::Address(IpAddr::V4(address)) => {
@@ -173,7 +176,7 @@ fn meaning_v5(code: u8) -> &'static str {
     }
 }
 
-fn request_v4(destination: &Destination<'_>, port: u16, user: &str) -> Result<Vec<u8>, SocksError> {
+fn request_v4(destination: &Destination, port: u16, user: &str) -> Result<Vec<u8>, SocksError> {
     if user.contains('\0') {
         return Err(refused("takes a user name without a NUL"));
     }
@@ -187,7 +190,7 @@ fn request_v4(destination: &Destination<'_>, port: u16, user: &str) -> Result<Ve
         Destination::Name(name) => ([0, 0, 0, 1], Some(name)), // no address: 4a's mark for a name behind it
     };
     request.extend(address);
-    for text in [user].into_iter().chain(name.copied()) {
+    for text in [user].into_iter().chain(name.map(String::as_str)) {
         request.extend(text.as_bytes());
         request.push(0);
     }
@@ -224,11 +227,14 @@ mod tests {
     async fn open_by(proxy: &str, target: &str, script: &[(&[u8], &[u8])]) -> Result<(), String> {
         let proxies = UserProxies::new(|name| (name == "ALL_PROXY").then(|| proxy.into()));
         let target = Authority::parse(target, None).unwrap();
-        let proxy = proxies.for_https(&target.host, target.port);
+        let proxy = proxies.for_https(target.host(), target.port());
         let proxy = proxy.unwrap().unwrap();
         let (mut near, far) = tokio::io::duplex(4096);
         let client = async {
-            let outcome = open(&mut near, &target, proxy).await;
+            let outcome = match destinations(&target, proxy.kind()).await {
+                Ok(found) => open(&mut near, &found[0], target.port(), proxy).await,
+                Err(error) => Err(error),
+            };
             if outcome.is_ok() {
                 let mut rest = [0; 4];
                 near.read_exact(&mut rest).await.unwrap();

@@ -1,0 +1,258 @@
+//! One request over a connection of its own: HTTP/1.1, by the way that every connection of the program goes.
+//!
+//! Nothing here sends a request twice: a refresh token is spent by one.
+
+use std::fmt;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+use url::{Position, Url};
+
+use super::error::{OAuthError, printable};
+use super::http::host_of;
+use crate::authority::Authority;
+use crate::dial::{ConnectError, Dialer, innermost};
+use crate::user_proxy::UserProxy;
+
+/// How long a whole exchange may take. (The end of a session waits less long for it: `connection/credentials.rs`.)
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The head of an answer: its fields, and their bytes.
+const MOST_FIELDS: usize = 500;
+const LARGEST_HEAD: usize = 128 * 1024;
+
+/// The way to one server.
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    dialer: Arc<Dialer>,
+    tls: Arc<ClientConfig>,
+}
+
+/// An answer whose body is still to be read.
+pub(super) struct Answer {
+    url: Url,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Incoming,
+    connection: Connection,
+    deadline: Instant,
+}
+
+/// What a connection is made of.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+type Http = http1::Connection<TokioIo<Box<dyn Stream>>, Full<Bytes>>;
+
+/// The connection's own work, done while somebody waits for it: after a stop of the whole process the first look finds what has arrived,
+/// before the deadline is looked at.
+struct Connection(Option<Pin<Box<Http>>>);
+
+impl Connection {
+    async fn serve<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        if let Some(http) = &mut self.0 {
+            tokio::select! {
+                biased;
+                _ = http => self.0 = None, // how it ended, the work is told
+                output = &mut work => return output,
+            }
+        }
+        work.await
+    }
+}
+
+impl Transport {
+    pub(super) fn new(dialer: Arc<Dialer>, mut tls: ClientConfig) -> Self {
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let tls = Arc::new(tls);
+        Self { dialer, tls }
+    }
+
+    /// Finds out whether somebody is there whom we trust: what they would answer does not matter, and some drop what they do not expect.
+    pub(super) async fn reach(&self, url: &Url) -> Result<(), OAuthError> {
+        self.connect(url, &authority(url)?).await.map(drop)
+    }
+
+    /// Sends one request, and waits for the head of its answer.
+    pub(super) async fn send(
+        &self,
+        url: &Url,
+        request: Request<Vec<u8>>,
+    ) -> Result<Answer, OAuthError> {
+        let deadline = Instant::now() + EXCHANGE_TIMEOUT;
+        let late = |sent| OAuthError::Timeout {
+            host: host_of(url),
+            sent,
+        };
+        let authority = authority(url)?;
+        let request = self.prepare(url, &authority, request)?;
+        let connecting = timeout_at(deadline, self.connect(url, &authority)).await;
+        let stream = connecting.map_err(|_| late(false))??;
+        let (mut sender, http) = http1::Builder::new()
+            .max_headers(MOST_FIELDS)
+            .max_buf_size(LARGEST_HEAD)
+            .allow_spaces_after_header_name_in_responses(true)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| broken(url, &error, false))?;
+        let mut connection = Connection(Some(Box::pin(http)));
+        let answer = connection.serve(sender.send_request(request));
+        let answer = timeout_at(deadline, answer).await;
+        let answer = answer.map_err(|_| late(true))?;
+        let (head, body) = answer
+            .map_err(|error| broken(url, &error, true))?
+            .into_parts();
+        Ok(Answer {
+            url: url.clone(),
+            status: head.status,
+            headers: head.headers,
+            body,
+            connection,
+            deadline,
+        })
+    }
+
+    async fn connect(&self, url: &Url, place: &Authority) -> Result<Box<dyn Stream>, OAuthError> {
+        let connected: Result<Box<dyn Stream>, ConnectError> = match url.scheme() {
+            "http" => match self.dialer.dial_plain(place).await {
+                Ok(link) => Ok(Box::new(link)),
+                Err(error) => Err(error),
+            },
+            _ => match self.dialer.dial_tls(place, Arc::clone(&self.tls)).await {
+                Ok(stream) => Ok(Box::new(stream)),
+                Err(error) => Err(error),
+            },
+        };
+        let host = host_of(url);
+        connected.map_err(|error| match error {
+            ConnectError::Timeout { through, .. } => OAuthError::Timeout {
+                host: match through {
+                    Some(proxy) => format!("{host} through {proxy}"),
+                    None => host,
+                },
+                sent: false,
+            },
+            ConnectError::Tls(reason) => OAuthError::Tls { host, reason },
+            ConnectError::Unreachable(reason) => OAuthError::Unreachable {
+                host,
+                reason: printable(&reason),
+                sent: false,
+            },
+        })
+    }
+
+    /// Writes the target as this way wants it, and what every request has.
+    fn prepare(
+        &self,
+        url: &Url,
+        place: &Authority,
+        request: Request<Vec<u8>>,
+    ) -> Result<Request<Full<Bytes>>, OAuthError> {
+        let is_plain = url.scheme() == "http";
+        let host = place.in_url(if is_plain { 80 } else { 443 });
+        let proxy = self.dialer.absolute_form_proxy(place);
+        let proxy = proxy.filter(|_| is_plain);
+        let path = &url[Position::BeforePath..Position::AfterQuery];
+        let target = match proxy {
+            Some(_) => format!("http://{host}{path}"),
+            None => path.to_owned(),
+        };
+        let (mut parts, body) = request.into_parts();
+        parts.uri = target.parse().map_err(|_| not_a_url(url))?;
+        let host = HeaderValue::try_from(host).map_err(|_| not_a_url(url))?;
+        parts.headers.insert(HOST, host);
+        let agent = concat!("authsome/", env!("CARGO_PKG_VERSION"));
+        parts
+            .headers
+            .insert(USER_AGENT, HeaderValue::from_static(agent));
+        parts
+            .headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("*/*"));
+        if let Some(authorization) = proxy.and_then(UserProxy::basic_authorization) {
+            parts.headers.insert(PROXY_AUTHORIZATION, authorization);
+        }
+        Ok(Request::from_parts(parts, Full::from(body)))
+    }
+}
+
+impl Answer {
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The next piece of the body.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, OAuthError> {
+        loop {
+            let frame = self.connection.serve(self.body.frame());
+            let frame = timeout_at(self.deadline, frame).await;
+            let frame = frame.map_err(|_| OAuthError::Timeout {
+                host: host_of(&self.url),
+                sent: true,
+            })?;
+            match frame {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(broken(&self.url, &error, true)),
+                // What is no data is trailers.
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Its body may hold a token.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+fn authority(url: &Url) -> Result<Authority, OAuthError> {
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_matches(['[', ']']); // an IPv6 address
+    let port = url.port_or_known_default().unwrap_or_default();
+    Authority::new(bare, port).ok_or_else(|| not_a_url(url))
+}
+
+fn not_a_url(url: &Url) -> OAuthError {
+    OAuthError::Unreachable {
+        host: host_of(url),
+        reason: "its URL cannot be asked for".to_owned(),
+        sent: false,
+    }
+}
+
+/// The URL, which could hold a code, is left out.
+fn broken(url: &Url, error: &hyper::Error, sent: bool) -> OAuthError {
+    OAuthError::Unreachable {
+        host: host_of(url),
+        reason: printable(&innermost(error)),
+        sent,
+    }
+}
