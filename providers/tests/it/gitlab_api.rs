@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use authsome_providers::Service;
+use authsome_providers::{GuardRule, Service};
 
 use crate::gitlab::service;
 
@@ -62,7 +62,7 @@ fn every_endpoint_gets_its_verdict() {
 fn a_name_that_a_rule_has_too_denies_nothing() {
     let service = service(None);
     let rows = rows();
-    let names = service.rules.guards().iter().map(|rule| rule.path());
+    let names = service.rules.guards().iter().map(GuardRule::path);
     let names: BTreeSet<_> = names
         .filter_map(|path| {
             let name = path.rsplit('/').find(|segment| !segment.contains('*'))?;
