@@ -11,15 +11,17 @@ use reqwest::{Client, Proxy, RequestBuilder, Response, Url, redirect, retry};
 use rustls::ClientConfig;
 
 use super::error::{OAuthError, printable};
+use super::name::ThreadResolver;
 use crate::resolve::Resolve;
 use crate::tls::Trust;
 use crate::user_proxy::{UserProxies, UserProxy, UserProxyError};
+use crate::waiting::at_most;
 
 /// How long a connection to the authorization server may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a whole exchange may take. (The end of a session waits less long for it: `connection/credentials.rs`.)
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a whole exchange may take, of the time in which this process could listen.
+pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest answer that is read. Token responses have some hundred bytes; one with JWTs a few thousand.
 const LARGEST_ANSWER: usize = 128 * 1024;
@@ -101,7 +103,7 @@ impl HttpClient {
             .retry(retry::never())
             .pool_max_idle_per_host(0)
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(EXCHANGE_TIMEOUT)
+            .dns_resolver(ThreadResolver)
             .referer(false)
             .proxy(proxy); // and none that reqwest would find in the environment by itself
         for entry in ways
@@ -140,7 +142,8 @@ impl HttpClient {
     /// Finds out whether anybody is there whom we trust; what they answer does not matter.
     pub async fn reach(&self, server: &Url) -> Result<(), OAuthError> {
         let request = self.inner.head(server.clone());
-        self.send(server, request).await.map(drop)
+        let sent = async { self.send(server, request).await.map(drop) };
+        in_time(&host_of(server), sent).await
     }
 
     /// One request for the `oauth2` crate. What comes back is JSON with a status that speaks about the request; the rest is an error.
@@ -154,9 +157,11 @@ impl HttpClient {
         let host = host_of(&url);
         let request = self.inner.request(parts.method, url.clone());
         let request = request.headers(parts.headers).body(body);
-        let response = self.send(&url, request).await?;
-        let status = response.status();
-        let body = judge(&host, response).await?;
+        let exchange = async {
+            let response = self.send(&url, request).await?;
+            Ok((response.status(), judge(&host, response).await?))
+        };
+        let (status, body) = in_time(&host, exchange).await?;
         let mut answer = HttpResponse::new(body);
         *answer.status_mut() = status;
         answer.headers_mut().insert(
@@ -183,15 +188,18 @@ impl HttpClient {
         let host = host_of(url);
         let request = self.inner.get(url.clone()).bearer_auth(bearer);
         let request = request.header("accept", "application/json");
-        let response = self.send(url, request).await?;
-        if response.status().is_client_error() {
-            return Err(OAuthError::Status {
-                host,
-                status: response.status().as_u16(),
-                retry_after: None,
-            });
-        }
-        let body = judge(&host, response).await?;
+        let exchange = async {
+            let response = self.send(url, request).await?;
+            if response.status().is_client_error() {
+                return Err(OAuthError::Status {
+                    host: host.clone(),
+                    status: response.status().as_u16(),
+                    retry_after: None,
+                });
+            }
+            judge(&host, response).await
+        };
+        let body = in_time(&host, exchange).await?;
         serde_json::from_slice(&body).map_err(|error| OAuthError::Malformed {
             host,
             reason: format!(
@@ -223,6 +231,21 @@ impl<'c> AsyncHttpClient<'c> for RevocationClient<'_> {
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.0.revocation_exchange(request))
     }
+}
+
+/// Bounds an exchange. Not reqwest's own time-out: that looks at its timer before it looks at the answer, so a process that was stopped
+/// would lose what lies unread in its socket.
+async fn in_time<T>(
+    host: &str,
+    exchange: impl Future<Output = Result<T, OAuthError>>,
+) -> Result<T, OAuthError> {
+    let answered = at_most(EXCHANGE_TIMEOUT, exchange).await;
+    answered.unwrap_or_else(|| {
+        Err(OAuthError::Timeout {
+            host: host.to_owned(),
+            sent: true,
+        })
+    })
 }
 
 /// Reads an answer, if it is one that may be read.
