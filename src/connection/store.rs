@@ -145,6 +145,11 @@ impl ConnectionStore {
         Ok(generations[0])
     }
 
+    /// Finds out by a small write whether anything can be written.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        Ok(self.vault.check_writable()?)
+    }
+
     /// Writes a connection over the state that was read: compare and swap.
     pub fn replace(&self, connection: &Connection, generation: u64) -> Result<u64, StoreError> {
         let change = Change::Put {

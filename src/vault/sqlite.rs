@@ -198,6 +198,13 @@ impl Vault {
         Ok(generations)
     }
 
+    /// Finds out by a small write, which changes no record, whether the vault can be written.
+    pub fn check_writable(&self) -> Result<(), VaultError> {
+        let write = "UPDATE counter SET generation = generation + 1";
+        let written = self.connection().execute(write, []);
+        written.map(drop).map_err(classify(&self.path))
+    }
+
     fn put(
         &self,
         transaction: &Transaction<'_>,
