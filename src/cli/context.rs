@@ -12,7 +12,9 @@ use super::failure::{Exit, Failure};
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::audit::Audit;
-use crate::connection::{Connection, ConnectionStore, Credentials, Stored};
+use crate::connection::{
+    Connection, ConnectionStore, CredentialError, Credentials, Stored, take_in_pending,
+};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::env_vars::MASTER_KEY;
 use crate::home::Home;
@@ -70,6 +72,7 @@ impl<'a> Context<'a> {
         } = Self::household()?;
         let vault = Vault::open(&home, std::env::var_os(MASTER_KEY).as_deref())?;
         let store = ConnectionStore::new(Arc::new(vault));
+        take_in_pending(&store, &home);
         Ok(Estate {
             home,
             audit,
@@ -138,11 +141,18 @@ impl Estate {
                 outcome = credentials.get(&id, Usage::Once) => outcome.map_err(Failure::from),
                 failure = interrupted() => Err(failure),
             };
-            credentials.close().await; // whatever ended the wait: a pair that the provider has issued is stored
-            outcome
+            // Whatever ended the wait: a pair that the provider has issued is stored.
+            (outcome, credentials.close().await)
         });
         runtime.shutdown_background();
-        renewed?;
+        let (outcome, is_stored) = renewed;
+        outcome?;
+        if !is_stored {
+            let reason = "a new pair could not be written, neither into it nor beside it";
+            return Err(Failure::from(CredentialError::Vault {
+                reason: reason.to_owned(),
+            }));
+        }
         let stored = self
             .store
             .load(&id)?
