@@ -5,8 +5,9 @@
 )]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use authsome::home::Home;
 use authsome_test_support::kit::{browser_script, port_7998};
 use authsome_test_support::{Endpoint, FakeGitLab, Fault, Seen};
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::kit::{Outcome, World};
 use crate::refresh::{
@@ -201,6 +203,31 @@ fn a_process_that_is_stopped_while_the_answer_comes_reads_it_when_it_wakes() {
     assert_eq!(session.call(&gitlab), "200");
     session.end(0);
     expect_kept(&world, &gitlab, "stopped");
+}
+
+#[test]
+fn the_end_waits_for_an_answer_and_says_so_until_the_user_gives_it_up() {
+    let (world, gitlab) = expired();
+    let late = Fault::StallAfter(Duration::from_hours(1));
+    gitlab.fault(Endpoint::Token, late, 1);
+    let mut run = world.authsome(["run", "--", "cat"]);
+    let mut run = spawn(run.stdin(Stdio::piped()));
+    wait_for_refresh(&gitlab);
+    drop(run.stdin.take());
+    let mut words = BufReader::new(run.stderr.take().unwrap()).lines();
+    let said = words.find(|line| line.as_ref().unwrap().contains("waiting for a refresh"));
+    assert!(said.is_some());
+    // It is said just before Ctrl-C is listened to, so one may come too early.
+    until("the end", || {
+        kill(Pid::from_raw(run.id().cast_signed()), Signal::SIGINT).unwrap();
+        run.try_wait().unwrap().is_some()
+    });
+    let rest: Vec<_> = words.map(Result::unwrap).collect();
+    assert!(
+        rest.iter().any(|line| line.contains("given up")),
+        "{rest:?}"
+    );
+    assert_eq!(run.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use authsome_providers::{Provider, ProviderId, Service};
 
 use crate::child::Child;
 use crate::cli::args::{PolicyArgument, Run};
-use crate::cli::context::{Context, Estate, not_found, service_of};
+use crate::cli::context::{Context, Estate, finish, not_found, service_of};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
@@ -26,9 +25,6 @@ use scrub::Scrub;
 
 /// 43 characters of six random bits: more than 256 bits.
 const PASSWORD_LENGTH: usize = 43;
-
-/// How long the end of a session waits for a refresh before it says so.
-const QUIET_WAIT: Duration = Duration::from_secs(2);
 
 /// The connections of a session, and what of the vault's secrets must be kept from the child.
 struct Members {
@@ -155,22 +151,7 @@ async fn session(
 
 /// Waits for what must not be cut off, and says what the user should know of the connections.
 async fn close(credentials: &Credentials, printer: &Printer) {
-    let is_done = tokio::select! {
-        biased;
-        is_done = credentials.close() => is_done,
-        () = tokio::time::sleep(QUIET_WAIT) => {
-            printer.say("authsome: waiting for a refresh that is under way, so that its new pair is not lost");
-            credentials.close().await
-        }
-    };
-    if !is_done {
-        printer.warn("a refresh was still under way and was given up; its new pair is lost if the provider issued one");
-    }
-    for id in credentials.set_aside() {
-        printer.warn(&format!(
-            "the vault cannot be written, so the new pair of {id} is kept beside it, sealed; the next command takes it in"
-        ));
-    }
+    finish(credentials, printer).await;
     for (id, reason) in credentials.needing_login() {
         say_needs_login(&id, &reason, printer);
     }
