@@ -91,7 +91,7 @@ fn a_crowd_over_a_due_token_refreshes_once() {
     assert_eq!(gitlab.refreshes(), 1);
 }
 
-pub(crate) fn expect_one_refresh(sessions: usize, trouble: impl FnOnce(&FakeGitLab)) {
+fn expect_one_refresh(sessions: usize, trouble: impl FnOnce(&FakeGitLab)) {
     let (world, gitlab) = expired();
     trouble(&gitlab);
     Crowd::start(&world, &gitlab, sessions).expect_all_served();
@@ -101,10 +101,10 @@ pub(crate) fn expect_one_refresh(sessions: usize, trouble: impl FnOnce(&FakeGitL
 }
 
 /// Many sessions at once, one of them with many requests at once.
-pub(crate) struct Crowd(Vec<Child>);
+struct Crowd(Vec<Child>);
 
 impl Crowd {
-    pub(crate) fn start(world: &World, gitlab: &FakeGitLab, sessions: usize) -> Self {
+    fn start(world: &World, gitlab: &FakeGitLab, sessions: usize) -> Self {
         let curl = ["run", "--", "curl", "-sS", "--max-time", "100"];
         let report = ["-o", "/dev/null", "-w", "%{http_code}\\n"];
         let parallel = ["--parallel", "--parallel-immediate", "--parallel-max", "40"];
@@ -122,7 +122,7 @@ impl Crowd {
         Self((0..sessions).map(|number| start(number == 0)).collect())
     }
 
-    pub(crate) fn expect_all_served(self) {
+    fn expect_all_served(self) {
         let expected = REQUESTS + self.0.len() - 1;
         let mut statuses = Vec::new();
         let mut words = String::new();
@@ -1013,7 +1013,7 @@ fn curl_with_head(gitlab: &FakeGitLab) -> [String; 6] {
 }
 
 /// The tokens of the API's requests, in order.
-pub(crate) fn bearers(gitlab: &FakeGitLab) -> Vec<String> {
+fn bearers(gitlab: &FakeGitLab) -> Vec<String> {
     gitlab.seen().iter().filter_map(bearer).collect()
 }
 
@@ -1030,7 +1030,7 @@ pub(crate) fn wait_for_refresh(gitlab: &FakeGitLab) {
 }
 
 /// How many events of that kind are in the log.
-pub(crate) fn count_events(world: &World, kind: &str) -> usize {
+fn count_events(world: &World, kind: &str) -> usize {
     let log = std::fs::read_to_string(world.home().join("audit.log")).unwrap_or_default();
     let wanted = format!(r#""event":"{kind}""#);
     log.lines().filter(|line| line.contains(&wanted)).count()
