@@ -4,18 +4,24 @@
 
 mod closing;
 mod credentials;
+mod disk;
 mod flight;
 mod freshness;
+mod keep;
 mod login;
+mod pace;
 mod record;
 mod refresh;
 mod source;
 mod store;
+mod tries;
+mod turn;
 
 pub use credentials::Credentials;
 pub use freshness::Freshness;
+pub use keep::take_in_pending;
 pub use login::{LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, login};
 pub use record::{ClientCredentials, Connection, Standing, Status, Tokens};
-pub use refresh::lock_grant;
 pub use source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
 pub use store::{ConnectionStore, Found, StoreError, Stored};
+pub use turn::lock_grant;

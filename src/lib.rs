@@ -26,3 +26,4 @@ pub mod socket_owner;
 pub mod tls;
 pub mod user_proxy;
 pub mod vault;
+mod waiting;

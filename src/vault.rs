@@ -5,11 +5,13 @@
 //! and one that was made on an old state of a record is refused ([`VaultError::Conflict`]).
 
 mod master_key;
+mod pending;
 mod schema;
 mod seal;
 mod sqlite;
 
 pub use master_key::{KeyOrigin, MasterKey};
+pub use pending::{Pending, Reserve};
 pub use sqlite::Vault;
 
 use std::path::PathBuf;

@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("resolve", 1),
     ("secret", 1),
     ("socket_owner", 1),
+    ("waiting", 1),
     ("run_dir", 2),
     ("tls", 2),
     ("user_proxy", 2),

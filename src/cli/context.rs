@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use authsome_providers::{Catalog, Provider, ProviderId, Service};
 use tokio::runtime::Runtime;
@@ -12,7 +13,9 @@ use super::failure::{Exit, Failure};
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::audit::Audit;
-use crate::connection::{Connection, ConnectionStore, Credentials, Stored};
+use crate::connection::{
+    Connection, ConnectionStore, CredentialError, Credentials, Stored, take_in_pending,
+};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::env_vars::MASTER_KEY;
 use crate::home::Home;
@@ -21,6 +24,9 @@ use crate::resolve::Resolve;
 use crate::tls::Trust;
 use crate::user_proxy::UserProxies;
 use crate::vault::Vault;
+
+/// How long the end waits for a refresh before it says so.
+const QUIET_WAIT: Duration = Duration::from_secs(2);
 
 /// One command's surroundings.
 pub(super) struct Context<'a> {
@@ -70,6 +76,7 @@ impl<'a> Context<'a> {
         } = Self::household()?;
         let vault = Vault::open(&home, std::env::var_os(MASTER_KEY).as_deref())?;
         let store = ConnectionStore::new(Arc::new(vault));
+        take_in_pending(&store, &home);
         Ok(Estate {
             home,
             audit,
@@ -121,7 +128,7 @@ impl Estate {
     }
 
     /// The same, renewed if its end is near: what is handed out shall work for a while.
-    pub(super) fn fresh(&self, named: &Named) -> Result<Connection, Failure> {
+    pub(super) fn fresh(&self, named: &Named, printer: &Printer) -> Result<Connection, Failure> {
         let stored = self.connection(named)?;
         let id = stored.connection.id.clone();
         let credentials = Credentials::new(
@@ -138,11 +145,18 @@ impl Estate {
                 outcome = credentials.get(&id, Usage::Once) => outcome.map_err(Failure::from),
                 failure = interrupted() => Err(failure),
             };
-            credentials.close().await; // whatever ended the wait: a pair that the provider has issued is stored
-            outcome
+            // Whatever ended the wait: a pair that the provider has issued is stored.
+            (outcome, finish(&credentials, printer).await)
         });
         runtime.shutdown_background();
-        renewed?;
+        let (outcome, is_stored) = renewed;
+        outcome?;
+        if !is_stored {
+            let reason = "a new pair could not be written, neither into it nor beside it";
+            return Err(Failure::from(CredentialError::Vault {
+                reason: reason.to_owned(),
+            }));
+        }
         let stored = self
             .store
             .load(&id)?
@@ -210,6 +224,34 @@ async fn interrupted() -> Failure {
         Ok(()) => Failure::new(Exit::Usage, "cancelled", "interrupted", "try again"),
         Err(error) => error.into(),
     }
+}
+
+/// Waits for a refresh that is under way, and says so where it takes long; from then on Ctrl-C gives it up. Whether its pair is durable.
+pub(super) async fn finish(credentials: &Credentials, printer: &Printer) -> bool {
+    let given_up = async {
+        tokio::time::sleep(QUIET_WAIT).await;
+        printer.say(
+            "authsome: waiting for a refresh that is under way, so that its new pair is not lost (Ctrl-C gives it up)",
+        );
+        match signal(SignalKind::interrupt()) {
+            Ok(mut interrupt) => drop(interrupt.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let is_done = tokio::select! {
+        biased;
+        is_done = credentials.close() => is_done,
+        () = given_up => false,
+    };
+    if !is_done {
+        printer.warn("a refresh was still under way and was given up; its new pair is lost if the provider issued one");
+    }
+    for id in credentials.set_aside() {
+        printer.warn(&format!(
+            "the vault cannot be written, so the new pair of {id} is kept beside it, sealed; the next command takes it in"
+        ));
+    }
+    is_done
 }
 
 /// Where the provider is for this connection.

@@ -265,6 +265,17 @@ impl From<LoginError> for Failure {
                 );
                 Self::of(Exit::ConnectionExists, "connection_exists", &error, hint)
             }
+            LoginError::NotStored { source, revocation } => {
+                let grant = match revocation {
+                    None => "the new grant was revoked at the provider".to_owned(),
+                    Some(error) => format!(
+                        "the new grant is still good ({error}): end it on the provider's page of applications"
+                    ),
+                };
+                let mut failure = Self::from(*source);
+                failure.message = format!("{}; {grant}", failure.message);
+                failure
+            }
             LoginError::OAuth(error) => error.into(),
             LoginError::Store(error) => error.into(),
         }

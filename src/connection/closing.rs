@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::waiting::at_most;
+
 /// Shared by all who do work that must not be cut off.
 #[derive(Clone, Debug)]
 pub(super) struct Closing {
@@ -42,6 +44,11 @@ impl Closing {
         })
     }
 
+    /// Whether the session ends.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.borrow().closed
+    }
+
     /// Sleeps, but not past the session's end.
     pub(super) async fn sleep(&self, duration: Duration) {
         let mut watched = self.state.subscribe();
@@ -52,9 +59,9 @@ impl Closing {
     pub(super) async fn close(&self, deadline: Duration) -> bool {
         self.state.send_modify(|state| state.closed = true);
         let mut watched = self.state.subscribe();
-        tokio::time::timeout(deadline, watched.wait_for(|state| state.under_way == 0))
+        at_most(deadline, watched.wait_for(|state| state.under_way == 0))
             .await
-            .is_ok()
+            .is_some()
     }
 }
 

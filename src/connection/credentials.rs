@@ -2,25 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use super::closing::Closing;
+use super::disk::Reader;
 use super::flight::Flight;
-use super::freshness::{Freshness, freshness};
-use super::refresh::{FORCED_INTERVAL, Outcome, Renewal, Why, blocking, credential};
+use super::freshness::{Freshness, age, stands};
+use super::keep::Unsaved;
+use super::pace::{Moment, Pace, Urgency};
+use super::refresh::{FORCED_INTERVAL, Outcome, Renewal, Why, credential};
 use super::source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
 use super::store::{ConnectionStore, Stored};
 use crate::audit::Audit;
 use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
 use crate::home::Home;
-use crate::oauth::HttpClients;
+use crate::oauth::{EXCHANGE_TIMEOUT, HttpClients};
 
-/// How long the end of a session waits for a refresh that has been sent.
-const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the end of a session waits for a refresh that has been sent, and for its pair to be durable: a pair that was issued is worth it.
+const CLOSE_DEADLINE: Duration = EXCHANGE_TIMEOUT.saturating_add(Duration::from_secs(10));
 
 /// A token younger than this may be unknown to a replica of the provider: it is sent again before anything else is tried.
 const NEW_TOKEN: Duration = Duration::from_secs(10);
@@ -31,13 +34,6 @@ const NEW_TOKEN_PAUSES: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(3),
 ];
-
-/// After a background refresh failed, this long the next one waits, doubling up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_mins(2);
-
-/// A refresh for the sake of an unspecific 401 that changed nothing shows that the 401 was not about the token: no other for this long.
-const UNSPECIFIC_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The credentials of the chosen connections.
 pub struct Credentials {
@@ -57,15 +53,6 @@ struct Slot {
     unspecific: AtomicU64,
 }
 
-/// When the next try is allowed.
-#[derive(Default)]
-struct Pace {
-    failures: u32,
-    not_before: Option<Instant>,
-    unspecific_not_before: Option<Instant>,
-    last_error: Option<CredentialError>,
-}
-
 impl Credentials {
     /// The credentials of those connections, as they were read.
     pub fn new(
@@ -81,6 +68,8 @@ impl Credentials {
             audit,
             http,
             closing: Closing::new(),
+            reader: Reader::default(),
+            unsaved: Unsaved::default(),
         });
         let slots = connections
             .into_iter()
@@ -94,9 +83,7 @@ impl Credentials {
         let now = Timestamp::now();
         for (id, slot) in &self.slots {
             let current = slot.current.load();
-            if freshness(current.refresh_at, current.expires_at, now) != Freshness::Fresh
-                && current.refresh_at.is_some()
-            {
+            if stands(&current, now) != Freshness::Fresh && current.refresh_at.is_some() {
                 self.renew_in_background(id, slot);
             }
         }
@@ -107,17 +94,14 @@ impl Credentials {
         self.renewal.closing.close(CLOSE_DEADLINE).await
     }
 
+    /// The connections whose newest pair could not be written into the vault; it waits beside it, sealed.
+    pub fn set_aside(&self) -> Vec<ConnectionId> {
+        self.renewal.unsaved.aside()
+    }
+
     /// The connections whose refresh was refused for good in this session, and why.
     pub fn needing_login(&self) -> Vec<(ConnectionId, String)> {
-        let reason = |slot: &Arc<Slot>| match &slot
-            .pace
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .last_error
-        {
-            Some(CredentialError::NeedsLogin { reason, .. }) => Some(reason.clone()),
-            _ => None,
-        };
+        let reason = |slot: &Slot| slot.pace().needs_login().map(str::to_owned);
         self.slots
             .iter()
             .filter_map(|(id, slot)| Some((id.clone(), reason(slot)?)))
@@ -127,8 +111,7 @@ impl Credentials {
     /// While no refresh may be tried: what another process, or a new login, has put into the vault meanwhile, if that works.
     async fn rescued(&self, id: &ConnectionId, slot: &Slot) -> Option<Arc<Credential>> {
         let current = self.reload(id, slot).await.ok()?;
-        let stands = freshness(current.refresh_at, current.expires_at, Timestamp::now());
-        (stands != Freshness::Expired).then(|| {
+        (stands(&current, Timestamp::now()) != Freshness::Expired).then(|| {
             slot.note(&Ok(Arc::clone(&current)));
             current
         })
@@ -150,7 +133,7 @@ impl Credentials {
     }
 
     fn renew_in_background(&self, id: &ConnectionId, slot: &Arc<Slot>) {
-        if slot.paused().is_none() {
+        if slot.paused(Urgency::Background).is_none() {
             drop(slot.flight.join(|| self.work(id, slot, Why::Due))); // it flies without a passenger
         }
     }
@@ -183,11 +166,7 @@ impl Credentials {
 
     /// Whether the vault still has the state in hand: one small read, for requests that cannot be repeated.
     async fn confirm(&self, id: &ConnectionId, slot: &Slot, current: Arc<Credential>) -> Outcome {
-        let (store, wanted) = (self.renewal.store.clone(), id.clone());
-        let generation = blocking(move || store.generation(&wanted))
-            .await
-            .map_err(super::refresh::Failure::into_error)?;
-        if generation == Some(current.generation) {
+        if self.renewal.number(id).await? == Some(current.generation) {
             Ok(current)
         } else {
             self.reload(id, slot).await
@@ -211,7 +190,7 @@ impl Credentials {
                 Ok(current)
             }
             // A refresh that somebody starts while the body streams would kill the token under it: better now than then.
-            (Freshness::Due, Usage::Once) => match slot.paused() {
+            (Freshness::Due, Usage::Once) => match slot.paused(Urgency::Background) {
                 Some(_) => self.confirm(id, slot, current).await,
                 None => match self.renew(id, slot, Why::Due).await {
                     Err(error @ CredentialError::Removed { .. }) => Err(error),
@@ -220,7 +199,7 @@ impl Credentials {
                     renewed => renewed,
                 },
             },
-            (Freshness::Expired, _) => match slot.paused() {
+            (Freshness::Expired, _) => match slot.paused(Urgency::Waiting) {
                 Some(error) => self.rescued(id, slot).await.ok_or(error),
                 None => self.renew(id, slot, Why::Expired).await,
             },
@@ -240,11 +219,16 @@ impl Credentials {
             return Verdict::Accept;
         }
         // One forced renewal is enough: a provider that refuses its result at once will refuse the next one too.
-        let young = refused.obtained_at.until(Timestamp::now()) < FORCED_INTERVAL;
+        let young = is_younger(refused, FORCED_INTERVAL);
         if young && slot.forced.load(Ordering::Relaxed) == generation {
             return Verdict::Accept;
         }
-        if let Some(error) = slot.paused() {
+        let urgency = if doubted {
+            Urgency::Background
+        } else {
+            Urgency::Waiting
+        };
+        if let Some(error) = slot.paused(urgency) {
             return if doubted {
                 Verdict::Accept
             } else {
@@ -276,7 +260,7 @@ impl CredentialSource for Credentials {
     async fn get(&self, id: &ConnectionId, usage: Usage) -> Outcome {
         let slot = self.slot(id)?;
         let current = slot.current.load_full();
-        let stands = freshness(current.refresh_at, current.expires_at, Timestamp::now());
+        let stands = stands(&current, Timestamp::now());
         if (stands, usage) == (Freshness::Fresh, Usage::Repeatable) {
             return Ok(current);
         }
@@ -313,7 +297,7 @@ impl CredentialSource for Credentials {
             slot.pause_unspecific(); // a new token has not changed it, so it is not about the token
             return Verdict::Accept;
         }
-        let is_new = refused.obtained_at.until(Timestamp::now()) < NEW_TOKEN;
+        let is_new = is_younger(refused, NEW_TOKEN);
         let pauses = if is_new {
             &NEW_TOKEN_PAUSES[..]
         } else {
@@ -339,8 +323,11 @@ impl Slot {
     }
 
     fn has_ended(&self) -> bool {
-        let current = self.current.load();
-        freshness(current.refresh_at, current.expires_at, Timestamp::now()) == Freshness::Expired
+        stands(&self.current.load(), Timestamp::now()) == Freshness::Expired
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a credential in, unless the one in hand is newer; returns the one in force.
@@ -356,50 +343,30 @@ impl Slot {
     }
 
     fn note(&self, outcome: &Outcome) {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
             Ok(renewed) => {
-                *pace = Pace {
-                    unspecific_not_before: pace.unspecific_not_before,
-                    ..Pace::default()
-                };
+                self.pace().succeed();
                 self.adopt(renewed);
             }
-            Err(error) => {
-                let doubled = FIRST_PAUSE * 2_u32.saturating_pow(pace.failures.min(8));
-                let pause = match error {
-                    CredentialError::Unavailable { retry_after, .. } => doubled.max(*retry_after),
-                    _ => doubled,
-                };
-                pace.failures += 1;
-                pace.not_before = Some(Instant::now() + pause.min(LONGEST_PAUSE));
-                pace.last_error = Some(error.clone());
-            }
+            Err(error) => self.pace().fail(error, Moment::now()),
         }
     }
 
     /// The last failure, while it is too early for another try.
-    fn paused(&self) -> Option<CredentialError> {
-        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = pace.not_before?.checked_duration_since(Instant::now())?;
-        pace.last_error.clone().map(|error| match error {
-            CredentialError::Unavailable { id, reason, .. } => CredentialError::Unavailable {
-                id,
-                reason,
-                retry_after: left,
-            },
-            other => other,
-        })
+    fn paused(&self, urgency: Urgency) -> Option<CredentialError> {
+        self.pace().paused(urgency, Moment::now())
     }
 
     fn pause_unspecific(&self) {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.unspecific_not_before = Some(Instant::now() + UNSPECIFIC_INTERVAL);
+        self.pace().pause_unspecific(Moment::now());
     }
 
     fn unspecific_is_paused(&self) -> bool {
-        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.unspecific_not_before
-            .is_some_and(|end| end > Instant::now())
+        self.pace().unspecific_is_paused(Moment::now())
     }
+}
+
+/// A token of a later clock, which was set back since, is not young for ever.
+fn is_younger(credential: &Credential, limit: Duration) -> bool {
+    age(credential.obtained_at, Timestamp::now()).is_some_and(|age| age < limit)
 }

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::credential::Credential;
 
 /// A token is renewed this long before its end…
 const MARGIN: Duration = Duration::from_mins(5);
 
 /// …or, if it lives shorter than ten times that, when this part of its life is left: else it would be renewed at each use.
 const SHARE_OF_LIFE: u32 = 10;
+
+/// A token that arrived this far in the future arrived under another clock: nothing is known of its age.
+const CLOCK_SLACK: Duration = Duration::from_mins(5);
 
 /// How a token stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +31,31 @@ pub(super) fn refresh_at(expires_at: Timestamp, lifetime: Duration) -> Timestamp
 }
 
 /// How a token stands at `now`.
+pub(super) fn stands(credential: &Credential, now: Timestamp) -> Freshness {
+    let Credential {
+        obtained_at,
+        refresh_at,
+        expires_at,
+        ..
+    } = *credential;
+    freshness(obtained_at, refresh_at, expires_at, now)
+}
+
+/// How long ago a token arrived; `None` where the clock was set back since, and nobody knows.
+pub(super) fn age(obtained_at: Timestamp, now: Timestamp) -> Option<Duration> {
+    (obtained_at <= now.plus(CLOCK_SLACK)).then(|| obtained_at.until(now))
+}
+
+/// The same of its dates. One whose dates are another clock's is renewed, which sets them right.
 pub(super) fn freshness(
+    obtained_at: Timestamp,
     refresh_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Freshness {
     if expires_at.is_some_and(|end| end <= now) {
         Freshness::Expired
-    } else if refresh_at.is_some_and(|due| due <= now) {
+    } else if refresh_at.is_some_and(|due| due <= now || age(obtained_at, now).is_none()) {
         Freshness::Due
     } else {
         Freshness::Fresh
@@ -53,7 +74,7 @@ mod tests {
     fn a_two_hour_token_is_due_five_minutes_before_its_end() {
         let due = refresh_at(at(10_000), Duration::from_hours(2));
         assert_eq!(due, at(9_700));
-        let stands = |now| freshness(Some(due), Some(at(10_000)), at(now));
+        let stands = |now| freshness(at(2_800), Some(due), Some(at(10_000)), at(now));
         assert_eq!(stands(9_699), Freshness::Fresh);
         assert_eq!(stands(9_700), Freshness::Due);
         assert_eq!(stands(9_999), Freshness::Due);
@@ -67,6 +88,17 @@ mod tests {
 
     #[test]
     fn a_token_without_an_end_is_fresh() {
-        assert_eq!(freshness(None, None, at(u64::MAX)), Freshness::Fresh);
+        let never = freshness(at(0), None, None, at(u64::MAX));
+        assert_eq!(never, Freshness::Fresh);
+    }
+
+    #[test]
+    fn a_token_of_a_later_clock_is_due_where_it_can_be_renewed() {
+        let stands = |due, now| freshness(at(100_000), due, Some(at(107_200)), at(now));
+        assert_eq!(stands(Some(at(106_900)), 99_800), Freshness::Fresh);
+        assert_eq!(stands(Some(at(106_900)), 90_000), Freshness::Due);
+        assert_eq!(stands(None, 90_000), Freshness::Fresh);
+        assert_eq!(age(at(100_000), at(99_999)), Some(Duration::ZERO));
+        assert_eq!(age(at(100_000), at(90_000)), None);
     }
 }

@@ -1,9 +1,11 @@
 //! A login from the first page to the stored connection.
 //!
-//! Until the last step nothing is stored, and the last step is one transaction: whoever leaves before leaves nothing half-done.
+//! Until the last step nothing is stored, and the last step is one transaction: whoever leaves before leaves nothing half-done. A grant
+//! that cannot be stored is revoked.
 
 use std::future::Future;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use authsome_providers::BaseUrl;
 use url::Url;
@@ -15,7 +17,7 @@ use crate::credential::ConnectionId;
 use crate::oauth::{
     Account, AccountLookup, Arrival, AuthorizationResponse, BindError, ClientForm, FORM_URL,
     HttpClient, HttpClients, Listener, OAuthClient, OAuthError, Outcome, PendingAuthorization,
-    ResponseRefused, TokenSet, look_up_account,
+    ResponseRefused, RevocableToken, TokenSet, look_up_account,
 };
 use crate::secret::Secret;
 
@@ -24,6 +26,10 @@ const DEADLINE: Duration = Duration::from_mins(10);
 
 /// How long the browser gets to load the last page before the listener goes away.
 const LAST_PAGE: Duration = Duration::from_millis(300);
+
+/// How long, and how often, a grant is tried to be stored before it is revoked.
+const STORE_WAIT: Duration = Duration::from_secs(3);
+const STORE_STEP: Duration = Duration::from_millis(100);
 
 /// What a login needs to know.
 #[derive(Debug)]
@@ -102,6 +108,15 @@ pub enum LoginError {
     /// There is a connection of that name.
     #[error("the connection {0} exists already")]
     Exists(ConnectionId),
+    /// The grant could not be stored.
+    #[error("the login cannot be stored")]
+    NotStored {
+        /// Why not.
+        #[source]
+        source: Box<StoreError>,
+        /// Why the grant is still good at the provider; `None` where it was revoked.
+        revocation: Option<Box<OAuthError>>,
+    },
     /// The authorization server gave no token.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
@@ -131,6 +146,8 @@ pub async fn login(
             .client(&request.id.provider, request.base_url.as_ref())
             .map_err(LoginError::Store)?,
     };
+    // A disk that is full is said before the user has anything to do.
+    store.check_writable().map_err(LoginError::Store)?;
     let http = clients.for_connection(request.ca_pem.as_deref())?;
     let mut listener = Listener::bind().await?;
     let walk = walk(&request, known, &http, &mut listener, prompt);
@@ -138,7 +155,7 @@ pub async fn login(
         walked = tokio::time::timeout(DEADLINE, walk) => walked.map_err(|_| LoginError::Deadline)??,
         error = nobody_there(&http, &request.token_endpoint) => return Err(error.into()),
     };
-    let (connection, page) = finish(&request, granted, store)?;
+    let (connection, page) = finish(&request, granted, store, clients).await?;
     if page
         .send(Outcome::Good(
             "Connected".to_owned(),
@@ -278,33 +295,70 @@ async fn exchange(
     }
 }
 
-/// Stores the connection. It does not await, so that Ctrl-C comes before or after it, and never amid.
-fn finish(
+/// Stores the connection. What cannot be stored is not left behind at the provider.
+async fn finish(
     request: &LoginRequest,
     granted: Granted,
     store: &ConnectionStore,
+    clients: &HttpClients,
 ) -> Result<(Connection, PageReply), LoginError> {
+    let Granted {
+        client,
+        set,
+        account,
+        page,
+    } = granted;
     let connection = Connection {
         id: request.id.clone(),
         base_url: request.base_url.clone(),
         ca_pem: request.ca_pem.clone(),
-        client: granted.client,
-        tokens: Tokens::first(granted.set, &request.scopes, Timestamp::now()),
-        account: granted.account,
+        client,
+        tokens: Tokens::first(set, &request.scopes, Timestamp::now()),
+        account,
         standing: Standing::Good,
     };
-    match store.create(&connection, request.replace) {
-        Ok(_) => Ok((connection, granted.page)),
-        Err(error) => {
-            let _ = granted
-                .page
-                .send(Outcome::Bad("Not stored".to_owned(), error.to_string()));
-            Err(match error {
-                StoreError::Conflict => LoginError::Exists(request.id.clone()),
-                other => LoginError::Store(other),
-            })
+    let Err(error) = store_soon(&connection, request.replace, store) else {
+        return Ok((connection, page));
+    };
+    let _ = page.send(Outcome::Bad("Not stored".to_owned(), error.to_string()));
+    let revocation = revoke(&connection, clients).await.err();
+    Err(match error {
+        StoreError::Conflict => LoginError::Exists(request.id.clone()),
+        source => LoginError::NotStored {
+            source: Box::new(source),
+            revocation: revocation.map(Box::new),
+        },
+    })
+}
+
+/// It does not await, so that Ctrl-C comes before or after it, and never amid.
+fn store_soon(
+    connection: &Connection,
+    replace: bool,
+    store: &ConnectionStore,
+) -> Result<u64, StoreError> {
+    let started = Instant::now();
+    loop {
+        match store.create(connection, replace) {
+            Err(StoreError::Vault(_)) if started.elapsed() < STORE_WAIT => {
+                thread::sleep(STORE_STEP);
+            }
+            other => return other,
         }
     }
+}
+
+async fn revoke(connection: &Connection, clients: &HttpClients) -> Result<(), OAuthError> {
+    let client = &connection.client;
+    if client.revocation_endpoint.is_none() {
+        return Err(OAuthError::NoRevocation);
+    }
+    let http = clients.for_connection(connection.ca_pem.as_deref())?;
+    let token = match &connection.tokens.refresh {
+        Some(token) => RevocableToken::Refresh(token),
+        None => RevocableToken::Access(&connection.tokens.access),
+    };
+    client.revoke(token, &http).await
 }
 
 fn form(request: &LoginRequest) -> ClientForm {

@@ -123,7 +123,12 @@ impl Tokens {
 impl Connection {
     /// How the access token stands.
     pub fn freshness(&self, now: Timestamp) -> Freshness {
-        freshness(self.refresh_at(), self.ends_at(), now)
+        freshness(
+            self.tokens.obtained_at,
+            self.refresh_at(),
+            self.ends_at(),
+            now,
+        )
     }
 
     /// When the access token ends, or has ended before its time.

@@ -1,6 +1,7 @@
 //! Connections, applications and defaults as records of the vault.
 
 mod codec;
+mod pending;
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use authsome_providers::{BaseUrl, ProviderId};
 use super::record::{ClientCredentials, Connection};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::secret::Secret;
-use crate::vault::{Change, Expect, Record, RecordKey, Vault, VaultError};
+use crate::vault::{Change, Expect, Pending, Record, RecordKey, Vault, VaultError};
 
 /// The kinds of records.
 const CONNECTION: &str = "connection";
@@ -46,12 +47,26 @@ pub enum Found {
 }
 
 /// A connection with the state that the vault has it in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stored {
     /// The connection.
     pub connection: Connection,
-    /// Its state's number.
+    /// The number of the state that the vault has.
     pub generation: u64,
+    /// How many states have replaced that one and wait for the vault beside it; mostly none.
+    pub step: u32,
+}
+
+impl Stored {
+    /// The number of this state: greater than that of any earlier one of this connection.
+    pub(super) fn number(&self) -> u64 {
+        number(self.generation, self.step)
+    }
+}
+
+/// States that wait for the vault come between the one that it has and the next.
+pub(super) fn number(generation: u64, step: u32) -> u64 {
+    (generation << 16) | u64::from(step.min(u16::MAX.into()))
 }
 
 /// Reads and writes connections. All methods block for the length of a disk access.
@@ -68,14 +83,13 @@ impl ConnectionStore {
 
     /// One connection.
     pub fn load(&self, id: &ConnectionId) -> Result<Option<Stored>, StoreError> {
-        let Some(record) = self.vault.get(&connection_key(id))? else {
+        let key = connection_key(id);
+        // In this order: what comes into the vault between the two is then found there.
+        let pending = self.vault.pending(&key)?;
+        let Some(record) = self.vault.get(&key)? else {
             return Ok(None);
         };
-        let connection = codec::decode(id, &record.value)?;
-        Ok(Some(Stored {
-            connection,
-            generation: record.generation,
-        }))
+        newest(id, record, pending).map(Some)
     }
 
     /// All connections in one pass, by provider and name: those that are `wanted` whole, of the others their secrets. A record whose name no
@@ -85,17 +99,18 @@ impl ConnectionStore {
         wanted: impl Fn(&ConnectionId) -> bool,
         mut visit: impl FnMut(ConnectionId, Result<Found, StoreError>),
     ) -> Result<(), StoreError> {
+        let waiting = self.vault.pending_names()?;
         let read = |id: &ConnectionId, record: Result<Record, VaultError>| {
-            let Record { generation, value } = record?;
+            let record = record?;
             if wanted(id) {
-                let connection = codec::decode(id, &value)?;
-                let stored = Stored {
-                    connection,
-                    generation,
+                let pending = if !waiting.is_empty() && waiting.contains(&id.to_string()) {
+                    self.vault.pending(&connection_key(id))?
+                } else {
+                    None
                 };
-                return Ok(Found::Whole(Box::new(stored)));
+                return Ok(Found::Whole(Box::new(newest(id, record, pending)?)));
             }
-            Ok(Found::Secrets(codec::secrets(id, &value)?))
+            Ok(Found::Secrets(codec::secrets(id, &record.value)?))
         };
         self.vault.each(CONNECTION, |name, record| {
             if let Some(id) = parse_id(name) {
@@ -145,6 +160,11 @@ impl ConnectionStore {
         Ok(generations[0])
     }
 
+    /// Finds out by a small write whether anything can be written.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        Ok(self.vault.check_writable()?)
+    }
+
     /// Writes a connection over the state that was read: compare and swap.
     pub fn replace(&self, connection: &Connection, generation: u64) -> Result<u64, StoreError> {
         let change = Change::Put {
@@ -165,7 +185,7 @@ impl ConnectionStore {
             )));
         }
         self.vault.apply(&changes)?;
-        Ok(())
+        Ok(self.vault.forget_pending(&connection_key(id))?)
     }
 
     /// The connection that a provider's name alone means: the one that was set, else the only one.
@@ -216,6 +236,24 @@ impl ConnectionStore {
                 .ok()
         }))
     }
+}
+
+/// A record, or what replaces the very state that it is in.
+fn newest(
+    id: &ConnectionId,
+    record: Record,
+    pending: Option<Pending>,
+) -> Result<Stored, StoreError> {
+    let generation = record.generation;
+    let (value, step) = match pending.filter(|pending| pending.base == generation) {
+        Some(pending) => (pending.value, pending.step),
+        None => (record.value, 0),
+    };
+    Ok(Stored {
+        connection: codec::decode(id, &value)?,
+        generation,
+        step,
+    })
 }
 
 fn connection_key(id: &ConnectionId) -> RecordKey {

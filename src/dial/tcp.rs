@@ -1,11 +1,13 @@
 //! TCP by itself: the addresses of a name, and a connection to one of them.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 
 use crate::authority::Authority;
 
@@ -21,12 +23,26 @@ pub(super) async fn look_up(place: &Authority) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = place.host().parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, place.port())]);
     }
-    let found = lookup_host((place.host(), place.port())).await?;
-    let addresses = by_turns(found);
+    let addresses = by_turns(ask(place).await?.into_iter());
     if addresses.is_empty() {
         return Err(io::Error::other("the name has no address"));
     }
     Ok(addresses)
+}
+
+/// Asks the system's resolver, which knows the hosts file and all that the user has set up, on a thread of its own: the runtime's way there
+/// panics where the system gives no thread.
+async fn ask(place: &Authority) -> io::Result<Vec<SocketAddr>> {
+    let (sender, receiver) = oneshot::channel();
+    let (host, port) = (place.host().to_owned(), place.port());
+    let work = move || {
+        let found = (host.as_str(), port).to_socket_addrs();
+        let _ = sender.send(found.map(Iterator::collect)); // who asked may have given up
+    };
+    thread::Builder::new()
+        .name("resolver".to_owned())
+        .spawn(work)?;
+    receiver.await.map_err(io::Error::other)?
 }
 
 /// Connects to one address.

@@ -15,9 +15,13 @@ use crate::dial::Dialer;
 use crate::resolve::Resolve;
 use crate::tls::Trust;
 use crate::user_proxy::UserProxies;
+use crate::waiting::at_most;
 
 /// How long a connection to the authorization server may take to stand; TLS as long again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a whole exchange may take, of the time in which this process could listen.
+pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest answer that is read. Token responses have some hundred bytes; one with JWTs a few thousand.
 const LARGEST_ANSWER: usize = 128 * 1024;
@@ -69,9 +73,11 @@ impl HttpClient {
             sent: false,
         })?;
         let host = host_of(&url);
-        let response = self.0.send(&url, request).await?;
-        let status = response.status();
-        let body = judge(&host, response).await?;
+        let exchange = async {
+            let response = self.0.send(&url, request).await?;
+            Ok((response.status(), judge(&host, response).await?))
+        };
+        let (status, body) = in_time(&host, exchange).await?;
         let mut answer = HttpResponse::new(body);
         *answer.status_mut() = status;
         answer
@@ -106,15 +112,18 @@ impl HttpClient {
         bearer.set_sensitive(true);
         headers.insert(AUTHORIZATION, bearer);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let response = self.0.send(url, request).await?;
-        if response.status().is_client_error() {
-            return Err(OAuthError::Status {
-                host,
-                status: response.status().as_u16(),
-                retry_after: None,
-            });
-        }
-        let body = judge(&host, response).await?;
+        let exchange = async {
+            let response = self.0.send(url, request).await?;
+            if response.status().is_client_error() {
+                return Err(OAuthError::Status {
+                    host: host.clone(),
+                    status: response.status().as_u16(),
+                    retry_after: None,
+                });
+            }
+            judge(&host, response).await
+        };
+        let body = in_time(&host, exchange).await?;
         serde_json::from_slice(&body).map_err(|error| OAuthError::Malformed {
             host,
             reason: format!(
@@ -146,6 +155,21 @@ impl<'c> AsyncHttpClient<'c> for RevocationClient<'_> {
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.0.revocation_exchange(request))
     }
+}
+
+/// Bounds an exchange. Not reqwest's own time-out: that looks at its timer before it looks at the answer, so a process that was stopped
+/// would lose what lies unread in its socket.
+async fn in_time<T>(
+    host: &str,
+    exchange: impl Future<Output = Result<T, OAuthError>>,
+) -> Result<T, OAuthError> {
+    let answered = at_most(EXCHANGE_TIMEOUT, exchange).await;
+    answered.unwrap_or_else(|| {
+        Err(OAuthError::Timeout {
+            host: host.to_owned(),
+            sent: true,
+        })
+    })
 }
 
 /// Reads an answer, if it is one that may be read.

@@ -1,11 +1,10 @@
 //! One request over a connection of its own: HTTP/1.1, by the way that every connection of the program goes.
 //!
-//! Nothing here sends a request twice: a refresh token is spent by one.
+//! Nothing here sends a request twice: a refresh token is spent by one. How long all of it may take, the caller says (`http.rs`).
 
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
@@ -16,7 +15,6 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
 use url::{Position, Url};
 
 use super::error::{OAuthError, printable};
@@ -24,9 +22,6 @@ use super::http::host_of;
 use crate::authority::Authority;
 use crate::dial::{ConnectError, Dialer, innermost};
 use crate::user_proxy::UserProxy;
-
-/// How long a whole exchange may take. (The end of a session waits less long for it: `connection/credentials.rs`.)
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The head of an answer: its fields, and their bytes.
 const MOST_FIELDS: usize = 500;
@@ -46,7 +41,6 @@ pub(super) struct Answer {
     headers: HeaderMap,
     body: Incoming,
     connection: Connection,
-    deadline: Instant,
 }
 
 /// What a connection is made of.
@@ -91,15 +85,9 @@ impl Transport {
         url: &Url,
         request: Request<Vec<u8>>,
     ) -> Result<Answer, OAuthError> {
-        let deadline = Instant::now() + EXCHANGE_TIMEOUT;
-        let late = |sent| OAuthError::Timeout {
-            host: host_of(url),
-            sent,
-        };
         let authority = authority(url)?;
         let request = self.prepare(url, &authority, request)?;
-        let connecting = timeout_at(deadline, self.connect(url, &authority)).await;
-        let stream = connecting.map_err(|_| late(false))??;
+        let stream = self.connect(url, &authority).await?;
         let (mut sender, http) = http1::Builder::new()
             .max_headers(MOST_FIELDS)
             .max_buf_size(LARGEST_HEAD)
@@ -109,9 +97,8 @@ impl Transport {
             .map_err(|error| broken(url, &error, false))?;
         let mut connection = Connection(Some(Box::pin(http)));
         let answer = connection.serve(sender.send_request(request));
-        let answer = timeout_at(deadline, answer).await;
-        let answer = answer.map_err(|_| late(true))?;
         let (head, body) = answer
+            .await
             .map_err(|error| broken(url, &error, true))?
             .into_parts();
         Ok(Answer {
@@ -120,7 +107,6 @@ impl Transport {
             headers: head.headers,
             body,
             connection,
-            deadline,
         })
     }
 
@@ -204,13 +190,7 @@ impl Answer {
     /// The next piece of the body.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, OAuthError> {
         loop {
-            let frame = self.connection.serve(self.body.frame());
-            let frame = timeout_at(self.deadline, frame).await;
-            let frame = frame.map_err(|_| OAuthError::Timeout {
-                host: host_of(&self.url),
-                sent: true,
-            })?;
-            match frame {
+            match self.connection.serve(self.body.frame()).await {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(broken(&self.url, &error, true)),
                 // What is no data is trailers.

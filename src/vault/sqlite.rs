@@ -33,8 +33,8 @@ const KEY_CHECK: (&str, &str) = ("vault", "key-check");
 /// An open vault. All methods block for the length of a disk access.
 pub struct Vault {
     connection: Mutex<Connection>,
-    path: PathBuf,
-    seal: Seal,
+    pub(super) path: PathBuf,
+    pub(super) seal: Seal,
 }
 
 impl Vault {
@@ -181,7 +181,34 @@ impl Vault {
 
     /// Makes all changes, durably, or none; the answer has the new generation of each `Put`, in order.
     pub fn apply(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError> {
+        self.change(&mut self.connection(), changes)
+    }
+
+    /// The same, without waiting for another process's transaction: it does not hold up those who read meanwhile.
+    pub fn apply_now(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError> {
         let mut connection = self.connection();
+        let wait = |connection: &Connection, time| {
+            let set = connection.busy_timeout(time);
+            set.map_err(classify(&self.path))
+        };
+        wait(&connection, Duration::ZERO)?;
+        let applied = self.change(&mut connection, changes);
+        wait(&connection, BUSY_TIMEOUT)?;
+        applied
+    }
+
+    /// Finds out by a small write, which changes no record, whether the vault can be written.
+    pub fn check_writable(&self) -> Result<(), VaultError> {
+        let write = "UPDATE counter SET generation = generation + 1";
+        let written = self.connection().execute(write, []);
+        written.map(drop).map_err(classify(&self.path))
+    }
+
+    fn change(
+        &self,
+        connection: &mut Connection,
+        changes: &[Change],
+    ) -> Result<Vec<u64>, VaultError> {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(classify(&self.path))?;

@@ -4,6 +4,7 @@ mod acceptance;
 mod admission;
 mod child;
 mod cli;
+mod durability;
 mod environment;
 mod forms;
 mod git;

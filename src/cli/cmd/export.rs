@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(), Failure> {
     let estate = Context::estate()?;
     let provider = estate.provider(&arguments.named.provider, context.printer)?;
-    let connection = estate.fresh(&arguments.named)?;
+    let connection = estate.fresh(&arguments.named, context.printer)?;
     // Refresh tokens never: whoever spends one locks everybody else out.
     let names = provider
         .export

@@ -16,7 +16,7 @@ pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), 
     let hands_out_token = arguments.show_secret
         && !matches!(arguments.field, Some(field) if field != Field::AccessToken);
     let connection = if hands_out_token {
-        estate.fresh(&arguments.named)?
+        estate.fresh(&arguments.named, context.printer)?
     } else {
         estate.connection(&arguments.named)?.connection
     };

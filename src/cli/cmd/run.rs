@@ -7,7 +7,7 @@ use authsome_providers::{Provider, ProviderId, Service};
 
 use crate::child::Child;
 use crate::cli::args::{PolicyArgument, Run};
-use crate::cli::context::{Context, Estate, not_found, service_of};
+use crate::cli::context::{Context, Estate, finish, not_found, service_of};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
@@ -145,13 +145,16 @@ async fn session(
     credentials.renew_due();
     let code = child.wait().await;
     serving.shut_down().await;
-    if !credentials.close().await {
-        printer.warn("a refresh was still under way and was given up; its new pair is lost if the provider issued one");
-    }
+    close(&credentials, printer).await;
+    Ok(code?)
+}
+
+/// Waits for what must not be cut off, and says what the user should know of the connections.
+async fn close(credentials: &Credentials, printer: &Printer) {
+    finish(credentials, printer).await;
     for (id, reason) in credentials.needing_login() {
         say_needs_login(&id, &reason, printer);
     }
-    Ok(code?)
 }
 
 /// The connections that take part: all, or those of `--only`. `--connection` breaks ties. One pass over the vault, however many there are.

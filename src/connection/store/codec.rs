@@ -105,6 +105,11 @@ pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreEr
     write(&connection.id.to_string(), &record)
 }
 
+/// How long [`encode`] makes it.
+pub(super) fn encoded_length(connection: &Connection) -> Result<usize, StoreError> {
+    Ok(encode(connection)?.expose().len())
+}
+
 pub(super) fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Connection, StoreError> {
     let record: ConnectionRecord = parse(&id.to_string(), value.expose())?;
     let unreadable = |reason: String| StoreError::Unreadable {

@@ -1,0 +1,189 @@
+//! Keeping a pair that was issued, whatever the disk does.
+//!
+//! From the request on, everything that this takes is there: the thread, the room, the connection's
+//! lock. The pair is first written aside, sealed, into room that was had before; then into the vault.
+//!
+//! | written | what follows |
+//! | --- | --- |
+//! | into the vault | done |
+//! | aside only | it counts as the connection's state for every process; it is taken into the vault as soon as that can be written |
+//! | nowhere | it serves this session. The lock is kept, so that nobody else spends the dead token; both are tried until one succeeds |
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::closing::{Closing, UnderWay};
+use super::record::Connection;
+use super::store::{ConnectionStore, StoreError};
+use super::turn::lock_name;
+use crate::credential::ConnectionId;
+use crate::home::{Home, HomeLock};
+use crate::vault::{Reserve, VaultError};
+
+/// How long a pair that is written aside waits for another process's transaction before it is handed out.
+const COMMIT_WAIT: Duration = Duration::from_millis(500);
+
+/// How often that is tried.
+const COMMIT_STEP: Duration = Duration::from_millis(10);
+
+/// Pauses between later tries, doubling; while the session ends the first one repeats.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How finely a pause is cut, so that the session's end is noticed.
+const NOTICE: Duration = Duration::from_millis(50);
+
+/// A pair that has just been issued, and all that it takes to keep it.
+pub(super) struct Issued {
+    pub(super) store: ConnectionStore,
+    pub(super) home: Home,
+    pub(super) closing: Closing,
+    /// The connection with the new pair.
+    pub(super) connection: Connection,
+    /// The state in the vault that it replaces.
+    pub(super) generation: u64,
+    pub(super) reserve: Reserve,
+    /// Given up once the pair is durable.
+    pub(super) lock: Option<HomeLock>,
+    pub(super) unsaved: Unsaved,
+    /// The session's end waits for it.
+    pub(super) _under_way: UnderWay,
+}
+
+/// What became of a new pair at first.
+pub(super) enum Kept {
+    /// The vault has it, in that state.
+    InVault(u64),
+    /// Somebody logged in anew, or out: that is the user's wish.
+    Overtaken,
+    /// The vault could not take it; somebody must go on with [`Issued::keep_on`].
+    NotYet {
+        issued: Box<Issued>,
+        is_aside: bool,
+        error: StoreError,
+    },
+}
+
+/// The connections whose newest pair the vault does not have, and whether it is at least written aside.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unsaved(Arc<Mutex<BTreeMap<ConnectionId, bool>>>);
+
+impl Unsaved {
+    /// Those whose newest pair is durable beside the vault.
+    pub(super) fn aside(&self) -> Vec<ConnectionId> {
+        let connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let aside = connections.iter().filter(|(_, is_aside)| **is_aside);
+        aside.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Notes it; whether somebody was at it already.
+    fn note(&self, id: &ConnectionId, is_aside: bool) -> bool {
+        let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.insert(id.clone(), is_aside).is_some()
+    }
+
+    fn forget(&self, id: &ConnectionId) {
+        let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.remove(id);
+    }
+}
+
+impl Issued {
+    /// Writes it aside, then into the vault. Blocks the thread.
+    pub(super) fn keep(mut self) -> Kept {
+        let is_aside = self.write_aside();
+        let started = Instant::now();
+        loop {
+            match self.commit() {
+                Ok(generation) => return Kept::InVault(generation),
+                Err(StoreError::Conflict) => {
+                    let _ = self.store.take_in(&self.connection.id); // there is nothing to take: it goes away
+                    return Kept::Overtaken;
+                }
+                Err(StoreError::Vault(VaultError::Locked(_)))
+                    if started.elapsed() < COMMIT_WAIT =>
+                {
+                    thread::sleep(COMMIT_STEP);
+                }
+                Err(error) => {
+                    return Kept::NotYet {
+                        issued: Box::new(self),
+                        is_aside,
+                        error,
+                    };
+                }
+            }
+        }
+    }
+
+    /// Goes on until the vault has it, or until the session ends and it is at least written aside. Blocks the thread.
+    pub(super) fn keep_on(mut self, mut is_aside: bool) {
+        let id = self.connection.id.clone();
+        // Who is at an earlier pair of this connection takes in whatever is newest.
+        if self.unsaved.note(&id, is_aside) && is_aside {
+            return;
+        }
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if is_aside {
+                self.lock = None; // the others can read it now
+            }
+            self.rest(pause);
+            let is_ending = self.closing.is_closed();
+            if is_aside && is_ending {
+                return;
+            }
+            if self.is_in_vault() {
+                return self.unsaved.forget(&id);
+            }
+            if !is_aside {
+                is_aside = self.write_aside();
+                self.unsaved.note(&id, is_aside);
+            }
+            pause = if is_ending {
+                FIRST_PAUSE
+            } else {
+                (pause * 2).min(LONGEST_PAUSE)
+            };
+        }
+    }
+
+    fn is_in_vault(&self) -> bool {
+        let id = &self.connection.id;
+        if self.lock.is_some() {
+            return matches!(self.commit(), Ok(_) | Err(StoreError::Conflict));
+        }
+        // Whoever holds the lock puts a newer pair in its place.
+        let locked = self.home.lock(&lock_name(id), Duration::ZERO);
+        locked.is_ok_and(|_lock| self.store.take_in(id).is_ok())
+    }
+
+    fn write_aside(&mut self) -> bool {
+        let written = self.store.keep_aside(&mut self.reserve, &self.connection);
+        written.is_ok()
+    }
+
+    fn commit(&self) -> Result<u64, StoreError> {
+        self.store.replace_now(&self.connection, self.generation)
+    }
+
+    fn rest(&self, pause: Duration) {
+        let started = Instant::now();
+        let was_closed = self.closing.is_closed();
+        while started.elapsed() < pause && self.closing.is_closed() == was_closed {
+            thread::sleep(NOTICE);
+        }
+    }
+}
+
+/// Takes into the vault what sessions that have ended could not write there. What fails is tried by the next command; until then
+/// each reader finds it beside the vault.
+pub fn take_in_pending(store: &ConnectionStore, home: &Home) {
+    for id in store.waiting().unwrap_or_default() {
+        if let Ok(_lock) = home.lock(&lock_name(&id), Duration::ZERO) {
+            let _ = store.take_in(&id);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! When a connection may be renewed again after a failure: pure functions of times.
+
+use std::time::{Duration, Instant};
+
+use super::source::CredentialError;
+use crate::clock::Timestamp;
+
+/// After a background refresh failed, this long the next one waits, doubling up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+
+/// A refresh for the sake of an unspecific 401 that changed nothing shows that the 401 was not about
+/// the token: no other for this long.
+const UNSPECIFIC_INTERVAL: Duration = Duration::from_mins(10);
+
+/// By how much two clocks may drift apart before one of them must have been set. A machine that
+/// slept looks the same: its monotonic clock stood still.
+const CLOCK_SLACK: Duration = Duration::from_secs(20);
+
+/// Now, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    steady: Instant,
+    wall: Timestamp,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self {
+            steady: Instant::now(),
+            wall: Timestamp::now(),
+        }
+    }
+
+    /// How long ago `earlier` was; `None` where a clock was set meanwhile, or the machine slept.
+    fn since(self, earlier: Self) -> Option<Duration> {
+        let steady = self.steady.checked_duration_since(earlier.steady)?;
+        let wall = earlier.wall.until(self.wall);
+        let backwards = self.wall.until(earlier.wall);
+        let together = steady.abs_diff(wall) <= CLOCK_SLACK && backwards <= CLOCK_SLACK;
+        together.then_some(steady)
+    }
+}
+
+/// Who wants the next try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Nobody waits: the token in hand works.
+    Background,
+    /// Somebody waits for it.
+    Waiting,
+}
+
+/// A stretch of time without a try. It ends early where the clock is set: what failed under another
+/// time (a certificate that was not valid yet) says nothing about this one.
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    begun: Moment,
+    length: Duration,
+}
+
+impl Pause {
+    fn left(self, now: Moment) -> Option<Duration> {
+        let left = self.length.checked_sub(now.since(self.begun)?)?;
+        (!left.is_zero()).then_some(left)
+    }
+}
+
+/// When the next try is allowed.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    failures: u32,
+    background: Option<Pause>,
+    waiting: Option<Pause>,
+    unspecific: Option<Pause>,
+    last_error: Option<CredentialError>,
+}
+
+impl Pace {
+    /// A renewal has succeeded.
+    pub(super) fn succeed(&mut self) {
+        *self = Self {
+            unspecific: self.unspecific,
+            ..Self::default()
+        };
+    }
+
+    /// A renewal has failed. Who needs a token asks again as soon as the error says, so that a
+    /// provider that is back is noticed; in the background there is time.
+    pub(super) fn fail(&mut self, error: &CredentialError, now: Moment) {
+        let doubled = FIRST_PAUSE * 2_u32.saturating_pow(self.failures.min(8));
+        let (background, waiting) = match error {
+            CredentialError::Unavailable { retry_after, .. } => {
+                (doubled.max(*retry_after), *retry_after)
+            }
+            _ => (doubled, doubled),
+        };
+        let pause = |length: Duration| {
+            Some(Pause {
+                begun: now,
+                length: length.min(LONGEST_PAUSE),
+            })
+        };
+        self.failures += 1;
+        self.background = pause(background);
+        self.waiting = pause(waiting);
+        self.last_error = Some(error.clone());
+    }
+
+    /// The last failure, while it is too early for another try.
+    pub(super) fn paused(&self, urgency: Urgency, now: Moment) -> Option<CredentialError> {
+        let pause = match urgency {
+            Urgency::Background => self.background,
+            Urgency::Waiting => self.waiting,
+        };
+        let left = pause?.left(now)?;
+        self.last_error.clone().map(|error| match error {
+            CredentialError::Unavailable { id, reason, .. } => CredentialError::Unavailable {
+                id,
+                reason,
+                retry_after: left,
+            },
+            other => other,
+        })
+    }
+
+    /// Why only a new login helps, if that is so.
+    pub(super) fn needs_login(&self) -> Option<&str> {
+        match &self.last_error {
+            Some(CredentialError::NeedsLogin { reason, .. }) => Some(reason),
+            _ => None,
+        }
+    }
+
+    pub(super) fn pause_unspecific(&mut self, now: Moment) {
+        self.unspecific = Some(Pause {
+            begun: now,
+            length: UNSPECIFIC_INTERVAL,
+        });
+    }
+
+    pub(super) fn unspecific_is_paused(&self, now: Moment) -> bool {
+        self.unspecific
+            .is_some_and(|pause| pause.left(now).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unavailable(seconds: u64) -> CredentialError {
+        CredentialError::Unavailable {
+            id: crate::credential::ConnectionId {
+                provider: "gitlab".parse().unwrap(),
+                name: "default".parse().unwrap(),
+            },
+            reason: "away".to_owned(),
+            retry_after: Duration::from_secs(seconds),
+        }
+    }
+
+    /// A moment so many seconds later by the steady clock, and by the wall clock.
+    fn later(moment: Moment, steady: u64, wall: u64) -> Moment {
+        Moment {
+            steady: moment.steady + Duration::from_secs(steady),
+            wall: moment.wall.plus(Duration::from_secs(wall)),
+        }
+    }
+
+    #[test]
+    fn who_waits_asks_soon_again_and_the_background_ever_later() {
+        let (mut pace, start) = (Pace::default(), Moment::now());
+        for _ in 0..3 {
+            pace.fail(&unavailable(2), start);
+        }
+        let at = |seconds| later(start, seconds, seconds);
+        let waits = |urgency, seconds| pace.paused(urgency, at(seconds)).is_some();
+        assert!(waits(Urgency::Waiting, 1) && !waits(Urgency::Waiting, 2));
+        assert!(waits(Urgency::Background, 19) && !waits(Urgency::Background, 20));
+        pace.succeed();
+        assert!(pace.paused(Urgency::Background, at(0)).is_none());
+    }
+
+    #[test]
+    fn what_the_provider_asks_for_binds_both() {
+        let (mut pace, start) = (Pace::default(), Moment::now());
+        pace.fail(&unavailable(60), start);
+        let now = later(start, 59, 59);
+        assert_eq!(pace.paused(Urgency::Waiting, now), Some(unavailable(1)));
+        assert_eq!(pace.paused(Urgency::Background, now), Some(unavailable(1)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_ends_a_pause() {
+        let (mut pace, start) = (Pace::default(), Moment::now());
+        let long_ago = start.steady;
+        let start = later(start, 86_400, 86_400);
+        pace.fail(&unavailable(60), start);
+        pace.pause_unspecific(start);
+        let ahead = later(start, 1, 86_400);
+        let back = Moment {
+            wall: start.wall.minus(Duration::from_hours(24)),
+            ..later(start, 1, 0)
+        };
+        let all_back = Moment {
+            steady: long_ago,
+            ..back
+        };
+        for now in [ahead, back, all_back] {
+            assert_eq!(pace.paused(Urgency::Waiting, now), None);
+            assert!(!pace.unspecific_is_paused(now));
+        }
+        assert!(pace.unspecific_is_paused(later(start, 500, 505)));
+    }
+}

@@ -1,0 +1,82 @@
+//! New states of connections that the vault cannot take yet.
+
+use super::{
+    ConnectionStore, StoreError, Stored, codec, conflict, connection_key, number, parse_id,
+};
+use crate::connection::record::Connection;
+use crate::credential::ConnectionId;
+use crate::vault::{Change, Expect, Reserve};
+
+impl ConnectionStore {
+    /// Durable room for the state that will replace this one. The caller holds the connection's refresh lock.
+    pub(in crate::connection) fn reserve(&self, stored: &Stored) -> Result<Reserve, StoreError> {
+        let key = connection_key(&stored.connection.id);
+        let size = codec::encoded_length(&stored.connection)?;
+        let step = stored.step.saturating_add(1);
+        Ok(self.vault.reserve(&key, stored.generation, step, size)?)
+    }
+
+    /// Puts a connection's new state into its room, durably.
+    pub(in crate::connection) fn keep_aside(
+        &self,
+        reserve: &mut Reserve,
+        connection: &Connection,
+    ) -> Result<(), StoreError> {
+        Ok(self.vault.fill(reserve, &codec::encode(connection)?)?)
+    }
+
+    /// As [`Self::replace`], without waiting for another process's transaction.
+    pub(in crate::connection) fn replace_now(
+        &self,
+        connection: &Connection,
+        generation: u64,
+    ) -> Result<u64, StoreError> {
+        let change = Change::Put {
+            key: connection_key(&connection.id),
+            value: codec::encode(connection)?,
+            expect: Expect::Generation(generation),
+        };
+        let written = self.vault.apply_now(&[change]).map_err(conflict)?;
+        // What was kept aside is of no more use; left behind, it would be taken for what it is: older.
+        let _ = self.vault.forget_pending(&connection_key(&connection.id));
+        Ok(written[0])
+    }
+
+    /// The number of the state that a connection is in, without decoding it.
+    pub(in crate::connection) fn current(
+        &self,
+        id: &ConnectionId,
+    ) -> Result<Option<u64>, StoreError> {
+        let key = connection_key(id);
+        let pending = self.vault.pending(&key)?;
+        let generation = self.vault.generation(&key)?;
+        Ok(generation.map(|generation| {
+            let step = pending.filter(|pending| pending.base == generation);
+            number(generation, step.map_or(0, |pending| pending.step))
+        }))
+    }
+
+    /// The connections beside which something lies: a state that waits for the vault, or room that nobody used.
+    pub(in crate::connection) fn waiting(&self) -> Result<Vec<ConnectionId>, StoreError> {
+        let names = self.vault.pending_names()?;
+        Ok(names.iter().filter_map(|name| parse_id(name)).collect())
+    }
+
+    /// Takes into the vault what waits for it. The caller holds the connection's refresh lock: nobody else adds to it meanwhile.
+    pub(in crate::connection) fn take_in(&self, id: &ConnectionId) -> Result<(), StoreError> {
+        let key = connection_key(id);
+        if let Some(pending) = self.vault.pending(&key)? {
+            let change = Change::Put {
+                key: key.clone(),
+                value: pending.value,
+                expect: Expect::Generation(pending.base),
+            };
+            match self.vault.apply_now(&[change]).map_err(conflict) {
+                // The vault has a newer state: it came in already, or somebody logged in anew.
+                Ok(_) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.vault.forget_pending(&key)?)
+    }
+}

@@ -1,0 +1,309 @@
+//! Values on their way into the vault: sealed, in files beside it whose room is had beforehand.
+//!
+//! A refresh spends a token before its successor is known, and the successor must then be written
+//! whatever has become of the disk and of the vault's lock. So a [`Reserve`] is made first: a file of
+//! the size that will be needed, written and synchronised. To fill it takes no further block, file
+//! descriptor or lock. What it holds counts as the record's state, for every process, for as long as
+//! the vault still has the state that it replaces.
+//!
+//! A record has two files in turn, so that a reserve never overwrites a value that is still waiting.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::seal::Identity;
+use super::{RecordKey, Vault, VaultError};
+use crate::home::{create_private_directory, create_private_file, io_error, remove_if_present};
+use crate::secret::Secret;
+
+/// The directory beside the vault, and the ends of a record's two files.
+const DIRECTORY: &str = "pending";
+const ENDS: [&str; 2] = [".a", ".b"];
+
+/// How a file begins that holds a value; an unused reserve begins with zeros.
+const MAGIC: [u8; 8] = *b"authpend";
+
+/// The mark, the replaced generation, the step, the length of the sealed value.
+const HEAD: usize = MAGIC.len() + 8 + 4 + 4;
+
+/// By how much a value may outgrow the one it replaces: tokens that are JWTs come in all sizes.
+const SPARE: usize = 16 * 1024;
+
+/// The largest file that is read: a record with a token response of the largest size and a CA bundle.
+const LARGEST: u64 = 1024 * 1024;
+
+/// A value that the vault does not have yet.
+#[derive(Debug)]
+pub struct Pending {
+    /// The state in the vault that it replaces.
+    pub base: u64,
+    /// How many states have replaced that one, this one included: the vault may not have had the one before either.
+    pub step: u32,
+    /// The opened value.
+    pub value: Secret<Vec<u8>>,
+}
+
+/// Room for a value that will come. Dropped before it is filled, it gives the room back.
+#[derive(Debug)]
+pub struct Reserve {
+    file: File,
+    path: PathBuf,
+    key: RecordKey,
+    base: u64,
+    step: u32,
+    is_filled: bool,
+}
+
+impl Vault {
+    /// The newest value of that record which has not come into the vault.
+    pub fn pending(&self, key: &RecordKey) -> Result<Option<Pending>, VaultError> {
+        let [one, other] = self.both(key)?;
+        Ok(one
+            .into_iter()
+            .chain(other)
+            .max_by_key(|pending| (pending.base, pending.step)))
+    }
+
+    /// The names of the records that have such a file, be it an unused reserve that a process left behind.
+    pub fn pending_names(&self) -> Result<BTreeSet<String>, VaultError> {
+        let directory = self.pending_directory();
+        let entries = match fs::read_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            other => other.map_err(io_error("read", &directory))?,
+        };
+        let mut names = BTreeSet::new();
+        for entry in entries {
+            let entry = entry.map_err(io_error("read", &directory))?.file_name();
+            let stem = entry
+                .to_str()
+                .and_then(|name| ENDS.iter().find_map(|end| name.strip_suffix(end)));
+            names.extend(stem.map(|stem| stem.replace('@', "/")));
+        }
+        Ok(names)
+    }
+
+    /// Gets room for a value of that size, durably, that will replace the state `base` as its successor number `step`. The caller is the only
+    /// one who does so for this record.
+    pub fn reserve(
+        &self,
+        key: &RecordKey,
+        base: u64,
+        step: u32,
+        size: usize,
+    ) -> Result<Reserve, VaultError> {
+        let directory = self.pending_directory();
+        create_private_directory(&directory)?;
+        let path = self.pending_path(key, self.free_end(key)?);
+        remove_if_present(&path)?;
+        let reserve = Reserve {
+            file: create_private_file(&path)?,
+            path,
+            key: key.clone(),
+            base,
+            step,
+            is_filled: false,
+        };
+        // Random, since some filesystems give zeros no room.
+        let mut filler = vec![0; HEAD + size + SPARE];
+        getrandom::fill(&mut filler[MAGIC.len()..])?;
+        let mut file = &reserve.file;
+        file.write_all(&filler)
+            .and_then(|()| file.sync_all())
+            .map_err(io_error("write", &reserve.path))?;
+        File::open(&directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(io_error("synchronise", &directory))?;
+        Ok(reserve)
+    }
+
+    /// Puts the value into its room, durably. It can be tried again.
+    pub fn fill(&self, reserve: &mut Reserve, value: &Secret<Vec<u8>>) -> Result<(), VaultError> {
+        let names = Names::of(&reserve.key, reserve.step);
+        let sealed = self.seal.seal(&names.identity(reserve.base), value)?;
+        let length = u32::try_from(sealed.len())
+            .map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))
+            .map_err(io_error("write", &reserve.path))?;
+        let mut bytes = Vec::with_capacity(HEAD + sealed.len());
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&reserve.base.to_be_bytes());
+        bytes.extend_from_slice(&reserve.step.to_be_bytes());
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(&sealed);
+        reserve.is_filled = true;
+        let file = &reserve.file;
+        file.write_all_at(&bytes, 0)
+            .and_then(|()| file.sync_data())
+            .map_err(io_error("write", &reserve.path))?;
+        Ok(())
+    }
+
+    /// Forgets what waits for that record: it has come into the vault, or a newer state has.
+    pub fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError> {
+        for end in ENDS {
+            remove_if_present(&self.pending_path(key, end))?;
+        }
+        Ok(())
+    }
+
+    fn both(&self, key: &RecordKey) -> Result<[Option<Pending>; 2], VaultError> {
+        let [one, other] = ENDS.map(|end| self.read_pending(key, &self.pending_path(key, end)));
+        Ok([one?, other?])
+    }
+
+    /// The file that does not hold the newest value.
+    fn free_end(&self, key: &RecordKey) -> Result<&'static str, VaultError> {
+        let [one, other] = self.both(key)?;
+        let age = |pending: &Pending| (pending.base, pending.step);
+        let is_first_newest = one.as_ref().map(age) > other.as_ref().map(age);
+        Ok(ENDS[usize::from(is_first_newest)])
+    }
+
+    fn read_pending(&self, key: &RecordKey, path: &Path) -> Result<Option<Pending>, VaultError> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(io_error("open", path))?,
+        };
+        // A file that cannot be read is an error: to take it for none would spend a dead token.
+        let mut bytes = Vec::new();
+        file.take(LARGEST)
+            .read_to_end(&mut bytes)
+            .map_err(io_error("read", path))?;
+        Ok(parse(&bytes).and_then(|(base, step, sealed)| {
+            let names = Names::of(key, step);
+            let value = self.seal.open(&names.identity(base), sealed).ok()?;
+            Some(Pending { base, step, value })
+        }))
+    }
+
+    fn pending_directory(&self) -> PathBuf {
+        self.path.with_file_name(DIRECTORY)
+    }
+
+    /// A name of ours has no `@`, and no `/` beside the one between provider and connection.
+    fn pending_path(&self, key: &RecordKey, end: &str) -> PathBuf {
+        let name = key.name.replace('/', "@");
+        self.pending_directory().join(format!("{name}{end}"))
+    }
+}
+
+impl Drop for Reserve {
+    fn drop(&mut self) {
+        if !self.is_filled {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Under which names a pending value is sealed; no record of the vault has them.
+struct Names {
+    kind: String,
+    name: String,
+}
+
+impl Names {
+    fn of(key: &RecordKey, step: u32) -> Self {
+        Self {
+            kind: format!("pending {}", key.kind),
+            name: format!("{step} {}", key.name),
+        }
+    }
+
+    fn identity(&self, base: u64) -> Identity<'_> {
+        Identity {
+            kind: &self.kind,
+            name: &self.name,
+            generation: base,
+        }
+    }
+}
+
+/// Takes a file apart; `None` for an unused reserve, or half a value.
+fn parse(bytes: &[u8]) -> Option<(u64, u32, &[u8])> {
+    let rest = bytes.strip_prefix(&MAGIC)?;
+    let (base, rest) = rest.split_first_chunk::<8>()?;
+    let (step, rest) = rest.split_first_chunk::<4>()?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let sealed = rest.get(..u32::from_be_bytes(*length) as usize)?;
+    Some((u64::from_be_bytes(*base), u32::from_be_bytes(*step), sealed))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+    use crate::home::Home;
+
+    fn vault() -> (tempfile::TempDir, Vault, RecordKey) {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let vault = Vault::open(&home, None).unwrap();
+        (directory, vault, RecordKey::new("thing", "a/b"))
+    }
+
+    fn secret(text: &str) -> Secret<Vec<u8>> {
+        Secret::new(text.as_bytes().to_vec())
+    }
+
+    fn value(vault: &Vault, key: &RecordKey) -> Option<(u64, u32, Vec<u8>)> {
+        let pending = vault.pending(key).unwrap()?;
+        Some((pending.base, pending.step, pending.value.expose().clone()))
+    }
+
+    #[test]
+    fn an_unused_reserve_is_nothing_and_goes_away() {
+        let (_directory, vault, key) = vault();
+        assert!(vault.pending_names().unwrap().is_empty());
+        let reserve = vault.reserve(&key, 7, 1, 100).unwrap();
+        assert_eq!(value(&vault, &key), None);
+        assert!(vault.pending_names().unwrap().contains("a/b"));
+        drop(reserve);
+        assert!(vault.pending_names().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_filled_one_stays_private_sealed_and_of_its_size() {
+        let (_directory, vault, key) = vault();
+        let mut reserve = vault.reserve(&key, 7, 1, 100).unwrap();
+        let path = reserve.path.clone();
+        let before = fs::metadata(&path).unwrap();
+        vault.fill(&mut reserve, &secret("TOKEN")).unwrap();
+        drop(reserve);
+        let after = fs::metadata(&path).unwrap();
+        assert_eq!(
+            (before.len(), before.blocks()),
+            (after.len(), after.blocks())
+        );
+        assert_eq!(after.mode() & 0o777, 0o600);
+        let bytes = fs::read(&path).unwrap();
+        assert!(!bytes.windows(5).any(|window| window == b"TOKEN"));
+        assert_eq!(value(&vault, &key), Some((7, 1, b"TOKEN".to_vec())));
+        // Under another name, for another step, or cut, it does not open.
+        let other = RecordKey::new("thing", "a/c");
+        fs::rename(&path, vault.pending_path(&other, ENDS[0])).unwrap();
+        assert_eq!(value(&vault, &other), None);
+        for length in 0..HEAD + 30 {
+            assert!(parse(&bytes[..length]).is_none(), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_second_reserve_leaves_the_value_that_waits() {
+        let (_directory, vault, key) = vault();
+        for (step, text) in [(1, "one"), (2, "two"), (3, "three")] {
+            let waiting = value(&vault, &key);
+            let mut reserve = vault.reserve(&key, 7, step, 10).unwrap();
+            assert_eq!(value(&vault, &key), waiting);
+            vault.fill(&mut reserve, &secret(text)).unwrap();
+            assert_eq!(
+                value(&vault, &key),
+                Some((7, step, text.as_bytes().to_vec()))
+            );
+        }
+        vault.forget_pending(&key).unwrap();
+        assert_eq!(value(&vault, &key), None);
+    }
+}
