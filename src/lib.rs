@@ -8,6 +8,7 @@ pub mod child;
 pub mod cli;
 pub mod clock;
 pub mod connection;
+pub mod content_coding;
 pub mod credential;
 pub mod env_vars;
 pub mod git_config;

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Proxy, RequestBuilder, Response, Url, redirect, retry};
+use reqwest::{Client, Proxy, RequestBuilder, Response, StatusCode, Url, redirect, retry};
 use rustls::ClientConfig;
 
+use super::answer;
 use super::error::{OAuthError, printable};
+use crate::content_coding;
 use crate::resolve::Resolve;
 use crate::tls::Trust;
 use crate::user_proxy::{UserProxies, UserProxy, UserProxyError};
@@ -155,8 +157,7 @@ impl HttpClient {
         let request = self.inner.request(parts.method, url.clone());
         let request = request.headers(parts.headers).body(body);
         let response = self.send(&url, request).await?;
-        let status = response.status();
-        let body = judge(&host, response).await?;
+        let (status, body) = judge_content(&host, response).await?;
         let mut answer = HttpResponse::new(body);
         *answer.status_mut() = status;
         answer.headers_mut().insert(
@@ -166,10 +167,16 @@ impl HttpClient {
         Ok(answer)
     }
 
-    /// As [`Self::exchange`], for an answer to a revocation: RFC 7009 §2.2 asks for status 200 only, the body may be of any type, or none.
+    /// As [`Self::exchange`], for an answer to a revocation: its status alone counts (RFC 7009 §2.2), the body may be of any type, or none.
     async fn revocation_exchange(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
         match self.exchange(request).await {
-            Err(OAuthError::NotJson { status: 200, .. }) => Ok(HttpResponse::new(b"{}".to_vec())),
+            Err(OAuthError::NotJson {
+                status: 200..=299, ..
+            }) => Ok(HttpResponse::new(b"{}".to_vec())),
+            Ok(mut answer) if answer.status().is_success() => {
+                *answer.status_mut() = StatusCode::OK;
+                Ok(answer)
+            }
             other => other,
         }
     }
@@ -227,6 +234,35 @@ impl<'c> AsyncHttpClient<'c> for RevocationClient<'_> {
 
 /// Reads an answer, if it is one that may be read.
 async fn judge(host: &str, response: Response) -> Result<Vec<u8>, OAuthError> {
+    speaks_of_the_request(host, &response)?;
+    match other_than_json(host, &response) {
+        Some(error) => Err(error),
+        None => read_bounded(host.to_owned(), response).await,
+    }
+}
+
+/// The same for the endpoints of OAuth, where the content counts before the type and the status that came with it (`answer.rs`).
+async fn judge_content(
+    host: &str,
+    response: Response,
+) -> Result<(StatusCode, Vec<u8>), OAuthError> {
+    speaks_of_the_request(host, &response)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let unlike = other_than_json(host, &response);
+    let body = match read_bounded(host.to_owned(), response).await {
+        Err(error @ OAuthError::TooLarge { .. }) => return Err(unlike.unwrap_or(error)), // a page
+        read => read?,
+    };
+    let plain = content_coding::decoded(&headers, &body, LARGEST_ANSWER);
+    match (answer::recognise(status, &plain), unlike) {
+        (Some(found), _) => Ok(found),
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok((status, plain.into_owned())),
+    }
+}
+
+/// A redirect, and a status that says that the server did not get to the request, are errors whatever comes with them.
+fn speaks_of_the_request(host: &str, response: &Response) -> Result<(), OAuthError> {
     let host = host.to_owned();
     let status = response.status();
     if status.is_redirection() {
@@ -249,23 +285,24 @@ async fn judge(host: &str, response: Response) -> Result<Vec<u8>, OAuthError> {
         return Err(OAuthError::Status {
             host,
             status: status.as_u16(),
-            retry_after: retry_after(&response),
+            retry_after: retry_after(response),
         });
     }
+    Ok(())
+}
+
+/// What an answer is called that names another type than JSON.
+fn other_than_json(host: &str, response: &Response) -> Option<OAuthError> {
     let content_type = response
         .headers()
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("no type");
-    if !is_json(content_type) {
-        let content_type = printable(content_type);
-        return Err(OAuthError::NotJson {
-            host,
-            status: status.as_u16(),
-            content_type,
-        });
-    }
-    read_bounded(host, response).await
+    (!is_json(content_type)).then(|| OAuthError::NotJson {
+        host: host.to_owned(),
+        status: response.status().as_u16(),
+        content_type: printable(content_type),
+    })
 }
 
 async fn read_bounded(host: String, mut response: Response) -> Result<Vec<u8>, OAuthError> {

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod admission;
+mod answers;
 mod child;
 mod cli;
 mod environment;
