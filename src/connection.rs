@@ -11,6 +11,7 @@ mod record;
 mod refresh;
 mod source;
 mod store;
+mod terms;
 
 pub use credentials::Credentials;
 pub use freshness::Freshness;
@@ -19,3 +20,4 @@ pub use record::{ClientCredentials, Connection, Standing, Status, Tokens};
 pub use refresh::lock_grant;
 pub use source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
 pub use store::{ConnectionStore, Found, StoreError, Stored};
+pub use terms::{CustomDefinition, DefinitionUsed, Terms};

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::record::{ClientCredentials, Connection, Standing, Tokens};
 use super::store::{ConnectionStore, StoreError};
+use super::terms::Terms;
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::oauth::{
@@ -56,6 +57,8 @@ pub struct LoginRequest {
     pub scopes: Vec<String>,
     /// Whether a connection of that name may be replaced.
     pub replace: bool,
+    /// What the connection is made with.
+    pub terms: Terms,
 }
 
 /// A page that the user has to see.
@@ -292,6 +295,7 @@ fn finish(
         tokens: Tokens::first(granted.set, &request.scopes, Timestamp::now()),
         account: granted.account,
         standing: Standing::Good,
+        terms: Some(request.terms.clone()),
     };
     match store.create(&connection, request.replace) {
         Ok(_) => Ok((connection, granted.page)),

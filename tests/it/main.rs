@@ -10,6 +10,7 @@ mod forms;
 mod git;
 mod kit;
 mod login;
+mod made_with;
 mod proxy;
 mod refresh;
 mod run;

@@ -3,24 +3,26 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use authsome_providers::{Provider, ProviderId, Service};
+use authsome_providers::{Provider, Service};
 
 use crate::child::Child;
 use crate::cli::args::{PolicyArgument, Run};
-use crate::cli::context::{Context, Estate, not_found, service_of};
+use crate::cli::context::{Context, Estate, not_found};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
-use crate::connection::{Credentials, Found, Standing, StoreError, Stored};
+use crate::connection::{Credentials, DefinitionUsed, Found, Standing, StoreError, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::proxy::{Managed, Policy, Preference, Proxy, RouteTable, SessionConfig};
 use crate::secret::random_text;
 use crate::tls::ReadAhead;
 
 mod furnish;
+mod made_with;
 mod scrub;
 
 use furnish::Furnishing;
+use made_with::Present;
 use scrub::Scrub;
 
 /// 43 characters of six random bits: more than 256 bits.
@@ -191,6 +193,7 @@ fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Member
     if let Some(failure) = failure {
         return Err(failure);
     }
+    made_with::hold(&mut members, &providers, estate, printer)?;
     let mut defaults = HashMap::new();
     for id in providers.into_keys() {
         let default = estate.store.default_of(&id)?;
@@ -211,7 +214,7 @@ struct Gathering<'a> {
     scrub: Scrub,
     members: Vec<Member>,
     /// The definition of each provider, for all of its connections.
-    providers: HashMap<ProviderId, Arc<Provider>>,
+    providers: Present,
     /// What is wrong with more than one connection; the first of it.
     failure: Option<Failure>,
 }
@@ -252,14 +255,17 @@ impl Gathering<'_> {
     fn member(&mut self, stored: Stored) -> Result<Member, Failure> {
         let id = &stored.connection.id;
         let provider = if let Some(provider) = self.providers.get(&id.provider) {
-            Arc::clone(provider)
+            Arc::clone(&provider.0)
         } else {
-            let provider = Arc::new(self.estate.provider(&id.provider, self.printer)?);
-            self.providers
-                .insert(id.provider.clone(), Arc::clone(&provider));
+            let definition = self.estate.definition(&id.provider, self.printer)?;
+            let used = DefinitionUsed::of(&definition);
+            let provider = Arc::new(definition.provider);
+            let entry = (Arc::clone(&provider), used);
+            self.providers.insert(id.provider.clone(), entry);
             provider
         };
-        let service = service_of(&provider, &stored.connection)?;
+        // What it says at present; after the pass it is held to what the connection was made with.
+        let service = provider.at(stored.connection.base_url.as_ref())?;
         Ok(Member {
             stored,
             provider,
