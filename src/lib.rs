@@ -21,6 +21,7 @@ pub mod proxy;
 pub mod resolve;
 pub mod run_dir;
 pub mod secret;
+pub mod sessions;
 pub mod socket_owner;
 pub mod tls;
 pub mod user_proxy;

@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("secret", 1),
     ("socket_owner", 1),
     ("run_dir", 2),
+    ("sessions", 2),
     ("tls", 2),
     ("user_proxy", 2),
     ("child", 3),

@@ -8,6 +8,7 @@ mod cli;
 mod environment;
 mod forms;
 mod git;
+mod inside;
 mod kit;
 mod login;
 mod made_with;

@@ -13,8 +13,10 @@ use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
 use crate::connection::{Credentials, DefinitionUsed, Found, Standing, StoreError, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
+use crate::env_vars::Environment;
 use crate::proxy::{Managed, Policy, Preference, Proxy, RouteTable, SessionConfig};
 use crate::secret::random_text;
+use crate::sessions::LivingSession;
 use crate::tls::ReadAhead;
 
 mod furnish;
@@ -130,6 +132,7 @@ async fn session(
         left_alone: &arguments.no_env,
     };
     let (directory, environment) = furnishing.furnish(wishes, scrub, printer)?;
+    let _entered = enter(estate, &environment, arguments.allow_export, printer);
     printer.detail(&format!(
         "proxy at {}, files in {}",
         proxy.address(),
@@ -154,6 +157,25 @@ async fn session(
         say_needs_login(&id, &reason, printer);
     }
     Ok(code?)
+}
+
+/// Lets commands that are given inside of the run know of it.
+fn enter(
+    estate: &Estate,
+    environment: &Environment,
+    allow_export: bool,
+    printer: &Printer,
+) -> Option<LivingSession> {
+    let mut changes = environment.changes();
+    let id = changes.find_map(|(name, value)| (name == "AUTHSOME_SESSION").then_some(value?));
+    match LivingSession::enter(&estate.home, id?.to_str()?, allow_export) {
+        Ok(entered) => Some(entered),
+        // By descent it is known all the same.
+        Err(error) => {
+            printer.detail(&format!("the run is not entered in the home: {error}"));
+            None
+        }
+    }
 }
 
 /// The connections that take part: all, or those of `--only`. `--connection` breaks ties. One pass over the vault, however many there are.
