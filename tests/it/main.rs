@@ -17,3 +17,4 @@ mod refresh;
 mod run;
 mod scale;
 mod upstream_proxy;
+mod vault;
