@@ -277,5 +277,6 @@ fn connection() -> Connection {
         },
         account: None,
         standing: Standing::Good,
+        terms: None,
     }
 }

@@ -5,6 +5,7 @@ mod browser;
 mod cmd;
 mod context;
 mod failure;
+mod inside;
 mod printer;
 mod settings;
 
@@ -61,6 +62,7 @@ fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn dispatch(command: Command, printer: &Printer) -> Result<u8, Failure> {
+    inside::check(&command, printer)?;
     let context = Context::new(printer);
     let done = |()| Exit::Ok as u8;
     match command {

@@ -14,6 +14,7 @@ mod record;
 mod refresh;
 mod source;
 mod store;
+mod terms;
 mod tries;
 mod turn;
 
@@ -24,4 +25,5 @@ pub use login::{LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, logi
 pub use record::{ClientCredentials, Connection, Standing, Status, Tokens};
 pub use source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
 pub use store::{ConnectionStore, Found, StoreError, Stored};
+pub use terms::{CustomDefinition, DefinitionUsed, Terms};
 pub use turn::lock_grant;

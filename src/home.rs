@@ -1,14 +1,14 @@
 //! Private files: modes set at creation, atomic replacement, locks with a deadline.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::Uid;
+use nix::unistd::{Gid, Uid};
 
 /// How long between two tries for a lock that another process holds: at first, and at most.
 const LOCK_POLL_FIRST: Duration = Duration::from_millis(2);
@@ -49,7 +49,7 @@ pub enum HomeError {
         waited: Duration,
     },
     /// A file operation failed.
-    #[error("cannot {action} {}", .path.display())]
+    #[error("cannot {action} {}: {source}", .path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -89,7 +89,14 @@ impl Home {
             return Err(HomeError::NotADirectory(root));
         }
         create_private_directory(&root)?;
-        check_private(&root)?;
+        match check_private(&root) {
+            Err(HomeError::TooOpen { mode, .. }) if is_prepared(&root, mode) => {
+                fs::set_permissions(&root, Permissions::from_mode(0o700))
+                    .map_err(io_error("make private", &root))?;
+                check_private(&root)?;
+            }
+            checked => checked?,
+        }
         Ok(Self { root })
     }
 
@@ -198,6 +205,43 @@ pub fn check_private(path: &Path) -> Result<(), HomeError> {
     Ok(())
 }
 
+/// What a user puts into the directory by hand, before there is anything secret in it.
+const BY_HAND: [&str; 2] = ["config.toml", "providers"];
+
+/// Whether the directory was made by hand to put settings there (`mkdir -p ~/.authsome/providers`), with the mode that the user's umask gives:
+/// nothing secret has been in it yet, so it can still become private. One in which others could have put something is not taken over, nor
+/// one with nothing in it, of which nobody knows what it is.
+fn is_prepared(root: &Path, mode: u32) -> bool {
+    let own_group = |metadata: &fs::Metadata| metadata.gid() == Gid::effective().as_raw();
+    // By a umask of 002 the user's own group may write, of which the user is the only member.
+    let is_ours_to_write = |metadata: &fs::Metadata, mode: u32| {
+        metadata.uid() == Uid::effective().as_raw()
+            && mode & 0o002 == 0
+            && (mode & 0o020 == 0 || own_group(metadata))
+    };
+    let is_ours = |path: &Path| {
+        fs::symlink_metadata(path).is_ok_and(|found| is_ours_to_write(&found, found.mode()))
+    };
+    let all = |directory: &Path, allowed: &dyn Fn(&fs::DirEntry) -> bool| {
+        let entries = fs::read_dir(directory).ok()?;
+        let mut seen = 0;
+        for entry in entries {
+            let entry = entry.ok()?;
+            if !allowed(&entry) || !is_ours(&entry.path()) {
+                return None;
+            }
+            seen += 1;
+        }
+        Some(seen)
+    };
+    let by_hand = |entry: &fs::DirEntry| BY_HAND.iter().any(|name| entry.file_name() == *name);
+    let is_known = all(root, &by_hand).is_some_and(|seen| seen > 0);
+    let providers = root.join("providers");
+    let providers_are_ours = !providers.exists() || all(&providers, &|_| true).is_some();
+    let writable = fs::metadata(root).is_ok_and(|found| is_ours_to_write(&found, mode));
+    writable && is_known && providers_are_ours
+}
+
 /// Removes a file; that it was not there is no error.
 pub fn remove_if_present(path: &Path) -> Result<(), HomeError> {
     match fs::remove_file(path) {
@@ -220,8 +264,6 @@ pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> 
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn home() -> (tempfile::TempDir, Home) {
@@ -234,9 +276,39 @@ mod tests {
     fn is_made_private_and_refused_when_open() {
         let (_directory, home) = home();
         assert_eq!(fs::metadata(home.root()).unwrap().mode() & 0o777, 0o700);
-        fs::set_permissions(home.root(), fs::Permissions::from_mode(0o750)).unwrap();
+        fs::set_permissions(home.root(), Permissions::from_mode(0o750)).unwrap();
         let again = Home::open(Some(home.root().into()), None);
         assert!(matches!(again, Err(HomeError::TooOpen { mode: 0o750, .. })));
+    }
+
+    #[test]
+    fn one_that_was_made_by_hand_becomes_private_until_it_has_a_secret() {
+        for (mode, entries, expected) in [
+            (0o755, &["providers/"][..], 0o700),
+            (
+                0o775,
+                &["providers/", "providers/gitlab.json", "config.toml"],
+                0o700,
+            ),
+            (0o777, &["providers/"], 0o777),
+            (0o755, &[], 0o755),
+            (0o755, &["providers/", "vault.db"], 0o755),
+            (0o755, &["providers/", "locks/"], 0o755),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            for entry in entries {
+                let path = directory.path().join(entry);
+                match entry.strip_suffix('/') {
+                    Some(_) => fs::create_dir(path).unwrap(),
+                    None => drop(File::create(path).unwrap()),
+                }
+            }
+            fs::set_permissions(directory.path(), Permissions::from_mode(mode)).unwrap();
+            let opened = Home::open(Some(directory.path().into()), None);
+            assert_eq!(opened.is_ok(), expected == 0o700, "{mode:o} {entries:?}");
+            let found = fs::metadata(directory.path()).unwrap().mode() & 0o777;
+            assert_eq!(found, expected, "{mode:o} {entries:?}");
+        }
     }
 
     #[test]

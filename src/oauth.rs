@@ -4,6 +4,7 @@
 //! terminal nor a provider by name: what differs between providers comes in as data ([`OAuthClient`]).
 
 mod account;
+mod answer;
 mod authorize;
 mod callback;
 mod error;

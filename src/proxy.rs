@@ -8,6 +8,7 @@ mod admit;
 #[doc(hidden)]
 pub mod bench;
 mod body;
+mod challenge;
 mod connect;
 mod exchange;
 mod headers;

@@ -103,13 +103,12 @@ pub enum VaultError {
     #[error("no randomness from the system")]
     Random(#[from] getrandom::Error),
     /// `SQLite` failed for another reason: a full disk, a read-only file.
-    #[error("the vault {} cannot be used", .path.display())]
+    #[error("the vault {} cannot be used: {reason}", .path.display())]
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What `SQLite` said.
-        #[source]
-        source: rusqlite::Error,
+        /// What is wrong, in words, with what `SQLite` said of it.
+        reason: String,
     },
     /// The vault was written by a later version.
     #[error("the vault has schema version {found}; this version of authsome knows up to {known}")]

@@ -129,6 +129,7 @@ impl Bed {
             },
             account: None,
             standing: Standing::Good,
+            terms: None,
         })
     }
 }

@@ -45,6 +45,19 @@ impl Catalog {
         definition.map_err(|error| CatalogError::Invalid { file, error })
     }
 
+    /// The definition to start a custom one from, and the custom file that was passed over because nothing stands in it: a shell that writes
+    /// the definition into that very file has emptied it before anybody could read it.
+    pub fn template(&self, id: &ProviderId) -> Result<(Definition, Option<PathBuf>), CatalogError> {
+        let is_bundled = BUNDLED.iter().any(|(name, _)| *name == id.as_str());
+        let path = self.custom_path(id).filter(|_| is_bundled);
+        let empty = path.filter(|path| read(path).is_ok_and(|text| text.trim().is_empty()));
+        let definition = match &empty {
+            Some(_) => Self::new(None).get(id)?,
+            None => self.get(id)?,
+        };
+        Ok((definition, empty))
+    }
+
     /// Every definition, sorted by name; a custom file that is wrong is an entry with its error. A file whose
     /// name is no provider's name is none of ours, and passed over.
     pub fn list(&self) -> Vec<Listed> {

@@ -54,6 +54,14 @@ impl RoutePattern {
         strip_path_prefix(path, &self.path_prefix).is_some()
     }
 
+    /// Whether every request that is `other`'s is this one's too.
+    pub fn covers(&self, other: &Self) -> bool {
+        let same_place = self.scheme == other.scheme && self.port == other.port;
+        let hosts = self.host == other.host
+            || matches!(&other.host, HostPattern::Exact(host) if self.host.matches(host));
+        same_place && hosts && self.is_above(&other.path_prefix)
+    }
+
     pub(crate) fn has_origin(&self, scheme: Scheme, host: &str, port: u16) -> bool {
         self.scheme == scheme && self.port == port && self.host.matches(host)
     }
@@ -93,5 +101,44 @@ impl fmt::Display for RoutePattern {
             }
             _ => write!(formatter, "{scheme}://{host}:{port}{path_prefix}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(host: &str, port: u16, prefix: &str) -> RoutePattern {
+        RoutePattern {
+            scheme: Scheme::Https,
+            host: host.parse().unwrap(),
+            port,
+            path_prefix: prefix.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_route_covers_what_lies_within_it() {
+        let pattern = r"regex:.*\.example\.com";
+        for (one, other, expected) in [
+            (("a.test", 443, ""), ("a.test", 443, ""), true),
+            (("a.test", 443, ""), ("a.test", 443, "/v4"), true),
+            (("a.test", 443, "/v4"), ("a.test", 443, ""), false),
+            (("a.test", 443, "/v4"), ("a.test", 443, "/v44"), false),
+            (("a.test", 443, ""), ("a.test", 8443, ""), false),
+            (("a.test", 443, ""), ("b.test", 443, ""), false),
+            ((pattern, 443, ""), ("x.example.com", 443, ""), true),
+            ((pattern, 443, ""), (pattern, 443, "/a"), true),
+            (("x.example.com", 443, ""), (pattern, 443, ""), false),
+            ((pattern, 443, ""), ("example.org", 443, ""), false),
+        ] {
+            let covers = route(one.0, one.1, one.2).covers(&route(other.0, other.1, other.2));
+            assert_eq!(covers, expected, "{one:?} {other:?}");
+        }
+        let plain = RoutePattern {
+            scheme: Scheme::Http,
+            ..route("a.test", 443, "")
+        };
+        assert!(!route("a.test", 443, "").covers(&plain));
     }
 }

@@ -269,6 +269,34 @@ impl SharedRules {
         }
     }
 
+    /// These rules with the guards of others beside their own, and the names of those that were added, if any was.
+    pub(crate) fn with_guards_of(&self, others: &Self) -> Option<(Self, Vec<String>)> {
+        let own = &self.common.guards;
+        let is_known = |rule: &&GuardRule| {
+            own.iter()
+                .any(|known| known.methods == rule.methods && known.pattern == rule.pattern)
+        };
+        let added: Vec<_> = others
+            .common
+            .guards
+            .iter()
+            .filter(|rule| !is_known(rule))
+            .collect();
+        if added.is_empty() {
+            return None;
+        }
+        let mut names: Vec<_> = added.iter().map(|rule| rule.name.clone()).collect();
+        names.dedup();
+        let shape = |rule: &InjectRule| {
+            let shape = self.common.shapes.get(rule.shape)?.clone();
+            Some((rule.pattern.clone(), rule.condition.clone(), shape))
+        };
+        let inject = self.common.inject.iter().filter_map(shape).collect();
+        let guards = own.iter().chain(added).cloned().collect();
+        let common = CommonRules::new(inject, guards, &self.common.carriers);
+        Some((Self::new(common), names))
+    }
+
     /// For a place whose OAuth paths are those of every other such place.
     pub(crate) fn usual(
         &self,

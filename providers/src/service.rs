@@ -24,6 +24,16 @@ pub struct Service {
 }
 
 impl Service {
+    /// Leaves only the routes that lie within one of those; the answer has the others.
+    pub fn keep_to(&mut self, routes: &[RoutePattern]) -> Vec<RoutePattern> {
+        let within = |route: &RoutePattern| routes.iter().any(|known| known.covers(route));
+        let (kept, left_out) = std::mem::take(&mut self.routes)
+            .into_iter()
+            .partition(within);
+        self.routes = kept;
+        left_out
+    }
+
     /// A canonical request path as [`Rules`] want it: below the base URL's path prefix. `None` if it is not
     /// below it.
     pub fn relative_path<'path>(&self, path: &'path str) -> Option<&'path str> {
@@ -119,6 +129,17 @@ impl Provider {
                 .map(lookup)
                 .collect::<Result<_, DefinitionError>>()?,
         })
+    }
+
+    /// The same provider with the guard rules of `other` beside its own, and the names of those that it has not got itself. `None` where it has
+    /// them all.
+    pub fn guarded_like(&self, other: &Self) -> Option<(Self, Vec<String>)> {
+        let (rules, added) = self.rules.with_guards_of(&other.rules)?;
+        let provider = Self {
+            rules,
+            ..self.clone()
+        };
+        Some((provider, added))
     }
 
     fn place<'a>(&'a self, base: Option<&'a BaseUrl>) -> Result<Place<'a>, DefinitionError> {

@@ -141,6 +141,9 @@ pub(super) struct Run {
     /// What happens to hosts of no connection
     #[arg(long, value_enum, default_value_t = PolicyArgument::Allow)]
     pub(super) policy: PolicyArgument,
+    /// Let the command print and change secrets by authsome itself: `export`, `get --show-secret`, `login`, …
+    #[arg(long)]
+    pub(super) allow_export: bool,
     /// Connect to that address for a host and port, as curl does
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub(super) resolve: Vec<ResolveArgument>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use authsome_providers::{Catalog, Provider, ProviderId, Service};
+use authsome_providers::{Catalog, Definition, Provider, ProviderId, Service};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -111,12 +111,21 @@ impl<'a> Context<'a> {
 
 impl Estate {
     /// The definition of a provider; its warnings are said.
-    pub(super) fn provider(&self, id: &ProviderId, printer: &Printer) -> Result<Provider, Failure> {
+    pub(super) fn definition(
+        &self,
+        id: &ProviderId,
+        printer: &Printer,
+    ) -> Result<Definition, Failure> {
         let definition = self.catalog.get(id)?;
         for warning in &definition.warnings {
             printer.warn(&format!("{id}: {warning}"));
         }
-        Ok(definition.provider)
+        Ok(definition)
+    }
+
+    /// What it says.
+    pub(super) fn provider(&self, id: &ProviderId, printer: &Printer) -> Result<Provider, Failure> {
+        Ok(self.definition(id, printer)?.provider)
     }
 
     /// The connection that the flags name.
@@ -254,9 +263,16 @@ pub(super) async fn finish(credentials: &Credentials, printer: &Printer) -> bool
     is_done
 }
 
-/// Where the provider is for this connection.
+/// Where the provider is for this connection, which keeps to the places that it was made with.
 pub(super) fn service_of(provider: &Provider, connection: &Connection) -> Result<Service, Failure> {
-    Ok(provider.at(connection.base_url.as_ref())?)
+    let mut service = provider.at(connection.base_url.as_ref())?;
+    if let Some(terms) = &connection.terms {
+        service.keep_to(&terms.routes);
+        if service.routes.is_empty() {
+            service.routes.clone_from(&terms.routes); // the definition has moved away altogether
+        }
+    }
+    Ok(service)
 }
 
 pub(super) fn not_found(provider: &ProviderId, name: Option<&ConnectionName>) -> Failure {

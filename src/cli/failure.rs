@@ -122,13 +122,14 @@ impl From<VaultError> for Failure {
                 format!("try again; see who holds it: fuser -v '{}'", path.display())
             }
             VaultError::TooNew { .. } => "use the newer authsome that wrote it".to_owned(),
-            VaultError::Conflict => "try again".to_owned(),
+            VaultError::Conflict | VaultError::Random(_) => "try again".to_owned(),
             VaultError::Tampered { .. } => {
                 "log in again: authsome login PROVIDER --force".to_owned()
             }
-            VaultError::Random(_) | VaultError::Sqlite { .. } => {
-                "check the disk's space and permissions".to_owned()
-            }
+            VaultError::Sqlite { path, .. } => format!(
+                "check the disk's space and permissions: df -h '{0}'; ls -l '{0}'",
+                path.display()
+            ),
         };
         let code = match &error {
             VaultError::Tampered { .. } => "record_unreadable",
@@ -165,7 +166,13 @@ impl From<CatalogError> for Failure {
                 ("provider_not_found", hint)
             }
             CatalogError::Invalid { file, .. } => {
-                ("definition_invalid", format!("correct {}", file.display()))
+                let is_empty = std::fs::metadata(file).is_ok_and(|found| found.len() == 0);
+                let hint = if is_empty {
+                    format!("it is empty; remove it: rm '{}'", file.display())
+                } else {
+                    format!("correct {}", file.display())
+                };
+                ("definition_invalid", hint)
             }
             _ => (
                 "definition_unreadable",

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
+use authsome_providers::ProviderId;
 use serde::Deserialize;
 
 use super::failure::{Exit, Failure};
@@ -78,6 +79,17 @@ impl Settings {
 
     pub(super) fn allowed_guards(&self) -> HashSet<String> {
         self.guard.allow.clone()
+    }
+
+    /// Those of one provider, by the rules' names.
+    pub(super) fn allowed_guards_of(&self, provider: &ProviderId) -> Vec<String> {
+        let names = self.guard.allow.iter().filter_map(|allowed| {
+            let (of, rule) = allowed.split_once('/')?;
+            (of == provider.as_str()).then(|| rule.to_owned())
+        });
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {

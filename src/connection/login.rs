@@ -12,6 +12,7 @@ use url::Url;
 
 use super::record::{ClientCredentials, Connection, Standing, Tokens};
 use super::store::{ConnectionStore, StoreError};
+use super::terms::Terms;
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::oauth::{
@@ -62,6 +63,8 @@ pub struct LoginRequest {
     pub scopes: Vec<String>,
     /// Whether a connection of that name may be replaced.
     pub replace: bool,
+    /// What the connection is made with.
+    pub terms: Terms,
 }
 
 /// A page that the user has to see.
@@ -316,6 +319,7 @@ async fn finish(
         tokens: Tokens::first(set, &request.scopes, Timestamp::now()),
         account,
         standing: Standing::Good,
+        terms: Some(request.terms.clone()),
     };
     let Err(error) = store_soon(&connection, request.replace, store) else {
         return Ok((connection, page));

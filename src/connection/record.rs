@@ -7,6 +7,7 @@ use authsome_providers::BaseUrl;
 use url::Url;
 
 use super::freshness::{Freshness, freshness, refresh_at};
+use super::terms::Terms;
 use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
 use crate::oauth::{Account, OAuthClient, TokenSet};
@@ -39,6 +40,8 @@ pub struct Connection {
     pub account: Option<Account>,
     /// Whether it can still be renewed.
     pub standing: Standing,
+    /// What it was made with; `None` of one that was stored before that was kept, until its first use.
+    pub terms: Option<Terms>,
 }
 
 /// A token pair and its dates.

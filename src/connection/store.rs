@@ -8,6 +8,7 @@ use std::sync::Arc;
 use authsome_providers::{BaseUrl, ProviderId};
 
 use super::record::{ClientCredentials, Connection};
+use super::terms::DefinitionUsed;
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::secret::Secret;
 use crate::vault::{Change, Expect, Pending, Record, RecordKey, Vault, VaultError};
@@ -16,6 +17,7 @@ use crate::vault::{Change, Expect, Pending, Record, RecordKey, Vault, VaultError
 const CONNECTION: &str = "connection";
 const CLIENT: &str = "client";
 const DEFAULT: &str = "default";
+const DEFINITION: &str = "definition";
 
 /// Why a connection cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +155,7 @@ impl ConnectionStore {
                 expect: Expect::Any,
             },
         ];
+        changes.extend(definition_change(connection));
         if self.default_of(&id.provider)?.is_none() {
             changes.push(default_change(&id.provider, &id.name));
         }
@@ -167,12 +170,20 @@ impl ConnectionStore {
 
     /// Writes a connection over the state that was read: compare and swap.
     pub fn replace(&self, connection: &Connection, generation: u64) -> Result<u64, StoreError> {
-        let change = Change::Put {
+        let mut changes = vec![Change::Put {
             key: connection_key(&connection.id),
             value: codec::encode(connection)?,
             expect: Expect::Generation(generation),
-        };
-        Ok(self.vault.apply(&[change]).map_err(conflict)?[0])
+        }];
+        changes.extend(definition_change(connection));
+        Ok(self.vault.apply(&changes).map_err(conflict)?[0])
+    }
+
+    /// The text of the custom definition of that digest, as a connection was made with it.
+    pub fn definition(&self, digest: &str) -> Result<Option<String>, StoreError> {
+        let record = self.vault.get(&RecordKey::new(DEFINITION, digest))?;
+        let text = record.map(|record| String::from_utf8_lossy(record.value.expose()).into_owned());
+        Ok(text)
     }
 
     /// Forgets a connection; a default that named it is forgotten too.
@@ -271,6 +282,19 @@ fn default_change(provider: &ProviderId, name: &ConnectionName) -> Change {
         value: Secret::new(name.to_string().into_bytes()),
         expect: Expect::Any,
     }
+}
+
+/// Keeps the text of the custom definition that the connection is made with.
+fn definition_change(connection: &Connection) -> Option<Change> {
+    let DefinitionUsed::Custom(custom) = &connection.terms.as_ref()?.definition else {
+        return None;
+    };
+    let text = custom.text.as_ref()?;
+    Some(Change::Put {
+        key: RecordKey::new(DEFINITION, custom.digest.as_str()),
+        value: Secret::new(text.as_bytes().to_vec()),
+        expect: Expect::Any,
+    })
 }
 
 fn conflict(error: VaultError) -> StoreError {

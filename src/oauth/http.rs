@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use url::Url;
 
+use super::answer;
 use super::error::{OAuthError, printable};
 use super::transport::{Answer, Transport};
+use crate::content_coding;
 use crate::dial::Dialer;
 use crate::resolve::Resolve;
 use crate::tls::Trust;
@@ -75,7 +77,7 @@ impl HttpClient {
         let host = host_of(&url);
         let exchange = async {
             let response = self.0.send(&url, request).await?;
-            Ok((response.status(), judge(&host, response).await?))
+            judge_content(&host, response).await
         };
         let (status, body) = in_time(&host, exchange).await?;
         let mut answer = HttpResponse::new(body);
@@ -86,10 +88,16 @@ impl HttpClient {
         Ok(answer)
     }
 
-    /// As [`Self::exchange`], for an answer to a revocation: RFC 7009 §2.2 asks for status 200 only, the body may be of any type, or none.
+    /// As [`Self::exchange`], for an answer to a revocation: its status alone counts (RFC 7009 §2.2), the body may be of any type, or none.
     async fn revocation_exchange(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
         match self.exchange(request).await {
-            Err(OAuthError::NotJson { status: 200, .. }) => Ok(HttpResponse::new(b"{}".to_vec())),
+            Err(OAuthError::NotJson {
+                status: 200..=299, ..
+            }) => Ok(HttpResponse::new(b"{}".to_vec())),
+            Ok(mut answer) if answer.status().is_success() => {
+                *answer.status_mut() = StatusCode::OK;
+                Ok(answer)
+            }
             other => other,
         }
     }
@@ -157,8 +165,8 @@ impl<'c> AsyncHttpClient<'c> for RevocationClient<'_> {
     }
 }
 
-/// Bounds an exchange. Not reqwest's own time-out: that looks at its timer before it looks at the answer, so a process that was stopped
-/// would lose what lies unread in its socket.
+/// Bounds an exchange by the time in which this process could listen: a timer alone has run out before a process that was stopped
+/// has looked at what lies unread in its socket.
 async fn in_time<T>(
     host: &str,
     exchange: impl Future<Output = Result<T, OAuthError>>,
@@ -174,6 +182,32 @@ async fn in_time<T>(
 
 /// Reads an answer, if it is one that may be read.
 async fn judge(host: &str, response: Answer) -> Result<Vec<u8>, OAuthError> {
+    speaks_of_the_request(host, &response)?;
+    match other_than_json(host, &response) {
+        Some(error) => Err(error),
+        None => read_bounded(host.to_owned(), response).await,
+    }
+}
+
+/// The same for the endpoints of OAuth, where the content counts before the type and the status that came with it (`answer.rs`).
+async fn judge_content(host: &str, response: Answer) -> Result<(StatusCode, Vec<u8>), OAuthError> {
+    speaks_of_the_request(host, &response)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let unlike = other_than_json(host, &response);
+    let body = match read_bounded(host.to_owned(), response).await {
+        Err(error @ OAuthError::TooLarge { .. }) => return Err(unlike.unwrap_or(error)), // a page
+        read => read?,
+    };
+    let plain = content_coding::decoded(&headers, &body, LARGEST_ANSWER);
+    match (answer::recognise(status, &plain), unlike) {
+        (Some(found), _) => Ok(found),
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok((status, plain.into_owned())),
+    }
+}
+
+/// A redirect, and a status that says that the server did not get to the request, are errors whatever comes with them.
+fn speaks_of_the_request(host: &str, response: &Answer) -> Result<(), OAuthError> {
     let host = host.to_owned();
     let status = response.status();
     if status.is_redirection() {
@@ -196,23 +230,24 @@ async fn judge(host: &str, response: Answer) -> Result<Vec<u8>, OAuthError> {
         return Err(OAuthError::Status {
             host,
             status: status.as_u16(),
-            retry_after: retry_after(&response),
+            retry_after: retry_after(response),
         });
     }
+    Ok(())
+}
+
+/// What an answer is called that names another type than JSON.
+fn other_than_json(host: &str, response: &Answer) -> Option<OAuthError> {
     let content_type = response
         .headers()
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("no type");
-    if !is_json(content_type) {
-        let content_type = printable(content_type);
-        return Err(OAuthError::NotJson {
-            host,
-            status: status.as_u16(),
-            content_type,
-        });
-    }
-    read_bounded(host, response).await
+    (!is_json(content_type)).then(|| OAuthError::NotJson {
+        host: host.to_owned(),
+        status: response.status().as_u16(),
+        content_type: printable(content_type),
+    })
 }
 
 async fn read_bounded(host: String, mut response: Answer) -> Result<Vec<u8>, OAuthError> {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroize;
 
 use super::OAuthClient;
+use super::answer;
 use super::error::OAuthError;
 use super::http::{HttpClient, RevocationClient, host_of};
 use crate::secret::Secret;
@@ -47,18 +48,33 @@ pub(super) type Client = oauth2::Client<
     EndpointSet,
 >;
 
-/// The wire form. Unknown members are ignored (RFC 6749 §5.1); `expires_in` may be a number or, from some servers, a text.
-#[derive(Deserialize, Serialize)]
+/// The wire form. What has an access token is one; the rest is taken as far as it makes sense (`answer.rs` says why).
+#[derive(Serialize)]
 pub(super) struct TokenAnswer {
     access_token: AccessToken,
-    #[serde(deserialize_with = "token_type")]
     token_type: BasicTokenType,
-    #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<u64>,
-    #[serde(default)]
     refresh_token: Option<RefreshToken>,
-    #[serde(default, deserialize_with = "scopes", rename = "scope")]
     scopes: Option<Vec<Scope>>,
+}
+
+impl<'de> Deserialize<'de> for TokenAnswer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let object = serde_json::Map::deserialize(deserializer)?;
+        let missing = || serde::de::Error::custom("there is no access_token");
+        let access_token = answer::token_in(&object).ok_or_else(missing)?;
+        let scope = |scope: &String| Scope::new(scope.clone());
+        Ok(Self {
+            access_token: AccessToken::new(access_token.to_owned()),
+            // Servers have many words for it, or none. A token of another kind than bearer would be refused where it is used, and that is
+            // said; put aside, the grant would be lost.
+            token_type: BasicTokenType::Bearer,
+            expires_in: answer::lifetime_in(&object).map(|lifetime| lifetime.as_secs()),
+            refresh_token: answer::refresh_token_in(&object)
+                .map(|token| RefreshToken::new(token.to_owned())),
+            scopes: answer::scopes_in(&object).map(|scopes| scopes.iter().map(scope).collect()),
+        })
+    }
 }
 
 /// The trait asks for `Debug`; a token answer has nothing to show.
@@ -99,9 +115,6 @@ impl TokenAnswer {
             host: host.to_owned(),
             reason: reason.to_owned(),
         };
-        if !matches!(self.token_type, BasicTokenType::Bearer) {
-            return Err(malformed("its token_type is not \"bearer\""));
-        }
         let usable =
             |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         let access_token = self.access_token.into_secret();
@@ -110,10 +123,7 @@ impl TokenAnswer {
                 "its access_token is empty or not printable ASCII",
             ));
         }
-        let refresh_token = self
-            .refresh_token
-            .map(RefreshToken::into_secret)
-            .filter(|token| !token.is_empty());
+        let refresh_token = self.refresh_token.map(RefreshToken::into_secret);
         Ok(TokenSet {
             access_token: Secret::new(access_token),
             refresh_token: refresh_token.map(Secret::new),
@@ -223,52 +233,6 @@ fn wipe(mut token: String) {
     token.zeroize();
 }
 
-fn token_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BasicTokenType, D::Error> {
-    let text = String::deserialize(deserializer)?.to_ascii_lowercase();
-    Ok(if text == "bearer" {
-        BasicTokenType::Bearer
-    } else {
-        BasicTokenType::Extension(text)
-    })
-}
-
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Seconds {
-        Fraction(f64),
-        Number(u64),
-        Text(String),
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates, and is checked for its sign"
-    )]
-    let whole = |fraction: f64| (fraction >= 0.0).then_some(fraction as u64);
-    match Option::<Seconds>::deserialize(deserializer)? {
-        None => Ok(None),
-        Some(Seconds::Number(number)) => Ok(Some(number)),
-        Some(Seconds::Fraction(fraction)) => whole(fraction)
-            .map(Some)
-            .ok_or_else(|| serde::de::Error::custom("expires_in is negative")),
-        Some(Seconds::Text(text)) => text
-            .trim()
-            .parse()
-            .map(Some)
-            .map_err(|_| serde::de::Error::custom("expires_in is not a number")),
-    }
-}
-
-fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.map(|text| {
-        text.split_ascii_whitespace()
-            .map(|scope| Scope::new(scope.to_owned()))
-            .collect()
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,15 +259,33 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_bearer_token() {
+    fn keeps_a_token_whatever_stands_beside_it() {
+        for odd in [
+            r#"{"access_token":"a"}"#,
+            r#"{"access_token":"a","token_type":null}"#,
+            r#"{"access_token":"a","token_type":"mac"}"#,
+            r#"{"access_token":"a","token_type":["bearer"],"refresh_token":7}"#,
+            r#"{"access_token":"a","token_type":"bearer","expires_in":"soon"}"#,
+            r#"{"access_token":"a\n","token_type":"bearer","expires_in":-5}"#,
+            r#"{"access_token":"a","access_token":"a","scope":{"api":true}}"#,
+        ] {
+            let set = parse(odd).unwrap();
+            assert_eq!(set.access_token.expose(), "a", "{odd}");
+            assert!(
+                set.expires_in.is_none() && set.refresh_token.is_none(),
+                "{odd}"
+            );
+            assert!(set.scopes.is_none(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_has_no_token_that_can_be_sent() {
         for bad in [
             r#"{"error":"x"}"#,
-            r#"{"access_token":"a"}"#,
             r#"{"access_token":"","token_type":"bearer"}"#,
             r#"{"access_token":"a\nb","token_type":"bearer"}"#,
-            r#"{"access_token":"a","token_type":"mac"}"#,
-            r#"{"access_token":"a","token_type":"bearer","expires_in":"soon"}"#,
-            r#"{"access_token":"a","token_type":"bearer","expires_in":-5}"#,
+            r#"{"access_token":"\u00e4","token_type":"bearer"}"#,
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -95,8 +95,9 @@ pub(super) const LARGEST_HELD_BODY: usize = 64 * 1024;
 /// How often one request is repeated at most: three times for a token that is too new, and once each for what may follow.
 pub(super) const MOST_REPETITIONS: u32 = 5;
 
-/// How much of a provider's 401 is read to tell what it says, and how long that may take.
+/// How much of a provider's 401 is read to tell what it says, how much of it there may be without its coding, and how long that may take.
 pub(super) const LARGEST_REJECTION: usize = 16 * 1024;
+pub(super) const LARGEST_DECODED_REJECTION: usize = 64 * 1024;
 pub(super) const REJECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is read of a body that comes with a request that authsome answers itself, so that the client gets to read the answer.

@@ -1,13 +1,15 @@
 //! What a provider's 401 says.
 
 use bytes::{Bytes, BytesMut};
-use http::Response;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Response};
 use http_body_util::BodyExt;
 
-use super::limits::{LARGEST_REJECTION, REJECTION_TIMEOUT};
+use super::challenge::{self, Reason};
+use super::limits::{LARGEST_DECODED_REJECTION, LARGEST_REJECTION, REJECTION_TIMEOUT};
 use super::response_body::UpstreamBody;
 use crate::connection::Rejection;
+use crate::content_coding;
 
 /// Reads as much of a 401 as it takes to tell what it says.
 pub(super) async fn look_into(
@@ -26,55 +28,99 @@ pub(super) async fn look_into(
         }
     };
     let _ = tokio::time::timeout(REJECTION_TIMEOUT, reading).await; // what has come by then must do
-    let json = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
-    let rejection = if json {
-        classify(&read)
-    } else {
-        Rejection::Unspecific
-    };
+    let rejection = classify(&parts.headers, &read);
     (Response::from_parts(parts, body), read.freeze(), rejection)
 }
 
-/// What a 401 says. RFC 6750 §3.1 has `invalid_token` for every cause; the description tells them apart.
-fn classify(body: &[u8]) -> Rejection {
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else {
+/// What a 401 says, where RFC 6750 §3 has it, or in its body. `invalid_token` stands for every cause; the description tells them apart.
+fn classify(fields: &HeaderMap, body: &[u8]) -> Rejection {
+    let reason = challenge::reason(fields).or_else(|| reason_in_body(fields, body));
+    let Some(Reason { code, description }) = reason else {
         return Rejection::Unspecific;
     };
-    let text = |name: &str| {
-        value
-            .get(name)
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default()
-    };
-    let description = text("error_description").to_ascii_lowercase();
-    match text("error") {
-        "invalid_token" if description.contains("revoked") => Rejection::Revoked,
-        "invalid_token" => Rejection::Expired,
+    match code.to_ascii_lowercase().as_str() {
+        "invalid_token" if description.to_ascii_lowercase().contains("revoked") => {
+            Rejection::Revoked
+        }
+        "invalid_token" | "expired_token" => Rejection::Expired,
         _ => Rejection::Unspecific,
     }
 }
 
+/// A JSON object with the names of RFC 6750, in whatever coding the client has asked for.
+fn reason_in_body(fields: &HeaderMap, body: &[u8]) -> Option<Reason> {
+    let content_type = fields.get(CONTENT_TYPE)?.to_str().ok()?;
+    if !is_json(content_type) {
+        return None;
+    }
+    let plain = content_coding::decoded(fields, body, LARGEST_DECODED_REJECTION);
+    let value: serde_json::Value = serde_json::from_slice(&plain).ok()?;
+    let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
+    Some(Reason {
+        code: text("error")?,
+        description: text("error_description").unwrap_or_default(),
+    })
+}
+
+/// `application/json`, or another type with its syntax (RFC 6839).
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    let essence = essence.trim().to_ascii_lowercase();
+    matches!(essence.as_str(), "application/json" | "text/json") || essence.ends_with("+json")
+}
+
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use http::header::WWW_AUTHENTICATE;
+
     use super::*;
+
+    fn told(content_type: &'static str, body: &str) -> Rejection {
+        let mut fields = HeaderMap::new();
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        classify(&fields, body.as_bytes())
+    }
 
     #[test]
     fn a_401_is_told_by_its_body() {
         let expired = r#"{"error":"invalid_token","error_description":"Token is expired. You can either do re-authorization or token refresh."}"#;
         let revoked = r#"{"error":"invalid_token","error_description":"Token was revoked. You have to re-authorize from the user."}"#;
-        assert_eq!(classify(expired.as_bytes()), Rejection::Expired);
-        assert_eq!(classify(revoked.as_bytes()), Rejection::Revoked);
+        for json in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/problem+json",
+        ] {
+            assert_eq!(told(json, expired), Rejection::Expired);
+            assert_eq!(told(json, revoked), Rejection::Revoked);
+        }
+        assert_eq!(told("text/html", expired), Rejection::Unspecific);
         for bare in [
             r#"{"message":"401 Unauthorized"}"#,
             "",
             "[]",
             "HTTP Basic: Access denied",
             r#"{"error":7}"#,
+            r#"{"error":"insufficient_scope"}"#,
         ] {
-            assert_eq!(classify(bare.as_bytes()), Rejection::Unspecific, "{bare}");
+            assert_eq!(
+                told("application/json", bare),
+                Rejection::Unspecific,
+                "{bare}"
+            );
         }
+    }
+
+    #[test]
+    fn a_401_is_told_by_its_challenge_before_its_body() {
+        let mut fields = HeaderMap::new();
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+        let challenge =
+            r#"Bearer error="invalid_token", error_description="The token was revoked""#;
+        fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        assert_eq!(classify(&fields, b"<html>"), Rejection::Revoked);
+        let challenge = HeaderValue::from_static("Basic realm=\"GitLab\"");
+        fields.insert(WWW_AUTHENTICATE, challenge);
+        assert_eq!(classify(&fields, b"<html>"), Rejection::Unspecific);
     }
 }

@@ -1,6 +1,8 @@
-//! AES-256-GCM with the record's key, its generation and the schema version as associated data.
+//! AES-256-GCM with the record's key and its generation as associated data.
 //!
-//! A sealed value is `version (1 byte) ‖ nonce (12 bytes) ‖ ciphertext ‖ tag (16 bytes)`. A nonce is random: with 96 bits and the few
+//! A sealed value is `version (1 byte) ‖ nonce (12 bytes) ‖ ciphertext ‖ tag (16 bytes)`. The version is that of this layout, and has nothing to
+//! do with the tables' (`schema.rs`), which change without any record being sealed anew. The first layout had the tables' number in its
+//! associated data; it is still read, with the one number that there was, and each record gets the present layout with its next write. A nonce is random: with 96 bits and the few
 //! thousand writes a vault sees, a repetition is out of reach (NIST SP 800-38D §8.3 allows 2^32 of them for one key).
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -9,7 +11,11 @@ use super::master_key::MasterKey;
 use crate::secret::Secret;
 
 /// The layout of a sealed value, its first byte.
-const SEAL_VERSION: u8 = 1;
+const SEAL_VERSION: u8 = 2;
+
+/// The layout before, and the number of the tables in its associated data: no other was ever sealed with it.
+const FIRST_SEAL_VERSION: u8 = 1;
+const FIRST_SCHEMA_VERSION: u32 = 1;
 
 /// The cipher under the master key.
 pub(super) struct Seal {
@@ -30,10 +36,12 @@ pub(super) struct Identity<'a> {
 
 impl Identity<'_> {
     /// Lengths go before texts, so that no two identities give the same bytes.
-    fn associated_data(&self) -> Vec<u8> {
+    fn associated_data(&self, seal_version: u8) -> Vec<u8> {
         let mut data = b"authsome vault".to_vec();
-        data.push(SEAL_VERSION);
-        data.extend_from_slice(&super::schema::VERSION.to_be_bytes());
+        data.push(seal_version);
+        if seal_version == FIRST_SEAL_VERSION {
+            data.extend_from_slice(&FIRST_SCHEMA_VERSION.to_be_bytes());
+        }
         for text in [self.kind, self.name] {
             data.extend_from_slice(&(text.len() as u64).to_be_bytes());
             data.extend_from_slice(text.as_bytes());
@@ -65,7 +73,7 @@ impl Seal {
         sealed.push(SEAL_VERSION);
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(plain.expose());
-        let aad = Aad::from(identity.associated_data());
+        let aad = Aad::from(identity.associated_data(SEAL_VERSION));
         let tag = self
             .key
             .seal_in_place_separate_tag(
@@ -84,13 +92,14 @@ impl Seal {
         sealed: &[u8],
     ) -> Result<Secret<Vec<u8>>, DoesNotOpen> {
         let (&version, rest) = sealed.split_first().ok_or(DoesNotOpen)?;
-        if version != SEAL_VERSION || rest.len() < NONCE_LEN {
+        let is_known = version == SEAL_VERSION || version == FIRST_SEAL_VERSION;
+        if !is_known || rest.len() < NONCE_LEN {
             return Err(DoesNotOpen);
         }
         let (nonce, ciphertext) = rest.split_at(NONCE_LEN);
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| DoesNotOpen)?;
         let mut buffer = zeroize::Zeroizing::new(ciphertext.to_vec());
-        let aad = Aad::from(identity.associated_data());
+        let aad = Aad::from(identity.associated_data(version));
         let plain = self
             .key
             .open_in_place(nonce, aad, &mut buffer)

@@ -66,6 +66,7 @@ impl Vault {
         if schema::is_outdated(schema::version(&connection).map_err(classify(&path))?)? {
             let _lock = home.lock("vault", SETUP_DEADLINE)?;
             schema::migrate(&mut connection).map_err(classify(&path))?;
+            schema::refuse_later(schema::version(&connection).map_err(classify(&path))?)?;
         }
         let key = MasterKey::load(home, environment_key)?;
         let vault = Self {
@@ -90,10 +91,17 @@ impl Vault {
                     .optional()
             })
             .map_err(classify(&self.path))?;
-        row.map(|(generation, sealed)| {
+        let opened = row.map(|(generation, sealed)| {
             self.unseal(key.kind, &key.name, generation.cast_unsigned(), &sealed)
-        })
-        .transpose()
+        });
+        match opened.transpose() {
+            // What a later version has sealed meanwhile is not damaged.
+            Err(tampered @ VaultError::Tampered { .. }) => {
+                let version = schema::version(&self.connection()).map_err(classify(&self.path))?;
+                Err(schema::refuse_later(version).err().unwrap_or(tampered))
+            }
+            other => other,
+        }
     }
 
     /// All records of that kind in one pass, by name: for each, `visit` is told the name and what is in it. It must not call the vault.
@@ -212,6 +220,8 @@ impl Vault {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(classify(&self.path))?;
+        // A later version may have taken the vault over since it was opened.
+        schema::refuse_later(schema::version(&transaction).map_err(classify(&self.path))?)?;
         let mut generations = Vec::new();
         for change in changes {
             match change {
@@ -330,9 +340,27 @@ fn create(home: &Home, path: &Path, environment_key: Option<&OsStr>) -> Result<(
         value: Secret::new(b"authsome".to_vec()),
         expect: Expect::Absent,
     }])?;
-    drop(vault); // closing writes the log back into the file and removes it
+    let connection = vault
+        .connection
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    fold_log(&connection, &staging)?;
+    let closed = connection.close().map_err(|(_, error)| error);
+    closed.map_err(classify(&staging))?;
     fs::rename(&staging, path).map_err(io_error("replace", path))?;
     home.sync()?;
+    Ok(())
+}
+
+/// Writes the log back into the file. It must succeed before the file gets another name: the log would keep the old one, and with it would go
+/// whatever was still in it.
+fn fold_log(connection: &Connection, path: &Path) -> Result<(), VaultError> {
+    let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        row.get::<_, i64>(0) // 1 where somebody else was in the way
+    });
+    if folded.map_err(classify(path))? != 0 {
+        return Err(VaultError::Locked(path.to_owned()));
+    }
     Ok(())
 }
 
@@ -392,11 +420,28 @@ fn classify(path: &Path) -> impl Fn(rusqlite::Error) -> VaultError + use<'_> {
                 reason: error.to_string(),
             }
         }
-        Some(_) => VaultError::Sqlite {
+        Some(code) => VaultError::Sqlite {
             path: path.to_owned(),
-            source: error,
+            reason: in_words(code, &error),
         },
     }
+}
+
+/// What is wrong, for somebody who does not know `SQLite`'s codes.
+fn in_words(code: ErrorCode, error: &rusqlite::Error) -> String {
+    let words = match code {
+        ErrorCode::DiskFull => "the disk is full",
+        ErrorCode::ReadOnly => "it, or the file system that it is on, is read-only",
+        ErrorCode::PermissionDenied => "its permissions do not allow it",
+        ErrorCode::CannotOpen => {
+            "it, or its log beside it, cannot be opened (a read-only directory, or no descriptor left)"
+        }
+        ErrorCode::SystemIoFailure => "the disk did not take or give the data",
+        ErrorCode::OutOfMemory => "there is no memory",
+        ErrorCode::TooBig => "the record is too large",
+        _ => return error.to_string(),
+    };
+    format!("{words} ({error})")
 }
 
 #[cfg(test)]
@@ -560,6 +605,47 @@ mod tests {
                 "the file is left for a rescue"
             );
         }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_folded_is_an_error() {
+        let (_directory, home) = home();
+        let vault = Vault::open(&home, None).unwrap();
+        let path = home.path(FILE);
+        let reader = connect(&path).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM record").unwrap(); // it needs the log as it is
+        vault.apply(&[put("a", b"one", Expect::Absent)]).unwrap();
+        vault.connection().busy_timeout(Duration::ZERO).unwrap();
+        let folded = fold_log(&vault.connection(), &path);
+        assert!(matches!(folded, Err(VaultError::Locked(_))), "{folded:?}");
+        drop(reader);
+        fold_log(&vault.connection(), &path).unwrap();
+        let log = path.with_extension("db-wal");
+        assert_eq!(fs::metadata(log).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_vault_that_a_later_version_took_over_is_left_alone() {
+        let (_directory, home) = home();
+        let vault = Vault::open(&home, None).unwrap();
+        vault.apply(&[put("a", b"one", Expect::Absent)]).unwrap();
+        let later = connect(&home.path(FILE)).unwrap();
+        later.pragma_update(None, "user_version", 3).unwrap();
+        let written = vault.apply(&[put("b", b"two", Expect::Absent)]);
+        assert!(
+            matches!(written, Err(VaultError::TooNew { .. })),
+            "{written:?}"
+        );
+        let seal =
+            "UPDATE record SET sealed = CAST(x'03' || substr(sealed, 2) AS BLOB) WHERE name = 'a'";
+        later.execute(seal, []).unwrap();
+        let read = vault.get(&RecordKey::new("thing", "a"));
+        assert!(matches!(read, Err(VaultError::TooNew { .. })), "{read:?}");
+        let opened = Vault::open(&home, None).err();
+        assert!(
+            matches!(opened, Some(VaultError::TooNew { .. })),
+            "{opened:?}"
+        );
     }
 
     #[test]

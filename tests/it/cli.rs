@@ -1073,7 +1073,6 @@ fn a_definition_that_is_no_json_is_named_with_its_line() {
     world.call(["list"]).expect(0);
     for text in [
         "{\n \"name\": \"gitlab\",\n oops\n}",
-        "",
         "[]",
         "{",
         "\u{0}\u{1}",

@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use authsome::clock::Timestamp;
-use authsome::connection::{Connection, ConnectionStore, Standing, Tokens};
+use authsome::connection::{Connection, ConnectionStore, Standing, Terms, Tokens};
 use authsome::credential::ConnectionId;
 use authsome::home::Home;
 use authsome::oauth::OAuthClient;
@@ -139,9 +139,21 @@ impl World {
     ) -> (App, Pair) {
         let app = gitlab.register_app(false);
         let pair = gitlab.issue_tokens(&app, SCOPES);
-        let connection = connection(name, gitlab, base, &app, &pair, lifetime);
+        let mut connection = connection(name, gitlab, base, &app, &pair, lifetime);
+        connection.terms = Some(self.terms(&connection));
         self.store().create(&connection, true).unwrap();
         (app, pair)
+    }
+
+    /// What a login of now would seal with that connection.
+    pub(crate) fn terms(&self, connection: &Connection) -> Terms {
+        let catalog = Catalog::new(Some(self.home().join("providers")));
+        let bundled = || Catalog::new(None).get(&connection.id.provider);
+        // Where the definition is wrong, the login was before it was.
+        let definition = catalog.get(&connection.id.provider).or_else(|_| bundled());
+        let definition = definition.unwrap();
+        let service = definition.provider.at(connection.base_url.as_ref());
+        Terms::new(&definition, &service.unwrap(), Vec::new())
     }
 
     /// The connection of that name.
@@ -195,6 +207,7 @@ fn connection(
         },
         account: None,
         standing: Standing::Good,
+        terms: None,
     }
 }
 

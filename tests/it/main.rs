@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod admission;
+mod answers;
 mod child;
 mod cli;
 mod durability;
@@ -9,11 +10,14 @@ mod environment;
 mod forms;
 mod git;
 mod gitlab_map;
+mod inside;
 mod kit;
 mod login;
+mod made_with;
 mod names;
 mod proxy;
 mod refresh;
 mod run;
 mod scale;
 mod upstream_proxy;
+mod vault;

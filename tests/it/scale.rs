@@ -23,6 +23,14 @@ fn fill(world: &World) {
         connection.base_url = Some(format!("https://host{number}.test").parse().unwrap());
         connection.tokens.access = Secret::new(format!("access-token-of-host-{number:05}"));
         connection.tokens.refresh = Some(Secret::new(format!("refresh-token-of-host-{number:05}")));
+        for route in connection
+            .terms
+            .iter_mut()
+            .flat_map(|terms| &mut terms.routes)
+        {
+            route.host = format!("host{number}.test").parse().unwrap();
+            route.port = 443;
+        }
         store.create(&connection, false).unwrap();
     }
 }

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::{cell, describe};
+use crate::audit::{Event, Kind};
 use crate::cli::args::{Field, Get};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -23,10 +24,16 @@ pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), 
     let is_default =
         estate.store.default_of(&connection.id.provider)?.as_ref() == Some(&connection.id.name);
     let mut described = describe(&connection, &provider, is_default)?;
-    if arguments.show_secret {
-        show_secrets(&mut described, &connection);
-    }
     let printer = context.printer;
+    if arguments.show_secret && reads_secret(arguments.field) {
+        show_secrets(&mut described, &connection);
+        let event = Event::new(Kind::Export).of(&connection.id);
+        estate.audit.record(&event.because("get --show-secret"));
+        // Before it is shown: a reading that the log does not know of is said.
+        if let Some(problem) = estate.audit.finish() {
+            printer.warn(&problem);
+        }
+    }
     match arguments.field {
         Some(field) => {
             let name = field
@@ -51,6 +58,15 @@ pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+fn reads_secret(field: Option<Field>) -> bool {
+    field.is_none_or(|field| {
+        matches!(
+            field,
+            Field::AccessToken | Field::ClientSecret | Field::RefreshToken
+        )
+    })
 }
 
 fn show_secrets(described: &mut Value, connection: &Connection) {

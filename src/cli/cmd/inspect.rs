@@ -5,7 +5,14 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 
 pub(in crate::cli) fn run(arguments: &Inspect, context: &Context<'_>) -> Result<(), Failure> {
-    let definition = Context::household()?.catalog.get(&arguments.provider)?;
+    let catalog = Context::household()?.catalog;
+    let (definition, passed_over) = catalog.template(&arguments.provider)?;
+    if let Some(file) = passed_over {
+        context.printer.warn(&format!(
+            "{} is empty, so this is the definition that comes with authsome",
+            file.display()
+        ));
+    }
     for warning in &definition.warnings {
         context
             .printer

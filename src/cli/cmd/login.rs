@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use authsome_ca::parse_ca_pem;
-use authsome_providers::{OAuthEndpoints, Provider, SignIn};
+use authsome_providers::{Definition, OAuthEndpoints, Provider, SignIn};
 
 use super::describe;
 use tokio::runtime::Runtime;
@@ -17,7 +17,7 @@ use crate::cli::browser::Prompt;
 use crate::cli::context::{Context, Estate};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
-use crate::connection::{ClientCredentials, LoggedIn, LoginRequest, StoreError, login};
+use crate::connection::{ClientCredentials, LoggedIn, LoginRequest, StoreError, Terms, login};
 use crate::credential::ConnectionId;
 use crate::oauth::AccountLookup;
 use crate::secret::Secret;
@@ -29,10 +29,11 @@ const LARGEST_FILE: u64 = 1024 * 1024;
 pub(in crate::cli) fn run(arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
     let estate = Context::estate()?;
     let printer = context.printer;
-    let provider = estate.provider(&arguments.provider, printer)?;
+    let definition = estate.definition(&arguments.provider, printer)?;
     let browser = !arguments.no_browser;
     let runtime = Context::runtime()?;
-    let request = request(arguments, &provider, &estate, &runtime)?;
+    let request = request(arguments, &definition, &estate, &runtime)?;
+    let provider = definition.provider;
     let clients = Context::clients(&[]);
     let outcome = runtime.block_on(async {
         // Before anything is shown: whoever sees it may press Ctrl-C.
@@ -105,10 +106,11 @@ fn say_scopes(granted: &[String], requested: &[String], printer: &Printer) {
 
 fn request(
     arguments: Login,
-    provider: &Provider,
+    definition: &Definition,
     estate: &Estate,
     runtime: &Runtime,
 ) -> Result<LoginRequest, Failure> {
+    let provider = &definition.provider;
     let id = ConnectionId {
         provider: arguments.provider,
         name: arguments.connection.unwrap_or_default(),
@@ -159,7 +161,10 @@ fn request(
             .as_ref()
             .map(|pointer| pointer.as_str().to_owned()),
     };
+    let service = provider.at(sign_in.base_url.as_ref())?;
+    let allowed_guards = estate.settings.allowed_guards_of(&id.provider);
     Ok(LoginRequest {
+        terms: Terms::new(definition, &service, allowed_guards),
         id,
         provider: provider.display_name.clone(),
         base_url: sign_in.base_url.clone(),

@@ -3,24 +3,28 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use authsome_providers::{Provider, ProviderId, Service};
+use authsome_providers::{Provider, Service};
 
 use crate::child::Child;
 use crate::cli::args::{PolicyArgument, Run};
-use crate::cli::context::{Context, Estate, finish, not_found, service_of};
+use crate::cli::context::{Context, Estate, finish, not_found};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
-use crate::connection::{Credentials, Found, Standing, StoreError, Stored};
+use crate::connection::{Credentials, DefinitionUsed, Found, Standing, StoreError, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
+use crate::env_vars::Environment;
 use crate::proxy::{Managed, Policy, Preference, Proxy, RouteTable, SessionConfig};
 use crate::secret::random_text;
+use crate::sessions::LivingSession;
 use crate::tls::ReadAhead;
 
 mod furnish;
+mod made_with;
 mod scrub;
 
 use furnish::Furnishing;
+use made_with::Present;
 use scrub::Scrub;
 
 /// 43 characters of six random bits: more than 256 bits.
@@ -128,6 +132,7 @@ async fn session(
         left_alone: &arguments.no_env,
     };
     let (directory, environment) = furnishing.furnish(wishes, scrub, printer)?;
+    let _entered = enter(estate, &environment, arguments.allow_export, printer);
     printer.detail(&format!(
         "proxy at {}, files in {}",
         proxy.address(),
@@ -154,6 +159,25 @@ async fn close(credentials: &Credentials, printer: &Printer) {
     finish(credentials, printer).await;
     for (id, reason) in credentials.needing_login() {
         say_needs_login(&id, &reason, printer);
+    }
+}
+
+/// Lets commands that are given inside of the run know of it.
+fn enter(
+    estate: &Estate,
+    environment: &Environment,
+    allow_export: bool,
+    printer: &Printer,
+) -> Option<LivingSession> {
+    let mut changes = environment.changes();
+    let id = changes.find_map(|(name, value)| (name == "AUTHSOME_SESSION").then_some(value?));
+    match LivingSession::enter(&estate.home, id?.to_str()?, allow_export) {
+        Ok(entered) => Some(entered),
+        // By descent it is known all the same.
+        Err(error) => {
+            printer.detail(&format!("the run is not entered in the home: {error}"));
+            None
+        }
     }
 }
 
@@ -194,6 +218,7 @@ fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Member
     if let Some(failure) = failure {
         return Err(failure);
     }
+    made_with::hold(&mut members, &providers, estate, printer)?;
     let mut defaults = HashMap::new();
     for id in providers.into_keys() {
         let default = estate.store.default_of(&id)?;
@@ -214,7 +239,7 @@ struct Gathering<'a> {
     scrub: Scrub,
     members: Vec<Member>,
     /// The definition of each provider, for all of its connections.
-    providers: HashMap<ProviderId, Arc<Provider>>,
+    providers: Present,
     /// What is wrong with more than one connection; the first of it.
     failure: Option<Failure>,
 }
@@ -255,14 +280,17 @@ impl Gathering<'_> {
     fn member(&mut self, stored: Stored) -> Result<Member, Failure> {
         let id = &stored.connection.id;
         let provider = if let Some(provider) = self.providers.get(&id.provider) {
-            Arc::clone(provider)
+            Arc::clone(&provider.0)
         } else {
-            let provider = Arc::new(self.estate.provider(&id.provider, self.printer)?);
-            self.providers
-                .insert(id.provider.clone(), Arc::clone(&provider));
+            let definition = self.estate.definition(&id.provider, self.printer)?;
+            let used = DefinitionUsed::of(&definition);
+            let provider = Arc::new(definition.provider);
+            let entry = (Arc::clone(&provider), used);
+            self.providers.insert(id.provider.clone(), entry);
             provider
         };
-        let service = service_of(&provider, &stored.connection)?;
+        // What it says at present; after the pass it is held to what the connection was made with.
+        let service = provider.at(stored.connection.base_url.as_ref())?;
         Ok(Member {
             stored,
             provider,

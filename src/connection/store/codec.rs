@@ -1,12 +1,13 @@
 //! The JSON inside a sealed record. The only place that writes a secret down, and there only into the vault.
 
-use authsome_providers::BaseUrl;
+use authsome_providers::{BaseUrl, RoutePattern, Scheme};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use super::StoreError;
 use crate::clock::Timestamp;
 use crate::connection::record::{ClientCredentials, Connection, Standing, Tokens};
+use crate::connection::terms::{CustomDefinition, DefinitionUsed, Terms};
 use crate::credential::ConnectionId;
 use crate::oauth::{Account, OAuthClient};
 use crate::secret::{Secret, SecretBuffer};
@@ -28,6 +29,24 @@ struct ConnectionRecord {
     account_id: Option<String>,
     account_label: Option<String>,
     needs_login: Option<NeedsLogin>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    terms: Option<TermsRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TermsRecord {
+    routes: Vec<RouteRecord>,
+    /// The digest of a custom definition.
+    definition: Option<String>,
+    allowed_guards: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RouteRecord {
+    scheme: String,
+    host: String,
+    port: u16,
+    path: String,
 }
 
 /// The secrets of such a record; the rest is passed over.
@@ -101,6 +120,7 @@ pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreEr
             .as_ref()
             .and_then(|account| account.label.clone()),
         needs_login,
+        terms: connection.terms.as_ref().map(TermsRecord::of),
     };
     write(&connection.id.to_string(), &record)
 }
@@ -121,6 +141,7 @@ pub(super) fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Conne
         .map(|text| text.parse::<BaseUrl>())
         .transpose();
     let label = record.account_label;
+    let terms = record.terms.map(TermsRecord::read).transpose();
     Ok(Connection {
         id: id.clone(),
         base_url: base_url.map_err(|error| unreadable(error.to_string()))?,
@@ -146,7 +167,58 @@ pub(super) fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Conne
                 since: Timestamp::from_seconds(found.since),
                 access_ended: found.access_ended,
             }),
+        terms: terms.map_err(unreadable)?,
     })
+}
+
+impl TermsRecord {
+    fn of(terms: &Terms) -> Self {
+        let route = |route: &RoutePattern| RouteRecord {
+            scheme: route.scheme.to_string(),
+            host: route.host.to_string(),
+            port: route.port,
+            path: route.path_prefix.clone(),
+        };
+        Self {
+            routes: terms.routes.iter().map(route).collect(),
+            definition: match &terms.definition {
+                DefinitionUsed::Bundled => None,
+                DefinitionUsed::Custom(custom) => Some(custom.digest.clone()),
+            },
+            allowed_guards: terms.allowed_guards.clone(),
+        }
+    }
+
+    fn read(self) -> Result<Terms, String> {
+        let custom = |digest| DefinitionUsed::Custom(CustomDefinition { digest, text: None });
+        Ok(Terms {
+            routes: self
+                .routes
+                .into_iter()
+                .map(RouteRecord::read)
+                .collect::<Result<_, _>>()?,
+            definition: self.definition.map_or(DefinitionUsed::Bundled, custom),
+            allowed_guards: self.allowed_guards,
+        })
+    }
+}
+
+impl RouteRecord {
+    fn read(self) -> Result<RoutePattern, String> {
+        let schemes = [Scheme::Http, Scheme::Https];
+        let scheme = schemes
+            .into_iter()
+            .find(|scheme| scheme.as_str() == self.scheme);
+        Ok(RoutePattern {
+            scheme: scheme.ok_or("a route has an unknown scheme")?,
+            host: self
+                .host
+                .parse()
+                .map_err(|error| format!("a route has no host: {error}"))?,
+            port: self.port,
+            path_prefix: self.path,
+        })
+    }
 }
 
 /// The secrets of a connection, without the rest of it.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, RETRY_AFTER, TRANSFER_ENCODING};
-use http::{Method, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::answer::{self, Body};
 use crate::oauth::OauthError;
@@ -71,8 +71,17 @@ pub enum Fault {
     NoRefreshToken,
     /// No effect; a redirect (302) to this location.
     Redirect(String),
+    /// No effect; 401 with these fields and this body.
+    Refuse {
+        /// Names and values.
+        fields: Vec<(&'static str, &'static str)>,
+        /// The body, with whatever coding the fields name.
+        body: Vec<u8>,
+    },
     /// No effect; the connection is reset (RST) without an answer.
     Reset,
+    /// The effect; the answer in another spelling.
+    Respell(Spelling),
     /// Waits, then effect and answer.
     Stall(Duration),
     /// The effect, then waits, then the answer.
@@ -86,6 +95,33 @@ pub enum Fault {
     },
     /// The effect; `expires_in` is a string in the answer.
     StringExpiresIn,
+}
+
+/// How a JSON answer is spelled instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spelling {
+    /// Its status.
+    pub status: u16,
+    /// Its type.
+    pub content_type: &'static str,
+    /// What stands before it.
+    pub before: &'static str,
+    /// Fields that are others, or missing.
+    pub fields: Vec<(&'static str, Option<Value>)>,
+    /// As a form instead of JSON.
+    pub form: bool,
+}
+
+impl Default for Spelling {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            content_type: "application/json",
+            before: "",
+            fields: Vec::new(),
+            form: false,
+        }
+    }
 }
 
 /// A request that gets no answer.
@@ -127,6 +163,7 @@ impl Fault {
                 answer::answer(StatusCode::OK, "application/json", Body::full(BROKEN_JSON))
             }
             Self::Redirect(location) => answer::redirect(StatusCode::FOUND, location),
+            Self::Refuse { fields, body } => refuse(fields, body),
             Self::Status { code, retry_after } => status(*code, *retry_after),
             _ => return Ok(None),
         };
@@ -147,6 +184,7 @@ impl Fault {
             }
             Self::NoExpiresIn => Ok(edit(response, "expires_in", |_| None).await),
             Self::NoRefreshToken => Ok(edit(response, "refresh_token", |_| None).await),
+            Self::Respell(spelling) => Ok(respell(response, spelling).await),
             Self::StallAfter(wait) => {
                 tokio::time::sleep(*wait).await;
                 Ok(response)
@@ -199,6 +237,41 @@ fn status(code: u16, retry_after: Option<u64>) -> Response<Body> {
         answer::set(&mut response, RETRY_AFTER, &seconds.to_string());
     }
     response
+}
+
+fn refuse(fields: &[(&'static str, &'static str)], body: &[u8]) -> Response<Body> {
+    let mut response = Response::new(Body::full(body.to_vec()));
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    for (name, value) in fields {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().append(*name, value);
+    }
+    response
+}
+
+async fn respell(response: Response<Body>, spelling: &Spelling) -> Response<Body> {
+    let whole = collect(response.into_body()).await;
+    let mut object: Map<String, Value> = serde_json::from_slice(&whole).unwrap_or_default();
+    for (name, value) in &spelling.fields {
+        match value {
+            Some(value) => object.insert((*name).to_owned(), value.clone()),
+            None => object.remove(*name),
+        };
+    }
+    let text = if spelling.form {
+        let pair = |(name, value): (&String, &Value)| {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            format!("{name}={}", text.replace(' ', "+"))
+        };
+        object.iter().map(pair).collect::<Vec<_>>().join("&")
+    } else {
+        Value::Object(object).to_string()
+    };
+    let body = Body::full(format!("{}{text}", spelling.before));
+    let status = StatusCode::from_u16(spelling.status).unwrap_or(StatusCode::OK);
+    answer::answer(status, spelling.content_type, body)
 }
 
 fn lagging(endpoint: Endpoint) -> Response<Body> {

@@ -47,7 +47,7 @@ mod wire;
 
 pub use authorize::AuthorizeAnswer;
 pub use credential::Arrived;
-pub use fault::{Endpoint, Fault};
+pub use fault::{Endpoint, Fault, Spelling};
 pub use grants::{App, Pair};
 pub use repository::Visibility;
 pub use seen::{Protocol, Seen};

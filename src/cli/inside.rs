@@ -1,0 +1,141 @@
+//! Commands inside of a run: what prints or changes a secret is refused there, unless the run allows it.
+//!
+//! A run keeps the token from its command; `authsome export`, typed by the command, would undo that. A process is of a run if one that it
+//! descends from is `authsome run`, which the kernel says and no variable undoes (orphans stay below it: `process_tree.rs`), or if
+//! `AUTHSOME_SESSION` names a run that lives, for those that were started elsewhere with the run's environment, as by a server of terminals.
+//! This is no cage: a process of the same user can still read the vault's files.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::Parser;
+
+use super::args::{Arguments, Command};
+use super::failure::{Exit, Failure};
+use super::printer::Printer;
+use crate::audit::{Audit, Event, Kind};
+use crate::home::Home;
+use crate::process_tree::{self, Ancestor};
+use crate::sessions;
+
+/// How the program is called in the list of processes.
+const PROGRAM: &str = "authsome";
+
+/// The name of a session in its command's environment.
+const SESSION: &str = "AUTHSOME_SESSION";
+
+/// Refuses the command where it must not be given; the refusal is logged.
+pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure> {
+    let Some(words) = secret_words(command) else {
+        return Ok(());
+    };
+    let home = Home::open(std::env::var_os("AUTHSOME_HOME"), std::env::var_os("HOME"));
+    let named = std::env::var(SESSION).ok();
+    let by_name = home.as_ref().ok().zip(named);
+    let by_name = by_name.and_then(|(home, id)| sessions::allows_export(home, &id));
+    let ancestors = process_tree::ancestors();
+    let own_name = process_tree::own_name();
+    let by_descent = ancestors
+        .iter()
+        .filter_map(|ancestor| run_of(ancestor, own_name.as_deref()));
+    if by_descent.chain(by_name).all(|allows| allows) {
+        return Ok(());
+    }
+    if let Ok(home) = &home {
+        let audit = Audit::new(home);
+        audit.record(&Event::new(Kind::Denied).because(format!("{words} inside a run")));
+        if let Some(problem) = audit.finish() {
+            printer.warn(&problem);
+        }
+    }
+    Err(Failure::new(
+        Exit::NoProvider,
+        "inside_run",
+        format!(
+            "`authsome {words}` is refused inside of `authsome run`, whose command shall not get at secrets"
+        ),
+        "type it outside of the run; or start the run with: authsome run --allow-export -- COMMAND",
+    ))
+}
+
+/// The command in words, if it prints or changes a secret, or would let another one do so.
+fn secret_words(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Export(_) => Some("export"),
+        Command::Get(arguments) => arguments.show_secret.then_some("get --show-secret"),
+        Command::Login(_) => Some("login"),
+        Command::Logout(_) => Some("logout"),
+        Command::Revoke(_) => Some("revoke"),
+        Command::Run(arguments) => arguments.allow_export.then_some("run --allow-export"),
+        Command::Completions(_)
+        | Command::Inspect(_)
+        | Command::List
+        | Command::Log(_)
+        | Command::SetDefault(_)
+        | Command::Whoami => None,
+    }
+}
+
+/// Whether an ancestor is `authsome run`, and if so, whether it allows its command to have secrets. Its arguments are its own: what is below it
+/// cannot write them.
+fn run_of(ancestor: &Ancestor, own_name: Option<&OsStr>) -> Option<bool> {
+    let name = ancestor.name.as_os_str();
+    if name != PROGRAM && Some(name) != own_name {
+        return None;
+    }
+    allows(&ancestor.arguments)
+}
+
+/// The same by the arguments, the program's name first.
+fn allows(arguments: &[OsString]) -> Option<bool> {
+    let Ok(parsed) = Arguments::try_parse_from(arguments) else {
+        // Of another version, with flags that this one does not know.
+        let mut words = arguments.iter().skip(1);
+        return words.any(|word| word == "run").then_some(false);
+    };
+    match parsed.command {
+        Command::Run(run) => Some(run.allow_export),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_run_is_told_by_its_arguments() {
+        for (text, expected) in [
+            ("authsome run -- agent", Some(false)),
+            (
+                "/usr/bin/authsome --quiet run --only gitlab agent",
+                Some(false),
+            ),
+            ("authsome run --allow-export -- agent", Some(true)),
+            ("authsome run -- agent --allow-export", Some(false)),
+            ("authsome run agent --allow-export", Some(false)),
+            ("authsome run --flag-of-later -- agent", Some(false)),
+            ("authsome log --follow", None),
+            ("authsome login gitlab", None),
+        ] {
+            assert_eq!(allows(&words(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn another_program_is_no_run() {
+        let ancestor = |name: &str| Ancestor {
+            name: name.into(),
+            arguments: words("npm run build"),
+        };
+        assert_eq!(
+            run_of(&ancestor("node"), Some(OsStr::new("authsome"))),
+            None
+        );
+        assert_eq!(run_of(&ancestor("authsome"), None), Some(false));
+        assert_eq!(run_of(&ancestor("as"), Some(OsStr::new("as"))), Some(false));
+    }
+}

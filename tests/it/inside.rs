@@ -1,0 +1,210 @@
+//! Inside of a run: nothing there prints or changes a secret by authsome itself, unless the run allows it, and each reading is logged.
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+use std::process::Command;
+
+use authsome_test_support::{FakeGitLab, Pair};
+use serde_json::Value;
+
+use crate::kit::{Outcome, World, binary};
+
+fn connected() -> (World, FakeGitLab, Pair) {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (_, pair) = world.connect(&gitlab);
+    (world, gitlab, pair)
+}
+
+/// The log's events of a kind, with their reasons.
+fn reasons(world: &World, kind: &str) -> Vec<String> {
+    let log = std::fs::read_to_string(world.home().join("audit.log")).unwrap_or_default();
+    let events = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let events = events.filter(|event| event["event"] == kind);
+    events
+        .map(|event| event["reason"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// The shell's words in a run, with `$AUTHSOME` for the program.
+fn inside(world: &World, flags: &[&str], script: &str) -> Outcome {
+    let mut command = world.authsome(["run"]);
+    command.args(flags).args(["--", "sh", "-c", script]);
+    command.env("AUTHSOME", binary());
+    Outcome::of(command.output().unwrap())
+}
+
+const READERS: [&str; 4] = [
+    "export gitlab",
+    "get gitlab --show-secret",
+    "get gitlab --show-secret --field access_token",
+    "get gitlab --show-secret --field refresh_token --json",
+];
+
+const WRITERS: [&str; 3] = [
+    "login gitlab --force --no-browser",
+    "logout gitlab",
+    "revoke gitlab",
+];
+
+#[test]
+fn what_prints_or_changes_a_secret_is_refused_with_4() {
+    let (world, gitlab, pair) = connected();
+    for words in READERS.iter().chain(&WRITERS) {
+        // By its own variables, without them, and as a daemon that has left its session and its parent.
+        for script in [
+            format!("\"$AUTHSOME\" {words}"),
+            format!("env -u AUTHSOME_SESSION \"$AUTHSOME\" {words}"),
+            format!("AUTHSOME_SESSION=other \"$AUTHSOME\" {words}"),
+            format!(
+                "(env -u AUTHSOME_SESSION setsid sh -c '\"$AUTHSOME\" {words}; echo $? > \"$HOME/code\"' &); while ! [ -s \"$HOME/code\" ]; do sleep 0.01; done; code=$(cat \"$HOME/code\"); rm \"$HOME/code\"; exit $code"
+            ),
+        ] {
+            let outcome = inside(&world, &[], &script);
+            assert_eq!(outcome.code, Some(4), "{script}: {}", outcome.stderr);
+            let said = format!("{}{}", outcome.stdout, outcome.stderr);
+            assert!(
+                said.contains("is refused inside of `authsome run`"),
+                "{script}: {said}"
+            );
+            assert!(said.contains("--allow-export"), "{script}: {said}");
+            assert!(
+                !said.contains(&pair.access) && !said.contains(&pair.refresh),
+                "{script}"
+            );
+        }
+    }
+    assert_eq!(gitlab.live_pairs(), [pair], "nothing was changed");
+    assert_eq!(gitlab.revocations(), 0);
+    let denied = reasons(&world, "denied");
+    assert_eq!(
+        denied.len(),
+        4 * (READERS.len() + WRITERS.len()),
+        "{denied:?}"
+    );
+    assert!(
+        denied.contains(&"export inside a run".to_owned()),
+        "{denied:?}"
+    );
+    assert!(denied.contains(&"get --show-secret inside a run".to_owned()));
+    assert!(reasons(&world, "export").is_empty());
+}
+
+#[test]
+fn a_run_within_the_run_lifts_nothing() {
+    let (world, _gitlab, pair) = connected();
+    for (script, code) in [
+        ("\"$AUTHSOME\" run -- \"$AUTHSOME\" export gitlab", 4),
+        (
+            "\"$AUTHSOME\" run --allow-export -- \"$AUTHSOME\" export gitlab",
+            125,
+        ),
+        (
+            "env -u AUTHSOME_SESSION \"$AUTHSOME\" run --allow-export -- \"$AUTHSOME\" export gitlab",
+            125,
+        ),
+        (
+            "cp \"$AUTHSOME\" \"$HOME/other\"; \"$HOME/other\" export gitlab",
+            4,
+        ),
+    ] {
+        let outcome = inside(&world, &[], script);
+        assert_eq!(outcome.code, Some(code), "{script}: {}", outcome.stderr);
+        assert!(!outcome.stdout.contains(&pair.access), "{script}");
+    }
+    // The inner one may be strict where the outer is not.
+    let script = "\"$AUTHSOME\" run -- \"$AUTHSOME\" export gitlab";
+    assert_eq!(inside(&world, &["--allow-export"], script).code, Some(4));
+}
+
+#[test]
+fn a_run_that_allows_it_has_its_commands_read_secrets_and_logs_each() {
+    let (world, _gitlab, pair) = connected();
+    for words in READERS {
+        let outcome = inside(
+            &world,
+            &["--allow-export"],
+            &format!("\"$AUTHSOME\" {words}"),
+        );
+        let outcome = outcome.expect(0);
+        let printed =
+            outcome.stdout.contains(&pair.access) || outcome.stdout.contains(&pair.refresh);
+        assert!(printed, "{words}: {}", outcome.stdout);
+    }
+    assert_eq!(
+        reasons(&world, "export"),
+        [
+            "",
+            "get --show-secret",
+            "get --show-secret",
+            "get --show-secret"
+        ]
+    );
+    let script = "\"$AUTHSOME\" run --allow-export -- \"$AUTHSOME\" export gitlab";
+    inside(&world, &["--allow-export"], script).expect(0);
+    inside(&world, &["--allow-export"], "\"$AUTHSOME\" logout gitlab").expect(0);
+}
+
+#[test]
+fn what_shows_no_secret_works_in_a_run() {
+    let (world, ..) = connected();
+    for words in [
+        "list",
+        "whoami",
+        "get gitlab",
+        "get gitlab --field status",
+        "inspect gitlab",
+        "log",
+        "set-default gitlab default",
+    ] {
+        inside(&world, &[], &format!("\"$AUTHSOME\" {words}")).expect(0);
+    }
+    assert!(reasons(&world, "denied").is_empty());
+}
+
+#[test]
+fn a_process_from_elsewhere_with_the_runs_variables_is_of_the_run_while_it_lives() {
+    let (world, _gitlab, pair) = connected();
+    let ask = |session: &str| {
+        let mut command = world.authsome(["export", "gitlab"]);
+        Outcome::of(command.env("AUTHSOME_SESSION", session).output().unwrap())
+    };
+    let mut command = world.authsome(["run", "--", "sh", "-c", "echo $AUTHSOME_SESSION; read _"]);
+    let mut run = spawn(&mut command);
+    let mut line = String::new();
+    let mut output = std::io::BufReader::new(run.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut output, &mut line).unwrap();
+    let session = line.trim();
+    assert_eq!(ask(session).code, Some(4));
+    drop(run.stdin.take());
+    run.wait().unwrap();
+    let after = ask(session).expect(0);
+    assert!(after.stdout.contains(&pair.access));
+    ask("../../etc/passwd").expect(0);
+}
+
+#[test]
+fn each_reading_by_get_is_in_the_log_and_no_other() {
+    let (world, ..) = connected();
+    for words in [
+        &["get", "gitlab"][..],
+        &["get", "gitlab", "--show-secret", "--field", "status"],
+        &["get", "gitlab", "--field", "access_token"],
+    ] {
+        world.call(words).expect(0);
+        assert!(reasons(&world, "export").is_empty(), "{words:?}");
+    }
+    for words in [
+        &["get", "gitlab", "--show-secret"][..],
+        &["get", "gitlab", "--show-secret", "--field", "client_secret"],
+    ] {
+        world.call(words).expect(0);
+    }
+    assert_eq!(reasons(&world, "export"), ["get --show-secret"; 2]);
+}
+
+fn spawn(command: &mut Command) -> std::process::Child {
+    use std::process::Stdio;
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    piped.spawn().unwrap()
+}

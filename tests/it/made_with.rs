@@ -1,0 +1,210 @@
+//! A stored connection keeps to what it was made with: a definition or a setting that is changed later widens nothing until the next login.
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+use std::fs::{self, File};
+use std::io::Write;
+
+use authsome_test_support::{Arrived, FakeGitLab, Seen};
+use serde_json::{Value, json};
+
+use crate::kit::{Outcome, World};
+
+/// A file of the home.
+fn put(world: &World, name: &str, text: &str) {
+    let path = world.home().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut file = File::create(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+/// The definition of GitLab, changed, as the custom one.
+fn customise(world: &World, change: impl FnOnce(&mut Value)) {
+    let mut definition: Value = serde_json::from_str(
+        &fs::read_to_string(bundled())
+            .unwrap()
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
+    .unwrap();
+    change(&mut definition);
+    put(world, "providers/gitlab.json", &definition.to_string());
+}
+
+fn bundled() -> &'static str {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/providers/bundled/gitlab.json")
+}
+
+/// Names the server by its address too: another host, which the same private CA stands for.
+fn widen(world: &World, gitlab: &FakeGitLab) {
+    let (own, other) = (gitlab.base_url(), gitlab.base_url_at("127.0.0.1"));
+    customise(world, |definition| {
+        definition["oauth"]["base_url"] = Value::from(own);
+        definition["api_url"] = json!(["/", other]);
+    });
+}
+
+fn get(world: &World, gitlab: &FakeGitLab, host: &str) -> Outcome {
+    let url = format!("{}/api/v4/user", gitlab.base_url_at(host));
+    let ca = gitlab.ca_file().display().to_string();
+    // Both CAs: that of the server where it is reached through a blind tunnel, else the session's.
+    let script = "cat \"$SSL_CERT_FILE\" \"$1\" > \"$HOME/both.pem\"; exec curl -sS --cacert \"$HOME/both.pem\" \"$0\"";
+    world.run(["sh", "-c", script, &url, &ca])
+}
+
+fn bearers(gitlab: &FakeGitLab) -> usize {
+    let bearer = |seen: &Seen| matches!(seen.credential, Arrived::Bearer { .. });
+    gitlab.seen().iter().filter(|seen| bearer(seen)).count()
+}
+
+fn mint(world: &World, gitlab: &FakeGitLab) -> Outcome {
+    let url = format!("{}/api/v4/projects/1/access_tokens", gitlab.base_url());
+    world.run(["curl", "-sS", "-X", "POST", "-w", "\n%{http_code}", &url])
+}
+
+fn log_in(world: &World, gitlab: &FakeGitLab) {
+    let app = gitlab.register_app(true);
+    world.login(gitlab, &app, &["--force"]).expect(0);
+}
+
+#[test]
+fn a_definition_that_names_more_hosts_sends_them_nothing_until_the_next_login() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    log_in(&world, &gitlab);
+    let first = get(&world, &gitlab, "localhost").expect(0);
+    assert_eq!(first.json()["username"], "ada");
+    assert_eq!(first.stderr, "", "nothing has changed, so nothing is said");
+    widen(&world, &gitlab);
+    gitlab.clear_seen();
+    let other = get(&world, &gitlab, "127.0.0.1").expect(0);
+    assert_eq!(bearers(&gitlab), 0, "{:?}", gitlab.seen());
+    let place = gitlab.base_url_at("127.0.0.1");
+    assert!(
+        other
+            .stderr
+            .contains("gitlab/default: the definition is another"),
+        "{}",
+        other.stderr
+    );
+    assert!(
+        other
+            .stderr
+            .contains(&format!("nothing goes to {place} until the next login")),
+        "{}",
+        other.stderr
+    );
+    let shown = world.call(["get", "gitlab", "--json"]).expect(0).json();
+    assert_eq!(shown["proxy_hosts"], json!([gitlab.base_url()]));
+    let own = get(&world, &gitlab, "localhost").expect(0);
+    assert_eq!(
+        own.json()["username"],
+        "ada",
+        "it goes on where it was made for"
+    );
+    log_in(&world, &gitlab);
+    gitlab.clear_seen();
+    let other = get(&world, &gitlab, "127.0.0.1").expect(0);
+    assert_eq!(other.json()["username"], "ada", "{}", other.stderr);
+    assert_eq!(other.stderr, "");
+    // What the user has made narrower holds at once.
+    fs::remove_file(world.home().join("providers/gitlab.json")).unwrap();
+    gitlab.clear_seen();
+    get(&world, &gitlab, "127.0.0.1").expect(0);
+    assert_eq!(bearers(&gitlab), 0);
+}
+
+#[test]
+fn an_empty_guard_lifts_nothing_until_the_next_login() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    log_in(&world, &gitlab);
+    customise(&world, |definition| definition["guard"] = json!([]));
+    let outcome = mint(&world, &gitlab).expect(0);
+    assert!(outcome.stdout.ends_with("403"), "{}", outcome.stdout);
+    assert!(
+        outcome
+            .stderr
+            .contains("denied as before until the next login: personal-access-token"),
+        "{}",
+        outcome.stderr
+    );
+    log_in(&world, &gitlab);
+    let outcome = mint(&world, &gitlab).expect(0);
+    assert!(outcome.stdout.ends_with("201"), "{}", outcome.stdout);
+    assert_eq!(outcome.stderr, "");
+    // And the reverse: a custom definition's own guard goes on when the file is gone.
+    customise(&world, |definition| {
+        let rule = json!({ "name": "reading", "path": "/api/v4/user", "reason": "it reads" });
+        definition["guard"] = json!([rule]);
+    });
+    log_in(&world, &gitlab);
+    fs::remove_file(world.home().join("providers/gitlab.json")).unwrap();
+    let outcome = get(&world, &gitlab, "localhost").expect(0);
+    assert_eq!(outcome.json()["error"], "denied");
+    assert!(
+        outcome.stderr.contains("until the next login: reading"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn a_guard_that_config_toml_lifts_since_the_login_is_said() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    log_in(&world, &gitlab);
+    put(
+        &world,
+        "config.toml",
+        "[guard]\nallow = [\"gitlab/project-access-token\", \"other/rule\"]\n",
+    );
+    let outcome = mint(&world, &gitlab).expect(0);
+    assert!(outcome.stdout.ends_with("201"), "{}", outcome.stdout);
+    let said =
+        "gitlab/default: config.toml allows since it was made: gitlab/project-access-token\n";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+    log_in(&world, &gitlab);
+    assert_eq!(mint(&world, &gitlab).expect(0).stderr, "");
+}
+
+#[test]
+fn a_definition_that_has_moved_away_takes_nothing_along() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    log_in(&world, &gitlab);
+    let (own, other) = (gitlab.base_url(), gitlab.base_url_at("127.0.0.1"));
+    customise(&world, |definition| {
+        definition["oauth"]["base_url"] = Value::from(own);
+        definition["api_url"] = Value::from(other);
+    });
+    gitlab.clear_seen();
+    let outcome = get(&world, &gitlab, "127.0.0.1").expect(0);
+    assert_eq!(bearers(&gitlab), 0);
+    assert!(
+        outcome.stderr.contains("the earlier definition holds"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(
+        get(&world, &gitlab, "localhost").expect(0).json()["username"],
+        "ada"
+    );
+}
+
+#[test]
+fn a_connection_of_before_is_held_to_the_bundled_definition_from_its_first_use() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    world.connect(&gitlab);
+    let mut connection = world.stored("default");
+    connection.terms = None;
+    world.store().create(&connection, true).unwrap();
+    widen(&world, &gitlab);
+    gitlab.clear_seen();
+    let outcome = get(&world, &gitlab, "127.0.0.1").expect(0);
+    assert_eq!(bearers(&gitlab), 0, "{}", outcome.stderr);
+    let terms = world.stored("default").terms.unwrap();
+    let routes: Vec<_> = terms.routes.iter().map(ToString::to_string).collect();
+    assert_eq!(routes, [gitlab.base_url()], "and that is sealed");
+    assert_eq!(
+        get(&world, &gitlab, "localhost").expect(0).json()["username"],
+        "ada"
+    );
+}
