@@ -14,7 +14,9 @@ mod store;
 
 pub use credentials::Credentials;
 pub use freshness::Freshness;
-pub use login::{LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, login};
+pub use login::{
+    Finished, FinishedBy, LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, Place, login,
+};
 pub use record::{ClientCredentials, Connection, Standing, Status, Tokens};
 pub use refresh::lock_grant;
 pub use source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};

@@ -21,6 +21,7 @@ pub mod resolve;
 pub mod run_dir;
 pub mod secret;
 pub mod socket_owner;
+pub mod text;
 pub mod tls;
 pub mod user_proxy;
 pub mod vault;

@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("resolve", 1),
     ("secret", 1),
     ("socket_owner", 1),
+    ("text", 1),
     ("run_dir", 2),
     ("tls", 2),
     ("user_proxy", 2),
@@ -38,8 +39,11 @@ const FLOORS: &[(&str, u32)] = &[
 const ROOMS: &[(&str, &[&str])] = &[
     ("aws_lc_rs::aead", &["vault/seal.rs"]),
     ("clap", &["cli.rs", "cli/"]),
-    ("hyper::", &["proxy/", "oauth/callback.rs"]),
-    ("hyper_util::", &["proxy/", "oauth/callback.rs"]),
+    (
+        "hyper::",
+        &["proxy/", "oauth/callback.rs", "oauth/callback/"],
+    ),
+    ("hyper_util::", &["proxy/", "oauth/callback/"]),
     (
         "nix::",
         &[

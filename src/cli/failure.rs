@@ -254,6 +254,12 @@ impl From<LoginError> for Failure {
                 &error,
                 "try again: authsome login PROVIDER",
             ),
+            LoginError::Declined { .. } => Self::of(
+                Exit::Usage,
+                "cancelled",
+                &error,
+                "log in again, in a browser that has the right account: authsome login PROVIDER",
+            ),
             LoginError::Denied(ref refused) => {
                 let hint = "allow it in the browser, or ask for less: --scopes A,B";
                 Self::of(Exit::Usage, "authentication_failed", refused, hint)

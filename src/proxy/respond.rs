@@ -10,6 +10,7 @@ use http::{Response, StatusCode};
 use super::body::ResponseBody;
 use super::refusal::Refusal;
 use crate::connection::CredentialError;
+use crate::text;
 
 /// The header by which a client, or a test, tells our answers from a provider's.
 const ERROR_HEADER: HeaderName = HeaderName::from_static("authsome-error");
@@ -29,7 +30,7 @@ pub(super) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody> {
         "message": format!("authsome: {refusal}"),
         "hint": answer.hint,
     });
-    let body = Bytes::from(format!("{body}\n"));
+    let body = Bytes::from(format!("{}\n", text::json(&body.to_string())));
     let mut response = Response::new(ResponseBody::whole(body.clone()));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();

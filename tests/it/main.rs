@@ -13,4 +13,6 @@ mod proxy;
 mod refresh;
 mod run;
 mod scale;
+mod shown;
+mod strangers;
 mod upstream_proxy;

@@ -78,6 +78,7 @@ pub(in crate::cli) fn run(arguments: Login, context: &Context<'_>) -> Result<(),
         "Connected {}{account}{place} (connection {}).",
         provider.display_name, connection.id
     ));
+    printer.say(&format!("Application: {}", connection.client.client_id));
     say_scopes(&connection.tokens.scopes, &requested_scopes, printer);
     printer.say("Next: authsome run -- COMMAND");
     Ok(())
