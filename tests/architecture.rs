@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("oauth2::", &["oauth/"]),
     ("reqwest::", &["oauth/"]),
     ("rusqlite", &["vault.rs", "vault/"]),
-    ("rustls::", &["tls.rs", "proxy/", "oauth/http.rs"]),
+    ("rustls::", &["tls.rs", "tls/", "proxy/", "oauth/http.rs"]),
     ("std::env::var", &["cli/"]),
     ("std::io::stdout", &["cli/"]),
     ("io::stdout", &["cli/printer.rs"]),

@@ -6,6 +6,7 @@ use oauth2::RequestTokenError;
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
 use crate::text::is_deceptive;
+use crate::tls::TlsTrouble;
 
 /// The longest error text of a server that is passed on, in characters.
 const LONGEST_DESCRIPTION: usize = 300;
@@ -82,12 +83,12 @@ pub enum OAuthError {
         sent: bool,
     },
     /// The certificate does not verify, or TLS failed otherwise.
-    #[error("no trusted TLS connection to {host}: {reason}")]
+    #[error("no trusted TLS connection to {host}: {trouble}")]
     Tls {
         /// The server.
         host: String,
-        /// What rustls said.
-        reason: String,
+        /// Why.
+        trouble: TlsTrouble,
     },
     /// There are no usable roots to verify a server with.
     #[error(transparent)]

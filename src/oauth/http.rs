@@ -12,7 +12,7 @@ use rustls::ClientConfig;
 
 use super::error::{OAuthError, printable};
 use crate::resolve::Resolve;
-use crate::tls::Trust;
+use crate::tls::{TlsRemedy, Trust, rustls_error};
 use crate::user_proxy::{UserProxies, UserProxy, UserProxyError};
 
 /// How long a connection to the authorization server may take to stand.
@@ -137,10 +137,20 @@ impl HttpClient {
         })
     }
 
-    /// Finds out whether anybody is there whom we trust; what they answer does not matter.
+    /// Finds out whether anybody is there whom we trust. A connection proves it; whether and what they answer does not matter, as there are
+    /// servers that drop HEAD, or answer it never. Only that they want a certificate of ours comes after the handshake (RFC 8446 §4.4.2).
     pub async fn reach(&self, server: &Url) -> Result<(), OAuthError> {
         let request = self.inner.head(server.clone());
-        self.send(server, request).await.map(drop)
+        match self.send(server, request).await {
+            Err(
+                error @ (OAuthError::Unreachable { sent: false, .. }
+                | OAuthError::Timeout { sent: false, .. }),
+            ) => Err(error),
+            Err(OAuthError::Tls { host, trouble }) if trouble.remedy != TlsRemedy::Unknown => {
+                Err(OAuthError::Tls { host, trouble })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One request for the `oauth2` crate. What comes back is JSON with a status that speaks about the request; the rest is an error.
@@ -321,10 +331,10 @@ fn transport_error(host: &str, error: &reqwest::Error) -> OAuthError {
         causes.push(cause);
         next = cause.source();
     }
-    if let Some(tls) = causes.iter().find_map(|cause| find_rustls(*cause)) {
+    if let Some(tls) = causes.iter().find_map(|cause| rustls_error(*cause)) {
         return OAuthError::Tls {
             host,
-            reason: tls.to_string(),
+            trouble: tls.into(),
         };
     }
     if error.is_timeout() {
@@ -338,14 +348,6 @@ fn transport_error(host: &str, error: &reqwest::Error) -> OAuthError {
         reason: printable(&reason),
         sent,
     }
-}
-
-/// rustls's error travels inside an `io::Error`, or inside two, which `source()` does not show.
-fn find_rustls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    error.downcast_ref::<rustls::Error>().or_else(|| {
-        let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-        find_rustls(inner)
-    })
 }
 
 /// Host and port of a URL, for messages.

@@ -23,7 +23,7 @@ pub(super) use self::link::{Dialed, Link};
 use super::limits::TCP_KEEPALIVE;
 use super::target::Authority;
 use crate::resolve::Resolve;
-use crate::tls::{Trust, TrustError};
+use crate::tls::{TlsTrouble, Trust, TrustError};
 use crate::user_proxy::{ProxyKind, UserProxies, UserProxy, UserProxyError};
 
 /// Why there is no connection.
@@ -39,7 +39,7 @@ pub(super) enum ConnectError {
     },
     /// The certificate does not verify, or TLS failed otherwise.
     #[error("{0}")]
-    Tls(String),
+    Tls(TlsTrouble),
     /// The name does not resolve, nobody listens, or the user's proxy refused.
     #[error("{0}")]
     Unreachable(String),
@@ -168,7 +168,7 @@ impl Dialer {
         let name = ServerName::try_from(place.host).map_err(|error| failed(error.to_string()))?;
         let handshake = TlsConnector::from(config).connect(name, stream).await;
         let stream = handshake.map_err(|error| {
-            let reason = innermost(&error);
+            let reason = TlsTrouble::from(&error);
             failed(format!("no trusted TLS connection: {reason} (the CA of a proxy is trusted if it is the system's, or in the file that SSL_CERT_FILE names)"))
         })?;
         Ok(Link::Tls(Box::new(stream)))

@@ -11,6 +11,7 @@ use super::body::ResponseBody;
 use super::refusal::Refusal;
 use crate::connection::CredentialError;
 use crate::text;
+use crate::tls::TlsRemedy;
 
 /// The header by which a client, or a test, tells our answers from a provider's.
 const ERROR_HEADER: HeaderName = HeaderName::from_static("authsome-error");
@@ -107,10 +108,10 @@ fn answer(refusal: &Refusal) -> Answer {
             "denied",
             "start the session with `authsome run --policy allow`, or connect the service with `authsome login`".to_owned(),
         ),
-        Refusal::UpstreamTls { .. } => (
+        Refusal::UpstreamTls { trouble, .. } => (
             StatusCode::BAD_GATEWAY,
             "upstream_tls",
-            "for a server with a private CA: `authsome login PROVIDER --base-url URL --ca-file CA.pem --force`".to_owned(),
+            tls_hint(trouble.remedy).to_owned(),
         ),
         Refusal::UpstreamTimeout { .. } => (
             StatusCode::GATEWAY_TIMEOUT,
@@ -122,6 +123,20 @@ fn answer(refusal: &Refusal) -> Answer {
         }
     };
     Answer { status, code, hint }
+}
+
+fn tls_hint(remedy: TlsRemedy) -> &'static str {
+    match remedy {
+        TlsRemedy::Trust => {
+            "for a private CA, or a self-signed certificate: `authsome login PROVIDER --base-url URL --ca-file CA.pem --force`"
+        }
+        TlsRemedy::Renewal => "have the server's certificate renewed; check this machine's clock",
+        TlsRemedy::OtherAddress => "check the host's name and the port",
+        TlsRemedy::ClientCertificate | TlsRemedy::Modern | TlsRemedy::ServerCertificate => {
+            "ask the server's administrator: nothing here changes it"
+        }
+        _ => "check the host's name and the network",
+    }
 }
 
 fn credential_answer(error: &CredentialError) -> Answer {

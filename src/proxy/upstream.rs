@@ -436,9 +436,9 @@ fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
             },
             seconds: after.as_secs(),
         },
-        ConnectError::Tls(reason) => Refusal::UpstreamTls {
+        ConnectError::Tls(trouble) => Refusal::UpstreamTls {
             host,
-            reason: reason.clone(),
+            trouble: trouble.clone(),
         },
         ConnectError::Unreachable(reason) => Refusal::UpstreamUnreachable {
             host,
@@ -474,7 +474,7 @@ impl TlsConfigs {
         let mut config = self
             .trust
             .client_config(&private_ca)
-            .map_err(|error| ConnectError::Tls(error.to_string()))?;
+            .map_err(|error| ConnectError::Tls(error.to_string().into()))?;
         config.alpn_protocols = match dialect {
             Dialect::Http1 => vec![b"http/1.1".to_vec()],
             Dialect::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
@@ -508,11 +508,11 @@ impl Connector {
         let link = self.dialer.dial(authority).await?.silent()?;
         let config = self.tls.get(authority, dialect)?;
         let name = ServerName::try_from(authority.host.clone())
-            .map_err(|error| ConnectError::Tls(error.to_string()))?;
+            .map_err(|error| ConnectError::Tls(error.to_string().into()))?;
         let handshake = TlsConnector::from(config).connect(name, link);
         match tokio::time::timeout(self.timeouts.connect, handshake).await {
             Ok(Ok(stream)) => Ok(UpstreamStream::Tls(Box::new(stream))),
-            Ok(Err(error)) => Err(ConnectError::Tls(innermost(&error))),
+            Ok(Err(error)) => Err(ConnectError::Tls((&error).into())),
             Err(_) => Err(ConnectError::Timeout {
                 after: self.timeouts.connect,
                 through: None,

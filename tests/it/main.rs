@@ -15,4 +15,5 @@ mod run;
 mod scale;
 mod shown;
 mod strangers;
+mod trust;
 mod upstream_proxy;
