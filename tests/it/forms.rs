@@ -1883,3 +1883,32 @@ fn the_form_fits_a_narrow_window() {
         );
     }
 }
+
+#[test]
+fn a_page_of_the_instance_as_base_url_is_the_instance() {
+    let world = World::new();
+    for (root, page) in [
+        ("", "/api/v4"),
+        ("", "/users/sign_in"),
+        ("/gitlab", "/oauth/authorize"),
+    ] {
+        let gitlab = FakeGitLab::builder().relative_root(root).start();
+        let app = gitlab.register_app(false);
+        let typed = format!("{}{page}", gitlab.base_url());
+        let port = port_7998();
+        let mut command = world.authsome(["login", "gitlab", "--no-browser", "--force"]);
+        command.args(["--base-url", &typed, "--client-id", &app.client_id]);
+        command.arg("--ca-file").arg(gitlab.ca_file());
+        let mut login = Login::spawn(command, Some(port));
+        let url = login.url();
+        visit(&consent(&gitlab, &url));
+        let outcome = login.end().expect(0);
+        assert!(
+            outcome.stderr.contains("is a page of"),
+            "{}",
+            outcome.stderr
+        );
+        let base = world.stored("default").base_url.unwrap();
+        assert_eq!(base.to_string(), gitlab.base_url());
+    }
+}

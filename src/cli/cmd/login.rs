@@ -26,12 +26,18 @@ use crate::vault::VaultError;
 /// The largest file of a certificate or a secret that is read.
 const LARGEST_FILE: u64 = 1024 * 1024;
 
-pub(in crate::cli) fn run(arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
     let estate = Context::estate()?;
     let printer = context.printer;
     let provider = estate.provider(&arguments.provider, printer)?;
     let browser = !arguments.no_browser;
     let runtime = Context::runtime()?;
+    if let Some(typed) = &arguments.base_url
+        && let Some(instance) = provider.instance_of(typed)
+    {
+        printer.say(&format!("{typed} is a page of {instance}: that is taken."));
+        arguments.base_url = Some(instance);
+    }
     let request = request(arguments, &provider, &estate, &runtime)?;
     let clients = Context::clients(&[]);
     let outcome = runtime.block_on(async {
