@@ -283,11 +283,11 @@ async fn submit(
     }
 }
 
+/// An application's ID, and its secret if it has one.
+type FilledIn = (String, Option<Secret<String>>);
+
 /// The two fields of a form that is of this login.
-fn filled_in(
-    body: &[u8],
-    shared: &Shared,
-) -> Result<(String, Option<Secret<String>>), (StatusCode, &'static str)> {
+fn filled_in(body: &[u8], shared: &Shared) -> Result<FilledIn, (StatusCode, &'static str)> {
     let mut fields: HashMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
     let csrf = fields.remove("csrf").unwrap_or_default();
     if !shared.csrf.matches(csrf.as_bytes()) {

@@ -35,7 +35,7 @@ fn world_of_odd_texts() -> (World, FakeGitLab) {
         label: Some(ODD.to_owned()),
     });
     connection.tokens.scopes = vec!["api".to_owned(), ODD.to_owned()];
-    connection.client.client_id = ODD.to_owned();
+    ODD.clone_into(&mut connection.client.client_id);
     connection.standing = Standing::NeedsLogin {
         reason: ODD.to_owned(),
         since: Timestamp::now(),
@@ -54,7 +54,7 @@ fn name_oddly(world: &World) {
     definition.insert(ODD.to_owned(), ODD.into());
     std::fs::create_dir_all(world.home().join("providers")).unwrap();
     let text = serde_json::Value::Object(definition).to_string();
-    std::fs::write(world.home().join("providers/gitlab.json"), text).unwrap();
+    world.file("home/providers/gitlab.json", &text);
 }
 
 #[test]

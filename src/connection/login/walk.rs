@@ -54,7 +54,7 @@ struct Answer {
 /// What an answer led to.
 enum Step {
     Done(Box<Granted>),
-    Wait(Option<Pending>),
+    Wait(Option<Box<Pending>>),
 }
 
 impl<P: LoginPrompt> Walk<'_, P> {
@@ -63,22 +63,19 @@ impl<P: LoginPrompt> Walk<'_, P> {
         mut self,
         known: Option<ClientCredentials>,
     ) -> Result<Granted, LoginError> {
-        let mut pending = match known {
-            Some(client) => {
-                let pending = self.begin(client, None)?;
-                self.open(pending.authorization.url())?;
-                Some(pending)
-            }
-            None => {
-                self.listener.show_form(form(self.request));
-                let place = Place {
-                    shown: FORM_URL,
-                    opened: FORM_URL,
-                };
-                self.prompt.open(LoginStep::Client, place);
-                None
-            }
-        };
+        let mut pending = None;
+        if let Some(client) = known {
+            let begun = self.begin(client, None)?;
+            self.open(begun.authorization.url())?;
+            pending = Some(begun);
+        } else {
+            self.listener.show_form(form(self.request));
+            let place = Place {
+                shown: FORM_URL,
+                opened: FORM_URL,
+            };
+            self.prompt.open(LoginStep::Client, place);
+        }
         loop {
             let answer = tokio::select! {
                 arrival = self.listener.next() => self.arrived(arrival, &mut pending)?,
@@ -96,7 +93,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
         &self,
         client: ClientCredentials,
         named_by: Option<Visitor>,
-    ) -> Result<Pending, LoginError> {
+    ) -> Result<Box<Pending>, LoginError> {
         let request = self.request;
         let client = OAuthClient {
             client_id: client.client_id,
@@ -111,11 +108,11 @@ impl<P: LoginPrompt> Walk<'_, P> {
             &request.scopes,
             &request.extra_parameters,
         )?;
-        Ok(Pending {
+        Ok(Box::new(Pending {
             client,
             authorization,
             named_by,
-        })
+        }))
     }
 
     /// Shows the provider's page. What a browser is started with is seen by everybody on the machine, so that is not the URL with the `state`.
@@ -133,7 +130,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
     fn arrived(
         &mut self,
         arrival: Arrival,
-        pending: &mut Option<Pending>,
+        pending: &mut Option<Box<Pending>>,
     ) -> Result<Option<Answer>, LoginError> {
         match arrival {
             Arrival::Client {
@@ -184,7 +181,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
 
     async fn answered(
         &mut self,
-        pending: Option<Pending>,
+        pending: Option<Box<Pending>>,
         answer: Answer,
     ) -> Result<Step, LoginError> {
         let Some(pending) = pending else {
@@ -223,7 +220,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
 
     async fn exchange(
         &mut self,
-        pending: Pending,
+        pending: Box<Pending>,
         code: Secret<String>,
         by: FinishedBy,
         page: PageReply,
@@ -232,7 +229,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
             client,
             authorization,
             named_by,
-        } = pending;
+        } = *pending;
         let set = match authorization.exchange(code, self.http).await {
             Ok(set) => set,
             Err(OAuthError::Refused {
