@@ -210,6 +210,7 @@ pub async fn login(
         Err((error, unstored)) => {
             let (client, tokens) = (&unstored.client, &unstored.tokens);
             revoke(client, &tokens.access, tokens.refresh.as_ref(), &http).await;
+            tokio::time::sleep(LAST_PAGE).await;
             return Err(error);
         }
     };
@@ -260,9 +261,10 @@ async fn confirmed(
             let refresh = set.refresh_token.as_ref();
             let revoked = revoke(client, &set.access_token, refresh, http).await;
             let words = "The login was not confirmed at the terminal.".to_owned();
-            let _ = granted
-                .page
-                .send(Outcome::Bad("Not stored".to_owned(), words));
+            let outcome = Outcome::Bad("Not stored".to_owned(), words);
+            if granted.page.send(outcome).is_ok() {
+                tokio::time::sleep(LAST_PAGE).await;
+            }
             Err(match declined {
                 Ok(_) => LoginError::Declined { revoked },
                 Err(_) => LoginError::Deadline,
