@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::home::Home;
+use crate::text;
 
 /// The file in the home directory.
 pub const FILE: &str = "audit.log";
@@ -386,11 +387,20 @@ fn push(lines: &mut Vec<u8>, event: &Event) {
     lines.push(b'\n');
 }
 
-/// Whatever is serialized here has nothing that JSON cannot say.
+/// Whatever is serialized here has nothing that JSON cannot say. Who reads the file with `cat` sees what is there, and no more.
 fn push_value(out: &mut Vec<u8>, value: &impl Serialize) {
     let before = out.len();
     if serde_json::to_writer(&mut *out, value).is_err() {
         out.truncate(before);
+    }
+    let written = out.get(before..).unwrap_or_default();
+    if written.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return;
+    }
+    let safe = std::str::from_utf8(written).map(|text| text::json(text).into_owned());
+    if let Ok(safe) = safe {
+        out.truncate(before);
+        out.extend_from_slice(safe.as_bytes());
     }
 }
 

@@ -21,7 +21,9 @@ mod turn;
 pub use credentials::Credentials;
 pub use freshness::Freshness;
 pub use keep::take_in_pending;
-pub use login::{LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, login};
+pub use login::{
+    Finished, FinishedBy, LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, Place, login,
+};
 pub use record::{ClientCredentials, Connection, Standing, Status, Tokens};
 pub use source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
 pub use store::{ConnectionStore, Found, StoreError, Stored};

@@ -21,7 +21,7 @@ pub(crate) use self::http_tunnel::refusal;
 pub(crate) use self::link::{Dialed, Link};
 use crate::authority::Authority;
 use crate::resolve::Resolve;
-use crate::tls::{Trust, TrustError};
+use crate::tls::{TlsTrouble, Trust, TrustError};
 use crate::user_proxy::{ProxyKind, UserProxies, UserProxy, UserProxyError};
 
 /// Why there is no connection.
@@ -37,7 +37,7 @@ pub(crate) enum ConnectError {
     },
     /// The certificate does not verify, or TLS failed otherwise.
     #[error("{0}")]
-    Tls(String),
+    Tls(TlsTrouble),
     /// The name does not resolve, nobody listens, or the user's proxy refused.
     #[error("{0}")]
     Unreachable(String),
@@ -107,11 +107,11 @@ impl Dialer {
     ) -> Result<TlsStream<Link>, ConnectError> {
         let link = self.dial(authority).await?.silent()?;
         let name = ServerName::try_from(authority.host().to_owned())
-            .map_err(|error| ConnectError::Tls(error.to_string()))?;
+            .map_err(|error| ConnectError::Tls(error.to_string().into()))?;
         let handshake = TlsConnector::from(config).connect(name, link);
         let handshake = async {
             let done = handshake.await;
-            done.map_err(|error| ConnectError::Tls(innermost(&error)))
+            done.map_err(|error| ConnectError::Tls((&error).into()))
         };
         self.in_time(None, handshake).await
     }
@@ -176,7 +176,7 @@ impl Dialer {
             .map_err(|error| failed(error.to_string()))?;
         let handshake = TlsConnector::from(config).connect(name, stream).await;
         let stream = handshake.map_err(|error| {
-            let reason = innermost(&error);
+            let reason = TlsTrouble::from(&error);
             failed(format!("no trusted TLS connection: {reason} (the CA of a proxy is trusted if it is the system's, or in the file that SSL_CERT_FILE names)"))
         })?;
         Ok(Link::Tls(Box::new(stream)))

@@ -25,6 +25,7 @@ pub mod run_dir;
 pub mod secret;
 pub mod sessions;
 pub mod socket_owner;
+pub mod text;
 pub mod tls;
 pub mod user_proxy;
 pub mod vault;

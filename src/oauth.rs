@@ -15,7 +15,7 @@ mod transport;
 
 pub use account::{Account, AccountLookup, look_up_account};
 pub use authorize::{AuthorizationResponse, PendingAuthorization, ResponseRefused};
-pub use callback::{Arrival, BindError, FORM_URL, Listener, REDIRECT_PORT, REDIRECT_URI};
+pub use callback::{Arrival, BindError, FORM_URL, Listener, REDIRECT_PORT, REDIRECT_URI, Visitor};
 pub use error::{OAuthError, RefreshFailure};
 pub use http::{EXCHANGE_TIMEOUT, HttpClient, HttpClients};
 pub use pages::{ClientForm, Outcome};

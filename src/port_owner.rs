@@ -51,9 +51,7 @@ fn holds(process: &Path, socket: &str) -> bool {
 
 fn name_of(process: &Path) -> String {
     let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
-    name.chars()
-        .filter(|character| !character.is_control())
-        .collect()
+    name.trim_end().to_owned()
 }
 
 #[cfg(test)]

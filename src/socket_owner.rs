@@ -11,7 +11,7 @@
 //! The user is the one who made the socket (its file-system uid at that time), whoever holds it now: root alone can change that. Users are
 //! told apart as our user namespace sees them; one that it does not map is nobody's, and so are we where it does not even map us.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
@@ -91,6 +91,23 @@ impl SocketOwners {
             netlink: Mutex::new(netlink),
             user,
         })
+    }
+
+    /// Whose the client's end of a connection is that a listener with one IPv4 address has accepted; `has_peer` looks at the connection.
+    ///
+    /// One that was reset has set its client's port free for another process, of which the kernel may have told. One that still has its peer
+    /// has had it all the time.
+    pub fn of_accepted(
+        &self,
+        peer: SocketAddr,
+        listener: SocketAddr,
+        has_peer: impl FnOnce() -> bool,
+    ) -> Owner {
+        let (SocketAddr::V4(client), SocketAddr::V4(server)) = (peer, listener) else {
+            return Owner::Nobody;
+        };
+        let owner = self.of_client(client, server);
+        if has_peer() { owner } else { Owner::Nobody }
     }
 
     /// Whose the client's end of that connection is. It takes some microseconds and does not block.
@@ -203,7 +220,7 @@ fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
-    use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+    use std::net::{Ipv6Addr, Shutdown, TcpListener, TcpStream};
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
@@ -239,6 +256,9 @@ mod tests {
         assert_eq!(owners.of_client(address, server), ours(&client));
         client.shutdown(Shutdown::Write).unwrap();
         assert_eq!(owners.of_client(address, server), ours(&client));
+        let accepted = |has_peer| owners.of_accepted(address.into(), server.into(), || has_peer);
+        assert_eq!(accepted(true), ours(&client));
+        assert_eq!(accepted(false), Owner::Nobody);
         drop(client);
         assert_eq!(owners.of_client(address, server), Owner::Nobody);
     }

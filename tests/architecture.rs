@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("resolve", 1),
     ("secret", 1),
     ("socket_owner", 1),
+    ("text", 1),
     ("waiting", 1),
     ("run_dir", 2),
     ("sessions", 2),
@@ -52,11 +53,23 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "hyper::",
-        &["dial/", "proxy/", "oauth/callback.rs", "oauth/transport.rs"],
+        &[
+            "dial/",
+            "proxy/",
+            "oauth/callback.rs",
+            "oauth/callback/",
+            "oauth/transport.rs",
+        ],
     ),
     (
         "hyper_util::",
-        &["dial/", "proxy/", "oauth/callback.rs", "oauth/transport.rs"],
+        &[
+            "dial/",
+            "proxy/",
+            "oauth/callback.rs",
+            "oauth/callback/",
+            "oauth/transport.rs",
+        ],
     ),
     (
         "nix::",
@@ -74,7 +87,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ruzstd", &["content_coding.rs"]),
     (
         "rustls::",
-        &["tls.rs", "dial.rs", "dial/", "proxy/", "oauth/transport.rs"],
+        &[
+            "tls.rs",
+            "tls/",
+            "dial.rs",
+            "dial/",
+            "proxy/",
+            "oauth/transport.rs",
+        ],
     ),
     ("std::env::var", &["cli/"]),
     ("std::io::stdout", &["cli/"]),

@@ -57,6 +57,19 @@ impl BaseUrl {
         url
     }
 
+    /// The same without what follows the first `segments` segments of its path.
+    pub(crate) fn cut_to(&self, segments: usize) -> Self {
+        let kept = self.path_prefix.split('/').skip(1).take(segments);
+        let path_prefix: String = kept.flat_map(|segment| ["/", segment]).collect();
+        let mut url = self.url.clone();
+        url.set_path(&path_prefix);
+        Self {
+            path_prefix,
+            url,
+            ..self.clone()
+        }
+    }
+
     /// The path of `url` below this base URL, if it is of the same origin and below the same prefix.
     pub(crate) fn path_below<'url>(&self, url: &'url Url) -> Option<&'url str> {
         if url.origin() != self.url.origin() {

@@ -36,6 +36,8 @@ pub struct Provider {
     pub docs_url: Option<Url>,
     /// Where the user registers an OAuth application.
     pub applications_url: Option<Endpoint>,
+    /// Paths of an instance that people copy along with its address.
+    pub(crate) pages: Vec<String>,
     pub(crate) api_urls: Vec<ApiUrl>,
     pub(crate) accounts: Vec<AccountSource>,
     pub(crate) rules: SharedRules,

@@ -142,6 +142,40 @@ impl Provider {
         Some((provider, added))
     }
 
+    /// The instance that `typed` is a page of, where it is one: people copy what their browser, or their API client, has
+    /// (`…/users/sign_in`, `…/api/v4`). Pages are those that the definition names, and its own endpoints with all above them.
+    pub fn instance_of(&self, typed: &BaseUrl) -> Option<BaseUrl> {
+        let typed_segments: Vec<_> = segments(typed.path_prefix()).collect();
+        let is_page = |rest: &[&str]| {
+            let begins = |page: &str| segments(page).zip(rest).all(|(page, typed)| page == *typed);
+            let is_whole = |page: &&String| segments(page).count() <= rest.len();
+            let named = self.pages.iter().filter(is_whole);
+            named.map(String::as_str).any(begins)
+                || self
+                    .own_paths()
+                    .any(|path| segments(path).count() >= rest.len() && begins(path))
+        };
+        let pages = (0..typed_segments.len()).find(|&at| is_page(&typed_segments[at..]));
+        pages.map(|at| typed.cut_to(at))
+    }
+
+    /// The paths of the definition's own endpoints on the instance.
+    fn own_paths(&self) -> impl Iterator<Item = &str> {
+        let oauth = match &self.auth {
+            Auth::OAuth2(oauth) => Some(oauth.endpoints()),
+            Auth::ApiKey(_) => None,
+        };
+        let accounts = self.accounts.iter().map(|source| &source.url);
+        let endpoints = oauth.into_iter().flatten().chain(accounts);
+        let endpoints = endpoints.chain(&self.applications_url);
+        let paths = endpoints.filter_map(|endpoint| match endpoint {
+            Endpoint::OnInstance(path) => path.split('?').next(),
+            Endpoint::Fixed(_) => None,
+        });
+        let addresses = self.addresses.iter().map(|address| address.path.as_str());
+        paths.chain(addresses)
+    }
+
     fn place<'a>(&'a self, base: Option<&'a BaseUrl>) -> Result<Place<'a>, DefinitionError> {
         if base.is_some() && !self.follows_base_url() {
             return Err(DefinitionError::BaseUrlUnused {
@@ -164,6 +198,11 @@ impl Provider {
         };
         self.base_url.is_some() || endpoint_follows
     }
+}
+
+/// The parts of a path, without empty ones.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
 }
 
 /// A provider, and the base URL in force.

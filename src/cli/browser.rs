@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
 use tokio::task::JoinHandle;
 
 use super::printer::Printer;
-use crate::connection::{LoginPrompt, LoginStep};
+use crate::connection::{Finished, FinishedBy, LoginPrompt, LoginStep, Place};
 use crate::env_vars::MASTER_KEY;
 
 /// Shows URLs, opens them, and takes a pasted one.
@@ -50,10 +50,14 @@ impl<'a> Prompt<'a> {
     }
 
     fn take_pasted(&mut self) {
-        if std::io::stdin().is_terminal() {
+        if std::io::stdin().is_terminal() && self.terminal.is_none() {
             self.printer
                 .say("If the browser cannot come back here, paste the address that it ends at:");
         }
+        self.listen();
+    }
+
+    fn listen(&mut self) {
         self.terminal
             .get_or_insert_with(|| BufReader::new(tokio::io::stdin()));
     }
@@ -61,25 +65,28 @@ impl<'a> Prompt<'a> {
     /// The next line that is not blank; `None` at the end.
     async fn next_line(&mut self) -> Option<String> {
         loop {
-            let read = self
-                .terminal
-                .as_mut()?
-                .read_until(b'\n', &mut self.line)
-                .await;
-            let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
+            let line = self.any_line().await?;
             if !line.trim().is_empty() {
                 return Some(line);
             }
-            if matches!(read, Ok(0) | Err(_)) {
-                self.terminal = None;
-            }
         }
+    }
+
+    /// The next line; `None` at the end.
+    async fn any_line(&mut self) -> Option<String> {
+        let terminal = self.terminal.as_mut()?;
+        let read = terminal.read_until(b'\n', &mut self.line).await;
+        if matches!(read, Ok(0) | Err(_)) {
+            self.terminal = None;
+        }
+        let line = std::mem::take(&mut self.line);
+        Some(String::from_utf8_lossy(&line).into_owned())
     }
 }
 
 impl LoginPrompt for Prompt<'_> {
-    fn open(&mut self, step: LoginStep, url: &str) {
-        let opened = self.form_is_open || (self.browser && self.start_browser(url));
+    fn open(&mut self, step: LoginStep, place: Place<'_>) {
+        let opened = self.form_is_open || (self.browser && self.start_browser(place.opened));
         self.form_is_open |= opened && step == LoginStep::Client;
         let words = match (step, opened) {
             (LoginStep::Client, true) => {
@@ -91,10 +98,50 @@ impl LoginPrompt for Prompt<'_> {
             }
             (LoginStep::Authorize, false) => "Open this URL, on any machine:",
         };
-        self.printer.prompt(&format!("{words}\n\n  {url}\n"));
+        let shown = place.shown;
+        self.printer.prompt(&format!("{words}\n\n  {shown}\n"));
         if step == LoginStep::Authorize && !opened {
             self.take_pasted();
         }
+    }
+
+    fn stranger(&mut self, of_another_user: bool) {
+        if of_another_user {
+            self.printer.warn("another user of this machine connected to this login and was refused; if it was your own browser (in a container, or behind a relay), paste the address that it ended at");
+        }
+        if std::io::stdin().is_terminal() {
+            self.listen();
+        }
+    }
+
+    async fn confirm(&mut self, finished: &Finished<'_>) -> bool {
+        let account = finished.account.map_or_else(
+            || "an account that it does not name".to_owned(),
+            |account| match &account.label {
+                Some(label) => format!("account {label} ({})", account.id),
+                None => format!("account {}", account.id),
+            },
+        );
+        let how = match finished.by {
+            FinishedBy::Paste => "from the address that was pasted",
+            FinishedBy::ThisUser => "from your browser",
+            FinishedBy::Unknown => "from a browser of which the system does not tell whose it is",
+        };
+        let words = format!(
+            "{}: {account}, application {}, {how}.",
+            finished.provider, finished.client_id
+        );
+        if !std::io::stdin().is_terminal() {
+            // Nobody is there to answer; who reads the output of a job sees whose account it has.
+            self.printer.say(&words);
+            return true;
+        }
+        self.printer.prompt(&format!(
+            "{words}\nIs this your account, and the application that you registered? Store the login? [y/N]"
+        ));
+        self.listen();
+        let answer = self.any_line().await.unwrap_or_default();
+        matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
     }
 
     fn say(&mut self, words: &str) {

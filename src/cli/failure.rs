@@ -12,7 +12,7 @@ use crate::home::HomeError;
 use crate::oauth::{BindError, OAuthError};
 use crate::port_owner::port_owner;
 use crate::proxy::ProxyError;
-use crate::tls::TrustError;
+use crate::tls::{TlsRemedy, TrustError};
 use crate::vault::VaultError;
 
 /// The exit codes, as users rely on them.
@@ -219,9 +219,8 @@ impl From<OAuthError> for Failure {
     fn from(error: OAuthError) -> Self {
         match error {
             OAuthError::Trust(error) => error.into(),
-            OAuthError::Tls { .. } => {
-                let hint =
-                    "for a server with a private CA: --ca-file CA.pem; else check --base-url";
+            OAuthError::Tls { ref trouble, .. } => {
+                let hint = tls_hint(trouble.remedy);
                 Self::of(Exit::Unreachable, "endpoint_unreachable", &error, hint)
             }
             _ if error.is_unreachable() => Self::of(
@@ -248,6 +247,26 @@ impl From<OAuthError> for Failure {
     }
 }
 
+fn tls_hint(remedy: TlsRemedy) -> &'static str {
+    match remedy {
+        TlsRemedy::ClientCertificate => {
+            "ask the server's administrator for a way in without a client certificate: there is no flag for one"
+        }
+        TlsRemedy::Modern => {
+            "have the server speak TLS 1.3, or 1.2 with ECDHE and AES-GCM or ChaCha20: no flag changes what is accepted here"
+        }
+        TlsRemedy::OtherAddress => "check the name and the port in --base-url",
+        TlsRemedy::Renewal => {
+            "have the server's certificate renewed; check this machine's clock: date"
+        }
+        TlsRemedy::ServerCertificate => {
+            "have the server's certificate made anew, with its name as subjectAltName: no flag changes what is accepted here"
+        }
+        TlsRemedy::Trust => "for a private CA, or a self-signed certificate: --ca-file CA.pem",
+        _ => "check --base-url and the network",
+    }
+}
+
 impl From<LoginError> for Failure {
     fn from(error: LoginError) -> Self {
         match error {
@@ -260,6 +279,12 @@ impl From<LoginError> for Failure {
                 "login_timeout",
                 &error,
                 "try again: authsome login PROVIDER",
+            ),
+            LoginError::Declined { .. } => Self::of(
+                Exit::Usage,
+                "cancelled",
+                &error,
+                "log in again, in a browser that has the right account: authsome login PROVIDER",
             ),
             LoginError::Denied(ref refused) => {
                 let hint = "allow it in the browser, or ask for less: --scopes A,B";

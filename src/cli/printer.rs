@@ -1,4 +1,7 @@
 //! How words reach the user: data to stdout, everything said about it to stderr, `hint:` lines for what can be mended.
+//!
+//! Whatever is shown goes through [`crate::text`]: words hold what servers, definitions and names say. Only what is exact by its nature (a
+//! script, a secret that was asked for) does not.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -7,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::args::Global;
 use super::failure::{Exit, Failure};
+use crate::text;
 
 /// Writes for one command.
 #[derive(Debug)]
@@ -102,40 +106,55 @@ impl Printer {
 
     /// Data, one line.
     pub(super) fn line(&self, text: &str) {
-        self.data(&format!("{text}\n"));
+        self.data(&format!("{}\n", text::line(text)));
+    }
+
+    /// Data that a program takes as it is, one line. At a terminal nobody does.
+    pub(super) fn exact(&self, text: &str) {
+        if io::stdout().is_terminal() {
+            self.line(text);
+        } else {
+            self.data(&format!("{text}\n"));
+        }
+    }
+
+    /// Data that is JSON already, one line.
+    pub(super) fn json_line(&self, text: &str) {
+        self.data(&format!("{}\n", text::json(text)));
     }
 
     /// Data as JSON.
     pub(super) fn value(&self, value: &Value) {
-        self.data(&format!("{value:#}\n"));
+        self.json_line(&format!("{value:#}"));
     }
 
     /// Words about what happens.
     pub(super) fn say(&self, words: &str) {
         if !self.quiet {
-            to_stderr(words);
+            to_stderr(&text::line(words));
         }
     }
 
-    /// Words without which the user cannot go on.
+    /// Words without which the user cannot go on, on as many lines as they need.
     #[expect(
         clippy::unused_self,
         reason = "where words go is the printer's to decide"
     )]
     pub(super) fn prompt(&self, words: &str) {
-        to_stderr(words);
+        to_stderr(&text::lines(words));
     }
 
     /// Words for those who asked for more.
     pub(super) fn detail(&self, words: &str) {
         if self.verbose && !self.quiet {
-            to_stderr(words);
+            to_stderr(&text::line(words));
         }
     }
 
     /// Words that matter even to those who asked for none.
     pub(super) fn warn(&self, words: &str) {
-        to_stderr(&format!("{} {words}", self.styled("33;1", "warning:")));
+        let warning = self.styled("33;1", "warning:");
+        to_stderr(&format!("{warning} {}", text::line(words)));
     }
 
     /// A failed command.
@@ -150,7 +169,7 @@ impl Printer {
     /// The same where stdout belongs to a child.
     pub(super) fn failure_to_stderr(&self, failure: &Failure) {
         if self.json {
-            to_stderr(&format!("{:#}", as_json(failure)));
+            to_stderr(&text::json(&format!("{:#}", as_json(failure))));
         } else {
             self.words(failure);
         }
@@ -158,6 +177,9 @@ impl Printer {
 
     /// Rows in columns, the first one being their heads.
     pub(super) fn table(&self, rows: &[Vec<String>]) {
+        let safe = |cell: &String| text::line(cell).into_owned();
+        let rows = rows.iter().map(|row| row.iter().map(safe).collect());
+        let rows: Vec<Vec<_>> = rows.collect();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             rows.iter()
@@ -168,7 +190,7 @@ impl Printer {
         let widths: Vec<_> = (0..columns)
             .map(|column| width(column).unwrap_or(0))
             .collect();
-        for row in rows {
+        for row in &rows {
             let cells = row
                 .iter()
                 .zip(&widths)
@@ -181,13 +203,13 @@ impl Printer {
         to_stderr(&format!(
             "{} {}",
             self.styled("31;1", "error:"),
-            failure.message
+            text::line(&failure.message)
         ));
         if !failure.hint.is_empty() {
             to_stderr(&format!(
                 "{} {}",
                 self.styled("36;1", "hint:"),
-                failure.hint
+                text::line(&failure.hint)
             ));
         }
     }

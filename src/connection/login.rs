@@ -3,6 +3,8 @@
 //! Until the last step nothing is stored, and the last step is one transaction: whoever leaves before leaves nothing half-done. A grant
 //! that cannot be stored is revoked.
 
+mod walk;
+
 use std::future::Future;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,23 +12,20 @@ use std::time::{Duration, Instant};
 use authsome_providers::BaseUrl;
 use url::Url;
 
+use self::walk::{Granted, LAST_PAGE, PageReply, Walk};
 use super::record::{ClientCredentials, Connection, Standing, Tokens};
 use super::store::{ConnectionStore, StoreError};
 use super::terms::Terms;
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::oauth::{
-    Account, AccountLookup, Arrival, AuthorizationResponse, BindError, ClientForm, FORM_URL,
-    HttpClient, HttpClients, Listener, OAuthClient, OAuthError, Outcome, PendingAuthorization,
-    ResponseRefused, RevocableToken, TokenSet, look_up_account,
+    Account, AccountLookup, BindError, HttpClient, HttpClients, Listener, OAuthClient, OAuthError,
+    Outcome, ResponseRefused, RevocableToken, Visitor,
 };
 use crate::secret::Secret;
 
 /// How long a user has from the first page to the last.
 const DEADLINE: Duration = Duration::from_mins(10);
-
-/// How long the browser gets to load the last page before the listener goes away.
-const LAST_PAGE: Duration = Duration::from_millis(300);
 
 /// How long, and how often, a grant is tried to be stored before it is revoked.
 const STORE_WAIT: Duration = Duration::from_secs(3);
@@ -76,10 +75,66 @@ pub enum LoginStep {
     Client,
 }
 
+/// Where that page is.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// For the user's own eyes; it may hold what others must not know.
+    pub shown: &'a str,
+    /// For a browser's argument list, which every user of the machine can read.
+    pub opened: &'a str,
+}
+
+/// Who has finished a login at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishedBy {
+    /// Whoever had the address that was pasted at the terminal.
+    Paste,
+    /// A browser of this very user.
+    ThisUser,
+    /// Somebody: the system does not tell whose browser it was.
+    Unknown,
+}
+
+impl FinishedBy {
+    /// For what two had a hand in; the application may have been known before.
+    fn and(self, application: Option<Self>) -> Self {
+        match application {
+            Some(Self::Unknown) => Self::Unknown,
+            _ => self,
+        }
+    }
+}
+
+impl From<Visitor> for FinishedBy {
+    fn from(visitor: Visitor) -> Self {
+        match visitor {
+            Visitor::ThisUser => Self::ThisUser,
+            Visitor::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// A login that is about to be stored, for the user to look at.
+#[derive(Debug)]
+pub struct Finished<'a> {
+    /// The provider's name for people, and where it is.
+    pub provider: String,
+    /// Whose grant it is, if the provider said.
+    pub account: Option<&'a Account>,
+    /// Which application has it.
+    pub client_id: &'a str,
+    /// Who brought it.
+    pub by: FinishedBy,
+}
+
 /// The user's side of a login: a browser and a terminal.
 pub trait LoginPrompt {
     /// Shows the URL, and opens it if it can.
-    fn open(&mut self, step: LoginStep, url: &str);
+    fn open(&mut self, step: LoginStep, place: Place<'_>);
+    /// Another user's connection was refused, or one of nobody's: it may have been the user's own browser, in a container or behind a relay.
+    fn stranger(&mut self, of_another_user: bool);
+    /// Shows a login, and asks whether it is to be stored where another than this user may have finished it and somebody is there to ask.
+    fn confirm(&mut self, finished: &Finished<'_>) -> impl Future<Output = bool>;
     /// Says something that did not end the login.
     fn say(&mut self, words: &str);
     /// The next line that the user pastes; never ready where nobody can.
@@ -105,6 +160,12 @@ pub enum LoginError {
     /// The user took too long.
     #[error("nobody finished the login within {} minutes", DEADLINE.as_secs() / 60)]
     Deadline,
+    /// The user does not know the account or the application.
+    #[error("the login was not confirmed{}", if *.revoked { ", and its grant was revoked" } else { "; its grant could not be revoked" })]
+    Declined {
+        /// Whether the provider has taken the grant back.
+        revoked: bool,
+    },
     /// The provider, or the user there, said no.
     #[error(transparent)]
     Denied(#[from] ResponseRefused),
@@ -153,12 +214,32 @@ pub async fn login(
     store.check_writable().map_err(LoginError::Store)?;
     let http = clients.for_connection(request.ca_pem.as_deref())?;
     let mut listener = Listener::bind().await?;
-    let walk = walk(&request, known, &http, &mut listener, prompt);
+    let walk = Walk {
+        request: &request,
+        http: &http,
+        listener: &mut listener,
+        prompt,
+    };
     let granted = tokio::select! {
-        walked = tokio::time::timeout(DEADLINE, walk) => walked.map_err(|_| LoginError::Deadline)??,
+        walked = tokio::time::timeout(DEADLINE, walk.run(known)) => walked.map_err(|_| LoginError::Deadline)??,
         error = nobody_there(&http, &request.token_endpoint) => return Err(error.into()),
     };
-    let (connection, page) = finish(&request, granted, store, clients).await?;
+    let granted = confirmed(&request, granted, &http, prompt).await?;
+    let (connection, page) = match finish(&request, granted, store) {
+        Ok(stored) => stored,
+        Err((error, unstored)) => {
+            let (client, tokens) = (&unstored.client, &unstored.tokens);
+            let revocation = revoke(client, &tokens.access, tokens.refresh.as_ref(), &http).await;
+            tokio::time::sleep(LAST_PAGE).await;
+            return Err(match error {
+                StoreError::Conflict => LoginError::Exists(request.id),
+                source => LoginError::NotStored {
+                    source: Box::new(source),
+                    revocation: revocation.err().map(Box::new),
+                },
+            });
+        }
+    };
     if page
         .send(Outcome::Good(
             "Connected".to_owned(),
@@ -182,160 +263,81 @@ async fn nobody_there(http: &HttpClient, server: &Url) -> OAuthError {
     }
 }
 
-/// What the walk through the pages brings home.
-struct Granted {
-    client: OAuthClient,
-    set: TokenSet,
-    account: Option<Account>,
-    /// The browser waits for its last page, unless the redirect was pasted.
-    page: PageReply,
-}
-
-type PageReply = tokio::sync::oneshot::Sender<Outcome>;
-
-async fn walk(
+/// Shows whose login it is, and asks before one is stored that another user may have finished.
+async fn confirmed(
     request: &LoginRequest,
-    known: Option<ClientCredentials>,
+    granted: Granted,
     http: &HttpClient,
-    listener: &mut Listener,
     prompt: &mut impl LoginPrompt,
 ) -> Result<Granted, LoginError> {
-    let mut pending = if let Some(client) = known {
-        let pending = begin(request, client)?;
-        prompt.open(LoginStep::Authorize, pending.1.url().as_str());
-        Some(pending)
-    } else {
-        listener.show_form(form(request));
-        prompt.open(LoginStep::Client, FORM_URL);
-        None
-    };
-    loop {
-        let (response, page) = tokio::select! {
-            arrival = listener.next() => match arrival {
-                Arrival::Client { client_id, client_secret, reply } => {
-                    let begun = begin(request, ClientCredentials { client_id, client_secret })?;
-                    prompt.open(LoginStep::Authorize, begun.1.url().as_str());
-                    let _ = reply.send(Ok(begun.1.url().clone()));
-                    pending = Some(begun);
-                    continue;
-                }
-                Arrival::Response { response, reply } => (response, reply),
-            },
-            line = prompt.pasted() => if let Some(response) = AuthorizationResponse::from_pasted(&line) { (response, tokio::sync::oneshot::channel().0) } else {
-                prompt.say("that is not a URL with a query; paste the whole address that the browser ended at");
-                continue;
-            },
-        };
-        let Some((client, authorization)) = pending.take() else {
-            let _ = page.send(Outcome::Bad(
-                "Not yet".to_owned(),
-                "The login has not reached the provider.".to_owned(),
-            ));
-            continue;
-        };
-        match authorization.verify(response) {
-            Ok(code) => return exchange(request, client, authorization, code, http, page).await,
-            Err(refused @ ResponseRefused::Denied { .. }) => {
-                let _ = page.send(Outcome::Bad("Refused".to_owned(), refused.to_string()));
-                tokio::time::sleep(LAST_PAGE).await;
-                return Err(refused.into());
-            }
-            Err(refused) => {
-                // Not the answer to this login: a forged one must not end it (RFC 8252 §8.9).
-                prompt.say(&format!(
-                    "a redirect was not accepted: {refused}; still waiting"
-                ));
-                let _ = page.send(Outcome::Bad("Not accepted".to_owned(), refused.to_string()));
-                pending = Some((client, authorization));
-            }
-        }
+    if granted.by == FinishedBy::ThisUser {
+        return Ok(granted);
     }
-}
-
-fn begin(
-    request: &LoginRequest,
-    client: ClientCredentials,
-) -> Result<(OAuthClient, PendingAuthorization), LoginError> {
-    let client = OAuthClient {
-        client_id: client.client_id,
-        client_secret: client.client_secret,
-        token_endpoint: request.token_endpoint.clone(),
-        revocation_endpoint: request.revocation_endpoint.clone(),
+    let place = request.base_url.as_ref().map(|base| format!(" at {base}"));
+    let finished = Finished {
+        provider: format!("{}{}", request.provider, place.unwrap_or_default()),
+        account: granted.account.as_ref(),
+        client_id: &granted.client.client_id,
+        by: granted.by,
     };
-    let authorization = PendingAuthorization::begin(
-        client.clone(),
-        &request.authorization_endpoint,
-        request.issuer.clone(),
-        &request.scopes,
-        &request.extra_parameters,
-    )?;
-    Ok((client, authorization))
-}
-
-async fn exchange(
-    request: &LoginRequest,
-    client: OAuthClient,
-    authorization: PendingAuthorization,
-    code: Secret<String>,
-    http: &HttpClient,
-    page: PageReply,
-) -> Result<Granted, LoginError> {
-    match authorization.exchange(code, http).await {
-        Ok(set) => {
-            let account = look_up_account(&request.account_lookups, &set.access_token, http).await;
-            Ok(Granted {
-                client,
-                set,
-                account,
-                page,
+    match tokio::time::timeout(DEADLINE, prompt.confirm(&finished)).await {
+        Ok(true) => Ok(granted),
+        declined => {
+            let (client, set) = (&granted.client, &granted.set);
+            let refresh = set.refresh_token.as_ref();
+            let revoked = revoke(client, &set.access_token, refresh, http)
+                .await
+                .is_ok();
+            let words = "The login was not confirmed at the terminal.".to_owned();
+            let outcome = Outcome::Bad("Not stored".to_owned(), words);
+            if granted.page.send(outcome).is_ok() {
+                tokio::time::sleep(LAST_PAGE).await;
+            }
+            Err(match declined {
+                Ok(_) => LoginError::Declined { revoked },
+                Err(_) => LoginError::Deadline,
             })
         }
-        Err(error) => {
-            let _ = page.send(Outcome::Bad("No token".to_owned(), error.to_string()));
-            tokio::time::sleep(LAST_PAGE).await;
-            Err(error.into())
-        }
     }
 }
 
-/// Stores the connection. What cannot be stored is not left behind at the provider.
-async fn finish(
+/// Gives a grant back that is not stored, so that none is alive that nobody uses.
+async fn revoke(
+    client: &OAuthClient,
+    access: &Secret<String>,
+    refresh: Option<&Secret<String>>,
+    http: &HttpClient,
+) -> Result<(), OAuthError> {
+    let token = refresh.map_or(RevocableToken::Access(access), RevocableToken::Refresh);
+    client.revoke(token, http).await
+}
+
+/// Stores the connection. It does not await, so that Ctrl-C comes before or after it, and never amid.
+fn finish(
     request: &LoginRequest,
     granted: Granted,
     store: &ConnectionStore,
-    clients: &HttpClients,
-) -> Result<(Connection, PageReply), LoginError> {
-    let Granted {
-        client,
-        set,
-        account,
-        page,
-    } = granted;
+) -> Result<(Connection, PageReply), (StoreError, Box<Connection>)> {
     let connection = Connection {
         id: request.id.clone(),
         base_url: request.base_url.clone(),
         ca_pem: request.ca_pem.clone(),
-        client,
-        tokens: Tokens::first(set, &request.scopes, Timestamp::now()),
-        account,
+        client: granted.client,
+        tokens: Tokens::first(granted.set, &request.scopes, Timestamp::now()),
+        account: granted.account,
         standing: Standing::Good,
         terms: Some(request.terms.clone()),
     };
-    let Err(error) = store_soon(&connection, request.replace, store) else {
-        return Ok((connection, page));
-    };
-    let _ = page.send(Outcome::Bad("Not stored".to_owned(), error.to_string()));
-    let revocation = revoke(&connection, clients).await.err();
-    Err(match error {
-        StoreError::Conflict => LoginError::Exists(request.id.clone()),
-        source => LoginError::NotStored {
-            source: Box::new(source),
-            revocation: revocation.map(Box::new),
-        },
-    })
+    match store_soon(&connection, request.replace, store) {
+        Ok(_) => Ok((connection, granted.page)),
+        Err(error) => {
+            let outcome = Outcome::Bad("Not stored".to_owned(), error.to_string());
+            let _ = granted.page.send(outcome);
+            Err((error, Box::new(connection)))
+        }
+    }
 }
 
-/// It does not await, so that Ctrl-C comes before or after it, and never amid.
 fn store_soon(
     connection: &Connection,
     replace: bool,
@@ -349,27 +351,5 @@ fn store_soon(
             }
             other => return other,
         }
-    }
-}
-
-async fn revoke(connection: &Connection, clients: &HttpClients) -> Result<(), OAuthError> {
-    let client = &connection.client;
-    if client.revocation_endpoint.is_none() {
-        return Err(OAuthError::NoRevocation);
-    }
-    let http = clients.for_connection(connection.ca_pem.as_deref())?;
-    let token = match &connection.tokens.refresh {
-        Some(token) => RevocableToken::Refresh(token),
-        None => RevocableToken::Access(&connection.tokens.access),
-    };
-    client.revoke(token, &http).await
-}
-
-fn form(request: &LoginRequest) -> ClientForm {
-    ClientForm {
-        provider: request.provider.clone(),
-        applications_url: request.applications_url.clone(),
-        scopes: request.scopes.clone(),
-        authorization_endpoint: request.authorization_endpoint.clone(),
     }
 }

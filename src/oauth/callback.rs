@@ -1,29 +1,31 @@
 //! The loopback listener of a login (RFC 8252 §7.3): the form for the application, and the redirect back from the provider.
 //!
-//! It is bound before the browser opens, to an address and not to a name (§8.3), answers nobody whose `Host` is not its own
+//! It is bound before the browser opens, to an address and not to a name (§8.3), answers no other user and nobody whose `Host` is not its own
 //! (DNS rebinding), and keeps waiting when something that is not the awaited answer comes in.
+
+mod accept;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
+pub use self::accept::Visitor;
+use self::accept::{ADDRESS, Entrance, accept};
 use super::authorize::AuthorizationResponse;
 use super::pages::{self, ClientForm, Outcome, Page};
 use crate::secret::{Secret, random_text};
+use crate::text::is_deceptive;
 
 /// The one port, so that one redirect URI can be registered for good.
 pub const REDIRECT_PORT: u16 = 7998;
@@ -41,8 +43,8 @@ pub const FORM_URL: &str = ORIGIN;
 const HOST: &str = "127.0.0.1:7998";
 const ORIGIN: &str = "http://127.0.0.1:7998";
 
-/// Browsers open a few connections ahead; more than this at once is not a login.
-const MOST_CONNECTIONS: usize = 16;
+/// Below it is the address that leads to the provider, once.
+const START_PATH: &str = "/start/";
 
 /// A client that is slower than this with its headers, or with a form, is cut off.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
@@ -74,6 +76,8 @@ pub enum Arrival {
         client_id: String,
         /// Its second, unless left empty.
         client_secret: Option<Secret<String>>,
+        /// Who did that.
+        visitor: Visitor,
         /// Where to send the browser, or what is wrong with the fields.
         reply: oneshot::Sender<Result<Url, String>>,
     },
@@ -81,8 +85,15 @@ pub enum Arrival {
     Response {
         /// With this.
         response: AuthorizationResponse,
+        /// Whose browser it is.
+        visitor: Visitor,
         /// How it went.
         reply: oneshot::Sender<Outcome>,
+    },
+    /// A connection was turned away, for the first time in this login. It waits for no answer.
+    Stranger {
+        /// It is another user's for sure; else nobody's that the kernel knows of.
+        of_another_user: bool,
     },
 }
 
@@ -99,20 +110,28 @@ struct Shared {
     arrivals: mpsc::Sender<Arrival>,
     csrf: Secret<String>,
     form: Mutex<Option<ClientForm>>,
-    open: Semaphore,
+    start: Mutex<Option<Start>>,
+    entrance: Entrance,
+}
+
+/// The way to the provider: its URL holds the `state`, which a browser's argument list would show to everybody on the machine.
+#[derive(Debug)]
+struct Start {
+    nonce: Secret<String>,
+    leads_to: Url,
 }
 
 impl Listener {
     /// Binds the port and starts to answer.
     pub async fn bind() -> Result<Self, BindError> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, REDIRECT_PORT));
-        let tcp = TcpListener::bind(address).await.map_err(BindError::Port)?;
+        let tcp = TcpListener::bind(ADDRESS).await.map_err(BindError::Port)?;
         let (sender, arrivals) = mpsc::channel(4);
         let shared = Arc::new(Shared {
             arrivals: sender,
             csrf: random_text(32)?,
             form: Mutex::new(None),
-            open: Semaphore::new(MOST_CONNECTIONS),
+            start: Mutex::new(None),
+            entrance: Entrance::new(),
         });
         let accepting = tokio::spawn(accept(tcp, Arc::clone(&shared)));
         Ok(Self {
@@ -124,11 +143,18 @@ impl Listener {
 
     /// Shows the form from now on, at [`FORM_URL`].
     pub fn show_form(&self, form: ClientForm) {
-        *self
-            .shared
-            .form
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(form);
+        *lock(&self.shared.form) = Some(form);
+    }
+
+    /// An address of this listener that leads to `url`, once: what a browser may be started with.
+    pub fn lead_to(&self, url: &Url) -> Result<String, getrandom::Error> {
+        let nonce = random_text(22)?;
+        let address = format!("{ORIGIN}{START_PATH}{}", nonce.expose());
+        *lock(&self.shared.start) = Some(Start {
+            nonce,
+            leads_to: url.clone(),
+        });
+        Ok(address)
     }
 
     /// The next thing that comes in.
@@ -146,30 +172,13 @@ impl Drop for Listener {
     }
 }
 
-async fn accept(tcp: TcpListener, shared: Arc<Shared>) {
-    loop {
-        let Ok((stream, _)) = tcp.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors: wait for one
-            continue;
-        };
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let Ok(_permit) = shared.open.try_acquire() else {
-                return;
-            };
-            let service = service_fn(|request| answer(request, Arc::clone(&shared)));
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(READ_TIMEOUT)
-                .max_buf_size(32 * 1024)
-                .serve_connection(TokioIo::new(stream), service);
-            let _ = connection.await; // the browser's business
-        });
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn answer(
     request: Request<Incoming>,
+    visitor: Visitor,
     shared: Arc<Shared>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let host = request
@@ -184,8 +193,9 @@ async fn answer(
     }
     let response = match (request.method(), request.uri().path()) {
         (&Method::GET, "/") => shared.form_page(None, StatusCode::OK),
-        (&Method::POST, "/client") => submit(request, &shared).await,
-        (&Method::GET, REDIRECT_PATH) => redirect(&request, &shared).await,
+        (&Method::POST, "/client") => submit(request, visitor, &shared).await,
+        (&Method::GET, REDIRECT_PATH) => redirect(&request, visitor, &shared).await,
+        (&Method::GET, path) if path.starts_with(START_PATH) => start(&request, &shared),
         (_, "/" | REDIRECT_PATH) => not_allowed("GET"),
         (_, "/client") => not_allowed("POST"),
         _ => plain(StatusCode::NOT_FOUND, "authsome: nothing here"),
@@ -195,14 +205,11 @@ async fn answer(
 
 impl Shared {
     fn form_page(&self, problem: Option<&str>, status: StatusCode) -> Response<Full<Bytes>> {
-        let form = self
-            .form
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let form = lock(&self.form).clone();
         match form {
-            Some(form) => page(status, |nonce| {
-                pages::form(&form, self.csrf.expose(), nonce, problem)
+            Some(mut form) => page(status, |nonce| {
+                form.problem = problem.map(str::to_owned).or(form.problem);
+                pages::form(&form, self.csrf.expose(), nonce)
             }),
             None => plain(
                 StatusCode::NOT_FOUND,
@@ -212,8 +219,33 @@ impl Shared {
     }
 }
 
+/// The way to the provider, for the first who asks. A browser that only looks ahead is told to come again.
+fn start(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
+    let looks_ahead = |name: &str| {
+        let value = request.headers().get(name).map(HeaderValue::as_bytes);
+        value.is_some_and(|value| value.starts_with(b"prefetch"))
+    };
+    if looks_ahead("sec-purpose") || looks_ahead("purpose") {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "authsome: not yet");
+    }
+    let nonce = request.uri().path().strip_prefix(START_PATH);
+    let nonce = nonce.unwrap_or_default().as_bytes();
+    let taken = lock(&shared.start).take_if(|start| start.nonce.matches(nonce));
+    match taken {
+        Some(start) => see_other(&start.leads_to),
+        None => plain(
+            StatusCode::GONE,
+            "authsome: this address works once. The terminal shows the one to open instead.",
+        ),
+    }
+}
+
 /// The form comes back. Browsers send `Origin` with each POST; where it, or `Sec-Fetch-Site`, names another site, that site made the form.
-async fn submit(request: Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
+async fn submit(
+    request: Request<Incoming>,
+    visitor: Visitor,
+    shared: &Shared,
+) -> Response<Full<Bytes>> {
     let foreign = |name: &str, ours: &str| {
         request
             .headers()
@@ -230,45 +262,18 @@ async fn submit(request: Request<Incoming>, shared: &Shared) -> Response<Full<By
     let Ok(Ok(body)) = tokio::time::timeout(READ_TIMEOUT, body).await else {
         return plain(StatusCode::BAD_REQUEST, "authsome: the form did not arrive");
     };
-    let body = body.to_bytes();
-    let mut fields: HashMap<_, _> = url::form_urlencoded::parse(&body).into_owned().collect();
-    if !shared
-        .csrf
-        .matches(fields.remove("csrf").unwrap_or_default().as_bytes())
-    {
-        return shared.form_page(
-            Some("This form was of an earlier login. Please fill in this one."),
-            StatusCode::FORBIDDEN,
-        );
-    }
-    let client_id = fields
-        .remove("client_id")
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
-    let client_secret = fields
-        .remove("client_secret")
-        .map(|secret| secret.trim().to_owned());
-    if client_id.is_empty() || client_id.chars().any(char::is_control) {
-        return shared.form_page(
-            Some("The application ID is missing."),
-            StatusCode::UNPROCESSABLE_ENTITY,
-        );
-    }
-    let client_secret = client_secret
-        .filter(|secret| !secret.is_empty())
-        .map(Secret::new);
+    let (client_id, client_secret) = match filled_in(&body.to_bytes(), shared) {
+        Ok(filled_in) => filled_in,
+        Err((status, problem)) => return shared.form_page(Some(problem), status),
+    };
     let (reply, replied) = oneshot::channel();
-    if shared
-        .arrivals
-        .send(Arrival::Client {
-            client_id,
-            client_secret,
-            reply,
-        })
-        .await
-        .is_err()
-    {
+    let arrival = Arrival::Client {
+        client_id,
+        client_secret,
+        visitor,
+        reply,
+    };
+    if shared.arrivals.send(arrival).await.is_err() {
         return plain(StatusCode::GONE, "authsome: the login has ended");
     }
     match tokio::time::timeout(OUTCOME_TIMEOUT, replied).await {
@@ -278,25 +283,52 @@ async fn submit(request: Request<Incoming>, shared: &Shared) -> Response<Full<By
     }
 }
 
-async fn redirect(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
+/// An application's ID, and its secret if it has one.
+type FilledIn = (String, Option<Secret<String>>);
+
+/// The two fields of a form that is of this login.
+fn filled_in(body: &[u8], shared: &Shared) -> Result<FilledIn, (StatusCode, &'static str)> {
+    let mut fields: HashMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
+    let csrf = fields.remove("csrf").unwrap_or_default();
+    if !shared.csrf.matches(csrf.as_bytes()) {
+        let problem = "This form was of an earlier login. Please fill in this one.";
+        return Err((StatusCode::FORBIDDEN, problem));
+    }
+    let client_secret = fields.remove("client_secret").map(Secret::new);
+    let client_id = fields.remove("client_id").unwrap_or_default();
+    let client_id = client_id.trim().to_owned();
+    if client_id.is_empty() || client_id.contains(is_deceptive) {
+        let problem = "The application ID is missing.";
+        return Err((StatusCode::UNPROCESSABLE_ENTITY, problem));
+    }
+    let client_secret = client_secret.map(|secret| secret.expose().trim().to_owned());
+    let client_secret = client_secret.filter(|secret| !secret.is_empty());
+    Ok((client_id, client_secret.map(Secret::new)))
+}
+
+async fn redirect(
+    request: &Request<Incoming>,
+    visitor: Visitor,
+    shared: &Shared,
+) -> Response<Full<Bytes>> {
     let response = AuthorizationResponse::parse(request.uri().query().unwrap_or_default());
     let (reply, replied) = oneshot::channel();
-    if shared
-        .arrivals
-        .send(Arrival::Response { response, reply })
-        .await
-        .is_err()
-    {
+    let arrival = Arrival::Response {
+        response,
+        visitor,
+        reply,
+    };
+    if shared.arrivals.send(arrival).await.is_err() {
         return plain(StatusCode::GONE, "authsome: the login has ended");
     }
     match tokio::time::timeout(OUTCOME_TIMEOUT, replied).await {
-        Ok(Ok(outcome)) => {
-            let status = match outcome {
-                Outcome::Good(..) => StatusCode::OK,
-                Outcome::Bad(..) => StatusCode::BAD_REQUEST,
-            };
-            page(status, |nonce| pages::result(&outcome, nonce))
-        }
+        Ok(Ok(Outcome::Again)) => see_form(),
+        Ok(Ok(Outcome::Good(title, message))) => page(StatusCode::OK, |nonce| {
+            pages::result(pages::Mood::Good, &title, &message, nonce)
+        }),
+        Ok(Ok(Outcome::Bad(title, message))) => page(StatusCode::BAD_REQUEST, |nonce| {
+            pages::result(pages::Mood::Bad, &title, &message, nonce)
+        }),
         _ => plain(StatusCode::GONE, "authsome: the login has ended"),
     }
 }
@@ -325,6 +357,15 @@ fn page(status: StatusCode, render: impl FnOnce(&str) -> Page) -> Response<Full<
         header::CONTENT_SECURITY_POLICY,
         policy.unwrap_or(HeaderValue::from_static("default-src 'none'")),
     );
+    response
+}
+
+/// To the form; the address with the code does not stay in the bar.
+fn see_form() -> Response<Full<Bytes>> {
+    let mut response = plain(StatusCode::SEE_OTHER, "");
+    response
+        .headers_mut()
+        .insert(header::LOCATION, HeaderValue::from_static("/"));
     response
 }
 

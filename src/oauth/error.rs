@@ -5,6 +5,9 @@ use std::time::Duration;
 use oauth2::RequestTokenError;
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
+use crate::text::is_deceptive;
+use crate::tls::TlsTrouble;
+
 /// The longest error text of a server that is passed on, in characters.
 const LONGEST_DESCRIPTION: usize = 300;
 
@@ -77,12 +80,12 @@ pub enum OAuthError {
         sent: bool,
     },
     /// The certificate does not verify, or TLS failed otherwise.
-    #[error("no trusted TLS connection to {host}: {reason}")]
+    #[error("no trusted TLS connection to {host}: {trouble}")]
     Tls {
         /// The server.
         host: String,
-        /// What rustls said.
-        reason: String,
+        /// Why.
+        trouble: TlsTrouble,
     },
     /// There are no usable roots to verify a server with.
     #[error(transparent)]
@@ -200,10 +203,10 @@ fn refused(host: String, response: &BasicErrorResponse) -> OAuthError {
     }
 }
 
-/// The server's words, fit for a terminal: no control characters, no novels.
+/// The server's words, fit for a terminal: nothing that deceives, no novels.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
-        .filter(|character| !character.is_control())
+        .filter(|character| !is_deceptive(*character))
         .take(LONGEST_DESCRIPTION)
         .collect()
 }
@@ -214,7 +217,10 @@ mod tests {
 
     #[test]
     fn a_servers_words_cannot_move_the_cursor() {
-        assert_eq!(printable("bad\u{1b}[2J\r\nthing"), "bad[2Jthing");
+        assert_eq!(
+            printable("bad\u{1b}[2J\r\n\u{9b}1A\u{202e}thing"),
+            "bad[2J1Athing"
+        );
         assert_eq!(printable(&"x".repeat(1000)).len(), LONGEST_DESCRIPTION);
     }
 }

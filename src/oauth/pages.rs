@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use url::Url;
 
 use super::callback::REDIRECT_URI;
+use crate::text;
 
 /// One file holds the frame and both bodies.
 const PAGE: &str = include_str!("page.html");
@@ -20,6 +21,10 @@ pub struct ClientForm {
     pub scopes: Vec<String>,
     /// Where the browser goes after the form; the page may submit to nowhere else.
     pub authorization_endpoint: Url,
+    /// What was typed before, where the form is shown again. The secret is not: the page holds none.
+    pub client_id: String,
+    /// Why it is shown again.
+    pub problem: Option<String>,
 }
 
 /// How a step ended, as the browser shows it.
@@ -29,6 +34,15 @@ pub enum Outcome {
     Good(String, String),
     /// It did not.
     Bad(String, String),
+    /// It did not, and the form says why.
+    Again,
+}
+
+/// How a result looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mood {
+    Good,
+    Bad,
 }
 
 /// A page with the headers that go with it.
@@ -39,20 +53,23 @@ pub(super) struct Page {
     pub(super) referrer_policy: &'static str,
 }
 
-pub(super) fn form(form: &ClientForm, csrf: &str, nonce: &str, problem: Option<&str>) -> Page {
+pub(super) fn form(form: &ClientForm, csrf: &str, nonce: &str) -> Page {
     let host = super::http::host_of(&form.authorization_endpoint);
     let applications = form
         .applications_url
         .as_ref()
         .unwrap_or(&form.authorization_endpoint)
         .to_string();
-    let problem = problem
-        .map(|text| format!("<p class=\"bad\">{}</p>", escape(text)))
+    let problem = form
+        .problem
+        .as_ref()
+        .map(|text| format!("<p class=\"bad\" role=\"alert\">{}</p>", escape(text)))
         .unwrap_or_default();
     let scopes = form.scopes.join(" ");
     let title = format!("Connect {}", form.provider);
     let values = HashMap::from([
         ("applications", escape(&applications)),
+        ("client_id", escape(&form.client_id)),
         ("csrf", escape(csrf)),
         ("host", escape(&host)),
         ("nonce", nonce.to_owned()),
@@ -71,17 +88,13 @@ pub(super) fn form(form: &ClientForm, csrf: &str, nonce: &str, problem: Option<&
     }
 }
 
-pub(super) fn result(outcome: &Outcome, nonce: &str) -> Page {
-    let (mood, title, message, next) = match outcome {
-        Outcome::Good(title, message) => (
+pub(super) fn result(mood: Mood, title: &str, message: &str, nonce: &str) -> Page {
+    let (mood, next) = match mood {
+        Mood::Good => (
             "good",
-            title,
-            message,
             "You can close this window and go back to the terminal.",
         ),
-        Outcome::Bad(title, message) => {
-            ("bad", title, message, "The terminal says what to do next.")
-        }
+        Mood::Bad => ("bad", "The terminal says what to do next."),
     };
     let values = HashMap::from([
         ("message", escape(message)),
@@ -133,7 +146,7 @@ fn fill(section: &str, values: &HashMap<&str, String>) -> String {
 
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
+    for character in text::line(text).chars() {
         match character {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -158,12 +171,14 @@ mod tests {
             ),
             scopes: vec!["api".to_owned()],
             authorization_endpoint: Url::parse("https://gitlab.test/oauth/authorize").unwrap(),
+            client_id: "\"typed\u{202e}".to_owned(),
+            problem: Some("<b>no</b>".to_owned()),
         }
     }
 
     #[test]
     fn the_form_has_its_inputs_and_no_foreign_asset() {
-        let page = form(&example(), "TOKEN", "NONCE", Some("<b>no</b>"));
+        let page = form(&example(), "TOKEN", "NONCE");
         for expected in [
             "name=\"client_id\"",
             "name=\"client_secret\"",
@@ -171,6 +186,7 @@ mod tests {
             REDIRECT_URI,
             "Git&lt;Lab&gt;",
             "&lt;b&gt;no",
+            "value=\"&quot;typed\u{fffd}\"",
         ] {
             assert!(page.html.contains(expected), "{expected}");
         }
@@ -187,11 +203,8 @@ mod tests {
 
     #[test]
     fn a_result_escapes_what_a_server_said() {
-        let outcome = Outcome::Bad(
-            "Refused".to_owned(),
-            "<script>{{nonce}}</script>".to_owned(),
-        );
-        let page = result(&outcome, "NONCE");
+        let words = "<script>{{nonce}}</script>";
+        let page = result(Mood::Bad, "Refused", words, "NONCE");
         assert!(page.html.contains("&lt;script&gt;{{nonce}}&lt;/script&gt;"));
         assert!(!page.html.contains("client_id"));
         assert!(!page.content_security_policy.contains("script-src"));

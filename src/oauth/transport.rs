@@ -130,7 +130,7 @@ impl Transport {
                 },
                 sent: false,
             },
-            ConnectError::Tls(reason) => OAuthError::Tls { host, reason },
+            ConnectError::Tls(trouble) => OAuthError::Tls { host, trouble },
             ConnectError::Unreachable(reason) => OAuthError::Unreachable {
                 host,
                 reason: printable(&reason),

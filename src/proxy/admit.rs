@@ -84,17 +84,7 @@ impl Admission {
         let Some(owners) = &self.owners else {
             return Recognition::Client(Client::default());
         };
-        // The listener has one address, so the connection's end here is that.
-        let (SocketAddr::V4(client), SocketAddr::V4(server)) = (peer, self.listener) else {
-            return Recognition::Nobody;
-        };
-        let owner = owners.of_client(client, server);
-        // A connection that was reset has set its client's port free for another process, of which the kernel may have told. One that still
-        // has its peer has had it all the time.
-        if stream.peer_addr().is_err() {
-            return Recognition::Nobody;
-        }
-        match owner {
+        match owners.of_accepted(peer, self.listener, || stream.peer_addr().is_ok()) {
             Owner::AnotherUser => Recognition::AnotherUser,
             Owner::Nobody => Recognition::Nobody,
             Owner::ThisUser(inode) => Recognition::Client(Client {

@@ -1,6 +1,7 @@
 //! Why authsome answers in place of the provider: one variant a cause.
 
 use crate::connection::CredentialError;
+use crate::tls::TlsTrouble;
 
 /// A request, or a connection, that is not served.
 #[derive(Debug, thiserror::Error)]
@@ -79,12 +80,12 @@ pub(super) enum Refusal {
         reason: String,
     },
     /// The provider's certificate is not trusted, or TLS failed otherwise.
-    #[error("no trusted TLS connection to {host}: {reason}")]
+    #[error("no trusted TLS connection to {host}: {trouble}")]
     UpstreamTls {
         /// The provider.
         host: String,
-        /// What rustls said.
-        reason: String,
+        /// Why.
+        trouble: TlsTrouble,
     },
     /// The provider did not answer in time.
     #[error("{host} did not answer within {seconds} s")]

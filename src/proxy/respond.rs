@@ -10,6 +10,8 @@ use http::{Response, StatusCode};
 use super::refusal::Refusal;
 use super::response_body::ResponseBody;
 use crate::connection::CredentialError;
+use crate::text;
+use crate::tls::TlsRemedy;
 
 /// The header by which a client, or a test, tells our answers from a provider's.
 const ERROR_HEADER: HeaderName = HeaderName::from_static("authsome-error");
@@ -29,7 +31,7 @@ pub(super) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody> {
         "message": format!("authsome: {refusal}"),
         "hint": answer.hint,
     });
-    let body = Bytes::from(format!("{body}\n"));
+    let body = Bytes::from(format!("{}\n", text::json(&body.to_string())));
     let mut response = Response::new(ResponseBody::whole(body.clone()));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
@@ -121,10 +123,10 @@ fn answer(refusal: &Refusal) -> Answer {
             "upstream_malformed",
             "the provider's server is at fault, or whatever stands before it: tell its operator".to_owned(),
         ),
-        Refusal::UpstreamTls { .. } => (
+        Refusal::UpstreamTls { trouble, .. } => (
             StatusCode::BAD_GATEWAY,
             "upstream_tls",
-            "for a server with a private CA: `authsome login PROVIDER --base-url URL --ca-file CA.pem --force`".to_owned(),
+            tls_hint(trouble.remedy).to_owned(),
         ),
         Refusal::UpstreamTimeout { .. } => (
             StatusCode::GATEWAY_TIMEOUT,
@@ -136,6 +138,20 @@ fn answer(refusal: &Refusal) -> Answer {
         }
     };
     Answer { status, code, hint }
+}
+
+fn tls_hint(remedy: TlsRemedy) -> &'static str {
+    match remedy {
+        TlsRemedy::Trust => {
+            "for a private CA, or a self-signed certificate: `authsome login PROVIDER --base-url URL --ca-file CA.pem --force`"
+        }
+        TlsRemedy::Renewal => "have the server's certificate renewed; check this machine's clock",
+        TlsRemedy::OtherAddress => "check the host's name and the port",
+        TlsRemedy::ClientCertificate | TlsRemedy::Modern | TlsRemedy::ServerCertificate => {
+            "ask the server's administrator: nothing here changes it"
+        }
+        _ => "check the host's name and the network",
+    }
 }
 
 fn credential_answer(error: &CredentialError) -> Answer {

@@ -433,9 +433,9 @@ fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
             },
             seconds: after.as_secs(),
         },
-        ConnectError::Tls(reason) => Refusal::UpstreamTls {
+        ConnectError::Tls(trouble) => Refusal::UpstreamTls {
             host,
-            reason: reason.clone(),
+            trouble: trouble.clone(),
         },
         ConnectError::Unreachable(reason) => Refusal::UpstreamUnreachable {
             host,

@@ -50,7 +50,7 @@ impl TlsConfigs {
         let mut config = self
             .trust
             .client_config(&private_ca)
-            .map_err(|error| ConnectError::Tls(error.to_string()))?;
+            .map_err(|error| ConnectError::Tls(error.to_string().into()))?;
         config.alpn_protocols = match dialect {
             Dialect::Http1 => vec![b"http/1.1".to_vec()],
             Dialect::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],

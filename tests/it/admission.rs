@@ -52,14 +52,14 @@ def daemon(work):
 "#;
 
 /// A home with a connection, and its GitLab.
-struct Scene {
-    world: World,
-    gitlab: FakeGitLab,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) gitlab: FakeGitLab,
     token: String,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (world, gitlab) = (World::new(), FakeGitLab::start());
         let (_, pair) = world.connect(&gitlab);
         Self {
@@ -117,7 +117,7 @@ fn said(command: Command) -> String {
 }
 
 /// A run whose child says where its proxy is, and then waits until it is released.
-fn waiting(scene: &Scene) -> (Running, String) {
+pub(crate) fn waiting(scene: &Scene) -> (Running, String) {
     let script = "echo \"$HTTPS_PROXY\"; read -r line; exit 0";
     let running = Running::start(run(&scene.world, &[], &["sh", "-c", script]));
     let proxy = running.line().unwrap();
@@ -125,7 +125,7 @@ fn waiting(scene: &Scene) -> (Running, String) {
 }
 
 /// Whether the test can be made: it is said by name where it cannot.
-fn is_root(test: &str) -> bool {
+pub(crate) fn is_root(test: &str) -> bool {
     let is_root = Uid::effective().is_root();
     if !is_root {
         let _ = writeln!(std::io::stderr(), "skipped: {test} needs root"); // not captured, as println! is
@@ -134,7 +134,7 @@ fn is_root(test: &str) -> bool {
 }
 
 /// As another user than root and the one of [`as_nobody_special`].
-const SOMEBODY_ELSE: [&str; 6] = [
+pub(crate) const SOMEBODY_ELSE: [&str; 6] = [
     "setpriv",
     "--reuid=65534",
     "--regid=65534",

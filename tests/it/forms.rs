@@ -26,7 +26,7 @@ use crate::kit::{Outcome, World};
 const REDIRECT_URI: &str = "http://127.0.0.1:7998/auth/callback/oauth";
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 // ---- the form ----
 
@@ -661,11 +661,62 @@ fn a_bad_answer_of_the_token_endpoint_ends_the_login_with_nothing_stored() {
 }
 
 #[test]
-fn a_wrong_client_secret_is_said_and_not_kept() {
-    let walk = Walk::new(true, &[], |_, _| Vec::new());
-    let answer = form(&csrf(), &walk.app.client_id, "wrong").send();
-    let location = answer.header("location").unwrap().to_owned();
-    visit(&consent(&walk.gitlab, &location));
+fn a_wrong_confidential_shows_the_form_again_with_what_was_typed() {
+    // A secret that is wrong; one that is missing; and what the user makes of it then.
+    for wrong in ["wrong", ""] {
+        let mut walk = Walk::new(true, &[], |_, _| Vec::new());
+        let answer = form(&csrf(), &walk.app.client_id, wrong).send();
+        let location = answer.header("location").unwrap().to_owned();
+        walk.login.url();
+        let back = visit(&consent(&walk.gitlab, &location));
+        assert_eq!((back.status, back.header("location")), (303, Some("/")));
+        walk.login.said("the form is open again");
+        let page = get("/").send();
+        let typed = format!("name=\"client_id\" value=\"{}\"", walk.app.client_id);
+        assert!(page.body.contains(&typed), "{}", page.body);
+        assert!(page.body.contains("invalid_client"), "{}", page.body);
+        assert!(page.body.contains("paste"), "{}", page.body);
+        let secret = page
+            .body
+            .split('<')
+            .find(|tag| tag.contains("name=\"client_secret\""));
+        assert!(!secret.unwrap().contains("value"), "no page holds a secret");
+        let outcome = walk.finish_by_form().expect(0);
+        assert!(!outcome.stderr.contains("wrong"), "{}", outcome.stderr);
+        let stored = walk.world.stored("default").client.client_secret.unwrap();
+        assert_eq!(Some(stored.expose()), walk.app.client_secret.as_ref());
+    }
+}
+
+#[test]
+fn an_application_that_lacks_a_scope_shows_the_form_again() {
+    let mut walk = Walk::to_form();
+    let location = walk.submit().header("location").unwrap().to_owned();
+    walk.login.url();
+    let state = parameter(&location, "state");
+    let denial = format!("{REDIRECT_URI}?error=invalid_scope&state={state}");
+    assert_eq!(visit(&denial).status, 303);
+    let page = get("/").send();
+    assert!(page.body.contains("invalid_scope"), "{}", page.body);
+    assert!(page.body.contains(&walk.app.client_id), "{}", page.body);
+    walk.finish_by_form().expect(0);
+}
+
+#[test]
+fn a_wrong_client_secret_of_a_flag_is_said_and_not_kept() {
+    let mut walk = Walk::new(true, &[], |world, app| {
+        let file = world.file("secret", "wrong").display().to_string();
+        let id = app.client_id.clone();
+        [
+            "--client-id".to_owned(),
+            id,
+            "--client-secret-file".to_owned(),
+            file,
+        ]
+        .to_vec()
+    });
+    let url = walk.login.url();
+    assert_eq!(visit(&consent(&walk.gitlab, &url)).status, 400);
     let outcome = walk.login.end().expect(2);
     assert!(
         outcome.stderr.contains("invalid_client"),
@@ -1073,14 +1124,47 @@ fn the_end_of_stdin_leaves_the_browser_as_the_way() {
 }
 
 #[test]
-fn the_browser_gets_the_url_that_is_printed() {
+fn the_browser_is_led_to_the_url_that_is_printed_and_its_arguments_do_not_have_it() {
     let (world, gitlab) = (World::new(), FakeGitLab::start());
     let app = gitlab.register_app(false);
     let (browser, mut opened) = recording_browser(&world);
     let words = ["--client-id", &app.client_id];
     let mut login = Login::start(&world, &gitlab, &words, Some(&browser), &[]);
     let url = login.url();
-    assert_eq!(next_line(&mut opened), url);
+    let given = next_line(&mut opened);
+    assert!(!given.contains(&parameter(&url, "state")) && !given.contains("state="));
+    let answer = visit(&given);
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, Some(&*url))
+    );
+    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    visit(&consent(&gitlab, &url));
+    login.end().expect(0);
+}
+
+#[test]
+fn the_browsers_address_works_once_and_a_look_ahead_does_not_count() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let app = gitlab.register_app(false);
+    let (browser, mut opened) = recording_browser(&world);
+    let words = ["--client-id", &app.client_id];
+    let mut login = Login::start(&world, &gitlab, &words, Some(&browser), &[]);
+    let url = login.url();
+    let given = next_line(&mut opened);
+    for wrong in ["http://127.0.0.1:7998/start/", &format!("{given}x")] {
+        assert_eq!(visit(wrong).status, 410, "{wrong}");
+    }
+    for (name, value) in [
+        ("sec-purpose", "prefetch;prerender"),
+        ("purpose", "prefetch"),
+    ] {
+        assert_eq!(get_target(&given).with(name, value).send().status, 503);
+    }
+    assert_eq!(visit(&given).status, 303);
+    let again = visit(&given);
+    assert_eq!(again.status, 410);
+    assert!(again.body.contains("terminal") && !again.whole().contains("state="));
     visit(&consent(&gitlab, &url));
     login.end().expect(0);
 }
@@ -1115,12 +1199,15 @@ fn a_browser_command_may_have_words_of_its_own() {
         let words = ["--client-id", &app.client_id];
         let mut login = Login::start(&world, &gitlab, &words, Some(Path::new(&command)), &[]);
         let url = login.url();
+        let given = next_line(&mut opened);
+        let start = given.find("http://127.0.0.1:7998/start/").unwrap();
+        let local = given[start..].split(' ').next().unwrap();
         let expected = if rest.contains("%s") {
-            rest.replace("%s", &url)
+            rest.replace("%s", local)
         } else {
-            format!("{rest} {url}")
+            format!("{rest} {local}")
         };
-        assert_eq!(next_line(&mut opened), expected);
+        assert_eq!(given, expected);
         visit(&consent(&gitlab, &url));
         login.end().expect(0);
     }
@@ -1234,21 +1321,21 @@ fn the_login_as_json_prints_one_object_and_nothing_secret() {
 // ---- the walk ----
 
 /// A login under way, and everything around it.
-struct Walk {
-    world: World,
-    gitlab: FakeGitLab,
-    app: App,
-    login: Login,
+pub(crate) struct Walk {
+    pub(crate) world: World,
+    pub(crate) gitlab: FakeGitLab,
+    pub(crate) app: App,
+    pub(crate) login: Login,
 }
 
 impl Walk {
     /// Up to the form.
-    fn to_form() -> Self {
+    pub(crate) fn to_form() -> Self {
         Self::new(false, &[], |_, _| Vec::new())
     }
 
     /// Up to the provider's page, the application being named by a flag.
-    fn to_consent(more: &[&str]) -> Self {
+    pub(crate) fn to_consent(more: &[&str]) -> Self {
         Self::new(false, more, with_client_id)
     }
 
@@ -1260,7 +1347,7 @@ impl Walk {
         Self::at(FakeGitLab::start(), confidential, more, flags)
     }
 
-    fn at(
+    pub(crate) fn at(
         gitlab: FakeGitLab,
         confidential: bool,
         more: &[&str],
@@ -1287,13 +1374,13 @@ impl Walk {
     }
 
     /// Fills in the form as the page has it.
-    fn submit(&mut self) -> Answer {
+    pub(crate) fn submit(&mut self) -> Answer {
         let secret = self.app.client_secret.clone().unwrap_or_default();
         form(&csrf(), &self.app.client_id, &secret).send()
     }
 
     /// The rest of the way, from the form on: what was refused before has not harmed the login.
-    fn finish_by_form(&mut self) -> Outcome {
+    pub(crate) fn finish_by_form(&mut self) -> Outcome {
         let answer = self.submit();
         assert_eq!(answer.status, 303, "{}", answer.body);
         let location = answer.header("location").unwrap().to_owned();
@@ -1302,14 +1389,14 @@ impl Walk {
     }
 
     /// The rest of the way, from the provider's page on.
-    fn finish(&mut self, url: &str) -> Outcome {
+    pub(crate) fn finish(&mut self, url: &str) -> Outcome {
         let page = visit(&consent(&self.gitlab, url));
         assert_eq!(page.status, 200, "{}", page.body);
         self.login.wait()
     }
 }
 
-fn with_client_id(_: &World, app: &App) -> Vec<String> {
+pub(crate) fn with_client_id(_: &World, app: &App) -> Vec<String> {
     vec!["--client-id".to_owned(), app.client_id.clone()]
 }
 
@@ -1336,7 +1423,7 @@ fn cancel(mut walk: Walk) {
 }
 
 /// Neither a connection nor an application.
-fn assert_nothing_stored(world: &World) {
+pub(crate) fn assert_nothing_stored(world: &World) {
     let list = world.call(["list", "--json"]).expect(0).json();
     assert_eq!(list["providers"][0]["connections"], serde_json::json!([]));
     let database = rusqlite::Connection::open(world.home().join("vault.db")).unwrap();
@@ -1349,7 +1436,7 @@ fn assert_nothing_stored(world: &World) {
 }
 
 /// The binary at work, its terminal in our hands.
-struct Login {
+pub(crate) struct Login {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -1360,7 +1447,7 @@ struct Login {
 
 impl Login {
     /// `authsome login gitlab` at that server; without a browser it has `--no-browser`.
-    fn start(
+    pub(crate) fn start(
         world: &World,
         gitlab: &FakeGitLab,
         more: &[&str],
@@ -1378,7 +1465,7 @@ impl Login {
         Self::spawn(command, Some(port))
     }
 
-    fn spawn(mut command: Command, port: Option<PortGuard>) -> Self {
+    pub(crate) fn spawn(mut command: Command, port: Option<PortGuard>) -> Self {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -1422,7 +1509,7 @@ impl Login {
     }
 
     /// The next URL that it tells the user to open.
-    fn url(&mut self) -> String {
+    pub(crate) fn url(&mut self) -> String {
         self.try_url()
             .unwrap_or_else(|| panic!("no URL in: {}", self.stderr))
     }
@@ -1436,7 +1523,7 @@ impl Login {
     }
 
     /// Waits until it says this.
-    fn said(&mut self, words: &str) {
+    pub(crate) fn said(&mut self, words: &str) {
         while !self
             .line()
             .unwrap_or_else(|| panic!("not said: {words}"))
@@ -1444,7 +1531,7 @@ impl Login {
         {}
     }
 
-    fn paste(&mut self, text: &str) {
+    pub(crate) fn paste(&mut self, text: &str) {
         self.stdin
             .as_mut()
             .unwrap()
@@ -1453,7 +1540,7 @@ impl Login {
     }
 
     /// Waits for its end.
-    fn wait(&mut self) -> Outcome {
+    pub(crate) fn wait(&mut self) -> Outcome {
         while self.line().is_some() {}
         let code = self.child.wait().unwrap().code();
         let stdout = self.stdout.take().unwrap().join().unwrap();
@@ -1465,7 +1552,7 @@ impl Login {
         }
     }
 
-    fn end(mut self) -> Outcome {
+    pub(crate) fn end(mut self) -> Outcome {
         self.wait()
     }
 }
@@ -1480,21 +1567,21 @@ impl Drop for Login {
 // ---- the browser's part ----
 
 /// One request to the listener, as bytes on a socket.
-struct Request {
+pub(crate) struct Request {
     method: String,
     target: String,
-    headers: Vec<(String, String)>,
-    body: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Request {
-    fn new(method: &str, target: &str) -> Self {
+    pub(crate) fn new(method: &str, target: &str) -> Self {
         let headers = [("host", "127.0.0.1:7998"), ("connection", "close")];
         Self {
             method: method.to_owned(),
@@ -1506,13 +1593,13 @@ impl Request {
         }
     }
 
-    fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(have, _)| have != name);
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in &self.headers {
             text.extend([name, ": ", value, "\r\n"]);
@@ -1532,7 +1619,7 @@ impl Request {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    fn send(self) -> Answer {
+    pub(crate) fn send(self) -> Answer {
         let answer = self.send_to_end();
         let (head, body) = answer
             .split_once("\r\n\r\n")
@@ -1547,7 +1634,7 @@ impl Request {
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (have, value) = line.split_once(':')?;
             have.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -1559,18 +1646,18 @@ impl Answer {
     }
 }
 
-fn connect() -> TcpStream {
+pub(crate) fn connect() -> TcpStream {
     let stream = TcpStream::connect("127.0.0.1:7998").unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
-fn get(target: &str) -> Request {
+pub(crate) fn get(target: &str) -> Request {
     Request::new("GET", target)
 }
 
 /// The form as a browser sends it.
-fn form(csrf: &str, client_id: &str, client_secret: &str) -> Request {
+pub(crate) fn form(csrf: &str, client_id: &str, client_secret: &str) -> Request {
     let body = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("csrf", csrf)
         .append_pair("client_id", client_id)
@@ -1585,13 +1672,13 @@ fn form(csrf: &str, client_id: &str, client_secret: &str) -> Request {
 }
 
 /// The token in the page that is shown now.
-fn csrf() -> String {
+pub(crate) fn csrf() -> String {
     let page = get("/").send();
     between(&page.body, "name=\"csrf\" value=\"", "\"").to_owned()
 }
 
 /// The provider's page: where it sends the browser.
-fn consent(gitlab: &FakeGitLab, url: &str) -> String {
+pub(crate) fn consent(gitlab: &FakeGitLab, url: &str) -> String {
     let output = Command::new("curl")
         .args([
             "-q",
@@ -1618,7 +1705,7 @@ fn consent(gitlab: &FakeGitLab, url: &str) -> String {
 }
 
 /// The browser follows the redirect back.
-fn visit(callback: &str) -> Answer {
+pub(crate) fn visit(callback: &str) -> Answer {
     get_target(callback).send()
 }
 
@@ -1626,7 +1713,7 @@ fn get_target(callback: &str) -> Request {
     get(callback.strip_prefix("http://127.0.0.1:7998").unwrap())
 }
 
-fn parameter(url: &str, name: &str) -> String {
+pub(crate) fn parameter(url: &str, name: &str) -> String {
     let url = Url::parse(url).unwrap();
     let found = url.query_pairs().find(|(have, _)| have == name);
     found
@@ -1680,7 +1767,7 @@ fn listening_on_7998() -> Vec<String> {
 // ---- browsers ----
 
 /// A browser that notes its arguments, one call a line, in a fifo that is open already.
-fn recording_browser(world: &World) -> (std::path::PathBuf, Receiver<String>) {
+pub(crate) fn recording_browser(world: &World) -> (std::path::PathBuf, Receiver<String>) {
     let fifo = world.path("opened");
     make_fifo(&fifo);
     let lines = open_fifo(&fifo);
@@ -1689,7 +1776,7 @@ fn recording_browser(world: &World) -> (std::path::PathBuf, Receiver<String>) {
 }
 
 /// Written by a child: another test's fork must not hold it open for writing when it is executed.
-fn script(world: &World, name: &str, text: &str) -> std::path::PathBuf {
+pub(crate) fn script(world: &World, name: &str, text: &str) -> std::path::PathBuf {
     let path = world.path(name);
     let mut shell = Command::new("sh")
         .args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"])
@@ -1725,7 +1812,7 @@ fn open_fifo(path: &Path) -> Receiver<String> {
     lines
 }
 
-fn next_line(lines: &mut Receiver<String>) -> String {
+pub(crate) fn next_line(lines: &mut Receiver<String>) -> String {
     let started = Instant::now();
     lines
         .recv_timeout(PATIENCE)
@@ -1750,3 +1837,78 @@ assert not echoes(), "the secret would be shown"
 os.write(master, b"half a secret\x03")
 print(f"code {child.wait(20)}, echo {'on' if echoes() else 'off'}")
 "#;
+
+// ---- the page in a narrow window ----
+
+#[test]
+fn the_form_fits_a_narrow_window() {
+    if Command::new("chromium").arg("--version").output().is_err() {
+        let _ = writeln!(std::io::stderr(), "skipped: a narrow window needs chromium");
+        return;
+    }
+    // A name as long as companies have it.
+    let gitlab = FakeGitLab::builder()
+        .relative_root("/engineering-platform-services/source-code-management")
+        .start();
+    let walk = Walk::at(gitlab, false, &[], |_, _| Vec::new());
+    let page = get("/").send().body;
+    for width in [320, 420, 519, 1200] {
+        // A frame is as narrow as it likes; a window of Chrome is not. The policy is that of the response, so it is not in the way here.
+        let measure = "<script>const page = document.documentElement; parent.postMessage(page.scrollWidth - page.clientWidth, '*')</script>";
+        let framed = format!("{page}{measure}")
+            .replace('&', "&amp;")
+            .replace('"', "&quot;");
+        let outer = format!(
+            "<script>onmessage = found => {{ document.title = 'hidden ' + found.data }}</script>\
+             <iframe width={width} height=900 style=\"border:0\" srcdoc=\"{framed}\"></iframe>"
+        );
+        let file = walk.world.file("narrow.html", &outer);
+        let mut chromium = Command::new("chromium");
+        chromium.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--window-size=1300,1000",
+        ]);
+        chromium.arg("--virtual-time-budget=5000").arg("--dump-dom");
+        chromium.arg(format!(
+            "--user-data-dir={}",
+            walk.world.path("chromium").display()
+        ));
+        let found = Outcome::of(chromium.arg(file).output().unwrap()).stdout;
+        assert!(
+            found.contains("<title>hidden 0</title>"),
+            "{width}: {}",
+            between(&found, "<title>", "</title>")
+        );
+    }
+}
+
+#[test]
+fn a_page_of_the_instance_as_base_url_is_the_instance() {
+    let world = World::new();
+    for (root, page) in [
+        ("", "/api/v4"),
+        ("", "/users/sign_in"),
+        ("/gitlab", "/oauth/authorize"),
+    ] {
+        let gitlab = FakeGitLab::builder().relative_root(root).start();
+        let app = gitlab.register_app(false);
+        let typed = format!("{}{page}", gitlab.base_url());
+        let port = port_7998();
+        let mut command = world.authsome(["login", "gitlab", "--no-browser", "--force"]);
+        command.args(["--base-url", &typed, "--client-id", &app.client_id]);
+        command.arg("--ca-file").arg(gitlab.ca_file());
+        let mut login = Login::spawn(command, Some(port));
+        let url = login.url();
+        visit(&consent(&gitlab, &url));
+        let outcome = login.end().expect(0);
+        assert!(
+            outcome.stderr.contains("is a page of"),
+            "{}",
+            outcome.stderr
+        );
+        let base = world.stored("default").base_url.unwrap();
+        assert_eq!(base.to_string(), gitlab.base_url());
+    }
+}

@@ -19,5 +19,8 @@ mod proxy;
 mod refresh;
 mod run;
 mod scale;
+mod shown;
+mod strangers;
+mod trust;
 mod upstream_proxy;
 mod vault;

@@ -209,7 +209,8 @@ fn the_command_that_the_hint_names_mends_a_lost_grant() {
     let follow = browser_script(&world.path(""), gitlab.ca_file());
     let browser = world.path("browser-here");
     let script = format!(
-        "#!/bin/sh\ncase \"$1\" in {}/*) exec '{}' \"$1\";; *) kill -INT \"$PPID\";; esac\n",
+        "#!/bin/sh\nto=$(curl -q -s --noproxy '*' -o /dev/null -w '%{{redirect_url}}' \"$1\")\n\
+         case \"$to\" in {}/*) exec '{}' \"$to\";; *) kill -INT \"$PPID\";; esac\n",
         gitlab.base_url(),
         follow.display()
     );

@@ -7,6 +7,7 @@ mod rules;
 use serde_json::Value;
 
 use crate::base_url::{BaseUrl, parse_url};
+use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::host::HostPattern;
 use crate::provider::{AccountSource, ApiUrl, Auth, Flow, Provider};
@@ -51,6 +52,7 @@ pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), Definiti
             .map(|text| text.check(parse_url))
             .transpose()?,
         applications_url: fields.parsed("applications_url")?,
+        pages: pages(&mut fields)?,
         accounts: accounts(&mut fields, &mut warnings)?,
         auth: parsed.auth,
         rules,
@@ -130,6 +132,18 @@ fn api_url(text: &Text<'_>) -> Result<ApiUrl, DefinitionError> {
         return Ok(ApiUrl::OnInstance(base.path_prefix().to_owned()));
     }
     text.parse().map(ApiUrl::Below)
+}
+
+/// `pages`: paths of the instance.
+fn pages(fields: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
+    let page = |text: &Text<'_>| match text.parse::<Endpoint>()? {
+        Endpoint::OnInstance(path) => Ok(path),
+        Endpoint::Fixed(_) => Err(DefinitionError::field(
+            &text.path,
+            "it is a path of the instance, and starts with `/`",
+        )),
+    };
+    fields.texts("pages")?.iter().map(page).collect()
 }
 
 fn accounts(

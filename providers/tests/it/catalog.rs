@@ -113,3 +113,46 @@ fn a_file_that_cannot_be_read_is_an_error() {
         );
     }
 }
+
+#[test]
+fn a_page_of_an_instance_is_taken_for_the_instance() {
+    let gitlab = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
+    let instance = |text: &str| {
+        let found = gitlab.provider.instance_of(&text.parse().unwrap());
+        found.map(|base| base.to_string())
+    };
+    for root in [
+        "https://gitlab.acme.com",
+        "https://gitlab.acme.com:8443/gitlab",
+        "https://[::1]/a/b",
+    ] {
+        assert_eq!(instance(root), None, "{root}");
+        for page in [
+            "/api",
+            "/api/v4",
+            "/api/v4/projects/1",
+            "/api/graphql/",
+            "/users/sign_in",
+            "/oauth",
+            "/oauth/authorize",
+            "/oauth/token",
+            "/oauth/applications",
+            "/-",
+            "/-/user_settings/applications",
+            "/-/profile/personal_access_tokens",
+        ] {
+            let found = instance(&format!("{root}{page}"));
+            assert_eq!(found.as_deref(), Some(root), "{page}");
+        }
+    }
+    // Near misses are roots of their own.
+    for root in [
+        "/apis",
+        "/users",
+        "/gitlab-oauth",
+        "/x-api/v4x",
+        "/users/sign_in_here",
+    ] {
+        assert_eq!(instance(&format!("https://acme.com{root}")), None, "{root}");
+    }
+}

@@ -49,7 +49,7 @@ pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(
     for (name, value) in variables {
         context
             .printer
-            .line(&format!("{prefix}{name}={}", quote(value)));
+            .exact(&format!("{prefix}{name}={}", quote(value)));
     }
     Ok(())
 }

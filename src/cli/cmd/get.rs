@@ -43,6 +43,8 @@ pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), 
             let value = &described[&name];
             if printer.is_json() {
                 printer.value(value);
+            } else if arguments.show_secret {
+                printer.exact(&cell(value));
             } else {
                 printer.line(&cell(value));
             }

@@ -92,7 +92,7 @@ fn show(line: &str, printer: &Printer) {
         return;
     };
     if printer.is_json() {
-        printer.line(line);
+        printer.json_line(line);
     } else {
         printer.line(&words(&event));
     }
@@ -119,9 +119,5 @@ fn words(event: &Event) -> String {
             .map(|milliseconds| format!("{milliseconds} ms")),
         event.reason.clone(),
     ];
-    // What a peer chose (a path, a host) must not move the cursor.
-    let text = columns.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    text.chars()
-        .filter(|character| !character.is_control())
-        .collect()
+    columns.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

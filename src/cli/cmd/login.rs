@@ -26,12 +26,18 @@ use crate::vault::VaultError;
 /// The largest file of a certificate or a secret that is read.
 const LARGEST_FILE: u64 = 1024 * 1024;
 
-pub(in crate::cli) fn run(arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
     let estate = Context::estate()?;
     let printer = context.printer;
     let definition = estate.definition(&arguments.provider, printer)?;
     let browser = !arguments.no_browser;
     let runtime = Context::runtime()?;
+    if let Some(typed) = &arguments.base_url
+        && let Some(instance) = definition.provider.instance_of(typed)
+    {
+        printer.say(&format!("{typed} is a page of {instance}: that is taken."));
+        arguments.base_url = Some(instance);
+    }
     let request = request(arguments, &definition, &estate, &runtime)?;
     let provider = definition.provider;
     let clients = Context::clients(&[]);
@@ -79,6 +85,7 @@ pub(in crate::cli) fn run(arguments: Login, context: &Context<'_>) -> Result<(),
         "Connected {}{account}{place} (connection {}).",
         provider.display_name, connection.id
     ));
+    printer.say(&format!("Application: {}", connection.client.client_id));
     say_scopes(&connection.tokens.scopes, &requested_scopes, printer);
     printer.say("Next: authsome run -- COMMAND");
     Ok(())

@@ -28,6 +28,7 @@ use crate::tls::Identity;
 pub struct Builder {
     address: IpAddr,
     http1_only: bool,
+    identity: Option<(String, String)>,
     settings: Settings,
 }
 
@@ -63,6 +64,12 @@ impl Builder {
         self
     }
 
+    /// Has this certificate and key (PEM); the certificate is its own CA file then.
+    pub fn identity(mut self, certificate: &str, key: &str) -> Self {
+        self.identity = Some((certificate.to_owned(), key.to_owned()));
+        self
+    }
+
     /// Starts the server on a thread of its own.
     ///
     /// # Panics
@@ -72,7 +79,10 @@ impl Builder {
         let dir = TempDir::with_prefix("authsome-test-").expect("a temporary directory");
         let repositories = dir.path().join("repositories");
         std::fs::create_dir(&repositories).expect("a directory in a fresh directory");
-        let identity = Identity::generate(self.http1_only).expect("a P-256 certificate");
+        let identity = match &self.identity {
+            Some((certificate, key)) => Identity::of_pem(certificate, key, self.http1_only),
+            None => Identity::generate(self.http1_only).expect("a P-256 certificate"),
+        };
         let ca_file = dir.path().join("ca.pem");
         std::fs::File::create(&ca_file)
             .and_then(|mut file| file.write_all(identity.ca_pem.as_bytes()))
@@ -140,6 +150,7 @@ impl FakeGitLab {
         Builder {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             http1_only: false,
+            identity: None,
             settings: Settings {
                 root: String::new(),
                 expires_in: Some(7200),

@@ -9,7 +9,8 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// A server identity under a CA of its own: for `localhost`, `gitlab.test`, `*.gitlab.test`, `grpc.test`, `127.0.0.1` and `::1`.
 #[derive(Debug)]
@@ -39,25 +40,49 @@ impl Identity {
         let leaf_key = key()?;
         let leaf = leaf_params()?.signed_by(&leaf_key, &ca)?;
         let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
-        let mut config =
-            ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-                .with_safe_default_protocol_versions()
-                .expect("aws-lc-rs serves the default versions")
-                .with_no_client_auth()
-                .with_single_cert(vec![leaf.der().clone()], private)
-                .expect("the leaf was made for this very key");
-        config.alpn_protocols = if http1_only {
-            vec![b"http/1.1".to_vec()]
-        } else {
-            vec![b"h2".to_vec(), b"http/1.1".to_vec()]
-        };
         Ok(Self {
             ca_pem: ca.pem(),
             leaf_pem: leaf.pem(),
             key_pem: leaf_key.serialize_pem(),
-            config: Arc::new(config),
+            config: server_config(vec![leaf.der().clone()], private, http1_only),
         })
     }
+}
+
+impl Identity {
+    /// A certificate and its key as PEM that a test made; the certificate is what a client must trust.
+    pub(crate) fn of_pem(certificate: &str, key_pem: &str, http1_only: bool) -> Self {
+        let chain = CertificateDer::pem_slice_iter(certificate.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .expect("the test's certificate is PEM");
+        let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).expect("the test's key is PEM");
+        let ca_pem = certificate.to_owned();
+        Self {
+            leaf_pem: ca_pem.clone(),
+            ca_pem,
+            key_pem: key_pem.to_owned(),
+            config: server_config(chain, key, http1_only),
+        }
+    }
+}
+
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    http1_only: bool,
+) -> Arc<ServerConfig> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("aws-lc-rs serves the default versions")
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .expect("the leaf was made for this very key");
+    config.alpn_protocols = if http1_only {
+        vec![b"http/1.1".to_vec()]
+    } else {
+        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+    };
+    Arc::new(config)
 }
 
 fn key() -> Result<KeyPair, rcgen::Error> {

@@ -1,0 +1,304 @@
+//! The walk through the pages: the form, the provider, and back.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::{FinishedBy, LoginError, LoginPrompt, LoginRequest, LoginStep, Place};
+use crate::connection::record::ClientCredentials;
+use crate::oauth::{
+    Account, Arrival, AuthorizationResponse, ClientForm, FORM_URL, HttpClient, Listener,
+    OAuthClient, OAuthError, Outcome, PendingAuthorization, ResponseRefused, TokenSet, Visitor,
+    look_up_account,
+};
+use crate::secret::Secret;
+
+/// How long the browser gets to load the last page before the listener goes away.
+pub(super) const LAST_PAGE: Duration = Duration::from_millis(300);
+
+/// What the walk brings home.
+pub(super) struct Granted {
+    pub(super) client: OAuthClient,
+    pub(super) set: TokenSet,
+    pub(super) account: Option<Account>,
+    pub(super) by: FinishedBy,
+    /// The browser waits for its last page, unless the redirect was pasted.
+    pub(super) page: PageReply,
+}
+
+pub(super) type PageReply = tokio::sync::oneshot::Sender<Outcome>;
+
+/// A walk under way.
+pub(super) struct Walk<'a, P> {
+    pub(super) request: &'a LoginRequest,
+    pub(super) http: &'a HttpClient,
+    pub(super) listener: &'a mut Listener,
+    pub(super) prompt: &'a mut P,
+}
+
+/// An application, the request that was made for it, and who named it.
+struct Pending {
+    client: OAuthClient,
+    authorization: PendingAuthorization,
+    /// `None` where it was known before: then the form has nothing to say.
+    named_by: Option<Visitor>,
+}
+
+/// A redirect that came back.
+struct Answer {
+    response: AuthorizationResponse,
+    by: FinishedBy,
+    page: PageReply,
+}
+
+/// What an answer led to.
+enum Step {
+    Done(Box<Granted>),
+    Wait(Option<Box<Pending>>),
+}
+
+impl<P: LoginPrompt> Walk<'_, P> {
+    /// From the first page to a token.
+    pub(super) async fn run(
+        mut self,
+        known: Option<ClientCredentials>,
+    ) -> Result<Granted, LoginError> {
+        let mut pending = None;
+        if let Some(client) = known {
+            let begun = self.begin(client, None)?;
+            self.open(begun.authorization.url())?;
+            pending = Some(begun);
+        } else {
+            self.listener.show_form(form(self.request));
+            let place = Place {
+                shown: FORM_URL,
+                opened: FORM_URL,
+            };
+            self.prompt.open(LoginStep::Client, place);
+        }
+        loop {
+            let answer = tokio::select! {
+                arrival = self.listener.next() => self.arrived(arrival, &mut pending)?,
+                line = self.prompt.pasted() => self.pasted(&line),
+            };
+            let Some(answer) = answer else { continue };
+            match self.answered(pending.take(), answer).await? {
+                Step::Done(granted) => return Ok(*granted),
+                Step::Wait(left) => pending = left,
+            }
+        }
+    }
+
+    fn begin(
+        &self,
+        client: ClientCredentials,
+        named_by: Option<Visitor>,
+    ) -> Result<Box<Pending>, LoginError> {
+        let request = self.request;
+        let client = OAuthClient {
+            client_id: client.client_id,
+            client_secret: client.client_secret,
+            token_endpoint: request.token_endpoint.clone(),
+            revocation_endpoint: request.revocation_endpoint.clone(),
+        };
+        let authorization = PendingAuthorization::begin(
+            client.clone(),
+            &request.authorization_endpoint,
+            request.issuer.clone(),
+            &request.scopes,
+            &request.extra_parameters,
+        )?;
+        Ok(Box::new(Pending {
+            client,
+            authorization,
+            named_by,
+        }))
+    }
+
+    /// Shows the provider's page. What a browser is started with is seen by everybody on the machine, so that is not the URL with the `state`.
+    fn open(&mut self, url: &Url) -> Result<(), LoginError> {
+        let opened = self.listener.lead_to(url).map_err(OAuthError::from)?;
+        let place = Place {
+            shown: url.as_str(),
+            opened: &opened,
+        };
+        self.prompt.open(LoginStep::Authorize, place);
+        Ok(())
+    }
+
+    /// Takes what the browser sent; the answer of a provider is given back.
+    fn arrived(
+        &mut self,
+        arrival: Arrival,
+        pending: &mut Option<Box<Pending>>,
+    ) -> Result<Option<Answer>, LoginError> {
+        match arrival {
+            Arrival::Client {
+                client_id,
+                client_secret,
+                visitor,
+                reply,
+            } => {
+                let client = ClientCredentials {
+                    client_id,
+                    client_secret,
+                };
+                let begun = self.begin(client, Some(visitor))?;
+                self.open(begun.authorization.url())?;
+                let _ = reply.send(Ok(begun.authorization.url().clone()));
+                *pending = Some(begun);
+                Ok(None)
+            }
+            Arrival::Response {
+                response,
+                visitor,
+                reply,
+            } => Ok(Some(Answer {
+                response,
+                by: visitor.into(),
+                page: reply,
+            })),
+            Arrival::Stranger { of_another_user } => {
+                self.prompt.stranger(of_another_user);
+                Ok(None)
+            }
+        }
+    }
+
+    fn pasted(&mut self, line: &str) -> Option<Answer> {
+        let response = AuthorizationResponse::from_pasted(line);
+        if response.is_none() {
+            self.prompt.say(
+                "that is not a URL with a query; paste the whole address that the browser ended at",
+            );
+        }
+        Some(Answer {
+            response: response?,
+            by: FinishedBy::Paste,
+            page: tokio::sync::oneshot::channel().0,
+        })
+    }
+
+    async fn answered(
+        &mut self,
+        pending: Option<Box<Pending>>,
+        answer: Answer,
+    ) -> Result<Step, LoginError> {
+        let Some(pending) = pending else {
+            let _ = answer.page.send(Outcome::Bad(
+                "Not yet".to_owned(),
+                "The login has not reached the provider.".to_owned(),
+            ));
+            return Ok(Step::Wait(None));
+        };
+        match pending.authorization.verify(answer.response) {
+            Ok(code) => self.exchange(pending, code, answer.by, answer.page).await,
+            Err(ResponseRefused::Denied { code, description })
+                if pending.named_by.is_some() && is_about_the_application(&code) =>
+            {
+                let refused = ResponseRefused::Denied { code, description };
+                self.ask_again(&pending.client, &refused.to_string(), answer.page);
+                Ok(Step::Wait(None))
+            }
+            Err(refused @ ResponseRefused::Denied { .. }) => {
+                let outcome = Outcome::Bad("Refused".to_owned(), refused.to_string());
+                let _ = answer.page.send(outcome);
+                tokio::time::sleep(LAST_PAGE).await;
+                Err(refused.into())
+            }
+            Err(refused) => {
+                // Not the answer to this login: a forged one must not end it (RFC 8252 §8.9).
+                self.prompt.say(&format!(
+                    "a redirect was not accepted: {refused}; still waiting"
+                ));
+                let outcome = Outcome::Bad("Not accepted".to_owned(), refused.to_string());
+                let _ = answer.page.send(outcome);
+                Ok(Step::Wait(Some(pending)))
+            }
+        }
+    }
+
+    async fn exchange(
+        &mut self,
+        pending: Box<Pending>,
+        code: Secret<String>,
+        by: FinishedBy,
+        page: PageReply,
+    ) -> Result<Step, LoginError> {
+        let Pending {
+            client,
+            authorization,
+            named_by,
+        } = *pending;
+        let set = match authorization.exchange(code, self.http).await {
+            Ok(set) => set,
+            Err(OAuthError::Refused {
+                host,
+                code,
+                description,
+            }) if named_by.is_some() && is_about_the_application(&code) => {
+                let refused = OAuthError::Refused {
+                    host,
+                    code,
+                    description,
+                };
+                self.ask_again(&client, &refused.to_string(), page);
+                return Ok(Step::Wait(None));
+            }
+            Err(error) => {
+                let _ = page.send(Outcome::Bad("No token".to_owned(), error.to_string()));
+                tokio::time::sleep(LAST_PAGE).await;
+                return Err(error.into());
+            }
+        };
+        let lookups = &self.request.account_lookups;
+        let account = look_up_account(lookups, &set.access_token, self.http).await;
+        Ok(Step::Done(Box::new(Granted {
+            client,
+            set,
+            account,
+            by: by.and(named_by.map(FinishedBy::from)),
+            page,
+        })))
+    }
+
+    /// The form once more, with what was typed: the application is registered otherwise than it was said to be.
+    fn ask_again(&mut self, client: &OAuthClient, refusal: &str, page: PageReply) {
+        let advice = if client.client_secret.is_some() {
+            "Check the ID, and paste the secret anew; leave it empty if the application is not confidential."
+        } else {
+            "Check the ID; if the application is confidential, paste its secret as well."
+        };
+        self.listener.show_form(ClientForm {
+            client_id: client.client_id.clone(),
+            problem: Some(format!("{refusal}. {advice}")),
+            ..form(self.request)
+        });
+        self.prompt
+            .say(&format!("{refusal}; the form is open again: {FORM_URL}"));
+        let _ = page.send(Outcome::Again);
+    }
+}
+
+/// Errors that another ID, another secret or another registration mends (RFC 6749 §4.1.2.1, §5.2).
+fn is_about_the_application(code: &str) -> bool {
+    [
+        "invalid_client",
+        "invalid_scope",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "unsupported_response_type",
+    ]
+    .contains(&code)
+}
+
+fn form(request: &LoginRequest) -> ClientForm {
+    ClientForm {
+        provider: request.provider.clone(),
+        applications_url: request.applications_url.clone(),
+        scopes: request.scopes.clone(),
+        authorization_endpoint: request.authorization_endpoint.clone(),
+        client_id: String::new(),
+        problem: None,
+    }
+}
