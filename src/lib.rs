@@ -1,7 +1,7 @@
 //! Keeps credentials out of the programs that use them.
 //!
 //! The floors, from the ground up (ARCHITECTURE.md tells the rest; `tests/architecture.rs` holds them):
-//! [`secret`], [`home`], [`clock`] · [`vault`], [`oauth`], [`credential`], [`child`] · [`audit`] · [`connection`] · [`proxy`] · [`cli`].
+//! [`secret`], [`home`], [`clock`] · [`vault`], [`oauth`], [`credential`] · [`audit`], [`child`] · [`connection`] · [`proxy`] · [`cli`].
 
 pub mod audit;
 pub mod child;
@@ -15,12 +15,15 @@ pub mod helpers;
 pub mod home;
 pub mod oauth;
 pub mod port_owner;
+pub mod private_memory;
 pub mod process_tree;
+pub mod programs;
 pub mod proxy;
 pub mod resolve;
 pub mod run_dir;
 pub mod secret;
 pub mod socket_owner;
 pub mod tls;
+pub mod ulimits;
 pub mod user_proxy;
 pub mod vault;

@@ -91,7 +91,11 @@ impl Trust {
 
     /// A verifying client configuration that trusts `connection_ca` (PEM) as well; without ALPN.
     pub fn client_config(&self, connection_ca: &[&str]) -> Result<ClientConfig, TrustError> {
-        let mut roots = self.roots()?;
+        let mut roots = match self.roots() {
+            // Its own CA is enough for a connection.
+            Err(TrustError::Empty) if !connection_ca.is_empty() => Arc::new(RootCertStore::empty()),
+            roots => roots?,
+        };
         if !connection_ca.is_empty() {
             let mut more = RootCertStore::clone(&roots);
             for pem in connection_ca {

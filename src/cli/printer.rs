@@ -46,6 +46,14 @@ impl Printer {
         }
     }
 
+    /// For what is printed before the flags are known.
+    pub(super) fn plain() -> Self {
+        Self {
+            json: false,
+            ..Self::json()
+        }
+    }
+
     /// For errors in the flags themselves.
     pub(super) fn json() -> Self {
         Self {

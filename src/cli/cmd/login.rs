@@ -8,6 +8,7 @@ use authsome_ca::parse_ca_pem;
 use authsome_providers::{OAuthEndpoints, Provider, SignIn};
 
 use super::describe;
+use super::run::scrub::Scrub;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -31,13 +32,14 @@ pub(in crate::cli) fn run(arguments: Login, context: &Context<'_>) -> Result<(),
     let printer = context.printer;
     let provider = estate.provider(&arguments.provider, printer)?;
     let browser = !arguments.no_browser;
+    let programs = Scrub::programs(&estate.store)?;
     let runtime = Context::runtime()?;
     let request = request(arguments, &provider, &estate, &runtime)?;
     let clients = Context::clients(&[]);
     let outcome = runtime.block_on(async {
         // Before anything is shown: whoever sees it may press Ctrl-C.
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut prompt = Prompt::new(printer, browser);
+        let mut prompt = Prompt::new(printer, programs, browser);
         tokio::select! {
             outcome = login(request, &estate.store, &clients, &mut prompt) => outcome.map_err(Failure::from),
             _ = interrupt.recv() => Err(Failure::new(
