@@ -10,7 +10,7 @@ mod printer;
 mod settings;
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
@@ -101,14 +101,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     ) {
         // Through the printer, which tells where it could not be written.
         let printer = Printer::plain();
-        let text = error.render();
-        // As clap itself decides it: colours are for terminals.
-        let colourful = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        printer.data(&if colourful {
-            text.ansi().to_string()
-        } else {
-            text.to_string()
-        });
+        printer.styled_data(&error.render());
         return match printer.finish() {
             Ok(()) => ExitCode::from(Exit::Ok as u8),
             Err(failure) => {

@@ -62,6 +62,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "child.rs",
             "cli/browser.rs",
             "private_memory.rs",
+            "process_tree.rs", // in its tests
             "programs.rs",
         ],
     ),

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
+use clap::builder::StyledStr;
 use serde_json::{Value, json};
 
 use super::args::Global;
@@ -84,6 +85,16 @@ impl Printer {
                 self.reader.set(Reader::Gone);
             }
             Err(error) => self.reader.set(Reader::Failed(error.kind())),
+        }
+    }
+
+    /// Help and version, in the colours that clap gives them where it would.
+    pub(super) fn styled_data(&self, text: &StyledStr) {
+        let colourful = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        if colourful {
+            self.data(&text.ansi().to_string());
+        } else {
+            self.data(&text.to_string());
         }
     }
 
