@@ -1,8 +1,6 @@
 //! What happened, as JSON lines in `audit.log`: who, where, with which result. Never a value: [`Event`] has no field for one.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -13,14 +11,12 @@ use crate::clock::Timestamp;
 use crate::home::Home;
 use crate::text;
 
+mod file;
+
+use file::LogFile;
+
 /// The file in the home directory.
 pub const FILE: &str = "audit.log";
-
-/// Where the file goes when it is full; the one before it is lost.
-const ROTATED: &str = "audit.log.1";
-
-/// A session that starts with a larger file starts a new one.
-const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
 /// Bytes of lines that wait for the disk; beyond it events are counted and dropped rather than hold up a request.
 const LARGEST_QUEUE: usize = 1024 * 1024;
@@ -29,9 +25,6 @@ const LARGEST_QUEUE: usize = 1024 * 1024;
 /// would cost a request more than all else that is done for it here.
 const GATHERING: Duration = Duration::from_millis(50);
 const BATCH: usize = 64 * 1024;
-
-/// How long another session may take to put a full file aside.
-const ROTATION_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The longest path that is kept, in bytes.
 const LONGEST_PATH: usize = 512;
@@ -450,14 +443,11 @@ fn start(home: &Home, queue: &Arc<Queue>) -> Option<JoinHandle<io::Result<()>>> 
     let writing = thread::Builder::new().name("audit".to_owned());
     let thread = writing.spawn(move || {
         // A log that cannot be written must not stop what it logs.
-        let (mut file, mut problem) = match open(&home) {
-            Ok(file) => (Some(file), None),
-            Err(error) => (None, Some(error)),
-        };
+        let mut log = LogFile::new(home);
+        let mut problem = None;
         let mut lines = Vec::new();
         while queue.take(&mut lines) {
-            // Whole lines in one call: other sessions append to the same file.
-            if let Some(Err(error)) = file.as_mut().map(|file| file.write_all(&lines)) {
+            if let Err(error) = log.append(&lines) {
                 problem = Some(error);
             }
             lines.clear();
@@ -468,27 +458,10 @@ fn start(home: &Home, queue: &Arc<Queue>) -> Option<JoinHandle<io::Result<()>>> 
     thread.ok()
 }
 
-/// Opens the file, or a new one where it is full. Sessions that start together must not put two aside.
-fn open(home: &Home) -> io::Result<File> {
-    let path = home.path(FILE);
-    let is_full = || fs::metadata(&path).is_ok_and(|found| found.len() > LARGEST_FILE);
-    if is_full() {
-        let _lock = home
-            .lock("audit", ROTATION_DEADLINE)
-            .map_err(io::Error::other)?;
-        if is_full() {
-            fs::rename(&path, home.path(ROTATED))?;
-        }
-    }
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

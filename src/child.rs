@@ -16,7 +16,9 @@ use nix::unistd::{Pid, getpgid, getpgrp, getppid, tcgetpgrp};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
 use crate::env_vars::Environment;
+use crate::private_memory;
 use crate::process_tree::{self, Orphans, ProcessTree};
+use crate::ulimits::Ulimits;
 
 /// The hidden first argument that turns this program into the helper.
 pub const EXEC_ARGUMENT: &str = "__exec";
@@ -46,6 +48,12 @@ const FORWARDED: [Signal; 7] = [
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChildError {
+    /// Our own program, which becomes the command, is not to be found.
+    #[error("cannot start the command: authsome's own file is not to be found without /proc")]
+    NoHelper,
+    /// The command with its arguments and variables is longer than the system allows.
+    #[error("the command, its arguments and its environment are together too long for the system")]
+    TooLong(#[source] io::Error),
     /// The system refused.
     #[error("cannot start the command")]
     Spawn(#[source] io::Error),
@@ -55,6 +63,15 @@ pub enum ChildError {
     /// The child cannot be waited for.
     #[error("cannot wait for the command")]
     Wait(#[source] io::Error),
+}
+
+impl ChildError {
+    fn from_spawn(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ArgumentListTooLong => Self::TooLong(error),
+            _ => Self::Spawn(error),
+        }
+    }
 }
 
 /// A running child, and the signals that are passed on to it.
@@ -75,6 +92,7 @@ impl Child {
         command: &OsStr,
         arguments: &[OsString],
         environment: &Environment,
+        ulimits: Ulimits,
     ) -> Result<Self, ChildError> {
         // Watched before the child is there, so that no signal falls between.
         let ignored = ignored_signals();
@@ -87,18 +105,12 @@ impl Child {
         }
         let changes = watch(Signal::SIGCHLD)?;
         let continued = watch(Signal::SIGCONT)?;
-        let program = std::env::current_exe().map_err(ChildError::Spawn)?;
-        // Where the file was replaced meanwhile, Linux names it "… (deleted)"; its own link still leads to the running image. Not in the first
-        // place: under valgrind that image is valgrind.
-        let program = if fs::exists(&program).unwrap_or(false) {
-            program
-        } else {
-            "/proc/self/exe".into()
-        };
+        let program = private_memory::own_program().ok_or(ChildError::NoHelper)?;
         let mut helper = Command::new(program);
         helper
             .arg(EXEC_ARGUMENT)
             .arg(std::process::id().to_string())
+            .arg(ulimits.to_argument())
             .arg(command)
             .args(arguments);
         for (name, value) in environment.changes() {
@@ -108,7 +120,7 @@ impl Child {
             };
         }
         let orphans = adopt_orphans();
-        let process = helper.spawn().map_err(ChildError::Spawn)?;
+        let process = helper.spawn().map_err(ChildError::from_spawn)?;
         // A parent may have blocked the signals that we live by. The child has that from it, as it would without us.
         let unblocked = SigSet::all().thread_unblock();
         unblocked.map_err(|error| ChildError::Signals(error.into()))?;
@@ -262,18 +274,25 @@ fn foreground_group() -> Option<Pid> {
     tcgetpgrp(&terminal).ok()
 }
 
-/// The helper's whole life: `arguments` are our parent's process id, the command and its arguments. Returns only if the command could not
+/// The helper's whole life: `arguments` are our parent's process id, what it was allowed, the command and its arguments. Returns only if the command could not
 /// be started, with the exit code and the reason.
 pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, String) {
     let parent = arguments
         .next()
         .and_then(|pid| pid.to_str()?.parse::<i32>().ok());
-    let (Some(parent), Some(command)) = (parent, arguments.next()) else {
+    let (Some(parent), Some(ulimits), Some(command)) = (parent, arguments.next(), arguments.next())
+    else {
         return (
             EXIT_NOT_STARTED,
             format!("{EXEC_ARGUMENT} is for authsome's own use"),
         );
     };
+    if let Err(error) = Ulimits::restore(&ulimits) {
+        return (
+            EXIT_NOT_STARTED,
+            format!("cannot give the command its own limits: {error}"),
+        );
+    }
     if let Err(error) = die_with_parent(Pid::from_raw(parent)) {
         return (
             EXIT_NOT_STARTED,
@@ -329,10 +348,4 @@ fn adopt_orphans() -> Orphans {
 #[cfg(not(target_os = "linux"))]
 fn adopt_orphans() -> Orphans {
     Orphans::AreAnybodys
-}
-
-/// Keeps other processes of the same user from reading our memory, and the kernel from writing it to a core file.
-pub fn protect_memory() {
-    #[cfg(target_os = "linux")]
-    let _ = nix::sys::prctl::set_dumpable(false);
 }

@@ -6,11 +6,13 @@ mod cmd;
 mod context;
 mod failure;
 mod inside;
+mod key_file;
 mod printer;
 mod settings;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,6 +24,8 @@ use failure::{Exit, Failure};
 use printer::Printer;
 
 use crate::child;
+use crate::private_memory;
+use crate::ulimits::Ulimits;
 
 /// Runs the command that the arguments (the program's name first) name.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -35,7 +39,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "authsome: {reason}");
         return ExitCode::from(code);
     }
-    child::protect_memory();
+    let arguments: Vec<_> = arguments.collect();
+    private_memory::enter(&program, &arguments, context::wants_readable_memory());
     let arguments: Vec<_> = std::iter::once(program).chain(arguments).collect();
     match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => run(parsed),
@@ -46,7 +51,13 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn run(arguments: Arguments) -> ExitCode {
     let printer = Printer::new(arguments.global);
     let is_run = matches!(arguments.command, Command::Run(_));
-    let outcome = dispatch(arguments.command, &printer);
+    // A fault of ours has an exit code of ours: after `run`, 101 would be taken for the command's. What it was, Rust has said.
+    let dispatched = AssertUnwindSafe(|| dispatch(arguments.command, &printer));
+    let outcome = panic::catch_unwind(dispatched).unwrap_or_else(|_| {
+        let hint = "this is a fault of authsome; please report what stands above";
+        let message = "authsome ended at a fault of its own";
+        Err(Failure::new(Exit::Unexpected, "unexpected", message, hint))
+    });
     match outcome.and_then(|code| printer.finish().map(|()| code)) {
         Ok(code) => ExitCode::from(code),
         // The child's stdout is its own, and its exit codes are too: our failure has a code of its own.
@@ -63,7 +74,7 @@ fn run(arguments: Arguments) -> ExitCode {
 
 fn dispatch(command: Command, printer: &Printer) -> Result<u8, Failure> {
     inside::check(&command, printer)?;
-    let context = Context::new(printer);
+    let context = Context::new(printer, Ulimits::adapt());
     let done = |()| Exit::Ok as u8;
     match command {
         Command::Completions(arguments) => {
@@ -90,8 +101,16 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     ) {
-        let _ = error.print();
-        return ExitCode::from(Exit::Ok as u8);
+        // Through the printer, which tells where it could not be written.
+        let printer = Printer::plain();
+        printer.styled_data(&error.render());
+        return match printer.finish() {
+            Ok(()) => ExitCode::from(Exit::Ok as u8),
+            Err(failure) => {
+                printer.failure(&failure);
+                ExitCode::from(failure.exit as u8)
+            }
+        };
     }
     let ours = arguments.iter().take_while(|argument| *argument != "--");
     if ours.into_iter().any(|argument| argument == "--json") {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 mod inherited;
@@ -22,6 +22,12 @@ const GIT_CONFIG_VALUE: &str = "GIT_CONFIG_VALUE_";
 
 /// The variable with the master key; no child ever gets it.
 pub const MASTER_KEY: &str = "AUTHSOME_MASTER_KEY";
+
+/// The variable that names the file with it.
+pub const MASTER_KEY_FILE: &str = "AUTHSOME_MASTER_KEY_FILE";
+
+/// What is authsome's alone: no program that it starts gets them.
+pub const OURS: [&str; 2] = [MASTER_KEY, MASTER_KEY_FILE];
 
 /// The files of one session, by what they are for. A variable whose file there is none of stays as the parent has it.
 #[derive(Clone, Debug, Default)]
@@ -115,6 +121,9 @@ impl Environment {
             }
         }
         environment.set("AUTHSOME_SESSION", values.session);
+        for name in OURS {
+            environment.remove(name);
+        }
         environment
     }
 
@@ -133,7 +142,7 @@ impl Environment {
     ///
     /// `GIT_CONFIG_COUNT` stands for the entries that it counts.
     pub fn leave(&mut self, name: &OsStr) -> bool {
-        if name == MASTER_KEY {
+        if OURS.iter().any(|ours| name == *ours) {
             return false;
         }
         if name == GIT_CONFIG_COUNT {
@@ -159,25 +168,19 @@ impl Environment {
         self.set(GIT_CONFIG_COUNT, (inherited + entries.len()).to_string());
     }
 
-    /// Puts the placeholder in the place of each of `secrets` in the inherited variables that are not set anew; returns their names.
-    ///
-    /// The rest of a value stays: a URL with a token in it is a URL still, and git counts its `GIT_CONFIG_…` variables.
-    pub fn replace_secrets(&mut self, inherited: &Inherited, secrets: &[&str]) -> Vec<OsString> {
-        let mut found = Vec::new();
-        let inherited = inherited.variables();
-        for (name, value) in inherited.filter(|(name, _)| !self.changes.contains_key(*name)) {
-            let mut clean = value.as_bytes().to_vec();
-            for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-                clean = replace(&clean, secret.as_bytes());
+    /// Takes the parent's variables that are not set anew as they have been cleaned; returns the names of all that the command gets
+    /// otherwise than the parent has them, those among them that are appended to.
+    pub fn adopt_cleaned(&mut self, inherited: &Inherited) -> Vec<OsString> {
+        let mut told = Vec::new();
+        for (name, value) in inherited.cleaned() {
+            match self.changes.get(name) {
+                None => self.set(name, value),
+                Some(Some(own)) if has_part(own, PLACEHOLDER) => {}
+                Some(_) => continue,
             }
-            if clean != value.as_bytes() {
-                found.push((name.to_owned(), OsString::from_vec(clean)));
-            }
+            told.push(name.to_owned());
         }
-        for (name, value) in &found {
-            self.set(name, value);
-        }
-        found.into_iter().map(|(name, _)| name).collect()
+        told
     }
 
     /// All changes, by name.
@@ -188,16 +191,9 @@ impl Environment {
     }
 }
 
-fn replace(text: &[u8], secret: &[u8]) -> Vec<u8> {
-    let mut clean = Vec::with_capacity(text.len());
-    let mut end = 0;
-    for start in memchr::memmem::find_iter(text, secret) {
-        clean.extend_from_slice(&text[end..start]);
-        clean.extend_from_slice(PLACEHOLDER.as_bytes());
-        end = start + secret.len();
-    }
-    clean.extend_from_slice(&text[end..]);
-    clean
+/// Whether the text has the word in it, and something beside.
+fn has_part(text: &OsStr, word: &str) -> bool {
+    text != word && memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some()
 }
 
 #[cfg(test)]
@@ -300,22 +296,29 @@ mod tests {
 
     #[test]
     fn inherited_secrets_are_replaced_wherever_they_hide() {
-        let mut environment = environment();
-        let inherited = [
+        let variables = [
             ("REMOTE", "https://oauth2:tok123@host/"),
             ("OTHER", "fine"),
             ("HTTPS_PROXY", "tok123"),
+            ("NODE_OPTIONS", "--title=tok123"),
         ];
-        let replaced = environment.replace_secrets(
-            &Inherited::new(inherited.map(|(n, v)| (n.into(), v.into()))),
-            &["tok123", ""],
+        let mut inherited = Inherited::new(variables.map(|(n, v)| (n.into(), v.into())));
+        inherited.clean(&["tok123", ""]);
+        let mut environment = environment();
+        let appended = inherited.get("NODE_OPTIONS").unwrap();
+        environment.set("NODE_OPTIONS", appended);
+        assert_eq!(
+            environment.adopt_cleaned(&inherited),
+            ["REMOTE", "NODE_OPTIONS"]
         );
-        assert_eq!(replaced, ["REMOTE"]);
         let remote = value(&environment, "REMOTE").unwrap();
         assert_eq!(remote, format!("https://oauth2:{PLACEHOLDER}@host/"));
-        assert!(
-            value(&environment, "HTTPS_PROXY").is_some(),
+        let proxy = value(&environment, "HTTPS_PROXY").unwrap();
+        assert_eq!(
+            proxy, "http://authsome:s@127.0.0.1:1",
             "what the session sets stays"
         );
+        let options = value(&environment, "NODE_OPTIONS").unwrap();
+        assert_eq!(options, format!("--title={PLACEHOLDER}"));
     }
 }

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::env_vars::{SessionFiles, Value, certificate_variables};
 use crate::home::HomeError;
-use crate::run_dir::RunDirectory;
+use crate::run_dir::{self, RunDirectory};
 
 mod dotfiles;
 
@@ -225,7 +225,5 @@ fn joined(first: &OsStr, between: &str, second: &OsStr) -> OsString {
 
 /// A path that each of those formats takes between double quotes as it is.
 fn quotable(path: &Path) -> Option<&str> {
-    let special =
-        |character: char| matches!(character, '"' | '\\' | '$' | '%') || character.is_control();
-    path.to_str().filter(|path| !path.contains(special))
+    path.to_str().filter(|_| run_dir::is_plain(path))
 }

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::OFlag;
 use nix::unistd::{Gid, Uid};
 
 /// How long between two tries for a lock that another process holds: at first, and at most.
@@ -71,6 +72,18 @@ pub struct Home {
 #[derive(Debug)]
 pub struct HomeLock {
     _file: File,
+    path: PathBuf,
+}
+
+impl HomeLock {
+    /// Takes the lock's file away, and the directory if no other is in it: for a home in which nothing has come about. Who waits for the
+    /// lock meanwhile sees that the file is gone, and makes another.
+    pub fn remove(self) {
+        let _ = fs::remove_file(&self.path);
+        if let Some(directory) = self.path.parent() {
+            let _ = fs::remove_dir(directory);
+        }
+    }
 }
 
 impl Home {
@@ -116,10 +129,15 @@ impl Home {
         let staging = self.path(&format!("{name}.new"));
         remove_if_present(&staging)?;
         let mut file = create_private_file(&staging)?;
-        file.write_all(content)
+        let written = file
+            .write_all(content)
             .and_then(|()| file.sync_all())
-            .map_err(io_error("write", &staging))?;
-        fs::rename(&staging, &target).map_err(io_error("replace", &target))?;
+            .map_err(io_error("write", &staging))
+            .and_then(|()| fs::rename(&staging, &target).map_err(io_error("replace", &target)));
+        if written.is_err() {
+            let _ = fs::remove_file(&staging); // half of it is of no use to anybody
+        }
+        written?;
         self.sync()
     }
 
@@ -132,23 +150,25 @@ impl Home {
 
     /// Waits at most `deadline` for the lock of that name, blocking the thread.
     ///
-    /// It is `flock(2)` on a file that is never removed: a removed lock file would let two holders in.
+    /// It is `flock(2)` on a file that is removed by none but its holder ([`HomeLock::remove`]): a lock on a removed file holds nobody off.
     pub fn lock(&self, name: &str, deadline: Duration) -> Result<HomeLock, HomeError> {
         let directory = self.path("locks");
-        create_private_directory(&directory)?;
         let path = directory.join(format!("{name}.lock"));
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(io_error("open", &path))?;
+        let open = || {
+            create_private_directory(&directory)?;
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(false).mode(0o600);
+            open_file(&mut options, &path).map_err(io_error("open", &path))
+        };
+        let mut file = open()?;
         let started = Instant::now();
         let mut pause = LOCK_POLL_FIRST;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(HomeLock { _file: file }),
+                Ok(()) if file.metadata().is_ok_and(|found| found.nlink() > 0) => {
+                    return Ok(HomeLock { _file: file, path });
+                }
+                Ok(()) => file = open()?,
                 Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
                 Err(TryLockError::WouldBlock) if started.elapsed() >= deadline => {
                     return Err(HomeError::LockTimeout {
@@ -161,6 +181,16 @@ impl Home {
             pause = (pause * 2).min(LOCK_POLL_LONGEST);
         }
     }
+}
+
+/// Opens a file that is to be a file: a pipe in its place, which would hold us up until somebody opens its other end, is refused.
+pub fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_fifo() || kind.is_socket() {
+        return Err(io::Error::other("it is a pipe, and not a file"));
+    }
+    Ok(file)
 }
 
 /// Makes a directory of mode 0700, with its parents; one that exists is left as it is.

@@ -1,7 +1,7 @@
 //! Keeps credentials out of the programs that use them.
 //!
 //! The floors, from the ground up (ARCHITECTURE.md tells the rest; `tests/architecture.rs` holds them):
-//! [`secret`], [`home`], [`clock`] · [`vault`], [`credential`], [`child`], `dial` · [`oauth`], [`audit`] · [`connection`] · [`proxy`] · [`cli`].
+//! [`secret`], [`home`], [`clock`] · [`vault`], [`credential`], `dial` · [`oauth`], [`audit`], [`child`] · [`connection`] · [`proxy`] · [`cli`].
 
 pub mod audit;
 mod authority;
@@ -18,7 +18,9 @@ pub mod helpers;
 pub mod home;
 pub mod oauth;
 pub mod port_owner;
+pub mod private_memory;
 pub mod process_tree;
+pub mod programs;
 pub mod proxy;
 pub mod resolve;
 pub mod run_dir;
@@ -27,6 +29,7 @@ pub mod sessions;
 pub mod socket_owner;
 pub mod text;
 pub mod tls;
+pub mod ulimits;
 pub mod user_proxy;
 pub mod vault;
 mod waiting;

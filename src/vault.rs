@@ -102,7 +102,13 @@ pub enum VaultError {
     /// The kernel gave no random bytes.
     #[error("no randomness from the system")]
     Random(#[from] getrandom::Error),
-    /// `SQLite` failed for another reason: a full disk, a read-only file.
+    /// There is no room on the disk: `SQLite` needs some beside the vault, even to read it.
+    #[error("there is no room on the disk for the vault {}", .0.display())]
+    NoRoom(PathBuf),
+    /// The vault, or its directory, cannot be written: `SQLite` writes beside it, even to read it.
+    #[error("the vault {} is where nothing can be written", .0.display())]
+    ReadOnly(PathBuf),
+    /// `SQLite` failed for another reason.
     #[error("the vault {} cannot be used: {reason}", .path.display())]
     Sqlite {
         /// The file.

@@ -234,6 +234,10 @@ pub(crate) fn authsome(binary: &Path, bed: &Bed, circumstances: &Circumstances) 
         .env_clear()
         .env("HOME", bed.path(""))
         .env("AUTHSOME_HOME", &circumstances.home);
+    if !circumstances.under.is_empty() {
+        // valgrind counts one process image, and authsome would go on in another.
+        command.env("AUTHSOME_READABLE_MEMORY", "1");
+    }
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }

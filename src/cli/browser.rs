@@ -11,11 +11,12 @@ use tokio::task::JoinHandle;
 
 use super::printer::Printer;
 use crate::connection::{Finished, FinishedBy, LoginPrompt, LoginStep, Place};
-use crate::env_vars::MASTER_KEY;
+use crate::programs::Programs;
 
 /// Shows URLs, opens them, and takes a pasted one.
 pub(super) struct Prompt<'a> {
     printer: &'a Printer,
+    programs: Programs,
     browser: bool,
     /// The form sends the browser on by itself.
     form_is_open: bool,
@@ -28,9 +29,10 @@ pub(super) struct Prompt<'a> {
 }
 
 impl<'a> Prompt<'a> {
-    pub(super) fn new(printer: &'a Printer, browser: bool) -> Self {
+    pub(super) fn new(printer: &'a Printer, programs: Programs, browser: bool) -> Self {
         Self {
             printer,
+            programs,
             browser,
             form_is_open: false,
             browser_ends: None,
@@ -41,7 +43,7 @@ impl<'a> Prompt<'a> {
 
     /// Starts the browser; whether it did.
     fn start_browser(&mut self, url: &str) -> bool {
-        let Some(mut child) = open(url) else {
+        let Some(mut child) = open(url, &self.programs) else {
             return false;
         };
         let ended = move || child.wait().is_ok_and(|status| status.success());
@@ -170,10 +172,12 @@ impl LoginPrompt for Prompt<'_> {
 }
 
 /// `$BROWSER` if it is set, else the desktop's: the first that starts.
-fn open(url: &str) -> Option<Child> {
+fn open(url: &str, programs: &Programs) -> Option<Child> {
     match std::env::var_os("BROWSER").filter(|browser| !browser.is_empty()) {
-        Some(browser) => start(&mut of_variable(&browser, url)),
-        None => open::commands(url).iter_mut().find_map(start),
+        Some(browser) => start(&of_variable(&browser, url), programs),
+        None => open::commands(url)
+            .iter()
+            .find_map(|command| start(command, programs)),
     }
 }
 
@@ -195,10 +199,11 @@ fn of_variable(browser: &OsString, url: &str) -> Command {
 }
 
 /// Detached from the terminal, so that Ctrl-C at the login does not close the browser.
-fn start(command: &mut Command) -> Option<Child> {
+fn start(command: &Command, programs: &Programs) -> Option<Child> {
+    let mut command = programs.like(command)?;
     let quiet = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    quiet.env_remove(MASTER_KEY).process_group(0).spawn().ok()
+    quiet.process_group(0).spawn().ok()
 }

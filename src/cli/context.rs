@@ -1,7 +1,10 @@
 //! Builds what a command needs, when it needs it.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use authsome_providers::{Catalog, Definition, Provider, ProviderId, Service};
@@ -9,7 +12,8 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::Named;
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, MORE_PROCESSES};
+use super::key_file;
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::audit::Audit;
@@ -17,20 +21,28 @@ use crate::connection::{
     Connection, ConnectionStore, CredentialError, Credentials, Stored, take_in_pending,
 };
 use crate::credential::{ConnectionId, ConnectionName};
-use crate::env_vars::MASTER_KEY;
+use crate::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 use crate::home::Home;
 use crate::oauth::HttpClients;
+use crate::private_memory;
 use crate::resolve::Resolve;
+use crate::secret::Secret;
 use crate::tls::Trust;
+use crate::ulimits::Ulimits;
 use crate::user_proxy::UserProxies;
 use crate::vault::Vault;
 
 /// How long the end waits for a refresh before it says so.
 const QUIET_WAIT: Duration = Duration::from_secs(2);
 
+/// Set to 1, it leaves authsome's memory readable for a debugger or a profiler of this user.
+const READABLE_MEMORY: &str = "AUTHSOME_READABLE_MEMORY";
+
 /// One command's surroundings.
 pub(super) struct Context<'a> {
     pub(super) printer: &'a Printer,
+    /// What we were allowed, to be given back to a command.
+    pub(super) ulimits: Ulimits,
 }
 
 /// The home directory, opened.
@@ -51,8 +63,13 @@ pub(super) struct Estate {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(printer: &'a Printer) -> Self {
-        Self { printer }
+    pub(super) fn new(printer: &'a Printer, ulimits: Ulimits) -> Self {
+        if wants_readable_memory() {
+            printer.warn(&format!(
+                "{READABLE_MEMORY}=1: other processes of this user can read authsome's memory, and every secret in it"
+            ));
+        }
+        Self { printer, ulimits }
     }
 
     pub(super) fn household() -> Result<Household, Failure> {
@@ -74,7 +91,12 @@ impl<'a> Context<'a> {
             catalog,
             settings,
         } = Self::household()?;
-        let vault = Vault::open(&home, std::env::var_os(MASTER_KEY).as_deref())?;
+        if !wants_readable_memory() {
+            refuse_tracer()?;
+        }
+        let key = master_key()?;
+        let key = key.as_ref().map(|key| OsStr::from_bytes(key.expose()));
+        let vault = Vault::open(&home, key)?;
         let store = ConnectionStore::new(Arc::new(vault));
         take_in_pending(&store, &home);
         Ok(Estate {
@@ -87,7 +109,17 @@ impl<'a> Context<'a> {
     }
 
     /// One thread: it is the process's own, so a child that is started from it is tied to the process's life.
+    ///
+    /// Names are looked up, and the vault is asked, on others that it starts when they are needed, and cannot do without: where not one is
+    /// to be had, that is said now.
     pub(super) fn runtime() -> Result<Runtime, Failure> {
+        let started = thread::Builder::new().spawn(|| ());
+        let ended = started.map(JoinHandle::join);
+        if let Err(error) = ended {
+            let message = format!("the system gives authsome no thread: {error}");
+            let hint = MORE_PROCESSES;
+            return Err(Failure::new(Exit::Unexpected, "unexpected", message, hint));
+        }
         Ok(tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?)
@@ -212,6 +244,44 @@ impl Estate {
             hint,
         ))
     }
+}
+
+/// The user debugs or profiles authsome itself.
+pub(super) fn wants_readable_memory() -> bool {
+    std::env::var_os(READABLE_MEMORY).is_some_and(|value| value == "1")
+}
+
+/// A debugger would read every secret of ours, and decide what we do with them.
+fn refuse_tracer() -> Result<(), Failure> {
+    let Some(tracer) = private_memory::tracer() else {
+        return Ok(());
+    };
+    let message = format!(
+        "process {} ({}) traces authsome, and would see every secret",
+        tracer.pid, tracer.name
+    );
+    let hint = format!(
+        "start the tracer inside: authsome run -- strace COMMAND; to debug authsome itself: {READABLE_MEMORY}=1"
+    );
+    Err(Failure::new(Exit::Vault, "traced", message, hint))
+}
+
+/// The key that the environment has, or the file that it names.
+fn master_key() -> Result<Option<Secret<Vec<u8>>>, Failure> {
+    if let Some(key) = std::env::var_os(MASTER_KEY) {
+        return Ok(Some(Secret::new(key.into_vec())));
+    }
+    let Some(path) = std::env::var_os(MASTER_KEY_FILE) else {
+        return Ok(None);
+    };
+    key_file::read(Path::new(&path)).map(Some).map_err(|error| {
+        let message = format!(
+            "the file {} that {MASTER_KEY_FILE} names cannot be read: {error}",
+            Path::new(&path).display()
+        );
+        let hint = format!("{MASTER_KEY_FILE} takes a path, or /dev/fd/N for an open descriptor");
+        Failure::new(Exit::Vault, "vault_unavailable", message, hint)
+    })
 }
 
 /// Waits for Ctrl-C, the end of the terminal, or to be told to end.

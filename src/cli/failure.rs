@@ -1,6 +1,8 @@
 //! The only table from an error to words, a code and an exit status.
 
 use std::error::Error;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use authsome_ca::CaError;
 use authsome_providers::{CatalogError, DefinitionError};
@@ -73,6 +75,17 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// Where the home cannot be written.
+const ELSEWHERE: &str = "authsome writes there even to read: copy the home to a disk that can be written (cp -a), and name it: AUTHSOME_HOME=DIR";
+
+fn make_room(path: &Path) -> String {
+    let directory = path.parent().unwrap_or(path);
+    format!(
+        "make room, or name another directory: df -h '{}'",
+        directory.display()
+    )
+}
+
 impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
         let hint = match &error {
@@ -89,7 +102,11 @@ impl From<HomeError> for Failure {
             HomeError::LockTimeout { path, .. } => {
                 format!("see who holds it: fuser -v '{}'", path.display())
             }
-            HomeError::Io { path, .. } => format!("ls -ld '{}'", path.display()),
+            HomeError::Io { path, source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => make_room(path),
+                ErrorKind::ReadOnlyFilesystem => ELSEWHERE.to_owned(),
+                _ => format!("ls -ld '{}'", path.display()),
+            },
         };
         Self::of(Exit::Vault, "vault_unavailable", &error, hint)
     }
@@ -126,6 +143,8 @@ impl From<VaultError> for Failure {
             VaultError::Tampered { .. } => {
                 "log in again: authsome login PROVIDER --force".to_owned()
             }
+            VaultError::NoRoom(path) => make_room(path),
+            VaultError::ReadOnly(_) => ELSEWHERE.to_owned(),
             VaultError::Sqlite { path, .. } => format!(
                 "check the disk's space and permissions: df -h '{0}'; ls -l '{0}'",
                 path.display()
@@ -373,8 +392,23 @@ impl From<ProxyError> for Failure {
 
 impl From<ChildError> for Failure {
     fn from(error: ChildError) -> Self {
-        Self::of(Exit::Unexpected, "unexpected", &error, "try again")
+        let hint = match &error {
+            ChildError::TooLong(_) => {
+                "give it less: shorter arguments, fewer or shorter variables (env | wc -c); see getconf ARG_MAX"
+            }
+            ChildError::Spawn(cause) if is_for_want_of_processes(cause) => MORE_PROCESSES,
+            _ => "try again",
+        };
+        Self::of(Exit::Unexpected, "unexpected", &error, hint)
     }
+}
+
+/// What to do where no process or thread is to be had.
+pub(super) const MORE_PROCESSES: &str = "this user, or this container, has as many processes as it may: see ulimit -u, and pids.max of its cgroup";
+
+/// fork(2) and `pthread_create(3)` say so.
+fn is_for_want_of_processes(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::WouldBlock
 }
 
 impl From<std::io::Error> for Failure {

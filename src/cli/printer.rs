@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
+use clap::builder::StyledStr;
 use serde_json::{Value, json};
 
 use super::args::Global;
@@ -50,6 +51,14 @@ impl Printer {
         }
     }
 
+    /// For what is printed before the flags are known.
+    pub(super) fn plain() -> Self {
+        Self {
+            json: false,
+            ..Self::json()
+        }
+    }
+
     /// For errors in the flags themselves.
     pub(super) fn json() -> Self {
         Self {
@@ -80,6 +89,16 @@ impl Printer {
                 self.reader.set(Reader::Gone);
             }
             Err(error) => self.reader.set(Reader::Failed(error.kind())),
+        }
+    }
+
+    /// Help and version, in the colours that clap gives them where it would.
+    pub(super) fn styled_data(&self, text: &StyledStr) {
+        let colourful = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        if colourful {
+            self.data(&text.ansi().to_string());
+        } else {
+            self.data(&text.to_string());
         }
     }
 

@@ -1,9 +1,15 @@
 //! What the child would inherit, and whether one of a vault's secrets is in it.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
+
+use super::PLACEHOLDER;
 
 /// How many bytes of a secret are looked up. A shorter one is searched for.
 const WINDOW: usize = 8;
@@ -16,24 +22,34 @@ const MOST_BITS: usize = 1 << 24;
 /// a search through all variables for each of those would take longer than the whole start.
 pub struct Inherited {
     variables: Vec<(OsString, OsString)>,
-    /// A bit for each [`WINDOW`] bytes that stand somewhere in a value, by their hash.
+    /// What base64 in them says: `Authorization: Basic …` in git's configuration, an auth entry of Docker's.
+    encoded: Vec<Vec<u8>>,
+    /// A bit for each [`WINDOW`] bytes that stand somewhere in a value or in what one says, by their hash.
     windows: Vec<u64>,
+    /// The places in `variables` of those that a secret was taken out of.
+    cleaned: Vec<usize>,
 }
 
 impl Inherited {
     /// Of those variables.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let variables: Vec<_> = variables.into_iter().collect();
+        let encoded = |(_, value): &(OsString, OsString)| -> Vec<_> {
+            encoded(value.as_bytes()).map(|(_, said)| said).collect()
+        };
+        let encoded: Vec<_> = variables.iter().flat_map(encoded).collect();
         let bytes: usize = variables.iter().map(|(_, value)| value.len()).sum();
         let bits = (bytes * BITS_PER_BYTE)
             .next_power_of_two()
             .clamp(64, MOST_BITS);
         let mut inherited = Self {
             variables,
+            encoded,
             windows: vec![0; bits / 64],
+            cleaned: Vec::new(),
         };
-        for (_, value) in &inherited.variables {
-            for window in value.as_bytes().windows(WINDOW) {
+        for text in texts(&inherited.variables, &inherited.encoded) {
+            for window in text.windows(WINDOW) {
                 let (word, bit) = place(window, inherited.windows.len());
                 inherited.windows[word] |= bit;
             }
@@ -41,11 +57,35 @@ impl Inherited {
         inherited
     }
 
-    /// Name and value of each.
-    pub fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.variables
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        let mut variables = self.variables.iter();
+        let found = variables.find(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_os_str())
+    }
+
+    /// Puts the placeholder in the place of each of `secrets`.
+    ///
+    /// The rest of a value stays: a URL with a token in it is a URL still, and git counts its `GIT_CONFIG_…` variables.
+    pub fn clean(&mut self, secrets: &[&str]) {
+        let secrets: Vec<_> = secrets
             .iter()
-            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+            .map(|secret| secret.as_bytes())
+            .filter(|secret| !secret.is_empty())
+            .collect();
+        for (place, (_, value)) in self.variables.iter_mut().enumerate() {
+            if let Some(clean) = without(value.as_bytes(), &secrets) {
+                *value = OsString::from_vec(clean);
+                self.cleaned.push(place);
+            }
+        }
+    }
+
+    /// Name and value of those that a secret was taken out of.
+    pub fn cleaned(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        let places = self.cleaned.iter();
+        let variables = places.filter_map(|place| self.variables.get(*place));
+        variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     /// Whether a value has `secret` in it.
@@ -58,11 +98,80 @@ impl Inherited {
         let mut windows = secret.windows(WINDOW);
         !secret.is_empty()
             && windows.all(is_known)
-            && self
-                .variables
-                .iter()
-                .any(|(_, value)| memmem::find(value.as_bytes(), secret).is_some())
+            && texts(&self.variables, &self.encoded)
+                .any(|text| memmem::find(text, secret).is_some())
     }
+}
+
+fn texts<'a>(
+    variables: &'a [(OsString, OsString)],
+    encoded: &'a [Vec<u8>],
+) -> impl Iterator<Item = &'a [u8]> {
+    let values = variables.iter().map(|(_, value)| value.as_bytes());
+    values.chain(encoded.iter().map(Vec::as_slice))
+}
+
+/// A run of fewer characters of base64 is not looked into.
+const SHORTEST_ENCODED: usize = 12;
+
+/// Each run of base64, in either alphabet, and what it says.
+fn encoded(text: &[u8]) -> impl Iterator<Item = (&[u8], Vec<u8>)> {
+    let is_of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
+    text.split(move |byte| !is_of_base64(byte))
+        .filter(|run| run.len() >= SHORTEST_ENCODED)
+        .filter_map(|run| Some((run, decode(run)?)))
+}
+
+fn decode(run: &[u8]) -> Option<Vec<u8>> {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_allow_trailing_bits(true)
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    let in_one_alphabet = |byte: &u8| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    };
+    // One character alone at the end says nothing.
+    let whole = run.len() - usize::from(run.len() % 4 == 1);
+    let run: Vec<_> = run.iter().take(whole).map(in_one_alphabet).collect();
+    LENIENT.decode(run).ok()
+}
+
+/// The value with the placeholder in the place of the secrets, and of base64 that has one in it; `None` where there is none.
+fn without(value: &[u8], secrets: &[&[u8]]) -> Option<Vec<u8>> {
+    let has = |text: &[u8]| {
+        secrets
+            .iter()
+            .any(|secret| memmem::find(text, secret).is_some())
+    };
+    let runs = encoded(value).filter(|(_, said)| has(said));
+    let runs: Vec<_> = runs.map(|(run, _)| run.to_vec()).collect();
+    let mut clean = Cow::Borrowed(value);
+    for secret in secrets
+        .iter()
+        .copied()
+        .chain(runs.iter().map(Vec::as_slice))
+    {
+        if memmem::find(&clean, secret).is_some() {
+            clean = Cow::Owned(replace(&clean, secret));
+        }
+    }
+    matches!(clean, Cow::Owned(_)).then(|| clean.into_owned())
+}
+
+fn replace(text: &[u8], secret: &[u8]) -> Vec<u8> {
+    let mut clean = Vec::with_capacity(text.len());
+    let mut end = 0;
+    for start in memmem::find_iter(text, secret) {
+        clean.extend_from_slice(&text[end..start]);
+        clean.extend_from_slice(PLACEHOLDER.as_bytes());
+        end = start + secret.len();
+    }
+    clean.extend_from_slice(&text[end..]);
+    clean
 }
 
 /// Fibonacci hashing: a multiplication spreads what is alike over the upper bits.
@@ -101,6 +210,24 @@ mod tests {
             assert!(!inherited.holds(secret), "{secret}");
         }
         assert!(!self::inherited(&[]).holds("a"));
+    }
+
+    #[test]
+    fn a_secret_in_base64_is_found_and_taken_out_whole() {
+        // `printf oauth2:glpat-0123456789 | base64`, and the same with a blank before it in the other alphabet.
+        for encoded in [
+            "b2F1dGgyOmdscGF0LTAxMjM0NTY3ODk=",
+            "P35vYXV0aDI6Z2xwYXQtMDEyMzQ1Njc4OQ",
+        ] {
+            let mut inherited = inherited(&[&format!("AUTHORIZATION: basic {encoded}"), "other"]);
+            assert!(inherited.holds("glpat-0123456789"));
+            assert!(!inherited.holds("glpat-0123456780"));
+            inherited.clean(&["glpat-0123456789"]);
+            let expected = format!("AUTHORIZATION: basic {PLACEHOLDER}");
+            let value = inherited.get("V0").unwrap().to_str().unwrap();
+            assert_eq!(value.trim_end_matches('='), expected);
+            assert_eq!(inherited.cleaned().count(), 1);
+        }
     }
 
     #[test]

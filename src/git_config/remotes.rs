@@ -1,12 +1,13 @@
 //! What git's own configuration says of remotes.
 
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use super::Rule;
+use crate::programs::Programs;
 
 /// What git's own configuration has on remotes: what `run` finds where it is started.
 #[derive(Clone, Default)]
@@ -17,24 +18,29 @@ pub struct UserRemotes {
 
 impl UserRemotes {
     /// Asks git, which knows its files, their order and their includes.
-    pub fn ask() -> AskedRemotes {
-        let git = Command::new("git")
-            .args(["config", "-z", "--get-regexp", REMOTES])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(mut git) = git else {
+    pub fn ask(programs: &Programs) -> AskedRemotes {
+        let git = programs.command("git".as_ref());
+        let git = git.and_then(|mut git| {
+            git.args(["config", "-z", "--get-regexp", REMOTES])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .ok()
+        });
+        let Some(mut git) = git else {
             return AskedRemotes(None);
         };
         let (sender, receiver) = sync_channel(1);
         if let Some(stdout) = git.stdout.take() {
-            thread::spawn(move || {
+            let read = move || {
                 let mut output = Vec::new();
                 if stdout.take(LARGEST_OUTPUT).read_to_end(&mut output).is_ok() {
                     let _ = sender.send(output); // nobody waits for it any more
                 }
-            });
+            };
+            // Where no thread is to be had, the receiver is told so, and the rewrites are those without the user's own.
+            let _ = thread::Builder::new().spawn(read);
         }
         AskedRemotes(Some((git, receiver)))
     }

@@ -5,6 +5,15 @@ use std::time::Duration;
 /// Connections of the child at one time; one more waits to be accepted.
 pub(super) const MOST_CONNECTIONS: usize = 4096;
 
+/// Open files that are not the connections': the vault, the log, the runtime, what a refresh or a name takes.
+pub(super) const RESERVED_FILES: usize = 40;
+
+/// Open files that a connection takes: the client's, and the one upstream.
+pub(super) const FILES_PER_CONNECTION: usize = 2;
+
+/// However few files a process may have open, so many connections are served at one time.
+pub(super) const FEWEST_CONNECTIONS: usize = 4;
+
 /// How long accepting pauses when the process has no more descriptors.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 

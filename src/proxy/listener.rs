@@ -16,8 +16,9 @@ use tokio::task::JoinHandle;
 use super::admit::{Admission, Recognition};
 use super::connect;
 use super::limits::{
-    ACCEPT_PAUSE, HEAD_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEAD, MOST_CONNECTIONS, MOST_STRANGERS,
-    SHUTDOWN_DRAIN, STRANGER_TIMEOUT,
+    ACCEPT_PAUSE, FEWEST_CONNECTIONS, FILES_PER_CONNECTION, HEAD_TIMEOUT, IDLE_TIMEOUT,
+    LARGEST_HEAD, MOST_CONNECTIONS, MOST_STRANGERS, RESERVED_FILES, SHUTDOWN_DRAIN,
+    STRANGER_TIMEOUT,
 };
 use super::refusal::Refusal;
 use super::request_line;
@@ -27,6 +28,7 @@ use super::stream::{Activity, Watched};
 use crate::audit::{Event, Kind};
 use crate::connection::CredentialSource;
 use crate::process_tree::ProcessTree;
+use crate::ulimits;
 
 /// Why the proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,7 @@ pub struct Serving {
     accepting: JoinHandle<()>,
     admission: Arc<Admission>,
     open: Arc<Semaphore>,
+    most: usize,
 }
 
 /// What a connection holds until its last byte: dropping it makes room for another.
@@ -86,15 +89,24 @@ impl<S: CredentialSource> Proxy<S> {
 
     /// Starts to accept.
     pub fn serve(self) -> Serving {
-        let open = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let most = most_connections(ulimits::most_open_files());
+        let open = Arc::new(Semaphore::new(most));
         let admission = Arc::clone(&self.session.admission);
         let accepting = tokio::spawn(accept(self.listener, self.session, Arc::clone(&open)));
         Serving {
             accepting,
             admission,
             open,
+            most,
         }
     }
+}
+
+/// How many connections are served at one time, so that each finds a descriptor for its way upstream: who comes beyond waits to be
+/// accepted, where it would have been accepted and then refused.
+fn most_connections(files: usize) -> usize {
+    let room = files.saturating_sub(RESERVED_FILES) / FILES_PER_CONNECTION;
+    room.clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS)
 }
 
 impl Serving {
@@ -106,7 +118,7 @@ impl Serving {
     /// Stops to accept, and gives what is under way a moment to end.
     pub async fn shut_down(self) {
         self.accepting.abort();
-        let all = u32::try_from(MOST_CONNECTIONS).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.most).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(SHUTDOWN_DRAIN, self.open.acquire_many(all)).await;
     }
 }
@@ -181,4 +193,17 @@ async fn turn_away<S>(stream: TcpStream, session: &Session<S>, strangers: &Semap
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     let _ = tokio::time::timeout(STRANGER_TIMEOUT, connection).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_connection_has_room_for_its_way_upstream() {
+        assert_eq!(most_connections(64), 12);
+        assert_eq!(most_connections(1024), 492);
+        assert_eq!(most_connections(0), FEWEST_CONNECTIONS);
+        assert_eq!(most_connections(usize::MAX), MOST_CONNECTIONS);
+    }
 }

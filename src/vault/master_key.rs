@@ -36,7 +36,9 @@ pub enum KeyOrigin {
 impl fmt::Display for KeyOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Environment => f.write_str("AUTHSOME_MASTER_KEY"),
+            Self::Environment => {
+                f.write_str("AUTHSOME_MASTER_KEY, or the file that AUTHSOME_MASTER_KEY_FILE names,")
+            }
             Self::File(path) => write!(f, "{}", path.display()),
         }
     }
@@ -56,6 +58,16 @@ impl MasterKey {
             }
             Err(error) => Err(io_error("read", &path)(error).into()),
         }
+    }
+
+    /// Whether there is a file with a key.
+    pub(super) fn is_there(home: &Home) -> bool {
+        fs::exists(home.path(FILE)).unwrap_or(true)
+    }
+
+    /// Takes away the file of a vault that has not come about.
+    pub(super) fn forget(home: &Home) {
+        let _ = fs::remove_file(home.path(FILE));
     }
 
     /// The key for a new vault: an existing one, or a fresh one, stored before it is used.

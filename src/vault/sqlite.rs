@@ -313,13 +313,32 @@ fn delete(transaction: &Transaction<'_>, key: &RecordKey) -> rusqlite::Result<()
 
 /// Makes a vault under a temporary name and renames it, so that nobody ever sees half a vault.
 fn create(home: &Home, path: &Path, environment_key: Option<&OsStr>) -> Result<(), VaultError> {
-    let _lock = home.lock("vault", SETUP_DEADLINE)?;
+    let lock = home.lock("vault", SETUP_DEADLINE)?;
     if path.try_exists().map_err(io_error("look at", path))? {
         return Ok(()); // another process was first
     }
+    let had_key = MasterKey::is_there(home);
+    let made = make(home, path, environment_key);
+    if made.is_err() {
+        // A home in which nothing has come about (a full disk) is left as it was found.
+        for leftover in LEFTOVERS {
+            let _ = remove_if_present(&home.path(leftover));
+        }
+        if !had_key {
+            MasterKey::forget(home);
+        }
+        lock.remove();
+    }
+    made
+}
+
+/// A vault in the making.
+const LEFTOVERS: [&str; 3] = ["vault.db.new", "vault.db.new-wal", "vault.db.new-shm"];
+
+fn make(home: &Home, path: &Path, environment_key: Option<&OsStr>) -> Result<(), VaultError> {
     let key = MasterKey::load_or_create(home, environment_key)?;
     let staging = home.path("vault.db.new");
-    for leftover in ["vault.db.new", "vault.db.new-wal", "vault.db.new-shm"] {
+    for leftover in LEFTOVERS {
         remove_if_present(&home.path(leftover))?;
     }
     create_private_file(&staging)?; // SQLite gives its -wal and -shm files the mode of this one
@@ -397,6 +416,16 @@ fn check_length(connection: &Connection, path: &Path) -> Result<(), VaultError> 
 /// `SQLITE_IOERR_SHORT_READ`: a page is not there.
 const SHORT_READ: i32 = 522;
 
+/// `SQLITE_IOERR_SHMSIZE`: the file that readers and writers share cannot be made as large as it has to be.
+const NO_ROOM_TO_SHARE: i32 = 4874;
+
+/// Whether the file is there, and cannot be written.
+fn is_read_only(path: &Path) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    let opened = fs::OpenOptions::new().append(true).open(path);
+    opened.is_err_and(|error| matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem))
+}
+
 /// Tells a damaged file and a busy one from the rest.
 fn classify(path: &Path) -> impl Fn(rusqlite::Error) -> VaultError + use<'_> {
     move |error| match error.sqlite_error_code() {
@@ -410,6 +439,18 @@ fn classify(path: &Path) -> impl Fn(rusqlite::Error) -> VaultError + use<'_> {
                 reason: "it is cut short".to_owned(),
             }
         }
+        Some(ErrorCode::DiskFull) => VaultError::NoRoom(path.to_owned()),
+        Some(_)
+            if error
+                .sqlite_error()
+                .is_some_and(|code| code.extended_code == NO_ROOM_TO_SHARE) =>
+        {
+            VaultError::NoRoom(path.to_owned())
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            VaultError::ReadOnly(path.to_owned())
+        }
+        Some(ErrorCode::CannotOpen) if is_read_only(path) => VaultError::ReadOnly(path.to_owned()),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             VaultError::Locked(path.to_owned())
         }

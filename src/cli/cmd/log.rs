@@ -12,6 +12,7 @@ use crate::cli::args::Log;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
+use crate::home::open_file;
 
 /// How often `--follow` looks for more.
 const LOOK: Duration = Duration::from_millis(200);
@@ -70,7 +71,7 @@ fn is_rotated(open: &File, path: &Path) -> bool {
 }
 
 fn open(path: &Path) -> Result<Option<BufReader<File>>, Failure> {
-    match File::open(path) {
+    match open_file(File::options().read(true), path) {
         Ok(file) => Ok(Some(BufReader::new(file))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),

@@ -8,6 +8,7 @@ use authsome_ca::parse_ca_pem;
 use authsome_providers::{Definition, OAuthEndpoints, Provider, SignIn};
 
 use super::describe;
+use super::run::scrub::Scrub;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -31,6 +32,7 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     let printer = context.printer;
     let definition = estate.definition(&arguments.provider, printer)?;
     let browser = !arguments.no_browser;
+    let programs = Scrub::programs(&estate.store)?;
     let runtime = Context::runtime()?;
     if let Some(typed) = &arguments.base_url
         && let Some(instance) = definition.provider.instance_of(typed)
@@ -44,7 +46,7 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     let outcome = runtime.block_on(async {
         // Before anything is shown: whoever sees it may press Ctrl-C.
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut prompt = Prompt::new(printer, browser);
+        let mut prompt = Prompt::new(printer, programs, browser);
         tokio::select! {
             outcome = login(request, &estate.store, &clients, &mut prompt) => outcome.map_err(Failure::from),
             _ = interrupt.recv() => Err(Failure::new(

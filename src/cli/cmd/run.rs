@@ -18,14 +18,16 @@ use crate::proxy::{Managed, Policy, Preference, Proxy, RouteTable, SessionConfig
 use crate::secret::random_text;
 use crate::sessions::LivingSession;
 use crate::tls::ReadAhead;
+use crate::ulimits::Ulimits;
 
 mod furnish;
 mod made_with;
-mod scrub;
+mod places;
+pub(in crate::cli) mod scrub;
 
 use furnish::Furnishing;
 use made_with::Present;
-use scrub::Scrub;
+use scrub::{Scrub, Scrubbed};
 
 /// 43 characters of six random bits: more than 256 bits.
 const PASSWORD_LENGTH: usize = 43;
@@ -33,7 +35,7 @@ const PASSWORD_LENGTH: usize = 43;
 /// The connections of a session, and what of the vault's secrets must be kept from the child.
 struct Members {
     members: Vec<Member>,
-    scrub: Scrub,
+    scrubbed: Scrubbed,
 }
 
 /// A connection that takes part in the session.
@@ -45,13 +47,16 @@ struct Member {
 }
 
 pub(in crate::cli) fn run(arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
+    let ulimits = context.ulimits.with_more_files();
     let trust = Context::trust();
     let roots = trust.read_ahead();
     let estate = Context::estate()?;
     let members = members(&arguments, &estate, context.printer)?;
     announce(&members.members, context.printer);
     let runtime = Context::runtime()?;
-    let code = runtime.block_on(session(arguments, context, &estate, members, roots));
+    let code = runtime.block_on(session(
+        arguments, context, &estate, members, roots, ulimits,
+    ));
     runtime.shutdown_background();
     if let Some(problem) = estate.audit.finish() {
         context.printer.warn(&problem);
@@ -65,12 +70,14 @@ async fn session(
     estate: &Estate,
     members: Members,
     roots: ReadAhead,
+    ulimits: Ulimits,
 ) -> Result<u8, Failure> {
     let printer = context.printer;
     let resolve: Vec<_> = arguments.resolve.into_iter().map(|entry| entry.0).collect();
     let (trust, proxies) = (Arc::clone(roots.trust()), Context::proxies());
-    let Members { members, scrub } = members;
-    let wishes = furnish::wishes(&members, !arguments.no_ssh_rewrite);
+    let Members { members, scrubbed } = members;
+    let rewrites_ssh = !arguments.no_ssh_rewrite;
+    let wishes = furnish::wishes(&members, rewrites_ssh, &scrubbed.programs());
     // Of thousands of connections, nothing is there twice.
     let managed = members.into_iter().map(|mut member| {
         let managed = Managed {
@@ -131,7 +138,7 @@ async fn session(
         direct: &direct,
         left_alone: &arguments.no_env,
     };
-    let (directory, environment) = furnishing.furnish(wishes, scrub, printer)?;
+    let (directory, environment) = furnishing.furnish(wishes, &scrubbed, printer)?;
     let _entered = enter(estate, &environment, arguments.allow_export, printer);
     printer.detail(&format!(
         "proxy at {}, files in {}",
@@ -142,7 +149,7 @@ async fn session(
     let mut command = arguments.command.into_iter();
     let program = command.next().unwrap_or_default();
     let arguments: Vec<_> = command.collect();
-    let mut child = Child::spawn(&program, &arguments, &environment)?;
+    let mut child = Child::spawn(&program, &arguments, &environment, ulimits)?;
     if let Some(tree) = child.tree() {
         serving.admit_tree(tree);
     }
@@ -229,7 +236,10 @@ fn members(arguments: &Run, estate: &Estate, printer: &Printer) -> Result<Member
         let default = defaults.get(&id.provider).and_then(Option::as_ref);
         member.preference = preference(arguments, id, default);
     }
-    Ok(Members { members, scrub })
+    Ok(Members {
+        members,
+        scrubbed: scrub.apply(),
+    })
 }
 
 /// What a pass over the vault has come to.

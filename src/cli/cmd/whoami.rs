@@ -6,7 +6,7 @@ use super::cell;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::clock::Timestamp;
-use crate::env_vars::MASTER_KEY;
+use crate::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 
 pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let estate = Context::estate()?;
@@ -24,10 +24,14 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
         }));
     }
     let home = estate.home.root().display().to_string();
-    let key = match std::env::var_os(MASTER_KEY) {
-        Some(_) => MASTER_KEY.to_owned(),
-        None => estate.home.path("master.key").display().to_string(),
-    };
+    let named = [MASTER_KEY, MASTER_KEY_FILE];
+    let named = named
+        .into_iter()
+        .find(|name| std::env::var_os(name).is_some());
+    let key = named.map_or_else(
+        || estate.home.path("master.key").display().to_string(),
+        str::to_owned,
+    );
     let printer = context.printer;
     if printer.is_json() {
         printer.value(&json!({ "home": home, "master_key": key, "accounts": accounts }));

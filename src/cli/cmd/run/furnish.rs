@@ -3,18 +3,20 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use authsome_providers::{ExportField, Provider, ProviderId};
 
 use super::Member;
-use super::scrub::Scrub;
+use super::places;
+use super::scrub::Scrubbed;
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
 use crate::env_vars::{Environment, PLACEHOLDER, SessionValues};
 use crate::git_config::{self, AskedRemotes, GitConfiguration, GitPlace, GitSession, UserRemotes};
 use crate::helpers::{ADMITS_BY_PROCESS, Helpers};
+use crate::programs::Programs;
 use crate::proxy::Preference;
 use crate::run_dir::{self, RunDirectory};
 use crate::secret::{Secret, random_text};
@@ -47,11 +49,11 @@ struct Address {
 }
 
 /// Placeholders, addresses, places for git, and none of the real values.
-pub(super) fn wishes(members: &[Member], rewrites_ssh: bool) -> Wishes {
+pub(super) fn wishes(members: &[Member], rewrites_ssh: bool, programs: &Programs) -> Wishes {
     let git = GitPlace::of(members.iter().map(|member| &member.service));
     let mut wishes = Wishes {
         // git takes its time, which it has until the rest of the session is made.
-        remotes: (rewrites_ssh && !git.is_empty()).then(UserRemotes::ask),
+        remotes: (rewrites_ssh && !git.is_empty()).then(|| UserRemotes::ask(programs)),
         git,
         ..Wishes::default()
     };
@@ -122,26 +124,32 @@ impl Furnishing<'_> {
     pub(super) fn furnish(
         self,
         mut wishes: Wishes,
-        scrub: Scrub,
+        scrubbed: &Scrubbed,
         printer: &Printer,
     ) -> Result<(RunDirectory, Environment), Failure> {
-        let parent = std::path::absolute(runtime_directory())?;
-        run_dir::sweep(&parent);
         let session = random_text(SESSION_LENGTH).map_err(std::io::Error::other)?;
-        let directory = RunDirectory::create(&parent, session.expose())?;
-        let bundle = self.roots.bundle()?.with_pem(self.ca_pem);
-        let files = Helpers {
-            directory: &directory,
-            bundle: &bundle,
-            ca_pem: self.ca_pem,
-            ca_public_key_digest: self.ca_public_key_digest,
-            proxy: self.proxy,
-            no_proxy: self.direct,
-            parent: &|name| std::env::var_os(name),
-            bundled_files: self.trusted_files,
-            now: Timestamp::now().to_system_time(),
+        let roots = self.roots.bundle()?;
+        if roots.pem().is_empty() {
+            printer.warn("this system has no trusted root certificates (package ca-certificates); only hosts of connections with a CA of their own can be verified");
         }
-        .write()?;
+        let bundle = roots.with_pem(self.ca_pem);
+        let (directory, files) = places::in_first_good(printer, |parent| {
+            run_dir::sweep(parent);
+            let directory = RunDirectory::create(parent, session.expose())?;
+            let helpers = Helpers {
+                directory: &directory,
+                bundle: &bundle,
+                ca_pem: self.ca_pem,
+                ca_public_key_digest: self.ca_public_key_digest,
+                proxy: self.proxy,
+                no_proxy: self.direct,
+                parent: &|name| scrubbed.parent(name),
+                bundled_files: self.trusted_files,
+                now: Timestamp::now().to_system_time(),
+            };
+            let files = helpers.write()?;
+            Ok((directory, files))
+        })?;
         let url = Secret::new(format!(
             "http://authsome:{}@{}",
             self.password.expose(),
@@ -173,7 +181,7 @@ impl Furnishing<'_> {
                 ));
             }
         }
-        scrub.apply(&mut environment, printer);
+        scrubbed.complete(&mut environment, printer);
         Ok((directory, environment))
     }
 }
@@ -218,12 +226,4 @@ impl Wishes {
             environment.set(name, PLACEHOLDER);
         }
     }
-}
-
-/// The user's own directory for such files, else the one for temporary files.
-fn runtime_directory() -> PathBuf {
-    let private = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    private
-        .filter(|path| crate::home::check_private(path).is_ok())
-        .unwrap_or_else(std::env::temp_dir)
 }

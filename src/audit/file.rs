@@ -1,0 +1,102 @@
+//! The file of the log, and the one before it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::time::Duration;
+
+use super::FILE;
+use crate::home::{Home, open_file};
+
+/// Where the file goes when it is full; the one before it is lost.
+const ROTATED: &str = "audit.log.1";
+
+/// What would make the file larger goes into a new one.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// How long another session may take to put a full file aside.
+const ROTATION_DEADLINE: Duration = Duration::from_secs(1);
+
+/// The log as its writer sees it. Other sessions append to the same file, and put it aside.
+pub(super) struct LogFile {
+    home: Home,
+    file: Option<File>,
+}
+
+impl LogFile {
+    /// The log of that home; it is opened with the first lines.
+    pub(super) const fn new(home: Home) -> Self {
+        Self { home, file: None }
+    }
+
+    /// Writes whole lines, in one call, so that no other session's come between.
+    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        let length = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        let mut aside = Ok(());
+        if self.is_full_with(length) {
+            aside = self.put_aside(length); // where that cannot be, the lines go where they went before
+            self.file = None;
+        }
+        if !self.is_current() {
+            self.file = None;
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(open(&self.home)?),
+        };
+        file.write_all(lines)?;
+        aside
+    }
+
+    fn is_full_with(&self, more: u64) -> bool {
+        let found = fs::metadata(self.home.path(FILE));
+        found.is_ok_and(|found| found.is_file() && found.len().saturating_add(more) > LARGEST)
+    }
+
+    /// Sessions that come to it together must not put two aside.
+    fn put_aside(&self, more: u64) -> io::Result<()> {
+        let lock = self.home.lock("audit", ROTATION_DEADLINE);
+        let _lock = lock.map_err(io::Error::other)?;
+        if self.is_full_with(more) {
+            fs::rename(self.home.path(FILE), self.home.path(ROTATED))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the open file is the log still, and not one that has been put aside.
+    fn is_current(&self) -> bool {
+        let identity = |found: fs::Metadata| (found.dev(), found.ino());
+        let open = self.file.as_ref().map(File::metadata);
+        match (open, fs::metadata(self.home.path(FILE))) {
+            (Some(Ok(open)), Ok(there)) => identity(open) == identity(there),
+            _ => false,
+        }
+    }
+}
+
+fn open(home: &Home) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    open_file(&mut options, &home.path(FILE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_session_put_aside_is_written_to_no_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let mut log = LogFile::new(home.clone());
+        log.append(b"one\n").unwrap();
+        fs::rename(home.path(FILE), home.path(ROTATED)).unwrap();
+        log.append(b"two\n").unwrap();
+        assert_eq!(fs::read(home.path(ROTATED)).unwrap(), b"one\n");
+        assert_eq!(fs::read(home.path(FILE)).unwrap(), b"two\n");
+        let full = OpenOptions::new().write(true).open(home.path(FILE));
+        full.unwrap().set_len(LARGEST - 3).unwrap();
+        log.append(b"three\n").unwrap();
+        assert_eq!(fs::read(home.path(FILE)).unwrap(), b"three\n");
+    }
+}
