@@ -5,6 +5,7 @@
 //! so a refresh has its thread before the request goes out.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -19,7 +20,7 @@ pub(super) struct Disk {
     jobs: Sender<Job>,
 }
 
-/// The thread that does the work has died, or there was none to be had.
+/// A disk access has died, or there was no thread for it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DiskError {
     /// The system gave no thread.
@@ -34,7 +35,13 @@ impl Disk {
     pub(super) fn start() -> Result<Self, DiskError> {
         let (jobs, received) = channel::<Job>();
         let thread = thread::Builder::new().name("vault".to_owned());
-        thread.spawn(move || received.iter().for_each(|job| job()))?;
+        // One that panics is told to whoever waits, by its dropped sender, and the next one is done.
+        let work = move || {
+            received.iter().for_each(|job| {
+                let _ = catch_unwind(AssertUnwindSafe(job));
+            });
+        };
+        thread.spawn(work)?;
         Ok(Self { jobs })
     }
 
@@ -88,7 +95,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_job_that_panics_is_told_and_the_next_reader_is_another() {
+    async fn a_job_that_panics_is_told_and_the_next_one_is_done() {
         let reader = Reader::default();
         assert_eq!(reader.run(|| 7).await.unwrap(), 7);
         let crashed = reader.run(|| panic!("on purpose")).await;
