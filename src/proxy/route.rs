@@ -208,6 +208,12 @@ impl RouteTable {
         self.exact.keys().map(|authority| authority.host.as_str())
     }
 
+    /// The domains that the hosts of all others are below.
+    pub fn domains(&self) -> impl Iterator<Item = &str> {
+        let hosts = self.patterns.iter().map(|route| &route.pattern.host);
+        hosts.filter_map(HostPattern::literal_suffix)
+    }
+
     /// The private CAs for connections to that place.
     pub(super) fn private_ca(&self, authority: &Authority) -> Vec<&str> {
         let exact = self.private_ca.exact.get(authority).into_iter().flatten();

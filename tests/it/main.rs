@@ -13,4 +13,5 @@ mod proxy;
 mod refresh;
 mod run;
 mod scale;
+mod settings;
 mod upstream_proxy;

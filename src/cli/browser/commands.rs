@@ -96,6 +96,8 @@ fn words(command: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     fn commands(value: &str) -> Vec<Vec<OsString>> {
@@ -131,14 +133,14 @@ mod tests {
     fn a_file_is_one_command_whatever_its_name() {
         let directory = tempfile::tempdir().unwrap();
         let odd = directory.path().join("my: browser");
-        std::fs::write(&odd, "").unwrap();
+        File::create(&odd).unwrap();
         let odd = odd.to_str().unwrap();
         assert_eq!(
             commands(odd),
             [[odd, "http://u/?a=%s:1"].map(OsString::from)]
         );
         let blank = directory.path().join("a b");
-        std::fs::write(&blank, "").unwrap();
+        File::create(&blank).unwrap();
         let blank = blank.to_str().unwrap();
         let found = commands(&format!("x:{blank}"));
         assert_eq!(found[1][0], blank);
