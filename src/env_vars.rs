@@ -10,7 +10,7 @@ mod table;
 
 pub use inherited::Inherited;
 use table::VARIABLES;
-pub use table::Value;
+pub use table::{Pin, Value};
 
 /// What a child gets in place of a secret. It never leaves the machine.
 pub const PLACEHOLDER: &str = "authsome-proxy-managed";
@@ -69,6 +69,8 @@ pub struct SessionValues<'a> {
     pub files: &'a SessionFiles,
     /// The session's public name.
     pub session: &'a str,
+    /// The tools whose own settings name a proxy.
+    pub pins: &'a [Pin],
 }
 
 impl SessionValues<'_> {
@@ -85,13 +87,21 @@ impl SessionValues<'_> {
             Value::JavaToolOptions => files.java_tool_options.as_deref(),
             Value::NodeOptions => files.node_options.as_deref(),
             Value::NoProxy => Some(OsStr::new(self.no_proxy)),
+            Value::NoProxyOver(pin) => self.over(pin, self.no_proxy),
             Value::PhpScanDirectory => files.php_scan_directory.as_deref(),
             Value::Proxy => Some(OsStr::new(self.proxy)),
+            Value::ProxyOver(pin) => self.over(pin, self.proxy),
             Value::PythonPath => files.python_path.as_deref(),
             Value::Remove => None,
             Value::Text(text) => Some(OsStr::new(text)),
             Value::Wgetrc => files.wgetrc.as_deref().map(Path::as_os_str),
         }
+    }
+}
+
+impl<'a> SessionValues<'a> {
+    fn over(&self, pin: Pin, value: &'a str) -> Option<&'a OsStr> {
+        self.pins.contains(&pin).then_some(OsStr::new(value))
     }
 }
 
@@ -116,8 +126,12 @@ impl Environment {
         for (name, value, _reason) in VARIABLES {
             match values.of(name, *value) {
                 Some(text) => environment.set(name, text),
-                None if *value == Value::Remove => environment.remove(name),
-                None => {}
+                None => match value {
+                    Value::Remove | Value::ProxyOver(_) | Value::NoProxyOver(_) => {
+                        environment.remove(name);
+                    }
+                    _ => {}
+                },
             }
         }
         environment.set("AUTHSOME_SESSION", values.session);
@@ -201,6 +215,10 @@ mod tests {
     use super::*;
 
     fn environment() -> Environment {
+        environment_with(&[Pin::Pip])
+    }
+
+    fn environment_with(pins: &[Pin]) -> Environment {
         let files = SessionFiles {
             bundle: "/run/bundle.pem".into(),
             ca: "/run/ca.pem".into(),
@@ -213,7 +231,35 @@ mod tests {
             no_proxy: "localhost",
             files: &files,
             session: "id",
+            pins,
         })
+    }
+
+    #[test]
+    fn what_a_tools_own_settings_name_is_overridden_and_nothing_else_is_pinned() {
+        let environment = environment_with(&[Pin::Npm]);
+        for name in ["npm_config_proxy", "npm_config_https_proxy"] {
+            let proxy = value(&environment, name).unwrap();
+            assert_eq!(proxy, "http://authsome:s@127.0.0.1:1", "{name}");
+        }
+        assert_eq!(
+            value(&environment, "npm_config_noproxy").unwrap(),
+            "localhost"
+        );
+        for name in [
+            "PIP_PROXY",
+            "CARGO_HTTP_PROXY",
+            "YARN_HTTPS_PROXY",
+            "wss_proxy",
+            "grpc_proxy",
+        ] {
+            let change = environment.changes.get(OsStr::new(name));
+            assert_eq!(
+                change,
+                Some(&None),
+                "{name}: the parent's would win as well"
+            );
+        }
     }
 
     fn value(environment: &Environment, name: &str) -> Option<String> {

@@ -2,6 +2,7 @@
 //! the connections' hosts, and that SSH remotes of these hosts go over HTTPS, where the credential is put on.
 
 mod remotes;
+mod ssh;
 mod text;
 
 use std::collections::{HashMap, HashSet};
@@ -10,6 +11,7 @@ use std::path::Path;
 use authsome_providers::{HostPattern, RoutePattern, Scheme, Service, Shape};
 
 pub use remotes::{AskedRemotes, UserRemotes};
+use ssh::Aliases;
 
 /// A place where git's requests get a credential.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -69,7 +71,8 @@ impl GitPlace {
             .chain(other.map(|(_, name, port)| (*name, *port)))
     }
 
-    fn has_ssh_name(&self, host: &str) -> bool {
+    fn has_ssh_name(&self, host: &str, aliases: &Aliases) -> bool {
+        let host = aliases.real(host);
         self.ssh_names()
             .any(|(name, _)| name.eq_ignore_ascii_case(host))
     }
@@ -80,6 +83,9 @@ impl GitPlace {
 pub struct GitSession<'a> {
     /// `http://authsome:SECRET@127.0.0.1:PORT`.
     pub proxy: &'a str,
+    /// Whether the user's own configuration names a proxy, which would go before the environment's. Otherwise git shall follow the
+    /// environment, in which a tool within the run may name another.
+    pub overrides_proxy: bool,
     /// Whether the proxy lets git in without the password.
     pub admits_by_process: bool,
     /// The file with all roots and the session CA.
@@ -129,7 +135,7 @@ impl GitSession<'_> {
         // git has its helpers keep a proxy's password once it has worked; this one is worth nothing after the session.
         let helper = format!("credential.http://{}.helper", self.proxy_address());
         let mut entries = vec![(helper, String::new())];
-        entries.extend(self.http("http", self.proxy));
+        entries.extend(self.http("http", Some(self.proxy)));
         entries
     }
 
@@ -140,9 +146,9 @@ impl GitSession<'_> {
     ) -> impl Iterator<Item = (String, String)> {
         let entries = move |(number, place): (usize, &GitPlace)| {
             // What the user set for a URL goes before what is set for all.
-            let http = proxy.map(|proxy| self.http(&format!("http.{}", place.url), proxy));
+            let http = self.http(&format!("http.{}", place.url), proxy);
             let credential = self.credential(place, number);
-            http.into_iter().flatten().chain(credential)
+            http.into_iter().chain(credential)
         };
         places.iter().enumerate().flat_map(entries)
     }
@@ -152,13 +158,18 @@ impl GitSession<'_> {
         address
     }
 
-    fn http(&self, section: &str, proxy: &str) -> [(String, String); 3] {
+    fn http(&self, section: &str, proxy: Option<&str>) -> Vec<(String, String)> {
         let entry = |name, value: &str| (format!("{section}.{name}"), value.to_owned());
-        [
-            entry("proxy", proxy),
+        let proxy = proxy.filter(|_| self.overrides_proxy);
+        let mut entries: Vec<_> = proxy
+            .map(|proxy| entry("proxy", proxy))
+            .into_iter()
+            .collect();
+        entries.extend([
             entry("proxyAuthMethod", "basic"),
             entry("sslCAInfo", &self.bundle.display().to_string()),
-        ]
+        ]);
+        entries
     }
 
     fn credential(&self, place: &GitPlace, number: usize) -> Vec<(String, String)> {
@@ -201,13 +212,17 @@ fn rewrites(places: &[GitPlace], user: Option<&UserRemotes>, most: usize) -> Vec
         if entries.len() >= most {
             break;
         }
-        let usual = place
-            .ssh_names()
-            .flat_map(|(name, port)| ssh_prefixes(name, port));
-        let mut prefixes: Vec<String> = usual.collect();
+        let mut prefixes = Vec::new();
+        for (name, port) in place.ssh_names() {
+            prefixes.extend(ssh_prefixes(name, port));
+            for alias in user.aliases.of(name) {
+                prefixes.extend(ssh_prefixes(alias, port));
+            }
+        }
         for remote in &user.remotes {
-            let own = SshUrl::parse(remote)
-                .filter(|remote| remote.is_whole() && place.has_ssh_name(remote.host));
+            let own = SshUrl::parse(remote).filter(|remote| {
+                remote.is_whole() && place.has_ssh_name(remote.host, &user.aliases)
+            });
             prefixes.extend(own.map(|remote| remote.prefix.to_owned()));
         }
         prefixes.sort();
@@ -218,7 +233,7 @@ fn rewrites(places: &[GitPlace], user: Option<&UserRemotes>, most: usize) -> Vec
         entries.extend(prefixes.into_iter().map(|prefix| (key.clone(), prefix)));
         for rule in &user.rules {
             if let Some(target) = SshUrl::parse(&rule.target)
-                && place.has_ssh_name(target.host)
+                && place.has_ssh_name(target.host, &user.aliases)
             {
                 entries.extend(rule.outranked(&place.url, &target));
             }
@@ -378,7 +393,7 @@ mod tests {
     fn user(configuration: &[(&str, &str)]) -> UserRemotes {
         let lines = configuration
             .iter()
-            .map(|(key, value)| format!("{key}\n{value}\0"));
+            .map(|(key, value)| format!("global\0{key}\n{value}\0"));
         UserRemotes::parse(lines.collect::<String>().as_bytes())
     }
 
@@ -539,6 +554,45 @@ mod tests {
     }
 
     #[test]
+    fn an_alias_of_sshs_configuration_is_the_host_that_it_stands_for() {
+        let places = places(&["https://acme.test"]);
+        let mut user = user(&[
+            ("remote.origin.url", "ssh://ada@Work:2222/g/p"),
+            ("url.work:.insteadof", "lab:"),
+        ]);
+        user.aliases.put("work", "Acme.Test");
+        user.aliases.put("home", "elsewhere.test");
+        for remote in [
+            "git@work:g/p",
+            "work:g/p",
+            "ssh://ada@Work:2222/g/p",
+            "lab:g/p",
+        ] {
+            assert_eq!(
+                rewritten(&places, &user, remote),
+                "https://acme.test/g/p",
+                "{remote}"
+            );
+        }
+        for remote in ["git@home:g/p", "work.test:g/p"] {
+            assert_eq!(rewritten(&places, &user, remote), remote);
+        }
+    }
+
+    #[test]
+    fn a_repositorys_own_rules_are_not_the_whole_runs() {
+        let output = "local\0url.git@acme.test:.insteadof\nhttps://other.test/\0\
+                      worktree\0url.git@acme.test:.insteadof\nhttps://third.test/\0\
+                      system\0url.git@acme.test:.insteadof\nlab:\0\
+                      local\0remote.origin.url\nssh://acme.test:22/x\0command\0http.proxy\nx\0glob";
+        let user = UserRemotes::parse(output.as_bytes());
+        let prefixes: Vec<_> = user.rules.iter().map(|rule| rule.prefix.as_str()).collect();
+        assert_eq!(prefixes, ["lab:"]);
+        assert_eq!(user.remotes, ["ssh://acme.test:22/x"]);
+        assert!(user.names_proxy && !UserRemotes::parse(b"").names_proxy);
+    }
+
+    #[test]
     fn ssh_to_a_host_of_two_places_means_neither() {
         let places = places(&["https://acme.test/one", "https://acme.test/two"]);
         assert_eq!(places.len(), 2);
@@ -552,6 +606,7 @@ mod tests {
         assert!(script.contains(&format!("password={}\n", crate::env_vars::PLACEHOLDER)));
         let session = GitSession {
             proxy: "http://authsome:secret@127.0.0.1:1",
+            overrides_proxy: false,
             admits_by_process: true,
             bundle: Path::new("/run/bundle.pem"),
             helper: Path::new("/it's here/git-credential.sh"),
@@ -579,6 +634,7 @@ mod tests {
         let bases: Vec<_> = bases.iter().map(String::as_str).collect();
         let session = |admits_by_process| GitSession {
             proxy: "http://authsome:secret@127.0.0.1:1",
+            overrides_proxy: true,
             admits_by_process,
             bundle: Path::new("/run/bundle.pem"),
             helper: Path::new("/run/git-credential.sh"),
@@ -598,10 +654,17 @@ mod tests {
         let last =
             format!("[http \"https://host{MOST_PLACES}.test\"]\n\tproxy = \"http://127.0.0.1:1\"");
         assert!(file.contains(&last), "{file}");
+        let followed = GitSession {
+            overrides_proxy: false,
+            ..session(true)
+        };
+        let followed = followed.configuration(&places(&bases), Some(&user));
+        assert!(!followed.file.unwrap().contains("\tproxy = "));
+        assert!(!followed.entries.iter().any(|(key, _)| key == "http.proxy"));
         assert!(file.contains("\thelper = \"\"\n\thelper = \"!sh '/run/git-credential.sh' 64\""));
         assert!(file.contains("[url \"https://host64.test/\"]\n\tinsteadOf = \"git+ssh://"));
         let shut_out = session(false).configuration(&places(&bases), None);
         let file = shut_out.file.unwrap();
-        assert!(!file.contains("[http ") && file.contains("[credential "));
+        assert!(!file.contains("\tproxy = ") && file.contains("[credential "));
     }
 }

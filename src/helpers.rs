@@ -15,7 +15,14 @@ use crate::env_vars::{SessionFiles, Value, certificate_variables};
 use crate::home::HomeError;
 use crate::run_dir::{self, RunDirectory};
 
+mod curlrc;
 mod dotfiles;
+mod java;
+mod node;
+mod pins;
+
+pub use node::permission as node_permission;
+pub use pins::of as pins;
 
 /// Loaded by Node, Deno and Bun before the program (`NODE_OPTIONS`, `BUN_OPTIONS`).
 const JAVASCRIPT_BOOTSTRAP: &[u8] = include_bytes!("helpers/boot.cjs");
@@ -36,6 +43,14 @@ pub const ADMITS_BY_PROCESS: bool = cfg!(target_os = "linux");
 /// A CA file of the parent's that is larger is not read: a variable may name anything.
 const LARGEST_CA_FILE: u64 = 16 * 1024 * 1024;
 
+/// What Chrome knows a desktop by.
+const DESKTOP: [&str; 4] = [
+    "XDG_CURRENT_DESKTOP",
+    "DESKTOP_SESSION",
+    "GNOME_DESKTOP_SESSION_ID",
+    "KDE_FULL_SESSION",
+];
+
 /// What the files are made from.
 pub struct Helpers<'a> {
     /// Where they go.
@@ -49,7 +64,7 @@ pub struct Helpers<'a> {
     /// Where the proxy listens.
     pub proxy: SocketAddr,
     /// The hosts that are not to be proxied.
-    pub no_proxy: &'a [&'a str],
+    pub no_proxy: &'a [String],
     /// The parent's environment.
     pub parent: &'a dyn Fn(&str) -> Option<OsString>,
     /// The files whose certificates are in the bundle.
@@ -73,10 +88,11 @@ impl Helpers<'_> {
         files.curl_home = self.curl_home()?;
         // The others are named in formats with rules of quoting of their own.
         if let Some(directory) = quotable(self.directory.path()) {
-            self.directory.write("boot.cjs", JAVASCRIPT_BOOTSTRAP)?;
-            let boot = format!("{directory}/boot.cjs");
-            files.node_options =
-                Some(self.appended("NODE_OPTIONS", &format!("--require \"{boot}\"")));
+            self.directory
+                .write(node::BOOTSTRAP, JAVASCRIPT_BOOTSTRAP)?;
+            let boot = format!("{directory}/{}", node::BOOTSTRAP);
+            let parent = (self.parent)("NODE_OPTIONS");
+            files.node_options = Some(node::options(parent.as_deref(), &boot));
             // Quoted as a whole: of a path with a blank, Bun takes no other form.
             files.bun_options =
                 Some(self.appended("BUN_OPTIONS", &format!("\"--preload={boot}\"")));
@@ -87,15 +103,18 @@ impl Helpers<'_> {
         Ok(files)
     }
 
-    /// On a desktop Chrome asks the desktop's settings for a proxy, and not the environment.
+    /// On a desktop Chrome asks the desktop's settings for a proxy, and not the environment; elsewhere it shall follow the latter.
     ///
     /// It reads no variable for roots; what it can be told is a public key by which a chain is trusted. That passes over name constraints
     /// and dates: whoever has the session CA's certificate, which never leaves the machine, could lead a Chrome of this session astray.
     /// Chrome takes it only with a profile directory of the program's own, or without a window.
     fn chrome(&self) -> OsString {
         let (proxy, key) = (self.proxy, STANDARD.encode(self.ca_public_key_digest));
-        let flags =
-            format!("--proxy-server=http://{proxy} --ignore-certificate-errors-spki-list={key}");
+        let mut flags = format!("--ignore-certificate-errors-spki-list={key}");
+        let is_set = |name: &str| (self.parent)(name).is_some_and(|value| !value.is_empty());
+        if DESKTOP.iter().any(|name| is_set(name)) {
+            flags = format!("--proxy-server=http://{proxy} {flags}");
+        }
         self.appended("CHROME_EXTRA_FLAGS", &flags)
     }
 
@@ -147,14 +166,11 @@ impl Helpers<'_> {
             return Ok(self.appended("JAVA_TOOL_OPTIONS", &trust));
         }
         let (host, port) = (self.proxy.ip(), self.proxy.port());
-        let bracketed = |host: &&str| {
-            if host.contains(':') {
-                format!("[{host}]")
-            } else {
-                (*host).to_owned()
-            }
-        };
-        let direct: Vec<_> = self.no_proxy.iter().map(bracketed).collect();
+        let direct: Vec<_> = self
+            .no_proxy
+            .iter()
+            .filter_map(|host| java::direct(host))
+            .collect();
         let options = format!(
             "-Dhttp.proxyHost={host} -Dhttp.proxyPort={port} -Dhttps.proxyHost={host} -Dhttps.proxyPort={port} -Dhttp.nonProxyHosts={} {trust}",
             direct.join("|")
@@ -171,7 +187,7 @@ impl Helpers<'_> {
     /// Only where the user's file would lead around the proxy or its CA: what is not touched cannot break.
     fn curl_home(&self) -> Result<Option<PathBuf>, HomeError> {
         let user = dotfiles::curlrc(self.parent).unwrap_or_default();
-        let Some(content) = dotfiles::curlrc_for_session(&user) else {
+        let Some(content) = curlrc::for_session(&user) else {
             return Ok(None);
         };
         let home = self.directory.create_directory("curl")?;

@@ -5,6 +5,7 @@
 //! that the user wants.
 
 mod exceptions;
+mod for_child;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -28,6 +29,8 @@ pub struct UserProxies {
     https: Option<Result<UserProxy, UserProxyError>>,
     http: Option<Result<UserProxy, UserProxyError>>,
     exceptions: Exceptions,
+    /// The text that they were read from.
+    list: String,
 }
 
 impl UserProxies {
@@ -41,11 +44,13 @@ impl UserProxies {
         // A web server hands a request's `Proxy` header to its CGI programs as HTTP_PROXY (CVE-2016-5385), and as no other name.
         let is_cgi = variable("REQUEST_METHOD").is_some();
         let http = if is_cgi { "http_proxy" } else { "HTTP_PROXY" };
-        let exceptions = filled("NO_PROXY").or_else(|| filled("no_proxy"));
+        let list = filled("NO_PROXY").or_else(|| filled("no_proxy"));
+        let list = list.unwrap_or_default().to_string_lossy().into_owned();
         Self {
             https: first(["HTTPS_PROXY", "https_proxy"]),
             http: first([http, "http_proxy"]),
-            exceptions: Exceptions::parse(&exceptions.unwrap_or_default().to_string_lossy()),
+            exceptions: Exceptions::parse(&list),
+            list,
         }
     }
 
@@ -57,6 +62,12 @@ impl UserProxies {
     /// The proxy for a host that is spoken to by plain HTTP.
     pub fn for_http(&self, host: &str, port: u16) -> Result<Option<&UserProxy>, UserProxyError> {
         self.choose(self.http.as_ref(), host, port)
+    }
+
+    /// The entries of `NO_PROXY` that a child may have, as they are written: those under which no client reaches one of `hosts`, or a host
+    /// below one of `domains`, without the proxy.
+    pub fn exceptions_beside(&self, hosts: &[&str], domains: &[&str]) -> Vec<String> {
+        for_child::entries(&self.list, hosts, domains)
     }
 
     fn choose<'a>(

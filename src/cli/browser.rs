@@ -1,10 +1,11 @@
 //! The user's browser and terminal, for a login.
 
-use std::ffi::OsString;
+mod commands;
+
 use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
 use tokio::task::JoinHandle;
@@ -12,6 +13,9 @@ use tokio::task::JoinHandle;
 use super::printer::Printer;
 use crate::connection::{Finished, FinishedBy, LoginPrompt, LoginStep, Place};
 use crate::programs::Programs;
+
+/// A browser that fails within that time has not shown the page.
+const SOON: Duration = Duration::from_secs(10);
 
 /// Shows URLs, opens them, and takes a pasted one.
 pub(super) struct Prompt<'a> {
@@ -43,10 +47,25 @@ impl<'a> Prompt<'a> {
 
     /// Starts the browser; whether it did.
     fn start_browser(&mut self, url: &str) -> bool {
-        let Some(mut child) = open(url, &self.programs) else {
+        let programs = self.programs.clone();
+        let mut commands = commands::for_url(url)
+            .into_iter()
+            .filter_map(move |command| start(&command, &programs));
+        let Some(mut child) = commands.next() else {
             return false;
         };
-        let ended = move || child.wait().is_ok_and(|status| status.success());
+        let ended = move || loop {
+            let began = Instant::now();
+            let well = child.wait().is_ok_and(|status| status.success());
+            if well || began.elapsed() > SOON {
+                return well;
+            }
+            // One that fails at once has shown nothing; that is what the next one is named for.
+            match commands.next() {
+                Some(next) => child = next,
+                None => return false,
+            }
+        };
         self.browser_ends = Some(tokio::task::spawn_blocking(ended));
         true
     }
@@ -169,33 +188,6 @@ impl LoginPrompt for Prompt<'_> {
             }
         }
     }
-}
-
-/// `$BROWSER` if it is set, else the desktop's: the first that starts.
-fn open(url: &str, programs: &Programs) -> Option<Child> {
-    match std::env::var_os("BROWSER").filter(|browser| !browser.is_empty()) {
-        Some(browser) => start(&of_variable(&browser, url), programs),
-        None => open::commands(url)
-            .iter()
-            .find_map(|command| start(command, programs)),
-    }
-}
-
-/// A path, or a command with arguments; `%s` stands for the URL, which comes last without it.
-fn of_variable(browser: &OsString, url: &str) -> Command {
-    let text = browser.to_string_lossy();
-    if Path::new(browser).is_file() || !text.contains(char::is_whitespace) && !text.contains("%s") {
-        let mut command = Command::new(browser);
-        command.arg(url);
-        return command;
-    }
-    let mut words = text.split_whitespace();
-    let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words.map(|word| word.replace("%s", url)));
-    if !text.contains("%s") {
-        command.arg(url);
-    }
-    command
 }
 
 /// Detached from the terminal, so that Ctrl-C at the login does not close the browser.

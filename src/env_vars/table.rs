@@ -23,10 +23,17 @@ pub enum Value {
     NodeOptions,
     /// The hosts that are not to be proxied.
     NoProxy,
+    /// The same where that tool's own settings name a proxy, else nothing.
+    NoProxyOver(Pin),
     /// What the parent has, and the directory with the session's `php.ini`.
     PhpScanDirectory,
     /// The proxy's URL, password included.
     Proxy,
+    /// The same where that tool's own settings name another proxy, else nothing.
+    ///
+    /// A tool within the run may put the run behind a proxy of its own, by the usual variables: what is set beside them would hold its clients
+    /// at an address that they cannot reach any more.
+    ProxyOver(Pin),
     /// The directory with `sitecustomize.py`, and what the parent has.
     PythonPath,
     /// Nothing: the parent's value would lead a client around the proxy or its certificates.
@@ -35,6 +42,19 @@ pub enum Value {
     Text(&'static str),
     /// A copy of the user's wgetrc that names the roots.
     Wgetrc,
+}
+
+/// A tool whose own settings go before the usual variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// cargo's `config.toml`, and git's configuration, which cargo reads as well.
+    Cargo,
+    /// npm's and pnpm's `npmrc`.
+    Npm,
+    /// `pip.conf`.
+    Pip,
+    /// yarn's `.yarnrc` and `.yarnrc.yml`.
+    Yarn,
 }
 
 /// Name, value and reason of each.
@@ -59,13 +79,17 @@ pub(super) const VARIABLES: &[(&str, Value, &str)] = &[
     ("all_proxy", Value::Proxy, "the same"),
     (
         "WS_PROXY",
-        Value::Proxy,
-        "aiohttp looks up the scheme of a WebSocket",
+        Value::Remove,
+        "aiohttp would take it for a WebSocket's proxy, before the usual ones",
     ),
-    ("ws_proxy", Value::Proxy, "the same"),
-    ("WSS_PROXY", Value::Proxy, "the same"),
-    ("wss_proxy", Value::Proxy, "the same"),
-    ("grpc_proxy", Value::Proxy, "gRPC's own name"),
+    ("ws_proxy", Value::Remove, "the same"),
+    ("WSS_PROXY", Value::Remove, "the same"),
+    ("wss_proxy", Value::Remove, "the same"),
+    (
+        "grpc_proxy",
+        Value::Remove,
+        "gRPC would take it before the usual ones",
+    ),
     (
         "NO_PROXY",
         Value::NoProxy,
@@ -95,7 +119,7 @@ pub(super) const VARIABLES: &[(&str, Value, &str)] = &[
     ),
     ("AWS_CA_BUNDLE", Value::Bundle, "boto3, aws"),
     ("PIP_CERT", Value::Bundle, "beats pip.conf"),
-    ("PIP_PROXY", Value::Proxy, "beats pip.conf"),
+    ("PIP_PROXY", Value::ProxyOver(Pin::Pip), "beats pip.conf"),
     (
         "PYTHONPATH",
         Value::PythonPath,
@@ -134,19 +158,39 @@ pub(super) const VARIABLES: &[(&str, Value, &str)] = &[
         Value::Bundle,
         "beats npmrc, whose cafile hides NODE_EXTRA_CA_CERTS",
     ),
-    ("npm_config_proxy", Value::Proxy, "beats npmrc"),
-    ("npm_config_https_proxy", Value::Proxy, "beats npmrc"),
-    ("npm_config_noproxy", Value::NoProxy, "beats npmrc"),
+    (
+        "npm_config_proxy",
+        Value::ProxyOver(Pin::Npm),
+        "beats npmrc",
+    ),
+    (
+        "npm_config_https_proxy",
+        Value::ProxyOver(Pin::Npm),
+        "beats npmrc",
+    ),
+    (
+        "npm_config_noproxy",
+        Value::NoProxyOver(Pin::Npm),
+        "beats npmrc",
+    ),
     (
         "YARN_HTTPS_PROXY",
-        Value::Proxy,
+        Value::ProxyOver(Pin::Yarn),
+        "beats yarn's settings",
+    ),
+    ("YARN_HTTP_PROXY", Value::ProxyOver(Pin::Yarn), "the same"),
+    (
+        "YARN_HTTPS_CA_FILE_PATH",
+        Value::Bundle,
         "yarn 4 reads no standard variable",
     ),
-    ("YARN_HTTP_PROXY", Value::Proxy, "the same"),
-    ("YARN_HTTPS_CA_FILE_PATH", Value::Bundle, "the same"),
     ("DENO_CERT", Value::Ca, "Deno's own trust"),
     ("CARGO_HTTP_CAINFO", Value::Bundle, "beats cargo's config"),
-    ("CARGO_HTTP_PROXY", Value::Proxy, "beats cargo's config"),
+    (
+        "CARGO_HTTP_PROXY",
+        Value::ProxyOver(Pin::Cargo),
+        "beats cargo's config",
+    ),
     (
         "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
         Value::Bundle,
@@ -203,6 +247,11 @@ pub(super) const VARIABLES: &[(&str, Value, &str)] = &[
         "Chrome, Chromium: they read no variable for roots, and on a desktop none for the proxy",
     ),
     ("HTTPLIB2_CA_CERTS", Value::Bundle, "httplib2"),
+    (
+        "SYSTEM_CERTIFICATE_PATH",
+        Value::Bundle,
+        "pandoc, and what else is written in Haskell",
+    ),
     (
         "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
         Value::Bundle,

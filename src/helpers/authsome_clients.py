@@ -120,6 +120,20 @@ class Session:
                 getattr(type(connector), name, None) is getattr(plain, name, None) for name in names
             )
 
+        # It looks for the proxy of a WebSocket under `wss`, for which no variable is set: one that names the session's
+        # proxy beside the usual ones would hold it there where a tool within the run has put another into those.
+        lookup = module.get_env_proxy_for_url
+
+        @functools.wraps(lookup)
+        def get_env_proxy_for_url(url):
+            try:
+                return lookup(url)
+            except LookupError:
+                if url.scheme not in ("ws", "wss"):
+                    raise
+                return lookup(url.with_scheme("https" if url.scheme == "wss" else "http"))
+
+        module.get_env_proxy_for_url = get_env_proxy_for_url
         client.__init__ = __init__
         client.trust_env = property(
             lambda session: session._trust_env is not proxy_only and trust_env.__get__(session), doc=trust_env.__doc__
@@ -345,6 +359,21 @@ class Session:
 
         for place in [module, module.core]:
             place.where, place.contents = where, contents
+
+    # pygit2: libgit2 looks for a proxy where the environment names one, if it is told to; pygit2 tells it to use none.
+
+    def pygit2_callbacks(self, module):
+        original = module.git_proxy_options
+
+        @functools.wraps(original)
+        def git_proxy_options(payload, opts=None, proxy=None):
+            from urllib.request import getproxies_environment
+
+            if proxy is None and getproxies_environment().get("https"):
+                proxy = True
+            return original(payload, opts, proxy)
+
+        module.git_proxy_options = git_proxy_options
 
     # pycurl: the libcurl in its wheels looks for roots where its builder had them; the variables are the curl tool's.
 

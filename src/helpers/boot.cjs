@@ -8,7 +8,9 @@
 // they connect. Those two are replaced here: a connection for HTTP becomes a tunnel (CONNECT) through the proxy, any other one (to a
 // database, a mail server, a Unix socket) is left alone. undici, which takes longer to load than all that is loaded here, is not touched.
 //
-// Invariants: nothing is printed, nothing is thrown at start, and without a proxy in the environment nothing is loaded or changed.
+// Invariants: nothing is printed, nothing is thrown at start, and without a proxy in the environment nothing is loaded or changed. A file
+// that Node cannot read as a program would end the user's own before it begins, and every Node since 8.0 knows NODE_OPTIONS: so the syntax
+// is that of Node 8.0 (no `#private`, no `?.`, no spread of objects, no `catch` without a name), and what is newer is asked for first.
 
 const INSTALLED = Symbol.for('authsome.bootstrap');
 
@@ -21,6 +23,7 @@ const LONGEST_MESSAGE = 1024;
 function readProxy(env) {
   const value = env.https_proxy || env.HTTPS_PROXY;
   if (!value) return null;
+  const { URL } = require('url'); // a global since Node 10 only
   const url = new URL(value);
   if (url.protocol !== 'http:') return null;
   const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
@@ -51,8 +54,10 @@ function isExcluded(exclusions, host, port) {
 
 /** A DNS name as it may stand in a request, or null: what a program gives as `host` may hold anything, a line break included. */
 function wireName(host) {
-  if (/^[\w.-]+$/.test(host)) return host;
-  return /^[\p{L}\p{M}\p{N}_.-]+$/u.test(host) ? require('url').domainToASCII(host) || null : null;
+  const isName = (text) => /^[\w.-]+$/.test(text);
+  if (isName(host)) return host;
+  const name = /^(?:[\w.-]|[^\x00-\x7f])+$/.test(host) ? require('url').domainToASCII(host) : '';
+  return isName(name) ? name : null;
 }
 
 /** The arguments of `net.connect` and `tls.connect`: (options), (port[, host][, options]) or (path[, options]), then a listener. */
@@ -91,14 +96,12 @@ function refusal(authority, [, status, reason], head, body) {
   try {
     const { message, hint } = JSON.parse(body);
     if (typeof message === 'string') explanation = typeof hint === 'string' ? `${message}; ${hint}` : message;
-  } catch {
+  } catch (error) {
     // Another proxy's page; the status says enough.
   }
   const printable = explanation.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, LONGEST_MESSAGE);
-  return tunnelError(`the proxy refused a tunnel to ${authority}: ${status} ${printable}`, {
-    statusCode: Number(status),
-    ...(code && { reason: code[1] }),
-  });
+  const message = `the proxy refused a tunnel to ${authority}: ${status} ${printable}`;
+  return tunnelError(message, Object.assign({ statusCode: Number(status) }, code && { reason: code[1] }));
 }
 
 /** What the proxy answered: `{ rest }`, the first bytes out of the tunnel, or `{ error }`; null as long as more must come. */
@@ -119,6 +122,33 @@ function readAnswer(bytes, hasEnded, authority) {
   return { error: refusal(authority, status, head, rest.toString('utf8', 0, expected)) };
 }
 
+/** Where a tunnel keeps what is nobody else's. */
+const STATE = Symbol('authsome');
+
+/** Takes more of what the proxy answers to a tunnel's CONNECT. */
+function advance(tunnel, chunk, hasEnded) {
+  const state = tunnel[STATE];
+  state.answer = Buffer.concat([state.answer, chunk]);
+  const answer = readAnswer(state.answer, hasEnded, state.authority);
+  if (answer === null) return;
+  if (answer.error) {
+    tunnel.destroy(answer.error);
+    return;
+  }
+  state.isOpen = true;
+  state.answer = null;
+  if (answer.rest.length > 0) tunnel.push(answer.rest);
+  if (state.held) state.held.proceed();
+  state.held = null;
+  tunnel.emit('connect');
+}
+
+/** A stream has one write, or its end, under way at a time; so one is all there is to hold. */
+function whenOpen(tunnel, callback, proceed) {
+  if (tunnel[STATE].isOpen) proceed();
+  else tunnel[STATE].held = { callback, proceed };
+}
+
 /** The class of the connections through `proxy`, which `connect` reaches. */
 function defineTunnel(proxy, connect) {
   const { Duplex } = require('stream');
@@ -128,58 +158,32 @@ function defineTunnel(proxy, connect) {
    * it is there. It does not call itself `connecting`: a request's timeout would not run yet, and `got` would wait for a DNS lookup.
    */
   return class Tunnel extends Duplex {
-    #socket;
-    #authority;
-    #answer = Buffer.alloc(0);
-    #isOpen = false;
-    #held = null;
-
     constructor(authority, options) {
-      super({ allowHalfOpen: false, ...options });
-      this.#authority = authority;
-      this.#socket = connect({ host: proxy.host, port: proxy.port, allowHalfOpen: true, noDelay: true });
+      super(Object.assign({ allowHalfOpen: false }, options));
+      const socket = connect({ host: proxy.host, port: proxy.port, allowHalfOpen: true, noDelay: true });
+      const state = { socket, authority, answer: Buffer.alloc(0), isOpen: false, held: null };
+      Object.defineProperty(this, STATE, { value: state });
+      socket.setNoDelay(true); // before Node 16.17 it is no option
       const authorization = proxy.authorization ? `Proxy-Authorization: ${proxy.authorization}\r\n` : '';
-      this.#socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${authorization}\r\n`);
-      this.#socket.on('data', (chunk) => {
-        if (!this.#isOpen) this.#advance(chunk, false);
-        else if (!this.push(chunk)) this.#socket.pause();
+      socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${authorization}\r\n`);
+      socket.on('data', (chunk) => {
+        if (!state.isOpen) advance(this, chunk, false);
+        else if (!this.push(chunk)) socket.pause();
       });
-      this.#socket.on('end', () => {
-        if (!this.#isOpen) this.#advance(Buffer.alloc(0), true);
+      socket.on('end', () => {
+        if (!state.isOpen) advance(this, Buffer.alloc(0), true);
         else this.push(null);
       });
-      this.#socket.on('error', (error) => this.destroy(error));
-      this.#socket.on('timeout', () => this.emit('timeout'));
-    }
-
-    #advance(chunk, hasEnded) {
-      this.#answer = Buffer.concat([this.#answer, chunk]);
-      const answer = readAnswer(this.#answer, hasEnded, this.#authority);
-      if (answer === null) return;
-      if (answer.error) {
-        this.destroy(answer.error);
-        return;
-      }
-      this.#isOpen = true;
-      this.#answer = null;
-      if (answer.rest.length > 0) this.push(answer.rest);
-      if (this.#held) this.#held.proceed();
-      this.#held = null;
-      this.emit('connect');
-    }
-
-    /** A stream has one write, or its end, under way at a time; so one is all there is to hold. */
-    #whenOpen(callback, proceed) {
-      if (this.#isOpen) proceed();
-      else this.#held = { callback, proceed };
+      socket.on('error', (error) => this.destroy(error));
+      socket.on('timeout', () => this.emit('timeout'));
     }
 
     _read() {
-      this.#socket.resume();
+      this[STATE].socket.resume();
     }
 
     _write(chunk, encoding, callback) {
-      this.#whenOpen(callback, () => this.#socket.write(chunk, encoding, callback));
+      whenOpen(this, callback, () => this[STATE].socket.write(chunk, encoding, callback));
     }
 
     _writev(chunks, callback) {
@@ -187,44 +191,51 @@ function defineTunnel(proxy, connect) {
     }
 
     _final(callback) {
-      this.#whenOpen(callback, () => this.#socket.end(callback));
+      whenOpen(this, callback, () => this[STATE].socket.end(callback));
     }
 
     _destroy(error, callback) {
-      this.#socket.destroy();
-      if (this.#held) this.#held.callback(error || tunnelError(`closed before the tunnel to ${this.#authority} was open`));
+      const { socket, held, authority } = this[STATE];
+      socket.destroy();
+      if (held) held.callback(error || tunnelError(`closed before the tunnel to ${authority} was open`));
       callback(error);
     }
 
     // What else an HTTP client does with a socket.
 
+    destroySoon() {
+      if (this.writable) this.end();
+      if (this._writableState.finished) this.destroy();
+      else this.once('finish', () => this.destroy());
+    }
+
     get timeout() {
-      return this.#socket.timeout;
+      return this[STATE].socket.timeout;
     }
 
     setTimeout(milliseconds, listener) {
-      this.#socket.setTimeout(milliseconds);
+      this[STATE].socket.setTimeout(milliseconds);
       if (listener) this.once('timeout', listener);
       return this;
     }
 
     setKeepAlive(...args) {
-      this.#socket.setKeepAlive(...args);
+      this[STATE].socket.setKeepAlive(...args);
       return this;
     }
 
     setNoDelay(...args) {
-      this.#socket.setNoDelay(...args);
+      this[STATE].socket.setNoDelay(...args);
       return this;
     }
 
     ref() {
-      this.#socket.ref();
+      this[STATE].socket.ref();
       return this;
     }
 
     unref() {
-      this.#socket.unref();
+      this[STATE].socket.unref();
       return this;
     }
   };
@@ -273,7 +284,7 @@ function install(proxy, exclusions) {
     const tunnel = new Tunnel(authority, { autoDestroy: false });
     let socket;
     try {
-      socket = securely.call(this, { ...options, socket: tunnel }, listener);
+      socket = securely.call(this, Object.assign({}, options, { socket: tunnel }), listener);
     } catch (error) {
       tunnel.destroy();
       throw error;
@@ -305,18 +316,28 @@ function install(proxy, exclusions) {
       }
     };
   }
-  const { subscribe } = require('diagnostics_channel');
-  subscribe?.('undici:client:beforeConnect', ({ connectParams }) => {
+  const subscribe = channelSubscriber();
+  subscribe('undici:client:beforeConnect', ({ connectParams }) => {
     announced = connectParams.protocol === 'http:' ? connectParams : null;
   });
   // An HTTP/2 response emits 'response' in the next tick, but its body may stand in the same bytes, and what a stream delivers is all
   // emitted in this tick: 'data' would come first. (Before Node 22.17, which has no such channel, it does.)
-  subscribe?.('http2.client.stream.finish', ({ stream }) => {
+  subscribe('http2.client.stream.finish', ({ stream }) => {
     if (!stream.readableFlowing) return;
     stream.pause();
     process.nextTick(() => stream.resume());
   });
-  require('module').syncBuiltinESMExports(); // for `import { connect } from 'node:tls'`
+  const { syncBuiltinESMExports } = require('module');
+  if (syncBuiltinESMExports) syncBuiltinESMExports(); // for `import { connect } from 'node:tls'`
+}
+
+/** Node's function that listens to what its modules report; where there is none, they report nothing. */
+function channelSubscriber() {
+  try {
+    return require('diagnostics_channel').subscribe || (() => {});
+  } catch (error) {
+    return () => {};
+  }
 }
 
 // Deno and Bun know the proxy variables themselves, but for `node:https` only with Node's switch, which they read at the first request.
@@ -334,28 +355,28 @@ function completeBun(env, exclusions) {
   globalThis.WebSocket = class WebSocket extends globalThis.WebSocket {
     constructor(url, options) {
       const given = typeof options === 'string' || Array.isArray(options) ? { protocols: options } : options;
-      const target = URL.parse(url);
-      const host = target?.hostname.replace(/^\[|\]$/g, '');
-      const port = Number(target?.port || (target?.protocol === 'ws:' ? 80 : 443));
-      super(url, host && !isExcluded(exclusions, host, port) ? { proxy, ...given } : given);
+      const target = URL.parse(url) || { hostname: '' };
+      const host = target.hostname.replace(/^\[|\]$/g, '');
+      const port = Number(target.port || (target.protocol === 'ws:' ? 80 : 443));
+      super(url, host && !isExcluded(exclusions, host, port) ? Object.assign({ proxy }, given) : given);
     }
   };
 }
 
 /** Does what the runtime at hand needs. */
 function start(env) {
+  const everybody = typeof globalThis === 'undefined' ? global : globalThis; // the former before Node 12
+  if (everybody[INSTALLED]) return undefined;
   if (process.versions.deno) return completeDeno();
   const proxy = readProxy(env);
   if (!proxy) return undefined;
-  Object.defineProperty(globalThis, INSTALLED, { value: true });
+  Object.defineProperty(everybody, INSTALLED, { value: true });
   const exclusions = readExclusions(env);
   return process.versions.bun ? completeBun(env, exclusions) : install(proxy, exclusions);
 }
 
-if (!globalThis[INSTALLED]) {
-  try {
-    start(process.env);
-  } catch {
-    // The program must run all the same.
-  }
+try {
+  start(process.env);
+} catch (error) {
+  // The program must run all the same.
 }

@@ -6,39 +6,22 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A file of settings that is larger is not one.
-const LARGEST_FILE: u64 = 1024 * 1024;
+pub(super) const LARGEST_FILE: u64 = 1024 * 1024;
 
-/// Settings of wget that decide on proxies and trust, in the form in which wget compares: lower case, without `-` and `_`.
-const WGET_SETTINGS: [&str; 9] = [
+/// Settings of wget that decide on proxies and trust, and those by which the proxy at 127.0.0.1 could not be reached, in the form in which
+/// wget compares: lower case, without `-` and `_`.
+const WGET_SETTINGS: [&str; 11] = [
+    "bindaddress",
     "cacertificate",
     "cadirectory",
     "checkcertificate",
     "httpproxy",
     "httpsproxy",
+    "inet6only",
     "noproxy",
     "proxypasswd",
     "proxyuser",
     "useproxy",
-];
-
-/// Options of curl that decide on proxies and trust.
-const CURL_OPTIONS: [&str; 16] = [
-    "U",
-    "cacert",
-    "capath",
-    "noproxy",
-    "preproxy",
-    "proxy",
-    "proxy-anyauth",
-    "proxy-basic",
-    "proxy-digest",
-    "proxy-user",
-    "proxy1.0",
-    "socks4",
-    "socks4a",
-    "socks5",
-    "socks5-hostname",
-    "x",
 ];
 
 /// The parent's environment.
@@ -77,25 +60,6 @@ pub(super) fn curlrc(parent: Parent<'_>) -> Option<Vec<u8>> {
         .find_map(|(variable, name)| read(&set(parent, variable)?.join(name), LARGEST_FILE))
 }
 
-/// The same for a session; `None` where the user's is as good.
-pub(super) fn curlrc_for_session(user: &[u8]) -> Option<Vec<u8>> {
-    let content = without(user, |line| CURL_OPTIONS.contains(&curl_option(line)));
-    (content != user).then_some(content)
-}
-
-/// The option of a line of .curlrc: `proxy = x`, `--proxy x`, `proxy: x`, `-x x` or `-xx`.
-fn curl_option(line: &str) -> &str {
-    let ends = |character: char| character.is_ascii_whitespace() || matches!(character, '=' | ':');
-    let name = line.split(ends).next().unwrap_or_default();
-    match name.strip_prefix("--") {
-        Some(long) => long,
-        None => match name.strip_prefix('-') {
-            Some(short) => short.get(..1).unwrap_or_default(),
-            None => name,
-        },
-    }
-}
-
 /// The lines that `is_left_out` does not name, each as it is; lines that are not UTF-8 stay.
 fn without(text: &[u8], is_left_out: impl Fn(&str) -> bool) -> Vec<u8> {
     let mut kept = Vec::with_capacity(text.len());
@@ -119,7 +83,8 @@ pub(super) fn read(path: &Path, largest: u64) -> Option<Vec<u8>> {
     Some(content)
 }
 
-fn set(parent: Parent<'_>, name: &str) -> Option<PathBuf> {
+/// A path in a variable that is not empty.
+pub(super) fn set(parent: Parent<'_>, name: &str) -> Option<PathBuf> {
     parent(name)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
@@ -131,24 +96,12 @@ mod tests {
 
     #[test]
     fn wget_keeps_what_is_not_about_proxies_and_trust() {
-        let user = b"tries = 3\nhttps_proxy = http://corp:8080/\nCA-Certificate=/corp.pem\n# use_proxy = off\nuse_proxy=off\nwait = 1";
+        let user = b"tries = 3\nhttps_proxy = http://corp:8080/\ninet6_only = on\nCA-Certificate=/corp.pem\n# use_proxy = off\nuse_proxy=off\nwait = 1";
         let content = wgetrc_for_session(user, "/s/bundle.pem");
         assert_eq!(
             String::from_utf8(content).unwrap(),
             "tries = 3\n# use_proxy = off\nwait = 1\nca_certificate = /s/bundle.pem\n"
         );
-    }
-
-    #[test]
-    fn curl_keeps_what_is_not_about_proxies_and_trust() {
-        let user = b"user-agent = x\nproxy = http://corp\n--proxy http://corp\n-xhttp://corp\n-x y\ncacert: /c\nnoproxy=*\n-L\nxattr\n";
-        let content = curlrc_for_session(user).unwrap();
-        assert_eq!(
-            String::from_utf8(content).unwrap(),
-            "user-agent = x\n-L\nxattr\n"
-        );
-        assert_eq!(curlrc_for_session(b"-L\nuser-agent = x"), None);
-        assert_eq!(curlrc_for_session(b""), None);
     }
 
     #[test]

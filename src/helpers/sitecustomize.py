@@ -22,6 +22,7 @@ CLIENTS = frozenset(
         "httpx._client",
         "httpx2._client",
         "pycurl",
+        "pygit2.callbacks",
         "urllib.request",
         "urllib3.poolmanager",
         "websockets.asyncio.client",

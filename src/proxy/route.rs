@@ -214,6 +214,12 @@ impl RouteTable {
         self.exact.keys().map(Authority::host)
     }
 
+    /// The domains that the hosts of all others are below.
+    pub fn domains(&self) -> impl Iterator<Item = &str> {
+        let hosts = self.patterns.iter().map(|route| &route.pattern.host);
+        hosts.filter_map(HostPattern::literal_suffix)
+    }
+
     /// The private CAs (PEM) for connections to that place, each once.
     pub(super) fn private_ca(&self, authority: &Authority) -> Vec<Arc<str>> {
         let exact = self.private_ca.exact.get(authority).into_iter().flatten();

@@ -187,8 +187,8 @@ async function run(program, { env = {} } = {}) {
   return stdout === '' ? undefined : JSON.parse(stdout);
 }
 
-async function start(args, env = {}) {
-  const child = spawn(process.execPath, args, { env: environment(env), stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000, killSignal: 'SIGKILL' });
+async function start(args, env = {}, node = process.execPath) {
+  const child = spawn(node, args, { env: environment(env), stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000, killSignal: 'SIGKILL' });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => (stdout += chunk));
@@ -599,6 +599,56 @@ test("Node's own support of the proxy variables gets no tunnel in a tunnel", { s
   `, { env: { NODE_USE_ENV_PROXY: '1', NODE_NO_WARNINGS: '1' } });
   assert.deepEqual(proxy.seen, Array(4).fill(TLS));
 });
+
+/** The Nodes of `tests/clients/install.sh` that are too old for this file itself. */
+const clients = process.env.CLIENTS || path.join(__dirname, '../../target/clients');
+const bin = path.join(clients, 'node/bin');
+const oldNodes = fs.existsSync(bin) ? fs.readdirSync(bin).filter((name) => /^old-node\d+$/.test(name)) : [];
+
+for (const name of oldNodes.length > 0 ? oldNodes : ['old-node']) {
+  test(`${name}: agents of every kind, bodies, errors`, { skip: oldNodes.length === 0 && 'not installed' }, async () => {
+    const program = path.join(directory, 'old.js');
+    fs.writeFileSync(program, `
+      'use strict';
+      const http = require('http'), https = require('https'), tls = require('tls');
+      const send = (url, options, body) => new Promise((resolve, reject) => {
+        const [, scheme, host, path] = /^(https?):[/][/]([^/]+)(.*)$/.exec(url);
+        const request = (scheme === 'https' ? https : http).request(Object.assign({ host, path }, options), (response) => {
+          const chunks = [];
+          response.on('data', (chunk) => chunks.push(chunk)).on('end', () => resolve(Buffer.concat(chunks)));
+        });
+        request.on('error', reject).end(body);
+      });
+      const expect = (actual, expected) => { if (actual !== expected) throw new Error(JSON.stringify(actual) + ' is not ' + expected); };
+      const sha256 = (bytes) => require('crypto').createHash('sha256').update(bytes).digest('hex');
+      class Own extends https.Agent {
+        createConnection(options) { return tls.connect(options); }
+      }
+      const check = (scheme, agent) => () => send(scheme + '://gitlab.test/', { agent }).then((body) => expect(String(body), 'GET gitlab.test ' + sha256('')));
+      const keepAlive = new https.Agent({ keepAlive: true });
+      const steps = [
+        check('https'), check('https', false), check('https', new https.Agent()), check('https', new Own()),
+        check('http'), check('http', false), check('http', new http.Agent()),
+        () => send('https://gitlab.test/large', { agent: keepAlive }).then((body) => expect(sha256(body), '${LARGE_HASH}')),
+        () => send('https://gitlab.test/', { agent: keepAlive, method: 'PUT' }, Buffer.alloc(3000000)).then((body) => expect(/^PUT/.test(body), true)),
+        () => send('http://gitlab.test/large-and-close', { agent: false }).then((body) => expect(sha256(body), '${LARGE_HASH}')),
+        () => send('https://refused.test/', {}).then(() => { throw new Error('no error'); }, (error) => expect(error.code, 'ERR_PROXY_TUNNEL')),
+      ];
+      steps.reduce((before, step) => before.then(step), Promise.resolve()).catch((error) => {
+        console.error(error);
+        process.exit(1);
+      });
+    `);
+    // Without a blank, as Node 8 knows no quotes.
+    const plain = fs.mkdtempSync(path.join(os.tmpdir(), 'boot-test-'));
+    fs.copyFileSync(bootstrap, path.join(plain, 'boot.cjs'));
+    const { code, stdout, stderr } = await start([program], { NODE_OPTIONS: `--require ${plain}/boot.cjs` }, path.join(bin, name));
+    fs.rmSync(plain, { recursive: true });
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '', stderr: '' });
+    const tunnels = [TLS, TLS, TLS, TLS, PLAIN, PLAIN, PLAIN, TLS, PLAIN, 'CONNECT refused.test:443'];
+    assert.deepEqual(proxy.seen, tunnels);
+  });
+}
 
 test('required twice, also from another place, it is installed once', async () => {
   const other = path.join(directory, 'other.cjs');

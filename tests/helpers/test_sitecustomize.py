@@ -171,8 +171,6 @@ class Case(unittest.TestCase):
             "https_proxy": proxy,
             "HTTP_PROXY": proxy,
             "http_proxy": proxy,
-            "WSS_PROXY": proxy,
-            "wss_proxy": proxy,
             "NO_PROXY": "localhost,127.0.0.1,::1",
             "no_proxy": "localhost,127.0.0.1,::1",
             "SSL_CERT_FILE": self.certificate,
@@ -676,6 +674,9 @@ class Aiohttp(Case):
         """
         self.prints("hello", source)
         self.went_by_proxy("origin.test:443")
+        source = source.replace("wss://origin.test", "ws://127.0.0.1:{}".format(self.plain.server_port))
+        self.prints("hello", source)
+        self.went_by_proxy("origin.test:443")
 
 
 @installed("httpx")
@@ -867,6 +868,32 @@ class Httplib2(Case):
         """
         self.prints("direct", source)
         self.went_by_proxy()
+
+
+@installed("pygit2")
+class Pygit2(Case):
+    SOURCE = """
+        import pygit2
+        remote = pygit2.init_repository("work", bare=True).remotes.create_anonymous({!r})
+        try:
+            remote.fetch({})
+        except pygit2.GitError as error:
+            print("content-type" in str(error) or error)  # not what git wants, but an answer
+    """
+
+    def test_it_goes_by_the_proxy_and_trusts_the_session(self):
+        self.prints("True", self.SOURCE.format("https://origin.test/a.git", ""))
+        self.assertIn("origin.test:443 admitted", self.proxy.log)
+
+    def test_a_host_of_no_proxy_is_reached_directly(self):
+        url = "https://127.0.0.1:{}/a.git".format(self.tls.server_port)
+        self.prints("True", self.SOURCE.format(url, ""))
+        self.went_by_proxy()
+
+    def test_a_proxy_of_the_programs_own_holds(self):
+        proxy = self.environment["HTTPS_PROXY"].replace("authsome:", "someone:")
+        self.python(self.SOURCE.format("https://origin.test/a.git", "proxy={!r}".format(proxy)))
+        self.assertEqual({line.rpartition(" ")[2] for line in self.proxy.log}, {"refused"})
 
 
 @installed("pycurl")

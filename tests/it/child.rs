@@ -1093,26 +1093,52 @@ fn both_cases_of_the_proxy_variables_name_the_sessions_proxy() {
 }
 
 #[test]
-fn no_proxy_is_ours_and_leaves_out_a_loopback_route() {
+fn no_proxy_is_loopback_and_what_the_user_excludes_less_the_connections_hosts() {
     let gitlab = FakeGitLab::start();
     for (base, expected) in [
-        (None, "localhost,127.0.0.1,::1"),
-        (Some("https://gitlab.test"), "localhost,127.0.0.1,::1"),
-        (Some("https://LocalHost:8443/gitlab"), "127.0.0.1,::1"),
-        (Some("https://127.0.0.1:8443"), "localhost,::1"),
-        (Some("https://[::1]:8443"), "localhost,127.0.0.1"),
+        (
+            None,
+            "localhost,127.0.0.1,::1,.corp,gitlab.test,10.0.0.0/8,db:5432",
+        ),
+        (
+            Some("https://gitlab.test"),
+            "localhost,127.0.0.1,::1,.corp,10.0.0.0/8,db:5432",
+        ),
+        (
+            Some("https://LocalHost:8443/gitlab"),
+            "127.0.0.1,::1,.corp,gitlab.test,10.0.0.0/8,db:5432",
+        ),
+        (
+            Some("https://127.0.0.1:8443"),
+            "localhost,::1,.corp,gitlab.test,10.0.0.0/8,db:5432",
+        ),
+        (
+            Some("https://[::1]:8443"),
+            "localhost,127.0.0.1,.corp,gitlab.test,10.0.0.0/8,db:5432",
+        ),
+        (
+            Some("https://10.2.3.4"),
+            "localhost,127.0.0.1,::1,.corp,gitlab.test,db:5432",
+        ),
+        (
+            Some("https://gitlab.corp"),
+            "localhost,127.0.0.1,::1,gitlab.test,10.0.0.0/8,db:5432",
+        ),
     ] {
         let world = World::new();
         if let Some(base) = base {
             world.connect_as("default", &gitlab, base, 7200);
         }
-        let environment = environment(
-            &world,
-            &[("NO_PROXY", ".corp,gitlab.test"), ("no_proxy", "*")],
-        );
+        let users = ".corp, gitlab.test 10.0.0.0/8,::1,db:5432";
+        let environment = environment(&world, &[("NO_PROXY", users), ("no_proxy", "other")]);
         assert_eq!(environment["NO_PROXY"], expected, "{base:?}");
         assert_eq!(environment["no_proxy"], expected, "{base:?}");
     }
+    // What covers everything covers a connection.
+    let world = World::new();
+    world.connect_as("default", &gitlab, "https://gitlab.test", 7200);
+    let environment = environment(&world, &[("no_proxy", "*")]);
+    assert_eq!(environment["NO_PROXY"], "localhost,127.0.0.1,::1");
 }
 
 #[test]

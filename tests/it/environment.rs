@@ -97,12 +97,13 @@ fn what_the_parent_set_is_added_to() {
             ("JAVA_TOOL_OPTIONS", "-Xmx64m"),
             ("CHROME_EXTRA_FLAGS", "--lang=en"),
             ("NPM_CONFIG_PROXY", "http://corp:1"),
+            ("XDG_CURRENT_DESKTOP", "KDE"),
         ],
     );
     let directory = &report.directory;
     assert_eq!(
         report.get("NODE_OPTIONS").unwrap(),
-        format!("--max-old-space-size=512 --require \"{directory}/boot.cjs\"")
+        format!("--max-old-space-size=512 --require {directory}/boot.cjs")
     );
     assert_eq!(
         report.get("BUN_OPTIONS").unwrap(),

@@ -543,6 +543,48 @@ fn ssh_remotes_stay_on_request_and_at_other_hosts() {
     }
 }
 
+#[test]
+fn an_alias_of_the_users_ssh_configuration_goes_over_https() {
+    for git in gits() {
+        let place = Place::new(git);
+        place.ssh_configuration(
+            "Host work other\n  HostName GitLab.Test\n  User git\nHost lab-*\n  HostName gitlab.test\nHost away\n  HostName elsewhere.test\n",
+        );
+        place.clone_and_push(&[
+            format!("work:{PROJECT}.git"),
+            format!("git@other:{PROJECT}.git"),
+            format!("ssh://work/{PROJECT}.git"),
+        ]);
+        // One of a pattern is known where a remote has it.
+        place.git(["init", "-q", "here"]);
+        let remote = format!("ada@lab-1:{PROJECT}.git");
+        place.plain("here", ["remote", "add", "origin", &remote]);
+        let mut run = place.run(["git", "fetch", "-q"]);
+        run.current_dir(place.world.path("here"));
+        Outcome::of(run.output().unwrap()).expect(0);
+        let mut away = place.run(["git", "ls-remote", "--get-url", "away:x/y"]);
+        let away = Outcome::of(away.output().unwrap()).expect(0);
+        assert_eq!(away.stdout, "away:x/y\n", "{git:?}");
+        place.expect_only_the_user();
+    }
+}
+
+#[test]
+fn a_repositorys_own_rewriting_does_not_become_the_whole_runs() {
+    for git in gits() {
+        let place = Place::new(git);
+        place.git(["init", "-q", "work"]);
+        let mirror = "https://mirror.test/group/private.git";
+        let rule = format!("url.git@{HOST}:.insteadOf");
+        place.plain("work", ["config", &rule, "https://mirror.test/"]);
+        let elsewhere = ["git", "-C", "..", "ls-remote", "--get-url", mirror];
+        let mut run = place.run(elsewhere);
+        run.current_dir(place.world.path("work"));
+        let outcome = Outcome::of(run.output().unwrap()).expect(0);
+        assert_eq!(outcome.stdout.trim(), mirror, "{git:?}");
+    }
+}
+
 // ---------------------------------------------------------------------------------------------------------------------------------
 // LFS
 
@@ -865,6 +907,18 @@ impl Place {
     /// The user's ~/.gitconfig.
     fn configure(&self, text: &str) {
         self.world.file(".gitconfig", text);
+    }
+
+    /// The user's ~/.ssh/config, which ssh would look for elsewhere: by the user's entry, not by `HOME`.
+    fn ssh_configuration(&self, text: &str) {
+        fs::create_dir(self.world.path(".ssh")).unwrap();
+        self.world.file(".ssh/config", text);
+        let script = format!(
+            "#!/bin/sh\nPATH='{}' exec ssh -F \"$HOME/.ssh/config\" \"$@\"\n",
+            std::env::var("PATH").unwrap()
+        );
+        let program = self.world.file("bin/ssh", &script);
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
     }
 
     /// A program that notes how it is called, and fails.

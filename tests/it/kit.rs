@@ -93,6 +93,17 @@ impl World {
 
     /// Logs in at a fake GitLab, as a user does: the browser follows the redirects.
     pub(crate) fn login(&self, gitlab: &FakeGitLab, app: &App, more: &[&str]) -> Outcome {
+        self.login_by("BROWSER", gitlab, app, more)
+    }
+
+    /// The same with that variable `BROWSER`, in which its own name stands for a browser that works.
+    pub(crate) fn login_by(
+        &self,
+        browsers: &str,
+        gitlab: &FakeGitLab,
+        app: &App,
+        more: &[&str],
+    ) -> Outcome {
         let _port = kit::port_7998();
         let mut arguments = vec!["login".to_owned(), "gitlab".to_owned()];
         arguments.extend(["--base-url".to_owned(), gitlab.base_url()]);
@@ -110,6 +121,7 @@ impl World {
         }
         arguments.extend(more.iter().map(|&word| word.to_owned()));
         let browser = kit::browser_script(self.directory.path(), gitlab.ca_file());
+        let browser = browsers.replace("BROWSER", &browser.display().to_string());
         Outcome::of(
             self.authsome(arguments)
                 .env("BROWSER", browser)

@@ -18,3 +18,20 @@ fn a_public_application_logs_in() {
     assert_eq!(got["account"]["label"], "ada");
     assert_eq!(got["access_token"], "***");
 }
+
+#[test]
+fn the_first_browser_of_a_list_that_works_is_the_one() {
+    for browsers in [
+        "no-such-browser:BROWSER",
+        "false:no-such-browser %s:BROWSER %s:false",
+        "sh -c 'exec \"$1\" \"$2\"' %% BROWSER '%s'",
+    ] {
+        let (world, gitlab) = (World::new(), FakeGitLab::start());
+        let app = gitlab.register_app(false);
+        let outcome = world.login_by(browsers, &gitlab, &app, &[]).expect(0);
+        assert!(
+            outcome.stderr.contains("Connected"),
+            "{browsers}: {outcome:?}"
+        );
+    }
+}

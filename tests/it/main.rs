@@ -20,6 +20,7 @@ mod proxy;
 mod refresh;
 mod run;
 mod scale;
+mod settings;
 mod shown;
 mod starved;
 mod strangers;

@@ -41,6 +41,7 @@ fn thousands_of_connections_are_all_live_in_one_session() {
     let (_, pair) = world.connect(&gitlab);
     gitlab.add_repo("group/private", Visibility::Private, &[("file", "text")]);
     fill(&world);
+    world.file(".gitconfig", "[http]\n\tproxy = http://127.0.0.1:9\n");
     let base = gitlab.base_url();
     let last = format!("https://host{}.test", CONNECTIONS - 1);
     let script = format!(

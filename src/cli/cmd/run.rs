@@ -14,11 +14,13 @@ use crate::clock::Timestamp;
 use crate::connection::{Credentials, DefinitionUsed, Found, Standing, StoreError, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::env_vars::Environment;
+use crate::helpers;
 use crate::proxy::{Managed, Policy, Preference, Proxy, RouteTable, SessionConfig};
 use crate::secret::random_text;
 use crate::sessions::LivingSession;
 use crate::tls::ReadAhead;
 use crate::ulimits::Ulimits;
+use crate::user_proxy::UserProxies;
 
 mod furnish;
 mod made_with;
@@ -101,9 +103,7 @@ async fn session(
             first.name
         ));
     }
-    let is_managed = |host: &&str| routes.hosts().any(|managed| managed == *host);
-    let mut direct = vec!["localhost", "127.0.0.1", "::1"];
-    direct.retain(|host| !is_managed(host));
+    let direct = direct_hosts(&routes, &proxies, arguments.policy);
     let credentials = Credentials::new(
         stored,
         estate.store.clone(),
@@ -148,7 +148,10 @@ async fn session(
     let serving = proxy.serve();
     let mut command = arguments.command.into_iter();
     let program = command.next().unwrap_or_default();
-    let arguments: Vec<_> = command.collect();
+    let mut arguments: Vec<_> = command.collect();
+    if let Some(option) = helpers::node_permission(&program, &arguments, directory.path()) {
+        arguments.insert(0, option);
+    }
     let mut child = Child::spawn(&program, &arguments, &environment, ulimits)?;
     if let Some(tree) = child.tree() {
         serving.admit_tree(tree);
@@ -186,6 +189,23 @@ fn enter(
             None
         }
     }
+}
+
+/// The hosts that the child reaches without the proxy: its own machine, and what the user excludes, less the connections' hosts.
+///
+/// A policy that refuses hosts has to see the requests, so there the user's list is read upstream only.
+fn direct_hosts(routes: &RouteTable, proxies: &UserProxies, policy: PolicyArgument) -> Vec<String> {
+    let hosts: Vec<_> = routes.hosts().collect();
+    let domains: Vec<_> = routes.domains().collect();
+    let loopback = ["localhost", "127.0.0.1", "::1"].into_iter();
+    let loopback = loopback.filter(|host| !hosts.contains(host));
+    let mut direct: Vec<_> = loopback.map(str::to_owned).collect();
+    if matches!(policy, PolicyArgument::Allow) {
+        let mut excluded = proxies.exceptions_beside(&hosts, &domains);
+        excluded.retain(|host| !direct.contains(host));
+        direct.append(&mut excluded);
+    }
+    direct
 }
 
 /// The connections that take part: all, or those of `--only`. `--connection` breaks ties. One pass over the vault, however many there are.

@@ -7,7 +7,7 @@ clients=${CLIENTS:?the absolute directory to install into}
 
 packages=(
   aria2 chromium composer gh git git-lfs golang-go libhttpclient-java libjgit-java liblwp-protocol-https-perl libmojolicious-perl
-  libokhttp-java libssl-dev libwww-perl php-cli php-curl php-guzzlehttp-guzzle php-symfony-http-client pkg-config ruby ruby-excon
+  libokhttp-java libssl-dev libwww-perl pandoc php-cli php-curl php-guzzlehttp-guzzle php-symfony-http-client pkg-config ruby ruby-excon
   ruby-faraday ruby-gitlab ruby-http ruby-httpclient ruby-rest-client ruby-typhoeus wget wget2
 )
 # A machine may have these from elsewhere.

@@ -1,7 +1,8 @@
 //! What a test needs beside the server: the fixed port, and a browser.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -16,17 +17,30 @@ pub struct PortGuard {
 ///
 /// # Panics
 ///
-/// Panics where the lock file in the system's temporary directory cannot be opened or locked.
+/// Panics where the lock file cannot be opened or locked.
 pub fn port_7998() -> PortGuard {
-    let path = std::env::temp_dir().join("authsome-test-port-7998.lock");
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .expect("the lock file can be opened");
+    let lock = lock_file().expect("the lock file can be opened");
     lock.lock().expect("the lock file can be locked");
     PortGuard { _lock: lock }
+}
+
+/// The one file of this machine, whoever made it: the port is one for all users, and for all that `TMPDIR` may be.
+///
+/// To lock it, reading is enough. In a directory like this one Linux refuses to open another user's file for creation
+/// (`fs.protected_regular`), so it is made only where there is none.
+fn lock_file() -> std::io::Result<File> {
+    let path = Path::new("/tmp/authsome-test-port-7998.lock");
+    loop {
+        match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            opened => return opened,
+        }
+        match OpenOptions::new().write(true).create_new(true).open(path) {
+            Ok(file) => file.set_permissions(Permissions::from_mode(0o644))?, // whatever the umask
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Writes a script for `$BROWSER` that follows the URL it is given with curl, trusting `ca`. The

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use authsome_providers::{ExportField, Provider, ProviderId};
 
@@ -15,7 +15,7 @@ use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
 use crate::env_vars::{Environment, PLACEHOLDER, SessionValues};
 use crate::git_config::{self, AskedRemotes, GitConfiguration, GitPlace, GitSession, UserRemotes};
-use crate::helpers::{ADMITS_BY_PROCESS, Helpers};
+use crate::helpers::{self, ADMITS_BY_PROCESS, Helpers};
 use crate::programs::Programs;
 use crate::proxy::Preference;
 use crate::run_dir::{self, RunDirectory};
@@ -36,8 +36,10 @@ pub(super) struct Wishes {
     addresses: Vec<Address>,
     /// Where git's requests get a credential.
     git: Vec<GitPlace>,
-    /// What git says of the user's remotes; `None` where nothing is made of it.
+    /// What git says of the user's remotes and proxies.
     remotes: Option<AskedRemotes>,
+    /// Whether SSH remotes go over HTTPS.
+    rewrites_ssh: bool,
 }
 
 /// A variable with the address of a member's instance.
@@ -52,8 +54,15 @@ struct Address {
 pub(super) fn wishes(members: &[Member], rewrites_ssh: bool, programs: &Programs) -> Wishes {
     let git = GitPlace::of(members.iter().map(|member| &member.service));
     let mut wishes = Wishes {
-        // git takes its time, which it has until the rest of the session is made.
-        remotes: (rewrites_ssh && !git.is_empty()).then(|| UserRemotes::ask(programs)),
+        // git and ssh take their time, which they have until the rest of the session is made.
+        remotes: Some(UserRemotes::ask(
+            programs,
+            &git,
+            std::env::var_os("HOME")
+                .filter(|_| rewrites_ssh)
+                .map(PathBuf::from),
+        )),
+        rewrites_ssh,
         git,
         ..Wishes::default()
     };
@@ -114,7 +123,7 @@ pub(super) struct Furnishing<'a> {
     pub(super) proxy: SocketAddr,
     pub(super) password: &'a Secret<String>,
     /// The hosts that the child shall reach without the proxy.
-    pub(super) direct: &'a [&'a str],
+    pub(super) direct: &'a [String],
     /// Variables that the user wants as they are.
     pub(super) left_alone: &'a [OsString],
 }
@@ -155,22 +164,27 @@ impl Furnishing<'_> {
             self.password.expose(),
             self.proxy
         ));
+        let remotes = wishes.remotes.take().map(AskedRemotes::answer);
+        let remotes = remotes.unwrap_or_default();
         let mut environment = Environment::for_session(&SessionValues {
             proxy: url.expose(),
             no_proxy: &self.direct.join(","),
             files: &files,
             session: session.expose(),
+            pins: &helpers::pins(
+                &|name| std::env::var_os(name),
+                &std::env::current_dir().unwrap_or_default(),
+                remotes.names_proxy,
+            ),
         });
         let git = GitSession {
             proxy: url.expose(),
+            overrides_proxy: remotes.names_proxy,
             admits_by_process: ADMITS_BY_PROCESS,
             bundle: &files.bundle,
             helper: &directory.write("git-credential.sh", git_config::CREDENTIAL_HELPER)?,
         };
-        let git = git.configuration(
-            &wishes.git,
-            wishes.remotes.take().map(AskedRemotes::answer).as_ref(),
-        );
+        let git = git.configuration(&wishes.git, wishes.rewrites_ssh.then_some(&remotes));
         configure_git(git, &directory, &mut environment)?;
         wishes.fill(&mut environment);
         for name in self.left_alone {
