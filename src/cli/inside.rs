@@ -87,6 +87,12 @@ fn run_of(ancestor: &Ancestor, own_name: Option<&OsStr>) -> Option<bool> {
 
 /// The same by the arguments, the program's name first.
 fn allows(arguments: &[OsString]) -> Option<bool> {
+    // One that has started itself again is its loader, whose first argument is the program (`private_memory.rs`).
+    let by_loader = |word: &OsString| word.as_encoded_bytes().starts_with(b"/");
+    let arguments = match arguments {
+        [_, program, ..] if by_loader(program) => &arguments[1..],
+        whole => whole,
+    };
     let Ok(parsed) = Arguments::try_parse_from(arguments) else {
         // Of another version, with flags that this one does not know.
         let mut words = arguments.iter().skip(1);
@@ -116,6 +122,11 @@ mod tests {
             ),
             ("authsome run --allow-export -- agent", Some(true)),
             ("authsome run -- agent --allow-export", Some(false)),
+            ("authsome /usr/bin/authsome run -- agent", Some(false)),
+            (
+                "authsome /usr/bin/authsome run --allow-export agent",
+                Some(true),
+            ),
             ("authsome run agent --allow-export", Some(false)),
             ("authsome run --flag-of-later -- agent", Some(false)),
             ("authsome log --follow", None),

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
@@ -14,18 +15,23 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::timeout;
 use url::{Position, Url};
 
 use super::error::{OAuthError, printable};
 use super::http::host_of;
 use crate::authority::Authority;
 use crate::dial::{ConnectError, Dialer, innermost};
+use crate::tls::{TlsRemedy, TlsTrouble};
 use crate::user_proxy::UserProxy;
 
 /// The head of an answer: its fields, and their bytes.
 const MOST_FIELDS: usize = 500;
 const LARGEST_HEAD: usize = 128 * 1024;
+
+/// How long a server may take to refuse a connection after its handshake.
+const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// The way to one server.
 #[derive(Clone, Debug)]
@@ -76,7 +82,18 @@ impl Transport {
 
     /// Finds out whether somebody is there whom we trust: what they would answer does not matter, and some drop what they do not expect.
     pub(super) async fn reach(&self, url: &Url) -> Result<(), OAuthError> {
-        self.connect(url, &authority(url)?).await.map(drop)
+        let mut stream = self.connect(url, &authority(url)?).await?;
+        // That it wants a certificate of ours, a server of TLS 1.3 says behind the handshake (RFC 8446 §4.4.2); nothing else is due.
+        let mut first = [0];
+        let Ok(Err(error)) = timeout(LAST_WORD, stream.read(&mut first)).await else {
+            return Ok(());
+        };
+        let trouble = TlsTrouble::from(&error);
+        if trouble.remedy == TlsRemedy::Unknown {
+            return Ok(());
+        }
+        let host = host_of(url);
+        Err(OAuthError::Tls { host, trouble })
     }
 
     /// Sends one request, and waits for the head of its answer.

@@ -338,7 +338,7 @@ async fn inject<S: CredentialSource>(
         };
         let (mut response, head, verdict) = Box::pin(looking).await;
         match verdict {
-            _ if !passage.is_rewindable() => {
+            _ if !passage.is_repeatable() => {
                 break Ok(Outcome {
                     response,
                     head: Some(head),

@@ -87,9 +87,14 @@ impl Passage {
         Arc::new(passage)
     }
 
-    /// Whether the body can be sent once more, by [`Self::rewind`].
-    pub(super) fn is_rewindable(&self) -> bool {
-        self.held().state != HeldState::Lost
+    /// Whether a request that was refused goes out once more: all of its body is here, or none of it has been asked for. (Of one that a
+    /// server has not even begun with, any part that was kept will do: [`Self::rewind`].)
+    pub(super) fn is_repeatable(&self) -> bool {
+        match self.held().state {
+            HeldState::Complete => true,
+            HeldState::Filling => self.pieces.load(Ordering::Relaxed) == 0,
+            HeldState::Lost => false,
+        }
     }
 
     /// The body once more: what has gone by, if all of it was kept, and then what is left of it.

@@ -154,8 +154,14 @@ for _ in range(20):
         os._exit(0)
     os.wait()
 def zombies():
-    stat = [open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[:2] for pid in os.listdir("/proc") if pid.isdigit()]
-    return [state for state in stat if state[1] == "1" and state[0] == "Z"]
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            state, parent = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[:2]
+        except FileNotFoundError: # it has gone meanwhile
+            continue
+        if (state, parent) == ("Z", "1"): found.append(pid)
+    return found
 end = time.monotonic() + 20
 while zombies() and time.monotonic() < end: time.sleep(.01)
 assert os.getppid() == 1

@@ -7,14 +7,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use crate::admission::is_root;
 use crate::child::{behind, finish, run};
 use crate::forms::{Login, consent, visit};
 use crate::kit::{Outcome, World};
 use authsome_test_support::kit::port_7998;
-use authsome_test_support::{App, Endpoint, FakeGitLab, Fault};
+use authsome_test_support::{App, FakeGitLab};
 
 const NAMES: &str = "subjectAltName=DNS:localhost,IP:127.0.0.1";
 
@@ -347,30 +346,4 @@ fn plain_server(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> (u16, Joi
         }
     });
     (port, serving)
-}
-
-// ---- whether anybody is there ----
-
-#[test]
-fn a_server_that_drops_head_can_be_logged_in_to() {
-    for fault in [
-        Fault::Close,
-        Fault::Stall(Duration::from_secs(20)),
-        Fault::Status {
-            code: 405,
-            retry_after: None,
-        },
-    ] {
-        let (world, gitlab) = (World::new(), FakeGitLab::start());
-        let app = gitlab.register_app(false);
-        gitlab.fault(Endpoint::Any, fault.clone(), 1); // the first request is HEAD
-        let words = ["--client-id", &app.client_id];
-        let mut login = Login::start(&world, &gitlab, &words, None, &[]);
-        let url = login.url();
-        let asked =
-            |seen: &[authsome_test_support::Seen]| seen.iter().any(|seen| seen.method == "HEAD");
-        assert!(gitlab.wait_for(Duration::from_secs(20), asked), "{fault:?}");
-        assert_eq!(visit(&consent(&gitlab, &url)).status, 200, "{fault:?}");
-        login.end().expect(0);
-    }
 }
