@@ -53,3 +53,4 @@ pub use repository::Visibility;
 pub use seen::{Protocol, Seen};
 pub use server::{Builder, FakeGitLab};
 pub use stream::pattern_byte;
+pub use tls::Identity;

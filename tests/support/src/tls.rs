@@ -11,17 +11,30 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A server identity under a CA of its own.
-pub(crate) struct Identity {
+/// A server identity under a CA of its own: for `localhost`, `gitlab.test`, `*.gitlab.test`, `grpc.test`, `127.0.0.1` and `::1`.
+#[derive(Debug)]
+pub struct Identity {
     /// What a client must trust.
-    pub(crate) ca_pem: String,
+    pub ca_pem: String,
+    /// The leaf, for servers that read it from a file.
+    pub leaf_pem: String,
+    /// Its key, likewise.
+    pub key_pem: String,
     /// The leaf, its key and ALPN.
-    pub(crate) config: Arc<ServerConfig>,
+    pub config: Arc<ServerConfig>,
 }
 
 impl Identity {
-    /// Makes a CA, a leaf for [`NAMES`] and the loopback addresses, and forgets the CA's key.
-    pub(crate) fn generate(http1_only: bool) -> Result<Self, rcgen::Error> {
+    /// Makes a CA, a leaf for its names and the loopback addresses, and forgets the CA's key.
+    ///
+    /// # Errors
+    ///
+    /// Where no key can be made.
+    ///
+    /// # Panics
+    ///
+    /// Where the leaf does not fit the key that it was made for: never.
+    pub fn generate(http1_only: bool) -> Result<Self, rcgen::Error> {
         let ca = CertifiedIssuer::self_signed(ca_params(), key()?)?;
         let leaf_key = key()?;
         let leaf = leaf_params()?.signed_by(&leaf_key, &ca)?;
@@ -40,6 +53,8 @@ impl Identity {
         };
         Ok(Self {
             ca_pem: ca.pem(),
+            leaf_pem: leaf.pem(),
+            key_pem: leaf_key.serialize_pem(),
             config: Arc::new(config),
         })
     }

@@ -1,0 +1,157 @@
+//! Every client at every server, with every answer at every moment, directly and through `authsome run`: no cell may be worse than
+//! the same client directly at that server. `cargo test --test matrix -- --help`.
+#![allow(clippy::print_stdout, reason = "what a test binary has to say")]
+
+mod cell;
+mod client;
+#[path = "../it/kit.rs"]
+#[expect(dead_code, reason = "the rest is for the other tests")]
+mod kit;
+mod outcome;
+mod pattern;
+mod report;
+mod scene;
+mod server;
+mod session;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Parser;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::cell::Cell;
+use crate::outcome::{Outcome, Reason};
+use crate::report::{Found, Report};
+use crate::server::Server;
+use crate::session::{Session, Way};
+
+/// Compare clients behind authsome with the same clients directly at their server
+#[derive(Debug, Parser)]
+#[command(name = "matrix")]
+struct Options {
+    /// Only cells whose name contains all of these, as `'h2 to 1.1'` or `large`
+    filter: Vec<String>,
+    /// Print the cells, and run nothing
+    #[arg(long)]
+    list: bool,
+    /// Print both outcomes of every cell, not only of those that are worse
+    #[arg(long)]
+    verbose: bool,
+    /// How many cells run at a time
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    test_threads: usize,
+    /// Without effect, for `cargo test -- --nocapture`
+    #[arg(long, hide = true)]
+    nocapture: bool,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let cells = cell::all()
+        .into_iter()
+        .filter(|cell| options.chooses(*cell));
+    let cells: Vec<_> = cells.collect();
+    if options.list {
+        for cell in cells {
+            println!("{cell}: test");
+        }
+        return ExitCode::SUCCESS;
+    }
+    if let Err(problem) = outcome::check() {
+        println!("error: {problem}");
+        return ExitCode::FAILURE;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let report = runtime
+        .expect("a runtime of one thread")
+        .block_on(run(cells, &options));
+    report.print(options.verbose);
+    if report.worse() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+impl Options {
+    fn chooses(&self, cell: Cell) -> bool {
+        let name = cell.to_string();
+        self.filter.iter().all(|part| name.contains(part))
+    }
+}
+
+/// What runs the cells.
+struct Bench {
+    server: Server,
+    session: Session,
+}
+
+async fn run(cells: Vec<Cell>, options: &Options) -> Report {
+    let started = Instant::now();
+    let server = Server::start().await.expect("two free ports");
+    let session = Session::start(&server);
+    let bench = Arc::new(Bench { server, session });
+    println!("\nrunning {} cells", cells.len());
+    let turns = Arc::new(Semaphore::new(options.test_threads));
+    let mut running = JoinSet::new();
+    for cell in cells {
+        let turn = Arc::clone(&turns)
+            .acquire_owned()
+            .await
+            .expect("never closed");
+        let bench = Arc::clone(&bench);
+        running.spawn(async move {
+            let found = bench.compare(cell).await;
+            drop(turn);
+            found
+        });
+    }
+    let mut found = Vec::new();
+    while let Some(one) = running.join_next().await {
+        found.push(one.expect("a cell does not panic"));
+    }
+    for found in &mut found {
+        bench.repeat(found).await;
+    }
+    Report::new(found, started.elapsed())
+}
+
+impl Bench {
+    /// Runs a cell directly and through the session; where it is worse, directly some times more, as that need not be the same
+    /// each time: no worse than one of them is good enough.
+    async fn compare(&self, cell: Cell) -> Found {
+        let direct = self.once(cell, &self.session.direct).await;
+        let proxied = self.once(cell, &self.session.proxied).await;
+        let mut found = Found::new(cell, direct, proxied);
+        for _ in 0..MORE_DIRECT {
+            if found.reasons().is_empty() {
+                break;
+            }
+            found.also_directly(self.once(cell, &self.session.direct).await);
+        }
+        found
+    }
+
+    /// Runs a cell once more by itself where a busy machine can be what made it worse.
+    async fn repeat(&self, found: &mut Found) {
+        let is_of_time = |reasons: Vec<Reason>| {
+            !reasons.is_empty() && reasons.into_iter().all(Reason::is_of_time)
+        };
+        if is_of_time(found.reasons()) {
+            found.again(self.once(found.cell, &self.session.proxied).await);
+        }
+    }
+
+    async fn once(&self, cell: Cell, way: &Arc<Way>) -> Outcome {
+        let place = self.server.place(cell).await;
+        client::run(&place, way).await
+    }
+}
+
+/// How often a cell that is worse is run directly once more.
+const MORE_DIRECT: usize = 3;
