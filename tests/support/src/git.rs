@@ -106,7 +106,12 @@ async fn run_backend(
     let mut child = command(call, project, rest).spawn()?;
     let stdin = child.stdin.take().expect("stdin was piped");
     let stdout = child.stdout.take().expect("stdout was piped");
-    call.shared.spawn(feed(stdin, body));
+    if rest == "git-receive-pack" {
+        // git writes its head before it reads. GitLab answers when it has read all, and nginx sends no more to who has answered.
+        feed(stdin, body).await;
+    } else {
+        call.shared.spawn(feed(stdin, body));
+    }
     let mut stdout = BufReader::with_capacity(BLOCK, stdout);
     let mut response = read_head(&mut stdout).await?;
     let (sender, body) = Body::channel();
