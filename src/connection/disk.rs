@@ -37,9 +37,9 @@ impl Disk {
         let thread = thread::Builder::new().name("vault".to_owned());
         // One that panics is told to whoever waits, by its dropped sender, and the next one is done.
         let work = move || {
-            received.iter().for_each(|job| {
+            for job in received {
                 let _ = catch_unwind(AssertUnwindSafe(job));
-            });
+            }
         };
         thread.spawn(work)?;
         Ok(Self { jobs })

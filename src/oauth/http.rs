@@ -79,7 +79,7 @@ impl HttpClient {
             let response = self.0.send(&url, request).await?;
             judge_content(&host, response).await
         };
-        let (status, body) = in_time(&host, exchange).await?;
+        let (status, body) = in_time(&host, Box::pin(exchange)).await?;
         let mut answer = HttpResponse::new(body);
         *answer.status_mut() = status;
         answer
@@ -131,7 +131,7 @@ impl HttpClient {
             }
             judge(&host, response).await
         };
-        let body = in_time(&host, exchange).await?;
+        let body = in_time(&host, Box::pin(exchange)).await?;
         serde_json::from_slice(&body).map_err(|error| OAuthError::Malformed {
             host,
             reason: format!(
