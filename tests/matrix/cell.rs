@@ -162,6 +162,14 @@ impl Story {
 }
 
 impl Cell {
+    /// For a place that no cell is played at.
+    pub(crate) const NONE: Self = Self {
+        client: ClientKind::H1,
+        server: ServerKind::H1,
+        upload: Upload::None,
+        story: Story::Answers(When::After, Framing::Zero, Then::ReadsOn),
+    };
+
     /// Bytes of one request's body.
     pub(crate) fn size(self) -> u64 {
         let story = self.story;

@@ -9,7 +9,7 @@ use crate::outcome::{End, Got, Outcome, Received};
 use crate::server::Place;
 use crate::session::Way;
 
-mod curl;
+pub(crate) mod curl;
 mod http1;
 mod http2;
 

@@ -11,12 +11,13 @@ mod outcome;
 mod pattern;
 mod report;
 mod scene;
+mod scenes;
 mod server;
 mod session;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use tokio::sync::Semaphore;
@@ -25,6 +26,7 @@ use tokio::task::JoinSet;
 use crate::cell::Cell;
 use crate::outcome::{Outcome, Reason};
 use crate::report::{Found, Report};
+use crate::scenes::SCENES;
 use crate::server::Server;
 use crate::session::{Session, Way};
 
@@ -54,9 +56,14 @@ fn main() -> ExitCode {
         .into_iter()
         .filter(|cell| options.chooses(*cell));
     let cells: Vec<_> = cells.collect();
+    let scenes = SCENES.iter().filter(|scene| options.names(scene.name));
+    let scenes: Vec<_> = scenes.collect();
     if options.list {
         for cell in cells {
             println!("{cell}: test");
+        }
+        for scene in scenes {
+            println!("{}: test", scene.name);
         }
         return ExitCode::SUCCESS;
     }
@@ -67,20 +74,48 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let report = runtime
-        .expect("a runtime of one thread")
-        .block_on(run(cells, &options));
-    report.print(options.verbose);
-    if report.worse() == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    let runtime = runtime.expect("a runtime of one thread");
+    runtime.block_on(async {
+        let server = Server::start().await.expect("two free ports");
+        let session = Session::start(&server);
+        let bench = Arc::new(Bench { server, session });
+        let failed = play(&bench, &scenes).await;
+        let report = run(&bench, cells, &options).await;
+        report.print(options.verbose);
+        if report.worse() + failed == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    })
+}
+
+/// Plays the scenes, one after the other; how many failed.
+async fn play(bench: &Arc<Bench>, scenes: &[&scenes::Scene]) -> usize {
+    println!("\nrunning {} scenes", scenes.len());
+    let mut failed = 0;
+    for scene in scenes {
+        let playing = tokio::time::timeout(SCENE, (scene.run)(Arc::clone(bench)));
+        match playing
+            .await
+            .unwrap_or_else(|_| Err("no end in time".to_owned()))
+        {
+            Ok(told) => println!("{} ... ok ({told})", scene.name),
+            Err(problem) => {
+                println!("{} ... FAILED\n{problem}\n", scene.name);
+                failed += 1;
+            }
+        }
     }
+    failed
 }
 
 impl Options {
     fn chooses(&self, cell: Cell) -> bool {
-        let name = cell.to_string();
+        self.names(&cell.to_string())
+    }
+
+    fn names(&self, name: &str) -> bool {
         self.filter.iter().all(|part| name.contains(part))
     }
 }
@@ -91,11 +126,8 @@ struct Bench {
     session: Session,
 }
 
-async fn run(cells: Vec<Cell>, options: &Options) -> Report {
+async fn run(bench: &Arc<Bench>, cells: Vec<Cell>, options: &Options) -> Report {
     let started = Instant::now();
-    let server = Server::start().await.expect("two free ports");
-    let session = Session::start(&server);
-    let bench = Arc::new(Bench { server, session });
     println!("\nrunning {} cells", cells.len());
     let turns = Arc::new(Semaphore::new(options.test_threads));
     let mut running = JoinSet::new();
@@ -104,7 +136,7 @@ async fn run(cells: Vec<Cell>, options: &Options) -> Report {
             .acquire_owned()
             .await
             .expect("never closed");
-        let bench = Arc::clone(&bench);
+        let bench = Arc::clone(bench);
         running.spawn(async move {
             let found = bench.compare(cell).await;
             drop(turn);
@@ -159,6 +191,9 @@ impl Bench {
         client::run(&place, way).await
     }
 }
+
+/// A whole scene's time.
+const SCENE: Duration = Duration::from_mins(2);
 
 /// How often a cell that is worse is run directly once more.
 const MORE_DIRECT: usize = 3;

@@ -1,8 +1,9 @@
 //! A TLS server whose every byte is decided by the cell that is asked for by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use authsome_test_support::Identity;
@@ -18,7 +19,6 @@ mod http1;
 mod http2;
 
 /// Two ports, one for each kind, and the names that cells have there.
-#[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) ca_pem: String,
     ports: [u16; 2],
@@ -27,14 +27,24 @@ pub(crate) struct Server {
 }
 
 /// What is asked for under which name.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Stage {
-    scenes: Mutex<HashMap<String, Arc<Scene>>>,
-    free: Mutex<std::collections::VecDeque<usize>>,
+    scenes: Mutex<Scenes>,
+    free: Mutex<VecDeque<usize>>,
 }
 
+type Scenes = HashMap<String, (Arc<Scene>, Option<Script>)>;
+
+/// What a server does with a connection, where it is no cell that says so.
+pub(crate) type Script = Arc<dyn Fn(ServerStream) -> Serving + Send + Sync>;
+
+/// A connection that is served.
+pub(crate) type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The server's side of a connection.
+pub(crate) type ServerStream = TlsStream<TcpStream>;
+
 /// A name at the server, for as long as a cell runs.
-#[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -81,6 +91,15 @@ impl Server {
 
     /// A name that nobody else has: behind a proxy, its connections are this cell's own.
     pub(crate) async fn place(&self, cell: Cell) -> Arc<Place> {
+        self.open(Scene::new(cell), cell.server, None).await
+    }
+
+    /// The same where a script says what the server does.
+    pub(crate) async fn scripted(&self, kind: ServerKind, script: Script) -> Arc<Place> {
+        self.open(Scene::new(Cell::NONE), kind, Some(script)).await
+    }
+
+    async fn open(&self, scene: Scene, kind: ServerKind, script: Option<Script>) -> Arc<Place> {
         let permit = Arc::clone(&self.places)
             .acquire_owned()
             .await
@@ -90,11 +109,11 @@ impl Server {
             .lock_free()
             .pop_front()
             .expect("one name for each permit");
-        let (host, scene) = (name(number), Arc::new(Scene::new(cell)));
+        let (host, scene) = (name(number), Arc::new(scene));
         self.stage
             .lock_scenes()
-            .insert(host.clone(), Arc::clone(&scene));
-        let port = self.port(cell.server);
+            .insert(host.clone(), (Arc::clone(&scene), script));
+        let port = self.port(kind);
         Arc::new(Place {
             host,
             port,
@@ -107,11 +126,11 @@ impl Server {
 }
 
 impl Stage {
-    fn lock_scenes(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Scene>>> {
+    fn lock_scenes(&self) -> MutexGuard<'_, Scenes> {
         self.scenes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_free(&self) -> std::sync::MutexGuard<'_, std::collections::VecDeque<usize>> {
+    fn lock_free(&self) -> MutexGuard<'_, VecDeque<usize>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -156,13 +175,15 @@ async fn serve(stream: TlsStream<TcpStream>, stage: &Stage) {
     let tls = stream.get_ref().1;
     let is_http2 = tls.alpn_protocol() == Some(b"h2");
     let name = tls.server_name().unwrap_or_default().to_owned();
-    let Some(scene) = stage.lock_scenes().get(&name).cloned() else {
+    let Some((scene, script)) = stage.lock_scenes().get(&name).cloned() else {
         return;
     };
     tokio::select! {
         () = scene.finished() => {}
         () = async {
-            if is_http2 {
+            if let Some(script) = script {
+                script(stream).await;
+            } else if is_http2 {
                 http2::serve(stream, &scene).await;
             } else {
                 http1::serve(stream, &scene).await;

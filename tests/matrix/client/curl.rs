@@ -42,12 +42,8 @@ pub(super) async fn request(place: &Place, way: &Way) -> Got {
 
 fn command(place: &Place, way: &Way) -> Command {
     let cell = place.scene.cell;
-    let mut command = Command::new("curl");
-    command.env_clear().stdin(Stdio::null()).kill_on_drop(true);
-    if let Some(path) = std::env::var_os("PATH") {
-        command.env("PATH", path);
-    }
-    command.args(["-q", "-sS", "-o", "/dev/null", "--noproxy", ""]);
+    let mut command = to(place, way);
+    command.args(["-o", "/dev/null"]);
     command.args([
         "--speed-limit",
         "1",
@@ -60,11 +56,6 @@ fn command(place: &Place, way: &Way) -> Command {
         "-w",
         "%{http_code} %{size_download} %{size_upload} %header{authsome-error}",
     ]);
-    command.arg("--cacert").arg(&way.trust);
-    match &way.proxy {
-        Some(proxy) => command.args(["-x", proxy.as_str()]),
-        None => command.args(["--resolve", &format!("{}:127.0.0.1", place.authority())]),
-    };
     command.arg(if cell.client == ClientKind::Curl2 {
         "--http2"
     } else {
@@ -81,6 +72,22 @@ fn command(place: &Place, way: &Way) -> Command {
             .arg(way.body(cell.size()));
     }
     command.arg(format!("https://{}/api/cell/0", place.authority()));
+    command
+}
+
+/// curl on its way to that place, with nothing that it shall ask for.
+pub(crate) fn to(place: &Place, way: &Way) -> Command {
+    let mut command = Command::new("curl");
+    command.env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    command.args(["-q", "-sS", "--noproxy", ""]);
+    command.arg("--cacert").arg(&way.trust);
+    match &way.proxy {
+        Some(proxy) => command.args(["-x", proxy.as_str()]),
+        None => command.args(["--resolve", &format!("{}:127.0.0.1", place.authority())]),
+    };
     command
 }
 

@@ -1,0 +1,280 @@
+//! Messages that are odd, and right all the same; and wrong ones, whose fault shall be said.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::{Told, ask, script};
+use crate::Bench;
+use crate::cell::ServerKind;
+use crate::server::{Place, ServerStream};
+use crate::session::Way;
+
+/// A place whose server gives that answer to each request, on a connection of its own.
+async fn answering(bench: &Bench, answer: Vec<u8>) -> Arc<Place> {
+    let answer: Arc<[u8]> = answer.into();
+    let script = script(move |stream| serve(stream, Arc::clone(&answer)));
+    bench.server.scripted(ServerKind::H1, script).await
+}
+
+async fn serve(mut stream: ServerStream, answer: Arc<[u8]>) {
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => seen.push(byte),
+            Err(_) => return,
+        }
+    }
+    if stream.write_all(&answer).await.is_ok() {
+        let _ = stream.flush().await; // a peer that has gone
+        let mut rest = [0; 4096];
+        while matches!(stream.read(&mut rest).await, Ok(read) if read > 0) {}
+    }
+}
+
+/// What curl gets of an answer by each version of HTTP, with its head; and by HTTP/1.1 directly.
+async fn got(
+    bench: &Bench,
+    answer: Vec<u8>,
+) -> Result<([(&'static str, String); 2], String), String> {
+    let place = answering(bench, answer).await;
+    let mut got = [("--http1.1", String::new()), ("--http2", String::new())];
+    for (version, text) in &mut got {
+        *text = fetch(&place, &bench.session.proxied, version).await?;
+    }
+    let directly = fetch(&place, &bench.session.direct, "--http1.1").await?;
+    Ok((got, directly))
+}
+
+async fn fetch(place: &Place, way: &Way, version: &str) -> Result<String, String> {
+    let url = format!("https://{}/api/scene", place.authority());
+    let words = ["-i", "--suppress-connect-headers", version, &url];
+    let output = ask::curl(place, way, &words).await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let text = format!("{}{said}", String::from_utf8_lossy(&output.stdout));
+    Ok(text.replace('\r', "").to_ascii_lowercase())
+}
+
+/// An answer's name, its bytes, and what a client that gets it directly finds in it.
+type Case = (&'static str, Vec<u8>, Vec<String>);
+
+async fn check(bench: &Bench, cases: Vec<Case>) -> Told {
+    let (count, mut wrong) = (cases.len(), Vec::new());
+    for (name, answer, expected) in cases {
+        let (got, directly) = got(bench, answer).await?;
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|part| part.to_ascii_lowercase())
+            .collect();
+        for (version, text) in got {
+            for part in expected.iter().filter(|part| directly.contains(*part)) {
+                if !text.contains(part) {
+                    let start: String = text.chars().take(300).collect();
+                    wrong.push(format!("{name}, {version}: no {part:?} in {start:?}"));
+                }
+            }
+        }
+    }
+    if wrong.is_empty() {
+        Ok(format!("{count} answers"))
+    } else {
+        Err(wrong.join("\n"))
+    }
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn answer(head: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\n{head}content-length: 2\r\n\r\nok").into_bytes()
+}
+
+pub(super) async fn answers(bench: Arc<Bench>) -> Told {
+    let cookies: Vec<_> = (0..150)
+        .map(|number| format!("set-cookie: c{number}=1\r\n"))
+        .collect();
+    let mut obs_text =
+        b"HTTP/1.1 200 OK\r\nx-name: caf\xe9\r\ncontent-length: 2\r\n\r\nok".to_vec();
+    let mut latin_reason = b"HTTP/1.1 200 Tr\xe8s bien\r\ncontent-length: 2\r\n\r\nok".to_vec();
+    let cases = vec![
+        (
+            "150 fields",
+            answer(&cookies.concat()),
+            texts(&[" 200", "c0=1", "c149=1", "\nok"]),
+        ),
+        (
+            "a blank before the colon",
+            answer("x-blank : yes\r\n"),
+            texts(&[" 200", "x-blank: yes", "\nok"]),
+        ),
+        (
+            "a length with a blank before the colon",
+            b"HTTP/1.1 200 OK\r\ncontent-length : 2\r\n\r\nok".to_vec(),
+            texts(&[" 200", "\nok"]),
+        ),
+        (
+            "no reason",
+            b"HTTP/1.1 200\r\ncontent-length: 2\r\n\r\nok".to_vec(),
+            texts(&[" 200", "\nok"]),
+        ),
+        (
+            "a reason with quotes",
+            b"HTTP/1.1 200 \"Fine\"; (really)\r\ncontent-length: 2\r\n\r\nok".to_vec(),
+            texts(&[" 200", "\nok"]),
+        ),
+        (
+            "obs-text in a reason",
+            std::mem::take(&mut latin_reason),
+            texts(&[" 200", "\nok"]),
+        ),
+        (
+            "obs-text in a field",
+            std::mem::take(&mut obs_text),
+            texts(&[" 200", "x-name: caf", "\nok"]),
+        ),
+        (
+            "an unknown status",
+            b"HTTP/1.1 299 Odd\r\ncontent-length: 2\r\n\r\nok".to_vec(),
+            texts(&[" 299", "\nok"]),
+        ),
+        (
+            "two equal lengths",
+            answer("content-length: 2\r\n"),
+            texts(&[" 200", "\nok"]),
+        ),
+        (
+            "a list of equal lengths",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2, 2\r\n\r\nok".to_vec(),
+            texts(&[" 200", "\nok"]),
+        ),
+        (
+            "204 with a length",
+            b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n".to_vec(),
+            texts(&[" 204"]),
+        ),
+        (
+            "connection fields",
+            answer("connection: keep-alive\r\nkeep-alive: timeout=5\r\nproxy-connection: x\r\n"),
+            texts(&[" 200", "\nok"]),
+        ),
+    ];
+    check(&bench, cases).await
+}
+
+pub(super) async fn interim(bench: Arc<Bench>) -> Told {
+    let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n";
+    let ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    let processing = "HTTP/1.1 102 Processing\r\n\r\n".repeat(60);
+    let cases = vec![
+        (
+            "103",
+            format!("{hints}{ok}").into_bytes(),
+            texts(&[" 103", "</a.css>", " 200", "\nok"]),
+        ),
+        (
+            "two 103",
+            format!("{hints}{hints}{ok}").into_bytes(),
+            texts(&[" 103", " 200", "\nok"]),
+        ),
+        (
+            "60 times 102",
+            format!("{processing}{ok}").into_bytes(),
+            texts(&[" 102", " 200", "\nok"]),
+        ),
+    ];
+    check(&bench, cases).await
+}
+
+/// The provider's fault is said to be its own: nobody is sent to look at the network.
+pub(super) async fn wrong_answers(bench: Arc<Bench>) -> Told {
+    let cases = [
+        (
+            "two lengths",
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok",
+        ),
+        (
+            "a length that is no number",
+            "HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\nok",
+        ),
+        ("another protocol", "SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+        (
+            "a field without a name",
+            "HTTP/1.1 200 OK\r\n: x\r\ncontent-length: 2\r\n\r\nok",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (name, answer) in cases {
+        let (got, _) = got(&bench, answer.as_bytes().to_vec()).await?;
+        for (version, text) in got {
+            let blames_the_network = text.contains("cannot reach") || text.contains("the network");
+            if !text.contains(" 502") || blames_the_network {
+                wrong.push(format!("{name}, {version}: {text:?}"));
+            }
+        }
+    }
+    if wrong.is_empty() {
+        Ok(format!("{} answers", cases.len()))
+    } else {
+        Err(wrong.join("\n"))
+    }
+}
+
+/// What clients send: wrong framing is a 400, and what browsers and curl leave unencoded in a URL is encoded, or refused in words.
+pub(super) async fn requests(bench: Arc<Bench>) -> Told {
+    let place = answering(&bench, answer("")).await;
+    let mut wrong = Vec::new();
+    for chunk in [
+        "zz\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello0\r\n\r\n",
+        "-5\r\nhello\r\n0\r\n\r\n",
+    ] {
+        let head = format!(
+            "POST /api/scene HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n",
+            place.authority()
+        );
+        let request = format!("{head}{chunk}");
+        let got = ask::http1(&place, &bench.session.proxied, request.as_bytes(), false).await?;
+        let got = String::from_utf8_lossy(&got).into_owned();
+        if !got.starts_with("HTTP/1.1 400") {
+            wrong.push(format!("the chunk {chunk:?} got {got:?}"));
+        }
+    }
+    for target in ["?q=\"<>`", "?q={a|b}^", "/a\"b", "?q=\\"] {
+        for version in ["--http1.1", "--http2"] {
+            let url = format!("https://{}/api/scene{target}", place.authority());
+            let output =
+                ask::curl(&place, &bench.session.proxied, &["-g", "-i", version, &url]).await?;
+            let got = String::from_utf8_lossy(&output.stdout).into_owned();
+            let line = got.lines().next().unwrap_or_default().to_owned();
+            let is_refused_in_words = line.contains(" 400") && got.contains("message");
+            if !line.contains(" 200") && !is_refused_in_words {
+                wrong.push(format!(
+                    "{target} by {version} got {line:?} {}",
+                    String::from_utf8_lossy(&output.stderr)
+                ));
+            }
+        }
+    }
+    if wrong.is_empty() {
+        Ok("7 requests".to_owned())
+    } else {
+        Err(wrong.join("\n"))
+    }
+}
+
+/// A client that has sent its request, and closes its direction, still wants the answer (RFC 9112 §9.6).
+pub(super) async fn half_closes(bench: Arc<Bench>) -> Told {
+    let place = answering(&bench, answer("")).await;
+    let request = format!(
+        "GET /api/scene HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
+        place.authority()
+    );
+    let directly = ask::http1(&place, &bench.session.direct, request.as_bytes(), true).await?;
+    let proxied = ask::http1(&place, &bench.session.proxied, request.as_bytes(), true).await?;
+    let is_answered = |bytes: &[u8]| bytes.starts_with(b"HTTP/1.1 200") && bytes.ends_with(b"ok");
+    match (is_answered(&directly), is_answered(&proxied)) {
+        (true, false) => Err(format!("it gets {:?}", String::from_utf8_lossy(&proxied))),
+        _ => Ok("answered".to_owned()),
+    }
+}
