@@ -57,6 +57,10 @@ pub(super) const MOST_INTERIM_ANSWERS: usize = 1024;
 pub(super) const REFUSED_UPLOAD_STALL: Duration = Duration::from_millis(500);
 pub(super) const ACCEPTED_UPLOAD_STALL: Duration = Duration::from_secs(30);
 
+/// How long a client that sends no more, and may have left or only half-closed its connection, is still worked for. What it has left is to
+/// be ended upstream within a second.
+pub(super) const HALF_CLOSED_WAIT: Duration = Duration::from_millis(700);
+
 /// How long a client that expects 100 is held up for a server that says neither 100 nor anything else (RFC 9110 §10.1.1).
 pub(super) const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 

@@ -121,6 +121,7 @@ fn connect(world: &World, server: &Server) {
     let mut connection = world.stored("default");
     connection.id.provider = "matrix".parse().expect("a provider's name");
     connection.base_url = None;
+    connection.terms = None; // what it was made for is told by this definition
     connection.ca_pem = Some(server.ca_pem.clone());
     let stored = world.store().create(&connection, true);
     stored.expect("a vault that takes a second connection");

@@ -31,6 +31,8 @@ pub(super) struct State<T> {
     /// What goes out ahead of the final response: that the body is wanted (100), and the server's interim responses.
     pub(super) out: Vec<u8>,
     out_is_unflushed: bool,
+    /// The client sends no more.
+    pub(super) has_ended: bool,
 }
 
 /// Where the body of the request in hand is.
@@ -60,6 +62,15 @@ pub(super) enum Rest {
     Unknown,
 }
 
+/// How a client leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// Its connection is broken.
+    Broken,
+    /// It sends no more. It may still read: that looks the same from here.
+    Ended,
+}
+
 impl<T: Source + AsyncWrite> Wire<T> {
     pub(super) fn new(io: T) -> Self {
         Self(Arc::new(Mutex::new(State {
@@ -70,6 +81,7 @@ impl<T: Source + AsyncWrite> Wire<T> {
             waiter: None,
             out: Vec::new(),
             out_is_unflushed: false,
+            has_ended: false,
         })))
     }
 
@@ -157,17 +169,22 @@ impl<T: Source + AsyncWrite> State<T> {
     }
 
     /// The client leaves while its request is under way: ready when it does. A next request that comes early is kept, up to a bound.
-    pub(super) fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
         if matches!(self.body, BodyState::Lent) {
             return Poll::Pending; // whoever has the body finds out
         }
-        while self.read.len() < SMALLEST_READ {
+        while self.read.len() < SMALLEST_READ && !self.has_ended {
             match ready!(self.poll_fill(context)) {
-                Ok(count) if count > 0 => {}
-                _ => return Poll::Ready(()),
+                Ok(0) => self.has_ended = true,
+                Ok(_) => {}
+                Err(_) => return Poll::Ready(Leave::Broken),
             }
         }
-        Poll::Pending
+        if self.has_ended {
+            Poll::Ready(Leave::Ended)
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Between two requests: no large buffer is kept for a client that may be silent for long.

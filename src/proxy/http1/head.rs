@@ -220,6 +220,11 @@ fn parse<'a>(
         }
     }
     let (length, persists) = said.conclude(method, status, version)?;
+    if said.repeats_length
+        && let Some(length) = said.length
+    {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
     // RFC 9112 §6.3, item 3; and RFC 9110 §8.6: none of these may have a length, and an HTTP/2 client may take it at its word.
     if said.chunked || status == StatusCode::NO_CONTENT || status.is_informational() {
         headers.remove(CONTENT_LENGTH);
@@ -247,19 +252,22 @@ struct Said {
     closes: bool,
     keeps: bool,
     length: Option<u64>,
+    /// One field says it several times.
+    repeats_length: bool,
 }
 
 impl Said {
     /// Takes a field in; `false` for one that is not kept: a second length.
     fn hear(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Fault> {
         if name == CONTENT_LENGTH {
-            let stated = parse_length(value.as_bytes())
-                .ok_or(Fault::Malformed("its answer has no valid length"))?;
+            let stated =
+                one_length(value).ok_or(Fault::Malformed("its answer has no valid length"))?;
             let is_first = self.length.is_none();
             if self.length.is_some_and(|length| length != stated) {
                 return Err(Fault::Malformed("its answer has two lengths"));
             }
             self.length = Some(stated);
+            self.repeats_length |= value.as_bytes().contains(&b',');
             return Ok(is_first);
         }
         if name == TRANSFER_ENCODING {
@@ -311,6 +319,19 @@ impl Said {
             (false, None) => (Length::UntilClose, false),
         })
     }
+}
+
+/// The length of a response, which may be said several times in one field (RFC 9110 §8.6).
+fn one_length(value: &HeaderValue) -> Option<u64> {
+    let text = value.as_bytes();
+    if let Some(length) = parse_length(text) {
+        return Some(length);
+    }
+    let mut parts = text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let first = parse_length(parts.next()?)?;
+    parts
+        .all(|part| parse_length(part) == Some(first))
+        .then_some(first)
 }
 
 /// Digits and nothing else.
@@ -426,7 +447,8 @@ mod tests {
         for text in [
             "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: +5\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 5, 6\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 5,\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: \r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999\r\n\r\n",
             "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",

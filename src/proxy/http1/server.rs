@@ -3,19 +3,21 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Version};
 use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
 
-use super::client::{ClientBody, Rest, Wire};
+use super::client::{ClientBody, Leave, Rest, Wire};
 use super::download::{Download, Framing};
 use super::head;
 use super::request::{self, RequestHead};
 use crate::proxy::interim::Interim;
-use crate::proxy::limits::{DRAIN_TIMEOUT, HEAD_TIMEOUT, LARGEST_DRAIN, LARGEST_HEAD};
+use crate::proxy::limits::{
+    DRAIN_TIMEOUT, HALF_CLOSED_WAIT, HEAD_TIMEOUT, LARGEST_DRAIN, LARGEST_HEAD,
+};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::respond;
 use crate::proxy::response_body::ResponseBody;
@@ -183,6 +185,7 @@ impl<T: Source + AsyncWrite> Server<T> {
 
     /// Runs `work` until it ends or the client is gone; `None` in the latter case.
     async fn unless_left<O>(&self, mut work: Pin<&mut impl Future<Output = O>>) -> Option<O> {
+        let mut patience = None;
         poll_fn(|context| {
             let worked = work.as_mut().poll(context);
             let mut state = self.wire.lock();
@@ -192,7 +195,14 @@ impl<T: Source + AsyncWrite> Server<T> {
             match (worked, state.poll_write_out(context)) {
                 (Poll::Ready(output), _) => Poll::Ready(Some(output)),
                 (Poll::Pending, Poll::Ready(Err(_))) => Poll::Ready(None),
-                (Poll::Pending, _) => state.poll_leave(context).map(|()| None),
+                (Poll::Pending, _) => match ready!(state.poll_leave(context)) {
+                    Leave::Broken => Poll::Ready(None),
+                    Leave::Ended => {
+                        let clock = || Box::pin(tokio::time::sleep(HALF_CLOSED_WAIT));
+                        let clock = patience.get_or_insert_with(clock);
+                        clock.as_mut().poll(context).map(|()| None)
+                    }
+                },
             }
         })
         .await
@@ -207,8 +217,11 @@ impl<T: Source + AsyncWrite> Server<T> {
         let (parts, body) = response.into_parts();
         let framing = Framing::of(asked.is_head, asked.version, parts.status, &body);
         let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
-        let persists =
-            asked.persists && framing != Framing::UntilClose && self.wire.rest() != Rest::Unknown;
+        let is_half_closed = self.wire.lock().has_ended;
+        let persists = asked.persists
+            && framing != Framing::UntilClose
+            && self.wire.rest() != Rest::Unknown
+            && !is_half_closed;
         let mut download = Download::new(
             body,
             framing,
@@ -223,7 +236,10 @@ impl<T: Source + AsyncWrite> Server<T> {
         download.head().append(&mut self.wire.lock().out);
         head::write_answer(download.head(), &parts, framing, connection);
         let mut budget = LARGEST_DRAIN;
-        let sent = poll_fn(|context| self.poll_answer(context, &mut download, &mut budget)).await;
+        let sent = poll_fn(|context| {
+            self.poll_answer(context, &mut download, &mut budget, is_half_closed)
+        })
+        .await;
         if let Err(error) = sent {
             // In order, so that what has come of it reaches the client; but to one that takes a close for the end, without one.
             let ends_in_order = download.is_broken() && download.shows_its_end();
@@ -253,6 +269,7 @@ impl<T: Source + AsyncWrite> Server<T> {
         context: &mut Context<'_>,
         download: &mut Download,
         budget: &mut usize,
+        is_half_closed: bool,
     ) -> Poll<io::Result<()>> {
         if let Poll::Ready(Err(error)) = download.body().poll_upload(context) {
             return Poll::Ready(Err(error)); // the client has broken off its request, and leaves
@@ -268,7 +285,9 @@ impl<T: Source + AsyncWrite> Server<T> {
                 Poll::Pending => {
                     let has_left = match rest {
                         Poll::Ready(Rest::Left) => true,
-                        Poll::Ready(Rest::None) => state.poll_leave(context).is_ready(),
+                        Poll::Ready(Rest::None) if !is_half_closed => {
+                            state.poll_leave(context).is_ready()
+                        }
                         _ => false,
                     };
                     return if has_left {
