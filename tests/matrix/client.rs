@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::cell::{By, Cell, ClientKind, Leave, ServerKind, Story};
 use crate::outcome::{End, Got, Outcome, Received};
 use crate::server::Place;
-use crate::session::Way;
+use crate::way::Way;
 
 pub(crate) mod curl;
 mod http1;

@@ -2,6 +2,7 @@
 //! the same client directly at that server. `cargo test --test matrix -- --help`.
 #![allow(clippy::print_stdout, reason = "what a test binary has to say")]
 
+mod bodies;
 mod cell;
 mod client;
 #[path = "../it/kit.rs"]
@@ -14,6 +15,7 @@ mod scene;
 mod scenes;
 mod server;
 mod session;
+mod way;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -28,7 +30,8 @@ use crate::outcome::{Outcome, Reason};
 use crate::report::{Found, Report};
 use crate::scenes::SCENES;
 use crate::server::Server;
-use crate::session::{Session, Way};
+use crate::session::Session;
+use crate::way::Way;
 
 /// Compare clients behind authsome with the same clients directly at their server
 #[derive(Debug, Parser)]

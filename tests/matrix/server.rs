@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::bodies::Bodies;
 use crate::cell::{Cell, ServerKind};
 use crate::scene::Scene;
 
@@ -24,6 +25,7 @@ pub(crate) struct Server {
     ports: [u16; 2],
     stage: Arc<Stage>,
     places: Arc<Semaphore>,
+    bodies: Arc<Bodies>,
 }
 
 /// What is asked for under which name.
@@ -49,6 +51,7 @@ pub(crate) struct Place {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) scene: Arc<Scene>,
+    pub(crate) bodies: Arc<Bodies>,
     number: usize,
     stage: Arc<Stage>,
     _permit: OwnedSemaphorePermit,
@@ -76,6 +79,7 @@ impl Server {
             ports,
             stage,
             places: Arc::new(Semaphore::new(NAMES)),
+            bodies: Arc::new(Bodies::new()?),
         })
     }
 
@@ -118,6 +122,7 @@ impl Server {
             host,
             port,
             scene,
+            bodies: Arc::clone(&self.bodies),
             number,
             stage: Arc::clone(&self.stage),
             _permit: permit,

@@ -7,7 +7,7 @@ use tokio::process::Command;
 use crate::cell::{ClientKind, Upload};
 use crate::outcome::Got;
 use crate::server::Place;
-use crate::session::Way;
+use crate::way::Way;
 
 /// Makes one request.
 pub(super) async fn request(place: &Place, way: &Way) -> Got {
@@ -69,7 +69,7 @@ fn command(place: &Place, way: &Way) -> Command {
         };
         command
             .args(["-X", "POST", "-H", expect, "-T"])
-            .arg(way.body(cell.size()));
+            .arg(place.bodies.of(cell.size()));
     }
     command.arg(format!("https://{}/api/cell/0", place.authority()));
     command

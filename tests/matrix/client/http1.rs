@@ -13,7 +13,7 @@ use crate::cell::{By, Cell, ClientKind, Upload};
 use crate::outcome::Got;
 use crate::pattern;
 use crate::server::Place;
-use crate::session::Way;
+use crate::way::Way;
 
 type Reader = ReadHalf<TlsStream<TcpStream>>;
 type Writer = WriteHalf<TlsStream<TcpStream>>;
@@ -21,7 +21,7 @@ type Writer = WriteHalf<TlsStream<TcpStream>>;
 /// Makes one request on a connection of its own.
 pub(super) async fn request(place: &Place, way: &Way, index: usize) -> Got {
     let course = Course::default();
-    let stream = match way.connect(place, b"http/1.1").await {
+    let stream = match way.connect(&place.host, place.port, b"http/1.1").await {
         Ok(stream) => stream,
         Err(error) => return Got::failed(format!("connect: {error}")),
     };

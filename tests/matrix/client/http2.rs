@@ -15,14 +15,14 @@ use crate::cell::{By, Cell, ClientKind, Upload};
 use crate::outcome::Got;
 use crate::pattern;
 use crate::server::Place;
-use crate::session::Way;
+use crate::way::Way;
 
 /// Makes the cell's requests, all at one time.
 pub(super) async fn requests(place: &Arc<Place>, way: &Way) -> Vec<Got> {
     let cell = place.scene.cell;
     let streams = cell.client.streams();
     let failed = |error: String| vec![Got::failed(error); streams];
-    let stream = match way.connect(place, b"h2").await {
+    let stream = match way.connect(&place.host, place.port, b"h2").await {
         Ok(stream) => stream,
         Err(error) => return failed(format!("connect: {error}")),
     };

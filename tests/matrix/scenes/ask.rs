@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::client::curl;
 use crate::server::Place;
-use crate::session::Way;
+use crate::way::Way;
 
 /// An answer, as far as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Drop for Http2 {
 impl Http2 {
     pub(super) async fn open(place: &Place, way: &Way) -> Result<Self, String> {
         let stream = way
-            .connect(place, b"h2")
+            .connect(&place.host, place.port, b"h2")
             .await
             .map_err(|error| error.to_string())?;
         let (client, connection) = h2::client::handshake(stream)
@@ -107,7 +107,7 @@ pub(super) async fn http1(
     half_closes: bool,
 ) -> Result<Vec<u8>, String> {
     let exchange = async {
-        let mut stream = way.connect(place, b"http/1.1").await?;
+        let mut stream = way.connect(&place.host, place.port, b"http/1.1").await?;
         stream.write_all(request).await?;
         stream.flush().await?;
         if half_closes {

@@ -8,7 +8,7 @@ use super::{Told, ask, script};
 use crate::Bench;
 use crate::cell::ServerKind;
 use crate::server::{Place, ServerStream};
-use crate::session::Way;
+use crate::way::Way;
 
 /// A place whose server gives that answer to each request, on a connection of its own.
 async fn answering(bench: &Bench, answer: Vec<u8>) -> Arc<Place> {

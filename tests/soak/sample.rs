@@ -1,0 +1,144 @@
+//! What the session's process holds, and whether it grows.
+
+use std::fmt;
+use std::fs;
+
+/// One look.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sample {
+    pub(crate) seconds: u64,
+    pub(crate) done: u64,
+    pub(crate) errors: u64,
+    pub(crate) rss_kib: u64,
+    pub(crate) descriptors: u64,
+    pub(crate) threads: u64,
+    pub(crate) refreshes: u64,
+}
+
+impl Sample {
+    pub(crate) const TITLES: &str = "seconds,done,errors,rss_kib,descriptors,threads,refreshes";
+
+    /// What the kernel says of a process.
+    pub(crate) fn of_process(pid: u32) -> Self {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let number = line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok());
+            number.unwrap_or_default()
+        };
+        let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+        Self {
+            rss_kib: field("VmRSS:"),
+            threads: field("Threads:"),
+            descriptors: descriptors as u64,
+            ..Self::default()
+        }
+    }
+}
+
+impl fmt::Display for Sample {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            seconds,
+            done,
+            errors,
+            rss_kib,
+            descriptors,
+            threads,
+            refreshes,
+        } = self;
+        write!(
+            formatter,
+            "{seconds},{done},{errors},{rss_kib},{descriptors},{threads},{refreshes}"
+        )
+    }
+}
+
+/// All of them, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Samples(Vec<Sample>);
+
+impl Samples {
+    pub(crate) fn push(&mut self, sample: Sample) {
+        self.0.push(sample);
+    }
+
+    /// The last one in words.
+    pub(crate) fn last(&self) -> String {
+        let last = self.0.last().copied().unwrap_or_default();
+        let most = self
+            .0
+            .iter()
+            .map(|sample| sample.rss_kib)
+            .max()
+            .unwrap_or_default();
+        format!(
+            "{} done, {} errors, {} refreshes in {} s; {} KiB resident ({most} at most), {} descriptors, {} threads",
+            last.done,
+            last.errors,
+            last.refreshes,
+            last.seconds,
+            last.rss_kib,
+            last.descriptors,
+            last.threads
+        )
+    }
+
+    /// What is more in the last quarter than in the second one: what is filled once is filled by then.
+    pub(crate) fn growth(&self) -> Vec<String> {
+        let quarter = self.0.len() / 4;
+        if quarter == 0 {
+            return vec!["too short to tell whether anything grows".to_owned()];
+        }
+        let early = self.0.get(quarter..2 * quarter).unwrap_or_default();
+        let late = self.0.get(3 * quarter..).unwrap_or_default();
+        let most = |samples: &[Sample], of: fn(&Sample) -> u64| {
+            samples.iter().map(of).max().unwrap_or_default()
+        };
+        let mut grown = Vec::new();
+        for (name, of, slack) in FIELDS {
+            let (before, after) = (most(early, *of), most(late, *of));
+            if after > before + before / 10 + slack {
+                grown.push(format!("{name} grow from {before} to {after}"));
+            }
+        }
+        // A session whose tokens live ten seconds refreshes every few of them, or it is not what was meant.
+        let last = self.0.last().copied().unwrap_or_default();
+        if last.refreshes < last.seconds / SECONDS_A_REFRESH {
+            grown.push(format!("only {} refreshes", last.refreshes));
+        }
+        grown
+    }
+}
+
+/// Its name, where it is, and its slack.
+type Field = (&'static str, fn(&Sample) -> u64, u64);
+
+/// What must not grow, and by how much it may differ beside a tenth: traffic is not the same at every moment.
+const FIELDS: &[Field] = &[
+    ("resident KiB", |sample| sample.rss_kib, 1024),
+    ("descriptors", |sample| sample.descriptors, 20),
+    ("threads", |sample| sample.threads, 2),
+];
+
+/// At least one refresh in so many seconds.
+const SECONDS_A_REFRESH: u64 = 20;
+
+/// Whether growth is noticed: were it not, every soak would be flat.
+pub(crate) fn check() -> Result<(), String> {
+    let series = |step: u64| {
+        let sample = |number: u64| Sample {
+            seconds: number,
+            rss_kib: 20_000 + 500 * step * number,
+            descriptors: 30 + 2 * step * number,
+            threads: 12 + step * number / 4,
+            refreshes: number,
+            ..Sample::default()
+        };
+        Samples((0..40).map(sample).collect()).growth().len()
+    };
+    if series(0) == 0 && series(1) == FIELDS.len() {
+        return Ok(());
+    }
+    Err("growth is not told from what is flat".to_owned())
+}
