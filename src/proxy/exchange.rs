@@ -112,37 +112,41 @@ enum Plan<'a> {
 }
 
 /// Answers one request; every failure becomes an answer that says what to do.
-pub(super) async fn handle<S: CredentialSource>(
+///
+/// Not an `async fn`: that would keep room for its arguments beside what is made of them, and a future of more than 2 KiB is moved at a price.
+pub(super) fn handle<S: CredentialSource>(
     session: &Session<S>,
     place: &Arc<Place>,
     request: Request<ClientBody>,
     upgrade: Option<ClientUpgrade>,
     interim: Interim,
-) -> Response<ResponseBody> {
+) -> impl Future<Output = Response<ResponseBody>> {
     let mut entry = Entry::new(place, &request);
     let survey = Survey::of(request.headers());
-    let wish = upgrade.and_then(|client| Wish::of(&request, client));
+    let mut wish = upgrade.and_then(|client| Wish::of(&request, client));
     let (mut parts, body) = request.into_parts();
     let mut body = Some(body);
-    let refusal = match exchange(
-        session, place, &mut parts, survey, &mut body, wish, &interim, &mut entry,
-    )
-    .await
-    {
-        Ok(response) => return response,
-        Err(refusal) => refusal,
-    };
-    let response = respond::from_refusal(&refusal);
-    entry.refused(
-        kind_of(&refusal),
-        response.status().as_u16(),
-        refusal.to_string(),
-    );
-    entry.finish(0);
-    if let Some(body) = body {
-        super::body::drain_beside(body, survey.expect);
+    async move {
+        let answered = exchange(
+            session, place, &mut parts, survey, &mut body, &mut wish, &interim, &mut entry,
+        )
+        .await;
+        let refusal = match answered {
+            Ok(response) => return response,
+            Err(refusal) => refusal,
+        };
+        let response = respond::from_refusal(&refusal);
+        entry.refused(
+            kind_of(&refusal),
+            response.status().as_u16(),
+            refusal.to_string(),
+        );
+        entry.finish(0);
+        if let Some(body) = body {
+            super::body::drain_beside(body, survey.expect);
+        }
+        response
     }
-    response
 }
 
 /// The way of a request, one line a stage.
@@ -156,14 +160,14 @@ async fn exchange<S: CredentialSource>(
     parts: &mut Parts,
     survey: Survey,
     body: &mut Option<ClientBody>,
-    wish: Option<Wish>,
+    wish: &mut Option<Wish>,
     interim: &Interim,
     entry: &mut Entry,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let target = admit(place, parts)?;
     let plan = plan(session, place, parts, survey, &target, entry)?;
     headers::clean_request(&mut parts.headers, survey);
-    if let Some(wish) = &wish {
+    if let Some(wish) = wish {
         wish.renew(&mut parts.headers);
     }
     let passage = match &*body {
@@ -187,7 +191,7 @@ async fn exchange<S: CredentialSource>(
         Plan::Inject(..) => entry.injected(outcome.response.status().as_u16()),
         Plan::Pass(_) => entry.forget(),
     }
-    Ok(hand_over(outcome, wish, entry))
+    Ok(hand_over(outcome, wish.take(), entry))
 }
 
 /// Refuses what is not served at all, and what is not for this place.

@@ -73,7 +73,8 @@ pub(in crate::proxy) async fn serve<T, F, R, P>(
         let interim = Interim::queue(true);
         let is_head = request.method() == Method::HEAD;
         let request = receive(request);
-        let responding = respond(request, interim.clone());
+        // In a box: what is around it is moved a few times until it stands.
+        let responding = Box::pin(respond(request, interim.clone()));
         let (permit, late) = (permit.clone(), Arc::clone(&late));
         tokio::spawn(async move {
             stream(responding, interim, is_head, reply, &late).await;
