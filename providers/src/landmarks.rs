@@ -6,42 +6,53 @@
 pub(crate) struct Landmarks {
     /// A bit for each segment's fingerprint.
     fingerprints: u64,
-    segments: Vec<Box<str>>,
-    /// There is a pattern without such a segment.
-    anywhere: bool,
+    /// Each segment, and the numbers of the patterns that have it.
+    segments: Vec<(Box<str>, Vec<usize>)>,
+    /// The numbers of the patterns without such a segment.
+    anywhere: Vec<usize>,
 }
 
 impl Landmarks {
-    /// Whether some pattern might match the path, or what it is without a format suffix or trailing slash.
-    pub(crate) fn may_match(&self, path: &str) -> bool {
-        self.anywhere
-            || (self.fingerprints != 0 && path.split('/').any(|segment| self.is_one(segment)))
+    /// The numbers, in order, of the patterns that might match the path, or what it is without a format suffix or trailing slash: mostly of
+    /// none.
+    pub(crate) fn near(&self, path: &str) -> Vec<usize> {
+        let mut near = self.anywhere.clone();
+        if self.fingerprints != 0 {
+            for segment in path.split('/') {
+                near.extend(self.of(segment));
+                if let Some((unformatted, _)) = segment.rsplit_once('.') {
+                    near.extend(self.of(unformatted));
+                }
+            }
+        }
+        near.sort_unstable();
+        near.dedup();
+        near
     }
 
-    fn is_one(&self, segment: &str) -> bool {
-        self.has(segment)
-            || segment
-                .rsplit_once('.')
-                .is_some_and(|(unformatted, _)| self.has(unformatted))
-    }
-
-    fn has(&self, segment: &str) -> bool {
-        self.fingerprints & fingerprint(segment) != 0
-            && self.segments.iter().any(|known| **known == *segment)
+    fn of(&self, segment: &str) -> &[usize] {
+        if self.fingerprints & fingerprint(segment) == 0 {
+            return &[];
+        }
+        let mut known = self.segments.iter();
+        let known = known.find(|(known, _)| **known == *segment);
+        known.map_or(&[], |(_, numbers)| numbers)
     }
 }
 
 impl<'pattern> FromIterator<Option<&'pattern str>> for Landmarks {
     fn from_iter<I: IntoIterator<Item = Option<&'pattern str>>>(patterns: I) -> Self {
         let mut landmarks = Self::default();
-        for segment in patterns {
+        for (number, segment) in patterns.into_iter().enumerate() {
             let Some(segment) = segment else {
-                landmarks.anywhere = true;
+                landmarks.anywhere.push(number);
                 continue;
             };
             landmarks.fingerprints |= fingerprint(segment);
-            if !landmarks.segments.iter().any(|known| **known == *segment) {
-                landmarks.segments.push(segment.into());
+            let mut known = landmarks.segments.iter_mut();
+            match known.find(|(known, _)| **known == *segment) {
+                Some((_, numbers)) => numbers.push(number),
+                None => landmarks.segments.push((segment.into(), vec![number])),
             }
         }
         landmarks
@@ -67,22 +78,27 @@ mod tests {
             .into_iter()
             .collect();
         for (path, expected) in [
-            ("/projects/1/variables", true),
-            ("/projects/1/variables/", true),
-            ("/projects/1/variables.json", true),
-            ("/projects/1/variables.json/", true),
-            ("/projects/1/variables/.json", true),
-            ("/hooks", true),
-            ("/projects/1/issues", false),
-            ("/projects/1/variable", false),
-            ("/projects/1/variables%2Fx", false),
-            ("", false),
-            ("/", false),
+            ("/projects/1/variables", &[0, 2][..]),
+            ("/projects/1/variables/", &[0, 2]),
+            ("/projects/1/variables.json", &[0, 2]),
+            ("/projects/1/variables.json/", &[0, 2]),
+            ("/projects/1/variables/.json", &[0, 2]),
+            ("/hooks", &[1]),
+            ("/hooks/variables/hooks", &[0, 1, 2]),
+            ("/projects/1/issues", &[]),
+            ("/projects/1/variable", &[]),
+            ("/projects/1/variables%2Fx", &[]),
+            ("", &[]),
+            ("/", &[]),
         ] {
-            assert_eq!(landmarks.may_match(path), expected, "{path}");
+            assert_eq!(landmarks.near(path), expected, "{path}");
         }
-        assert!(!Landmarks::default().may_match("/projects/1/variables"));
+        assert!(
+            Landmarks::default()
+                .near("/projects/1/variables")
+                .is_empty()
+        );
         let anywhere: Landmarks = [Some("hooks"), None].into_iter().collect();
-        assert!(anywhere.may_match("/projects/1/issues"));
+        assert_eq!(anywhere.near("/projects/1/issues"), [1]);
     }
 }

@@ -51,14 +51,13 @@ impl Rules {
     /// Methods are compared without regard to case: HTTP says otherwise, servers do not always.
     pub fn guard(&self, method: &str, path: &str) -> Option<&GuardRule> {
         let rules = self.common.guards_for(method);
-        if !rules.landmarks.may_match(path) {
-            return None; // most requests are nowhere near a rule
+        let near = rules.landmarks.near(path);
+        if near.is_empty() {
+            return None; // as with most requests
         }
-        let rules = &rules.indices;
         let guards = || {
-            rules
-                .iter()
-                .filter_map(|index| self.common.guards.get(*index))
+            let indices = near.iter().filter_map(|number| rules.indices.get(*number));
+            indices.filter_map(|index| self.common.guards.get(*index))
         };
         spellings(path)
             .into_iter()
