@@ -247,6 +247,10 @@ pub(in crate::proxy) struct Reason(String);
 
 /// What an answer's headers say of its body and its connection.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that a head says, and none excludes another"
+)]
 struct Said {
     chunked: bool,
     closes: bool,
