@@ -1,5 +1,8 @@
 //! Which paths are worth comparing with many patterns.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 /// Segments of which a path has at least one if any of the patterns matches it: a look at each of its segments tells most paths apart from
 /// all patterns at once.
 #[derive(Debug, Default)]
@@ -40,11 +43,18 @@ impl Landmarks {
     }
 }
 
-impl<'pattern> FromIterator<Option<&'pattern str>> for Landmarks {
-    fn from_iter<I: IntoIterator<Item = Option<&'pattern str>>>(patterns: I) -> Self {
+impl Landmarks {
+    /// Of patterns, by the segments that all paths have that they match. The rarest of a pattern's is its landmark, of those the longest: the
+    /// others (`api`, `projects`) are in most paths.
+    pub(crate) fn of_patterns<'a>(patterns: impl Iterator<Item = Vec<&'a str>> + Clone) -> Self {
+        let mut uses: HashMap<&str, usize> = HashMap::new();
+        for segment in patterns.clone().flatten() {
+            *uses.entry(segment).or_default() += 1;
+        }
+        let rank = |segment: &&str| (uses.get(segment).copied(), Reverse(segment.len()));
         let mut landmarks = Self::default();
-        for (number, segment) in patterns.into_iter().enumerate() {
-            let Some(segment) = segment else {
+        for (number, segments) in patterns.enumerate() {
+            let Some(segment) = segments.into_iter().min_by_key(rank) else {
                 landmarks.anywhere.push(number);
                 continue;
             };
@@ -74,9 +84,12 @@ mod tests {
 
     #[test]
     fn a_path_needs_one_of_the_segments() {
-        let landmarks: Landmarks = [Some("variables"), Some("hooks"), Some("variables")]
-            .into_iter()
-            .collect();
+        let patterns = [
+            vec!["api", "variables"],
+            vec!["api", "hooks"],
+            vec!["api", "variables"],
+        ];
+        let landmarks = Landmarks::of_patterns(patterns.into_iter());
         for (path, expected) in [
             ("/projects/1/variables", &[0, 2][..]),
             ("/projects/1/variables/", &[0, 2]),
@@ -98,7 +111,7 @@ mod tests {
                 .near("/projects/1/variables")
                 .is_empty()
         );
-        let anywhere: Landmarks = [Some("hooks"), None].into_iter().collect();
+        let anywhere = Landmarks::of_patterns([vec!["hooks"], vec![]].into_iter());
         assert_eq!(anywhere.near("/projects/1/issues"), [1]);
     }
 }

@@ -32,11 +32,11 @@ impl PathPattern {
         }
     }
 
-    /// The last segment that each path has that is meant, if there is one that all have.
-    pub(crate) fn landmark(&self) -> Option<&str> {
-        let mut segments = self.text.rsplit('/');
-        let literal = segments.find(|segment| !segment.is_empty() && !segment.contains('*'));
-        literal.filter(|_| self.regex.is_none())
+    /// The segments that each path has that is meant.
+    pub(crate) fn literal_segments(&self) -> impl Iterator<Item = &str> {
+        let glob = self.regex.is_none().then(|| self.text.split('/'));
+        let segments = glob.into_iter().flatten();
+        segments.filter(|segment| !segment.is_empty() && !segment.contains('*'))
     }
 
     /// Whether the whole path is meant.
@@ -246,19 +246,20 @@ mod tests {
     }
 
     #[test]
-    fn a_landmark_is_a_whole_segment_without_a_star() {
+    fn a_literal_segment_is_whole_and_without_a_star() {
         for (pattern, expected) in [
-            ("/api/*/variables", Some("variables")),
-            ("/api/*/variables/*", Some("variables")),
-            ("/api/**/direct_access", Some("direct_access")),
-            ("/api/x*/*y", Some("api")),
-            ("/**.atom", None),
-            ("/**", None),
-            ("/", None),
-            ("regex:/api/x", None),
+            ("/api/*/variables", &["api", "variables"][..]),
+            ("/api/*/variables/*", &["api", "variables"]),
+            ("/api/**/direct_access", &["api", "direct_access"]),
+            ("/api/x*/*y", &["api"]),
+            ("/**.atom", &[]),
+            ("/**", &[]),
+            ("/", &[]),
+            ("regex:/api/x", &[]),
         ] {
             let parsed: PathPattern = pattern.parse().unwrap();
-            assert_eq!(parsed.landmark(), expected, "{pattern}");
+            let segments: Vec<_> = parsed.literal_segments().collect();
+            assert_eq!(segments, expected, "{pattern}");
         }
     }
 

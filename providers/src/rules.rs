@@ -193,7 +193,11 @@ impl MethodGuards {
         let rules = guards.iter().enumerate().filter(|(_, rule)| applies(rule));
         let (indices, rules): (Vec<_>, Vec<_>) = rules.unzip();
         Self {
-            landmarks: rules.iter().map(|rule| rule.pattern.landmark()).collect(),
+            landmarks: Landmarks::of_patterns(
+                rules
+                    .iter()
+                    .map(|rule| rule.pattern.literal_segments().collect()),
+            ),
             indices,
         }
     }

@@ -1,5 +1,6 @@
 //! Interim responses (RFC 9110 §15.2), on their way from the provider to the client while the final one is waited for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderMap, StatusCode};
@@ -13,6 +14,8 @@ pub(super) struct Interim(Option<Arc<Queue>>);
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Mutex<Vec<(StatusCode, HeaderMap)>>,
+    /// Whether something waits: each request looks a few times, and seldom in need of the lock.
+    has_some: AtomicBool,
     /// Whether 100 goes the same way.
     takes_continue: bool,
 }
@@ -22,6 +25,7 @@ impl Interim {
     pub(super) fn queue(takes_continue: bool) -> Self {
         Self(Some(Arc::new(Queue {
             waiting: Mutex::default(),
+            has_some: AtomicBool::new(false),
             takes_continue,
         })))
     }
@@ -32,15 +36,19 @@ impl Interim {
             && (status != StatusCode::CONTINUE || queue.takes_continue)
         {
             headers::clean_response(&mut fields);
-            let mut queue = queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            queue.push((status, fields));
+            let mut waiting = queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.push((status, fields));
+            queue.has_some.store(true, Ordering::Relaxed);
         }
     }
 
     /// What has come since the last time.
     pub(super) fn take(&self) -> Vec<(StatusCode, HeaderMap)> {
-        self.0.as_ref().map_or_else(Vec::new, |queue| {
-            std::mem::take(&mut *queue.waiting.lock().unwrap_or_else(PoisonError::into_inner))
-        })
+        match &self.0 {
+            Some(queue) if queue.has_some.swap(false, Ordering::Relaxed) => {
+                std::mem::take(&mut *queue.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+            _ => Vec::new(),
+        }
     }
 }
