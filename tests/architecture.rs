@@ -93,6 +93,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "child.rs",
             "cli/browser.rs",
+            "cli/browser/commands.rs",
             "private_memory.rs",
             "process_tree.rs", // in its tests
             "programs.rs",
