@@ -92,6 +92,7 @@ fn connect_grpc(world: &World, gitlab: &FakeGitLab, app: &App) -> String {
     let token = gitlab.issue_tokens(app, SCOPES).access;
     let mut connection = world.stored("default");
     connection.id.provider = "grpc".parse().expect("a provider's name");
+    connection.terms = None; // what it was made for is told by this definition
     connection.base_url = None;
     connection.tokens.access = Secret::new(token.clone());
     world
