@@ -218,8 +218,10 @@ impl Credentials {
         if doubted && (slot.unspecific_is_paused() || refused.refresh_at.is_none()) {
             return Verdict::Accept;
         }
-        // One forced renewal is enough: a provider that refuses its result at once will refuse the next one too.
-        let young = is_younger(refused, FORCED_INTERVAL);
+        // One forced renewal is enough: a provider that refuses its result at once will refuse the next one too. (Not where that is at its
+        // end anyway: tokens that live for seconds reach it within the interval, and the provider's clock says so first.)
+        let young = is_younger(refused, FORCED_INTERVAL)
+            && stands(refused, Timestamp::now()) == Freshness::Fresh;
         if young && slot.forced.load(Ordering::Relaxed) == generation {
             return Verdict::Accept;
         }
