@@ -28,6 +28,9 @@ pub(super) enum Fault {
     /// The connection, or the stream on it, ended before a response.
     #[error("the connection was closed before the response came")]
     Closed(#[source] h2::Error),
+    /// The server says ever more before it says what it has to.
+    #[error("it sends interim responses without end")]
+    Endless,
     /// The server has ended the stream with an error of its own making, or what it sent is not HTTP/2.
     #[error("the server broke the request off")]
     Reset(#[source] h2::Error),

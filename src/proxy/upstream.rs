@@ -329,7 +329,7 @@ impl Upstream {
                     reason: innermost(fault),
                 }
             }
-            http2::Fault::Reset(_) => Refusal::UpstreamMalformed {
+            http2::Fault::Endless | http2::Fault::Reset(_) => Refusal::UpstreamMalformed {
                 host,
                 reason: innermost(fault),
             },

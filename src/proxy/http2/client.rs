@@ -21,8 +21,8 @@ use super::sender::Sender;
 use super::{Fault, Piece, ReceivedBody};
 use crate::proxy::interim::Interim;
 use crate::proxy::limits::{
-    CONNECTION_WINDOW, CONTINUE_TIMEOUT, FIRST_STREAMS, LARGEST_HEADER_LIST, MOST_RESET_STREAMS,
-    SEND_BUFFER, STREAM_WINDOW,
+    CONNECTION_WINDOW, CONTINUE_TIMEOUT, FIRST_STREAMS, LARGEST_HEADER_LIST, MOST_INTERIM_ANSWERS,
+    MOST_RESET_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
 use crate::proxy::patient::Patient;
 use crate::proxy::request_body::{Passage, RequestBody};
@@ -167,6 +167,7 @@ async fn wait(
     upload: &mut Option<Upload>,
 ) -> Result<Response<h2::RecvStream>, Fault> {
     let mut seen = request.passage.pieces.load(Ordering::Relaxed);
+    let mut interims = 0;
     let mut clock = pin!(tokio::time::sleep(request.patience));
     let mut until_asked = pin!(until_asked(
         upload.as_ref().is_some_and(|upload| upload.is_held)
@@ -175,6 +176,10 @@ async fn wait(
         loop {
             poll_upload(upload, context)?;
             while let Poll::Ready(Some(Ok(interim))) = response.poll_informational(context) {
+                interims += 1;
+                if interims > MOST_INTERIM_ANSWERS {
+                    return Poll::Ready(Err(Fault::Endless));
+                }
                 let (head, ()) = interim.into_parts();
                 if head.status == StatusCode::CONTINUE {
                     release(upload);

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Connection, Fault, Outgoing, serve};
 use crate::proxy::body::ClientBody;
 use crate::proxy::interim::Interim;
+use crate::proxy::limits::MOST_INTERIM_ANSWERS;
 use crate::proxy::request_body::{Passage, RequestBody};
 use crate::proxy::response_body::ResponseBody;
 
@@ -176,6 +177,20 @@ async fn the_authority_is_said_once() {
     let (uri, fields) = told.await.unwrap();
     assert_eq!(uri, "https://gitlab.test/a?b=c");
     assert!(fields.is_empty(), "{fields:?}");
+}
+
+#[tokio::test]
+async fn interim_responses_have_a_bound() {
+    let endless = exchange_with(|mut server| async move {
+        let (_, mut reply) = server.accept().await.unwrap().unwrap();
+        for _ in 0..=MOST_INTERIM_ANSWERS {
+            let interim = Response::builder().status(102).body(()).unwrap();
+            reply.send_informational(interim).unwrap();
+        }
+        while server.accept().await.is_some() {}
+    })
+    .await;
+    assert!(matches!(endless, Err(Fault::Endless)), "{endless:?}");
 }
 
 #[tokio::test]
