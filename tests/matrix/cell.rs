@@ -135,6 +135,8 @@ pub(crate) struct Cell {
     pub(crate) server: ServerKind,
     pub(crate) upload: Upload,
     pub(crate) story: Story,
+    /// A whole answer's body comes in two pieces, with a breath between them: HTTP/2 alone knows of it.
+    pub(crate) in_pieces: bool,
 }
 
 /// What happens in it.
@@ -168,6 +170,7 @@ impl Cell {
         server: ServerKind::H1,
         upload: Upload::None,
         story: Story::Answers(When::After, Framing::Zero, Then::ReadsOn),
+        in_pieces: false,
     };
 
     /// Bytes of one request's body.
@@ -255,6 +258,7 @@ pub(crate) fn all() -> Vec<Cell> {
                 server: *server,
                 upload: *upload,
                 story,
+                in_pieces: false,
             });
             cells.extend(stories.filter(|cell| cell.has_sense()));
         }
@@ -291,6 +295,20 @@ impl Cell {
         };
         let speaks = self.client.offers_http2() && self.server == ServerKind::H1;
         (speaks && other.has_sense()).then_some(other)
+    }
+
+    /// The same at a server whose answer comes in pieces, where the client breaks off by itself between them: told of a refusal, curl 7.88
+    /// marks the end of its upload though bytes of its length are missing, and RFC 9113 §8.1.1 has any server reset such a stream.
+    pub(crate) fn by_pieces(self) -> Option<Self> {
+        let cell = self.by_http2().unwrap_or(self);
+        let ends_early = cell.client == ClientKind::Curl2
+            && cell.server == ServerKind::H2
+            && cell.upload != Upload::None
+            && cell.status() >= 400;
+        ends_early.then_some(Self {
+            in_pieces: true,
+            ..cell
+        })
     }
 
     /// Client, server, body, and what has no place in a column.
