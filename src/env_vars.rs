@@ -10,7 +10,7 @@ mod table;
 
 pub use inherited::Inherited;
 use table::VARIABLES;
-pub use table::{Pin, Value};
+pub use table::{MASTER_KEY, MASTER_KEY_FILE, OURS, Pin, Value};
 
 /// What a child gets in place of a secret. It never leaves the machine.
 pub const PLACEHOLDER: &str = "authsome-proxy-managed";
@@ -19,15 +19,6 @@ pub const PLACEHOLDER: &str = "authsome-proxy-managed";
 const GIT_CONFIG_COUNT: &str = "GIT_CONFIG_COUNT";
 const GIT_CONFIG_KEY: &str = "GIT_CONFIG_KEY_";
 const GIT_CONFIG_VALUE: &str = "GIT_CONFIG_VALUE_";
-
-/// The variable with the master key; no child ever gets it.
-pub const MASTER_KEY: &str = "AUTHSOME_MASTER_KEY";
-
-/// The variable that names the file with it.
-pub const MASTER_KEY_FILE: &str = "AUTHSOME_MASTER_KEY_FILE";
-
-/// What is authsome's alone: no program that it starts gets them.
-pub const OURS: [&str; 2] = [MASTER_KEY, MASTER_KEY_FILE];
 
 /// The files of one session, by what they are for. A variable whose file there is none of stays as the parent has it.
 #[derive(Clone, Debug, Default)]

@@ -22,7 +22,7 @@ use rcgen::{
 };
 use tempfile::TempDir;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::process::reap;
 use crate::wire::{self, MANAGED, OriginSetup};
 

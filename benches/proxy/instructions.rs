@@ -8,12 +8,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::bed::Bed;
-use crate::measure::float;
+
 use crate::options::Options;
 use crate::report::{Figure, Report};
-use crate::system::{Circumstances, Entrant, System, release_binary};
+use crate::binaries::release_binary;
+use crate::report::float;
+use crate::system::{Circumstances, Entrant, System};
 use crate::wire::{Protocol, Work};
 
 /// A rise beyond this share fails; the counts of two runs of one binary differ by a few thousandths.

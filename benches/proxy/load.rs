@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use tokio::task::LocalSet;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::process::Place;
 use crate::wire::{self, LoadSetup, Order, Protocol, Sample, Work};
 use dial::{Dialer, Resumption, Stream};

@@ -5,7 +5,9 @@
 #![allow(clippy::print_stdout, reason = "a bench is there to be read")]
 
 mod bed;
+mod binaries;
 mod clock;
+mod failure;
 mod floor;
 mod instructions;
 mod load;
@@ -19,16 +21,13 @@ mod report;
 mod system;
 mod wire;
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use failure::Failure;
 use options::{Options, Role};
-
-/// Whatever goes wrong ends the bench; nobody tells one cause from another.
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let options = Options::parse();

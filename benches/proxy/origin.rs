@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Interval, interval};
 use tokio_rustls::TlsAcceptor;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::clock::monotonic_nanoseconds;
 use crate::process::Place;
 use crate::wire::{self, OriginSetup};

@@ -7,10 +7,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::bed::{BEARER, Bed};
 use crate::options::Peer;
-use crate::system::target_directory;
+use crate::binaries::target_directory;
 use crate::wire::{MANAGED, Way};
 
 /// A peer that is ready to be started.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::system::Entrant;
 
 /// One value that was measured, or made of what was.
@@ -175,4 +175,13 @@ fn number(value: f64) -> String {
         size if size >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     }
+}
+
+/// A count, for arithmetic.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "nothing that is counted here comes near 2^53"
+)]
+pub(crate) fn float(count: u64) -> f64 {
+    count as f64
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use url::{Host, Url};
 
 use crate::host::{HostError, normalise_host};
-use crate::route::Scheme;
+use crate::scheme::Scheme;
 
 /// The address of an instance: scheme, host, port and path prefix.
 ///

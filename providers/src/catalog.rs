@@ -1,7 +1,6 @@
 //! Every definition there is: those bundled with authsome, and the user's own.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::definition::Definition;
+use crate::source::Source;
 use crate::error::DefinitionError;
 use crate::id::ProviderId;
 
@@ -144,24 +144,6 @@ pub struct Listed {
     pub source: Source,
     /// The definition, or what is wrong with it.
     pub definition: Result<Definition, CatalogError>,
-}
-
-/// Where a definition comes from.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Source {
-    /// The binary.
-    Bundled,
-    /// The user's own file.
-    Custom(PathBuf),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Bundled => "bundled",
-            Self::Custom(_) => "custom",
-        })
-    }
 }
 
 /// Why there is no definition.

@@ -5,10 +5,10 @@ use std::io::Read;
 use json_comments::StripComments;
 use serde_json::Value;
 
-use crate::catalog::Source;
 use crate::error::DefinitionError;
 use crate::parse;
 use crate::provider::Provider;
+use crate::source::Source;
 
 /// A provider, and the text it was read from.
 #[derive(Clone, Debug)]

@@ -37,12 +37,14 @@ mod provider;
 mod reader;
 mod route;
 mod rules;
+mod scheme;
 mod service;
 mod shape;
+mod source;
 mod suffix;
 
 pub use base_url::{BaseUrl, UrlError};
-pub use catalog::{Catalog, CatalogError, Listed, Source};
+pub use catalog::{Catalog, CatalogError, Listed};
 pub use definition::Definition;
 pub use endpoint::Endpoint;
 pub use error::DefinitionError;
@@ -54,7 +56,9 @@ pub use provider::{
     Address, ApiKey, Auth, ClientAuthentication, DeviceTokenRequest, Export, ExportField, Flow,
     KeyPattern, OAuth, Provider,
 };
-pub use route::{RoutePattern, Scheme};
+pub use route::RoutePattern;
 pub use rules::{Carriers, GuardRule, Rules};
+pub use scheme::Scheme;
 pub use service::{AccountLookup, OAuthEndpoints, Service, SignIn};
 pub use shape::Shape;
+pub use source::Source;

@@ -4,31 +4,7 @@ use std::fmt;
 
 use crate::base_url::{BaseUrl, strip_path_prefix};
 use crate::host::HostPattern;
-
-/// http or https.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Scheme {
-    /// Plain HTTP: on this very machine only.
-    Http,
-    /// HTTP over TLS.
-    Https,
-}
-
-impl Scheme {
-    /// The scheme as a URL writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-}
-
-impl fmt::Display for Scheme {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
+use crate::scheme::Scheme;
 
 /// Scheme, hosts, port and path prefix that belong to a connection.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -9,7 +9,8 @@ use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::pointer::JsonPointer;
 use crate::provider::{ApiUrl, Auth, OAuth, Provider};
-use crate::route::{RoutePattern, Scheme};
+use crate::route::RoutePattern;
+use crate::scheme::Scheme;
 use crate::rules::Rules;
 
 /// One provider at one place: what its requests need. A session has one for each of its connections, so it is small.

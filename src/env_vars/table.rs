@@ -1,6 +1,13 @@
 //! Each variable that a session sets or removes, with its reason.
 
-use super::MASTER_KEY;
+/// The variable with the master key; no child ever gets it.
+pub const MASTER_KEY: &str = "AUTHSOME_MASTER_KEY";
+
+/// The variable that names the file with it.
+pub const MASTER_KEY_FILE: &str = "AUTHSOME_MASTER_KEY_FILE";
+
+/// What is authsome's alone: no program that it starts gets them.
+pub const OURS: [&str; 2] = [MASTER_KEY, MASTER_KEY_FILE];
 
 /// What a variable of the table stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

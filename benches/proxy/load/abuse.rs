@@ -5,46 +5,28 @@ mod churn;
 mod frames;
 mod resets;
 mod slow;
+mod tally;
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
+use self::tally::Tally;
 use super::dial::Dialer;
-use crate::Failure;
+use crate::failure::Failure;
 use crate::process::Place;
-use crate::wire::{self, AbuseKind, AbuseSetup, Attempts};
+use crate::wire::{self, AbuseKind, AbuseSetup};
 
 /// It ends after that, whatever it is told.
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// The head of an answer that an abuser reads, in bytes.
-const LONGEST_HEAD: usize = 64 * 1024;
-
 /// An abuser's work.
 type Abusing = Pin<Box<dyn Future<Output = ()>>>;
-
-/// What becomes of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Broken,
-    Refused,
-    Served,
-}
-
-/// Counts, and says when all stands that is to stand.
-#[derive(Default)]
-struct Tally {
-    attempts: Cell<Attempts>,
-    stands: Cell<bool>,
-}
 
 /// The hidden subcommand: works until its stdin ends, or all is done, and tells what came of it.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -83,44 +65,3 @@ pub(crate) fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-impl Tally {
-    fn attempt(&self) {
-        let mut attempts = self.attempts.get();
-        attempts.made += 1;
-        self.attempts.set(attempts);
-    }
-
-    fn count(&self, outcome: Outcome) {
-        let mut attempts = self.attempts.get();
-        match outcome {
-            Outcome::Broken => attempts.broken += 1,
-            Outcome::Refused => attempts.refused += 1,
-            Outcome::Served => attempts.served += 1,
-        }
-        self.attempts.set(attempts);
-    }
-
-    /// Tells the generator that the abuse has begun.
-    fn stands(&self) {
-        if !self.stands.replace(true) {
-            // One that nobody listens to any more ends soon.
-            let _ = wire::send(&mut io::stdout(), &std::process::id());
-        }
-    }
-}
-
-/// Reads up to the end of an answer's head.
-async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> Outcome {
-    let mut head = Vec::with_capacity(1024);
-    while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
-        match stream.read_buf(&mut head).await {
-            Ok(count) if count > 0 && head.len() < LONGEST_HEAD => {}
-            _ => return Outcome::Broken,
-        }
-    }
-    if head.get(9..12) == Some(b"200") {
-        Outcome::Served
-    } else {
-        Outcome::Refused
-    }
-}

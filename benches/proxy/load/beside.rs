@@ -15,7 +15,7 @@ use super::dial::{Dialer, Resumption, Stream};
 use super::http1::Http1;
 use super::http2::Http2;
 use super::tally::{Stopwatch, percentile};
-use crate::Failure;
+use crate::failure::Failure;
 use crate::process::reap;
 use crate::wire::{
     self, Abuse, AbuseKind, AbuseSetup, Attempts, LoadSetup, Protocol, Sample, Times, Way, Window,

@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Url;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::wire::{LoadSetup, MANAGED, PLACEHOLDER, Protocol, UNMANAGED, Way};
 
 /// What requests travel on.

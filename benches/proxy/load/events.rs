@@ -3,7 +3,7 @@
 use super::dial::{Dialer, Resumption};
 use super::http1::Http1;
 use super::tally::percentile;
-use crate::Failure;
+use crate::failure::Failure;
 use crate::clock::monotonic_nanoseconds;
 use crate::wire::{Protocol, Sample};
 

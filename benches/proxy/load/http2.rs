@@ -8,7 +8,7 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::dial::{Dialer, Resumption};
-use crate::Failure;
+use crate::failure::Failure;
 use crate::wire::Protocol;
 
 /// One connection; its clones send on streams of their own.

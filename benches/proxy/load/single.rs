@@ -6,7 +6,7 @@ use super::dial::{Dialer, Resumption, Stream};
 use super::http1::Http1;
 use super::http2::Http2;
 use super::tally::Stopwatch;
-use crate::Failure;
+use crate::failure::Failure;
 use crate::wire::{Protocol, Sample};
 
 /// What a request of a fixed exchange asks for.

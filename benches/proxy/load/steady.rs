@@ -11,7 +11,7 @@ use super::dial::{Dialer, Resumption};
 use super::http1::Http1;
 use super::http2::Http2;
 use super::tally::Tally;
-use crate::Failure;
+use crate::failure::Failure;
 use crate::wire::{Protocol, Sample, Window};
 
 /// What is asked for in a request of a load.

@@ -1,7 +1,8 @@
 //! One long answer, and one long request.
 
-use super::{Bench, float};
-use crate::Failure;
+use super::bench::Bench;
+use crate::report::float;
+use crate::failure::Failure;
 use crate::process::peak_kib;
 use crate::report::Figure;
 use crate::wire::Work;

@@ -1,7 +1,7 @@
 //! How late server-sent events come.
 
-use super::Bench;
-use crate::Failure;
+use super::bench::Bench;
+use crate::failure::Failure;
 use crate::report::Figure;
 use crate::wire::Work;
 

@@ -1,7 +1,7 @@
 //! The first request to a host: after the start of a session, and to a host that the session has not seen yet.
 
-use super::Bench;
-use crate::Failure;
+use super::bench::Bench;
+use crate::failure::Failure;
 use crate::bed::other_hosts;
 use crate::report::Figure;
 use crate::system::{Circumstances, Entrant, Kind, System};

@@ -1,7 +1,8 @@
 //! What stays in memory.
 
-use super::{Bench, float};
-use crate::Failure;
+use super::bench::Bench;
+use crate::report::float;
+use crate::failure::Failure;
 use crate::process::{peak_kib, resident_kib};
 use crate::report::Figure;
 use crate::system::Entrant;

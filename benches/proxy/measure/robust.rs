@@ -3,8 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{Bench, float};
-use crate::Failure;
+use super::bench::Bench;
+use crate::report::float;
+use crate::failure::Failure;
 use crate::process::{peak_kib, resident_kib};
 use crate::report::Figure;
 use crate::system::{Entrant, System};

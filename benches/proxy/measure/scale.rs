@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::Write;
 use std::time::Instant;
 
-use super::{Bench, float};
-use crate::Failure;
+use super::bench::Bench;
+use crate::report::float;
+use crate::failure::Failure;
 use crate::plot::Plot;
 use crate::process::Place;
 use crate::report::Figure;

@@ -4,8 +4,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use super::Bench;
-use crate::Failure;
+use super::bench::Bench;
+use crate::failure::Failure;
 use crate::process::Place;
 use crate::report::Figure;
 use crate::system::{Circumstances, authsome};
@@ -55,7 +55,7 @@ pub(super) fn start_up(bench: &mut Bench<'_>) -> Result<(), Failure> {
     }
     bench.report.show(case);
     let case = "size";
-    let bytes = super::float(fs::metadata(&bench.binary)?.len());
+    let bytes = crate::report::float(fs::metadata(&bench.binary)?.len());
     bench.report.add(
         case,
         "authsome",

@@ -1,7 +1,8 @@
 //! Requests a second, how long they take, and what CPU time each costs the proxy.
 
-use super::{Bench, float};
-use crate::Failure;
+use super::bench::Bench;
+use crate::report::float;
+use crate::failure::Failure;
 use crate::report::Figure;
 use crate::system::Entrant;
 use crate::wire::{Sample, Work};

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use super::super::dial::{Dialer, Resumption};
 use super::frames::{self, CONTINUATION, Connection, END_HEADERS, END_STREAM, GOAWAY, HEADERS};
-use super::{Outcome, Tally, answer};
-use crate::Failure;
+use super::tally::{Outcome, Tally, answer};
+use crate::failure::Failure;
 use crate::wire::{MANAGED, Protocol};
 
 /// The size of a bomb in bytes; nobody takes as much.

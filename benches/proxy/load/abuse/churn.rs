@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use super::super::dial::{Dialer, Resumption, Stream, tunnel_stands};
 use super::super::http1::Http1;
-use super::{Outcome, Tally, answer};
-use crate::Failure;
+use super::tally::{Outcome, Tally, answer};
+use crate::failure::Failure;
 use crate::wire::{MANAGED, Protocol};
 
 /// Connections at one time.

@@ -5,8 +5,8 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 
 use super::super::dial::{Dialer, Resumption, Stream};
-use super::{Outcome, Tally};
-use crate::Failure;
+use super::tally::{Outcome, Tally};
+use crate::failure::Failure;
 use crate::wire::Protocol;
 
 /// Frame types (RFC 9113 §6).

@@ -12,8 +12,8 @@ use super::super::dial::{Dialer, Stream};
 use super::frames::{
     self, CANCEL, Connection, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, WINDOW_UPDATE,
 };
-use super::{Outcome, Tally};
-use crate::Failure;
+use super::tally::{Outcome, Tally};
+use crate::failure::Failure;
 
 /// Streams that are opened in one write.
 const BATCH: u32 = 32;

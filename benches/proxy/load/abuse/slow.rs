@@ -12,8 +12,8 @@ use tokio::time::sleep;
 
 use super::super::dial::{Dialer, Resumption, Stream};
 use super::frames::{self, Connection, END_HEADERS, END_STREAM, HEADERS, WINDOW_UPDATE};
-use super::{Outcome, Tally};
-use crate::Failure;
+use super::tally::{Outcome, Tally};
+use crate::failure::Failure;
 use crate::wire::Protocol;
 
 /// What each reader asks for, and how much of it is taken at a time.
