@@ -3,6 +3,7 @@
 //! response.
 
 mod client;
+mod late;
 mod received;
 mod resets;
 mod sender;

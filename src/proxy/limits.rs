@@ -102,6 +102,10 @@ pub(super) const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 /// What one HTTP/2 stream buffers on its way out.
 pub(super) const SEND_BUFFER: usize = 256 * 1024;
 
+/// How long a refusal by HTTP/2 that comes amid its upload waits for its body, and of how many bytes.
+pub(super) const REFUSAL_GATHERING: Duration = Duration::from_millis(250);
+pub(super) const GATHERED_REFUSAL: usize = 64 * 1024;
+
 /// A request's body up to this size is kept until the answer is there, so that the request can be repeated after a 401.
 pub(super) const LARGEST_HELD_BODY: usize = 64 * 1024;
 

@@ -8,7 +8,7 @@ use h2::Reason;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Connection, Fault, Outgoing, serve};
@@ -218,4 +218,62 @@ async fn what_a_server_has_not_begun_is_told_from_what_it_may_have() {
         !matches!(closed, Ok(_) | Err(Fault::Unprocessed(_))),
         "{closed:?}"
     );
+}
+
+/// A client of ours as [`client_of`], and a signal for each PING that it gets.
+async fn watched_client_of<F, R>(respond: F) -> (Client, mpsc::Receiver<()>)
+where
+    F: Fn(Request<ClientBody>, Interim) -> R + Send + 'static,
+    R: Future<Output = Response<ResponseBody>> + Send + 'static,
+{
+    const PING: u8 = 6;
+    let (near, middle) = tokio::io::duplex(1 << 20);
+    let (other, far) = tokio::io::duplex(1 << 20);
+    tokio::spawn(async move { serve(near, (), || (), respond).await });
+    let (mut from_server, mut to_server) = tokio::io::split(middle);
+    let (mut from_client, mut to_client) = tokio::io::split(other);
+    let (tell, pings) = mpsc::channel(8);
+    tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    tokio::spawn(async move {
+        let mut head = [0; 9];
+        while from_server.read_exact(&mut head).await.is_ok() {
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let mut payload = vec![0; length as usize];
+            from_server.read_exact(&mut payload).await.unwrap();
+            if (head[3], head[4]) == (PING, 0) {
+                tell.send(()).await.unwrap();
+            }
+            to_client.write_all(&head).await.unwrap();
+            to_client.write_all(&payload).await.unwrap();
+        }
+    });
+    let (client, connection) = h2::client::handshake(far).await.unwrap();
+    tokio::spawn(connection);
+    (client.ready().await.unwrap(), pings)
+}
+
+#[tokio::test]
+async fn an_upload_that_is_given_up_before_its_response_has_ended_ends_with_a_frame() {
+    let (mut client, mut pings) = watched_client_of(|request, _| async {
+        // Nobody wants the body any more: it is drained by itself.
+        drop(RequestBody::new(
+            request.into_body(),
+            &Passage::new(false).into(),
+        ));
+        Response::builder()
+            .status(403)
+            .body(ResponseBody::of_frames(std::iter::empty()))
+            .unwrap()
+    })
+    .await;
+    let (response, mut upload) = client.send_request(post(), false).unwrap();
+    let half = Bytes::from_static(b"half");
+    upload.send_data(half.clone(), false).unwrap();
+    let mut response = response.await.unwrap();
+    assert_eq!(response.status(), 403);
+    assert!(response.body_mut().data().await.is_none());
+    upload.send_data(half, true).unwrap();
+    let limit = Duration::from_secs(10);
+    let pinged = tokio::time::timeout(limit, pings.recv()).await;
+    assert_eq!(pinged, Ok(Some(())));
 }
