@@ -78,6 +78,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "nix::",
         &[
             "child.rs",
+            "dial/shortage.rs",
             "dial/tcp.rs",
             "home.rs",
             "private_memory.rs",

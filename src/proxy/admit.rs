@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue};
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, Semaphore};
 
+use super::dial::Queue;
 use super::limits::{MOST_SEARCHES, SEARCH_STEPS, SEARCH_TIME, SEARCH_WAIT};
 use super::refusal::Refusal;
 use crate::process_tree::{Effort, ProcessTree};
@@ -33,6 +34,7 @@ pub(super) struct Admission {
     owners: Option<SocketOwners>,
     tree: OnceLock<ProcessTree>,
     searches: Arc<Semaphore>,
+    queue: Arc<Queue>,
     met_stranger: AtomicBool,
 }
 
@@ -58,7 +60,7 @@ pub(super) enum Recognition {
 
 impl Admission {
     /// For a proxy that listens there.
-    pub(super) fn new(password: &Secret<String>, listener: SocketAddr) -> Self {
+    pub(super) fn new(password: &Secret<String>, listener: SocketAddr, queue: Arc<Queue>) -> Self {
         let plain = Secret::new(format!("{USER}:{}", password.expose()));
         let owners = match listener {
             SocketAddr::V4(listener) => SocketOwners::new(listener),
@@ -70,6 +72,7 @@ impl Admission {
             owners,
             tree: OnceLock::new(),
             searches: Arc::new(Semaphore::new(MOST_SEARCHES)),
+            queue,
             met_stranger: AtomicBool::new(false),
         }
     }
@@ -126,7 +129,11 @@ impl Admission {
         let (Some(inode), Some(tree)) = (socket, self.tree.get().copied()) else {
             return false;
         };
-        let turn = Arc::clone(&self.searches).acquire_owned();
+        let turn = async {
+            let turn = Arc::clone(&self.searches).acquire_owned().await;
+            self.queue.room().await; // a search that cannot open what it looks at finds nothing
+            turn
+        };
         let Ok(Ok(turn)) = tokio::time::timeout(SEARCH_WAIT, turn).await else {
             return false;
         };
@@ -152,7 +159,7 @@ mod tests {
             headers.insert(PROXY_AUTHORIZATION, HeaderValue::from_str(text).unwrap());
         }
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
-        Admission::new(&Secret::new("s3cret".to_owned()), nowhere)
+        Admission::new(&Secret::new("s3cret".to_owned()), nowhere, Arc::default())
             .check(&Client::default(), &headers)
             .await
             .is_ok()

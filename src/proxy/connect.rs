@@ -136,6 +136,7 @@ pub(super) fn kind_of(refusal: &Refusal) -> Kind {
     match refusal {
         Refusal::ConnectTimeout { .. }
         | Refusal::Credential(_)
+        | Refusal::Starved { .. }
         | Refusal::UpstreamMalformed { .. }
         | Refusal::UpstreamTls { .. }
         | Refusal::UpstreamTimeout { .. }

@@ -14,6 +14,9 @@ pub(super) const FILES_PER_CONNECTION: usize = 2;
 /// However few files a process may have open, so many connections are served at one time.
 pub(super) const FEWEST_CONNECTIONS: usize = 4;
 
+/// When a request may come again for which this machine had no descriptor: others are given back at any time.
+pub(super) const STARVED_RETRY: Duration = Duration::from_secs(1);
+
 /// How long accepting pauses when the process has no more descriptors.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 

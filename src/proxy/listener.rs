@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::admit::{Admission, Recognition};
 use super::connect;
+use super::dial::Shortage;
 use super::limits::{
     ACCEPT_PAUSE, FEWEST_CONNECTIONS, FILES_PER_CONNECTION, HEAD_TIMEOUT, IDLE_TIMEOUT,
     LARGEST_HEAD, MOST_CONNECTIONS, MOST_STRANGERS, RESERVED_FILES, SHUTDOWN_DRAIN,
@@ -139,7 +140,12 @@ async fn accept<S: CredentialSource>(
                 tokio::spawn(serve(stream, peer, session, Arc::new(permit), strangers));
             }
             // Out of descriptors, or a client that is gone again: the next one may do better.
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            Err(error) => {
+                if Shortage::of(&error).is_some() {
+                    session.queue.relieve();
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }

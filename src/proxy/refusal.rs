@@ -1,6 +1,7 @@
 //! Why authsome answers in place of the provider: one variant a cause.
 
 use crate::connection::CredentialError;
+use crate::dial::Shortage;
 use crate::tls::TlsTrouble;
 
 /// A request, or a connection, that is not served.
@@ -68,6 +69,14 @@ pub(super) enum Refusal {
     /// The session admits only its own: by password, or by process where there is none.
     #[error("the session's password is missing or wrong")]
     ProxyAuthentication,
+    /// This machine had nothing to open another connection with.
+    #[error("no connection to {host} can be opened: {shortage}")]
+    Starved {
+        /// The provider.
+        host: String,
+        /// What there is no more of.
+        shortage: Shortage,
+    },
     /// The policy allows managed hosts only.
     #[error("{0} belongs to no connection, and the policy of this session is to deny such hosts")]
     Unmanaged(String),

@@ -7,6 +7,7 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 
+use super::limits::STARVED_RETRY;
 use super::refusal::Refusal;
 use super::response_body::ResponseBody;
 use crate::connection::CredentialError;
@@ -47,6 +48,9 @@ pub(super) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody> {
         }
         Refusal::Credential(CredentialError::Unavailable { retry_after, .. }) => {
             headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+        }
+        Refusal::Starved { .. } => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(STARVED_RETRY.as_secs()));
         }
         // A challenge that git does not know: a Basic one would make it ask for, and then erase, the user's own password.
         _ if answer.status == StatusCode::UNAUTHORIZED => {
@@ -112,6 +116,11 @@ fn answer(refusal: &Refusal) -> Answer {
             StatusCode::PROXY_AUTHENTICATION_REQUIRED,
             "proxy_authentication_required",
             "use the proxy URL of the environment as it is, with its user name and password".to_owned(),
+        ),
+        Refusal::Starved { shortage, .. } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "resource_exhausted",
+            shortage.hint().to_owned(),
         ),
         Refusal::Unmanaged(_) => (
             StatusCode::FORBIDDEN,

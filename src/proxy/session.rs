@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::ServerName;
 
 use super::admit::Admission;
-use super::dial::Dialer;
+use super::dial::{Dialer, Queue};
 use super::limits::{MOST_SERVER_CONFIGS, MOST_TLS_SESSIONS, Timeouts};
 use super::refusal::Refusal;
 use super::route::RouteTable;
@@ -53,6 +53,8 @@ pub struct SessionConfig {
     pub allowed_guards: HashSet<String>,
     /// The waits that a user may set.
     pub timeouts: Timeouts,
+    /// Who waits for a descriptor, in all of the process.
+    pub queue: Arc<Queue>,
     /// The log.
     pub audit: Arc<Audit>,
     /// The start of the session: certificates count from it.
@@ -66,6 +68,7 @@ pub(super) struct Session<S> {
     pub(super) allowed_guards: HashSet<String>,
     pub(super) audit: Arc<Audit>,
     pub(super) policy: Policy,
+    pub(super) queue: Arc<Queue>,
     pub(super) routes: Arc<RouteTable>,
     pub(super) source: Arc<S>,
     pub(super) upstream: Upstream,
@@ -94,15 +97,27 @@ impl<S> Session<S> {
             config.proxies,
             Arc::clone(&config.trust),
             config.timeouts.connect,
+            Arc::clone(&config.queue),
             Some(address),
         ));
         Ok(Self {
-            admission: Arc::new(Admission::new(&config.password, address)),
+            admission: Arc::new(Admission::new(
+                &config.password,
+                address,
+                Arc::clone(&config.queue),
+            )),
             address,
             allowed_guards: config.allowed_guards,
             audit: config.audit,
             policy: config.policy,
-            upstream: Upstream::new(dialer, config.trust, Arc::clone(&routes), config.timeouts),
+            upstream: Upstream::new(
+                dialer,
+                config.trust,
+                Arc::clone(&routes),
+                config.timeouts,
+                &config.queue,
+            ),
+            queue: config.queue,
             routes,
             source,
             leaves: LeafCache::new(ca)?,

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use tokio::time::Instant;
 
-use super::dial::{self, ConnectError, Dialed, Dialer, innermost};
+use super::dial::{self, ConnectError, Dialed, Dialer, Queue, innermost};
 use super::exchange::Place;
 use super::http1::pool::Pool;
 use super::http1::{AnswerBody, Connection, Fault, Outgoing, RequestForm, Upload};
@@ -76,6 +76,13 @@ impl Destination {
         }
     }
 
+    /// Closes what is idle: its descriptors are wanted.
+    fn close_idle(&self) {
+        self.pool.clear();
+        let mut http2 = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
+        http2.clear();
+    }
+
     /// Closes what has been idle for too long; whether anything is left.
     fn sweep(&self) -> bool {
         let mut http2 = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,15 +130,23 @@ impl Upstream {
         trust: Arc<Trust>,
         routes: Arc<RouteTable>,
         timeouts: Timeouts,
+        queue: &Queue,
     ) -> Self {
         let connector = Connector {
             dialer,
             tls: Arc::new(TlsConfigs::new(trust, routes)),
             timeouts,
         };
+        let destinations = Arc::<Destinations>::default();
+        let idle = Arc::downgrade(&destinations);
+        queue.relieve_by(move || {
+            if let Some(destinations) = idle.upgrade() {
+                destinations.close_idle();
+            }
+        });
         Self {
             connector,
-            destinations: Arc::default(),
+            destinations,
         }
     }
 
@@ -373,6 +388,13 @@ impl Destinations {
         destination
     }
 
+    fn close_idle(&self) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for destination in known.values() {
+            destination.close_idle();
+        }
+    }
+
     /// Has idle connections closed when their time has come, as long as there are any.
     fn sweep_later(self: &Arc<Self>) {
         if self.is_swept.swap(true, Ordering::Relaxed) {
@@ -432,6 +454,10 @@ fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
                 None => host,
             },
             seconds: after.as_secs(),
+        },
+        ConnectError::Starved(shortage) => Refusal::Starved {
+            host,
+            shortage: *shortage,
         },
         ConnectError::Tls(trouble) => Refusal::UpstreamTls {
             host,

@@ -52,6 +52,12 @@ impl Pool {
         None
     }
 
+    /// Closes all of them.
+    pub(in crate::proxy) fn clear(&self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.clear();
+    }
+
     /// Closes what has waited for too long, and what the other side has closed; whether anything is left.
     pub(in crate::proxy) fn sweep(&self) -> bool {
         let mut context = Context::from_waker(std::task::Waker::noop());

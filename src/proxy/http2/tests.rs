@@ -1,6 +1,7 @@
 //! Both ends against h2 by itself, over streams in memory.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Connection, Fault, Outgoing, serve};
-use crate::proxy::body::ClientBody;
+use crate::proxy::body::{ClientBody, drain_beside};
 use crate::proxy::interim::Interim;
 use crate::proxy::limits::MOST_INTERIM_ANSWERS;
 use crate::proxy::request_body::{Passage, RequestBody};
@@ -113,6 +114,45 @@ async fn a_response_without_content_has_no_length() {
     let (response, _) = client.send_request(get(), true).unwrap();
     let response = response.await.unwrap();
     assert!(response.headers().is_empty() && response.body().is_end_stream());
+}
+
+#[tokio::test]
+async fn what_is_read_on_after_a_refusal_counts_as_long_as_it_is_read() {
+    let permit = Arc::new(());
+    let held = Arc::downgrade(&permit);
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let respond = |request: Request<ClientBody>, _| async move {
+        drain_beside(request.into_body(), false);
+        let mut refusal = Response::new(ResponseBody::whole(Bytes::from_static(b"no")));
+        *refusal.status_mut() = StatusCode::FORBIDDEN;
+        refusal
+    };
+    let serving = tokio::spawn(serve(near, permit, || (), respond));
+    let (mut client, connection) = h2::client::handshake(far).await.unwrap();
+    let connecting = tokio::spawn(connection);
+    let (response, mut upload) = client.send_request(post(), false).unwrap();
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    let mut body = response.into_body();
+    while body.data().await.is_some() {}
+    // More than the windows hold: somebody reads it.
+    let piece = Bytes::from(vec![b'x'; 64 * 1024]);
+    for _ in 0..64 {
+        upload.reserve_capacity(piece.len());
+        let mut had = 0;
+        while had < piece.len() {
+            let more = std::future::poll_fn(|context| upload.poll_capacity(context)).await;
+            had = more.unwrap().unwrap();
+        }
+        upload.send_data(piece.clone(), false).unwrap();
+        assert!(held.strong_count() > 0, "it counts as a connection");
+    }
+    connecting.abort();
+    serving.await.unwrap();
+    // Nobody sends any more, so nothing is read on, and nothing is held.
+    while held.strong_count() > 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// A request whose target has what no URI has (`<`), as some clients send it: literal fields of HPACK without an index.
