@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::PROXY_AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use tokio::net::TcpStream;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::limits::{MOST_SEARCHES, SEARCH_STEPS, SEARCH_TIME, SEARCH_WAIT};
 use super::refusal::Refusal;
@@ -21,6 +21,9 @@ use crate::socket_owner::{Owner, SocketOwners};
 
 /// The user name in the proxy's URL.
 pub(super) const USER: &str = "authsome";
+
+/// What a connection holds until its last byte: dropping it makes room for another.
+pub(super) type Permit = Arc<OwnedSemaphorePermit>;
 
 /// What is asked of a connection before it is served.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::http1;
 use super::http2::ReceivedBody;
-use super::intercept::ClientStream;
 use super::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN};
+use super::stream::ClientStream;
 
 /// A client's body.
 #[derive(Debug)]

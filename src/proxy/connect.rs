@@ -8,26 +8,27 @@ use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, UPGRADE};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
-use super::admit::Client;
+use super::admit::{Client, Permit};
 use super::body::ClientBody;
-use super::exchange::{self, Place};
+use super::exchange;
 use super::headers::{self, Survey};
 use super::http2_lease::Http2Lease;
 use super::intercept;
 use super::interim::Interim;
-use super::listener::Permit;
+use super::place::Place;
 use super::placeholder;
 use super::record::Entry;
 use super::refusal::Refusal;
 use super::request_body::{Passage, RequestBody};
 use super::respond;
-use super::response_body::{ResponseBody, UpstreamBody};
+use super::response_body::ResponseBody;
 use super::session::Session;
 use super::target::Authority;
 use super::tunnel;
 use super::upgrade::ClientUpgrade;
 use super::upstream::{Dialect, Scheme, Sending};
-use crate::audit::{Event, Kind, Quoted, Way};
+use super::upstream_body::UpstreamBody;
+use crate::audit::{Event, Quoted, Way};
 use crate::connection::CredentialSource;
 
 /// What becomes of a `CONNECT`.
@@ -123,25 +124,12 @@ fn refuse<S>(
     refusal: &Refusal,
 ) -> Response<ResponseBody> {
     let response = respond::from_refusal(refusal);
-    let mut event = Event::new(kind_of(refusal))
+    let mut event = Event::new(refusal.kind())
         .request(method, &authority.to_string(), "")
         .because(refusal.to_string());
     event.status = Some(response.status().as_u16());
     session.audit.record(&event);
     response
-}
-
-/// Whether authsome said no, or could not.
-pub(super) fn kind_of(refusal: &Refusal) -> Kind {
-    match refusal {
-        Refusal::ConnectTimeout { .. }
-        | Refusal::Credential(_)
-        | Refusal::UpstreamMalformed { .. }
-        | Refusal::UpstreamTls { .. }
-        | Refusal::UpstreamTimeout { .. }
-        | Refusal::UpstreamUnreachable { .. } => Kind::Failed,
-        _ => Kind::Denied,
-    }
 }
 
 /// `GET https://…` (older axios): the same as through a tunnel. The target counts, and `Host` is made to agree (RFC 9112 §3.2.2).
@@ -190,7 +178,7 @@ async fn absolute_http<S>(
         Err(refusal) => {
             let response = respond::from_refusal(&refusal);
             let status = response.status().as_u16();
-            entry.refused(kind_of(&refusal), status, refusal.to_string());
+            entry.refused(refusal.kind(), status, refusal.to_string());
             entry.finish(0);
             response
         }

@@ -1,107 +1,33 @@
 //! The heart: one request, from its arrival to its answer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 
 use super::body::ClientBody;
-use super::connect::kind_of;
 use super::headers::{self, Survey};
-use super::http2_lease::Http2Lease;
 use super::inject;
 use super::interim::Interim;
-use super::limits::{LARGEST_HELD_BODY, MOST_REPETITIONS};
+use super::limits::MOST_REPETITIONS;
+use super::place::Place;
 use super::placeholder;
 use super::record::Entry;
 use super::refusal::Refusal;
 use super::rejection;
-use super::request_body::{Passage, RequestBody};
+use super::request_body::{Passage, RequestBody, is_repeatable};
 use super::respond;
-use super::response_body::{ResponseBody, UpstreamBody};
-use super::route::{Candidates, Route, RouteMatch, RouteTable};
+use super::response_body::ResponseBody;
+use super::route::{Route, RouteMatch};
 use super::session::Session;
-use super::target::{Authority, Target};
+use super::target::Target;
 use super::upgrade::{ClientUpgrade, Wish};
-use super::upstream::{Destination, Dialect, Scheme, Sending, Upstream};
+use super::upstream::{Dialect, Sending};
+use super::upstream_body::UpstreamBody;
 use super::web_page;
-use crate::audit::{Audit, Quoted, Way};
 use crate::connection::{CredentialSource, Usage, Verdict};
-
-/// Where the requests of one connection go.
-#[derive(Debug)]
-pub(super) struct Place {
-    pub(super) authority: Authority,
-    /// The same, for the log.
-    pub(super) quoted: Quoted,
-    /// The same, as a URL has it.
-    pub(super) uri_authority: http::uri::Authority,
-    /// The name in the client's TLS hello, where it is another one.
-    pub(super) sni_differs: Option<String>,
-    /// How the requests reach the proxy.
-    pub(super) way: Way,
-    /// The connections that they go on by.
-    pub(super) destination: Arc<Destination>,
-    /// The same, where they speak HTTP/2.
-    pub(super) http2: Http2Lease,
-    /// Whose they can be.
-    pub(super) candidates: Candidates,
-    /// Where what becomes of them is noted.
-    pub(super) audit: Arc<Audit>,
-    /// What is known of the body of a request that has none.
-    pub(super) nothing: Arc<Passage>,
-    /// A request of this client's connection has been answered.
-    pub(super) has_served: AtomicBool,
-}
-
-impl Place {
-    /// Whether a request may go out on a connection that another client has used: it may turn out to be closed, and then the request is sent
-    /// again, which one that changes something must not be (RFC 9110 §9.2.2). A client's own connection may close under its requests as
-    /// well; a new one does not, so its first request goes out on a new one.
-    pub(super) fn may_reuse(&self, parts: &Parts, body: &RequestBody) -> bool {
-        let repeats = || parts.method.is_idempotent() && is_repeatable(parts, body.is_end_stream());
-        self.has_served.load(Ordering::Relaxed) || repeats()
-    }
-
-    /// The place of a tunnel.
-    pub(super) fn of_tunnel(
-        authority: Authority,
-        sni: Option<&str>,
-        routes: &RouteTable,
-        upstream: &Upstream,
-        audit: &Arc<Audit>,
-    ) -> Option<Arc<Self>> {
-        let label = authority.to_string();
-        // The default port is left out, as clients do in `Host`.
-        let uri_authority = label.strip_suffix(":443").unwrap_or(&label).parse().ok()?;
-        let sni_differs = differing(sni, authority.host());
-        let destination = upstream.destination(&authority, Scheme::Https);
-        let candidates = routes.to(&authority);
-        Some(Arc::new(Self {
-            authority,
-            quoted: Quoted::new(&label),
-            uri_authority,
-            sni_differs,
-            way: Way::Connect,
-            http2: Http2Lease::new(&destination),
-            destination,
-            candidates,
-            audit: Arc::clone(audit),
-            nothing: Passage::of_nothing(),
-            has_served: AtomicBool::new(false),
-        }))
-    }
-}
-
-/// The name in a TLS hello, where it is another host's.
-fn differing(sni: Option<&str>, host: &str) -> Option<String> {
-    let other = sni.filter(|name| !name.eq_ignore_ascii_case(host));
-    other.map(ToOwned::to_owned)
-}
 
 /// What is done with a request.
 enum Plan<'a> {
@@ -137,7 +63,7 @@ pub(super) fn handle<S: CredentialSource>(
         };
         let response = respond::from_refusal(&refusal);
         entry.refused(
-            kind_of(&refusal),
+            refusal.kind(),
             response.status().as_u16(),
             refusal.to_string(),
         );
@@ -401,35 +327,10 @@ fn usage(parts: &Parts, body: Option<&ClientBody>) -> Usage {
     }
 }
 
-fn is_repeatable(parts: &Parts, has_no_body: bool) -> bool {
-    if has_no_body {
-        return true;
-    }
-    let length = parts
-        .headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    length.is_some_and(|length| length <= LARGEST_HELD_BODY)
-}
-
 fn dialect(version: Version, upgrade: bool) -> Dialect {
     if version == Version::HTTP_2 && !upgrade {
         Dialect::Http2
     } else {
         Dialect::Http1
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_sni_of_another_host_is_noticed() {
-        for same in [None, Some("gitlab.test"), Some("GITLAB.test")] {
-            assert_eq!(differing(same, "gitlab.test"), None);
-        }
-        let other = Some("evil.test");
-        assert_eq!(differing(other, "gitlab.test").as_deref(), other);
     }
 }

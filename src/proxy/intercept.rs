@@ -7,16 +7,16 @@ use hyper::upgrade::Upgraded;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
+use super::admit::Permit;
 use super::body::ClientBody;
-use super::exchange::{self, Place};
+use super::exchange;
 use super::http1;
 use super::http2;
 use super::limits::{HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, USUAL_READ};
-use super::listener::Permit;
+use super::place::Place;
 use super::session::Session;
-use super::stream::{Activity, Watched};
+use super::stream::{Activity, ClientStream, Watched};
 use super::target::Authority;
 use super::tunnel;
 use super::upgrade::ClientUpgrade;
@@ -25,9 +25,6 @@ use crate::connection::CredentialSource;
 
 /// The first byte of a TLS record with a handshake (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
-
-/// A client's end of an intercepted connection.
-pub(super) type ClientStream = TlsStream<Watched<TcpStream>>;
 
 /// Serves a managed tunnel to its end.
 pub(super) async fn serve<S: CredentialSource>(

@@ -10,10 +10,10 @@ use authsome_ca::CaError;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::admit::{Admission, Recognition};
+use super::admit::{Admission, Permit, Recognition};
 use super::connect;
 use super::limits::{
     ACCEPT_PAUSE, FEWEST_CONNECTIONS, FILES_PER_CONNECTION, HEAD_TIMEOUT, IDLE_TIMEOUT,
@@ -57,9 +57,6 @@ pub struct Serving {
     open: Arc<Semaphore>,
     most: usize,
 }
-
-/// What a connection holds until its last byte: dropping it makes room for another.
-pub(super) type Permit = Arc<OwnedSemaphorePermit>;
 
 impl<S: CredentialSource> Proxy<S> {
     /// Binds an ephemeral port of 127.0.0.1 and makes the session's CA.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use http::uri::PathAndQuery;
 use http::{Method, Request};
 
-use super::exchange::Place;
+use super::place::Place;
 use super::route::Route;
 use crate::audit::{Kind, RequestLine};
 use crate::clock::Timestamp;

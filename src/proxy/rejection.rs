@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 
 use super::challenge::{self, Reason};
 use super::limits::{LARGEST_DECODED_REJECTION, LARGEST_REJECTION, REJECTION_TIMEOUT};
-use super::response_body::UpstreamBody;
+use super::upstream_body::UpstreamBody;
 use crate::connection::Rejection;
 use crate::content_coding;
 

@@ -10,6 +10,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 
 use super::body::{ClientBody, drain_beside};
@@ -215,6 +217,18 @@ impl RequestBody {
             passage: Arc::clone(passage),
         }
     }
+}
+
+/// Whether a request could be sent a second time: a body of unknown length, or a large one, streams through once.
+pub(super) fn is_repeatable(parts: &Parts, has_no_body: bool) -> bool {
+    if has_no_body {
+        return true;
+    }
+    let length = parts
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    length.is_some_and(|length| length <= LARGEST_HELD_BODY)
 }
 
 impl Body for RequestBody {

@@ -17,6 +17,9 @@ use tokio_rustls::{client, server};
 
 use crate::dial::Link;
 
+/// A client's end of an intercepted connection.
+pub(super) type ClientStream = server::TlsStream<Watched<TcpStream>>;
+
 /// How often the wait for an idle stream looks, within the time that it may be idle: it ends at most that part of it too late.
 const LOOKS: u32 = 4;
 

@@ -9,14 +9,14 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::admit::Permit;
 use super::http1::Upgrade;
-use super::intercept::ClientStream;
 use super::limits::IDLE_TIMEOUT;
-use super::listener::Permit;
 use super::record::Entry;
 use super::relay;
-use super::response_body::{ResponseBody, UpstreamBody};
-use super::stream::{Activity, Watched};
+use super::response_body::ResponseBody;
+use super::stream::{Activity, ClientStream, Watched};
+use super::upstream_body::UpstreamBody;
 
 /// A client's wish to speak another protocol.
 pub(super) struct Wish {

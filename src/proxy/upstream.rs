@@ -10,7 +10,6 @@ use http::{Response, StatusCode};
 use tokio::time::Instant;
 
 use super::dial::{self, ConnectError, Dialed, Dialer, innermost};
-use super::exchange::Place;
 use super::http1::pool::Pool;
 use super::http1::{AnswerBody, Connection, Fault, Outgoing, RequestForm, Upload};
 use super::http2;
@@ -20,11 +19,12 @@ use super::limits::{
     IDLE_UPSTREAM, MOST_DESTINATIONS, MOST_IDLE_UPSTREAM, MOST_RESENDS, RESEND_PAUSE,
     SWEEP_INTERVAL, Timeouts,
 };
+use super::place::Place;
 use super::refusal::Refusal;
 use super::request_body::{Passage, RequestBody};
-use super::response_body::UpstreamBody;
 use super::route::RouteTable;
 use super::target::Authority;
+use super::upstream_body::UpstreamBody;
 use super::upstream_stream::UpstreamStream;
 use super::upstream_tls::TlsConfigs;
 use crate::tls::Trust;
