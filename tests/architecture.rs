@@ -52,7 +52,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("flate2", &["content_coding.rs"]),
     (
         "h2::",
-        &["proxy/http2.rs", "proxy/http2/", "proxy/http2_lease.rs"],
+        &[
+            "proxy/http2.rs",
+            "proxy/http2/",
+            "proxy/upstream/http2_lease.rs",
+        ],
     ),
     (
         "hyper::",
@@ -135,8 +139,8 @@ const EXPOSING: &[&str] = &[
     "oauth/callback.rs",
     "oauth/pages.rs",
     "oauth/token.rs",
-    "proxy/admit.rs",
-    "proxy/inject.rs",
+    "proxy/admission/admit.rs",
+    "proxy/rewrite/credential.rs",
     "secret.rs",
     "user_proxy.rs",
     "vault/seal.rs",

@@ -4,23 +4,19 @@
 //! The parser is httparse, hyper's own. What is beyond it (where a body ends, who may send another request) is read strictly: what two
 //! servers could read differently is refused.
 
-mod answer;
 mod client;
-mod connection;
-mod download;
 mod framing;
 mod head;
-pub(super) mod pool;
-mod request;
+mod request_head;
 mod server;
-mod upload;
 
-pub(super) use self::answer::AnswerBody;
-pub(super) use self::client::ClientBody;
-pub(super) use self::connection::{Connection, Outgoing};
+pub(super) use self::client::answer::AnswerBody;
+pub(super) use self::client::connection::{Connection, Outgoing};
+pub(super) use self::client::pool::Pool;
+pub(super) use self::client::upload::Upload;
 pub(super) use self::head::RequestForm;
+pub(super) use self::server::wire::ClientBody;
 pub(super) use self::server::{Upgrade, serve};
-pub(super) use self::upload::Upload;
 
 use std::io;
 

@@ -3,6 +3,7 @@
 //! response.
 
 mod client;
+mod patient;
 mod received;
 mod resets;
 mod sender;

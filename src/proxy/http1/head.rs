@@ -8,9 +8,9 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
 
 use super::Fault;
-use super::download::Framing;
 use super::framing::Length;
-use super::request::share;
+use super::request_head::share;
+use crate::proxy::http1::server::download::Framing;
 use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
 
 /// How a request is put on the wire.

@@ -1,5 +1,8 @@
 //! HTTP/1.1 for the client of an intercepted connection: one request after the other, each answered in the task that has read it.
 
+pub(super) mod download;
+pub(super) mod wire;
+
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -10,18 +13,18 @@ use http::{Method, Request, Response, StatusCode, Version};
 use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
 
-use super::client::{ClientBody, Leave, Rest, Wire};
-use super::download::{Download, Framing};
 use super::head;
-use super::request::{self, RequestHead};
-use crate::proxy::interim::Interim;
+use super::request_head::{self, RequestHead};
+use crate::proxy::exchange::respond;
+use crate::proxy::exchange::response_body::ResponseBody;
+use crate::proxy::http1::server::download::{Download, Framing};
+use crate::proxy::http1::server::wire::{ClientBody, Leave, Rest, Wire};
+use crate::proxy::io::stream::{Clock, Source};
 use crate::proxy::limits::{
     DRAIN_TIMEOUT, HALF_CLOSED_WAIT, HEAD_TIMEOUT, LARGEST_DRAIN, LARGEST_HEAD,
 };
+use crate::proxy::message::interim::Interim;
 use crate::proxy::refusal::Refusal;
-use crate::proxy::respond;
-use crate::proxy::response_body::ResponseBody;
-use crate::proxy::stream::{Clock, Source};
 
 /// A client's stream after a 101, and what has come on it already.
 pub(in crate::proxy) type Upgrade<T> = oneshot::Receiver<(T, Bytes)>;
@@ -147,7 +150,8 @@ impl<T: Source + AsyncWrite> Server<T> {
                     && (searched == 0
                         || state.read.len() > LARGEST_HEAD
                         || head::may_be_whole(&state.read, searched));
-                if may_be_whole && let Some(head) = request::take(&mut state.read).transpose() {
+                if may_be_whole && let Some(head) = request_head::take(&mut state.read).transpose()
+                {
                     self.has_served = true;
                     return Poll::Ready(Some(head));
                 }

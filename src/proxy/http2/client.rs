@@ -17,15 +17,15 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::patient::Patient;
 use super::sender::Sender;
 use super::{Fault, Piece, ReceivedBody};
-use crate::proxy::interim::Interim;
+use crate::proxy::body::request::{Passage, RequestBody};
 use crate::proxy::limits::{
     CONNECTION_WINDOW, CONTINUE_TIMEOUT, FIRST_STREAMS, LARGEST_HEADER_LIST, MOST_INTERIM_ANSWERS,
     MOST_RESET_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
-use crate::proxy::patient::Patient;
-use crate::proxy::request_body::{Passage, RequestBody};
+use crate::proxy::message::interim::Interim;
 
 /// A connection that speaks HTTP/2. It ends when nobody has a part in it any more.
 #[derive(Clone, Debug)]

@@ -13,16 +13,16 @@ use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
+use super::patient::Patient;
 use super::resets::ResetWatch;
 use super::sender::{Sender, Sent};
 use super::{Piece, ReceivedBody};
-use crate::proxy::body::ClientBody;
-use crate::proxy::interim::Interim;
+use crate::proxy::body::client::ClientBody;
+use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::limits::{
     CONNECTION_WINDOW, LARGEST_HEADER_LIST, MOST_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
-use crate::proxy::patient::Patient;
-use crate::proxy::response_body::ResponseBody;
+use crate::proxy::message::interim::Interim;
 
 /// Serves a connection to its end. `respond` gets each request, and where its interim responses go; `permit` is held for as long as anything
 /// is done for the connection; `malformed` is called for each request that is none by RFC 9113 §8.1.1, whose stream is reset.

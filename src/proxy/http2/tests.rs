@@ -12,11 +12,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Connection, Fault, Outgoing, serve};
-use crate::proxy::body::ClientBody;
-use crate::proxy::interim::Interim;
+use crate::proxy::body::client::ClientBody;
+use crate::proxy::body::request::{Passage, RequestBody};
+use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::limits::MOST_INTERIM_ANSWERS;
-use crate::proxy::request_body::{Passage, RequestBody};
-use crate::proxy::response_body::ResponseBody;
+use crate::proxy::message::interim::Interim;
 
 type Client = h2::client::SendRequest<Bytes>;
 

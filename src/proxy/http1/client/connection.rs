@@ -1,0 +1,308 @@
+//! A connection to a provider, and one exchange on it.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::{Instant, Sleep};
+
+use super::upload::Upload;
+use crate::proxy::body::request::Passage;
+use crate::proxy::http1::Fault;
+use crate::proxy::http1::head::{self, Head, RequestForm};
+use crate::proxy::io::stream::Source;
+use crate::proxy::limits::{
+    CONTINUE_TIMEOUT, FRESH, LARGEST_HEAD, LARGEST_READ, MOST_INTERIM_ANSWERS, SMALLEST_READ,
+};
+use crate::proxy::message::interim::Interim;
+use crate::proxy::upstream::stream::UpstreamStream;
+
+/// Most heads of requests are shorter, in bytes.
+pub(in crate::proxy::http1) const USUAL_HEAD: usize = 2048;
+
+/// A connection that speaks HTTP/1.1. Its buffers take no memory to speak of between two exchanges.
+#[derive(Debug)]
+pub(in crate::proxy) struct Connection {
+    io: UpstreamStream,
+    /// What came and was not yet taken.
+    pub(in crate::proxy::http1) read: BytesMut,
+    /// How much is asked for at once: more where much comes.
+    appetite: usize,
+    /// What is to go out, and how much of it has.
+    out: Vec<u8>,
+    gone: usize,
+    /// This task has just asked it for what nobody has sent, and will be woken when something comes.
+    is_quiet: bool,
+    /// When the request went out that it served last, or when it was made.
+    pub(in crate::proxy::http1) used: Instant,
+    has_served: bool,
+    /// The wait for an answer. It is armed once and looked at when it ends, which spares each request the timer's lock.
+    clock: Option<Pin<Box<Sleep>>>,
+}
+
+/// What is known of a request on its way.
+#[derive(Debug)]
+pub(in crate::proxy) struct Outgoing<'a> {
+    pub(in crate::proxy) parts: &'a Parts,
+    pub(in crate::proxy) form: RequestForm<'a>,
+    pub(in crate::proxy) passage: &'a Passage,
+    /// How long the head of an answer may take, from the last byte of the request that went out.
+    pub(in crate::proxy) patience: Duration,
+    /// Where the interim responses go.
+    pub(in crate::proxy) interim: &'a Interim,
+}
+
+impl Connection {
+    pub(in crate::proxy) fn new(io: UpstreamStream) -> Self {
+        Self {
+            io,
+            read: BytesMut::new(),
+            appetite: SMALLEST_READ,
+            out: Vec::new(),
+            gone: 0,
+            is_quiet: false,
+            used: Instant::now(),
+            has_served: false,
+            clock: None,
+        }
+    }
+
+    /// Whether it may serve another request: nothing has come that nobody asked for, not even its end.
+    pub(in crate::proxy) fn is_quiet(&mut self, context: &mut Context<'_>) -> bool {
+        self.is_quiet = self.read.is_empty() && self.poll_fill(context).is_pending();
+        self.is_quiet
+    }
+
+    /// Whether it was made just now, for a request that has yet to go out on it.
+    pub(in crate::proxy::http1) fn is_fresh(&self) -> bool {
+        !self.has_served && self.used.elapsed() < FRESH
+    }
+
+    /// Whether nothing has come since the request went out.
+    pub(in crate::proxy) fn is_unanswered(&self) -> bool {
+        self.read.is_empty()
+    }
+
+    /// Sends a request and waits for the head of its answer, which may come before the whole request is out.
+    pub(in crate::proxy) async fn exchange(
+        &mut self,
+        request: &Outgoing<'_>,
+        upload: &mut Upload,
+    ) -> Result<Head, Fault> {
+        self.out.clear();
+        self.out.reserve(USUAL_HEAD);
+        self.gone = 0;
+        head::write(&mut self.out, request.parts, &request.form);
+        let since = Instant::now();
+        self.used = since;
+        self.has_served = true;
+        let mut waiting = Waiting {
+            since,
+            pieces: request.passage.pieces.load(Ordering::Relaxed),
+            searched: 0,
+            interim: 0,
+            until_asked: None,
+        };
+        poll_fn(|context| self.poll_exchange(context, request, upload, &mut waiting)).await
+    }
+
+    fn poll_exchange(
+        &mut self,
+        context: &mut Context<'_>,
+        request: &Outgoing<'_>,
+        upload: &mut Upload,
+        waiting: &mut Waiting,
+    ) -> Poll<Result<Head, Fault>> {
+        if let Poll::Ready(Err(fault)) = self.poll_send(context, upload) {
+            return Poll::Ready(Err(fault));
+        }
+        while !std::mem::take(&mut self.is_quiet) {
+            match self.poll_head(context, &request.parts.method, waiting) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(head)) if is_interim(head.status) => {
+                    waiting.interim += 1;
+                    if waiting.interim > MOST_INTERIM_ANSWERS {
+                        return Poll::Ready(Err(Fault::Malformed(
+                            "it sends interim responses without end",
+                        )));
+                    }
+                    if head.status == StatusCode::CONTINUE {
+                        upload.release();
+                        if let Poll::Ready(Err(fault)) = self.poll_send(context, upload) {
+                            return Poll::Ready(Err(fault));
+                        }
+                    }
+                    request.interim.push(head.status, head.headers);
+                }
+                ready @ Poll::Ready(_) => return ready,
+            }
+        }
+        if upload.is_held() && waiting.has_been_patient(context) {
+            upload.release();
+            if let Poll::Ready(Err(fault)) = self.poll_send(context, upload) {
+                return Poll::Ready(Err(fault));
+            }
+        }
+        self.poll_patience(context, request, waiting)
+    }
+
+    /// Reads up to the end of the next head.
+    fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        method: &Method,
+        waiting: &mut Waiting,
+    ) -> Poll<Result<Head, Fault>> {
+        loop {
+            let may_be_whole = !self.read.is_empty()
+                && (waiting.searched == 0
+                    || self.read.len() > LARGEST_HEAD
+                    || head::may_be_whole(&self.read, waiting.searched));
+            if may_be_whole && let Some(head) = head::take(&mut self.read, method)? {
+                waiting.searched = 0;
+                return Poll::Ready(Ok(head));
+            }
+            waiting.searched = self.read.len();
+            match ready!(self.poll_fill(context)) {
+                Ok(0) => return Poll::Ready(Err(Fault::Closed(None))),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Err(Fault::Closed(Some(error)))),
+            }
+        }
+    }
+
+    /// Ends the wait where nothing of the request has moved for too long.
+    fn poll_patience(
+        &mut self,
+        context: &mut Context<'_>,
+        request: &Outgoing<'_>,
+        waiting: &mut Waiting,
+    ) -> Poll<Result<Head, Fault>> {
+        let clock = self.clock.get_or_insert_with(|| {
+            Box::pin(tokio::time::sleep_until(waiting.since + request.patience))
+        });
+        while clock.as_mut().poll(context).is_ready() {
+            let pieces = request.passage.pieces.load(Ordering::Relaxed);
+            if pieces != waiting.pieces {
+                (waiting.pieces, waiting.since) = (pieces, Instant::now());
+            }
+            let end = waiting.since + request.patience;
+            if end <= Instant::now() {
+                return Poll::Ready(Err(Fault::Timeout));
+            }
+            clock.as_mut().reset(end);
+        }
+        Poll::Pending
+    }
+
+    /// Brings the request out: what is in the buffer, and the body as it comes. Ready when all is out, or the server takes no more.
+    pub(in crate::proxy::http1) fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        upload: &mut Upload,
+    ) -> Poll<Result<(), Fault>> {
+        let Self { io, out, gone, .. } = self;
+        upload.poll_send(context, io, out, gone)
+    }
+
+    /// Reads once; the number of bytes, 0 at the end.
+    pub(in crate::proxy::http1) fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        read_some(&mut self.io, &mut self.read, &mut self.appetite, context)
+    }
+
+    /// The exchange is over: the next one begins with nothing.
+    pub(in crate::proxy::http1) fn rest(&mut self) {
+        if self.appetite > SMALLEST_READ {
+            (self.read, self.appetite) = (BytesMut::new(), SMALLEST_READ);
+        }
+        if self.out.capacity() > 2 * USUAL_HEAD {
+            self.out = Vec::new();
+        }
+    }
+
+    /// It has been idle for a while, and may be for longer.
+    pub(in crate::proxy::http1) fn relax(&mut self) {
+        self.read = BytesMut::new();
+        self.out = Vec::new();
+    }
+
+    /// The stream, and what has come on it already: for another protocol.
+    pub(in crate::proxy) fn into_parts(self) -> (UpstreamStream, Bytes) {
+        (self.io, self.read.freeze())
+    }
+}
+
+/// How a wait for an answer stands.
+struct Waiting {
+    since: Instant,
+    /// Of the request's body, when that was last looked at.
+    pieces: u64,
+    /// Bytes in which no whole head was found.
+    searched: usize,
+    interim: usize,
+    /// For a server that does not say whether it wants the body.
+    until_asked: Option<Pin<Box<Sleep>>>,
+}
+
+impl Waiting {
+    /// Whether a client that expects 100 has been held up for long enough.
+    fn has_been_patient(&mut self, context: &mut Context<'_>) -> bool {
+        let sleep = || Box::pin(tokio::time::sleep(CONTINUE_TIMEOUT));
+        let clock = self.until_asked.get_or_insert_with(sleep);
+        clock.as_mut().poll(context).is_ready()
+    }
+}
+
+/// Reads once into the buffer, by as little work as may be until much comes.
+pub(in crate::proxy::http1) fn read_some(
+    io: &mut impl Source,
+    read: &mut BytesMut,
+    appetite: &mut usize,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    ready!(io.poll_readable(context));
+    if *appetite > SMALLEST_READ {
+        return fill(io, read, appetite, context);
+    }
+    if read.capacity() - read.len() < *appetite / 2 {
+        read.reserve(*appetite);
+    }
+    let count = ready!(io.poll_append(context, read))?;
+    if count >= SMALLEST_READ {
+        *appetite = 2 * SMALLEST_READ;
+    }
+    Poll::Ready(Ok(count))
+}
+
+/// Reads into the buffer; what is asked for grows with what comes.
+pub(in crate::proxy::http1) fn fill(
+    io: &mut (impl AsyncRead + Unpin),
+    read: &mut BytesMut,
+    appetite: &mut usize,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    if read.capacity() - read.len() < *appetite / 2 {
+        read.reserve(*appetite);
+    }
+    let room = read.capacity() - read.len();
+    let count = ready!(pin!(io.read_buf(read)).poll(context))?;
+    if count == room {
+        *appetite = (*appetite * 2).min(LARGEST_READ);
+    }
+    Poll::Ready(Ok(count))
+}
+
+/// 101 ends the exchange, whatever comes after it.
+fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
+}

@@ -1,0 +1,4 @@
+//! Byte streams, whatever is said on them.
+
+pub(super) mod relay;
+pub(super) mod stream;

@@ -1,0 +1,3 @@
+//! What both protocols say of a message.
+
+pub(super) mod interim;

@@ -1,0 +1,5 @@
+//! What is done with a request: answers about a head, without a look at anything else.
+
+pub(super) mod routes;
+pub(super) mod same_origin;
+pub(super) mod target;
