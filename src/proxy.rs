@@ -35,7 +35,8 @@ mod rewrite;
 mod serve;
 mod upstream;
 
-pub use exchange::session::{Policy, SessionConfig};
 pub use limits::Timeouts;
 pub use policy::routes::{Managed, Preference, RouteTable, Tie};
+pub use policy::session_policy::Policy;
 pub use serve::listener::{Proxy, ProxyError, Serving};
+pub use serve::shared::SessionConfig;

@@ -1,13 +1,14 @@
 //! One request: from its arrival to its answer, and to its line in the log.
 
-pub(super) mod challenge;
+mod attempt;
+mod challenge;
 mod handle;
 pub(super) mod log_entry;
 pub(super) mod place;
 pub(super) mod respond;
 pub(super) mod response_body;
 pub(super) mod session;
-pub(super) mod unauthorized;
+mod unauthorized;
 pub(super) mod upgrade;
 
 pub(super) use self::handle::handle;

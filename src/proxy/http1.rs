@@ -15,6 +15,7 @@ pub(super) use self::client::connection::{Connection, Outgoing};
 pub(super) use self::client::pool::Pool;
 pub(super) use self::client::upload::Upload;
 pub(super) use self::head::RequestForm;
+pub(super) use self::request_head::MalformedHead;
 pub(super) use self::server::wire::ClientBody;
 pub(super) use self::server::{Upgrade, serve};
 

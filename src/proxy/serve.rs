@@ -1,7 +1,11 @@
 //! From a client's socket to its requests: what is asked of the proxy itself, and where TLS is ended.
 
-pub(super) mod connect;
-pub(super) mod intercept;
+mod absolute_form;
+mod connect;
+mod disposition;
+mod intercept;
 pub(super) mod listener;
-pub(super) mod request_line;
-pub(super) mod tunnel;
+mod request_line;
+mod server_tls;
+pub(super) mod shared;
+mod tunnel;

@@ -1,7 +1,11 @@
 //! The way to the providers: pooled connections, verified TLS, streamed bodies; no redirect is followed and no body decoded.
 
 pub(super) mod body;
-pub(super) mod http2_lease;
+mod connector;
+pub(super) mod destination;
+mod error;
+mod http2_lease;
+pub(super) mod origin;
 pub(super) mod send;
-pub(super) mod stream;
-pub(super) mod tls;
+mod stream;
+mod tls;

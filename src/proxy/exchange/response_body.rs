@@ -1,7 +1,5 @@
 //! A response's body on its way to the client, and what is left of its request's body on the way to the provider.
 
-#[cfg(test)]
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,6 +9,7 @@ use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 
 use super::log_entry::Entry;
+use crate::proxy::message::body::Uploading;
 use crate::proxy::upstream::body::UpstreamBody;
 
 /// A response's body on its way to the client.
@@ -18,9 +17,6 @@ use crate::proxy::upstream::body::UpstreamBody;
 pub(in crate::proxy) enum ResponseBody {
     /// Of our own making.
     Whole(Option<Bytes>),
-    /// For tests of whoever sends it.
-    #[cfg(test)]
-    Frames(VecDeque<io::Result<Frame<Bytes>>>),
     /// The provider's, with what was already read of it.
     Streamed {
         /// Read to look at it.
@@ -41,14 +37,6 @@ impl ResponseBody {
         Self::Whole((!bytes.is_empty()).then_some(bytes))
     }
 
-    /// A provider's, of these frames.
-    #[cfg(test)]
-    pub(in crate::proxy) fn of_frames(
-        frames: impl Iterator<Item = io::Result<Frame<Bytes>>>,
-    ) -> Self {
-        Self::Frames(frames.collect())
-    }
-
     pub(in crate::proxy) fn streamed(
         status: StatusCode,
         head: Option<Bytes>,
@@ -64,28 +52,21 @@ impl ResponseBody {
             is_refused: status.is_client_error() || status.is_server_error(),
         }
     }
+}
 
-    /// Whether some of the request's body has not gone out.
-    pub(in crate::proxy) fn uploads(&self) -> bool {
+impl Uploading for ResponseBody {
+    fn uploads(&self) -> bool {
         matches!(self, Self::Streamed { rest, .. } if rest.upload().is_some())
     }
 
-    /// Sends what is left of the request's body, beside the response. Ready when nothing is left, or the server takes no more; an error
-    /// where the client has broken it off.
-    pub(in crate::proxy) fn poll_upload(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_upload(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Streamed { rest, .. } => rest.poll_upload(context),
-            #[cfg(test)]
-            Self::Frames(_) => Poll::Ready(Ok(())),
             Self::Whole(_) => Poll::Ready(Ok(())),
         }
     }
 
-    /// The response has reached the client with its end: notes it, and goes on with the upload for as long as the server takes it.
-    pub(in crate::proxy) async fn finish_upload(&mut self) -> io::Result<()> {
+    async fn finish_upload(&mut self) -> io::Result<()> {
         let Self::Streamed {
             rest,
             bytes,
@@ -111,8 +92,6 @@ impl Body for ResponseBody {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            #[cfg(test)]
-            Self::Frames(frames) => Poll::Ready(frames.pop_front()),
             Self::Streamed {
                 head,
                 rest,
@@ -138,8 +117,6 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
-            #[cfg(test)]
-            Self::Frames(frames) => frames.is_empty(),
             Self::Streamed { head, rest, .. } => head.is_none() && rest.is_end_stream(),
         }
     }
@@ -149,8 +126,6 @@ impl Body for ResponseBody {
             Self::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            #[cfg(test)]
-            Self::Frames(_) => SizeHint::default(),
             Self::Streamed {
                 head: None, rest, ..
             } => rest.size_hint(),

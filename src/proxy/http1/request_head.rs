@@ -12,7 +12,17 @@ use percent_encoding::{AsciiSet, percent_encode};
 use super::framing::Length;
 use super::head::parse_length;
 use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
-use crate::proxy::refusal::Refusal;
+
+/// Why what a client has sent is no request's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::proxy) enum MalformedHead {
+    /// It is not as HTTP/1.1 has it, or could be read in two ways.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// It is beyond any bound.
+    #[error("the head of the request is too large")]
+    TooLarge,
+}
 
 /// A request's head, and what it says of its connection.
 #[derive(Debug)]
@@ -40,7 +50,7 @@ pub(super) struct RequestHead {
 }
 
 /// Takes a request's head out of what was read; `None` if there is more to read.
-pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Refusal> {
+pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, MalformedHead> {
     let mut fields = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
     let parsed = match parse(read, &mut fields) {
         Err(Unreadable::TooManyFields) => take_large(read),
@@ -52,8 +62,8 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Refusal> 
             read.advance(end);
             Ok(Some(head))
         }
-        Ok(_) | Err(Unreadable::TooManyFields) => Err(Refusal::HeadTooLarge),
-        Err(Unreadable::Refusal(refusal)) => Err(refusal),
+        Ok(_) | Err(Unreadable::TooManyFields) => Err(MalformedHead::TooLarge),
+        Err(Unreadable::Malformed(malformed)) => Err(malformed),
     }
 }
 
@@ -66,13 +76,13 @@ fn take_large(read: &[u8]) -> Result<Option<(RequestHead, usize)>, Unreadable> {
 
 /// Why a head is none.
 enum Unreadable {
-    Refusal(Refusal),
+    Malformed(MalformedHead),
     TooManyFields,
 }
 
-impl From<Refusal> for Unreadable {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refusal(refusal)
+impl From<MalformedHead> for Unreadable {
+    fn from(malformed: MalformedHead) -> Self {
+        Self::Malformed(malformed)
     }
 }
 
@@ -81,13 +91,13 @@ fn parse<'a>(
     read: &'a [u8],
     fields: &mut [MaybeUninit<httparse::Header<'a>>],
 ) -> Result<Option<(RequestHead, usize)>, Unreadable> {
-    let malformed = || Refusal::Malformed("the request is not HTTP/1.1");
+    let malformed = || MalformedHead::Malformed("the request is not HTTP/1.1");
     let mut request = httparse::Request::new(&mut []);
     let end = match request.parse_with_uninit_headers(read, fields) {
         Ok(httparse::Status::Complete(end)) => end,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => return Err(Unreadable::TooManyFields),
-        Err(_) => return Err(Refusal::Malformed(complaint(read)).into()),
+        Err(_) => return Err(MalformedHead::Malformed(complaint(read)).into()),
     };
     let version = match request.version {
         Some(0) => Version::HTTP_10,
@@ -130,9 +140,9 @@ const LONGEST_TARGET: usize = u16::MAX as usize - 1;
 
 /// The target as a URL. What curl and others put there as the user wrote it, and browsers encode, is encoded as the URL standard has it;
 /// all else stays as the client spelled it.
-fn uri(target: &Bytes) -> Result<Uri, Refusal> {
+fn uri(target: &Bytes) -> Result<Uri, MalformedHead> {
     if target.len() > LONGEST_TARGET {
-        return Err(Refusal::HeadTooLarge);
+        return Err(MalformedHead::TooLarge);
     }
     if let Ok(uri) = Uri::from_maybe_shared(target.clone()) {
         return Ok(uri);
@@ -145,7 +155,7 @@ fn uri(target: &Bytes) -> Result<Uri, Refusal> {
     );
     let encoded = format!("{path}{query}");
     Uri::from_maybe_shared(Bytes::from(encoded)).map_err(|_| {
-        Refusal::Malformed(
+        MalformedHead::Malformed(
             "the target of the request is not a URL's: write other characters as %XX",
         )
     })
@@ -200,14 +210,15 @@ struct Said {
 impl Said {
     /// Takes a field in; `false` for one that is not kept: a second, equal length. What two servers could read differently is refused:
     /// the second one may be the provider's.
-    fn hear(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Refusal> {
+    fn hear(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, MalformedHead> {
         let text = value.as_bytes();
         let mut options = text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         if name == CONTENT_LENGTH {
             let stated = parse_length(text);
-            let stated = stated.ok_or(Refusal::Malformed("the request has no valid length"))?;
+            let stated =
+                stated.ok_or(MalformedHead::Malformed("the request has no valid length"))?;
             if self.length.is_some_and(|length| length != stated) {
-                return Err(Refusal::Malformed("the request has two lengths"));
+                return Err(MalformedHead::Malformed("the request has two lengths"));
             }
             let is_first = self.length.is_none();
             self.length = Some(stated);
@@ -215,7 +226,7 @@ impl Said {
         }
         if name == TRANSFER_ENCODING {
             if self.chunked || !text.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-                return Err(Refusal::Malformed(
+                return Err(MalformedHead::Malformed(
                     "the request has a transfer coding other than chunked",
                 ));
             }
@@ -236,12 +247,12 @@ impl Said {
     }
 
     /// RFC 9112 §6.3.
-    fn length(&self, version: Version) -> Result<Option<Length>, Refusal> {
+    fn length(&self, version: Version) -> Result<Option<Length>, MalformedHead> {
         match (self.chunked, self.length) {
-            (true, Some(_)) => Err(Refusal::Malformed(
+            (true, Some(_)) => Err(MalformedHead::Malformed(
                 "the request has a length and a transfer coding",
             )),
-            (true, None) if version == Version::HTTP_10 => Err(Refusal::Malformed(
+            (true, None) if version == Version::HTTP_10 => Err(MalformedHead::Malformed(
                 "the request is HTTP/1.0 with a transfer coding",
             )),
             (true, None) => Ok(Some(Length::Chunked)),
@@ -255,7 +266,7 @@ impl Said {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Option<RequestHead>, Refusal> {
+    fn parse(text: &str) -> Result<Option<RequestHead>, MalformedHead> {
         take(&mut BytesMut::from(text))
     }
 
@@ -364,17 +375,17 @@ mod tests {
         assert!(told(b"/a\tb").contains("not HTTP/1.1"));
         let long = "x".repeat(LONGEST_TARGET);
         let long = parse(&format!("GET /{long} HTTP/1.1\r\n\r\n"));
-        assert!(matches!(long, Err(Refusal::HeadTooLarge)));
+        assert!(matches!(long, Err(MalformedHead::TooLarge)));
     }
 
     #[test]
     fn a_head_has_a_bound() {
         let long = format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(LARGEST_HEAD));
-        assert!(matches!(parse(&long), Err(Refusal::HeadTooLarge)));
+        assert!(matches!(parse(&long), Err(MalformedHead::TooLarge)));
         let many = format!(
             "GET / HTTP/1.1\r\n{}\r\n",
             "x: y\r\n".repeat(MOST_HEADERS + 1)
         );
-        assert!(matches!(parse(&many), Err(Refusal::HeadTooLarge)));
+        assert!(matches!(parse(&many), Err(MalformedHead::TooLarge)));
     }
 }

@@ -14,17 +14,15 @@ use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
 
 use super::head;
-use super::request_head::{self, RequestHead};
-use crate::proxy::exchange::respond;
-use crate::proxy::exchange::response_body::ResponseBody;
+use super::request_head::{self, MalformedHead, RequestHead};
 use crate::proxy::http1::server::download::{Download, Framing};
 use crate::proxy::http1::server::wire::{ClientBody, Leave, Rest, Wire};
 use crate::proxy::io::stream::{Clock, Source};
 use crate::proxy::limits::{
     DRAIN_TIMEOUT, HALF_CLOSED_WAIT, HEAD_TIMEOUT, LARGEST_DRAIN, LARGEST_HEAD,
 };
+use crate::proxy::message::body::Uploading;
 use crate::proxy::message::interim::Interim;
-use crate::proxy::refusal::Refusal;
 
 /// A client's stream after a 101, and what has come on it already.
 pub(in crate::proxy) type Upgrade<T> = oneshot::Receiver<(T, Bytes)>;
@@ -68,13 +66,15 @@ enum After {
 }
 
 /// Serves a connection to its end. `respond` gets each request; where its client wishes for another protocol, a promise of its stream; and
-/// where the interim responses go.
-pub(in crate::proxy) async fn serve<T, F>(
+/// where the interim responses go. `refuse` makes the response to what is no request, which is the last one.
+pub(in crate::proxy) async fn serve<T, F, B>(
     io: T,
     mut respond: impl FnMut(Request<ClientBody<T>>, Option<Upgrade<T>>, Interim) -> F,
+    refuse: impl Fn(MalformedHead) -> Response<B>,
 ) where
     T: Source + AsyncWrite,
-    F: Future<Output = Response<ResponseBody>>,
+    F: Future<Output = Response<B>>,
+    B: Uploading,
 {
     let mut server = Server {
         wire: Wire::new(io),
@@ -86,7 +86,7 @@ pub(in crate::proxy) async fn serve<T, F>(
     while let Some(head) = server.next_head().await {
         let head = match head {
             Ok(head) => head,
-            Err(refusal) => return server.refuse(&refusal).await,
+            Err(malformed) => return server.refuse(refuse(malformed)).await,
         };
         let asked = Asked::of(&head);
         let (promise, upgrade) = if head.upgrades {
@@ -141,7 +141,7 @@ impl Asked {
 
 impl<T: Source + AsyncWrite> Server<T> {
     /// Waits for the head of the next request; `None` where the client sends no more.
-    async fn next_head(&mut self) -> Option<Result<RequestHead, Refusal>> {
+    async fn next_head(&mut self) -> Option<Result<RequestHead, MalformedHead>> {
         let mut searched = 0;
         poll_fn(|context| {
             let mut state = self.wire.lock();
@@ -215,7 +215,7 @@ impl<T: Source + AsyncWrite> Server<T> {
     /// Sends an answer, and reads what is left of its request.
     async fn answer(
         &mut self,
-        response: Response<ResponseBody>,
+        response: Response<impl Uploading>,
         asked: Asked,
     ) -> io::Result<After> {
         let (parts, body) = response.into_parts();
@@ -271,7 +271,7 @@ impl<T: Source + AsyncWrite> Server<T> {
     fn poll_answer(
         &self,
         context: &mut Context<'_>,
-        download: &mut Download,
+        download: &mut Download<impl Uploading>,
         budget: &mut usize,
         is_half_closed: bool,
     ) -> Poll<io::Result<()>> {
@@ -305,8 +305,7 @@ impl<T: Source + AsyncWrite> Server<T> {
     }
 
     /// Answers what is no request, and closes.
-    async fn refuse(mut self, refusal: &Refusal) {
-        let response = respond::from_refusal(refusal);
+    async fn refuse(mut self, response: Response<impl Uploading>) {
         if self.answer(response, Asked::UNREADABLE).await.is_ok() {
             self.close().await;
         }

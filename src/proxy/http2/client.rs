@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -20,11 +20,11 @@ use tokio::time::Instant;
 use super::patient::Patient;
 use super::sender::Sender;
 use super::{Fault, Piece, ReceivedBody};
-use crate::proxy::body::request::{Passage, RequestBody};
 use crate::proxy::limits::{
     CONNECTION_WINDOW, CONTINUE_TIMEOUT, FIRST_STREAMS, LARGEST_HEADER_LIST, MOST_INTERIM_ANSWERS,
     MOST_RESET_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
+use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
 
 /// A connection that speaks HTTP/2. It ends when nobody has a part in it any more.
@@ -40,7 +40,8 @@ pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) parts: &'a Parts,
     /// Whose the request is, as a URL has it.
     pub(in crate::proxy) authority: &'a http::uri::Authority,
-    pub(in crate::proxy) passage: &'a Passage,
+    /// The pieces of its body that have gone by, so that the wait for the response starts when the last one has.
+    pub(in crate::proxy) pieces: &'a AtomicU64,
     /// How long the head of a response may take, from the last byte of the request that went out.
     pub(in crate::proxy) patience: Duration,
     /// Where the interim responses go.
@@ -49,16 +50,16 @@ pub(in crate::proxy) struct Outgoing<'a> {
 
 /// An exchange whose response has begun: its body, and what is left of the request's.
 #[derive(Debug)]
-pub(in crate::proxy) struct Exchange {
+pub(in crate::proxy) struct Exchange<B> {
     received: ReceivedBody,
-    upload: Option<Upload>,
+    upload: Option<Upload<B>>,
 }
 
 /// A request's body on its way out.
 #[derive(Debug)]
-struct Upload {
+struct Upload<B> {
     sender: Sender,
-    body: RequestBody,
+    body: B,
     /// The client waits for 100, and so far the server has not said it.
     is_held: bool,
 }
@@ -102,30 +103,31 @@ impl Connection {
     }
 
     /// Sends a request and waits for the head of its response, which may come before the whole request is out. With a fault comes what of
-    /// the body has not been asked for.
-    pub(in crate::proxy) async fn exchange(
+    /// the body has not been asked for. `is_held` where the client waits to hear that its body is wanted.
+    pub(in crate::proxy) async fn exchange<B: Streamed>(
         &self,
         request: &Outgoing<'_>,
-        body: RequestBody,
-    ) -> Result<Response<Exchange>, (Fault, RequestBody)> {
+        body: B,
+        is_held: bool,
+    ) -> Result<Response<Exchange<B>>, (Fault, Option<B>)> {
         let mut requests = self.requests.clone();
         if let Err(error) = poll_fn(|context| requests.poll_ready(context)).await {
-            return Err((Fault::Unprocessed(error), body));
+            return Err((Fault::Unprocessed(error), Some(body)));
         }
         let ends = body.is_end_stream();
         let Some(head) = head_of(request) else {
             let unsendable = io::Error::from(io::ErrorKind::InvalidInput);
-            return Err((Fault::Body(unsendable), body));
+            return Err((Fault::Body(unsendable), Some(body)));
         };
         let (mut response, stream) = match requests.send_request(head, ends) {
             Ok(sent) => sent,
             Err(error) if error.is_io() || error.is_go_away() => {
-                return Err((Fault::Unprocessed(error), body));
+                return Err((Fault::Unprocessed(error), Some(body)));
             }
-            Err(error) => return Err((Fault::of(error), body)),
+            Err(error) => return Err((Fault::of(error), Some(body))),
         };
         let mut upload = (!ends).then(|| Upload {
-            is_held: body.is_unasked(),
+            is_held,
             sender: Sender::new(stream),
             body,
         });
@@ -136,10 +138,7 @@ impl Connection {
                 let received = ReceivedBody::new(stream, &parts.headers);
                 Ok(Response::from_parts(parts, Exchange { received, upload }))
             }
-            Err(fault) => {
-                let body = upload.map_or(RequestBody::Empty, |upload| upload.body);
-                Err((fault, body))
-            }
+            Err(fault) => Err((fault, upload.map(|upload| upload.body))),
         }
     }
 }
@@ -164,9 +163,9 @@ fn head_of(request: &Outgoing<'_>) -> Option<Request<()>> {
 async fn wait(
     request: &Outgoing<'_>,
     response: &mut ResponseFuture,
-    upload: &mut Option<Upload>,
+    upload: &mut Option<Upload<impl Streamed>>,
 ) -> Result<Response<h2::RecvStream>, Fault> {
-    let mut seen = request.passage.pieces.load(Ordering::Relaxed);
+    let mut seen = request.pieces.load(Ordering::Relaxed);
     let mut interims = 0;
     let mut clock = pin!(tokio::time::sleep(request.patience));
     let mut until_asked = pin!(until_asked(
@@ -196,7 +195,7 @@ async fn wait(
             release(upload);
         }
         while clock.as_mut().poll(context).is_ready() {
-            let now = request.passage.pieces.load(Ordering::Relaxed);
+            let now = request.pieces.load(Ordering::Relaxed);
             if now == seen {
                 return Poll::Ready(Err(Fault::Timeout));
             }
@@ -215,14 +214,17 @@ async fn until_asked(is_held: bool) {
     }
 }
 
-fn release(upload: &mut Option<Upload>) {
+fn release(upload: &mut Option<Upload<impl Streamed>>) {
     if let Some(upload) = upload {
         upload.is_held = false;
     }
 }
 
 /// Sends what there is of the body; it stays, for another attempt.
-fn poll_upload(upload: &mut Option<Upload>, context: &mut Context<'_>) -> Result<(), Fault> {
+fn poll_upload(
+    upload: &mut Option<Upload<impl Streamed>>,
+    context: &mut Context<'_>,
+) -> Result<(), Fault> {
     let Some(upload) = upload.as_mut().filter(|upload| !upload.is_held) else {
         return Ok(());
     };
@@ -232,14 +234,14 @@ fn poll_upload(upload: &mut Option<Upload>, context: &mut Context<'_>) -> Result
     }
 }
 
-impl Exchange {
+impl<B: Streamed> Exchange<B> {
     /// What of the request's body has not gone out, where some of it has not.
-    pub(in crate::proxy) fn upload(&self) -> Option<&RequestBody> {
+    pub(in crate::proxy) fn upload(&self) -> Option<&B> {
         self.upload.as_ref().map(|upload| &upload.body)
     }
 
     /// The same for another attempt, which ends this one.
-    pub(in crate::proxy) fn take_upload(&mut self) -> Option<RequestBody> {
+    pub(in crate::proxy) fn take_upload(&mut self) -> Option<B> {
         self.upload.take().map(|upload| upload.body)
     }
 
@@ -272,7 +274,7 @@ impl Exchange {
     }
 }
 
-impl Body for Exchange {
+impl<B: Streamed> Body for Exchange<B> {
     type Data = Bytes;
     type Error = io::Error;
 

@@ -9,7 +9,6 @@ use h2::server::SendResponse;
 use h2::{Ping, Reason, RecvStream};
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode};
-use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
@@ -17,11 +16,10 @@ use super::patient::Patient;
 use super::resets::ResetWatch;
 use super::sender::{Sender, Sent};
 use super::{Piece, ReceivedBody};
-use crate::proxy::body::client::ClientBody;
-use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::limits::{
     CONNECTION_WINDOW, LARGEST_HEADER_LIST, MOST_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
+use crate::proxy::message::body::Uploading;
 use crate::proxy::message::interim::Interim;
 
 /// Serves a connection to its end. `respond` gets each request, and where its interim responses go; `permit` is held for as long as anything
@@ -34,15 +32,16 @@ use crate::proxy::message::interim::Interim;
 ///    └── the client resets the stream, or leaves: all that was done for it is dropped, which ends it upstream
 ///                                   └── the body breaks off: what has come of it is sent, then the stream is reset
 /// ```
-pub(in crate::proxy) async fn serve<T, F, R, P>(
+pub(in crate::proxy) async fn serve<T, F, R, B, P>(
     io: T,
     permit: P,
     malformed: impl Fn() + Unpin,
     respond: F,
 ) where
     T: AsyncRead + AsyncWrite + Unpin,
-    F: Fn(Request<ClientBody>, Interim) -> R,
-    R: Future<Output = Response<ResponseBody>> + Send + 'static,
+    F: Fn(Request<ReceivedBody>, Interim) -> R,
+    R: Future<Output = Response<B>> + Send + 'static,
+    B: Uploading + Send + 'static,
     P: Clone + Send + 'static,
 {
     let handshake = h2::server::Builder::new()
@@ -83,15 +82,15 @@ pub(in crate::proxy) async fn serve<T, F, R, P>(
     }
 }
 
-fn receive(request: Request<RecvStream>) -> Request<ClientBody> {
+fn receive(request: Request<RecvStream>) -> Request<ReceivedBody> {
     let (parts, stream) = request.into_parts();
     let body = ReceivedBody::new(stream, &parts.headers);
-    Request::from_parts(parts, ClientBody::Http2(body))
+    Request::from_parts(parts, body)
 }
 
 /// One stream, to its end.
 async fn stream(
-    responding: impl Future<Output = Response<ResponseBody>>,
+    responding: impl Future<Output = Response<impl Uploading>>,
     interim: Interim,
     is_head: bool,
     mut reply: SendResponse<Piece>,
@@ -163,7 +162,7 @@ enum Delivery {
 }
 
 /// Sends a body, and beside it what is left of its request's.
-async fn send(sender: &mut Sender, body: &mut ResponseBody) -> Delivery {
+async fn send(sender: &mut Sender, body: &mut impl Uploading) -> Delivery {
     poll_fn(|context| {
         if let Poll::Ready(Err(_)) = body.poll_upload(context) {
             return Poll::Ready(Delivery::Abandoned); // the client has broken off its request

@@ -1,6 +1,7 @@
 //! Both ends against h2 by itself, over streams in memory.
 
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,11 +12,9 @@ use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Connection, Fault, Outgoing, serve};
-use crate::proxy::body::client::ClientBody;
-use crate::proxy::body::request::{Passage, RequestBody};
-use crate::proxy::exchange::response_body::ResponseBody;
+use super::{Connection, Fault, Outgoing, ReceivedBody, serve};
 use crate::proxy::limits::MOST_INTERIM_ANSWERS;
+use crate::proxy::message::body::scripted::Frames;
 use crate::proxy::message::interim::Interim;
 
 type Client = h2::client::SendRequest<Bytes>;
@@ -23,8 +22,8 @@ type Client = h2::client::SendRequest<Bytes>;
 /// A client of ours, whose requests are answered like that.
 async fn client_of<F, R>(respond: F) -> Client
 where
-    F: Fn(Request<ClientBody>, Interim) -> R + Send + 'static,
-    R: Future<Output = Response<ResponseBody>> + Send + 'static,
+    F: Fn(Request<ReceivedBody>, Interim) -> R + Send + 'static,
+    R: Future<Output = Response<Frames>> + Send + 'static,
 {
     let (near, far) = tokio::io::duplex(1 << 20);
     tokio::spawn(async move { serve(near, (), || (), respond).await });
@@ -46,7 +45,7 @@ async fn a_response_that_breaks_off_arrives_as_far_as_it_came_and_is_reset() {
     let mut client = client_of(|_, _| async {
         let broken = io::Error::from(io::ErrorKind::UnexpectedEof);
         let frames = [Ok(Frame::data(Bytes::from_static(b"part"))), Err(broken)];
-        Response::new(ResponseBody::of_frames(frames.into_iter()))
+        Response::new(Frames::new(frames))
     })
     .await;
     let (response, _) = client.send_request(get(), true).unwrap();
@@ -90,7 +89,7 @@ async fn interim_responses_come_before_the_final_one() {
         fields.insert("link", "</style.css>".parse().unwrap());
         interim.push(StatusCode::EARLY_HINTS, fields);
         tokio::task::yield_now().await;
-        Response::new(ResponseBody::whole(Bytes::new()))
+        Response::new(Frames::default())
     })
     .await;
     let (mut response, _) = client.send_request(get(), true).unwrap();
@@ -107,7 +106,7 @@ async fn a_response_without_content_has_no_length() {
         let response = Response::builder()
             .status(204)
             .header("content-length", "7");
-        response.body(ResponseBody::whole(Bytes::new())).unwrap()
+        response.body(Frames::default()).unwrap()
     })
     .await;
     let (response, _) = client.send_request(get(), true).unwrap();
@@ -135,14 +134,14 @@ async fn a_malformed_request_is_told() {
     let (tell, mut told) = mpsc::channel(1);
     let malformed = move || tell.try_send(()).unwrap();
     tokio::spawn(serve(near, (), malformed, |_, _| async {
-        Response::new(ResponseBody::whole(Bytes::new()))
+        Response::new(Frames::default())
     }));
     far.write_all(&malformed_request()).await.unwrap();
     assert_eq!(told.recv().await, Some(()));
 }
 
 /// What a server of h2 makes of one request of ours.
-async fn exchange_with<F, R>(serve: F) -> Result<Response<super::Exchange>, Fault>
+async fn exchange_with<F, R>(serve: F) -> Result<Response<super::Exchange<Frames>>, Fault>
 where
     F: FnOnce(h2::server::Connection<tokio::io::DuplexStream, Bytes>) -> R + Send + 'static,
     R: Future<Output = ()> + Send + 'static,
@@ -155,11 +154,13 @@ where
     let request = Outgoing {
         parts: &parts,
         authority: &"gitlab.test".parse().unwrap(),
-        passage: &Passage::new(false),
+        pieces: &AtomicU64::new(0),
         patience: Duration::from_secs(10),
         interim: &Interim::default(),
     };
-    let sent = connection.exchange(&request, RequestBody::Empty).await;
+    let sent = connection
+        .exchange(&request, Frames::default(), false)
+        .await;
     sent.map_err(|(fault, _)| fault)
 }
 

@@ -15,12 +15,12 @@ use tokio::task::JoinHandle;
 
 use super::connect;
 use super::request_line;
+use super::shared::{SessionConfig, Shared};
 use crate::audit::{Event, Kind};
 use crate::connection::CredentialSource;
 use crate::process_tree::ProcessTree;
 use crate::proxy::admission::admit::{Admission, Permit, Recognition};
 use crate::proxy::exchange::respond;
-use crate::proxy::exchange::session::{Session, SessionConfig};
 use crate::proxy::io::stream::{Activity, Watched};
 use crate::proxy::limits::{
     ACCEPT_PAUSE, FEWEST_CONNECTIONS, FILES_PER_CONNECTION, HEAD_TIMEOUT, IDLE_TIMEOUT,
@@ -46,7 +46,7 @@ pub enum ProxyError {
 #[derive(Debug)]
 pub struct Proxy<S> {
     listener: TcpListener,
-    session: Arc<Session<S>>,
+    shared: Arc<Shared<S>>,
 }
 
 /// A proxy at work.
@@ -65,31 +65,31 @@ impl<S: CredentialSource> Proxy<S> {
             .await
             .map_err(ProxyError::Bind)?;
         let address = listener.local_addr().map_err(ProxyError::Bind)?;
-        let session = Arc::new(Session::new(config, source, address)?);
-        Ok(Self { listener, session })
+        let shared = Arc::new(Shared::new(config, source, address)?);
+        Ok(Self { listener, shared })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.session.address
+        self.shared.address
     }
 
     /// The certificate that clients must trust.
     pub fn ca_pem(&self) -> &str {
-        self.session.ca_pem()
+        self.shared.tls.ca_pem()
     }
 
     /// The SHA-256 digest of the session CA's `SubjectPublicKeyInfo`.
     pub fn ca_public_key_digest(&self) -> [u8; 32] {
-        self.session.ca_public_key_digest()
+        self.shared.tls.ca_public_key_digest()
     }
 
     /// Starts to accept.
     pub fn serve(self) -> Serving {
         let most = most_connections(ulimits::most_open_files());
         let open = Arc::new(Semaphore::new(most));
-        let admission = Arc::clone(&self.session.admission);
-        let accepting = tokio::spawn(accept(self.listener, self.session, Arc::clone(&open)));
+        let admission = Arc::clone(&self.shared.admission);
+        let accepting = tokio::spawn(accept(self.listener, self.shared, Arc::clone(&open)));
         Serving {
             accepting,
             admission,
@@ -122,7 +122,7 @@ impl Serving {
 
 async fn accept<S: CredentialSource>(
     listener: TcpListener,
-    session: Arc<Session<S>>,
+    shared: Arc<Shared<S>>,
     open: Arc<Semaphore>,
 ) {
     let strangers = Arc::new(Semaphore::new(MOST_STRANGERS));
@@ -132,8 +132,8 @@ async fn accept<S: CredentialSource>(
         };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let (session, strangers) = (Arc::clone(&session), Arc::clone(&strangers));
-                tokio::spawn(serve(stream, peer, session, Arc::new(permit), strangers));
+                let (shared, strangers) = (Arc::clone(&shared), Arc::clone(&strangers));
+                tokio::spawn(serve(stream, peer, shared, Arc::new(permit), strangers));
             }
             // Out of descriptors, or a client that is gone again: the next one may do better.
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -144,23 +144,23 @@ async fn accept<S: CredentialSource>(
 async fn serve<S: CredentialSource>(
     mut stream: TcpStream,
     peer: SocketAddr,
-    session: Arc<Session<S>>,
+    shared: Arc<Shared<S>>,
     permit: Permit,
     strangers: Arc<Semaphore>,
 ) {
     // Without it, Nagle and delayed acknowledgement add 40 ms to each new connection.
     let _ = stream.set_nodelay(true);
-    let client = match session.admission.recognize(&stream, peer) {
+    let client = match shared.admission.recognize(&stream, peer) {
         Recognition::Client(client) => Arc::new(client),
         Recognition::AnotherUser => {
             drop(permit); // another user shall not fill the room of the run's own connections
-            return turn_away(stream, &session, &strangers).await;
+            return turn_away(stream, &shared, &strangers).await;
         }
         Recognition::Nobody => return,
     };
     let service = service_fn(|request| {
-        let (session, client) = (Arc::clone(&session), Arc::clone(&client));
-        connect::handle(session, client, Arc::clone(&permit), request)
+        let (shared, client) = (Arc::clone(&shared), Arc::clone(&client));
+        connect::handle(shared, client, Arc::clone(&permit), request)
     });
     let first = request_line::first_bytes(&mut stream).await;
     let activity = Activity::new();
@@ -176,11 +176,12 @@ async fn serve<S: CredentialSource>(
 }
 
 /// Says why to the first request, whatever it is, and closes the connection.
-async fn turn_away<S>(stream: TcpStream, session: &Session<S>, strangers: &Semaphore) {
+async fn turn_away<S>(stream: TcpStream, shared: &Shared<S>, strangers: &Semaphore) {
     let refusal = Refusal::AnotherUser;
-    if session.admission.is_first_stranger() {
+    if shared.admission.is_first_stranger() {
         let event = Event::new(Kind::Denied);
-        session.audit.record(&event.because(refusal.to_string()));
+        let audit = &shared.session.audit;
+        audit.record(&event.because(refusal.to_string()));
     }
     let Ok(_place) = strangers.try_acquire() else {
         return;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::stream::UpstreamStream;
 use crate::proxy::body::request::RequestBody;
 use crate::proxy::http1::AnswerBody;
 use crate::proxy::http2;
@@ -18,9 +19,9 @@ use crate::proxy::limits::{ACCEPTED_UPLOAD_STALL, REFUSED_UPLOAD_STALL};
 #[derive(Debug)]
 pub(in crate::proxy) enum UpstreamBody {
     /// By HTTP/1.1.
-    Http1(AnswerBody),
+    Http1(AnswerBody<UpstreamStream, RequestBody>),
     /// By HTTP/2.
-    Http2(Box<http2::Exchange>),
+    Http2(Box<http2::Exchange<RequestBody>>),
 }
 
 impl UpstreamBody {

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::send::{Connector, Destination, Dialect, Scheme};
+use super::connector::Connector;
+use super::destination::{Destination, Dialect, Scheme};
 use crate::dial::ConnectError;
 use crate::proxy::http1;
 use crate::proxy::http2;
@@ -18,7 +19,7 @@ use crate::proxy::http2;
 ///                                └── it fails ──► None
 /// ```
 #[derive(Debug)]
-pub(in crate::proxy) struct Http2Lease {
+pub(super) struct Http2Lease {
     destination: Arc<Destination>,
     state: Mutex<State>,
 }
@@ -38,7 +39,7 @@ type Dialing = watch::Receiver<Option<Result<Leased, ConnectError>>>;
 
 /// What a request goes on by.
 #[derive(Clone, Debug)]
-pub(in crate::proxy) enum Leased {
+pub(super) enum Leased {
     /// A connection of the pool.
     Http1,
     /// This one.
@@ -46,7 +47,7 @@ pub(in crate::proxy) enum Leased {
 }
 
 impl Http2Lease {
-    pub(in crate::proxy) fn new(destination: &Arc<Destination>) -> Self {
+    pub(super) fn new(destination: &Arc<Destination>) -> Self {
         Self {
             destination: Arc::clone(destination),
             state: Mutex::default(),
@@ -54,7 +55,7 @@ impl Http2Lease {
     }
 
     /// The connection of this client, or a new one; another client's former one only where `may_reuse` says so.
-    pub(in crate::proxy) async fn get(
+    pub(super) async fn get(
         &self,
         connector: &Connector,
         may_reuse: bool,
@@ -112,7 +113,7 @@ impl Http2Lease {
     }
 
     /// The server wants HTTP/1.1 for what it was asked (RFC 9113 §7, `HTTP_1_1_REQUIRED`).
-    pub(in crate::proxy) fn speaks_http1_only(&self) {
+    pub(super) fn speaks_http1_only(&self) {
         *self.lock() = State::Http1;
     }
 

@@ -1,96 +1,30 @@
-//! The way to the providers: pooled connections, verified TLS, streamed bodies; no redirect is followed and no body decoded.
+//! One request on its way to its provider, and the head of its response.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::header::UPGRADE;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use tokio::time::Instant;
 
 use super::body::UpstreamBody;
+use super::connector::Connector;
+use super::destination::{Destination, Destinations, Dialect, Scheme};
+use super::error;
 use super::http2_lease::Leased;
+use super::origin::Origin;
 use super::stream::UpstreamStream;
 use super::tls::TlsConfigs;
 use crate::authority::Authority;
-use crate::dial::{self, ConnectError, Dialed, Dialer, innermost};
+use crate::dial::{self, Dialed, Dialer};
 use crate::proxy::body::request::{Passage, RequestBody};
-use crate::proxy::exchange::place::Place;
-use crate::proxy::http1::Pool;
 use crate::proxy::http1::{AnswerBody, Connection, Fault, Outgoing, RequestForm, Upload};
 use crate::proxy::http2;
-use crate::proxy::limits::{
-    IDLE_UPSTREAM, MOST_DESTINATIONS, MOST_IDLE_UPSTREAM, MOST_RESENDS, RESEND_PAUSE,
-    SWEEP_INTERVAL, Timeouts,
-};
+use crate::proxy::limits::{MOST_RESENDS, RESEND_PAUSE, Timeouts};
 use crate::proxy::message::interim::Interim;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::refusal::Refusal;
 use crate::tls::Trust;
 use crate::user_proxy::UserProxy;
-
-/// Which protocol an upstream connection may speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::proxy) enum Dialect {
-    /// HTTP/1.1 only: for HTTP/1.1 clients, which it serves with less work, and for upgrades.
-    Http1,
-    /// HTTP/2 where the server has it: for clients that speak it themselves (gRPC needs it).
-    Http2,
-}
-
-/// A place upstream, and the idle connections to it.
-#[derive(Debug)]
-pub(in crate::proxy) struct Destination {
-    pub(in crate::proxy) authority: Authority,
-    scheme: Scheme,
-    pub(in crate::proxy) pool: Arc<Pool>,
-    http2: Mutex<Vec<Idle>>,
-}
-
-/// An HTTP/2 connection that no client's connection has now.
-#[derive(Debug)]
-struct Idle {
-    connection: http2::Connection,
-    since: Instant,
-}
-
-impl Destination {
-    /// The HTTP/2 connection that was used last, of those that still stand; it is closed where it must not be used.
-    pub(in crate::proxy) fn take_http2(&self, may_reuse: bool) -> Option<http2::Connection> {
-        let mut idle = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
-        let stands = |mut idle: Idle| idle.connection.is_open().then_some(idle.connection);
-        let last = std::iter::from_fn(|| idle.pop()).find_map(stands);
-        last.filter(|_| may_reuse)
-    }
-
-    /// Keeps an HTTP/2 connection that nobody uses now.
-    pub(in crate::proxy) fn put_http2(&self, mut connection: http2::Connection) {
-        if !connection.is_open() {
-            return;
-        }
-        let mut idle = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MOST_IDLE_UPSTREAM {
-            let since = Instant::now();
-            idle.push(Idle { connection, since });
-        }
-    }
-
-    /// Closes what has been idle for too long; whether anything is left.
-    fn sweep(&self) -> bool {
-        let mut http2 = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
-        http2.retain_mut(|idle| idle.since.elapsed() < IDLE_UPSTREAM && idle.connection.is_open());
-        let has_http1 = self.pool.sweep();
-        has_http1 || !http2.is_empty()
-    }
-}
-
-/// Whether the way to a place is TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::proxy) enum Scheme {
-    Http,
-    Https,
-}
 
 /// The ways to the providers of a session.
 #[derive(Debug)]
@@ -105,16 +39,9 @@ pub(in crate::proxy) struct Sending<'a> {
     /// What is known of its body.
     pub(in crate::proxy) passage: &'a Arc<Passage>,
     /// Where it goes.
-    pub(in crate::proxy) place: &'a Place,
+    pub(in crate::proxy) origin: &'a Origin,
     /// Where its interim responses go.
     pub(in crate::proxy) interim: &'a Interim,
-}
-
-/// The places that are in use, or have idle connections.
-#[derive(Debug, Default)]
-struct Destinations {
-    known: Mutex<HashMap<(Authority, Scheme), Arc<Destination>>>,
-    is_swept: AtomicBool,
 }
 
 impl Upstream {
@@ -124,33 +51,26 @@ impl Upstream {
         routes: Arc<RouteTable>,
         timeouts: Timeouts,
     ) -> Self {
-        let connector = Connector {
-            dialer,
-            tls: Arc::new(TlsConfigs::new(trust, routes)),
-            timeouts,
-        };
         Self {
-            connector,
+            connector: Connector::new(dialer, TlsConfigs::new(trust, routes), timeouts),
             destinations: Arc::default(),
         }
     }
 
     /// A connection for a blind tunnel.
     pub(in crate::proxy) async fn dial(&self, authority: &Authority) -> Result<Dialed, Refusal> {
-        self.connector
-            .dialer
-            .dial(authority)
-            .await
-            .map_err(|error| connect_refusal(authority, &error))
+        let dialed = self.connector.dialer.dial(authority).await;
+        dialed.map_err(|error| error::unconnected(authority, &error))
     }
 
-    /// The place of that name; whoever asks for it often shall keep it.
-    pub(in crate::proxy) fn destination(
-        &self,
-        authority: &Authority,
-        scheme: Scheme,
-    ) -> Arc<Destination> {
-        self.destinations.get(authority, scheme)
+    /// That origin, for one client's connection; `None` where no URL can name it.
+    pub(in crate::proxy) fn origin(&self, authority: &Authority, scheme: Scheme) -> Option<Origin> {
+        // The default port is left out, as clients do in `Host`.
+        let uri_authority = authority.in_url(scheme.usual_port()).parse().ok()?;
+        Some(Origin::new(
+            self.destinations.get(authority, scheme),
+            uri_authority,
+        ))
     }
 
     /// Sends one request and waits for the head of its answer.
@@ -176,28 +96,23 @@ impl Upstream {
     ) -> Result<Response<UpstreamBody>, Refusal> {
         let Sending {
             passage,
-            place,
+            origin,
             interim,
         } = *sending;
-        let destination = &*place.destination;
-        let authority = &destination.authority;
-        let proxy = match destination.scheme {
-            Scheme::Http => self.connector.dialer.absolute_form_proxy(authority),
-            Scheme::Https => None,
-        };
-        let may_reuse = place.may_reuse(parts, &body);
-        let mut idle = destination.pool.take(may_reuse).await;
-        let mut upload = Upload::new(body, parts);
+        let destination = &*origin.destination;
+        let proxy = self.absolute_form_proxy(destination);
+        let mut idle = destination.pool.take(origin.may_reuse(parts, &body)).await;
+        let mut upload = upload(body, parts);
         loop {
             let outgoing = Outgoing {
                 parts,
                 form: RequestForm {
-                    host: place.uri_authority.as_str(),
+                    host: origin.uri_authority.as_str(),
                     by_proxy: proxy
-                        .map(|proxy| (&place.uri_authority, proxy.basic_authorization())),
+                        .map(|proxy| (&origin.uri_authority, proxy.basic_authorization())),
                     length: upload.length(),
                 },
-                passage,
+                pieces: &passage.pieces,
                 patience: self.connector.timeouts.response,
                 interim,
             };
@@ -206,33 +121,44 @@ impl Upstream {
                 Some(connection) => connection,
                 None => Box::pin(self.connect(destination)).await?,
             };
-            match connection.exchange(&outgoing, &mut upload).await {
+            let fault = match connection.exchange(&outgoing, &mut upload).await {
                 Ok(head) if head.switches() && !parts.headers.contains_key(UPGRADE) => {
-                    let fault = Fault::Malformed("it switches to a protocol that nobody asked for");
-                    return Err(self.fault_refusal(authority, passage, &fault));
+                    Fault::Malformed("it switches to a protocol that nobody asked for")
                 }
                 Ok(head) => {
                     let answer = AnswerBody::answer(head, connection, upload, &destination.pool);
                     self.destinations.sweep_later();
-                    place.has_served.store(true, Ordering::Relaxed);
-                    return answer_of(answer.map(UpstreamBody::Http1), authority, proxy);
+                    origin.note_response();
+                    return answer_of(answer.map(UpstreamBody::Http1), destination, proxy);
                 }
-                // The server had closed it, and that crossed with the request, which is as good as unsent (RFC 9110 §9.2.2).
-                Err(Fault::Closed(error))
-                    if is_reused && connection.is_unanswered() && parts.method.is_idempotent() =>
-                {
-                    let Some(body) = passage.rewind(Some(upload.into_body())) else {
-                        let fault = Fault::Closed(error);
-                        return Err(self.fault_refusal(authority, passage, &fault));
-                    };
-                    upload = Upload::new(body, parts);
-                }
-                Err(fault) => return Err(self.fault_refusal(authority, passage, &fault)),
-            }
+                Err(fault) => fault,
+            };
+            // The server had closed it, and that crossed with the request, which is as good as unsent (RFC 9110 §9.2.2).
+            let is_unsent = is_reused
+                && matches!(fault, Fault::Closed(_))
+                && connection.is_unanswered()
+                && parts.method.is_idempotent();
+            let again = is_unsent.then_some(upload.into_body());
+            let Some(body) = again.and_then(|body| passage.rewind(Some(body))) else {
+                return Err(self.http1_refusal(destination, passage, &fault));
+            };
+            upload = self::upload(body, parts);
         }
     }
 
-    async fn connect(&self, destination: &Destination) -> Result<Box<Connection>, Refusal> {
+    /// The user's proxy that takes requests of that scheme in absolute form.
+    fn absolute_form_proxy(&self, destination: &Destination) -> Option<&UserProxy> {
+        let dialer = &self.connector.dialer;
+        match destination.scheme {
+            Scheme::Http => dialer.absolute_form_proxy(&destination.authority),
+            Scheme::Https => None,
+        }
+    }
+
+    async fn connect(
+        &self,
+        destination: &Destination,
+    ) -> Result<Box<Connection<UpstreamStream>>, Refusal> {
         let Destination {
             authority, scheme, ..
         } = destination;
@@ -240,24 +166,18 @@ impl Upstream {
             .connector
             .connect(authority, *scheme, Dialect::Http1)
             .await;
-        let stream = stream.map_err(|error| connect_refusal(authority, &error))?;
+        let stream = stream.map_err(|error| error::unconnected(authority, &error))?;
         Ok(Box::new(Connection::new(stream)))
     }
 
-    fn fault_refusal(&self, authority: &Authority, passage: &Passage, fault: &Fault) -> Refusal {
-        match fault {
-            _ if passage.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
-            Fault::Body(error) => body_refusal(error),
-            Fault::Closed(_) => Refusal::UpstreamUnreachable {
-                host: authority.to_string(),
-                reason: innermost(fault),
-            },
-            Fault::Malformed(reason) => Refusal::UpstreamMalformed {
-                host: authority.to_string(),
-                reason: (*reason).to_owned(),
-            },
-            Fault::Timeout => self.late(authority),
-        }
+    fn http1_refusal(
+        &self,
+        destination: &Destination,
+        passage: &Passage,
+        fault: &Fault,
+    ) -> Refusal {
+        let wait = self.connector.timeouts.response;
+        error::by_http1(&destination.authority, passage, fault, wait)
     }
 
     /// HTTP/2 is for `https://` only, so no proxy of the user's sees such a request.
@@ -269,207 +189,81 @@ impl Upstream {
     ) -> Result<Response<UpstreamBody>, Refusal> {
         let Sending {
             passage,
-            place,
+            origin,
             interim,
         } = *sending;
-        let authority = &place.destination.authority;
+        let authority = &origin.destination.authority;
         let outgoing = http2::Outgoing {
             parts,
-            authority: &place.uri_authority,
-            passage,
+            authority: &origin.uri_authority,
+            pieces: &passage.pieces,
             patience: self.connector.timeouts.response,
             interim,
         };
         let mut resends = 0;
         loop {
-            let may_reuse = place.may_reuse(parts, &body);
-            let leased = place.http2.get(&self.connector, may_reuse).await;
+            let may_reuse = origin.may_reuse(parts, &body);
+            let leased = origin.http2.get(&self.connector, may_reuse).await;
             self.destinations.sweep_later();
-            let connection = match leased.map_err(|error| connect_refusal(authority, &error))? {
+            let connection = match leased.map_err(|error| error::unconnected(authority, &error))? {
                 Leased::Http1 => return self.send_http1(parts, body, sending).await,
                 Leased::Http2(connection) => connection,
             };
             let is_reused = connection.has_served();
-            let (fault, rest) = match connection.exchange(&outgoing, body).await {
+            let is_held = body.is_unasked();
+            let (fault, rest) = match connection.exchange(&outgoing, body, is_held).await {
                 Ok(response) => {
-                    place.has_served.store(true, Ordering::Relaxed);
+                    origin.note_response();
                     return Ok(response.map(|body| UpstreamBody::Http2(Box::new(body))));
                 }
                 Err(failed) => failed,
             };
             resends += 1;
-            let repeats = resends <= MOST_RESENDS
-                && match &fault {
-                    http2::Fault::Unprocessed(_) => true,
-                    http2::Fault::Closed(_) => is_reused && parts.method.is_idempotent(),
-                    http2::Fault::Reset(_) if fault.requires_http1() => true,
-                    _ => false,
-                };
-            let Some(again) = passage.rewind(Some(rest)).filter(|_| repeats) else {
-                return Err(self.http2_refusal(authority, passage, &fault));
+            let repeats = resends <= MOST_RESENDS && may_be_sent_again(&fault, is_reused, parts);
+            let Some(again) = passage.rewind(rest).filter(|_| repeats) else {
+                let wait = self.connector.timeouts.response;
+                return Err(error::by_http2(authority, passage, &fault, wait));
             };
             body = again;
             if fault.requires_http1() {
-                place.http2.speaks_http1_only();
+                origin.http2.speaks_http1_only();
             } else if fault.is_stream_refused() {
                 tokio::time::sleep(RESEND_PAUSE * resends).await;
             }
         }
     }
-
-    fn http2_refusal(
-        &self,
-        authority: &Authority,
-        passage: &Passage,
-        fault: &http2::Fault,
-    ) -> Refusal {
-        let host = authority.to_string();
-        match fault {
-            _ if passage.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
-            http2::Fault::Body(error) => body_refusal(error),
-            http2::Fault::Closed(_) | http2::Fault::Unprocessed(_) => {
-                Refusal::UpstreamUnreachable {
-                    host,
-                    reason: innermost(fault),
-                }
-            }
-            http2::Fault::Endless | http2::Fault::Reset(_) => Refusal::UpstreamMalformed {
-                host,
-                reason: innermost(fault),
-            },
-            http2::Fault::Timeout => self.late(authority),
-        }
-    }
-
-    fn late(&self, authority: &Authority) -> Refusal {
-        Refusal::UpstreamTimeout {
-            host: authority.to_string(),
-            seconds: self.connector.timeouts.response.as_secs(),
-        }
-    }
 }
 
-/// Whose fault it is that a request's body did not come to its end: its framing is wrong, or its client has left.
-fn body_refusal(error: &std::io::Error) -> Refusal {
-    if error.kind() == std::io::ErrorKind::InvalidData {
-        Refusal::Malformed("the request's body is not framed as HTTP/1.1 wants it")
-    } else {
-        Refusal::Abandoned
-    }
+/// A body on its way out by HTTP/1.1.
+fn upload(body: RequestBody, parts: &Parts) -> Upload<RequestBody> {
+    let is_held = body.is_unasked();
+    Upload::new(body, parts, is_held)
 }
 
-impl Destinations {
-    fn get(&self, authority: &Authority, scheme: Scheme) -> Arc<Destination> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (authority.clone(), scheme);
-        if let Some(destination) = known.get(&key) {
-            return Arc::clone(destination);
-        }
-        let destination = Arc::new(Destination {
-            authority: authority.clone(),
-            scheme,
-            pool: Arc::default(),
-            http2: Mutex::default(),
-        });
-        if known.len() < MOST_DESTINATIONS {
-            known.insert(key, Arc::clone(&destination));
-        }
-        destination
-    }
-
-    /// Has idle connections closed when their time has come, as long as there are any.
-    fn sweep_later(self: &Arc<Self>) {
-        if self.is_swept.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let destinations = Arc::downgrade(self);
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(SWEEP_INTERVAL).await;
-                let Some(destinations) = destinations.upgrade() else {
-                    return;
-                };
-                if !destinations.sweep() {
-                    return;
-                }
-            }
-        });
-    }
-
-    /// Closes what has waited for too long, and forgets what nobody uses; whether anything is left to do.
-    fn sweep(&self) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, destination| {
-            let has_idle = destination.sweep();
-            has_idle || Arc::strong_count(destination) > 1
-        });
-        let is_needed = !known.is_empty();
-        self.is_swept.store(is_needed, Ordering::Relaxed);
-        is_needed
+/// Whether a request that has come to nothing by HTTP/2 may go out once more.
+fn may_be_sent_again(fault: &http2::Fault, is_reused: bool, parts: &Parts) -> bool {
+    match fault {
+        http2::Fault::Unprocessed(_) => true,
+        http2::Fault::Closed(_) => is_reused && parts.method.is_idempotent(),
+        http2::Fault::Reset(_) => fault.requires_http1(),
+        _ => false,
     }
 }
 
 /// A 407 of the user's proxy would look to the client like one of ours.
 fn answer_of(
     response: Response<UpstreamBody>,
-    authority: &Authority,
+    destination: &Destination,
     proxy: Option<&UserProxy>,
 ) -> Result<Response<UpstreamBody>, Refusal> {
     match (response.status(), proxy) {
         (status @ StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(proxy)) => {
             let words = dial::refusal(status, response.headers(), proxy);
             Err(Refusal::UpstreamUnreachable {
-                host: authority.to_string(),
+                host: destination.authority.to_string(),
                 reason: format!("{proxy} {words}"),
             })
         }
         _ => Ok(response),
-    }
-}
-
-fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
-    let host = authority.to_string();
-    match error {
-        ConnectError::Timeout { after, through } => Refusal::ConnectTimeout {
-            host: match through {
-                Some(proxy) => format!("{host} through {proxy}"),
-                None => host,
-            },
-            seconds: after.as_secs(),
-        },
-        ConnectError::Tls(trouble) => Refusal::UpstreamTls {
-            host,
-            trouble: trouble.clone(),
-        },
-        ConnectError::Unreachable(reason) => Refusal::UpstreamUnreachable {
-            host,
-            reason: reason.clone(),
-        },
-    }
-}
-
-/// Opens connections.
-#[derive(Clone, Debug)]
-pub(in crate::proxy) struct Connector {
-    dialer: Arc<Dialer>,
-    tls: Arc<TlsConfigs>,
-    timeouts: Timeouts,
-}
-
-impl Connector {
-    pub(in crate::proxy) async fn connect(
-        &self,
-        authority: &Authority,
-        scheme: Scheme,
-        dialect: Dialect,
-    ) -> Result<UpstreamStream, ConnectError> {
-        if scheme == Scheme::Http {
-            return Ok(UpstreamStream::Plain(
-                self.dialer.dial_plain(authority).await?,
-            ));
-        }
-        let config = self.tls.get(authority, dialect)?;
-        let stream = self.dialer.dial_tls(authority, config).await?;
-        Ok(UpstreamStream::Tls(Box::new(stream)))
     }
 }

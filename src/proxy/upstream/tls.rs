@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::ClientConfig;
 
-use super::send::Dialect;
+use super::destination::Dialect;
 use crate::authority::Authority;
 use crate::dial::ConnectError;
 use crate::proxy::limits::MOST_CLIENT_CONFIGS;

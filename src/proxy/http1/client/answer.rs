@@ -8,19 +8,20 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use tokio::io::AsyncWrite;
 
 use super::connection::Connection;
 use super::pool::Pool;
 use super::upload::Upload;
-use crate::proxy::body::request::RequestBody;
 use crate::proxy::http1::framing::{Decoder, Piece};
 use crate::proxy::http1::head::{Head, Reason};
-use crate::proxy::upstream::stream::UpstreamStream;
+use crate::proxy::io::stream::Source as Readable;
+use crate::proxy::message::body::Streamed;
 
 /// A response's body on its way from the provider.
 #[derive(Debug)]
-pub(in crate::proxy) struct AnswerBody {
-    source: Source,
+pub(in crate::proxy) struct AnswerBody<T, B> {
+    source: Source<T, B>,
     decoder: Decoder,
 }
 
@@ -32,31 +33,31 @@ pub(in crate::proxy) struct AnswerBody {
 /// any of them ── it breaks off ──► Broken
 /// ```
 #[derive(Debug)]
-enum Source {
+enum Source<T, B> {
     /// It broke off: whoever asks is told so each time, or a cut body would look like a whole one.
     Broken,
     /// A connection that does nothing else, and where it goes when the body has ended; it is closed if that is nowhere.
-    Connection(Box<Connection>, Option<Arc<Pool>>),
+    Connection(Box<Connection<T>>, Option<Arc<Pool<T>>>),
     /// The response has come before the whole request was out, and the rest of that goes on.
-    Early(Box<Early>),
+    Early(Box<Early<T, B>>),
     /// It has all been read.
     None,
 }
 
 #[derive(Debug)]
-struct Early {
-    connection: Box<Connection>,
-    upload: Upload,
-    home: Option<Arc<Pool>>,
+struct Early<T, B> {
+    connection: Box<Connection<T>>,
+    upload: Upload<B>,
+    home: Option<Arc<Pool<T>>>,
 }
 
-impl AnswerBody {
+impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
     /// The response whose head has come on that connection, to a request of which all is out, or the rest is sent from now on.
     pub(in crate::proxy) fn answer(
         head: Head,
-        connection: Box<Connection>,
-        upload: Upload,
-        pool: &Arc<Pool>,
+        connection: Box<Connection<T>>,
+        upload: Upload<B>,
+        pool: &Arc<Pool<T>>,
     ) -> Response<Self> {
         let home = head.persists.then(|| Arc::clone(pool));
         let source = if upload.is_over() {
@@ -95,7 +96,7 @@ impl AnswerBody {
     }
 
     /// After a 101: the stream, and what has come on it already.
-    pub(in crate::proxy) fn into_stream(self) -> Option<(UpstreamStream, Bytes)> {
+    pub(in crate::proxy) fn into_stream(self) -> Option<(T, Bytes)> {
         match self.source {
             Source::Connection(connection, _) => Some(connection.into_parts()),
             _ => None,
@@ -103,7 +104,7 @@ impl AnswerBody {
     }
 
     /// What of the request's body has not gone out, where some of it has not.
-    pub(in crate::proxy) fn upload(&self) -> Option<&RequestBody> {
+    pub(in crate::proxy) fn upload(&self) -> Option<&B> {
         match &self.source {
             Source::Early(early) => Some(early.upload.body()),
             _ => None,
@@ -111,7 +112,7 @@ impl AnswerBody {
     }
 
     /// The same for another attempt, which ends this one.
-    pub(in crate::proxy) fn take_upload(&mut self) -> Option<RequestBody> {
+    pub(in crate::proxy) fn take_upload(&mut self) -> Option<B> {
         match std::mem::replace(&mut self.source, Source::Broken) {
             Source::Early(early) => Some(early.upload.into_body()),
             other => {
@@ -199,7 +200,7 @@ impl AnswerBody {
     }
 }
 
-impl Body for AnswerBody {
+impl<T: Readable + AsyncWrite, B: Streamed> Body for AnswerBody<T, B> {
     type Data = Bytes;
     type Error = io::Error;
 

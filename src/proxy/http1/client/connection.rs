@@ -3,34 +3,33 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
 use super::upload::Upload;
-use crate::proxy::body::request::Passage;
 use crate::proxy::http1::Fault;
 use crate::proxy::http1::head::{self, Head, RequestForm};
 use crate::proxy::io::stream::Source;
 use crate::proxy::limits::{
     CONTINUE_TIMEOUT, FRESH, LARGEST_HEAD, LARGEST_READ, MOST_INTERIM_ANSWERS, SMALLEST_READ,
 };
+use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
-use crate::proxy::upstream::stream::UpstreamStream;
 
 /// Most heads of requests are shorter, in bytes.
 pub(in crate::proxy::http1) const USUAL_HEAD: usize = 2048;
 
 /// A connection that speaks HTTP/1.1. Its buffers take no memory to speak of between two exchanges.
 #[derive(Debug)]
-pub(in crate::proxy) struct Connection {
-    io: UpstreamStream,
+pub(in crate::proxy) struct Connection<T> {
+    io: T,
     /// What came and was not yet taken.
     pub(in crate::proxy::http1) read: BytesMut,
     /// How much is asked for at once: more where much comes.
@@ -52,15 +51,16 @@ pub(in crate::proxy) struct Connection {
 pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) parts: &'a Parts,
     pub(in crate::proxy) form: RequestForm<'a>,
-    pub(in crate::proxy) passage: &'a Passage,
+    /// The pieces of its body that have gone by, so that the wait for the answer starts when the last one has.
+    pub(in crate::proxy) pieces: &'a AtomicU64,
     /// How long the head of an answer may take, from the last byte of the request that went out.
     pub(in crate::proxy) patience: Duration,
     /// Where the interim responses go.
     pub(in crate::proxy) interim: &'a Interim,
 }
 
-impl Connection {
-    pub(in crate::proxy) fn new(io: UpstreamStream) -> Self {
+impl<T: Source + AsyncWrite> Connection<T> {
+    pub(in crate::proxy) fn new(io: T) -> Self {
         Self {
             io,
             read: BytesMut::new(),
@@ -94,7 +94,7 @@ impl Connection {
     pub(in crate::proxy) async fn exchange(
         &mut self,
         request: &Outgoing<'_>,
-        upload: &mut Upload,
+        upload: &mut Upload<impl Streamed>,
     ) -> Result<Head, Fault> {
         self.out.clear();
         self.out.reserve(USUAL_HEAD);
@@ -105,7 +105,7 @@ impl Connection {
         self.has_served = true;
         let mut waiting = Waiting {
             since,
-            pieces: request.passage.pieces.load(Ordering::Relaxed),
+            pieces: request.pieces.load(Ordering::Relaxed),
             searched: 0,
             interim: 0,
             until_asked: None,
@@ -117,7 +117,7 @@ impl Connection {
         &mut self,
         context: &mut Context<'_>,
         request: &Outgoing<'_>,
-        upload: &mut Upload,
+        upload: &mut Upload<impl Streamed>,
         waiting: &mut Waiting,
     ) -> Poll<Result<Head, Fault>> {
         if let Poll::Ready(Err(fault)) = self.poll_send(context, upload) {
@@ -189,7 +189,7 @@ impl Connection {
             Box::pin(tokio::time::sleep_until(waiting.since + request.patience))
         });
         while clock.as_mut().poll(context).is_ready() {
-            let pieces = request.passage.pieces.load(Ordering::Relaxed);
+            let pieces = request.pieces.load(Ordering::Relaxed);
             if pieces != waiting.pieces {
                 (waiting.pieces, waiting.since) = (pieces, Instant::now());
             }
@@ -206,7 +206,7 @@ impl Connection {
     pub(in crate::proxy::http1) fn poll_send(
         &mut self,
         context: &mut Context<'_>,
-        upload: &mut Upload,
+        upload: &mut Upload<impl Streamed>,
     ) -> Poll<Result<(), Fault>> {
         let Self { io, out, gone, .. } = self;
         upload.poll_send(context, io, out, gone)
@@ -237,7 +237,7 @@ impl Connection {
     }
 
     /// The stream, and what has come on it already: for another protocol.
-    pub(in crate::proxy) fn into_parts(self) -> (UpstreamStream, Bytes) {
+    pub(in crate::proxy) fn into_parts(self) -> (T, Bytes) {
         (self.io, self.read.freeze())
     }
 }

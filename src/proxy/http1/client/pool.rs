@@ -3,29 +3,40 @@
 use std::sync::{Mutex, PoisonError};
 use std::task::Context;
 
-use crate::proxy::http1::Connection;
+use tokio::io::AsyncWrite;
+
+use super::connection::Connection;
+use crate::proxy::io::stream::Source;
 use crate::proxy::limits::{IDLE_UPSTREAM, MOST_IDLE_UPSTREAM};
 
 /// The idle connections to one place.
-#[derive(Debug, Default)]
-pub(in crate::proxy) struct Pool {
+#[derive(Debug)]
+pub(in crate::proxy) struct Pool<T> {
     /// The one that was used last is the last. Held for a push or a pop: on a session's one thread nobody ever waits for it.
     #[expect(
         clippy::vec_box,
         reason = "a connection is handed on in the box that it came in"
     )]
-    idle: Mutex<Vec<Box<Connection>>>,
+    idle: Mutex<Vec<Box<Connection<T>>>>,
 }
 
-impl Pool {
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self {
+            idle: Mutex::default(),
+        }
+    }
+}
+
+impl<T: Source + AsyncWrite> Pool<T> {
     /// Takes the connection that was used last; it may have been closed meanwhile.
-    pub(in crate::proxy::http1) fn pop(&self) -> Option<Box<Connection>> {
+    pub(in crate::proxy::http1) fn pop(&self) -> Option<Box<Connection<T>>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.pop()
     }
 
     /// Keeps a connection whose exchange is over.
-    pub(in crate::proxy) fn put(&self, mut connection: Box<Connection>) {
+    pub(in crate::proxy) fn put(&self, mut connection: Box<Connection<T>>) {
         if !connection.read.is_empty() {
             return; // it has said what nobody asked for
         }
@@ -38,7 +49,7 @@ impl Pool {
 
     /// Takes a connection that still stands. One that has served before only where `may_reuse` says so: if not, the one that was used last
     /// is closed, so that a server that serves one connection at a time has room for the new one.
-    pub(in crate::proxy) async fn take(&self, may_reuse: bool) -> Option<Box<Connection>> {
+    pub(in crate::proxy) async fn take(&self, may_reuse: bool) -> Option<Box<Connection<T>>> {
         while let Some(mut connection) = self.pop() {
             if !may_reuse && !connection.is_fresh() {
                 return None;

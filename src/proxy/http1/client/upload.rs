@@ -7,14 +7,13 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
-use http_body::Body;
 use tokio::io::AsyncWrite;
 
 use super::connection::USUAL_HEAD;
-use crate::proxy::body::request::RequestBody;
 use crate::proxy::http1::Fault;
 use crate::proxy::http1::framing::{LAST_CHUNK, Length};
 use crate::proxy::limits::UPSTREAM_WRITE_BUFFER;
+use crate::proxy::message::body::Streamed;
 
 /// The most that one TLS record holds (RFC 8446 §5.1), in bytes. A chunk goes out in one record with its size line: some servers (Puma 5)
 /// answer 400 where a record ends inside of that line, though RFC 9112 §7.1 knows no such border.
@@ -28,8 +27,8 @@ const SMALLEST_CHUNK: usize = 1024;
 
 /// A request's body on its way out.
 #[derive(Debug)]
-pub(in crate::proxy) struct Upload {
-    body: RequestBody,
+pub(in crate::proxy) struct Upload<B> {
+    body: B,
     length: Option<Length>,
     /// The names of the trailers that the request has announced.
     trailers: Vec<HeaderName>,
@@ -61,8 +60,9 @@ enum Sending {
     Last,
 }
 
-impl Upload {
-    pub(in crate::proxy) fn new(body: RequestBody, parts: &Parts) -> Self {
+impl<B: Streamed> Upload<B> {
+    /// `is_held` where the client waits to hear that its body is wanted (RFC 9110 §10.1.1), and the server has yet to say so.
+    pub(in crate::proxy) fn new(body: B, parts: &Parts, is_held: bool) -> Self {
         let length = length_of(&body);
         let trailers = match length {
             Some(Length::Chunked) => announced(&parts.headers),
@@ -71,7 +71,7 @@ impl Upload {
         Self {
             state: match length {
                 None => Sending::Last,
-                Some(_) if body.is_unasked() => Sending::Held,
+                Some(_) if is_held => Sending::Held,
                 Some(_) => Sending::Body,
             },
             body,
@@ -88,12 +88,12 @@ impl Upload {
         self.length
     }
 
-    pub(in crate::proxy::http1) fn body(&self) -> &RequestBody {
+    pub(in crate::proxy::http1) fn body(&self) -> &B {
         &self.body
     }
 
     /// The body, for another attempt.
-    pub(in crate::proxy) fn into_body(self) -> RequestBody {
+    pub(in crate::proxy) fn into_body(self) -> B {
         self.body
     }
 
@@ -275,7 +275,7 @@ impl Upload {
     }
 }
 
-fn length_of(body: &RequestBody) -> Option<Length> {
+fn length_of(body: &impl Streamed) -> Option<Length> {
     if body.is_end_stream() {
         return None;
     }
@@ -318,9 +318,10 @@ pub(in crate::proxy::http1) fn is_for_the_head(name: &HeaderName) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
+    use http_body::Frame;
 
     use super::*;
+    use crate::proxy::message::body::scripted::Frames;
 
     /// A stream that keeps what it is given by each write.
     #[derive(Debug, Default)]
@@ -347,17 +348,10 @@ mod tests {
 
     /// What goes out of a body of those pieces behind a head of that size.
     fn records(head: usize, pieces: &[usize]) -> Vec<Vec<u8>> {
-        let trailers = HeaderMap::new(); // so that its length is not known
-        let body = RequestBody::Repeated {
-            pieces: pieces
-                .iter()
-                .map(|size| Bytes::from(vec![b'x'; *size]))
-                .collect::<VecDeque<_>>(),
-            size: 0,
-            trailers: Some(trailers),
-        };
+        let data = |size: &usize| Ok(Frame::data(Bytes::from(vec![b'x'; *size])));
+        let body = Frames::new(pieces.iter().map(data));
         let (parts, ()) = http::Request::new(()).into_parts();
-        let mut upload = Upload::new(body, &parts);
+        let mut upload = Upload::new(body, &parts, false);
         let (mut io, mut out, mut gone) = (Records::default(), vec![b'h'; head], 0);
         let mut context = Context::from_waker(std::task::Waker::noop());
         let sent = upload.poll_send(&mut context, &mut io, &mut out, &mut gone);

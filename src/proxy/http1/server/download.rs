@@ -6,12 +6,12 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, StatusCode, Version};
-use http_body::{Body, Frame};
+use http_body::Frame;
 use tokio::io::AsyncWrite;
 
-use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::http1::client::upload::is_for_the_head;
 use crate::proxy::http1::framing::LAST_CHUNK;
+use crate::proxy::message::body::Streamed;
 
 /// A piece of a body up to this size is copied behind what is to go out with it, in bytes: one record in place of two.
 const SMALL_PIECE: usize = 4 * 1024;
@@ -32,7 +32,7 @@ impl Framing {
         is_head: bool,
         version: Version,
         status: StatusCode,
-        body: &ResponseBody,
+        body: &impl Streamed,
     ) -> Self {
         let has_none = is_head
             || status.is_informational()
@@ -49,8 +49,8 @@ impl Framing {
 
 /// An answer's body on its way out, behind its head.
 #[derive(Debug)]
-pub(in crate::proxy::http1) struct Download {
-    body: ResponseBody,
+pub(in crate::proxy::http1) struct Download<B> {
+    body: B,
     framing: Framing,
     takes_trailers: bool,
     has_ended: bool,
@@ -65,10 +65,10 @@ pub(in crate::proxy::http1) struct Download {
     after: Vec<u8>,
 }
 
-impl Download {
+impl<B: Streamed> Download<B> {
     /// `out` is an empty buffer, for the head.
     pub(in crate::proxy::http1) fn new(
-        body: ResponseBody,
+        body: B,
         framing: Framing,
         takes_trailers: bool,
         out: Vec<u8>,
@@ -87,7 +87,7 @@ impl Download {
     }
 
     /// The body, and the buffer for the next answer.
-    pub(in crate::proxy::http1) fn into_parts(self) -> (ResponseBody, Vec<u8>) {
+    pub(in crate::proxy::http1) fn into_parts(self) -> (B, Vec<u8>) {
         (self.body, self.out)
     }
 
@@ -97,7 +97,7 @@ impl Download {
     }
 
     /// The body, of which the rest of its request's goes out beside.
-    pub(in crate::proxy::http1) fn body(&mut self) -> &mut ResponseBody {
+    pub(in crate::proxy::http1) fn body(&mut self) -> &mut B {
         &mut self.body
     }
 
@@ -254,8 +254,12 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::*;
+    use crate::proxy::message::body::scripted::Frames;
 
-    async fn send(download: &mut Download, io: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    async fn send(
+        download: &mut Download<Frames>,
+        io: &mut (impl AsyncWrite + Unpin),
+    ) -> io::Result<()> {
         std::future::poll_fn(|context| {
             loop {
                 download.fill(context);
@@ -276,7 +280,7 @@ mod tests {
         frames.extend(trailers.map(Frame::trailers));
         let mut seen = Vec::new();
         for room in [1, 10, 100_000] {
-            let body = ResponseBody::of_frames(frames.iter().map(|frame| {
+            let body = Frames::new(frames.iter().map(|frame| {
                 Ok(match frame.trailers_ref() {
                     Some(trailers) => Frame::trailers(trailers.clone()),
                     None => Frame::data(frame.data_ref().cloned().unwrap_or_default()),
@@ -332,7 +336,7 @@ mod tests {
     async fn a_body_of_another_length_than_said_breaks_the_connection() {
         for length in [1, 5] {
             let frames = [Ok(Frame::data(Bytes::from_static(b"abc")))];
-            let body = ResponseBody::of_frames(frames.into_iter());
+            let body = Frames::new(frames);
             let mut download = Download::new(body, Framing::Known(length), false, Vec::new());
             let sent = send(&mut download, &mut tokio::io::sink()).await;
             assert!(sent.is_err() && download.is_broken(), "{length}");
@@ -344,7 +348,7 @@ mod tests {
         for framing in [Framing::Chunked, Framing::Known(9), Framing::UntilClose] {
             let broken = io::Error::from(io::ErrorKind::UnexpectedEof);
             let frames = [Ok(Frame::data(Bytes::from_static(b"abc"))), Err(broken)];
-            let body = ResponseBody::of_frames(frames.into_iter());
+            let body = Frames::new(frames);
             let mut download = Download::new(body, framing, false, Vec::new());
             download.head().extend_from_slice(b"HEAD ");
             let (mut near, mut far) = tokio::io::duplex(100);
