@@ -36,7 +36,8 @@ mod serve;
 mod upstream;
 
 pub use limits::Timeouts;
-pub use policy::routes::{Managed, Preference, RouteTable, Tie};
+pub use policy::route::Preference;
+pub use policy::routes::{Managed, RouteTable, Tie};
 pub use policy::session_policy::Policy;
 pub use serve::listener::{Proxy, ProxyError, Serving};
 pub use serve::shared::SessionConfig;

@@ -8,7 +8,9 @@ use http::request::Parts;
 
 use crate::authority::Authority;
 use crate::credential::Credential;
-use crate::proxy::policy::routes::{Candidates, Route, RouteMatch, RouteTable};
+use crate::proxy::policy::candidates::{Candidates, RouteMatch};
+use crate::proxy::policy::route::Route;
+use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::rewrite::credential;
 use crate::proxy::rewrite::hop_by_hop::{self, Survey};
 use crate::proxy::rewrite::placeholder;

@@ -1,4 +1,6 @@
 //! A request's body on its way from the client.
 
 pub(super) mod client;
+pub(super) mod drain;
+pub(super) mod replay;
 pub(super) mod request;

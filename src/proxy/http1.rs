@@ -5,35 +5,21 @@
 //! servers could read differently is refused.
 
 mod client;
+mod fault;
+mod fields;
 mod framing;
-mod head;
+mod read_buffer;
 mod request_head;
+mod response_head;
 mod server;
+mod write;
 
 pub(super) use self::client::answer::AnswerBody;
 pub(super) use self::client::connection::{Connection, Outgoing};
 pub(super) use self::client::pool::Pool;
 pub(super) use self::client::upload::Upload;
-pub(super) use self::head::RequestForm;
+pub(super) use self::fault::Fault;
 pub(super) use self::request_head::MalformedHead;
-pub(super) use self::server::wire::ClientBody;
-pub(super) use self::server::{Upgrade, serve};
-
-use std::io;
-
-/// Why an exchange came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
-    /// The request's own body failed, or holds what must not go out.
-    #[error("the request's body broke off")]
-    Body(#[source] io::Error),
-    /// The server ended the connection before it had answered.
-    #[error("the connection was closed before the answer came")]
-    Closed(#[source] Option<io::Error>),
-    /// What came is not an answer.
-    #[error("{0}")]
-    Malformed(&'static str),
-    /// No head of an answer came for so long.
-    #[error("no answer came in time")]
-    Timeout,
-}
+pub(super) use self::server::body::ClientBody;
+pub(super) use self::server::serve::{Upgrade, serve};
+pub(super) use self::write::RequestForm;

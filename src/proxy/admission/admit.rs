@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::PROXY_AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use tokio::net::TcpStream;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::process_tree::{Effort, ProcessTree};
 use crate::proxy::limits::{MOST_SEARCHES, SEARCH_STEPS, SEARCH_TIME, SEARCH_WAIT};
@@ -21,9 +21,6 @@ use crate::socket_owner::{Owner, SocketOwners};
 
 /// The user name in the proxy's URL.
 pub(in crate::proxy) const USER: &str = "authsome";
-
-/// What a connection holds until its last byte: dropping it makes room for another.
-pub(in crate::proxy) type Permit = Arc<OwnedSemaphorePermit>;
 
 /// What is asked of a connection before it is served.
 #[derive(Debug)]

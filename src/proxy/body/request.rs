@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -14,143 +14,11 @@ use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 
-use super::client::{ClientBody, drain_beside};
+use super::client::ClientBody;
+use super::drain::drain_beside;
+use super::replay::{Kept, Passage};
 use crate::proxy::limits::LARGEST_HELD_BODY;
 use crate::proxy::rewrite::placeholder::{Scanner, find_in_headers};
-
-/// What is known of a request's body while it goes out.
-#[derive(Debug, Default)]
-pub(in crate::proxy) struct Passage {
-    /// Pieces that have gone by, so that a wait for the answer starts when the last one has.
-    pub(in crate::proxy) pieces: AtomicU64,
-    /// The placeholder was found: the request was broken off.
-    pub(in crate::proxy) placeholder: AtomicBool,
-    /// The client waits for 100 before it sends the body (RFC 9110 §10.1.1).
-    pub(in crate::proxy) expects: bool,
-    held: Mutex<Held>,
-}
-
-/// A small body, kept for a repetition.
-#[derive(Debug, Default)]
-struct Held {
-    pieces: VecDeque<Bytes>,
-    /// Small pieces behind those, as a copy: a part of a buffer keeps the whole of it, and a body may come a byte at a time.
-    crumbs: Vec<u8>,
-    size: usize,
-    state: HeldState,
-    trailers: Option<HeaderMap>,
-}
-
-/// A piece of this size is worth its buffer, in bytes.
-const SMALLEST_SHARED: usize = 2 * 1024;
-
-impl Held {
-    fn push(&mut self, data: &Bytes) {
-        if data.len() < SMALLEST_SHARED {
-            self.crumbs.extend_from_slice(data);
-        } else {
-            self.gather();
-            self.pieces.push_back(data.clone());
-        }
-    }
-
-    fn gather(&mut self) {
-        if !self.crumbs.is_empty() {
-            self.pieces
-                .push_back(std::mem::take(&mut self.crumbs).into());
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum HeldState {
-    /// The whole body is here.
-    Complete,
-    /// More may come.
-    #[default]
-    Filling,
-    /// It was too large, or broke off.
-    Lost,
-}
-
-impl Passage {
-    /// Of a request whose client waits for 100, or does not.
-    pub(in crate::proxy) fn new(expects: bool) -> Self {
-        Self {
-            expects,
-            ..Self::default()
-        }
-    }
-
-    /// Of a request without a body; it never changes, and all of them share it.
-    pub(in crate::proxy) fn of_nothing() -> Arc<Self> {
-        let passage = Self::default();
-        passage.end(true);
-        Arc::new(passage)
-    }
-
-    /// Whether a request that was refused goes out once more: all of its body is here, or none of it has been asked for. (Of one that a
-    /// server has not even begun with, any part that was kept will do: [`Self::rewind`].)
-    pub(in crate::proxy) fn is_repeatable(&self) -> bool {
-        match self.held().state {
-            HeldState::Complete => true,
-            HeldState::Filling => self.pieces.load(Ordering::Relaxed) == 0,
-            HeldState::Lost => false,
-        }
-    }
-
-    /// The body once more: what has gone by, if all of it was kept, and then what is left of it.
-    pub(in crate::proxy) fn rewind(&self, rest: Option<RequestBody>) -> Option<RequestBody> {
-        let mut held = self.held();
-        held.gather();
-        match (held.state, rest) {
-            (HeldState::Complete, _) => Some(RequestBody::Repeated {
-                pieces: held.pieces.clone(),
-                size: held.size as u64,
-                trailers: held.trailers.clone(),
-            }),
-            (HeldState::Filling, Some(mut rest)) => {
-                if let RequestBody::Streamed { replay, .. } = &mut rest {
-                    replay.clone_from(&held.pieces);
-                }
-                Some(rest)
-            }
-            (HeldState::Filling, None) | (HeldState::Lost, _) => None,
-        }
-    }
-
-    fn keep(&self, frame: &Frame<Bytes>) {
-        let mut held = self.held();
-        if let Some(trailers) = frame.trailers_ref() {
-            held.trailers = Some(trailers.clone());
-        }
-        let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) else {
-            return;
-        };
-        held.size += data.len();
-        if held.state == HeldState::Filling && held.size <= LARGEST_HELD_BODY {
-            held.push(data);
-        } else {
-            held.state = HeldState::Lost;
-            (held.pieces, held.crumbs) = Default::default();
-        }
-    }
-
-    fn end(&self, whole: bool) {
-        let mut held = self.held();
-        if held.state == HeldState::Filling {
-            held.state = if whole {
-                HeldState::Complete
-            } else {
-                HeldState::Lost
-            };
-        }
-    }
-
-    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A request's body on its way to the provider.
 #[derive(Debug)]
@@ -180,6 +48,31 @@ pub(in crate::proxy) enum RequestBody {
 }
 
 impl RequestBody {
+    /// The body once more: what has gone by, if all of it was kept, and then what is left of it.
+    pub(in crate::proxy) fn rewind(passage: &Passage, rest: Option<Self>) -> Option<Self> {
+        match (passage.kept(), rest) {
+            (
+                Kept::Whole {
+                    pieces,
+                    size,
+                    trailers,
+                },
+                _,
+            ) => Some(Self::Repeated {
+                pieces,
+                size,
+                trailers,
+            }),
+            (Kept::Beginning(pieces), Some(mut rest)) => {
+                if let Self::Streamed { replay, .. } = &mut rest {
+                    *replay = pieces;
+                }
+                Some(rest)
+            }
+            (Kept::Beginning(_), None) | (Kept::Lost, _) => None,
+        }
+    }
+
     /// Whether its client waits for 100, and nothing of it has been asked for. To read a body by HTTP/2 does not ask for it; most clients send
     /// theirs at once, and those that wait get the server's own 100.
     pub(in crate::proxy) fn is_unasked(&self) -> bool {
@@ -362,45 +255,5 @@ mod tests {
         assert!(found(Frame::data(Bytes::from_static(
             b"x authsome-proxy-managed"
         ))));
-    }
-
-    #[test]
-    fn what_is_kept_is_in_order_and_keeps_no_large_buffer() {
-        let passage = Passage::default();
-        let buffer = Bytes::from(vec![b'x'; 8 * SMALLEST_SHARED]);
-        let pieces = [
-            buffer.slice(..1),
-            buffer.slice(..1),
-            buffer.slice(..SMALLEST_SHARED),
-            buffer.slice(..1),
-        ];
-        for piece in &pieces {
-            passage.keep(&Frame::data(piece.clone()));
-        }
-        passage.end(true);
-        let body = passage.rewind(None).unwrap();
-        let RequestBody::Repeated { pieces, size, .. } = &body else {
-            panic!("a small body is kept");
-        };
-        let (sizes, size) = (pieces.iter().map(Bytes::len).collect::<Vec<_>>(), *size);
-        assert_eq!(
-            (sizes, size),
-            (vec![2, SMALLEST_SHARED, 1], SMALLEST_SHARED as u64 + 3)
-        );
-    }
-
-    #[test]
-    fn a_small_body_is_kept_and_a_large_or_broken_one_is_not() {
-        let passage = |pieces: &[usize], whole| {
-            let passage = Passage::default();
-            for size in pieces {
-                passage.keep(&Frame::data(Bytes::from(vec![0; *size])));
-            }
-            passage.end(whole);
-            passage.rewind(None).is_some()
-        };
-        assert!(passage(&[0, 10, LARGEST_HELD_BODY - 10], true));
-        assert!(!passage(&[1, LARGEST_HELD_BODY], true));
-        assert!(!passage(&[10], false));
     }
 }

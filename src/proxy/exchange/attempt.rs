@@ -16,11 +16,12 @@ use super::upgrade::{ClientUpgrade, Wish};
 use crate::connection::{CredentialSource, Usage, Verdict};
 use crate::credential::Credential;
 use crate::proxy::body::client::ClientBody;
-use crate::proxy::body::request::{Passage, RequestBody, is_repeatable};
+use crate::proxy::body::replay::Passage;
+use crate::proxy::body::request::{RequestBody, is_repeatable};
 use crate::proxy::limits::MOST_REPETITIONS;
 use crate::proxy::message::interim::Interim;
 use crate::proxy::policy::decide::{self, Decision, Plan, Rules};
-use crate::proxy::policy::routes::Route;
+use crate::proxy::policy::route::Route;
 use crate::proxy::policy::target::Target;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::rewrite::credential;
@@ -217,7 +218,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
                 Verdict::RetrySame(pause) => tokio::time::sleep(pause).await,
             }
             let rest = outcome.response.body_mut().take_upload();
-            let Some(once_more) = passage.rewind(rest) else {
+            let Some(once_more) = RequestBody::rewind(passage, rest) else {
                 break Ok(outcome);
             };
             next = once_more;

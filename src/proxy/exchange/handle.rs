@@ -11,7 +11,8 @@ use super::response_body::ResponseBody;
 use super::session::Session;
 use super::upgrade::ClientUpgrade;
 use crate::connection::CredentialSource;
-use crate::proxy::body::client::{ClientBody, drain_beside};
+use crate::proxy::body::client::ClientBody;
+use crate::proxy::body::drain::drain_beside;
 use crate::proxy::message::interim::Interim;
 
 /// Answers one request; every failure becomes an answer that says what to do.

@@ -9,7 +9,7 @@ use http::{Method, Request};
 use super::place::Place;
 use crate::audit::{Kind, RequestLine};
 use crate::clock::Timestamp;
-use crate::proxy::policy::routes::Route;
+use crate::proxy::policy::route::Route;
 
 /// A line in the making; empty once it is written, or not worth one.
 #[derive(Debug, Default)]

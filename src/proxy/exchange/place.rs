@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::session::Session;
 use crate::audit::{Audit, Quoted, Way};
 use crate::authority::Authority;
-use crate::proxy::body::request::Passage;
-use crate::proxy::policy::routes::Candidates;
+use crate::proxy::body::replay::Passage;
+use crate::proxy::policy::candidates::Candidates;
 use crate::proxy::upstream::destination::Scheme;
 use crate::proxy::upstream::origin::Origin;
 

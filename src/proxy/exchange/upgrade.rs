@@ -11,10 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::log_entry::Entry;
 use super::response_body::ResponseBody;
-use crate::proxy::admission::admit::Permit;
+use crate::proxy::admission::permit::Permit;
 use crate::proxy::http1::Upgrade;
+use crate::proxy::io::activity::Activity;
 use crate::proxy::io::relay;
-use crate::proxy::io::stream::{Activity, ClientStream, Watched};
+use crate::proxy::io::watched::{ClientStream, Watched};
 use crate::proxy::limits::IDLE_TIMEOUT;
 use crate::proxy::upstream::body::UpstreamBody;
 

@@ -9,8 +9,8 @@ use http::header::{
 use http::{HeaderMap, Method, Uri, Version};
 use percent_encoding::{AsciiSet, percent_encode};
 
+use super::fields::{parse_length, share};
 use super::framing::Length;
-use super::head::parse_length;
 use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
 
 /// Why what a client has sent is no request's head.
@@ -178,16 +178,6 @@ fn complaint(read: &[u8]) -> &'static str {
             "the target of the request is not UTF-8: write other bytes as %XX"
         }
         _ => "the request is not HTTP/1.1",
-    }
-}
-
-/// A part of what was read, as a part of its copy.
-pub(super) fn share(copy: &Bytes, read: &[u8], part: &[u8]) -> Bytes {
-    let at = part.as_ptr().addr().wrapping_sub(read.as_ptr().addr());
-    let end = at.saturating_add(part.len());
-    match copy.get(at..end) {
-        Some(_) => copy.slice(at..end),
-        None => Bytes::copy_from_slice(part), // an empty one may stand anywhere
     }
 }
 

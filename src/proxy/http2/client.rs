@@ -17,9 +17,11 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::fault::Fault;
 use super::patient::Patient;
+use super::piece::Piece;
+use super::received::ReceivedBody;
 use super::sender::Sender;
-use super::{Fault, Piece, ReceivedBody};
 use crate::proxy::limits::{
     CONNECTION_WINDOW, CONTINUE_TIMEOUT, FIRST_STREAMS, LARGEST_HEADER_LIST, MOST_INTERIM_ANSWERS,
     MOST_RESET_STREAMS, SEND_BUFFER, STREAM_WINDOW,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use h2::SendStream;
 use tokio::sync::oneshot;
 
-use super::Piece;
+use super::piece::Piece;
 use crate::proxy::message::body::Streamed;
 
 /// The sending half of a stream, and what of its body has been asked for and could not be sent yet.

@@ -13,9 +13,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
 use super::patient::Patient;
+use super::piece::Piece;
+use super::received::ReceivedBody;
 use super::resets::ResetWatch;
 use super::sender::{Sender, Sent};
-use super::{Piece, ReceivedBody};
 use crate::proxy::limits::{
     CONNECTION_WINDOW, LARGEST_HEADER_LIST, MOST_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };

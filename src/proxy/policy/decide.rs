@@ -7,7 +7,8 @@ use http::Method;
 use http::request::Parts;
 use http::uri::Authority;
 
-use super::routes::{Candidates, Route, RouteMatch};
+use super::candidates::{Candidates, RouteMatch};
+use super::route::Route;
 use super::same_origin;
 use crate::proxy::refusal::Refusal;
 

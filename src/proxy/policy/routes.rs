@@ -6,24 +6,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use authsome_ca::PermittedHost;
-use authsome_providers::{HostPattern, RoutePattern, Rules, Scheme, Service};
-use http::HeaderName;
+use authsome_providers::{HostPattern, Scheme, Service};
 
+use super::candidates::Candidates;
+use super::private_ca::PrivateCas;
+use super::route::{Preference, Route, authority_of};
 use crate::audit::Quoted;
 use crate::authority::Authority;
-use crate::credential::{ConnectionId, Credential};
-use crate::proxy::rewrite::credential::ReadyCredential;
-
-/// How a connection stands among those of the same right: the user's word counts most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Preference {
-    /// Nothing speaks for it.
-    None,
-    /// It is its provider's default.
-    Default,
-    /// It was named with `--connection`.
-    Chosen,
-}
+use crate::credential::ConnectionId;
 
 /// A connection and the service that it is for.
 #[derive(Debug)]
@@ -47,70 +37,12 @@ pub struct Tie {
     pub connections: Vec<ConnectionId>,
 }
 
-/// One place of one connection.
-#[derive(Debug)]
-pub(in crate::proxy) struct Route {
-    pub(in crate::proxy) id: ConnectionId,
-    pub(in crate::proxy) label: String,
-    /// The same, for the log.
-    pub(in crate::proxy) quoted: Quoted,
-    pub(in crate::proxy) rules: Arc<Rules>,
-    /// The headers that can carry a credential.
-    pub(in crate::proxy) carriers: Arc<[HeaderName]>,
-    pattern: RoutePattern,
-    preference: Preference,
-    service: Arc<Service>,
-    ready: ArcSwapOption<ReadyCredential>,
-}
-
-/// What the table says of a request.
-#[derive(Debug)]
-pub(in crate::proxy) enum RouteMatch<'a> {
-    /// Several connections have the same right to it.
-    Ambiguous(Vec<&'a Arc<Route>>),
-    /// The host is managed, this path of it is not.
-    None,
-    /// It belongs to this connection.
-    Route(&'a Arc<Route>),
-}
-
-/// The routes that lead to one place, best first: looked up once for a tunnel, so that a request of it looks at no other.
-#[derive(Clone, Debug, Default)]
-pub(in crate::proxy) struct Candidates(Arc<[Arc<Route>]>);
-
-impl Candidates {
-    /// The connection that a request belongs to. Pure; a tie is an answer.
-    pub(in crate::proxy) fn resolve(&self, path: &str) -> RouteMatch<'_> {
-        let mut fitting = self.0.iter().filter(|route| route.pattern.is_above(path));
-        let Some(best) = fitting.next() else {
-            return RouteMatch::None;
-        };
-        let mut tied = fitting.filter(|route| route.ties_with(best)).peekable();
-        if tied.peek().is_none() {
-            return RouteMatch::Route(best);
-        }
-        RouteMatch::Ambiguous(std::iter::once(best).chain(tied).collect())
-    }
-
-    /// The one that says what a credential for this place looks like where a request belongs to none of them.
-    pub(in crate::proxy) fn first(&self) -> Option<&Arc<Route>> {
-        self.0.first()
-    }
-}
-
 /// All routes of a session.
 #[derive(Debug, Default)]
 pub struct RouteTable {
     exact: HashMap<Authority, Vec<Arc<Route>>>,
     patterns: Vec<Arc<Route>>,
     private_ca: PrivateCas,
-}
-
-/// The CAs (PEM) that connections were made with, by their places.
-#[derive(Debug, Default)]
-struct PrivateCas {
-    exact: HashMap<Authority, Vec<Arc<str>>>,
-    patterns: Vec<(RoutePattern, Arc<str>)>,
 }
 
 impl RouteTable {
@@ -209,6 +141,11 @@ impl RouteTable {
         permitted
     }
 
+    /// The private CAs (PEM) for connections to that place, each once.
+    pub(in crate::proxy) fn private_ca(&self, authority: &Authority) -> Vec<Arc<str>> {
+        self.private_ca.at(authority)
+    }
+
     /// The exact hosts, for what names them to the child: variables, git configuration.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.exact.keys().map(Authority::host)
@@ -218,79 +155,6 @@ impl RouteTable {
     pub fn domains(&self) -> impl Iterator<Item = &str> {
         let hosts = self.patterns.iter().map(|route| &route.pattern.host);
         hosts.filter_map(HostPattern::literal_suffix)
-    }
-
-    /// The private CAs (PEM) for connections to that place, each once.
-    pub(in crate::proxy) fn private_ca(&self, authority: &Authority) -> Vec<Arc<str>> {
-        let exact = self.private_ca.exact.get(authority).into_iter().flatten();
-        let here = |pattern: &RoutePattern| {
-            pattern.port == authority.port() && pattern.host.matches(authority.host())
-        };
-        let patterns = self.private_ca.patterns.iter();
-        let patterns = patterns.filter(|(pattern, _)| here(pattern));
-        let mut found: Vec<_> = exact
-            .chain(patterns.map(|(_, pem)| pem))
-            .map(Arc::clone)
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        found
-    }
-}
-
-impl PrivateCas {
-    fn add(&mut self, pattern: &RoutePattern, pem: &Arc<str>) {
-        match authority_of(pattern) {
-            Some(authority) => self
-                .exact
-                .entry(authority)
-                .or_default()
-                .push(Arc::clone(pem)),
-            None => self.patterns.push((pattern.clone(), Arc::clone(pem))),
-        }
-    }
-}
-
-/// The one place of a pattern, if it has only one.
-fn authority_of(pattern: &RoutePattern) -> Option<Authority> {
-    match &pattern.host {
-        HostPattern::Exact(host) => Authority::new(host, pattern.port),
-        HostPattern::Regex(_) => None,
-    }
-}
-
-impl Route {
-    fn rank(&self) -> (usize, bool, Preference) {
-        (
-            self.pattern.path_prefix.len(),
-            matches!(self.pattern.host, HostPattern::Exact(_)),
-            self.preference,
-        )
-    }
-
-    fn has_host(&self, authority: &Authority) -> bool {
-        self.pattern.port == authority.port() && self.pattern.host.matches(authority.host())
-    }
-
-    fn ties_with(&self, other: &Self) -> bool {
-        self.rank() == other.rank() && self.id != other.id
-    }
-
-    /// A canonical path as the rules want it: below the service's base.
-    pub(in crate::proxy) fn relative_path<'a>(&self, path: &'a str) -> &'a str {
-        self.service.relative_path(path).unwrap_or(path)
-    }
-
-    /// The credential in the forms of this route's shapes; made anew only when the token has changed.
-    pub(in crate::proxy) fn ready(&self, credential: &Credential) -> Arc<ReadyCredential> {
-        match &*self.ready.load() {
-            Some(ready) if ready.generation == credential.generation => Arc::clone(ready),
-            _ => {
-                let ready = Arc::new(ReadyCredential::new(credential, self.rules.shapes()));
-                self.ready.store(Some(Arc::clone(&ready)));
-                ready
-            }
-        }
     }
 }
 
@@ -319,6 +183,7 @@ mod tests {
     use authsome_providers::Catalog;
 
     use super::*;
+    use crate::proxy::policy::candidates::RouteMatch;
 
     fn managed(name: &str, base: &str, preference: Preference) -> Managed {
         let definition = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();

@@ -14,7 +14,7 @@ use super::tunnel;
 use crate::audit::{Event, Kind};
 use crate::authority::Authority;
 use crate::connection::CredentialSource;
-use crate::proxy::admission::admit::Permit;
+use crate::proxy::admission::permit::Permit;
 use crate::proxy::body::client::ClientBody;
 use crate::proxy::exchange;
 use crate::proxy::exchange::place::Place;
@@ -24,7 +24,8 @@ use crate::proxy::exchange::session::Session;
 use crate::proxy::exchange::upgrade::ClientUpgrade;
 use crate::proxy::http1::{self, MalformedHead};
 use crate::proxy::http2;
-use crate::proxy::io::stream::{Activity, ClientStream, Watched};
+use crate::proxy::io::activity::Activity;
+use crate::proxy::io::watched::{ClientStream, Watched};
 use crate::proxy::limits::{HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, USUAL_READ};
 use crate::proxy::refusal::Refusal;
 

@@ -19,9 +19,11 @@ use super::shared::{SessionConfig, Shared};
 use crate::audit::{Event, Kind};
 use crate::connection::CredentialSource;
 use crate::process_tree::ProcessTree;
-use crate::proxy::admission::admit::{Admission, Permit, Recognition};
+use crate::proxy::admission::admit::{Admission, Recognition};
+use crate::proxy::admission::permit::Permit;
 use crate::proxy::exchange::respond;
-use crate::proxy::io::stream::{Activity, Watched};
+use crate::proxy::io::activity::Activity;
+use crate::proxy::io::watched::Watched;
 use crate::proxy::limits::{
     ACCEPT_PAUSE, FEWEST_CONNECTIONS, FILES_PER_CONNECTION, HEAD_TIMEOUT, IDLE_TIMEOUT,
     LARGEST_HEAD, MOST_CONNECTIONS, MOST_STRANGERS, RESERVED_FILES, SHUTDOWN_DRAIN,

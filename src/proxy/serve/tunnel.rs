@@ -9,8 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::dial::{Dialed, Link};
+use crate::proxy::io::activity::Activity;
 use crate::proxy::io::relay;
-use crate::proxy::io::stream::{Activity, Watched};
+use crate::proxy::io::watched::Watched;
 use crate::proxy::limits::IDLE_TIMEOUT;
 
 /// Relays a client's tunnel until both sides have ended, one breaks off, or nothing moves any more.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::dial::{ConnectError, innermost};
-use crate::proxy::body::request::Passage;
+use crate::proxy::body::replay::Passage;
 use crate::proxy::http1;
 use crate::proxy::http2;
 use crate::proxy::refusal::Refusal;

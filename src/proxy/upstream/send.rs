@@ -16,7 +16,8 @@ use super::stream::UpstreamStream;
 use super::tls::TlsConfigs;
 use crate::authority::Authority;
 use crate::dial::{self, Dialed, Dialer};
-use crate::proxy::body::request::{Passage, RequestBody};
+use crate::proxy::body::replay::Passage;
+use crate::proxy::body::request::RequestBody;
 use crate::proxy::http1::{AnswerBody, Connection, Fault, Outgoing, RequestForm, Upload};
 use crate::proxy::http2;
 use crate::proxy::limits::{MOST_RESENDS, RESEND_PAUSE, Timeouts};
@@ -139,7 +140,7 @@ impl Upstream {
                 && connection.is_unanswered()
                 && parts.method.is_idempotent();
             let again = is_unsent.then_some(upload.into_body());
-            let Some(body) = again.and_then(|body| passage.rewind(Some(body))) else {
+            let Some(body) = again.and_then(|body| RequestBody::rewind(passage, Some(body))) else {
                 return Err(self.http1_refusal(destination, passage, &fault));
             };
             upload = self::upload(body, parts);
@@ -220,7 +221,7 @@ impl Upstream {
             };
             resends += 1;
             let repeats = resends <= MOST_RESENDS && may_be_sent_again(&fault, is_reused, parts);
-            let Some(again) = passage.rewind(rest).filter(|_| repeats) else {
+            let Some(again) = RequestBody::rewind(passage, rest).filter(|_| repeats) else {
                 let wait = self.connector.timeouts.response;
                 return Err(error::by_http2(authority, passage, &fault, wait));
             };

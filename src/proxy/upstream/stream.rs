@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use crate::dial::Link;
-use crate::proxy::io::stream::Source;
+use crate::proxy::io::readiness::Source;
 
 /// What a connection is made of.
 #[derive(Debug)]

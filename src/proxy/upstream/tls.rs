@@ -74,7 +74,8 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::credential::ConnectionId;
-    use crate::proxy::policy::routes::{Managed, Preference};
+    use crate::proxy::policy::route::Preference;
+    use crate::proxy::policy::routes::Managed;
 
     /// Routes to every host below `.acme.test`, by a definition of its own, with a private CA.
     fn routes() -> RouteTable {

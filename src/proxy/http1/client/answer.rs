@@ -14,8 +14,8 @@ use super::connection::Connection;
 use super::pool::Pool;
 use super::upload::Upload;
 use crate::proxy::http1::framing::{Decoder, Piece};
-use crate::proxy::http1::head::{Head, Reason};
-use crate::proxy::io::stream::Source as Readable;
+use crate::proxy::http1::response_head::{Head, Reason};
+use crate::proxy::io::readiness::Source as Readable;
 use crate::proxy::message::body::Streamed;
 
 /// A response's body on its way from the provider.

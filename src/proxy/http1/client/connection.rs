@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -10,28 +10,28 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep};
 
-use super::upload::Upload;
-use crate::proxy::http1::Fault;
-use crate::proxy::http1::head::{self, Head, RequestForm};
-use crate::proxy::io::stream::Source;
+use super::upload::{USUAL_HEAD, Upload};
+use crate::proxy::http1::fault::Fault;
+use crate::proxy::http1::fields::may_be_whole;
+use crate::proxy::http1::read_buffer::read_some;
+use crate::proxy::http1::response_head::{self, Head};
+use crate::proxy::http1::write::{self, RequestForm};
+use crate::proxy::io::readiness::Source;
 use crate::proxy::limits::{
-    CONTINUE_TIMEOUT, FRESH, LARGEST_HEAD, LARGEST_READ, MOST_INTERIM_ANSWERS, SMALLEST_READ,
+    CONTINUE_TIMEOUT, FRESH, LARGEST_HEAD, MOST_INTERIM_ANSWERS, SMALLEST_READ,
 };
 use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
-
-/// Most heads of requests are shorter, in bytes.
-pub(in crate::proxy::http1) const USUAL_HEAD: usize = 2048;
 
 /// A connection that speaks HTTP/1.1. Its buffers take no memory to speak of between two exchanges.
 #[derive(Debug)]
 pub(in crate::proxy) struct Connection<T> {
     io: T,
     /// What came and was not yet taken.
-    pub(in crate::proxy::http1) read: BytesMut,
+    pub(super) read: BytesMut,
     /// How much is asked for at once: more where much comes.
     appetite: usize,
     /// What is to go out, and how much of it has.
@@ -40,7 +40,7 @@ pub(in crate::proxy) struct Connection<T> {
     /// This task has just asked it for what nobody has sent, and will be woken when something comes.
     is_quiet: bool,
     /// When the request went out that it served last, or when it was made.
-    pub(in crate::proxy::http1) used: Instant,
+    pub(super) used: Instant,
     has_served: bool,
     /// The wait for an answer. It is armed once and looked at when it ends, which spares each request the timer's lock.
     clock: Option<Pin<Box<Sleep>>>,
@@ -81,7 +81,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
     }
 
     /// Whether it was made just now, for a request that has yet to go out on it.
-    pub(in crate::proxy::http1) fn is_fresh(&self) -> bool {
+    pub(super) fn is_fresh(&self) -> bool {
         !self.has_served && self.used.elapsed() < FRESH
     }
 
@@ -99,7 +99,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
         self.out.clear();
         self.out.reserve(USUAL_HEAD);
         self.gone = 0;
-        head::write(&mut self.out, request.parts, &request.form);
+        write::write(&mut self.out, request.parts, &request.form);
         let since = Instant::now();
         self.used = since;
         self.has_served = true;
@@ -164,8 +164,8 @@ impl<T: Source + AsyncWrite> Connection<T> {
             let may_be_whole = !self.read.is_empty()
                 && (waiting.searched == 0
                     || self.read.len() > LARGEST_HEAD
-                    || head::may_be_whole(&self.read, waiting.searched));
-            if may_be_whole && let Some(head) = head::take(&mut self.read, method)? {
+                    || may_be_whole(&self.read, waiting.searched));
+            if may_be_whole && let Some(head) = response_head::take(&mut self.read, method)? {
                 waiting.searched = 0;
                 return Poll::Ready(Ok(head));
             }
@@ -203,7 +203,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
     }
 
     /// Brings the request out: what is in the buffer, and the body as it comes. Ready when all is out, or the server takes no more.
-    pub(in crate::proxy::http1) fn poll_send(
+    pub(super) fn poll_send(
         &mut self,
         context: &mut Context<'_>,
         upload: &mut Upload<impl Streamed>,
@@ -213,15 +213,12 @@ impl<T: Source + AsyncWrite> Connection<T> {
     }
 
     /// Reads once; the number of bytes, 0 at the end.
-    pub(in crate::proxy::http1) fn poll_fill(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         read_some(&mut self.io, &mut self.read, &mut self.appetite, context)
     }
 
     /// The exchange is over: the next one begins with nothing.
-    pub(in crate::proxy::http1) fn rest(&mut self) {
+    pub(super) fn rest(&mut self) {
         if self.appetite > SMALLEST_READ {
             (self.read, self.appetite) = (BytesMut::new(), SMALLEST_READ);
         }
@@ -231,7 +228,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
     }
 
     /// It has been idle for a while, and may be for longer.
-    pub(in crate::proxy::http1) fn relax(&mut self) {
+    pub(super) fn relax(&mut self) {
         self.read = BytesMut::new();
         self.out = Vec::new();
     }
@@ -261,45 +258,6 @@ impl Waiting {
         let clock = self.until_asked.get_or_insert_with(sleep);
         clock.as_mut().poll(context).is_ready()
     }
-}
-
-/// Reads once into the buffer, by as little work as may be until much comes.
-pub(in crate::proxy::http1) fn read_some(
-    io: &mut impl Source,
-    read: &mut BytesMut,
-    appetite: &mut usize,
-    context: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    ready!(io.poll_readable(context));
-    if *appetite > SMALLEST_READ {
-        return fill(io, read, appetite, context);
-    }
-    if read.capacity() - read.len() < *appetite / 2 {
-        read.reserve(*appetite);
-    }
-    let count = ready!(io.poll_append(context, read))?;
-    if count >= SMALLEST_READ {
-        *appetite = 2 * SMALLEST_READ;
-    }
-    Poll::Ready(Ok(count))
-}
-
-/// Reads into the buffer; what is asked for grows with what comes.
-pub(in crate::proxy::http1) fn fill(
-    io: &mut (impl AsyncRead + Unpin),
-    read: &mut BytesMut,
-    appetite: &mut usize,
-    context: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    if read.capacity() - read.len() < *appetite / 2 {
-        read.reserve(*appetite);
-    }
-    let room = read.capacity() - read.len();
-    let count = ready!(pin!(io.read_buf(read)).poll(context))?;
-    if count == room {
-        *appetite = (*appetite * 2).min(LARGEST_READ);
-    }
-    Poll::Ready(Ok(count))
 }
 
 /// 101 ends the exchange, whatever comes after it.

@@ -6,7 +6,7 @@ use std::task::Context;
 use tokio::io::AsyncWrite;
 
 use super::connection::Connection;
-use crate::proxy::io::stream::Source;
+use crate::proxy::io::readiness::Source;
 use crate::proxy::limits::{IDLE_UPSTREAM, MOST_IDLE_UPSTREAM};
 
 /// The idle connections to one place.
@@ -30,7 +30,7 @@ impl<T> Default for Pool<T> {
 
 impl<T: Source + AsyncWrite> Pool<T> {
     /// Takes the connection that was used last; it may have been closed meanwhile.
-    pub(in crate::proxy::http1) fn pop(&self) -> Option<Box<Connection<T>>> {
+    pub(super) fn pop(&self) -> Option<Box<Connection<T>>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.pop()
     }

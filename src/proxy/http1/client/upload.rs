@@ -6,14 +6,17 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName};
 use tokio::io::AsyncWrite;
 
-use super::connection::USUAL_HEAD;
-use crate::proxy::http1::Fault;
+use crate::proxy::http1::fault::Fault;
+use crate::proxy::http1::fields::announced;
 use crate::proxy::http1::framing::{LAST_CHUNK, Length};
 use crate::proxy::limits::UPSTREAM_WRITE_BUFFER;
 use crate::proxy::message::body::Streamed;
+
+/// Most heads of requests are shorter, in bytes.
+pub(super) const USUAL_HEAD: usize = 2048;
 
 /// The most that one TLS record holds (RFC 8446 §5.1), in bytes. A chunk goes out in one record with its size line: some servers (Puma 5)
 /// answer 400 where a record ends inside of that line, though RFC 9112 §7.1 knows no such border.
@@ -88,7 +91,7 @@ impl<B: Streamed> Upload<B> {
         self.length
     }
 
-    pub(in crate::proxy::http1) fn body(&self) -> &B {
+    pub(super) fn body(&self) -> &B {
         &self.body
     }
 
@@ -98,34 +101,34 @@ impl<B: Streamed> Upload<B> {
     }
 
     /// Whether all of it is out.
-    pub(in crate::proxy::http1) fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.state == Sending::Done
     }
 
     /// Whether the server takes no more of it.
-    pub(in crate::proxy::http1) fn is_deaf(&self) -> bool {
+    pub(super) fn is_deaf(&self) -> bool {
         self.state == Sending::Deaf
     }
 
     /// Whether it waits for the server to ask for it.
-    pub(in crate::proxy::http1) fn is_held(&self) -> bool {
+    pub(super) fn is_held(&self) -> bool {
         self.state == Sending::Held
     }
 
     /// The server has asked for the body, or has had the time to.
-    pub(in crate::proxy::http1) fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         if self.state == Sending::Held {
             self.state = Sending::Body;
         }
     }
 
     /// How many bytes the server has taken, where some wait for it to take them.
-    pub(in crate::proxy::http1) fn blocked(&self) -> Option<u64> {
+    pub(super) fn blocked(&self) -> Option<u64> {
         self.is_blocked.then_some(self.taken)
     }
 
     /// Brings out what is in the buffer, and the body as it comes. Ready when all is out, or the server takes no more.
-    pub(in crate::proxy::http1) fn poll_send(
+    pub(super) fn poll_send(
         &mut self,
         context: &mut Context<'_>,
         io: &mut (impl AsyncWrite + Unpin),
@@ -284,36 +287,6 @@ fn length_of(body: &impl Streamed) -> Option<Length> {
             .exact()
             .map_or(Length::Chunked, Length::Known),
     )
-}
-
-/// The trailers that a request announces, and may.
-fn announced(headers: &HeaderMap) -> Vec<HeaderName> {
-    let names = headers.get_all(header::TRAILER).iter();
-    names
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .filter(|name| !is_for_the_head(name))
-        .collect()
-}
-
-/// Fields that frame, route or authenticate a message have no place behind it (RFC 9110 §6.5.1).
-pub(in crate::proxy::http1) fn is_for_the_head(name: &HeaderName) -> bool {
-    [
-        header::AUTHORIZATION,
-        header::CONNECTION,
-        header::CONTENT_ENCODING,
-        header::CONTENT_LENGTH,
-        header::CONTENT_RANGE,
-        header::CONTENT_TYPE,
-        header::HOST,
-        header::PROXY_AUTHORIZATION,
-        header::SET_COOKIE,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-    ]
-    .contains(name)
 }
 
 #[cfg(test)]

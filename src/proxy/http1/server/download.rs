@@ -5,51 +5,21 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, StatusCode, Version};
+use http::HeaderMap;
 use http_body::Frame;
 use tokio::io::AsyncWrite;
 
-use crate::proxy::http1::client::upload::is_for_the_head;
+use crate::proxy::http1::fields::is_for_the_head;
 use crate::proxy::http1::framing::LAST_CHUNK;
+use crate::proxy::http1::write::Framing;
 use crate::proxy::message::body::Streamed;
 
 /// A piece of a body up to this size is copied behind what is to go out with it, in bytes: one record in place of two.
 const SMALL_PIECE: usize = 4 * 1024;
 
-/// How the client is told the end of a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proxy::http1) enum Framing {
-    Chunked,
-    Known(u64),
-    /// There is none, whatever the head says of a length.
-    None,
-    UntilClose,
-}
-
-impl Framing {
-    /// RFC 9112 §6.3, and what the body says of itself.
-    pub(in crate::proxy::http1) fn of(
-        is_head: bool,
-        version: Version,
-        status: StatusCode,
-        body: &impl Streamed,
-    ) -> Self {
-        let has_none = is_head
-            || status.is_informational()
-            || status == StatusCode::NO_CONTENT
-            || status == StatusCode::NOT_MODIFIED;
-        match body.size_hint().exact() {
-            _ if has_none => Self::None,
-            Some(bytes) => Self::Known(bytes),
-            None if version == Version::HTTP_11 => Self::Chunked,
-            None => Self::UntilClose,
-        }
-    }
-}
-
 /// An answer's body on its way out, behind its head.
 #[derive(Debug)]
-pub(in crate::proxy::http1) struct Download<B> {
+pub(super) struct Download<B> {
     body: B,
     framing: Framing,
     takes_trailers: bool,
@@ -67,12 +37,7 @@ pub(in crate::proxy::http1) struct Download<B> {
 
 impl<B: Streamed> Download<B> {
     /// `out` is an empty buffer, for the head.
-    pub(in crate::proxy::http1) fn new(
-        body: B,
-        framing: Framing,
-        takes_trailers: bool,
-        out: Vec<u8>,
-    ) -> Self {
+    pub(super) fn new(body: B, framing: Framing, takes_trailers: bool, out: Vec<u8>) -> Self {
         Self {
             has_ended: matches!(framing, Framing::None | Framing::Known(0)),
             body,
@@ -87,32 +52,32 @@ impl<B: Streamed> Download<B> {
     }
 
     /// The body, and the buffer for the next answer.
-    pub(in crate::proxy::http1) fn into_parts(self) -> (B, Vec<u8>) {
+    pub(super) fn into_parts(self) -> (B, Vec<u8>) {
         (self.body, self.out)
     }
 
     /// Where the head is written.
-    pub(in crate::proxy::http1) fn head(&mut self) -> &mut Vec<u8> {
+    pub(super) fn head(&mut self) -> &mut Vec<u8> {
         &mut self.out
     }
 
     /// The body, of which the rest of its request's goes out beside.
-    pub(in crate::proxy::http1) fn body(&mut self) -> &mut B {
+    pub(super) fn body(&mut self) -> &mut B {
         &mut self.body
     }
 
     /// Whether a client that knows where its bodies end notices that this one has not come to its end.
-    pub(in crate::proxy::http1) fn shows_its_end(&self) -> bool {
+    pub(super) fn shows_its_end(&self) -> bool {
         self.framing != Framing::UntilClose
     }
 
     /// Whether the body has broken off, or is another than said.
-    pub(in crate::proxy::http1) fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         self.broken.is_some()
     }
 
     /// Takes in what there is of the body. Not under the lock of the client's connection: the body may have that of the request read.
-    pub(in crate::proxy::http1) fn fill(&mut self, context: &mut Context<'_>) {
+    pub(super) fn fill(&mut self, context: &mut Context<'_>) {
         while !self.has_ended
             && self.broken.is_none()
             && self.data.is_empty()
@@ -128,7 +93,7 @@ impl<B: Streamed> Download<B> {
     }
 
     /// Sends some of it. Ready with `true` when all has gone, and with an error where that is not all of it.
-    pub(in crate::proxy::http1) fn poll_out(
+    pub(super) fn poll_out(
         &mut self,
         context: &mut Context<'_>,
         io: &mut (impl AsyncWrite + Unpin),

@@ -1,43 +1,43 @@
-//! A client's end of an intercepted connection: what is read of it, and the bodies of its requests.
+//! A client's end of an intercepted connection: what is read of it.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
-use http_body::{Body, Frame, SizeHint};
 use tokio::io::AsyncWrite;
 
-use crate::proxy::http1::client::connection::read_some;
-use crate::proxy::http1::framing::{Decoder, Length, Piece};
-use crate::proxy::io::stream::Source;
-use crate::proxy::limits::{SMALLEST_READ, USUAL_READ};
+use crate::proxy::http1::framing::{Decoder, Piece};
+use crate::proxy::http1::read_buffer::read_some;
+use crate::proxy::io::readiness::Source;
+use crate::proxy::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN, SMALLEST_READ, USUAL_READ};
 
 /// A client's connection, shared between the task that serves it and the body of its request, which may go its way in another one. Neither
 /// holds the lock while it waits.
 #[derive(Debug)]
-pub(in crate::proxy) struct Wire<T>(Arc<Mutex<State<T>>>);
+pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
 
 #[derive(Debug)]
-pub(in crate::proxy::http1) struct State<T> {
-    pub(in crate::proxy::http1) io: T,
+pub(super) struct State<T> {
+    pub(super) io: T,
     /// What came and was not yet taken.
-    pub(in crate::proxy::http1) read: BytesMut,
+    pub(super) read: BytesMut,
     appetite: usize,
-    body: BodyState,
+    pub(super) body: BodyState,
     /// Who waits for the body to come back.
-    waiter: Option<Waker>,
+    pub(super) waiter: Option<Waker>,
     /// What goes out ahead of the final response: that the body is wanted (100), and the server's interim responses.
-    pub(in crate::proxy::http1) out: Vec<u8>,
+    pub(super) out: Vec<u8>,
     out_is_unflushed: bool,
     /// The client sends no more.
-    pub(in crate::proxy::http1) has_ended: bool,
+    pub(super) has_ended: bool,
 }
 
 /// Where the body of the request in hand is.
 #[derive(Debug, Default)]
-enum BodyState {
+pub(super) enum BodyState {
     /// All of it was taken, or there is none.
     #[default]
     Taken,
@@ -51,7 +51,7 @@ enum BodyState {
 
 /// What has become of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proxy::http1) enum Rest {
+pub(super) enum Rest {
     /// The client has left before its end.
     Left,
     /// The next request follows.
@@ -64,15 +64,26 @@ pub(in crate::proxy::http1) enum Rest {
 
 /// How a client leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proxy::http1) enum Leave {
+pub(super) enum Leave {
     /// Its connection is broken.
     Broken,
     /// It sends no more. It may still read: that looks the same from here.
     Ended,
 }
 
+impl<T> Wire<T> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another part in it.
+    pub(super) fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
 impl<T: Source + AsyncWrite> Wire<T> {
-    pub(in crate::proxy::http1) fn new(io: T) -> Self {
+    pub(super) fn new(io: T) -> Self {
         Self(Arc::new(Mutex::new(State {
             io,
             read: BytesMut::new(),
@@ -85,33 +96,15 @@ impl<T: Source + AsyncWrite> Wire<T> {
         })))
     }
 
-    pub(in crate::proxy::http1) fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The stream and what has come on it, once nobody else has a part in it.
-    pub(in crate::proxy::http1) fn into_parts(self) -> Option<(T, Bytes)> {
+    pub(super) fn into_parts(self) -> Option<(T, Bytes)> {
         let state = Arc::into_inner(self.0)?.into_inner();
         let state = state.unwrap_or_else(PoisonError::into_inner);
         Some((state.io, state.read.freeze()))
     }
 
-    /// Lends out the body of a request whose head has been taken.
-    pub(in crate::proxy::http1) fn lend(&self, length: Length, expects: bool) -> ClientBody<T> {
-        self.lock().body = BodyState::Lent;
-        ClientBody {
-            wire: Some(Self(Arc::clone(&self.0))),
-            decoder: Decoder::new(length),
-            is_unasked: expects,
-        }
-    }
-
     /// Reads and drops what nobody wants of the body; ready when it is known what follows.
-    pub(in crate::proxy::http1) fn poll_rest(
-        &self,
-        context: &mut Context<'_>,
-        budget: &mut usize,
-    ) -> Poll<Rest> {
+    pub(super) fn poll_rest(&self, context: &mut Context<'_>, budget: &mut usize) -> Poll<Rest> {
         let mut state = self.lock();
         let state = &mut *state;
         loop {
@@ -140,29 +133,48 @@ impl<T: Source + AsyncWrite> Wire<T> {
     }
 
     /// What has become of the body, without a wait.
-    pub(in crate::proxy::http1) fn rest(&self) -> Rest {
+    pub(super) fn rest(&self) -> Rest {
         match self.lock().body {
             BodyState::Taken => Rest::None,
             BodyState::Lent | BodyState::Unwanted(_) => Rest::Some,
             BodyState::Unasked => Rest::Unknown,
         }
     }
+
+    /// Ends the connection in order: what the client still sends is read for a while, or the answer could be lost to it with a reset.
+    pub(super) async fn close(self) {
+        let ending = poll_fn(|context| {
+            let mut state = self.lock();
+            Pin::new(&mut state.io).poll_shutdown(context)
+        });
+        let mut budget = LARGEST_DRAIN;
+        let draining = poll_fn(|context| {
+            let mut state = self.lock();
+            loop {
+                match state.poll_fill(context) {
+                    Poll::Ready(Ok(count)) if count > 0 && count <= budget => budget -= count,
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+                state.read.clear();
+            }
+        });
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, async {
+            let _ = ending.await;
+            draining.await;
+        })
+        .await;
+    }
 }
 
 impl<T: Source + AsyncWrite> State<T> {
     /// Reads once; the number of bytes, 0 at the end.
-    pub(in crate::proxy::http1) fn poll_fill(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         read_some(&mut self.io, &mut self.read, &mut self.appetite, context)
     }
 
     /// Writes what goes out ahead of the final response.
-    pub(in crate::proxy::http1) fn poll_write_out(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    pub(super) fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.out.is_empty() {
             let written = ready!(Pin::new(&mut self.io).poll_write(context, &self.out))?;
             if written == 0 {
@@ -179,7 +191,7 @@ impl<T: Source + AsyncWrite> State<T> {
     }
 
     /// The client leaves while its request is under way: ready when it does. A next request that comes early is kept, up to a bound.
-    pub(in crate::proxy::http1) fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
+    pub(super) fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
         if matches!(self.body, BodyState::Lent) {
             return Poll::Pending; // whoever has the body finds out
         }
@@ -198,120 +210,10 @@ impl<T: Source + AsyncWrite> State<T> {
     }
 
     /// Between two requests: no large buffer is kept for a client that may be silent for long.
-    pub(in crate::proxy::http1) fn relax(&mut self) {
+    pub(super) fn relax(&mut self) {
         if self.read.is_empty() && self.appetite > USUAL_READ {
             self.read = BytesMut::new();
             self.appetite = USUAL_READ;
         }
-    }
-}
-
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
-/// The body of a request, on its way from the client.
-#[derive(Debug)]
-pub(in crate::proxy) struct ClientBody<T> {
-    /// `None` where there is no body.
-    wire: Option<Wire<T>>,
-    decoder: Decoder,
-    /// The client waits to hear that it is wanted.
-    is_unasked: bool,
-}
-
-impl<T> ClientBody<T> {
-    /// Of a request without one.
-    pub(in crate::proxy::http1) fn none() -> Self {
-        Self {
-            wire: None,
-            decoder: Decoder::new(Length::Known(0)),
-            is_unasked: false,
-        }
-    }
-}
-
-impl<T: Source + AsyncWrite> ClientBody<T> {
-    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Piece>> {
-        let Some(wire) = &self.wire else {
-            return Poll::Ready(Ok(Piece::End));
-        };
-        let mut state = wire.lock();
-        let state = &mut *state;
-        if std::mem::take(&mut self.is_unasked) {
-            state.out.extend_from_slice(CONTINUE);
-        }
-        ready!(state.poll_write_out(context))?;
-        loop {
-            match self.decoder.next(&mut state.read) {
-                Ok(Piece::Incomplete) => {}
-                Ok(piece) => return Poll::Ready(Ok(piece)),
-                // Of that kind, so that whoever answers can tell a body that is wrong from one whose client has left.
-                Err(fault) => {
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, fault)));
-                }
-            }
-            if ready!(state.poll_fill(context))? == 0 {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-            }
-        }
-    }
-}
-
-impl<T: Source + AsyncWrite> Body for ClientBody<T> {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let this = self.get_mut();
-        let piece = ready!(this.poll_piece(context));
-        if this.decoder.has_ended() {
-            this.give_back();
-        }
-        Poll::Ready(match piece {
-            Ok(Piece::Data(data)) => Some(Ok(Frame::data(data))),
-            Ok(Piece::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
-            Ok(Piece::End | Piece::Incomplete) => None,
-            Err(error) => Some(Err(error)),
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.decoder.has_ended()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.decoder
-            .left()
-            .map_or_else(SizeHint::default, SizeHint::with_exact)
-    }
-}
-
-impl<T> ClientBody<T> {
-    /// Whatever is left of it is the connection's affair again: the next request, or a client that leaves, can be told from it. At once when
-    /// it has ended, as whoever sends it on may keep it for long.
-    fn give_back(&mut self) {
-        let Some(Wire(state)) = self.wire.take() else {
-            return;
-        };
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        let decoder = std::mem::replace(&mut self.decoder, Decoder::ended());
-        state.body = if decoder.has_ended() {
-            BodyState::Taken
-        } else if self.is_unasked {
-            BodyState::Unasked
-        } else {
-            BodyState::Unwanted(decoder)
-        };
-        if let Some(waiter) = state.waiter.take() {
-            waiter.wake();
-        }
-    }
-}
-
-impl<T> Drop for ClientBody<T> {
-    fn drop(&mut self) {
-        self.give_back();
     }
 }

@@ -1,129 +1,15 @@
-//! The heads of messages: how a request's is written, how an answer's is read (RFC 9112).
+//! The heads of responses, as servers send them (RFC 9112 §4, §6).
 
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use http::request::Parts;
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode, Version};
 
-use super::Fault;
+use super::fault::Fault;
+use super::fields::{parse_length, share};
 use super::framing::Length;
-use super::request_head::share;
-use crate::proxy::http1::server::download::Framing;
 use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
-
-/// How a request is put on the wire.
-#[derive(Debug)]
-pub(in crate::proxy) struct RequestForm<'a> {
-    /// `Host`: ours, whatever the client wrote, as only ours was checked (RFC 9112 §3.2.2).
-    pub(in crate::proxy) host: &'a str,
-    /// For the user's proxy: the whole URL in the request line (RFC 9112 §3.2.2), and the header by which the proxy knows the user.
-    pub(in crate::proxy) by_proxy: Option<(&'a http::uri::Authority, Option<HeaderValue>)>,
-    /// How the end of its body is told; `None` where it has none.
-    pub(in crate::proxy) length: Option<Length>,
-}
-
-/// Writes a request's head. What the headers say of the body's length is left out: the body itself tells.
-pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
-    out.extend_from_slice(parts.method.as_str().as_bytes());
-    out.push(b' ');
-    if let Some((authority, _)) = &form.by_proxy {
-        out.extend_from_slice(b"http://");
-        out.extend_from_slice(authority.as_str().as_bytes());
-    }
-    let target = parts
-        .uri
-        .path_and_query()
-        .map_or("/", |target| target.as_str());
-    out.extend_from_slice(target.as_bytes());
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-    field(out, "host", form.host.as_bytes()); // RFC 9110 §7.2 wants it first
-    let mut had_length = false;
-    for (name, value) in &parts.headers {
-        if name == HOST {
-            continue;
-        }
-        if name == CONTENT_LENGTH {
-            had_length = true;
-            continue;
-        }
-        field(out, name.as_str(), value.as_bytes());
-    }
-    if let Some((_, Some(authorization))) = &form.by_proxy {
-        field(out, "proxy-authorization", authorization.as_bytes());
-    }
-    match form.length {
-        None if had_length => out.extend_from_slice(b"content-length: 0\r\n"),
-        None | Some(Length::UntilClose) => {}
-        Some(Length::Known(bytes)) => {
-            field(
-                out,
-                "content-length",
-                itoa::Buffer::new().format(bytes).as_bytes(),
-            );
-        }
-        Some(Length::Chunked) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
-}
-
-/// Writes the head of an answer to a client. What its headers say of a length counts only where it has no body of its own.
-pub(super) fn write_answer(
-    out: &mut Vec<u8>,
-    answer: &http::response::Parts,
-    framing: Framing,
-    connection: Option<&str>,
-) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(answer.status.as_str().as_bytes());
-    out.push(b' ');
-    let own = answer.extensions.get::<Reason>();
-    let usual = || answer.status.canonical_reason().unwrap_or_default();
-    let reason = own.map_or_else(usual, |reason| &reason.0);
-    out.extend_from_slice(reason.as_bytes());
-    out.extend_from_slice(b"\r\n");
-    for (name, value) in &answer.headers {
-        if framing == Framing::None || name != CONTENT_LENGTH {
-            field(out, name.as_str(), value.as_bytes());
-        }
-    }
-    match framing {
-        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        Framing::Known(bytes) => {
-            field(
-                out,
-                "content-length",
-                itoa::Buffer::new().format(bytes).as_bytes(),
-            );
-        }
-        Framing::None | Framing::UntilClose => {}
-    }
-    if let Some(connection) = connection {
-        field(out, "connection", connection.as_bytes());
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-/// Writes the head of an interim response (RFC 9110 §15.2).
-pub(super) fn write_interim(out: &mut Vec<u8>, status: StatusCode, headers: &HeaderMap) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(status.as_str().as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
-    out.extend_from_slice(b"\r\n");
-    for (name, value) in headers {
-        field(out, name.as_str(), value.as_bytes());
-    }
-    out.extend_from_slice(b"\r\n");
-}
 
 /// An answer's head.
 #[derive(Debug)]
@@ -243,7 +129,7 @@ fn parse<'a>(
 
 /// What a server says beside its status, where that is not what everybody says. It has no meaning (RFC 9112 §4), but people read it.
 #[derive(Clone, Debug)]
-pub(in crate::proxy) struct Reason(String);
+pub(in crate::proxy) struct Reason(pub(super) String);
 
 /// What an answer's headers say of its body and its connection.
 #[derive(Debug, Default)]
@@ -336,20 +222,6 @@ fn one_length(value: &HeaderValue) -> Option<u64> {
     parts
         .all(|part| parse_length(part) == Some(first))
         .then_some(first)
-}
-
-/// Digits and nothing else.
-pub(super) fn parse_length(text: &[u8]) -> Option<u64> {
-    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
-    let append = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
-    (!text.is_empty()).then(|| text.iter().try_fold(0, append))?
-}
-
-/// Whether a head that was not whole at `searched` bytes may be so now: one that drips in is not parsed anew for each byte.
-pub(super) fn may_be_whole(read: &[u8], searched: usize) -> bool {
-    let fresh = &read[searched.saturating_sub(3).min(read.len())..];
-    memchr::memchr_iter(b'\n', fresh)
-        .any(|at| matches!(&fresh[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
 }
 
 #[cfg(test)]
@@ -470,58 +342,5 @@ mod tests {
         for end in ["", "\r\n\r\n"] {
             assert!(read(&format!("HTTP/1.1 200 OK\r\na: {long}{end}"), &Method::GET).is_err());
         }
-    }
-
-    #[test]
-    fn the_end_of_a_head_is_found_in_whichever_pieces_it_comes() {
-        for head in [
-            "HTTP/1.1 200 OK\r\na: b\r\n\r\n",
-            "HTTP/1.1 200 OK\na: b\n\n",
-        ] {
-            for cut in 0..head.len() {
-                assert!(!may_be_whole(&head.as_bytes()[..cut], 0), "{cut}");
-                assert!(may_be_whole(head.as_bytes(), cut), "{cut}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_request_says_what_its_body_is_and_nothing_else() {
-        let request = http::Request::builder()
-            .method("POST")
-            .uri("https://gitlab.test/a?b=c")
-            .header("content-length", "7")
-            .header("x-a", "1")
-            .header("x-a", "2");
-        let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        let written = |parts: &Parts, length| {
-            let mut out = Vec::new();
-            let form = RequestForm {
-                host: "gitlab.test",
-                by_proxy: None,
-                length,
-            };
-            write(&mut out, parts, &form);
-            String::from_utf8(out).unwrap()
-        };
-        let head = "POST /a?b=c HTTP/1.1\r\nhost: gitlab.test\r\nx-a: 1\r\nx-a: 2\r\n";
-        assert_eq!(
-            written(&parts, Some(Length::Chunked)),
-            format!("{head}transfer-encoding: chunked\r\n\r\n")
-        );
-        assert_eq!(
-            written(&parts, Some(Length::Known(9))),
-            format!("{head}content-length: 9\r\n\r\n")
-        );
-        assert_eq!(
-            written(&parts, None),
-            format!("{head}content-length: 0\r\n\r\n")
-        );
-        parts.headers.remove(CONTENT_LENGTH);
-        assert_eq!(written(&parts, None), format!("{head}\r\n"));
-        parts
-            .headers
-            .insert(HOST, HeaderValue::from_static("GITLAB.test.:0443"));
-        assert_eq!(written(&parts, None), format!("{head}\r\n"));
     }
 }
