@@ -3,6 +3,7 @@
 //! response.
 
 mod client;
+mod exchange;
 mod fault;
 mod patient;
 mod piece;
@@ -13,7 +14,8 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::client::{Connection, Exchange, Outgoing};
+pub(super) use self::client::{Connection, Outgoing};
+pub(super) use self::exchange::Exchange;
 pub(super) use self::fault::Fault;
 pub(super) use self::received::ReceivedBody;
 pub(super) use self::server::serve;

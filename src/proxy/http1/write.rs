@@ -2,7 +2,7 @@
 
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, HeaderName, StatusCode, Version};
 
 use super::framing::Length;
 use super::response_head::Reason;
@@ -115,6 +115,19 @@ pub(super) fn write_interim(out: &mut Vec<u8>, status: StatusCode, headers: &Hea
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
     for (name, value) in headers {
+        field(out, name.as_str(), value.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the last chunk, and behind it those of the trailers that go (RFC 9112 §7.1.2).
+pub(super) fn write_trailers(
+    out: &mut Vec<u8>,
+    trailers: &HeaderMap,
+    goes: impl Fn(&HeaderName) -> bool,
+) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers.iter().filter(|(name, _)| goes(name)) {
         field(out, name.as_str(), value.as_bytes());
     }
     out.extend_from_slice(b"\r\n");

@@ -97,13 +97,12 @@ impl Way {
                     self.stage = Stage::Ended;
                 }
                 Stage::Open => {
-                    if self.pass(context, source, sink)?.is_pending() {
-                        if self.needs_flush && self.left.is_empty() {
-                            ready!(Pin::new(&mut *sink).poll_flush(context))?;
-                            self.needs_flush = false;
-                        }
-                        return Poll::Pending;
+                    let passed = self.pass(context, source, sink)?;
+                    if passed.is_pending() && self.needs_flush && self.left.is_empty() {
+                        ready!(Pin::new(&mut *sink).poll_flush(context))?;
+                        self.needs_flush = false;
                     }
+                    ready!(passed);
                 }
             }
         }

@@ -136,8 +136,9 @@ async fn dial(connector: &Connector, destination: &Destination) -> Result<Leased
         .await?;
     if stream.speaks_http2() {
         let opened = http2::Connection::open(stream).await;
-        let unreachable = |error: h2::Error| ConnectError::Unreachable(error.to_string());
-        return opened.map(Leased::Http2).map_err(unreachable);
+        return opened
+            .map(Leased::Http2)
+            .map_err(|error| ConnectError::Unreachable(error.to_string()));
     }
     let connection = Box::new(http1::Connection::new(stream));
     destination.pool.put(connection);

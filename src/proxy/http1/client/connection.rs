@@ -120,35 +120,28 @@ impl<T: Source + AsyncWrite> Connection<T> {
         upload: &mut Upload<impl Streamed>,
         waiting: &mut Waiting,
     ) -> Poll<Result<Head, Fault>> {
-        if let Poll::Ready(Err(fault)) = self.poll_send(context, upload) {
-            return Poll::Ready(Err(fault));
-        }
+        self.send_now(context, upload)?;
         while !std::mem::take(&mut self.is_quiet) {
-            match self.poll_head(context, &request.parts.method, waiting) {
+            let head = match self.poll_head(context, &request.parts.method, waiting) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(head)) if is_interim(head.status) => {
-                    waiting.interim += 1;
-                    if waiting.interim > MOST_INTERIM_ANSWERS {
-                        return Poll::Ready(Err(Fault::Malformed(
-                            "it sends interim responses without end",
-                        )));
-                    }
-                    if head.status == StatusCode::CONTINUE {
-                        upload.release();
-                        if let Poll::Ready(Err(fault)) = self.poll_send(context, upload) {
-                            return Poll::Ready(Err(fault));
-                        }
-                    }
-                    request.interim.push(head.status, head.headers);
-                }
+                Poll::Ready(Ok(head)) if is_interim(head.status) => head,
                 ready @ Poll::Ready(_) => return ready,
+            };
+            waiting.interim += 1;
+            if waiting.interim > MOST_INTERIM_ANSWERS {
+                return Poll::Ready(Err(Fault::Malformed(
+                    "it sends interim responses without end",
+                )));
             }
+            if head.status == StatusCode::CONTINUE {
+                upload.release();
+                self.send_now(context, upload)?;
+            }
+            request.interim.push(head.status, head.headers);
         }
         if upload.is_held() && waiting.has_been_patient(context) {
             upload.release();
-            if let Poll::Ready(Err(fault)) = self.poll_send(context, upload) {
-                return Poll::Ready(Err(fault));
-            }
+            self.send_now(context, upload)?;
         }
         self.poll_patience(context, request, waiting)
     }
@@ -200,6 +193,18 @@ impl<T: Source + AsyncWrite> Connection<T> {
             clock.as_mut().reset(end);
         }
         Poll::Pending
+    }
+
+    /// Brings out what of the request can go now.
+    fn send_now(
+        &mut self,
+        context: &mut Context<'_>,
+        upload: &mut Upload<impl Streamed>,
+    ) -> Result<(), Fault> {
+        match self.poll_send(context, upload) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => Ok(()),
+        }
     }
 
     /// Brings the request out: what is in the buffer, and the body as it comes. Ready when all is out, or the server takes no more.

@@ -12,6 +12,7 @@ use tokio::io::AsyncWrite;
 use crate::proxy::http1::fault::Fault;
 use crate::proxy::http1::fields::announced;
 use crate::proxy::http1::framing::{LAST_CHUNK, Length};
+use crate::proxy::http1::write::write_trailers;
 use crate::proxy::limits::UPSTREAM_WRITE_BUFFER;
 use crate::proxy::message::body::Streamed;
 
@@ -143,9 +144,9 @@ impl<B: Streamed> Upload<B> {
                 }
             }
             if *gone == out.len() {
-                let flushed = ready!(Pin::new(&mut *io).poll_flush(context));
+                ready!(self.poll_flush(context, io));
                 match self.state {
-                    _ if flushed.is_err() => self.state = Sending::Deaf,
+                    Sending::Deaf => {}
                     Sending::Last => self.state = Sending::Done,
                     _ => {
                         self.is_blocked = false;
@@ -169,15 +170,24 @@ impl<B: Streamed> Upload<B> {
                 *gone = 0;
                 if self.length == Some(Length::Chunked) && self.state == Sending::Body {
                     // So that the next chunk begins a record of its own.
-                    let flushed = ready!(Pin::new(&mut *io).poll_flush(context));
-                    if flushed.is_err() {
-                        self.state = Sending::Deaf;
-                    }
+                    ready!(self.poll_flush(context, io));
                 }
             }
         }
         self.is_blocked = false;
         Poll::Ready(Ok(()))
+    }
+
+    /// Flushes; a server that has closed takes no more.
+    fn poll_flush(
+        &mut self,
+        context: &mut Context<'_>,
+        io: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<()> {
+        if ready!(Pin::new(io).poll_flush(context)).is_err() {
+            self.state = Sending::Deaf;
+        }
+        Poll::Ready(())
     }
 
     /// Whether another piece may be put into the buffer.
@@ -253,7 +263,9 @@ impl<B: Streamed> Upload<B> {
             Some(Length::Chunked) => {
                 match trailers {
                     None => out.extend_from_slice(LAST_CHUNK),
-                    Some(trailers) => self.write_trailers(out, trailers),
+                    Some(trailers) => {
+                        write_trailers(out, trailers, |name| self.trailers.contains(name));
+                    }
                 }
                 Ok(())
             }
@@ -261,20 +273,6 @@ impl<B: Streamed> Upload<B> {
                 "the body is shorter than said",
             ))),
         }
-    }
-
-    fn write_trailers(&self, out: &mut Vec<u8>, trailers: &HeaderMap) {
-        out.extend_from_slice(b"0\r\n");
-        for (name, value) in trailers
-            .iter()
-            .filter(|(name, _)| self.trailers.contains(name))
-        {
-            out.extend_from_slice(name.as_str().as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(value.as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::io::AsyncWrite;
 
 use crate::proxy::http1::fields::is_for_the_head;
 use crate::proxy::http1::framing::LAST_CHUNK;
-use crate::proxy::http1::write::Framing;
+use crate::proxy::http1::write::{Framing, write_trailers};
 use crate::proxy::message::body::Streamed;
 
 /// A piece of a body up to this size is copied behind what is to go out with it, in bytes: one record in place of two.
@@ -172,24 +172,14 @@ impl<B: Streamed> Download<B> {
             Framing::Chunked => {
                 match trailers.filter(|_| self.takes_trailers) {
                     None => self.last().extend_from_slice(LAST_CHUNK),
-                    Some(trailers) => self.write_trailers(trailers)?,
+                    Some(trailers) => {
+                        write_trailers(self.last(), trailers, |name| !is_for_the_head(name));
+                    }
                 }
                 Ok(())
             }
             _ => Ok(()),
         }
-    }
-
-    fn write_trailers(&mut self, trailers: &HeaderMap) -> io::Result<()> {
-        let out = self.last();
-        out.extend_from_slice(b"0\r\n");
-        for (name, value) in trailers.iter().filter(|(name, _)| !is_for_the_head(name)) {
-            write!(out, "{name}: ")?;
-            out.extend_from_slice(value.as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
-        Ok(())
     }
 
     fn went(&mut self, written: usize) -> io::Result<()> {

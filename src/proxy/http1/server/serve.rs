@@ -242,22 +242,19 @@ impl<T: Source + AsyncWrite> Server<T> {
             let mut state = self.wire.lock();
             match download.poll_out(context, &mut state.io)? {
                 Poll::Ready(true) => return Poll::Ready(Ok(())),
-                Poll::Ready(false) => {}
-                Poll::Pending => {
-                    let has_left = match rest {
-                        Poll::Ready(Rest::Left) => true,
-                        Poll::Ready(Rest::None) if !is_half_closed => {
-                            state.poll_leave(context).is_ready()
-                        }
-                        _ => false,
-                    };
-                    return if has_left {
-                        Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
-                    } else {
-                        Poll::Pending
-                    };
-                }
+                Poll::Ready(false) => continue,
+                Poll::Pending => {}
             }
+            let has_left = match rest {
+                Poll::Ready(Rest::Left) => true,
+                Poll::Ready(Rest::None) if !is_half_closed => state.poll_leave(context).is_ready(),
+                _ => false,
+            };
+            return if has_left {
+                Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
+            } else {
+                Poll::Pending
+            };
         }
     }
 
