@@ -11,6 +11,7 @@ use crate::credential::Credential;
 use crate::proxy::policy::candidates::{Candidates, RouteMatch};
 use crate::proxy::policy::route::Route;
 use crate::proxy::policy::routes::RouteTable;
+use crate::proxy::rewrite::carriers;
 use crate::proxy::rewrite::credential;
 use crate::proxy::rewrite::hop_by_hop::{self, Survey};
 use crate::proxy::rewrite::placeholder;
@@ -43,7 +44,7 @@ impl Owner {
     /// go out.
     pub fn inject(&self, parts: &mut Parts, credential: &Credential) -> bool {
         let route = &self.0;
-        credential::strip(parts, &route.carriers, route.rules.carriers());
+        carriers::strip(parts, &route.carriers, route.rules.carriers());
         let stripped = parts.uri.clone();
         let ready = route.ready(credential);
         let form = ready.forms.first();

@@ -24,6 +24,7 @@ use crate::proxy::policy::decide::{self, Decision, Plan, Rules};
 use crate::proxy::policy::route::Route;
 use crate::proxy::policy::target::Target;
 use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::carriers;
 use crate::proxy::rewrite::credential;
 use crate::proxy::rewrite::hop_by_hop::{self, Survey};
 use crate::proxy::rewrite::placeholder;
@@ -161,7 +162,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         let parts = &mut self.parts;
         if placeholder::find_in_head(parts).is_some() {
             if let Some(route) = route {
-                credential::strip_placeholders(parts, &route.carriers, route.rules.carriers());
+                carriers::strip_placeholders(parts, &route.carriers, route.rules.carriers());
             }
             if let Some(found) = placeholder::find_in_head(parts) {
                 return Err(Refusal::Placeholder(found)); // in a place that no definition names
@@ -186,7 +187,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         let mut credential = self.session.source.get(&route.id, usage).await?;
         let mut next = outgoing(&mut self.body, passage);
         let mut attempt = 0;
-        credential::strip(&mut self.parts, &route.carriers, route.rules.carriers());
+        carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
         let stripped = self.parts.uri.clone();
         loop {
             let ready = route.ready(&credential);
