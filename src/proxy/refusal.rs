@@ -1,5 +1,6 @@
 //! Why authsome answers in place of the provider: one variant a cause.
 
+use crate::audit::Kind;
 use crate::connection::CredentialError;
 use crate::dial::Shortage;
 use crate::tls::TlsTrouble;
@@ -112,4 +113,20 @@ pub(super) enum Refusal {
         /// What the system said.
         reason: String,
     },
+}
+
+impl Refusal {
+    /// Whether authsome said no, or could not.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::ConnectTimeout { .. }
+            | Self::Starved { .. }
+            | Self::Credential(_)
+            | Self::UpstreamMalformed { .. }
+            | Self::UpstreamTls { .. }
+            | Self::UpstreamTimeout { .. }
+            | Self::UpstreamUnreachable { .. } => Kind::Failed,
+            _ => Kind::Denied,
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Fault;
+use super::fault::Fault;
 use crate::proxy::limits::{LARGEST_HEAD, LONGEST_CHUNK_LINE, USUAL_HEADERS};
 
 /// How the end of a body is told.

@@ -18,7 +18,7 @@ use http_body::{Body, Frame};
 use tokio::sync::Notify;
 
 use crate::proxy::limits::{GATHERED_REFUSAL, REFUSAL_GATHERING};
-use crate::proxy::response_body::ResponseBody;
+use crate::proxy::message::body::Uploading;
 
 /// Has a frame sent where an upload ends after its response.
 #[derive(Clone, Debug)]
@@ -68,14 +68,14 @@ impl Late {
 }
 
 /// A body of which some has been read ahead.
-pub(super) struct Gathered<'a> {
+pub(super) struct Gathered<'a, B> {
     ahead: VecDeque<io::Result<Frame<Bytes>>>,
-    rest: &'a mut ResponseBody,
+    rest: &'a mut B,
 }
 
-impl<'a> Gathered<'a> {
+impl<'a, B: Uploading> Gathered<'a, B> {
     /// Nothing has been read.
-    pub(super) fn none(rest: &'a mut ResponseBody) -> Self {
+    pub(super) fn none(rest: &'a mut B) -> Self {
         Self {
             ahead: VecDeque::new(),
             rest,
@@ -89,7 +89,7 @@ impl<'a> Gathered<'a> {
 }
 
 /// Reads a response ahead to its end, as far as it is there soon and small. The upload goes on meanwhile.
-pub(super) async fn gather(rest: &mut ResponseBody) -> Gathered<'_> {
+pub(super) async fn gather<B: Uploading>(rest: &mut B) -> Gathered<'_, B> {
     let (mut ahead, mut size) = (VecDeque::new(), 0);
     let mut over = pin!(tokio::time::sleep(REFUSAL_GATHERING));
     poll_fn(|context| {
@@ -122,7 +122,7 @@ fn length(frame: &Frame<Bytes>) -> usize {
     frame.data_ref().map_or(1, Bytes::len)
 }
 
-impl Body for Gathered<'_> {
+impl<B: Uploading> Body for Gathered<'_, B> {
     type Data = Bytes;
     type Error = io::Error;
 

@@ -14,16 +14,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
 use super::late::{Gathered, Late, gather};
+use super::patient::Patient;
+use super::piece::Piece;
+use super::received::ReceivedBody;
 use super::resets::ResetWatch;
 use super::sender::{Sender, Sent};
-use super::{Piece, ReceivedBody};
-use crate::proxy::body::ClientBody;
-use crate::proxy::interim::Interim;
 use crate::proxy::limits::{
     CONNECTION_WINDOW, LARGEST_HEADER_LIST, MOST_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
-use crate::proxy::patient::Patient;
-use crate::proxy::response_body::ResponseBody;
+use crate::proxy::message::body::Uploading;
+use crate::proxy::message::interim::Interim;
 
 /// Serves a connection to its end. `respond` gets each request, and where its interim responses go; `permit` is held for as long as anything
 /// is done for the connection; `malformed` is called for each request that is none by RFC 9113 §8.1.1, whose stream is reset.
@@ -35,15 +35,16 @@ use crate::proxy::response_body::ResponseBody;
 ///    └── the client resets the stream, or leaves: all that was done for it is dropped, which ends it upstream
 ///                                   └── the body breaks off: what has come of it is sent, then the stream is reset
 /// ```
-pub(in crate::proxy) async fn serve<T, F, R, P>(
+pub(in crate::proxy) async fn serve<T, F, R, B, P>(
     io: T,
     permit: P,
     malformed: impl Fn() + Unpin,
     respond: F,
 ) where
     T: AsyncRead + AsyncWrite + Unpin,
-    F: Fn(Request<ClientBody>, Interim) -> R,
-    R: Future<Output = Response<ResponseBody>> + Send + 'static,
+    F: Fn(Request<ReceivedBody>, Interim) -> R,
+    R: Future<Output = Response<B>> + Send + 'static,
+    B: Uploading + Send + 'static,
     P: Clone + Send + 'static,
 {
     let handshake = h2::server::Builder::new()
@@ -87,11 +88,10 @@ pub(in crate::proxy) async fn serve<T, F, R, P>(
 fn receive(
     request: Request<RecvStream>,
     late: &Arc<Notify>,
-) -> (Request<ClientBody>, Option<Late>) {
+) -> (Request<ReceivedBody>, Option<Late>) {
     let (parts, stream) = request.into_parts();
     let (body, upload) = ReceivedBody::new(stream, &parts.headers).of_upload(late);
-    let request = Request::from_parts(parts, ClientBody::Http2(body));
-    (request, upload)
+    (Request::from_parts(parts, body), upload)
 }
 
 /// Sends a frame that asks for nothing, which is a PING. One at a time: h2 sends no other before the client has answered it.
@@ -135,7 +135,7 @@ impl Frames {
 
 /// One stream, to its end.
 async fn stream(
-    responding: impl Future<Output = Response<ResponseBody>>,
+    responding: impl Future<Output = Response<impl Uploading>>,
     interim: Interim,
     is_head: bool,
     mut reply: SendResponse<Piece>,
@@ -215,7 +215,7 @@ enum Delivery {
 }
 
 /// Sends a body, and beside it what is left of its request's.
-async fn send(sender: &mut Sender, body: &mut Gathered<'_>) -> Delivery {
+async fn send(sender: &mut Sender, body: &mut Gathered<'_, impl Uploading>) -> Delivery {
     poll_fn(|context| {
         if let Poll::Ready(Err(_)) = body.poll_upload(context) {
             return Poll::Ready(Delivery::Abandoned); // the client has broken off its request

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,20 +13,20 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Connection, Fault, Outgoing, serve};
-use crate::proxy::body::{ClientBody, drain_beside};
-use crate::proxy::interim::Interim;
+use super::{Connection, Fault, Outgoing, ReceivedBody, serve};
+use crate::proxy::body::client::ClientBody;
+use crate::proxy::body::drain::drain_beside;
 use crate::proxy::limits::MOST_INTERIM_ANSWERS;
-use crate::proxy::request_body::{Passage, RequestBody};
-use crate::proxy::response_body::ResponseBody;
+use crate::proxy::message::body::scripted::Frames;
+use crate::proxy::message::interim::Interim;
 
 type Client = h2::client::SendRequest<Bytes>;
 
 /// A client of ours, whose requests are answered like that.
 async fn client_of<F, R>(respond: F) -> Client
 where
-    F: Fn(Request<ClientBody>, Interim) -> R + Send + 'static,
-    R: Future<Output = Response<ResponseBody>> + Send + 'static,
+    F: Fn(Request<ReceivedBody>, Interim) -> R + Send + 'static,
+    R: Future<Output = Response<Frames>> + Send + 'static,
 {
     let (near, far) = tokio::io::duplex(1 << 20);
     tokio::spawn(async move { serve(near, (), || (), respond).await });
@@ -47,7 +48,7 @@ async fn a_response_that_breaks_off_arrives_as_far_as_it_came_and_is_reset() {
     let mut client = client_of(|_, _| async {
         let broken = io::Error::from(io::ErrorKind::UnexpectedEof);
         let frames = [Ok(Frame::data(Bytes::from_static(b"part"))), Err(broken)];
-        Response::new(ResponseBody::of_frames(frames.into_iter()))
+        Response::new(Frames::new(frames))
     })
     .await;
     let (response, _) = client.send_request(get(), true).unwrap();
@@ -91,7 +92,7 @@ async fn interim_responses_come_before_the_final_one() {
         fields.insert("link", "</style.css>".parse().unwrap());
         interim.push(StatusCode::EARLY_HINTS, fields);
         tokio::task::yield_now().await;
-        Response::new(ResponseBody::whole(Bytes::new()))
+        Response::new(Frames::default())
     })
     .await;
     let (mut response, _) = client.send_request(get(), true).unwrap();
@@ -108,7 +109,7 @@ async fn a_response_without_content_has_no_length() {
         let response = Response::builder()
             .status(204)
             .header("content-length", "7");
-        response.body(ResponseBody::whole(Bytes::new())).unwrap()
+        response.body(Frames::default()).unwrap()
     })
     .await;
     let (response, _) = client.send_request(get(), true).unwrap();
@@ -116,14 +117,28 @@ async fn a_response_without_content_has_no_length() {
     assert!(response.headers().is_empty() && response.body().is_end_stream());
 }
 
+/// A request whose target has what no URI has (`<`), as some clients send it: literal fields of HPACK without an index.
+fn malformed_request() -> Vec<u8> {
+    let mut block = vec![0x82, 0x87, 0x01, 11]; // GET, https, :authority
+    block.extend_from_slice(b"gitlab.test");
+    block.extend_from_slice(&[0x04, 4]); // :path
+    block.extend_from_slice(b"/a<b");
+    let mut wire = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    wire.extend_from_slice(&[0, 0, 0, 4, 0, 0, 0, 0, 0]); // SETTINGS
+    let length = u8::try_from(block.len()).unwrap();
+    wire.extend_from_slice(&[0, 0, length, 1, 5, 0, 0, 0, 1]); // HEADERS, and nothing after them
+    wire.extend_from_slice(&block);
+    wire
+}
+
 #[tokio::test]
 async fn what_is_read_on_after_a_refusal_counts_as_long_as_it_is_read() {
     let permit = Arc::new(());
     let held = Arc::downgrade(&permit);
     let (near, far) = tokio::io::duplex(1 << 20);
-    let respond = |request: Request<ClientBody>, _| async move {
-        drain_beside(request.into_body(), false);
-        let mut refusal = Response::new(ResponseBody::whole(Bytes::from_static(b"no")));
+    let respond = |request: Request<ReceivedBody>, _| async move {
+        drain_beside(ClientBody::Http2(request.into_body()), false);
+        let mut refusal = Response::new(Frames::new([Ok(Frame::data(Bytes::from_static(b"no")))]));
         *refusal.status_mut() = StatusCode::FORBIDDEN;
         refusal
     };
@@ -155,34 +170,20 @@ async fn what_is_read_on_after_a_refusal_counts_as_long_as_it_is_read() {
     }
 }
 
-/// A request whose target has what no URI has (`<`), as some clients send it: literal fields of HPACK without an index.
-fn malformed_request() -> Vec<u8> {
-    let mut block = vec![0x82, 0x87, 0x01, 11]; // GET, https, :authority
-    block.extend_from_slice(b"gitlab.test");
-    block.extend_from_slice(&[0x04, 4]); // :path
-    block.extend_from_slice(b"/a<b");
-    let mut wire = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    wire.extend_from_slice(&[0, 0, 0, 4, 0, 0, 0, 0, 0]); // SETTINGS
-    let length = u8::try_from(block.len()).unwrap();
-    wire.extend_from_slice(&[0, 0, length, 1, 5, 0, 0, 0, 1]); // HEADERS, and nothing after them
-    wire.extend_from_slice(&block);
-    wire
-}
-
 #[tokio::test]
 async fn a_malformed_request_is_told() {
     let (near, mut far) = tokio::io::duplex(1 << 20);
     let (tell, mut told) = mpsc::channel(1);
     let malformed = move || tell.try_send(()).unwrap();
     tokio::spawn(serve(near, (), malformed, |_, _| async {
-        Response::new(ResponseBody::whole(Bytes::new()))
+        Response::new(Frames::default())
     }));
     far.write_all(&malformed_request()).await.unwrap();
     assert_eq!(told.recv().await, Some(()));
 }
 
 /// What a server of h2 makes of one request of ours.
-async fn exchange_with<F, R>(serve: F) -> Result<Response<super::Exchange>, Fault>
+async fn exchange_with<F, R>(serve: F) -> Result<Response<super::Exchange<Frames>>, Fault>
 where
     F: FnOnce(h2::server::Connection<tokio::io::DuplexStream, Bytes>) -> R + Send + 'static,
     R: Future<Output = ()> + Send + 'static,
@@ -195,11 +196,13 @@ where
     let request = Outgoing {
         parts: &parts,
         authority: &"gitlab.test".parse().unwrap(),
-        passage: &Passage::new(false),
+        pieces: &AtomicU64::new(0),
         patience: Duration::from_secs(10),
         interim: &Interim::default(),
     };
-    let sent = connection.exchange(&request, RequestBody::Empty).await;
+    let sent = connection
+        .exchange(&request, Frames::default(), false)
+        .await;
     sent.map_err(|(fault, _)| fault)
 }
 
@@ -263,8 +266,8 @@ async fn what_a_server_has_not_begun_is_told_from_what_it_may_have() {
 /// A client of ours as [`client_of`], and a signal for each PING that it gets.
 async fn watched_client_of<F, R>(respond: F) -> (Client, mpsc::Receiver<()>)
 where
-    F: Fn(Request<ClientBody>, Interim) -> R + Send + 'static,
-    R: Future<Output = Response<ResponseBody>> + Send + 'static,
+    F: Fn(Request<ReceivedBody>, Interim) -> R + Send + 'static,
+    R: Future<Output = Response<Frames>> + Send + 'static,
 {
     const PING: u8 = 6;
     let (near, middle) = tokio::io::duplex(1 << 20);
@@ -296,13 +299,10 @@ where
 async fn an_upload_that_is_given_up_before_its_response_has_ended_ends_with_a_frame() {
     let (mut client, mut pings) = watched_client_of(|request, _| async {
         // Nobody wants the body any more: it is drained by itself.
-        drop(RequestBody::new(
-            request.into_body(),
-            &Passage::new(false).into(),
-        ));
+        drain_beside(ClientBody::Http2(request.into_body()), false);
         Response::builder()
             .status(403)
-            .body(ResponseBody::of_frames(std::iter::empty()))
+            .body(Frames::default())
             .unwrap()
     })
     .await;
