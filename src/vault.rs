@@ -15,8 +15,9 @@ pub use pending::{Pending, Reserve};
 pub use sqlite::Vault;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::home::HomeError;
+use crate::home::{HomeError, HomeLock};
 use crate::secret::Secret;
 
 /// Which record: a kind that the program chooses and a name within it.
@@ -72,6 +73,12 @@ pub enum Change {
     },
 }
 
+/// The right to replace a record, which one process has at a time. It is given up when this is dropped, and when its process dies.
+#[derive(Debug)]
+pub struct RecordLock {
+    _held: HomeLock,
+}
+
 /// Why the vault cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -102,6 +109,14 @@ pub enum VaultError {
     /// The kernel gave no random bytes.
     #[error("no randomness from the system")]
     Random(#[from] getrandom::Error),
+    /// Another process has kept the lock of a record for too long.
+    #[error("another process holds the lock {} for more than {} s", .lock.display(), .waited.as_secs())]
+    RecordLocked {
+        /// The lock, as a file that says who holds it.
+        lock: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+    },
     /// There is no room on the disk: `SQLite` needs some beside the vault, even to read it.
     #[error("there is no room on the disk for the vault {}", .0.display())]
     NoRoom(PathBuf),

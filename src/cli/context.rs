@@ -98,7 +98,7 @@ impl<'a> Context<'a> {
         let key = key.as_ref().map(|key| OsStr::from_bytes(key.expose()));
         let vault = Vault::open(&home, key)?;
         let store = ConnectionStore::new(Arc::new(vault));
-        take_in_pending(&store, &home);
+        take_in_pending(&store);
         Ok(Estate {
             home,
             audit,
@@ -175,7 +175,6 @@ impl Estate {
         let credentials = Credentials::new(
             [stored],
             self.store.clone(),
-            self.home.clone(),
             Arc::clone(&self.audit),
             Context::clients(&[]),
         );

@@ -138,6 +138,9 @@ impl From<VaultError> for Failure {
             VaultError::Locked(path) => {
                 format!("try again; see who holds it: fuser -v '{}'", path.display())
             }
+            VaultError::RecordLocked { lock, .. } => {
+                format!("see who holds it: fuser -v '{}'", lock.display())
+            }
             VaultError::TooNew { .. } => "use the newer authsome that wrote it".to_owned(),
             VaultError::Conflict | VaultError::Random(_) => "try again".to_owned(),
             VaultError::Tampered { .. } => {

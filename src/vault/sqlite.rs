@@ -14,8 +14,8 @@ use rusqlite::{
 use super::master_key::MasterKey;
 use super::schema;
 use super::seal::{Identity, Seal};
-use super::{Change, Expect, Record, RecordKey, VaultError};
-use crate::home::{Home, create_private_file, io_error, remove_if_present};
+use super::{Change, Expect, Record, RecordKey, RecordLock, VaultError};
+use crate::home::{Home, HomeError, create_private_file, io_error, remove_if_present};
 use crate::secret::Secret;
 
 /// The file in the home directory.
@@ -32,6 +32,7 @@ const KEY_CHECK: (&str, &str) = ("vault", "key-check");
 
 /// An open vault. All methods block for the length of a disk access.
 pub struct Vault {
+    home: Home,
     connection: Mutex<Connection>,
     pub(super) path: PathBuf,
     pub(super) seal: Seal,
@@ -70,6 +71,7 @@ impl Vault {
         }
         let key = MasterKey::load(home, environment_key)?;
         let vault = Self {
+            home: home.clone(),
             connection: Mutex::new(connection),
             path,
             seal: Seal::new(&key),
@@ -212,6 +214,20 @@ impl Vault {
         written.map(drop).map_err(classify(&self.path))
     }
 
+    /// Waits for the right to replace that record, at most so long. Blocks the thread. It keeps no writer off who does without: a login
+    /// replaces a record whatever a renewal makes of it meanwhile.
+    pub fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError> {
+        // Every version of authsome must mean the same file: two of them may run at one time.
+        let name = format!("refresh-{}", key.name.replace('/', "@"));
+        match self.home.lock(&name, wait) {
+            Ok(lock) => Ok(RecordLock { _held: lock }),
+            Err(HomeError::LockTimeout { path, waited }) => {
+                Err(VaultError::RecordLocked { lock: path, waited })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn change(
         &self,
         connection: &mut Connection,
@@ -348,6 +364,7 @@ fn make(home: &Home, path: &Path, environment_key: Option<&OsStr>) -> Result<(),
         .map_err(classify(&staging))?;
     schema::migrate(&mut connection).map_err(classify(&staging))?;
     let vault = Vault {
+        home: home.clone(),
         connection: Mutex::new(connection),
         path: staging.clone(),
         seal: Seal::new(&key),

@@ -107,7 +107,6 @@ async fn session(
     let credentials = Credentials::new(
         stored,
         estate.store.clone(),
-        estate.home.clone(),
         Arc::clone(&estate.audit),
         crate::oauth::HttpClients::new(Arc::clone(&trust), &resolve, Arc::clone(&proxies)),
     );
