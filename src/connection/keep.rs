@@ -41,7 +41,7 @@ pub(super) struct Issued {
     pub(super) connection: Connection,
     /// The state in the vault that it replaces.
     pub(super) generation: u64,
-    pub(super) reserve: Reserve,
+    pub(super) reserve: Box<dyn Reserve>,
     /// Given up once the pair is durable.
     pub(super) lock: Option<RecordLock>,
     pub(super) unsaved: Unsaved,
@@ -158,7 +158,7 @@ impl Issued {
     }
 
     fn write_aside(&mut self) -> bool {
-        let written = self.store.keep_aside(&mut self.reserve, &self.connection);
+        let written = self.store.keep_aside(&mut *self.reserve, &self.connection);
         written.is_ok()
     }
 

@@ -107,7 +107,11 @@ impl Renewal {
         }
     }
 
-    async fn reserve(&self, disk: &Disk, stored: &Stored) -> Result<Reserve, CredentialError> {
+    async fn reserve(
+        &self,
+        disk: &Disk,
+        stored: &Stored,
+    ) -> Result<Box<dyn Reserve>, CredentialError> {
         let (store, stored) = (self.store.clone(), stored.clone());
         let id = stored.connection.id.clone();
         let reserved = disk.run(move || store.reserve(&stored)).await;
@@ -266,7 +270,7 @@ impl Renewal {
 struct Means {
     disk: Disk,
     lock: RecordLock,
-    reserve: Reserve,
+    reserve: Box<dyn Reserve>,
     under_way: UnderWay,
 }
 

@@ -20,7 +20,10 @@ impl ConnectionStore {
     }
 
     /// Durable room for the state that will replace this one. The caller holds the connection's refresh lock.
-    pub(in crate::connection) fn reserve(&self, stored: &Stored) -> Result<Reserve, StoreError> {
+    pub(in crate::connection) fn reserve(
+        &self,
+        stored: &Stored,
+    ) -> Result<Box<dyn Reserve>, StoreError> {
         let key = connection_key(&stored.connection.id);
         let size = codec::encoded_length(&stored.connection)?;
         let step = stored.step.saturating_add(1);
@@ -30,10 +33,10 @@ impl ConnectionStore {
     /// Puts a connection's new state into its room, durably.
     pub(in crate::connection) fn keep_aside(
         &self,
-        reserve: &mut Reserve,
+        reserve: &mut dyn Reserve,
         connection: &Connection,
     ) -> Result<(), StoreError> {
-        Ok(self.vault.fill(reserve, &codec::encode(connection)?)?)
+        Ok(reserve.fill(&codec::encode(connection)?)?)
     }
 
     /// As [`Self::replace`], without waiting for another process's transaction.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::VaultError;
+use crate::vault::VaultError;
 
 /// Step `n` takes a vault of version `n` to version `n + 1`; a new vault takes them all.
 const MIGRATIONS: &[&str] = &[
