@@ -82,6 +82,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "home.rs",
             "private_memory.rs",
             "process_tree.rs",
+            "process_tree/",
             "run_dir.rs",
             "socket_owner.rs",
             "ulimits.rs",
@@ -138,7 +139,7 @@ const EXPOSING: &[&str] = &[
     "proxy/admit.rs",
     "proxy/inject.rs",
     "secret.rs",
-    "user_proxy.rs",
+    "user_proxy/proxy.rs",
     "vault/memory.rs", // for tests
     "vault/seal.rs",
     "vault/tests.rs",
