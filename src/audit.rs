@@ -1,7 +1,8 @@
-//! What happened, as JSON lines in `audit.log`: who, where, with which result. Never a value: [`Event`] has no field for one.
+//! What happened, as JSON lines in `audit.log`: who, where, with which result. Never a value:
+//! [`Event`] has no field for one.
 //!
-//! An [`Event`] becomes a line (`line.rs`), which waits in a buffer until one thread writes it (`writer.rs`) into the file that all
-//! sessions share (`file.rs`).
+//! An [`Event`] becomes a line (`line.rs`), which waits in a buffer until one thread writes it
+//! (`writer.rs`) into the file that all sessions share (`file.rs`).
 
 mod event;
 mod file;

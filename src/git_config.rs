@@ -1,8 +1,9 @@
-//! What git is told in a session, as configuration that beats the user's files: the way to the proxy, who answers when a password is wanted at
-//! the connections' hosts, and that SSH remotes of these hosts go over HTTPS, where the credential is put on.
+//! What git is told in a session, as configuration that beats the user's files: the way to the
+//! proxy, who answers when a password is wanted at the connections' hosts, and that SSH remotes of
+//! these hosts go over HTTPS, where the credential is put on.
 //!
-//! `place.rs` has the places, `rewrites.rs` the way from SSH to them; what the user's own configuration says, git is asked (`remotes.rs`),
-//! and ssh (`ssh.rs`).
+//! `place.rs` has the places, `rewrites.rs` the way from SSH to them; what the user's own
+//! configuration says, git is asked (`remotes.rs`), and ssh (`ssh.rs`).
 
 mod place;
 mod remotes;
@@ -22,8 +23,8 @@ use self::rewrites::rewrites;
 pub struct GitSession<'a> {
     /// `http://authsome:SECRET@127.0.0.1:PORT`.
     pub proxy: &'a str,
-    /// Whether the user's own configuration names a proxy, which would go before the environment's. Otherwise git shall follow the
-    /// environment, in which a tool within the run may name another.
+    /// Whether the user's own configuration names a proxy, which would go before the environment's.
+    /// Otherwise git shall follow the environment, in which a tool within the run may name another.
     pub overrides_proxy: bool,
     /// Whether the proxy lets git in without the password.
     pub admits_by_process: bool,
@@ -43,10 +44,12 @@ pub struct GitConfiguration {
 }
 
 impl GitSession<'_> {
-    /// The configuration for everywhere, and for the places; with `user`, SSH remotes go over HTTPS.
+    /// The configuration for everywhere, and for the places; with `user`, SSH remotes go over
+    /// HTTPS.
     ///
-    /// An environment has a bound, so the entries of many places stand in a file. No password of ours is ever in one: for these places git
-    /// has none, and where it would not be let in without, it goes by the configuration for everywhere.
+    /// An environment has a bound, so the entries of many places stand in a file. No password of
+    /// ours is ever in one: for these places git has none, and where it would not be let in
+    /// without, it goes by the configuration for everywhere.
     pub fn configuration(
         &self,
         places: &[GitPlace],
@@ -71,7 +74,8 @@ impl GitSession<'_> {
     }
 
     fn everywhere(&self) -> Vec<(String, String)> {
-        // git has its helpers keep a proxy's password once it has worked; this one is worth nothing after the session.
+        // git has its helpers keep a proxy's password once it has worked; this one is worth nothing
+        // after the session.
         let helper = format!("credential.http://{}.helper", self.proxy_address());
         let mut entries = vec![(helper, String::new())];
         entries.extend(self.http("http", Some(self.proxy)));
@@ -114,12 +118,14 @@ impl GitSession<'_> {
     fn credential(&self, place: &GitPlace, number: usize) -> Vec<(String, String)> {
         let entry = |name, value| (format!("credential.{}.{name}", place.url), value);
         let mut entries = vec![
-            // An empty value ends the list of helpers: none of the user's is asked for this host, nor told to store or erase.
+            // An empty value ends the list of helpers: none of the user's is asked for this host,
+            // nor told to store or erase.
             entry("helper", String::new()),
             entry("helper", self.helper(number)),
         ];
         if !place.path_prefix.is_empty() {
-            // Who asks `git credential` names the host alone otherwise, and entries for a path do not apply.
+            // Who asks `git credential` names the host alone otherwise, and entries for a path do
+            // not apply.
             entries.push(entry("useHttpPath", "true".to_owned()));
         }
         entries
@@ -134,11 +140,12 @@ impl GitSession<'_> {
 
 /// Answers for a place with the placeholder.
 ///
-/// It is for those who want a password before they send a request (git-lfs at an endpoint that once answered 401), and for a 401: without an
-/// answer, git would go on to the user's `GIT_ASKPASS`.
+/// It is for those who want a password before they send a request (git-lfs at an endpoint that once
+/// answered 401), and for a 401: without an answer, git would go on to the user's `GIT_ASKPASS`.
 pub const CREDENTIAL_HELPER: &[u8] = include_bytes!("helpers/git-credential.sh");
 
-/// The environment of a command has a bound, and each entry is two variables: so many places and rewrites go into it.
+/// The environment of a command has a bound, and each entry is two variables: so many places and
+/// rewrites go into it.
 const MOST_PLACES: usize = 64;
 const MOST_REWRITES: usize = 1024;
 

@@ -1,28 +1,35 @@
-//! The processes of one run, and whether one of them has a given socket open. Linux only: it is read from `/proc`.
+//! The processes of one run, and whether one of them has a given socket open. Linux only: it is
+//! read from `/proc`.
 //!
-//! The run's tree is the command and all that descend from it, and orphans come to us (`child.rs` makes us their subreaper), so a daemon that
-//! forks twice stays in it. Nobody gets into the tree from outside: a process is born there, and a parent is exchanged for one further up
-//! only. Two kinds of our children are not the run's, and where there can be such ([`Orphans::AreAnybodys`]) an orphan is not believed: those
-//! that were there before the command (of a shell that became us by exec), and, if we are the first process of a container, all orphans in
-//! it.
+//! The run's tree is the command and all that descend from it, and orphans come to us (`child.rs`
+//! makes us their subreaper), so a daemon that forks twice stays in it. Nobody gets into the tree
+//! from outside: a process is born there, and a parent is exchanged for one further up only. Two
+//! kinds of our children are not the run's, and where there can be such ([`Orphans::AreAnybodys`])
+//! an orphan is not believed: those that were there before the command (of a shell that became us
+//! by exec), and, if we are the first process of a container, all orphans in it.
 //!
-//! A list of processes is old when it is read, so here it only says where to look. What counts is shown of the one process found, in an
-//! order that leaves no moment for a lie:
+//! A list of processes is old when it is read, so here it only says where to look. What counts is
+//! shown of the one process found, in an order that leaves no moment for a lie:
 //!
-//! 1. Its directory in `/proc` is opened once and stands for that process; when it ends, reading fails, whoever gets its number.
+//! 1. Its directory in `/proc` is opened once and stands for that process; when it ends, reading
+//!    fails, whoever gets its number.
 //! 2. Through it, the process is seen to have the socket open.
-//! 3. Its line is read upwards, parent by parent to us, and then downwards again, and must be the same. A parent's number that was the same
-//!    twice was that living parent's all the time in between, and what was read of it in between was read of it, not of a later owner of
-//!    its number. So every link is real at the moment of the turn.
+//! 3. Its line is read upwards, parent by parent to us, and then downwards again, and must be the
+//!    same. A parent's number that was the same twice was that living parent's all the time in
+//!    between, and what was read of it in between was read of it, not of a later owner of its
+//!    number. So every link is real at the moment of the turn.
 //!
-//! What errs, errs towards the password: a process whose descriptors the kernel hides from us (another user's, one that is not dumpable as
-//! `ssh-agent` or authsome itself, one with more capabilities than we have; `hidepid` hides it altogether), a descriptor that only one thread
-//! or only `io_uring` has, a search that comes to its bounds, a `/proc` of another PID namespace than ours. A child's own PID namespace is
-//! fine: its processes are in ours too.
+//! What errs, errs towards the password: a process whose descriptors the kernel hides from us
+//! (another user's, one that is not dumpable as `ssh-agent` or authsome itself, one with more
+//! capabilities than we have; `hidepid` hides it altogether), a descriptor that only one thread or
+//! only `io_uring` has, a search that comes to its bounds, a `/proc` of another PID namespace than
+//! ours. A child's own PID namespace is fine: its processes are in ours too.
 //!
-//! What this cannot tell apart: a socket that a process of the tree shares with one outside, by inheritance or `SCM_RIGHTS`. It is admitted,
-//! whoever writes to it: that process could as well hand out the password, relay for others, or let itself be traced. The kernel counts
-//! inodes of sockets with 32 bits; to make two that are open at once alike takes four thousand million of them.
+//! What this cannot tell apart: a socket that a process of the tree shares with one outside, by
+//! inheritance or `SCM_RIGHTS`. It is admitted, whoever writes to it: that process could as well
+//! hand out the password, relay for others, or let itself be traced. The kernel counts inodes of
+//! sockets with 32 bits; to make two that are open at once alike takes four thousand million of
+//! them.
 
 mod ancestors;
 mod proc;
@@ -81,7 +88,8 @@ struct Process {
 }
 
 impl ProcessTree {
-    /// The tree of the command, a child of this process. `None` where `/proc` does not show it by the numbers we know.
+    /// The tree of the command, a child of this process. `None` where `/proc` does not show it by
+    /// the numbers we know.
     pub fn new(command: Pid, orphans: Orphans) -> Option<Self> {
         let authsome = Pid::this();
         let status = fs::read_to_string("/proc/self/status").ok()?;
@@ -92,7 +100,8 @@ impl ProcessTree {
         })
     }
 
-    /// Whether a process of the tree has the socket of that inode open. It takes milliseconds, and blocks.
+    /// Whether a process of the tree has the socket of that inode open. It takes milliseconds, and
+    /// blocks.
     pub fn has_open(&self, inode: u32, mut effort: Effort) -> bool {
         let target = format!("socket:[{inode}]");
         (0..LISTS).any(|_| self.search(&target, &mut effort).unwrap_or(false))
@@ -140,7 +149,8 @@ impl ProcessTree {
         }
     }
 
-    /// The process's parent, its parent and so on, up to but without us; `None` where it does not lead to us, or not by the command.
+    /// The process's parent, its parent and so on, up to but without us; `None` where it does not
+    /// lead to us, or not by the command.
     fn line_of(
         &self,
         process: &Process,

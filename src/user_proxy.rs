@@ -1,8 +1,8 @@
 //! The user's own proxies, as their environment names them: one answer for requests of every kind.
 //!
-//! Where programs differ, the reading is the one that surprises least: the upper-case name goes first (as in Go), an empty
-//! variable is none, and a value that cannot be used is an error where it would be used. Going direct instead would go around a proxy
-//! that the user wants.
+//! Where programs differ, the reading is the one that surprises least: the upper-case name goes
+//! first (as in Go), an empty variable is none, and a value that cannot be used is an error where
+//! it would be used. Going direct instead would go around a proxy that the user wants.
 
 mod exceptions;
 mod for_child;
@@ -34,7 +34,8 @@ impl UserProxies {
             let mut names = names.into_iter().chain(ALL);
             names.find_map(|name| Some(UserProxy::parse(name, &filled(name)?)))
         };
-        // A web server hands a request's `Proxy` header to its CGI programs as HTTP_PROXY (CVE-2016-5385), and as no other name.
+        // A web server hands a request's `Proxy` header to its CGI programs as HTTP_PROXY
+        // (CVE-2016-5385), and as no other name.
         let is_cgi = variable("REQUEST_METHOD").is_some();
         let http = if is_cgi { "http_proxy" } else { "HTTP_PROXY" };
         let list = filled("NO_PROXY").or_else(|| filled("no_proxy"));
@@ -47,7 +48,8 @@ impl UserProxies {
         }
     }
 
-    /// The proxy for a host that is spoken to by TLS, or is not known to be; an IPv6 address stands without brackets.
+    /// The proxy for a host that is spoken to by TLS, or is not known to be; an IPv6 address stands
+    /// without brackets.
     pub fn for_https(&self, host: &str, port: u16) -> Result<Option<&UserProxy>, UserProxyError> {
         self.choose(self.https.as_ref(), host, port)
     }
@@ -57,8 +59,8 @@ impl UserProxies {
         self.choose(self.http.as_ref(), host, port)
     }
 
-    /// The entries of `NO_PROXY` that a child may have, as they are written: those under which no client reaches one of `hosts`, or a host
-    /// below one of `domains`, without the proxy.
+    /// The entries of `NO_PROXY` that a child may have, as they are written: those under which no
+    /// client reaches one of `hosts`, or a host below one of `domains`, without the proxy.
     pub fn exceptions_beside(&self, hosts: &[&str], domains: &[&str]) -> Vec<String> {
         for_child::entries(&self.list, hosts, domains)
     }

@@ -16,7 +16,8 @@ pub enum Kind {
     Denied,
     /// Tokens were handed to the user.
     Export,
-    /// A request, or a managed connection, that did not succeed for want of a network, a certificate or a credential.
+    /// A request, or a managed connection, that did not succeed for want of a network, a
+    /// certificate or a credential.
     Failed,
     /// A request that went out with a credential.
     Injected,

@@ -1,4 +1,5 @@
-//! Events as lines of JSON. An event's line is serde's; a request's line is put together by hand, since each request of a session has one.
+//! Events as lines of JSON. An event's line is serde's; a request's line is put together by hand,
+//! since each request of a session has one.
 
 use std::time::Duration;
 
@@ -73,7 +74,8 @@ impl Lines {
         self.bytes.push(b'\n');
     }
 
-    /// The same line as that of an [`Event`], without one: each request of a session has its line, and most of it is known text.
+    /// The same line as that of an [`Event`], without one: each request of a session has its line,
+    /// and most of it is known text.
     pub(super) fn push_request(&mut self, line: &RequestLine<'_>) {
         let time = match &mut self.time {
             Some((time, text)) if *time == line.time => text,
@@ -115,7 +117,8 @@ impl Lines {
     }
 }
 
-/// Whatever is serialized here has nothing that JSON cannot say. Who reads the file with `cat` sees what is there, and no more.
+/// Whatever is serialized here has nothing that JSON cannot say. Who reads the file with `cat` sees
+/// what is there, and no more.
 fn push_value(out: &mut Vec<u8>, value: &impl Serialize) {
     let before = out.len();
     if serde_json::to_writer(&mut *out, value).is_err() {
@@ -141,7 +144,8 @@ fn push_plain(out: &mut Vec<u8>, word: &str) {
 
 /// Printable ASCII goes as it is, all else as serde has it.
 fn push_text(out: &mut Vec<u8>, text: &str) {
-    // Without a way out of the loop, which the compiler then turns into one over sixteen bytes at once.
+    // Without a way out of the loop, which the compiler then turns into one over sixteen bytes at
+    // once.
     let odd = text
         .bytes()
         .fold(0, |odd, byte| odd | u8::from(is_odd(byte)));

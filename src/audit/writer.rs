@@ -1,4 +1,5 @@
-//! The log as the rest of the program sees it, and the thread that writes it: recording never waits for the disk.
+//! The log as the rest of the program sees it, and the thread that writes it: recording never waits
+//! for the disk.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,15 +12,18 @@ use super::file::LogFile;
 use super::line::{Lines, RequestLine};
 use crate::home::Home;
 
-/// Bytes of lines that wait for the disk; beyond it events are counted and dropped rather than hold up a request.
+/// Bytes of lines that wait for the disk; beyond it events are counted and dropped rather than hold
+/// up a request.
 const LARGEST_QUEUE: usize = 1024 * 1024;
 
-/// The writer lets lines gather for this long before it writes them in one call, or until there is so much of them: to wake it for each
-/// would cost a request more than all else that is done for it here.
+/// The writer lets lines gather for this long before it writes them in one call, or until there is
+/// so much of them: to wake it for each would cost a request more than all else that is done for it
+/// here.
 const GATHERING: Duration = Duration::from_millis(50);
 const BATCH: usize = 64 * 1024;
 
-/// The log. Recording never waits for the disk: one thread, started with the first event, writes what has come in.
+/// The log. Recording never waits for the disk: one thread, started with the first event, writes
+/// what has come in.
 #[derive(Debug)]
 pub struct Audit {
     home: Home,
@@ -114,7 +118,8 @@ impl Queue {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for lines, and a little longer for more of them; takes them, with `spare` in their place. `false` when nothing will come.
+    /// Waits for lines, and a little longer for more of them; takes them, with `spare` in their
+    /// place. `false` when nothing will come.
     fn take(&self, spare: &mut Vec<u8>) -> bool {
         let poisoned = PoisonError::into_inner;
         let is_idle = |pending: &mut Pending| pending.lines.len() == 0 && !pending.stop;

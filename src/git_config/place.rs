@@ -19,7 +19,8 @@ pub struct GitPlace {
 }
 
 impl GitPlace {
-    /// Those of the services, each once. A service whose rules put nothing on git's requests has none: there the user's own ways stay.
+    /// Those of the services, each once. A service whose rules put nothing on git's requests has
+    /// none: there the user's own ways stay.
     pub fn of<'a>(services: impl Iterator<Item = &'a Service>) -> Vec<Self> {
         let mut places = Vec::new();
         let mut known = HashSet::new();

@@ -1,4 +1,5 @@
-//! SSH remotes of the places over HTTPS: `url.<https>.insteadOf` for every spelling that leads to SSH.
+//! SSH remotes of the places over HTTPS: `url.<https>.insteadOf` for every spelling that leads to
+//! SSH.
 
 use std::collections::HashMap;
 
@@ -6,10 +7,12 @@ use super::place::GitPlace;
 use super::remotes::UserRemotes;
 use super::ssh_url::{SshUrl, ssh_prefixes};
 
-/// The configuration that takes SSH remotes of the places over HTTPS, but for the user's own word on them: at most so many entries.
+/// The configuration that takes SSH remotes of the places over HTTPS, but for the user's own word
+/// on them: at most so many entries.
 ///
-/// git replaces the longest prefix that is configured, once, and of two equal ones the first that it read: the user's. So a rule of theirs that
-/// leads to a place's SSH is not beaten by its like, but by rules that are one character longer, one for each that may follow.
+/// git replaces the longest prefix that is configured, once, and of two equal ones the first that
+/// it read: the user's. So a rule of theirs that leads to a place's SSH is not beaten by its like,
+/// but by rules that are one character longer, one for each that may follow.
 pub(super) fn rewrites(
     places: &[GitPlace],
     user: Option<&UserRemotes>,
@@ -44,7 +47,8 @@ pub(super) fn rewrites(
         }
         prefixes.sort();
         prefixes.dedup();
-        // Beside the user's rule for the very prefix ours would have no effect, and git-lfs would warn of it.
+        // Beside the user's rule for the very prefix ours would have no effect, and git-lfs would
+        // warn of it.
         prefixes.retain(|prefix| !user.rules.iter().any(|rule| rule.replaces(prefix)));
         let key = format!("url.{}/.insteadOf", place.url);
         entries.extend(prefixes.into_iter().map(|prefix| (key.clone(), prefix)));
@@ -121,7 +125,8 @@ mod tests {
         UserRemotes::parse(lines.collect::<String>().as_bytes())
     }
 
-    /// What git would make of a URL: the longest prefix, and the first of two, the user's before ours.
+    /// What git would make of a URL: the longest prefix, and the first of two, the user's before
+    /// ours.
     fn rewritten(places: &[GitPlace], user: &UserRemotes, url: &str) -> String {
         let users = user.rules.iter().filter(|rule| !rule.push_only);
         let mut best: (usize, String) = (0, url.to_owned());

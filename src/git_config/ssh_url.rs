@@ -20,7 +20,8 @@ impl<'url> SshUrl<'url> {
                 (authority, end.min(url.len()))
             }
             Some(_) => return None,
-            // `user@host:path`; a slash before the colon makes it a local path, a second colon after it the name of a helper.
+            // `user@host:path`; a slash before the colon makes it a local path, a second colon
+            // after it the name of a helper.
             None => {
                 let (authority, path) = url.split_once(':')?;
                 if authority.contains('/') || path.starts_with(':') {

@@ -21,13 +21,15 @@ pub struct Ancestor {
     pub arguments: Vec<OsString>,
 }
 
-/// The processes of this user that this one descends from, as far as they can be seen; none elsewhere than on Linux.
+/// The processes of this user that this one descends from, as far as they can be seen; none
+/// elsewhere than on Linux.
 pub fn ancestors() -> Vec<Ancestor> {
     let mut found = Vec::new();
     for _ in 0..LISTS {
         found.clear();
         let mut next = parent_of(Pid::this());
-        // A parent that ends while we look leaves its children to one further up, so the line is read once more; the end of it is process 0.
+        // A parent that ends while we look leaves its children to one further up, so the line is
+        // read once more; the end of it is process 0.
         while let Some(pid) = next.filter(|pid| pid.as_raw() > 0 && found.len() < MOST_ANCESTORS) {
             found.push(pid);
             next = parent_of(pid);

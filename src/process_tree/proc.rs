@@ -6,7 +6,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use nix::unistd::Pid;
 
-/// Whether a process goes by that number in the PID namespace of `/proc`, and in no other: `NSpid` has one a namespace, down to its own.
+/// Whether a process goes by that number in the PID namespace of `/proc`, and in no other: `NSpid`
+/// has one a namespace, down to its own.
 pub(super) fn has_only_number(status: &str, pid: Pid) -> bool {
     let mut lines = status.lines();
     let numbers = lines.find_map(|line| line.strip_prefix("NSpid:"));
@@ -36,7 +37,8 @@ pub(super) fn parent_of(pid: Pid) -> Option<Pid> {
     parent_in(&fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// The fourth field of `/proc/PID/stat`. The second is the process's name in parentheses, in which it may have put anything.
+/// The fourth field of `/proc/PID/stat`. The second is the process's name in parentheses, in which
+/// it may have put anything.
 pub(super) fn parent_in(stat: &[u8]) -> Option<Pid> {
     let name_end = stat.iter().rposition(|&byte| byte == b')')?;
     let rest = str::from_utf8(stat.get(name_end + 1..)?).ok()?;

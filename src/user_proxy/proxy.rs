@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-/// A variable that does not name a usable proxy. Its value could hold a password, and is never shown.
+/// A variable that does not name a usable proxy. Its value could hold a password, and is never
+/// shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the variable {variable} does not name a proxy that can be used: {problem}")]
 pub struct UserProxyError {
@@ -193,7 +194,8 @@ impl Login {
     }
 }
 
-/// A host that every part of the way takes for one; `url` alone lets more pass with schemes that it does not know.
+/// A host that every part of the way takes for one; `url` alone lets more pass with schemes that it
+/// does not know.
 fn host_of(url: &Url) -> Option<String> {
     match Host::parse(url.host_str()?).ok()? {
         Host::Ipv4(address) => Some(address.to_string()),

@@ -1,5 +1,5 @@
-//! A vault in memory, for tests: it has no file and no key, and keeps to what `tests.rs` asks of each vault. Its clones are the same
-//! vault, as other processes see it.
+//! A vault in memory, for tests: it has no file and no key, and keeps to what `tests.rs` asks of
+//! each vault. Its clones are the same vault, as other processes see it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

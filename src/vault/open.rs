@@ -10,7 +10,8 @@ use super::sqlite::SqliteStore;
 use super::{Vault, VaultError};
 use crate::home::Home;
 
-/// Opens the vault of that home, made on first use; `environment_key` is the value of `AUTHSOME_MASTER_KEY`.
+/// Opens the vault of that home, made on first use; `environment_key` is the value of
+/// `AUTHSOME_MASTER_KEY`.
 pub fn open(home: &Home, environment_key: Option<&OsStr>) -> Result<Arc<dyn Vault>, VaultError> {
     if !SqliteStore::is_in(home)? {
         create(home, environment_key)?;

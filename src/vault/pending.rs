@@ -1,12 +1,13 @@
 //! Values on their way into the vault: sealed, in files beside it whose room is had beforehand.
 //!
 //! A refresh spends a token before its successor is known, and the successor must then be written
-//! whatever has become of the disk and of the vault's lock. So a [`FileReserve`] is made first: a file of
-//! the size that will be needed, written and synchronised. To fill it takes no further block, file
-//! descriptor or lock. What it holds counts as the record's state, for every process, for as long as
-//! the vault still has the state that it replaces.
+//! whatever has become of the disk and of the vault's lock. So a [`FileReserve`] is made first: a
+//! file of the size that will be needed, written and synchronised. To fill it takes no further
+//! block, file descriptor or lock. What it holds counts as the record's state, for every process,
+//! for as long as the vault still has the state that it replaces.
 //!
-//! A record has two files in turn, so that a reserve never overwrites a value that is still waiting.
+//! A record has two files in turn, so that a reserve never overwrites a value that is still
+//! waiting.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -35,7 +36,8 @@ const HEAD: usize = MAGIC.len() + 8 + 4 + 4;
 /// By how much a value may outgrow the one it replaces: tokens that are JWTs come in all sizes.
 const SPARE: usize = 16 * 1024;
 
-/// The largest file that is read: a record with a token response of the largest size and a CA bundle.
+/// The largest file that is read: a record with a token response of the largest size and a CA
+/// bundle.
 const LARGEST: u64 = 1024 * 1024;
 
 /// Where such values wait.
@@ -73,7 +75,8 @@ impl PendingFiles {
             .max_by_key(|pending| (pending.base, pending.step)))
     }
 
-    /// The names of the records that have such a file, be it an unused reserve that a process left behind.
+    /// The names of the records that have such a file, be it an unused reserve that a process left
+    /// behind.
     pub(super) fn names(&self) -> Result<BTreeSet<String>, VaultError> {
         let directory = &self.directory;
         let entries = match fs::read_dir(directory) {
@@ -91,8 +94,8 @@ impl PendingFiles {
         Ok(names)
     }
 
-    /// Gets room for a value of that size, durably, that will replace the state `base` as its successor number `step`. The caller is the only
-    /// one who does so for this record.
+    /// Gets room for a value of that size, durably, that will replace the state `base` as its
+    /// successor number `step`. The caller is the only one who does so for this record.
     pub(super) fn reserve(
         &self,
         key: &RecordKey,

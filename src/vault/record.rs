@@ -60,7 +60,8 @@ pub enum Change {
 pub struct Pending {
     /// The state in the vault that it replaces.
     pub base: u64,
-    /// How many states have replaced that one, this one included: the vault may not have had the one before either.
+    /// How many states have replaced that one, this one included: the vault may not have had the
+    /// one before either.
     pub step: u32,
     /// The opened value.
     pub value: Secret<Vec<u8>>,

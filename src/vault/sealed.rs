@@ -1,8 +1,9 @@
 //! A vault whose values only the master key opens, over a store that has no key.
 //!
-//! A sealed value is bound to its name and its generation, so that a store which hands out another record, or an old state, is found out.
-//! A generation is known only within the store's transaction: so a store is given, for each value, what seals it under the generation
-//! that it gives.
+//! A sealed value is bound to its name and its generation, so that a store which hands out another
+//! record, or an old state, is found out. A generation is known only within the store's
+//! transaction: so a store is given, for each value, what seals it under the generation that it
+//! gives.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +20,8 @@ use crate::secret::Secret;
 /// The record by which a wrong key is told from a damaged record.
 const KEY_CHECK: (&str, &str) = ("vault", "key-check");
 
-/// Where sealed values are kept. It sees names, generations, and bytes that it cannot open; [`Vault`] says what each method promises.
+/// Where sealed values are kept. It sees names, generations, and bytes that it cannot open;
+/// [`Vault`] says what each method promises.
 pub(super) trait SealedStore: Send + Sync {
     /// Where it is, for messages.
     fn path(&self) -> &Path;
@@ -37,7 +39,8 @@ pub(super) trait SealedStore: Send + Sync {
 
     fn check_writable(&self) -> Result<(), VaultError>;
 
-    /// An error where a later version has taken the store over meanwhile: what it has sealed is not damaged.
+    /// An error where a later version has taken the store over meanwhile: what it has sealed is not
+    /// damaged.
     fn check_version(&self) -> Result<(), VaultError>;
 
     fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError>;

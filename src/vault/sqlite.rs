@@ -1,5 +1,5 @@
-//! Sealed values in one `SQLite` file: WAL, so that readers and a writer do not wait for each other; full synchronisation, so that a
-//! commit that was reported survives a power cut.
+//! Sealed values in one `SQLite` file: WAL, so that readers and a writer do not wait for each
+//! other; full synchronisation, so that a commit that was reported survives a power cut.
 
 mod error;
 mod file;
@@ -56,7 +56,8 @@ impl SqliteStore {
         })
     }
 
-    /// A panic while the connection was in use leaves no transaction open (rusqlite rolls it back), so a poisoned lock is still good.
+    /// A panic while the connection was in use leaves no transaction open (rusqlite rolls it back),
+    /// so a poisoned lock is still good.
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection
             .lock()

@@ -1,4 +1,5 @@
-//! What every vault keeps to, whatever is behind it. An implementation joins the suite by a line in `suite!`.
+//! What every vault keeps to, whatever is behind it. An implementation joins the suite by a line in
+//! `suite!`.
 
 use std::sync::Arc;
 use std::thread;

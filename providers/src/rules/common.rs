@@ -52,7 +52,8 @@ pub(crate) struct CommonRules {
     pub(super) shapes: Vec<Shape>,
     pub(super) inject: Vec<InjectRule>,
     pub(super) guards: Vec<GuardRule>,
-    /// For each method that a rule names, the rules that apply to it, and those for all other methods: a look-up for each request.
+    /// For each method that a rule names, the rules that apply to it, and those for all other
+    /// methods: a look-up for each request.
     guards_by_method: Vec<(String, MethodGuards)>,
     guards_of_others: MethodGuards,
     pub(super) carriers: Carriers,
@@ -115,7 +116,8 @@ impl SharedRules {
         }
     }
 
-    /// These rules with the guards of others beside their own, and the names of those that were added, if any was.
+    /// These rules with the guards of others beside their own, and the names of those that were
+    /// added, if any was.
     pub(crate) fn with_guards_of(&self, others: &Self) -> Option<(Self, Vec<String>)> {
         let own = &self.common.guards;
         let is_known = |rule: &&GuardRule| {

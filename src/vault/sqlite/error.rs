@@ -10,7 +10,8 @@ use crate::vault::VaultError;
 /// `SQLITE_IOERR_SHORT_READ`: a page is not there.
 const SHORT_READ: i32 = 522;
 
-/// `SQLITE_IOERR_SHMSIZE`: the file that readers and writers share cannot be made as large as it has to be.
+/// `SQLITE_IOERR_SHMSIZE`: the file that readers and writers share cannot be made as large as it
+/// has to be.
 const NO_ROOM_TO_SHARE: i32 = 4874;
 
 /// Whether the file is there, and cannot be written.
@@ -48,7 +49,8 @@ pub(super) fn classify(path: &Path) -> impl Fn(rusqlite::Error) -> VaultError + 
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             VaultError::Locked(path.to_owned())
         }
-        // The last two: the only way our own statements can be wrong is that the tables are not there.
+        // The last two: the only way our own statements can be wrong is that the tables are not
+        // there.
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) | None => {
             VaultError::Corrupt {
                 path: path.to_owned(),

@@ -27,8 +27,8 @@ impl SqliteStore {
         Ok(path.try_exists().map_err(io_error("look at", &path))?)
     }
 
-    /// Makes the file, with those records in it, under a temporary name and renames it, so that nobody ever sees half a vault. The caller
-    /// holds the lock.
+    /// Makes the file, with those records in it, under a temporary name and renames it, so that
+    /// nobody ever sees half a vault. The caller holds the lock.
     pub(in crate::vault) fn create(
         home: &Home,
         first: &[SealedChange<'_>],
@@ -79,7 +79,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, VaultError> {
         path: path.to_owned(),
         reason: reason.to_owned(),
     };
-    // A vault is renamed into place whole: an empty file was emptied by somebody, and SQLite would take it for a new database.
+    // A vault is renamed into place whole: an empty file was emptied by somebody, and SQLite would
+    // take it for a new database.
     let found = fs::metadata(path).map_err(io_error("look at", path))?;
     if found.len() == 0 {
         return Err(corrupt("the file is empty"));
@@ -92,8 +93,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, VaultError> {
     Ok(connection)
 }
 
-/// Writes the log back into the file. It must succeed before the file gets another name: the log would keep the old one, and with it would go
-/// whatever was still in it.
+/// Writes the log back into the file. It must succeed before the file gets another name: the log
+/// would keep the old one, and with it would go whatever was still in it.
 fn fold_log(connection: &Connection, path: &Path) -> Result<(), VaultError> {
     let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
         row.get::<_, i64>(0) // 1 where somebody else was in the way
