@@ -74,6 +74,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "oauth/transport.rs",
         ],
     ),
+    ("ipnet", &["user_proxy/"]),
     (
         "nix::",
         &[
