@@ -1,7 +1,7 @@
 //! Keeps credentials out of the programs that use them.
 //!
 //! The floors, from the ground up (ARCHITECTURE.md tells the rest; `tests/architecture.rs` holds them):
-//! [`secret`], [`home`], [`clock`] · [`vault`], [`credential`], `dial` · [`oauth`], [`audit`], [`child`] · [`connection`] · [`proxy`] · [`cli`].
+//! [`secret`], [`home`], [`clock`] · [`vault`], [`loopback`], [`credential`], `dial` · [`oauth`], [`audit`], [`child`] · [`connection`] · [`proxy`] · [`cli`].
 
 pub mod audit;
 mod authority;
@@ -16,6 +16,7 @@ pub mod env_vars;
 pub mod git_config;
 pub mod helpers;
 pub mod home;
+pub mod loopback;
 pub mod oauth;
 pub mod port_owner;
 pub mod private_memory;

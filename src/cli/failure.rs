@@ -11,7 +11,8 @@ use crate::audit;
 use crate::child::ChildError;
 use crate::connection::{CredentialError, LoginError, StoreError};
 use crate::home::HomeError;
-use crate::oauth::{BindError, OAuthError};
+use crate::loopback::{BindError, REDIRECT_PORT};
+use crate::oauth::OAuthError;
 use crate::port_owner::port_owner;
 use crate::proxy::ProxyError;
 use crate::tls::{TlsRemedy, TrustError};
@@ -334,7 +335,7 @@ impl From<LoginError> for Failure {
 }
 
 fn port_taken(error: &BindError) -> Failure {
-    let port = crate::oauth::REDIRECT_PORT;
+    let port = REDIRECT_PORT;
     let (by, hint) = match port_owner(port) {
         Some(owner) => (
             format!("; it is held by {} (process {})", owner.name, owner.pid),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use super::callback::REDIRECT_URI;
+use super::REDIRECT_URI;
 use crate::text;
 
 /// One file holds the frame and both bodies.
@@ -54,7 +54,7 @@ pub(super) struct Page {
 }
 
 pub(super) fn form(form: &ClientForm, csrf: &str, nonce: &str) -> Page {
-    let host = super::http::host_of(&form.authorization_endpoint);
+    let host = text::host_of(&form.authorization_endpoint);
     let applications = form
         .applications_url
         .as_ref()

@@ -13,7 +13,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::{Arrival, READ_TIMEOUT, REDIRECT_PORT, Shared, answer, plain};
+use super::requests::{READ_TIMEOUT, respond};
+use super::responses::plain;
+use super::{Arrival, REDIRECT_PORT, Shared};
 use crate::socket_owner::{Owner, SocketOwners};
 
 /// Browsers open a few connections ahead; more than this at once is not a login.
@@ -100,7 +102,7 @@ async fn serve(stream: TcpStream, visitor: Visitor, shared: Arc<Shared>) {
     let Ok(_permit) = shared.entrance.open.try_acquire() else {
         return;
     };
-    let service = service_fn(|request| answer(request, visitor, Arc::clone(&shared)));
+    let service = service_fn(|request| respond(request, visitor, Arc::clone(&shared)));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(READ_TIMEOUT)
