@@ -1,15 +1,21 @@
-//! The listener of a login on this machine (RFC 8252 §7.3), and what a page needs that only this user may see.
+//! The listener of a login on this machine (RFC 8252 §7.3), and what a page needs that only this
+//! user may see.
 //!
-//! It is bound before the browser opens, to an address and not to a name (§8.3). Four checks stand before every page, each against an attack
-//! from this machine or from another site in the same browser:
+//! It is bound before the browser opens, to an address and not to a name (§8.3). Four checks stand
+//! before every page, each against an attack from this machine or from another site in the same
+//! browser:
 //!
-//! - **another user** of this machine: the kernel says whose the connection is, before a byte of it is read (`accept.rs`);
+//! - **another user** of this machine: the kernel says whose the connection is, before a byte of it
+//!   is read (`accept.rs`);
 //! - **DNS rebinding**: a request is answered only if its `Host` is ours (`requests.rs`);
-//! - **cross-site request forgery**: a form carries a token of this login, and `Origin` and `Sec-Fetch-Site` say that our page sent it;
-//! - **framing, sniffing and leaks by `Referer`**: every response has the policy that rules them out (`responses.rs`).
+//! - **cross-site request forgery**: a form carries a token of this login, and `Origin` and
+//!   `Sec-Fetch-Site` say that our page sent it;
+//! - **framing, sniffing and leaks by `Referer`**: every response has the policy that rules them
+//!   out (`responses.rs`).
 //!
-//! It knows the form and the redirect of a login as fields and a query. What they mean (RFC 6749) is for `oauth`, and what follows from them
-//! for `connection`: whatever comes in that is not awaited, the listener keeps waiting.
+//! It knows the form and the redirect of a login as fields and a query. What they mean (RFC 6749)
+//! is for `oauth`, and what follows from them for `connection`: whatever comes in that is not
+//! awaited, the listener keeps waiting.
 
 mod accept;
 mod pages;
@@ -106,7 +112,8 @@ struct Shared {
     entrance: Entrance,
 }
 
-/// The way to the provider: its URL holds the `state`, which a browser's argument list would show to everybody on the machine.
+/// The way to the provider: its URL holds the `state`, which a browser's argument list would show
+/// to everybody on the machine.
 #[derive(Debug)]
 struct Start {
     nonce: Secret<String>,
@@ -153,7 +160,8 @@ impl Listener {
     pub async fn next(&mut self) -> Arrival {
         match self.arrivals.recv().await {
             Some(arrival) => arrival,
-            None => std::future::pending().await, // `shared` holds a sender, so the channel never closes
+            // `shared` holds a sender, so the channel never closes.
+            None => std::future::pending().await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The SOCKS handshakes: version 5 (RFC 1928, RFC 1929), 4 and 4a.
 //!
-//! Every reply is read to its last byte and no further: what follows is the host's own. Why no crate does this, ARCHITECTURE.md says.
+//! Every reply is read to its last byte and no further: what follows is the host's own. Why no
+//! crate does this, ARCHITECTURE.md says.
 
 use std::io;
 use std::net::IpAddr;
@@ -32,7 +33,8 @@ pub(super) enum Destination {
     Name(String),
 }
 
-/// What the host can be asked for as, in the order in which it is tried: names are resolved here or there, as the scheme says.
+/// What the host can be asked for as, in the order in which it is tried: names are resolved here or
+/// there, as the scheme says.
 pub(super) async fn destinations(
     target: &Authority,
     kind: ProxyKind,

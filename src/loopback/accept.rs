@@ -1,5 +1,6 @@
-//! Who may speak to the listener: this user's own processes. On a machine with several users any of them can connect to a loopback port, so
-//! the kernel is asked whose each connection is before it takes any of the room that there is, and before a byte of it is read.
+//! Who may speak to the listener: this user's own processes. On a machine with several users any of
+//! them can connect to a loopback port, so the kernel is asked whose each connection is before it
+//! takes any of the room that there is, and before a byte of it is read.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -21,7 +22,8 @@ use crate::socket_owner::{Owner, SocketOwners};
 /// Browsers open a few connections ahead; more than this at once is not a login.
 const MOST_CONNECTIONS: usize = 16;
 
-/// How many strangers are told at one time why they are turned away, and how long each may take to hear it. The others are cut off.
+/// How many strangers are told at one time why they are turned away, and how long each may take to
+/// hear it. The others are cut off.
 const MOST_STRANGERS: usize = 4;
 const STRANGER_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -44,7 +46,8 @@ pub(super) struct Entrance {
     owners: Option<SocketOwners>,
     open: Semaphore,
     strangers: Semaphore,
-    /// What the login was told already: that there was another user's connection; that there was one of nobody's.
+    /// What the login was told already: that there was another user's connection; that there was
+    /// one of nobody's.
     told: [AtomicBool; 2],
 }
 
@@ -87,7 +90,8 @@ pub(super) async fn accept(tcp: TcpListener, shared: Arc<Shared>) {
             Ok(visitor) => drop(tokio::spawn(serve(stream, visitor, Arc::clone(&shared)))),
             Err(of_another_user) => {
                 if shared.entrance.is_news(of_another_user) {
-                    // One that finds no room is one of many things that came in: the login has enough to say.
+                    // One that finds no room is one of many things that came in: the login has
+                    // enough to say.
                     let _ = shared
                         .arrivals
                         .try_send(Arrival::Stranger { of_another_user });

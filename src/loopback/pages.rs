@@ -1,4 +1,5 @@
-//! The pages that the loopback listener shows: plain HTML, no foreign asset, nothing secret in them.
+//! The pages that the loopback listener shows: plain HTML, no foreign asset, nothing secret in
+//! them.
 
 use std::collections::HashMap;
 
@@ -21,7 +22,8 @@ pub struct ClientForm {
     pub scopes: Vec<String>,
     /// Where the browser goes after the form; the page may submit to nowhere else.
     pub authorization_endpoint: Url,
-    /// What was typed before, where the form is shown again. The secret is not: the page holds none.
+    /// What was typed before, where the form is shown again. The secret is not: the page holds
+    /// none.
     pub client_id: String,
     /// Why it is shown again.
     pub problem: Option<String>,
@@ -49,7 +51,8 @@ pub(super) enum Mood {
 pub(super) struct Page {
     pub(super) html: String,
     pub(super) content_security_policy: String,
-    /// A form that is posted under `no-referrer` would carry `Origin: null`, so the form's page says `same-origin`.
+    /// A form that is posted under `no-referrer` would carry `Origin: null`, so the form's page
+    /// says `same-origin`.
     pub(super) referrer_policy: &'static str,
 }
 
@@ -121,7 +124,8 @@ fn policy(nonce: &str, form_action: &str, script: bool) -> String {
     )
 }
 
-/// The frame with the body of that name, and each `{{name}}` replaced once: a value that contains `{{…}}` is not looked into again.
+/// The frame with the body of that name, and each `{{name}}` replaced once: a value that contains
+/// `{{…}}` is not looked into again.
 fn fill(section: &str, values: &HashMap<&str, String>) -> String {
     let mut parts = PAGE.split("<!-- section: ");
     let head = parts.next().unwrap_or_default();

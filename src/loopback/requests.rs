@@ -1,4 +1,5 @@
-//! The requests that the listener takes: the form, the form sent in, the way to the provider, and the redirect back.
+//! The requests that the listener takes: the form, the form sent in, the way to the provider, and
+//! the redirect back.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -25,7 +26,8 @@ pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(15);
 /// The form has two short fields.
 const LARGEST_FORM: usize = 8 * 1024;
 
-/// How long the browser waits for the login to say how it went; the exchange with the provider has its own, shorter limits.
+/// How long the browser waits for the login to say how it went; the exchange with the provider has
+/// its own, shorter limits.
 const OUTCOME_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The response to a request of somebody who was let in.
@@ -38,7 +40,8 @@ pub(super) async fn respond(
         .headers()
         .get(header::HOST)
         .map(HeaderValue::as_bytes);
-    // A name of another site may resolve to 127.0.0.1 ("DNS rebinding"): its browser then sends that name.
+    // A name of another site may resolve to 127.0.0.1 ("DNS rebinding"): its browser then sends
+    // that name.
     if host != Some(HOST.as_bytes()) {
         return Ok(plain(
             StatusCode::MISDIRECTED_REQUEST,
@@ -73,7 +76,8 @@ impl Shared {
     }
 }
 
-/// The way to the provider, for the first who asks. A browser that only looks ahead is told to come again.
+/// The way to the provider, for the first who asks. A browser that only looks ahead is told to come
+/// again.
 fn start(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
     let looks_ahead = |name: &str| {
         let value = request.headers().get(name).map(HeaderValue::as_bytes);
@@ -94,7 +98,8 @@ fn start(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> 
     }
 }
 
-/// The form comes back. Browsers send `Origin` with each POST; where it, or `Sec-Fetch-Site`, names another site, that site made the form.
+/// The form comes back. Browsers send `Origin` with each POST; where it, or `Sec-Fetch-Site`, names
+/// another site, that site made the form.
 async fn submit(
     request: Request<Incoming>,
     visitor: Visitor,

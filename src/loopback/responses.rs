@@ -9,7 +9,8 @@ use url::Url;
 use super::pages::Page;
 use crate::secret::random_text;
 
-/// A page with the policies that it asks for; `render` is given the nonce that its own style and script carry.
+/// A page with the policies that it asks for; `render` is given the nonce that its own style and
+/// script carry.
 pub(super) fn page(status: StatusCode, render: impl FnOnce(&str) -> Page) -> Response<Full<Bytes>> {
     let Ok(nonce) = random_text(22) else {
         return plain(
@@ -71,7 +72,8 @@ pub(super) fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
     response
 }
 
-/// A text with the fields that every response has: it is not kept, not framed, not sniffed, and tells no other site where it is from.
+/// A text with the fields that every response has: it is not kept, not framed, not sniffed, and
+/// tells no other site where it is from.
 pub(super) fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;

@@ -1,8 +1,9 @@
 //! `NO_PROXY`: the hosts that are reached without a proxy.
 //!
-//! No standard says what it may hold. This takes what curl, Go, Python or hyper-util takes, where they do not contradict each other:
-//! names with all names below them (`corp.test`, `.corp.test` and `*.corp.test` are the same), addresses, CIDR blocks, a port behind
-//! either of them, `*`; with commas or blanks between them. What is none of these is passed over.
+//! No standard says what it may hold. This takes what curl, Go, Python or hyper-util takes, where
+//! they do not contradict each other: names with all names below them (`corp.test`, `.corp.test`
+//! and `*.corp.test` are the same), addresses, CIDR blocks, a port behind either of them, `*`; with
+//! commas or blanks between them. What is none of these is passed over.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -81,8 +82,8 @@ impl Hosts {
             return Some(Self::All);
         }
         if let Some((address, bits)) = text.split_once('/') {
-            // The address is read as all others are: to ipnet's own parser `010.0.0.0` is 10.0.0.0, to
-            // other programs it is octal, and to the standard library it is no address.
+            // The address is read as all others are: to ipnet's own parser `010.0.0.0` is 10.0.0.0,
+            // to other programs it is octal, and to the standard library it is no address.
             let network = IpNet::new(address.parse().ok()?, bits.parse().ok()?);
             return Some(Self::Network(canonical(network.ok()?)));
         }

@@ -5,7 +5,8 @@ use tokio::io::DuplexStream;
 use super::*;
 use crate::user_proxy::UserProxies;
 
-/// Opens a tunnel to `target` by a scripted server, which says each answer once the question before it has come, and then `SSH-`.
+/// Opens a tunnel to `target` by a scripted server, which says each answer once the question before
+/// it has come, and then `SSH-`.
 async fn open_by(proxy: &str, target: &str, script: &[(&[u8], &[u8])]) -> Result<(), String> {
     let proxies = UserProxies::new(|name| (name == "ALL_PROXY").then(|| proxy.into()));
     let target = Authority::parse(target, None).unwrap();
