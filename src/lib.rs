@@ -1,7 +1,7 @@
 //! Keeps credentials out of the programs that use them.
 //!
 //! The floors, from the ground up (ARCHITECTURE.md tells the rest; `tests/architecture.rs` holds them):
-//! [`secret`], [`home`], [`clock`] · [`vault`], [`loopback`], [`credential`], `dial` · [`oauth`], [`audit`], [`child`] · [`connection`] · [`proxy`] · [`cli`].
+//! [`secret`], [`home`], [`clock`] · [`vault`], [`loopback`], [`credential`], `dial` · [`oauth`], [`audit`], [`child`] · [`connection`] · [`proxy`] · [`session`] · [`cli`].
 
 pub mod audit;
 mod authority;
@@ -26,7 +26,7 @@ pub mod proxy;
 pub mod resolve;
 pub mod run_dir;
 pub mod secret;
-pub mod sessions;
+pub mod session;
 pub mod socket_owner;
 pub mod text;
 pub mod tls;
@@ -34,3 +34,5 @@ pub mod ulimits;
 pub mod user_proxy;
 pub mod vault;
 mod waiting;
+
+pub use session::Session;
