@@ -26,7 +26,7 @@ const BY_FAMILY: u16 = 20;
 
 /// A message that asks (`linux/netlink.h`).
 #[cfg(target_os = "linux")]
-const REQUEST: u16 = libc::NLM_F_REQUEST as u16;
+const REQUEST: u16 = u16::from_le_bytes([byte(libc::NLM_F_REQUEST), 0]);
 #[cfg(not(target_os = "linux"))]
 const REQUEST: u16 = 0; // there is nobody to ask
 
@@ -39,10 +39,15 @@ const QUESTION_LENGTH: u32 = 72;
 /// Room for the answer, an `inet_diag_msg` of 72 bytes, and for the attributes behind it, which are not read.
 const LARGEST_ANSWER: usize = 4096;
 
-/// Each is a byte in the message.
-const AF_INET: u8 = libc::AF_INET as u8;
-const AF_INET6: u8 = libc::AF_INET6 as u8;
-const IPPROTO_TCP: u8 = libc::IPPROTO_TCP as u8;
+const AF_INET: u8 = byte(libc::AF_INET);
+const AF_INET6: u8 = byte(libc::AF_INET6);
+const IPPROTO_TCP: u8 = byte(libc::IPPROTO_TCP);
+
+/// A number of C's that has one byte in the message.
+const fn byte(number: libc::c_int) -> u8 {
+    let [lowest, ..] = number.to_le_bytes();
+    lowest
+}
 
 /// The states of a client's socket whose handshake is done and that may still read an answer (`ESTABLISHED`, `FIN_WAIT1`, `FIN_WAIT2`,
 /// `CLOSE_WAIT`), by the numbers of `net/tcp_states.h`.

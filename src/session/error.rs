@@ -64,12 +64,14 @@ pub enum SessionError {
 impl SessionError {
     /// Whether it is one connection's trouble, and not also the others'.
     pub(super) fn is_of_one_connection(&self) -> bool {
-        match self {
-            Self::Catalog(_) | Self::Definition(_) => true,
-            Self::Store(StoreError::Unreadable { .. }) => true,
-            Self::Store(StoreError::Vault(error)) => matches!(error, VaultError::Tampered { .. }),
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::Catalog(_)
+                | Self::Definition(_)
+                | Self::Store(
+                    StoreError::Unreadable { .. } | StoreError::Vault(VaultError::Tampered { .. })
+                )
+        )
     }
 }
 
