@@ -6,7 +6,7 @@
 //! browser:
 //!
 //! - **another user** of this machine: the kernel says whose the connection is, before a byte of it
-//!   is read (`accept.rs`);
+//!   is read (`entrance.rs`);
 //! - **DNS rebinding**: a request is answered only if its `Host` is ours (`requests.rs`);
 //! - **cross-site request forgery**: a form carries a token of this login, and `Origin` and
 //!   `Sec-Fetch-Site` say that our page sent it;
@@ -18,40 +18,29 @@
 //! awaited, the listener keeps waiting.
 
 mod accept;
+mod address;
+mod entrance;
 mod pages;
 mod requests;
 mod responses;
+mod shared;
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use url::Url;
 
-pub use self::accept::Visitor;
-use self::accept::{ADDRESS, Entrance, accept};
+use self::accept::accept;
+use self::address::{ADDRESS, ORIGIN, START_PATH};
+pub use self::address::{FORM_URL, REDIRECT_PORT, REDIRECT_URI};
+use self::entrance::Entrance;
+pub use self::entrance::Visitor;
 pub use self::pages::{ClientForm, Outcome};
-use crate::secret::{Secret, random_text};
-
-/// The one port, so that one redirect URI can be registered for good.
-pub const REDIRECT_PORT: u16 = 7998;
-
-/// The one redirect URI.
-pub const REDIRECT_URI: &str = "http://127.0.0.1:7998/auth/callback/oauth";
-
-/// The path of [`REDIRECT_URI`].
-const REDIRECT_PATH: &str = "/auth/callback/oauth";
-
-/// Where the form is.
-pub const FORM_URL: &str = ORIGIN;
-
-/// What a browser must send as `Host` and as `Origin`.
-const HOST: &str = "127.0.0.1:7998";
-const ORIGIN: &str = "http://127.0.0.1:7998";
-
-/// Below it is the address that leads to the provider, once.
-const START_PATH: &str = "/start/";
+pub use self::shared::Arrival;
+use self::shared::{Shared, Start, lock};
+use crate::secret::random_text;
 
 /// Why the listener is not there.
 #[derive(Debug, thiserror::Error)]
@@ -65,59 +54,12 @@ pub enum BindError {
     Random(#[from] getrandom::Error),
 }
 
-/// Something that came in from the browser and waits for a response.
-#[derive(Debug)]
-pub enum Arrival {
-    /// The form was filled in.
-    Client {
-        /// Its first field.
-        client_id: String,
-        /// Its second, unless left empty.
-        client_secret: Option<Secret<String>>,
-        /// Who did that.
-        visitor: Visitor,
-        /// Where to send the browser, or what is wrong with the fields.
-        reply: oneshot::Sender<Result<Url, String>>,
-    },
-    /// The provider sent the browser back.
-    Redirect {
-        /// With this query, which has the code in it.
-        query: Secret<String>,
-        /// Whose browser it is.
-        visitor: Visitor,
-        /// How it went.
-        reply: oneshot::Sender<Outcome>,
-    },
-    /// A connection was turned away, for the first time in this login. It waits for no response.
-    Stranger {
-        /// It is another user's for sure; else nobody's that the kernel knows of.
-        of_another_user: bool,
-    },
-}
-
 /// The listener on 127.0.0.1:7998; it ends when dropped.
 #[derive(Debug)]
 pub struct Listener {
     arrivals: mpsc::Receiver<Arrival>,
     shared: Arc<Shared>,
     accepting: tokio::task::JoinHandle<()>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    arrivals: mpsc::Sender<Arrival>,
-    csrf: Secret<String>,
-    form: Mutex<Option<ClientForm>>,
-    start: Mutex<Option<Start>>,
-    entrance: Entrance,
-}
-
-/// The way to the provider: its URL holds the `state`, which a browser's argument list would show
-/// to everybody on the machine.
-#[derive(Debug)]
-struct Start {
-    nonce: Secret<String>,
-    leads_to: Url,
 }
 
 impl Listener {
@@ -170,8 +112,4 @@ impl Drop for Listener {
     fn drop(&mut self) {
         self.accepting.abort();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use super::REDIRECT_URI;
+use super::address::REDIRECT_URI;
 use crate::text;
 
 /// One file holds the frame and both bodies.

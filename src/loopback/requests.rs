@@ -13,10 +13,11 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
 
-use super::accept::Visitor;
+use super::address::{HOST, ORIGIN, REDIRECT_PATH, START_PATH};
+use super::entrance::Visitor;
 use super::pages::{self, Outcome};
 use super::responses::{not_allowed, page, plain, see_form, see_other};
-use super::{Arrival, HOST, ORIGIN, REDIRECT_PATH, START_PATH, Shared, lock};
+use super::shared::{Arrival, Shared, lock};
 use crate::secret::Secret;
 use crate::text::is_deceptive;
 
