@@ -6,9 +6,8 @@ mod cmd;
 mod context;
 mod failure;
 mod inside;
-mod key_file;
+mod notices;
 mod printer;
-mod settings;
 
 use std::ffi::OsString;
 use std::io::Write;

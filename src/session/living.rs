@@ -1,6 +1,7 @@
 //! Which runs of this home live: `sessions/ID.lock`, which each of them holds locked to its end.
 //!
-//! A lock says it better than a file with a process id in it: the kernel lets go of it however the process ends, and gives it to nobody else.
+//! A lock says it better than a file with a process id in it: the kernel lets go of it however the
+//! process ends, and gives it to nobody else.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
@@ -22,14 +23,14 @@ const LONGEST_ID: usize = 64;
 
 /// A run that lives. Dropping it ends it.
 #[derive(Debug)]
-pub struct LivingSession {
+pub(super) struct LivingSession {
     path: PathBuf,
     _file: File,
 }
 
 impl LivingSession {
     /// Enters a run into the list, and takes out those that were killed.
-    pub fn enter(home: &Home, id: &str, allows_export: bool) -> Result<Self, HomeError> {
+    pub(super) fn enter(home: &Home, id: &str, allows_export: bool) -> Result<Self, HomeError> {
         let directory = home.path(DIRECTORY);
         create_private_directory(&directory)?;
         sweep(&directory);
@@ -50,7 +51,8 @@ impl Drop for LivingSession {
     }
 }
 
-/// Whether the run of that id lives, and if so, whether it allows its commands to have secrets. The id may be any text.
+/// Whether the run of that id lives, and if so, whether it allows its commands to have secrets. The
+/// id may be any text.
 pub fn allows_export(home: &Home, id: &str) -> Option<bool> {
     let of_an_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if id.is_empty() || id.len() > LONGEST_ID || !id.bytes().all(of_an_id) {
@@ -77,7 +79,8 @@ fn sweep(directory: &Path) {
         let Some(file) = is_ours.then(|| File::open(&path).ok()).flatten() else {
             continue;
         };
-        // One that is being made is not locked yet; its run is then not found by its id, but still by its processes.
+        // One that is being made is not locked yet; its run is then not found by its id, but still
+        // by its processes.
         if file.try_lock().is_ok() {
             let _ = fs::remove_file(&path);
         }

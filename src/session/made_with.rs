@@ -1,53 +1,54 @@
-//! Holds the members of a session to what their connections were made with, and says what is another since then.
+//! Holds the members of a session to what their connections were made with, and tells what is
+//! another since then.
 //!
-//! The present definition is in force, with two bounds: no place that the connection was not made for, and no guard less than it was made
-//! with. Both are lifted by the next login, which a process of a run cannot do.
+//! The present definition is in force, with two bounds: no place that the connection was not made
+//! for, and no guard less than it was made with. Both are lifted by the next login, which a process
+//! of a run cannot do.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use authsome_providers::{Catalog, Definition, Provider, ProviderId, Source};
 
-use super::Member;
-use crate::cli::context::Estate;
-use crate::cli::failure::Failure;
-use crate::cli::printer::Printer;
+use super::error::SessionError;
+use super::member::Member;
+use super::notice::{Change, Notice};
+use super::user_data::UserData;
 use crate::connection::{DefinitionUsed, Terms};
 use crate::credential::ConnectionId;
 
-/// The lines that are said at most, and the names that one of them tells.
-const MOST_NOTES: usize = 12;
-const MOST_NAMES: usize = 4;
+/// The kinds of changes that are told at most.
+const MOST_CHANGES: usize = 12;
 
 /// The definitions in force, for all connections of a provider.
 pub(super) type Present = HashMap<ProviderId, (Arc<Provider>, DefinitionUsed)>;
 
-/// Narrows each member down, and says of which connections what has changed.
+/// Narrows each member down, and tells of which connections what has changed.
 pub(super) fn hold(
     members: &mut [Member],
     present: &Present,
-    estate: &Estate,
-    printer: &Printer,
-) -> Result<(), Failure> {
+    data: &UserData,
+    notify: &dyn Fn(Notice),
+) -> Result<(), SessionError> {
     let mut holding = Holding {
-        estate,
+        data,
         present,
         earlier: HashMap::new(),
         allowed: HashMap::new(),
-        notes: BTreeMap::new(),
+        changes: BTreeMap::new(),
     };
     for member in members {
         holding.hold(member)?;
     }
-    let more = holding.notes.len().saturating_sub(MOST_NOTES);
-    for (note, ids) in holding.notes.into_iter().take(MOST_NOTES) {
-        let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
-        printer.warn(&format!("{}: {note}", list(&names)));
+    let more = holding.changes.len().saturating_sub(MOST_CHANGES);
+    for (change, connections) in holding.changes.into_iter().take(MOST_CHANGES) {
+        notify(Notice::Changed {
+            change,
+            connections,
+        });
     }
     if more > 0 {
-        printer.warn(&format!(
-            "and {more} more changes since connections were made"
-        ));
+        notify(Notice::MoreChanges(more));
     }
     Ok(())
 }
@@ -56,21 +57,22 @@ pub(super) fn hold(
 #[derive(Clone)]
 struct Earlier {
     provider: Option<Arc<Provider>>,
-    /// The present provider with its guards beside the present ones, and the names of those, where that makes a difference.
-    guarded: Option<(Arc<Provider>, String)>,
+    /// The present provider with its guards beside the present ones, and the names of those, where
+    /// that makes a difference.
+    guarded: Option<(Arc<Provider>, Vec<String>)>,
 }
 
 struct Holding<'a> {
-    estate: &'a Estate,
+    data: &'a UserData,
     present: &'a Present,
     /// By provider and digest of a custom definition.
     earlier: HashMap<(ProviderId, Option<String>), Earlier>,
     allowed: HashMap<ProviderId, Vec<String>>,
-    notes: BTreeMap<String, Vec<ConnectionId>>,
+    changes: BTreeMap<Change, Vec<ConnectionId>>,
 }
 
 impl Holding<'_> {
-    fn hold(&mut self, member: &mut Member) -> Result<(), Failure> {
+    fn hold(&mut self, member: &mut Member) -> Result<(), SessionError> {
         let id = member.stored.connection.id.clone();
         let Some((present, used)) = self.present.get(&id.provider) else {
             return Ok(());
@@ -82,44 +84,40 @@ impl Holding<'_> {
         let base = member.stored.connection.base_url.clone();
         if terms.definition != *used {
             let earlier = self.earlier(&id.provider, &terms.definition, present)?;
-            let because = "the definition is another than it was made with";
+            let mut denied = Vec::new();
             if let Some((guarded, names)) = earlier.guarded {
                 member.service = guarded.at(base.as_ref())?;
-                self.note(
-                    &id,
-                    format!("{because}; denied as before until the next login: {names}"),
-                );
-            } else {
-                self.note(&id, because.to_owned());
+                denied = names;
             }
+            self.note(&id, Change::Replaced { denied });
             let named = &member.service.routes;
             if !named
                 .iter()
                 .any(|route| terms.routes.iter().any(|known| known.covers(route)))
                 && let Some(provider) = earlier.provider
             {
-                let places = list(&named.iter().map(ToString::to_string).collect::<Vec<_>>());
-                self.note(&id, format!("nothing goes to {places} until the next login, and until then the earlier definition holds"));
+                let places = named.iter().map(ToString::to_string).collect();
+                self.note(&id, Change::Elsewhere(places));
                 member.service = provider.at(base.as_ref())?;
             }
         }
         let left_out = member.service.keep_to(&terms.routes);
         if !left_out.is_empty() {
-            let places = list(&left_out.iter().map(ToString::to_string).collect::<Vec<_>>());
-            self.note(
-                &id,
-                format!(
-                    "nothing goes to {places} until the next login: it was made for other places"
-                ),
-            );
+            let places = left_out.iter().map(ToString::to_string).collect();
+            self.note(&id, Change::LeftOut(places));
         }
         self.note_allowed(&id, &terms);
         Ok(())
     }
 
-    /// For a connection of before these were kept: the places of the definition that comes with authsome, where there is one, else of the
-    /// present one. Stored, so that from now on they are kept.
-    fn first_terms(&self, member: &mut Member, used: &DefinitionUsed) -> Result<Terms, Failure> {
+    /// For a connection of before these were kept: the places of the definition that comes with
+    /// authsome, where there is one, else of the present one. Stored, so that from now on they are
+    /// kept.
+    fn first_terms(
+        &self,
+        member: &mut Member,
+        used: &DefinitionUsed,
+    ) -> Result<Terms, SessionError> {
         let connection = &mut member.stored.connection;
         let bundled = bundled(&connection.id.provider);
         let bundled = bundled.filter(|bundled| bundled.at(connection.base_url.as_ref()).is_ok());
@@ -133,14 +131,14 @@ impl Holding<'_> {
                 None => used.clone(),
             },
             allowed_guards: self
-                .estate
+                .data
                 .settings
                 .allowed_guards_of(&connection.id.provider),
         };
         connection.terms = Some(terms.clone());
         // A vault that cannot be written is no hindrance: the same is found the next time.
         if let Ok(generation) = self
-            .estate
+            .data
             .store
             .replace(connection, member.stored.generation)
         {
@@ -154,7 +152,7 @@ impl Holding<'_> {
         id: &ProviderId,
         made_with: &DefinitionUsed,
         present: &Provider,
-    ) -> Result<Earlier, Failure> {
+    ) -> Result<Earlier, SessionError> {
         let digest = match made_with {
             DefinitionUsed::Bundled => None,
             DefinitionUsed::Custom(custom) => Some(custom.digest.clone()),
@@ -164,7 +162,7 @@ impl Holding<'_> {
             return Ok(known.clone());
         }
         let text = match &key.1 {
-            Some(digest) => self.estate.store.definition(digest)?,
+            Some(digest) => self.data.store.definition(digest)?,
             None => None,
         };
         let stored = text.and_then(|text| {
@@ -174,7 +172,7 @@ impl Holding<'_> {
         let provider = stored.or_else(|| bundled(id)).map(Arc::new);
         let guarded = provider.as_ref().and_then(|earlier| {
             let (provider, added) = present.guarded_like(earlier)?;
-            Some((Arc::new(provider), list(&added)))
+            Some((Arc::new(provider), added))
         });
         let found = Earlier { provider, guarded };
         self.earlier.insert(key, found.clone());
@@ -182,7 +180,7 @@ impl Holding<'_> {
     }
 
     fn note_allowed(&mut self, id: &ConnectionId, terms: &Terms) {
-        let settings = &self.estate.settings;
+        let settings = &self.data.settings;
         let now = self
             .allowed
             .entry(id.provider.clone())
@@ -192,45 +190,16 @@ impl Holding<'_> {
             .filter(|rule| !terms.allowed_guards.contains(rule));
         let new: Vec<_> = new.map(|rule| format!("{}/{rule}", id.provider)).collect();
         if !new.is_empty() {
-            self.note(
-                id,
-                format!("config.toml allows since it was made: {}", list(&new)),
-            );
+            self.note(id, Change::Allowed(new));
         }
     }
 
-    fn note(&mut self, id: &ConnectionId, words: String) {
-        self.notes.entry(words).or_default().push(id.clone());
+    fn note(&mut self, id: &ConnectionId, change: Change) {
+        self.changes.entry(change).or_default().push(id.clone());
     }
 }
 
 fn bundled(id: &ProviderId) -> Option<Provider> {
     let definition = Catalog::new(None).get(id).ok()?;
     Some(definition.provider)
-}
-
-/// Some names in a line, and how many more there are.
-fn list(names: &[String]) -> String {
-    let shown = names
-        .iter()
-        .take(MOST_NAMES)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match names.len().saturating_sub(MOST_NAMES) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_does_not_grow_without_end() {
-        let names: Vec<_> = (0..9).map(|number| number.to_string()).collect();
-        assert_eq!(list(&names[..2]), "0, 1");
-        assert_eq!(list(&names), "0, 1, 2, 3 and 5 more");
-    }
 }

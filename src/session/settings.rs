@@ -3,22 +3,31 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use authsome_providers::ProviderId;
 use serde::Deserialize;
 
-use super::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::proxy::Timeouts;
 
 /// The file in the home directory.
 const FILE: &str = "config.toml";
 
+/// The settings cannot be read, or say something that they cannot say.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {}", .path.display(), .reason.trim_end())]
+pub struct SettingsError {
+    /// The file.
+    pub path: PathBuf,
+    reason: String,
+}
+
 /// What a user may set.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Settings {
+pub struct Settings {
     guard: GuardSettings,
     timeouts: TimeoutSettings,
 }
@@ -37,7 +46,8 @@ struct TimeoutSettings {
     response_seconds: Option<Seconds>,
 }
 
-/// A wait that a user may set: no wait at all would fail every request, and one that the clock cannot add would be a panic in each.
+/// A wait that a user may set: no wait at all would fail every request, and one that the clock
+/// cannot add would be a panic in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "i64")]
 struct Seconds(Duration);
@@ -59,16 +69,11 @@ impl TryFrom<i64> for Seconds {
 
 impl Settings {
     /// Reads the file, if there is one.
-    pub(super) fn load(home: &Home) -> Result<Self, Failure> {
+    pub(super) fn load(home: &Home) -> Result<Self, SettingsError> {
         let path = home.path(FILE);
-        let invalid = |reason: String| {
-            let message = format!("{}: {}", path.display(), reason.trim_end());
-            Failure::new(
-                Exit::Usage,
-                "config_invalid",
-                message,
-                format!("correct {}", path.display()),
-            )
+        let invalid = |reason: String| SettingsError {
+            path: path.clone(),
+            reason,
         };
         match fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|error| invalid(error.to_string())),
@@ -77,12 +82,13 @@ impl Settings {
         }
     }
 
-    pub(super) fn allowed_guards(&self) -> HashSet<String> {
+    /// The guard rules that are lifted, as `provider/rule`.
+    pub fn allowed_guards(&self) -> HashSet<String> {
         self.guard.allow.clone()
     }
 
     /// Those of one provider, by the rules' names.
-    pub(super) fn allowed_guards_of(&self, provider: &ProviderId) -> Vec<String> {
+    pub fn allowed_guards_of(&self, provider: &ProviderId) -> Vec<String> {
         let names = self.guard.allow.iter().filter_map(|allowed| {
             let (of, rule) = allowed.split_once('/')?;
             (of == provider.as_str()).then(|| rule.to_owned())
@@ -92,7 +98,8 @@ impl Settings {
         names
     }
 
-    pub(super) fn timeouts(&self) -> Timeouts {
+    /// The waits that the proxy keeps to.
+    pub fn timeouts(&self) -> Timeouts {
         let mut timeouts = Timeouts::default();
         if let Some(Seconds(wait)) = self.timeouts.connect_seconds {
             timeouts.connect = wait;

@@ -1,36 +1,38 @@
-//! No secret of the vault reaches the child, or another program that we start, whatever the variable, and whoever set it.
+//! No secret of the vault reaches the child, or another program that we start, whatever the
+//! variable, and whoever set it.
 
 use std::ffi::OsString;
 
-use crate::cli::printer::Printer;
+use super::notice::Notice;
+use super::parent::Parent;
 use crate::connection::{ConnectionStore, Found, StoreError};
 use crate::env_vars::{Environment, Inherited};
 use crate::programs::Programs;
 use crate::secret::Secret;
 
 /// The variables that a program of ours would inherit, and the secrets that were found in them.
-pub(in crate::cli) struct Scrub {
+pub(crate) struct Scrub {
     inherited: Inherited,
     found: Vec<Secret<String>>,
 }
 
 /// The same variables without these secrets.
-pub(in crate::cli) struct Scrubbed {
+pub(super) struct Scrubbed {
     inherited: Inherited,
 }
 
 impl Scrub {
-    /// For our own environment.
-    pub(in crate::cli) fn new() -> Self {
+    /// For what a parent hands down.
+    pub(super) fn new(parent: &Parent) -> Self {
         Self {
-            inherited: Inherited::new(std::env::vars_os()),
+            inherited: Inherited::new(parent.variables()),
             found: Vec::new(),
         }
     }
 
-    /// The programs that a command other than `run` starts, which gathers nothing of the vault.
-    pub(in crate::cli) fn programs(store: &ConnectionStore) -> Result<Programs, StoreError> {
-        let mut scrub = Self::new();
+    /// The programs that this process starts without a session, which gathers nothing of the vault.
+    pub(crate) fn programs(store: &ConnectionStore) -> Result<Programs, StoreError> {
+        let mut scrub = Self::new(&Parent::of_this_process());
         store.each(
             |_| false,
             |_, found| {
@@ -46,14 +48,14 @@ impl Scrub {
     }
 
     /// One of the vault's secrets; it is kept only where a variable has it.
-    pub(in crate::cli) fn look_for(&mut self, secret: &Secret<String>) {
+    pub(super) fn look_for(&mut self, secret: &Secret<String>) {
         if self.inherited.holds(secret.expose()) {
             self.found.push(secret.clone());
         }
     }
 
     /// Puts the placeholder in their place.
-    pub(in crate::cli) fn apply(mut self) -> Scrubbed {
+    pub(super) fn apply(mut self) -> Scrubbed {
         let secrets = self.found.iter();
         let secrets: Vec<_> = secrets.map(|secret| secret.expose().as_str()).collect();
         self.inherited.clean(&secrets);
@@ -65,22 +67,19 @@ impl Scrub {
 
 impl Scrubbed {
     /// What programs that are not the child get.
-    pub(in crate::cli) fn programs(&self) -> Programs {
+    pub(super) fn programs(&self) -> Programs {
         Programs::new(&self.inherited)
     }
 
     /// A variable of the parent's, to be appended to.
-    pub(in crate::cli) fn parent(&self, name: &str) -> Option<OsString> {
+    pub(super) fn parent(&self, name: &str) -> Option<OsString> {
         self.inherited.get(name).map(ToOwned::to_owned)
     }
 
-    /// Completes the child's environment, and says what is taken from it.
-    pub(in crate::cli) fn complete(&self, environment: &mut Environment, printer: &Printer) {
+    /// Completes the child's environment, and tells what is taken from it.
+    pub(super) fn complete(&self, environment: &mut Environment, notify: &dyn Fn(Notice)) {
         for name in environment.adopt_cleaned(&self.inherited) {
-            printer.warn(&format!(
-                "{} holds a secret that authsome manages; the command gets the placeholder in its place",
-                name.display()
-            ));
+            notify(Notice::SecretFound(name));
         }
     }
 }

@@ -16,7 +16,8 @@ const LARGEST: u64 = 1024;
 /// The names by which a process's own descriptors can be opened.
 const DESCRIPTORS: [&str; 2] = ["/dev/fd", "/proc/self/fd"];
 
-/// Reads the key. A descriptor is taken: the command that is started later does not get it, or it could read the file from its beginning.
+/// Reads the key. A descriptor is taken: the command that is started later does not get it, or it
+/// could read the file from its beginning.
 pub(super) fn read(path: &Path) -> io::Result<Secret<Vec<u8>>> {
     let descriptor = descriptor_of(path);
     let opened = File::open(path);

@@ -1,10 +1,11 @@
-//! The pages that the loopback listener shows: plain HTML, no foreign asset, nothing secret in them.
+//! The pages that the loopback listener shows: plain HTML, no foreign asset, nothing secret in
+//! them.
 
 use std::collections::HashMap;
 
 use url::Url;
 
-use super::callback::REDIRECT_URI;
+use super::address::REDIRECT_URI;
 use crate::text;
 
 /// One file holds the frame and both bodies.
@@ -21,7 +22,8 @@ pub struct ClientForm {
     pub scopes: Vec<String>,
     /// Where the browser goes after the form; the page may submit to nowhere else.
     pub authorization_endpoint: Url,
-    /// What was typed before, where the form is shown again. The secret is not: the page holds none.
+    /// What was typed before, where the form is shown again. The secret is not: the page holds
+    /// none.
     pub client_id: String,
     /// Why it is shown again.
     pub problem: Option<String>,
@@ -49,12 +51,13 @@ pub(super) enum Mood {
 pub(super) struct Page {
     pub(super) html: String,
     pub(super) content_security_policy: String,
-    /// A form that is posted under `no-referrer` would carry `Origin: null`, so the form's page says `same-origin`.
+    /// A form that is posted under `no-referrer` would carry `Origin: null`, so the form's page
+    /// says `same-origin`.
     pub(super) referrer_policy: &'static str,
 }
 
 pub(super) fn form(form: &ClientForm, csrf: &str, nonce: &str) -> Page {
-    let host = super::http::host_of(&form.authorization_endpoint);
+    let host = text::host_of(&form.authorization_endpoint);
     let applications = form
         .applications_url
         .as_ref()
@@ -121,7 +124,8 @@ fn policy(nonce: &str, form_action: &str, script: bool) -> String {
     )
 }
 
-/// The frame with the body of that name, and each `{{name}}` replaced once: a value that contains `{{…}}` is not looked into again.
+/// The frame with the body of that name, and each `{{name}}` replaced once: a value that contains
+/// `{{…}}` is not looked into again.
 fn fill(section: &str, values: &HashMap<&str, String>) -> String {
     let mut parts = PAGE.split("<!-- section: ");
     let head = parts.next().unwrap_or_default();
