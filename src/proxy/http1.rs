@@ -12,6 +12,7 @@ mod framing;
 mod head;
 pub(super) mod pool;
 mod request;
+mod request_target;
 mod server;
 mod upload;
 
