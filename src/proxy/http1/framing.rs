@@ -182,6 +182,9 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
         let is_bounded = read.len() <= LONGEST_CHUNK_LINE;
         return is_bounded.then_some(None).ok_or(malformed);
     };
+    if end > LONGEST_CHUNK_LINE {
+        return Err(malformed); // the same whether it came at once or in pieces
+    }
     let line = &read[..=end];
     match httparse::parse_chunk_size(line) {
         // An extension may not hide a bare line feed, which is the end of the line to other readers (RFC 9112 §7.1.1, §2.2).
@@ -362,10 +365,13 @@ mod tests {
     fn endless_lines_are_refused() {
         let mut line = b"5;".to_vec();
         line.resize(2 * LONGEST_CHUNK_LINE, b'x');
-        assert!(matches!(
-            decode(Length::Chunked, &line, 1000),
-            Err(Fault::Malformed("its body has a chunk without a size"))
-        ));
+        let whole = [&line[..], b"\r\nhello\r\n0\r\n\r\n"].concat();
+        for (line, piece) in [(&line, 1000), (&whole, 1000), (&whole, whole.len())] {
+            assert!(matches!(
+                decode(Length::Chunked, line, piece),
+                Err(Fault::Malformed("its body has a chunk without a size"))
+            ));
+        }
         let mut trailers = b"0\r\nx: ".to_vec();
         trailers.resize(2 * LARGEST_HEAD, b'x');
         assert!(matches!(
