@@ -58,7 +58,9 @@ impl AnswerBody {
         upload: Upload,
         pool: &Arc<Pool>,
     ) -> Response<Self> {
-        let home = head.persists.then(|| Arc::clone(pool));
+        // After a 101 no response follows, whatever its head says of the connection (RFC 9110 §15.2.2).
+        let is_reusable = head.persists && !head.switches();
+        let home = is_reusable.then(|| Arc::clone(pool));
         let source = if upload.is_over() {
             Source::Connection(connection, home)
         } else if upload.is_deaf() {
