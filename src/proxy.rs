@@ -43,6 +43,9 @@ mod web_page;
 
 use crate::dial;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use http1::properties;
+
 pub use limits::Timeouts;
 pub use listener::{Proxy, ProxyError, Serving};
 pub use route::{Managed, Preference, RouteTable, Tie};

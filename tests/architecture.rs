@@ -39,6 +39,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("connection", 5),
     ("proxy", 6),
     ("cli", 7),
+    ("fuzzing", 8),
     ("lib", 8),
     ("main", 8),
 ];

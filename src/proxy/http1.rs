@@ -11,6 +11,8 @@ mod download;
 mod framing;
 mod head;
 pub(super) mod pool;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod properties;
 mod request;
 mod request_target;
 mod server;

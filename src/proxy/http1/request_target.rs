@@ -9,8 +9,8 @@ use crate::proxy::refusal::Refusal;
 /// The longest target that a [`Uri`] holds, in bytes.
 pub(super) const LONGEST_TARGET: usize = u16::MAX as usize - 1;
 
-/// The target as a URL. What curl and others put there as the user wrote it, and browsers encode, is encoded as the URL standard has it;
-/// all else stays as the client spelled it.
+/// The target as a URL. What curl and others put there as the user wrote it, and browsers encode,
+/// is encoded as the URL standard has it; all else stays as the client spelled it.
 pub(super) fn parse(target: &Bytes) -> Result<Uri, Refusal> {
     if target.len() > LONGEST_TARGET {
         return Err(Refusal::HeadTooLarge);
@@ -37,8 +37,8 @@ pub(super) fn parse(target: &Bytes) -> Result<Uri, Refusal> {
     with_path(uri)
 }
 
-/// An empty path is the root's (RFC 9110 §4.2.3), and a target without one no target in the next request line: of `https://host?a=b`, [`Uri`]
-/// keeps `?a=b`.
+/// An empty path is the root's (RFC 9110 §4.2.3), and a target without one no target in the next
+/// request line: of `https://host?a=b`, [`Uri`] keeps `?a=b`.
 fn with_path(uri: Uri) -> Result<Uri, Refusal> {
     match uri.path_and_query() {
         Some(target) if target.as_str().starts_with('?') => {
@@ -52,8 +52,9 @@ fn with_path(uri: Uri) -> Result<Uri, Refusal> {
     }
 }
 
-/// What the percent-encode sets of the query and the path have (URL standard, section 1.3), and [`Uri`] does not take. A backslash is in
-/// neither: whether it is a slash is what servers differ in.
+/// What the percent-encode sets of the query and the path have (URL standard, section 1.3), and
+/// [`Uri`] does not take. A backslash is in neither: whether it is a slash is what servers differ
+/// in.
 const RAW_QUERY: &AsciiSet = &AsciiSet::EMPTY.add(b'"').add(b'<').add(b'>');
 const RAW_PATH: &AsciiSet = &RAW_QUERY.add(b'`');
 
