@@ -7,6 +7,8 @@
 mod answer;
 mod client;
 mod connection;
+#[cfg(test)]
+mod differential;
 mod download;
 mod framing;
 mod head;
