@@ -13,6 +13,9 @@ pub mod content_coding;
 pub mod credential;
 mod dial;
 pub mod env_vars;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod git_config;
 pub mod helpers;
 pub mod home;

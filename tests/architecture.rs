@@ -41,6 +41,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("proxy", 6),
     ("session", 7),
     ("cli", 8),
+    ("fuzzing", 9),
     ("lib", 9),
     ("main", 9),
 ];

@@ -71,7 +71,7 @@ impl AuthorizationResponse {
     }
 
     /// Reads the query of the redirect. A parameter that comes twice makes the whole answer unusable (RFC 6749 §3.1).
-    fn parse(query: &str) -> Self {
+    pub(crate) fn parse(query: &str) -> Self {
         let mut response = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let value = value.into_owned();

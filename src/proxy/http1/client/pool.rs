@@ -30,7 +30,7 @@ impl<T> Default for Pool<T> {
 
 impl<T: Source + AsyncWrite> Pool<T> {
     /// Takes the connection that was used last; it may have been closed meanwhile.
-    pub(super) fn pop(&self) -> Option<Box<Connection<T>>> {
+    pub(in crate::proxy::http1) fn pop(&self) -> Option<Box<Connection<T>>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.pop()
     }
