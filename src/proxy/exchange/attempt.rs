@@ -138,12 +138,12 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         }
     }
 
-    /// Sends the request as it stands.
-    async fn send(
-        &mut self,
-        passage: &Arc<Passage>,
+    /// Sends the request as it stands. Not an `async fn`, which would keep room for the body beside what is made of it.
+    fn send<'s>(
+        &'s self,
+        passage: &'s Arc<Passage>,
         body: RequestBody,
-    ) -> Result<Response<UpstreamBody>, Refusal> {
+    ) -> impl Future<Output = Result<Response<UpstreamBody>, Refusal>> + use<'s, 'a, S> {
         let sending = Sending {
             passage,
             origin: &self.place.origin,
@@ -151,7 +151,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         };
         let dialect = dialect(self.parts.version, self.wish.is_some());
         let upstream = &self.session.upstream;
-        upstream.send(&self.parts, body, &sending, dialect).await
+        upstream.send(&self.parts, body, sending, dialect)
     }
 
     async fn pass(
