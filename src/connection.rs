@@ -12,6 +12,8 @@ mod login;
 mod pace;
 mod record;
 mod refresh;
+#[cfg(test)]
+mod sample;
 mod source;
 mod store;
 mod terms;

@@ -24,6 +24,8 @@ mod tests;
 
 pub use error::VaultError;
 pub use master_key::{KeyOrigin, MasterKey};
+#[cfg(test)]
+pub(crate) use memory::{MemoryVault, Refuses};
 pub use open::open;
 pub use record::{Change, Expect, Pending, Record, RecordKey};
 
