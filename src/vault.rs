@@ -5,7 +5,7 @@
 //! processes at once: every change is one transaction, and one that was made on an old state of a
 //! record is refused ([`VaultError::Conflict`]).
 //!
-//! [`Vault`] is what the rest of the program sees. [`open`] gives the one of a home: `sealed.rs`
+//! [`Vault`] is what the rest of the program sees. [`open()`] gives the one of a home: `sealed.rs`
 //! seals and opens the values of a store that has no key, and `sqlite.rs` is that store. `tests.rs`
 //! is what every implementation has to keep to.
 
