@@ -284,12 +284,15 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let pending = pending();
+        let mut pending = pending();
+        pending.client.client_secret = Some(Secret::new("hunter2".to_owned()));
         let shown = format!("{pending:?}");
-        assert!(
-            !shown.contains(pending.state.expose()) || shown.contains("state="),
-            "state is public in the URL"
-        );
-        assert!(!shown.contains(pending.verifier.secret()));
+        // The browser is given the state with the URL; it stands nowhere else.
+        let query = pending.url().query().unwrap();
+        assert!(shown.contains(query), "{shown}");
+        let beside = shown.replace(query, "");
+        for secret in [pending.state.expose(), pending.verifier.secret(), "hunter2"] {
+            assert!(!beside.contains(secret), "{shown}");
+        }
     }
 }

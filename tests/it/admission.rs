@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
-use std::io::Write;
 use std::process::Command;
 
 use crate::child::{Running, after, as_nobody_special, behind, finish, like, run};
 use crate::kit::{World, binary};
+use authsome_test_support::kit::skip;
 use authsome_test_support::{Arrived, FakeGitLab};
 use nix::unistd::Uid;
 
@@ -128,7 +128,7 @@ pub(crate) fn waiting(scene: &Scene) -> (Running, String) {
 pub(crate) fn is_root(test: &str) -> bool {
     let is_root = Uid::effective().is_root();
     if !is_root {
-        let _ = writeln!(std::io::stderr(), "skipped: {test} needs root"); // not captured, as println! is
+        skip(&format!("{test} needs root"));
     }
     is_root
 }

@@ -18,10 +18,10 @@ use authsome_test_support::{Endpoint, FakeGitLab, Fault, Seen};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::kit::{Outcome, World};
+use crate::kit::{Outcome, World, until};
 use crate::refresh::{
     Dice, Door, Doors, Session, age, call, expired, expired_at_the_server, pair, spawn, status,
-    until, user, wait_for_refresh,
+    user, wait_for_refresh,
 };
 
 /// Runs that meet the same dead token.

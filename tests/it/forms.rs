@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use authsome_test_support::kit::{PortGuard, port_7998};
+use authsome_test_support::kit::{PortGuard, port_7998, skip};
 use authsome_test_support::{App, Arrived, AuthorizeAnswer, Endpoint, FakeGitLab, Fault, Seen};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -1843,7 +1843,7 @@ print(f"code {child.wait(20)}, echo {'on' if echoes() else 'off'}")
 #[test]
 fn the_form_fits_a_narrow_window() {
     if Command::new("chromium").arg("--version").output().is_err() {
-        let _ = writeln!(std::io::stderr(), "skipped: a narrow window needs chromium");
+        skip("a narrow window needs chromium");
         return;
     }
     // A name as long as companies have it.

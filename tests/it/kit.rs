@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use authsome::clock::Timestamp;
 use authsome::connection::{Connection, ConnectionStore, Standing, Terms, Tokens};
@@ -174,6 +175,37 @@ impl World {
     }
 }
 
+/// A home with one connection that is fresh, at a fake GitLab of its own.
+pub(crate) struct Setup {
+    /// The home.
+    pub(crate) world: World,
+    /// The server.
+    pub(crate) gitlab: FakeGitLab,
+    /// The application of the connection.
+    pub(crate) app: App,
+    /// Its pair.
+    pub(crate) pair: Pair,
+}
+
+impl Setup {
+    /// The connection is `gitlab/default`, put into the vault as a login leaves it there.
+    pub(crate) fn connected() -> Self {
+        let (world, gitlab) = Self::unconnected();
+        let (app, pair) = world.connect(&gitlab);
+        Self {
+            world,
+            gitlab,
+            app,
+            pair,
+        }
+    }
+
+    /// The home and the server alone.
+    pub(crate) fn unconnected() -> (World, FakeGitLab) {
+        (World::new(), FakeGitLab::start())
+    }
+}
+
 /// The id of a connection at GitLab.
 pub(crate) fn id(name: &str) -> ConnectionId {
     ConnectionId {
@@ -220,6 +252,19 @@ fn connection(
         account: None,
         standing: Standing::Good,
         terms: None,
+    }
+}
+
+/// Far more than anything that is waited for here takes.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// Waits for what has no bell: the vault's content, the log's.
+#[track_caller]
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

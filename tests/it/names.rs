@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::kit::{Outcome, World};
 use crate::proxy::{authority, python};
-use crate::upstream_proxy::{Socks, print_skipped};
+use crate::upstream_proxy::Socks;
 
 /// A name that only the hosts file of a test knows; the fake server's certificate has it.
 const NAME: &str = "two.gitlab.test";
@@ -412,7 +412,7 @@ fn can_have_a_hosts_file() -> bool {
         .status();
     let can = tried.is_ok_and(|status| status.success());
     if !can {
-        print_skipped("unshare --mount");
+        kit::skip("there is no unshare --mount on this machine");
     }
     can
 }

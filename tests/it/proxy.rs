@@ -5,7 +5,6 @@
     reason = "what fails here fails the test, with its place"
 )]
 
-#[allow(dead_code, reason = "each test target uses its own part of the kit")]
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -16,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::kit::{Outcome, PLACEHOLDER, World};
+use crate::kit::{Outcome, PLACEHOLDER, World, until};
 use authsome::clock::Timestamp;
 use authsome::tls::crypto_provider;
 use authsome_ca::{LeafCache, PermittedHost, SessionCa};
@@ -279,7 +278,9 @@ say(ask(managed(target), get + "Host: localhost:1"))
 say(ask(managed(target), f"GET https://evil.test/api/v4/user HTTP/1.1\nHost: {target}"))
 say(ask(tls(connect(target), "evil.test", False), get + f"Host: {target}"))
 "#;
-    for told in python(&world, &[], program, &[authority(&gitlab)]) {
+    let told = python(&world, &[], program, &[authority(&gitlab)]);
+    assert_eq!(told.len(), 4);
+    for told in told {
         expect_ours(&told, 421, "misdirected");
     }
     assert!(gitlab.seen().is_empty());
@@ -324,7 +325,9 @@ for head in [
 ]:
     say(dict(ask(managed(target), head), asked=head))
 "#;
-    for told in python(&world, &[], program, &[authority(&gitlab)]) {
+    let told = python(&world, &[], program, &[authority(&gitlab)]);
+    assert_eq!(told.len(), 10);
+    for told in told {
         assert_eq!(told["status"], 400, "{told}");
     }
     assert!(gitlab.seen().is_empty());
@@ -1839,12 +1842,14 @@ fn a_request_whose_client_hangs_up_is_in_the_log() {
     let (world, gitlab) = (World::new(), FakeGitLab::start());
     world.connect(&gitlab);
     gitlab.fault(Endpoint::Api, Fault::Stall(LONG), 2);
-    for version in ["http/1.1", "h2"] {
+    for (lines, version) in [(1, "http/1.1"), (2, "h2")] {
         gitlab.clear_seen();
         let program = r#"
 target = sys.argv[1]
 peer = managed(target)
 peer.send(f"DELETE /api/v4/projects/1 HTTP/1.1\r\nHost: {target}\r\n\r\n")
+sys.stdin.readline()
+peer.sock.close()
 sys.stdin.readline()
 "#;
         let program = if version == "h2" {
@@ -1854,6 +1859,7 @@ child = subprocess.Popen(["curl", "-sS", "-X", "DELETE", f"https://{sys.argv[1]}
 sys.stdin.readline()
 child.kill()
 child.wait()
+sys.stdin.readline()
 "#
         } else {
             program
@@ -1867,15 +1873,17 @@ child.wait()
         let mut child = command.spawn().unwrap();
         // It has gone out with the credential and may have had its effect: the user must be able to see that.
         assert!(gitlab.wait_for(LONG, |seen| !seen.is_empty()));
-        drop(child.stdin.take());
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(b"hang up\n").unwrap();
+        // The session lives on, so it is not its end that writes the line.
+        until(&format!("the line of {version}"), || {
+            let is_request =
+                |line: &&Value| line["method"] == "DELETE" && line["path"] == "/api/v4/projects/1";
+            log(&world).iter().filter(is_request).count() == lines
+        });
+        drop(stdin);
         assert!(child.wait().unwrap().success());
     }
-    let said = log(&world);
-    let found = said
-        .iter()
-        .filter(|line| line["method"] == "DELETE" && line["path"] == "/api/v4/projects/1")
-        .count();
-    assert_eq!(found, 2, "{said:?}");
 }
 
 #[test]
@@ -1889,11 +1897,20 @@ peer.send(frame(8, b""))
 read_frame(peer)
 peer.ended()
 peer.sock.close()
+sys.stdin.readline()
 peer, answer = websocket(sys.argv[1])
 peer.send(frame(1, b"hello"))
 read_frame(peer)
 "#;
-    python(&world, &[], program, &[authority(&gitlab)]);
+    let script = world.file("child.py", &format!("{PYTHON}{program}"));
+    let mut command = world.authsome(["run", "--", "python3"]);
+    command.arg(script).arg(authority(&gitlab));
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    until("the line of the one that is closed", || {
+        log(&world).len() == 1
+    });
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert!(child.wait().unwrap().success());
     let said = log(&world);
     assert_eq!(said.len(), 2, "{said:?}");
     for line in said {
@@ -1910,10 +1927,18 @@ read_frame(peer)
 fn an_unfinished_download_is_in_the_log() {
     let (world, gitlab) = (World::new(), FakeGitLab::start());
     world.connect(&gitlab);
-    for version in ["--http1.1", "--http2"] {
+    for (lines, version) in [(1, "--http1.1"), (2, "--http2")] {
         let url = format!("{}/api/v4/download?bytes=1000000000", gitlab.base_url());
-        let script = format!("curl -sS {version} '{url}' | head -c 100000 > /dev/null");
-        world.run(["bash", "-c", &script]).expect(0);
+        let script =
+            format!("curl -sS {version} '{url}' | head -c 100000 > /dev/null; read -r end");
+        let mut command = world.authsome(["run", "--", "bash", "-c", &script]);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        // The session lives on, so it is not its end that writes the line.
+        until(&format!("the line of {version}"), || {
+            log(&world).len() == lines
+        });
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        assert!(child.wait().unwrap().success());
     }
     let said = log(&world);
     assert_eq!(said.len(), 2, "{said:?}");

@@ -17,7 +17,7 @@ use authsome_test_support::{App, Arrived, Endpoint, FakeGitLab, Fault, Pair, See
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::kit::{Outcome, World, id};
+use crate::kit::{Outcome, World, id, until};
 
 /// Far beyond what any awaited event takes, so that a test which waits in vain ends.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -1035,15 +1035,6 @@ fn count_events(world: &World, kind: &str) -> usize {
     let log = std::fs::read_to_string(world.home().join("audit.log")).unwrap_or_default();
     let wanted = format!(r#""event":"{kind}""#);
     log.lines().filter(|line| line.contains(&wanted)).count()
-}
-
-/// Waits for what has no bell: the vault's content, the log's.
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + DEADLINE;
-    while !holds() {
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 pub(crate) fn spawn(command: &mut Command) -> Child {

@@ -563,15 +563,9 @@ fn installed(program: &str) -> bool {
         .chain(system)
         .any(|directory| directory.join(program).exists());
     if !found {
-        print_skipped(program);
+        kit::skip(&format!("{program} is not on this machine"));
     }
     found
-}
-
-#[expect(clippy::print_stderr, reason = "what is skipped is said")]
-pub(crate) fn print_skipped(program: &str) {
-    let test = thread::current().name().unwrap_or_default().to_owned();
-    eprintln!("{test} skipped: {program} is not on this machine");
 }
 
 /// A port that was free a moment ago: these programs cannot be handed a socket.
