@@ -77,7 +77,7 @@ pub enum Change {
 #[non_exhaustive]
 pub enum VaultError {
     /// Another writer was first.
-    #[error("the record changed meanwhile")]
+    #[error("the record was changed by another process")]
     Conflict,
     /// The file is not an intact vault.
     #[error("the vault {} is damaged: {reason}", .path.display())]
@@ -100,13 +100,13 @@ pub enum VaultError {
     #[error("the vault {} is locked by another process", .0.display())]
     Locked(PathBuf),
     /// The kernel gave no random bytes.
-    #[error("no randomness from the system")]
+    #[error("the system has no random bytes")]
     Random(#[from] getrandom::Error),
     /// There is no room on the disk: `SQLite` needs some beside the vault, even to read it.
-    #[error("there is no room on the disk for the vault {}", .0.display())]
+    #[error("there is no space left on the disk for the vault {}", .0.display())]
     NoRoom(PathBuf),
     /// The vault, or its directory, cannot be written: `SQLite` writes beside it, even to read it.
-    #[error("the vault {} is where nothing can be written", .0.display())]
+    #[error("the vault {} cannot be written: its disk or its directory is read-only", .0.display())]
     ReadOnly(PathBuf),
     /// `SQLite` failed for another reason.
     #[error("the vault {} cannot be used: {reason}", .path.display())]
@@ -125,7 +125,9 @@ pub enum VaultError {
         known: u32,
     },
     /// A record does not open: it was moved to another name, or altered.
-    #[error("the record {kind} {name} does not open: it was altered, or moved from another name")]
+    #[error(
+        "the record {kind} {name} cannot be opened: it was altered, or moved from another name"
+    )]
     Tampered {
         /// The record's kind.
         kind: String,

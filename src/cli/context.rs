@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
         let started = thread::Builder::new().spawn(|| ());
         let ended = started.map(JoinHandle::join);
         if let Err(error) = ended {
-            let message = format!("the system gives authsome no thread: {error}");
+            let message = format!("cannot start a thread: {error}");
             let hint = MORE_PROCESSES;
             return Err(Failure::new(Exit::Unexpected, "unexpected", message, hint));
         }
@@ -257,11 +257,11 @@ fn refuse_tracer() -> Result<(), Failure> {
         return Ok(());
     };
     let message = format!(
-        "process {} ({}) traces authsome, and would see every secret",
+        "process {} ({}) traces authsome and would see every secret",
         tracer.pid, tracer.name
     );
     let hint = format!(
-        "start the tracer inside: authsome run -- strace COMMAND; to debug authsome itself: {READABLE_MEMORY}=1"
+        "start the tracer inside the run: authsome run -- strace COMMAND; to debug authsome itself: {READABLE_MEMORY}=1"
     );
     Err(Failure::new(Exit::Vault, "traced", message, hint))
 }
@@ -276,7 +276,7 @@ fn master_key() -> Result<Option<Secret<Vec<u8>>>, Failure> {
     };
     key_file::read(Path::new(&path)).map(Some).map_err(|error| {
         let message = format!(
-            "the file {} that {MASTER_KEY_FILE} names cannot be read: {error}",
+            "cannot read the file {}, which {MASTER_KEY_FILE} names: {error}",
             Path::new(&path).display()
         );
         let hint = format!("{MASTER_KEY_FILE} takes a path, or /dev/fd/N for an open descriptor");
@@ -350,7 +350,7 @@ pub(super) fn not_found(provider: &ProviderId, name: Option<&ConnectionName>) ->
         Some(name) => (
             format!("there is no connection {provider}/{name}"),
             format!(
-                "authsome login {provider} --connection {name}; see what there is: authsome list"
+                "authsome login {provider} --connection {name}; see all connections: authsome list"
             ),
         ),
         None => (

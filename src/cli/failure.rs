@@ -76,12 +76,12 @@ fn chain(error: &dyn Error) -> String {
 }
 
 /// Where the home cannot be written.
-const ELSEWHERE: &str = "authsome writes there even to read: copy the home to a disk that can be written (cp -a), and name it: AUTHSOME_HOME=DIR";
+const ELSEWHERE: &str = "authsome writes there even to read: copy the home to a writable disk (cp -a), and set AUTHSOME_HOME=DIR";
 
 fn make_room(path: &Path) -> String {
     let directory = path.parent().unwrap_or(path);
     format!(
-        "make room, or name another directory: df -h '{}'",
+        "free some space, or use another directory: df -h '{}'",
         directory.display()
     )
 }
@@ -122,7 +122,7 @@ impl From<VaultError> for Failure {
                 return error.into();
             }
             VaultError::Corrupt { path, .. } => format!(
-                "restore it from a backup; or start anew, keeping the damaged file: mv '{0}' '{0}.damaged'",
+                "restore it from a backup, or start over and keep the damaged file: mv '{0}' '{0}.damaged'",
                 path.display()
             ),
             VaultError::KeyMissing(path) => {
@@ -138,7 +138,9 @@ impl From<VaultError> for Failure {
             VaultError::Locked(path) => {
                 format!("try again; see who holds it: fuser -v '{}'", path.display())
             }
-            VaultError::TooNew { .. } => "use the newer authsome that wrote it".to_owned(),
+            VaultError::TooNew { .. } => {
+                "use the newer version of authsome that wrote it".to_owned()
+            }
             VaultError::Conflict | VaultError::Random(_) => "try again".to_owned(),
             VaultError::Tampered { .. } => {
                 "log in again: authsome login PROVIDER --force".to_owned()
@@ -180,7 +182,7 @@ impl From<CatalogError> for Failure {
                 let names: Vec<_> = near.iter().map(ToString::to_string).collect();
                 let hint = match names.first() {
                     Some(_) => format!("did you mean {}? See: authsome list", names.join(" or ")),
-                    None => "see what there is: authsome list".to_owned(),
+                    None => "see all providers: authsome list".to_owned(),
                 };
                 ("provider_not_found", hint)
             }
@@ -217,12 +219,13 @@ impl From<DefinitionError> for Failure {
 
 impl From<CaError> for Failure {
     fn from(error: CaError) -> Self {
-        Self::of(
-            Exit::Usage,
-            "ca_file_invalid",
-            &error,
-            "--ca-file takes a PEM file: -----BEGIN CERTIFICATE-----",
-        )
+        let message = match &error {
+            // Its cause shows the block's name as a list of bytes.
+            CaError::CaFileMalformed { .. } => error.to_string(),
+            _ => chain(&error),
+        };
+        let hint = "--ca-file takes a PEM file, which begins with -----BEGIN CERTIFICATE-----";
+        Self::new(Exit::Usage, "ca_file_invalid", message, hint)
     }
 }
 
@@ -272,14 +275,12 @@ fn tls_hint(remedy: TlsRemedy) -> &'static str {
             "ask the server's administrator for a way in without a client certificate: there is no flag for one"
         }
         TlsRemedy::Modern => {
-            "have the server speak TLS 1.3, or 1.2 with ECDHE and AES-GCM or ChaCha20: no flag changes what is accepted here"
+            "enable TLS 1.3 on the server, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20: no flag changes what is accepted here"
         }
         TlsRemedy::OtherAddress => "check the name and the port in --base-url",
-        TlsRemedy::Renewal => {
-            "have the server's certificate renewed; check this machine's clock: date"
-        }
+        TlsRemedy::Renewal => "renew the server's certificate, or check this machine's clock: date",
         TlsRemedy::ServerCertificate => {
-            "have the server's certificate made anew, with its name as subjectAltName: no flag changes what is accepted here"
+            "issue the server a new certificate, with its name as subjectAltName: no flag changes what is accepted here"
         }
         TlsRemedy::Trust => "for a private CA, or a self-signed certificate: --ca-file CA.pem",
         _ => "check --base-url and the network",
@@ -306,7 +307,7 @@ impl From<LoginError> for Failure {
                 "log in again, in a browser that has the right account: authsome login PROVIDER",
             ),
             LoginError::Denied(ref refused) => {
-                let hint = "allow it in the browser, or ask for less: --scopes A,B";
+                let hint = "allow it in the browser, or request fewer scopes: --scopes A,B";
                 Self::of(Exit::Usage, "authentication_failed", refused, hint)
             }
             LoginError::Exists(ref id) => {
@@ -320,7 +321,7 @@ impl From<LoginError> for Failure {
                 let grant = match revocation {
                     None => "the new grant was revoked at the provider".to_owned(),
                     Some(error) => format!(
-                        "the new grant is still good ({error}): end it on the provider's page of applications"
+                        "the new grant is still valid ({error}): revoke it on the provider's applications page"
                     ),
                 };
                 let mut failure = Self::from(*source);
@@ -394,7 +395,7 @@ impl From<ChildError> for Failure {
     fn from(error: ChildError) -> Self {
         let hint = match &error {
             ChildError::TooLong(_) => {
-                "give it less: shorter arguments, fewer or shorter variables (env | wc -c); see getconf ARG_MAX"
+                "use shorter arguments, or fewer or shorter variables (env | wc -c); the limit is getconf ARG_MAX"
             }
             ChildError::Spawn(cause) if is_for_want_of_processes(cause) => MORE_PROCESSES,
             _ => "try again",
@@ -404,7 +405,7 @@ impl From<ChildError> for Failure {
 }
 
 /// What to do where no process or thread is to be had.
-pub(super) const MORE_PROCESSES: &str = "this user, or this container, has as many processes as it may: see ulimit -u, and pids.max of its cgroup";
+pub(super) const MORE_PROCESSES: &str = "this user or this container has reached its limit of processes: see ulimit -u, and pids.max of its cgroup";
 
 /// fork(2) and `pthread_create(3)` say so.
 fn is_for_want_of_processes(error: &std::io::Error) -> bool {
@@ -421,3 +422,6 @@ impl From<std::io::Error> for Failure {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

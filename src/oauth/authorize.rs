@@ -52,7 +52,7 @@ pub enum ResponseRefused {
     #[error("the redirect carries neither a code nor an error")]
     Incomplete,
     /// The answer is of another authorization server (RFC 9207 §2.4).
-    #[error("the answer comes from {found}, but the login was sent to {expected}")]
+    #[error("the response is from {found}, but the login was sent to {expected}")]
     Issuer {
         /// Whom we asked.
         expected: String,
@@ -60,7 +60,7 @@ pub enum ResponseRefused {
         found: String,
     },
     /// The answer is to another request, or forged (RFC 6749 §10.12).
-    #[error("the state in the redirect is not the one of this login")]
+    #[error("the state in the redirect is not that of this login")]
     State,
 }
 

@@ -63,7 +63,7 @@ pub enum BindError {
     #[error("port {REDIRECT_PORT} of 127.0.0.1 cannot be used")]
     Port(#[source] io::Error),
     /// The kernel gave no random bytes.
-    #[error("no randomness from the system")]
+    #[error("the system has no random bytes")]
     Random(#[from] getrandom::Error),
 }
 
@@ -291,7 +291,7 @@ fn filled_in(body: &[u8], shared: &Shared) -> Result<FilledIn, (StatusCode, &'st
     let mut fields: HashMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
     let csrf = fields.remove("csrf").unwrap_or_default();
     if !shared.csrf.matches(csrf.as_bytes()) {
-        let problem = "This form was of an earlier login. Please fill in this one.";
+        let problem = "That form belonged to an earlier login. Please fill in this one.";
         return Err((StatusCode::FORBIDDEN, problem));
     }
     let client_secret = fields.remove("client_secret").map(Secret::new);
@@ -337,7 +337,7 @@ fn page(status: StatusCode, render: impl FnOnce(&str) -> Page) -> Response<Full<
     let Ok(nonce) = random_text(22) else {
         return plain(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "authsome: no randomness from the system",
+            "authsome: the system has no random bytes",
         );
     };
     let page = render(nonce.expose());

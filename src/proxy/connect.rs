@@ -152,7 +152,7 @@ async fn absolute_https<S: CredentialSource>(
 ) -> Response<ResponseBody> {
     let Some(place) = place_of(&session, &mut request, Scheme::Https) else {
         return respond::from_refusal(&Refusal::Malformed(
-            "the target names no host, or not in a form that every server reads alike",
+            "the target names no host, or names it in a form that servers read differently",
         ));
     };
     match dispose(&session, &place.authority) {
@@ -177,7 +177,7 @@ async fn absolute_http<S>(
 ) -> Response<ResponseBody> {
     let Some(place) = place_of(session, &mut request, Scheme::Http) else {
         return respond::from_refusal(&Refusal::Malformed(
-            "the target names no host, or not in a form that every server reads alike",
+            "the target names no host, or names it in a form that servers read differently",
         ));
     };
     let mut entry = Entry::new(&place, &request);

@@ -891,7 +891,7 @@ fn an_unknown_provider_is_4_with_the_near_one() {
     let far = failure(&world, &["login", "zzz"], 4, "provider_not_found");
     assert!(
         far.stderr
-            .contains("hint: see what there is: authsome list"),
+            .contains("hint: see all providers: authsome list"),
         "{}",
         far.stderr
     );

@@ -228,7 +228,7 @@ fn each_variable_can_be_left_alone() {
     assert!(
         report
             .stderr
-            .contains("--no-env MINE: authsome does not change it")
+            .contains("--no-env MINE has no effect: authsome does not change that variable")
     );
     assert!(report.stderr.contains("--no-env AUTHSOME_MASTER_KEY"));
 }

@@ -627,7 +627,7 @@ fn a_bad_answer_of_the_token_endpoint_ends_the_login_with_nothing_stored() {
         (Some(Fault::Huge), 2, "larger"),
         (Some(Fault::MalformedJson), 2, "not a token response"),
         (Some(Fault::InvalidGrantOnce), 2, "invalid_grant"),
-        (Some(status), 2, "answered 500"),
+        (Some(status), 2, "responded with 500"),
         (Some(Fault::HalfBody), 8, "localhost"),
         (Some(Fault::Close), 8, "localhost"),
         (Some(Fault::LostAnswer), 8, "localhost"),

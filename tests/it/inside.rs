@@ -64,7 +64,7 @@ fn what_prints_or_changes_a_secret_is_refused_with_4() {
             assert_eq!(outcome.code, Some(4), "{script}: {}", outcome.stderr);
             let said = format!("{}{}", outcome.stdout, outcome.stderr);
             assert!(
-                said.contains("is refused inside of `authsome run`"),
+                said.contains("is refused inside `authsome run`"),
                 "{script}: {said}"
             );
             assert!(said.contains("--allow-export"), "{script}: {said}");

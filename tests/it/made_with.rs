@@ -83,7 +83,7 @@ fn a_definition_that_names_more_hosts_sends_them_nothing_until_the_next_login() 
     assert!(
         other
             .stderr
-            .contains("gitlab/default: the definition is another"),
+            .contains("gitlab/default: the definition has changed"),
         "{}",
         other.stderr
     );
@@ -124,7 +124,7 @@ fn an_empty_guard_lifts_nothing_until_the_next_login() {
     assert!(
         outcome
             .stderr
-            .contains("denied as before until the next login: personal-access-token"),
+            .contains("still denied until the next login: personal-access-token"),
         "{}",
         outcome.stderr
     );
@@ -160,7 +160,7 @@ fn a_guard_that_config_toml_lifts_since_the_login_is_said() {
     let outcome = mint(&world, &gitlab).expect(0);
     assert!(outcome.stdout.ends_with("201"), "{}", outcome.stdout);
     let said =
-        "gitlab/default: config.toml allows since it was made: gitlab/project-access-token\n";
+        "gitlab/default: config.toml has allowed since the login: gitlab/project-access-token\n";
     assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
     log_in(&world, &gitlab);
     assert_eq!(mint(&world, &gitlab).expect(0).stderr, "");
@@ -179,7 +179,7 @@ fn a_definition_that_has_moved_away_takes_nothing_along() {
     let outcome = get(&world, &gitlab, "127.0.0.1").expect(0);
     assert_eq!(bearers(&gitlab), 0);
     assert!(
-        outcome.stderr.contains("the earlier definition holds"),
+        outcome.stderr.contains("the earlier definition applies"),
         "{}",
         outcome.stderr
     );

@@ -27,3 +27,4 @@ mod strangers;
 mod trust;
 mod upstream_proxy;
 mod vault;
+mod words;

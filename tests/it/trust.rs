@@ -136,17 +136,17 @@ fn a_servers_own_certificate_counts_for_its_names_and_dates_only() {
         ),
         (
             leaf(&["localhost"], (2020, 2021), true),
-            "has ended at 2021-01-01",
+            "expired at 2021-01-01",
             "date",
         ),
         (
             leaf(&["localhost"], (2020, 2021), false),
-            "has ended at 2021-01-01",
+            "expired at 2021-01-01",
             "date",
         ),
         (
             leaf(&["localhost"], (2043, 2044), true),
-            "begins at 2043-01-01",
+            "is not valid before 2043-01-01",
             "date",
         ),
         (
@@ -291,11 +291,11 @@ fn a_server_of_old_is_refused_in_words_that_say_why() {
     for (flags, words) in [
         (
             &["-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA"][..],
-            "with CBC",
+            "leave out CBC",
         ),
         (
             &["-tls1_2", "-cipher", "AES128-GCM-SHA256"],
-            "exchange keys by RSA",
+            "RSA key exchange",
         ),
         (&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], "TLS 1.2 or 1.3"),
         (&["-tls1_3", "-Verify", "1"], "client certificate"),

@@ -107,7 +107,7 @@ fn a_wrong_key_is_still_told_from_a_damaged_record_in_the_first_vault() {
         .call(["get", "gitlab", "--connection", "other"])
         .expect(9);
     assert!(
-        outcome.stderr.contains("does not open"),
+        outcome.stderr.contains("cannot be opened"),
         "{}",
         outcome.stderr
     );
@@ -128,7 +128,7 @@ fn a_vault_that_a_later_version_takes_over_is_neither_written_nor_called_damaged
     assert!(matches!(error, VaultError::TooNew { .. }), "{error}");
     let outcome = world.call(["list"]).expect(9);
     assert!(
-        outcome.stderr.contains("use the newer authsome"),
+        outcome.stderr.contains("use the newer version of authsome"),
         "{}",
         outcome.stderr
     );

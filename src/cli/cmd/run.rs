@@ -96,7 +96,7 @@ async fn session(
         let names: Vec<_> = tie.connections.iter().map(ToString::to_string).collect();
         let first = &tie.connections[0];
         printer.warn(&format!(
-            "{} fit {} alike, so requests that need a token are refused there; choose: authsome run --connection {}={} -- …",
+            "{} fit {} equally, so requests that need a token are refused there; choose one: authsome run --connection {}={} -- …",
             names.join(" and "),
             tie.place,
             first.provider,
@@ -361,7 +361,7 @@ fn announce(members: &[Member], printer: &Printer) {
             .filter(|route| route.scheme == authsome_providers::Scheme::Http)
         {
             printer.warn(&format!(
-                "{}: nothing is injected at {route}: it is not https",
+                "{}: no credential is injected at {route}, which is not https",
                 connection.id
             ));
         }
@@ -370,7 +370,7 @@ fn announce(members: &[Member], printer: &Printer) {
 
 fn say_needs_login(id: &ConnectionId, reason: &str, printer: &Printer) {
     printer.warn(&format!(
-        "{id} needs a new login ({reason}); type: authsome login {} --connection {} --force",
+        "{id} needs a new login ({reason}); run: authsome login {} --connection {} --force",
         id.provider, id.name
     ));
 }

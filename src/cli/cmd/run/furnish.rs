@@ -190,7 +190,7 @@ impl Furnishing<'_> {
         for name in self.left_alone {
             if !environment.leave(name) {
                 printer.warn(&format!(
-                    "--no-env {}: authsome does not change it",
+                    "--no-env {} has no effect: authsome does not change that variable",
                     name.display()
                 ));
             }

@@ -82,12 +82,12 @@ impl Holding<'_> {
         let base = member.stored.connection.base_url.clone();
         if terms.definition != *used {
             let earlier = self.earlier(&id.provider, &terms.definition, present)?;
-            let because = "the definition is another than it was made with";
+            let because = "the definition has changed since the login";
             if let Some((guarded, names)) = earlier.guarded {
                 member.service = guarded.at(base.as_ref())?;
                 self.note(
                     &id,
-                    format!("{because}; denied as before until the next login: {names}"),
+                    format!("{because}; still denied until the next login: {names}"),
                 );
             } else {
                 self.note(&id, because.to_owned());
@@ -99,7 +99,7 @@ impl Holding<'_> {
                 && let Some(provider) = earlier.provider
             {
                 let places = list(&named.iter().map(ToString::to_string).collect::<Vec<_>>());
-                self.note(&id, format!("nothing goes to {places} until the next login, and until then the earlier definition holds"));
+                self.note(&id, format!("nothing goes to {places} until the next login; the earlier definition applies until then"));
                 member.service = provider.at(base.as_ref())?;
             }
         }
@@ -109,7 +109,7 @@ impl Holding<'_> {
             self.note(
                 &id,
                 format!(
-                    "nothing goes to {places} until the next login: it was made for other places"
+                    "nothing goes to {places} until the next login: the connection was made for other hosts"
                 ),
             );
         }
@@ -194,7 +194,7 @@ impl Holding<'_> {
         if !new.is_empty() {
             self.note(
                 id,
-                format!("config.toml allows since it was made: {}", list(&new)),
+                format!("config.toml has allowed since the login: {}", list(&new)),
             );
         }
     }
