@@ -1,35 +1,16 @@
 //! The child's variables and the files that they name: ours are there, and nothing that the user set for other purposes is lost.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "what fails here fails the test, with its place"
-)]
-
 use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
 
 use authsome_test_support::FakeGitLab;
 
-use crate::child::finish;
-use crate::kit::{Outcome, World};
+use crate::kit::run::finish;
+use crate::kit::{Outcome, Setup, World};
 
 /// Prints the whole environment and the files of the run, before its directory goes.
-const REPORT: &str = r#"
-import json, os, stat
-report = {"variables": dict(os.environ), "files": {}, "modes": {}}
-root = os.path.dirname(os.environ["SSL_CERT_FILE"])
-for folder, _, files in os.walk(root):
-    for file in files:
-        path = os.path.join(folder, file)
-        name = os.path.relpath(path, root)
-        report["modes"][name] = oct(stat.S_IMODE(os.stat(path).st_mode))
-        if os.path.getsize(path) < 2_000_000:
-            with open(path, "rb") as content:
-                report["files"][name] = content.read().decode("latin-1")
-report["directory"] = root
-print(json.dumps(report))
-"#;
+const REPORT: &str = include_str!("kit/children/environment_report.py");
 
 struct Report {
     variables: HashMap<String, String>,
@@ -235,8 +216,12 @@ fn each_variable_can_be_left_alone() {
 
 #[test]
 fn a_variable_that_is_left_alone_keeps_no_secret() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    let (_, pair) = world.connect(&gitlab);
+    let Setup {
+        world,
+        gitlab: _gitlab,
+        pair,
+        ..
+    } = Setup::connected();
     let mut command = world.authsome([
         "run",
         "--no-env",
@@ -252,8 +237,12 @@ fn a_variable_that_is_left_alone_keeps_no_secret() {
 
 #[test]
 fn no_file_of_the_session_is_open_to_others_or_holds_a_secret() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    let (_, pair) = world.connect(&gitlab);
+    let Setup {
+        world,
+        gitlab: _gitlab,
+        pair,
+        ..
+    } = Setup::connected();
     let report = Report::of(&world, &[], &[]);
     let proxy = report.get("HTTPS_PROXY").unwrap();
     let password = proxy
@@ -284,8 +273,7 @@ fn no_file_of_the_session_is_open_to_others_or_holds_a_secret() {
 
 #[test]
 fn the_address_of_an_instance_of_ones_own_is_named() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let base = gitlab.base_url();
     let report = Report::of(&world, &[], &[]);
     assert_eq!(report.get("GITLAB_HOST"), Some(&*base));
@@ -303,7 +291,7 @@ fn the_address_of_an_instance_of_ones_own_is_named() {
 
 #[test]
 fn the_default_connection_is_the_one_whose_address_is_named() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     world.connect_as("public", &gitlab, "https://gitlab.com", 7200);
     let base = gitlab.base_url_at("gitlab.test");
     world.connect_as("work", &gitlab, &base, 7200);
@@ -320,8 +308,12 @@ fn the_default_connection_is_the_one_whose_address_is_named() {
 
 #[test]
 fn the_secret_of_a_connection_that_takes_no_part_stays_out_as_well() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    let (_, pair) = world.connect(&gitlab);
+    let Setup {
+        world,
+        gitlab: _gitlab,
+        pair,
+        ..
+    } = Setup::connected();
     fs::create_dir_all(world.home().join("providers")).unwrap();
     world.file("home/providers/gitlab.json", "{ this is no definition");
     let mut command = world.authsome(["run", "--", "printenv", "MINE"]);
@@ -338,7 +330,7 @@ fn the_secret_of_a_connection_that_takes_no_part_stays_out_as_well() {
 
 #[test]
 fn a_repositorys_configuration_neither_holds_the_run_up_nor_fills_its_environment() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     world.connect_as("default", &gitlab, &gitlab.base_url_at("gitlab.test"), 7200);
     let pipe = world.path("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();

@@ -1,7 +1,5 @@
 //! A login's own pages and answers: the form, the redirect back, the token endpoint, the terminal. The test plays the browser.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

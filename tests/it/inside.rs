@@ -1,16 +1,18 @@
 //! Inside of a run: nothing there prints or changes a secret by authsome itself, unless the run allows it, and each reading is logged.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use std::process::Command;
 
 use authsome_test_support::{FakeGitLab, Pair};
 use serde_json::Value;
 
-use crate::kit::{Outcome, World, binary};
+use crate::kit::{Outcome, Setup, World, binary};
 
 fn connected() -> (World, FakeGitLab, Pair) {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    let (_, pair) = world.connect(&gitlab);
+    let Setup {
+        world,
+        gitlab,
+        pair,
+        ..
+    } = Setup::connected();
     (world, gitlab, pair)
 }
 

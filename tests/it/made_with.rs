@@ -1,13 +1,11 @@
 //! A stored connection keeps to what it was made with: a definition or a setting that is changed later widens nothing until the next login.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use std::fs::{self, File};
 use std::io::Write;
 
 use authsome_test_support::{Arrived, FakeGitLab, Seen};
 use serde_json::{Value, json};
 
-use crate::kit::{Outcome, World};
+use crate::kit::{Outcome, Setup, World};
 
 /// A file of the home.
 fn put(world: &World, name: &str, text: &str) {
@@ -70,7 +68,7 @@ fn log_in(world: &World, gitlab: &FakeGitLab) {
 
 #[test]
 fn a_definition_that_names_more_hosts_sends_them_nothing_until_the_next_login() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     log_in(&world, &gitlab);
     let first = get(&world, &gitlab, "localhost").expect(0);
     assert_eq!(first.json()["username"], "ada");
@@ -116,7 +114,7 @@ fn a_definition_that_names_more_hosts_sends_them_nothing_until_the_next_login() 
 
 #[test]
 fn an_empty_guard_lifts_nothing_until_the_next_login() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     log_in(&world, &gitlab);
     customise(&world, |definition| definition["guard"] = json!([]));
     let outcome = mint(&world, &gitlab).expect(0);
@@ -150,7 +148,7 @@ fn an_empty_guard_lifts_nothing_until_the_next_login() {
 
 #[test]
 fn a_guard_that_config_toml_lifts_since_the_login_is_said() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     log_in(&world, &gitlab);
     put(
         &world,
@@ -168,7 +166,7 @@ fn a_guard_that_config_toml_lifts_since_the_login_is_said() {
 
 #[test]
 fn a_definition_that_has_moved_away_takes_nothing_along() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     log_in(&world, &gitlab);
     let (own, other) = (gitlab.base_url(), gitlab.base_url_at("127.0.0.1"));
     customise(&world, |definition| {
@@ -191,8 +189,7 @@ fn a_definition_that_has_moved_away_takes_nothing_along() {
 
 #[test]
 fn a_connection_of_before_is_held_to_the_bundled_definition_from_its_first_use() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let mut connection = world.stored("default");
     connection.terms = None;
     world.store().create(&connection, true).unwrap();

@@ -1,9 +1,4 @@
 //! Refresh: once for all who need it, never losing a pair, and said plainly where a new login is the only way.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot be set up has failed"
-)]
-
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

@@ -1,13 +1,11 @@
 //! `authsome run` where something is short: descriptors, processes, permissions, `/proc`, roots, room for the log.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use std::fs;
 use std::process::Command;
 
 use authsome_test_support::FakeGitLab;
 
-use crate::child::{after, as_nobody_special, behind, finish, like, run};
+use crate::kit::run::{after, as_nobody_special, behind, finish, like, run};
 use crate::kit::{Outcome, World};
 
 /// Opens so many tunnels to a managed host at once, asks one thing through each, and counts the answers. Each is held open until all have

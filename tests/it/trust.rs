@@ -1,16 +1,14 @@
 //! Which server is trusted, and what is said of one that is not: real certificates of OpenSSL's making, on the ways of a login, a refresh and
 //! a request.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
-use crate::admission::is_root;
-use crate::child::{behind, finish, run};
 use crate::forms::{Login, consent, visit};
+use crate::kit::admission::is_root;
+use crate::kit::run::{behind, finish, run};
 use crate::kit::{Outcome, World};
 use authsome_test_support::kit::port_7998;
 use authsome_test_support::{App, FakeGitLab};

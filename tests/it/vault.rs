@@ -1,6 +1,4 @@
 //! The vault's file: one of an earlier version opens, one of a later version is said to be that, and settings come before it in any order.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
