@@ -1,16 +1,23 @@
 //! What tests of several areas are made of.
 
 pub(crate) mod admission;
+pub(crate) mod browser;
+pub(crate) mod certificates;
 mod children;
 pub(crate) mod client;
 pub(crate) mod commands;
+pub(crate) mod doors;
 pub(crate) mod faults;
 pub(crate) mod git;
 pub(crate) mod journey;
+pub(crate) mod login;
 pub(crate) mod private;
 pub(crate) mod proxies;
+pub(crate) mod refresh;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod servers;
+pub(crate) mod session;
 mod setup;
 pub(crate) mod socks;
 pub(crate) mod terminal;

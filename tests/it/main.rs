@@ -9,7 +9,6 @@ mod child;
 mod cli;
 mod durability;
 mod environment;
-mod forms;
 mod git;
 mod gitlab_map;
 mod inside;

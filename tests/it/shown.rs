@@ -1,6 +1,7 @@
 //! Text that somebody else wrote, on its way to the terminal, to a page and into the log: it shows what it says, and does nothing.
 
-use crate::forms::{Login, Walk, consent, csrf, form, get, parameter, visit};
+use crate::kit::browser::{consent, csrf, form, get, parameter, visit};
+use crate::kit::login::{Login, Walk};
 use crate::kit::{Outcome, Setup, World};
 use authsome::clock::Timestamp;
 use authsome::connection::Standing;

@@ -2,11 +2,9 @@
 
 use std::process::Command;
 
-use crate::forms::{
-    Login, Walk, assert_nothing_stored, consent, csrf, next_line, parameter, recording_browser,
-    visit, with_client_id,
-};
 use crate::kit::admission::{SOMEBODY_ELSE, Scene, is_root, waiting};
+use crate::kit::browser::{consent, csrf, next_line, parameter, recording_browser, visit};
+use crate::kit::login::{Login, Walk, assert_nothing_stored, with_client_id};
 use crate::kit::run::{Running, behind, like};
 use crate::kit::{Outcome, Setup, World};
 use authsome_test_support::{AuthorizeAnswer, FakeGitLab};
@@ -214,7 +212,7 @@ const TERMINAL: &str = include_str!("kit/children/strangers_terminal.py");
 fn paste_and_answer(answer: &str) -> (World, FakeGitLab, Outcome) {
     let (world, gitlab) = Setup::unconnected();
     let app = gitlab.register_app(false);
-    let follow = crate::forms::script(
+    let follow = crate::kit::browser::script(
         &world,
         "follow",
         &format!(

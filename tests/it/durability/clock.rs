@@ -6,8 +6,9 @@ use authsome::clock::Timestamp;
 use authsome_test_support::{Endpoint, Fault};
 
 use crate::kit::faults::{Faults, expect_kept};
+use crate::kit::refresh::expired;
+use crate::kit::session::Session;
 use crate::kit::{Outcome, until};
-use crate::refresh::{Session, expired};
 
 /// How soon a provider that is back must be asked again.
 const NOTICED: Duration = Duration::from_millis(3500);

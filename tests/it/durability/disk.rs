@@ -3,11 +3,11 @@
 use authsome_test_support::Endpoint;
 use authsome_test_support::kit::{browser_script, port_7998};
 
+use crate::kit::doors::{Door, Doors};
 use crate::kit::faults::{EDQUOT, EIO, ENOSPC, EROFS, Faults, SLOW, expect_kept};
+use crate::kit::refresh::{expired, expired_at_the_server, pair, user, wait_for_refresh};
+use crate::kit::session::{Session, spawn};
 use crate::kit::{Outcome, Setup, until};
-use crate::refresh::{
-    Door, Doors, Session, expired, expired_at_the_server, pair, spawn, user, wait_for_refresh,
-};
 
 #[test]
 fn a_refresh_while_another_process_writes_the_vault_keeps_its_pair() {

@@ -2,9 +2,11 @@
 
 use authsome_test_support::kit::{browser_script, port_7998};
 
+use crate::kit::doors::{Dice, Door, Doors};
 use crate::kit::faults::{EDQUOT, EIO, ENOSPC, EROFS, Faults};
+use crate::kit::refresh::{age, pair};
+use crate::kit::session::spawn;
 use crate::kit::{Outcome, Setup};
-use crate::refresh::{Dice, Door, Doors, age, pair, spawn};
 
 /// How many writes fail at a random moment.
 const FAILURES: u64 = 60;

@@ -10,8 +10,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::kit::faults::{Faults, SLOW, expect_durable, expect_kept};
+use crate::kit::refresh::{expired, expired_at_the_server, user, wait_for_refresh};
+use crate::kit::session::{Session, spawn};
 use crate::kit::{Outcome, Setup, until};
-use crate::refresh::{Session, expired, expired_at_the_server, spawn, user, wait_for_refresh};
 
 /// Runs that meet the same dead token.
 const RUNS: usize = 200;

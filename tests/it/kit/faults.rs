@@ -9,7 +9,8 @@ use std::time::Duration;
 use authsome_test_support::{Endpoint, FakeGitLab, Fault};
 
 use crate::kit::World;
-use crate::refresh::{Session, call, pair, status, wait_for_refresh};
+use crate::kit::refresh::{call, pair, status, wait_for_refresh};
+use crate::kit::session::Session;
 
 /// What the system says of a disk that cannot be written.
 pub(crate) const EIO: i32 = 5;

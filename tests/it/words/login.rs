@@ -3,7 +3,8 @@
 use authsome_test_support::{Endpoint, Fault, assert_words};
 
 use super::{Scrub, shown};
-use crate::forms::{Answer, Walk, consent, csrf, form, get, parameter, visit};
+use crate::kit::browser::{Answer, consent, csrf, form, get, parameter, visit};
+use crate::kit::login::Walk;
 use crate::kit::{Outcome, Setup};
 
 /// What is another in each login.
@@ -97,7 +98,7 @@ fn of_a_login_in_a_browser() {
 #[test]
 fn of_a_browser_that_cannot_be_opened() {
     let (world, gitlab) = Setup::unconnected();
-    let mut login = crate::forms::Login::start(
+    let mut login = crate::kit::login::Login::start(
         &world,
         &gitlab,
         &["--client-id", "x"],
