@@ -19,7 +19,7 @@ pub(super) enum Refusal {
     #[error("more than one connection fits this host: {}", .0.join(", "))]
     Ambiguous(Vec<String>),
     /// No connection to the provider stood in time.
-    #[error("no connection to {host} was made within {seconds} s")]
+    #[error("no connection to {host} within {seconds} s")]
     ConnectTimeout {
         /// The provider, and the user's proxy if the way leads through one.
         host: String,

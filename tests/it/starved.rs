@@ -220,12 +220,9 @@ fn a_full_disk_and_a_read_only_home_are_told_in_words() {
     for (spoil, said) in [
         (
             format!("head -c 700000 /dev/zero >'{home}/fill' 2>&-"),
-            "no room",
+            "no space left",
         ),
-        (
-            format!("mount -o remount,ro '{home}'"),
-            "nothing can be written",
-        ),
+        (format!("mount -o remount,ro '{home}'"), "cannot be written"),
     ] {
         for (words, code) in [(vec!["run", "--", "true"], 125), (vec!["list"], 9)] {
             let script = format!(
