@@ -11,7 +11,10 @@ mod keep;
 mod login;
 mod pace;
 mod record;
+mod recovery;
 mod refresh;
+#[cfg(test)]
+mod sample;
 mod source;
 mod store;
 mod terms;

@@ -17,10 +17,8 @@ use std::time::{Duration, Instant};
 use super::closing::{Closing, UnderWay};
 use super::record::Connection;
 use super::store::{ConnectionStore, StoreError};
-use super::turn::lock_name;
 use crate::credential::ConnectionId;
-use crate::home::{Home, HomeLock};
-use crate::vault::{Reserve, VaultError};
+use crate::vault::{RecordLock, Reserve, VaultError};
 
 /// How long a pair that is written aside waits for another process's transaction before it is handed out.
 const COMMIT_WAIT: Duration = Duration::from_millis(500);
@@ -38,15 +36,14 @@ const NOTICE: Duration = Duration::from_millis(50);
 /// A pair that has just been issued, and all that it takes to keep it.
 pub(super) struct Issued {
     pub(super) store: ConnectionStore,
-    pub(super) home: Home,
     pub(super) closing: Closing,
     /// The connection with the new pair.
     pub(super) connection: Connection,
     /// The state in the vault that it replaces.
     pub(super) generation: u64,
-    pub(super) reserve: Reserve,
+    pub(super) reserve: Box<dyn Reserve>,
     /// Given up once the pair is durable.
-    pub(super) lock: Option<HomeLock>,
+    pub(super) lock: Option<RecordLock>,
     pub(super) unsaved: Unsaved,
     /// The session's end waits for it.
     pub(super) _under_way: UnderWay,
@@ -156,12 +153,12 @@ impl Issued {
             return matches!(self.commit(), Ok(_) | Err(StoreError::Conflict));
         }
         // Whoever holds the lock puts a newer pair in its place.
-        let locked = self.home.lock(&lock_name(id), Duration::ZERO);
+        let locked = self.store.lock(id, Duration::ZERO);
         locked.is_ok_and(|_lock| self.store.take_in(id).is_ok())
     }
 
     fn write_aside(&mut self) -> bool {
-        let written = self.store.keep_aside(&mut self.reserve, &self.connection);
+        let written = ConnectionStore::keep_aside(&mut *self.reserve, &self.connection);
         written.is_ok()
     }
 
@@ -180,10 +177,139 @@ impl Issued {
 
 /// Takes into the vault what sessions that have ended could not write there. What fails is tried by the next command; until then
 /// each reader finds it beside the vault.
-pub fn take_in_pending(store: &ConnectionStore, home: &Home) {
+pub fn take_in_pending(store: &ConnectionStore) {
     for id in store.waiting().unwrap_or_default() {
-        if let Ok(_lock) = home.lock(&lock_name(&id), Duration::ZERO) {
+        if let Ok(_lock) = store.lock(&id, Duration::ZERO) {
             let _ = store.take_in(&id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::sample::stored;
+    use crate::connection::store::Stored;
+    use crate::secret::Secret;
+    use crate::vault::Refuses;
+
+    /// A pair with the token `new`, as a refresh has it at hand, and what would end its session.
+    fn issued(store: &ConnectionStore, stored: &Stored) -> (Issued, Closing) {
+        let mut connection = stored.connection.clone();
+        connection.tokens.access = Secret::new("new".to_owned());
+        let closing = Closing::new();
+        let issued = Issued {
+            store: store.clone(),
+            closing: closing.clone(),
+            generation: stored.generation,
+            reserve: store.reserve(stored).unwrap(),
+            lock: Some(store.lock(&connection.id, Duration::ZERO).unwrap()),
+            unsaved: Unsaved::default(),
+            _under_way: closing.begin().unwrap(),
+            connection,
+        };
+        (issued, closing)
+    }
+
+    /// The token that every process reads.
+    fn token(store: &ConnectionStore, id: &ConnectionId) -> String {
+        let stored = store.load(id).unwrap().unwrap();
+        stored.connection.tokens.access.expose().clone()
+    }
+
+    #[test]
+    fn a_pair_goes_into_the_vault_and_leaves_nothing_beside_it() {
+        let (_, store, stored) = stored();
+        let id = &stored.connection.id;
+        let (issued, _closing) = issued(&store, &stored);
+        assert!(matches!(issued.keep(), Kept::InVault(_)));
+        assert_eq!(token(&store, id), "new");
+        assert!(store.waiting().unwrap().is_empty());
+        store.lock(id, Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn where_the_vault_takes_nothing_it_counts_from_beside_it_until_the_vault_has_it() {
+        let (vault, store, stored) = stored();
+        let id = &stored.connection.id;
+        let (issued, closing) = issued(&store, &stored);
+        let unsaved = issued.unsaved.clone();
+        vault.refuse(Refuses::Records);
+        let Kept::NotYet {
+            issued,
+            is_aside: true,
+            ..
+        } = issued.keep()
+        else {
+            panic!("it is aside");
+        };
+        assert_eq!(token(&store, id), "new");
+        assert_eq!(store.current(id).unwrap(), Some(stored.number() + 1));
+        let keeping = thread::spawn(move || issued.keep_on(true));
+        while unsaved.aside().is_empty() || store.lock(id, Duration::ZERO).is_err() {
+            thread::sleep(Duration::from_millis(1)); // the lock is given back, as the others can read it
+        }
+        vault.refuse(Refuses::Nothing);
+        keeping.join().unwrap();
+        assert!(unsaved.aside().is_empty());
+        assert!(store.waiting().unwrap().is_empty());
+        assert_eq!(token(&store, id), "new");
+        drop(closing);
+    }
+
+    #[test]
+    fn where_it_can_be_written_nowhere_the_session_keeps_the_lock_until_it_can() {
+        let (vault, store, stored) = stored();
+        let id = &stored.connection.id;
+        let (issued, _closing) = issued(&store, &stored);
+        vault.refuse(Refuses::Everything);
+        let Kept::NotYet {
+            issued,
+            is_aside: false,
+            ..
+        } = issued.keep()
+        else {
+            panic!("there is no room anywhere");
+        };
+        assert_eq!(token(&store, id), "access");
+        let keeping = thread::spawn(move || issued.keep_on(false));
+        let held = store.lock(id, FIRST_PAUSE * 3);
+        assert!(matches!(held, Err(VaultError::RecordLocked { .. })));
+        vault.refuse(Refuses::Nothing);
+        keeping.join().unwrap();
+        assert_eq!(token(&store, id), "new");
+        store.lock(id, Duration::ZERO).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_session_that_ends_leaves_a_pair_beside_the_vault_for_the_next_command() {
+        let (vault, store, stored) = stored();
+        let id = &stored.connection.id;
+        let (issued, closing) = issued(&store, &stored);
+        vault.refuse(Refuses::Records);
+        let Kept::NotYet { issued, .. } = issued.keep() else {
+            panic!("it is aside");
+        };
+        let keeping = thread::spawn(move || issued.keep_on(true));
+        assert!(closing.close(Duration::from_mins(1)).await);
+        keeping.join().unwrap();
+        assert_eq!(token(&store, id), "new");
+        vault.refuse(Refuses::Nothing);
+        take_in_pending(&store);
+        assert!(store.waiting().unwrap().is_empty());
+        assert_eq!(token(&store, id), "new");
+    }
+
+    #[test]
+    fn a_login_that_came_between_stands() {
+        let (_, store, stored) = stored();
+        let id = &stored.connection.id;
+        let (issued, _closing) = issued(&store, &stored);
+        let mut login = stored.connection.clone();
+        login.tokens.access = Secret::new("login".to_owned());
+        store.create(&login, true).unwrap();
+        assert!(matches!(issued.keep(), Kept::Overtaken));
+        assert_eq!(token(&store, id), "login");
+        assert!(store.waiting().unwrap().is_empty());
     }
 }

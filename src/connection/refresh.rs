@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::closing::{Closing, UnderWay};
 use super::disk::{Disk, DiskError, Reader};
 use super::keep::{Issued, Kept, Unsaved};
+use super::pace::Moment;
 use super::record::{Connection, Standing};
 use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored, number};
@@ -19,12 +20,8 @@ use super::turn::{self, Turn, TurnError};
 use crate::audit::{Audit, Event, Kind};
 use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
-use crate::home::{Home, HomeLock};
 use crate::oauth::{HttpClients, OAuthError, TokenSet};
-use crate::vault::Reserve;
-
-/// A pair this young is not renewed by force once more: a loop of refusals and renewals would kill the tokens that others hold.
-pub(super) const FORCED_INTERVAL: Duration = Duration::from_secs(30);
+use crate::vault::{RecordLock, Reserve};
 
 /// Why a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +45,6 @@ pub(super) enum Why {
 /// What a refresh needs of the world.
 pub(super) struct Renewal {
     pub(super) store: ConnectionStore,
-    pub(super) home: Home,
     pub(super) audit: Arc<Audit>,
     pub(super) http: HttpClients,
     pub(super) closing: Closing,
@@ -70,7 +66,7 @@ impl Renewal {
         };
         // All that it takes to keep a new pair, before the old one is spent.
         let reserve = self.reserve(&disk, &stored).await?;
-        let mut tries = Tries::begin();
+        let mut tries = Tries::begin(Moment::now());
         loop {
             // Held from the request to the commit: at exit the process waits for it.
             let Some(under_way) = self.closing.begin() else {
@@ -109,7 +105,11 @@ impl Renewal {
         }
     }
 
-    async fn reserve(&self, disk: &Disk, stored: &Stored) -> Result<Reserve, CredentialError> {
+    async fn reserve(
+        &self,
+        disk: &Disk,
+        stored: &Stored,
+    ) -> Result<Box<dyn Reserve>, CredentialError> {
         let (store, stored) = (self.store.clone(), stored.clone());
         let id = stored.connection.id.clone();
         let reserved = disk.run(move || store.reserve(&stored)).await;
@@ -137,7 +137,6 @@ impl Renewal {
         } = means;
         let issued = Issued {
             store: self.store.clone(),
-            home: self.home.clone(),
             closing: self.closing.clone(),
             connection: connection.clone(),
             generation: stored.generation,
@@ -192,7 +191,7 @@ impl Renewal {
     ) -> Result<Duration, Outcome> {
         let event = Event::new(Kind::RefreshFailed).of(&stored.connection.id);
         self.audit.record(&event.because(error.to_string()));
-        match tries.judge(&stored.connection, why, error) {
+        match tries.judge(&stored.connection, why, error, Moment::now()) {
             Judgement::Again(pause) => Ok(pause),
             Judgement::Fail(error) => Err(Err(error)),
             Judgement::GiveUp {
@@ -234,8 +233,8 @@ impl Renewal {
         id: &ConnectionId,
         why: Why,
     ) -> Result<Turn, CredentialError> {
-        let (store, home, wanted) = (self.store.clone(), self.home.clone(), id.clone());
-        let turn = disk.run(move || turn::take(&store, &home, &wanted, why));
+        let (store, wanted) = (self.store.clone(), id.clone());
+        let turn = disk.run(move || turn::take(&store, &wanted, why));
         let words = match turn.await {
             Ok(Ok(turn)) => return Ok(turn),
             Ok(Err(TurnError::Lock(error))) => chain(&error),
@@ -268,8 +267,8 @@ impl Renewal {
 /// What a refresh has at hand from before its request until the new pair is durable.
 struct Means {
     disk: Disk,
-    lock: HomeLock,
-    reserve: Reserve,
+    lock: RecordLock,
+    reserve: Box<dyn Reserve>,
     under_way: UnderWay,
 }
 

@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use super::freshness::{Freshness, age};
-use super::record::{Connection, Standing};
-use super::refresh::{FORCED_INTERVAL, Outcome, Why, credential};
+use super::freshness::{Freshness, is_too_new};
+use super::record::Standing;
+use super::refresh::{Outcome, Why, credential};
 use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored};
 use super::tries::WORK_LIMIT;
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
-use crate::home::{Home, HomeError, HomeLock};
 use crate::oauth::EXCHANGE_TIMEOUT;
+use crate::vault::{RecordLock, VaultError};
 
 /// How long to wait for another process's refresh: longer than one that works can take. One that is stopped keeps its turn, since only it
 /// can read the answer to what it has sent.
@@ -28,7 +28,7 @@ pub(super) enum Turn {
     /// It is ours, and this is the state to renew.
     Ours {
         /// Nobody else refreshes meanwhile.
-        lock: HomeLock,
+        lock: RecordLock,
         /// Read under the lock.
         stored: Box<Stored>,
     },
@@ -39,7 +39,7 @@ pub(super) enum Turn {
 /// Why there is no turn.
 pub(super) enum TurnError {
     /// The lock cannot be had.
-    Lock(HomeError),
+    Lock(VaultError),
     /// There is no such connection any more.
     Removed,
     /// The vault cannot be read.
@@ -49,7 +49,6 @@ pub(super) enum TurnError {
 /// Waits for the turn, or until it is not needed. Blocks the thread.
 pub(super) fn take(
     store: &ConnectionStore,
-    home: &Home,
     id: &ConnectionId,
     why: Why,
 ) -> Result<Turn, TurnError> {
@@ -60,12 +59,12 @@ pub(super) fn take(
     let started = Instant::now();
     let mut seen = None;
     loop {
-        let lock = match home.lock(&lock_name(id), LOOK_INTERVAL) {
+        let lock = match store.lock(id, LOOK_INTERVAL) {
             Ok(lock) => Some(lock),
-            Err(HomeError::LockTimeout { .. }) if started.elapsed() < LOCK_DEADLINE => None,
-            Err(HomeError::LockTimeout { path, .. }) => {
+            Err(VaultError::RecordLocked { .. }) if started.elapsed() < LOCK_DEADLINE => None,
+            Err(VaultError::RecordLocked { lock, .. }) => {
                 let waited = LOCK_DEADLINE;
-                return Err(TurnError::Lock(HomeError::LockTimeout { path, waited }));
+                return Err(TurnError::Lock(VaultError::RecordLocked { lock, waited }));
             }
             Err(error) => return Err(TurnError::Lock(error)),
         };
@@ -76,7 +75,7 @@ pub(super) fn take(
             }
         }
         let stored = Box::new(load()?);
-        let outcome = settled(&stored, why);
+        let outcome = settled(&stored, why, Timestamp::now());
         match (lock, outcome) {
             (_, Some(outcome @ Ok(_))) | (Some(_), Some(outcome)) => {
                 return Ok(Turn::Over(outcome));
@@ -88,24 +87,19 @@ pub(super) fn take(
 }
 
 /// Waits for the right to spend a connection's refresh token, whatever others make of it. Blocks the thread.
-pub fn lock_grant(home: &Home, id: &ConnectionId) -> Result<HomeLock, HomeError> {
-    home.lock(&lock_name(id), LOCK_DEADLINE)
-}
-
-pub(super) fn lock_name(id: &ConnectionId) -> String {
-    format!("refresh-{}@{}", id.provider, id.name)
+pub fn lock_grant(store: &ConnectionStore, id: &ConnectionId) -> Result<RecordLock, StoreError> {
+    Ok(store.lock(id, LOCK_DEADLINE)?)
 }
 
 /// A stored state that answers the call without a request: another process was faster, or nothing can be renewed.
-fn settled(stored: &Stored, why: Why) -> Option<Outcome> {
+fn settled(stored: &Stored, why: Why, now: Timestamp) -> Option<Outcome> {
     let connection = &stored.connection;
-    let now = Timestamp::now();
+    let freshness = connection.freshness(now);
     let renewed = match why {
-        Why::Due | Why::Expired => connection.freshness(now) == Freshness::Fresh,
+        Why::Due | Why::Expired => freshness == Freshness::Fresh,
         Why::Doubted { generation } | Why::Refused { generation } => stored.number() != generation,
     };
-    let usable = connection.freshness(now) != Freshness::Expired;
-    if renewed && usable {
+    if renewed && freshness != Freshness::Expired {
         return Some(Ok(credential(stored)));
     }
     let lost = |reason: &str| {
@@ -119,13 +113,95 @@ fn settled(stored: &Stored, why: Why) -> Option<Outcome> {
         Standing::Good if connection.tokens.refresh.is_none() => {
             lost("the provider issued no refresh token")
         }
-        Standing::Good if matches!(why, Why::Doubted { .. }) && is_young(connection, now) => {
+        Standing::Good
+            if matches!(why, Why::Doubted { .. })
+                && is_too_new(connection.tokens.obtained_at, freshness, now) =>
+        {
             Some(Ok(credential(stored)))
         }
         Standing::Good => None,
     }
 }
 
-fn is_young(connection: &Connection, now: Timestamp) -> bool {
-    age(connection.tokens.obtained_at, now).is_some_and(|age| age < FORCED_INTERVAL)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::sample::{ARRIVED, ENDS, stored};
+
+    /// What a state is worth to who wants a renewal for that reason, at that second.
+    fn verdict(stored: &Stored, why: Why, now: u64) -> &'static str {
+        match settled(stored, why, Timestamp::from_seconds(now)) {
+            None => "renew",
+            Some(Ok(_)) => "use it",
+            Some(Err(CredentialError::NeedsLogin { .. })) => "log in",
+            Some(Err(other)) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_state_answers_without_a_request_where_another_was_faster() {
+        let (_, _, stored) = stored();
+        let generation = stored.number();
+        let (same, other) = (generation, generation + 1);
+        for (why, now, expected) in [
+            (Why::Due, ENDS - 1000, "use it"),
+            (Why::Due, ENDS - 100, "renew"),
+            (Why::Expired, ENDS - 1000, "use it"),
+            (Why::Expired, ENDS, "renew"),
+            (Why::Refused { generation: same }, ENDS - 1000, "renew"),
+            (Why::Refused { generation: other }, ENDS - 1000, "use it"),
+            (Why::Refused { generation: other }, ENDS, "renew"),
+            (Why::Doubted { generation: same }, ENDS - 1000, "renew"),
+            (Why::Doubted { generation: same }, ARRIVED + 29, "use it"), // renewed just now
+            (Why::Refused { generation: same }, ARRIVED + 29, "renew"),
+            (Why::Doubted { generation: other }, ENDS - 1000, "use it"),
+        ] {
+            assert_eq!(verdict(&stored, why, now), expected, "{why:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn a_dead_grant_and_one_without_a_refresh_token_need_a_login() {
+        let (_, _, mut stored) = stored();
+        stored.connection.tokens.refresh = None;
+        assert_eq!(verdict(&stored, Why::Expired, ENDS), "log in");
+        assert_eq!(verdict(&stored, Why::Due, ENDS - 1000), "use it");
+        stored.connection.standing = Standing::NeedsLogin {
+            reason: "revoked".to_owned(),
+            since: Timestamp::from_seconds(ARRIVED),
+            access_ended: true,
+        };
+        assert_eq!(verdict(&stored, Why::Due, ENDS - 1000), "log in");
+    }
+
+    #[test]
+    fn the_turn_is_taken_where_it_is_free() {
+        let (_, store, stored) = stored();
+        let id = &stored.connection.id;
+        let Ok(Turn::Ours { lock, .. }) = take(&store, id, Why::Expired) else {
+            panic!("nobody else has it");
+        };
+        let held = store.lock(id, Duration::ZERO);
+        assert!(matches!(held, Err(VaultError::RecordLocked { .. })));
+        drop(lock);
+        store.delete(id).unwrap();
+        let gone = take(&store, id, Why::Expired);
+        assert!(matches!(gone, Err(TurnError::Removed)));
+    }
+
+    #[test]
+    fn who_waits_goes_on_with_what_another_has_renewed_before_it_gives_the_lock_back() {
+        let (_, store, stored) = stored();
+        let id = &stored.connection.id;
+        let _held = store.lock(id, Duration::ZERO).unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| take(&store, id, Why::Expired));
+            let mut renewed = stored.connection.clone();
+            renewed.tokens.obtained_at = Timestamp::now();
+            renewed.tokens.expires_at = Some(Timestamp::now().plus(Duration::from_hours(2)));
+            store.replace(&renewed, stored.generation).unwrap();
+            let turn = waiting.join().unwrap();
+            assert!(matches!(turn, Ok(Turn::Over(Ok(_)))));
+        });
+    }
 }

@@ -6,10 +6,10 @@ use oauth2::{
 use url::Url;
 
 use super::OAuthClient;
-use super::callback::REDIRECT_URI;
 use super::error::{OAuthError, printable};
 use super::http::{HttpClient, host_of};
 use super::token::TokenSet;
+use crate::loopback::REDIRECT_URI;
 use crate::secret::{Secret, random_text};
 
 /// `state`: 43 characters of six random bits each are more than the 128 bits that RFC 9700 §4.7.1 asks for.
@@ -52,7 +52,7 @@ pub enum ResponseRefused {
     #[error("the redirect carries neither a code nor an error")]
     Incomplete,
     /// The answer is of another authorization server (RFC 9207 §2.4).
-    #[error("the answer comes from {found}, but the login was sent to {expected}")]
+    #[error("the response is from {found}, but the login was sent to {expected}")]
     Issuer {
         /// Whom we asked.
         expected: String,
@@ -60,13 +60,18 @@ pub enum ResponseRefused {
         found: String,
     },
     /// The answer is to another request, or forged (RFC 6749 §10.12).
-    #[error("the state in the redirect is not the one of this login")]
+    #[error("the state in the redirect is not that of this login")]
     State,
 }
 
 impl AuthorizationResponse {
+    /// The query of a redirect, as a browser brought it.
+    pub fn from_redirect(query: &Secret<String>) -> Self {
+        Self::parse(query.expose())
+    }
+
     /// Reads the query of the redirect. A parameter that comes twice makes the whole answer unusable (RFC 6749 §3.1).
-    pub fn parse(query: &str) -> Self {
+    pub(crate) fn parse(query: &str) -> Self {
         let mut response = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let value = value.into_owned();
@@ -284,12 +289,15 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let pending = pending();
+        let mut pending = pending();
+        pending.client.client_secret = Some(Secret::new("hunter2".to_owned()));
         let shown = format!("{pending:?}");
-        assert!(
-            !shown.contains(pending.state.expose()) || shown.contains("state="),
-            "state is public in the URL"
-        );
-        assert!(!shown.contains(pending.verifier.secret()));
+        // The browser is given the state with the URL; it stands nowhere else.
+        let query = pending.url().query().unwrap();
+        assert!(shown.contains(query), "{shown}");
+        let beside = shown.replace(query, "");
+        for secret in [pending.state.expose(), pending.verifier.secret(), "hunter2"] {
+            assert!(!beside.contains(secret), "{shown}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use oauth2::RequestTokenError;
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
+use crate::dial::Shortage;
 use crate::text::is_deceptive;
 use crate::tls::TlsTrouble;
 
@@ -16,7 +17,7 @@ const LONGEST_DESCRIPTION: usize = 300;
 #[non_exhaustive]
 pub enum OAuthError {
     /// A success that lacks what RFC 6749 §5.1 requires.
-    #[error("the answer of {host} is not a token response: {reason}")]
+    #[error("the response from {host} is not a token response: {reason}")]
     Malformed {
         /// The server.
         host: String,
@@ -24,7 +25,7 @@ pub enum OAuthError {
         reason: String,
     },
     /// HTML of a login wall, a plain error page.
-    #[error("{host} answered {status} with {content_type} where JSON was expected")]
+    #[error("{host} responded with {status} and {content_type} where JSON was expected")]
     NotJson {
         /// The server.
         host: String,
@@ -37,11 +38,11 @@ pub enum OAuthError {
     #[error("the provider has no revocation endpoint")]
     NoRevocation,
     /// The kernel gave no random bytes.
-    #[error("no randomness from the system")]
+    #[error("the system has no random bytes")]
     Random(#[from] getrandom::Error),
     /// A redirect, which is never followed with a credential in hand (RFC 9700 §4.12).
     #[error(
-        "{host} answered {status}, a redirect to {location}; it is not followed with a credential in hand"
+        "{host} responded with {status}, a redirect to {location}, which is not followed when a credential is sent"
     )]
     Redirected {
         /// The server.
@@ -62,7 +63,7 @@ pub enum OAuthError {
         description: Option<String>,
     },
     /// A status that says nothing about the grant: 429, 5xx.
-    #[error("{host} answered {status}")]
+    #[error("{host} responded with {status}")]
     Status {
         /// The server.
         host: String,
@@ -71,8 +72,16 @@ pub enum OAuthError {
         /// How long it asks to wait.
         retry_after: Option<Duration>,
     },
+    /// This machine had nothing to open a connection with.
+    #[error("no connection to {host} can be opened: {shortage}")]
+    Starved {
+        /// The server.
+        host: String,
+        /// What there is no more of.
+        shortage: Shortage,
+    },
     /// No whole answer in time.
-    #[error("{host} did not answer in time")]
+    #[error("{host} did not respond in time")]
     Timeout {
         /// The server.
         host: String,
@@ -91,7 +100,7 @@ pub enum OAuthError {
     #[error(transparent)]
     Trust(#[from] crate::tls::TrustError),
     /// The body is larger than any token response.
-    #[error("the answer of {host} is larger than {limit} bytes")]
+    #[error("the response from {host} is larger than {limit} bytes")]
     TooLarge {
         /// The server.
         host: String,
@@ -153,7 +162,10 @@ impl OAuthError {
     pub fn is_unreachable(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Tls { .. }
+            Self::Starved { .. }
+                | Self::Unreachable { .. }
+                | Self::Timeout { .. }
+                | Self::Tls { .. }
         )
     }
 

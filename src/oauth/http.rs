@@ -13,8 +13,9 @@ use super::answer;
 use super::error::{OAuthError, printable};
 use super::transport::{Answer, Transport};
 use crate::content_coding;
-use crate::dial::Dialer;
+use crate::dial::{Dialer, Queue};
 use crate::resolve::Resolve;
+pub(super) use crate::text::host_of;
 use crate::tls::Trust;
 use crate::user_proxy::UserProxies;
 use crate::waiting::at_most;
@@ -36,16 +37,31 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 pub struct HttpClients {
     trust: Arc<Trust>,
     dialer: Arc<Dialer>,
+    queue: Arc<Queue>,
 }
 
 impl HttpClients {
     /// Clients with that trust, those addresses and the user's own proxies.
     pub fn new(trust: Arc<Trust>, resolve: &[Resolve], proxies: Arc<UserProxies>) -> Self {
-        let dialer = Dialer::new(resolve, proxies, Arc::clone(&trust), CONNECT_TIMEOUT, None);
+        let queue = Arc::<Queue>::default();
+        let dialer = Dialer::new(
+            resolve,
+            proxies,
+            Arc::clone(&trust),
+            CONNECT_TIMEOUT,
+            Arc::clone(&queue),
+            None,
+        );
         Self {
             trust,
             dialer: Arc::new(dialer),
+            queue,
         }
+    }
+
+    /// Where its connections wait for a descriptor: others of the process shall wait there as well.
+    pub fn queue(&self) -> Arc<Queue> {
+        Arc::clone(&self.queue)
     }
 
     /// The client for one connection; `ca_pem` is its own CA.
@@ -287,15 +303,6 @@ fn retry_after(response: &Answer) -> Option<Duration> {
         .parse()
         .ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
-}
-
-/// Host and port of a URL, for messages.
-pub(super) fn host_of(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -147,6 +147,7 @@ impl Transport {
                 },
                 sent: false,
             },
+            ConnectError::Starved(shortage) => OAuthError::Starved { host, shortage },
             ConnectError::Tls(trouble) => OAuthError::Tls { host, trouble },
             ConnectError::Unreachable(reason) => OAuthError::Unreachable {
                 host,

@@ -1,6 +1,8 @@
 //! Why authsome answers in place of the provider: one variant a cause.
 
+use crate::audit::Kind;
 use crate::connection::CredentialError;
+use crate::dial::Shortage;
 use crate::tls::TlsTrouble;
 
 /// A request, or a connection, that is not served.
@@ -10,7 +12,7 @@ pub(super) enum Refusal {
     #[error("the request's body broke off before its end")]
     Abandoned,
     /// A web page asks for another host than its own.
-    #[error("a web page of another origin asks, and would act as the user")]
+    #[error("a web page of another origin sent this request, which would act as the user")]
     AnotherOrigin,
     /// The client's end of the connection is another user's.
     #[error("the session belongs to another user of this machine")]
@@ -19,7 +21,7 @@ pub(super) enum Refusal {
     #[error("more than one connection fits this host: {}", .0.join(", "))]
     Ambiguous(Vec<String>),
     /// No connection to the provider stood in time.
-    #[error("there was no connection to {host} within {seconds} s")]
+    #[error("no connection to {host} within {seconds} s")]
     ConnectTimeout {
         /// The provider, and the user's proxy if the way leads through one.
         host: String,
@@ -60,7 +62,7 @@ pub(super) enum Refusal {
     #[error("the request would come back to this proxy")]
     Loop,
     /// The placeholder would have left the machine.
-    #[error("the placeholder stands in {0}, where authsome does not put a credential")]
+    #[error("the placeholder is in {0}, where authsome does not put a credential")]
     Placeholder(&'static str),
     /// The placeholder was sent over plain HTTP.
     #[error("the placeholder was sent over plain HTTP, where no credential is ever put")]
@@ -68,11 +70,19 @@ pub(super) enum Refusal {
     /// The session admits only its own: by password, or by process where there is none.
     #[error("the session's password is missing or wrong")]
     ProxyAuthentication,
+    /// This machine had nothing to open another connection with.
+    #[error("no connection to {host} can be opened: {shortage}")]
+    Starved {
+        /// The provider.
+        host: String,
+        /// What there is no more of.
+        shortage: Shortage,
+    },
     /// The policy allows managed hosts only.
     #[error("{0} belongs to no connection, and the policy of this session is to deny such hosts")]
     Unmanaged(String),
     /// What the provider sent is no response.
-    #[error("{host} did not answer as HTTP wants it: {reason}")]
+    #[error("{host} did not send a valid HTTP response: {reason}")]
     UpstreamMalformed {
         /// The provider.
         host: String,
@@ -88,7 +98,7 @@ pub(super) enum Refusal {
         trouble: TlsTrouble,
     },
     /// The provider did not answer in time.
-    #[error("{host} did not answer within {seconds} s")]
+    #[error("{host} did not respond within {seconds} s")]
     UpstreamTimeout {
         /// The provider.
         host: String,
@@ -103,4 +113,20 @@ pub(super) enum Refusal {
         /// What the system said.
         reason: String,
     },
+}
+
+impl Refusal {
+    /// Whether authsome said no, or could not.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::ConnectTimeout { .. }
+            | Self::Starved { .. }
+            | Self::Credential(_)
+            | Self::UpstreamMalformed { .. }
+            | Self::UpstreamTls { .. }
+            | Self::UpstreamTimeout { .. }
+            | Self::UpstreamUnreachable { .. } => Kind::Failed,
+            _ => Kind::Denied,
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The tests through the door a user takes: the binary, real sockets, real TLS, a fake GitLab with the real one's behaviour.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod acceptance;
 mod admission;
 mod answers;
@@ -7,7 +9,6 @@ mod child;
 mod cli;
 mod durability;
 mod environment;
-mod forms;
 mod git;
 mod gitlab_map;
 mod inside;
@@ -27,3 +28,4 @@ mod strangers;
 mod trust;
 mod upstream_proxy;
 mod vault;
+mod words;

@@ -297,20 +297,6 @@ impl Cell {
         (speaks && other.has_sense()).then_some(other)
     }
 
-    /// The same at a server whose answer comes in pieces, where the client breaks off by itself between them: told of a refusal, curl 7.88
-    /// marks the end of its upload though bytes of its length are missing, and RFC 9113 §8.1.1 has any server reset such a stream.
-    pub(crate) fn by_pieces(self) -> Option<Self> {
-        let cell = self.by_http2().unwrap_or(self);
-        let ends_early = cell.client == ClientKind::Curl2
-            && cell.server == ServerKind::H2
-            && cell.upload != Upload::None
-            && cell.status() >= 400;
-        ends_early.then_some(Self {
-            in_pieces: true,
-            ..cell
-        })
-    }
-
     /// Client, server, body, and what has no place in a column.
     pub(crate) fn row(self) -> String {
         let client = match self.client {

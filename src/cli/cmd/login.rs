@@ -8,27 +8,27 @@ use authsome_ca::parse_ca_pem;
 use authsome_providers::{Definition, OAuthEndpoints, Provider, SignIn};
 
 use super::describe;
-use super::run::scrub::Scrub;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::audit::{Event, Kind};
 use crate::cli::args::Login;
 use crate::cli::browser::Prompt;
-use crate::cli::context::{Context, Estate};
+use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::connection::{ClientCredentials, LoggedIn, LoginRequest, StoreError, Terms, login};
 use crate::credential::ConnectionId;
 use crate::oauth::AccountLookup;
 use crate::secret::Secret;
+use crate::session::{Scrub, UserData};
 use crate::vault::VaultError;
 
 /// The largest file of a certificate or a secret that is read.
 const LARGEST_FILE: u64 = 1024 * 1024;
 
 pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = Context::estate()?;
+    let estate = Context::user_data()?;
     let printer = context.printer;
     let definition = estate.definition(&arguments.provider, printer)?;
     let browser = !arguments.no_browser;
@@ -37,7 +37,9 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     if let Some(typed) = &arguments.base_url
         && let Some(instance) = definition.provider.instance_of(typed)
     {
-        printer.say(&format!("{typed} is a page of {instance}: that is taken."));
+        printer.say(&format!(
+            "{typed} is a page of {instance}, which is used instead."
+        ));
         arguments.base_url = Some(instance);
     }
     let request = request(arguments, &definition, &estate, &runtime)?;
@@ -116,7 +118,7 @@ fn say_scopes(granted: &[String], requested: &[String], printer: &Printer) {
 fn request(
     arguments: Login,
     definition: &Definition,
-    estate: &Estate,
+    estate: &UserData,
     runtime: &Runtime,
 ) -> Result<LoginRequest, Failure> {
     let provider = &definition.provider;

@@ -6,10 +6,10 @@ use url::Url;
 
 use super::{FinishedBy, LoginError, LoginPrompt, LoginRequest, LoginStep, Place};
 use crate::connection::record::ClientCredentials;
+use crate::loopback::{Arrival, ClientForm, FORM_URL, Listener, Outcome, Visitor};
 use crate::oauth::{
-    Account, Arrival, AuthorizationResponse, ClientForm, FORM_URL, HttpClient, Listener,
-    OAuthClient, OAuthError, Outcome, PendingAuthorization, ResponseRefused, TokenSet, Visitor,
-    look_up_account,
+    Account, AuthorizationResponse, HttpClient, OAuthClient, OAuthError, PendingAuthorization,
+    ResponseRefused, TokenSet, look_up_account,
 };
 use crate::secret::Secret;
 
@@ -149,12 +149,12 @@ impl<P: LoginPrompt> Walk<'_, P> {
                 *pending = Some(begun);
                 Ok(None)
             }
-            Arrival::Response {
-                response,
+            Arrival::Redirect {
+                query,
                 visitor,
                 reply,
             } => Ok(Some(Answer {
-                response,
+                response: AuthorizationResponse::from_redirect(&query),
                 by: visitor.into(),
                 page: reply,
             })),
@@ -265,7 +265,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
     /// The form once more, with what was typed: the application is registered otherwise than it was said to be.
     fn ask_again(&mut self, client: &OAuthClient, refusal: &str, page: PageReply) {
         let advice = if client.client_secret.is_some() {
-            "Check the ID, and paste the secret anew; leave it empty if the application is not confidential."
+            "Check the ID, and paste the secret again; leave it empty if the application is not confidential."
         } else {
             "Check the ID; if the application is confidential, paste its secret as well."
         };
