@@ -20,6 +20,7 @@ mod store;
 mod terms;
 mod tries;
 mod turn;
+mod wanted;
 
 pub use credentials::Credentials;
 pub use freshness::Freshness;

@@ -8,6 +8,7 @@
 mod place;
 mod remotes;
 mod rewrites;
+mod rule;
 mod ssh;
 mod ssh_url;
 mod text;

@@ -22,8 +22,8 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-pub use error::VaultError;
-pub use master_key::{KeyOrigin, MasterKey};
+pub use error::{KeyOrigin, VaultError};
+pub use master_key::MasterKey;
 #[cfg(test)]
 pub(crate) use memory::{MemoryVault, Refuses};
 pub use open::open;

@@ -8,13 +8,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::failure::Failure;
 use crate::bed::Bed;
+use crate::failure::Failure;
 
-use crate::options::Options;
-use crate::report::{Figure, Report};
 use crate::binaries::release_binary;
+use crate::options::Options;
 use crate::report::float;
+use crate::report::{Figure, Report};
 use crate::system::{Circumstances, Entrant, System};
 use crate::wire::{Protocol, Work};
 

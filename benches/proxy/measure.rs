@@ -12,10 +12,10 @@ mod steady;
 
 use clap::ValueEnum;
 
-use crate::failure::Failure;
 use self::bench::Bench;
 use crate::bed::Bed;
 use crate::binaries::release_binary;
+use crate::failure::Failure;
 use crate::options::{Options, Part};
 use crate::report::Report;
 use crate::system::{Circumstances, Entrant};

@@ -25,8 +25,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Interval, interval};
 use tokio_rustls::TlsAcceptor;
 
-use crate::failure::Failure;
 use crate::clock::monotonic_nanoseconds;
+use crate::failure::Failure;
 use crate::process::Place;
 use crate::wire::{self, OriginSetup};
 

@@ -7,10 +7,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::failure::Failure;
 use crate::bed::{BEARER, Bed};
-use crate::options::Peer;
 use crate::binaries::target_directory;
+use crate::failure::Failure;
+use crate::options::Peer;
 use crate::wire::{MANAGED, Way};
 
 /// A peer that is ready to be started.

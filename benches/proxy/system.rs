@@ -8,8 +8,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::failure::Failure;
 use crate::bed::{BEARER, Bed};
+use crate::failure::Failure;
 use crate::options::{Options, Peer};
 use crate::peers::Launch;
 use crate::process::{Place, reap, terminate};

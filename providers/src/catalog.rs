@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::definition::Definition;
-use crate::source::Source;
 use crate::error::DefinitionError;
 use crate::id::ProviderId;
+use crate::source::Source;
 
 /// The definitions in the binary, sorted by name.
 const BUNDLED: [(&str, &str); 1] = [("gitlab", include_str!("../bundled/gitlab.json"))];

@@ -10,8 +10,8 @@ use crate::error::DefinitionError;
 use crate::pointer::JsonPointer;
 use crate::provider::{ApiUrl, Auth, OAuth, Provider};
 use crate::route::RoutePattern;
-use crate::scheme::Scheme;
 use crate::rules::Rules;
+use crate::scheme::Scheme;
 
 /// One provider at one place: what its requests need. A session has one for each of its connections, so it is small.
 #[derive(Clone, Debug)]

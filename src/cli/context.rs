@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::Named;
-use super::failure::{Exit, Failure, MORE_PROCESSES};
+use super::failure::{Exit, Failure, MORE_PROCESSES, not_found};
 use super::notices::tell;
 use super::printer::Printer;
 use crate::connection::{Connection, CredentialError, Credentials, Stored};
@@ -238,20 +238,4 @@ pub(super) fn service_of(provider: &Provider, connection: &Connection) -> Result
         }
     }
     Ok(service)
-}
-
-pub(super) fn not_found(provider: &ProviderId, name: Option<&ConnectionName>) -> Failure {
-    let (message, hint) = match name {
-        Some(name) => (
-            format!("there is no connection {provider}/{name}"),
-            format!(
-                "authsome login {provider} --connection {name}; see all connections: authsome list"
-            ),
-        ),
-        None => (
-            format!("{provider} is not connected"),
-            format!("authsome login {provider}"),
-        ),
-    };
-    Failure::new(Exit::NoConnection, "connection_not_found", message, hint)
 }

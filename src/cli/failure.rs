@@ -1,5 +1,6 @@
 //! The only table from an error to words, a code and an exit status.
 
+mod connection;
 mod login;
 mod session;
 mod vault;
@@ -15,6 +16,7 @@ use crate::connection::CredentialError;
 use crate::proxy::ProxyError;
 use crate::tls::TrustError;
 
+pub(super) use self::connection::not_found;
 pub(super) use self::session::unused_directory;
 
 /// The exit codes, as users rely on them.

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use super::freshness::{age, is_too_new, stands};
 use super::pace::{Moment, Pace, Pause, Urgency};
-use super::refresh::{Outcome, Why};
 use super::source::{CredentialError, Rejection, Verdict};
+use super::wanted::{Outcome, Why};
 use crate::clock::Timestamp;
 use crate::credential::Credential;
 

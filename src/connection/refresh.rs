@@ -17,30 +17,12 @@ use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored, number};
 use super::tries::{Judgement, NEXT_TRY, PATIENCE, Tries, unavailable};
 use super::turn::{self, Turn, TurnError};
+use super::wanted::{Outcome, Why, credential};
 use crate::audit::{Audit, Event, Kind};
 use crate::clock::Timestamp;
-use crate::credential::{ConnectionId, Credential};
+use crate::credential::ConnectionId;
 use crate::oauth::{HttpClients, OAuthError, TokenSet};
 use crate::vault::{RecordLock, Reserve};
-
-/// Why a refresh is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
-    /// The window before the end has opened; the token still works.
-    Due,
-    /// Somebody waits: the token is at its end.
-    Expired,
-    /// The provider refused the pair of that generation with a 401 that may have another reason.
-    Doubted {
-        /// The refused state.
-        generation: u64,
-    },
-    /// The provider said that the pair of that generation has ended.
-    Refused {
-        /// The refused state.
-        generation: u64,
-    },
-}
 
 /// What a refresh needs of the world.
 pub(super) struct Renewal {
@@ -51,9 +33,6 @@ pub(super) struct Renewal {
     pub(super) reader: Reader,
     pub(super) unsaved: Unsaved,
 }
-
-/// The outcome that all who wait share.
-pub(super) type Outcome = Result<Arc<Credential>, CredentialError>;
 
 impl Renewal {
     /// Renews a connection, or adopts what another process has renewed.
@@ -297,8 +276,4 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = next.source();
     }
     words
-}
-
-pub(super) fn credential(stored: &Stored) -> Arc<Credential> {
-    Arc::new(stored.connection.credential(stored.number()))
 }

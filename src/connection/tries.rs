@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::freshness::Freshness;
 use super::pace::Moment;
 use super::record::Connection;
-use super::refresh::Why;
 use super::source::CredentialError;
+use super::wanted::Why;
 use crate::credential::ConnectionId;
 use crate::oauth::{OAuthError, RefreshFailure};
 

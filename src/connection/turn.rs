@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::freshness::{Freshness, is_too_new};
 use super::record::Standing;
-use super::refresh::{Outcome, Why, credential};
+
 use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored};
 use super::tries::WORK_LIMIT;
+use super::wanted::{Outcome, Why, credential};
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::oauth::EXCHANGE_TIMEOUT;

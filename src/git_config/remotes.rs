@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::place::GitPlace;
-use super::rewrites::Rule;
+use super::rule::Rule;
 use super::ssh::{self, Aliases, Configuration};
 use super::ssh_url::SshUrl;
 use crate::programs::Programs;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::place::GitPlace;
 use super::remotes::UserRemotes;
+use super::rule::Rule;
 use super::ssh_url::{SshUrl, ssh_prefixes};
 
 /// The configuration that takes SSH remotes of the places over HTTPS, but for the user's own word
@@ -62,14 +63,6 @@ pub(super) fn rewrites(
     }
     entries.truncate(most);
     entries
-}
-
-/// `url.<target>.insteadOf = <prefix>`, or `pushInsteadOf`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Rule {
-    pub(super) target: String,
-    pub(super) prefix: String,
-    pub(super) push_only: bool,
 }
 
 impl Rule {

@@ -1,10 +1,30 @@
 //! What can go wrong with a vault.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::KeyOrigin;
 use crate::home::HomeError;
+
+/// Where a key came from, for messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOrigin {
+    /// `AUTHSOME_MASTER_KEY`.
+    Environment,
+    /// The file of that path.
+    File(PathBuf),
+}
+
+impl fmt::Display for KeyOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => {
+                f.write_str("AUTHSOME_MASTER_KEY, or the file that AUTHSOME_MASTER_KEY_FILE names,")
+            }
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
 
 /// Why the vault cannot do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -1,16 +1,14 @@
 //! The 256-bit key that opens the vault: from `AUTHSOME_MASTER_KEY`, else the file `master.key`.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::VaultError;
+use super::error::{KeyOrigin, VaultError};
 use crate::home::{Home, io_error};
 use crate::secret::Secret;
 
@@ -22,26 +20,6 @@ const FILE: &str = "master.key";
 pub struct MasterKey {
     bytes: Secret<[u8; 32]>,
     origin: KeyOrigin,
-}
-
-/// Where a key came from, for messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyOrigin {
-    /// `AUTHSOME_MASTER_KEY`.
-    Environment,
-    /// The file of that path.
-    File(PathBuf),
-}
-
-impl fmt::Display for KeyOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Environment => {
-                f.write_str("AUTHSOME_MASTER_KEY, or the file that AUTHSOME_MASTER_KEY_FILE names,")
-            }
-            Self::File(path) => write!(f, "{}", path.display()),
-        }
-    }
 }
 
 impl MasterKey {

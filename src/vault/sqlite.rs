@@ -4,10 +4,11 @@
 mod error;
 mod file;
 mod schema;
+mod store;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,22 +16,14 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use self::error::classify;
 use self::file::BUSY_TIMEOUT;
+use self::store::FILE;
+pub(super) use self::store::SqliteStore;
 use super::sealed::{SealedChange, SealedRecord, SealedStore, Wait};
 use super::{Expect, RecordKey, RecordLock, VaultError};
 use crate::home::{Home, HomeError, HomeLock};
 
-/// The file in the home directory.
-const FILE: &str = "vault.db";
-
 /// How long to wait for another process that is making or migrating the vault.
 const SETUP_DEADLINE: Duration = Duration::from_secs(20);
-
-/// An open file.
-pub(super) struct SqliteStore {
-    home: Home,
-    connection: Mutex<Connection>,
-    path: PathBuf,
-}
 
 impl SqliteStore {
     /// The lock under which the file is made or migrated.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::house::Import;
 
 /// Each circle as its files. A parent that hands on what its child defines makes none.
-pub fn circles(imports: &BTreeSet<Import>) -> Vec<BTreeSet<PathBuf>> {
+pub(crate) fn circles(imports: &BTreeSet<Import>) -> Vec<BTreeSet<PathBuf>> {
     let mut edges: BTreeMap<&Path, BTreeSet<&Path>> = BTreeMap::new();
     let meant = imports
         .iter()
@@ -34,10 +34,7 @@ pub fn circles(imports: &BTreeSet<Import>) -> Vec<BTreeSet<PathBuf>> {
 }
 
 /// All that a file imports, directly and through others.
-fn reach<'a>(
-    file: &Path,
-    edges: &BTreeMap<&'a Path, BTreeSet<&'a Path>>,
-) -> BTreeSet<&'a Path> {
+fn reach<'a>(file: &Path, edges: &BTreeMap<&'a Path, BTreeSet<&'a Path>>) -> BTreeSet<&'a Path> {
     let mut found = BTreeSet::new();
     let mut next: Vec<&Path> = edges.get(file).into_iter().flatten().copied().collect();
     while let Some(one) = next.pop() {

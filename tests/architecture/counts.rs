@@ -10,7 +10,7 @@ use crate::house::is_for_tests;
 
 /// What was counted in the source of all crates.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub(crate) struct Counts {
     files: Vec<File>,
 }
 
@@ -38,7 +38,7 @@ struct Function {
 
 impl Counts {
     /// Of the repository at that path.
-    pub fn of(root: &Path) -> Self {
+    pub(crate) fn of(root: &Path) -> Self {
         let folders = ["src", "ca/src", "providers/src"];
         let mut files: Vec<_> = folders
             .iter()
@@ -50,7 +50,7 @@ impl Counts {
     }
 
     /// Each thing that is larger than it may be.
-    pub fn over_the_bounds(&self) -> Vec<String> {
+    pub(crate) fn over_the_bounds(&self) -> Vec<String> {
         let mut over = Vec::new();
         for file in &self.files {
             let path = file.path.display();
@@ -58,10 +58,18 @@ impl Counts {
                 over.push(format!("{path}: {} lines, of {FILE}", file.lines));
             }
             if file.wide > 0 {
-                over.push(format!("{path}: {} comments beyond {WIDTH} columns", file.wide));
+                over.push(format!(
+                    "{path}: {} comments beyond {WIDTH} columns",
+                    file.wide
+                ));
             }
             for function in &file.functions {
-                let Function { name, lines, parameters, nesting } = function;
+                let Function {
+                    name,
+                    lines,
+                    parameters,
+                    nesting,
+                } = function;
                 let is_over = *lines > LINES || *parameters > PARAMETERS || *nesting > NESTING;
                 if is_over && !TABLES.contains(&&**name) {
                     over.push(format!(
@@ -79,7 +87,10 @@ impl Counts {
 
     /// Words of comments for each hundred lines of code below a folder.
     fn words_below(&self, folder: &str) -> usize {
-        let files = self.files.iter().filter(|file| file.path.starts_with(folder));
+        let files = self
+            .files
+            .iter()
+            .filter(|file| file.path.starts_with(folder));
         let (words, code) = files.fold((0, 0), |(words, code), file| {
             (words + file.words, code + file.code)
         });
@@ -90,19 +101,50 @@ impl Counts {
 impl fmt::Display for Counts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: usize = self.files.iter().map(|file| file.lines).sum();
-        let median = self.files.get(self.files.len() / 2).map_or(0, |file| file.lines);
+        let median = self
+            .files
+            .get(self.files.len() / 2)
+            .map_or(0, |file| file.lines);
         let wide: usize = self.files.iter().map(|file| file.wide).sum();
-        let over = |is_over: &dyn Fn(&Function) -> bool| self.functions().filter(|one| is_over(one)).count();
-        writeln!(formatter, "files {}, lines {lines}, median {median}", self.files.len())?;
+        let over = |is_over: &dyn Fn(&Function) -> bool| {
+            self.functions().filter(|one| is_over(one)).count()
+        };
+        writeln!(
+            formatter,
+            "files {}, lines {lines}, median {median}",
+            self.files.len()
+        )?;
         for file in self.files.iter().take(5) {
             writeln!(formatter, "  {} {}", file.lines, file.path.display())?;
         }
-        writeln!(formatter, "functions over {LINES} lines: {}", over(&|one| one.lines > LINES))?;
-        writeln!(formatter, "over {PARAMETERS} parameters: {}", over(&|one| one.parameters > PARAMETERS))?;
-        writeln!(formatter, "over {NESTING} deep: {}", over(&|one| one.nesting > NESTING))?;
+        writeln!(
+            formatter,
+            "functions over {LINES} lines: {}",
+            over(&|one| one.lines > LINES)
+        )?;
+        writeln!(
+            formatter,
+            "over {PARAMETERS} parameters: {}",
+            over(&|one| one.parameters > PARAMETERS)
+        )?;
+        writeln!(
+            formatter,
+            "over {NESTING} deep: {}",
+            over(&|one| one.nesting > NESTING)
+        )?;
         writeln!(formatter, "comments beyond {WIDTH} columns: {wide}")?;
-        for folder in ["src/proxy/http1", "src/proxy/http2", "src/proxy", "src/connection", "src"] {
-            writeln!(formatter, "words of comments for 100 lines in {folder}: {}", self.words_below(folder))?;
+        for folder in [
+            "src/proxy/http1",
+            "src/proxy/http2",
+            "src/proxy",
+            "src/connection",
+            "src",
+        ] {
+            writeln!(
+                formatter,
+                "words of comments for 100 lines in {folder}: {}",
+                self.words_below(folder)
+            )?;
         }
         Ok(())
     }
@@ -124,7 +166,11 @@ impl File {
             let comment = line.trim_start();
             let is_wide = comment.starts_with("//") && line.chars().count() > WIDTH;
             file.wide += usize::from(is_wide);
-            if finder.tests.iter().any(|(from, to)| (*from..=*to).contains(&(index + 1))) {
+            if finder
+                .tests
+                .iter()
+                .any(|(from, to)| (*from..=*to).contains(&(index + 1)))
+            {
                 continue;
             }
             file.code += usize::from(!comment.is_empty());

@@ -1,15 +1,36 @@
 //! Whose use is kept to one room, and where a secret may be read.
 
 /// A path of another crate or of the standard library, and the only places below `src/` where it, or what is below it, is named.
-pub const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
+pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("aws_lc_rs::aead", &["vault/seal.rs"]),
     ("aws_lc_rs::digest", &["connection/terms.rs"]),
     ("brotli_decompressor", &["content_coding.rs"]),
     ("clap", &["cli.rs", "cli"]),
     ("flate2", &["content_coding.rs"]),
-    ("h2", &["proxy/http2.rs", "proxy/http2", "proxy/http2_lease.rs"]),
-    ("hyper", &["dial", "proxy", "oauth/callback.rs", "oauth/callback", "oauth/transport.rs"]),
-    ("hyper_util", &["dial", "proxy", "oauth/callback.rs", "oauth/callback", "oauth/transport.rs"]),
+    (
+        "h2",
+        &["proxy/http2.rs", "proxy/http2", "proxy/http2_lease.rs"],
+    ),
+    (
+        "hyper",
+        &[
+            "dial",
+            "proxy",
+            "oauth/callback.rs",
+            "oauth/callback",
+            "oauth/transport.rs",
+        ],
+    ),
+    (
+        "hyper_util",
+        &[
+            "dial",
+            "proxy",
+            "oauth/callback.rs",
+            "oauth/callback",
+            "oauth/transport.rs",
+        ],
+    ),
     (
         "nix",
         &[
@@ -25,7 +46,17 @@ pub const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
     ("oauth2", &["oauth"]),
     ("rusqlite", &["vault.rs", "vault"]),
-    ("rustls", &["tls.rs", "tls", "dial.rs", "dial", "proxy", "oauth/transport.rs"]),
+    (
+        "rustls",
+        &[
+            "tls.rs",
+            "tls",
+            "dial.rs",
+            "dial",
+            "proxy",
+            "oauth/transport.rs",
+        ],
+    ),
     ("ruzstd", &["content_coding.rs"]),
     ("std::env::var", &["cli", "programs.rs"]),
     ("std::env::var_os", &["cli", "programs.rs"]),
@@ -48,7 +79,7 @@ const STARTING: &[&str] = &[
 ];
 
 /// Each file that reads a secret was looked at for what it does with it.
-pub const EXPOSING: &[&str] = &[
+pub(crate) const EXPOSING: &[&str] = &[
     "cli/cmd/export.rs",
     "cli/cmd/get.rs",
     "cli/cmd/login.rs",

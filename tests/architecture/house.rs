@@ -7,9 +7,9 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
 /// A crate's modules by their path, as `["proxy", "http1", "head"]`; the crate's root has none.
-pub struct House {
+pub(crate) struct House {
     /// By what other crates of the workspace call it.
-    pub name: String,
+    pub(crate) name: String,
     modules: BTreeMap<Vec<String>, Module>,
 }
 
@@ -35,15 +35,15 @@ struct Use {
 
 /// What a file takes from another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Import {
-    pub from: PathBuf,
-    pub to: PathBuf,
+pub(crate) struct Import {
+    pub(crate) from: PathBuf,
+    pub(crate) to: PathBuf,
     /// As it is written, from the crate's root.
-    pub path: String,
+    pub(crate) path: String,
     /// Only handed on: `pub use` of what stands below.
-    pub is_handed_on: bool,
+    pub(crate) is_handed_on: bool,
     /// `to` itself only hands it on: what is meant is defined elsewhere.
-    pub is_by_way: bool,
+    pub(crate) is_by_way: bool,
 }
 
 /// A file to which a path leads, and whether it is only passed through.
@@ -51,7 +51,7 @@ type Found = (PathBuf, bool);
 
 impl House {
     /// Reads all `.rs` files below a folder.
-    pub fn read(name: &str, folder: &Path) -> Self {
+    pub(crate) fn read(name: &str, folder: &Path) -> Self {
         let mut files = Vec::new();
         collect(folder, folder, &mut files);
         let texts = files.into_iter().map(|path| {
@@ -62,7 +62,7 @@ impl House {
     }
 
     /// The same of texts, each with its path below the crate's folder.
-    pub fn of(name: &str, texts: impl IntoIterator<Item = (PathBuf, String)>) -> Self {
+    pub(crate) fn of(name: &str, texts: impl IntoIterator<Item = (PathBuf, String)>) -> Self {
         let mut modules = BTreeMap::new();
         let mut tests = Vec::new();
         for (file, text) in texts {
@@ -91,14 +91,16 @@ impl House {
     }
 
     /// What each file takes from others of the crate: from the module that it names, and from the one that defines what is meant.
-    pub fn imports(&self) -> BTreeSet<Import> {
+    pub(crate) fn imports(&self) -> BTreeSet<Import> {
         let mut imports = BTreeSet::new();
         for (path, module) in &self.modules {
             for (written, is_handed_on) in module.written() {
                 let Some(found) = self.resolve(path, written, DEPTH) else {
                     continue;
                 };
-                let targets = found.into_iter().filter(|(to, _)| *to != module.file && to.iter().count() > 0);
+                let targets = found
+                    .into_iter()
+                    .filter(|(to, _)| *to != module.file && to.iter().count() > 0);
                 imports.extend(targets.map(|(to, is_by_way)| Import {
                     from: module.file.clone(),
                     to,
@@ -112,7 +114,7 @@ impl House {
     }
 
     /// What stands in each file of other crates and of the standard library, with local names written out: `std::env::var`.
-    pub fn foreign(&self) -> BTreeSet<(&Path, String)> {
+    pub(crate) fn foreign(&self) -> BTreeSet<(&Path, String)> {
         let mut foreign = BTreeSet::new();
         for module in self.modules.values() {
             for (path, _) in module.written() {
@@ -124,7 +126,7 @@ impl House {
     }
 
     /// The files that call a method of this name.
-    pub fn calls(&self, method: &str) -> BTreeSet<&Path> {
+    pub(crate) fn calls(&self, method: &str) -> BTreeSet<&Path> {
         let modules = self.modules.values();
         let calling = modules.filter(|module| module.methods.contains(method));
         calling.map(|module| &*module.file).collect()
@@ -412,15 +414,13 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
 }
 
 /// Whether it is `#[cfg(test)]`, alone or with other conditions that all must hold.
-pub fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
+pub(crate) fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
     let of_tests = |attribute: &syn::Attribute| {
         let syn::Meta::List(list) = &attribute.meta else {
             return false;
         };
         let mut tokens = list.tokens.clone().into_iter();
-        let is = |token: Option<TokenTree>, word: &str| {
-            matches!(token, Some(TokenTree::Ident(name)) if name == word)
-        };
+        let is = |token: Option<TokenTree>, word: &str| matches!(token, Some(TokenTree::Ident(name)) if name == word);
         if !list.path.is_ident("cfg") {
             return false;
         }
@@ -458,7 +458,10 @@ fn module_path(file: &Path) -> Vec<String> {
         .iter()
         .map(|name| name.to_string_lossy().into_owned())
         .collect();
-    if path.last().is_some_and(|last| ["lib", "main", "mod"].contains(&&**last)) {
+    if path
+        .last()
+        .is_some_and(|last| ["lib", "main", "mod"].contains(&&**last))
+    {
         path.pop();
     }
     path

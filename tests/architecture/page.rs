@@ -11,7 +11,7 @@ const BEGIN: &str = "<!-- the rooms: written by `UPDATE=1 cargo test --test arch
 const END: &str = "<!-- the end of the rooms -->\n";
 
 /// The rooms from the top down, with the number of their lines and of the rooms that they import from.
-pub fn table(house: &House) -> String {
+pub(crate) fn table(house: &House) -> String {
     let mut table =
         "| floor | room | one responsibility | may not know | imports from |\n| --- | --- | --- | --- | --- |\n"
             .to_owned();
@@ -45,20 +45,25 @@ pub fn table(house: &House) -> String {
 }
 
 /// The part between the marks is that text; with `UPDATE` in the environment, it is made so.
-pub fn compare(page: &Path, text: &str) {
+pub(crate) fn compare(page: &Path, text: &str) {
     let whole = std::fs::read_to_string(page).expect("the page");
-    let (before, rest) = whole.split_once(BEGIN).expect("the mark of the table's begin");
+    let (before, rest) = whole
+        .split_once(BEGIN)
+        .expect("the mark of the table's begin");
     let (_, after) = rest.split_once(END).expect("the mark of its end");
     compare_whole(page, &format!("{before}{BEGIN}{text}{END}{after}"));
 }
 
 /// The file is that text; with `UPDATE` in the environment, it is made so.
-pub fn compare_whole(file: &Path, text: &str) {
+pub(crate) fn compare_whole(file: &Path, text: &str) {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(file, text).expect("a file that can be written");
     }
     let found = std::fs::read_to_string(file).unwrap_or_default();
-    let differs = found.lines().zip(text.lines()).find(|(found, text)| found != text);
+    let differs = found
+        .lines()
+        .zip(text.lines())
+        .find(|(found, text)| found != text);
     assert!(
         found == text,
         "{} is not what the source says: `UPDATE=1 cargo test --test architecture` writes it anew; {differs:#?}",

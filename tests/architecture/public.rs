@@ -6,7 +6,7 @@ use std::path::Path;
 use quote::ToTokens;
 
 /// Each public item that can be reached from `lib.rs`, one a line.
-pub fn surface(source: &Path) -> String {
+pub(crate) fn surface(source: &Path) -> String {
     let mut lines = BTreeSet::new();
     module(source, &source.join("lib.rs"), "authsome", &mut lines);
     lines.into_iter().map(|line| line + "\n").collect()
@@ -16,7 +16,11 @@ fn module(folder: &Path, file: &Path, path: &str, lines: &mut BTreeSet<String>) 
     let text = std::fs::read_to_string(file).expect("a file of the source");
     let parsed = syn::parse_file(&text).expect("a file that parses");
     let stem = file.file_stem().unwrap_or_default();
-    let inside = if stem == "lib" { folder.to_owned() } else { folder.join(stem) };
+    let inside = if stem == "lib" {
+        folder.to_owned()
+    } else {
+        folder.join(stem)
+    };
     items(&inside, &parsed.items, path, lines);
 }
 
@@ -27,7 +31,12 @@ fn items(folder: &Path, items: &[syn::Item], path: &str, lines: &mut BTreeSet<St
                 let name = format!("{path}::{}", child.ident);
                 lines.insert(format!("mod {name}"));
                 if child.content.is_none() {
-                    module(folder, &folder.join(format!("{}.rs", child.ident)), &name, lines);
+                    module(
+                        folder,
+                        &folder.join(format!("{}.rs", child.ident)),
+                        &name,
+                        lines,
+                    );
                 }
             }
             syn::Item::Use(item) if is_public(&item.vis) => {
@@ -76,8 +85,14 @@ fn signature(signature: &syn::Signature) -> String {
         syn::ReturnType::Default => String::new(),
         syn::ReturnType::Type(_, output) => format!(" -> {}", text(output)),
     };
-    let word = if signature.asyncness.is_some() { "async " } else { "" };
-    format!("{}({}){output} {word}", signature.ident, inputs.join(", ")).trim_end().to_owned()
+    let word = if signature.asyncness.is_some() {
+        "async "
+    } else {
+        ""
+    };
+    format!("{}({}){output} {word}", signature.ident, inputs.join(", "))
+        .trim_end()
+        .to_owned()
 }
 
 fn text(tokens: &impl ToTokens) -> String {

@@ -8,14 +8,14 @@ use crate::house::{House, Import};
 use crate::rooms::{ROOMS, Room};
 
 /// The room of a file.
-pub fn room_of(file: &Path) -> Option<&'static Room> {
+pub(crate) fn room_of(file: &Path) -> Option<&'static Room> {
     let name = file.with_extension("");
     let rooms = ROOMS.iter().filter(|room| name.starts_with(room.path));
     rooms.max_by_key(|room| room.path.len())
 }
 
 /// Imports of what is not below, and files without a room.
-pub fn upward(imports: &BTreeSet<Import>) -> Vec<String> {
+pub(crate) fn upward(imports: &BTreeSet<Import>) -> Vec<String> {
     let wrong = imports.iter().filter_map(|import| {
         let (Some(from), Some(to)) = (room_of(&import.from), room_of(&import.to)) else {
             return Some(format!("no room in the table: {import:?}"));
@@ -23,14 +23,17 @@ pub fn upward(imports: &BTreeSet<Import>) -> Vec<String> {
         let goes_down = to.floor < from.floor || to.path == from.path;
         (!goes_down && !import.is_by_way || !goes_down && to.floor > from.floor).then(|| {
             let (file, path) = (import.from.display(), &import.path);
-            format!("{file}: `{path}` is in {}, which is not below {}", to.path, from.path)
+            format!(
+                "{file}: `{path}` is in {}, which is not below {}",
+                to.path, from.path
+            )
         })
     });
     wrong.collect()
 }
 
 /// What a room may not know, though it is below.
-pub fn strangers(house: &House) -> Vec<String> {
+pub(crate) fn strangers(house: &House) -> Vec<String> {
     let mut wrong = Vec::new();
     for import in house.imports() {
         let Some(room) = room_of(&import.from) else {
@@ -38,7 +41,11 @@ pub fn strangers(house: &House) -> Vec<String> {
         };
         let is_stranger = |stranger: &&&str| import.to.with_extension("").starts_with(stranger);
         if let Some(stranger) = room.strangers.iter().find(is_stranger) {
-            wrong.push(format!("{}: {} knows {stranger}", import.from.display(), room.path));
+            wrong.push(format!(
+                "{}: {} knows {stranger}",
+                import.from.display(),
+                room.path
+            ));
         }
     }
     for (file, path) in house.foreign() {
@@ -52,13 +59,16 @@ pub fn strangers(house: &House) -> Vec<String> {
 }
 
 /// Paths of other crates, and of some of the standard library, outside their rooms.
-pub fn misplaced(house: &House) -> Vec<String> {
+pub(crate) fn misplaced(house: &House) -> Vec<String> {
     let mut wrong = Vec::new();
     for (file, path) in house.foreign() {
         for (word, rooms) in ROOMS_OF_DEPENDENCIES {
             let is_at_home = rooms.iter().any(|room| file.starts_with(room));
             if begins(&path, word) && !is_at_home {
-                wrong.push(format!("{}: `{path}`, whose room is {rooms:?}", file.display()));
+                wrong.push(format!(
+                    "{}: `{path}`, whose room is {rooms:?}",
+                    file.display()
+                ));
             }
         }
     }

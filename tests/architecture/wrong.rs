@@ -23,7 +23,10 @@ const CLI: (&str, &str) = ("cli.rs", "pub struct Args;");
 fn down_is_right() {
     assert!(!is_upward(&[
         CLI_USES_SECRET,
-        ("secret.rs", "pub struct Secret; mod inner { use super::Secret; }"),
+        (
+            "secret.rs",
+            "pub struct Secret; mod inner { use super::Secret; }"
+        ),
     ]));
 }
 
@@ -31,7 +34,10 @@ const CLI_USES_SECRET: (&str, &str) = ("cli.rs", "use crate::secret::Secret;");
 
 #[test]
 fn in_a_group() {
-    let secret = ("secret.rs", "use crate::{clock::Clock, cli::{self, Args as A}};");
+    let secret = (
+        "secret.rs",
+        "use crate::{clock::Clock, cli::{self, Args as A}};",
+    );
     assert!(is_upward(&[CLI, secret, ("clock.rs", "pub struct Clock;")]));
 }
 
@@ -43,7 +49,13 @@ fn by_super() {
 
 #[test]
 fn in_a_macro() {
-    assert!(is_upward(&[CLI, ("secret.rs", "fn f() { dbg(format!(\"{}\", crate::cli::Args)) }")]));
+    assert!(is_upward(&[
+        CLI,
+        (
+            "secret.rs",
+            "fn f() { dbg(format!(\"{}\", crate::cli::Args)) }"
+        )
+    ]));
 }
 
 #[test]
@@ -60,10 +72,16 @@ fn through_a_re_export() {
 
 #[test]
 fn from_a_lower_room_within_the_proxy() {
-    let low = ("proxy/io/relay.rs", "use crate::proxy::serve::listener::Listener;");
+    let low = (
+        "proxy/io/relay.rs",
+        "use crate::proxy::serve::listener::Listener;",
+    );
     let high = ("proxy/serve/listener.rs", "pub struct Listener;");
     assert!(is_upward(&[low, high]));
-    let far = ("proxy/io/relay.rs", "use super::super::serve::listener::Listener;");
+    let far = (
+        "proxy/io/relay.rs",
+        "use super::super::serve::listener::Listener;",
+    );
     assert!(is_upward(&[far, high]));
 }
 
@@ -86,6 +104,9 @@ fn in_a_circle_of_two() {
 
 #[test]
 fn tests_may_import_what_they_like() {
-    let secret = ("secret.rs", "#[cfg(test)] mod tests { use crate::cli::Args; }");
+    let secret = (
+        "secret.rs",
+        "#[cfg(test)] mod tests { use crate::cli::Args; }",
+    );
     assert!(!is_upward(&[CLI, secret]));
 }

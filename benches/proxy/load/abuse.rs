@@ -64,4 +64,3 @@ pub(crate) fn run() -> Result<(), Failure> {
     wire::send(&mut io::stdout(), &told.attempts.get())?;
     Ok(())
 }
-

@@ -3,8 +3,8 @@
 use super::dial::{Dialer, Resumption};
 use super::http1::Http1;
 use super::tally::percentile;
-use crate::failure::Failure;
 use crate::clock::monotonic_nanoseconds;
+use crate::failure::Failure;
 use crate::wire::{Protocol, Sample};
 
 /// What stands before the time in an event.

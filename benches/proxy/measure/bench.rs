@@ -22,7 +22,10 @@ pub(super) struct Bench<'a> {
 
 impl Bench<'_> {
     /// Starts those of the entrants that `take_part`.
-    pub(super) fn start(&self, take_part: impl Fn(&Entrant) -> bool) -> Result<Vec<System>, Failure> {
+    pub(super) fn start(
+        &self,
+        take_part: impl Fn(&Entrant) -> bool,
+    ) -> Result<Vec<System>, Failure> {
         let entrants = self.entrants.iter().filter(|entrant| take_part(entrant));
         entrants
             .map(|entrant| System::start(entrant, &self.bed, &self.circumstances))

@@ -1,10 +1,10 @@
 //! One long answer, and one long request.
 
 use super::bench::Bench;
-use crate::report::float;
 use crate::failure::Failure;
 use crate::process::peak_kib;
 use crate::report::Figure;
+use crate::report::float;
 use crate::wire::Work;
 
 const GIB: u64 = 1 << 30;

@@ -1,8 +1,8 @@
 //! The first request to a host: after the start of a session, and to a host that the session has not seen yet.
 
 use super::bench::Bench;
-use crate::failure::Failure;
 use crate::bed::other_hosts;
+use crate::failure::Failure;
 use crate::report::Figure;
 use crate::system::{Circumstances, Entrant, Kind, System};
 use crate::wire::{MANAGED, Sample, Way, Work};

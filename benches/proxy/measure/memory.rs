@@ -1,10 +1,10 @@
 //! What stays in memory.
 
 use super::bench::Bench;
-use crate::report::float;
 use crate::failure::Failure;
 use crate::process::{peak_kib, resident_kib};
 use crate::report::Figure;
+use crate::report::float;
 use crate::system::Entrant;
 use crate::wire::Work;
 

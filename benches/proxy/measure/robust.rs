@@ -4,10 +4,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::bench::Bench;
-use crate::report::float;
 use crate::failure::Failure;
 use crate::process::{peak_kib, resident_kib};
 use crate::report::Figure;
+use crate::report::float;
 use crate::system::{Entrant, System};
 use crate::wire::{Abuse, AbuseKind, Sample, Times, Window, Work};
 

@@ -5,11 +5,11 @@ use std::io::Write;
 use std::time::Instant;
 
 use super::bench::Bench;
-use crate::report::float;
 use crate::failure::Failure;
 use crate::plot::Plot;
 use crate::process::Place;
 use crate::report::Figure;
+use crate::report::float;
 use crate::system::{Circumstances, Entrant, Kind, System, authsome};
 use crate::wire::{Way, Work};
 

@@ -1,9 +1,9 @@
 //! Requests a second, how long they take, and what CPU time each costs the proxy.
 
 use super::bench::Bench;
-use crate::report::float;
 use crate::failure::Failure;
 use crate::report::Figure;
+use crate::report::float;
 use crate::system::Entrant;
 use crate::wire::{Sample, Work};
 

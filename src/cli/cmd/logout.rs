@@ -4,8 +4,9 @@ use serde_json::json;
 
 use crate::audit::{Event, Kind};
 use crate::cli::args::Named;
-use crate::cli::context::{Context, not_found};
+use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::failure::not_found;
 
 pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<(), Failure> {
     let data = Context::user_data()?;

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use super::connection::not_found;
 use super::{Exit, Failure};
-use crate::cli::context::not_found;
 use crate::env_vars::MASTER_KEY_FILE;
 use crate::session::{DirectoryTrouble, SessionError, SettingsError, UnusedDirectory};
 

@@ -18,3 +18,14 @@ pub(in crate::proxy) enum Fault {
     #[error("no answer came in time")]
     Timeout,
 }
+
+/// Why what a client has sent is no request's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::proxy) enum MalformedHead {
+    /// It is not as HTTP/1.1 has it, or could be read in two ways.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// It is beyond any bound.
+    #[error("the head of the request is too large")]
+    TooLarge,
+}

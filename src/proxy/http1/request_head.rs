@@ -8,21 +8,11 @@ use http::header::{
 };
 use http::{HeaderMap, Method, Uri, Version};
 
+use super::fault::MalformedHead;
 use super::fields::{parse_length, share};
 use super::framing::Length;
 use super::request_target;
 use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
-
-/// Why what a client has sent is no request's head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::proxy) enum MalformedHead {
-    /// It is not as HTTP/1.1 has it, or could be read in two ways.
-    #[error("{0}")]
-    Malformed(&'static str),
-    /// It is beyond any bound.
-    #[error("the head of the request is too large")]
-    TooLarge,
-}
 
 /// A request's head, and what it says of its connection.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Uri;
 use percent_encoding::{AsciiSet, percent_encode};
 
-use super::request_head::MalformedHead;
+use super::fault::MalformedHead;
 
 /// The longest target that a [`Uri`] holds, in bytes.
 pub(super) const LONGEST_TARGET: usize = u16::MAX as usize - 1;

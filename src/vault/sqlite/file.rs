@@ -8,7 +8,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::classify;
-use super::{FILE, SqliteStore, schema};
+use super::schema;
+use super::store::{FILE, SqliteStore};
 use crate::home::{Home, create_private_file, io_error, remove_if_present};
 use crate::vault::VaultError;
 use crate::vault::sealed::{SealedChange, SealedStore, Wait};

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::super::dial::{Dialer, Resumption, Stream};
 use super::frames::{self, Connection, END_HEADERS, END_STREAM, HEADERS, WINDOW_UPDATE};
-use super::tally::{Outcome, Tally};
+use super::tally::{Outcome, Tally, answer};
 use crate::failure::Failure;
 use crate::wire::Protocol;
 
@@ -70,7 +70,7 @@ pub(super) async fn senders(dialer: Rc<Dialer>, tally: Rc<Tally>, connections: u
                     for byte in dialer.get(1024) {
                         crumb(&mut stream, &[byte]).await?;
                     }
-                    return Ok(super::answer(&mut stream).await == Outcome::Served);
+                    return Ok(answer(&mut stream).await == Outcome::Served);
                 }
             };
             stream.write_all(&head).await?;
