@@ -37,6 +37,7 @@ mod target;
 mod tunnel;
 mod upgrade;
 mod upstream;
+mod upstream_connections;
 mod upstream_stream;
 mod upstream_tls;
 mod web_page;

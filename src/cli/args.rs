@@ -27,6 +27,7 @@ const LOGIN_EXAMPLES: &str = "\
 Examples:
   authsome login gitlab
   authsome login gitlab --connection work --base-url https://gitlab.acme.com --ca-file acme.pem
+  authsome login gitlab --base-url https://gitlab.acme.com --client-cert me.pem --client-key me.key
   authsome login gitlab --client-id ID --client-secret-file - < secret.txt
   authsome login gitlab --no-browser           open the URL elsewhere, paste back where it ends";
 
@@ -74,7 +75,7 @@ pub(super) struct Global {
 pub(super) enum Command {
     /// Connect an account: once, in the browser
     #[command(after_help = LOGIN_EXAMPLES)]
-    Login(Login),
+    Login(Box<Login>),
     /// Run a command that uses the connections and never sees a token
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
@@ -116,6 +117,12 @@ pub(super) struct Login {
     /// A private CA to trust for this connection
     #[arg(long, value_name = "PEM")]
     pub(super) ca_file: Option<PathBuf>,
+    /// The certificate for servers that ask for one (mutual TLS), with its chain, and its key unless --client-key names that
+    #[arg(long, value_name = "PEM")]
+    pub(super) client_cert: Option<PathBuf>,
+    /// The key of --client-cert, where it has a file of its own
+    #[arg(long, value_name = "PEM", requires = "client_cert")]
+    pub(super) client_key: Option<PathBuf>,
     /// The OAuth application, instead of the form
     #[arg(long, value_name = "ID")]
     pub(super) client_id: Option<String>,

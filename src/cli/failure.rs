@@ -228,8 +228,12 @@ impl From<CaError> for Failure {
 
 impl From<TrustError> for Failure {
     fn from(error: TrustError) -> Self {
-        let hint =
-            "check SSL_CERT_FILE, or install the system's certificates (package ca-certificates)";
+        let hint = match &error {
+            TrustError::ClientCertificate(_) => tls_hint(TlsRemedy::ClientCertificate),
+            _ => {
+                "check SSL_CERT_FILE, or install the system's certificates (package ca-certificates)"
+            }
+        };
         Self::of(Exit::Unexpected, "trust_unavailable", &error, hint)
     }
 }
@@ -269,7 +273,7 @@ impl From<OAuthError> for Failure {
 fn tls_hint(remedy: TlsRemedy) -> &'static str {
     match remedy {
         TlsRemedy::ClientCertificate => {
-            "ask the server's administrator for a way in without a client certificate: there is no flag for one"
+            "authsome login PROVIDER --connection NAME --client-cert CERT.pem [--client-key KEY.pem] --force"
         }
         TlsRemedy::Modern => {
             "have the server speak TLS 1.3, or 1.2 with ECDHE and AES-GCM or ChaCha20: no flag changes what is accepted here"

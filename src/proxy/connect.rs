@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, UPGRADE};
 use http::{Method, Request, Response};
@@ -12,7 +11,6 @@ use super::admit::Client;
 use super::body::ClientBody;
 use super::exchange::{self, Place};
 use super::headers::{self, Survey};
-use super::http2_lease::Http2Lease;
 use super::intercept;
 use super::interim::Interim;
 use super::listener::Permit;
@@ -27,6 +25,7 @@ use super::target::Authority;
 use super::tunnel;
 use super::upgrade::ClientUpgrade;
 use super::upstream::{Dialect, Scheme, Sending};
+use super::upstream_connections::ByCertificate;
 use crate::audit::{Event, Kind, Quoted, Way};
 use crate::connection::CredentialSource;
 
@@ -217,6 +216,7 @@ async fn forward_http<S>(
     let sending = Sending {
         passage: &passage,
         place,
+        connections: place.connections.of(None),
         interim: &Interim::default(),
     };
     let sent = session
@@ -251,19 +251,18 @@ fn place_of<S>(
     let in_url = authority.in_url(usual_port);
     let host = HeaderValue::from_str(&in_url).ok()?;
     request.headers_mut().insert(HOST, host);
-    let destination = session.upstream.destination(&authority, scheme);
+    let candidates = session.routes.to(&authority);
+    let connections = ByCertificate::new(&authority, scheme, &candidates, &session.upstream);
     Some(Arc::new(Place {
         quoted: Quoted::new(&authority.to_string()),
-        http2: Http2Lease::new(&destination),
-        destination,
-        candidates: session.routes.to(&authority),
+        connections,
+        candidates,
         audit: Arc::clone(&session.audit),
         nothing: Passage::of_nothing(),
         authority,
         uri_authority: in_url.parse().ok()?,
         sni_differs: None,
         way: Way::Absolute,
-        has_served: AtomicBool::new(false),
     }))
 }
 

@@ -1,7 +1,6 @@
 //! The heart: one request, from its arrival to its answer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
@@ -12,7 +11,6 @@ use http_body::Body;
 use super::body::ClientBody;
 use super::connect::kind_of;
 use super::headers::{self, Survey};
-use super::http2_lease::Http2Lease;
 use super::inject;
 use super::interim::Interim;
 use super::limits::{LARGEST_HELD_BODY, MOST_REPETITIONS};
@@ -27,7 +25,8 @@ use super::route::{Candidates, Route, RouteMatch, RouteTable};
 use super::session::Session;
 use super::target::{Authority, Target};
 use super::upgrade::{ClientUpgrade, Wish};
-use super::upstream::{Destination, Dialect, Scheme, Sending, Upstream};
+use super::upstream::{Dialect, Scheme, Sending, Upstream};
+use super::upstream_connections::ByCertificate;
 use super::web_page;
 use crate::audit::{Audit, Quoted, Way};
 use crate::connection::{CredentialSource, Usage, Verdict};
@@ -45,28 +44,16 @@ pub(super) struct Place {
     /// How the requests reach the proxy.
     pub(super) way: Way,
     /// The connections that they go on by.
-    pub(super) destination: Arc<Destination>,
-    /// The same, where they speak HTTP/2.
-    pub(super) http2: Http2Lease,
+    pub(super) connections: ByCertificate,
     /// Whose they can be.
     pub(super) candidates: Candidates,
     /// Where what becomes of them is noted.
     pub(super) audit: Arc<Audit>,
     /// What is known of the body of a request that has none.
     pub(super) nothing: Arc<Passage>,
-    /// A request of this client's connection has been answered.
-    pub(super) has_served: AtomicBool,
 }
 
 impl Place {
-    /// Whether a request may go out on a connection that another client has used: it may turn out to be closed, and then the request is sent
-    /// again, which one that changes something must not be (RFC 9110 §9.2.2). A client's own connection may close under its requests as
-    /// well; a new one does not, so its first request goes out on a new one.
-    pub(super) fn may_reuse(&self, parts: &Parts, body: &RequestBody) -> bool {
-        let repeats = || parts.method.is_idempotent() && is_repeatable(parts, body.is_end_stream());
-        self.has_served.load(Ordering::Relaxed) || repeats()
-    }
-
     /// The place of a tunnel.
     pub(super) fn of_tunnel(
         authority: Authority,
@@ -79,20 +66,18 @@ impl Place {
         // The default port is left out, as clients do in `Host`.
         let uri_authority = label.strip_suffix(":443").unwrap_or(&label).parse().ok()?;
         let sni_differs = differing(sni, authority.host());
-        let destination = upstream.destination(&authority, Scheme::Https);
         let candidates = routes.to(&authority);
+        let connections = ByCertificate::new(&authority, Scheme::Https, &candidates, upstream);
         Some(Arc::new(Self {
             authority,
             quoted: Quoted::new(&label),
             uri_authority,
             sni_differs,
             way: Way::Connect,
-            http2: Http2Lease::new(&destination),
-            destination,
+            connections,
             candidates,
             audit: Arc::clone(audit),
             nothing: Passage::of_nothing(),
-            has_served: AtomicBool::new(false),
         }))
     }
 }
@@ -107,8 +92,20 @@ fn differing(sni: Option<&str>, host: &str) -> Option<String> {
 enum Plan<'a> {
     /// The connection's credential goes on, in the shape of that index.
     Inject(&'a Arc<Route>, usize),
-    /// It goes on without: the provider's web pages, its OAuth endpoints. The route says what carries a credential there.
-    Pass(Option<&'a Arc<Route>>),
+    /// It goes on without: the provider's web pages, its OAuth endpoints.
+    Pass(&'a Arc<Route>),
+    /// The same of a request that belongs to no connection; the route says what carries a credential there.
+    PassUnowned(Option<&'a Arc<Route>>),
+}
+
+impl<'a> Plan<'a> {
+    /// The route that the request belongs to.
+    fn owner(&self) -> Option<&'a Arc<Route>> {
+        match self {
+            Self::Inject(route, _) | Self::Pass(route) => Some(route),
+            Self::PassUnowned(_) => None,
+        }
+    }
 }
 
 /// Answers one request; every failure becomes an answer that says what to do.
@@ -177,19 +174,22 @@ async fn exchange<S: CredentialSource>(
     let sending = Sending {
         passage: &passage,
         place,
+        connections: place.connections.of(plan.owner()),
         interim,
     };
     let dialect = dialect(parts.version, wish.is_some());
     let outcome = match plan {
         Plan::Inject(route, shape) => {
-            inject(session, route, shape, parts, body, &sending, dialect, entry).await?
+            inject(session, route, shape, parts, body, &sending, dialect, entry).await
         }
-        Plan::Pass(route) => pass(session, route, parts, body, &sending, dialect).await?,
+        Plan::Pass(route) => pass(session, Some(route), parts, body, &sending, dialect).await,
+        Plan::PassUnowned(route) => pass(session, route, parts, body, &sending, dialect).await,
     };
+    let outcome = outcome.map_err(|refusal| refusal.of(plan.owner()))?;
     let mut entry = std::mem::take(entry);
     match plan {
         Plan::Inject(..) => entry.injected(outcome.response.status().as_u16()),
-        Plan::Pass(_) => entry.forget(),
+        Plan::Pass(_) | Plan::PassUnowned(_) => entry.forget(),
     }
     Ok(hand_over(outcome, wish.take(), entry))
 }
@@ -226,20 +226,25 @@ fn plan<'a, S>(
                 let path = route.relative_path(&target.path);
                 route.rules.injection(method, path, query).is_some()
             };
-            if !tied.iter().any(|route| injects(route)) {
-                return Ok(Plan::Pass(place.candidates.first())); // none of them would put anything on
+            // A certificate would be a credential as well.
+            let has_certificate = |route: &Arc<Route>| route.client_certificate.is_some();
+            if !tied
+                .iter()
+                .any(|route| injects(route) || has_certificate(route))
+            {
+                return Ok(Plan::PassUnowned(place.candidates.first())); // none of them would put anything on
             }
             return Err(Refusal::Ambiguous(
                 tied.iter().map(|route| route.label.clone()).collect(),
             ));
         }
-        RouteMatch::None => return Ok(Plan::Pass(place.candidates.first())),
+        RouteMatch::None => return Ok(Plan::PassUnowned(place.candidates.first())),
         RouteMatch::Route(route) => route,
     };
     entry.belongs_to(route);
     let path = route.relative_path(&target.path);
     let Some(shape) = route.rules.injection(method, path, query) else {
-        return Ok(Plan::Pass(Some(route)));
+        return Ok(Plan::Pass(route));
     };
     if survey.page && web_page::is_of_another_origin(&parts.headers, &place.uri_authority) {
         return Err(Refusal::AnotherOrigin);
@@ -401,7 +406,7 @@ fn usage(parts: &Parts, body: Option<&ClientBody>) -> Usage {
     }
 }
 
-fn is_repeatable(parts: &Parts, has_no_body: bool) -> bool {
+pub(super) fn is_repeatable(parts: &Parts, has_no_body: bool) -> bool {
     if has_no_body {
         return true;
     }

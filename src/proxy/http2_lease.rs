@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::dial::ConnectError;
 use super::http1;
 use super::http2;
-use super::upstream::{Connector, Destination, Dialect, Scheme};
+use super::upstream::{Connector, Destination, Dialect};
 
 /// How one client's requests by HTTP/2 go on.
 ///
@@ -130,9 +130,7 @@ impl Drop for Http2Lease {
 }
 
 async fn dial(connector: &Connector, destination: &Destination) -> Result<Leased, ConnectError> {
-    let stream = connector
-        .connect(&destination.authority, Scheme::Https, Dialect::Http2)
-        .await?;
+    let stream = connector.connect(destination, Dialect::Http2).await?;
     if stream.speaks_http2() {
         let opened = http2::Connection::open(stream).await;
         let unreachable = |error: h2::Error| ConnectError::Unreachable(error.to_string());

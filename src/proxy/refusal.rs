@@ -1,6 +1,10 @@
 //! Why authsome answers in place of the provider: one variant a cause.
 
+use std::sync::Arc;
+
+use super::route::Route;
 use crate::connection::CredentialError;
+use crate::credential::ConnectionId;
 use crate::tls::TlsTrouble;
 
 /// A request, or a connection, that is not served.
@@ -86,6 +90,8 @@ pub(super) enum Refusal {
         host: String,
         /// Why.
         trouble: TlsTrouble,
+        /// Whose request it was.
+        connection: Option<ConnectionId>,
     },
     /// The provider did not answer in time.
     #[error("{host} did not answer within {seconds} s")]
@@ -103,4 +109,14 @@ pub(super) enum Refusal {
         /// What the system said.
         reason: String,
     },
+}
+
+impl Refusal {
+    /// What came of a request that belongs to that route.
+    pub(super) fn of(mut self, owner: Option<&Arc<Route>>) -> Self {
+        if let Self::UpstreamTls { connection, .. } = &mut self {
+            *connection = owner.map(|route| route.id.clone());
+        }
+        self
+    }
 }

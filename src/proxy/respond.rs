@@ -10,6 +10,7 @@ use http::{Response, StatusCode};
 use super::refusal::Refusal;
 use super::response_body::ResponseBody;
 use crate::connection::CredentialError;
+use crate::credential::ConnectionId;
 use crate::text;
 use crate::tls::TlsRemedy;
 
@@ -123,10 +124,10 @@ fn answer(refusal: &Refusal) -> Answer {
             "upstream_malformed",
             "the provider's server is at fault, or whatever stands before it: tell its operator".to_owned(),
         ),
-        Refusal::UpstreamTls { trouble, .. } => (
+        Refusal::UpstreamTls { trouble, connection, .. } => (
             StatusCode::BAD_GATEWAY,
             "upstream_tls",
-            tls_hint(trouble.remedy).to_owned(),
+            tls_hint(trouble.remedy, connection.as_ref()),
         ),
         Refusal::UpstreamTimeout { .. } => (
             StatusCode::GATEWAY_TIMEOUT,
@@ -140,18 +141,31 @@ fn answer(refusal: &Refusal) -> Answer {
     Answer { status, code, hint }
 }
 
-fn tls_hint(remedy: TlsRemedy) -> &'static str {
-    match remedy {
+fn tls_hint(remedy: TlsRemedy, connection: Option<&ConnectionId>) -> String {
+    let login = |flags: &str| match connection {
+        Some(id) => format!(
+            "`authsome login {} --connection {} {flags} --force`",
+            id.provider, id.name
+        ),
+        None => format!("`authsome login PROVIDER {flags} --force`"),
+    };
+    let hint = match remedy {
         TlsRemedy::Trust => {
-            "for a private CA, or a self-signed certificate: `authsome login PROVIDER --base-url URL --ca-file CA.pem --force`"
+            let login = login("--ca-file CA.pem");
+            return format!("for a private CA, or a self-signed certificate: {login}");
+        }
+        TlsRemedy::ClientCertificate => {
+            let login = login("--client-cert CERT.pem [--client-key KEY.pem]");
+            return format!("with a certificate that the server takes: {login}");
         }
         TlsRemedy::Renewal => "have the server's certificate renewed; check this machine's clock",
         TlsRemedy::OtherAddress => "check the host's name and the port",
-        TlsRemedy::ClientCertificate | TlsRemedy::Modern | TlsRemedy::ServerCertificate => {
+        TlsRemedy::Modern | TlsRemedy::ServerCertificate => {
             "ask the server's administrator: nothing here changes it"
         }
         _ => "check the host's name and the network",
-    }
+    };
+    hint.to_owned()
 }
 
 fn credential_answer(error: &CredentialError) -> Answer {

@@ -13,6 +13,7 @@ use super::inject::ReadyCredential;
 use super::target::Authority;
 use crate::audit::Quoted;
 use crate::credential::{ConnectionId, Credential};
+use crate::tls::ClientCertificate;
 
 /// How a connection stands among those of the same right: the user's word counts most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +35,8 @@ pub struct Managed {
     pub service: Service,
     /// A private CA (PEM) that it trusts.
     pub ca_pem: Option<String>,
+    /// What it shows to its hosts, where they ask for a certificate.
+    pub client_certificate: Option<ClientCertificate>,
     /// Against others of the same right.
     pub preference: Preference,
 }
@@ -57,6 +60,8 @@ pub(super) struct Route {
     pub(super) rules: Arc<Rules>,
     /// The headers that can carry a credential.
     pub(super) carriers: Arc<[HeaderName]>,
+    /// What is shown to the server of a request that belongs to it.
+    pub(super) client_certificate: Option<Arc<ClientCertificate>>,
     pattern: RoutePattern,
     preference: Preference,
     service: Arc<Service>,
@@ -92,6 +97,11 @@ impl Candidates {
         RouteMatch::Ambiguous(std::iter::once(best).chain(tied).collect())
     }
 
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.0.iter()
+    }
+
     /// The one that says what a credential for this place looks like where a request belongs to none of them.
     pub(super) fn first(&self) -> Option<&Arc<Route>> {
         self.0.first()
@@ -120,6 +130,7 @@ impl RouteTable {
         for connection in managed {
             let service = Arc::new(connection.service);
             let ca_pem: Option<Arc<str>> = connection.ca_pem.map(Arc::from);
+            let client_certificate = connection.client_certificate.map(Arc::new);
             let carriers: Arc<[_]> = service
                 .rules
                 .carriers()
@@ -141,6 +152,7 @@ impl RouteTable {
                     label: connection.id.to_string(),
                     rules: Arc::clone(&service.rules),
                     carriers: Arc::clone(&carriers),
+                    client_certificate: client_certificate.clone(),
                     pattern: pattern.clone(),
                     preference: connection.preference,
                     service: Arc::clone(&service),
@@ -334,6 +346,7 @@ mod tests {
             id,
             service,
             ca_pem: None,
+            client_certificate: None,
             preference,
         }
     }

@@ -25,9 +25,10 @@ use super::request_body::{Passage, RequestBody};
 use super::response_body::UpstreamBody;
 use super::route::RouteTable;
 use super::target::Authority;
+use super::upstream_connections::UpstreamConnections;
 use super::upstream_stream::UpstreamStream;
 use super::upstream_tls::TlsConfigs;
-use crate::tls::Trust;
+use crate::tls::{ClientCertificate, TlsTrouble, Trust};
 use crate::user_proxy::UserProxy;
 
 /// Which protocol an upstream connection may speak.
@@ -44,6 +45,8 @@ pub(super) enum Dialect {
 pub(super) struct Destination {
     pub(super) authority: Authority,
     scheme: Scheme,
+    /// What its connections have shown to the server.
+    client_certificate: Option<Arc<ClientCertificate>>,
     pub(super) pool: Arc<Pool>,
     http2: Mutex<Vec<Idle>>,
 }
@@ -56,6 +59,11 @@ struct Idle {
 }
 
 impl Destination {
+    /// Whether its connections show that certificate, or none.
+    pub(super) fn shows(&self, certificate: Option<&Arc<ClientCertificate>>) -> bool {
+        self.client_certificate.as_ref() == certificate
+    }
+
     /// The HTTP/2 connection that was used last, of those that still stand; it is closed where it must not be used.
     pub(super) fn take_http2(&self, may_reuse: bool) -> Option<http2::Connection> {
         let mut idle = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,6 +114,8 @@ pub(super) struct Sending<'a> {
     pub(super) passage: &'a Arc<Passage>,
     /// Where it goes.
     pub(super) place: &'a Place,
+    /// By which connections.
+    pub(super) connections: &'a UpstreamConnections,
     /// Where its interim responses go.
     pub(super) interim: &'a Interim,
 }
@@ -113,9 +123,11 @@ pub(super) struct Sending<'a> {
 /// The places that are in use, or have idle connections.
 #[derive(Debug, Default)]
 struct Destinations {
-    known: Mutex<HashMap<(Authority, Scheme), Arc<Destination>>>,
+    known: Mutex<HashMap<DestinationKey, Arc<Destination>>>,
     is_swept: AtomicBool,
 }
+
+type DestinationKey = (Authority, Scheme, Option<Arc<ClientCertificate>>);
 
 impl Upstream {
     pub(super) fn new(
@@ -144,9 +156,15 @@ impl Upstream {
             .map_err(|error| connect_refusal(authority, &error))
     }
 
-    /// The place of that name; whoever asks for it often shall keep it.
-    pub(super) fn destination(&self, authority: &Authority, scheme: Scheme) -> Arc<Destination> {
-        self.destinations.get(authority, scheme)
+    /// The place of that name, for connections that show that certificate; whoever asks for it often shall keep it.
+    pub(super) fn destination(
+        &self,
+        authority: &Authority,
+        scheme: Scheme,
+        certificate: Option<&Arc<ClientCertificate>>,
+    ) -> Arc<Destination> {
+        let key = (authority.clone(), scheme, certificate.map(Arc::clone));
+        self.destinations.get(key)
     }
 
     /// Sends one request and waits for the head of its answer.
@@ -173,15 +191,16 @@ impl Upstream {
         let Sending {
             passage,
             place,
+            connections,
             interim,
         } = *sending;
-        let destination = &*place.destination;
+        let destination = &*connections.destination;
         let authority = &destination.authority;
         let proxy = match destination.scheme {
             Scheme::Http => self.connector.dialer.absolute_form_proxy(authority),
             Scheme::Https => None,
         };
-        let may_reuse = place.may_reuse(parts, &body);
+        let may_reuse = connections.may_reuse(parts, &body);
         let mut idle = destination.pool.take(may_reuse).await;
         let mut upload = Upload::new(body, parts);
         loop {
@@ -210,7 +229,7 @@ impl Upstream {
                 Ok(head) => {
                     let answer = AnswerBody::answer(head, connection, upload, &destination.pool);
                     self.destinations.sweep_later();
-                    place.has_served.store(true, Ordering::Relaxed);
+                    connections.has_served.store(true, Ordering::Relaxed);
                     return answer_of(answer.map(UpstreamBody::Http1), authority, proxy);
                 }
                 // The server had closed it, and that crossed with the request, which is as good as unsent (RFC 9110 §9.2.2).
@@ -229,18 +248,19 @@ impl Upstream {
     }
 
     async fn connect(&self, destination: &Destination) -> Result<Box<Connection>, Refusal> {
-        let Destination {
-            authority, scheme, ..
-        } = destination;
-        let stream = self
-            .connector
-            .connect(authority, *scheme, Dialect::Http1)
-            .await;
-        let stream = stream.map_err(|error| connect_refusal(authority, &error))?;
+        let stream = self.connector.connect(destination, Dialect::Http1).await;
+        let stream = stream.map_err(|error| connect_refusal(&destination.authority, &error))?;
         Ok(Box::new(Connection::new(stream)))
     }
 
     fn fault_refusal(&self, authority: &Authority, passage: &Passage, fault: &Fault) -> Refusal {
+        let certificate = match fault {
+            Fault::Closed(Some(error)) => TlsTrouble::of_client_certificate(error),
+            _ => None,
+        };
+        if let Some(trouble) = certificate {
+            return tls_refusal(authority, trouble);
+        }
         match fault {
             _ if passage.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
             Fault::Body(error) => body_refusal(error),
@@ -266,9 +286,10 @@ impl Upstream {
         let Sending {
             passage,
             place,
+            connections,
             interim,
         } = *sending;
-        let authority = &place.destination.authority;
+        let authority = &connections.destination.authority;
         let outgoing = http2::Outgoing {
             parts,
             authority: &place.uri_authority,
@@ -278,8 +299,8 @@ impl Upstream {
         };
         let mut resends = 0;
         loop {
-            let may_reuse = place.may_reuse(parts, &body);
-            let leased = place.http2.get(&self.connector, may_reuse).await;
+            let may_reuse = connections.may_reuse(parts, &body);
+            let leased = connections.http2.get(&self.connector, may_reuse).await;
             self.destinations.sweep_later();
             let connection = match leased.map_err(|error| connect_refusal(authority, &error))? {
                 Leased::Http1 => return self.send_http1(parts, body, sending).await,
@@ -288,11 +309,14 @@ impl Upstream {
             let is_reused = connection.has_served();
             let (fault, rest) = match connection.exchange(&outgoing, body).await {
                 Ok(response) => {
-                    place.has_served.store(true, Ordering::Relaxed);
+                    connections.has_served.store(true, Ordering::Relaxed);
                     return Ok(response.map(|body| UpstreamBody::Http2(Box::new(body))));
                 }
                 Err(failed) => failed,
             };
+            if let Some(trouble) = connection.certificate_trouble() {
+                return Err(tls_refusal(authority, trouble.clone()));
+            }
             resends += 1;
             let repeats = resends <= MOST_RESENDS
                 && match &fault {
@@ -306,7 +330,7 @@ impl Upstream {
             };
             body = again;
             if fault.requires_http1() {
-                place.http2.speaks_http1_only();
+                connections.http2.speaks_http1_only();
             } else if fault.is_stream_refused() {
                 tokio::time::sleep(RESEND_PAUSE * resends).await;
             }
@@ -355,15 +379,15 @@ fn body_refusal(error: &std::io::Error) -> Refusal {
 }
 
 impl Destinations {
-    fn get(&self, authority: &Authority, scheme: Scheme) -> Arc<Destination> {
+    fn get(&self, key: DestinationKey) -> Arc<Destination> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (authority.clone(), scheme);
         if let Some(destination) = known.get(&key) {
             return Arc::clone(destination);
         }
         let destination = Arc::new(Destination {
-            authority: authority.clone(),
-            scheme,
+            authority: key.0.clone(),
+            scheme: key.1,
+            client_certificate: key.2.clone(),
             pool: Arc::default(),
             http2: Mutex::default(),
         });
@@ -433,14 +457,20 @@ fn connect_refusal(authority: &Authority, error: &ConnectError) -> Refusal {
             },
             seconds: after.as_secs(),
         },
-        ConnectError::Tls(trouble) => Refusal::UpstreamTls {
-            host,
-            trouble: trouble.clone(),
-        },
+        ConnectError::Tls(trouble) => tls_refusal(authority, trouble.clone()),
         ConnectError::Unreachable(reason) => Refusal::UpstreamUnreachable {
             host,
             reason: reason.clone(),
         },
+    }
+}
+
+/// Whose request it was is known where it came from.
+fn tls_refusal(authority: &Authority, trouble: TlsTrouble) -> Refusal {
+    Refusal::UpstreamTls {
+        host: authority.to_string(),
+        trouble,
+        connection: None,
     }
 }
 
@@ -455,16 +485,17 @@ pub(super) struct Connector {
 impl Connector {
     pub(super) async fn connect(
         &self,
-        authority: &Authority,
-        scheme: Scheme,
+        destination: &Destination,
         dialect: Dialect,
     ) -> Result<UpstreamStream, ConnectError> {
-        if scheme == Scheme::Http {
+        let authority = &destination.authority;
+        if destination.scheme == Scheme::Http {
             return Ok(UpstreamStream::Plain(
                 self.dialer.dial_plain(authority).await?,
             ));
         }
-        let config = self.tls.get(authority, dialect)?;
+        let certificate = destination.client_certificate.as_ref();
+        let config = self.tls.get(authority, certificate, dialect)?;
         let stream = self.dialer.dial_tls(authority, config).await?;
         Ok(UpstreamStream::Tls(Box::new(stream)))
     }

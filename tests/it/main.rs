@@ -5,6 +5,7 @@ mod admission;
 mod answers;
 mod child;
 mod cli;
+mod client_certificate;
 mod durability;
 mod environment;
 mod forms;

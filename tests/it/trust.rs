@@ -309,7 +309,7 @@ fn a_server_of_old_is_refused_in_words_that_say_why() {
             outcome.stderr
         );
         assert!(
-            !outcome.stderr.contains("--ca-file"),
+            !outcome.stderr.contains("for a private CA"),
             "{flags:?}: {}",
             outcome.stderr
         );

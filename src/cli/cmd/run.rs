@@ -86,6 +86,7 @@ async fn session(
             id: member.stored.connection.id.clone(),
             service: member.service,
             ca_pem: member.stored.connection.ca_pem.take(),
+            client_certificate: member.stored.connection.client_certificate.take(),
             preference: member.preference,
         };
         (managed, member.stored)
