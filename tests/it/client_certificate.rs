@@ -81,9 +81,10 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => found.extend(files(&path)),
-            false => found.push(path),
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
         }
     }
     found
@@ -119,7 +120,9 @@ fn a_server_that_requires_a_certificate_gets_it_from_the_login_to_the_revocation
         }
         log_in(&world, &gitlab, &client, &words).expect(0);
         fs::remove_file(one).unwrap();
-        key.map(|key| fs::remove_file(key).unwrap());
+        if let Some(key) = key {
+            fs::remove_file(key).unwrap();
+        }
         for version in ["--http1.1", "--http2"] {
             let asked = get(&world, &[version], &url).expect(0);
             assert_eq!(asked.json()["username"], "ada");
@@ -206,7 +209,7 @@ fn a_login_again_keeps_the_certificate_unless_it_names_a_place() {
     let file = world.file("both.pem", &both(&client)).display().to_string();
     log_in(&world, &gitlab, &client, &["--client-cert", &file]).expect(0);
     fs::remove_file(&file).unwrap();
-    let _port = port_7998();
+    let port = port_7998();
     let browser = browser_script(&world.path(""), gitlab.ca_file());
     gitlab.clear_seen();
     let again = world
@@ -220,7 +223,7 @@ fn a_login_again_keeps_the_certificate_unless_it_names_a_place() {
         .find(|seen| seen.path == "/oauth/token")
         .unwrap();
     assert_eq!(token.client_certificate.as_ref(), Some(&client.der));
-    drop(_port);
+    drop(port);
     log_in(&world, &gitlab, &client, &["--force"]).expect(0); // with --base-url: as the CA, it is said anew
     assert!(world.stored("default").client_certificate.is_none());
 }
