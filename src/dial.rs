@@ -3,6 +3,7 @@
 mod http_tunnel;
 mod link;
 mod race;
+mod shortage;
 mod socks;
 mod tcp;
 
@@ -19,6 +20,8 @@ use tokio_rustls::client::TlsStream;
 
 pub(crate) use self::http_tunnel::refusal;
 pub(crate) use self::link::{Dialed, Link};
+use self::shortage::Wait;
+pub(crate) use self::shortage::{Queue, Shortage};
 use crate::authority::Authority;
 use crate::resolve::Resolve;
 use crate::tls::{TlsTrouble, Trust, TrustError};
@@ -27,6 +30,9 @@ use crate::user_proxy::{ProxyKind, UserProxies, UserProxy, UserProxyError};
 /// Why there is no connection.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
+    /// This machine had no socket to give in time.
+    #[error("{0}")]
+    Starved(Shortage),
     /// No answer in time.
     #[error("no connection within {} s", .after.as_secs())]
     Timeout {
@@ -57,6 +63,7 @@ pub(crate) struct Dialer {
     trust: Arc<Trust>,
     proxy_tls: OnceLock<Arc<ClientConfig>>,
     timeout: Duration,
+    queue: Arc<Queue>,
     /// Where this session's own proxy listens, if the connections are a session's.
     own: Option<SocketAddr>,
 }
@@ -67,6 +74,7 @@ impl Dialer {
         proxies: Arc<UserProxies>,
         trust: Arc<Trust>,
         timeout: Duration,
+        queue: Arc<Queue>,
         own: Option<SocketAddr>,
     ) -> Self {
         let address = |entry: &Resolve| {
@@ -79,6 +87,7 @@ impl Dialer {
             trust,
             proxy_tls: OnceLock::new(),
             timeout,
+            queue,
             own,
         }
     }
@@ -90,13 +99,14 @@ impl Dialer {
         } else {
             self.proxies.for_https(authority.host(), authority.port())?
         };
+        let wait = Wait::new(&self.queue);
         let work = async {
             match proxy {
-                None => Ok(Link::Tcp(self.connect(authority).await?).into()),
-                Some(proxy) => self.tunnel(proxy, authority).await,
+                None => Ok(Link::Tcp(self.connect(authority, &wait).await?).into()),
+                Some(proxy) => self.tunnel(proxy, authority, &wait).await,
             }
         };
-        self.in_time(proxy, work).await
+        self.in_time(proxy, &wait, work).await
     }
 
     /// The same, and TLS with the host.
@@ -113,20 +123,21 @@ impl Dialer {
             let done = handshake.await;
             done.map_err(|error| ConnectError::Tls((&error).into()))
         };
-        self.in_time(None, handshake).await
+        self.in_time(None, &Wait::new(&self.queue), handshake).await
     }
 
     /// For plain HTTP: a proxy that takes the request in absolute form ([`Self::absolute_form_proxy`]), or the host.
     pub(crate) async fn dial_plain(&self, authority: &Authority) -> Result<Link, ConnectError> {
         let proxy = self.plain_proxy(authority)?;
+        let wait = Wait::new(&self.queue);
         let work = async {
             match proxy {
-                None => Ok(Link::Tcp(self.connect(authority).await?)),
-                Some(proxy) if proxy.kind().speaks_http() => self.reach(proxy).await,
-                Some(proxy) => self.tunnel(proxy, authority).await?.silent(),
+                None => Ok(Link::Tcp(self.connect(authority, &wait).await?)),
+                Some(proxy) if proxy.kind().speaks_http() => self.reach(proxy, &wait).await,
+                Some(proxy) => self.tunnel(proxy, authority, &wait).await?.silent(),
             }
         };
-        self.in_time(proxy, work).await
+        self.in_time(proxy, &wait, work).await
     }
 
     /// The user's proxy that takes a request for that host in absolute form, if one does.
@@ -142,16 +153,21 @@ impl Dialer {
         self.proxies.for_http(authority.host(), authority.port())
     }
 
-    async fn tunnel(&self, proxy: &UserProxy, target: &Authority) -> Result<Dialed, ConnectError> {
+    async fn tunnel(
+        &self,
+        proxy: &UserProxy,
+        target: &Authority,
+        wait: &Wait<'_>,
+    ) -> Result<Dialed, ConnectError> {
         let failed = |words: String| ConnectError::Unreachable(format!("{proxy} {words}"));
         if proxy.kind().speaks_http() {
-            let link = self.reach(proxy).await?;
+            let link = self.reach(proxy, wait).await?;
             return http_tunnel::open(link, target, proxy).await.map_err(failed);
         }
-        let destinations = socks::destinations(target, proxy.kind()).await;
+        let destinations = socks::destinations(target, proxy.kind(), wait).await;
         let destinations = destinations.map_err(|error| failed(error.to_string()))?;
         let link = race::first(destinations, async |destination| {
-            let mut link = self.reach(proxy).await?;
+            let mut link = self.reach(proxy, wait).await?;
             let opened = socks::open(&mut link, &destination, target.port(), proxy).await;
             opened.map_err(|error| failed(error.to_string()))?;
             Ok(link)
@@ -160,11 +176,11 @@ impl Dialer {
     }
 
     /// A connection to the proxy itself.
-    async fn reach(&self, proxy: &UserProxy) -> Result<Link, ConnectError> {
+    async fn reach(&self, proxy: &UserProxy, wait: &Wait<'_>) -> Result<Link, ConnectError> {
         let failed = |words: String| ConnectError::Unreachable(format!("{proxy}: {words}"));
         let place = Authority::new(proxy.host(), proxy.port())
             .ok_or_else(|| failed("its host name is not one".to_owned()))?;
-        let stream = self.connect(&place).await;
+        let stream = self.connect(&place, wait).await;
         let stream = stream.map_err(|error| failed(error.to_string()))?;
         if proxy.kind() != ProxyKind::Https {
             return Ok(Link::Tcp(stream));
@@ -193,13 +209,13 @@ impl Dialer {
     }
 
     /// A TCP connection to whichever of the place's addresses is there first.
-    async fn connect(&self, place: &Authority) -> Result<TcpStream, ConnectError> {
+    async fn connect(&self, place: &Authority, wait: &Wait<'_>) -> Result<TcpStream, ConnectError> {
         let addresses = match self.addresses.get(place) {
             Some(address) => vec![SocketAddr::new(*address, place.port())],
-            None => tcp::look_up(place).await.map_err(unreachable)?,
+            None => tcp::look_up(place, wait).await.map_err(unreachable)?,
         };
         race::first(addresses, async |address| {
-            let stream = tcp::connect(address).await.map_err(unreachable)?;
+            let stream = tcp::connect(address, wait).await.map_err(unreachable)?;
             // Names and the user's proxies may lead anywhere. What comes back here would go out again, and so on.
             if self.is_own(&stream) {
                 let reason = "the connection would come back to this proxy";
@@ -221,11 +237,15 @@ impl Dialer {
     async fn in_time<T>(
         &self,
         proxy: Option<&UserProxy>,
+        wait: &Wait<'_>,
         work: impl Future<Output = Result<T, ConnectError>>,
     ) -> Result<T, ConnectError> {
-        let late = |_| ConnectError::Timeout {
-            after: self.timeout,
-            through: proxy.map(ToString::to_string),
+        let late = |_| match wait.shortage() {
+            Some(shortage) => ConnectError::Starved(shortage),
+            None => ConnectError::Timeout {
+                after: self.timeout,
+                through: proxy.map(ToString::to_string),
+            },
         };
         tokio::time::timeout(self.timeout, work)
             .await
@@ -282,6 +302,7 @@ mod tests {
             Arc::new(proxies),
             Arc::new(Trust::new(None, Vec::new())),
             TIMEOUT,
+            Arc::default(),
             Some(own),
         )
     }

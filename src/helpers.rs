@@ -165,14 +165,14 @@ impl Helpers<'_> {
         if !ADMITS_BY_PROCESS {
             return Ok(self.appended("JAVA_TOOL_OPTIONS", &trust));
         }
-        let (host, port) = (self.proxy.ip(), self.proxy.port());
         let direct: Vec<_> = self
             .no_proxy
             .iter()
             .filter_map(|host| java::direct(host))
             .collect();
         let options = format!(
-            "-Dhttp.proxyHost={host} -Dhttp.proxyPort={port} -Dhttps.proxyHost={host} -Dhttps.proxyPort={port} -Dhttp.nonProxyHosts={} {trust}",
+            "{} -Dhttp.nonProxyHosts={} {trust}",
+            java::proxy_properties(self.parent, self.proxy),
             direct.join("|")
         );
         Ok(self.appended("JAVA_TOOL_OPTIONS", &options))

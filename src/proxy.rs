@@ -1,50 +1,43 @@
 //! Bytes in, a credential on, bytes out: the one place where TLS is ended.
 //!
-//! A connection's way: [`listener`] → [`admit`] → [`connect`] → [`tunnel`] or [`intercept`] → [`exchange`], which reads from the top down:
-//! [`target`], [`route`], the credential, [`inject`], [`upstream`], [`respond`]. This floor sees neither vault nor OAuth nor the child;
+//! The rooms, from the socket down; each imports only from those below it:
+//!
+//! ```text
+//! serve/      a client's socket: CONNECT, TLS, a tunnel
+//! exchange/   one request, from its arrival to its answer
+//! upstream/   the way to the providers
+//! body/       a request's body on its way, kept as far as it is small
+//! http2/      RFC 9113 on both sides      http1/   RFC 9112 on both sides; neither knows the other
+//! message/    what both of these say of a message
+//! policy/     what is done with a request: answers about a head
+//! admission/  who may use the proxy
+//! rewrite/    edits of a head; the search for the placeholder
+//! io/         byte streams
+//! refusal.rs  why a request is not served      limits.rs   every wait and bound
+//! ```
+//!
+//! This floor sees neither vault nor OAuth nor the child;
 //! credentials come from a [`CredentialSource`](crate::connection::CredentialSource).
 
-mod admit;
+mod admission;
 #[doc(hidden)]
 pub mod bench;
 mod body;
-mod challenge;
-mod connect;
 mod exchange;
-mod headers;
 mod http1;
 mod http2;
-mod http2_lease;
-mod inject;
-mod intercept;
-mod interim;
+mod io;
 mod limits;
-mod listener;
-mod patient;
-mod placeholder;
-mod record;
+mod message;
+mod policy;
 mod refusal;
-mod rejection;
-mod relay;
-mod request_body;
-mod request_line;
-mod respond;
-mod response_body;
-mod route;
-mod session;
-mod stream;
-mod target;
-mod tunnel;
-mod upgrade;
+mod rewrite;
+mod serve;
 mod upstream;
-mod upstream_connections;
-mod upstream_stream;
-mod upstream_tls;
-mod web_page;
-
-use crate::dial;
 
 pub use limits::Timeouts;
-pub use listener::{Proxy, ProxyError, Serving};
-pub use route::{Managed, Preference, RouteTable, Tie};
-pub use session::{Policy, SessionConfig};
+pub use policy::route::Preference;
+pub use policy::routes::{Managed, RouteTable, Tie};
+pub use policy::session_policy::Policy;
+pub use serve::listener::{Proxy, ProxyError, Serving};
+pub use serve::shared::SessionConfig;

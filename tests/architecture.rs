@@ -50,15 +50,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("brotli_decompressor", &["content_coding.rs"]),
     ("clap", &["cli.rs", "cli/"]),
     ("flate2", &["content_coding.rs"]),
-    (
-        "h2::",
-        &["proxy/http2.rs", "proxy/http2/", "proxy/http2_lease.rs"],
-    ),
+    ("h2::", &["proxy/http2.rs", "proxy/http2/"]),
     (
         "hyper::",
         &[
             "dial/",
-            "proxy/",
+            "proxy/body/client.rs",
+            "proxy/exchange/upgrade.rs",
+            "proxy/serve/",
             "oauth/callback.rs",
             "oauth/callback/",
             "oauth/transport.rs",
@@ -68,7 +67,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         "hyper_util::",
         &[
             "dial/",
-            "proxy/",
+            "proxy/exchange/upgrade.rs",
+            "proxy/serve/",
             "oauth/callback.rs",
             "oauth/callback/",
             "oauth/transport.rs",
@@ -78,6 +78,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "nix::",
         &[
             "child.rs",
+            "dial/shortage.rs",
             "dial/tcp.rs",
             "home.rs",
             "private_memory.rs",
@@ -109,7 +110,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tls/",
             "dial.rs",
             "dial/",
-            "proxy/",
+            "proxy/io/readiness.rs",
+            "proxy/serve/server_tls.rs",
+            "proxy/upstream/tls.rs",
             "oauth/transport.rs",
         ],
     ),
@@ -136,8 +139,8 @@ const EXPOSING: &[&str] = &[
     "oauth/callback.rs",
     "oauth/pages.rs",
     "oauth/token.rs",
-    "proxy/admit.rs",
-    "proxy/inject.rs",
+    "proxy/admission/admit.rs",
+    "proxy/rewrite/credential.rs",
     "secret.rs",
     "tls/client_certificate.rs",
     "user_proxy.rs",
@@ -208,6 +211,71 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ("oauth", &["vault"]),
     ("proxy", &["child", "oauth", "vault"]),
 ];
+
+/// The rooms of `src/proxy`, from the top down: each imports only from rooms further down, or from itself.
+const PROXY_ROOMS: &[&str] = &[
+    "bench",
+    "serve",
+    "exchange",
+    "upstream",
+    "body",
+    "http2",
+    "http1",
+    "message",
+    "policy",
+    "admission",
+    "rewrite",
+    "io",
+    "refusal",
+    "limits",
+];
+
+/// Words that do not stand in a room of the proxy, though what they name is below.
+const PROXY_STRANGERS: &[(&str, &[&str])] = &[
+    ("exchange", &["rustls::", "tokio_rustls::", "TcpStream"]),
+    ("upstream", &["crate::audit"]),
+    ("body", &["crate::audit", "crate::proxy::refusal"]),
+    (
+        "http2",
+        &["crate::proxy::http1", "crate::proxy::refusal", "hyper::"],
+    ),
+    ("http1", &["crate::proxy::refusal", "hyper::"]),
+    ("message", &["crate::proxy::refusal", "tokio::"]),
+    ("policy", &["crate::proxy::io", "tokio::"]),
+    ("rewrite", &["crate::proxy::io", "hyper::", "tokio::"]),
+    ("io", &["http::", "hyper::"]),
+];
+
+#[test]
+fn a_room_of_the_proxy_imports_only_from_rooms_below() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources().filter(|(path, _)| path.starts_with("proxy")) {
+        let room = room_of(&path);
+        let floor = PROXY_ROOMS.iter().position(|name| *name == room);
+        let floor = floor.unwrap_or_else(|| panic!("{room} is no room of the proxy's table"));
+        for above in &PROXY_ROOMS[..floor] {
+            if names(&text, &format!("crate::proxy::{above}")) {
+                wrong.push(format!(
+                    "{} imports {above}, which is above",
+                    path.display()
+                ));
+            }
+        }
+        let strangers = PROXY_STRANGERS.iter().filter(|(name, _)| *name == room);
+        for word in strangers.flat_map(|(_, words)| *words) {
+            if names(&text, word) {
+                wrong.push(format!("{} knows {word}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Of a path below `proxy/`, or beside it with the same name.
+fn room_of(path: &Path) -> String {
+    let room = path.components().nth(1).unwrap().as_os_str();
+    room.to_string_lossy().trim_end_matches(".rs").to_owned()
+}
 
 #[test]
 fn a_floor_knows_only_what_it_needs() {

@@ -3,9 +3,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::FILE;
+use crate::dial::Shortage;
 use crate::home::{Home, open_file};
 
 /// Where the file goes when it is full; the one before it is lost.
@@ -16,6 +18,10 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// How long another session may take to put a full file aside.
 const ROTATION_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How long the writer waits for a descriptor, and how often it looks: meanwhile lines gather, and the session's end waits for it.
+const DESCRIPTOR_DEADLINE: Duration = Duration::from_secs(2);
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
 
 /// The log as its writer sees it. Other sessions append to the same file, and put it aside.
 pub(super) struct LogFile {
@@ -42,7 +48,7 @@ impl LogFile {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(open(&self.home)?),
+            none => none.insert(open_in_time(&self.home)?),
         };
         file.write_all(lines)?;
         aside
@@ -70,6 +76,21 @@ impl LogFile {
         match (open, fs::metadata(self.home.path(FILE))) {
             (Some(Ok(open)), Ok(there)) => identity(open) == identity(there),
             _ => false,
+        }
+    }
+}
+
+/// Opens it, as soon as there is a descriptor for it: a line that is missing is worse than one that is late.
+fn open_in_time(home: &Home) -> io::Result<File> {
+    let start = Instant::now();
+    loop {
+        match open(home) {
+            Err(error)
+                if Shortage::of(&error).is_some() && start.elapsed() < DESCRIPTOR_DEADLINE =>
+            {
+                thread::sleep(DESCRIPTOR_PAUSE);
+            }
+            opened => return opened,
         }
     }
 }

@@ -246,6 +246,12 @@ impl From<OAuthError> for Failure {
                 let hint = tls_hint(trouble.remedy);
                 Self::of(Exit::Unreachable, "endpoint_unreachable", &error, hint)
             }
+            OAuthError::Starved { shortage, .. } => Self::of(
+                Exit::Unreachable,
+                "resource_exhausted",
+                &error,
+                shortage.hint(),
+            ),
             _ if error.is_unreachable() => Self::of(
                 Exit::Unreachable,
                 "endpoint_unreachable",

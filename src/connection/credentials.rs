@@ -10,10 +10,10 @@ use arc_swap::ArcSwap;
 use super::closing::Closing;
 use super::disk::Reader;
 use super::flight::Flight;
-use super::freshness::{Freshness, age, stands};
+use super::freshness::{Freshness, age, is_too_new, stands};
 use super::keep::Unsaved;
 use super::pace::{Moment, Pace, Urgency};
-use super::refresh::{FORCED_INTERVAL, Outcome, Renewal, Why, credential};
+use super::refresh::{Outcome, Renewal, Why, credential};
 use super::source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
 use super::store::{ConnectionStore, Stored};
 use crate::audit::Audit;
@@ -218,12 +218,10 @@ impl Credentials {
         if doubted && (slot.unspecific_is_paused() || refused.refresh_at.is_none()) {
             return Verdict::Accept;
         }
-        // One forced renewal is enough: a provider that refuses its result at once will refuse the next one too. (Not where that is at its
-        // end anyway: tokens that live for seconds reach it within the interval, and the provider's clock says so first.)
-        let young = is_younger(refused, FORCED_INTERVAL)
-            && stands(refused, Timestamp::now()) == Freshness::Fresh;
-        if young && slot.forced.load(Ordering::Relaxed) == generation {
-            return Verdict::Accept;
+        let now = Timestamp::now();
+        let is_too_new = is_too_new(refused.obtained_at, stands(refused, now), now);
+        if is_too_new && slot.forced.load(Ordering::Relaxed) == generation {
+            return Verdict::Accept; // one forced renewal is enough
         }
         let urgency = if doubted {
             Urgency::Background

@@ -14,6 +14,9 @@ const SHARE_OF_LIFE: u32 = 10;
 /// A token that arrived this far in the future arrived under another clock: nothing is known of its age.
 const CLOCK_SLACK: Duration = Duration::from_mins(5);
 
+/// A pair this young is not renewed by force once more: a loop of refusals and renewals would kill the tokens that others hold.
+const FORCED_INTERVAL: Duration = Duration::from_secs(30);
+
 /// How a token stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
@@ -46,6 +49,14 @@ pub(super) fn age(obtained_at: Timestamp, now: Timestamp) -> Option<Duration> {
     (obtained_at <= now.plus(CLOCK_SLACK)).then(|| obtained_at.until(now))
 }
 
+/// Whether a token is so new that it is refused for another reason than its age: a provider that refuses the result of a renewal at once will
+/// refuse the next one too. Not where it is at its end: one that lives for seconds gets there within the interval, and the provider's clock
+/// says so before ours.
+pub(super) fn is_too_new(obtained_at: Timestamp, stands: Freshness, now: Timestamp) -> bool {
+    let is_young = age(obtained_at, now).is_some_and(|age| age < FORCED_INTERVAL);
+    is_young && stands == Freshness::Fresh
+}
+
 /// The same of its dates. One whose dates are another clock's is renewed, which sets them right.
 pub(super) fn freshness(
     obtained_at: Timestamp,
@@ -68,6 +79,30 @@ mod tests {
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_seconds(seconds)
+    }
+
+    #[test]
+    fn a_forced_renewals_own_token_that_is_refused_at_its_end_within_the_interval_is_renewed() {
+        // It lives for 20 s and is due 2 s before its end; or for two hours.
+        let (obtained, brief, long) = (at(1000), at(1020), at(8200));
+        let too_new = |expires: Timestamp, now: Timestamp| {
+            let due = refresh_at(expires, obtained.until(expires));
+            let stands = freshness(obtained, Some(due), Some(expires), now);
+            is_too_new(obtained, stands, now)
+        };
+        for (expires, now, expected) in [
+            (brief, at(1000), true),
+            (brief, at(1017), true),
+            (brief, at(1018), false),
+            (brief, at(1019), false),
+            (brief, at(1020), false),
+            (long, at(1029), true),
+            (long, at(1030), false),
+            // The clock was set back since, by an hour.
+            (long, at(1000 - 600), false),
+        ] {
+            assert_eq!(too_new(expires, now), expected, "{expires:?} at {now:?}");
+        }
     }
 
     #[test]

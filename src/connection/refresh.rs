@@ -23,9 +23,6 @@ use crate::home::{Home, HomeLock};
 use crate::oauth::{HttpClients, OAuthError, TokenSet};
 use crate::vault::Reserve;
 
-/// A pair this young is not renewed by force once more: a loop of refusals and renewals would kill the tokens that others hold.
-pub(super) const FORCED_INTERVAL: Duration = Duration::from_secs(30);
-
 /// Why a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::freshness::{Freshness, age};
-use super::record::{Connection, Standing};
-use super::refresh::{FORCED_INTERVAL, Outcome, Why, credential};
+use super::freshness::{Freshness, is_too_new};
+use super::record::Standing;
+use super::refresh::{Outcome, Why, credential};
 use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored};
 use super::tries::WORK_LIMIT;
@@ -100,12 +100,12 @@ pub(super) fn lock_name(id: &ConnectionId) -> String {
 fn settled(stored: &Stored, why: Why) -> Option<Outcome> {
     let connection = &stored.connection;
     let now = Timestamp::now();
+    let freshness = connection.freshness(now);
     let renewed = match why {
-        Why::Due | Why::Expired => connection.freshness(now) == Freshness::Fresh,
+        Why::Due | Why::Expired => freshness == Freshness::Fresh,
         Why::Doubted { generation } | Why::Refused { generation } => stored.number() != generation,
     };
-    let usable = connection.freshness(now) != Freshness::Expired;
-    if renewed && usable {
+    if renewed && freshness != Freshness::Expired {
         return Some(Ok(credential(stored)));
     }
     let lost = |reason: &str| {
@@ -119,13 +119,12 @@ fn settled(stored: &Stored, why: Why) -> Option<Outcome> {
         Standing::Good if connection.tokens.refresh.is_none() => {
             lost("the provider issued no refresh token")
         }
-        Standing::Good if matches!(why, Why::Doubted { .. }) && is_young(connection, now) => {
+        Standing::Good
+            if matches!(why, Why::Doubted { .. })
+                && is_too_new(connection.tokens.obtained_at, freshness, now) =>
+        {
             Some(Ok(credential(stored)))
         }
         Standing::Good => None,
     }
-}
-
-fn is_young(connection: &Connection, now: Timestamp) -> bool {
-    age(connection.tokens.obtained_at, now).is_some_and(|age| age < FORCED_INTERVAL)
 }

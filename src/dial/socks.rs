@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use zeroize::Zeroizing;
 
+use super::shortage::Wait;
 use super::tcp;
 use crate::authority::Authority;
 use crate::user_proxy::{Login, ProxyKind, UserProxy};
@@ -36,13 +37,14 @@ pub(super) enum Destination {
 pub(super) async fn destinations(
     target: &Authority,
     kind: ProxyKind,
+    wait: &Wait<'_>,
 ) -> Result<Vec<Destination>, SocksError> {
     let host = target.host();
     let is_address = host.parse::<IpAddr>().is_ok();
     if !is_address && matches!(kind, ProxyKind::Socks4a | ProxyKind::Socks5h) {
         return Ok(vec![Destination::Name(host.to_owned())]);
     }
-    let found = tcp::look_up(target).await.unwrap_or_default();
+    let found = tcp::look_up(target, wait).await.unwrap_or_default();
     let usable = |address: &IpAddr| is_address || address.is_ipv4() || kind == ProxyKind::Socks5;
     let found = found.into_iter().map(|address| address.ip());
     let destinations: Vec<_> = found.filter(usable).map(Destination::Address).collect();
@@ -221,6 +223,7 @@ mod tests {
     use tokio::io::DuplexStream;
 
     use super::*;
+    use crate::dial::Queue;
     use crate::user_proxy::UserProxies;
 
     /// Opens a tunnel to `target` by a scripted server, which says each answer once the question before it has come, and then `SSH-`.
@@ -231,7 +234,9 @@ mod tests {
         let proxy = proxy.unwrap().unwrap();
         let (mut near, far) = tokio::io::duplex(4096);
         let client = async {
-            let outcome = match destinations(&target, proxy.kind()).await {
+            let queue = Queue::default();
+            let wait = Wait::new(&queue);
+            let outcome = match destinations(&target, proxy.kind(), &wait).await {
                 Ok(found) => open(&mut near, &found[0], target.port(), proxy).await,
                 Err(error) => Err(error),
             };

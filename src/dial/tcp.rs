@@ -6,9 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 
+use super::shortage::Wait;
 use crate::authority::Authority;
 
 /// Keep-alive probes find a peer that is gone without a word.
@@ -19,11 +20,18 @@ const MOST_ADDRESSES: usize = 16;
 
 /// The addresses of a place in the order in which they are tried: one family and the other by turns (RFC 8305 §4), the one that the system
 /// puts first before (RFC 6724). An address is its own.
-pub(super) async fn look_up(place: &Authority) -> io::Result<Vec<SocketAddr>> {
+pub(super) async fn look_up(place: &Authority, wait: &Wait<'_>) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = place.host().parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, place.port())]);
     }
-    let addresses = by_turns(ask(place).await?.into_iter());
+    let found = loop {
+        match ask(place, wait).await {
+            Ok(found) => break found,
+            Err(error) if wait.has_starved(&error).await? => {}
+            Err(error) => return Err(error),
+        }
+    };
+    let addresses = by_turns(found.into_iter());
     if addresses.is_empty() {
         return Err(io::Error::other("the name has no address"));
     }
@@ -32,22 +40,28 @@ pub(super) async fn look_up(place: &Authority) -> io::Result<Vec<SocketAddr>> {
 
 /// Asks the system's resolver, which knows the hosts file and all that the user has set up, on a thread of its own: the runtime's way there
 /// panics where the system gives no thread.
-async fn ask(place: &Authority) -> io::Result<Vec<SocketAddr>> {
-    let (sender, receiver) = oneshot::channel();
-    let (host, port) = (place.host().to_owned(), place.port());
-    let work = move || {
-        let found = (host.as_str(), port).to_socket_addrs();
-        let _ = sender.send(found.map(Iterator::collect)); // who asked may have given up
+async fn ask(place: &Authority, wait: &Wait<'_>) -> io::Result<Vec<SocketAddr>> {
+    let start = || {
+        let (sender, receiver) = oneshot::channel();
+        let (host, port) = (place.host().to_owned(), place.port());
+        let work = move || {
+            let found = (host.as_str(), port).to_socket_addrs();
+            let _ = sender.send(found.map(Iterator::collect)); // who asked may have given up
+        };
+        let thread = thread::Builder::new().name("resolver".to_owned());
+        thread.spawn(work).map(|_| receiver)
     };
-    thread::Builder::new()
-        .name("resolver".to_owned())
-        .spawn(work)?;
-    receiver.await.map_err(io::Error::other)?
+    let answer = wait.have(start).await?;
+    answer.await.map_err(io::Error::other)?
 }
 
 /// Connects to one address.
-pub(super) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
+pub(super) async fn connect(address: SocketAddr, wait: &Wait<'_>) -> io::Result<TcpStream> {
+    let socket = wait.have(|| match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    });
+    let stream = socket.await?.connect(address).await?;
     // A connection works without them.
     let _ = stream.set_nodelay(true);
     let seconds = u32::try_from(KEEPALIVE.as_secs()).unwrap_or(u32::MAX);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use oauth2::RequestTokenError;
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
+use crate::dial::Shortage;
 use crate::text::is_deceptive;
 use crate::tls::TlsTrouble;
 
@@ -70,6 +71,14 @@ pub enum OAuthError {
         status: u16,
         /// How long it asks to wait.
         retry_after: Option<Duration>,
+    },
+    /// This machine had nothing to open a connection with.
+    #[error("no connection to {host} can be opened: {shortage}")]
+    Starved {
+        /// The server.
+        host: String,
+        /// What there is no more of.
+        shortage: Shortage,
     },
     /// No whole answer in time.
     #[error("{host} did not answer in time")]
@@ -153,7 +162,10 @@ impl OAuthError {
     pub fn is_unreachable(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Tls { .. }
+            Self::Starved { .. }
+                | Self::Unreachable { .. }
+                | Self::Timeout { .. }
+                | Self::Tls { .. }
         )
     }
 

@@ -13,7 +13,7 @@ use super::answer;
 use super::error::{OAuthError, printable};
 use super::transport::{Answer, Transport};
 use crate::content_coding;
-use crate::dial::Dialer;
+use crate::dial::{Dialer, Queue};
 use crate::resolve::Resolve;
 use crate::tls::{ClientCertificate, TlsTrouble, Trust};
 use crate::user_proxy::UserProxies;
@@ -36,16 +36,31 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 pub struct HttpClients {
     trust: Arc<Trust>,
     dialer: Arc<Dialer>,
+    queue: Arc<Queue>,
 }
 
 impl HttpClients {
     /// Clients with that trust, those addresses and the user's own proxies.
     pub fn new(trust: Arc<Trust>, resolve: &[Resolve], proxies: Arc<UserProxies>) -> Self {
-        let dialer = Dialer::new(resolve, proxies, Arc::clone(&trust), CONNECT_TIMEOUT, None);
+        let queue = Arc::<Queue>::default();
+        let dialer = Dialer::new(
+            resolve,
+            proxies,
+            Arc::clone(&trust),
+            CONNECT_TIMEOUT,
+            Arc::clone(&queue),
+            None,
+        );
         Self {
             trust,
             dialer: Arc::new(dialer),
+            queue,
         }
+    }
+
+    /// Where its connections wait for a descriptor: others of the process shall wait there as well.
+    pub fn queue(&self) -> Arc<Queue> {
+        Arc::clone(&self.queue)
     }
 
     /// The client for one connection; `ca_pem` is its own CA, and `certificate` what it shows to servers that ask for one.

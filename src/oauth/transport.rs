@@ -158,6 +158,7 @@ impl Transport {
                 },
                 sent: false,
             },
+            ConnectError::Starved(shortage) => OAuthError::Starved { host, shortage },
             // Some servers of TLS 1.2 say no more than that the handshake has failed.
             ConnectError::Tls(trouble)
                 if self.lacks_certificate()

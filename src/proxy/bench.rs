@@ -6,12 +6,15 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::request::Parts;
 
-use super::headers::{self, Survey};
-use super::inject;
-use super::placeholder;
-use super::route::{Candidates, Route, RouteMatch, RouteTable};
-use super::target::Authority;
+use crate::authority::Authority;
 use crate::credential::Credential;
+use crate::proxy::policy::candidates::{Candidates, RouteMatch};
+use crate::proxy::policy::route::Route;
+use crate::proxy::policy::routes::RouteTable;
+use crate::proxy::rewrite::carriers;
+use crate::proxy::rewrite::credential;
+use crate::proxy::rewrite::hop_by_hop::{self, Survey};
+use crate::proxy::rewrite::placeholder;
 
 /// A tunnel: the routes of its host, which are looked up once.
 #[derive(Debug)]
@@ -41,11 +44,11 @@ impl Owner {
     /// go out.
     pub fn inject(&self, parts: &mut Parts, credential: &Credential) -> bool {
         let route = &self.0;
-        inject::strip(parts, &route.carriers, route.rules.carriers());
+        carriers::strip(parts, &route.carriers, route.rules.carriers());
         let stripped = parts.uri.clone();
         let ready = route.ready(credential);
         let form = ready.forms.first();
-        form.is_some_and(|form| inject::put(parts, &stripped, form))
+        form.is_some_and(|form| credential::put(parts, &stripped, form))
             && placeholder::find_in_head(parts).is_none()
     }
 }
@@ -53,5 +56,5 @@ impl Owner {
 /// Prepares a request's headers for the next hop.
 pub fn clean(headers: &mut HeaderMap) {
     let survey = Survey::of(headers);
-    headers::clean_request(headers, survey);
+    hop_by_hop::clean_request(headers, survey);
 }

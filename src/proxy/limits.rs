@@ -14,6 +14,9 @@ pub(super) const FILES_PER_CONNECTION: usize = 2;
 /// However few files a process may have open, so many connections are served at one time.
 pub(super) const FEWEST_CONNECTIONS: usize = 4;
 
+/// When a request may come again for which this machine had no descriptor: others are given back at any time.
+pub(super) const STARVED_RETRY: Duration = Duration::from_secs(1);
+
 /// How long accepting pauses when the process has no more descriptors.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -101,6 +104,10 @@ pub(super) const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 
 /// What one HTTP/2 stream buffers on its way out.
 pub(super) const SEND_BUFFER: usize = 256 * 1024;
+
+/// How long a refusal by HTTP/2 that comes amid its upload waits for its body, and of how many bytes.
+pub(super) const REFUSAL_GATHERING: Duration = Duration::from_millis(250);
+pub(super) const GATHERED_REFUSAL: usize = 64 * 1024;
 
 /// A request's body up to this size is kept until the answer is there, so that the request can be repeated after a 401.
 pub(super) const LARGEST_HELD_BODY: usize = 64 * 1024;

@@ -1,10 +1,9 @@
 //! Why authsome answers in place of the provider: one variant a cause.
 
-use std::sync::Arc;
-
-use super::route::Route;
+use crate::audit::Kind;
 use crate::connection::CredentialError;
 use crate::credential::ConnectionId;
+use crate::dial::Shortage;
 use crate::tls::TlsTrouble;
 
 /// A request, or a connection, that is not served.
@@ -72,6 +71,14 @@ pub(super) enum Refusal {
     /// The session admits only its own: by password, or by process where there is none.
     #[error("the session's password is missing or wrong")]
     ProxyAuthentication,
+    /// This machine had nothing to open another connection with.
+    #[error("no connection to {host} can be opened: {shortage}")]
+    Starved {
+        /// The provider.
+        host: String,
+        /// What there is no more of.
+        shortage: Shortage,
+    },
     /// The policy allows managed hosts only.
     #[error("{0} belongs to no connection, and the policy of this session is to deny such hosts")]
     Unmanaged(String),
@@ -112,11 +119,25 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// What came of a request that belongs to that route.
-    pub(super) fn of(mut self, owner: Option<&Arc<Route>>) -> Self {
+    /// What came of a request that belongs to that connection.
+    pub(super) fn of(mut self, owner: Option<&ConnectionId>) -> Self {
         if let Self::UpstreamTls { connection, .. } = &mut self {
-            *connection = owner.map(|route| route.id.clone());
+            *connection = owner.cloned();
         }
         self
+    }
+
+    /// Whether authsome said no, or could not.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::ConnectTimeout { .. }
+            | Self::Starved { .. }
+            | Self::Credential(_)
+            | Self::UpstreamMalformed { .. }
+            | Self::UpstreamTls { .. }
+            | Self::UpstreamTimeout { .. }
+            | Self::UpstreamUnreachable { .. } => Kind::Failed,
+            _ => Kind::Denied,
+        }
     }
 }

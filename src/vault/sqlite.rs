@@ -363,11 +363,17 @@ fn make(home: &Home, path: &Path, environment_key: Option<&OsStr>) -> Result<(),
         .connection
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
-    fold_log(&connection, &staging)?;
-    let closed = connection.close().map_err(|(_, error)| error);
-    closed.map_err(classify(&staging))?;
-    fs::rename(&staging, path).map_err(io_error("replace", path))?;
+    publish(connection, &staging, path)?;
     home.sync()?;
+    Ok(())
+}
+
+/// Gives a vault that is whole its name.
+fn publish(connection: Connection, staging: &Path, path: &Path) -> Result<(), VaultError> {
+    fold_log(&connection, staging)?;
+    let closed = connection.close().map_err(|(_, error)| error);
+    closed.map_err(classify(staging))?;
+    fs::rename(staging, path).map_err(io_error("replace", path))?;
     Ok(())
 }
 
@@ -663,6 +669,33 @@ mod tests {
         fold_log(&vault.connection(), &path).unwrap();
         let log = path.with_extension("db-wal");
         assert_eq!(fs::metadata(log).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_vault_whose_log_cannot_be_folded_gets_no_name() {
+        let (_directory, home) = home();
+        drop(Vault::open(&home, None).unwrap());
+        let (staging, path) = (home.path(FILE), home.path("published"));
+        let reader = connect(&staging).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM record").unwrap();
+        let writer = || {
+            let writer = connect(&staging).unwrap();
+            writer.busy_timeout(Duration::ZERO).unwrap();
+            writer
+        };
+        let waiting = writer();
+        waiting
+            .execute_batch("DELETE FROM record WHERE 0; PRAGMA user_version = 2")
+            .unwrap();
+        let published = publish(waiting, &staging, &path);
+        assert!(
+            matches!(published, Err(VaultError::Locked(_))),
+            "{published:?}"
+        );
+        assert!(staging.exists() && !path.exists());
+        drop(reader);
+        publish(writer(), &staging, &path).unwrap();
+        assert!(path.exists() && !staging.exists());
     }
 
     #[test]

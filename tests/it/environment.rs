@@ -118,10 +118,7 @@ fn what_the_parent_set_is_added_to() {
         format!("/opt/php:{directory}/php")
     );
     let java = report.get("JAVA_TOOL_OPTIONS").unwrap();
-    assert!(
-        java.starts_with("-Xmx64m -Dhttp.proxyHost=127.0.0.1 "),
-        "{java}"
-    );
+    assert!(java.starts_with("-Xmx64m -DproxyHost=127.0.0.1 "), "{java}");
     assert!(java.ends_with(&format!(
         "\"-Djavax.net.ssl.trustStore={directory}/roots.jks\""
     )));

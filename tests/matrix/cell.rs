@@ -135,6 +135,8 @@ pub(crate) struct Cell {
     pub(crate) server: ServerKind,
     pub(crate) upload: Upload,
     pub(crate) story: Story,
+    /// A whole answer's body comes in two pieces, with a breath between them: HTTP/2 alone knows of it.
+    pub(crate) in_pieces: bool,
 }
 
 /// What happens in it.
@@ -168,6 +170,7 @@ impl Cell {
         server: ServerKind::H1,
         upload: Upload::None,
         story: Story::Answers(When::After, Framing::Zero, Then::ReadsOn),
+        in_pieces: false,
     };
 
     /// Bytes of one request's body.
@@ -255,6 +258,7 @@ pub(crate) fn all() -> Vec<Cell> {
                 server: *server,
                 upload: *upload,
                 story,
+                in_pieces: false,
             });
             cells.extend(stories.filter(|cell| cell.has_sense()));
         }

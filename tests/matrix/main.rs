@@ -189,6 +189,7 @@ impl Bench {
         }
     }
 
+    /// What comes of a cell, this once.
     async fn once(&self, cell: Cell, way: &Arc<Way>) -> Outcome {
         let place = self.server.place(cell).await;
         client::run(&place, way).await

@@ -10,6 +10,7 @@ mod again;
 mod ask;
 mod frames;
 mod odd;
+mod pieces;
 mod twice;
 mod window;
 
@@ -45,6 +46,7 @@ pub(crate) const SCENES: &[Scene] = scenes! {
     "again: 200 first requests at once": again::first_requests,
     "window: an upload after refused ones, at http/1.1": window::behind_refused_h1,
     "window: an upload after refused ones, at http/2": window::behind_refused_h2,
+    "pieces: curl is refused amid its upload by http/2": pieces::refused,
     "twice: an answer that breaks off on a reused connection": twice::posts_once,
     "odd: answers": odd::answers,
     "odd: interim answers": odd::interim,

@@ -105,12 +105,14 @@ async fn session(
         ));
     }
     let direct = direct_hosts(&routes, &proxies, arguments.policy);
+    let http = crate::oauth::HttpClients::new(Arc::clone(&trust), &resolve, Arc::clone(&proxies));
+    let queue = http.queue();
     let credentials = Credentials::new(
         stored,
         estate.store.clone(),
         estate.home.clone(),
         Arc::clone(&estate.audit),
-        crate::oauth::HttpClients::new(Arc::clone(&trust), &resolve, Arc::clone(&proxies)),
+        http,
     );
     let password = random_text(PASSWORD_LENGTH).map_err(std::io::Error::other)?;
     let config = SessionConfig {
@@ -125,6 +127,7 @@ async fn session(
         },
         allowed_guards: estate.settings.allowed_guards(),
         timeouts: estate.settings.timeouts(),
+        queue,
         audit: Arc::clone(&estate.audit),
         now: Timestamp::now().to_system_time(),
     };

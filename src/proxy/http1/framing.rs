@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Fault;
+use super::fault::Fault;
 use crate::proxy::limits::{LARGEST_HEAD, LONGEST_CHUNK_LINE, USUAL_HEADERS};
 
 /// How the end of a body is told.
@@ -182,6 +182,9 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
         let is_bounded = read.len() <= LONGEST_CHUNK_LINE;
         return is_bounded.then_some(None).ok_or(malformed);
     };
+    if end > LONGEST_CHUNK_LINE {
+        return Err(malformed);
+    }
     let line = &read[..=end];
     match httparse::parse_chunk_size(line) {
         // An extension may not hide a bare line feed, which is the end of the line to other readers (RFC 9112 §7.1.1, §2.2).
@@ -362,15 +365,37 @@ mod tests {
     fn endless_lines_are_refused() {
         let mut line = b"5;".to_vec();
         line.resize(2 * LONGEST_CHUNK_LINE, b'x');
-        assert!(matches!(
-            decode(Length::Chunked, &line, 1000),
-            Err(Fault::Malformed("its body has a chunk without a size"))
-        ));
         let mut trailers = b"0\r\nx: ".to_vec();
         trailers.resize(2 * LARGEST_HEAD, b'x');
-        assert!(matches!(
-            decode(Length::Chunked, &trailers, 1000),
-            Err(Fault::Malformed("its body has malformed trailers"))
-        ));
+        // Before their end is there, and when all of them have come with it.
+        for (mut wire, fault) in [
+            (line, "its body has a chunk without a size"),
+            (trailers, "its body has malformed trailers"),
+        ] {
+            let bounded = |wire: &[u8], piece| {
+                let decoded = decode(Length::Chunked, wire, piece);
+                assert!(
+                    matches!(decoded, Err(Fault::Malformed(found)) if found == fault),
+                    "{fault} in pieces of {piece}: {decoded:?}"
+                );
+            };
+            bounded(&wire, 1000);
+            wire.extend_from_slice(b"\r\n\r\n");
+            bounded(&wire, 1000);
+            bounded(&wire, wire.len());
+        }
+    }
+
+    #[test]
+    fn lines_within_their_bounds_pass() {
+        let mut wire = b"1;".to_vec();
+        wire.resize(LONGEST_CHUNK_LINE - 1, b'x');
+        wire.extend_from_slice(b"\r\nh\r\n0\r\nx: ");
+        wire.resize(wire.len() + LARGEST_HEAD - 100, b'x');
+        wire.extend_from_slice(b"\r\n\r\n");
+        for piece in [1000, wire.len()] {
+            let decoded = decode(Length::Chunked, &wire, piece).unwrap();
+            assert_eq!(decoded, (b"h".to_vec(), true, 0));
+        }
     }
 }

@@ -3,29 +3,30 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use http::header::HOST;
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Uri, Version};
-use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::exchange::{Exchange, Upload, poll_upload, release};
+use super::fault::Fault;
+use super::patient::Patient;
+use super::piece::Piece;
+use super::received::ReceivedBody;
 use super::sender::Sender;
-use super::{Fault, Piece, ReceivedBody};
-use crate::proxy::interim::Interim;
 use crate::proxy::limits::{
     CONNECTION_WINDOW, CONTINUE_TIMEOUT, FIRST_STREAMS, LARGEST_HEADER_LIST, MOST_INTERIM_ANSWERS,
     MOST_RESET_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
-use crate::proxy::patient::Patient;
-use crate::proxy::request_body::{Passage, RequestBody};
+use crate::proxy::message::body::Streamed;
+use crate::proxy::message::interim::Interim;
 use crate::tls::TlsTrouble;
 
 /// A connection that speaks HTTP/2. It ends when nobody has a part in it any more.
@@ -42,27 +43,12 @@ pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) parts: &'a Parts,
     /// Whose the request is, as a URL has it.
     pub(in crate::proxy) authority: &'a http::uri::Authority,
-    pub(in crate::proxy) passage: &'a Passage,
+    /// The pieces of its body that have gone by, so that the wait for the response starts when the last one has.
+    pub(in crate::proxy) pieces: &'a AtomicU64,
     /// How long the head of a response may take, from the last byte of the request that went out.
     pub(in crate::proxy) patience: Duration,
     /// Where the interim responses go.
     pub(in crate::proxy) interim: &'a Interim,
-}
-
-/// An exchange whose response has begun: its body, and what is left of the request's.
-#[derive(Debug)]
-pub(in crate::proxy) struct Exchange {
-    received: ReceivedBody,
-    upload: Option<Upload>,
-}
-
-/// A request's body on its way out.
-#[derive(Debug)]
-struct Upload {
-    sender: Sender,
-    body: RequestBody,
-    /// The client waits for 100, and so far the server has not said it.
-    is_held: bool,
 }
 
 impl Connection {
@@ -111,30 +97,31 @@ impl Connection {
     }
 
     /// Sends a request and waits for the head of its response, which may come before the whole request is out. With a fault comes what of
-    /// the body has not been asked for.
-    pub(in crate::proxy) async fn exchange(
+    /// the body has not been asked for. `is_held` where the client waits to hear that its body is wanted.
+    pub(in crate::proxy) async fn exchange<B: Streamed>(
         &self,
         request: &Outgoing<'_>,
-        body: RequestBody,
-    ) -> Result<Response<Exchange>, (Fault, RequestBody)> {
+        body: B,
+        is_held: bool,
+    ) -> Result<Response<Exchange<B>>, (Fault, Option<B>)> {
         let mut requests = self.requests.clone();
         if let Err(error) = poll_fn(|context| requests.poll_ready(context)).await {
-            return Err((Fault::Unprocessed(error), body));
+            return Err((Fault::Unprocessed(error), Some(body)));
         }
         let ends = body.is_end_stream();
         let Some(head) = head_of(request) else {
             let unsendable = io::Error::from(io::ErrorKind::InvalidInput);
-            return Err((Fault::Body(unsendable), body));
+            return Err((Fault::Body(unsendable), Some(body)));
         };
         let (mut response, stream) = match requests.send_request(head, ends) {
             Ok(sent) => sent,
             Err(error) if error.is_io() || error.is_go_away() => {
-                return Err((Fault::Unprocessed(error), body));
+                return Err((Fault::Unprocessed(error), Some(body)));
             }
-            Err(error) => return Err((Fault::of(error), body)),
+            Err(error) => return Err((Fault::of(error), Some(body))),
         };
         let mut upload = (!ends).then(|| Upload {
-            is_held: body.is_unasked(),
+            is_held,
             sender: Sender::new(stream),
             body,
         });
@@ -145,10 +132,7 @@ impl Connection {
                 let received = ReceivedBody::new(stream, &parts.headers);
                 Ok(Response::from_parts(parts, Exchange { received, upload }))
             }
-            Err(fault) => {
-                let body = upload.map_or(RequestBody::Empty, |upload| upload.body);
-                Err((fault, body))
-            }
+            Err(fault) => Err((fault, upload.map(|upload| upload.body))),
         }
     }
 }
@@ -173,9 +157,9 @@ fn head_of(request: &Outgoing<'_>) -> Option<Request<()>> {
 async fn wait(
     request: &Outgoing<'_>,
     response: &mut ResponseFuture,
-    upload: &mut Option<Upload>,
+    upload: &mut Option<Upload<impl Streamed>>,
 ) -> Result<Response<h2::RecvStream>, Fault> {
-    let mut seen = request.passage.pieces.load(Ordering::Relaxed);
+    let mut seen = request.pieces.load(Ordering::Relaxed);
     let mut interims = 0;
     let mut clock = pin!(tokio::time::sleep(request.patience));
     let mut until_asked = pin!(until_asked(
@@ -205,7 +189,7 @@ async fn wait(
             release(upload);
         }
         while clock.as_mut().poll(context).is_ready() {
-            let now = request.passage.pieces.load(Ordering::Relaxed);
+            let now = request.pieces.load(Ordering::Relaxed);
             if now == seen {
                 return Poll::Ready(Err(Fault::Timeout));
             }
@@ -221,87 +205,5 @@ async fn wait(
 async fn until_asked(is_held: bool) {
     if is_held {
         tokio::time::sleep(CONTINUE_TIMEOUT).await;
-    }
-}
-
-fn release(upload: &mut Option<Upload>) {
-    if let Some(upload) = upload {
-        upload.is_held = false;
-    }
-}
-
-/// Sends what there is of the body; it stays, for another attempt.
-fn poll_upload(upload: &mut Option<Upload>, context: &mut Context<'_>) -> Result<(), Fault> {
-    let Some(upload) = upload.as_mut().filter(|upload| !upload.is_held) else {
-        return Ok(());
-    };
-    match upload.sender.poll_send(context, &mut upload.body) {
-        Poll::Ready(Err(error)) => Err(Fault::Body(error)),
-        _ => Ok(()),
-    }
-}
-
-impl Exchange {
-    /// What of the request's body has not gone out, where some of it has not.
-    pub(in crate::proxy) fn upload(&self) -> Option<&RequestBody> {
-        self.upload.as_ref().map(|upload| &upload.body)
-    }
-
-    /// The same for another attempt, which ends this one.
-    pub(in crate::proxy) fn take_upload(&mut self) -> Option<RequestBody> {
-        self.upload.take().map(|upload| upload.body)
-    }
-
-    /// This response is the one that the client gets. If the server has answered in place of asking for the body (RFC 9110 §10.1.1), nobody
-    /// will ask for it any more.
-    pub(in crate::proxy) fn settle(&mut self) {
-        self.upload.take_if(|upload| upload.is_held);
-    }
-
-    /// How many bytes the server has taken, where some wait for it to take them.
-    pub(in crate::proxy) fn blocked_upload(&self) -> Option<u64> {
-        self.upload.as_ref()?.sender.blocked()
-    }
-
-    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no more.
-    pub(in crate::proxy) fn poll_upload(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        let Some(upload) = &mut self.upload else {
-            return Poll::Ready(Ok(()));
-        };
-        let sent = ready!(upload.sender.poll_send(context, &mut upload.body));
-        if sent.is_err() {
-            // Cut, so that it does not look whole to the server (RFC 9113 §8.1.1).
-            upload.sender.cancel();
-        }
-        self.upload = None;
-        Poll::Ready(sent.map(|_| ()))
-    }
-}
-
-impl Body for Exchange {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let this = self.get_mut();
-        // A server may want to read on before it says more.
-        if let Poll::Ready(Err(error)) = this.poll_upload(context) {
-            return Poll::Ready(Some(Err(error)));
-        }
-        Pin::new(&mut this.received).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.received.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.received.size_hint()
     }
 }

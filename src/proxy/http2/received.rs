@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -9,6 +10,9 @@ use h2::RecvStream;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
+use tokio::sync::Notify;
+
+use super::late::Late;
 
 /// A body that comes by HTTP/2. Its end is the one that its peer has marked: a reset, with whichever code, and the end of the connection are
 /// errors (RFC 9113 §8.1).
@@ -18,6 +22,8 @@ pub(in crate::proxy) struct ReceivedBody {
     /// The bytes that are still to come, where that was said; h2 holds the peer to it.
     left: Option<u64>,
     state: State,
+    /// Of an upload: what it does at its end.
+    late: Option<Late>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +47,32 @@ impl ReceivedBody {
             stream,
             left,
             state,
+            late: None,
+        }
+    }
+
+    /// The same, for the server's side of a connection; nothing where the body has ended already.
+    pub(super) fn of_upload(mut self, frames: &Arc<Notify>) -> (Self, Option<Late>) {
+        if self.state == State::Data {
+            self.late = Some(Late::new(frames));
+        }
+        let late = self.late.clone();
+        (self, late)
+    }
+
+    fn end(&mut self) {
+        self.state = State::Ended;
+        if let Some(late) = &self.late {
+            late.ended();
+        }
+    }
+}
+
+impl Drop for ReceivedBody {
+    /// Whoever had it has read it, or has drained it as far as it is worth (`body.rs`): its end may lie unread behind that.
+    fn drop(&mut self) {
+        if let Some(late) = &self.late {
+            late.left();
         }
     }
 }
@@ -61,7 +93,7 @@ impl Body for ReceivedBody {
                     let _ = this.stream.flow_control().release_capacity(data.len());
                     this.left = this.left.map(|left| left.saturating_sub(data.len() as u64));
                     if this.stream.is_end_stream() {
-                        this.state = State::Ended;
+                        this.end();
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
@@ -73,7 +105,7 @@ impl Body for ReceivedBody {
             return Poll::Ready(None);
         }
         let trailers = ready!(this.stream.poll_trailers(context)).map_err(io::Error::other)?;
-        this.state = State::Ended;
+        this.end();
         Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
     }
 

@@ -6,10 +6,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::SendStream;
-use http_body::Body;
 use tokio::sync::oneshot;
 
-use super::Piece;
+use super::piece::Piece;
+use crate::proxy::message::body::Streamed;
 
 /// The sending half of a stream, and what of its body has been asked for and could not be sent yet.
 #[derive(Debug)]
@@ -49,14 +49,11 @@ impl Sender {
     }
 
     /// Sends what there is of the body. An error is the body's own.
-    pub(super) fn poll_send<B>(
+    pub(super) fn poll_send(
         &mut self,
         context: &mut Context<'_>,
-        body: &mut B,
-    ) -> Poll<io::Result<Sent>>
-    where
-        B: Body<Data = Bytes, Error = io::Error> + Unpin,
-    {
+        body: &mut impl Streamed,
+    ) -> Poll<io::Result<Sent>> {
         self.is_blocked = false;
         while !self.has_ended {
             if !self.waiting.is_empty() {

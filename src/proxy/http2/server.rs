@@ -6,23 +6,24 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use h2::server::SendResponse;
-use h2::{Ping, Reason, RecvStream};
+use h2::{Ping, PingPong, Reason, RecvStream};
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
+use super::late::{Gathered, Late, gather};
+use super::patient::Patient;
+use super::piece::Piece;
+use super::received::ReceivedBody;
 use super::resets::ResetWatch;
 use super::sender::{Sender, Sent};
-use super::{Piece, ReceivedBody};
-use crate::proxy::body::ClientBody;
-use crate::proxy::interim::Interim;
 use crate::proxy::limits::{
     CONNECTION_WINDOW, LARGEST_HEADER_LIST, MOST_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
-use crate::proxy::patient::Patient;
-use crate::proxy::response_body::ResponseBody;
+use crate::proxy::message::body::Uploading;
+use crate::proxy::message::interim::Interim;
 
 /// Serves a connection to its end. `respond` gets each request, and where its interim responses go; `permit` is held for as long as anything
 /// is done for the connection; `malformed` is called for each request that is none by RFC 9113 §8.1.1, whose stream is reset.
@@ -34,15 +35,16 @@ use crate::proxy::response_body::ResponseBody;
 ///    └── the client resets the stream, or leaves: all that was done for it is dropped, which ends it upstream
 ///                                   └── the body breaks off: what has come of it is sent, then the stream is reset
 /// ```
-pub(in crate::proxy) async fn serve<T, F, R, P>(
+pub(in crate::proxy) async fn serve<T, F, R, B, P>(
     io: T,
     permit: P,
     malformed: impl Fn() + Unpin,
     respond: F,
 ) where
     T: AsyncRead + AsyncWrite + Unpin,
-    F: Fn(Request<ClientBody>, Interim) -> R,
-    R: Future<Output = Response<ResponseBody>> + Send + 'static,
+    F: Fn(Request<ReceivedBody>, Interim) -> R,
+    R: Future<Output = Response<B>> + Send + 'static,
+    B: Uploading + Send + 'static,
     P: Clone + Send + 'static,
 {
     let handshake = h2::server::Builder::new()
@@ -56,46 +58,88 @@ pub(in crate::proxy) async fn serve<T, F, R, P>(
     let Ok(mut connection) = handshake.await else {
         return;
     };
-    let mut pings = connection.ping_pong();
+    let mut frames = Frames::new(connection.ping_pong());
     let late = Arc::new(Notify::new());
     loop {
         let accepted = tokio::select! {
             accepted = connection.accept() => accepted,
             () = late.notified() => {
-                let ping = pings.as_mut().map(|pings| pings.send_ping(Ping::opaque()));
-                drop(ping); // one that is under way does as well
+                frames.send();
                 continue;
             }
+            () = frames.sent() => continue,
         };
         let Some(Ok((request, reply))) = accepted else {
             return; // each stream learns of it
         };
         let interim = Interim::queue(true);
         let is_head = request.method() == Method::HEAD;
-        let request = receive(request);
+        let (request, upload) = receive(request, &late);
         // In a box: what is around it is moved a few times until it stands.
         let responding = Box::pin(respond(request, interim.clone()));
-        let (permit, late) = (permit.clone(), Arc::clone(&late));
+        let permit = permit.clone();
         tokio::spawn(async move {
-            stream(responding, interim, is_head, reply, &late).await;
+            stream(responding, interim, is_head, reply, upload).await;
             drop(permit);
         });
     }
 }
 
-fn receive(request: Request<RecvStream>) -> Request<ClientBody> {
+fn receive(
+    request: Request<RecvStream>,
+    late: &Arc<Notify>,
+) -> (Request<ReceivedBody>, Option<Late>) {
     let (parts, stream) = request.into_parts();
-    let body = ReceivedBody::new(stream, &parts.headers);
-    Request::from_parts(parts, ClientBody::Http2(body))
+    let (body, upload) = ReceivedBody::new(stream, &parts.headers).of_upload(late);
+    (Request::from_parts(parts, body), upload)
+}
+
+/// Sends a frame that asks for nothing, which is a PING. One at a time: h2 sends no other before the client has answered it.
+struct Frames {
+    pings: Option<PingPong>,
+    is_under_way: bool,
+    /// Another was asked for meanwhile. The one under way may have been read before that was so.
+    is_owed: bool,
+}
+
+impl Frames {
+    fn new(pings: Option<PingPong>) -> Self {
+        Self {
+            pings,
+            is_under_way: false,
+            is_owed: false,
+        }
+    }
+
+    fn send(&mut self) {
+        if self.is_under_way {
+            self.is_owed = true;
+        } else if let Some(pings) = &mut self.pings {
+            // It fails where the connection has ended.
+            self.is_under_way = pings.send_ping(Ping::opaque()).is_ok();
+        }
+    }
+
+    /// Waits until the one under way has been answered, and sends what was asked for meanwhile.
+    async fn sent(&mut self) {
+        let Some(pings) = self.pings.as_mut().filter(|_| self.is_under_way) else {
+            return std::future::pending().await;
+        };
+        let answered = poll_fn(|context| pings.poll_pong(context)).await;
+        self.is_under_way = false;
+        if std::mem::take(&mut self.is_owed) && answered.is_ok() {
+            self.send();
+        }
+    }
 }
 
 /// One stream, to its end.
 async fn stream(
-    responding: impl Future<Output = Response<ResponseBody>>,
+    responding: impl Future<Output = Response<impl Uploading>>,
     interim: Interim,
     is_head: bool,
     mut reply: SendResponse<Piece>,
-    late: &Notify,
+    upload: Option<Late>,
 ) {
     let Some(response) = unless_left(responding, &interim, &mut reply).await else {
         return;
@@ -108,25 +152,33 @@ async fn stream(
     let has_none = is_head
         || parts.status == StatusCode::NO_CONTENT
         || parts.status == StatusCode::NOT_MODIFIED;
-    let ends = has_none || body.is_end_stream();
+    let is_early = upload.as_ref().is_some_and(Late::is_open);
+    let is_refusal = parts.status.is_client_error() || parts.status.is_server_error();
+    let mut whole = if is_early && is_refusal && !has_none {
+        gather(&mut body).await
+    } else {
+        Gathered::none(&mut body)
+    };
+    let ends = has_none || whole.is_end_stream();
     let head = Response::from_parts(parts, ());
     let Ok(stream) = reply.send_response(head, ends) else {
         return;
     };
     let mut sender = Sender::new(stream);
     if !ends {
-        match send(&mut sender, &mut body).await {
+        match send(&mut sender, &mut whole).await {
             Delivery::Whole => {}
             Delivery::Abandoned => return,
             Delivery::Broken(reason) => return sender.break_off(reason).await,
         }
     }
+    if let Some(upload) = upload {
+        upload.answered();
+    }
     // Where the server takes no more, what the client still sends is read for a while, when the body is dropped; then h2 tells it to stop, by a
     // reset with NO_ERROR (RFC 9113 §8.1). At once it would do harm: curl 7.88 drops a whole response for it while it sends.
     if body.uploads() {
         let _ = body.finish_upload().await;
-        // An upload that ends after its response ends the stream without a frame of ours. curl 7.88 then waits for one, without end.
-        late.notify_one();
     }
 }
 
@@ -163,7 +215,7 @@ enum Delivery {
 }
 
 /// Sends a body, and beside it what is left of its request's.
-async fn send(sender: &mut Sender, body: &mut ResponseBody) -> Delivery {
+async fn send(sender: &mut Sender, body: &mut Gathered<'_, impl Uploading>) -> Delivery {
     poll_fn(|context| {
         if let Poll::Ready(Err(_)) = body.poll_upload(context) {
             return Poll::Ready(Delivery::Abandoned); // the client has broken off its request

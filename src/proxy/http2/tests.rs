@@ -1,6 +1,8 @@
 //! Both ends against h2 by itself, over streams in memory.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,23 +10,23 @@ use h2::Reason;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Connection, Fault, Outgoing, serve};
-use crate::proxy::body::ClientBody;
-use crate::proxy::interim::Interim;
+use super::{Connection, Fault, Outgoing, ReceivedBody, serve};
+use crate::proxy::body::client::ClientBody;
+use crate::proxy::body::drain::drain_beside;
 use crate::proxy::limits::MOST_INTERIM_ANSWERS;
-use crate::proxy::request_body::{Passage, RequestBody};
-use crate::proxy::response_body::ResponseBody;
+use crate::proxy::message::body::scripted::Frames;
+use crate::proxy::message::interim::Interim;
 
 type Client = h2::client::SendRequest<Bytes>;
 
 /// A client of ours, whose requests are answered like that.
 async fn client_of<F, R>(respond: F) -> Client
 where
-    F: Fn(Request<ClientBody>, Interim) -> R + Send + 'static,
-    R: Future<Output = Response<ResponseBody>> + Send + 'static,
+    F: Fn(Request<ReceivedBody>, Interim) -> R + Send + 'static,
+    R: Future<Output = Response<Frames>> + Send + 'static,
 {
     let (near, far) = tokio::io::duplex(1 << 20);
     tokio::spawn(async move { serve(near, (), || (), respond).await });
@@ -46,7 +48,7 @@ async fn a_response_that_breaks_off_arrives_as_far_as_it_came_and_is_reset() {
     let mut client = client_of(|_, _| async {
         let broken = io::Error::from(io::ErrorKind::UnexpectedEof);
         let frames = [Ok(Frame::data(Bytes::from_static(b"part"))), Err(broken)];
-        Response::new(ResponseBody::of_frames(frames.into_iter()))
+        Response::new(Frames::new(frames))
     })
     .await;
     let (response, _) = client.send_request(get(), true).unwrap();
@@ -90,7 +92,7 @@ async fn interim_responses_come_before_the_final_one() {
         fields.insert("link", "</style.css>".parse().unwrap());
         interim.push(StatusCode::EARLY_HINTS, fields);
         tokio::task::yield_now().await;
-        Response::new(ResponseBody::whole(Bytes::new()))
+        Response::new(Frames::default())
     })
     .await;
     let (mut response, _) = client.send_request(get(), true).unwrap();
@@ -107,7 +109,7 @@ async fn a_response_without_content_has_no_length() {
         let response = Response::builder()
             .status(204)
             .header("content-length", "7");
-        response.body(ResponseBody::whole(Bytes::new())).unwrap()
+        response.body(Frames::default()).unwrap()
     })
     .await;
     let (response, _) = client.send_request(get(), true).unwrap();
@@ -130,19 +132,58 @@ fn malformed_request() -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn what_is_read_on_after_a_refusal_counts_as_long_as_it_is_read() {
+    let permit = Arc::new(());
+    let held = Arc::downgrade(&permit);
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let respond = |request: Request<ReceivedBody>, _| async move {
+        drain_beside(ClientBody::Http2(request.into_body()), false);
+        let mut refusal = Response::new(Frames::new([Ok(Frame::data(Bytes::from_static(b"no")))]));
+        *refusal.status_mut() = StatusCode::FORBIDDEN;
+        refusal
+    };
+    let serving = tokio::spawn(serve(near, permit, || (), respond));
+    let (mut client, connection) = h2::client::handshake(far).await.unwrap();
+    let connecting = tokio::spawn(connection);
+    let (response, mut upload) = client.send_request(post(), false).unwrap();
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    let mut body = response.into_body();
+    while body.data().await.is_some() {}
+    // More than the windows hold: somebody reads it.
+    let piece = Bytes::from(vec![b'x'; 64 * 1024]);
+    for _ in 0..64 {
+        upload.reserve_capacity(piece.len());
+        let mut had = 0;
+        while had < piece.len() {
+            let more = std::future::poll_fn(|context| upload.poll_capacity(context)).await;
+            had = more.unwrap().unwrap();
+        }
+        upload.send_data(piece.clone(), false).unwrap();
+        assert!(held.strong_count() > 0, "it counts as a connection");
+    }
+    connecting.abort();
+    serving.await.unwrap();
+    // Nobody sends any more, so nothing is read on, and nothing is held.
+    while held.strong_count() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_malformed_request_is_told() {
     let (near, mut far) = tokio::io::duplex(1 << 20);
     let (tell, mut told) = mpsc::channel(1);
     let malformed = move || tell.try_send(()).unwrap();
     tokio::spawn(serve(near, (), malformed, |_, _| async {
-        Response::new(ResponseBody::whole(Bytes::new()))
+        Response::new(Frames::default())
     }));
     far.write_all(&malformed_request()).await.unwrap();
     assert_eq!(told.recv().await, Some(()));
 }
 
 /// What a server of h2 makes of one request of ours.
-async fn exchange_with<F, R>(serve: F) -> Result<Response<super::Exchange>, Fault>
+async fn exchange_with<F, R>(serve: F) -> Result<Response<super::Exchange<Frames>>, Fault>
 where
     F: FnOnce(h2::server::Connection<tokio::io::DuplexStream, Bytes>) -> R + Send + 'static,
     R: Future<Output = ()> + Send + 'static,
@@ -155,11 +196,13 @@ where
     let request = Outgoing {
         parts: &parts,
         authority: &"gitlab.test".parse().unwrap(),
-        passage: &Passage::new(false),
+        pieces: &AtomicU64::new(0),
         patience: Duration::from_secs(10),
         interim: &Interim::default(),
     };
-    let sent = connection.exchange(&request, RequestBody::Empty).await;
+    let sent = connection
+        .exchange(&request, Frames::default(), false)
+        .await;
     sent.map_err(|(fault, _)| fault)
 }
 
@@ -218,4 +261,59 @@ async fn what_a_server_has_not_begun_is_told_from_what_it_may_have() {
         !matches!(closed, Ok(_) | Err(Fault::Unprocessed(_))),
         "{closed:?}"
     );
+}
+
+/// A client of ours as [`client_of`], and a signal for each PING that it gets.
+async fn watched_client_of<F, R>(respond: F) -> (Client, mpsc::Receiver<()>)
+where
+    F: Fn(Request<ReceivedBody>, Interim) -> R + Send + 'static,
+    R: Future<Output = Response<Frames>> + Send + 'static,
+{
+    const PING: u8 = 6;
+    let (near, middle) = tokio::io::duplex(1 << 20);
+    let (other, far) = tokio::io::duplex(1 << 20);
+    tokio::spawn(async move { serve(near, (), || (), respond).await });
+    let (mut from_server, mut to_server) = tokio::io::split(middle);
+    let (mut from_client, mut to_client) = tokio::io::split(other);
+    let (tell, pings) = mpsc::channel(8);
+    tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    tokio::spawn(async move {
+        let mut head = [0; 9];
+        while from_server.read_exact(&mut head).await.is_ok() {
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let mut payload = vec![0; length as usize];
+            from_server.read_exact(&mut payload).await.unwrap();
+            if (head[3], head[4]) == (PING, 0) {
+                tell.send(()).await.unwrap();
+            }
+            to_client.write_all(&head).await.unwrap();
+            to_client.write_all(&payload).await.unwrap();
+        }
+    });
+    let (client, connection) = h2::client::handshake(far).await.unwrap();
+    tokio::spawn(connection);
+    (client.ready().await.unwrap(), pings)
+}
+
+#[tokio::test]
+async fn an_upload_that_is_given_up_before_its_response_has_ended_ends_with_a_frame() {
+    let (mut client, mut pings) = watched_client_of(|request, _| async {
+        // Nobody wants the body any more: it is drained by itself.
+        drain_beside(ClientBody::Http2(request.into_body()), false);
+        Response::builder()
+            .status(403)
+            .body(Frames::default())
+            .unwrap()
+    })
+    .await;
+    let (response, mut upload) = client.send_request(post(), false).unwrap();
+    let half = Bytes::from_static(b"half");
+    upload.send_data(half.clone(), false).unwrap();
+    let mut response = response.await.unwrap();
+    assert_eq!(response.status(), 403);
+    assert!(response.body_mut().data().await.is_none());
+    upload.send_data(half, true).unwrap();
+    let limit = Duration::from_secs(10);
+    let pinged = tokio::time::timeout(limit, pings.recv()).await;
+    assert_eq!(pinged, Ok(Some(())));
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::server::TlsStream;
 
 use super::{ANSWER, BREATH};
-use crate::cell::{Framing, Leave, Story, Then, When};
+use crate::cell::{Cell, Framing, Leave, Story, Then, When};
 use crate::outcome::End;
 use crate::scene::Scene;
 
@@ -121,7 +121,7 @@ async fn answers(
     wishes: &mpsc::Sender<Wish>,
 ) -> Result<(), h2::Error> {
     let scene = stream.scene;
-    let mut answer = begin(&mut respond, scene.cell.status(), framing)?;
+    let mut answer = begin(&mut respond, scene.cell, framing).await?;
     let is_last = scene.answered() == scene.cell.client.streams();
     match then {
         Then::Unread => {
@@ -160,9 +160,9 @@ async fn answers(
 }
 
 /// Sends the head, and of the body what the framing allows.
-fn begin(
+async fn begin(
     respond: &mut SendResponse<Bytes>,
-    status: u16,
+    cell: Cell,
     framing: Framing,
 ) -> Result<SendStream<Bytes>, h2::Error> {
     let length = match framing {
@@ -170,7 +170,7 @@ fn begin(
         Framing::Length | Framing::Short => Some(ANSWER.len()),
         Framing::Chunked | Framing::Cut | Framing::ToClose => None,
     };
-    let mut head = Response::builder().status(status);
+    let mut head = Response::builder().status(cell.status());
     if let Some(length) = length {
         head = head.header(http::header::CONTENT_LENGTH, length);
     }
@@ -179,6 +179,11 @@ fn begin(
     let half = ANSWER.get(..ANSWER.len() / 2).unwrap_or_default();
     match framing {
         Framing::Zero => {}
+        Framing::Length | Framing::Chunked if cell.in_pieces => {
+            answer.send_data(Bytes::from_static(half), false)?;
+            tokio::time::sleep(BREATH).await;
+            answer.send_data(Bytes::from_static(half), true)?;
+        }
         Framing::Length | Framing::Chunked => answer.send_data(Bytes::from_static(ANSWER), true)?,
         _ => answer.send_data(Bytes::from_static(half), false)?,
     }
@@ -206,8 +211,10 @@ async fn leaves(
             scene.client_left().await;
             None
         }
-        Leave::Answered => Some(begin(&mut respond, 200, Framing::Length)?),
-        Leave::AmidBoth | Leave::AmidDownload => Some(begin(&mut respond, 200, Framing::Cut)?),
+        Leave::Answered => Some(begin(&mut respond, scene.cell, Framing::Length).await?),
+        Leave::AmidBoth | Leave::AmidDownload => {
+            Some(begin(&mut respond, scene.cell, Framing::Cut).await?)
+        }
         Leave::AmidUpload | Leave::Waiting | Leave::WaitingBehindBody => None,
     };
     stream.read(u64::MAX).await;

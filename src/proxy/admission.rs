@@ -1,0 +1,4 @@
+//! Who may use the proxy, and how many at one time.
+
+pub(super) mod admit;
+pub(super) mod permit;

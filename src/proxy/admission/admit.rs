@@ -1,0 +1,192 @@
+//! Who may use the proxy: this user's processes (where the kernel tells whose a connection is) that have the session's password, and those of
+//! the run's own tree without it, for clients that cannot send one.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::PROXY_AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use tokio::net::TcpStream;
+use tokio::sync::{OnceCell, Semaphore};
+
+use crate::dial::Queue;
+use crate::process_tree::{Effort, ProcessTree};
+use crate::proxy::limits::{MOST_SEARCHES, SEARCH_STEPS, SEARCH_TIME, SEARCH_WAIT};
+use crate::proxy::refusal::Refusal;
+use crate::secret::Secret;
+use crate::socket_owner::{Owner, SocketOwners};
+
+/// The user name in the proxy's URL.
+pub(in crate::proxy) const USER: &str = "authsome";
+
+/// What is asked of a connection before it is served.
+#[derive(Debug)]
+pub(in crate::proxy) struct Admission {
+    /// The one credential (RFC 7617) that is admitted.
+    expected: Secret<String>,
+    /// Where the proxy listens.
+    listener: SocketAddr,
+    /// `None` where the kernel does not tell: there the password alone decides.
+    owners: Option<SocketOwners>,
+    tree: OnceLock<ProcessTree>,
+    searches: Arc<Semaphore>,
+    queue: Arc<Queue>,
+    met_stranger: AtomicBool,
+}
+
+/// A client's connection.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Client {
+    /// The client's end of it, as the kernel numbers it.
+    socket: Option<u32>,
+    /// Whether the run's tree holds it; looked up for the first request that comes without a password.
+    is_of_the_tree: OnceCell<bool>,
+}
+
+/// Whose a new connection is.
+#[derive(Debug)]
+pub(in crate::proxy) enum Recognition {
+    /// Another user's.
+    AnotherUser,
+    /// This user's, or one of which the kernel does not tell.
+    Client(Client),
+    /// Nobody waits for an answer any more, and who has asked cannot be told.
+    Nobody,
+}
+
+impl Admission {
+    /// For a proxy that listens there.
+    pub(in crate::proxy) fn new(
+        password: &Secret<String>,
+        listener: SocketAddr,
+        queue: Arc<Queue>,
+    ) -> Self {
+        let plain = Secret::new(format!("{USER}:{}", password.expose()));
+        let owners = match listener {
+            SocketAddr::V4(listener) => SocketOwners::new(listener),
+            SocketAddr::V6(_) => None,
+        };
+        Self {
+            expected: Secret::new(STANDARD.encode(plain.expose())),
+            listener,
+            owners,
+            tree: OnceLock::new(),
+            searches: Arc::new(Semaphore::new(MOST_SEARCHES)),
+            queue,
+            met_stranger: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on, processes of that tree need no password.
+    pub(in crate::proxy) fn admit_tree(&self, tree: ProcessTree) {
+        let _ = self.tree.set(tree); // a session has one command
+    }
+
+    /// Whose connection this is. Asked as soon as it is accepted, so that what another user sends is never even read.
+    pub(in crate::proxy) fn recognize(&self, stream: &TcpStream, peer: SocketAddr) -> Recognition {
+        let Some(owners) = &self.owners else {
+            return Recognition::Client(Client::default());
+        };
+        match owners.of_accepted(peer, self.listener, || stream.peer_addr().is_ok()) {
+            Owner::AnotherUser => Recognition::AnotherUser,
+            Owner::Nobody => Recognition::Nobody,
+            Owner::ThisUser(inode) => Recognition::Client(Client {
+                socket: Some(inode),
+                is_of_the_tree: OnceCell::new(),
+            }),
+        }
+    }
+
+    /// Whether this is the first connection of another user: one line in the log must do, as there can be any number of them.
+    pub(in crate::proxy) fn is_first_stranger(&self) -> bool {
+        !self.met_stranger.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the client may have this request served.
+    pub(in crate::proxy) async fn check(
+        &self,
+        client: &Client,
+        headers: &HeaderMap,
+    ) -> Result<(), Refusal> {
+        let by_process = || self.is_of_the_tree(client.socket);
+        let is_admitted = match headers.get(PROXY_AUTHORIZATION) {
+            Some(offered) => self.is_the_password(offered),
+            None => *client.is_of_the_tree.get_or_init(by_process).await,
+        };
+        if is_admitted {
+            Ok(())
+        } else {
+            Err(Refusal::ProxyAuthentication)
+        }
+    }
+
+    /// Compares in constant time; the scheme is compared without case, as httplib2 sends it in lower case.
+    fn is_the_password(&self, offered: &HeaderValue) -> bool {
+        let parts = offered.as_bytes().split_at_checked("basic ".len());
+        parts.is_some_and(|(scheme, credential)| {
+            scheme.eq_ignore_ascii_case(b"basic ") && self.expected.matches(credential.trim_ascii())
+        })
+    }
+
+    /// Searches beside the proxy's one thread, and few at a time: who comes without a password waits for others of that kind only.
+    async fn is_of_the_tree(&self, socket: Option<u32>) -> bool {
+        let (Some(inode), Some(tree)) = (socket, self.tree.get().copied()) else {
+            return false;
+        };
+        let turn = async {
+            let turn = Arc::clone(&self.searches).acquire_owned().await;
+            self.queue.room().await; // a search that cannot open what it looks at finds nothing
+            turn
+        };
+        let Ok(Ok(turn)) = tokio::time::timeout(SEARCH_WAIT, turn).await else {
+            return false;
+        };
+        let search = tokio::task::spawn_blocking(move || {
+            let _turn = turn; // kept to the end of the search, though the client may leave before
+            let effort = Effort {
+                deadline: Instant::now() + SEARCH_TIME,
+                steps: SEARCH_STEPS,
+            };
+            tree.has_open(inode, effort)
+        });
+        search.await.unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn check(header: Option<&str>) -> bool {
+        let mut headers = HeaderMap::new();
+        if let Some(text) = header {
+            headers.insert(PROXY_AUTHORIZATION, HeaderValue::from_str(text).unwrap());
+        }
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        Admission::new(&Secret::new("s3cret".to_owned()), nowhere, Arc::default())
+            .check(&Client::default(), &headers)
+            .await
+            .is_ok()
+    }
+
+    #[tokio::test]
+    async fn where_the_kernel_does_not_tell_the_password_alone_is_admitted() {
+        let good = STANDARD.encode("authsome:s3cret");
+        assert!(check(Some(&format!("Basic {good}"))).await);
+        assert!(check(Some(&format!("basic {good} "))).await);
+        for bad in [
+            None,
+            Some(""),
+            Some("Basic"),
+            Some(&*format!("Bearer {good}")),
+            Some(&*format!("Basic {}", STANDARD.encode("authsome:other"))),
+            Some(&*format!("Basic {}", STANDARD.encode("root:s3cret"))),
+        ] {
+            assert!(!check(bad).await, "{bad:?}");
+        }
+    }
+}

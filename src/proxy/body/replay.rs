@@ -1,0 +1,202 @@
+//! What is known of a request's body while it goes out, and what of it is kept, as far as it is small.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::Frame;
+
+use crate::proxy::limits::LARGEST_HELD_BODY;
+
+/// What is known of a request's body while it goes out.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Passage {
+    /// Pieces that have gone by, so that a wait for the answer starts when the last one has.
+    pub(in crate::proxy) pieces: AtomicU64,
+    /// The placeholder was found: the request was broken off.
+    pub(in crate::proxy) placeholder: AtomicBool,
+    /// The client waits for 100 before it sends the body (RFC 9110 §10.1.1).
+    pub(in crate::proxy) expects: bool,
+    held: Mutex<Held>,
+}
+
+/// A small body, kept for a repetition.
+#[derive(Debug, Default)]
+struct Held {
+    pieces: VecDeque<Bytes>,
+    /// Small pieces behind those, as a copy: a part of a buffer keeps the whole of it, and a body may come a byte at a time.
+    crumbs: Vec<u8>,
+    size: usize,
+    state: HeldState,
+    trailers: Option<HeaderMap>,
+}
+
+/// A piece of this size is worth its buffer, in bytes.
+const SMALLEST_SHARED: usize = 2 * 1024;
+
+impl Held {
+    fn push(&mut self, data: &Bytes) {
+        if data.len() < SMALLEST_SHARED {
+            self.crumbs.extend_from_slice(data);
+        } else {
+            self.gather();
+            self.pieces.push_back(data.clone());
+        }
+    }
+
+    fn gather(&mut self) {
+        if !self.crumbs.is_empty() {
+            self.pieces
+                .push_back(std::mem::take(&mut self.crumbs).into());
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum HeldState {
+    /// The whole body is here.
+    Complete,
+    /// More may come.
+    #[default]
+    Filling,
+    /// It was too large, or broke off.
+    Lost,
+}
+
+/// What of a body was kept.
+#[derive(Debug)]
+pub(super) enum Kept {
+    /// All that has gone by; more may come.
+    Beginning(VecDeque<Bytes>),
+    /// Not all of it.
+    Lost,
+    /// The whole body.
+    Whole {
+        /// Its pieces.
+        pieces: VecDeque<Bytes>,
+        /// Its size in bytes.
+        size: u64,
+        /// What came after it.
+        trailers: Option<HeaderMap>,
+    },
+}
+
+impl Passage {
+    /// Of a request whose client waits for 100, or does not.
+    pub(in crate::proxy) fn new(expects: bool) -> Self {
+        Self {
+            expects,
+            ..Self::default()
+        }
+    }
+
+    /// Of a request without a body; it never changes, and all of them share it.
+    pub(in crate::proxy) fn of_nothing() -> Arc<Self> {
+        let passage = Self::default();
+        passage.end(true);
+        Arc::new(passage)
+    }
+
+    /// Whether a request that was refused goes out once more: all of its body is here, or none of it has been asked for. (Of one that a
+    /// server has not even begun with, any part that was kept will do: [`RequestBody::rewind`](super::request::RequestBody::rewind).)
+    pub(in crate::proxy) fn is_repeatable(&self) -> bool {
+        match self.held().state {
+            HeldState::Complete => true,
+            HeldState::Filling => self.pieces.load(Ordering::Relaxed) == 0,
+            HeldState::Lost => false,
+        }
+    }
+
+    /// What has gone by and was kept.
+    pub(super) fn kept(&self) -> Kept {
+        let mut held = self.held();
+        held.gather();
+        match held.state {
+            HeldState::Complete => Kept::Whole {
+                pieces: held.pieces.clone(),
+                size: held.size as u64,
+                trailers: held.trailers.clone(),
+            },
+            HeldState::Filling => Kept::Beginning(held.pieces.clone()),
+            HeldState::Lost => Kept::Lost,
+        }
+    }
+
+    pub(super) fn keep(&self, frame: &Frame<Bytes>) {
+        let mut held = self.held();
+        if let Some(trailers) = frame.trailers_ref() {
+            held.trailers = Some(trailers.clone());
+        }
+        let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) else {
+            return;
+        };
+        held.size += data.len();
+        if held.state == HeldState::Filling && held.size <= LARGEST_HELD_BODY {
+            held.push(data);
+        } else {
+            held.state = HeldState::Lost;
+            (held.pieces, held.crumbs) = Default::default();
+        }
+    }
+
+    pub(super) fn end(&self, whole: bool) {
+        let mut held = self.held();
+        if held.state == HeldState::Filling {
+            held.state = if whole {
+                HeldState::Complete
+            } else {
+                HeldState::Lost
+            };
+        }
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_in_order_and_keeps_no_large_buffer() {
+        let passage = Passage::default();
+        let buffer = Bytes::from(vec![b'x'; 8 * SMALLEST_SHARED]);
+        let pieces = [
+            buffer.slice(..1),
+            buffer.slice(..1),
+            buffer.slice(..SMALLEST_SHARED),
+            buffer.slice(..1),
+        ];
+        for piece in &pieces {
+            passage.keep(&Frame::data(piece.clone()));
+        }
+        passage.end(true);
+        let Kept::Whole { pieces, size, .. } = passage.kept() else {
+            panic!("a small body is kept");
+        };
+        let sizes: Vec<_> = pieces.iter().map(Bytes::len).collect();
+        assert_eq!(
+            (sizes, size),
+            (vec![2, SMALLEST_SHARED, 1], SMALLEST_SHARED as u64 + 3)
+        );
+    }
+
+    #[test]
+    fn a_small_body_is_kept_and_a_large_or_broken_one_is_not() {
+        let passage = |pieces: &[usize], whole| {
+            let passage = Passage::default();
+            for size in pieces {
+                passage.keep(&Frame::data(Bytes::from(vec![0; *size])));
+            }
+            passage.end(whole);
+            matches!(passage.kept(), Kept::Whole { .. })
+        };
+        assert!(passage(&[0, 10, LARGEST_HELD_BODY - 10], true));
+        assert!(!passage(&[1, LARGEST_HELD_BODY], true));
+        assert!(!passage(&[10], false));
+    }
+}

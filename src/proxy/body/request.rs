@@ -1,0 +1,259 @@
+//! A request's body on its way to the provider: streamed, watched for the placeholder, and kept as far as it is small, so that the request
+//! can be sent once more.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
+use http_body::{Body, Frame, SizeHint};
+
+use super::client::ClientBody;
+use super::drain::drain_beside;
+use super::replay::{Kept, Passage};
+use crate::proxy::limits::LARGEST_HELD_BODY;
+use crate::proxy::rewrite::placeholder::{Scanner, find_in_headers};
+
+/// A request's body on its way to the provider.
+#[derive(Debug)]
+pub(in crate::proxy) enum RequestBody {
+    /// None.
+    Empty,
+    /// One that went out before.
+    Repeated {
+        /// Its pieces.
+        pieces: VecDeque<Bytes>,
+        /// Its size in bytes.
+        size: u64,
+        /// What came after it.
+        trailers: Option<HeaderMap>,
+    },
+    /// The client's.
+    Streamed {
+        /// What has gone by before, and goes out once more ahead of the rest.
+        replay: VecDeque<Bytes>,
+        /// What comes in.
+        incoming: Option<ClientBody>,
+        /// Watches for the placeholder.
+        scanner: Scanner,
+        /// What is known of it.
+        passage: Arc<Passage>,
+    },
+}
+
+impl RequestBody {
+    /// The body once more: what has gone by, if all of it was kept, and then what is left of it.
+    pub(in crate::proxy) fn rewind(passage: &Passage, rest: Option<Self>) -> Option<Self> {
+        match (passage.kept(), rest) {
+            (
+                Kept::Whole {
+                    pieces,
+                    size,
+                    trailers,
+                },
+                _,
+            ) => Some(Self::Repeated {
+                pieces,
+                size,
+                trailers,
+            }),
+            (Kept::Beginning(pieces), Some(mut rest)) => {
+                if let Self::Streamed { replay, .. } = &mut rest {
+                    *replay = pieces;
+                }
+                Some(rest)
+            }
+            (Kept::Beginning(_), None) | (Kept::Lost, _) => None,
+        }
+    }
+
+    /// Whether its client waits for 100, and nothing of it has been asked for. To read a body by HTTP/2 does not ask for it; most clients send
+    /// theirs at once, and those that wait get the server's own 100.
+    pub(in crate::proxy) fn is_unasked(&self) -> bool {
+        let Self::Streamed {
+            incoming, passage, ..
+        } = self
+        else {
+            return false;
+        };
+        passage.expects
+            && passage.pieces.load(Ordering::Relaxed) == 0
+            && !matches!(incoming, Some(ClientBody::Http2(_)))
+    }
+
+    /// Whether it comes by hyper, which ends what it serves with the answer.
+    pub(in crate::proxy) fn is_of_the_proxy_itself(&self) -> bool {
+        matches!(
+            self,
+            Self::Streamed {
+                incoming: Some(ClientBody::Hyper(_)),
+                ..
+            }
+        )
+    }
+
+    pub(in crate::proxy) fn new(incoming: ClientBody, passage: &Arc<Passage>) -> Self {
+        if incoming.is_end_stream() {
+            passage.end(true);
+            return Self::Empty;
+        }
+        Self::Streamed {
+            replay: VecDeque::new(),
+            incoming: Some(incoming),
+            scanner: Scanner::new(),
+            passage: Arc::clone(passage),
+        }
+    }
+}
+
+/// Whether a request could be sent a second time: a body of unknown length, or a large one, streams through once.
+pub(in crate::proxy) fn is_repeatable(parts: &Parts, has_no_body: bool) -> bool {
+    if has_no_body {
+        return true;
+    }
+    let length = parts
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    length.is_some_and(|length| length <= LARGEST_HELD_BODY)
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Repeated {
+                pieces, trailers, ..
+            } => {
+                let frame = pieces
+                    .pop_front()
+                    .map(Frame::data)
+                    .or_else(|| trailers.take().map(Frame::trailers));
+                Poll::Ready(frame.map(Ok))
+            }
+            Self::Streamed {
+                replay,
+                incoming,
+                scanner,
+                passage,
+            } => {
+                if let Some(piece) = replay.pop_front() {
+                    return Poll::Ready(Some(Ok(Frame::data(piece))));
+                }
+                let Some(incoming) = incoming else {
+                    return Poll::Ready(None);
+                };
+                let frame = ready!(Pin::new(&mut *incoming).poll_frame(context));
+                passage.pieces.fetch_add(1, Ordering::Relaxed);
+                Poll::Ready(match frame {
+                    None => {
+                        passage.end(true);
+                        None
+                    }
+                    Some(Err(error)) => {
+                        passage.end(false);
+                        Some(Err(error))
+                    }
+                    Some(Ok(frame)) if holds_placeholder(&frame, scanner) => {
+                        passage.placeholder.store(true, Ordering::Relaxed);
+                        passage.end(false);
+                        Some(Err(io::Error::other("the body holds the placeholder")))
+                    }
+                    Some(Ok(frame)) => {
+                        passage.keep(&frame);
+                        if incoming.is_end_stream() {
+                            passage.end(true); // a body of known length gets no last poll
+                        }
+                        Some(Ok(frame))
+                    }
+                })
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Repeated {
+                pieces, trailers, ..
+            } => pieces.is_empty() && trailers.is_none(),
+            Self::Streamed {
+                replay, incoming, ..
+            } => replay.is_empty() && incoming.as_ref().is_none_or(ClientBody::is_end_stream),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Repeated {
+                size,
+                trailers: None,
+                ..
+            } => SizeHint::with_exact(*size),
+            Self::Repeated { .. } => SizeHint::default(),
+            Self::Streamed {
+                replay, incoming, ..
+            } => {
+                let left = incoming.as_ref().and_then(|body| body.size_hint().exact());
+                let again: u64 = replay.iter().map(|piece| piece.len() as u64).sum();
+                left.map_or_else(SizeHint::default, |left| {
+                    SizeHint::with_exact(left.saturating_add(again))
+                })
+            }
+        }
+    }
+}
+
+/// In the data so far, or in a trailer.
+fn holds_placeholder(frame: &Frame<Bytes>, scanner: &mut Scanner) -> bool {
+    let in_data = frame.data_ref().is_some_and(|data| scanner.completes(data));
+    in_data || frame.trailers_ref().and_then(find_in_headers).is_some()
+}
+
+impl Drop for RequestBody {
+    /// The provider has answered early, or has gone: the client must be able to read what it gets instead.
+    fn drop(&mut self) {
+        if let Self::Streamed {
+            incoming, passage, ..
+        } = self
+            && let Some(incoming) = incoming.take()
+        {
+            drain_beside(
+                incoming,
+                passage.expects && passage.pieces.load(Ordering::Relaxed) == 0,
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use http::header::EXPECT;
+
+    use super::*;
+
+    #[test]
+    fn the_placeholder_is_found_in_trailers_as_well() {
+        let trailers = |value| HeaderMap::from_iter([(EXPECT, HeaderValue::from_static(value))]);
+        let found = |frame| holds_placeholder(&frame, &mut Scanner::new());
+        assert!(found(Frame::trailers(trailers("authsome-proxy-managed"))));
+        assert!(!found(Frame::trailers(trailers("0"))));
+        assert!(found(Frame::data(Bytes::from_static(
+            b"x authsome-proxy-managed"
+        ))));
+    }
+}

@@ -1,0 +1,288 @@
+//! One request on its way, one line a stage.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response, StatusCode, Version};
+use http_body::Body;
+
+use super::log_entry::Entry;
+use super::place::Place;
+use super::response_body::ResponseBody;
+use super::session::Session;
+use super::unauthorized;
+use super::upgrade::{ClientUpgrade, Wish};
+use crate::connection::{CredentialSource, Usage, Verdict};
+use crate::credential::Credential;
+use crate::proxy::body::client::ClientBody;
+use crate::proxy::body::replay::Passage;
+use crate::proxy::body::request::{RequestBody, is_repeatable};
+use crate::proxy::limits::MOST_REPETITIONS;
+use crate::proxy::message::interim::Interim;
+use crate::proxy::policy::decide::{self, Decision, Plan, Rules};
+use crate::proxy::policy::route::Route;
+use crate::proxy::policy::target::Target;
+use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::carriers;
+use crate::proxy::rewrite::credential;
+use crate::proxy::rewrite::hop_by_hop::{self, Survey};
+use crate::proxy::rewrite::placeholder;
+use crate::proxy::upstream::body::UpstreamBody;
+use crate::proxy::upstream::destination::Dialect;
+use crate::proxy::upstream::send::Sending;
+
+/// The state of one request.
+pub(super) struct Attempt<'a, S> {
+    session: &'a Session<S>,
+    place: &'a Place,
+    parts: Parts,
+    pub(super) survey: Survey,
+    /// The client's, until it is on its way.
+    pub(super) body: Option<ClientBody>,
+    wish: Option<Wish>,
+    interim: Interim,
+    /// The route that it belongs to, once that is known.
+    owner: Option<&'a Arc<Route>>,
+    /// Its line in the log, until the answer has it.
+    pub(super) entry: Entry,
+}
+
+/// An answer of the provider, with what was read of its body.
+struct Outcome {
+    response: Response<UpstreamBody>,
+    head: Option<Bytes>,
+}
+
+impl<'a, S: CredentialSource> Attempt<'a, S> {
+    pub(super) fn new(
+        session: &'a Session<S>,
+        place: &'a Arc<Place>,
+        request: Request<ClientBody>,
+        upgrade: Option<ClientUpgrade>,
+        interim: Interim,
+    ) -> Self {
+        let entry = Entry::new(place, &request);
+        let survey = Survey::of(request.headers());
+        let wish = upgrade.and_then(|client| Wish::of(&request, client));
+        let (parts, body) = request.into_parts();
+        Self {
+            session,
+            place,
+            parts,
+            survey,
+            body: Some(body),
+            wish,
+            interim,
+            owner: None,
+            entry,
+        }
+    }
+
+    /// The way of the request, one line a stage.
+    pub(super) async fn exchange(&mut self) -> Result<Response<ResponseBody>, Refusal> {
+        let target = self.admit()?;
+        let plan = self.plan(&target)?;
+        hop_by_hop::clean_request(&mut self.parts.headers, self.survey);
+        if let Some(wish) = &self.wish {
+            wish.renew(&mut self.parts.headers);
+        }
+        let passage = self.passage();
+        let outcome = match plan {
+            Plan::Inject(route, shape) => self.inject(&passage, route, shape).await?,
+            Plan::Pass(route) => self.pass(&passage, route).await?,
+        };
+        let mut entry = std::mem::take(&mut self.entry);
+        match plan {
+            Plan::Inject(..) => entry.injected(outcome.response.status().as_u16()),
+            Plan::Pass(_) => entry.forget(),
+        }
+        Ok(hand_over(outcome, self.wish.take(), entry))
+    }
+
+    /// Refuses what is not served at all, and what is not for this place.
+    fn admit(&self) -> Result<Target, Refusal> {
+        decide::check_method(&self.parts.method)?;
+        let place = self.place;
+        if let Some(name) = &place.sni_differs {
+            return Err(Refusal::Misdirected {
+                expected: place.authority.to_string(),
+                found: name.clone(),
+            });
+        }
+        Target::parse(
+            &place.authority,
+            place.origins.uri_authority().as_str(),
+            &self.parts,
+        )
+    }
+
+    /// What is done with the request; whose it is goes into its line.
+    fn plan(&mut self, target: &Target) -> Result<Plan<'a>, Refusal> {
+        let place = self.place;
+        let rules = Rules {
+            authority: place.origins.uri_authority(),
+            candidates: &place.candidates,
+            allowed_guards: &self.session.allowed_guards,
+        };
+        let Decision { owner, plan } =
+            decide::decide(rules, &self.parts, &target.path, self.survey.page);
+        self.owner = owner;
+        if let Some(route) = owner {
+            self.entry.belongs_to(route);
+        }
+        plan
+    }
+
+    /// What is known of the body from now on.
+    fn passage(&self) -> Arc<Passage> {
+        match &self.body {
+            Some(body) if !body.is_end_stream() => Arc::new(Passage::new(self.survey.expect)),
+            _ => Arc::clone(&self.place.nothing),
+        }
+    }
+
+    /// Sends the request as it stands.
+    async fn send(
+        &mut self,
+        passage: &Arc<Passage>,
+        body: RequestBody,
+    ) -> Result<Response<UpstreamBody>, Refusal> {
+        let sending = Sending {
+            passage,
+            origin: self.place.origins.of(self.owner),
+            interim: &self.interim,
+        };
+        let dialect = dialect(self.parts.version, self.wish.is_some());
+        let upstream = &self.session.upstream;
+        let sent = upstream.send(&self.parts, body, &sending, dialect).await;
+        sent.map_err(|refusal| refusal.of(self.owner.map(|route| &route.id)))
+    }
+
+    async fn pass(
+        &mut self,
+        passage: &Arc<Passage>,
+        route: Option<&Arc<Route>>,
+    ) -> Result<Outcome, Refusal> {
+        let parts = &mut self.parts;
+        if placeholder::find_in_head(parts).is_some() {
+            if let Some(route) = route {
+                carriers::strip_placeholders(parts, &route.carriers, route.rules.carriers());
+            }
+            if let Some(found) = placeholder::find_in_head(parts) {
+                return Err(Refusal::Placeholder(found)); // in a place that no definition names
+            }
+        }
+        let body = outgoing(&mut self.body, passage);
+        let response = self.send(passage, body).await?;
+        Ok(Outcome {
+            response,
+            head: None,
+        })
+    }
+
+    /// Puts the credential on and sends the request; after a 401 that is about the token, once more with a better one.
+    async fn inject(
+        &mut self,
+        passage: &Arc<Passage>,
+        route: &Arc<Route>,
+        shape: usize,
+    ) -> Result<Outcome, Refusal> {
+        let usage = usage(&self.parts, self.body.as_ref());
+        let mut credential = self.session.source.get(&route.id, usage).await?;
+        let mut next = outgoing(&mut self.body, passage);
+        let mut attempt = 0;
+        carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
+        let stripped = self.parts.uri.clone();
+        loop {
+            let ready = route.ready(&credential);
+            let form = ready.forms.get(shape);
+            if !form.is_some_and(|form| credential::put(&mut self.parts, &stripped, form)) {
+                return Err(Refusal::Malformed(
+                    "the credential does not fit into this request",
+                ));
+            }
+            if let Some(found) = placeholder::find_in_head(&self.parts) {
+                return Err(Refusal::Placeholder(found));
+            }
+            self.entry.sent();
+            let response = self.send(passage, next).await?;
+            if response.status() != StatusCode::UNAUTHORIZED || attempt >= MOST_REPETITIONS {
+                return Ok(Outcome {
+                    response,
+                    head: None,
+                });
+            }
+            // Rare, and large: in a box, the request of the usual way has no room for it.
+            let looking = self.look_into(route, &credential, attempt, response);
+            let (mut outcome, verdict) = Box::pin(looking).await;
+            match verdict {
+                _ if !passage.is_repeatable() => break Ok(outcome),
+                Verdict::Accept => break Ok(outcome),
+                Verdict::Fail(error) => return Err(error.into()),
+                Verdict::Retry(better) => credential = better,
+                Verdict::RetrySame(pause) => tokio::time::sleep(pause).await,
+            }
+            let rest = outcome.response.body_mut().take_upload();
+            let Some(once_more) = RequestBody::rewind(passage, rest) else {
+                break Ok(outcome);
+            };
+            next = once_more;
+            attempt += 1;
+        }
+    }
+
+    /// What a 401 says, and what follows from it.
+    async fn look_into(
+        &mut self,
+        route: &Route,
+        credential: &Credential,
+        attempt: u32,
+        response: Response<UpstreamBody>,
+    ) -> (Outcome, Verdict) {
+        let (response, head, rejection) = unauthorized::look_into(response).await;
+        let source = &self.session.source;
+        let verdict = source.reject(&route.id, credential, rejection, attempt);
+        let head = Some(head);
+        (Outcome { response, head }, verdict.await)
+    }
+}
+
+/// Prepares an answer for the client.
+fn hand_over(outcome: Outcome, wish: Option<Wish>, entry: Entry) -> Response<ResponseBody> {
+    let Outcome { mut response, head } = outcome;
+    match wish {
+        Some(wish) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            wish.grant(response, entry)
+        }
+        _ => {
+            hop_by_hop::clean_response(response.headers_mut());
+            let status = response.status();
+            response.map(|body| ResponseBody::streamed(status, head, body, entry))
+        }
+    }
+}
+
+/// The client's body on its way; it is taken once.
+fn outgoing(body: &mut Option<ClientBody>, passage: &Arc<Passage>) -> RequestBody {
+    body.take().map_or(RequestBody::Empty, |incoming| {
+        RequestBody::new(incoming, passage)
+    })
+}
+
+/// Whether the request could be sent a second time: a body of unknown length, or a large one, streams through once.
+fn usage(parts: &Parts, body: Option<&ClientBody>) -> Usage {
+    if is_repeatable(parts, body.is_none_or(Body::is_end_stream)) {
+        Usage::Repeatable
+    } else {
+        Usage::Once
+    }
+}
+
+fn dialect(version: Version, upgrade: bool) -> Dialect {
+    if version == Version::HTTP_2 && !upgrade {
+        Dialect::Http2
+    } else {
+        Dialect::Http1
+    }
+}

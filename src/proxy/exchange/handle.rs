@@ -1,0 +1,46 @@
+//! The heart: one request, from its arrival to its answer.
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+
+use super::attempt::Attempt;
+use super::place::Place;
+use super::respond;
+use super::response_body::ResponseBody;
+use super::session::Session;
+use super::upgrade::ClientUpgrade;
+use crate::connection::CredentialSource;
+use crate::proxy::body::client::ClientBody;
+use crate::proxy::body::drain::drain_beside;
+use crate::proxy::message::interim::Interim;
+
+/// Answers one request; every failure becomes an answer that says what to do.
+///
+/// Not an `async fn`: that would keep room for its arguments beside what is made of them, and a future of more than 2 KiB is moved at a price.
+pub(in crate::proxy) fn handle<'a, S: CredentialSource>(
+    session: &'a Session<S>,
+    place: &'a Arc<Place>,
+    request: Request<ClientBody>,
+    upgrade: Option<ClientUpgrade>,
+    interim: Interim,
+) -> impl Future<Output = Response<ResponseBody>> {
+    let mut attempt = Attempt::new(session, place, request, upgrade, interim);
+    async move {
+        let refusal = match attempt.exchange().await {
+            Ok(response) => return response,
+            Err(refusal) => refusal,
+        };
+        let response = respond::from_refusal(&refusal);
+        attempt.entry.refused(
+            refusal.kind(),
+            response.status().as_u16(),
+            refusal.to_string(),
+        );
+        attempt.entry.finish(0);
+        if let Some(body) = attempt.body.take() {
+            drain_beside(body, attempt.survey.expect);
+        }
+        response
+    }
+}

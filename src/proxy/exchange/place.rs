@@ -1,0 +1,93 @@
+//! Where the requests of one client's connection go.
+
+use std::sync::Arc;
+
+use super::session::Session;
+use crate::audit::{Audit, Quoted, Way};
+use crate::authority::Authority;
+use crate::proxy::body::replay::Passage;
+use crate::proxy::policy::candidates::Candidates;
+use crate::proxy::upstream::destination::Scheme;
+use crate::proxy::upstream::origins::Origins;
+
+/// Where the requests of one connection go.
+#[derive(Debug)]
+pub(in crate::proxy) struct Place {
+    pub(in crate::proxy) authority: Authority,
+    /// The same, for the log.
+    pub(in crate::proxy) quoted: Quoted,
+    /// The name in the client's TLS hello, where it is another one.
+    pub(in crate::proxy) sni_differs: Option<String>,
+    /// How the requests reach the proxy.
+    pub(in crate::proxy) way: Way,
+    /// The connections that they go on by.
+    pub(in crate::proxy) origins: Origins,
+    /// Whose they can be.
+    pub(in crate::proxy) candidates: Candidates,
+    /// Where what becomes of them is noted.
+    pub(in crate::proxy) audit: Arc<Audit>,
+    /// What is known of the body of a request that has none.
+    pub(in crate::proxy) nothing: Arc<Passage>,
+}
+
+impl Place {
+    /// The place of a tunnel; `sni` is the name in its TLS hello.
+    pub(in crate::proxy) fn of_tunnel<S>(
+        session: &Session<S>,
+        authority: Authority,
+        sni: Option<&str>,
+    ) -> Option<Arc<Self>> {
+        let sni_differs = differing(sni, authority.host());
+        Self::new(session, authority, Scheme::Https, Way::Connect, sni_differs)
+    }
+
+    /// The place of a request in absolute form.
+    pub(in crate::proxy) fn of_absolute_form<S>(
+        session: &Session<S>,
+        authority: Authority,
+        scheme: Scheme,
+    ) -> Option<Arc<Self>> {
+        Self::new(session, authority, scheme, Way::Absolute, None)
+    }
+
+    fn new<S>(
+        session: &Session<S>,
+        authority: Authority,
+        scheme: Scheme,
+        way: Way,
+        sni_differs: Option<String>,
+    ) -> Option<Arc<Self>> {
+        let candidates = session.routes.to(&authority);
+        let origins = session.upstream.origins(&authority, scheme, &candidates)?;
+        Some(Arc::new(Self {
+            quoted: Quoted::new(&authority.to_string()),
+            sni_differs,
+            way,
+            origins,
+            candidates,
+            audit: Arc::clone(&session.audit),
+            nothing: Passage::of_nothing(),
+            authority,
+        }))
+    }
+}
+
+/// The name in a TLS hello, where it is another host's.
+fn differing(sni: Option<&str>, host: &str) -> Option<String> {
+    let other = sni.filter(|name| !name.eq_ignore_ascii_case(host));
+    other.map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_sni_of_another_host_is_noticed() {
+        for same in [None, Some("gitlab.test"), Some("GITLAB.test")] {
+            assert_eq!(differing(same, "gitlab.test"), None);
+        }
+        let other = Some("evil.test");
+        assert_eq!(differing(other, "gitlab.test").as_deref(), other);
+    }
+}

@@ -1,0 +1,172 @@
+//! A response's body on its way to the client, and what is left of its request's body on the way to the provider.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::{Body, Frame, SizeHint};
+
+use super::log_entry::Entry;
+use crate::proxy::message::body::Uploading;
+use crate::proxy::upstream::body::UpstreamBody;
+
+/// A response's body on its way to the client.
+#[derive(Debug)]
+pub(in crate::proxy) enum ResponseBody {
+    /// Of our own making.
+    Whole(Option<Bytes>),
+    /// The provider's, with what was already read of it.
+    Streamed {
+        /// Read to look at it.
+        head: Option<Bytes>,
+        /// Still to come.
+        rest: UpstreamBody,
+        /// Bytes that have passed.
+        bytes: u64,
+        /// The request's line in the log.
+        entry: Entry,
+        /// The provider has refused the request.
+        is_refused: bool,
+    },
+}
+
+impl ResponseBody {
+    pub(in crate::proxy) fn whole(bytes: Bytes) -> Self {
+        Self::Whole((!bytes.is_empty()).then_some(bytes))
+    }
+
+    pub(in crate::proxy) fn streamed(
+        status: StatusCode,
+        head: Option<Bytes>,
+        mut rest: UpstreamBody,
+        entry: Entry,
+    ) -> Self {
+        rest.settle();
+        Self::Streamed {
+            head: head.filter(|head| !head.is_empty()),
+            rest,
+            bytes: 0,
+            entry,
+            is_refused: status.is_client_error() || status.is_server_error(),
+        }
+    }
+}
+
+impl Uploading for ResponseBody {
+    fn uploads(&self) -> bool {
+        matches!(self, Self::Streamed { rest, .. } if rest.upload().is_some())
+    }
+
+    fn poll_upload(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Streamed { rest, .. } => rest.poll_upload(context),
+            Self::Whole(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    async fn finish_upload(&mut self) -> io::Result<()> {
+        let Self::Streamed {
+            rest,
+            bytes,
+            entry,
+            is_refused,
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        entry.finish(*bytes);
+        rest.finish_upload(*is_refused).await
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Streamed {
+                head,
+                rest,
+                bytes,
+                entry,
+                ..
+            } => {
+                let frame = match head.take() {
+                    Some(head) => Some(Ok(Frame::data(head))),
+                    None => ready!(Pin::new(rest).poll_frame(context)),
+                };
+                match &frame {
+                    Some(Ok(frame)) => {
+                        *bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    }
+                    Some(Err(_)) | None => entry.finish(*bytes),
+                }
+                Poll::Ready(frame)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Streamed { head, rest, .. } => head.is_none() && rest.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Streamed {
+                head: None, rest, ..
+            } => rest.size_hint(),
+            Self::Streamed {
+                head: Some(head),
+                rest,
+                ..
+            } => {
+                let mut hint = rest.size_hint();
+                let head = head.len() as u64;
+                if let Some(upper) = hint.upper() {
+                    hint.set_upper(upper.saturating_add(head));
+                }
+                hint.set_lower(hint.lower().saturating_add(head));
+                hint
+            }
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        let Self::Streamed {
+            head,
+            rest,
+            bytes,
+            entry,
+            is_refused,
+        } = self
+        else {
+            return;
+        };
+        entry.finish(*bytes); // the client may have left, or a body of known length needs no last poll
+        // hyper drops a body at its end; whoever else serves a client goes on with the upload itself.
+        let has_ended = head.is_none() && rest.is_end_stream();
+        if has_ended
+            && rest.uploads_for_hyper()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let (mut rest, is_refused) = (rest.take(), *is_refused);
+            runtime.spawn(async move { rest.finish_upload(is_refused).await });
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What all requests of one run share.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::audit::Audit;
+use crate::proxy::policy::routes::RouteTable;
+use crate::proxy::upstream::send::Upstream;
+
+/// The state of a session, as its requests see it. A request reads it, and takes no lock.
+#[derive(Debug)]
+pub(in crate::proxy) struct Session<S> {
+    /// Guard rules that the user has lifted, as `provider/rule`.
+    pub(in crate::proxy) allowed_guards: HashSet<String>,
+    /// The log.
+    pub(in crate::proxy) audit: Arc<Audit>,
+    /// Which requests are whose.
+    pub(in crate::proxy) routes: Arc<RouteTable>,
+    /// Where credentials come from.
+    pub(in crate::proxy) source: Arc<S>,
+    /// The ways to the providers.
+    pub(in crate::proxy) upstream: Upstream,
+}

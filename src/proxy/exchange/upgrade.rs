@@ -1,0 +1,119 @@
+//! Protocol upgrades of HTTP/1.1 (RFC 9110 §7.8): WebSocket and whatever else, relayed after an injected handshake.
+
+use std::pin::pin;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use http::{Request, Response, Version};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::log_entry::Entry;
+use super::response_body::ResponseBody;
+use crate::proxy::admission::permit::Permit;
+use crate::proxy::http1::Upgrade;
+use crate::proxy::io::activity::Activity;
+use crate::proxy::io::relay;
+use crate::proxy::io::watched::{ClientStream, Watched};
+use crate::proxy::limits::IDLE_TIMEOUT;
+use crate::proxy::upstream::body::UpstreamBody;
+
+/// A client's wish to speak another protocol.
+pub(in crate::proxy) struct Wish {
+    client: ClientUpgrade,
+    protocol: HeaderValue,
+}
+
+/// The promise of a client's stream, for after a 101; and what it holds, so that the relay counts as long as it lives.
+pub(in crate::proxy) enum ClientUpgrade {
+    /// Of an intercepted connection.
+    Http1(Upgrade<ClientStream>, Permit),
+    /// Of a connection to the proxy itself.
+    Hyper(OnUpgrade, Permit),
+}
+
+impl Wish {
+    /// The wish of a request, if it has one. `h2c` is not granted: it would be HTTP that nobody looks into.
+    pub(in crate::proxy) fn of<B>(request: &Request<B>, client: ClientUpgrade) -> Option<Self> {
+        let protocol = request.headers().get(UPGRADE)?.clone();
+        let names = protocol.to_str().ok()?;
+        let asked = request.version() == Version::HTTP_11 && lists_upgrade(request.headers());
+        let h2c = names
+            .split(',')
+            .any(|name| name.trim().to_ascii_lowercase().starts_with("h2c"));
+        (asked && !h2c).then_some(Self { client, protocol })
+    }
+
+    /// Puts the wish back on a request whose hop-by-hop headers were taken off.
+    pub(in crate::proxy) fn renew(&self, headers: &mut HeaderMap) {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, self.protocol.clone());
+    }
+
+    /// The provider has agreed: the answer for the client, and a relay that outlives it.
+    pub(in crate::proxy) fn grant(
+        self,
+        response: Response<UpstreamBody>,
+        mut entry: Entry,
+    ) -> Response<ResponseBody> {
+        let protocol = response
+            .headers()
+            .get(UPGRADE)
+            .cloned()
+            .unwrap_or(self.protocol);
+        let (mut parts, body) = response.into_parts();
+        // A wish goes upstream by HTTP/1.1 only, and a 101 ends its exchange.
+        let upstream = match body {
+            UpstreamBody::Http1(body) => body.into_stream(),
+            UpstreamBody::Http2(_) => None,
+        };
+        crate::proxy::rewrite::hop_by_hop::clean_response(&mut parts.headers);
+        parts
+            .headers
+            .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        parts.headers.insert(UPGRADE, protocol);
+        tokio::spawn(async move {
+            let Some((upstream, greeting)) = upstream else {
+                return;
+            };
+            let upstream = Watched::new(upstream, greeting, Activity::new());
+            let down = match self.client {
+                ClientUpgrade::Hyper(client, _permit) => match client.await {
+                    Ok(client) => {
+                        relay_until_idle(TokioIo::new(client), Bytes::new(), upstream).await
+                    }
+                    Err(_) => return,
+                },
+                ClientUpgrade::Http1(client, _permit) => match client.await {
+                    Ok((client, early)) => relay_until_idle(client, early, upstream).await,
+                    Err(_) => return,
+                },
+            };
+            entry.finish(down);
+        });
+        Response::from_parts(parts, ResponseBody::whole(Bytes::new()))
+    }
+}
+
+/// Relays until one side ends it or nothing moves any more; the bytes that the client got.
+async fn relay_until_idle<C, U>(client: C, early: Bytes, mut upstream: Watched<U>) -> u64
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    let activity = upstream.activity();
+    let mut client = Watched::new(client, early, activity.clone());
+    let relaying = pin!(relay::both_ways(&mut client, &mut upstream));
+    let relayed = activity.unless_idle(IDLE_TIMEOUT, relaying).await;
+    relayed.map_or(0, |(_, down)| down)
+}
+
+fn lists_upgrade(headers: &HeaderMap) -> bool {
+    headers.get_all(CONNECTION).iter().any(|value| {
+        value.to_str().is_ok_and(|text| {
+            text.split(',')
+                .any(|name| name.trim().eq_ignore_ascii_case("upgrade"))
+        })
+    })
+}

@@ -1,0 +1,271 @@
+//! A connection to a provider, and one exchange on it.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use tokio::io::AsyncWrite;
+use tokio::time::{Instant, Sleep};
+
+use super::upload::{USUAL_HEAD, Upload};
+use crate::proxy::http1::fault::Fault;
+use crate::proxy::http1::fields::may_be_whole;
+use crate::proxy::http1::read_buffer::read_some;
+use crate::proxy::http1::response_head::{self, Head};
+use crate::proxy::http1::write::{self, RequestForm};
+use crate::proxy::io::readiness::Source;
+use crate::proxy::limits::{
+    CONTINUE_TIMEOUT, FRESH, LARGEST_HEAD, MOST_INTERIM_ANSWERS, SMALLEST_READ,
+};
+use crate::proxy::message::body::Streamed;
+use crate::proxy::message::interim::Interim;
+
+/// A connection that speaks HTTP/1.1. Its buffers take no memory to speak of between two exchanges.
+#[derive(Debug)]
+pub(in crate::proxy) struct Connection<T> {
+    io: T,
+    /// What came and was not yet taken.
+    pub(super) read: BytesMut,
+    /// How much is asked for at once: more where much comes.
+    appetite: usize,
+    /// What is to go out, and how much of it has.
+    out: Vec<u8>,
+    gone: usize,
+    /// This task has just asked it for what nobody has sent, and will be woken when something comes.
+    is_quiet: bool,
+    /// When the request went out that it served last, or when it was made.
+    pub(super) used: Instant,
+    has_served: bool,
+    /// The wait for an answer. It is armed once and looked at when it ends, which spares each request the timer's lock.
+    clock: Option<Pin<Box<Sleep>>>,
+}
+
+/// What is known of a request on its way.
+#[derive(Debug)]
+pub(in crate::proxy) struct Outgoing<'a> {
+    pub(in crate::proxy) parts: &'a Parts,
+    pub(in crate::proxy) form: RequestForm<'a>,
+    /// The pieces of its body that have gone by, so that the wait for the answer starts when the last one has.
+    pub(in crate::proxy) pieces: &'a AtomicU64,
+    /// How long the head of an answer may take, from the last byte of the request that went out.
+    pub(in crate::proxy) patience: Duration,
+    /// Where the interim responses go.
+    pub(in crate::proxy) interim: &'a Interim,
+}
+
+impl<T: Source + AsyncWrite> Connection<T> {
+    pub(in crate::proxy) fn new(io: T) -> Self {
+        Self {
+            io,
+            read: BytesMut::new(),
+            appetite: SMALLEST_READ,
+            out: Vec::new(),
+            gone: 0,
+            is_quiet: false,
+            used: Instant::now(),
+            has_served: false,
+            clock: None,
+        }
+    }
+
+    /// Whether it may serve another request: nothing has come that nobody asked for, not even its end.
+    pub(in crate::proxy) fn is_quiet(&mut self, context: &mut Context<'_>) -> bool {
+        self.is_quiet = self.read.is_empty() && self.poll_fill(context).is_pending();
+        self.is_quiet
+    }
+
+    /// Whether it was made just now, for a request that has yet to go out on it.
+    pub(super) fn is_fresh(&self) -> bool {
+        !self.has_served && self.used.elapsed() < FRESH
+    }
+
+    /// Whether nothing has come since the request went out.
+    pub(in crate::proxy) fn is_unanswered(&self) -> bool {
+        self.read.is_empty()
+    }
+
+    /// Sends a request and waits for the head of its answer, which may come before the whole request is out.
+    pub(in crate::proxy) async fn exchange(
+        &mut self,
+        request: &Outgoing<'_>,
+        upload: &mut Upload<impl Streamed>,
+    ) -> Result<Head, Fault> {
+        self.out.clear();
+        self.out.reserve(USUAL_HEAD);
+        self.gone = 0;
+        write::write(&mut self.out, request.parts, &request.form);
+        let since = Instant::now();
+        self.used = since;
+        self.has_served = true;
+        let mut waiting = Waiting {
+            since,
+            pieces: request.pieces.load(Ordering::Relaxed),
+            searched: 0,
+            interim: 0,
+            until_asked: None,
+        };
+        poll_fn(|context| self.poll_exchange(context, request, upload, &mut waiting)).await
+    }
+
+    fn poll_exchange(
+        &mut self,
+        context: &mut Context<'_>,
+        request: &Outgoing<'_>,
+        upload: &mut Upload<impl Streamed>,
+        waiting: &mut Waiting,
+    ) -> Poll<Result<Head, Fault>> {
+        self.send_now(context, upload)?;
+        while !std::mem::take(&mut self.is_quiet) {
+            let head = match self.poll_head(context, &request.parts.method, waiting) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(head)) if is_interim(head.status) => head,
+                ready @ Poll::Ready(_) => return ready,
+            };
+            waiting.interim += 1;
+            if waiting.interim > MOST_INTERIM_ANSWERS {
+                return Poll::Ready(Err(Fault::Malformed(
+                    "it sends interim responses without end",
+                )));
+            }
+            if head.status == StatusCode::CONTINUE {
+                upload.release();
+                self.send_now(context, upload)?;
+            }
+            request.interim.push(head.status, head.headers);
+        }
+        if upload.is_held() && waiting.has_been_patient(context) {
+            upload.release();
+            self.send_now(context, upload)?;
+        }
+        self.poll_patience(context, request, waiting)
+    }
+
+    /// Reads up to the end of the next head.
+    fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        method: &Method,
+        waiting: &mut Waiting,
+    ) -> Poll<Result<Head, Fault>> {
+        loop {
+            let may_be_whole = !self.read.is_empty()
+                && (waiting.searched == 0
+                    || self.read.len() > LARGEST_HEAD
+                    || may_be_whole(&self.read, waiting.searched));
+            if may_be_whole && let Some(head) = response_head::take(&mut self.read, method)? {
+                waiting.searched = 0;
+                return Poll::Ready(Ok(head));
+            }
+            waiting.searched = self.read.len();
+            match ready!(self.poll_fill(context)) {
+                Ok(0) => return Poll::Ready(Err(Fault::Closed(None))),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Err(Fault::Closed(Some(error)))),
+            }
+        }
+    }
+
+    /// Ends the wait where nothing of the request has moved for too long.
+    fn poll_patience(
+        &mut self,
+        context: &mut Context<'_>,
+        request: &Outgoing<'_>,
+        waiting: &mut Waiting,
+    ) -> Poll<Result<Head, Fault>> {
+        let clock = self.clock.get_or_insert_with(|| {
+            Box::pin(tokio::time::sleep_until(waiting.since + request.patience))
+        });
+        while clock.as_mut().poll(context).is_ready() {
+            let pieces = request.pieces.load(Ordering::Relaxed);
+            if pieces != waiting.pieces {
+                (waiting.pieces, waiting.since) = (pieces, Instant::now());
+            }
+            let end = waiting.since + request.patience;
+            if end <= Instant::now() {
+                return Poll::Ready(Err(Fault::Timeout));
+            }
+            clock.as_mut().reset(end);
+        }
+        Poll::Pending
+    }
+
+    /// Brings out what of the request can go now.
+    fn send_now(
+        &mut self,
+        context: &mut Context<'_>,
+        upload: &mut Upload<impl Streamed>,
+    ) -> Result<(), Fault> {
+        match self.poll_send(context, upload) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// Brings the request out: what is in the buffer, and the body as it comes. Ready when all is out, or the server takes no more.
+    pub(super) fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        upload: &mut Upload<impl Streamed>,
+    ) -> Poll<Result<(), Fault>> {
+        let Self { io, out, gone, .. } = self;
+        upload.poll_send(context, io, out, gone)
+    }
+
+    /// Reads once; the number of bytes, 0 at the end.
+    pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        read_some(&mut self.io, &mut self.read, &mut self.appetite, context)
+    }
+
+    /// The exchange is over: the next one begins with nothing.
+    pub(super) fn rest(&mut self) {
+        if self.appetite > SMALLEST_READ {
+            (self.read, self.appetite) = (BytesMut::new(), SMALLEST_READ);
+        }
+        if self.out.capacity() > 2 * USUAL_HEAD {
+            self.out = Vec::new();
+        }
+    }
+
+    /// It has been idle for a while, and may be for longer.
+    pub(super) fn relax(&mut self) {
+        self.read = BytesMut::new();
+        self.out = Vec::new();
+    }
+
+    /// The stream, and what has come on it already: for another protocol.
+    pub(in crate::proxy) fn into_parts(self) -> (T, Bytes) {
+        (self.io, self.read.freeze())
+    }
+}
+
+/// How a wait for an answer stands.
+struct Waiting {
+    since: Instant,
+    /// Of the request's body, when that was last looked at.
+    pieces: u64,
+    /// Bytes in which no whole head was found.
+    searched: usize,
+    interim: usize,
+    /// For a server that does not say whether it wants the body.
+    until_asked: Option<Pin<Box<Sleep>>>,
+}
+
+impl Waiting {
+    /// Whether a client that expects 100 has been held up for long enough.
+    fn has_been_patient(&mut self, context: &mut Context<'_>) -> bool {
+        let sleep = || Box::pin(tokio::time::sleep(CONTINUE_TIMEOUT));
+        let clock = self.until_asked.get_or_insert_with(sleep);
+        clock.as_mut().poll(context).is_ready()
+    }
+}
+
+/// 101 ends the exchange, whatever comes after it.
+fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
+}

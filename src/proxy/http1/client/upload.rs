@@ -1,0 +1,360 @@
+//! A request's body on its way out by HTTP/1.1.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+use tokio::io::AsyncWrite;
+
+use crate::proxy::http1::fault::Fault;
+use crate::proxy::http1::fields::announced;
+use crate::proxy::http1::framing::{LAST_CHUNK, Length};
+use crate::proxy::http1::write::write_trailers;
+use crate::proxy::limits::UPSTREAM_WRITE_BUFFER;
+use crate::proxy::message::body::Streamed;
+
+/// Most heads of requests are shorter, in bytes.
+pub(super) const USUAL_HEAD: usize = 2048;
+
+/// The most that one TLS record holds (RFC 8446 §5.1), in bytes. A chunk goes out in one record with its size line: some servers (Puma 5)
+/// answer 400 where a record ends inside of that line, though RFC 9112 §7.1 knows no such border.
+const RECORD: usize = 16 * 1024;
+
+/// What a chunk in one record needs beside its data: up to four digits, two line breaks, and the last chunk.
+const CHUNK_FRAMING: usize = 4 + 2 + 2 + LAST_CHUNK.len();
+
+/// Less than this left in a record is not worth a chunk, in bytes.
+const SMALLEST_CHUNK: usize = 1024;
+
+/// A request's body on its way out.
+#[derive(Debug)]
+pub(in crate::proxy) struct Upload<B> {
+    body: B,
+    length: Option<Length>,
+    /// The names of the trailers that the request has announced.
+    trailers: Vec<HeaderName>,
+    /// What did not fit into the last chunk.
+    rest: Bytes,
+    state: Sending,
+    /// Bytes that the server has taken, and whether it is the server who is waited for.
+    taken: u64,
+    is_blocked: bool,
+}
+
+/// Where the sending stands.
+///
+/// ```text
+/// Held ── the server asks, or says nothing for long ──► Body ── it ends ──► Last ── all is written ──► Done
+/// any of them ── a write fails ──► Deaf
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    /// More of the body may come.
+    Body,
+    /// The server takes no more, but may have answered.
+    Deaf,
+    /// All is out.
+    Done,
+    /// The client waits for 100, and so far the server has not said it.
+    Held,
+    /// What is in the buffer is the last.
+    Last,
+}
+
+impl<B: Streamed> Upload<B> {
+    /// `is_held` where the client waits to hear that its body is wanted (RFC 9110 §10.1.1), and the server has yet to say so.
+    pub(in crate::proxy) fn new(body: B, parts: &Parts, is_held: bool) -> Self {
+        let length = length_of(&body);
+        let trailers = match length {
+            Some(Length::Chunked) => announced(&parts.headers),
+            _ => Vec::new(),
+        };
+        Self {
+            state: match length {
+                None => Sending::Last,
+                Some(_) if is_held => Sending::Held,
+                Some(_) => Sending::Body,
+            },
+            body,
+            length,
+            trailers,
+            rest: Bytes::new(),
+            taken: 0,
+            is_blocked: false,
+        }
+    }
+
+    /// How the end of the body will be told.
+    pub(in crate::proxy) fn length(&self) -> Option<Length> {
+        self.length
+    }
+
+    pub(super) fn body(&self) -> &B {
+        &self.body
+    }
+
+    /// The body, for another attempt.
+    pub(in crate::proxy) fn into_body(self) -> B {
+        self.body
+    }
+
+    /// Whether all of it is out.
+    pub(super) fn is_over(&self) -> bool {
+        self.state == Sending::Done
+    }
+
+    /// Whether the server takes no more of it.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.state == Sending::Deaf
+    }
+
+    /// Whether it waits for the server to ask for it.
+    pub(super) fn is_held(&self) -> bool {
+        self.state == Sending::Held
+    }
+
+    /// The server has asked for the body, or has had the time to.
+    pub(super) fn release(&mut self) {
+        if self.state == Sending::Held {
+            self.state = Sending::Body;
+        }
+    }
+
+    /// How many bytes the server has taken, where some wait for it to take them.
+    pub(super) fn blocked(&self) -> Option<u64> {
+        self.is_blocked.then_some(self.taken)
+    }
+
+    /// Brings out what is in the buffer, and the body as it comes. Ready when all is out, or the server takes no more.
+    pub(super) fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        io: &mut (impl AsyncWrite + Unpin),
+        out: &mut Vec<u8>,
+        gone: &mut usize,
+    ) -> Poll<Result<(), Fault>> {
+        self.is_blocked = true; // unless it turns out below that the client is waited for
+        while !matches!(self.state, Sending::Deaf | Sending::Done) {
+            while self.state == Sending::Body && self.has_room(out) {
+                if self.poll_body(context, out)?.is_pending() {
+                    break;
+                }
+            }
+            if *gone == out.len() {
+                ready!(self.poll_flush(context, io));
+                match self.state {
+                    Sending::Deaf => {}
+                    Sending::Last => self.state = Sending::Done,
+                    _ => {
+                        self.is_blocked = false;
+                        return Poll::Pending;
+                    }
+                }
+                continue;
+            }
+            match ready!(Pin::new(&mut *io).poll_write(context, &out[*gone..])) {
+                Ok(count) if count > 0 => {
+                    *gone += count;
+                    self.taken += count as u64;
+                }
+                // A server may answer and close before it has read all: what it said is read next, and where it said nothing, its end is.
+                _ => self.state = Sending::Deaf,
+            }
+            if *gone == out.len() {
+                let end = out.len().min(4 * USUAL_HEAD);
+                out[..end].fill(0); // the head, which has the token, is no longer
+                out.clear();
+                *gone = 0;
+                if self.length == Some(Length::Chunked) && self.state == Sending::Body {
+                    // So that the next chunk begins a record of its own.
+                    ready!(self.poll_flush(context, io));
+                }
+            }
+        }
+        self.is_blocked = false;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Flushes; a server that has closed takes no more.
+    fn poll_flush(
+        &mut self,
+        context: &mut Context<'_>,
+        io: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<()> {
+        if ready!(Pin::new(io).poll_flush(context)).is_err() {
+            self.state = Sending::Deaf;
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether another piece may be put into the buffer.
+    fn has_room(&self, out: &[u8]) -> bool {
+        if self.length == Some(Length::Chunked) {
+            out.len() + CHUNK_FRAMING + SMALLEST_CHUNK <= RECORD || out.is_empty()
+        } else {
+            out.len() < UPSTREAM_WRITE_BUFFER
+        }
+    }
+
+    /// Puts the next piece of the body into the buffer.
+    fn poll_body(
+        &mut self,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Poll<()>, Fault> {
+        if !self.rest.is_empty() {
+            self.put_chunk(out);
+            return self.end_with_body(out);
+        }
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+            return Ok(Poll::Pending);
+        };
+        let Some(frame) = frame.transpose().map_err(Fault::Body)? else {
+            self.finish(out, None)?;
+            return Ok(Poll::Ready(()));
+        };
+        match frame.into_data() {
+            Ok(data) if self.length == Some(Length::Chunked) => {
+                self.rest = data;
+                self.put_chunk(out);
+            }
+            Ok(data) => {
+                if let Some(Length::Known(left)) = &mut self.length {
+                    let more = || Fault::Body(io::Error::other("the body is longer than said"));
+                    *left = left.checked_sub(data.len() as u64).ok_or_else(more)?;
+                }
+                out.extend_from_slice(&data);
+            }
+            Err(frame) => {
+                let trailers = frame.into_trailers().ok();
+                self.finish(out, trailers.as_ref())?;
+            }
+        }
+        self.end_with_body(out)
+    }
+
+    /// A body of known length, and one that has come to its end with its last data, get no further poll.
+    fn end_with_body(&mut self, out: &mut Vec<u8>) -> Result<Poll<()>, Fault> {
+        if self.state == Sending::Body && self.rest.is_empty() && self.body.is_end_stream() {
+            self.finish(out, None)?;
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    /// Frames as much of a piece as the record has room for; an empty chunk would be the last one.
+    fn put_chunk(&mut self, out: &mut Vec<u8>) {
+        let room = RECORD.saturating_sub(out.len() + CHUNK_FRAMING);
+        let data = self.rest.split_to(self.rest.len().min(room));
+        if data.is_empty() {
+            return;
+        }
+        out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+        out.extend_from_slice(&data);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>, trailers: Option<&HeaderMap>) -> Result<(), Fault> {
+        self.state = Sending::Last;
+        match self.length {
+            Some(Length::Known(0)) | None => Ok(()),
+            Some(Length::Chunked) => {
+                match trailers {
+                    None => out.extend_from_slice(LAST_CHUNK),
+                    Some(trailers) => {
+                        write_trailers(out, trailers, |name| self.trailers.contains(name));
+                    }
+                }
+                Ok(())
+            }
+            Some(_) => Err(Fault::Body(io::Error::other(
+                "the body is shorter than said",
+            ))),
+        }
+    }
+}
+
+fn length_of(body: &impl Streamed) -> Option<Length> {
+    if body.is_end_stream() {
+        return None;
+    }
+    Some(
+        body.size_hint()
+            .exact()
+            .map_or(Length::Chunked, Length::Known),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body::Frame;
+
+    use super::*;
+    use crate::proxy::message::body::scripted::Frames;
+
+    /// A stream that keeps what it is given by each write.
+    #[derive(Debug, Default)]
+    struct Records(Vec<Vec<u8>>);
+
+    impl AsyncWrite for Records {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0.push(bytes.to_vec());
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// What goes out of a body of those pieces behind a head of that size.
+    fn records(head: usize, pieces: &[usize]) -> Vec<Vec<u8>> {
+        let data = |size: &usize| Ok(Frame::data(Bytes::from(vec![b'x'; *size])));
+        let body = Frames::new(pieces.iter().map(data));
+        let (parts, ()) = http::Request::new(()).into_parts();
+        let mut upload = Upload::new(body, &parts, false);
+        let (mut io, mut out, mut gone) = (Records::default(), vec![b'h'; head], 0);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let sent = upload.poll_send(&mut context, &mut io, &mut out, &mut gone);
+        assert!(matches!(sent, Poll::Ready(Ok(()))) && upload.is_over());
+        io.0
+    }
+
+    #[test]
+    fn no_record_ends_within_the_frame_of_a_chunk() {
+        for head in [0, 100, RECORD - 20, RECORD + 1] {
+            let pieces = [1, RECORD - 1, RECORD, 3 * RECORD + 5, SMALLEST_CHUNK, 1, 1];
+            let mut data = 0;
+            for (number, record) in records(head, &pieces).iter().enumerate() {
+                let mut rest = match number {
+                    0 => record.get(head..).unwrap_or_default(),
+                    _ => record.as_slice(),
+                };
+                assert!(
+                    record.len() <= RECORD.max(head + RECORD),
+                    "{}",
+                    record.len()
+                );
+                while !rest.is_empty() {
+                    let line = rest.iter().position(|byte| *byte == b'\n').unwrap();
+                    let size = std::str::from_utf8(&rest[..line - 1]).unwrap();
+                    let size = usize::from_str_radix(size, 16).unwrap();
+                    assert_eq!(&rest[line + 1 + size..line + 3 + size], b"\r\n", "{head}");
+                    data += size;
+                    rest = &rest[line + 3 + size..];
+                }
+            }
+            assert_eq!(data, pieces.iter().sum::<usize>());
+        }
+    }
+}

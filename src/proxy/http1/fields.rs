@@ -1,0 +1,76 @@
+//! What the heads of requests and responses have in common: how their fields are read, and which of them have their place in a head.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, header};
+
+/// Digits and nothing else.
+pub(super) fn parse_length(text: &[u8]) -> Option<u64> {
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let append = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
+    (!text.is_empty()).then(|| text.iter().try_fold(0, append))?
+}
+
+/// Whether a head that was not whole at `searched` bytes may be so now: one that drips in is not parsed anew for each byte.
+pub(super) fn may_be_whole(read: &[u8], searched: usize) -> bool {
+    let fresh = &read[searched.saturating_sub(3).min(read.len())..];
+    memchr::memchr_iter(b'\n', fresh)
+        .any(|at| matches!(&fresh[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
+}
+
+/// A part of what was read, as a part of its copy.
+pub(super) fn share(copy: &Bytes, read: &[u8], part: &[u8]) -> Bytes {
+    let at = part.as_ptr().addr().wrapping_sub(read.as_ptr().addr());
+    let end = at.saturating_add(part.len());
+    match copy.get(at..end) {
+        Some(_) => copy.slice(at..end),
+        None => Bytes::copy_from_slice(part), // an empty one may stand anywhere
+    }
+}
+
+/// The trailers that a request announces, and may.
+pub(super) fn announced(headers: &HeaderMap) -> Vec<HeaderName> {
+    let names = headers.get_all(header::TRAILER).iter();
+    names
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .filter(|name| !is_for_the_head(name))
+        .collect()
+}
+
+/// Fields that frame, route or authenticate a message have no place behind it (RFC 9110 §6.5.1).
+pub(super) fn is_for_the_head(name: &HeaderName) -> bool {
+    [
+        header::AUTHORIZATION,
+        header::CONNECTION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_RANGE,
+        header::CONTENT_TYPE,
+        header::HOST,
+        header::PROXY_AUTHORIZATION,
+        header::SET_COOKIE,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+    ]
+    .contains(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_head_is_found_in_whichever_pieces_it_comes() {
+        for head in [
+            "HTTP/1.1 200 OK\r\na: b\r\n\r\n",
+            "HTTP/1.1 200 OK\na: b\n\n",
+        ] {
+            for cut in 0..head.len() {
+                assert!(!may_be_whole(&head.as_bytes()[..cut], 0), "{cut}");
+                assert!(may_be_whole(head.as_bytes(), cut), "{cut}");
+            }
+        }
+    }
+}

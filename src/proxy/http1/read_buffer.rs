@@ -1,0 +1,51 @@
+//! What is read of a connection at once: little until much comes.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::proxy::io::readiness::Source;
+use crate::proxy::limits::{LARGEST_READ, SMALLEST_READ};
+
+/// Reads once into the buffer, by as little work as may be until much comes.
+pub(super) fn read_some(
+    io: &mut impl Source,
+    read: &mut BytesMut,
+    appetite: &mut usize,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    ready!(io.poll_readable(context));
+    if *appetite > SMALLEST_READ {
+        return fill(io, read, appetite, context);
+    }
+    if read.capacity() - read.len() < *appetite / 2 {
+        read.reserve(*appetite);
+    }
+    let count = ready!(io.poll_append(context, read))?;
+    if count >= SMALLEST_READ {
+        *appetite = 2 * SMALLEST_READ;
+    }
+    Poll::Ready(Ok(count))
+}
+
+/// Reads into the buffer; what is asked for grows with what comes.
+fn fill(
+    io: &mut (impl AsyncRead + Unpin),
+    read: &mut BytesMut,
+    appetite: &mut usize,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    if read.capacity() - read.len() < *appetite / 2 {
+        read.reserve(*appetite);
+    }
+    let room = read.capacity() - read.len();
+    let count = ready!(pin!(io.read_buf(read)).poll(context))?;
+    if count == room {
+        *appetite = (*appetite * 2).min(LARGEST_READ);
+    }
+    Poll::Ready(Ok(count))
+}

@@ -1,0 +1,381 @@
+//! The heads of requests, as clients send them (RFC 9112 §3, §6).
+
+use std::mem::MaybeUninit;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, Method, Uri, Version};
+use percent_encoding::{AsciiSet, percent_encode};
+
+use super::fields::{parse_length, share};
+use super::framing::Length;
+use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
+
+/// Why what a client has sent is no request's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::proxy) enum MalformedHead {
+    /// It is not as HTTP/1.1 has it, or could be read in two ways.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// It is beyond any bound.
+    #[error("the head of the request is too large")]
+    TooLarge,
+}
+
+/// A request's head, and what it says of its connection.
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that a head says, and none excludes another"
+)]
+pub(super) struct RequestHead {
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) version: Version,
+    pub(super) headers: HeaderMap,
+    /// `None` where it has no body.
+    pub(super) length: Option<Length>,
+    /// Whether the client wants to send another one on this connection.
+    pub(super) persists: bool,
+    /// The client has said `Connection: keep-alive`, which one of HTTP/1.0 wants to hear back.
+    pub(super) asks_to_persist: bool,
+    /// The client takes trailers.
+    pub(super) takes_trailers: bool,
+    /// The client waits for 100 before it sends the body.
+    pub(super) expects: bool,
+    /// The client wishes for another protocol.
+    pub(super) upgrades: bool,
+}
+
+/// Takes a request's head out of what was read; `None` if there is more to read.
+pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, MalformedHead> {
+    let mut fields = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
+    let parsed = match parse(read, &mut fields) {
+        Err(Unreadable::TooManyFields) => take_large(read),
+        parsed => parsed,
+    };
+    match parsed {
+        Ok(None) if read.len() <= LARGEST_HEAD => Ok(None),
+        Ok(Some((head, end))) if end <= LARGEST_HEAD => {
+            read.advance(end);
+            Ok(Some(head))
+        }
+        Ok(_) | Err(Unreadable::TooManyFields) => Err(MalformedHead::TooLarge),
+        Err(Unreadable::Malformed(malformed)) => Err(malformed),
+    }
+}
+
+/// The same of a head with more fields than most, which would make the stack of every other request larger.
+#[cold]
+fn take_large(read: &[u8]) -> Result<Option<(RequestHead, usize)>, Unreadable> {
+    let mut fields = vec![MaybeUninit::uninit(); MOST_HEADERS];
+    parse(read, &mut fields)
+}
+
+/// Why a head is none.
+enum Unreadable {
+    Malformed(MalformedHead),
+    TooManyFields,
+}
+
+impl From<MalformedHead> for Unreadable {
+    fn from(malformed: MalformedHead) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+/// Reads a head, and says where it ends.
+fn parse<'a>(
+    read: &'a [u8],
+    fields: &mut [MaybeUninit<httparse::Header<'a>>],
+) -> Result<Option<(RequestHead, usize)>, Unreadable> {
+    let malformed = || MalformedHead::Malformed("the request is not HTTP/1.1");
+    let mut request = httparse::Request::new(&mut []);
+    let end = match request.parse_with_uninit_headers(read, fields) {
+        Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Unreadable::TooManyFields),
+        Err(_) => return Err(MalformedHead::Malformed(complaint(read)).into()),
+    };
+    let version = match request.version {
+        Some(0) => Version::HTTP_10,
+        _ => Version::HTTP_11,
+    };
+    let method = request.method.unwrap_or_default().as_bytes();
+    let method = Method::from_bytes(method).map_err(|_| malformed())?;
+    // One copy, which the target and all values share.
+    let head = Bytes::copy_from_slice(read.get(..end).unwrap_or_default());
+    let share = |part: &[u8]| share(&head, read, part);
+    let uri = uri(&share(request.path.unwrap_or_default().as_bytes()))?;
+    let mut said = Said::default();
+    let mut headers = HeaderMap::with_capacity(request.headers.len() + 1);
+    for field in request.headers.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| malformed())?;
+        let value = HeaderValue::from_maybe_shared(share(field.value));
+        let value = value.map_err(|_| malformed())?;
+        if said.hear(&name, &value)? {
+            headers.append(name, value);
+        }
+    }
+    let length = said.length(version)?;
+    let head = RequestHead {
+        method,
+        uri,
+        version,
+        headers,
+        length,
+        persists: !said.closes && (version == Version::HTTP_11 || said.keeps),
+        asks_to_persist: said.keeps,
+        takes_trailers: said.takes_trailers,
+        upgrades: said.upgrades,
+        expects: said.expects && length.is_some() && version == Version::HTTP_11,
+    };
+    Ok(Some((head, end)))
+}
+
+/// The longest target that a [`Uri`] holds, in bytes.
+const LONGEST_TARGET: usize = u16::MAX as usize - 1;
+
+/// The target as a URL. What curl and others put there as the user wrote it, and browsers encode, is encoded as the URL standard has it;
+/// all else stays as the client spelled it.
+fn uri(target: &Bytes) -> Result<Uri, MalformedHead> {
+    if target.len() > LONGEST_TARGET {
+        return Err(MalformedHead::TooLarge);
+    }
+    if let Ok(uri) = Uri::from_maybe_shared(target.clone()) {
+        return Ok(uri);
+    }
+    let path = target.iter().position(|byte| *byte == b'?');
+    let (path, query) = target.split_at(path.unwrap_or(target.len()));
+    let (path, query) = (
+        percent_encode(path, RAW_PATH),
+        percent_encode(query, RAW_QUERY),
+    );
+    let encoded = format!("{path}{query}");
+    Uri::from_maybe_shared(Bytes::from(encoded)).map_err(|_| {
+        MalformedHead::Malformed(
+            "the target of the request is not a URL's: write other characters as %XX",
+        )
+    })
+}
+
+/// What the percent-encode sets of the query and the path have (URL standard, section 1.3), and [`Uri`] does not take. A backslash is in
+/// neither: whether it is a slash is what servers differ in.
+const RAW_QUERY: &AsciiSet = &AsciiSet::EMPTY.add(b'"').add(b'<').add(b'>');
+const RAW_PATH: &AsciiSet = &RAW_QUERY.add(b'`');
+
+/// What is wrong with a head that cannot be read. A blank in the target is not encoded: RFC 9112 §3.2 warns of lines that are made to be
+/// read as one request here and as another one there.
+fn complaint(read: &[u8]) -> &'static str {
+    let line = read.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let ends_well = line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0");
+    match memchr::memchr_iter(b' ', line).count() {
+        3.. if ends_well => "the target of the request has a blank in it: write it as %20",
+        2 if ends_well && std::str::from_utf8(line).is_err() => {
+            "the target of the request is not UTF-8: write other bytes as %XX"
+        }
+        _ => "the request is not HTTP/1.1",
+    }
+}
+
+/// What a request's headers say of its body and its connection.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that a head says, and none excludes another"
+)]
+struct Said {
+    chunked: bool,
+    closes: bool,
+    expects: bool,
+    keeps: bool,
+    length: Option<u64>,
+    takes_trailers: bool,
+    upgrades: bool,
+}
+
+impl Said {
+    /// Takes a field in; `false` for one that is not kept: a second, equal length. What two servers could read differently is refused:
+    /// the second one may be the provider's.
+    fn hear(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, MalformedHead> {
+        let text = value.as_bytes();
+        let mut options = text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        if name == CONTENT_LENGTH {
+            let stated = parse_length(text);
+            let stated =
+                stated.ok_or(MalformedHead::Malformed("the request has no valid length"))?;
+            if self.length.is_some_and(|length| length != stated) {
+                return Err(MalformedHead::Malformed("the request has two lengths"));
+            }
+            let is_first = self.length.is_none();
+            self.length = Some(stated);
+            return Ok(is_first);
+        }
+        if name == TRANSFER_ENCODING {
+            if self.chunked || !text.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                return Err(MalformedHead::Malformed(
+                    "the request has a transfer coding other than chunked",
+                ));
+            }
+            self.chunked = true;
+        } else if name == CONNECTION {
+            for option in options {
+                self.closes |= option.eq_ignore_ascii_case(b"close");
+                self.keeps |= option.eq_ignore_ascii_case(b"keep-alive");
+            }
+        } else if name == TE {
+            self.takes_trailers |= options.any(|option| option.eq_ignore_ascii_case(b"trailers"));
+        } else if name == UPGRADE {
+            self.upgrades = true;
+        } else if name == http::header::EXPECT {
+            self.expects |= text.eq_ignore_ascii_case(b"100-continue");
+        }
+        Ok(true)
+    }
+
+    /// RFC 9112 §6.3.
+    fn length(&self, version: Version) -> Result<Option<Length>, MalformedHead> {
+        match (self.chunked, self.length) {
+            (true, Some(_)) => Err(MalformedHead::Malformed(
+                "the request has a length and a transfer coding",
+            )),
+            (true, None) if version == Version::HTTP_10 => Err(MalformedHead::Malformed(
+                "the request is HTTP/1.0 with a transfer coding",
+            )),
+            (true, None) => Ok(Some(Length::Chunked)),
+            (false, None | Some(0)) => Ok(None),
+            (false, Some(bytes)) => Ok(Some(Length::Known(bytes))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Option<RequestHead>, MalformedHead> {
+        take(&mut BytesMut::from(text))
+    }
+
+    fn head(lines: &str) -> RequestHead {
+        parse(&format!("POST /a?b=c HTTP/1.1\r\n{lines}\r\n"))
+            .unwrap()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_head_tells_what_comes_behind_it() {
+        assert_eq!(head("").length, None);
+        assert_eq!(head("content-length: 0\r\n").length, None);
+        assert_eq!(
+            head("content-length: 5\r\nContent-Length: 5\r\n").length,
+            Some(Length::Known(5))
+        );
+        assert_eq!(
+            head("content-length: 5\r\nContent-Length: 5\r\n")
+                .headers
+                .len(),
+            1
+        );
+        assert_eq!(
+            head("Transfer-Encoding: Chunked\r\n").length,
+            Some(Length::Chunked)
+        );
+        assert!(head("").persists && !head("connection: x, Close\r\n").persists);
+        assert!(head("content-length: 5\r\nexpect: 100-Continue\r\n").expects);
+        assert!(!head("expect: 100-continue\r\n").expects);
+        assert!(head("te: gzip, Trailers\r\n").takes_trailers);
+        let old = parse("GET / HTTP/1.0\r\n\r\n").unwrap().unwrap();
+        assert!(!old.persists);
+        let old = parse("GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n")
+            .unwrap()
+            .unwrap();
+        assert!(old.persists && old.asks_to_persist);
+        let head = head("x: \r\ny: z\r\n");
+        assert_eq!(
+            (head.headers["x"].as_bytes(), head.headers["y"].as_bytes()),
+            (&b""[..], &b"z"[..])
+        );
+        assert_eq!(head.uri, "/a?b=c");
+        assert!(parse("GET / HTTP/1.1\r\nx: y\r\n").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_two_servers_could_read_differently_is_refused() {
+        for lines in [
+            "content-length: 5\r\ncontent-length: 6\r\n",
+            "content-length: 5, 5\r\n",
+            "content-length: +5\r\n",
+            "content-length: 5\r\ntransfer-encoding: chunked\r\n",
+            "transfer-encoding: chunked\r\ncontent-length: 5\r\n",
+            "transfer-encoding: gzip, chunked\r\n",
+            "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+            "transfer-encoding: identity\r\n",
+            "transfer-encoding : chunked\r\n",
+            "x: y\r\n z\r\n",
+        ] {
+            assert!(
+                parse(&format!("POST / HTTP/1.1\r\n{lines}\r\n")).is_err(),
+                "{lines}"
+            );
+        }
+        for text in [
+            "POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n",
+            "GET /a b HTTP/1.1\r\n\r\n",
+            "G\u{e4}T / HTTP/1.1\r\n\r\n",
+            "\u{16}\u{3}\u{1}",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn targets_are_taken_as_clients_write_them_and_encoded_as_browsers_do() {
+        let table = [
+            ("/a?b=c", "/a?b=c"),
+            ("/a%20b?c=%3c", "/a%20b?c=%3c"),
+            ("/a\"b<c>d`e", "/a%22b%3Cc%3Ed%60e"),
+            ("/a`?q=\"b<c>d`?e", "/a%60?q=%22b%3Cc%3Ed`?e"),
+            ("/a%3C?q=<%3C", "/a%3C?q=%3C%3C"),
+            ("/a?q=\\{|}^[]'", "/a?q=\\{|}^[]'"),
+            ("/\u{fc}?q=\u{fc}", "/\u{fc}?q=\u{fc}"),
+            ("https://gitlab.test/a<b", "https://gitlab.test/a%3Cb"),
+        ];
+        for (target, expected) in table {
+            let head = parse(&format!("GET {target} HTTP/1.1\r\n\r\n")).unwrap();
+            assert_eq!(head.unwrap().uri, expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_refused_is_told_why() {
+        let told = |target: &[u8]| {
+            let mut text = b"GET ".to_vec();
+            text.extend_from_slice(target);
+            text.extend_from_slice(b" HTTP/1.1\r\nx: y\r\n\r\n");
+            take(&mut BytesMut::from(&*text)).unwrap_err().to_string()
+        };
+        assert!(told(b"/a b").contains("%20"));
+        assert!(told(b"/a b c").contains("%20"));
+        assert!(told(b"/a\xfc").contains("UTF-8"));
+        assert!(told(b"https://git<lab.test/").contains("%XX"));
+        assert!(told(b"/a\tb").contains("not HTTP/1.1"));
+        let long = "x".repeat(LONGEST_TARGET);
+        let long = parse(&format!("GET /{long} HTTP/1.1\r\n\r\n"));
+        assert!(matches!(long, Err(MalformedHead::TooLarge)));
+    }
+
+    #[test]
+    fn a_head_has_a_bound() {
+        let long = format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(LARGEST_HEAD));
+        assert!(matches!(parse(&long), Err(MalformedHead::TooLarge)));
+        let many = format!(
+            "GET / HTTP/1.1\r\n{}\r\n",
+            "x: y\r\n".repeat(MOST_HEADERS + 1)
+        );
+        assert!(matches!(parse(&many), Err(MalformedHead::TooLarge)));
+    }
+}

@@ -1,0 +1,346 @@
+//! The heads of responses, as servers send them (RFC 9112 §4, §6).
+
+use std::mem::MaybeUninit;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, StatusCode, Version};
+
+use super::fault::Fault;
+use super::fields::{parse_length, share};
+use super::framing::Length;
+use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
+
+/// An answer's head.
+#[derive(Debug)]
+pub(in crate::proxy) struct Head {
+    pub(super) status: StatusCode,
+    /// Where it is not the usual one.
+    pub(super) reason: Option<Reason>,
+    pub(super) headers: HeaderMap,
+    pub(super) length: Length,
+    /// Whether the connection serves another request after this one.
+    pub(super) persists: bool,
+}
+
+impl Head {
+    /// Whether what follows it is another protocol.
+    pub(in crate::proxy) fn switches(&self) -> bool {
+        self.status == StatusCode::SWITCHING_PROTOCOLS
+    }
+}
+
+/// Takes an answer's head out of what was read; `None` if there is more to read.
+pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>, Fault> {
+    let mut fields = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
+    let parsed = match parse(read, method, &mut fields) {
+        Err(Unreadable::TooManyFields) => take_large(read, method),
+        parsed => parsed,
+    };
+    match parsed {
+        Ok(None) if read.len() <= LARGEST_HEAD => Ok(None),
+        Ok(Some((head, end))) if end <= LARGEST_HEAD => {
+            read.advance(end);
+            Ok(Some(head))
+        }
+        Ok(_) | Err(Unreadable::TooManyFields) => {
+            Err(Fault::Malformed("the head of its answer is too large"))
+        }
+        Err(Unreadable::Fault(fault)) => Err(fault),
+    }
+}
+
+/// The same of a head with more fields than most, which would make the stack of every other request larger.
+#[cold]
+fn take_large(read: &[u8], method: &Method) -> Result<Option<(Head, usize)>, Unreadable> {
+    let mut fields = vec![MaybeUninit::uninit(); MOST_HEADERS];
+    parse(read, method, &mut fields)
+}
+
+/// Why a head is none.
+enum Unreadable {
+    Fault(Fault),
+    TooManyFields,
+}
+
+impl From<Fault> for Unreadable {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Reads a head, and says where it ends.
+fn parse<'a>(
+    read: &'a [u8],
+    method: &Method,
+    fields: &mut [MaybeUninit<httparse::Header<'a>>],
+) -> Result<Option<(Head, usize)>, Unreadable> {
+    let mut response = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default()
+        // RFC 9112 §5.1: "A proxy MUST remove any such whitespace from a response message".
+        .allow_spaces_after_header_name_in_responses(true)
+        .parse_response_with_uninit_headers(&mut response, read, fields);
+    let malformed = || Fault::Malformed("its answer is not HTTP/1.1");
+    let end = match parsed {
+        Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Unreadable::TooManyFields),
+        Err(_) => return Err(malformed().into()),
+    };
+    let version = match response.version {
+        Some(0) => Version::HTTP_10,
+        _ => Version::HTTP_11,
+    };
+    let status =
+        StatusCode::from_u16(response.code.unwrap_or_default()).map_err(|_| malformed())?;
+    // One copy, which all values share; what was read may hold a body of megabytes behind it.
+    let head = Bytes::copy_from_slice(read.get(..end).unwrap_or_default());
+    let mut said = Said::default();
+    let mut headers = HeaderMap::with_capacity(response.headers.len());
+    for field in response.headers.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| malformed())?;
+        let value = HeaderValue::from_maybe_shared(share(&head, read, field.value));
+        let value = value.map_err(|_| malformed())?;
+        if said.hear(&name, &value)? {
+            headers.append(name, value);
+        }
+    }
+    let (length, persists) = said.conclude(method, status, version)?;
+    if said.repeats_length
+        && let Some(length) = said.length
+    {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    // RFC 9112 §6.3, item 3; and RFC 9110 §8.6: none of these may have a length, and an HTTP/2 client may take it at its word.
+    if said.chunked || status == StatusCode::NO_CONTENT || status.is_informational() {
+        headers.remove(CONTENT_LENGTH);
+    }
+    let reason = response.reason.unwrap_or_default();
+    let is_usual = reason.is_empty() || Some(reason) == status.canonical_reason();
+    let head = Head {
+        status,
+        reason: (!is_usual).then(|| Reason(reason.to_owned())),
+        headers,
+        length,
+        persists,
+    };
+    Ok(Some((head, end)))
+}
+
+/// What a server says beside its status, where that is not what everybody says. It has no meaning (RFC 9112 §4), but people read it.
+#[derive(Clone, Debug)]
+pub(in crate::proxy) struct Reason(pub(super) String);
+
+/// What an answer's headers say of its body and its connection.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that a head says, and none excludes another"
+)]
+struct Said {
+    chunked: bool,
+    closes: bool,
+    keeps: bool,
+    length: Option<u64>,
+    /// One field says it several times.
+    repeats_length: bool,
+}
+
+impl Said {
+    /// Takes a field in; `false` for one that is not kept: a second length.
+    fn hear(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Fault> {
+        if name == CONTENT_LENGTH {
+            let stated =
+                one_length(value).ok_or(Fault::Malformed("its answer has no valid length"))?;
+            let is_first = self.length.is_none();
+            if self.length.is_some_and(|length| length != stated) {
+                return Err(Fault::Malformed("its answer has two lengths"));
+            }
+            self.length = Some(stated);
+            self.repeats_length |= value.as_bytes().contains(&b',');
+            return Ok(is_first);
+        }
+        if name == TRANSFER_ENCODING {
+            // Codings are between two neighbours, and no other has been asked for: the client would get what it cannot read.
+            if !value
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"chunked")
+            {
+                return Err(Fault::Malformed(
+                    "its answer has a transfer coding other than chunked",
+                ));
+            }
+            self.chunked = true;
+        } else if name == CONNECTION {
+            for option in value.as_bytes().split(|byte| *byte == b',') {
+                let option = option.trim_ascii();
+                self.closes |= option.eq_ignore_ascii_case(b"close");
+                self.keeps |= option.eq_ignore_ascii_case(b"keep-alive");
+            }
+        }
+        Ok(true)
+    }
+
+    /// RFC 9112 §6.3 and §9.3.
+    fn conclude(
+        &self,
+        method: &Method,
+        status: StatusCode,
+        version: Version,
+    ) -> Result<(Length, bool), Fault> {
+        let persists = !self.closes && (version == Version::HTTP_11 || self.keeps);
+        let has_no_body = method == Method::HEAD
+            || status.is_informational()
+            || status == StatusCode::NO_CONTENT
+            || status == StatusCode::NOT_MODIFIED;
+        if has_no_body {
+            return Ok((Length::Known(0), persists));
+        }
+        Ok(match (self.chunked, self.length) {
+            (true, _) if version == Version::HTTP_10 => {
+                return Err(Fault::Malformed(
+                    "its answer is HTTP/1.0 with a transfer coding",
+                ));
+            }
+            // The chunks count; that somebody said both is no good sign.
+            (true, length) => (Length::Chunked, persists && length.is_none()),
+            (false, Some(length)) => (Length::Known(length), persists),
+            (false, None) => (Length::UntilClose, false),
+        })
+    }
+}
+
+/// The length of a response, which may be said several times in one field (RFC 9110 §8.6).
+fn one_length(value: &HeaderValue) -> Option<u64> {
+    let text = value.as_bytes();
+    if let Some(length) = parse_length(text) {
+        return Some(length);
+    }
+    let mut parts = text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let first = parse_length(parts.next()?)?;
+    parts
+        .all(|part| parse_length(part) == Some(first))
+        .then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, method: &Method) -> Result<Option<(u16, Length, bool, String)>, Fault> {
+        let mut read = BytesMut::from(text);
+        let head = take(&mut read, method)?;
+        Ok(head.map(|head| {
+            let left = String::from_utf8(read.to_vec()).unwrap();
+            (head.status.as_u16(), head.length, head.persists, left)
+        }))
+    }
+
+    #[test]
+    fn a_head_tells_where_the_body_ends_and_whether_the_connection_goes_on() {
+        let known = Length::Known;
+        let table = [
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+                known(5),
+                true,
+                "hello",
+            ),
+            (
+                "HTTP/1.1 200 \r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+                known(5),
+                true,
+                "",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: x, Close\r\n\r\n",
+                known(5),
+                false,
+                "",
+            ),
+            (
+                "HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\n",
+                known(5),
+                false,
+                "",
+            ),
+            (
+                "HTTP/1.0 200 OK\r\ncontent-length: 5\r\nconnection: Keep-Alive\r\n\r\n",
+                known(5),
+                true,
+                "",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n",
+                Length::Chunked,
+                true,
+                "",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n",
+                Length::Chunked,
+                false,
+                "",
+            ),
+            ("HTTP/1.1 200 OK\r\n\r\n", Length::UntilClose, false, ""),
+            (
+                "HTTP/1.1 204 No\r\ncontent-length: 5\r\n\r\n",
+                known(0),
+                true,
+                "",
+            ),
+            (
+                "HTTP/1.1 304 Not\r\ncontent-length: 5\r\n\r\n",
+                known(0),
+                true,
+                "",
+            ),
+            (
+                "HTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 200 OK",
+                known(0),
+                true,
+                "HTTP/1.1 200 OK",
+            ),
+        ];
+        for (text, length, persists, left) in table {
+            let (_, found, goes_on, rest) = read(text, &Method::GET).unwrap().unwrap();
+            assert_eq!(
+                (found, goes_on, rest.as_str()),
+                (length, persists, left),
+                "{text}"
+            );
+        }
+        let head = read(
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+            &Method::HEAD,
+        );
+        assert_eq!(head.unwrap().unwrap().1, known(0));
+    }
+
+    #[test]
+    fn what_two_clients_could_read_differently_is_refused() {
+        for text in [
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: +5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 5, 6\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 5,\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: \r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999\r\n\r\n",
+            "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nbad name: x\r\n\r\n",
+            "HTTP/1.1 99 OK\r\n\r\n",
+            "SSH-2.0-x\r\n\r\n",
+        ] {
+            assert!(read(text, &Method::GET).is_err(), "{text}");
+        }
+        let many = "a: b\r\n".repeat(MOST_HEADERS + 1);
+        assert!(read(&format!("HTTP/1.1 200 OK\r\n{many}\r\n"), &Method::GET).is_err());
+        let long = "x".repeat(LARGEST_HEAD);
+        for end in ["", "\r\n\r\n"] {
+            assert!(read(&format!("HTTP/1.1 200 OK\r\na: {long}{end}"), &Method::GET).is_err());
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A client's end of an intercepted connection: what is read of it.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::AsyncWrite;
+
+use crate::proxy::http1::framing::{Decoder, Piece};
+use crate::proxy::http1::read_buffer::read_some;
+use crate::proxy::io::readiness::Source;
+use crate::proxy::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN, SMALLEST_READ, USUAL_READ};
+
+/// A client's connection, shared between the task that serves it and the body of its request, which may go its way in another one. Neither
+/// holds the lock while it waits.
+#[derive(Debug)]
+pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
+
+#[derive(Debug)]
+pub(super) struct State<T> {
+    pub(super) io: T,
+    /// What came and was not yet taken.
+    pub(super) read: BytesMut,
+    appetite: usize,
+    pub(super) body: BodyState,
+    /// Who waits for the body to come back.
+    pub(super) waiter: Option<Waker>,
+    /// What goes out ahead of the final response: that the body is wanted (100), and the server's interim responses.
+    pub(super) out: Vec<u8>,
+    out_is_unflushed: bool,
+    /// The client sends no more.
+    pub(super) has_ended: bool,
+}
+
+/// Where the body of the request in hand is.
+#[derive(Debug, Default)]
+pub(super) enum BodyState {
+    /// All of it was taken, or there is none.
+    #[default]
+    Taken,
+    /// With whoever sends it on.
+    Lent,
+    /// Nobody wants the rest.
+    Unwanted(Decoder),
+    /// The client waits for a word to send it, and has not got one: what it sends next is anybody's guess.
+    Unasked,
+}
+
+/// What has become of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// The client has left before its end.
+    Left,
+    /// The next request follows.
+    None,
+    /// Part of it may still come.
+    Some,
+    /// Nobody knows what follows.
+    Unknown,
+}
+
+/// How a client leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// Its connection is broken.
+    Broken,
+    /// It sends no more. It may still read: that looks the same from here.
+    Ended,
+}
+
+impl<T> Wire<T> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another part in it.
+    pub(super) fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Source + AsyncWrite> Wire<T> {
+    pub(super) fn new(io: T) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            io,
+            read: BytesMut::new(),
+            appetite: USUAL_READ,
+            body: BodyState::Taken,
+            waiter: None,
+            out: Vec::new(),
+            out_is_unflushed: false,
+            has_ended: false,
+        })))
+    }
+
+    /// The stream and what has come on it, once nobody else has a part in it.
+    pub(super) fn into_parts(self) -> Option<(T, Bytes)> {
+        let state = Arc::into_inner(self.0)?.into_inner();
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        Some((state.io, state.read.freeze()))
+    }
+
+    /// Reads and drops what nobody wants of the body; ready when it is known what follows.
+    pub(super) fn poll_rest(&self, context: &mut Context<'_>, budget: &mut usize) -> Poll<Rest> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        loop {
+            let decoder = match &mut state.body {
+                BodyState::Taken => return Poll::Ready(Rest::None),
+                BodyState::Unasked => return Poll::Ready(Rest::Unknown),
+                BodyState::Lent => {
+                    state.waiter = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
+                BodyState::Unwanted(decoder) => decoder,
+            };
+            match decoder.next(&mut state.read) {
+                Ok(Piece::Data(data)) => match budget.checked_sub(data.len()) {
+                    Some(left) => *budget = left,
+                    None => return Poll::Ready(Rest::Unknown),
+                },
+                Ok(Piece::End | Piece::Trailers(_)) => state.body = BodyState::Taken,
+                Ok(Piece::Incomplete) => match ready!(state.poll_fill(context)) {
+                    Ok(count) if count > 0 => {}
+                    _ => return Poll::Ready(Rest::Left),
+                },
+                Err(_) => return Poll::Ready(Rest::Unknown),
+            }
+        }
+    }
+
+    /// What has become of the body, without a wait.
+    pub(super) fn rest(&self) -> Rest {
+        match self.lock().body {
+            BodyState::Taken => Rest::None,
+            BodyState::Lent | BodyState::Unwanted(_) => Rest::Some,
+            BodyState::Unasked => Rest::Unknown,
+        }
+    }
+
+    /// Ends the connection in order: what the client still sends is read for a while, or the answer could be lost to it with a reset.
+    pub(super) async fn close(self) {
+        let ending = poll_fn(|context| {
+            let mut state = self.lock();
+            Pin::new(&mut state.io).poll_shutdown(context)
+        });
+        let mut budget = LARGEST_DRAIN;
+        let draining = poll_fn(|context| {
+            let mut state = self.lock();
+            loop {
+                match state.poll_fill(context) {
+                    Poll::Ready(Ok(count)) if count > 0 && count <= budget => budget -= count,
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+                state.read.clear();
+            }
+        });
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, async {
+            let _ = ending.await;
+            draining.await;
+        })
+        .await;
+    }
+}
+
+impl<T: Source + AsyncWrite> State<T> {
+    /// Reads once; the number of bytes, 0 at the end.
+    pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        read_some(&mut self.io, &mut self.read, &mut self.appetite, context)
+    }
+
+    /// Writes what goes out ahead of the final response.
+    pub(super) fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            let written = ready!(Pin::new(&mut self.io).poll_write(context, &self.out))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.out.drain(..written);
+            self.out_is_unflushed = true;
+        }
+        if self.out_is_unflushed {
+            ready!(Pin::new(&mut self.io).poll_flush(context))?;
+            self.out_is_unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The client leaves while its request is under way: ready when it does. A next request that comes early is kept, up to a bound.
+    pub(super) fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
+        if matches!(self.body, BodyState::Lent) {
+            return Poll::Pending; // whoever has the body finds out
+        }
+        while self.read.len() < SMALLEST_READ && !self.has_ended {
+            match ready!(self.poll_fill(context)) {
+                Ok(0) => self.has_ended = true,
+                Ok(_) => {}
+                Err(_) => return Poll::Ready(Leave::Broken),
+            }
+        }
+        if self.has_ended {
+            Poll::Ready(Leave::Ended)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Between two requests: no large buffer is kept for a client that may be silent for long.
+    pub(super) fn relax(&mut self) {
+        if self.read.is_empty() && self.appetite > USUAL_READ {
+            self.read = BytesMut::new();
+            self.appetite = USUAL_READ;
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! An exchange by HTTP/2 whose response has begun, beside what is left of its request.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::fault::Fault;
+use super::received::ReceivedBody;
+use super::sender::Sender;
+use crate::proxy::message::body::Streamed;
+
+/// An exchange whose response has begun: its body, and what is left of the request's.
+#[derive(Debug)]
+pub(in crate::proxy) struct Exchange<B> {
+    pub(super) received: ReceivedBody,
+    pub(super) upload: Option<Upload<B>>,
+}
+
+/// A request's body on its way out.
+#[derive(Debug)]
+pub(super) struct Upload<B> {
+    pub(super) sender: Sender,
+    pub(super) body: B,
+    /// The client waits for 100, and so far the server has not said it.
+    pub(super) is_held: bool,
+}
+
+/// The server has asked for the body, or has had the time to.
+pub(super) fn release(upload: &mut Option<Upload<impl Streamed>>) {
+    if let Some(upload) = upload {
+        upload.is_held = false;
+    }
+}
+
+/// Sends what there is of the body; it stays, for another attempt.
+pub(super) fn poll_upload(
+    upload: &mut Option<Upload<impl Streamed>>,
+    context: &mut Context<'_>,
+) -> Result<(), Fault> {
+    let Some(upload) = upload.as_mut().filter(|upload| !upload.is_held) else {
+        return Ok(());
+    };
+    match upload.sender.poll_send(context, &mut upload.body) {
+        Poll::Ready(Err(error)) => Err(Fault::Body(error)),
+        _ => Ok(()),
+    }
+}
+
+impl<B: Streamed> Exchange<B> {
+    /// What of the request's body has not gone out, where some of it has not.
+    pub(in crate::proxy) fn upload(&self) -> Option<&B> {
+        self.upload.as_ref().map(|upload| &upload.body)
+    }
+
+    /// The same for another attempt, which ends this one.
+    pub(in crate::proxy) fn take_upload(&mut self) -> Option<B> {
+        self.upload.take().map(|upload| upload.body)
+    }
+
+    /// This response is the one that the client gets. If the server has answered in place of asking for the body (RFC 9110 §10.1.1), nobody
+    /// will ask for it any more.
+    pub(in crate::proxy) fn settle(&mut self) {
+        self.upload.take_if(|upload| upload.is_held);
+    }
+
+    /// How many bytes the server has taken, where some wait for it to take them.
+    pub(in crate::proxy) fn blocked_upload(&self) -> Option<u64> {
+        self.upload.as_ref()?.sender.blocked()
+    }
+
+    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no more.
+    pub(in crate::proxy) fn poll_upload(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Some(upload) = &mut self.upload else {
+            return Poll::Ready(Ok(()));
+        };
+        let sent = ready!(upload.sender.poll_send(context, &mut upload.body));
+        if sent.is_err() {
+            // Cut, so that it does not look whole to the server (RFC 9113 §8.1.1).
+            upload.sender.cancel();
+        }
+        self.upload = None;
+        Poll::Ready(sent.map(|_| ()))
+    }
+}
+
+impl<B: Streamed> Body for Exchange<B> {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        // A server may want to read on before it says more.
+        if let Poll::Ready(Err(error)) = this.poll_upload(context) {
+            return Poll::Ready(Some(Err(error)));
+        }
+        Pin::new(&mut this.received).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.received.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.received.size_hint()
+    }
+}

@@ -1,0 +1,168 @@
+//! A stream for HTTP/2 that reads on where it cannot write any more.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::tls::TlsTrouble;
+
+/// A stream whose writes may fail before all that its peer has said is read: a server refuses a large upload and closes, a client sends the end
+/// of its upload and leaves. h2 gives a connection up at the first write that fails.
+///
+/// ```text
+/// Open ── a write fails because the peer has closed ──► Deaf (writes wait) ── nothing is left to read ──► Ended (writes fail)
+/// ```
+#[derive(Debug)]
+pub(in crate::proxy) struct Patient<T> {
+    stream: T,
+    state: State,
+    /// Where it is noted that the peer refuses our certificate: h2 makes words of it.
+    certificate_trouble: Option<Arc<OnceLock<TlsTrouble>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Deaf,
+    Ended,
+    Open,
+}
+
+impl<T> Patient<T> {
+    pub(in crate::proxy) fn new(stream: T) -> Self {
+        Self {
+            stream,
+            state: State::Open,
+            certificate_trouble: None,
+        }
+    }
+
+    /// Notes there that the peer wants another certificate of ours, or one at all.
+    pub(super) fn noting_in(mut self, certificate_trouble: &Arc<OnceLock<TlsTrouble>>) -> Self {
+        self.certificate_trouble = Some(Arc::clone(certificate_trouble));
+        self
+    }
+
+    /// What a write has come to. One that waits for the end of what can be read is woken by the reading.
+    fn written<O>(
+        &mut self,
+        context: &Context<'_>,
+        written: Poll<io::Result<O>>,
+    ) -> Poll<io::Result<O>> {
+        match written {
+            Poll::Ready(Err(error)) if has_closed(&error) && self.state == State::Open => {
+                self.state = State::Deaf;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other => other,
+        }
+    }
+
+    /// What is said of a write without the stream.
+    fn refused<O>(&self) -> Option<Poll<io::Result<O>>> {
+        match self.state {
+            State::Open => None,
+            State::Deaf => Some(Poll::Pending),
+            State::Ended => Some(Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))),
+        }
+    }
+}
+
+fn has_closed(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
+        if self.state == State::Deaf && (read.is_err() || buffer.filled().len() == before) {
+            self.state = State::Ended;
+        }
+        if let (Err(error), Some(place)) = (&read, &self.certificate_trouble)
+            && let Some(trouble) = TlsTrouble::of_client_certificate(error)
+        {
+            let _ = place.set(trouble); // the first is the reason
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(refused) = self.refused() {
+            return refused;
+        }
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(refused) = self.refused() {
+            return refused;
+        }
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.written(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.state != State::Open {
+            return Poll::Ready(Ok(())); // what is left will never go
+        }
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.written(context, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_said_before_a_close_is_read_and_then_writes_fail() {
+        let (near, mut far) = tokio::io::duplex(64);
+        far.write_all(b"answer").await.unwrap();
+        drop(far);
+        let mut stream = Patient::new(near);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let write = |stream: &mut Patient<_>, context: &mut Context<'_>| {
+            Pin::new(stream).poll_write(context, b"more")
+        };
+        assert!(write(&mut stream, &mut context).is_pending());
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "answer");
+        assert!(matches!(
+            write(&mut stream, &mut context),
+            Poll::Ready(Err(_))
+        ));
+    }
+}

@@ -1,0 +1,109 @@
+//! Whether a stream moves, and waits beside a task's work.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+
+/// How often the wait for an idle stream looks, within the time that it may be idle: it ends at most that part of it too late.
+const LOOKS: u32 = 4;
+
+/// Whether a stream has moved, for whoever waits for it to be idle. To note it costs no look at the clock.
+#[derive(Clone, Debug, Default)]
+pub(in crate::proxy) struct Activity(Arc<AtomicBool>);
+
+impl Activity {
+    pub(in crate::proxy) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn moved(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Runs `work` until it ends or its stream has not moved for `limit`; `None` in the latter case. The work stays where it is: moved in
+    /// here, each connection would have room for it twice.
+    pub(in crate::proxy) async fn unless_idle<T>(
+        &self,
+        limit: Duration,
+        mut work: Pin<&mut impl Future<Output = T>>,
+    ) -> Option<T> {
+        let mut clock = Clock::new(limit / LOOKS);
+        let mut quiet = 0;
+        poll_fn(|context| {
+            if let Poll::Ready(output) = work.as_mut().poll(context) {
+                return Poll::Ready(Some(output));
+            }
+            while clock.has_ended(context) {
+                let has_moved = self.0.swap(false, Ordering::Relaxed);
+                quiet = if has_moved { 0 } else { quiet + 1 };
+                if quiet == LOOKS {
+                    return Poll::Ready(None);
+                }
+                clock.start(limit / LOOKS);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// A wait beside a task's work, for as long as it is the same task's: it is polled when it is started and not again until it has ended, as
+/// the waker that it has is the task's own.
+#[derive(Debug)]
+pub(in crate::proxy) struct Clock {
+    sleep: Pin<Box<Sleep>>,
+    is_polled: bool,
+}
+
+impl Clock {
+    pub(in crate::proxy) fn new(limit: Duration) -> Self {
+        Self {
+            sleep: Box::pin(tokio::time::sleep(limit)),
+            is_polled: false,
+        }
+    }
+
+    /// Whether it has; if not, the task is woken when it does.
+    pub(in crate::proxy) fn has_ended(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.is_polled {
+            self.is_polled = true;
+            return self.sleep.as_mut().poll(context).is_ready();
+        }
+        self.sleep.is_elapsed()
+    }
+
+    /// Starts it again.
+    pub(in crate::proxy) fn start(&mut self, limit: Duration) {
+        self.sleep
+            .as_mut()
+            .reset(tokio::time::Instant::now() + limit);
+        self.is_polled = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn movement_puts_the_end_off() {
+        let activity = Activity::new();
+        let limit = Duration::from_secs(10);
+        let moving = async {
+            for _ in 0..5 {
+                tokio::time::sleep(Duration::from_secs(8)).await;
+                activity.moved();
+            }
+        };
+        assert!(activity.unless_idle(limit, pin!(moving)).await.is_some());
+        let still = tokio::time::sleep(Duration::from_secs(1000));
+        assert!(activity.unless_idle(limit, pin!(still)).await.is_none());
+    }
+}

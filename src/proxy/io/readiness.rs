@@ -1,0 +1,111 @@
+//! Streams that are read by little work.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use rustls::ConnectionCommon;
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::{client, server};
+
+use crate::dial::Link;
+
+/// A stream that is read by less work than by [`AsyncRead`] alone, which is what a request in a hurry for nothing large wants.
+pub(in crate::proxy) trait Source: AsyncRead + Unpin {
+    /// Pending where a read would be: each request asks its connections in vain a few times.
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()>;
+
+    /// Reads once, and no more than comes of that; the number of bytes, 0 at the end.
+    fn poll_append(
+        &mut self,
+        context: &mut Context<'_>,
+        read: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        pin!(self.read_buf(read)).poll(context)
+    }
+}
+
+/// [`AsyncRead`] of a TLS stream asks for another record when it has one, which is in vain nearly always.
+macro_rules! append_a_record {
+    () => {
+        fn poll_append(
+            &mut self,
+            context: &mut Context<'_>,
+            read: &mut BytesMut,
+        ) -> Poll<io::Result<usize>> {
+            let record = ready!(Pin::new(&mut *self).poll_fill_buf(context))?;
+            let length = record.len();
+            read.extend_from_slice(record);
+            Pin::new(self).consume(length);
+            Poll::Ready(Ok(length))
+        }
+    };
+}
+
+impl Source for TcpStream {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_read_ready(context).map(|_| ())
+    }
+}
+
+impl<T: Source + AsyncWrite> Source for server::TlsStream<T> {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        let (io, session) = self.get_ref();
+        poll_records(io, session, context)
+    }
+
+    append_a_record!();
+}
+
+impl<T: Source + AsyncWrite> Source for client::TlsStream<T> {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        let (io, session) = self.get_ref();
+        poll_records(io, session, context)
+    }
+
+    append_a_record!();
+}
+
+/// rustls wants to read when it holds no plaintext; nor does it then hold a whole record that it could decrypt.
+fn poll_records<T: Source, D>(
+    io: &T,
+    session: &ConnectionCommon<D>,
+    context: &mut Context<'_>,
+) -> Poll<()> {
+    if session.wants_read() {
+        io.poll_readable(context)
+    } else {
+        Poll::Ready(())
+    }
+}
+
+impl Source for Link {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(io) => io.poll_readable(context),
+            Self::Tls(io) => io.poll_readable(context),
+        }
+    }
+
+    fn poll_append(
+        &mut self,
+        context: &mut Context<'_>,
+        read: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(io) => io.poll_append(context, read),
+            Self::Tls(io) => io.poll_append(context, read),
+        }
+    }
+}
+
+/// Nobody but a read tells whether something is there.
+#[cfg(test)]
+impl Source for tokio::io::DuplexStream {
+    fn poll_readable(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,188 @@
+//! Bytes from one stream to another, both ways, as they come.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::proxy::limits::RELAY_BUFFER;
+
+thread_local! {
+    /// What is read is written at once, so that all relays of a thread can do with one buffer, and an idle one has none. Only what the
+    /// other side does not take at once is kept for it.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; RELAY_BUFFER]);
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Way {
+    /// What was read and not taken yet, and how much of it has been taken.
+    left: Vec<u8>,
+    taken: usize,
+    /// Bytes that have passed.
+    bytes: u64,
+    needs_flush: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Open,
+    /// Its source has ended, and its sink is told.
+    Ending,
+    Ended,
+}
+
+/// Relays until both sides have ended or one breaks off; the bytes that went from `one` to `other`, and back.
+pub(in crate::proxy) async fn both_ways<A, B>(one: &mut A, other: &mut B) -> (u64, u64)
+where
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut there, mut back) = (Way::default(), Way::default());
+    let relaying = poll_fn(|context| {
+        let there = there.poll(context, one, other)?;
+        let back = back.poll(context, other, one)?;
+        match (there, back) {
+            (Poll::Ready(()), Poll::Ready(())) => Poll::Ready(Ok::<_, io::Error>(())),
+            _ => Poll::Pending,
+        }
+    });
+    let _ = relaying.await; // whichever way it ends, it has ended
+    (there.bytes, back.bytes)
+}
+
+impl Way {
+    fn poll<R, W>(
+        &mut self,
+        context: &mut Context<'_>,
+        source: &mut R,
+        sink: &mut W,
+    ) -> io::Result<Poll<()>>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        match self.advance(context, source, sink) {
+            Poll::Ready(Ok(())) => Ok(Poll::Ready(())),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Ok(Poll::Pending),
+        }
+    }
+
+    fn advance<R, W>(
+        &mut self,
+        context: &mut Context<'_>,
+        source: &mut R,
+        sink: &mut W,
+    ) -> Poll<io::Result<()>>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        loop {
+            while self.taken < self.left.len() {
+                let written = Pin::new(&mut *sink).poll_write(context, &self.left[self.taken..]);
+                self.taken += some(ready!(written)?)?;
+            }
+            (self.left, self.taken) = (Vec::new(), 0);
+            match self.stage {
+                Stage::Ended => return Poll::Ready(Ok(())),
+                Stage::Ending => {
+                    ready!(Pin::new(&mut *sink).poll_shutdown(context))?;
+                    self.stage = Stage::Ended;
+                }
+                Stage::Open => {
+                    let passed = self.pass(context, source, sink)?;
+                    if passed.is_pending() && self.needs_flush && self.left.is_empty() {
+                        ready!(Pin::new(&mut *sink).poll_flush(context))?;
+                        self.needs_flush = false;
+                    }
+                    ready!(passed);
+                }
+            }
+        }
+    }
+
+    /// Reads once, and writes what the other side takes of it.
+    fn pass<R, W>(
+        &mut self,
+        context: &mut Context<'_>,
+        source: &mut R,
+        sink: &mut W,
+    ) -> io::Result<Poll<()>>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            match Pin::new(source).poll_read(context, &mut buffer) {
+                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Ready(read) => read?,
+            }
+            let mut rest = buffer.filled();
+            if rest.is_empty() {
+                self.stage = Stage::Ending;
+            }
+            self.bytes += rest.len() as u64;
+            self.needs_flush = true;
+            while !rest.is_empty() {
+                match Pin::new(&mut *sink).poll_write(context, rest) {
+                    Poll::Ready(written) => rest = &rest[some(written?)?..],
+                    Poll::Pending => {
+                        self.left = rest.to_vec();
+                        return Ok(Poll::Pending);
+                    }
+                }
+            }
+            Ok(Poll::Ready(()))
+        })
+    }
+}
+
+/// A sink that takes nothing will never take anything.
+fn some(written: usize) -> io::Result<usize> {
+    if written == 0 {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_passes_in_order_however_slowly_it_is_taken() {
+        // Far less room than is sent, so that much is left over again and again.
+        let (mut client, mut near) = duplex(1000);
+        let (mut far, mut server) = duplex(7);
+        let relay = tokio::spawn(async move { both_ways(&mut near, &mut far).await });
+        let sent: Vec<u8> = (0..300_000_u32)
+            .map(|number| number.to_le_bytes()[1])
+            .collect();
+        let expected = sent.clone();
+        let sending = tokio::spawn(async move {
+            client.write_all(&sent).await.unwrap();
+            client.shutdown().await.unwrap();
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await.unwrap();
+            answer
+        });
+        let mut received = Vec::new();
+        server.read_to_end(&mut received).await.unwrap();
+        assert!(received == expected);
+        // One way has ended, the other one goes on.
+        server.write_all(b"heard").await.unwrap();
+        drop(server);
+        assert_eq!(sending.await.unwrap(), b"heard");
+        assert_eq!(relay.await.unwrap(), (300_000, 5));
+    }
+}

@@ -1,0 +1,10 @@
+//! What is done with a request: answers about a head, without a look at anything else.
+
+pub(super) mod candidates;
+pub(super) mod decide;
+mod private_ca;
+pub(super) mod route;
+pub(super) mod routes;
+mod same_origin;
+pub(super) mod session_policy;
+pub(super) mod target;

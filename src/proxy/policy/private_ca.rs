@@ -1,0 +1,46 @@
+//! The CAs that the user's connections were made with.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use authsome_providers::RoutePattern;
+
+use super::route::authority_of;
+use crate::authority::Authority;
+
+/// The CAs (PEM) that connections were made with, by their places.
+#[derive(Debug, Default)]
+pub(super) struct PrivateCas {
+    exact: HashMap<Authority, Vec<Arc<str>>>,
+    patterns: Vec<(RoutePattern, Arc<str>)>,
+}
+
+impl PrivateCas {
+    pub(super) fn add(&mut self, pattern: &RoutePattern, pem: &Arc<str>) {
+        match authority_of(pattern) {
+            Some(authority) => self
+                .exact
+                .entry(authority)
+                .or_default()
+                .push(Arc::clone(pem)),
+            None => self.patterns.push((pattern.clone(), Arc::clone(pem))),
+        }
+    }
+
+    /// The private CAs (PEM) for connections to that place, each once.
+    pub(super) fn at(&self, authority: &Authority) -> Vec<Arc<str>> {
+        let exact = self.exact.get(authority).into_iter().flatten();
+        let here = |pattern: &RoutePattern| {
+            pattern.port == authority.port() && pattern.host.matches(authority.host())
+        };
+        let patterns = self.patterns.iter();
+        let patterns = patterns.filter(|(pattern, _)| here(pattern));
+        let mut found: Vec<_> = exact
+            .chain(patterns.map(|(_, pem)| pem))
+            .map(Arc::clone)
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}

@@ -1,0 +1,280 @@
+//! Which connection a request belongs to: longest path prefix first, then exact host, then `regex:`.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use authsome_ca::PermittedHost;
+use authsome_providers::{HostPattern, Scheme, Service};
+
+use super::candidates::Candidates;
+use super::private_ca::PrivateCas;
+use super::route::{Preference, Route, authority_of};
+use crate::audit::Quoted;
+use crate::authority::Authority;
+use crate::credential::ConnectionId;
+use crate::tls::ClientCertificate;
+
+/// A connection and the service that it is for.
+#[derive(Debug)]
+pub struct Managed {
+    /// The connection.
+    pub id: ConnectionId,
+    /// Its hosts and rules.
+    pub service: Service,
+    /// A private CA (PEM) that it trusts.
+    pub ca_pem: Option<String>,
+    /// What it shows to its hosts, where they ask for a certificate.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Against others of the same right.
+    pub preference: Preference,
+}
+
+/// Two or more connections that have the same right to a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tie {
+    /// Scheme, host, port and prefix.
+    pub place: String,
+    /// The connections.
+    pub connections: Vec<ConnectionId>,
+}
+
+/// All routes of a session.
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    exact: HashMap<Authority, Vec<Arc<Route>>>,
+    patterns: Vec<Arc<Route>>,
+    private_ca: PrivateCas,
+}
+
+impl RouteTable {
+    /// The table for those connections.
+    pub fn new(managed: impl IntoIterator<Item = Managed>) -> Self {
+        let mut table = Self::default();
+        for connection in managed {
+            let service = Arc::new(connection.service);
+            let ca_pem: Option<Arc<str>> = connection.ca_pem.map(Arc::from);
+            let client_certificate = connection.client_certificate.map(Arc::new);
+            let carriers: Arc<[_]> = service
+                .rules
+                .carriers()
+                .headers
+                .iter()
+                .filter_map(|name| name.parse().ok())
+                .collect();
+            for pattern in service
+                .routes
+                .iter()
+                .filter(|pattern| pattern.scheme == Scheme::Https)
+            {
+                if let Some(pem) = &ca_pem {
+                    table.private_ca.add(pattern, pem);
+                }
+                table.add(Arc::new(Route {
+                    id: connection.id.clone(),
+                    quoted: Quoted::new(&connection.id.to_string()),
+                    label: connection.id.to_string(),
+                    rules: Arc::clone(&service.rules),
+                    carriers: Arc::clone(&carriers),
+                    client_certificate: client_certificate.clone(),
+                    pattern: pattern.clone(),
+                    preference: connection.preference,
+                    service: Arc::clone(&service),
+                    ready: ArcSwapOption::empty(),
+                }));
+            }
+        }
+        for routes in table.exact.values_mut().chain([&mut table.patterns]) {
+            routes.sort_by_key(|route| std::cmp::Reverse(route.rank()));
+        }
+        table
+    }
+
+    fn add(&mut self, route: Arc<Route>) {
+        match authority_of(&route.pattern) {
+            Some(authority) => self.exact.entry(authority).or_default().push(route),
+            None => self.patterns.push(route),
+        }
+    }
+
+    /// Whether TLS to that place is ended here.
+    pub(in crate::proxy) fn manages(&self, authority: &Authority) -> bool {
+        self.exact.contains_key(authority)
+            || self.patterns.iter().any(|route| route.has_host(authority))
+    }
+
+    /// The routes to that place.
+    pub(in crate::proxy) fn to(&self, authority: &Authority) -> Candidates {
+        let exact = self.exact.get(authority).into_iter().flatten();
+        let patterns = self
+            .patterns
+            .iter()
+            .filter(|route| route.has_host(authority));
+        let mut routes: Vec<_> = exact.chain(patterns).map(Arc::clone).collect();
+        routes.sort_by_key(|route| std::cmp::Reverse(route.rank()));
+        Candidates(routes.into())
+    }
+
+    /// The ties that `run` tells the user of at the start.
+    pub fn ties(&self) -> Vec<Tie> {
+        let mut ties = Vec::new();
+        for routes in self.exact.values().chain([&self.patterns]) {
+            let mut places: HashMap<String, Vec<&Arc<Route>>> = HashMap::new();
+            for route in routes.iter().filter(|_| routes.len() > 1) {
+                let place = route.pattern.to_string();
+                places.entry(place).or_default().push(route);
+            }
+            ties.extend(
+                places
+                    .into_iter()
+                    .filter_map(|(place, routes)| tie(place, &routes)),
+            );
+        }
+        ties.sort_by(|one, other| one.place.cmp(&other.place));
+        ties
+    }
+
+    /// What the session CA may sign for.
+    pub fn permitted_hosts(&self) -> Vec<PermittedHost> {
+        let routes = self.exact.values().flatten().chain(&self.patterns);
+        let mut permitted: Vec<_> = routes
+            .filter_map(|route| permitted_host(&route.pattern.host))
+            .collect();
+        permitted.sort_unstable();
+        permitted.dedup();
+        permitted
+    }
+
+    /// The private CAs (PEM) for connections to that place, each once.
+    pub(in crate::proxy) fn private_ca(&self, authority: &Authority) -> Vec<Arc<str>> {
+        self.private_ca.at(authority)
+    }
+
+    /// The exact hosts, for what names them to the child: variables, git configuration.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.exact.keys().map(Authority::host)
+    }
+
+    /// The domains that the hosts of all others are below.
+    pub fn domains(&self) -> impl Iterator<Item = &str> {
+        let hosts = self.patterns.iter().map(|route| &route.pattern.host);
+        hosts.filter_map(HostPattern::literal_suffix)
+    }
+}
+
+/// The connections of the best right among those at one place, if they are several.
+fn tie(place: String, routes: &[&Arc<Route>]) -> Option<Tie> {
+    let best = routes.iter().map(|route| route.preference).max()?;
+    let equals = routes.iter().filter(|route| route.preference == best);
+    let connections: Vec<_> = equals.map(|route| route.id.clone()).collect();
+    (connections.len() > 1).then_some(Tie { place, connections })
+}
+
+fn permitted_host(host: &HostPattern) -> Option<PermittedHost> {
+    match host {
+        HostPattern::Exact(host) => Some(match host.parse() {
+            Ok(address) => PermittedHost::Ip(IpAddr::to_canonical(&address)),
+            Err(_) => PermittedHost::Domain(host.clone()),
+        }),
+        HostPattern::Regex(_) => host
+            .literal_suffix()
+            .map(|suffix| PermittedHost::Domain(suffix.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use authsome_providers::Catalog;
+
+    use super::*;
+    use crate::proxy::policy::candidates::RouteMatch;
+
+    fn managed(name: &str, base: &str, preference: Preference) -> Managed {
+        let definition = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
+        let service = definition
+            .provider
+            .at(Some(&base.parse().unwrap()))
+            .unwrap();
+        let id = ConnectionId {
+            provider: "gitlab".parse().unwrap(),
+            name: name.parse().unwrap(),
+        };
+        Managed {
+            id,
+            service,
+            ca_pem: None,
+            client_certificate: None,
+            preference,
+        }
+    }
+
+    fn resolve(table: &RouteTable, authority: &str, path: &str) -> String {
+        let candidates = table.to(&Authority::parse(authority, None).unwrap());
+        match candidates.resolve(path) {
+            RouteMatch::Ambiguous(tied) => {
+                let labels: Vec<_> = tied.iter().map(|route| route.label.as_str()).collect();
+                format!("tie {}", labels.join(" "))
+            }
+            RouteMatch::None => "none".to_owned(),
+            RouteMatch::Route(route) => route.id.name.to_string(),
+        }
+    }
+
+    #[test]
+    fn hosts_ports_and_prefixes_are_told_apart() {
+        let table = RouteTable::new([
+            managed("com", "https://gitlab.com", Preference::Default),
+            managed("acme", "https://gitlab.acme.com:8443", Preference::None),
+            managed("root", "https://shared.test", Preference::None),
+            managed("below", "https://shared.test/gitlab", Preference::None),
+        ]);
+        assert_eq!(resolve(&table, "gitlab.com:443", "/api/v4/user"), "com");
+        assert_eq!(resolve(&table, "gitlab.com:8443", "/api/v4/user"), "none");
+        assert_eq!(resolve(&table, "evil.gitlab.com:443", "/"), "none");
+        assert_eq!(resolve(&table, "gitlab.acme.com:8443", "/"), "acme");
+        assert_eq!(
+            resolve(&table, "shared.test:443", "/gitlab/api/v4/user"),
+            "below"
+        );
+        assert_eq!(resolve(&table, "shared.test:443", "/gitlabs"), "root");
+        assert!(table.manages(&Authority::parse("shared.test:443", None).unwrap()));
+        assert!(!table.manages(&Authority::parse("shared.test:80", None).unwrap()));
+    }
+
+    #[test]
+    fn a_tie_is_broken_by_the_users_word_only() {
+        let with = |one, other| {
+            let table = RouteTable::new([
+                managed("a", "https://gitlab.com", one),
+                managed("b", "https://gitlab.com", other),
+            ]);
+            (resolve(&table, "gitlab.com:443", "/"), table.ties().len())
+        };
+        assert_eq!(
+            with(Preference::None, Preference::None),
+            ("tie gitlab/a gitlab/b".to_owned(), 1)
+        );
+        assert_eq!(
+            with(Preference::None, Preference::Default),
+            ("b".to_owned(), 0)
+        );
+        assert_eq!(
+            with(Preference::Chosen, Preference::Default),
+            ("a".to_owned(), 0)
+        );
+    }
+
+    #[test]
+    fn the_ca_is_limited_to_the_routes() {
+        let table = RouteTable::new([
+            managed("com", "https://gitlab.com", Preference::None),
+            managed("ip", "https://192.0.2.7", Preference::None),
+            managed("com2", "https://gitlab.com/x", Preference::None),
+        ]);
+        let permitted = table.permitted_hosts();
+        assert_eq!(permitted.len(), 2);
+        assert!(permitted.contains(&PermittedHost::Domain("gitlab.com".to_owned())));
+        assert!(permitted.contains(&PermittedHost::Ip("192.0.2.7".parse().unwrap())));
+    }
+}

@@ -1,0 +1,23 @@
+//! What a session does with hosts that belong to no connection.
+
+use crate::authority::Authority;
+use crate::proxy::refusal::Refusal;
+
+/// What happens to hosts that belong to no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// A blind tunnel.
+    Allow,
+    /// 403.
+    Deny,
+}
+
+impl Policy {
+    /// What it says of a host that no route names.
+    pub(in crate::proxy) fn admits_unmanaged(self, authority: &Authority) -> Result<(), Refusal> {
+        match self {
+            Self::Allow => Ok(()),
+            Self::Deny => Err(Refusal::Unmanaged(authority.to_string())),
+        }
+    }
+}

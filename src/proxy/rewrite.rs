@@ -1,0 +1,6 @@
+//! Edits of a message's head, and the search for what must not leave the machine.
+
+pub(super) mod carriers;
+pub(super) mod credential;
+pub(super) mod hop_by_hop;
+pub(super) mod placeholder;

@@ -1,0 +1,198 @@
+//! What carries a credential in a request, and is taken off.
+
+use authsome_providers::Carriers;
+use http::header::HeaderName;
+use http::request::Parts;
+use http::uri::{PathAndQuery, Uri};
+use percent_encoding::percent_decode_str;
+
+use super::placeholder;
+
+/// Takes every carrier of a credential off.
+pub(in crate::proxy) fn strip(parts: &mut Parts, headers: &[HeaderName], carriers: &Carriers) {
+    for name in headers {
+        parts.headers.remove(name);
+    }
+    strip_query(parts, carriers, |_| true);
+}
+
+/// Takes the carriers off that hold the placeholder, and leaves the program's own credentials: for a request that gets none of ours. The
+/// programs that send their token everywhere are then served there as if they had none.
+pub(in crate::proxy) fn strip_placeholders(
+    parts: &mut Parts,
+    headers: &[HeaderName],
+    carriers: &Carriers,
+) {
+    for name in headers {
+        let values = parts.headers.get_all(name).iter();
+        let own = values.filter(|value| !placeholder::is_in_value(value));
+        let own: Vec<_> = own.cloned().collect();
+        parts.headers.remove(name);
+        for value in own {
+            parts.headers.append(name, value);
+        }
+    }
+    strip_query(parts, carriers, placeholder::is_in_text);
+}
+
+/// Takes those of the carriers off the query that `goes` says.
+fn strip_query(parts: &mut Parts, carriers: &Carriers, goes: impl Fn(&str) -> bool) {
+    let Some(query) = parts.uri.query() else {
+        return;
+    };
+    let goes = |pair| carries(pair, carriers) && goes(pair);
+    if carriers.query.is_empty() || !query.split(SEPARATORS).any(goes) {
+        return; // left as it is, byte for byte
+    }
+    let mut kept = String::with_capacity(query.len());
+    for piece in query.split_inclusive(SEPARATORS) {
+        if !goes(piece.trim_end_matches(SEPARATORS)) {
+            kept.push_str(piece);
+        }
+    }
+    let kept = kept
+        .strip_suffix(SEPARATORS)
+        .filter(|_| !query.ends_with(SEPARATORS))
+        .unwrap_or(&kept);
+    let path = parts.uri.path();
+    let target = if kept.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{kept}")
+    };
+    set_target(parts, target);
+}
+
+/// Rack parts a query at both.
+const SEPARATORS: [char; 2] = ['&', ';'];
+
+/// Rack decodes names before it compares them, drops brackets before a name, and takes `name[]` for a list of that name.
+fn carries(pair: &str, carriers: &Carriers) -> bool {
+    let brackets = ['[', ']'];
+    let name = pair.split('=').next().unwrap_or_default();
+    if name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
+        return carriers.query.iter().any(|carrier| carrier == name); // nothing to decode
+    }
+    let name = name.replace('+', " ");
+    let name = percent_decode_str(&name).decode_utf8_lossy();
+    let name = name
+        .trim()
+        .trim_start_matches(brackets)
+        .split(brackets)
+        .next()
+        .unwrap_or_default();
+    carriers.query.iter().any(|carrier| carrier == name)
+}
+
+/// Puts another target in; `false` where that is none.
+pub(super) fn set_target(parts: &mut Parts, target: String) -> bool {
+    let Ok(target) = PathAndQuery::try_from(target) else {
+        return false;
+    };
+    let mut uri = parts.uri.clone().into_parts();
+    uri.path_and_query = Some(target);
+    match Uri::from_parts(uri) {
+        Ok(uri) => {
+            parts.uri = uri;
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use http::Request;
+
+    use super::*;
+
+    fn carriers() -> Carriers {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Carriers {
+            headers: names(&["authorization", "private-token", "job-token"]),
+            query: names(&["private_token", "access_token"]),
+            ..Carriers::default()
+        }
+    }
+
+    fn parts(uri: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn query_carriers_go_and_the_rest_stays_byte_for_byte() {
+        let table = [
+            ("/u?private_token=p", "/u"),
+            ("/u?a=%2F&private_token=p&b=+", "/u?a=%2F&b=+"),
+            ("/u?private%5Ftoken=p&x", "/u?x"),
+            ("/u?private_token[]=p", "/u"),
+            ("/u?access_token=p&private_token=q&", "/u"),
+            ("/u?a=1;private_token=p;b=2", "/u?a=1;b=2"),
+            ("/u?[access_token]=p&a=1", "/u?a=1"),
+            ("/u?]private_token=p", "/u"),
+            ("/u?a=1&private_token=p", "/u?a=1"),
+            (
+                "/u?private_tokens=keep&PRIVATE_TOKEN=keep",
+                "/u?private_tokens=keep&PRIVATE_TOKEN=keep",
+            ),
+            ("/u?a=%zz&&b", "/u?a=%zz&&b"),
+        ];
+        for (before, after) in table {
+            let mut parts = parts(before, &[]);
+            strip(&mut parts, &[], &carriers());
+            assert_eq!(parts.uri.to_string(), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn only_carriers_with_the_placeholder_go_where_no_credential_comes() {
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        let placeholder = crate::env_vars::PLACEHOLDER;
+        let (bearer, of_basic) = (
+            format!("Bearer {placeholder}"),
+            basic(&format!("ada:{placeholder}")),
+        );
+        let own = basic("client:secret");
+        let sent = [
+            ("authorization", bearer.as_str()),
+            ("authorization", own.as_str()),
+            ("authorization", of_basic.as_str()),
+            ("private-token", placeholder),
+            ("job-token", "mine"),
+            ("x-token", placeholder),
+        ];
+        let uri = format!(
+            "/p?a=1&private_token={placeholder}&access_token=mine&t={placeholder}&access_token=authsome%2Dproxy-managed"
+        );
+        let mut parts = parts(&uri, &sent);
+        let carriers = carriers();
+        let headers = carriers.headers.iter().map(|name| name.parse().unwrap());
+        strip_placeholders(&mut parts, &headers.collect::<Vec<_>>(), &carriers);
+        let left: Vec<_> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .collect();
+        assert_eq!(left.len(), 3, "{left:?}");
+        for kept in [
+            ("authorization", own.as_str()),
+            ("job-token", "mine"),
+            ("x-token", placeholder),
+        ] {
+            assert!(left.contains(&kept), "{left:?}");
+        }
+        assert_eq!(
+            parts.uri.to_string(),
+            format!("/p?a=1&access_token=mine&t={placeholder}")
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! What is between two neighbours only, and goes no further (RFC 9110 §7.6.1).
+
+use http::header::{ALT_SVC, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, TE};
+
+/// What of a message's headers wants a closer look. Most messages have nothing of all this, and one pass tells.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing to look at, and none excludes another"
+)]
+pub(in crate::proxy) struct Survey {
+    /// `Connection`, and what is hop-by-hop whether `Connection` lists it or not.
+    hop_by_hop: bool,
+    cookie: bool,
+    te: bool,
+    alt_svc: bool,
+    /// The client waits for 100 before it sends its body.
+    pub(in crate::proxy) expect: bool,
+    /// A browser says which page asks.
+    pub(in crate::proxy) page: bool,
+}
+
+impl Survey {
+    pub(in crate::proxy) fn of(headers: &HeaderMap) -> Self {
+        let mut survey = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                name if is_hop_by_hop(name) => survey.hop_by_hop = true,
+                "alt-svc" => survey.alt_svc = true,
+                "cookie" => survey.cookie = true,
+                "expect" => survey.expect = true,
+                "origin" | "sec-fetch-site" => survey.page = true,
+                "te" => survey.te = true,
+                _ => {}
+            }
+        }
+        survey
+    }
+}
+
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// Prepares a request's headers for the next hop.
+pub(in crate::proxy) fn clean_request(headers: &mut HeaderMap, survey: Survey) {
+    // `TE: trailers` is the one value with a meaning end to end: gRPC servers insist on it.
+    let trailers = survey.te
+        && headers.get_all(TE).iter().any(|value| {
+            value.to_str().is_ok_and(|text| {
+                text.split(',')
+                    .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+            })
+        });
+    if survey.hop_by_hop {
+        strip(headers);
+    }
+    if survey.te {
+        headers.remove(TE);
+    }
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if survey.cookie {
+        join_cookies(headers);
+    }
+}
+
+/// Prepares an answer's headers for the client. `Alt-Svc` would lead it around the proxy, to HTTP/3.
+pub(in crate::proxy) fn clean_response(headers: &mut HeaderMap) {
+    let survey = Survey::of(headers);
+    if survey.hop_by_hop {
+        strip(headers);
+    }
+    if survey.alt_svc {
+        headers.remove(ALT_SVC);
+    }
+}
+
+fn strip(headers: &mut HeaderMap) {
+    let listed: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        // What most clients and servers write there names no header.
+        .filter(|name| !["keep-alive", "close"].contains(name))
+        .filter_map(|name| name.parse().ok())
+        // A client must not be able to name a header that we set, or that frames the message.
+        .filter(|name: &HeaderName| {
+            !matches!(
+                name.as_str(),
+                "authorization" | "content-length" | "host" | "te"
+            )
+        })
+        .collect();
+    for name in listed {
+        headers.remove(name);
+    }
+    while let Some(name) = headers.keys().find(|name| is_hop_by_hop(name.as_str())) {
+        let name = name.clone();
+        headers.remove(name);
+    }
+}
+
+/// HTTP/2 splits cookies into several headers; HTTP/1.1 knows one (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let joined: Vec<u8> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect::<Vec<_>>()
+        .join(&b"; "[..]);
+    if let Ok(value) = HeaderValue::from_bytes(&joined) {
+        headers.insert(COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clean_request(headers: &mut HeaderMap) {
+        let survey = Survey::of(headers);
+        super::clean_request(headers, survey);
+    }
+
+    fn map(entries: &[(&'static str, &'static str)]) -> HeaderMap {
+        entries
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_connection_lists_goes_with_it() {
+        let mut headers = map(&[
+            ("connection", "close, X-Hop"),
+            ("x-hop", "1"),
+            ("x-end", "2"),
+            ("keep-alive", "9"),
+            ("proxy-authorization", "s"),
+        ]);
+        clean_request(&mut headers);
+        assert_eq!(headers, map(&[("x-end", "2")]));
+    }
+
+    #[test]
+    fn connection_cannot_remove_what_the_provider_needs() {
+        let mut headers = map(&[
+            ("connection", "authorization, host, content-length"),
+            ("authorization", "a"),
+            ("host", "h"),
+            ("content-length", "1"),
+        ]);
+        clean_request(&mut headers);
+        assert_eq!(headers.len(), 3);
+    }
+
+    #[test]
+    fn only_trailers_survive_of_te() {
+        let mut headers = map(&[("te", "gzip, Trailers")]);
+        clean_request(&mut headers);
+        assert_eq!(headers, map(&[("te", "trailers")]));
+        let mut headers = map(&[("te", "gzip")]);
+        clean_request(&mut headers);
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn cookies_are_one_header() {
+        let mut headers = map(&[("cookie", "a=1"), ("cookie", "b=2")]);
+        clean_request(&mut headers);
+        assert_eq!(headers, map(&[("cookie", "a=1; b=2")]));
+    }
+
+    #[test]
+    fn answers_lead_nowhere_else() {
+        let mut headers = map(&[
+            ("alt-svc", "h3=\":443\""),
+            ("transfer-encoding", "chunked"),
+            ("etag", "x"),
+        ]);
+        clean_response(&mut headers);
+        assert_eq!(headers, map(&[("etag", "x")]));
+    }
+}

@@ -1,0 +1,179 @@
+//! No placeholder leaves the machine: where it may stand in a request, and how it is found.
+
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use http::header::{AUTHORIZATION, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use memchr::memmem::Finder;
+use percent_encoding::percent_decode;
+
+use crate::env_vars::PLACEHOLDER;
+
+/// Where the placeholder still stands in a request's head, if anywhere.
+pub(in crate::proxy) fn find_in_head(parts: &Parts) -> Option<&'static str> {
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("", http::uri::PathAndQuery::as_str);
+    if is_in_text(target) {
+        return Some("the URL");
+    }
+    find_in_headers(&parts.headers)
+}
+
+/// Whether it stands in a part of a URL, percent-encoded or not.
+pub(in crate::proxy) fn is_in_text(text: &str) -> bool {
+    holds(text.as_bytes())
+        || (text.contains('%') && holds(&percent_decode(text.as_bytes()).collect::<Vec<_>>()))
+}
+
+/// Whether it stands in a header's value, in the way of Basic or not.
+pub(in crate::proxy) fn is_in_value(value: &HeaderValue) -> bool {
+    holds(value.as_bytes()) || decoded_basic(value).is_some_and(|plain| holds(&plain))
+}
+
+/// The same of headers, or of trailers.
+pub(in crate::proxy) fn find_in_headers(headers: &HeaderMap) -> Option<&'static str> {
+    let in_basic = |value: &HeaderValue| decoded_basic(value).is_some_and(|plain| holds(&plain));
+    if headers.get_all(AUTHORIZATION).iter().any(in_basic) {
+        return Some("the Authorization header");
+    }
+    let stands = |(name, value): (&HeaderName, &HeaderValue)| {
+        holds(value.as_bytes()) || holds(name.as_str().as_bytes())
+    };
+    headers.iter().any(stands).then_some("a header")
+}
+
+/// As forgivingly as the most forgiving server: either alphabet, padded or not.
+fn decoded_basic(value: &HeaderValue) -> Option<Vec<u8>> {
+    let (scheme, credential) = value.as_bytes().split_at_checked("basic ".len())?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let credential = credential.trim_ascii().iter().filter(|byte| **byte != b'=');
+    let standard: Vec<u8> = credential
+        .map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => *other,
+        })
+        .collect();
+    STANDARD_NO_PAD.decode(standard).ok()
+}
+
+/// Made once: to prepare the search costs more than to search a header.
+static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PLACEHOLDER.as_bytes()));
+
+fn holds(bytes: &[u8]) -> bool {
+    bytes.len() >= PLACEHOLDER.len() && FINDER.find(bytes).is_some()
+}
+
+/// Looks for the placeholder in a body as it streams, across the borders of its pieces. It holds nothing back: what has gone by was at
+/// most the beginning of a placeholder, and the piece that would complete it is not sent.
+#[derive(Debug)]
+pub(in crate::proxy) struct Scanner {
+    tail: Vec<u8>,
+}
+
+impl Scanner {
+    pub(in crate::proxy) fn new() -> Self {
+        Self { tail: Vec::new() }
+    }
+
+    /// Whether the placeholder ends in this piece.
+    pub(in crate::proxy) fn completes(&mut self, piece: &[u8]) -> bool {
+        let overlap = PLACEHOLDER.len() - 1;
+        let mut border = std::mem::take(&mut self.tail);
+        border.extend_from_slice(&piece[..piece.len().min(overlap)]);
+        let found = holds(&border) || holds(piece);
+        if piece.len() >= overlap {
+            border.clear();
+            border.extend_from_slice(&piece[piece.len() - overlap..]);
+        } else {
+            border.drain(..border.len().saturating_sub(overlap));
+        }
+        self.tail = border;
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use http::Request;
+
+    use super::*;
+
+    fn find(uri: &str, name: &str, value: &str) -> bool {
+        let (parts, ()) = Request::builder()
+            .uri(uri)
+            .header(name, value)
+            .body(())
+            .unwrap()
+            .into_parts();
+        find_in_head(&parts).is_some()
+    }
+
+    #[test]
+    fn finds_it_in_every_disguise_of_a_head() {
+        let basic = |text: String| format!("bAsic {}", STANDARD.encode(text));
+        assert!(find("/", "x-token", PLACEHOLDER));
+        assert!(find("/", "authorization", &format!("Bearer {PLACEHOLDER}")));
+        assert!(find(
+            "/",
+            "authorization",
+            &basic(format!("user:{PLACEHOLDER}"))
+        ));
+        assert!(find(
+            "/",
+            "authorization",
+            &basic(format!("{PLACEHOLDER}:"))
+        ));
+        let unpadded = URL_SAFE_NO_PAD.encode(format!("user:{PLACEHOLDER}"));
+        assert!(find("/", "authorization", &format!("Basic {unpadded}")));
+        assert!(find("/", PLACEHOLDER, "x"));
+        assert!(find(&format!("/?a=b&token={PLACEHOLDER}"), "x", "y"));
+        assert!(find("/?token=authsome%2Dproxy%2dmanaged", "x", "y"));
+        assert!(find(&format!("/{PLACEHOLDER}/x"), "x", "y"));
+        assert!(!find(
+            "/authsome-proxy",
+            "authorization",
+            &basic("user:authsome".to_owned())
+        ));
+    }
+
+    #[test]
+    fn finds_it_across_any_border() {
+        let body = format!("{{\"token\":\"{PLACEHOLDER}\"}}").into_bytes();
+        for first in 0..=body.len() {
+            for second in first..=body.len() {
+                let mut scanner = Scanner::new();
+                let pieces = [&body[..first], &body[first..second], &body[second..]];
+                let found: Vec<_> = pieces
+                    .into_iter()
+                    .map(|piece| scanner.completes(piece))
+                    .collect();
+                assert!(found.contains(&true), "{first} {second}");
+            }
+        }
+        let mut byte_by_byte = Scanner::new();
+        assert!(
+            body.iter()
+                .map(|byte| byte_by_byte.completes(&[*byte]))
+                .collect::<Vec<_>>()
+                .contains(&true)
+        );
+    }
+
+    #[test]
+    fn finds_nothing_in_what_only_looks_like_it() {
+        let mut scanner = Scanner::new();
+        assert!(!scanner.completes(b"authsome-proxy-manage"));
+        assert!(!scanner.completes(b"x authsome-proxy-"));
+        assert!(!scanner.completes(b""));
+        assert!(!scanner.completes(b"Managed"));
+    }
+}

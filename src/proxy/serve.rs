@@ -1,0 +1,11 @@
+//! From a client's socket to its requests: what is asked of the proxy itself, and where TLS is ended.
+
+mod absolute_form;
+mod connect;
+mod disposition;
+mod intercept;
+pub(super) mod listener;
+mod request_line;
+mod server_tls;
+pub(super) mod shared;
+mod tunnel;

@@ -1,0 +1,148 @@
+//! Requests in absolute form (RFC 9112 §3.2.2), as some clients send them instead of a `CONNECT`.
+
+use std::sync::Arc;
+
+use http::header::{HOST, HeaderValue, UPGRADE};
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use super::disposition::{Disposition, check_unmanaged, dispose};
+use super::shared::Shared;
+use crate::authority::Authority;
+use crate::connection::CredentialSource;
+use crate::proxy::admission::permit::Permit;
+use crate::proxy::body::client::ClientBody;
+use crate::proxy::body::replay::Passage;
+use crate::proxy::body::request::RequestBody;
+use crate::proxy::exchange;
+use crate::proxy::exchange::log_entry::Entry;
+use crate::proxy::exchange::place::Place;
+use crate::proxy::exchange::respond;
+use crate::proxy::exchange::response_body::ResponseBody;
+use crate::proxy::exchange::upgrade::ClientUpgrade;
+use crate::proxy::message::interim::Interim;
+use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::hop_by_hop::{self, Survey};
+use crate::proxy::rewrite::placeholder;
+use crate::proxy::upstream::body::UpstreamBody;
+use crate::proxy::upstream::destination::{Dialect, Scheme};
+use crate::proxy::upstream::send::Sending;
+
+/// `GET https://…` (older axios): the same as through a tunnel. The target counts, and `Host` is made to agree (RFC 9112 §3.2.2).
+pub(super) async fn https<S: CredentialSource>(
+    shared: &Shared<S>,
+    permit: Permit,
+    mut request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let Some(place) = place_of(shared, &mut request, Scheme::Https) else {
+        return respond::from_refusal(&Refusal::Malformed(
+            "the target names no host, or not in a form that every server reads alike",
+        ));
+    };
+    match dispose(shared, &place.authority) {
+        Disposition::Refuse(refusal) => {
+            shared.refuse(request.method().as_str(), &place.authority, &refusal)
+        }
+        Disposition::Intercept | Disposition::Tunnel => {
+            let upgrade = upgrade_of(&mut request, permit);
+            let request = request.map(ClientBody::Hyper);
+            let session = &shared.session;
+            exchange::handle(session, &place, request, upgrade, Interim::default()).await
+        }
+    }
+}
+
+/// `GET http://…`: forwarded as it is. In clear, nothing is ever injected, and the placeholder does not go out either.
+pub(super) async fn http<S>(
+    shared: &Shared<S>,
+    mut request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let Some(place) = place_of(shared, &mut request, Scheme::Http) else {
+        return respond::from_refusal(&Refusal::Malformed(
+            "the target names no host, or not in a form that every server reads alike",
+        ));
+    };
+    let mut entry = Entry::new(&place, &request);
+    match forward_http(shared, &place, request).await {
+        Ok(response) => {
+            entry.forget();
+            let status = response.status();
+            response.map(|body| ResponseBody::streamed(status, None, body, entry))
+        }
+        Err(refusal) => {
+            let response = respond::from_refusal(&refusal);
+            let status = response.status().as_u16();
+            entry.refused(refusal.kind(), status, refusal.to_string());
+            entry.finish(0);
+            response
+        }
+    }
+}
+
+async fn forward_http<S>(
+    shared: &Shared<S>,
+    place: &Place,
+    request: Request<Incoming>,
+) -> Result<Response<UpstreamBody>, Refusal> {
+    check_unmanaged(shared, &place.authority)?;
+    let (mut parts, body) = request.into_parts();
+    if placeholder::find_in_head(&parts).is_some() {
+        return Err(Refusal::PlaceholderInClear);
+    }
+    let survey = Survey::of(&parts.headers);
+    let passage = Arc::new(Passage::new(survey.expect));
+    hop_by_hop::clean_request(&mut parts.headers, survey);
+    let body = RequestBody::new(ClientBody::Hyper(body), &passage);
+    let sending = Sending {
+        passage: &passage,
+        origin: place.origins.of(None),
+        interim: &Interim::default(),
+    };
+    let upstream = &shared.session.upstream;
+    let sent = upstream.send(&parts, body, &sending, Dialect::Http1).await;
+    let mut response = sent.map_err(|refusal| match refusal {
+        Refusal::Placeholder(_) => Refusal::PlaceholderInClear,
+        other => other,
+    })?;
+    hop_by_hop::clean_response(response.headers_mut());
+    Ok(response)
+}
+
+/// The promise of the client's stream, where it wishes for another protocol, and what it holds as long as it lives.
+fn upgrade_of<B>(request: &mut Request<B>, permit: Permit) -> Option<ClientUpgrade> {
+    let is_wished = request.headers().contains_key(UPGRADE);
+    is_wished.then(|| ClientUpgrade::Hyper(hyper::upgrade::on(request), permit))
+}
+
+/// Where such a request goes; its `Host` is made to agree.
+fn place_of<S>(
+    shared: &Shared<S>,
+    request: &mut Request<Incoming>,
+    scheme: Scheme,
+) -> Option<Arc<Place>> {
+    let stated = request.uri().authority()?;
+    let authority = Authority::parse(stated.as_str(), Some(scheme.usual_port()))?;
+    let place = Place::of_absolute_form(&shared.session, authority, scheme)?;
+    let host = HeaderValue::from_str(place.origins.uri_authority().as_str()).ok()?;
+    request.headers_mut().insert(HOST, host);
+    Some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[test]
+    fn an_upgraded_connection_counts_as_long_as_it_lives() {
+        let open = Arc::new(Semaphore::new(1));
+        let permit = Arc::clone(&open).try_acquire_owned().unwrap();
+        let wishing = Request::builder().header(UPGRADE, "websocket").body(());
+        let upgrade = upgrade_of(&mut wishing.unwrap(), Arc::new(permit));
+        assert!(upgrade.is_some());
+        assert_eq!(open.available_permits(), 0);
+        drop(upgrade);
+        assert_eq!(open.available_permits(), 1);
+    }
+}

@@ -1,0 +1,82 @@
+//! What a client may ask of the proxy itself: a tunnel, or a request in absolute form.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::header::PROXY_AUTHORIZATION;
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+
+use super::absolute_form;
+use super::disposition::{Disposition, dispose};
+use super::intercept;
+use super::shared::Shared;
+use super::tunnel;
+use crate::authority::Authority;
+use crate::connection::CredentialSource;
+use crate::proxy::admission::admit::Client;
+use crate::proxy::admission::permit::Permit;
+use crate::proxy::exchange::respond;
+use crate::proxy::exchange::response_body::ResponseBody;
+use crate::proxy::refusal::Refusal;
+
+/// Answers one request to the proxy.
+pub(in crate::proxy) async fn handle<S: CredentialSource>(
+    shared: Arc<Shared<S>>,
+    client: Arc<Client>,
+    permit: Permit,
+    mut request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    if let Err(refusal) = shared.admission.check(&client, request.headers()).await {
+        return Ok(respond::from_refusal(&refusal)); // many clients come without the password first: no line in the log
+    }
+    request.headers_mut().remove(PROXY_AUTHORIZATION);
+    if request.method() == Method::CONNECT {
+        return Ok(connect(shared, permit, request).await);
+    }
+    match request.uri().scheme_str() {
+        Some("https") => Ok(absolute_form::https(&shared, permit, request).await),
+        Some("http") => Ok(absolute_form::http(&shared, request).await),
+        _ => Ok(respond::from_refusal(&Refusal::Malformed(
+            "this is the proxy of an authsome session: it takes CONNECT and requests in absolute form",
+        ))),
+    }
+}
+
+async fn connect<S: CredentialSource>(
+    shared: Arc<Shared<S>>,
+    permit: Permit,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let Some(authority) = request
+        .uri()
+        .authority()
+        .and_then(|name| Authority::parse(name.as_str(), None))
+    else {
+        return respond::from_refusal(&Refusal::Malformed("CONNECT needs a host and a port"));
+    };
+    match dispose(&shared, &authority) {
+        Disposition::Refuse(refusal) => shared.refuse("CONNECT", &authority, &refusal),
+        Disposition::Intercept => {
+            tokio::spawn(async move {
+                if let Ok(upgraded) = hyper::upgrade::on(request).await {
+                    intercept::serve(shared, authority, upgraded, permit).await;
+                }
+            });
+            Response::new(ResponseBody::whole(bytes::Bytes::new()))
+        }
+        Disposition::Tunnel => {
+            let upstream = match shared.session.upstream.dial(&authority).await {
+                Ok(upstream) => upstream,
+                Err(refusal) => return shared.refuse("CONNECT", &authority, &refusal),
+            };
+            tokio::spawn(async move {
+                if let Ok(upgraded) = hyper::upgrade::on(request).await {
+                    tunnel::relay(upgraded, upstream).await;
+                }
+                drop(permit);
+            });
+            Response::new(ResponseBody::whole(bytes::Bytes::new()))
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The door: a loopback socket whose address is known before the child starts.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+
+use authsome_ca::CaError;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::connect;
+use super::request_line;
+use super::shared::{SessionConfig, Shared};
+use crate::audit::{Event, Kind};
+use crate::connection::CredentialSource;
+use crate::dial::Shortage;
+use crate::process_tree::ProcessTree;
+use crate::proxy::admission::admit::{Admission, Recognition};
+use crate::proxy::admission::permit::Permit;
+use crate::proxy::exchange::respond;
+use crate::proxy::io::activity::Activity;
+use crate::proxy::io::watched::Watched;
+use crate::proxy::limits::{
+    ACCEPT_PAUSE, FEWEST_CONNECTIONS, FILES_PER_CONNECTION, HEAD_TIMEOUT, IDLE_TIMEOUT,
+    LARGEST_HEAD, MOST_CONNECTIONS, MOST_STRANGERS, RESERVED_FILES, SHUTDOWN_DRAIN,
+    STRANGER_TIMEOUT,
+};
+use crate::proxy::refusal::Refusal;
+use crate::ulimits;
+
+/// Why the proxy does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// No port of 127.0.0.1 can be had.
+    #[error("cannot listen on 127.0.0.1")]
+    Bind(#[source] io::Error),
+    /// The session CA cannot be made.
+    #[error("cannot make the session's CA")]
+    Ca(#[from] CaError),
+}
+
+/// A proxy that is bound and does not accept yet.
+#[derive(Debug)]
+pub struct Proxy<S> {
+    listener: TcpListener,
+    shared: Arc<Shared<S>>,
+}
+
+/// A proxy at work.
+#[derive(Debug)]
+pub struct Serving {
+    accepting: JoinHandle<()>,
+    admission: Arc<Admission>,
+    open: Arc<Semaphore>,
+    most: usize,
+}
+
+impl<S: CredentialSource> Proxy<S> {
+    /// Binds an ephemeral port of 127.0.0.1 and makes the session's CA.
+    pub async fn bind(config: SessionConfig, source: Arc<S>) -> Result<Self, ProxyError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(ProxyError::Bind)?;
+        let address = listener.local_addr().map_err(ProxyError::Bind)?;
+        let shared = Arc::new(Shared::new(config, source, address)?);
+        Ok(Self { listener, shared })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// The certificate that clients must trust.
+    pub fn ca_pem(&self) -> &str {
+        self.shared.tls.ca_pem()
+    }
+
+    /// The SHA-256 digest of the session CA's `SubjectPublicKeyInfo`.
+    pub fn ca_public_key_digest(&self) -> [u8; 32] {
+        self.shared.tls.ca_public_key_digest()
+    }
+
+    /// Starts to accept.
+    pub fn serve(self) -> Serving {
+        let most = most_connections(ulimits::most_open_files());
+        let open = Arc::new(Semaphore::new(most));
+        let admission = Arc::clone(&self.shared.admission);
+        let accepting = tokio::spawn(accept(self.listener, self.shared, Arc::clone(&open)));
+        Serving {
+            accepting,
+            admission,
+            open,
+            most,
+        }
+    }
+}
+
+/// How many connections are served at one time, so that each finds a descriptor for its way upstream: who comes beyond waits to be
+/// accepted, where it would have been accepted and then refused.
+fn most_connections(files: usize) -> usize {
+    let room = files.saturating_sub(RESERVED_FILES) / FILES_PER_CONNECTION;
+    room.clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS)
+}
+
+impl Serving {
+    /// Serves the processes of that tree without a password, too.
+    pub fn admit_tree(&self, tree: ProcessTree) {
+        self.admission.admit_tree(tree);
+    }
+
+    /// Stops to accept, and gives what is under way a moment to end.
+    pub async fn shut_down(self) {
+        self.accepting.abort();
+        let all = u32::try_from(self.most).unwrap_or(u32::MAX);
+        let _ = tokio::time::timeout(SHUTDOWN_DRAIN, self.open.acquire_many(all)).await;
+    }
+}
+
+async fn accept<S: CredentialSource>(
+    listener: TcpListener,
+    shared: Arc<Shared<S>>,
+    open: Arc<Semaphore>,
+) {
+    let strangers = Arc::new(Semaphore::new(MOST_STRANGERS));
+    loop {
+        let Ok(permit) = Arc::clone(&open).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let (shared, strangers) = (Arc::clone(&shared), Arc::clone(&strangers));
+                tokio::spawn(serve(stream, peer, shared, Arc::new(permit), strangers));
+            }
+            // Out of descriptors, or a client that is gone again: the next one may do better.
+            Err(error) => {
+                if Shortage::of(&error).is_some() {
+                    shared.queue.relieve();
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve<S: CredentialSource>(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    shared: Arc<Shared<S>>,
+    permit: Permit,
+    strangers: Arc<Semaphore>,
+) {
+    // Without it, Nagle and delayed acknowledgement add 40 ms to each new connection.
+    let _ = stream.set_nodelay(true);
+    let client = match shared.admission.recognize(&stream, peer) {
+        Recognition::Client(client) => Arc::new(client),
+        Recognition::AnotherUser => {
+            drop(permit); // another user shall not fill the room of the run's own connections
+            return turn_away(stream, &shared, &strangers).await;
+        }
+        Recognition::Nobody => return,
+    };
+    let service = service_fn(|request| {
+        let (shared, client) = (Arc::clone(&shared), Arc::clone(&client));
+        connect::handle(shared, client, Arc::clone(&permit), request)
+    });
+    let first = request_line::first_bytes(&mut stream).await;
+    let activity = Activity::new();
+    let watched = Watched::new(stream, first, activity.clone());
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(LARGEST_HEAD)
+        .preserve_header_case(false)
+        .serve_connection(TokioIo::new(watched), service)
+        .with_upgrades();
+    activity.unless_idle(IDLE_TIMEOUT, pin!(connection)).await; // a client that breaks off is its own affair
+}
+
+/// Says why to the first request, whatever it is, and closes the connection.
+async fn turn_away<S>(stream: TcpStream, shared: &Shared<S>, strangers: &Semaphore) {
+    let refusal = Refusal::AnotherUser;
+    if shared.admission.is_first_stranger() {
+        let event = Event::new(Kind::Denied);
+        let audit = &shared.session.audit;
+        audit.record(&event.because(refusal.to_string()));
+    }
+    let Ok(_place) = strangers.try_acquire() else {
+        return;
+    };
+    let service = service_fn(async |_| Ok::<_, Infallible>(respond::from_refusal(&refusal)));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    let _ = tokio::time::timeout(STRANGER_TIMEOUT, connection).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_connection_has_room_for_its_way_upstream() {
+        assert_eq!(most_connections(64), 12);
+        assert_eq!(most_connections(1024), 492);
+        assert_eq!(most_connections(0), FEWEST_CONNECTIONS);
+        assert_eq!(most_connections(usize::MAX), MOST_CONNECTIONS);
+    }
+}

@@ -1,0 +1,89 @@
+//! TLS for the clients of managed hosts: a leaf of the session's CA for each.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use authsome_ca::{CaError, LeafCache, SessionCa};
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::ServerName;
+
+use crate::proxy::limits::{MOST_SERVER_CONFIGS, MOST_TLS_SESSIONS};
+use crate::tls::crypto_provider;
+
+/// The leaves of a session, and the configurations that they are served with.
+pub(super) struct ServerTls {
+    leaves: LeafCache,
+    configs: RwLock<HashMap<String, Arc<ServerConfig>>>,
+}
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTls").finish_non_exhaustive()
+    }
+}
+
+impl ServerTls {
+    pub(super) fn new(ca: SessionCa) -> Result<Self, CaError> {
+        Ok(Self {
+            leaves: LeafCache::new(ca)?,
+            configs: RwLock::default(),
+        })
+    }
+
+    /// The session CA's certificate, for the child.
+    pub(super) fn ca_pem(&self) -> &str {
+        self.leaves.ca_pem()
+    }
+
+    /// By which a client that takes no certificate trusts it.
+    pub(super) fn ca_public_key_digest(&self) -> [u8; 32] {
+        self.leaves.ca_public_key_digest()
+    }
+
+    /// The TLS configuration for a managed host: one a host, so that its clients can resume their sessions. Looked up once a connection.
+    pub(super) fn config(&self, host: &str) -> Result<Arc<ServerConfig>, CaError> {
+        let made = self.configs.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = made.get(host) {
+            return Ok(Arc::clone(config));
+        }
+        drop(made);
+        let not_permitted = || CaError::NotPermitted {
+            host: host.to_owned(),
+        };
+        let name = ServerName::try_from(host).map_err(|_| not_permitted())?;
+        let config = Arc::new(server_config(self.leaves.get(&name)?));
+        let mut made = self.configs.write().unwrap_or_else(PoisonError::into_inner);
+        if made.len() < MOST_SERVER_CONFIGS {
+            made.insert(host.to_owned(), Arc::clone(&config));
+        }
+        Ok(config)
+    }
+}
+
+fn server_config(leaf: Arc<CertifiedKey>) -> ServerConfig {
+    let mut config = ServerConfig::builder_with_provider(crypto_provider())
+        .with_safe_default_protocol_versions()
+        .expect("aws-lc supports the default protocol versions")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(OneLeaf(leaf)));
+    // The last is of clients that offer nothing newer; the same server serves them.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+    // AES-128 before AES-256, whatever the client prefers: as strong on this machine's loopback, and a quarter cheaper a byte.
+    config.ignore_client_order = true;
+    config.send_tls13_tickets = 1; // a client that wants another one gets it with its next connection
+    config.session_storage = ServerSessionMemoryCache::new(MOST_TLS_SESSIONS);
+    config
+}
+
+/// The leaf of the host that the tunnel was opened to, whatever name the client says hello with: one that differs is answered with 421.
+#[derive(Debug)]
+struct OneLeaf(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for OneLeaf {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}

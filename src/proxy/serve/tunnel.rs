@@ -1,0 +1,60 @@
+//! Bytes both ways, without a look inside.
+
+use std::pin::pin;
+
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::dial::{Dialed, Link};
+use crate::proxy::io::activity::Activity;
+use crate::proxy::io::relay;
+use crate::proxy::io::watched::Watched;
+use crate::proxy::limits::IDLE_TIMEOUT;
+
+/// Relays a client's tunnel until both sides have ended, one breaks off, or nothing moves any more.
+pub(in crate::proxy) async fn relay(client: Upgraded, upstream: Dialed) {
+    let Dialed { link, early } = upstream;
+    match link {
+        Link::Tcp(stream) => relay_client(client, stream, &early).await,
+        Link::Tls(stream) => relay_client(client, stream, &early).await,
+    }
+}
+
+async fn relay_client<T: AsyncRead + AsyncWrite + Unpin>(
+    client: Upgraded,
+    upstream: T,
+    greeting: &[u8],
+) {
+    match unwrap(client) {
+        Ok((stream, early)) => between(stream, early, upstream, greeting).await,
+        Err(upgraded) => {
+            between(TokioIo::new(upgraded), Bytes::new(), upstream, greeting).await;
+        }
+    }
+}
+
+/// `early` is what the client, `greeting` what the host has said already.
+async fn between<C, U>(client: C, early: Bytes, mut upstream: U, greeting: &[u8])
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    let activity = Activity::new();
+    let mut client = Watched::new(client, early, activity.clone());
+    let relaying = async {
+        if client.write_all(greeting).await.is_ok() {
+            relay::both_ways(&mut client, &mut upstream).await;
+        }
+    };
+    activity.unless_idle(IDLE_TIMEOUT, pin!(relaying)).await; // whichever way it ends, both sides are closed then
+}
+
+/// The socket itself, and what hyper has read of it already: without its wrappers each byte takes a shorter way.
+pub(in crate::proxy) fn unwrap(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+    let parts = upgraded.downcast::<TokioIo<Watched<TcpStream>>>()?;
+    let (stream, _) = parts.io.into_inner().into_parts();
+    Ok((stream, parts.read_buf))
+}

@@ -1,0 +1,110 @@
+//! What is said of an exchange that has come to nothing.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::authority::Authority;
+use crate::dial::{ConnectError, innermost};
+use crate::proxy::body::replay::Passage;
+use crate::proxy::http1;
+use crate::proxy::http2;
+use crate::proxy::refusal::Refusal;
+use crate::tls::TlsTrouble;
+
+/// No connection stood.
+pub(super) fn unconnected(authority: &Authority, error: &ConnectError) -> Refusal {
+    let host = authority.to_string();
+    match error {
+        ConnectError::Timeout { after, through } => Refusal::ConnectTimeout {
+            host: match through {
+                Some(proxy) => format!("{host} through {proxy}"),
+                None => host,
+            },
+            seconds: after.as_secs(),
+        },
+        ConnectError::Starved(shortage) => Refusal::Starved {
+            host,
+            shortage: *shortage,
+        },
+        ConnectError::Tls(trouble) => of_tls(authority, trouble.clone()),
+        ConnectError::Unreachable(reason) => Refusal::UpstreamUnreachable {
+            host,
+            reason: reason.clone(),
+        },
+    }
+}
+
+/// Whose request it was, its sender knows.
+pub(super) fn of_tls(authority: &Authority, trouble: TlsTrouble) -> Refusal {
+    Refusal::UpstreamTls {
+        host: authority.to_string(),
+        trouble,
+        connection: None,
+    }
+}
+
+/// By HTTP/1.1; a response was waited for that long.
+pub(super) fn by_http1(
+    authority: &Authority,
+    passage: &Passage,
+    fault: &http1::Fault,
+    wait: Duration,
+) -> Refusal {
+    if let http1::Fault::Closed(Some(error)) = fault
+        && let Some(trouble) = TlsTrouble::of_client_certificate(error)
+    {
+        return of_tls(authority, trouble);
+    }
+    match fault {
+        _ if passage.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
+        http1::Fault::Body(error) => of_body(error),
+        http1::Fault::Closed(_) => Refusal::UpstreamUnreachable {
+            host: authority.to_string(),
+            reason: innermost(fault),
+        },
+        http1::Fault::Malformed(reason) => Refusal::UpstreamMalformed {
+            host: authority.to_string(),
+            reason: (*reason).to_owned(),
+        },
+        http1::Fault::Timeout => late(authority, wait),
+    }
+}
+
+/// By HTTP/2; a response was waited for that long.
+pub(super) fn by_http2(
+    authority: &Authority,
+    passage: &Passage,
+    fault: &http2::Fault,
+    wait: Duration,
+) -> Refusal {
+    let host = authority.to_string();
+    match fault {
+        _ if passage.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
+        http2::Fault::Body(error) => of_body(error),
+        http2::Fault::Closed(_) | http2::Fault::Unprocessed(_) => Refusal::UpstreamUnreachable {
+            host,
+            reason: innermost(fault),
+        },
+        http2::Fault::Endless | http2::Fault::Reset(_) => Refusal::UpstreamMalformed {
+            host,
+            reason: innermost(fault),
+        },
+        http2::Fault::Timeout => late(authority, wait),
+    }
+}
+
+fn late(authority: &Authority, wait: Duration) -> Refusal {
+    Refusal::UpstreamTimeout {
+        host: authority.to_string(),
+        seconds: wait.as_secs(),
+    }
+}
+
+/// Whose fault it is that a request's body did not come to its end: its framing is wrong, or its client has left.
+fn of_body(error: &std::io::Error) -> Refusal {
+    if error.kind() == std::io::ErrorKind::InvalidData {
+        Refusal::Malformed("the request's body is not framed as HTTP/1.1 wants it")
+    } else {
+        Refusal::Abandoned
+    }
+}

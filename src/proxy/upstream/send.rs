@@ -1,0 +1,285 @@
+//! One request on its way to its provider, and the head of its response.
+
+use std::sync::Arc;
+
+use http::header::UPGRADE;
+use http::request::Parts;
+use http::{Response, StatusCode, uri};
+
+use super::body::UpstreamBody;
+use super::connector::Connector;
+use super::destination::{Destination, Destinations, Dialect, Scheme};
+use super::error;
+use super::http2_lease::Leased;
+use super::origin::Origin;
+use super::origins::Origins;
+use super::stream::UpstreamStream;
+use super::tls::TlsConfigs;
+use crate::authority::Authority;
+use crate::dial::{self, Dialed, Dialer, Queue};
+use crate::proxy::body::replay::Passage;
+use crate::proxy::body::request::RequestBody;
+use crate::proxy::http1::{AnswerBody, Connection, Fault, Outgoing, RequestForm, Upload};
+use crate::proxy::http2;
+use crate::proxy::limits::{MOST_RESENDS, RESEND_PAUSE, Timeouts};
+use crate::proxy::message::interim::Interim;
+use crate::proxy::policy::candidates::Candidates;
+use crate::proxy::policy::routes::RouteTable;
+use crate::proxy::refusal::Refusal;
+use crate::tls::Trust;
+use crate::user_proxy::UserProxy;
+
+/// The ways to the providers of a session.
+#[derive(Debug)]
+pub(in crate::proxy) struct Upstream {
+    connector: Connector,
+    destinations: Arc<Destinations>,
+}
+
+/// What a request takes along on its way.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::proxy) struct Sending<'a> {
+    /// What is known of its body.
+    pub(in crate::proxy) passage: &'a Arc<Passage>,
+    /// Where it goes.
+    pub(in crate::proxy) origin: &'a Origin,
+    /// Where its interim responses go.
+    pub(in crate::proxy) interim: &'a Interim,
+}
+
+impl Upstream {
+    pub(in crate::proxy) fn new(
+        dialer: Arc<Dialer>,
+        trust: Arc<Trust>,
+        routes: Arc<RouteTable>,
+        timeouts: Timeouts,
+        queue: &Queue,
+    ) -> Self {
+        let destinations = Arc::<Destinations>::default();
+        let idle = Arc::downgrade(&destinations);
+        queue.relieve_by(move || {
+            if let Some(destinations) = idle.upgrade() {
+                destinations.close_idle();
+            }
+        });
+        Self {
+            connector: Connector::new(dialer, TlsConfigs::new(trust, routes), timeouts),
+            destinations,
+        }
+    }
+
+    /// A connection for a blind tunnel.
+    pub(in crate::proxy) async fn dial(&self, authority: &Authority) -> Result<Dialed, Refusal> {
+        let dialed = self.connector.dialer.dial(authority).await;
+        dialed.map_err(|error| error::unconnected(authority, &error))
+    }
+
+    /// That origin, for one client's connection, whose requests belong to these routes, if to any; `None` where no URL can name it.
+    pub(in crate::proxy) fn origins(
+        &self,
+        authority: &Authority,
+        scheme: Scheme,
+        candidates: &Candidates,
+    ) -> Option<Origins> {
+        // The default port is left out, as clients do in `Host`.
+        let uri_authority: uri::Authority = authority.in_url(scheme.usual_port()).parse().ok()?;
+        let certificates = candidates
+            .iter()
+            .filter_map(|route| route.client_certificate.as_ref());
+        Some(Origins::new(certificates, |certificate| {
+            let destination = self.destinations.get(authority, scheme, certificate);
+            Origin::new(destination, uri_authority.clone())
+        }))
+    }
+
+    /// Sends one request and waits for the head of its answer.
+    pub(in crate::proxy) async fn send(
+        &self,
+        parts: &Parts,
+        body: RequestBody,
+        sending: &Sending<'_>,
+        dialect: Dialect,
+    ) -> Result<Response<UpstreamBody>, Refusal> {
+        match dialect {
+            Dialect::Http1 => self.send_http1(parts, body, sending).await,
+            // In a box, an HTTP/1.1 request has no room for it; so with what opens a connection.
+            Dialect::Http2 => Box::pin(self.send_http2(parts, body, sending)).await,
+        }
+    }
+
+    async fn send_http1(
+        &self,
+        parts: &Parts,
+        body: RequestBody,
+        sending: &Sending<'_>,
+    ) -> Result<Response<UpstreamBody>, Refusal> {
+        let Sending {
+            passage,
+            origin,
+            interim,
+        } = *sending;
+        let destination = &*origin.destination;
+        let proxy = self.absolute_form_proxy(destination);
+        let mut idle = destination.pool.take(origin.may_reuse(parts, &body)).await;
+        let mut upload = upload(body, parts);
+        loop {
+            let outgoing = Outgoing {
+                parts,
+                form: RequestForm {
+                    host: origin.uri_authority.as_str(),
+                    by_proxy: proxy
+                        .map(|proxy| (&origin.uri_authority, proxy.basic_authorization())),
+                    length: upload.length(),
+                },
+                pieces: &passage.pieces,
+                patience: self.connector.timeouts.response,
+                interim,
+            };
+            let is_reused = idle.is_some();
+            let mut connection = match idle.take() {
+                Some(connection) => connection,
+                None => Box::pin(self.connect(destination)).await?,
+            };
+            let fault = match connection.exchange(&outgoing, &mut upload).await {
+                Ok(head) if head.switches() && !parts.headers.contains_key(UPGRADE) => {
+                    Fault::Malformed("it switches to a protocol that nobody asked for")
+                }
+                Ok(head) => {
+                    let answer = AnswerBody::answer(head, connection, upload, &destination.pool);
+                    self.destinations.sweep_later();
+                    origin.note_response();
+                    return answer_of(answer.map(UpstreamBody::Http1), destination, proxy);
+                }
+                Err(fault) => fault,
+            };
+            // The server had closed it, and that crossed with the request, which is as good as unsent (RFC 9110 §9.2.2).
+            let is_unsent = is_reused
+                && matches!(fault, Fault::Closed(_))
+                && connection.is_unanswered()
+                && parts.method.is_idempotent();
+            let again = is_unsent.then_some(upload.into_body());
+            let Some(body) = again.and_then(|body| RequestBody::rewind(passage, Some(body))) else {
+                return Err(self.http1_refusal(destination, passage, &fault));
+            };
+            upload = self::upload(body, parts);
+        }
+    }
+
+    /// The user's proxy that takes requests of that scheme in absolute form.
+    fn absolute_form_proxy(&self, destination: &Destination) -> Option<&UserProxy> {
+        let dialer = &self.connector.dialer;
+        match destination.scheme {
+            Scheme::Http => dialer.absolute_form_proxy(&destination.authority),
+            Scheme::Https => None,
+        }
+    }
+
+    async fn connect(
+        &self,
+        destination: &Destination,
+    ) -> Result<Box<Connection<UpstreamStream>>, Refusal> {
+        let stream = self.connector.connect(destination, Dialect::Http1).await;
+        let stream = stream.map_err(|error| error::unconnected(&destination.authority, &error))?;
+        Ok(Box::new(Connection::new(stream)))
+    }
+
+    fn http1_refusal(
+        &self,
+        destination: &Destination,
+        passage: &Passage,
+        fault: &Fault,
+    ) -> Refusal {
+        let wait = self.connector.timeouts.response;
+        error::by_http1(&destination.authority, passage, fault, wait)
+    }
+
+    /// HTTP/2 is for `https://` only, so no proxy of the user's sees such a request.
+    async fn send_http2(
+        &self,
+        parts: &Parts,
+        mut body: RequestBody,
+        sending: &Sending<'_>,
+    ) -> Result<Response<UpstreamBody>, Refusal> {
+        let Sending {
+            passage,
+            origin,
+            interim,
+        } = *sending;
+        let authority = &origin.destination.authority;
+        let outgoing = http2::Outgoing {
+            parts,
+            authority: &origin.uri_authority,
+            pieces: &passage.pieces,
+            patience: self.connector.timeouts.response,
+            interim,
+        };
+        let mut resends = 0;
+        loop {
+            let may_reuse = origin.may_reuse(parts, &body);
+            let leased = origin.http2.get(&self.connector, may_reuse).await;
+            self.destinations.sweep_later();
+            let connection = match leased.map_err(|error| error::unconnected(authority, &error))? {
+                Leased::Http1 => return self.send_http1(parts, body, sending).await,
+                Leased::Http2(connection) => connection,
+            };
+            let is_reused = connection.has_served();
+            let is_held = body.is_unasked();
+            let (fault, rest) = match connection.exchange(&outgoing, body, is_held).await {
+                Ok(response) => {
+                    origin.note_response();
+                    return Ok(response.map(|body| UpstreamBody::Http2(Box::new(body))));
+                }
+                Err(failed) => failed,
+            };
+            if let Some(trouble) = connection.certificate_trouble() {
+                return Err(error::of_tls(authority, trouble.clone()));
+            }
+            resends += 1;
+            let repeats = resends <= MOST_RESENDS && may_be_sent_again(&fault, is_reused, parts);
+            let Some(again) = RequestBody::rewind(passage, rest).filter(|_| repeats) else {
+                let wait = self.connector.timeouts.response;
+                return Err(error::by_http2(authority, passage, &fault, wait));
+            };
+            body = again;
+            if fault.requires_http1() {
+                origin.http2.speaks_http1_only();
+            } else if fault.is_stream_refused() {
+                tokio::time::sleep(RESEND_PAUSE * resends).await;
+            }
+        }
+    }
+}
+
+/// A body on its way out by HTTP/1.1.
+fn upload(body: RequestBody, parts: &Parts) -> Upload<RequestBody> {
+    let is_held = body.is_unasked();
+    Upload::new(body, parts, is_held)
+}
+
+/// Whether a request that has come to nothing by HTTP/2 may go out once more.
+fn may_be_sent_again(fault: &http2::Fault, is_reused: bool, parts: &Parts) -> bool {
+    match fault {
+        http2::Fault::Unprocessed(_) => true,
+        http2::Fault::Closed(_) => is_reused && parts.method.is_idempotent(),
+        http2::Fault::Reset(_) => fault.requires_http1(),
+        _ => false,
+    }
+}
+
+/// A 407 of the user's proxy would look to the client like one of ours.
+fn answer_of(
+    response: Response<UpstreamBody>,
+    destination: &Destination,
+    proxy: Option<&UserProxy>,
+) -> Result<Response<UpstreamBody>, Refusal> {
+    match (response.status(), proxy) {
+        (status @ StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(proxy)) => {
+            let words = dial::refusal(status, response.headers(), proxy);
+            Err(Refusal::UpstreamUnreachable {
+                host: destination.authority.to_string(),
+                reason: format!("{proxy} {words}"),
+            })
+        }
+        _ => Ok(response),
+    }
+}
