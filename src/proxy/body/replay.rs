@@ -99,12 +99,13 @@ impl Passage {
         Arc::new(passage)
     }
 
-    /// Whether a request that was refused goes out once more: all of its body is here, or none of it has been asked for. (Of one that a
-    /// server has not even begun with, any part that was kept will do: [`RequestBody::rewind`](super::request::RequestBody::rewind).)
-    pub(in crate::proxy) fn is_repeatable(&self) -> bool {
+    /// Whether a request that was refused goes out once more: all of its body is here, or will be, as it `is_small` by its length; or none of it
+    /// has been asked for. (Of one that a server has not even begun with, any part that was kept will do:
+    /// [`RequestBody::rewind`](super::request::RequestBody::rewind).)
+    pub(in crate::proxy) fn is_repeatable(&self, is_small: bool) -> bool {
         match self.held().state {
             HeldState::Complete => true,
-            HeldState::Filling => self.pieces.load(Ordering::Relaxed) == 0,
+            HeldState::Filling => is_small || self.pieces.load(Ordering::Relaxed) == 0,
             HeldState::Lost => false,
         }
     }
@@ -198,5 +199,17 @@ mod tests {
         assert!(passage(&[0, 10, LARGEST_HELD_BODY - 10], true));
         assert!(!passage(&[1, LARGEST_HELD_BODY], true));
         assert!(!passage(&[10], false));
+    }
+
+    #[test]
+    fn a_small_body_that_is_still_on_its_way_is_worth_a_repetition() {
+        let passage = Passage::default();
+        assert!(passage.is_repeatable(false), "nobody has asked for it");
+        passage.pieces.store(1, Ordering::Relaxed);
+        passage.keep(&Frame::data(Bytes::from_static(b"part")));
+        assert!(passage.is_repeatable(true));
+        assert!(!passage.is_repeatable(false));
+        passage.end(false);
+        assert!(!passage.is_repeatable(true), "it has broken off");
     }
 }

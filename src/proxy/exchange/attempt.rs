@@ -189,6 +189,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         shape: usize,
     ) -> Result<Outcome, Refusal> {
         let usage = usage(&self.parts, self.body.as_ref());
+        let is_small = usage == Usage::Repeatable;
         let mut credential = self.session.source.get(&route.id, usage).await?;
         let mut next = outgoing(&mut self.body, passage);
         let mut attempt = 0;
@@ -217,7 +218,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             let looking = self.look_into(route, &credential, attempt, response);
             let (mut outcome, verdict) = Box::pin(looking).await;
             match verdict {
-                _ if !passage.is_repeatable() => break Ok(outcome),
+                _ if !passage.is_repeatable(is_small) => break Ok(outcome),
                 Verdict::Accept => break Ok(outcome),
                 Verdict::Fail(error) => return Err(error.into()),
                 Verdict::Retry(better) => credential = better,
