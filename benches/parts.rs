@@ -18,7 +18,7 @@ use authsome::proxy::bench::{self, Tunnel};
 use authsome::proxy::{Managed, Preference, RouteTable};
 use authsome::secret::Secret;
 use authsome::tls::Trust;
-use authsome::vault::{Change, Expect, RecordKey, Vault};
+use authsome::vault::{self, Change, Expect, RecordKey};
 use authsome_ca::{BACKDATE, LeafCache, PermittedHost, SessionCa, TrustBundle};
 use authsome_providers::{BaseUrl, Catalog, Service};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -94,7 +94,7 @@ fn trust(criterion: &mut Criterion) {
 fn vault(criterion: &mut Criterion) {
     let directory = TempDir::new().unwrap();
     let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
-    let vault = Arc::new(Vault::open(&home, None).unwrap());
+    let vault = vault::open(&home, None).unwrap();
     let key = RecordKey::new("bench", "record");
     let put = || Change::Put {
         key: key.clone(),
@@ -103,7 +103,7 @@ fn vault(criterion: &mut Criterion) {
     };
     vault.apply(&[put()]).unwrap();
     criterion.bench_function("vault/open", |bencher| {
-        bencher.iter(|| Vault::open(&home, None).unwrap());
+        bencher.iter(|| vault::open(&home, None).unwrap());
     });
     criterion.bench_function("vault/sealed record, read", |bencher| {
         bencher.iter(|| vault.get(&key).unwrap().unwrap());

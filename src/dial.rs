@@ -1,5 +1,6 @@
 //! A way to a host: by its name, by the address the user gave it, or through the user's own proxy.
 
+mod error;
 mod http_tunnel;
 mod link;
 mod race;
@@ -18,6 +19,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use self::error::unreachable;
+pub(crate) use self::error::{ConnectError, innermost};
 pub(crate) use self::http_tunnel::refusal;
 pub(crate) use self::link::{Dialed, Link};
 use self::shortage::Wait;
@@ -26,34 +29,6 @@ use crate::authority::Authority;
 use crate::resolve::Resolve;
 use crate::tls::{TlsTrouble, Trust, TrustError};
 use crate::user_proxy::{ProxyKind, UserProxies, UserProxy, UserProxyError};
-
-/// Why there is no connection.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum ConnectError {
-    /// This machine had no socket to give in time.
-    #[error("{0}")]
-    Starved(Shortage),
-    /// No answer in time.
-    #[error("no connection within {} s", .after.as_secs())]
-    Timeout {
-        /// The wait.
-        after: Duration,
-        /// The user's proxy, where the way leads through one.
-        through: Option<String>,
-    },
-    /// The certificate does not verify, or TLS failed otherwise.
-    #[error("{0}")]
-    Tls(TlsTrouble),
-    /// The name does not resolve, nobody listens, or the user's proxy refused.
-    #[error("{0}")]
-    Unreachable(String),
-}
-
-impl From<UserProxyError> for ConnectError {
-    fn from(error: UserProxyError) -> Self {
-        Self::Unreachable(error.to_string())
-    }
-}
 
 /// Opens connections.
 #[derive(Debug)]
@@ -263,20 +238,6 @@ impl Dialed {
             "the proxy sent more than its answer".to_owned(),
         ))
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn unreachable(error: std::io::Error) -> ConnectError {
-    ConnectError::Unreachable(error.to_string())
-}
-
-/// The cause that says most: the last one.
-pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

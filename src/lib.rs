@@ -20,6 +20,7 @@ pub mod oauth;
 pub mod port_owner;
 pub mod private_memory;
 pub mod process_tree;
+pub mod program_path;
 pub mod programs;
 pub mod proxy;
 pub mod resolve;

@@ -18,7 +18,7 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use crate::programs;
+use crate::program_path;
 
 /// This program's own file.
 static OWN: OnceLock<Own> = OnceLock::new();
@@ -109,7 +109,7 @@ impl Own {
         Self {
             // Without /proc there is what we were called by.
             path: path
-                .or_else(|| programs::find_on_path(program))
+                .or_else(|| program_path::find_on_path(program))
                 .unwrap_or_default(),
             file: None,
         }

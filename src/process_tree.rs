@@ -1,47 +1,56 @@
-//! The processes of one run, and whether one of them has a given socket open. Linux only: it is read from `/proc`.
+//! The processes of one run, and whether one of them has a given socket open. Linux only: it is
+//! read from `/proc`.
 //!
-//! The run's tree is the command and all that descend from it, and orphans come to us (`child.rs` makes us their subreaper), so a daemon that
-//! forks twice stays in it. Nobody gets into the tree from outside: a process is born there, and a parent is exchanged for one further up
-//! only. Two kinds of our children are not the run's, and where there can be such ([`Orphans::AreAnybodys`]) an orphan is not believed: those
-//! that were there before the command (of a shell that became us by exec), and, if we are the first process of a container, all orphans in
-//! it.
+//! The run's tree is the command and all that descend from it, and orphans come to us (`child.rs`
+//! makes us their subreaper), so a daemon that forks twice stays in it. Nobody gets into the tree
+//! from outside: a process is born there, and a parent is exchanged for one further up only. Two
+//! kinds of our children are not the run's, and where there can be such ([`Orphans::AreAnybodys`])
+//! an orphan is not believed: those that were there before the command (of a shell that became us
+//! by exec), and, if we are the first process of a container, all orphans in it.
 //!
-//! A list of processes is old when it is read, so here it only says where to look. What counts is shown of the one process found, in an
-//! order that leaves no moment for a lie:
+//! A list of processes is old when it is read, so here it only says where to look. What counts is
+//! shown of the one process found, in an order that leaves no moment for a lie:
 //!
-//! 1. Its directory in `/proc` is opened once and stands for that process; when it ends, reading fails, whoever gets its number.
+//! 1. Its directory in `/proc` is opened once and stands for that process; when it ends, reading
+//!    fails, whoever gets its number.
 //! 2. Through it, the process is seen to have the socket open.
-//! 3. Its line is read upwards, parent by parent to us, and then downwards again, and must be the same. A parent's number that was the same
-//!    twice was that living parent's all the time in between, and what was read of it in between was read of it, not of a later owner of
-//!    its number. So every link is real at the moment of the turn.
+//! 3. Its line is read upwards, parent by parent to us, and then downwards again, and must be the
+//!    same. A parent's number that was the same twice was that living parent's all the time in
+//!    between, and what was read of it in between was read of it, not of a later owner of its
+//!    number. So every link is real at the moment of the turn.
 //!
-//! What errs, errs towards the password: a process whose descriptors the kernel hides from us (another user's, one that is not dumpable as
-//! `ssh-agent` or authsome itself, one with more capabilities than we have; `hidepid` hides it altogether), a descriptor that only one thread
-//! or only `io_uring` has, a search that comes to its bounds, a `/proc` of another PID namespace than ours. A child's own PID namespace is
-//! fine: its processes are in ours too.
+//! What errs, errs towards the password: a process whose descriptors the kernel hides from us
+//! (another user's, one that is not dumpable as `ssh-agent` or authsome itself, one with more
+//! capabilities than we have; `hidepid` hides it altogether), a descriptor that only one thread or
+//! only `io_uring` has, a search that comes to its bounds, a `/proc` of another PID namespace than
+//! ours. A child's own PID namespace is fine: its processes are in ours too.
 //!
-//! What this cannot tell apart: a socket that a process of the tree shares with one outside, by inheritance or `SCM_RIGHTS`. It is admitted,
-//! whoever writes to it: that process could as well hand out the password, relay for others, or let itself be traced. The kernel counts
-//! inodes of sockets with 32 bits; to make two that are open at once alike takes four thousand million of them.
+//! What this cannot tell apart: a socket that a process of the tree shares with one outside, by
+//! inheritance or `SCM_RIGHTS`. It is admitted, whoever writes to it: that process could as well
+//! hand out the password, relay for others, or let itself be traced. The kernel counts inodes of
+//! sockets with 32 bits; to make two that are open at once alike takes four thousand million of
+//! them.
+
+mod ancestors;
+mod proc;
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt;
 use std::time::Instant;
 
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, open, openat, readlinkat};
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, Uid};
+use nix::unistd::Pid;
+
+pub use self::ancestors::{Ancestor, ancestors, own_name};
+pub use self::proc::children_of;
+use self::proc::{has_only_number, parent_in, parent_of, processes};
 
 /// How often the processes are listed: a parent may end, or one be forked, while the list is read.
 const LISTS: usize = 2;
-
-/// The processes above this one that are looked at.
-const MOST_ANCESTORS: usize = 4096;
 
 /// Whose child an orphan that comes to us was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +88,8 @@ struct Process {
 }
 
 impl ProcessTree {
-    /// The tree of the command, a child of this process. `None` where `/proc` does not show it by the numbers we know.
+    /// The tree of the command, a child of this process. `None` where `/proc` does not show it by
+    /// the numbers we know.
     pub fn new(command: Pid, orphans: Orphans) -> Option<Self> {
         let authsome = Pid::this();
         let status = fs::read_to_string("/proc/self/status").ok()?;
@@ -90,7 +100,8 @@ impl ProcessTree {
         })
     }
 
-    /// Whether a process of the tree has the socket of that inode open. It takes milliseconds, and blocks.
+    /// Whether a process of the tree has the socket of that inode open. It takes milliseconds, and
+    /// blocks.
     pub fn has_open(&self, inode: u32, mut effort: Effort) -> bool {
         let target = format!("socket:[{inode}]");
         (0..LISTS).any(|_| self.search(&target, &mut effort).unwrap_or(false))
@@ -138,7 +149,8 @@ impl ProcessTree {
         }
     }
 
-    /// The process's parent, its parent and so on, up to but without us; `None` where it does not lead to us, or not by the command.
+    /// The process's parent, its parent and so on, up to but without us; `None` where it does not
+    /// lead to us, or not by the command.
     fn line_of(
         &self,
         process: &Process,
@@ -221,94 +233,6 @@ impl Process {
     }
 }
 
-/// Whether a process goes by that number in the PID namespace of `/proc`, and in no other: `NSpid` has one a namespace, down to its own.
-fn has_only_number(status: &str, pid: Pid) -> bool {
-    let mut lines = status.lines();
-    let numbers = lines.find_map(|line| line.strip_prefix("NSpid:"));
-    numbers.is_some_and(|numbers| numbers.trim() == pid.to_string())
-}
-
-/// A process that this one descends from.
-#[derive(Debug)]
-pub struct Ancestor {
-    /// As the list of processes has it: the first 15 bytes of the program's name.
-    pub name: OsString,
-    /// What it was started with, its name first.
-    pub arguments: Vec<OsString>,
-}
-
-/// The processes of this user that this one descends from, as far as they can be seen; none elsewhere than on Linux.
-pub fn ancestors() -> Vec<Ancestor> {
-    let mut found = Vec::new();
-    for _ in 0..LISTS {
-        found.clear();
-        let mut next = parent_of(Pid::this());
-        // A parent that ends while we look leaves its children to one further up, so the line is read once more; the end of it is process 0.
-        while let Some(pid) = next.filter(|pid| pid.as_raw() > 0 && found.len() < MOST_ANCESTORS) {
-            found.push(pid);
-            next = parent_of(pid);
-        }
-        if next.is_some() {
-            break;
-        }
-    }
-    let is_ours = |pid: &Pid| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let user = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-        let real = user.split_ascii_whitespace().next()?.parse::<u32>().ok()?;
-        (real == Uid::current().as_raw()).then_some(())
-    };
-    let ancestor = |pid: Pid| {
-        is_ours(&pid)?;
-        let arguments = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let arguments = arguments.strip_suffix(b"\0").unwrap_or(&arguments);
-        let words = arguments.split(|byte| *byte == 0);
-        Some(Ancestor {
-            name: name_of(&pid.to_string())?,
-            arguments: words
-                .map(|word| OsString::from_vec(word.to_vec()))
-                .collect(),
-        })
-    };
-    found.into_iter().filter_map(ancestor).collect()
-}
-
-/// The name of this process, as [`Ancestor::name`] has it.
-pub fn own_name() -> Option<OsString> {
-    name_of("self")
-}
-
-fn name_of(process: &str) -> Option<OsString> {
-    let mut name = fs::read(format!("/proc/{process}/comm")).ok()?;
-    name.pop_if(|last| *last == b'\n');
-    Some(OsString::from_vec(name))
-}
-
-/// The processes whose parent that is.
-pub fn children_of(parent: Pid) -> Vec<Pid> {
-    processes()
-        .filter(|pid| parent_of(*pid) == Some(parent))
-        .collect()
-}
-
-/// All processes that `/proc` shows.
-fn processes() -> impl Iterator<Item = Pid> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw))
-}
-
-fn parent_of(pid: Pid) -> Option<Pid> {
-    parent_in(&fs::read(format!("/proc/{pid}/stat")).ok()?)
-}
-
-/// The fourth field of `/proc/PID/stat`. The second is the process's name in parentheses, in which it may have put anything.
-fn parent_in(stat: &[u8]) -> Option<Pid> {
-    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
-    let rest = str::from_utf8(stat.get(name_end + 1..)?).ok()?;
-    let parent = rest.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    Some(Pid::from_raw(parent))
-}
-
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
@@ -331,7 +255,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
-            let inode = fs::metadata(path).unwrap().ino().try_into().unwrap();
+            let inode = std::fs::metadata(path).unwrap().ino().try_into().unwrap();
             let child = Command::new("sleep")
                 .arg("60")
                 .stdin(Stdio::from(OwnedFd::from(stream)))
@@ -417,32 +341,5 @@ mod tests {
         };
         assert!(!tree.has_open(holder.inode, no_steps));
         assert!(!tree.has_open(holder.inode, no_time));
-    }
-
-    #[test]
-    fn proc_of_another_namespace_is_noticed() {
-        let pid = Pid::from_raw(7);
-        assert!(has_only_number("Pid:\t7\nNSpid:\t7\nNSsid:\t1\n", pid));
-        for other in ["NSpid:\t7\t7\n", "NSpid:\t8\n", "Pid:\t7\n"] {
-            assert!(!has_only_number(other, pid), "{other}");
-        }
-    }
-
-    #[test]
-    fn ancestors_are_known_by_name_and_arguments() {
-        let found = ancestors();
-        let parent = nix::unistd::getppid();
-        let cmdline = fs::read(format!("/proc/{parent}/cmdline")).unwrap();
-        let first = found.first().unwrap();
-        let joined = first.arguments.iter().map(|word| word.as_encoded_bytes());
-        let joined: Vec<u8> = joined.flat_map(|word| [word, b"\0"].concat()).collect();
-        assert_eq!(joined, cmdline);
-        assert_eq!(own_name().map(|name| name.len() <= 15), Some(true));
-    }
-
-    #[test]
-    fn a_name_does_not_move_the_parents_field() {
-        assert_eq!(parent_in(b"7 (a) S 1 (b)) R 5 6"), Some(Pid::from_raw(5)));
-        assert_eq!(parent_in(b"7 (sh"), None);
     }
 }

@@ -1,17 +1,12 @@
 //! The one way in which authsome starts another program: git, a browser, the desktop's opener.
 //!
-//! What it starts has nothing of ours in its environment, and is found where the user's administrator or the user put it: an empty or a
-//! relative element of `PATH` stands for the working directory, which is often a repository that somebody else has written.
+//! What it starts has nothing of ours in its environment, and is found where `program_path.rs` says.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::env_vars::{Inherited, OURS};
-
-/// Where programs are where `PATH` is not set.
-const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+use crate::program_path::{find, search_path};
 
 /// What the programs that are started get to see of our environment.
 #[derive(Clone, Debug, Default)]
@@ -54,50 +49,5 @@ impl Programs {
         let mut command = self.command(model.get_program())?;
         command.args(model.get_args());
         Some(command)
-    }
-}
-
-/// Where a program is on `PATH`, read as above.
-pub fn find_on_path(program: &OsStr) -> Option<PathBuf> {
-    find(program, &search_path())
-}
-
-/// `PATH` without its empty and relative elements.
-fn search_path() -> OsString {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| USUAL_PATH.into());
-    let absolute = std::env::split_paths(&path).filter(|directory| directory.is_absolute());
-    // What was split at colons joins by them.
-    std::env::join_paths(absolute).unwrap_or_else(|_| USUAL_PATH.into())
-}
-
-fn find(program: &OsStr, path: &OsStr) -> Option<PathBuf> {
-    if program.as_encoded_bytes().contains(&b'/') {
-        return std::path::absolute(program).ok();
-    }
-    std::env::split_paths(path)
-        .map(|directory| directory.join(program))
-        .find(|file| !program.is_empty() && is_executable(file))
-}
-
-fn is_executable(file: &Path) -> bool {
-    file.metadata()
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_program_is_found_in_absolute_directories_only() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("tool");
-        std::fs::File::create(&file).unwrap();
-        let path = directory.path().as_os_str();
-        assert_eq!(find("tool".as_ref(), path), None, "it is not executable");
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
-        assert_eq!(find("tool".as_ref(), path), Some(file.clone()));
-        assert_eq!(find("".as_ref(), path), None);
-        assert_eq!(find(file.as_os_str(), "".as_ref()), Some(file));
     }
 }

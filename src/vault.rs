@@ -1,138 +1,122 @@
 //! Sealed records by key.
 //!
-//! A record is a value that only the master key opens, under a kind and a name, with a generation that grows with each write.
-//! The vault knows nothing of what is inside. It is safe under many processes at once: every change is one transaction,
-//! and one that was made on an old state of a record is refused ([`VaultError::Conflict`]).
+//! A record is a value that only the master key opens, under a kind and a name, with a generation
+//! that grows with each write. The vault knows nothing of what is inside. It is safe under many
+//! processes at once: every change is one transaction, and one that was made on an old state of a
+//! record is refused ([`VaultError::Conflict`]).
+//!
+//! [`Vault`] is what the rest of the program sees. [`open`] gives the one of a home: `sealed.rs`
+//! seals and opens the values of a store that has no key, and `sqlite.rs` is that store. `tests.rs`
+//! is what every implementation has to keep to.
 
+mod error;
 mod master_key;
+#[cfg(test)]
+mod memory;
+mod open;
 mod pending;
-mod schema;
+mod record;
 mod seal;
+mod sealed;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
+pub use error::VaultError;
 pub use master_key::{KeyOrigin, MasterKey};
-pub use pending::{Pending, Reserve};
-pub use sqlite::Vault;
+pub use open::open;
+pub use record::{Change, Expect, Pending, Record, RecordKey};
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
 
-use crate::home::HomeError;
 use crate::secret::Secret;
 
-/// Which record: a kind that the program chooses and a name within it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordKey {
-    kind: &'static str,
-    name: String,
+/// A place for records. All methods block for the length of a disk access.
+pub trait Vault: Send + Sync {
+    /// The record of that key.
+    fn get(&self, key: &RecordKey) -> Result<Option<Record>, VaultError>;
+
+    /// The generation of that record, without opening it.
+    fn generation(&self, key: &RecordKey) -> Result<Option<u64>, VaultError>;
+
+    /// All records of that kind in one pass, by name: for each, `visit` is told the name and what
+    /// is in it. It must not call the vault.
+    fn each(
+        &self,
+        kind: &'static str,
+        visit: &mut dyn FnMut(&str, Result<Record, VaultError>),
+    ) -> Result<(), VaultError>;
+
+    /// The names of the records of that kind that start with `prefix`, in order.
+    fn names_from(&self, kind: &'static str, prefix: &str) -> Result<Vec<String>, VaultError>;
+
+    /// The names of all records of that kind, in order.
+    fn names(&self, kind: &'static str) -> Result<Vec<String>, VaultError> {
+        self.names_from(kind, "")
+    }
+
+    /// Makes all changes, durably, or none; the result has the new generation of each `Put`, in
+    /// order.
+    fn apply(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError>;
+
+    /// The same, without waiting for another process's transaction: it does not hold up those who
+    /// read meanwhile.
+    fn apply_now(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError>;
+
+    /// Finds out by a small write, which changes no record, whether the vault can be written.
+    fn check_writable(&self) -> Result<(), VaultError>;
+
+    /// Waits for the right to renew that record, at most so long. Blocks the thread. It keeps no
+    /// writer off who does without: a login replaces a record whatever a renewal makes of it
+    /// meanwhile.
+    fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError>;
+
+    /// Gets room for a value of that size, durably, that will replace the state `base` as its
+    /// successor number `step`. The caller is the only one who does so for this record: it holds
+    /// the lock.
+    fn reserve(
+        &self,
+        key: &RecordKey,
+        base: u64,
+        step: u32,
+        size: usize,
+    ) -> Result<Box<dyn Reserve>, VaultError>;
+
+    /// The newest value of that record which has not come into the vault.
+    fn pending(&self, key: &RecordKey) -> Result<Option<Pending>, VaultError>;
+
+    /// The names of the records that have such a value, or an unused reserve that a process left
+    /// behind.
+    fn pending_names(&self) -> Result<BTreeSet<String>, VaultError>;
+
+    /// Forgets what waits for that record: it has come into the vault, or a newer state has.
+    fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError>;
 }
 
-impl RecordKey {
-    /// The record `name` among those of `kind`.
-    pub fn new(kind: &'static str, name: impl Into<String>) -> Self {
+/// Room for a value that will come. Dropped before it is filled, it gives the room back.
+pub trait Reserve: Send {
+    /// Puts the value into its room, durably. It can be tried again.
+    fn fill(&mut self, value: &Secret<Vec<u8>>) -> Result<(), VaultError>;
+}
+
+/// The right to renew a record, which one process has at a time. It is given up when this is
+/// dropped, and when its process dies.
+#[derive(Debug)]
+pub struct RecordLock {
+    _held: Box<dyn Held>,
+}
+
+/// Whatever holds a lock until it is dropped.
+trait Held: fmt::Debug + Send {}
+
+impl<T: fmt::Debug + Send> Held for T {}
+
+impl RecordLock {
+    fn new(held: impl Held + 'static) -> Self {
         Self {
-            kind,
-            name: name.into(),
+            _held: Box::new(held),
         }
     }
-}
-
-/// A record as it is stored now.
-#[derive(Debug)]
-pub struct Record {
-    /// Greater than that of any earlier state of any record.
-    pub generation: u64,
-    /// The opened value.
-    pub value: Secret<Vec<u8>>,
-}
-
-/// The state that a writer believes a record to be in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    /// There must be none.
-    Absent,
-    /// Whatever there is.
-    Any,
-    /// Exactly this state: compare and swap.
-    Generation(u64),
-}
-
-/// One step of a transaction.
-#[derive(Debug)]
-pub enum Change {
-    /// Removes the record, if there is one.
-    Delete(RecordKey),
-    /// Writes the record.
-    Put {
-        /// Which.
-        key: RecordKey,
-        /// Its new value.
-        value: Secret<Vec<u8>>,
-        /// What must be there for the write to happen.
-        expect: Expect,
-    },
-}
-
-/// Why the vault cannot do what was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VaultError {
-    /// Another writer was first.
-    #[error("the record changed meanwhile")]
-    Conflict,
-    /// The file is not an intact vault.
-    #[error("the vault {} is damaged: {reason}", .path.display())]
-    Corrupt {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The home directory or a file in it is unusable.
-    #[error(transparent)]
-    Home(#[from] HomeError),
-    /// The master key is not 32 bytes of base64.
-    #[error("the master key in {0} is not 32 bytes in base64")]
-    KeyMalformed(KeyOrigin),
-    /// There is a vault but no key.
-    #[error("there is a vault, but its master key {} is missing", .0.display())]
-    KeyMissing(PathBuf),
-    /// Other processes kept the vault busy for too long.
-    #[error("the vault {} is locked by another process", .0.display())]
-    Locked(PathBuf),
-    /// The kernel gave no random bytes.
-    #[error("no randomness from the system")]
-    Random(#[from] getrandom::Error),
-    /// There is no room on the disk: `SQLite` needs some beside the vault, even to read it.
-    #[error("there is no room on the disk for the vault {}", .0.display())]
-    NoRoom(PathBuf),
-    /// The vault, or its directory, cannot be written: `SQLite` writes beside it, even to read it.
-    #[error("the vault {} is where nothing can be written", .0.display())]
-    ReadOnly(PathBuf),
-    /// `SQLite` failed for another reason.
-    #[error("the vault {} cannot be used: {reason}", .path.display())]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, in words, with what `SQLite` said of it.
-        reason: String,
-    },
-    /// The vault was written by a later version.
-    #[error("the vault has schema version {found}; this version of authsome knows up to {known}")]
-    TooNew {
-        /// The file's version.
-        found: u32,
-        /// The newest version known here.
-        known: u32,
-    },
-    /// A record does not open: it was moved to another name, or altered.
-    #[error("the record {kind} {name} does not open: it was altered, or moved from another name")]
-    Tampered {
-        /// The record's kind.
-        kind: String,
-        /// The record's name.
-        name: String,
-    },
-    /// The key is a good key, but not this vault's.
-    #[error("the master key in {0} is not the key of this vault")]
-    WrongKey(KeyOrigin),
 }

@@ -5,7 +5,6 @@ use std::io::{BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use authsome::clock::Timestamp;
@@ -14,7 +13,7 @@ use authsome::credential::ConnectionId;
 use authsome::home::Home;
 use authsome::oauth::OAuthClient;
 use authsome::secret::Secret;
-use authsome::vault::Vault;
+use authsome::vault;
 use authsome_providers::Catalog;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -89,7 +88,7 @@ impl Bed {
     pub(crate) fn home(&self, name: &str, connections: usize) -> Result<PathBuf, Failure> {
         let path = self.path(name);
         let home = Home::open(Some(path.clone().into()), None)?;
-        let store = ConnectionStore::new(Arc::new(Vault::open(&home, None)?));
+        let store = ConnectionStore::new(vault::open(&home, None)?);
         store.create(&self.connection("default", MANAGED)?, true)?;
         for host in other_hosts(connections) {
             let name = host.replace('.', "-");

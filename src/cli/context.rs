@@ -30,7 +30,7 @@ use crate::secret::Secret;
 use crate::tls::Trust;
 use crate::ulimits::Ulimits;
 use crate::user_proxy::UserProxies;
-use crate::vault::Vault;
+use crate::vault;
 
 /// How long the end waits for a refresh before it says so.
 const QUIET_WAIT: Duration = Duration::from_secs(2);
@@ -96,9 +96,8 @@ impl<'a> Context<'a> {
         }
         let key = master_key()?;
         let key = key.as_ref().map(|key| OsStr::from_bytes(key.expose()));
-        let vault = Vault::open(&home, key)?;
-        let store = ConnectionStore::new(Arc::new(vault));
-        take_in_pending(&store, &home);
+        let store = ConnectionStore::new(vault::open(&home, key)?);
+        take_in_pending(&store);
         Ok(Estate {
             home,
             audit,
@@ -175,7 +174,6 @@ impl Estate {
         let credentials = Credentials::new(
             [stored],
             self.store.clone(),
-            self.home.clone(),
             Arc::clone(&self.audit),
             Context::clients(&[]),
         );

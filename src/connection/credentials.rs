@@ -19,7 +19,6 @@ use super::store::{ConnectionStore, Stored};
 use crate::audit::Audit;
 use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
-use crate::home::Home;
 use crate::oauth::{EXCHANGE_TIMEOUT, HttpClients};
 
 /// How long the end of a session waits for a refresh that has been sent, and for its pair to be durable: a pair that was issued is worth it.
@@ -58,13 +57,11 @@ impl Credentials {
     pub fn new(
         connections: impl IntoIterator<Item = Stored>,
         store: ConnectionStore,
-        home: Home,
         audit: Arc<Audit>,
         http: HttpClients,
     ) -> Arc<Self> {
         let renewal = Arc::new(Renewal {
             store,
-            home,
             audit,
             http,
             closing: Closing::new(),

@@ -17,10 +17,8 @@ use std::time::{Duration, Instant};
 use super::closing::{Closing, UnderWay};
 use super::record::Connection;
 use super::store::{ConnectionStore, StoreError};
-use super::turn::lock_name;
 use crate::credential::ConnectionId;
-use crate::home::{Home, HomeLock};
-use crate::vault::{Reserve, VaultError};
+use crate::vault::{RecordLock, Reserve, VaultError};
 
 /// How long a pair that is written aside waits for another process's transaction before it is handed out.
 const COMMIT_WAIT: Duration = Duration::from_millis(500);
@@ -38,15 +36,14 @@ const NOTICE: Duration = Duration::from_millis(50);
 /// A pair that has just been issued, and all that it takes to keep it.
 pub(super) struct Issued {
     pub(super) store: ConnectionStore,
-    pub(super) home: Home,
     pub(super) closing: Closing,
     /// The connection with the new pair.
     pub(super) connection: Connection,
     /// The state in the vault that it replaces.
     pub(super) generation: u64,
-    pub(super) reserve: Reserve,
+    pub(super) reserve: Box<dyn Reserve>,
     /// Given up once the pair is durable.
-    pub(super) lock: Option<HomeLock>,
+    pub(super) lock: Option<RecordLock>,
     pub(super) unsaved: Unsaved,
     /// The session's end waits for it.
     pub(super) _under_way: UnderWay,
@@ -156,12 +153,12 @@ impl Issued {
             return matches!(self.commit(), Ok(_) | Err(StoreError::Conflict));
         }
         // Whoever holds the lock puts a newer pair in its place.
-        let locked = self.home.lock(&lock_name(id), Duration::ZERO);
+        let locked = self.store.lock(id, Duration::ZERO);
         locked.is_ok_and(|_lock| self.store.take_in(id).is_ok())
     }
 
     fn write_aside(&mut self) -> bool {
-        let written = self.store.keep_aside(&mut self.reserve, &self.connection);
+        let written = self.store.keep_aside(&mut *self.reserve, &self.connection);
         written.is_ok()
     }
 
@@ -180,9 +177,9 @@ impl Issued {
 
 /// Takes into the vault what sessions that have ended could not write there. What fails is tried by the next command; until then
 /// each reader finds it beside the vault.
-pub fn take_in_pending(store: &ConnectionStore, home: &Home) {
+pub fn take_in_pending(store: &ConnectionStore) {
     for id in store.waiting().unwrap_or_default() {
-        if let Ok(_lock) = home.lock(&lock_name(&id), Duration::ZERO) {
+        if let Ok(_lock) = store.lock(&id, Duration::ZERO) {
             let _ = store.take_in(&id);
         }
     }

@@ -19,9 +19,8 @@ use super::turn::{self, Turn, TurnError};
 use crate::audit::{Audit, Event, Kind};
 use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
-use crate::home::{Home, HomeLock};
 use crate::oauth::{HttpClients, OAuthError, TokenSet};
-use crate::vault::Reserve;
+use crate::vault::{RecordLock, Reserve};
 
 /// Why a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +44,6 @@ pub(super) enum Why {
 /// What a refresh needs of the world.
 pub(super) struct Renewal {
     pub(super) store: ConnectionStore,
-    pub(super) home: Home,
     pub(super) audit: Arc<Audit>,
     pub(super) http: HttpClients,
     pub(super) closing: Closing,
@@ -109,7 +107,11 @@ impl Renewal {
         }
     }
 
-    async fn reserve(&self, disk: &Disk, stored: &Stored) -> Result<Reserve, CredentialError> {
+    async fn reserve(
+        &self,
+        disk: &Disk,
+        stored: &Stored,
+    ) -> Result<Box<dyn Reserve>, CredentialError> {
         let (store, stored) = (self.store.clone(), stored.clone());
         let id = stored.connection.id.clone();
         let reserved = disk.run(move || store.reserve(&stored)).await;
@@ -137,7 +139,6 @@ impl Renewal {
         } = means;
         let issued = Issued {
             store: self.store.clone(),
-            home: self.home.clone(),
             closing: self.closing.clone(),
             connection: connection.clone(),
             generation: stored.generation,
@@ -234,8 +235,8 @@ impl Renewal {
         id: &ConnectionId,
         why: Why,
     ) -> Result<Turn, CredentialError> {
-        let (store, home, wanted) = (self.store.clone(), self.home.clone(), id.clone());
-        let turn = disk.run(move || turn::take(&store, &home, &wanted, why));
+        let (store, wanted) = (self.store.clone(), id.clone());
+        let turn = disk.run(move || turn::take(&store, &wanted, why));
         let words = match turn.await {
             Ok(Ok(turn)) => return Ok(turn),
             Ok(Err(TurnError::Lock(error))) => chain(&error),
@@ -268,8 +269,8 @@ impl Renewal {
 /// What a refresh has at hand from before its request until the new pair is durable.
 struct Means {
     disk: Disk,
-    lock: HomeLock,
-    reserve: Reserve,
+    lock: RecordLock,
+    reserve: Box<dyn Reserve>,
     under_way: UnderWay,
 }
 

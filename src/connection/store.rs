@@ -74,12 +74,12 @@ pub(super) fn number(generation: u64, step: u32) -> u64 {
 /// Reads and writes connections. All methods block for the length of a disk access.
 #[derive(Clone)]
 pub struct ConnectionStore {
-    vault: Arc<Vault>,
+    vault: Arc<dyn Vault>,
 }
 
 impl ConnectionStore {
     /// The connections of that vault.
-    pub fn new(vault: Arc<Vault>) -> Self {
+    pub fn new(vault: Arc<dyn Vault>) -> Self {
         Self { vault }
     }
 
@@ -114,7 +114,7 @@ impl ConnectionStore {
             }
             Ok(Found::Secrets(codec::secrets(id, &record.value)?))
         };
-        self.vault.each(CONNECTION, |name, record| {
+        self.vault.each(CONNECTION, &mut |name, record| {
             if let Some(id) = parse_id(name) {
                 let found = read(&id, record);
                 visit(id, found);

@@ -10,8 +10,8 @@ use super::store::{ConnectionStore, StoreError, Stored};
 use super::tries::WORK_LIMIT;
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
-use crate::home::{Home, HomeError, HomeLock};
 use crate::oauth::EXCHANGE_TIMEOUT;
+use crate::vault::{RecordLock, VaultError};
 
 /// How long to wait for another process's refresh: longer than one that works can take. One that is stopped keeps its turn, since only it
 /// can read the answer to what it has sent.
@@ -28,7 +28,7 @@ pub(super) enum Turn {
     /// It is ours, and this is the state to renew.
     Ours {
         /// Nobody else refreshes meanwhile.
-        lock: HomeLock,
+        lock: RecordLock,
         /// Read under the lock.
         stored: Box<Stored>,
     },
@@ -39,7 +39,7 @@ pub(super) enum Turn {
 /// Why there is no turn.
 pub(super) enum TurnError {
     /// The lock cannot be had.
-    Lock(HomeError),
+    Lock(VaultError),
     /// There is no such connection any more.
     Removed,
     /// The vault cannot be read.
@@ -49,7 +49,6 @@ pub(super) enum TurnError {
 /// Waits for the turn, or until it is not needed. Blocks the thread.
 pub(super) fn take(
     store: &ConnectionStore,
-    home: &Home,
     id: &ConnectionId,
     why: Why,
 ) -> Result<Turn, TurnError> {
@@ -60,12 +59,12 @@ pub(super) fn take(
     let started = Instant::now();
     let mut seen = None;
     loop {
-        let lock = match home.lock(&lock_name(id), LOOK_INTERVAL) {
+        let lock = match store.lock(id, LOOK_INTERVAL) {
             Ok(lock) => Some(lock),
-            Err(HomeError::LockTimeout { .. }) if started.elapsed() < LOCK_DEADLINE => None,
-            Err(HomeError::LockTimeout { path, .. }) => {
+            Err(VaultError::RecordLocked { .. }) if started.elapsed() < LOCK_DEADLINE => None,
+            Err(VaultError::RecordLocked { lock, .. }) => {
                 let waited = LOCK_DEADLINE;
-                return Err(TurnError::Lock(HomeError::LockTimeout { path, waited }));
+                return Err(TurnError::Lock(VaultError::RecordLocked { lock, waited }));
             }
             Err(error) => return Err(TurnError::Lock(error)),
         };
@@ -88,12 +87,8 @@ pub(super) fn take(
 }
 
 /// Waits for the right to spend a connection's refresh token, whatever others make of it. Blocks the thread.
-pub fn lock_grant(home: &Home, id: &ConnectionId) -> Result<HomeLock, HomeError> {
-    home.lock(&lock_name(id), LOCK_DEADLINE)
-}
-
-pub(super) fn lock_name(id: &ConnectionId) -> String {
-    format!("refresh-{}@{}", id.provider, id.name)
+pub fn lock_grant(store: &ConnectionStore, id: &ConnectionId) -> Result<RecordLock, StoreError> {
+    Ok(store.lock(id, LOCK_DEADLINE)?)
 }
 
 /// A stored state that answers the call without a request: another process was faster, or nothing can be renewed.

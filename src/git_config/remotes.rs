@@ -8,8 +8,10 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use super::place::GitPlace;
+use super::rewrites::Rule;
 use super::ssh::{self, Aliases, Configuration};
-use super::{GitPlace, Rule, SshUrl};
+use super::ssh_url::SshUrl;
 use crate::programs::Programs;
 
 /// What git's own configuration has on remotes and proxies: what `run` finds where it is started.
@@ -149,3 +151,21 @@ const LARGEST_OUTPUT: u64 = 256 * 1024;
 /// What of git's configuration [`UserRemotes`] reads.
 const SETTINGS: &str =
     r"^(url\..*\.(push)?insteadof|remote\..*\.(push)?url|submodule\..*\.url|http\.(.*\.)?proxy)$";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repositorys_own_rules_are_not_the_whole_runs() {
+        let output = "local\0url.git@acme.test:.insteadof\nhttps://other.test/\0\
+                      worktree\0url.git@acme.test:.insteadof\nhttps://third.test/\0\
+                      system\0url.git@acme.test:.insteadof\nlab:\0\
+                      local\0remote.origin.url\nssh://acme.test:22/x\0command\0http.proxy\nx\0glob";
+        let user = UserRemotes::parse(output.as_bytes());
+        let prefixes: Vec<_> = user.rules.iter().map(|rule| rule.prefix.as_str()).collect();
+        assert_eq!(prefixes, ["lab:"]);
+        assert_eq!(user.remotes, ["ssh://acme.test:22/x"]);
+        assert!(user.names_proxy && !UserRemotes::parse(b"").names_proxy);
+    }
+}

@@ -1,22 +1,26 @@
 //! Values on their way into the vault: sealed, in files beside it whose room is had beforehand.
 //!
 //! A refresh spends a token before its successor is known, and the successor must then be written
-//! whatever has become of the disk and of the vault's lock. So a [`Reserve`] is made first: a file of
-//! the size that will be needed, written and synchronised. To fill it takes no further block, file
-//! descriptor or lock. What it holds counts as the record's state, for every process, for as long as
-//! the vault still has the state that it replaces.
+//! whatever has become of the disk and of the vault's lock. So a [`FileReserve`] is made first: a
+//! file of the size that will be needed, written and synchronised. To fill it takes no further
+//! block, file descriptor or lock. What it holds counts as the record's state, for every process,
+//! for as long as the vault still has the state that it replaces.
 //!
-//! A record has two files in turn, so that a reserve never overwrites a value that is still waiting.
+//! A record has two files in turn, so that a reserve never overwrites a value that is still
+//! waiting.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::seal::Identity;
-use super::{RecordKey, Vault, VaultError};
-use crate::home::{create_private_directory, create_private_file, io_error, remove_if_present};
+use super::seal::{Identity, Seal};
+use super::{Pending, RecordKey, Reserve, VaultError};
+use crate::home::{
+    Home, create_private_directory, create_private_file, io_error, remove_if_present,
+};
 use crate::secret::Secret;
 
 /// The directory beside the vault, and the ends of a record's two files.
@@ -32,23 +36,19 @@ const HEAD: usize = MAGIC.len() + 8 + 4 + 4;
 /// By how much a value may outgrow the one it replaces: tokens that are JWTs come in all sizes.
 const SPARE: usize = 16 * 1024;
 
-/// The largest file that is read: a record with a token response of the largest size and a CA bundle.
+/// The largest file that is read: a record with a token response of the largest size and a CA
+/// bundle.
 const LARGEST: u64 = 1024 * 1024;
 
-/// A value that the vault does not have yet.
-#[derive(Debug)]
-pub struct Pending {
-    /// The state in the vault that it replaces.
-    pub base: u64,
-    /// How many states have replaced that one, this one included: the vault may not have had the one before either.
-    pub step: u32,
-    /// The opened value.
-    pub value: Secret<Vec<u8>>,
+/// Where such values wait.
+pub(super) struct PendingFiles {
+    directory: PathBuf,
+    seal: Arc<Seal>,
 }
 
 /// Room for a value that will come. Dropped before it is filled, it gives the room back.
-#[derive(Debug)]
-pub struct Reserve {
+pub(super) struct FileReserve {
+    seal: Arc<Seal>,
     file: File,
     path: PathBuf,
     key: RecordKey,
@@ -57,9 +57,17 @@ pub struct Reserve {
     is_filled: bool,
 }
 
-impl Vault {
+impl PendingFiles {
+    /// The files of that home.
+    pub(super) fn new(home: &Home, seal: Arc<Seal>) -> Self {
+        Self {
+            directory: home.path(DIRECTORY),
+            seal,
+        }
+    }
+
     /// The newest value of that record which has not come into the vault.
-    pub fn pending(&self, key: &RecordKey) -> Result<Option<Pending>, VaultError> {
+    pub(super) fn newest(&self, key: &RecordKey) -> Result<Option<Pending>, VaultError> {
         let [one, other] = self.both(key)?;
         Ok(one
             .into_iter()
@@ -67,16 +75,17 @@ impl Vault {
             .max_by_key(|pending| (pending.base, pending.step)))
     }
 
-    /// The names of the records that have such a file, be it an unused reserve that a process left behind.
-    pub fn pending_names(&self) -> Result<BTreeSet<String>, VaultError> {
-        let directory = self.pending_directory();
-        let entries = match fs::read_dir(&directory) {
+    /// The names of the records that have such a file, be it an unused reserve that a process left
+    /// behind.
+    pub(super) fn names(&self) -> Result<BTreeSet<String>, VaultError> {
+        let directory = &self.directory;
+        let entries = match fs::read_dir(directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-            other => other.map_err(io_error("read", &directory))?,
+            other => other.map_err(io_error("read", directory))?,
         };
         let mut names = BTreeSet::new();
         for entry in entries {
-            let entry = entry.map_err(io_error("read", &directory))?.file_name();
+            let entry = entry.map_err(io_error("read", directory))?.file_name();
             let stem = entry
                 .to_str()
                 .and_then(|name| ENDS.iter().find_map(|end| name.strip_suffix(end)));
@@ -85,20 +94,21 @@ impl Vault {
         Ok(names)
     }
 
-    /// Gets room for a value of that size, durably, that will replace the state `base` as its successor number `step`. The caller is the only
-    /// one who does so for this record.
-    pub fn reserve(
+    /// Gets room for a value of that size, durably, that will replace the state `base` as its
+    /// successor number `step`. The caller is the only one who does so for this record.
+    pub(super) fn reserve(
         &self,
         key: &RecordKey,
         base: u64,
         step: u32,
         size: usize,
-    ) -> Result<Reserve, VaultError> {
-        let directory = self.pending_directory();
-        create_private_directory(&directory)?;
-        let path = self.pending_path(key, self.free_end(key)?);
+    ) -> Result<FileReserve, VaultError> {
+        let directory = &self.directory;
+        create_private_directory(directory)?;
+        let path = self.path(key, self.free_end(key)?);
         remove_if_present(&path)?;
-        let reserve = Reserve {
+        let reserve = FileReserve {
+            seal: Arc::clone(&self.seal),
             file: create_private_file(&path)?,
             path,
             key: key.clone(),
@@ -113,43 +123,22 @@ impl Vault {
         file.write_all(&filler)
             .and_then(|()| file.sync_all())
             .map_err(io_error("write", &reserve.path))?;
-        File::open(&directory)
+        File::open(directory)
             .and_then(|directory| directory.sync_all())
-            .map_err(io_error("synchronise", &directory))?;
+            .map_err(io_error("synchronise", directory))?;
         Ok(reserve)
     }
 
-    /// Puts the value into its room, durably. It can be tried again.
-    pub fn fill(&self, reserve: &mut Reserve, value: &Secret<Vec<u8>>) -> Result<(), VaultError> {
-        let names = Names::of(&reserve.key, reserve.step);
-        let sealed = self.seal.seal(&names.identity(reserve.base), value)?;
-        let length = u32::try_from(sealed.len())
-            .map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))
-            .map_err(io_error("write", &reserve.path))?;
-        let mut bytes = Vec::with_capacity(HEAD + sealed.len());
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&reserve.base.to_be_bytes());
-        bytes.extend_from_slice(&reserve.step.to_be_bytes());
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(&sealed);
-        reserve.is_filled = true;
-        let file = &reserve.file;
-        file.write_all_at(&bytes, 0)
-            .and_then(|()| file.sync_data())
-            .map_err(io_error("write", &reserve.path))?;
-        Ok(())
-    }
-
     /// Forgets what waits for that record: it has come into the vault, or a newer state has.
-    pub fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError> {
+    pub(super) fn forget(&self, key: &RecordKey) -> Result<(), VaultError> {
         for end in ENDS {
-            remove_if_present(&self.pending_path(key, end))?;
+            remove_if_present(&self.path(key, end))?;
         }
         Ok(())
     }
 
     fn both(&self, key: &RecordKey) -> Result<[Option<Pending>; 2], VaultError> {
-        let [one, other] = ENDS.map(|end| self.read_pending(key, &self.pending_path(key, end)));
+        let [one, other] = ENDS.map(|end| self.read(key, &self.path(key, end)));
         Ok([one?, other?])
     }
 
@@ -161,7 +150,7 @@ impl Vault {
         Ok(ENDS[usize::from(is_first_newest)])
     }
 
-    fn read_pending(&self, key: &RecordKey, path: &Path) -> Result<Option<Pending>, VaultError> {
+    fn read(&self, key: &RecordKey, path: &Path) -> Result<Option<Pending>, VaultError> {
         let file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(io_error("open", path))?,
@@ -178,18 +167,36 @@ impl Vault {
         }))
     }
 
-    fn pending_directory(&self) -> PathBuf {
-        self.path.with_file_name(DIRECTORY)
-    }
-
     /// A name of ours has no `@`, and no `/` beside the one between provider and connection.
-    fn pending_path(&self, key: &RecordKey, end: &str) -> PathBuf {
+    fn path(&self, key: &RecordKey, end: &str) -> PathBuf {
         let name = key.name.replace('/', "@");
-        self.pending_directory().join(format!("{name}{end}"))
+        self.directory.join(format!("{name}{end}"))
     }
 }
 
-impl Drop for Reserve {
+impl Reserve for FileReserve {
+    fn fill(&mut self, value: &Secret<Vec<u8>>) -> Result<(), VaultError> {
+        let names = Names::of(&self.key, self.step);
+        let sealed = self.seal.seal(&names.identity(self.base), value)?;
+        let length = u32::try_from(sealed.len())
+            .map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))
+            .map_err(io_error("write", &self.path))?;
+        let mut bytes = Vec::with_capacity(HEAD + sealed.len());
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&self.base.to_be_bytes());
+        bytes.extend_from_slice(&self.step.to_be_bytes());
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(&sealed);
+        self.is_filled = true;
+        let file = &self.file;
+        file.write_all_at(&bytes, 0)
+            .and_then(|()| file.sync_data())
+            .map_err(io_error("write", &self.path))?;
+        Ok(())
+    }
+}
+
+impl Drop for FileReserve {
     fn drop(&mut self) {
         if !self.is_filled {
             let _ = fs::remove_file(&self.path);
@@ -235,42 +242,28 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
-    use crate::home::Home;
+    use crate::vault::MasterKey;
 
-    fn vault() -> (tempfile::TempDir, Vault, RecordKey) {
+    fn files() -> (tempfile::TempDir, PendingFiles, RecordKey) {
         let directory = tempfile::tempdir().unwrap();
         let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
-        let vault = Vault::open(&home, None).unwrap();
-        (directory, vault, RecordKey::new("thing", "a/b"))
+        let seal = Seal::new(&MasterKey::from_bytes([7; 32]));
+        let files = PendingFiles::new(&home, Arc::new(seal));
+        (directory, files, RecordKey::new("thing", "a/b"))
     }
 
-    fn secret(text: &str) -> Secret<Vec<u8>> {
-        Secret::new(text.as_bytes().to_vec())
-    }
-
-    fn value(vault: &Vault, key: &RecordKey) -> Option<(u64, u32, Vec<u8>)> {
-        let pending = vault.pending(key).unwrap()?;
+    fn value(files: &PendingFiles, key: &RecordKey) -> Option<(u64, u32, Vec<u8>)> {
+        let pending = files.newest(key).unwrap()?;
         Some((pending.base, pending.step, pending.value.expose().clone()))
     }
 
     #[test]
-    fn an_unused_reserve_is_nothing_and_goes_away() {
-        let (_directory, vault, key) = vault();
-        assert!(vault.pending_names().unwrap().is_empty());
-        let reserve = vault.reserve(&key, 7, 1, 100).unwrap();
-        assert_eq!(value(&vault, &key), None);
-        assert!(vault.pending_names().unwrap().contains("a/b"));
-        drop(reserve);
-        assert!(vault.pending_names().unwrap().is_empty());
-    }
-
-    #[test]
     fn a_filled_one_stays_private_sealed_and_of_its_size() {
-        let (_directory, vault, key) = vault();
-        let mut reserve = vault.reserve(&key, 7, 1, 100).unwrap();
+        let (_directory, files, key) = files();
+        let mut reserve = files.reserve(&key, 7, 1, 100).unwrap();
         let path = reserve.path.clone();
         let before = fs::metadata(&path).unwrap();
-        vault.fill(&mut reserve, &secret("TOKEN")).unwrap();
+        reserve.fill(&Secret::new(b"TOKEN".to_vec())).unwrap();
         drop(reserve);
         let after = fs::metadata(&path).unwrap();
         assert_eq!(
@@ -280,30 +273,13 @@ mod tests {
         assert_eq!(after.mode() & 0o777, 0o600);
         let bytes = fs::read(&path).unwrap();
         assert!(!bytes.windows(5).any(|window| window == b"TOKEN"));
-        assert_eq!(value(&vault, &key), Some((7, 1, b"TOKEN".to_vec())));
+        assert_eq!(value(&files, &key), Some((7, 1, b"TOKEN".to_vec())));
         // Under another name, for another step, or cut, it does not open.
         let other = RecordKey::new("thing", "a/c");
-        fs::rename(&path, vault.pending_path(&other, ENDS[0])).unwrap();
-        assert_eq!(value(&vault, &other), None);
+        fs::rename(&path, files.path(&other, ENDS[0])).unwrap();
+        assert_eq!(value(&files, &other), None);
         for length in 0..HEAD + 30 {
             assert!(parse(&bytes[..length]).is_none(), "{length}");
         }
-    }
-
-    #[test]
-    fn a_second_reserve_leaves_the_value_that_waits() {
-        let (_directory, vault, key) = vault();
-        for (step, text) in [(1, "one"), (2, "two"), (3, "three")] {
-            let waiting = value(&vault, &key);
-            let mut reserve = vault.reserve(&key, 7, step, 10).unwrap();
-            assert_eq!(value(&vault, &key), waiting);
-            vault.fill(&mut reserve, &secret(text)).unwrap();
-            assert_eq!(
-                value(&vault, &key),
-                Some((7, step, text.as_bytes().to_vec()))
-            );
-        }
-        vault.forget_pending(&key).unwrap();
-        assert_eq!(value(&vault, &key), None);
     }
 }

@@ -1,9 +1,12 @@
 //! AES-256-GCM with the record's key and its generation as associated data.
 //!
-//! A sealed value is `version (1 byte) ‖ nonce (12 bytes) ‖ ciphertext ‖ tag (16 bytes)`. The version is that of this layout, and has nothing to
-//! do with the tables' (`schema.rs`), which change without any record being sealed anew. The first layout had the tables' number in its
-//! associated data; it is still read, with the one number that there was, and each record gets the present layout with its next write. A nonce is random: with 96 bits and the few
-//! thousand writes a vault sees, a repetition is out of reach (NIST SP 800-38D §8.3 allows 2^32 of them for one key).
+//! A sealed value is `version (1 byte) ‖ nonce (12 bytes) ‖ ciphertext ‖ tag (16 bytes)`. The
+//! version is that of this layout, and has nothing to do with the tables' (`schema.rs`), which
+//! change without any record being sealed anew. The first layout had the tables' number in its
+//! associated data; it is still read, with the one number that there was, and each record gets the
+//! present layout with its next write. A nonce is random: with 96 bits and the few thousand writes
+//! a vault sees, a repetition is out of reach (NIST SP 800-38D §8.3 allows 2^32 of them for one
+//! key).
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
@@ -13,7 +16,8 @@ use crate::secret::Secret;
 /// The layout of a sealed value, its first byte.
 const SEAL_VERSION: u8 = 2;
 
-/// The layout before, and the number of the tables in its associated data: no other was ever sealed with it.
+/// The layout before, and the number of the tables in its associated data: no other was ever sealed
+/// with it.
 const FIRST_SEAL_VERSION: u8 = 1;
 const FIRST_SCHEMA_VERSION: u32 = 1;
 
@@ -68,7 +72,8 @@ impl Seal {
         let mut nonce = [0_u8; NONCE_LEN];
         getrandom::fill(&mut nonce)?;
         let header = 1 + NONCE_LEN;
-        // Encrypted in place in a buffer that never grows, so that no copy of the plain text stays behind.
+        // Encrypted in place in a buffer that never grows, so that no copy of the plain text stays
+        // behind.
         let mut sealed = Vec::with_capacity(header + plain.expose().len() + AES_256_GCM.tag_len());
         sealed.push(SEAL_VERSION);
         sealed.extend_from_slice(&nonce);

@@ -9,7 +9,6 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 
 use authsome::clock::Timestamp;
 use authsome::connection::{Connection, ConnectionStore, Standing, Terms, Tokens};
@@ -17,7 +16,7 @@ use authsome::credential::ConnectionId;
 use authsome::home::Home;
 use authsome::oauth::OAuthClient;
 use authsome::secret::Secret;
-use authsome::vault::Vault;
+use authsome::vault;
 use authsome_providers::Catalog;
 use authsome_test_support::kit;
 use authsome_test_support::{App, FakeGitLab, Pair};
@@ -133,7 +132,7 @@ impl World {
     /// The vault's connections, as the program itself reads them.
     pub(crate) fn store(&self) -> ConnectionStore {
         let home = Home::open(Some(self.home().into()), None).unwrap();
-        ConnectionStore::new(Arc::new(Vault::open(&home, None).unwrap()))
+        ConnectionStore::new(vault::open(&home, None).unwrap())
     }
 
     /// Puts a connection into the vault as a login leaves it there, without the browser.

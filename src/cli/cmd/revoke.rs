@@ -13,7 +13,7 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
     let estate = Context::estate()?;
     let id = estate.connection(arguments)?.connection.id;
     // A refresh in another process would put a new pair in the place of the one that is revoked.
-    let _lock = lock_grant(&estate.home, &id)?;
+    let _lock = lock_grant(&estate.store, &id)?;
     let connection = estate.connection(arguments)?.connection;
     let runtime = Context::runtime()?;
     let clients = Context::clients(&[]);

@@ -110,7 +110,6 @@ async fn session(
     let credentials = Credentials::new(
         stored,
         estate.store.clone(),
-        estate.home.clone(),
         Arc::clone(&estate.audit),
         http,
     );

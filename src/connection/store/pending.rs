@@ -1,15 +1,29 @@
 //! New states of connections that the vault cannot take yet.
 
+use std::time::Duration;
+
 use super::{
     ConnectionStore, StoreError, Stored, codec, conflict, connection_key, number, parse_id,
 };
 use crate::connection::record::Connection;
 use crate::credential::ConnectionId;
-use crate::vault::{Change, Expect, Reserve};
+use crate::vault::{Change, Expect, RecordLock, Reserve, VaultError};
 
 impl ConnectionStore {
+    /// Waits for the right to spend a connection's refresh token, at most so long. Blocks the thread.
+    pub(in crate::connection) fn lock(
+        &self,
+        id: &ConnectionId,
+        wait: Duration,
+    ) -> Result<RecordLock, VaultError> {
+        self.vault.lock(&connection_key(id), wait)
+    }
+
     /// Durable room for the state that will replace this one. The caller holds the connection's refresh lock.
-    pub(in crate::connection) fn reserve(&self, stored: &Stored) -> Result<Reserve, StoreError> {
+    pub(in crate::connection) fn reserve(
+        &self,
+        stored: &Stored,
+    ) -> Result<Box<dyn Reserve>, StoreError> {
         let key = connection_key(&stored.connection.id);
         let size = codec::encoded_length(&stored.connection)?;
         let step = stored.step.saturating_add(1);
@@ -19,10 +33,10 @@ impl ConnectionStore {
     /// Puts a connection's new state into its room, durably.
     pub(in crate::connection) fn keep_aside(
         &self,
-        reserve: &mut Reserve,
+        reserve: &mut dyn Reserve,
         connection: &Connection,
     ) -> Result<(), StoreError> {
-        Ok(self.vault.fill(reserve, &codec::encode(connection)?)?)
+        Ok(reserve.fill(&codec::encode(connection)?)?)
     }
 
     /// As [`Self::replace`], without waiting for another process's transaction.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::VaultError;
+use crate::vault::VaultError;
 
 /// Step `n` takes a vault of version `n` to version `n + 1`; a new vault takes them all.
 const MIGRATIONS: &[&str] = &[
@@ -18,15 +18,16 @@ const MIGRATIONS: &[&str] = &[
     CREATE TABLE counter (generation INTEGER NOT NULL) STRICT;
     INSERT INTO counter VALUES (0);
     ",
-    // No table changes: from here on records are sealed in a layout that a program of version 1 does not know, and would call damaged.
+    // No table changes: from here on records are sealed in a layout that a program of version 1
+    // does not know, and would call damaged.
     "",
 ];
 
 /// The version that this program writes.
 pub(super) const VERSION: u32 = 2;
 
-/// What `PRAGMA application_id` says of a vault ("auth" in ASCII). `SQLite` takes a file of a few bytes for a new database: without
-/// this mark a truncated vault would be one.
+/// What `PRAGMA application_id` says of a vault ("auth" in ASCII). `SQLite` takes a file of a few
+/// bytes for a new database: without this mark a truncated vault would be one.
 const APPLICATION_ID: i32 = 0x6175_7468;
 
 /// Whether the open file was made by [`migrate`].
@@ -63,7 +64,8 @@ pub(super) fn is_outdated(found: u32) -> Result<bool, VaultError> {
     Ok(found < VERSION)
 }
 
-/// A vault that a later version has taken over, perhaps while we have it open, is not ours to write.
+/// A vault that a later version has taken over, perhaps while we have it open, is not ours to
+/// write.
 pub(super) fn refuse_later(found: u32) -> Result<(), VaultError> {
     if found > VERSION {
         return Err(VaultError::TooNew {

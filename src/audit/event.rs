@@ -1,0 +1,192 @@
+//! One event of the log: who, where, with which result. It has no field for a value.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+
+/// The longest path that is kept, in bytes.
+const LONGEST_PATH: usize = 512;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// A request that authsome refused.
+    Denied,
+    /// Tokens were handed to the user.
+    Export,
+    /// A request, or a managed connection, that did not succeed for want of a network, a
+    /// certificate or a credential.
+    Failed,
+    /// A request that went out with a credential.
+    Injected,
+    /// A connection was made.
+    Login,
+    /// A connection was forgotten.
+    Logout,
+    /// Events were dropped because the disk was too slow.
+    Lost,
+    /// A token pair was renewed.
+    Refresh,
+    /// A token pair could not be renewed.
+    RefreshFailed,
+    /// A grant was revoked.
+    Revoke,
+}
+
+/// How a request reached the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Way {
+    /// In absolute form (RFC 9112 §3.2.2), which leaves TLS to the proxy.
+    Absolute,
+    /// Inside a tunnel.
+    Connect,
+}
+
+impl Kind {
+    /// As the log has it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Export => "export",
+            Self::Failed => "failed",
+            Self::Injected => "injected",
+            Self::Login => "login",
+            Self::Logout => "logout",
+            Self::Lost => "lost",
+            Self::Refresh => "refresh",
+            Self::RefreshFailed => "refresh_failed",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+impl Way {
+    /// As the log has it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Absolute => "absolute",
+            Self::Connect => "connect",
+        }
+    }
+}
+
+/// One line of the log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// RFC 3339.
+    pub time: String,
+    /// What happened.
+    pub event: Kind,
+    /// The connection, as `provider/name`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub connection: Option<String>,
+    /// The request's method.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub method: Option<String>,
+    /// Host and port.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub host: Option<String>,
+    /// The request's path, without its query.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub path: Option<String>,
+    /// How the request reached the proxy.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub way: Option<Way>,
+    /// The answer's status.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<u16>,
+    /// Bytes of the answer's body.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bytes: Option<u64>,
+    /// From the request's arrival to the end of the answer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub milliseconds: Option<u64>,
+    /// Why, in words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+impl Event {
+    /// An event of now with nothing but its kind.
+    pub fn new(event: Kind) -> Self {
+        Self {
+            time: Timestamp::now().to_string(),
+            event,
+            connection: None,
+            method: None,
+            host: None,
+            path: None,
+            way: None,
+            status: None,
+            bytes: None,
+            milliseconds: None,
+            reason: None,
+        }
+    }
+
+    /// With the connection it concerns.
+    #[must_use]
+    pub fn of(mut self, connection: &impl ToString) -> Self {
+        self.connection = Some(connection.to_string());
+        self
+    }
+
+    /// With the request it concerns; the path is cut at its query and at a length.
+    #[must_use]
+    pub fn request(mut self, method: &str, host: &str, path: &str) -> Self {
+        self.method = Some(method.to_owned());
+        self.host = Some(host.to_owned());
+        self.path = Some(kept_path(path).to_owned());
+        self
+    }
+
+    /// With the reason in words.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
+
+/// A path without its query, cut at a length.
+pub(super) fn kept_path(path: &str) -> &str {
+    let cut = path.bytes().position(|byte| byte == b'?' || byte == b'#');
+    let path = &path[..cut.unwrap_or(path.len())];
+    if path.len() <= LONGEST_PATH {
+        return path;
+    }
+    let end = (0..=LONGEST_PATH)
+        .rev()
+        .find(|&end| path.is_char_boundary(end));
+    &path[..end.unwrap_or(0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_the_log_are_serdes() {
+        for kind in [
+            Kind::Denied,
+            Kind::Failed,
+            Kind::Injected,
+            Kind::RefreshFailed,
+        ] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        for way in [Way::Absolute, Way::Connect] {
+            assert_eq!(serde_json::to_value(way).unwrap(), way.name());
+        }
+    }
+
+    #[test]
+    fn long_paths_are_cut_between_characters() {
+        let event = Event::new(Kind::Denied).request("GET", "h", &"ä".repeat(1000));
+        assert!(event.path.unwrap().len() <= LONGEST_PATH);
+    }
+}

@@ -1,0 +1,204 @@
+//! The log as the rest of the program sees it, and the thread that writes it: recording never waits
+//! for the disk.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::FILE;
+use super::event::{Event, Kind};
+use super::file::LogFile;
+use super::line::{Lines, RequestLine};
+use crate::home::Home;
+
+/// Bytes of lines that wait for the disk; beyond it events are counted and dropped rather than hold
+/// up a request.
+const LARGEST_QUEUE: usize = 1024 * 1024;
+
+/// The writer lets lines gather for this long before it writes them in one call, or until there is
+/// so much of them: to wake it for each would cost a request more than all else that is done for it
+/// here.
+const GATHERING: Duration = Duration::from_millis(50);
+const BATCH: usize = 64 * 1024;
+
+/// The log. Recording never waits for the disk: one thread, started with the first event, writes
+/// what has come in.
+#[derive(Debug)]
+pub struct Audit {
+    home: Home,
+    queue: Arc<Queue>,
+    writer: OnceLock<Mutex<Option<JoinHandle<io::Result<()>>>>>,
+}
+
+/// What waits for the writer.
+#[derive(Debug, Default)]
+struct Queue {
+    pending: Mutex<Pending>,
+    /// There is something to write, or enough of it, or nothing will come any more.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    lines: Lines,
+    /// Events that found no room.
+    lost: u64,
+    stop: bool,
+}
+
+impl Audit {
+    /// The log of that home; the file is opened with the first event.
+    pub fn new(home: &Home) -> Self {
+        Self {
+            home: home.clone(),
+            queue: Arc::default(),
+            writer: OnceLock::new(),
+        }
+    }
+
+    /// Notes an event.
+    pub fn record(&self, event: &Event) {
+        self.add(|lines| lines.push(event));
+    }
+
+    /// Notes what became of a request.
+    pub fn record_request(&self, line: &RequestLine<'_>) {
+        self.add(|lines| lines.push_request(line));
+    }
+
+    fn add(&self, write: impl FnOnce(&mut Lines)) {
+        self.writer
+            .get_or_init(|| Mutex::new(start(&self.home, &self.queue)));
+        let mut pending = self.queue.lock();
+        if pending.lines.len() >= LARGEST_QUEUE {
+            pending.lost += 1;
+            return;
+        }
+        let before = pending.lines.len();
+        write(&mut pending.lines);
+        let is_due = before == 0 || (before < BATCH && pending.lines.len() >= BATCH);
+        drop(pending);
+        if is_due {
+            self.queue.changed.notify_one();
+        }
+    }
+
+    /// Writes what is still queued; the answer says if something is missing from the log.
+    pub fn finish(&self) -> Option<String> {
+        let writer = self.writer.get()?;
+        let thread = writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()?;
+        self.queue.lock().stop = true;
+        self.queue.changed.notify_one();
+        let problem = match thread.join() {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("its writer crashed".to_owned()),
+        };
+        let lost = self.queue.lock().lost;
+        let why = problem.or_else(|| (lost > 0).then(|| "the disk was too slow".to_owned()))?;
+        Some(format!(
+            "{} is not complete: {why}",
+            self.home.path(FILE).display()
+        ))
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        let _ = self.finish();
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for lines, and a little longer for more of them; takes them, with `spare` in their
+    /// place. `false` when nothing will come.
+    fn take(&self, spare: &mut Vec<u8>) -> bool {
+        let poisoned = PoisonError::into_inner;
+        let is_idle = |pending: &mut Pending| pending.lines.len() == 0 && !pending.stop;
+        let gathers = |pending: &mut Pending| pending.lines.len() < BATCH && !pending.stop;
+        let pending = self
+            .changed
+            .wait_while(self.lock(), is_idle)
+            .unwrap_or_else(poisoned);
+        let gathered = self.changed.wait_timeout_while(pending, GATHERING, gathers);
+        let mut pending = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        if pending.lost > 0 && pending.lines.len() > 0 {
+            let lost = std::mem::take(&mut pending.lost);
+            let event = Event::new(Kind::Lost).because(format!("{lost} events"));
+            pending.lines.push(&event);
+        }
+        pending.lines.swap(spare);
+        !spare.is_empty()
+    }
+}
+
+fn start(home: &Home, queue: &Arc<Queue>) -> Option<JoinHandle<io::Result<()>>> {
+    let (home, queue) = (home.clone(), Arc::clone(queue));
+    let writing = thread::Builder::new().name("audit".to_owned());
+    let thread = writing.spawn(move || {
+        // A log that cannot be written must not stop what it logs.
+        let mut log = LogFile::new(home);
+        let mut problem = None;
+        let mut lines = Vec::new();
+        while queue.take(&mut lines) {
+            if let Err(error) = log.append(&lines) {
+                problem = Some(error);
+            }
+            lines.clear();
+            lines.shrink_to(2 * BATCH);
+        }
+        problem.map_or(Ok(()), Err)
+    });
+    thread.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn writes_lines_without_queries() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let audit = Audit::new(&home);
+        for _ in 0..100 {
+            audit.record(&Event::new(Kind::Injected).request(
+                "GET",
+                "host:443",
+                "/a?private_token=SECRET#f",
+            ));
+        }
+        assert_eq!(audit.finish(), None);
+        let text = fs::read_to_string(home.path(FILE)).unwrap();
+        assert_eq!(text.lines().count(), 100);
+        assert!(!text.contains("SECRET"));
+        let event: Event = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!(event.path.as_deref(), Some("/a"));
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_said_and_holds_nothing_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        fs::create_dir(home.path(FILE)).unwrap();
+        let audit = Audit::new(&home);
+        for _ in 0..LARGEST_QUEUE / 16 {
+            audit.record(&Event::new(Kind::Export));
+        }
+        assert!(
+            audit
+                .finish()
+                .is_some_and(|problem| problem.contains("not complete"))
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! Of the home and the vault.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::{Exit, Failure};
+use crate::connection::StoreError;
+use crate::home::HomeError;
+use crate::vault::VaultError;
+
+/// Where the home cannot be written.
+const ELSEWHERE: &str = "authsome writes there even to read: copy the home to a disk that can be written (cp -a), and name it: AUTHSOME_HOME=DIR";
+
+fn make_room(path: &Path) -> String {
+    let directory = path.parent().unwrap_or(path);
+    format!(
+        "make room, or name another directory: df -h '{}'",
+        directory.display()
+    )
+}
+
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
+        let hint = match &error {
+            HomeError::TooOpen { path, .. } => format!("chmod 700 '{}'", path.display()),
+            HomeError::NotOwned { path, .. } => {
+                format!(
+                    "use a directory of your own: AUTHSOME_HOME=DIR, or chown '{}'",
+                    path.display()
+                )
+            }
+            HomeError::NotADirectory(_) | HomeError::Unset => {
+                "set AUTHSOME_HOME to a directory of your own".to_owned()
+            }
+            HomeError::LockTimeout { path, .. } => {
+                format!("see who holds it: fuser -v '{}'", path.display())
+            }
+            HomeError::Io { path, source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => make_room(path),
+                ErrorKind::ReadOnlyFilesystem => ELSEWHERE.to_owned(),
+                _ => format!("ls -ld '{}'", path.display()),
+            },
+        };
+        Self::of(Exit::Vault, "vault_unavailable", &error, hint)
+    }
+}
+
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        let hint = match &error {
+            VaultError::Home(_) => {
+                let VaultError::Home(error) = error else {
+                    unreachable!("matched above")
+                };
+                return error.into();
+            }
+            VaultError::Corrupt { path, .. } => format!(
+                "restore it from a backup; or start anew, keeping the damaged file: mv '{0}' '{0}.damaged'",
+                path.display()
+            ),
+            VaultError::KeyMissing(path) => {
+                format!(
+                    "restore {} from a backup, or set AUTHSOME_MASTER_KEY",
+                    path.display()
+                )
+            }
+            VaultError::KeyMalformed(_) | VaultError::WrongKey(_) => {
+                "use the key that the vault was made with: check AUTHSOME_MASTER_KEY and master.key"
+                    .to_owned()
+            }
+            VaultError::Locked(path) => {
+                format!("try again; see who holds it: fuser -v '{}'", path.display())
+            }
+            VaultError::RecordLocked { lock, .. } => {
+                format!("see who holds it: fuser -v '{}'", lock.display())
+            }
+            VaultError::TooNew { .. } => "use the newer authsome that wrote it".to_owned(),
+            VaultError::Conflict | VaultError::Random(_) => "try again".to_owned(),
+            VaultError::Tampered { .. } => {
+                "log in again: authsome login PROVIDER --force".to_owned()
+            }
+            VaultError::NoRoom(path) => make_room(path),
+            VaultError::ReadOnly(_) => ELSEWHERE.to_owned(),
+            VaultError::Sqlite { path, .. } => format!(
+                "check the disk's space and permissions: df -h '{0}'; ls -l '{0}'",
+                path.display()
+            ),
+        };
+        let code = match &error {
+            VaultError::Tampered { .. } => "record_unreadable",
+            _ => "vault_unavailable",
+        };
+        Self::of(Exit::Vault, code, &error, hint)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Vault(error) => error.into(),
+            StoreError::Conflict => Self::of(Exit::Vault, "vault_unavailable", &error, "try again"),
+            StoreError::Unreadable { .. } => Self::of(
+                Exit::Vault,
+                "record_unreadable",
+                &error,
+                "log in again: authsome login PROVIDER --force",
+            ),
+        }
+    }
+}

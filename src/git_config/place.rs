@@ -1,0 +1,135 @@
+//! The places where git's requests get a credential.
+
+use std::collections::HashSet;
+
+use authsome_providers::{HostPattern, RoutePattern, Scheme, Service, Shape};
+
+use super::ssh::Aliases;
+
+/// Hosts whose SSH has another name and port for networks that let nothing but HTTPS out.
+const SSH_ELSEWHERE: [(&str, &str, u16); 1] = [("gitlab.com", "altssh.gitlab.com", 443)];
+
+/// A place where git's requests get a credential.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct GitPlace {
+    pub(super) host: String,
+    /// `https://host:8443/root`, without a slash at the end.
+    pub(super) url: String,
+    pub(super) path_prefix: String,
+}
+
+impl GitPlace {
+    /// Those of the services, each once. A service whose rules put nothing on git's requests has
+    /// none: there the user's own ways stay.
+    pub fn of<'a>(services: impl Iterator<Item = &'a Service>) -> Vec<Self> {
+        let mut places = Vec::new();
+        let mut known = HashSet::new();
+        for service in services {
+            let routes = service
+                .routes
+                .iter()
+                .filter(|route| serves_git(service, route));
+            for place in routes.filter_map(Self::at) {
+                if known.insert(place.clone()) {
+                    places.push(place);
+                }
+            }
+        }
+        places
+    }
+
+    fn at(route: &RoutePattern) -> Option<Self> {
+        let HostPattern::Exact(host) = &route.host else {
+            return None; // git's configuration knows no such pattern
+        };
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.clone()
+        };
+        let port = match route.port {
+            443 => String::new(),
+            port => format!(":{port}"),
+        };
+        Some(Self {
+            url: format!("https://{host}{port}{}", route.path_prefix),
+            host,
+            path_prefix: route.path_prefix.clone(),
+        })
+    }
+
+    /// The names under which the place may be reached by SSH, with the port.
+    pub(super) fn ssh_names(&self) -> impl Iterator<Item = (&str, u16)> {
+        let other = SSH_ELSEWHERE
+            .iter()
+            .filter(|(host, _, _)| *host == self.host);
+        [(self.host.as_str(), 22)]
+            .into_iter()
+            .chain(other.map(|(_, name, port)| (*name, *port)))
+    }
+
+    pub(super) fn has_ssh_name(&self, host: &str, aliases: &Aliases) -> bool {
+        let host = aliases.real(host);
+        self.ssh_names()
+            .any(|(name, _)| name.eq_ignore_ascii_case(host))
+    }
+}
+
+/// git reads Basic only.
+fn serves_git(service: &Service, route: &RoutePattern) -> bool {
+    let path = format!("{}/group/project.git/info/refs", route.path_prefix);
+    let path = service.relative_path(&path).unwrap_or(&path);
+    let shape = service
+        .rules
+        .injection("GET", path, Some("service=git-upload-pack"))
+        .map(|index| &service.rules.shapes()[index]);
+    route.scheme == Scheme::Https && matches!(shape, Some(Shape::Basic { .. }))
+}
+
+#[cfg(test)]
+impl GitPlace {
+    /// Those of GitLab at these base URLs.
+    pub(super) fn of_gitlab_at(bases: &[&str]) -> Vec<Self> {
+        let gitlab = authsome_providers::Catalog::new(None).get(&"gitlab".parse().unwrap());
+        let provider = gitlab.unwrap().provider;
+        let at = |base: &&str| provider.at(Some(&base.parse().unwrap())).unwrap();
+        let services: Vec<_> = bases.iter().map(at).collect();
+        Self::of(services.iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use authsome_providers::Catalog;
+
+    use super::*;
+
+    #[test]
+    fn a_place_is_where_git_gets_basic() {
+        let mut urls = Vec::new();
+        for place in GitPlace::of_gitlab_at(&[
+            "https://gitlab.com",
+            "https://gitlab.com",
+            "https://gitlab.acme.com:8443/gitlab",
+            "https://[::1]",
+            "http://localhost:8080",
+        ]) {
+            urls.push(place.url);
+        }
+        let expected = [
+            "https://gitlab.com",
+            "https://gitlab.acme.com:8443/gitlab",
+            "https://[::1]",
+        ];
+        assert_eq!(urls, expected);
+        let directory = tempfile::tempdir().unwrap();
+        let definition = r#"{"schema_version": 1, "name": "acme", "auth_type": "api_key", "api_url": "api.acme.com",
+            "api_key": {"header_name": "Authorization", "header_prefix": "Bearer"}}"#;
+        let mut file = std::fs::File::create(directory.path().join("acme.json")).unwrap();
+        std::io::Write::write_all(&mut file, definition.as_bytes()).unwrap();
+        let catalog = Catalog::new(Some(directory.path().to_owned()));
+        let other = catalog.get(&"acme".parse().unwrap()).unwrap();
+        let other = other.provider.at(None).unwrap();
+        assert_eq!(GitPlace::of([&other].into_iter()), []);
+    }
+}

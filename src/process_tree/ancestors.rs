@@ -1,0 +1,83 @@
+//! The processes that this one descends from.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+
+use nix::unistd::{Pid, Uid};
+
+use super::LISTS;
+use super::proc::{name_of, parent_of};
+
+/// The processes above this one that are looked at.
+const MOST_ANCESTORS: usize = 4096;
+
+/// A process that this one descends from.
+#[derive(Debug)]
+pub struct Ancestor {
+    /// As the list of processes has it: the first 15 bytes of the program's name.
+    pub name: OsString,
+    /// What it was started with, its name first.
+    pub arguments: Vec<OsString>,
+}
+
+/// The processes of this user that this one descends from, as far as they can be seen; none
+/// elsewhere than on Linux.
+pub fn ancestors() -> Vec<Ancestor> {
+    let mut found = Vec::new();
+    for _ in 0..LISTS {
+        found.clear();
+        let mut next = parent_of(Pid::this());
+        // A parent that ends while we look leaves its children to one further up, so the line is
+        // read once more; the end of it is process 0.
+        while let Some(pid) = next.filter(|pid| pid.as_raw() > 0 && found.len() < MOST_ANCESTORS) {
+            found.push(pid);
+            next = parent_of(pid);
+        }
+        if next.is_some() {
+            break;
+        }
+    }
+    let is_ours = |pid: &Pid| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let user = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+        let real = user.split_ascii_whitespace().next()?.parse::<u32>().ok()?;
+        (real == Uid::current().as_raw()).then_some(())
+    };
+    let ancestor = |pid: Pid| {
+        is_ours(&pid)?;
+        let arguments = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let arguments = arguments.strip_suffix(b"\0").unwrap_or(&arguments);
+        let words = arguments.split(|byte| *byte == 0);
+        Some(Ancestor {
+            name: name_of(&pid.to_string())?,
+            arguments: words
+                .map(|word| OsString::from_vec(word.to_vec()))
+                .collect(),
+        })
+    };
+    found.into_iter().filter_map(ancestor).collect()
+}
+
+/// The name of this process, as [`Ancestor::name`] has it.
+pub fn own_name() -> Option<OsString> {
+    name_of("self")
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ancestors_are_known_by_name_and_arguments() {
+        let found = ancestors();
+        let parent = nix::unistd::getppid();
+        let cmdline = fs::read(format!("/proc/{parent}/cmdline")).unwrap();
+        let first = found.first().unwrap();
+        let joined = first.arguments.iter().map(|word| word.as_encoded_bytes());
+        let joined: Vec<u8> = joined.flat_map(|word| [word, b"\0"].concat()).collect();
+        assert_eq!(joined, cmdline);
+        assert_eq!(own_name().map(|name| name.len() <= 15), Some(true));
+    }
+}

@@ -1,0 +1,67 @@
+//! What `/proc` says of processes, by their numbers.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+
+use nix::unistd::Pid;
+
+/// Whether a process goes by that number in the PID namespace of `/proc`, and in no other: `NSpid`
+/// has one a namespace, down to its own.
+pub(super) fn has_only_number(status: &str, pid: Pid) -> bool {
+    let mut lines = status.lines();
+    let numbers = lines.find_map(|line| line.strip_prefix("NSpid:"));
+    numbers.is_some_and(|numbers| numbers.trim() == pid.to_string())
+}
+
+pub(super) fn name_of(process: &str) -> Option<OsString> {
+    let mut name = fs::read(format!("/proc/{process}/comm")).ok()?;
+    name.pop_if(|last| *last == b'\n');
+    Some(OsString::from_vec(name))
+}
+
+/// The processes whose parent that is.
+pub fn children_of(parent: Pid) -> Vec<Pid> {
+    processes()
+        .filter(|pid| parent_of(*pid) == Some(parent))
+        .collect()
+}
+
+/// All processes that `/proc` shows.
+pub(super) fn processes() -> impl Iterator<Item = Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw))
+}
+
+pub(super) fn parent_of(pid: Pid) -> Option<Pid> {
+    parent_in(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The fourth field of `/proc/PID/stat`. The second is the process's name in parentheses, in which
+/// it may have put anything.
+pub(super) fn parent_in(stat: &[u8]) -> Option<Pid> {
+    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
+    let rest = str::from_utf8(stat.get(name_end + 1..)?).ok()?;
+    let parent = rest.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(Pid::from_raw(parent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proc_of_another_namespace_is_noticed() {
+        let pid = Pid::from_raw(7);
+        assert!(has_only_number("Pid:\t7\nNSpid:\t7\nNSsid:\t1\n", pid));
+        for other in ["NSpid:\t7\t7\n", "NSpid:\t8\n", "Pid:\t7\n"] {
+            assert!(!has_only_number(other, pid), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_name_does_not_move_the_parents_field() {
+        assert_eq!(parent_in(b"7 (a) S 1 (b)) R 5 6"), Some(Pid::from_raw(5)));
+        assert_eq!(parent_in(b"7 (sh"), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! What can go wrong with a vault.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::KeyOrigin;
+use crate::home::HomeError;
+
+/// Why the vault cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VaultError {
+    /// Another writer was first.
+    #[error("the record changed meanwhile")]
+    Conflict,
+    /// The file is not an intact vault.
+    #[error("the vault {} is damaged: {reason}", .path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The home directory or a file in it is unusable.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The master key is not 32 bytes of base64.
+    #[error("the master key in {0} is not 32 bytes in base64")]
+    KeyMalformed(KeyOrigin),
+    /// There is a vault but no key.
+    #[error("there is a vault, but its master key {} is missing", .0.display())]
+    KeyMissing(PathBuf),
+    /// Other processes kept the vault busy for too long.
+    #[error("the vault {} is locked by another process", .0.display())]
+    Locked(PathBuf),
+    /// The kernel gave no random bytes.
+    #[error("no randomness from the system")]
+    Random(#[from] getrandom::Error),
+    /// Another process has kept the lock of a record for too long.
+    #[error("another process holds the lock {} for more than {} s", .lock.display(), .waited.as_secs())]
+    RecordLocked {
+        /// The lock, as a file that says who holds it.
+        lock: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// There is no room on the disk: `SQLite` needs some beside the vault, even to read it.
+    #[error("there is no room on the disk for the vault {}", .0.display())]
+    NoRoom(PathBuf),
+    /// The vault, or its directory, cannot be written: `SQLite` writes beside it, even to read it.
+    #[error("the vault {} is where nothing can be written", .0.display())]
+    ReadOnly(PathBuf),
+    /// `SQLite` failed for another reason.
+    #[error("the vault {} cannot be used: {reason}", .path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in words, with what `SQLite` said of it.
+        reason: String,
+    },
+    /// The vault was written by a later version.
+    #[error("the vault has schema version {found}; this version of authsome knows up to {known}")]
+    TooNew {
+        /// The file's version.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// A record does not open: it was moved to another name, or altered.
+    #[error("the record {kind} {name} does not open: it was altered, or moved from another name")]
+    Tampered {
+        /// The record's kind.
+        kind: String,
+        /// The record's name.
+        name: String,
+    },
+    /// The key is a good key, but not this vault's.
+    #[error("the master key in {0} is not the key of this vault")]
+    WrongKey(KeyOrigin),
+}

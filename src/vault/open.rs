@@ -1,0 +1,107 @@
+//! The vault of a home: made on first use, opened by its key.
+
+use std::ffi::OsStr;
+use std::sync::Arc;
+
+use super::master_key::MasterKey;
+use super::seal::Seal;
+use super::sealed::{SealedVault, key_check, sealed};
+use super::sqlite::SqliteStore;
+use super::{Vault, VaultError};
+use crate::home::Home;
+
+/// Opens the vault of that home, made on first use; `environment_key` is the value of
+/// `AUTHSOME_MASTER_KEY`.
+pub fn open(home: &Home, environment_key: Option<&OsStr>) -> Result<Arc<dyn Vault>, VaultError> {
+    if !SqliteStore::is_in(home)? {
+        create(home, environment_key)?;
+    }
+    let store = SqliteStore::open(home)?;
+    let key = MasterKey::load(home, environment_key)?;
+    Ok(Arc::new(SealedVault::open(store, &key, home)?))
+}
+
+fn create(home: &Home, environment_key: Option<&OsStr>) -> Result<(), VaultError> {
+    let lock = SqliteStore::setup_lock(home)?;
+    if SqliteStore::is_in(home)? {
+        return Ok(()); // another process was first
+    }
+    let had_key = MasterKey::is_there(home);
+    let made = make(home, environment_key);
+    if made.is_err() {
+        // A home in which nothing has come about (a full disk) is left as it was found.
+        SqliteStore::forget_half_made(home);
+        if !had_key {
+            MasterKey::forget(home);
+        }
+        lock.remove();
+    }
+    made
+}
+
+fn make(home: &Home, environment_key: Option<&OsStr>) -> Result<(), VaultError> {
+    let key = MasterKey::load_or_create(home, environment_key)?;
+    let seal = Seal::new(&key);
+    SqliteStore::create(home, &[sealed(&seal, &key_check())])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::thread;
+
+    use super::*;
+    use crate::secret::Secret;
+    use crate::vault::{Change, Expect, RecordKey};
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        (directory, home)
+    }
+
+    #[test]
+    fn tells_wrong_missing_and_malformed_keys_apart() {
+        let (_directory, home) = home();
+        drop(open(&home, None).unwrap());
+        let refused = |key| open(&home, key).err();
+        let other = OsStr::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        assert!(matches!(
+            refused(Some(other)),
+            Some(VaultError::WrongKey(_))
+        ));
+        assert!(matches!(
+            refused(Some(OsStr::new("short"))),
+            Some(VaultError::KeyMalformed(_))
+        ));
+        fs::rename(home.path("master.key"), home.path("elsewhere")).unwrap();
+        assert!(matches!(refused(None), Some(VaultError::KeyMissing(_))));
+        assert!(
+            !home.path("master.key").exists(),
+            "no new key is made for an existing vault"
+        );
+    }
+
+    #[test]
+    fn many_first_users_make_one_vault() {
+        let (_directory, home) = home();
+        let first_use = |index: u32| {
+            let put = Change::Put {
+                key: RecordKey::new("thing", index.to_string()),
+                value: Secret::new(b"x".to_vec()),
+                expect: Expect::Absent,
+            };
+            open(&home, None).unwrap().apply(&[put]).unwrap()[0]
+        };
+        let mut generations: Vec<_> = thread::scope(|scope| {
+            let users: Vec<_> = (0..8)
+                .map(|index| scope.spawn(move || first_use(index)))
+                .collect();
+            users.into_iter().map(|user| user.join().unwrap()).collect()
+        });
+        generations.sort_unstable();
+        generations.dedup();
+        assert_eq!(generations.len(), 8);
+        assert_eq!(open(&home, None).unwrap().names("thing").unwrap().len(), 8);
+    }
+}

@@ -1,0 +1,234 @@
+//! A vault whose values only the master key opens, over a store that has no key.
+//!
+//! A sealed value is bound to its name and its generation, so that a store which hands out another
+//! record, or an old state, is found out. A generation is known only within the store's
+//! transaction: so a store is given, for each value, what seals it under the generation that it
+//! gives.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::master_key::MasterKey;
+use super::pending::PendingFiles;
+use super::seal::{Identity, Seal};
+use super::{Change, Expect, Pending, Record, RecordKey, RecordLock, Reserve, Vault, VaultError};
+use crate::home::Home;
+use crate::secret::Secret;
+
+/// The record by which a wrong key is told from a damaged record.
+const KEY_CHECK: (&str, &str) = ("vault", "key-check");
+
+/// Where sealed values are kept. It sees names, generations, and bytes that it cannot open;
+/// [`Vault`] says what each method promises.
+pub(super) trait SealedStore: Send + Sync {
+    /// Where it is, for messages.
+    fn path(&self) -> &Path;
+
+    fn get(&self, key: &RecordKey) -> Result<Option<SealedRecord>, VaultError>;
+
+    fn generation(&self, key: &RecordKey) -> Result<Option<u64>, VaultError>;
+
+    /// `visit` is told name, generation and sealed value.
+    fn each(&self, kind: &str, visit: &mut dyn FnMut(&str, u64, &[u8])) -> Result<(), VaultError>;
+
+    fn names_from(&self, kind: &str, prefix: &str) -> Result<Vec<String>, VaultError>;
+
+    fn apply(&self, changes: &[SealedChange<'_>], wait: Wait) -> Result<Vec<u64>, VaultError>;
+
+    fn check_writable(&self) -> Result<(), VaultError>;
+
+    /// An error where a later version has taken the store over meanwhile: what it has sealed is not
+    /// damaged.
+    fn check_version(&self) -> Result<(), VaultError>;
+
+    fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError>;
+}
+
+/// A record as a store has it.
+pub(super) struct SealedRecord {
+    pub(super) generation: u64,
+    pub(super) sealed: Vec<u8>,
+}
+
+/// One step of a store's transaction.
+pub(super) enum SealedChange<'a> {
+    Delete(&'a RecordKey),
+    Put {
+        key: &'a RecordKey,
+        expect: Expect,
+        /// Gives the sealed value for the generation that the record gets.
+        seal: Box<dyn Fn(u64) -> Result<Vec<u8>, VaultError> + 'a>,
+    },
+}
+
+/// Whether a transaction waits until other processes have ended theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    ForOthers,
+    Never,
+}
+
+/// An open vault over such a store.
+pub(super) struct SealedVault<S> {
+    store: S,
+    seal: Arc<Seal>,
+    pending: PendingFiles,
+}
+
+impl<S: SealedStore> SealedVault<S> {
+    /// Opens that store with that key; what cannot be written into it waits in files of the home.
+    pub(super) fn open(store: S, key: &MasterKey, home: &Home) -> Result<Self, VaultError> {
+        let seal = Arc::new(Seal::new(key));
+        let vault = Self {
+            store,
+            pending: PendingFiles::new(home, Arc::clone(&seal)),
+            seal,
+        };
+        vault.check_key(key)?;
+        Ok(vault)
+    }
+
+    fn check_key(&self, key: &MasterKey) -> Result<(), VaultError> {
+        let (kind, name) = KEY_CHECK;
+        match self.get(&RecordKey::new(kind, name)) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
+                let reason = "it lacks the record that tells whether a key fits".to_owned();
+                Err(VaultError::Corrupt {
+                    path: self.store.path().to_owned(),
+                    reason,
+                })
+            }
+            Err(VaultError::Tampered { .. }) => Err(VaultError::WrongKey(key.origin().clone())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unseal(
+        &self,
+        kind: &str,
+        name: &str,
+        generation: u64,
+        sealed: &[u8],
+    ) -> Result<Record, VaultError> {
+        let identity = Identity {
+            kind,
+            name,
+            generation,
+        };
+        match self.seal.open(&identity, sealed) {
+            Ok(value) => Ok(Record { generation, value }),
+            Err(_) => Err(VaultError::Tampered {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+            }),
+        }
+    }
+
+    fn write(&self, changes: &[Change], wait: Wait) -> Result<Vec<u64>, VaultError> {
+        let changes: Vec<_> = changes
+            .iter()
+            .map(|change| sealed(&self.seal, change))
+            .collect();
+        self.store.apply(&changes, wait)
+    }
+}
+
+impl<S: SealedStore> Vault for SealedVault<S> {
+    fn get(&self, key: &RecordKey) -> Result<Option<Record>, VaultError> {
+        let Some(SealedRecord { generation, sealed }) = self.store.get(key)? else {
+            return Ok(None);
+        };
+        match self.unseal(key.kind, &key.name, generation, &sealed) {
+            Ok(record) => Ok(Some(record)),
+            Err(tampered) => Err(self.store.check_version().err().unwrap_or(tampered)),
+        }
+    }
+
+    fn generation(&self, key: &RecordKey) -> Result<Option<u64>, VaultError> {
+        self.store.generation(key)
+    }
+
+    fn each(
+        &self,
+        kind: &'static str,
+        visit: &mut dyn FnMut(&str, Result<Record, VaultError>),
+    ) -> Result<(), VaultError> {
+        self.store.each(kind, &mut |name, generation, sealed| {
+            visit(name, self.unseal(kind, name, generation, sealed));
+        })
+    }
+
+    fn names_from(&self, kind: &'static str, prefix: &str) -> Result<Vec<String>, VaultError> {
+        self.store.names_from(kind, prefix)
+    }
+
+    fn apply(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError> {
+        self.write(changes, Wait::ForOthers)
+    }
+
+    fn apply_now(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError> {
+        self.write(changes, Wait::Never)
+    }
+
+    fn check_writable(&self) -> Result<(), VaultError> {
+        self.store.check_writable()
+    }
+
+    fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError> {
+        self.store.lock(key, wait)
+    }
+
+    fn reserve(
+        &self,
+        key: &RecordKey,
+        base: u64,
+        step: u32,
+        size: usize,
+    ) -> Result<Box<dyn Reserve>, VaultError> {
+        Ok(Box::new(self.pending.reserve(key, base, step, size)?))
+    }
+
+    fn pending(&self, key: &RecordKey) -> Result<Option<Pending>, VaultError> {
+        self.pending.newest(key)
+    }
+
+    fn pending_names(&self) -> Result<BTreeSet<String>, VaultError> {
+        self.pending.names()
+    }
+
+    fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError> {
+        self.pending.forget(key)
+    }
+}
+
+/// The same change for a store, which asks for the sealed value once it knows the generation.
+pub(super) fn sealed<'a>(seal: &'a Seal, change: &'a Change) -> SealedChange<'a> {
+    match change {
+        Change::Delete(key) => SealedChange::Delete(key),
+        Change::Put { key, value, expect } => SealedChange::Put {
+            key,
+            expect: *expect,
+            seal: Box::new(move |generation| {
+                let identity = Identity {
+                    kind: key.kind,
+                    name: &key.name,
+                    generation,
+                };
+                Ok(seal.seal(&identity, value)?)
+            }),
+        },
+    }
+}
+
+/// What a new vault has from its first moment.
+pub(super) fn key_check() -> Change {
+    let (kind, name) = KEY_CHECK;
+    Change::Put {
+        key: RecordKey::new(kind, name),
+        value: Secret::new(b"authsome".to_vec()),
+        expect: Expect::Absent,
+    }
+}
