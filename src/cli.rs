@@ -7,9 +7,8 @@ mod cmd;
 mod context;
 mod failure;
 mod inside;
-mod key_file;
+mod notices;
 mod printer;
-mod settings;
 mod words;
 
 use std::ffi::OsString;

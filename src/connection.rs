@@ -11,6 +11,7 @@ mod keep;
 mod login;
 mod pace;
 mod record;
+mod recovery;
 mod refresh;
 mod source;
 mod store;

@@ -1,7 +1,7 @@
 //! Keeps credentials out of the programs that use them.
 //!
 //! The floors, from the ground up (ARCHITECTURE.md tells the rest; `tests/architecture.rs` holds them):
-//! [`secret`], [`home`], [`clock`] · [`vault`], [`credential`], `dial` · [`oauth`], [`audit`], [`child`] · [`connection`] · [`proxy`] · [`cli`].
+//! [`secret`], [`home`], [`clock`] · [`vault`], [`loopback`], [`credential`], `dial` · [`oauth`], [`audit`], [`child`] · [`connection`] · [`proxy`] · [`session`] · [`cli`].
 
 pub mod audit;
 mod authority;
@@ -13,9 +13,13 @@ pub mod content_coding;
 pub mod credential;
 mod dial;
 pub mod env_vars;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod git_config;
 pub mod helpers;
 pub mod home;
+pub mod loopback;
 pub mod oauth;
 pub mod port_owner;
 pub mod private_memory;
@@ -26,7 +30,7 @@ pub mod proxy;
 pub mod resolve;
 pub mod run_dir;
 pub mod secret;
-pub mod sessions;
+pub mod session;
 pub mod socket_owner;
 pub mod text;
 pub mod tls;
@@ -34,3 +38,5 @@ pub mod ulimits;
 pub mod user_proxy;
 pub mod vault;
 mod waiting;
+
+pub use session::Session;

@@ -1,4 +1,4 @@
-//! The RFCs: 6749 (authorization code, refresh), 7636 (PKCE), 8252 (loopback redirect), 9207 (issuer), 7009 (revocation).
+//! The RFCs: 6749 (authorization code, refresh), 7636 (PKCE), 8252 (its redirect; the listener is `loopback`), 9207 (issuer), 7009 (revocation).
 //!
 //! The one module that knows the `oauth2` crate; none of its types leave it. It knows neither the vault nor the
 //! terminal nor a provider by name: what differs between providers comes in as data ([`OAuthClient`]).
@@ -6,19 +6,15 @@
 mod account;
 mod answer;
 mod authorize;
-mod callback;
 mod error;
 mod http;
-mod pages;
 mod token;
 mod transport;
 
 pub use account::{Account, AccountLookup, look_up_account};
 pub use authorize::{AuthorizationResponse, PendingAuthorization, ResponseRefused};
-pub use callback::{Arrival, BindError, FORM_URL, Listener, REDIRECT_PORT, REDIRECT_URI, Visitor};
 pub use error::{OAuthError, RefreshFailure};
 pub use http::{EXCHANGE_TIMEOUT, HttpClient, HttpClients};
-pub use pages::{ClientForm, Outcome};
 pub use token::{RevocableToken, TokenSet};
 
 use url::Url;

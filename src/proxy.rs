@@ -35,6 +35,9 @@ mod rewrite;
 mod serve;
 mod upstream;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use http1::properties;
+
 pub use limits::Timeouts;
 pub use policy::route::Preference;
 pub use policy::routes::{Managed, RouteTable, Tie};

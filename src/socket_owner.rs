@@ -15,14 +15,20 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
+use nix::libc;
 use nix::sys::socket::{MsgFlags, recv, send};
 use nix::unistd::geteuid;
+
+// What the `libc` crate names is taken from there; what it does not name has the kernel's header beside it.
 
 /// `SOCK_DIAG_BY_FAMILY`, the type of question and answer (`linux/sock_diag.h`).
 const BY_FAMILY: u16 = 20;
 
-/// `NLM_F_REQUEST` (`linux/netlink.h`).
-const REQUEST: u16 = 1;
+/// A message that asks (`linux/netlink.h`).
+#[cfg(target_os = "linux")]
+const REQUEST: u16 = u16::from_le_bytes([byte(libc::NLM_F_REQUEST), 0]);
+#[cfg(not(target_os = "linux"))]
+const REQUEST: u16 = 0; // there is nobody to ask
 
 /// A `nlmsghdr`.
 const HEADER_LENGTH: usize = 16;
@@ -33,9 +39,15 @@ const QUESTION_LENGTH: u32 = 72;
 /// Room for the answer, an `inet_diag_msg` of 72 bytes, and for the attributes behind it, which are not read.
 const LARGEST_ANSWER: usize = 4096;
 
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
-const IPPROTO_TCP: u8 = 6;
+const AF_INET: u8 = byte(libc::AF_INET);
+const AF_INET6: u8 = byte(libc::AF_INET6);
+const IPPROTO_TCP: u8 = byte(libc::IPPROTO_TCP);
+
+/// A number of C's that has one byte in the message.
+const fn byte(number: libc::c_int) -> u8 {
+    let [lowest, ..] = number.to_le_bytes();
+    lowest
+}
 
 /// The states of a client's socket whose handshake is done and that may still read an answer (`ESTABLISHED`, `FIN_WAIT1`, `FIN_WAIT2`,
 /// `CLOSE_WAIT`), by the numbers of `net/tcp_states.h`.

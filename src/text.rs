@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use url::Url;
+
 /// What stands in place of a character that is not shown.
 const MARK: char = char::REPLACEMENT_CHARACTER;
 
@@ -62,6 +64,15 @@ pub fn json(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
+}
+
+/// Host and port of a URL, without the rest of it, which may hold what is nobody else's business.
+pub fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
 }
 
 #[cfg(test)]

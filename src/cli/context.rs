@@ -1,39 +1,23 @@
 //! Builds what a command needs, when it needs it.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use authsome_providers::{Catalog, Definition, Provider, ProviderId, Service};
+use authsome_providers::{Definition, Provider, ProviderId, Service};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::Named;
 use super::failure::{Exit, Failure, MORE_PROCESSES};
-use super::key_file;
+use super::notices::tell;
 use super::printer::Printer;
-use super::settings::Settings;
-use crate::audit::Audit;
-use crate::connection::{
-    Connection, ConnectionStore, CredentialError, Credentials, Stored, take_in_pending,
-};
+use crate::connection::{Connection, CredentialError, Credentials, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
-use crate::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
-use crate::home::Home;
 use crate::oauth::HttpClients;
 use crate::private_memory;
 use crate::resolve::Resolve;
-use crate::secret::Secret;
-use crate::tls::Trust;
+use crate::session::{Parent, UserData, UserFiles, finish};
 use crate::ulimits::Ulimits;
-use crate::user_proxy::UserProxies;
-use crate::vault;
-
-/// How long the end waits for a refresh before it says so.
-const QUIET_WAIT: Duration = Duration::from_secs(2);
 
 /// Set to 1, it leaves authsome's memory readable for a debugger or a profiler of this user.
 const READABLE_MEMORY: &str = "AUTHSOME_READABLE_MEMORY";
@@ -43,23 +27,6 @@ pub(super) struct Context<'a> {
     pub(super) printer: &'a Printer,
     /// What we were allowed, to be given back to a command.
     pub(super) ulimits: Ulimits,
-}
-
-/// The home directory, opened.
-pub(super) struct Household {
-    pub(super) home: Home,
-    pub(super) audit: Arc<Audit>,
-    pub(super) catalog: Catalog,
-    pub(super) settings: Settings,
-}
-
-/// The home directory with its vault, opened.
-pub(super) struct Estate {
-    pub(super) home: Home,
-    pub(super) audit: Arc<Audit>,
-    pub(super) catalog: Catalog,
-    pub(super) settings: Settings,
-    pub(super) store: ConnectionStore,
 }
 
 impl<'a> Context<'a> {
@@ -72,39 +39,20 @@ impl<'a> Context<'a> {
         Self { printer, ulimits }
     }
 
-    pub(super) fn household() -> Result<Household, Failure> {
-        let home = Home::open(std::env::var_os("AUTHSOME_HOME"), std::env::var_os("HOME"))?;
-        let settings = Settings::load(&home)?;
-        let catalog = Catalog::new(Some(home.path("providers")));
-        Ok(Household {
-            audit: Arc::new(Audit::new(&home)),
-            home,
-            catalog,
-            settings,
-        })
+    pub(super) fn user_files() -> Result<UserFiles, Failure> {
+        Ok(UserFiles::open(&Parent::of_this_process())?)
     }
 
-    pub(super) fn estate() -> Result<Estate, Failure> {
-        let Household {
-            home,
-            audit,
-            catalog,
-            settings,
-        } = Self::household()?;
+    pub(super) fn user_data() -> Result<UserData, Failure> {
+        Self::user_data_of(&Parent::of_this_process())
+    }
+
+    pub(super) fn user_data_of(parent: &Parent) -> Result<UserData, Failure> {
+        let files = UserFiles::open(parent)?;
         if !wants_readable_memory() {
-            refuse_tracer()?;
+            refuse_tracer()?; // before the key is read
         }
-        let key = master_key()?;
-        let key = key.as_ref().map(|key| OsStr::from_bytes(key.expose()));
-        let store = ConnectionStore::new(vault::open(&home, key)?);
-        take_in_pending(&store);
-        Ok(Estate {
-            home,
-            audit,
-            catalog,
-            settings,
-            store,
-        })
+        Ok(files.with_vault(parent)?)
     }
 
     /// One thread: it is the process's own, so a child that is started from it is tied to the process's life.
@@ -124,34 +72,20 @@ impl<'a> Context<'a> {
             .build()?)
     }
 
-    pub(super) fn trust() -> Arc<Trust> {
-        let extra = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
-        let directories = std::env::var_os("SSL_CERT_DIR").unwrap_or_default();
-        let directories = std::env::split_paths(&directories).filter(|path| path.is_absolute());
-        Arc::new(Trust::new(extra.map(PathBuf::from), directories.collect()))
-    }
-
-    pub(super) fn proxies() -> Arc<UserProxies> {
-        Arc::new(UserProxies::new(|name| std::env::var_os(name)))
-    }
-
     pub(super) fn clients(resolve: &[Resolve]) -> HttpClients {
-        HttpClients::new(Self::trust(), resolve, Self::proxies())
+        let parent = Parent::of_this_process();
+        HttpClients::new(parent.trust(), resolve, parent.proxies())
     }
 }
 
-impl Estate {
+impl UserData {
     /// The definition of a provider; its warnings are said.
     pub(super) fn definition(
         &self,
         id: &ProviderId,
         printer: &Printer,
     ) -> Result<Definition, Failure> {
-        let definition = self.catalog.get(id)?;
-        for warning in &definition.warnings {
-            printer.warn(&format!("{id}: {warning}"));
-        }
-        Ok(definition)
+        Ok(self.definition_of(id, &|notice| tell(notice, printer))?)
     }
 
     /// What it says.
@@ -185,7 +119,8 @@ impl Estate {
                 failure = interrupted() => Err(failure),
             };
             // Whatever ended the wait: a pair that the provider has issued is stored.
-            (outcome, finish(&credentials, printer).await)
+            let notify = |notice| tell(notice, printer);
+            (outcome, finish(&credentials, &notify, interrupt()).await)
         });
         runtime.shutdown_background();
         let (outcome, is_stored) = renewed;
@@ -264,24 +199,6 @@ fn refuse_tracer() -> Result<(), Failure> {
     Err(Failure::new(Exit::Vault, "traced", message, hint))
 }
 
-/// The key that the environment has, or the file that it names.
-fn master_key() -> Result<Option<Secret<Vec<u8>>>, Failure> {
-    if let Some(key) = std::env::var_os(MASTER_KEY) {
-        return Ok(Some(Secret::new(key.into_vec())));
-    }
-    let Some(path) = std::env::var_os(MASTER_KEY_FILE) else {
-        return Ok(None);
-    };
-    key_file::read(Path::new(&path)).map(Some).map_err(|error| {
-        let message = format!(
-            "the file {} that {MASTER_KEY_FILE} names cannot be read: {error}",
-            Path::new(&path).display()
-        );
-        let hint = format!("{MASTER_KEY_FILE} takes a path, or /dev/fd/N for an open descriptor");
-        Failure::new(Exit::Vault, "vault_unavailable", message, hint)
-    })
-}
-
 /// Waits for Ctrl-C, the end of the terminal, or to be told to end.
 async fn interrupted() -> Failure {
     let wait = async || -> std::io::Result<()> {
@@ -303,32 +220,12 @@ async fn interrupted() -> Failure {
     }
 }
 
-/// Waits for a refresh that is under way, and says so where it takes long; from then on Ctrl-C gives it up. Whether its pair is durable.
-pub(super) async fn finish(credentials: &Credentials, printer: &Printer) -> bool {
-    let given_up = async {
-        tokio::time::sleep(QUIET_WAIT).await;
-        printer.say(
-            "authsome: waiting for a refresh that is under way, so that its new pair is not lost (Ctrl-C gives it up)",
-        );
-        match signal(SignalKind::interrupt()) {
-            Ok(mut interrupt) => drop(interrupt.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let is_done = tokio::select! {
-        biased;
-        is_done = credentials.close() => is_done,
-        () = given_up => false,
-    };
-    if !is_done {
-        printer.warn("a refresh was still under way and was given up; its new pair is lost if the provider issued one");
+/// Waits for Ctrl-C, which ends nothing by itself from the moment that this is waited for.
+pub(super) async fn interrupt() {
+    match signal(SignalKind::interrupt()) {
+        Ok(mut interrupt) => drop(interrupt.recv().await),
+        Err(_) => std::future::pending().await,
     }
-    for id in credentials.set_aside() {
-        printer.warn(&format!(
-            "the vault cannot be written, so the new pair of {id} is kept beside it, sealed; the next command takes it in"
-        ));
-    }
-    is_done
 }
 
 /// Where the provider is for this connection, which keeps to the places that it was made with.

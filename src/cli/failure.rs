@@ -1,6 +1,7 @@
 //! The only table from an error to words, a code and an exit status.
 
 mod login;
+mod session;
 mod vault;
 
 use std::error::Error;
@@ -13,6 +14,8 @@ use crate::child::ChildError;
 use crate::connection::CredentialError;
 use crate::proxy::ProxyError;
 use crate::tls::{TlsRemedy, TrustError};
+
+pub(super) use self::session::unused_directory;
 
 /// The exit codes, as users rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::printer::Printer;
 use crate::audit::{Audit, Event, Kind};
 use crate::home::Home;
 use crate::process_tree::{self, Ancestor};
-use crate::sessions;
+use crate::session::allows_export;
 
 /// How the program is called in the list of processes.
 const PROGRAM: &str = "authsome";
@@ -31,7 +31,7 @@ pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure>
     let home = Home::open(std::env::var_os("AUTHSOME_HOME"), std::env::var_os("HOME"));
     let named = std::env::var(SESSION).ok();
     let by_name = home.as_ref().ok().zip(named);
-    let by_name = by_name.and_then(|(home, id)| sessions::allows_export(home, &id));
+    let by_name = by_name.and_then(|(home, id)| allows_export(home, &id));
     let ancestors = process_tree::ancestors();
     let own_name = process_tree::own_name();
     let by_descent = ancestors

@@ -1,7 +1,6 @@
 //! The credentials of one session: the pair in force of each connection, ready without a lock, and its renewal.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,9 +9,10 @@ use arc_swap::ArcSwap;
 use super::closing::Closing;
 use super::disk::Reader;
 use super::flight::Flight;
-use super::freshness::{Freshness, age, is_too_new, stands};
+use super::freshness::{Freshness, stands};
 use super::keep::Unsaved;
 use super::pace::{Moment, Pace, Urgency};
+use super::recovery::{Recovery, Step};
 use super::refresh::{Outcome, Renewal, Why, credential};
 use super::source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
 use super::store::{ConnectionStore, Stored};
@@ -23,16 +23,6 @@ use crate::oauth::{EXCHANGE_TIMEOUT, HttpClients};
 
 /// How long the end of a session waits for a refresh that has been sent, and for its pair to be durable: a pair that was issued is worth it.
 const CLOSE_DEADLINE: Duration = EXCHANGE_TIMEOUT.saturating_add(Duration::from_secs(10));
-
-/// A token younger than this may be unknown to a replica of the provider: it is sent again before anything else is tried.
-const NEW_TOKEN: Duration = Duration::from_secs(10);
-
-/// The pauses between those tries.
-const NEW_TOKEN_PAUSES: [Duration; 3] = [
-    Duration::from_millis(300),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-];
 
 /// The credentials of the chosen connections.
 pub struct Credentials {
@@ -45,11 +35,15 @@ pub struct Credentials {
 struct Slot {
     current: ArcSwap<Credential>,
     flight: Flight<Outcome>,
-    pace: Mutex<Pace>,
-    /// The generation that came of a refresh for a 401.
-    forced: AtomicU64,
-    /// The generation that came of a refresh for an unspecific 401, if that was the last thing tried.
-    unspecific: AtomicU64,
+    state: Mutex<State>,
+}
+
+/// What was tried for a connection, and what came of it. It is locked for a moment, and by no request
+/// whose token is fresh.
+#[derive(Default)]
+struct State {
+    pace: Pace,
+    recovery: Recovery,
 }
 
 impl Credentials {
@@ -98,7 +92,7 @@ impl Credentials {
 
     /// The connections whose refresh was refused for good in this session, and why.
     pub fn needing_login(&self) -> Vec<(ConnectionId, String)> {
-        let reason = |slot: &Slot| slot.pace().needs_login().map(str::to_owned);
+        let reason = |slot: &Slot| slot.state().pace.needs_login().map(str::to_owned);
         self.slots
             .iter()
             .filter_map(|(id, slot)| Some((id.clone(), reason(slot)?)))
@@ -202,55 +196,6 @@ impl Credentials {
             },
         }
     }
-
-    async fn renew_for_rejection(
-        &self,
-        id: &ConnectionId,
-        slot: &Arc<Slot>,
-        refused: &Credential,
-        rejection: Rejection,
-    ) -> Verdict {
-        let generation = refused.generation;
-        let doubted = rejection == Rejection::Unspecific;
-        if doubted && (slot.unspecific_is_paused() || refused.refresh_at.is_none()) {
-            return Verdict::Accept;
-        }
-        let now = Timestamp::now();
-        let is_too_new = is_too_new(refused.obtained_at, stands(refused, now), now);
-        if is_too_new && slot.forced.load(Ordering::Relaxed) == generation {
-            return Verdict::Accept; // one forced renewal is enough
-        }
-        let urgency = if doubted {
-            Urgency::Background
-        } else {
-            Urgency::Waiting
-        };
-        if let Some(error) = slot.paused(urgency) {
-            return if doubted {
-                Verdict::Accept
-            } else {
-                Verdict::Fail(error)
-            };
-        }
-        let why = if doubted {
-            Why::Doubted { generation }
-        } else {
-            Why::Refused { generation }
-        };
-        match self.renew(id, slot, why).await {
-            Ok(renewed) if renewed.generation == generation => Verdict::Accept,
-            Ok(renewed) => {
-                slot.forced.store(renewed.generation, Ordering::Relaxed);
-                if doubted {
-                    slot.unspecific.store(renewed.generation, Ordering::Relaxed);
-                }
-                Verdict::Retry(renewed)
-            }
-            // A right that the account lacks is no reason to say that the token is dead.
-            Err(_) if doubted && !slot.has_ended() => Verdict::Accept,
-            Err(error) => Verdict::Fail(error),
-        }
-    }
 }
 
 impl CredentialSource for Credentials {
@@ -287,23 +232,15 @@ impl CredentialSource for Credentials {
             Err(error @ CredentialError::Removed { .. }) => return Verdict::Fail(error),
             Err(_) => return Verdict::Accept,
         }
-        if rejection != Rejection::Unspecific {
-            return self.renew_for_rejection(id, slot, refused, rejection).await;
-        }
-        if slot.unspecific.load(Ordering::Relaxed) == refused.generation {
-            slot.pause_unspecific(); // a new token has not changed it, so it is not about the token
-            return Verdict::Accept;
-        }
-        let is_new = is_younger(refused, NEW_TOKEN);
-        let pauses = if is_new {
-            &NEW_TOKEN_PAUSES[..]
-        } else {
-            &NEW_TOKEN_PAUSES[..1]
-        };
-        match pauses.get(attempt as usize) {
-            Some(pause) => Verdict::RetrySame(*pause),
-            None if is_new => Verdict::Accept,
-            None => self.renew_for_rejection(id, slot, refused, rejection).await,
+        match slot.after(rejection, refused, attempt) {
+            Step::Accept => Verdict::Accept,
+            Step::Fail(error) => Verdict::Fail(error),
+            Step::RetrySame(pause) => Verdict::RetrySame(pause),
+            Step::Renew(why) => {
+                let outcome = self.renew(id, slot, why).await;
+                let has_ended = slot.has_ended();
+                slot.state().recovery.renewed(why, outcome, has_ended)
+            }
         }
     }
 }
@@ -313,9 +250,7 @@ impl Slot {
         Self {
             current: ArcSwap::new(credential(stored)),
             flight: Flight::new(),
-            pace: Mutex::default(),
-            forced: AtomicU64::new(0),
-            unspecific: AtomicU64::new(0),
+            state: Mutex::default(),
         }
     }
 
@@ -323,8 +258,15 @@ impl Slot {
         stands(&self.current.load(), Timestamp::now()) == Freshness::Expired
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What to do after a 401.
+    fn after(&self, rejection: Rejection, refused: &Credential, attempt: u32) -> Step {
+        let mut state = self.state();
+        let State { pace, recovery } = &mut *state;
+        recovery.after(rejection, refused, attempt, pace, Moment::now())
     }
 
     /// Takes a credential in, unless the one in hand is newer; returns the one in force.
@@ -342,28 +284,15 @@ impl Slot {
     fn note(&self, outcome: &Outcome) {
         match outcome {
             Ok(renewed) => {
-                self.pace().succeed();
+                self.state().pace.succeed();
                 self.adopt(renewed);
             }
-            Err(error) => self.pace().fail(error, Moment::now()),
+            Err(error) => self.state().pace.fail(error, Moment::now()),
         }
     }
 
     /// The last failure, while it is too early for another try.
     fn paused(&self, urgency: Urgency) -> Option<CredentialError> {
-        self.pace().paused(urgency, Moment::now())
+        self.state().pace.paused(urgency, Moment::now())
     }
-
-    fn pause_unspecific(&self) {
-        self.pace().pause_unspecific(Moment::now());
-    }
-
-    fn unspecific_is_paused(&self) -> bool {
-        self.pace().unspecific_is_paused(Moment::now())
-    }
-}
-
-/// A token of a later clock, which was set back since, is not young for ever.
-fn is_younger(credential: &Credential, limit: Duration) -> bool {
-    age(credential.obtained_at, Timestamp::now()).is_some_and(|age| age < limit)
 }

@@ -15,7 +15,7 @@ const SHARE_OF_LIFE: u32 = 10;
 const CLOCK_SLACK: Duration = Duration::from_mins(5);
 
 /// A pair this young is not renewed by force once more: a loop of refusals and renewals would kill the tokens that others hold.
-const FORCED_INTERVAL: Duration = Duration::from_secs(30);
+pub(super) const FORCED_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How a token stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,9 +18,10 @@ use super::store::{ConnectionStore, StoreError};
 use super::terms::Terms;
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
+use crate::loopback::{BindError, Listener, Outcome, Visitor};
 use crate::oauth::{
-    Account, AccountLookup, BindError, HttpClient, HttpClients, Listener, OAuthClient, OAuthError,
-    Outcome, ResponseRefused, RevocableToken, Visitor,
+    Account, AccountLookup, HttpClient, HttpClients, OAuthClient, OAuthError, ResponseRefused,
+    RevocableToken,
 };
 use crate::secret::Secret;
 use crate::tls::ClientCertificate;

@@ -9,10 +9,6 @@ use crate::clock::Timestamp;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
-/// A refresh for the sake of an unspecific 401 that changed nothing shows that the 401 was not about
-/// the token: no other for this long.
-const UNSPECIFIC_INTERVAL: Duration = Duration::from_mins(10);
-
 /// By how much two clocks may drift apart before one of them must have been set. A machine that
 /// slept looks the same: its monotonic clock stood still.
 const CLOCK_SLACK: Duration = Duration::from_secs(20);
@@ -30,6 +26,11 @@ impl Moment {
             steady: Instant::now(),
             wall: Timestamp::now(),
         }
+    }
+
+    /// By the clock on the wall.
+    pub(super) fn wall(self) -> Timestamp {
+        self.wall
     }
 
     /// How long ago `earlier` was; `None` where a clock was set meanwhile, or the machine slept.
@@ -54,13 +55,18 @@ pub(super) enum Urgency {
 /// A stretch of time without a try. It ends early where the clock is set: what failed under another
 /// time (a certificate that was not valid yet) says nothing about this one.
 #[derive(Clone, Copy, Debug)]
-struct Pause {
+pub(super) struct Pause {
     begun: Moment,
     length: Duration,
 }
 
 impl Pause {
-    fn left(self, now: Moment) -> Option<Duration> {
+    pub(super) fn new(length: Duration, now: Moment) -> Self {
+        Self { begun: now, length }
+    }
+
+    /// How much of it is to come.
+    pub(super) fn left(self, now: Moment) -> Option<Duration> {
         let left = self.length.checked_sub(now.since(self.begun)?)?;
         (!left.is_zero()).then_some(left)
     }
@@ -72,17 +78,13 @@ pub(super) struct Pace {
     failures: u32,
     background: Option<Pause>,
     waiting: Option<Pause>,
-    unspecific: Option<Pause>,
     last_error: Option<CredentialError>,
 }
 
 impl Pace {
     /// A renewal has succeeded.
     pub(super) fn succeed(&mut self) {
-        *self = Self {
-            unspecific: self.unspecific,
-            ..Self::default()
-        };
+        *self = Self::default();
     }
 
     /// A renewal has failed. Who needs a token asks again as soon as the error says, so that a
@@ -95,12 +97,7 @@ impl Pace {
             }
             _ => (doubled, doubled),
         };
-        let pause = |length: Duration| {
-            Some(Pause {
-                begun: now,
-                length: length.min(LONGEST_PAUSE),
-            })
-        };
+        let pause = |length: Duration| Some(Pause::new(length.min(LONGEST_PAUSE), now));
         self.failures += 1;
         self.background = pause(background);
         self.waiting = pause(waiting);
@@ -130,18 +127,6 @@ impl Pace {
             Some(CredentialError::NeedsLogin { reason, .. }) => Some(reason),
             _ => None,
         }
-    }
-
-    pub(super) fn pause_unspecific(&mut self, now: Moment) {
-        self.unspecific = Some(Pause {
-            begun: now,
-            length: UNSPECIFIC_INTERVAL,
-        });
-    }
-
-    pub(super) fn unspecific_is_paused(&self, now: Moment) -> bool {
-        self.unspecific
-            .is_some_and(|pause| pause.left(now).is_some())
     }
 }
 
@@ -197,7 +182,7 @@ mod tests {
         let long_ago = start.steady;
         let start = later(start, 86_400, 86_400);
         pace.fail(&unavailable(60), start);
-        pace.pause_unspecific(start);
+        let pause = Pause::new(Duration::from_mins(10), start);
         let ahead = later(start, 1, 86_400);
         let back = Moment {
             wall: start.wall.minus(Duration::from_hours(24)),
@@ -209,8 +194,8 @@ mod tests {
         };
         for now in [ahead, back, all_back] {
             assert_eq!(pace.paused(Urgency::Waiting, now), None);
-            assert!(!pace.unspecific_is_paused(now));
+            assert_eq!(pause.left(now), None);
         }
-        assert!(pace.unspecific_is_paused(later(start, 500, 505)));
+        assert!(pause.left(later(start, 500, 505)).is_some());
     }
 }

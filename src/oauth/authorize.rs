@@ -6,10 +6,10 @@ use oauth2::{
 use url::Url;
 
 use super::OAuthClient;
-use super::callback::REDIRECT_URI;
 use super::error::{OAuthError, printable};
 use super::http::{HttpClient, host_of};
 use super::token::TokenSet;
+use crate::loopback::REDIRECT_URI;
 use crate::secret::{Secret, random_text};
 
 /// `state`: 43 characters of six random bits each are more than the 128 bits that RFC 9700 §4.7.1 asks for.
@@ -65,8 +65,13 @@ pub enum ResponseRefused {
 }
 
 impl AuthorizationResponse {
+    /// The query of a redirect, as a browser brought it.
+    pub fn from_redirect(query: &Secret<String>) -> Self {
+        Self::parse(query.expose())
+    }
+
     /// Reads the query of the redirect. A parameter that comes twice makes the whole answer unusable (RFC 6749 §3.1).
-    pub fn parse(query: &str) -> Self {
+    pub(crate) fn parse(query: &str) -> Self {
         let mut response = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let value = value.into_owned();

@@ -15,6 +15,7 @@ use super::transport::{Answer, Transport};
 use crate::content_coding;
 use crate::dial::{Dialer, Queue};
 use crate::resolve::Resolve;
+pub(super) use crate::text::host_of;
 use crate::tls::{ClientCertificate, TlsTrouble, Trust};
 use crate::user_proxy::UserProxies;
 use crate::waiting::at_most;
@@ -323,15 +324,6 @@ fn retry_after(response: &Answer) -> Option<Duration> {
         .parse()
         .ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
-}
-
-/// Host and port of a URL, for messages.
-pub(super) fn host_of(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
 }
 
 #[cfg(test)]

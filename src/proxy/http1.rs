@@ -5,11 +5,16 @@
 //! servers could read differently is refused.
 
 mod client;
+#[cfg(test)]
+mod differential;
 mod fault;
 mod fields;
 mod framing;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod properties;
 mod read_buffer;
 mod request_head;
+mod request_target;
 mod response_head;
 mod server;
 #[cfg(test)]

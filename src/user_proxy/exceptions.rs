@@ -1,15 +1,18 @@
 //! `NO_PROXY`: the hosts that are reached without a proxy.
 //!
-//! No standard says what it may hold. This takes what curl, Go, Python or hyper-util takes, where they do not contradict each other:
-//! names with all names below them (`corp.test`, `.corp.test` and `*.corp.test` are the same), addresses, CIDR blocks, a port behind
-//! either of them, `*`; with commas or blanks between them. What is none of these is passed over.
+//! No standard says what it may hold. This takes what curl, Go, Python or hyper-util takes, where
+//! they do not contradict each other: names with all names below them (`corp.test`, `.corp.test`
+//! and `*.corp.test` are the same), addresses, CIDR blocks, a port behind either of them, `*`; with
+//! commas or blanks between them. What is none of these is passed over.
 
 use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
 
 use crate::authority::parse_port;
 
 /// How many bits stand before the IPv4 address in `::ffff:10.0.0.0` (RFC 4291 §2.5.5.2).
-const MAPPED_PREFIX: u32 = 96;
+const MAPPED_PREFIX: u8 = 96;
 
 /// The hosts of a `NO_PROXY`.
 #[derive(Debug, Default)]
@@ -26,8 +29,8 @@ enum Hosts {
     All,
     /// This name in lower case, and those below it.
     Domain(String),
-    /// The addresses that begin with so many bits of this one.
-    Block(IpAddr, u32),
+    /// The addresses of this network; a single address is a network of its own.
+    Network(IpNet),
 }
 
 impl Exceptions {
@@ -79,10 +82,13 @@ impl Hosts {
             return Some(Self::All);
         }
         if let Some((address, bits)) = text.split_once('/') {
-            return Self::block(address.parse().ok()?, bits.parse().ok()?);
+            // The address is read as all others are: to ipnet's own parser `010.0.0.0` is 10.0.0.0,
+            // to other programs it is octal, and to the standard library it is no address.
+            let network = IpNet::new(address.parse().ok()?, bits.parse().ok()?);
+            return Some(Self::Network(canonical(network.ok()?)));
         }
-        if let Ok(address) = text.parse() {
-            return Self::block(address, width(address));
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Some(Self::Network(address.to_canonical().into()));
         }
         let name = text.strip_prefix('*').unwrap_or(text);
         let name = name.strip_prefix('.').unwrap_or(name);
@@ -90,23 +96,11 @@ impl Hosts {
         (!name.is_empty()).then(|| Self::Domain(name.to_ascii_lowercase()))
     }
 
-    /// A block of addresses, in the form that hosts are compared in: `::ffff:10.0.0.0/104` is 10.0.0.0/8.
-    fn block(address: IpAddr, bits: u32) -> Option<Self> {
-        if bits > width(address) {
-            return None;
-        }
-        let canonical = address.to_canonical();
-        match bits.checked_sub(MAPPED_PREFIX) {
-            Some(bits) if canonical != address => Some(Self::Block(canonical, bits)),
-            _ => Some(Self::Block(address, bits)),
-        }
-    }
-
     fn contain(&self, host: &str) -> bool {
         let address = host.parse().map(|address: IpAddr| address.to_canonical());
         match (self, address) {
             (Self::All, _) => true,
-            (Self::Block(block, bits), Ok(address)) => common_bits(*block, address) >= Some(*bits),
+            (Self::Network(network), Ok(address)) => network.contains(&address),
             (Self::Domain(domain), Err(_)) => {
                 let host = host.to_ascii_lowercase();
                 let below = |prefix: &str| prefix.is_empty() || prefix.ends_with('.');
@@ -117,20 +111,12 @@ impl Hosts {
     }
 }
 
-fn width(address: IpAddr) -> u32 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-/// With how many equal bits two addresses of one family begin.
-fn common_bits(one: IpAddr, other: IpAddr) -> Option<u32> {
-    match (one, other) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => {
-            Some((one.to_bits() ^ other.to_bits()).leading_zeros())
-        }
-        (IpAddr::V6(one), IpAddr::V6(other)) => {
-            Some((one.to_bits() ^ other.to_bits()).leading_zeros())
-        }
-        _ => None,
+/// The network in the form that hosts are compared in: `::ffff:10.0.0.0/104` is 10.0.0.0/8.
+fn canonical(network: IpNet) -> IpNet {
+    let address = network.addr().to_canonical();
+    match network.prefix_len().checked_sub(MAPPED_PREFIX) {
+        Some(bits) if address.is_ipv4() => IpNet::new(address, bits).unwrap_or(network),
+        _ => network,
     }
 }
 
@@ -170,6 +156,9 @@ mod tests {
             ("10.0.0.0/8", "gitlab.test", false),
             ("2001:db8::/32", "2001:db8:1::1", true),
             ("2001:db8::/32", "2001:db9::1", false),
+            ("2001:db8::/112", "2001:db8::1", true),
+            ("2001:db8::/112", "2001:db9::1", false),
+            ("010.0.0.0/8", "10.1.2.3", false),
             ("::/0", "10.1.2.3", false),
             ("::1", "::1", true),
             ("[::1]", "::1", true),

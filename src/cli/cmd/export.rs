@@ -9,9 +9,9 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 
 pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = Context::estate()?;
-    let provider = estate.provider(&arguments.named.provider, context.printer)?;
-    let connection = estate.fresh(&arguments.named, context.printer)?;
+    let data = Context::user_data()?;
+    let provider = data.provider(&arguments.named.provider, context.printer)?;
+    let connection = data.fresh(&arguments.named, context.printer)?;
     // Refresh tokens never: whoever spends one locks everybody else out.
     let names = provider
         .export
@@ -20,11 +20,10 @@ pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(
     let variables: Vec<_> = names
         .map(|export| (export.variable.as_str(), connection.tokens.access.expose()))
         .collect();
-    estate
-        .audit
+    data.audit
         .record(&Event::new(Kind::Export).of(&connection.id));
     // Before the token is shown: an export that the log does not know of is said.
-    if let Some(problem) = estate.audit.finish() {
+    if let Some(problem) = data.audit.finish() {
         context.printer.warn(&problem);
     }
     let format = if context.printer.is_json() {

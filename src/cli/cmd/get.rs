@@ -12,25 +12,25 @@ use crate::connection::Connection;
 use crate::secret::Secret;
 
 pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = Context::estate()?;
-    let provider = estate.provider(&arguments.named.provider, context.printer)?;
+    let data = Context::user_data()?;
+    let provider = data.provider(&arguments.named.provider, context.printer)?;
     let hands_out_token = arguments.show_secret
         && !matches!(arguments.field, Some(field) if field != Field::AccessToken);
     let connection = if hands_out_token {
-        estate.fresh(&arguments.named, context.printer)?
+        data.fresh(&arguments.named, context.printer)?
     } else {
-        estate.connection(&arguments.named)?.connection
+        data.connection(&arguments.named)?.connection
     };
     let is_default =
-        estate.store.default_of(&connection.id.provider)?.as_ref() == Some(&connection.id.name);
+        data.store.default_of(&connection.id.provider)?.as_ref() == Some(&connection.id.name);
     let mut described = describe(&connection, &provider, is_default)?;
     let printer = context.printer;
     if arguments.show_secret && reads_secret(arguments.field) {
         show_secrets(&mut described, &connection);
         let event = Event::new(Kind::Export).of(&connection.id);
-        estate.audit.record(&event.because("get --show-secret"));
+        data.audit.record(&event.because("get --show-secret"));
         // Before it is shown: a reading that the log does not know of is said.
-        if let Some(problem) = estate.audit.finish() {
+        if let Some(problem) = data.audit.finish() {
             printer.warn(&problem);
         }
     }

@@ -5,7 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 
 pub(in crate::cli) fn run(arguments: &Inspect, context: &Context<'_>) -> Result<(), Failure> {
-    let catalog = Context::household()?.catalog;
+    let catalog = Context::user_files()?.catalog;
     let (definition, passed_over) = catalog.template(&arguments.provider)?;
     if let Some(file) = passed_over {
         context.printer.warn(&format!(

@@ -6,21 +6,22 @@ use authsome_providers::{Listed, Provider};
 use serde_json::{Value, json};
 
 use super::{auth_type, cell, describe};
-use crate::cli::context::{Context, Estate};
+use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
+use crate::session::UserData;
 
 pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
-    let estate = Context::estate()?;
+    let data = Context::user_data()?;
     let printer = context.printer;
-    let ids = estate.store.list()?;
-    let catalog = estate.catalog.list();
+    let ids = data.store.list()?;
+    let catalog = data.catalog.list();
     let mut providers = Vec::new();
     for listed in &catalog {
         let own = ids.iter().filter(|id| id.provider == listed.id);
-        providers.push(entry(&estate, listed, own, printer)?);
+        providers.push(entry(&data, listed, own, printer)?);
     }
     // A definition may be gone while its connections are still there, to be revoked or forgotten.
     let orphans: BTreeSet<_> = ids.iter().map(|id| &id.provider).collect();
@@ -29,7 +30,7 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
             let own = ids.iter().filter(|id| id.provider == *provider);
             let mut entry = json!({ "name": provider.to_string(), "source": null });
             entry["error"] = Value::from(format!("there is no definition of {provider} any more"));
-            entry["connections"] = Value::Array(connections(&estate, None, own)?);
+            entry["connections"] = Value::Array(connections(&data, None, own)?);
             providers.push(entry);
         }
     }
@@ -63,7 +64,7 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
 }
 
 fn entry<'a>(
-    estate: &Estate,
+    data: &UserData,
     listed: &Listed,
     ids: impl Iterator<Item = &'a ConnectionId>,
     printer: &Printer,
@@ -76,12 +77,12 @@ fn entry<'a>(
             }
             entry["display_name"] = Value::from(definition.provider.display_name.as_str());
             entry["auth_type"] = Value::from(auth_type(&definition.provider));
-            let connections = connections(estate, Some(&definition.provider), ids)?;
+            let connections = connections(data, Some(&definition.provider), ids)?;
             entry["connections"] = Value::Array(connections);
         }
         Err(error) => {
             entry["error"] = Value::from(error.to_string());
-            entry["connections"] = Value::Array(connections(estate, None, ids)?);
+            entry["connections"] = Value::Array(connections(data, None, ids)?);
         }
     }
     Ok(entry)
@@ -89,14 +90,14 @@ fn entry<'a>(
 
 /// Each connection, described as far as it can be: one that is damaged, or has no definition, must not hide the others.
 fn connections<'a>(
-    estate: &Estate,
+    data: &UserData,
     provider: Option<&Provider>,
     ids: impl Iterator<Item = &'a ConnectionId>,
 ) -> Result<Vec<Value>, Failure> {
     let mut described = Vec::new();
     for id in ids {
-        let is_default = estate.store.default_of(&id.provider)?.as_ref() == Some(&id.name);
-        let whole = match (estate.store.load(id), provider) {
+        let is_default = data.store.default_of(&id.provider)?.as_ref() == Some(&id.name);
+        let whole = match (data.store.load(id), provider) {
             (Ok(Some(stored)), Some(provider)) => {
                 describe(&stored.connection, provider, is_default)
             }

@@ -22,7 +22,7 @@ const TAIL: u64 = 4 * 1024 * 1024;
 
 pub(in crate::cli) fn run(arguments: &Log, context: &Context<'_>) -> Result<(), Failure> {
     let printer = context.printer;
-    let path = Context::household()?.home.path(FILE);
+    let path = Context::user_files()?.home.path(FILE);
     let mut reader = open(&path)?;
     let mut lines = Vec::new();
     if let Some(reader) = &mut reader {

@@ -8,7 +8,6 @@ use authsome_ca::parse_ca_pem;
 use authsome_providers::{Definition, OAuthEndpoints, Provider, SignIn};
 
 use super::describe;
-use super::run::scrub::Scrub;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,7 +15,7 @@ use crate::audit::{Event, Kind};
 use crate::cli::args::Login;
 use crate::cli::browser::Prompt;
 use crate::cli::client_certificate;
-use crate::cli::context::{Context, Estate};
+use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::cli::words::{shell_word, typed_command_with};
@@ -26,6 +25,7 @@ use crate::connection::{
 use crate::credential::ConnectionId;
 use crate::oauth::{AccountLookup, OAuthError};
 use crate::secret::Secret;
+use crate::session::{Scrub, UserData};
 use crate::tls::{ClientCertificate, TlsRemedy};
 use crate::vault::VaultError;
 
@@ -33,7 +33,7 @@ use crate::vault::VaultError;
 const LARGEST_FILE: u64 = 1024 * 1024;
 
 pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = Context::estate()?;
+    let estate = Context::user_data()?;
     let printer = context.printer;
     let definition = estate.definition(&arguments.provider, printer)?;
     let browser = !arguments.no_browser;
@@ -143,7 +143,7 @@ fn say_scopes(granted: &[String], requested: &[String], printer: &Printer) {
 fn request(
     arguments: Login,
     definition: &Definition,
-    estate: &Estate,
+    estate: &UserData,
     runtime: &Runtime,
 ) -> Result<LoginRequest, Failure> {
     let provider = &definition.provider;

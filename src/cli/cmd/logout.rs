@@ -8,14 +8,14 @@ use crate::cli::context::{Context, not_found};
 use crate::cli::failure::Failure;
 
 pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = Context::estate()?;
-    let id = estate.id(&arguments.provider, arguments.connection.as_ref())?;
+    let data = Context::user_data()?;
+    let id = data.id(&arguments.provider, arguments.connection.as_ref())?;
     // Not opened: a record that no longer opens can be forgotten too.
-    if estate.store.generation(&id)?.is_none() {
+    if data.store.generation(&id)?.is_none() {
         return Err(not_found(&id.provider, Some(&id.name)));
     }
-    estate.store.delete(&id)?;
-    estate.audit.record(&Event::new(Kind::Logout).of(&id));
+    data.store.delete(&id)?;
+    data.audit.record(&Event::new(Kind::Logout).of(&id));
     let printer = context.printer;
     if printer.is_json() {
         printer.value(&json!({ "connection": id.to_string(), "removed_locally": true }));

@@ -10,19 +10,19 @@ use crate::connection::{Connection, lock_grant};
 use crate::oauth::{HttpClients, OAuthError, RevocableToken};
 
 pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = Context::estate()?;
-    let id = estate.connection(arguments)?.connection.id;
+    let data = Context::user_data()?;
+    let id = data.connection(arguments)?.connection.id;
     // A refresh in another process would put a new pair in the place of the one that is revoked.
-    let _lock = lock_grant(&estate.store, &id)?;
-    let connection = estate.connection(arguments)?.connection;
+    let _lock = lock_grant(&data.store, &id)?;
+    let connection = data.connection(arguments)?.connection;
     let runtime = Context::runtime()?;
     let clients = Context::clients(&[]);
     let answered = runtime.block_on(revoke(&connection, &clients));
     runtime.shutdown_background();
-    estate.store.delete(&connection.id)?;
+    data.store.delete(&connection.id)?;
     let failed = answered.as_ref().err().map(ToString::to_string);
     let event = Event::new(Kind::Revoke).of(&connection.id);
-    estate.audit.record(&match &failed {
+    data.audit.record(&match &failed {
         Some(reason) => event.because(reason),
         None => event,
     });

@@ -7,13 +7,13 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 
 pub(in crate::cli) fn run(arguments: &SetDefault, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = Context::estate()?;
+    let data = Context::user_data()?;
     let named = Named {
         provider: arguments.provider.clone(),
         connection: Some(arguments.name.clone()),
     };
-    let id = estate.connection(&named)?.connection.id;
-    estate.store.set_default(&id)?;
+    let id = data.connection(&named)?.connection.id;
+    data.store.set_default(&id)?;
     let printer = context.printer;
     if printer.is_json() {
         printer

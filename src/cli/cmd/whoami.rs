@@ -9,10 +9,10 @@ use crate::clock::Timestamp;
 use crate::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 
 pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
-    let estate = Context::estate()?;
+    let data = Context::user_data()?;
     let mut accounts = Vec::new();
-    for id in estate.store.list()? {
-        let Some(stored) = estate.store.load(&id)? else {
+    for id in data.store.list()? {
+        let Some(stored) = data.store.load(&id)? else {
             continue;
         };
         let connection = stored.connection;
@@ -23,13 +23,13 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
             "status": connection.status(Timestamp::now()).to_string(),
         }));
     }
-    let home = estate.home.root().display().to_string();
+    let home = data.home.root().display().to_string();
     let named = [MASTER_KEY, MASTER_KEY_FILE];
     let named = named
         .into_iter()
         .find(|name| std::env::var_os(name).is_some());
     let key = named.map_or_else(
-        || estate.home.path("master.key").display().to_string(),
+        || data.home.path("master.key").display().to_string(),
         str::to_owned,
     );
     let printer = context.printer;

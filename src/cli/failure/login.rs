@@ -2,7 +2,8 @@
 
 use super::{Exit, Failure, chain};
 use crate::connection::LoginError;
-use crate::oauth::{BindError, OAuthError};
+use crate::loopback::{BindError, REDIRECT_PORT};
+use crate::oauth::OAuthError;
 use crate::port_owner::port_owner;
 use crate::tls::TlsRemedy;
 
@@ -112,7 +113,7 @@ impl From<LoginError> for Failure {
 }
 
 fn port_taken(error: &BindError) -> Failure {
-    let port = crate::oauth::REDIRECT_PORT;
+    let port = REDIRECT_PORT;
     let (by, hint) = match port_owner(port) {
         Some(owner) => (
             format!("; it is held by {} (process {})", owner.name, owner.pid),

@@ -6,10 +6,10 @@ use url::Url;
 
 use super::{FinishedBy, LoginError, LoginPrompt, LoginRequest, LoginStep, Place};
 use crate::connection::record::ClientCredentials;
+use crate::loopback::{Arrival, ClientForm, FORM_URL, Listener, Outcome, Visitor};
 use crate::oauth::{
-    Account, Arrival, AuthorizationResponse, ClientForm, FORM_URL, HttpClient, Listener,
-    OAuthClient, OAuthError, Outcome, PendingAuthorization, ResponseRefused, TokenSet, Visitor,
-    look_up_account,
+    Account, AuthorizationResponse, HttpClient, OAuthClient, OAuthError, PendingAuthorization,
+    ResponseRefused, TokenSet, look_up_account,
 };
 use crate::secret::Secret;
 
@@ -149,12 +149,12 @@ impl<P: LoginPrompt> Walk<'_, P> {
                 *pending = Some(begun);
                 Ok(None)
             }
-            Arrival::Response {
-                response,
+            Arrival::Redirect {
+                query,
                 visitor,
                 reply,
             } => Ok(Some(Answer {
-                response,
+                response: AuthorizationResponse::from_redirect(&query),
                 by: visitor.into(),
                 page: reply,
             })),

@@ -43,7 +43,7 @@ pub(super) struct Attempt<'a, S> {
     wish: Option<Wish>,
     interim: Interim,
     /// The route that it belongs to, once that is known.
-    owner: Option<&'a Arc<Route>>,
+    pub(super) owner: Option<&'a Arc<Route>>,
     /// Its line in the log, until the answer has it.
     pub(super) entry: Entry,
 }
@@ -142,12 +142,12 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         }
     }
 
-    /// Sends the request as it stands.
-    async fn send(
-        &mut self,
-        passage: &Arc<Passage>,
+    /// Sends the request as it stands. Not an `async fn`, which would keep room for the body beside what is made of it.
+    fn send<'s>(
+        &'s self,
+        passage: &'s Arc<Passage>,
         body: RequestBody,
-    ) -> Result<Response<UpstreamBody>, Refusal> {
+    ) -> impl Future<Output = Result<Response<UpstreamBody>, Refusal>> + use<'s, 'a, S> {
         let sending = Sending {
             passage,
             origin: self.place.origins.of(self.owner),
@@ -155,8 +155,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         };
         let dialect = dialect(self.parts.version, self.wish.is_some());
         let upstream = &self.session.upstream;
-        let sent = upstream.send(&self.parts, body, &sending, dialect).await;
-        sent.map_err(|refusal| refusal.of(self.owner.map(|route| &route.id)))
+        upstream.send(&self.parts, body, sending, dialect)
     }
 
     async fn pass(

@@ -183,7 +183,7 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
         return is_bounded.then_some(None).ok_or(malformed);
     };
     if end > LONGEST_CHUNK_LINE {
-        return Err(malformed);
+        return Err(malformed); // the same whether it came at once or in pieces
     }
     let line = &read[..=end];
     match httparse::parse_chunk_size(line) {

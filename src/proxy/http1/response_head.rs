@@ -161,12 +161,10 @@ impl Said {
             return Ok(is_first);
         }
         if name == TRANSFER_ENCODING {
-            // Codings are between two neighbours, and no other has been asked for: the client would get what it cannot read.
-            if !value
-                .as_bytes()
-                .trim_ascii()
-                .eq_ignore_ascii_case(b"chunked")
-            {
+            // Codings are between two neighbours, and no other has been asked for: the client would get what it cannot read. Twice
+            // chunked, which no sender may do (RFC 9112 §6.1), ends at one place for who decodes it twice and at another for us.
+            let coding = value.as_bytes().trim_ascii();
+            if self.chunked || !coding.eq_ignore_ascii_case(b"chunked") {
                 return Err(Fault::Malformed(
                     "its answer has a transfer coding other than chunked",
                 ));
@@ -330,6 +328,7 @@ mod tests {
             "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
             "HTTP/1.1 200 OK\r\nbad name: x\r\n\r\n",
             "HTTP/1.1 99 OK\r\n\r\n",
             "SSH-2.0-x\r\n\r\n",

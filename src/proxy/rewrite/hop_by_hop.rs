@@ -123,6 +123,7 @@ fn join_cookies(headers: &mut HeaderMap) {
         .get_all(COOKIE)
         .iter()
         .map(HeaderValue::as_bytes)
+        .filter(|value| !value.is_empty()) // or the joined one could end with a blank, which no value does (RFC 9110 §5.5)
         .collect::<Vec<_>>()
         .join(&b"; "[..]);
     if let Ok(value) = HeaderValue::from_bytes(&joined) {
@@ -191,6 +192,9 @@ mod tests {
         let mut headers = map(&[("cookie", "a=1"), ("cookie", "b=2")]);
         clean_request(&mut headers);
         assert_eq!(headers, map(&[("cookie", "a=1; b=2")]));
+        let mut headers = map(&[("cookie", "a=1"), ("cookie", "")]);
+        clean_request(&mut headers);
+        assert_eq!(headers, map(&[("cookie", "a=1")]));
     }
 
     #[test]

@@ -99,7 +99,7 @@ async fn forward_http<S>(
         interim: &Interim::default(),
     };
     let upstream = &shared.session.upstream;
-    let sent = upstream.send(&parts, body, &sending, Dialect::Http1).await;
+    let sent = upstream.send(&parts, body, sending, Dialect::Http1).await;
     let mut response = sent.map_err(|refusal| match refusal {
         Refusal::Placeholder(_) => Refusal::PlaceholderInClear,
         other => other,

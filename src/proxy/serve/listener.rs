@@ -123,6 +123,13 @@ impl Serving {
     }
 }
 
+/// Nobody else is let in; what is under way goes on while the runtime does.
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
 async fn accept<S: CredentialSource>(
     listener: TcpListener,
     shared: Arc<Shared<S>>,

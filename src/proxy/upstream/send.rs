@@ -97,7 +97,7 @@ impl Upstream {
         &self,
         parts: &Parts,
         body: RequestBody,
-        sending: &Sending<'_>,
+        sending: Sending<'_>,
         dialect: Dialect,
     ) -> Result<Response<UpstreamBody>, Refusal> {
         match dialect {
@@ -111,13 +111,13 @@ impl Upstream {
         &self,
         parts: &Parts,
         body: RequestBody,
-        sending: &Sending<'_>,
+        sending: Sending<'_>,
     ) -> Result<Response<UpstreamBody>, Refusal> {
         let Sending {
             passage,
             origin,
             interim,
-        } = *sending;
+        } = sending;
         let destination = &*origin.destination;
         let proxy = self.absolute_form_proxy(destination);
         let mut idle = destination.pool.take(origin.may_reuse(parts, &body)).await;
@@ -198,13 +198,13 @@ impl Upstream {
         &self,
         parts: &Parts,
         mut body: RequestBody,
-        sending: &Sending<'_>,
+        sending: Sending<'_>,
     ) -> Result<Response<UpstreamBody>, Refusal> {
         let Sending {
             passage,
             origin,
             interim,
-        } = *sending;
+        } = sending;
         let authority = &origin.destination.authority;
         let outgoing = http2::Outgoing {
             parts,

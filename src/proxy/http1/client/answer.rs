@@ -59,7 +59,9 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
         upload: Upload<B>,
         pool: &Arc<Pool<T>>,
     ) -> Response<Self> {
-        let home = head.persists.then(|| Arc::clone(pool));
+        // After a 101 no response follows, whatever its head says of the connection (RFC 9110 §15.2.2).
+        let is_reusable = head.persists && !head.switches();
+        let home = is_reusable.then(|| Arc::clone(pool));
         let source = if upload.is_over() {
             Source::Connection(connection, home)
         } else if upload.is_deaf() {

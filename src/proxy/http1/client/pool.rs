@@ -13,10 +13,6 @@ use crate::proxy::limits::{IDLE_UPSTREAM, MOST_IDLE_UPSTREAM};
 #[derive(Debug)]
 pub(in crate::proxy) struct Pool<T> {
     /// The one that was used last is the last. Held for a push or a pop: on a session's one thread nobody ever waits for it.
-    #[expect(
-        clippy::vec_box,
-        reason = "a connection is handed on in the box that it came in"
-    )]
     idle: Mutex<Vec<Box<Connection<T>>>>,
 }
 
@@ -30,7 +26,7 @@ impl<T> Default for Pool<T> {
 
 impl<T: Source + AsyncWrite> Pool<T> {
     /// Takes the connection that was used last; it may have been closed meanwhile.
-    pub(super) fn pop(&self) -> Option<Box<Connection<T>>> {
+    pub(in crate::proxy::http1) fn pop(&self) -> Option<Box<Connection<T>>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.pop()
     }

@@ -1,0 +1,73 @@
+//! What is said where there is no session.
+
+use std::io;
+use std::path::Path;
+
+use super::{Exit, Failure};
+use crate::cli::context::not_found;
+use crate::env_vars::MASTER_KEY_FILE;
+use crate::session::{DirectoryTrouble, SessionError, SettingsError, UnusedDirectory};
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Catalog(error) => error.into(),
+            SessionError::Definition(error) => error.into(),
+            SessionError::Home(error) => error.into(),
+            SessionError::KeyFile { path, source } => key_file(&path, &source),
+            SessionError::NoConnection(id) => not_found(&id.provider, Some(&id.name)),
+            SessionError::NoDirectory(last) => no_directory(last),
+            SessionError::Proxy(error) => error.into(),
+            SessionError::Random(error) => io::Error::other(error).into(),
+            SessionError::Settings(error) => error.into(),
+            SessionError::Store(error) => error.into(),
+            SessionError::Trust(error) => error.into(),
+            SessionError::Vault(error) => error.into(),
+        }
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        let hint = format!("correct {}", error.path.display());
+        Self::of(Exit::Usage, "config_invalid", &error, hint)
+    }
+}
+
+fn key_file(path: &Path, error: &io::Error) -> Failure {
+    let message = format!(
+        "the file {} that {MASTER_KEY_FILE} names cannot be read: {error}",
+        path.display()
+    );
+    let hint = format!("{MASTER_KEY_FILE} takes a path, or /dev/fd/N for an open descriptor");
+    Failure::new(Exit::Vault, "vault_unavailable", message, hint)
+}
+
+fn no_directory(last: Option<UnusedDirectory>) -> Failure {
+    let message = match last {
+        Some(unused) => unused_directory(unused),
+        None => SessionError::NoDirectory(None).to_string(),
+    };
+    let hint = "name a directory of your own, with some MB of room: TMPDIR=DIR authsome run -- …";
+    Failure::new(Exit::Unexpected, "no_temporary_directory", message, hint)
+}
+
+/// What is wrong with a directory for the session's files.
+pub(in crate::cli) fn unused_directory(unused: UnusedDirectory) -> String {
+    let UnusedDirectory {
+        variable,
+        path,
+        trouble,
+    } = unused;
+    let reason = match trouble {
+        DirectoryTrouble::Files(error) => Failure::from(error).message,
+        DirectoryTrouble::Unfit(unfit) => unfit.to_string(),
+    };
+    let named = if Path::new(variable) == path {
+        variable.to_owned()
+    } else {
+        // A path that cannot be told to programs shall not move the cursor either.
+        format!("{variable} ({})", path.to_string_lossy().escape_debug())
+    };
+    format!("{named} is not used for the session's files: {reason}")
+}

@@ -1,0 +1,121 @@
+//! The only table from what a session has to say to words.
+
+use std::fmt::Display;
+
+use super::failure::{Failure, unused_directory};
+use super::printer::Printer;
+use crate::session::{Change, Notice};
+
+/// The names that a line tells.
+const MOST_NAMES: usize = 4;
+
+/// Says it.
+pub(super) fn tell(notice: Notice, printer: &Printer) {
+    match notice {
+        Notice::NoConnection | Notice::WaitingForRefresh => printer.say(&words(notice)),
+        Notice::NotEntered(_) => printer.detail(&words(notice)),
+        _ => printer.warn(&words(notice)),
+    }
+}
+
+fn words(notice: Notice) -> String {
+    match notice {
+        Notice::Changed {
+            change,
+            connections,
+        } => format!("{}: {}", list(&connections), changed(&change)),
+        Notice::Definition { provider, warning } => format!("{provider}: {warning}"),
+        Notice::DirectoryUnused(unused) => unused_directory(unused),
+        Notice::LeftAlone(name) => {
+            format!("--no-env {}: authsome does not change it", name.display())
+        }
+        Notice::LeftOut { id, error } => {
+            format!("{id} takes no part: {}", Failure::from(error).message)
+        }
+        Notice::MoreChanges(more) => {
+            format!("and {more} more changes since connections were made")
+        }
+        Notice::NeedsLogin { id, reason } => format!(
+            "{id} needs a new login ({reason}); type: authsome login {} --connection {} --force",
+            id.provider, id.name
+        ),
+        Notice::NoConnection => "authsome: no connection, so nothing will be injected; connect one: authsome login gitlab".to_owned(),
+        Notice::NoRoots => "this system has no trusted root certificates (package ca-certificates); only hosts of connections with a CA of their own can be verified".to_owned(),
+        Notice::NotEntered(error) => format!("the run is not entered in the home: {error}"),
+        Notice::NotHttps { id, route } => {
+            format!("{id}: nothing is injected at {route}: it is not https")
+        }
+        Notice::RefreshGivenUp => "a refresh was still under way and was given up; its new pair is lost if the provider issued one".to_owned(),
+        Notice::SecretFound(name) => format!(
+            "{} holds a secret that authsome manages; the command gets the placeholder in its place",
+            name.display()
+        ),
+        Notice::SetAside(id) => format!(
+            "the vault cannot be written, so the new pair of {id} is kept beside it, sealed; the next command takes it in"
+        ),
+        Notice::Tie(tie) => {
+            let names: Vec<_> = tie.connections.iter().map(ToString::to_string).collect();
+            let first = tie.connections.first();
+            let choice = first.map(|id| format!("{}={}", id.provider, id.name));
+            format!(
+                "{} fit {} alike, so requests that need a token are refused there; choose: authsome run --connection {} -- …",
+                names.join(" and "),
+                tie.place,
+                choice.unwrap_or_default()
+            )
+        }
+        Notice::WaitingForRefresh => "authsome: waiting for a refresh that is under way, so that its new pair is not lost (Ctrl-C gives it up)".to_owned(),
+    }
+}
+
+fn changed(change: &Change) -> String {
+    match change {
+        Change::Allowed(rules) => {
+            format!("config.toml allows since it was made: {}", list(rules))
+        }
+        Change::Elsewhere(places) => format!(
+            "nothing goes to {} until the next login, and until then the earlier definition holds",
+            list(places)
+        ),
+        Change::LeftOut(places) => format!(
+            "nothing goes to {} until the next login: it was made for other places",
+            list(places)
+        ),
+        Change::Replaced { denied } => {
+            let because = "the definition is another than it was made with";
+            if denied.is_empty() {
+                return because.to_owned();
+            }
+            format!(
+                "{because}; denied as before until the next login: {}",
+                list(denied)
+            )
+        }
+    }
+}
+
+/// Some names in a line, and how many more there are.
+fn list(names: &[impl Display]) -> String {
+    let shown: Vec<_> = names
+        .iter()
+        .take(MOST_NAMES)
+        .map(ToString::to_string)
+        .collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(MOST_NAMES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_does_not_grow_without_end() {
+        let names: Vec<_> = (0..9).collect();
+        assert_eq!(list(&names[..2]), "0, 1");
+        assert_eq!(list(&names), "0, 1, 2, 3 and 5 more");
+    }
+}

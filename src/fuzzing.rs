@@ -1,0 +1,128 @@
+//! For the fuzz targets in `fuzz/` only: what must hold of any bytes that a stranger may send. Each
+//! function panics where it does not.
+
+use crate::authority::Authority;
+use crate::oauth::{AuthorizationResponse, OAuthClient, PendingAuthorization, ResponseRefused};
+use crate::proxy::properties;
+use crate::text::is_deceptive;
+use url::Url;
+
+/// The head of a client's request (RFC 9112 §3).
+pub fn request_head(bytes: &[u8]) {
+    properties::request_head(bytes);
+}
+
+/// The head of a server's response (RFC 9112 §4).
+pub fn response_head(bytes: &[u8]) {
+    properties::response_head(bytes);
+}
+
+/// A chunked body (RFC 9112 §7.1).
+pub fn chunked_body(bytes: &[u8]) {
+    properties::chunked_body(bytes);
+}
+
+/// A host and a port: what is checked is what is sent, so every way to write it down leads back to
+/// it.
+pub fn authority(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    for default_port in [None, Some(443)] {
+        let Some(authority) = Authority::parse(text, default_port) else {
+            continue;
+        };
+        let (host, port) = (authority.host(), authority.port());
+        let is_harmless = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\\%[]".contains(&byte);
+        assert!(
+            host.bytes().all(is_harmless) && host == host.to_ascii_lowercase(),
+            "{host:?}"
+        );
+        let shown = authority.to_string();
+        assert_eq!(Authority::parse(&shown, None).as_ref(), Some(&authority));
+        assert_eq!(Authority::new(host, port).as_ref(), Some(&authority));
+        let in_url = authority.in_url(443);
+        assert_eq!(
+            Authority::parse(&in_url, Some(443)).as_ref(),
+            Some(&authority)
+        );
+        // A URL's parser knows names that it does not take; one that it takes is the same one to
+        // it.
+        if let Ok(url) = Url::parse(&format!("https://{in_url}/")) {
+            let theirs = url.host_str().unwrap_or_default();
+            assert_eq!(theirs.trim_matches(['[', ']']), host);
+            assert_eq!(url.port_or_known_default(), Some(port));
+        }
+    }
+}
+
+/// The query of a redirect to the login's own page (RFC 6749 §4.1.2): without the login's state it
+/// is refused, whatever else it says.
+pub fn callback_query(bytes: &[u8]) {
+    let Ok(query) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let pending = pending();
+    let forged = pending.verify(AuthorizationResponse::parse(query));
+    assert_eq!(forged.err(), Some(ResponseRefused::State));
+    let state = pending
+        .url()
+        .query_pairs()
+        .find(|(name, _)| name == "state");
+    let (_, state) = state.expect("a request has a state");
+    let verified = pending.verify(AuthorizationResponse::parse(&format!(
+        "{query}&state={state}"
+    )));
+    if let Err(refused) = verified {
+        let words = refused.to_string();
+        assert!(
+            !words.contains(is_deceptive),
+            "{words:?} goes to a terminal"
+        );
+    }
+}
+
+fn pending() -> PendingAuthorization {
+    let url = |text| Url::parse(text).expect("a constant URL is a URL");
+    let client = OAuthClient {
+        client_id: "id".to_owned(),
+        client_secret: None,
+        token_endpoint: url("https://gitlab.test/oauth/token"),
+        revocation_endpoint: None,
+    };
+    let (endpoint, issuer) = (
+        url("https://gitlab.test/oauth/authorize"),
+        "https://gitlab.test",
+    );
+    PendingAuthorization::begin(client, &endpoint, Some(issuer.to_owned()), &[], &[])
+        .expect("the kernel has randomness")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    type Property = fn(&[u8]);
+
+    /// What was found once is not found again, on machines that do not fuzz as well.
+    #[test]
+    fn the_seeds_of_the_fuzz_targets_hold() {
+        let properties: [(&str, Property); 5] = [
+            ("authority", super::authority),
+            ("callback_query", super::callback_query),
+            ("chunked_body", super::chunked_body),
+            ("request_head", super::request_head),
+            ("response_head", super::response_head),
+        ];
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+        for (target, holds) in properties {
+            let seeds: Vec<_> = std::fs::read_dir(seeds.join(target)).unwrap().collect();
+            assert!(seeds.len() > 2, "{target} has seeds");
+            for seed in seeds {
+                let path = seed.unwrap().path();
+                eprintln!("{}", path.display());
+                holds(&std::fs::read(path).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The pages that the loopback listener shows: plain HTML, no foreign asset, nothing secret in
+//! them.
+
+use std::collections::HashMap;
+
+use url::Url;
+
+use super::address::REDIRECT_URI;
+use crate::text;
+
+/// One file holds the frame and both bodies.
+const PAGE: &str = include_str!("page.html");
+
+/// What the form for an application's `client_id` and `client_secret` shows.
+#[derive(Clone, Debug)]
+pub struct ClientForm {
+    /// The provider's display name.
+    pub provider: String,
+    /// The page where the provider lists a user's applications.
+    pub applications_url: Option<Url>,
+    /// The scopes that the application needs.
+    pub scopes: Vec<String>,
+    /// Where the browser goes after the form; the page may submit to nowhere else.
+    pub authorization_endpoint: Url,
+    /// What was typed before, where the form is shown again. The secret is not: the page holds
+    /// none.
+    pub client_id: String,
+    /// Why it is shown again.
+    pub problem: Option<String>,
+}
+
+/// How a step ended, as the browser shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It worked: a headline and a sentence.
+    Good(String, String),
+    /// It did not.
+    Bad(String, String),
+    /// It did not, and the form says why.
+    Again,
+}
+
+/// How a result looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mood {
+    Good,
+    Bad,
+}
+
+/// A page with the headers that go with it.
+pub(super) struct Page {
+    pub(super) html: String,
+    pub(super) content_security_policy: String,
+    /// A form that is posted under `no-referrer` would carry `Origin: null`, so the form's page
+    /// says `same-origin`.
+    pub(super) referrer_policy: &'static str,
+}
+
+pub(super) fn form(form: &ClientForm, csrf: &str, nonce: &str) -> Page {
+    let host = text::host_of(&form.authorization_endpoint);
+    let applications = form
+        .applications_url
+        .as_ref()
+        .unwrap_or(&form.authorization_endpoint)
+        .to_string();
+    let problem = form
+        .problem
+        .as_ref()
+        .map(|text| format!("<p class=\"bad\" role=\"alert\">{}</p>", escape(text)))
+        .unwrap_or_default();
+    let scopes = form.scopes.join(" ");
+    let title = format!("Connect {}", form.provider);
+    let values = HashMap::from([
+        ("applications", escape(&applications)),
+        ("client_id", escape(&form.client_id)),
+        ("csrf", escape(csrf)),
+        ("host", escape(&host)),
+        ("nonce", nonce.to_owned()),
+        ("problem", problem),
+        ("provider", escape(&form.provider)),
+        ("redirect", escape(REDIRECT_URI)),
+        ("scopes", escape(&scopes)),
+        ("title", escape(&title)),
+    ]);
+    // Chromium applies form-action to the redirect that follows the form as well.
+    let origin = form.authorization_endpoint.origin().ascii_serialization();
+    Page {
+        html: fill("form", &values),
+        content_security_policy: policy(nonce, &format!("'self' {origin}"), true),
+        referrer_policy: "same-origin",
+    }
+}
+
+pub(super) fn result(mood: Mood, title: &str, message: &str, nonce: &str) -> Page {
+    let (mood, next) = match mood {
+        Mood::Good => (
+            "good",
+            "You can close this window and go back to the terminal.",
+        ),
+        Mood::Bad => ("bad", "The terminal says what to do next."),
+    };
+    let values = HashMap::from([
+        ("message", escape(message)),
+        ("mood", mood.to_owned()),
+        ("next", next.to_owned()),
+        ("nonce", nonce.to_owned()),
+        ("title", escape(title)),
+    ]);
+    Page {
+        html: fill("result", &values),
+        content_security_policy: policy(nonce, "'none'", false),
+        referrer_policy: "no-referrer",
+    }
+}
+
+fn policy(nonce: &str, form_action: &str, script: bool) -> String {
+    let script = if script {
+        format!("; script-src 'nonce-{nonce}'")
+    } else {
+        String::new()
+    };
+    format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'{script}; form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
+    )
+}
+
+/// The frame with the body of that name, and each `{{name}}` replaced once: a value that contains
+/// `{{…}}` is not looked into again.
+fn fill(section: &str, values: &HashMap<&str, String>) -> String {
+    let mut parts = PAGE.split("<!-- section: ");
+    let head = parts.next().unwrap_or_default();
+    let mut template = head.to_owned();
+    for part in parts {
+        let (name, body) = part.split_once(" -->\n").unwrap_or((part, ""));
+        if name == section || name == "end" {
+            template.push_str(body);
+        }
+    }
+    let mut html = String::with_capacity(template.len());
+    let mut rest = template.as_str();
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, following) = after.split_once("}}").unwrap_or((after, ""));
+        html.push_str(before);
+        html.push_str(values.get(name).map_or("", String::as_str));
+        rest = following;
+    }
+    html.push_str(rest);
+    html
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text::line(text).chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> ClientForm {
+        ClientForm {
+            provider: "Git<Lab>".to_owned(),
+            applications_url: Some(
+                Url::parse("https://gitlab.test/-/user_settings/applications").unwrap(),
+            ),
+            scopes: vec!["api".to_owned()],
+            authorization_endpoint: Url::parse("https://gitlab.test/oauth/authorize").unwrap(),
+            client_id: "\"typed\u{202e}".to_owned(),
+            problem: Some("<b>no</b>".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_form_has_its_inputs_and_no_foreign_asset() {
+        let page = form(&example(), "TOKEN", "NONCE");
+        for expected in [
+            "name=\"client_id\"",
+            "name=\"client_secret\"",
+            "value=\"TOKEN\"",
+            REDIRECT_URI,
+            "Git&lt;Lab&gt;",
+            "&lt;b&gt;no",
+            "value=\"&quot;typed\u{fffd}\"",
+        ] {
+            assert!(page.html.contains(expected), "{expected}");
+        }
+        assert!(
+            !page.html.contains("{{")
+                && !page.html.contains("section:")
+                && !page.html.contains("src=")
+        );
+        assert!(
+            page.content_security_policy
+                .contains("form-action 'self' https://gitlab.test;")
+        );
+    }
+
+    #[test]
+    fn a_result_escapes_what_a_server_said() {
+        let words = "<script>{{nonce}}</script>";
+        let page = result(Mood::Bad, "Refused", words, "NONCE");
+        assert!(page.html.contains("&lt;script&gt;{{nonce}}&lt;/script&gt;"));
+        assert!(!page.html.contains("client_id"));
+        assert!(!page.content_security_policy.contains("script-src"));
+    }
+}

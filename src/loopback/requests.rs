@@ -1,0 +1,194 @@
+//! The requests that the listener takes: the form, the form sent in, the way to the provider, and
+//! the redirect back.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::oneshot;
+
+use super::address::{HOST, ORIGIN, REDIRECT_PATH, START_PATH};
+use super::entrance::Visitor;
+use super::pages::{self, Outcome};
+use super::responses::{not_allowed, page, plain, see_form, see_other};
+use super::shared::{Arrival, Shared, lock};
+use crate::secret::Secret;
+use crate::text::is_deceptive;
+
+/// A client that is slower than this with its headers, or with a form, is cut off.
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The form has two short fields.
+const LARGEST_FORM: usize = 8 * 1024;
+
+/// How long the browser waits for the login to say how it went; the exchange with the provider has
+/// its own, shorter limits.
+const OUTCOME_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// The response to a request of somebody who was let in.
+pub(super) async fn respond(
+    request: Request<Incoming>,
+    visitor: Visitor,
+    shared: Arc<Shared>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .map(HeaderValue::as_bytes);
+    // A name of another site may resolve to 127.0.0.1 ("DNS rebinding"): its browser then sends
+    // that name.
+    if host != Some(HOST.as_bytes()) {
+        return Ok(plain(
+            StatusCode::MISDIRECTED_REQUEST,
+            "authsome: this address is for a login in progress only",
+        ));
+    }
+    let response = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/") => shared.form_page(None, StatusCode::OK),
+        (&Method::POST, "/client") => submit(request, visitor, &shared).await,
+        (&Method::GET, REDIRECT_PATH) => redirect(&request, visitor, &shared).await,
+        (&Method::GET, path) if path.starts_with(START_PATH) => start(&request, &shared),
+        (_, "/" | REDIRECT_PATH) => not_allowed("GET"),
+        (_, "/client") => not_allowed("POST"),
+        _ => plain(StatusCode::NOT_FOUND, "authsome: nothing here"),
+    };
+    Ok(response)
+}
+
+impl Shared {
+    fn form_page(&self, problem: Option<&str>, status: StatusCode) -> Response<Full<Bytes>> {
+        let form = lock(&self.form).clone();
+        match form {
+            Some(mut form) => page(status, |nonce| {
+                form.problem = problem.map(str::to_owned).or(form.problem);
+                pages::form(&form, self.csrf.expose(), nonce)
+            }),
+            None => plain(
+                StatusCode::NOT_FOUND,
+                "authsome: the login waits for the provider's page, not for this one",
+            ),
+        }
+    }
+}
+
+/// The way to the provider, for the first who asks. A browser that only looks ahead is told to come
+/// again.
+fn start(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
+    let looks_ahead = |name: &str| {
+        let value = request.headers().get(name).map(HeaderValue::as_bytes);
+        value.is_some_and(|value| value.starts_with(b"prefetch"))
+    };
+    if looks_ahead("sec-purpose") || looks_ahead("purpose") {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "authsome: not yet");
+    }
+    let nonce = request.uri().path().strip_prefix(START_PATH);
+    let nonce = nonce.unwrap_or_default().as_bytes();
+    let taken = lock(&shared.start).take_if(|start| start.nonce.matches(nonce));
+    match taken {
+        Some(start) => see_other(&start.leads_to),
+        None => plain(
+            StatusCode::GONE,
+            "authsome: this address works once. The terminal shows the one to open instead.",
+        ),
+    }
+}
+
+/// The form comes back. Browsers send `Origin` with each POST; where it, or `Sec-Fetch-Site`, names
+/// another site, that site made the form.
+async fn submit(
+    request: Request<Incoming>,
+    visitor: Visitor,
+    shared: &Shared,
+) -> Response<Full<Bytes>> {
+    let foreign = |name: &str, ours: &str| {
+        request
+            .headers()
+            .get(name)
+            .is_some_and(|value| value.as_bytes() != ours.as_bytes())
+    };
+    if foreign("origin", ORIGIN) || foreign("sec-fetch-site", "same-origin") {
+        return plain(
+            StatusCode::FORBIDDEN,
+            "authsome: the form was sent by another site",
+        );
+    }
+    let body = Limited::new(request.into_body(), LARGEST_FORM).collect();
+    let Ok(Ok(body)) = tokio::time::timeout(READ_TIMEOUT, body).await else {
+        return plain(StatusCode::BAD_REQUEST, "authsome: the form did not arrive");
+    };
+    let (client_id, client_secret) = match filled_in(&body.to_bytes(), shared) {
+        Ok(filled_in) => filled_in,
+        Err((status, problem)) => return shared.form_page(Some(problem), status),
+    };
+    let (reply, replied) = oneshot::channel();
+    let arrival = Arrival::Client {
+        client_id,
+        client_secret,
+        visitor,
+        reply,
+    };
+    if shared.arrivals.send(arrival).await.is_err() {
+        return plain(StatusCode::GONE, "authsome: the login has ended");
+    }
+    match tokio::time::timeout(OUTCOME_TIMEOUT, replied).await {
+        Ok(Ok(Ok(url))) => see_other(&url),
+        Ok(Ok(Err(problem))) => shared.form_page(Some(&problem), StatusCode::UNPROCESSABLE_ENTITY),
+        _ => plain(StatusCode::GONE, "authsome: the login has ended"),
+    }
+}
+
+/// An application's ID, and its secret if it has one.
+type FilledIn = (String, Option<Secret<String>>);
+
+/// The two fields of a form that is of this login.
+fn filled_in(body: &[u8], shared: &Shared) -> Result<FilledIn, (StatusCode, &'static str)> {
+    let mut fields: HashMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
+    let csrf = fields.remove("csrf").unwrap_or_default();
+    if !shared.csrf.matches(csrf.as_bytes()) {
+        let problem = "This form was of an earlier login. Please fill in this one.";
+        return Err((StatusCode::FORBIDDEN, problem));
+    }
+    let client_secret = fields.remove("client_secret").map(Secret::new);
+    let client_id = fields.remove("client_id").unwrap_or_default();
+    let client_id = client_id.trim().to_owned();
+    if client_id.is_empty() || client_id.contains(is_deceptive) {
+        let problem = "The application ID is missing.";
+        return Err((StatusCode::UNPROCESSABLE_ENTITY, problem));
+    }
+    let client_secret = client_secret.map(|secret| secret.expose().trim().to_owned());
+    let client_secret = client_secret.filter(|secret| !secret.is_empty());
+    Ok((client_id, client_secret.map(Secret::new)))
+}
+
+async fn redirect(
+    request: &Request<Incoming>,
+    visitor: Visitor,
+    shared: &Shared,
+) -> Response<Full<Bytes>> {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let (reply, replied) = oneshot::channel();
+    let arrival = Arrival::Redirect {
+        query: Secret::new(query),
+        visitor,
+        reply,
+    };
+    if shared.arrivals.send(arrival).await.is_err() {
+        return plain(StatusCode::GONE, "authsome: the login has ended");
+    }
+    match tokio::time::timeout(OUTCOME_TIMEOUT, replied).await {
+        Ok(Ok(Outcome::Again)) => see_form(),
+        Ok(Ok(Outcome::Good(title, message))) => page(StatusCode::OK, |nonce| {
+            pages::result(pages::Mood::Good, &title, &message, nonce)
+        }),
+        Ok(Ok(Outcome::Bad(title, message))) => page(StatusCode::BAD_REQUEST, |nonce| {
+            pages::result(pages::Mood::Bad, &title, &message, nonce)
+        }),
+        _ => plain(StatusCode::GONE, "authsome: the login has ended"),
+    }
+}

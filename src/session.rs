@@ -1,0 +1,287 @@
+//! One run put together: the user's connections, the session's CA and proxy, and the environment
+//! that leads a child to it.
+//!
+//! Whoever starts runs does it through [`Session`]: `authsome run` is the first of them. It is put
+//! together in two steps, each of which consumes the one before: [`Session::plan`] reads the vault
+//! and says which connections take part, [`Plan::start`] binds the proxy and writes the session's
+//! files. What the user should know on the way comes as [`Notice`]s: this module has no words for a
+//! terminal, reads no flags, and ends no process.
+//!
+//! ```no_run
+//! use authsome::Session;
+//! use authsome::session::{Notice, Options, Parent, UserData};
+//!
+//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+//! let parent = Parent::of_this_process();
+//! let roots = parent.trust().read_ahead(); // read beside what follows
+//! let data = UserData::open(&parent)?;
+//! let notify = |notice: Notice| eprintln!("{notice:?}");
+//! let options = Options {
+//!     only: vec!["gitlab".parse()?],
+//!     ..Options::default()
+//! };
+//! let session = Session::plan(options, &data, &parent, &notify)?
+//!     .start(roots)
+//!     .await?;
+//! let mut command = std::process::Command::new("agent");
+//! for (name, value) in session.environment().changes() {
+//!     match value {
+//!         Some(value) => command.env(name, value), // one of them has the proxy's password
+//!         None => command.env_remove(name),
+//!     };
+//! }
+//! let mut agent = command.spawn()?;
+//! tokio::task::spawn_blocking(move || agent.wait()).await??;
+//! session.close(&notify, std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod closing;
+mod contributions;
+mod directories;
+mod environment;
+mod error;
+mod key_file;
+mod living;
+mod made_with;
+mod member;
+mod members;
+mod notice;
+mod options;
+mod parent;
+mod scrub;
+mod settings;
+mod user_data;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(crate) use self::closing::finish;
+use self::contributions::Contributions;
+use self::environment::EnvironmentBuilder;
+pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
+use self::living::LivingSession;
+pub use self::living::allows_export;
+use self::member::Member;
+use self::members::Members;
+pub use self::notice::{Change, Notice};
+pub use self::options::Options;
+pub use self::parent::Parent;
+pub(crate) use self::scrub::Scrub;
+use self::scrub::Scrubbed;
+pub use self::settings::{Settings, SettingsError};
+pub use self::user_data::{UserData, UserFiles};
+use crate::child::{Child, ChildError};
+use crate::clock::Timestamp;
+use crate::connection::{Credentials, Stored};
+use crate::env_vars::Environment;
+use crate::helpers;
+use crate::oauth::HttpClients;
+use crate::proxy::{Managed, Policy, Proxy, RouteTable, Serving, SessionConfig};
+use crate::run_dir::RunDirectory;
+use crate::secret::random_text;
+use crate::tls::ReadAhead;
+use crate::ulimits::Ulimits;
+use crate::user_proxy::UserProxies;
+
+/// 43 characters of six random bits: more than 256 bits.
+const PASSWORD_LENGTH: usize = 43;
+
+/// A session whose connections are known, and of which nothing is there yet.
+pub struct Plan<'a> {
+    options: Options,
+    data: &'a UserData,
+    parent: &'a Parent,
+    notify: &'a dyn Fn(Notice),
+    members: Vec<Member>,
+    scrubbed: Scrubbed,
+}
+
+/// A session whose proxy serves. [`Session::close`] ends it and waits for what must not be cut off; one
+/// that is dropped lets nobody else in, and its files go.
+pub struct Session {
+    serving: Serving,
+    credentials: Arc<Credentials>,
+    address: SocketAddr,
+    environment: Environment,
+    /// `None` where the home could not be written: by descent its commands are known all the same.
+    _entered: Option<LivingSession>,
+    directory: RunDirectory,
+}
+
+impl Session {
+    /// Finds out which connections take part, in one pass over the vault.
+    pub fn plan<'a>(
+        options: Options,
+        data: &'a UserData,
+        parent: &'a Parent,
+        notify: &'a dyn Fn(Notice),
+    ) -> Result<Plan<'a>, SessionError> {
+        let Members { members, scrubbed } = members::gather(&options, data, parent, notify)?;
+        members::announce(&members, notify);
+        Ok(Plan {
+            options,
+            data,
+            parent,
+            notify,
+            members,
+            scrubbed,
+        })
+    }
+
+    /// Where the proxy listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the session's files are; they go with it.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The child's environment, with the proxy's password in it.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Starts a command in that environment; its processes need no password at the proxy.
+    ///
+    /// Must be called on a thread that lives as long as the process, as [`Child::spawn`] says.
+    pub fn spawn(
+        &self,
+        program: &OsString,
+        mut arguments: Vec<OsString>,
+        ulimits: Ulimits,
+    ) -> Result<Child, ChildError> {
+        let permission = helpers::node_permission(program, &arguments, self.directory());
+        if let Some(option) = permission {
+            arguments.insert(0, option);
+        }
+        let child = Child::spawn(program, &arguments, &self.environment, ulimits)?;
+        if let Some(tree) = child.tree() {
+            self.serving.admit_tree(tree);
+        }
+        // Not before the child's signals are watched: one that came now would cut a refresh off.
+        self.credentials.renew_due();
+        Ok(child)
+    }
+
+    /// Ends the session: what is under way at the proxy has a moment, and a refresh that has been
+    /// sent is waited for until `given_up` is ready, which is asked only where it takes long.
+    pub async fn close(self, notify: &dyn Fn(Notice), given_up: impl Future<Output = ()>) {
+        self.serving.shut_down().await;
+        finish(&self.credentials, notify, given_up).await;
+        for (id, reason) in self.credentials.needing_login() {
+            notify(Notice::NeedsLogin { id, reason });
+        }
+    }
+}
+
+impl Plan<'_> {
+    /// Binds the proxy, and writes what leads a child to it. `roots` are the certificates that are
+    /// being read already.
+    pub async fn start(self, roots: ReadAhead) -> Result<Session, SessionError> {
+        let Self {
+            options,
+            data,
+            parent,
+            notify,
+            members,
+            scrubbed,
+        } = self;
+        let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
+        let programs = scrubbed.programs();
+        let contributions = Contributions::of(&members, options.rewrites_ssh, parent, &programs);
+        let (routes, stored) = routes(members);
+        for tie in routes.ties() {
+            notify(Notice::Tie(tie.clone()));
+        }
+        let direct = direct_hosts(&routes, &proxies, options.policy);
+        let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
+        let queue = clients.queue();
+        let credentials = credentials(stored, data, clients);
+        let password = random_text(PASSWORD_LENGTH)?;
+        let config = SessionConfig {
+            password: password.clone(),
+            routes,
+            trust: Arc::clone(&trust),
+            proxies,
+            resolve: options.resolve,
+            policy: options.policy,
+            allowed_guards: data.settings.allowed_guards(),
+            timeouts: data.settings.timeouts(),
+            queue,
+            audit: Arc::clone(&data.audit),
+            now: Timestamp::now().to_system_time(),
+        };
+        let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
+        let (address, name) = (proxy.address(), random_text(environment::NAME_LENGTH)?);
+        let builder = EnvironmentBuilder {
+            parent,
+            name: name.expose(),
+            trusted_files: &trust.files(),
+            ca_pem: proxy.ca_pem(),
+            ca_public_key_digest: proxy.ca_public_key_digest(),
+            proxy: address,
+            password: &password,
+            direct: &direct,
+            left_alone: &options.left_alone,
+        };
+        let (directory, environment) = builder.build(roots, contributions, &scrubbed, notify)?;
+        let entered = LivingSession::enter(&data.home, name.expose(), options.allows_export);
+        Ok(Session {
+            serving: proxy.serve(),
+            credentials,
+            address,
+            environment,
+            _entered: entered
+                .map_err(|error| notify(Notice::NotEntered(error)))
+                .ok(),
+            directory,
+        })
+    }
+}
+
+/// What the proxy needs of the members, and what renews them. Of thousands of connections, nothing
+/// is there twice.
+fn routes(members: Vec<Member>) -> (RouteTable, Vec<Stored>) {
+    let managed = members.into_iter().map(|mut member| {
+        let managed = Managed {
+            id: member.stored.connection.id.clone(),
+            service: member.service,
+            ca_pem: member.stored.connection.ca_pem.take(),
+            client_certificate: member.stored.connection.client_certificate.take(),
+            preference: member.preference,
+        };
+        (managed, member.stored)
+    });
+    let (managed, stored): (Vec<_>, Vec<_>) = managed.unzip();
+    (RouteTable::new(managed), stored)
+}
+
+/// What the proxy takes a credential from, and what renews it.
+fn credentials(stored: Vec<Stored>, data: &UserData, clients: HttpClients) -> Arc<Credentials> {
+    Credentials::new(stored, data.store.clone(), Arc::clone(&data.audit), clients)
+}
+
+/// The hosts that the child reaches without the proxy: its own machine, and what the user excludes,
+/// less the connections' hosts.
+///
+/// A policy that refuses hosts has to see the requests, so there the user's list is read upstream
+/// only.
+fn direct_hosts(routes: &RouteTable, proxies: &UserProxies, policy: Policy) -> Vec<String> {
+    let hosts: Vec<_> = routes.hosts().collect();
+    let domains: Vec<_> = routes.domains().collect();
+    let loopback = ["localhost", "127.0.0.1", "::1"].into_iter();
+    let loopback = loopback.filter(|host| !hosts.contains(host));
+    let mut direct: Vec<_> = loopback.map(str::to_owned).collect();
+    if policy == Policy::Allow {
+        let mut excluded = proxies.exceptions_beside(&hosts, &domains);
+        excluded.retain(|host| !direct.contains(host));
+        direct.append(&mut excluded);
+    }
+    direct
+}

@@ -1,0 +1,139 @@
+//! What the members of a session contribute to the child's environment: placeholders, addresses,
+//! places for git, and none of the real values.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+use authsome_providers::{ExportField, Provider, ProviderId};
+
+use super::member::Member;
+use super::parent::Parent;
+use crate::env_vars::{Environment, PLACEHOLDER};
+use crate::git_config::{AskedRemotes, GitPlace, UserRemotes};
+use crate::programs::Programs;
+use crate::proxy::Preference;
+
+/// What the members want the child to have, and not to have.
+pub(super) struct Contributions {
+    /// Variables that get the placeholder.
+    placeholders: Vec<String>,
+    /// Variables that the child must not have.
+    removed: Vec<String>,
+    /// Variables with the address of an instance.
+    addresses: Vec<Address>,
+    /// Where git's requests get a credential.
+    pub(super) git: Vec<GitPlace>,
+    /// What git says of the user's remotes and proxies, until it is waited for.
+    remotes: Option<AskedRemotes>,
+    /// Whether SSH remotes go over HTTPS.
+    pub(super) rewrites_ssh: bool,
+}
+
+/// A variable with the address of a member's instance.
+struct Address {
+    variable: String,
+    url: String,
+    /// Whether it is set where the parent has another value: the user chose that connection for
+    /// this very run.
+    overrides: bool,
+}
+
+/// The connections of one provider in a session.
+#[derive(Default)]
+struct OfProvider {
+    members: usize,
+    has_choice: bool,
+}
+
+impl Contributions {
+    /// Those of all members. It starts git and ssh, which take their time, and have it until the
+    /// rest of the session is made.
+    pub(super) fn of(
+        members: &[Member],
+        rewrites_ssh: bool,
+        parent: &Parent,
+        programs: &Programs,
+    ) -> Self {
+        let git = GitPlace::of(members.iter().map(|member| &member.service));
+        let home = parent.variable("HOME").filter(|_| rewrites_ssh);
+        let mut contributions = Self {
+            placeholders: Vec::new(),
+            removed: Vec::new(),
+            addresses: Vec::new(),
+            remotes: Some(UserRemotes::ask(programs, &git, home.map(PathBuf::from))),
+            rewrites_ssh,
+            git,
+        };
+        let mut providers: HashMap<&ProviderId, OfProvider> = HashMap::new();
+        for member in members {
+            let of_provider = providers.entry(&member.provider.id).or_default();
+            of_provider.members += 1;
+            of_provider.has_choice |= member.preference == Preference::Chosen;
+        }
+        let mut known = HashSet::new();
+        for member in members {
+            // What the definition says is the same for all of a provider's connections.
+            if known.insert(&member.provider.id) {
+                contributions.add(&member.provider);
+            }
+            if let Some(of_provider) = providers.get(&member.provider.id) {
+                let addresses = addresses(member, of_provider);
+                contributions.addresses.extend(addresses);
+            }
+        }
+        contributions
+    }
+
+    fn add(&mut self, provider: &Provider) {
+        for export in &provider.export {
+            match export.field {
+                ExportField::RefreshToken => self.removed.push(export.variable.clone()),
+                _ => self.placeholders.push(export.variable.clone()),
+            }
+        }
+        self.placeholders.extend_from_slice(&provider.placeholders);
+    }
+
+    /// Waits for what git says.
+    pub(super) fn remotes(&mut self) -> UserRemotes {
+        let asked = self.remotes.take();
+        asked.map(AskedRemotes::answer).unwrap_or_default()
+    }
+
+    /// Writes the variables.
+    pub(super) fn fill(&self, environment: &mut Environment, parent: &Parent) {
+        for address in &self.addresses {
+            if address.overrides || parent.filled(&address.variable).is_none() {
+                environment.set(&address.variable, &address.url);
+            }
+        }
+        for name in &self.removed {
+            environment.remove(name);
+        }
+        for name in &self.placeholders {
+            environment.set(name, PLACEHOLDER);
+        }
+    }
+}
+
+/// A tool that is told nothing goes to the public instance; where the provider's default connection
+/// is another one, it is told.
+fn addresses(member: &Member, of_provider: &OfProvider) -> Vec<Address> {
+    let Some(base) = &member.service.base_url else {
+        return Vec::new();
+    };
+    let speaks = match member.preference {
+        Preference::Chosen => true,
+        Preference::Default => !of_provider.has_choice,
+        Preference::None => of_provider.members == 1,
+    };
+    if !speaks || member.provider.base_url.as_ref() == Some(base) {
+        return Vec::new();
+    }
+    let address = |address: &authsome_providers::Address| Address {
+        variable: address.variable.clone(),
+        url: format!("{base}{}", address.path),
+        overrides: member.preference == Preference::Chosen,
+    };
+    member.provider.addresses.iter().map(address).collect()
+}

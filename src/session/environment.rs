@@ -1,0 +1,132 @@
+//! The session's files, and the child's whole environment.
+
+use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use authsome_ca::TrustBundle;
+
+use super::contributions::Contributions;
+use super::directories;
+use super::error::SessionError;
+use super::notice::Notice;
+use super::parent::Parent;
+use super::scrub::Scrubbed;
+use crate::clock::Timestamp;
+use crate::env_vars::{Environment, SessionFiles, SessionValues};
+use crate::git_config::{self, GitConfiguration, GitSession};
+use crate::helpers::{self, ADMITS_BY_PROCESS, Helpers};
+use crate::run_dir::{self, RunDirectory};
+use crate::secret::Secret;
+use crate::tls::ReadAhead;
+
+/// The length of a session's public name.
+pub(super) const NAME_LENGTH: usize = 16;
+
+/// What the child's environment is made from, beside what the members contribute.
+pub(super) struct EnvironmentBuilder<'a> {
+    pub(super) parent: &'a Parent,
+    /// The public name of the session.
+    pub(super) name: &'a str,
+    /// The files that the trusted roots are from.
+    pub(super) trusted_files: &'a [&'a Path],
+    pub(super) ca_pem: &'a str,
+    pub(super) ca_public_key_digest: [u8; 32],
+    pub(super) proxy: SocketAddr,
+    pub(super) password: &'a Secret<String>,
+    /// The hosts that the child shall reach without the proxy.
+    pub(super) direct: &'a [String],
+    /// Variables that the user wants as they are.
+    pub(super) left_alone: &'a [OsString],
+}
+
+impl EnvironmentBuilder<'_> {
+    /// Makes the run directory with its files, and the environment that names them.
+    pub(super) fn build(
+        &self,
+        roots: ReadAhead,
+        mut contributions: Contributions,
+        scrubbed: &Scrubbed,
+        notify: &dyn Fn(Notice),
+    ) -> Result<(RunDirectory, Environment), SessionError> {
+        let roots = roots.bundle()?;
+        if roots.pem().is_empty() {
+            notify(Notice::NoRoots);
+        }
+        let bundle = roots.with_pem(self.ca_pem);
+        let (directory, files) = self.write_files(&bundle, scrubbed, notify)?;
+        let url = Secret::new(format!(
+            "http://authsome:{}@{}",
+            self.password.expose(),
+            self.proxy
+        ));
+        let remotes = contributions.remotes();
+        let variable = |name: &str| self.parent.variable(name).map(OsStr::to_owned);
+        let mut environment = Environment::for_session(&SessionValues {
+            proxy: url.expose(),
+            no_proxy: &self.direct.join(","),
+            files: &files,
+            session: self.name,
+            pins: &helpers::pins(&variable, self.parent.directory(), remotes.names_proxy),
+        });
+        let git = GitSession {
+            proxy: url.expose(),
+            overrides_proxy: remotes.names_proxy,
+            admits_by_process: ADMITS_BY_PROCESS,
+            bundle: &files.bundle,
+            helper: &directory.write("git-credential.sh", git_config::CREDENTIAL_HELPER)?,
+        };
+        let rewritten = contributions.rewrites_ssh.then_some(&remotes);
+        let git = git.configuration(&contributions.git, rewritten);
+        self.configure_git(git, &directory, &mut environment)?;
+        contributions.fill(&mut environment, self.parent);
+        for name in self.left_alone {
+            if !environment.leave(name) {
+                notify(Notice::LeftAlone(name.clone()));
+            }
+        }
+        scrubbed.complete(&mut environment, notify);
+        Ok((directory, environment))
+    }
+
+    fn write_files(
+        &self,
+        bundle: &TrustBundle,
+        scrubbed: &Scrubbed,
+        notify: &dyn Fn(Notice),
+    ) -> Result<(RunDirectory, SessionFiles), SessionError> {
+        directories::in_first_good(self.parent, notify, |parent| {
+            run_dir::sweep(parent);
+            let directory = RunDirectory::create(parent, self.name)?;
+            let helpers = Helpers {
+                directory: &directory,
+                bundle,
+                ca_pem: self.ca_pem,
+                ca_public_key_digest: self.ca_public_key_digest,
+                proxy: self.proxy,
+                no_proxy: self.direct,
+                parent: &|name| scrubbed.parent(name),
+                bundled_files: self.trusted_files,
+                now: Timestamp::now().to_system_time(),
+            };
+            let files = helpers.write()?;
+            Ok((directory, files))
+        })
+    }
+
+    fn configure_git(
+        &self,
+        git: GitConfiguration,
+        directory: &RunDirectory,
+        environment: &mut Environment,
+    ) -> Result<(), SessionError> {
+        let mut entries = git.entries;
+        if let Some(text) = git.file {
+            let file = directory.write("git.config", text.as_bytes())?;
+            entries.push(("include.path".to_owned(), file.display().to_string()));
+        }
+        let inherited = self.parent.variable("GIT_CONFIG_COUNT");
+        environment.configure_git(inherited, &entries);
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! Why there is no session.
+
+use std::io;
+use std::path::PathBuf;
+
+use authsome_providers::{CatalogError, DefinitionError};
+
+use super::settings::SettingsError;
+use crate::connection::StoreError;
+use crate::credential::ConnectionId;
+use crate::home::HomeError;
+use crate::proxy::ProxyError;
+use crate::run_dir::Unfit;
+use crate::tls::TrustError;
+use crate::vault::VaultError;
+
+/// What kept a session, or what it is made from, from being there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// A definition is not there, or cannot be read.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// A definition does not fit a connection.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// The home, or a file of the session, cannot be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The file of the master key cannot be read.
+    #[error("the file {} of the master key cannot be read", .path.display())]
+    KeyFile {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A connection that was chosen is not there.
+    #[error("there is no connection {0}")]
+    NoConnection(ConnectionId),
+    /// There is no directory for the session's files: what is wrong with the last that was tried.
+    #[error("there is no directory for the session's files")]
+    NoDirectory(Option<UnusedDirectory>),
+    /// The proxy cannot listen, or has no CA.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The kernel gave no random bytes.
+    #[error("no randomness from the system")]
+    Random(#[from] getrandom::Error),
+    /// The settings cannot be read.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The connections cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system's certificates cannot be read.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The vault cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl SessionError {
+    /// Whether it is one connection's trouble, and not also the others'.
+    pub(super) fn is_of_one_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Catalog(_)
+                | Self::Definition(_)
+                | Self::Store(
+                    StoreError::Unreadable { .. } | StoreError::Vault(VaultError::Tampered { .. })
+                )
+        )
+    }
+}
+
+/// A directory in which the session's files cannot be made.
+#[derive(Debug)]
+pub struct UnusedDirectory {
+    /// The variable that names it, or its own path where none does.
+    pub variable: &'static str,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub trouble: DirectoryTrouble,
+}
+
+/// Why files cannot be made in a directory.
+#[derive(Debug)]
+pub enum DirectoryTrouble {
+    /// One of them could not be written.
+    Files(HomeError),
+    /// It is not fit for them.
+    Unfit(Unfit),
+}

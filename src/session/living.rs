@@ -1,0 +1,131 @@
+//! Which runs of this home live: `sessions/ID.lock`, which each of them holds locked to its end.
+//!
+//! A lock says it better than a file with a process id in it: the kernel lets go of it however the
+//! process ends, and gives it to nobody else.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::home::{Home, HomeError, create_private_directory, create_private_file, io_error};
+
+/// The directory in the home.
+const DIRECTORY: &str = "sessions";
+
+/// How the names of its files end.
+const ENDING: &str = ".lock";
+
+/// What stands in the file of a run whose commands may have secrets.
+const ALLOWS_EXPORT: &str = "allow-export\n";
+
+/// The longest id of a session, in bytes; ours are shorter.
+const LONGEST_ID: usize = 64;
+
+/// A run that lives. Dropping it ends it.
+#[derive(Debug)]
+pub(super) struct LivingSession {
+    path: PathBuf,
+    _file: File,
+}
+
+impl LivingSession {
+    /// Enters a run into the list, and takes out those that were killed.
+    pub(super) fn enter(home: &Home, id: &str, allows_export: bool) -> Result<Self, HomeError> {
+        let directory = home.path(DIRECTORY);
+        create_private_directory(&directory)?;
+        sweep(&directory);
+        let path = directory.join(format!("{id}{ENDING}"));
+        let mut file = create_private_file(&path)?;
+        file.lock().map_err(io_error("lock", &path))?;
+        if allows_export {
+            file.write_all(ALLOWS_EXPORT.as_bytes())
+                .map_err(io_error("write", &path))?;
+        }
+        Ok(Self { path, _file: file })
+    }
+}
+
+impl Drop for LivingSession {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path); // else the next run does it
+    }
+}
+
+/// Whether the run of that id lives, and if so, whether it allows its commands to have secrets. The
+/// id may be any text.
+pub fn allows_export(home: &Home, id: &str) -> Option<bool> {
+    let of_an_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if id.is_empty() || id.len() > LONGEST_ID || !id.bytes().all(of_an_id) {
+        return None;
+    }
+    let path = home.path(DIRECTORY).join(format!("{id}{ENDING}"));
+    let file = File::open(path).ok()?;
+    // Shared, so that two who ask do not take each other for the run.
+    if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+        return None;
+    }
+    let mut text = String::new();
+    let length = ALLOWS_EXPORT.len() as u64;
+    let read = (&file).take(length).read_to_string(&mut text);
+    Some(read.is_ok() && text == ALLOWS_EXPORT)
+}
+
+fn sweep(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries {
+        let path = entry.path();
+        let is_ours = entry.file_name().to_string_lossy().ends_with(ENDING)
+            && entry.file_type().is_ok_and(|kind| kind.is_file());
+        let Some(file) = is_ours.then(|| File::open(&path).ok()).flatten() else {
+            continue;
+        };
+        // One that is being made is not locked yet; its run is then not found by its id, but still
+        // by its processes.
+        if file.try_lock().is_ok() {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_known_while_it_lives() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        assert_eq!(allows_export(&home, "one"), None);
+        let one = LivingSession::enter(&home, "one", false).unwrap();
+        let two = LivingSession::enter(&home, "two", true).unwrap();
+        assert_eq!(allows_export(&home, "one"), Some(false));
+        assert_eq!(allows_export(&home, "two"), Some(true));
+        drop(one);
+        assert_eq!(allows_export(&home, "one"), None);
+        for id in [
+            "",
+            "..",
+            "../sessions/two",
+            "two.lock",
+            "two\0",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(allows_export(&home, id), None, "{id}");
+        }
+        drop(two);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_no_run_and_is_swept() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let living = LivingSession::enter(&home, "living", false).unwrap();
+        let dead = home.path(DIRECTORY).join("dead.lock");
+        create_private_file(&dead).unwrap();
+        assert_eq!(allows_export(&home, "dead"), None);
+        let _next = LivingSession::enter(&home, "next", false).unwrap();
+        assert!(!dead.exists());
+        assert_eq!(allows_export(&home, "living"), Some(false));
+        drop(living);
+    }
+}

@@ -1,0 +1,205 @@
+//! Holds the members of a session to what their connections were made with, and tells what is
+//! another since then.
+//!
+//! The present definition is in force, with two bounds: no place that the connection was not made
+//! for, and no guard less than it was made with. Both are lifted by the next login, which a process
+//! of a run cannot do.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use authsome_providers::{Catalog, Definition, Provider, ProviderId, Source};
+
+use super::error::SessionError;
+use super::member::Member;
+use super::notice::{Change, Notice};
+use super::user_data::UserData;
+use crate::connection::{DefinitionUsed, Terms};
+use crate::credential::ConnectionId;
+
+/// The kinds of changes that are told at most.
+const MOST_CHANGES: usize = 12;
+
+/// The definitions in force, for all connections of a provider.
+pub(super) type Present = HashMap<ProviderId, (Arc<Provider>, DefinitionUsed)>;
+
+/// Narrows each member down, and tells of which connections what has changed.
+pub(super) fn hold(
+    members: &mut [Member],
+    present: &Present,
+    data: &UserData,
+    notify: &dyn Fn(Notice),
+) -> Result<(), SessionError> {
+    let mut holding = Holding {
+        data,
+        present,
+        earlier: HashMap::new(),
+        allowed: HashMap::new(),
+        changes: BTreeMap::new(),
+    };
+    for member in members {
+        holding.hold(member)?;
+    }
+    let more = holding.changes.len().saturating_sub(MOST_CHANGES);
+    for (change, connections) in holding.changes.into_iter().take(MOST_CHANGES) {
+        notify(Notice::Changed {
+            change,
+            connections,
+        });
+    }
+    if more > 0 {
+        notify(Notice::MoreChanges(more));
+    }
+    Ok(())
+}
+
+/// What is known of a definition that connections were made with and that is not the present one.
+#[derive(Clone)]
+struct Earlier {
+    provider: Option<Arc<Provider>>,
+    /// The present provider with its guards beside the present ones, and the names of those, where
+    /// that makes a difference.
+    guarded: Option<(Arc<Provider>, Vec<String>)>,
+}
+
+struct Holding<'a> {
+    data: &'a UserData,
+    present: &'a Present,
+    /// By provider and digest of a custom definition.
+    earlier: HashMap<(ProviderId, Option<String>), Earlier>,
+    allowed: HashMap<ProviderId, Vec<String>>,
+    changes: BTreeMap<Change, Vec<ConnectionId>>,
+}
+
+impl Holding<'_> {
+    fn hold(&mut self, member: &mut Member) -> Result<(), SessionError> {
+        let id = member.stored.connection.id.clone();
+        let Some((present, used)) = self.present.get(&id.provider) else {
+            return Ok(());
+        };
+        let terms = match &member.stored.connection.terms {
+            Some(terms) => terms.clone(),
+            None => self.first_terms(member, used)?,
+        };
+        let base = member.stored.connection.base_url.clone();
+        if terms.definition != *used {
+            let earlier = self.earlier(&id.provider, &terms.definition, present)?;
+            let mut denied = Vec::new();
+            if let Some((guarded, names)) = earlier.guarded {
+                member.service = guarded.at(base.as_ref())?;
+                denied = names;
+            }
+            self.note(&id, Change::Replaced { denied });
+            let named = &member.service.routes;
+            if !named
+                .iter()
+                .any(|route| terms.routes.iter().any(|known| known.covers(route)))
+                && let Some(provider) = earlier.provider
+            {
+                let places = named.iter().map(ToString::to_string).collect();
+                self.note(&id, Change::Elsewhere(places));
+                member.service = provider.at(base.as_ref())?;
+            }
+        }
+        let left_out = member.service.keep_to(&terms.routes);
+        if !left_out.is_empty() {
+            let places = left_out.iter().map(ToString::to_string).collect();
+            self.note(&id, Change::LeftOut(places));
+        }
+        self.note_allowed(&id, &terms);
+        Ok(())
+    }
+
+    /// For a connection of before these were kept: the places of the definition that comes with
+    /// authsome, where there is one, else of the present one. Stored, so that from now on they are
+    /// kept.
+    fn first_terms(
+        &self,
+        member: &mut Member,
+        used: &DefinitionUsed,
+    ) -> Result<Terms, SessionError> {
+        let connection = &mut member.stored.connection;
+        let bundled = bundled(&connection.id.provider);
+        let bundled = bundled.filter(|bundled| bundled.at(connection.base_url.as_ref()).is_ok());
+        let terms = Terms {
+            routes: match &bundled {
+                Some(bundled) => bundled.at(connection.base_url.as_ref())?.routes,
+                None => member.service.routes.clone(),
+            },
+            definition: match bundled {
+                Some(_) => DefinitionUsed::Bundled,
+                None => used.clone(),
+            },
+            allowed_guards: self
+                .data
+                .settings
+                .allowed_guards_of(&connection.id.provider),
+        };
+        connection.terms = Some(terms.clone());
+        // A vault that cannot be written is no hindrance: the same is found the next time.
+        if let Ok(generation) = self
+            .data
+            .store
+            .replace(connection, member.stored.generation)
+        {
+            member.stored.generation = generation;
+        }
+        Ok(terms)
+    }
+
+    fn earlier(
+        &mut self,
+        id: &ProviderId,
+        made_with: &DefinitionUsed,
+        present: &Provider,
+    ) -> Result<Earlier, SessionError> {
+        let digest = match made_with {
+            DefinitionUsed::Bundled => None,
+            DefinitionUsed::Custom(custom) => Some(custom.digest.clone()),
+        };
+        let key = (id.clone(), digest);
+        if let Some(known) = self.earlier.get(&key) {
+            return Ok(known.clone());
+        }
+        let text = match &key.1 {
+            Some(digest) => self.data.store.definition(digest)?,
+            None => None,
+        };
+        let stored = text.and_then(|text| {
+            let source = Source::Custom("the vault".into());
+            Some(Definition::parse(&text, source).ok()?.provider)
+        });
+        let provider = stored.or_else(|| bundled(id)).map(Arc::new);
+        let guarded = provider.as_ref().and_then(|earlier| {
+            let (provider, added) = present.guarded_like(earlier)?;
+            Some((Arc::new(provider), added))
+        });
+        let found = Earlier { provider, guarded };
+        self.earlier.insert(key, found.clone());
+        Ok(found)
+    }
+
+    fn note_allowed(&mut self, id: &ConnectionId, terms: &Terms) {
+        let settings = &self.data.settings;
+        let now = self
+            .allowed
+            .entry(id.provider.clone())
+            .or_insert_with(|| settings.allowed_guards_of(&id.provider));
+        let new = now
+            .iter()
+            .filter(|rule| !terms.allowed_guards.contains(rule));
+        let new: Vec<_> = new.map(|rule| format!("{}/{rule}", id.provider)).collect();
+        if !new.is_empty() {
+            self.note(id, Change::Allowed(new));
+        }
+    }
+
+    fn note(&mut self, id: &ConnectionId, change: Change) {
+        self.changes.entry(change).or_default().push(id.clone());
+    }
+}
+
+fn bundled(id: &ProviderId) -> Option<Provider> {
+    let definition = Catalog::new(None).get(id).ok()?;
+    Some(definition.provider)
+}

@@ -1,0 +1,203 @@
+//! The connections that take part in a session: one pass over the vault, however many there are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use authsome_providers::Scheme;
+
+use super::error::SessionError;
+use super::made_with::{self, Present};
+use super::member::Member;
+use super::notice::Notice;
+use super::options::Options;
+use super::parent::Parent;
+use super::scrub::{Scrub, Scrubbed};
+use super::user_data::UserData;
+use crate::connection::{DefinitionUsed, Found, Standing, StoreError, Stored};
+use crate::credential::{ConnectionId, ConnectionName};
+use crate::proxy::Preference;
+
+/// All of them, and the parent's variables without the vault's secrets.
+pub(super) struct Members {
+    pub(super) members: Vec<Member>,
+    pub(super) scrubbed: Scrubbed,
+}
+
+/// Reads them out of the vault, holds each to what it was made with, and says which is preferred
+/// where several fit.
+pub(super) fn gather(
+    options: &Options,
+    data: &UserData,
+    parent: &Parent,
+    notify: &dyn Fn(Notice),
+) -> Result<Members, SessionError> {
+    check_names(options, data, notify)?;
+    let mut gathering = Gathering {
+        data,
+        notify,
+        scrub: Scrub::new(parent),
+        members: Vec::new(),
+        providers: HashMap::new(),
+        error: None,
+    };
+    let takes_part =
+        |id: &ConnectionId| options.only.is_empty() || options.only.contains(&id.provider);
+    data.store.each(takes_part, |id, found| {
+        gathering.add(id, found, takes_part);
+    })?;
+    let Gathering {
+        mut members,
+        providers,
+        scrub,
+        error,
+        ..
+    } = gathering;
+    if let Some(error) = error {
+        return Err(error);
+    }
+    made_with::hold(&mut members, &providers, data, notify)?;
+    let mut defaults = HashMap::new();
+    for id in providers.into_keys() {
+        let default = data.store.default_of(&id)?;
+        defaults.insert(id, default);
+    }
+    for member in &mut members {
+        let id = &member.stored.connection.id;
+        let default = defaults.get(&id.provider).and_then(Option::as_ref);
+        member.preference = preference(options, id, default);
+    }
+    Ok(Members {
+        members,
+        scrubbed: scrub.apply(),
+    })
+}
+
+/// A name that means nothing would quietly leave out, or choose, something else than what was
+/// meant.
+fn check_names(
+    options: &Options,
+    data: &UserData,
+    notify: &dyn Fn(Notice),
+) -> Result<(), SessionError> {
+    for id in &options.chosen {
+        if data.store.generation(id)?.is_none() {
+            return Err(SessionError::NoConnection(id.clone()));
+        }
+    }
+    for provider in &options.only {
+        data.definition_of(provider, notify)?;
+    }
+    Ok(())
+}
+
+/// What a pass over the vault has come to.
+struct Gathering<'a> {
+    data: &'a UserData,
+    notify: &'a dyn Fn(Notice),
+    scrub: Scrub,
+    members: Vec<Member>,
+    /// The definition of each provider, for all of its connections.
+    providers: Present,
+    /// What is wrong with more than one connection; the first of it.
+    error: Option<SessionError>,
+}
+
+impl Gathering<'_> {
+    fn add(
+        &mut self,
+        id: ConnectionId,
+        found: Result<Found, StoreError>,
+        takes_part: impl Fn(&ConnectionId) -> bool,
+    ) {
+        let member = match found {
+            // No managed secret reaches the child, that of a connection that takes no part as
+            // little as the others.
+            Ok(Found::Secrets(secrets)) => {
+                for secret in &secrets {
+                    self.scrub.look_for(secret);
+                }
+                return;
+            }
+            Ok(Found::Whole(stored)) => {
+                for secret in stored.connection.secrets() {
+                    self.scrub.look_for(secret);
+                }
+                self.member(*stored)
+            }
+            Err(error) => Err(error.into()),
+        };
+        match member {
+            Ok(member) => self.members.push(member),
+            // One connection's trouble is not the others'.
+            Err(error) if error.is_of_one_connection() => {
+                if takes_part(&id) {
+                    (self.notify)(Notice::LeftOut { id, error });
+                }
+            }
+            Err(error) => {
+                self.error.get_or_insert(error);
+            }
+        }
+    }
+
+    fn member(&mut self, stored: Stored) -> Result<Member, SessionError> {
+        let id = &stored.connection.id;
+        let provider = if let Some(provider) = self.providers.get(&id.provider) {
+            Arc::clone(&provider.0)
+        } else {
+            let definition = self.data.definition_of(&id.provider, self.notify)?;
+            let used = DefinitionUsed::of(&definition);
+            let provider = Arc::new(definition.provider);
+            let entry = (Arc::clone(&provider), used);
+            self.providers.insert(id.provider.clone(), entry);
+            provider
+        };
+        // What it says at present; after the pass it is held to what the connection was made with.
+        let service = provider.at(stored.connection.base_url.as_ref())?;
+        Ok(Member {
+            stored,
+            provider,
+            service,
+            preference: Preference::None, // what is chosen is known after the pass
+        })
+    }
+}
+
+fn preference(
+    options: &Options,
+    id: &ConnectionId,
+    default: Option<&ConnectionName>,
+) -> Preference {
+    if options.chosen.contains(id) {
+        Preference::Chosen
+    } else if default == Some(&id.name) {
+        Preference::Default
+    } else {
+        Preference::None
+    }
+}
+
+/// Tells what the user has to know of the connections before the command starts.
+pub(super) fn announce(members: &[Member], notify: &dyn Fn(Notice)) {
+    if members.is_empty() {
+        notify(Notice::NoConnection);
+    }
+    for member in members {
+        let connection = &member.stored.connection;
+        let id = &connection.id;
+        match &connection.standing {
+            Standing::Good => {}
+            Standing::NeedsLogin { reason, .. } => notify(Notice::NeedsLogin {
+                id: id.clone(),
+                reason: reason.clone(),
+            }),
+        }
+        let routes = member.service.routes.iter();
+        for route in routes.filter(|route| route.scheme == Scheme::Http) {
+            notify(Notice::NotHttps {
+                id: id.clone(),
+                route: route.to_string(),
+            });
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What a run inherits: the variables and the working directory of the process that starts it.
+//!
+//! They are read once and handed on as a value. Nothing else in this room asks the process for
+//! them, so a test, or a program that starts runs for others, can say what the parent has.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::tls::Trust;
+use crate::user_proxy::UserProxies;
+
+/// The parent's environment. It does not print: anything may be in it.
+pub struct Parent {
+    variables: Vec<(OsString, OsString)>,
+    directory: PathBuf,
+}
+
+impl Parent {
+    /// With those variables, in that working directory.
+    pub fn new(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        directory: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            variables: variables.into_iter().collect(),
+            directory: directory.into(),
+        }
+    }
+
+    /// As this process has them.
+    pub fn of_this_process() -> Self {
+        let directory = std::env::current_dir().unwrap_or_default();
+        Self::new(std::env::vars_os(), directory)
+    }
+
+    /// The value of a variable.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        let mut variables = self.variables.iter();
+        let found = variables.find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_os_str())
+    }
+
+    /// The same, unless it is empty.
+    pub(super) fn filled(&self, name: &str) -> Option<&OsStr> {
+        self.variable(name).filter(|value| !value.is_empty())
+    }
+
+    /// All variables.
+    pub(super) fn variables(&self) -> impl Iterator<Item = (OsString, OsString)> {
+        self.variables.iter().cloned()
+    }
+
+    /// The working directory.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The certificates that its programs trust.
+    pub fn trust(&self) -> Arc<Trust> {
+        let extra = self.filled("SSL_CERT_FILE").map(PathBuf::from);
+        let directories = self.variable("SSL_CERT_DIR").unwrap_or_default();
+        let directories = std::env::split_paths(directories).filter(|path| path.is_absolute());
+        Arc::new(Trust::new(extra, directories.collect()))
+    }
+
+    /// The user's own proxies.
+    pub fn proxies(&self) -> Arc<UserProxies> {
+        let variable = |name: &str| self.variable(name).map(OsStr::to_owned);
+        Arc::new(UserProxies::new(variable))
+    }
+}

@@ -1,0 +1,143 @@
+//! `config.toml`: optional, and strict: an unknown key is an error that names it.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use authsome_providers::ProviderId;
+use serde::Deserialize;
+
+use crate::home::Home;
+use crate::proxy::Timeouts;
+
+/// The file in the home directory.
+const FILE: &str = "config.toml";
+
+/// The settings cannot be read, or say something that they cannot say.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {}", .path.display(), .reason.trim_end())]
+pub struct SettingsError {
+    /// The file.
+    pub path: PathBuf,
+    reason: String,
+}
+
+/// What a user may set.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    guard: GuardSettings,
+    timeouts: TimeoutSettings,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct GuardSettings {
+    /// Guard rules that are lifted, as `provider/rule`.
+    allow: HashSet<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TimeoutSettings {
+    connect_seconds: Option<Seconds>,
+    response_seconds: Option<Seconds>,
+}
+
+/// A wait that a user may set: no wait at all would fail every request, and one that the clock
+/// cannot add would be a panic in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+struct Seconds(Duration);
+
+/// A day.
+const LONGEST_WAIT: u64 = 24 * 60 * 60;
+
+impl TryFrom<i64> for Seconds {
+    type Error = String;
+
+    fn try_from(seconds: i64) -> Result<Self, String> {
+        u64::try_from(seconds)
+            .ok()
+            .filter(|seconds| (1..=LONGEST_WAIT).contains(seconds))
+            .map(|seconds| Self(Duration::from_secs(seconds)))
+            .ok_or_else(|| format!("{seconds} is no number of seconds from 1 to {LONGEST_WAIT}"))
+    }
+}
+
+impl Settings {
+    /// Reads the file, if there is one.
+    pub(super) fn load(home: &Home) -> Result<Self, SettingsError> {
+        let path = home.path(FILE);
+        let invalid = |reason: String| SettingsError {
+            path: path.clone(),
+            reason,
+        };
+        match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| invalid(error.to_string())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(invalid(error.to_string())),
+        }
+    }
+
+    /// The guard rules that are lifted, as `provider/rule`.
+    pub fn allowed_guards(&self) -> HashSet<String> {
+        self.guard.allow.clone()
+    }
+
+    /// Those of one provider, by the rules' names.
+    pub fn allowed_guards_of(&self, provider: &ProviderId) -> Vec<String> {
+        let names = self.guard.allow.iter().filter_map(|allowed| {
+            let (of, rule) = allowed.split_once('/')?;
+            (of == provider.as_str()).then(|| rule.to_owned())
+        });
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// The waits that the proxy keeps to.
+    pub fn timeouts(&self) -> Timeouts {
+        let mut timeouts = Timeouts::default();
+        if let Some(Seconds(wait)) = self.timeouts.connect_seconds {
+            timeouts.connect = wait;
+        }
+        if let Some(Seconds(wait)) = self.timeouts.response_seconds {
+            timeouts.response = wait;
+        }
+        timeouts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_a_number_of_seconds_that_makes_sense() {
+        let read = |seconds: &str| -> Result<Settings, toml::de::Error> {
+            toml::from_str(&format!(
+                "[timeouts]\nresponse_seconds = {seconds}\nconnect_seconds = 3"
+            ))
+        };
+        for (seconds, expected) in [("1", 1), ("600", 600), ("86400", 86_400)] {
+            let timeouts = read(seconds).unwrap().timeouts();
+            assert_eq!(timeouts.response, Duration::from_secs(expected));
+            assert_eq!(timeouts.connect, Duration::from_secs(3));
+        }
+        for seconds in [
+            "0",
+            "-1",
+            "86401",
+            "9223372036854775807",
+            "1.5",
+            "\"1\"",
+            "inf",
+        ] {
+            let error = read(seconds).unwrap_err().to_string();
+            assert!(error.contains("response_seconds"), "{error}");
+        }
+    }
+}

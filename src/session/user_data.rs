@@ -1,0 +1,122 @@
+//! What a user has: the home directory with its settings, definitions and log, and the connections
+//! in its vault.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use authsome_providers::{Catalog, Definition, ProviderId};
+
+use super::error::SessionError;
+use super::key_file;
+use super::notice::Notice;
+use super::parent::Parent;
+use super::settings::Settings;
+use crate::audit::Audit;
+use crate::connection::{ConnectionStore, take_in_pending};
+use crate::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
+use crate::home::Home;
+use crate::vault;
+
+/// The home directory without its vault.
+pub struct UserFiles {
+    /// Where it is.
+    pub home: Home,
+    /// The log.
+    pub audit: Arc<Audit>,
+    /// The definitions, bundled and the user's own.
+    pub catalog: Catalog,
+    /// `config.toml`.
+    pub settings: Settings,
+}
+
+/// The home directory with its vault.
+pub struct UserData {
+    /// Where it is.
+    pub home: Home,
+    /// The log.
+    pub audit: Arc<Audit>,
+    /// The definitions, bundled and the user's own.
+    pub catalog: Catalog,
+    /// `config.toml`.
+    pub settings: Settings,
+    /// The connections.
+    pub store: ConnectionStore,
+}
+
+impl UserFiles {
+    /// Opens the home that the parent's variables name.
+    pub fn open(parent: &Parent) -> Result<Self, SessionError> {
+        let variable = |name| parent.variable(name).map(OsStr::to_owned);
+        let home = Home::open(variable("AUTHSOME_HOME"), variable("HOME"))?;
+        let settings = Settings::load(&home)?;
+        let catalog = Catalog::new(Some(home.path("providers")));
+        Ok(Self {
+            audit: Arc::new(Audit::new(&home)),
+            home,
+            catalog,
+            settings,
+        })
+    }
+
+    /// Opens the vault too, with the key that the parent's variables have, the file that they name,
+    /// or the home's own.
+    ///
+    /// A descriptor that they name (`/dev/fd/N`) is taken: it is closed.
+    pub fn with_vault(self, parent: &Parent) -> Result<UserData, SessionError> {
+        let vault = match (
+            parent.variable(MASTER_KEY),
+            parent.variable(MASTER_KEY_FILE),
+        ) {
+            (Some(key), _) => vault::open(&self.home, Some(key)),
+            (None, Some(path)) => {
+                let path = Path::new(path);
+                let key = key_file::read(path).map_err(|source| SessionError::KeyFile {
+                    path: path.to_owned(),
+                    source,
+                })?;
+                vault::open(&self.home, Some(OsStr::from_bytes(key.expose())))
+            }
+            (None, None) => vault::open(&self.home, None),
+        };
+        let store = ConnectionStore::new(vault?);
+        take_in_pending(&store);
+        let Self {
+            home,
+            audit,
+            catalog,
+            settings,
+        } = self;
+        Ok(UserData {
+            home,
+            audit,
+            catalog,
+            settings,
+            store,
+        })
+    }
+}
+
+impl UserData {
+    /// Opens the home that the parent's variables name, and its vault.
+    pub fn open(parent: &Parent) -> Result<Self, SessionError> {
+        UserFiles::open(parent)?.with_vault(parent)
+    }
+
+    /// The definition of a provider; what has no effect in it is told.
+    pub(crate) fn definition_of(
+        &self,
+        id: &ProviderId,
+        notify: &dyn Fn(Notice),
+    ) -> Result<Definition, SessionError> {
+        let mut definition = self.catalog.get(id)?;
+        for warning in std::mem::take(&mut definition.warnings) {
+            notify(Notice::Definition {
+                provider: id.clone(),
+                warning,
+            });
+        }
+        Ok(definition)
+    }
+}
