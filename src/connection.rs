@@ -13,6 +13,8 @@ mod pace;
 mod record;
 mod recovery;
 mod refresh;
+#[cfg(test)]
+mod sample;
 mod source;
 mod store;
 mod terms;

@@ -5,7 +5,7 @@
 //! processes at once: every change is one transaction, and one that was made on an old state of a
 //! record is refused ([`VaultError::Conflict`]).
 //!
-//! [`Vault`] is what the rest of the program sees. [`open`] gives the one of a home: `sealed.rs`
+//! [`Vault`] is what the rest of the program sees. [`open()`] gives the one of a home: `sealed.rs`
 //! seals and opens the values of a store that has no key, and `sqlite.rs` is that store. `tests.rs`
 //! is what every implementation has to keep to.
 
@@ -24,6 +24,8 @@ mod tests;
 
 pub use error::VaultError;
 pub use master_key::{KeyOrigin, MasterKey};
+#[cfg(test)]
+pub(crate) use memory::{MemoryVault, Refuses};
 pub use open::open;
 pub use record::{Change, Expect, Pending, Record, RecordKey};
 

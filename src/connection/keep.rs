@@ -158,7 +158,7 @@ impl Issued {
     }
 
     fn write_aside(&mut self) -> bool {
-        let written = self.store.keep_aside(&mut *self.reserve, &self.connection);
+        let written = ConnectionStore::keep_aside(&mut *self.reserve, &self.connection);
         written.is_ok()
     }
 
@@ -182,5 +182,134 @@ pub fn take_in_pending(store: &ConnectionStore) {
         if let Ok(_lock) = store.lock(&id, Duration::ZERO) {
             let _ = store.take_in(&id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::sample::stored;
+    use crate::connection::store::Stored;
+    use crate::secret::Secret;
+    use crate::vault::Refuses;
+
+    /// A pair with the token `new`, as a refresh has it at hand, and what would end its session.
+    fn issued(store: &ConnectionStore, stored: &Stored) -> (Issued, Closing) {
+        let mut connection = stored.connection.clone();
+        connection.tokens.access = Secret::new("new".to_owned());
+        let closing = Closing::new();
+        let issued = Issued {
+            store: store.clone(),
+            closing: closing.clone(),
+            generation: stored.generation,
+            reserve: store.reserve(stored).unwrap(),
+            lock: Some(store.lock(&connection.id, Duration::ZERO).unwrap()),
+            unsaved: Unsaved::default(),
+            _under_way: closing.begin().unwrap(),
+            connection,
+        };
+        (issued, closing)
+    }
+
+    /// The token that every process reads.
+    fn token(store: &ConnectionStore, id: &ConnectionId) -> String {
+        let stored = store.load(id).unwrap().unwrap();
+        stored.connection.tokens.access.expose().clone()
+    }
+
+    #[test]
+    fn a_pair_goes_into_the_vault_and_leaves_nothing_beside_it() {
+        let (_, store, stored) = stored();
+        let id = &stored.connection.id;
+        let (issued, _closing) = issued(&store, &stored);
+        assert!(matches!(issued.keep(), Kept::InVault(_)));
+        assert_eq!(token(&store, id), "new");
+        assert!(store.waiting().unwrap().is_empty());
+        store.lock(id, Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn where_the_vault_takes_nothing_it_counts_from_beside_it_until_the_vault_has_it() {
+        let (vault, store, stored) = stored();
+        let id = &stored.connection.id;
+        let (issued, closing) = issued(&store, &stored);
+        let unsaved = issued.unsaved.clone();
+        vault.refuse(Refuses::Records);
+        let Kept::NotYet {
+            issued,
+            is_aside: true,
+            ..
+        } = issued.keep()
+        else {
+            panic!("it is aside");
+        };
+        assert_eq!(token(&store, id), "new");
+        assert_eq!(store.current(id).unwrap(), Some(stored.number() + 1));
+        let keeping = thread::spawn(move || issued.keep_on(true));
+        while unsaved.aside().is_empty() || store.lock(id, Duration::ZERO).is_err() {
+            thread::sleep(Duration::from_millis(1)); // the lock is given back, as the others can read it
+        }
+        vault.refuse(Refuses::Nothing);
+        keeping.join().unwrap();
+        assert!(unsaved.aside().is_empty());
+        assert!(store.waiting().unwrap().is_empty());
+        assert_eq!(token(&store, id), "new");
+        drop(closing);
+    }
+
+    #[test]
+    fn where_it_can_be_written_nowhere_the_session_keeps_the_lock_until_it_can() {
+        let (vault, store, stored) = stored();
+        let id = &stored.connection.id;
+        let (issued, _closing) = issued(&store, &stored);
+        vault.refuse(Refuses::Everything);
+        let Kept::NotYet {
+            issued,
+            is_aside: false,
+            ..
+        } = issued.keep()
+        else {
+            panic!("there is no room anywhere");
+        };
+        assert_eq!(token(&store, id), "access");
+        let keeping = thread::spawn(move || issued.keep_on(false));
+        let held = store.lock(id, FIRST_PAUSE * 3);
+        assert!(matches!(held, Err(VaultError::RecordLocked { .. })));
+        vault.refuse(Refuses::Nothing);
+        keeping.join().unwrap();
+        assert_eq!(token(&store, id), "new");
+        store.lock(id, Duration::ZERO).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_session_that_ends_leaves_a_pair_beside_the_vault_for_the_next_command() {
+        let (vault, store, stored) = stored();
+        let id = &stored.connection.id;
+        let (issued, closing) = issued(&store, &stored);
+        vault.refuse(Refuses::Records);
+        let Kept::NotYet { issued, .. } = issued.keep() else {
+            panic!("it is aside");
+        };
+        let keeping = thread::spawn(move || issued.keep_on(true));
+        assert!(closing.close(Duration::from_mins(1)).await);
+        keeping.join().unwrap();
+        assert_eq!(token(&store, id), "new");
+        vault.refuse(Refuses::Nothing);
+        take_in_pending(&store);
+        assert!(store.waiting().unwrap().is_empty());
+        assert_eq!(token(&store, id), "new");
+    }
+
+    #[test]
+    fn a_login_that_came_between_stands() {
+        let (_, store, stored) = stored();
+        let id = &stored.connection.id;
+        let (issued, _closing) = issued(&store, &stored);
+        let mut login = stored.connection.clone();
+        login.tokens.access = Secret::new("login".to_owned());
+        store.create(&login, true).unwrap();
+        assert!(matches!(issued.keep(), Kept::Overtaken));
+        assert_eq!(token(&store, id), "login");
+        assert!(store.waiting().unwrap().is_empty());
     }
 }

@@ -16,8 +16,8 @@ const CLOCK_SLACK: Duration = Duration::from_secs(20);
 /// Now, by both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
-    steady: Instant,
-    wall: Timestamp,
+    pub(super) steady: Instant,
+    pub(super) wall: Timestamp,
 }
 
 impl Moment {

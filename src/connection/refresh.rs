@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::closing::{Closing, UnderWay};
 use super::disk::{Disk, DiskError, Reader};
 use super::keep::{Issued, Kept, Unsaved};
+use super::pace::Moment;
 use super::record::{Connection, Standing};
 use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored, number};
@@ -65,7 +66,7 @@ impl Renewal {
         };
         // All that it takes to keep a new pair, before the old one is spent.
         let reserve = self.reserve(&disk, &stored).await?;
-        let mut tries = Tries::begin();
+        let mut tries = Tries::begin(Moment::now());
         loop {
             // Held from the request to the commit: at exit the process waits for it.
             let Some(under_way) = self.closing.begin() else {
@@ -193,7 +194,7 @@ impl Renewal {
     ) -> Result<Duration, Outcome> {
         let event = Event::new(Kind::RefreshFailed).of(&stored.connection.id);
         self.audit.record(&event.because(error.to_string()));
-        match tries.judge(&stored.connection, why, error) {
+        match tries.judge(&stored.connection, why, error, Moment::now()) {
             Judgement::Again(pause) => Ok(pause),
             Judgement::Fail(error) => Err(Err(error)),
             Judgement::GiveUp {

@@ -1,12 +1,12 @@
 //! What a failed token request means, and when the next one is made.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::freshness::Freshness;
+use super::pace::Moment;
 use super::record::Connection;
 use super::refresh::Why;
 use super::source::CredentialError;
-use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::oauth::{OAuthError, RefreshFailure};
 
@@ -40,7 +40,7 @@ const LOST_ANSWER_PAUSE: Duration = Duration::from_millis(250);
 /// How the requests of one refresh went so far.
 #[derive(Debug)]
 pub(super) struct Tries {
-    started: Instant,
+    started: Moment,
     transient: usize,
     grant: usize,
     lost_answer: bool,
@@ -64,21 +64,22 @@ pub(super) enum Judgement {
 
 impl Tries {
     /// Before the first one.
-    pub(super) fn begin() -> Self {
+    pub(super) fn begin(now: Moment) -> Self {
         Self {
-            started: Instant::now(),
+            started: now,
             transient: 0,
             grant: 0,
             lost_answer: false,
         }
     }
 
-    /// Decides what a failure means.
+    /// Decides what a failure that is known at `now` means.
     pub(super) fn judge(
         &mut self,
         connection: &Connection,
         why: Why,
         error: &OAuthError,
+        now: Moment,
     ) -> Judgement {
         let id = &connection.id;
         // The access token was refused just now, and what would renew it is refused as well: both are dead.
@@ -86,7 +87,7 @@ impl Tries {
         match error.refresh_failure() {
             RefreshFailure::LostAnswer if !self.lost_answer => {
                 self.lost_answer = true;
-                self.again(id, LOST_ANSWER_PAUSE)
+                self.again(id, LOST_ANSWER_PAUSE, now)
             }
             RefreshFailure::Grant if self.lost_answer => Judgement::GiveUp {
                 reason: format!(
@@ -97,7 +98,7 @@ impl Tries {
             RefreshFailure::Grant => match GRANT_PAUSES.get(self.grant) {
                 Some(pause) => {
                     self.grant += 1;
-                    self.again(id, *pause)
+                    self.again(id, *pause, now)
                 }
                 None => Judgement::GiveUp {
                     reason: error.to_string(),
@@ -108,9 +109,9 @@ impl Tries {
                 id: id.clone(),
                 reason: error.to_string(),
             }),
-            RefreshFailure::LostAnswer => self.transient(connection, why, None, error),
+            RefreshFailure::LostAnswer => self.transient(connection, why, None, error, now),
             RefreshFailure::Transient { retry_after } => {
-                self.transient(connection, why, retry_after, error)
+                self.transient(connection, why, retry_after, error, now)
             }
         }
     }
@@ -122,26 +123,31 @@ impl Tries {
         why: Why,
         retry_after: Option<Duration>,
         error: &OAuthError,
+        now: Moment,
     ) -> Judgement {
         let planned = TRANSIENT_PAUSES[self.transient.min(TRANSIENT_PAUSES.len() - 1)];
         let pause = retry_after.unwrap_or(planned).max(planned);
         // A refresh that began early may have outlasted the token, and been joined by those who wait for it.
-        let works = connection.freshness(Timestamp::now()) != Freshness::Expired;
-        if (why == Why::Due && works) || self.started.elapsed() + pause > PATIENCE {
+        let works = connection.freshness(now.wall) != Freshness::Expired;
+        if (why == Why::Due && works) || self.elapsed(now) + pause > PATIENCE {
             let next = retry_after.unwrap_or(NEXT_TRY);
             return Judgement::Fail(unavailable(&connection.id, &error.to_string(), next));
         }
         self.transient += 1;
-        self.again(&connection.id, pause)
+        self.again(&connection.id, pause, now)
     }
 
     /// Whoever waits for the lock shall not give up before it is free.
-    fn again(&self, id: &ConnectionId, pause: Duration) -> Judgement {
-        if self.started.elapsed() + pause <= WORK_LIMIT {
+    fn again(&self, id: &ConnectionId, pause: Duration, now: Moment) -> Judgement {
+        if self.elapsed(now) + pause <= WORK_LIMIT {
             return Judgement::Again(pause);
         }
         let reason = "the provider took too long to come to an answer";
         Judgement::Fail(unavailable(id, reason, NEXT_TRY))
+    }
+
+    fn elapsed(&self, now: Moment) -> Duration {
+        now.steady.saturating_duration_since(self.started.steady)
     }
 }
 
@@ -154,5 +160,189 @@ pub(super) fn unavailable(
         id: id.clone(),
         reason: reason.to_owned(),
         retry_after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::connection::sample::{ENDS, connection};
+
+    /// Requests of a refresh whose token ends at [`ENDS`], by a clock of our own.
+    struct Refresh {
+        tries: Tries,
+        why: Why,
+        now: Moment,
+    }
+
+    impl Refresh {
+        /// It began so long before the token's end.
+        fn begun(why: Why, before_end: u64) -> Self {
+            let now = Moment {
+                steady: Instant::now(),
+                wall: Timestamp::from_seconds(ENDS - before_end),
+            };
+            Self {
+                tries: Tries::begin(now),
+                why,
+                now,
+            }
+        }
+
+        /// The next request fails; a pause that follows is slept.
+        fn fails(&mut self, error: &OAuthError) -> Judgement {
+            let judgement = self.tries.judge(&connection(), self.why, error, self.now);
+            if let Judgement::Again(pause) = judgement {
+                self.now.steady += pause;
+                self.now.wall = self.now.wall.plus(pause);
+            }
+            judgement
+        }
+
+        /// The pauses until something else than a pause follows, and that.
+        fn fails_until_the_end(&mut self, error: &OAuthError) -> (Vec<u64>, Judgement) {
+            let mut pauses = Vec::new();
+            loop {
+                match self.fails(error) {
+                    Judgement::Again(pause) => {
+                        pauses.push(u64::try_from(pause.as_millis()).unwrap());
+                    }
+                    last => return (pauses, last),
+                }
+            }
+        }
+    }
+
+    fn refused(code: &str) -> OAuthError {
+        OAuthError::Refused {
+            host: "gitlab.test".to_owned(),
+            code: code.to_owned(),
+            description: None,
+        }
+    }
+
+    fn status(retry_after: Option<u64>) -> OAuthError {
+        OAuthError::Status {
+            host: "gitlab.test".to_owned(),
+            status: 503,
+            retry_after: retry_after.map(Duration::from_secs),
+        }
+    }
+
+    fn lost() -> OAuthError {
+        OAuthError::Timeout {
+            host: "gitlab.test".to_owned(),
+            sent: true,
+        }
+    }
+
+    fn unreachable() -> OAuthError {
+        OAuthError::Timeout {
+            host: "gitlab.test".to_owned(),
+            sent: false,
+        }
+    }
+
+    /// Whether it is put off, and for how many seconds.
+    fn put_off(judgement: &Judgement) -> Option<u64> {
+        match judgement {
+            Judgement::Fail(CredentialError::Unavailable { retry_after, .. }) => {
+                Some(retry_after.as_secs())
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_provider_that_is_away_costs_nobody_a_wait_while_the_token_works() {
+        for error in [status(None), unreachable(), refused("server_error")] {
+            let judged = Refresh::begun(Why::Due, 60).fails(&error);
+            assert_eq!(put_off(&judged), Some(2), "{error}");
+        }
+    }
+
+    #[test]
+    fn where_somebody_waits_it_is_tried_for_twenty_seconds() {
+        let (pauses, last) = Refresh::begun(Why::Expired, 0).fails_until_the_end(&status(None));
+        assert_eq!(pauses[..5], [250, 500, 1000, 2000, 2000]);
+        assert!((18_000..=20_000).contains(&pauses.iter().sum::<u64>()));
+        assert_eq!(put_off(&last), Some(2));
+    }
+
+    #[test]
+    fn a_renewal_in_the_background_that_outlasts_the_token_has_somebody_waiting() {
+        let mut refresh = Refresh::begun(Why::Due, 0);
+        assert!(matches!(refresh.fails(&status(None)), Judgement::Again(_)));
+    }
+
+    #[test]
+    fn the_servers_own_word_on_when_is_kept_if_it_is_later() {
+        let mut refresh = Refresh::begun(Why::Expired, 0);
+        let pause = |seconds| Judgement::Again(Duration::from_secs(seconds));
+        assert_eq!(refresh.fails(&status(Some(5))), pause(5));
+        assert_eq!(
+            refresh.fails(&status(Some(0))),
+            Judgement::Again(Duration::from_millis(500))
+        );
+        assert_eq!(put_off(&refresh.fails(&status(Some(60)))), Some(60));
+    }
+
+    #[test]
+    fn an_invalid_grant_is_believed_after_three_more_tries() {
+        let refusal = Why::Refused { generation: 1 };
+        let doubt = Why::Doubted { generation: 1 };
+        for (why, ends_access) in [
+            (Why::Due, false),
+            (Why::Expired, false),
+            (refusal, true),
+            (doubt, true),
+        ] {
+            let mut refresh = Refresh::begun(why, 60);
+            let (pauses, last) = refresh.fails_until_the_end(&refused("invalid_grant"));
+            assert_eq!(pauses, [1_000, 3_000, 10_000], "{why:?}");
+            let Judgement::GiveUp { access_ended, .. } = last else {
+                panic!("{why:?}: {last:?}");
+            };
+            assert_eq!(access_ended, ends_access, "{why:?}");
+        }
+    }
+
+    #[test]
+    fn an_invalid_client_is_said_at_once() {
+        let judged = Refresh::begun(Why::Expired, 0).fails(&refused("invalid_client"));
+        let needs_login = CredentialError::NeedsLogin {
+            id: connection().id,
+            reason: refused("invalid_client").to_string(),
+        };
+        assert_eq!(judged, Judgement::Fail(needs_login));
+    }
+
+    #[test]
+    fn a_lost_answer_is_asked_for_once_more_and_an_invalid_grant_then_means_that_it_is_gone() {
+        let mut refresh = Refresh::begun(Why::Due, 60);
+        let again = Judgement::Again(Duration::from_millis(250));
+        assert_eq!(refresh.fails(&lost()), again);
+        let Judgement::GiveUp {
+            access_ended,
+            reason,
+        } = refresh.fails(&refused("invalid_grant"))
+        else {
+            panic!("the pair is lost");
+        };
+        assert!(access_ended && reason.contains("was lost"), "{reason}");
+        let mut twice = Refresh::begun(Why::Due, 60);
+        assert_eq!(twice.fails(&lost()), again);
+        assert_eq!(put_off(&twice.fails(&lost())), Some(2));
+    }
+
+    #[test]
+    fn no_request_begins_when_those_who_wait_for_the_lock_have_given_up() {
+        let mut refresh = Refresh::begun(Why::Expired, 0);
+        refresh.now.steady += WORK_LIMIT;
+        let judged = refresh.fails(&refused("invalid_grant"));
+        assert_eq!(put_off(&judged), Some(2));
     }
 }

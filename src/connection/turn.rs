@@ -75,7 +75,7 @@ pub(super) fn take(
             }
         }
         let stored = Box::new(load()?);
-        let outcome = settled(&stored, why);
+        let outcome = settled(&stored, why, Timestamp::now());
         match (lock, outcome) {
             (_, Some(outcome @ Ok(_))) | (Some(_), Some(outcome)) => {
                 return Ok(Turn::Over(outcome));
@@ -92,9 +92,8 @@ pub fn lock_grant(store: &ConnectionStore, id: &ConnectionId) -> Result<RecordLo
 }
 
 /// A stored state that answers the call without a request: another process was faster, or nothing can be renewed.
-fn settled(stored: &Stored, why: Why) -> Option<Outcome> {
+fn settled(stored: &Stored, why: Why, now: Timestamp) -> Option<Outcome> {
     let connection = &stored.connection;
-    let now = Timestamp::now();
     let freshness = connection.freshness(now);
     let renewed = match why {
         Why::Due | Why::Expired => freshness == Freshness::Fresh,
@@ -121,5 +120,88 @@ fn settled(stored: &Stored, why: Why) -> Option<Outcome> {
             Some(Ok(credential(stored)))
         }
         Standing::Good => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::sample::{ARRIVED, ENDS, stored};
+
+    /// What a state is worth to who wants a renewal for that reason, at that second.
+    fn verdict(stored: &Stored, why: Why, now: u64) -> &'static str {
+        match settled(stored, why, Timestamp::from_seconds(now)) {
+            None => "renew",
+            Some(Ok(_)) => "use it",
+            Some(Err(CredentialError::NeedsLogin { .. })) => "log in",
+            Some(Err(other)) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_state_answers_without_a_request_where_another_was_faster() {
+        let (_, _, stored) = stored();
+        let generation = stored.number();
+        let (same, other) = (generation, generation + 1);
+        for (why, now, expected) in [
+            (Why::Due, ENDS - 1000, "use it"),
+            (Why::Due, ENDS - 100, "renew"),
+            (Why::Expired, ENDS - 1000, "use it"),
+            (Why::Expired, ENDS, "renew"),
+            (Why::Refused { generation: same }, ENDS - 1000, "renew"),
+            (Why::Refused { generation: other }, ENDS - 1000, "use it"),
+            (Why::Refused { generation: other }, ENDS, "renew"),
+            (Why::Doubted { generation: same }, ENDS - 1000, "renew"),
+            (Why::Doubted { generation: same }, ARRIVED + 29, "use it"), // renewed just now
+            (Why::Refused { generation: same }, ARRIVED + 29, "renew"),
+            (Why::Doubted { generation: other }, ENDS - 1000, "use it"),
+        ] {
+            assert_eq!(verdict(&stored, why, now), expected, "{why:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn a_dead_grant_and_one_without_a_refresh_token_need_a_login() {
+        let (_, _, mut stored) = stored();
+        stored.connection.tokens.refresh = None;
+        assert_eq!(verdict(&stored, Why::Expired, ENDS), "log in");
+        assert_eq!(verdict(&stored, Why::Due, ENDS - 1000), "use it");
+        stored.connection.standing = Standing::NeedsLogin {
+            reason: "revoked".to_owned(),
+            since: Timestamp::from_seconds(ARRIVED),
+            access_ended: true,
+        };
+        assert_eq!(verdict(&stored, Why::Due, ENDS - 1000), "log in");
+    }
+
+    #[test]
+    fn the_turn_is_taken_where_it_is_free() {
+        let (_, store, stored) = stored();
+        let id = &stored.connection.id;
+        let Ok(Turn::Ours { lock, .. }) = take(&store, id, Why::Expired) else {
+            panic!("nobody else has it");
+        };
+        let held = store.lock(id, Duration::ZERO);
+        assert!(matches!(held, Err(VaultError::RecordLocked { .. })));
+        drop(lock);
+        store.delete(id).unwrap();
+        let gone = take(&store, id, Why::Expired);
+        assert!(matches!(gone, Err(TurnError::Removed)));
+    }
+
+    #[test]
+    fn who_waits_goes_on_with_what_another_has_renewed_before_it_gives_the_lock_back() {
+        let (_, store, stored) = stored();
+        let id = &stored.connection.id;
+        let _held = store.lock(id, Duration::ZERO).unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| take(&store, id, Why::Expired));
+            let mut renewed = stored.connection.clone();
+            renewed.tokens.obtained_at = Timestamp::now();
+            renewed.tokens.expires_at = Some(Timestamp::now().plus(Duration::from_hours(2)));
+            store.replace(&renewed, stored.generation).unwrap();
+            let turn = waiting.join().unwrap();
+            assert!(matches!(turn, Ok(Turn::Over(Ok(_)))));
+        });
     }
 }

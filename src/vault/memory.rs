@@ -23,16 +23,48 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    records: BTreeMap<(&'static str, String), (u64, Secret<Vec<u8>>)>,
+    /// By kind and name.
+    records: BTreeMap<(&'static str, String), Stored>,
     /// The generation that was given last.
     generation: u64,
     /// By the record's name: the replaced state, the step, the value.
     pending: BTreeMap<String, (u64, u32, Secret<Vec<u8>>)>,
     reserved: BTreeSet<String>,
     locked: BTreeSet<String>,
+    refuses: Refuses,
+}
+
+#[derive(Debug)]
+struct Stored {
+    generation: u64,
+    value: Secret<Vec<u8>>,
+}
+
+impl Stored {
+    fn record(&self) -> Record {
+        Record {
+            generation: self.generation,
+            value: copy(&self.value),
+        }
+    }
+}
+
+/// What a vault does not take, as where the disk is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Refuses {
+    #[default]
+    Nothing,
+    /// Records; values may wait beside it.
+    Records,
+    Everything,
 }
 
 impl MemoryVault {
+    /// From now on it does not take that.
+    pub(crate) fn refuse(&self, what: Refuses) {
+        self.state().refuses = what;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state()
     }
@@ -48,10 +80,7 @@ impl Vault for MemoryVault {
     fn get(&self, key: &RecordKey) -> Result<Option<Record>, VaultError> {
         let state = self.state();
         let found = state.records.get(&(key.kind, key.name.clone()));
-        Ok(found.map(|(generation, value)| Record {
-            generation: *generation,
-            value: copy(value),
-        }))
+        Ok(found.map(Stored::record))
     }
 
     fn generation(&self, key: &RecordKey) -> Result<Option<u64>, VaultError> {
@@ -63,19 +92,15 @@ impl Vault for MemoryVault {
         kind: &'static str,
         visit: &mut dyn FnMut(&str, Result<Record, VaultError>),
     ) -> Result<(), VaultError> {
-        for ((_, name), (generation, value)) in self.state().of_kind(kind) {
-            let record = Record {
-                generation: *generation,
-                value: copy(value),
-            };
-            visit(name, Ok(record));
+        for (name, stored) in self.state().of_kind(kind) {
+            visit(name, Ok(stored.record()));
         }
         Ok(())
     }
 
     fn names_from(&self, kind: &'static str, prefix: &str) -> Result<Vec<String>, VaultError> {
         let state = self.state();
-        let names = state.of_kind(kind).map(|((_, name), _)| name);
+        let names = state.of_kind(kind).map(|(name, _)| name);
         Ok(names
             .filter(|name| name.starts_with(prefix))
             .cloned()
@@ -157,20 +182,21 @@ impl Vault for MemoryVault {
 impl State {
     fn generation_of(&self, key: &RecordKey) -> Option<u64> {
         let found = self.records.get(&(key.kind, key.name.clone()));
-        found.map(|(generation, _)| *generation)
+        found.map(|stored| stored.generation)
     }
 
-    fn of_kind(
-        &self,
-        kind: &'static str,
-    ) -> impl Iterator<Item = (&(&'static str, String), &(u64, Secret<Vec<u8>>))> {
+    fn of_kind(&self, kind: &'static str) -> impl Iterator<Item = (&String, &Stored)> {
         let first = (kind, String::new());
         let from = self.records.range(first..);
         from.take_while(move |((found, _), _)| *found == kind)
+            .map(|((_, name), stored)| (name, stored))
     }
 
     /// No key stands twice in the changes: each is looked at as it was before them.
     fn apply(&mut self, changes: &[Change]) -> Result<Vec<u64>, VaultError> {
+        if self.refuses != Refuses::Nothing {
+            return Err(full());
+        }
         for change in changes {
             let Change::Put { key, expect, .. } = change else {
                 continue;
@@ -192,8 +218,11 @@ impl State {
                 }
                 Change::Put { key, value, .. } => {
                     self.generation += 1;
-                    let record = (self.generation, copy(value));
-                    self.records.insert((key.kind, key.name.clone()), record);
+                    let stored = Stored {
+                        generation: self.generation,
+                        value: copy(value),
+                    };
+                    self.records.insert((key.kind, key.name.clone()), stored);
                     generations.push(self.generation);
                 }
             }
@@ -225,7 +254,11 @@ struct MemoryReserve {
 impl Reserve for MemoryReserve {
     fn fill(&mut self, value: &Secret<Vec<u8>>) -> Result<(), VaultError> {
         let value = (self.base, self.step, copy(value));
-        self.shared.state().pending.insert(self.name.clone(), value);
+        let mut state = self.shared.state();
+        if state.refuses == Refuses::Everything {
+            return Err(full());
+        }
+        state.pending.insert(self.name.clone(), value);
         Ok(())
     }
 }
@@ -234,6 +267,10 @@ impl Drop for MemoryReserve {
     fn drop(&mut self) {
         self.shared.state().reserved.remove(&self.name);
     }
+}
+
+fn full() -> VaultError {
+    VaultError::NoRoom(PathBuf::from("memory"))
 }
 
 fn copy(value: &Secret<Vec<u8>>) -> Secret<Vec<u8>> {

@@ -32,7 +32,6 @@ impl ConnectionStore {
 
     /// Puts a connection's new state into its room, durably.
     pub(in crate::connection) fn keep_aside(
-        &self,
         reserve: &mut dyn Reserve,
         connection: &Connection,
     ) -> Result<(), StoreError> {
