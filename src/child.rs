@@ -49,7 +49,7 @@ const FORWARDED: [Signal; 7] = [
 #[non_exhaustive]
 pub enum ChildError {
     /// Our own program, which becomes the command, is not to be found.
-    #[error("cannot start the command: authsome's own file is not to be found without /proc")]
+    #[error("cannot start the command: authsome's own file cannot be found without /proc")]
     NoHelper,
     /// The command with its arguments and variables is longer than the system allows.
     #[error("the command, its arguments and its environment are together too long for the system")]

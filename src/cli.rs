@@ -116,12 +116,14 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let ours = arguments.iter().take_while(|argument| *argument != "--");
     if ours.into_iter().any(|argument| argument == "--json") {
         let text = error.render().to_string();
+        let ends = ["Usage:", "For more information"];
         let said = text
             .lines()
-            .take_while(|line| !line.starts_with("Usage:"))
+            .take_while(|line| !ends.iter().any(|end| line.starts_with(end)))
             .map(str::trim);
         let said: Vec<_> = said.filter(|line| !line.is_empty()).collect();
-        let first = said.join(" ").trim_start_matches("error: ").to_owned();
+        let first = said.join(" ").replace(" tip: ", "; tip: ");
+        let first = first.trim_start_matches("error: ").to_owned();
         let failure = Failure::new(Exit::Usage, "usage", first, "authsome --help");
         Printer::json().failure(&failure);
     } else {

@@ -56,9 +56,9 @@ impl Default for ConnectionName {
 /// One account's credential at one provider; printed as `gitlab/work`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId {
-    /// The service.
+    /// The provider.
     pub provider: ProviderId,
-    /// The account there, by the user's name for it.
+    /// Name of the connection there, by the user's name for it.
     pub name: ConnectionName,
 }
 

@@ -42,7 +42,7 @@ pub enum HomeError {
         mode: u32,
     },
     /// A lock was not free before its deadline.
-    #[error("another process holds the lock {} for more than {} s", .path.display(), .waited.as_secs())]
+    #[error("another process has held the lock {} for more than {} s", .path.display(), .waited.as_secs())]
     LockTimeout {
         /// The lock file.
         path: PathBuf,

@@ -50,7 +50,7 @@ pub enum BindError {
     #[error("port {REDIRECT_PORT} of 127.0.0.1 cannot be used")]
     Port(#[source] io::Error),
     /// The kernel gave no random bytes.
-    #[error("no randomness from the system")]
+    #[error("the system has no random bytes")]
     Random(#[from] getrandom::Error),
 }
 

@@ -86,7 +86,7 @@ pub enum Unfit {
     NotADirectory,
     /// Java, Node, PHP and wget have no way to take such a path.
     #[error(
-        "a character of its path ($, %, \", \\ or a control character) cannot be told to all programs"
+        "its path has a character ($, %, \", \\ or a control character) that not all programs can be given"
     )]
     Unspeakable,
     /// Others may put another directory in its place, or in that of one above it.

@@ -68,7 +68,7 @@ pub enum CaError {
         host: String,
     },
     /// The kernel gave no random bytes.
-    #[error("the system has no randomness")]
+    #[error("the system has no random bytes")]
     Randomness {
         /// The kernel's reason.
         #[from]

@@ -127,7 +127,7 @@ impl FromStr for BaseUrl {
 #[non_exhaustive]
 pub enum UrlError {
     /// Percent-encoding, a backslash, a blank or a control character in an address.
-    #[error("it holds a character that has no place in it")]
+    #[error("it has a character that is not allowed")]
     Character,
     /// `.` or `..` in the path.
     #[error("it has a `.` or `..` in its path")]
@@ -145,7 +145,7 @@ pub enum UrlError {
     #[error("it is not a URL: {0}")]
     Invalid(#[source] url::ParseError),
     /// No port, or port 0.
-    #[error("its port is not a usable one")]
+    #[error("its port is not valid")]
     Port,
     /// A part after `?`.
     #[error("it has a query (`?`)")]

@@ -153,7 +153,7 @@ pub(crate) struct AccountSource {
 
 /// A word of a definition that is none of those known.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("it is one of {known}")]
+#[error("it must be one of {known}")]
 pub struct WordError {
     known: &'static str,
 }

@@ -16,29 +16,33 @@ use crate::resolve::Resolve;
 
 const EXAMPLES: &str = "\
 Examples:
-  authsome login gitlab                        log in at gitlab.com, in the browser
-  authsome run -- python my_agent.py           run an agent that never sees the token
+  authsome login gitlab                 log in at gitlab.com, in the browser
+  authsome run -- python my_agent.py    run an agent that never sees the token
   authsome run -- git clone https://gitlab.com/group/private.git
-  authsome log --follow                        watch what it does
+  authsome log --follow                 watch what it does
 
-Files are in ~/.authsome, or where AUTHSOME_HOME says.";
+Files are in ~/.authsome, or in the directory that AUTHSOME_HOME names.";
 
 const LOGIN_EXAMPLES: &str = "\
 Examples:
   authsome login gitlab
-  authsome login gitlab --connection work --base-url https://gitlab.acme.com --ca-file acme.pem
-  authsome login gitlab --base-url https://gitlab.acme.com --client-cert me.pem --client-key me.key
+  authsome login gitlab --connection work --base-url https://gitlab.acme.com
+  authsome login gitlab --base-url https://gitlab.acme.com --client-cert me.pem
   authsome login gitlab --client-id ID --client-secret-file - < secret.txt
-  authsome login gitlab --no-browser           open the URL elsewhere, paste back where it ends";
+  authsome login gitlab --no-browser    open the URL on another machine";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
   authsome run -- python my_agent.py
   authsome run --connection gitlab=work -- npx semantic-release
-  authsome run --policy deny -- ./untrusted.sh  no host but those of the connections
+  authsome run --policy deny -- ./untrusted.sh
 
-Exit codes: the command's own; 128+N if signal N ended it; 127 not found; 126 not executable;
-125 if authsome failed before it started.";
+Exit codes:
+  125    authsome failed before the command started
+  126    the command is not executable
+  127    the command was not found
+  128+N  signal N ended the command
+  Any other is the command's own.";
 
 /// Log in once; run programs that never see the token.
 #[derive(Debug, Parser)]
@@ -60,23 +64,23 @@ pub(super) struct Global {
     /// Print data and errors as JSON
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Say nothing but errors
+    /// Print only warnings and errors
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
-    /// Print without colour (as with `NO_COLOR`)
+    /// Print without colors, as with `NO_COLOR`
     #[arg(long, global = true)]
     pub(super) no_color: bool,
-    /// Say more about what is done
+    /// Print more about what is being done
     #[arg(long, global = true)]
     pub(super) verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Connect an account: once, in the browser
+    /// Connect an account, in the browser
     #[command(after_help = LOGIN_EXAMPLES)]
     Login(Box<Login>),
-    /// Run a command that uses the connections and never sees a token
+    /// Run a command that uses the connections but never sees a token
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
     /// Show a connection, or one field of it
@@ -91,45 +95,45 @@ pub(super) enum Command {
     Logout(Named),
     /// Revoke a connection's grant at the provider, and forget it
     Revoke(Named),
-    /// Choose the connection that a provider's name alone means
+    /// Set a provider's default connection
     SetDefault(SetDefault),
-    /// Show who is connected where
+    /// Show the connected accounts, and where authsome keeps them
     Whoami,
-    /// Show what was injected, denied, refreshed
+    /// Show what was injected, denied and refreshed
     Log(Log),
-    /// Print a completion script for a shell
+    /// Print a shell completion script
     Completions(Completions),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Login {
-    /// The service, e.g. gitlab
+    /// The provider, for example gitlab
     pub(super) provider: ProviderId,
-    /// A name for this account
+    /// Name for the new connection
     #[arg(long, value_name = "NAME")]
     pub(super) connection: Option<ConnectionName>,
-    /// What to ask for, comma- or blank-separated
+    /// Scopes to request, separated by commas or spaces
     #[arg(long, value_name = "A,B")]
     pub(super) scopes: Option<String>,
-    /// Where a self-hosted service is
+    /// URL of a self-hosted instance
     #[arg(long, value_name = "URL")]
     pub(super) base_url: Option<BaseUrl>,
-    /// A private CA to trust for this connection
+    /// File with a private CA to trust for this connection
     #[arg(long, value_name = "PEM")]
     pub(super) ca_file: Option<PathBuf>,
-    /// The certificate for servers that ask for one (mutual TLS), with its chain, and its key unless --client-key names that
+    /// File with a client certificate (mutual TLS) and its chain, with its key unless --client-key names that
     #[arg(long, value_name = "PEM")]
     pub(super) client_cert: Option<PathBuf>,
-    /// The key of --client-cert, where it has a file of its own
+    /// File with the key of --client-cert
     #[arg(long, value_name = "PEM", requires = "client_cert")]
     pub(super) client_key: Option<PathBuf>,
-    /// The OAuth application, instead of the form
+    /// ID of the OAuth application, instead of the form
     #[arg(long, value_name = "ID")]
     pub(super) client_id: Option<String>,
-    /// A file with the application's secret, or - for stdin
+    /// File with the application's secret, or - for standard input
     #[arg(long, value_name = "PATH", requires = "client_id")]
     pub(super) client_secret_file: Option<PathBuf>,
-    /// Open no browser; paste the final URL instead
+    /// Do not open a browser; paste the final URL instead
     #[arg(long)]
     pub(super) no_browser: bool,
     /// Replace an existing connection
@@ -139,25 +143,25 @@ pub(super) struct Login {
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// Which connection of a provider to use where more than one fits
+    /// Connection to use for a provider where more than one fits
     #[arg(long, value_name = "PROVIDER=NAME")]
     pub(super) connection: Vec<Choice>,
-    /// Only these providers' connections
+    /// Use only the connections of these providers
     #[arg(long, value_name = "PROVIDER,...", value_delimiter = ',')]
     pub(super) only: Vec<ProviderId>,
-    /// What happens to hosts of no connection
+    /// What to do with requests to hosts of no connection
     #[arg(long, value_enum, default_value_t = PolicyArgument::Allow)]
     pub(super) policy: PolicyArgument,
-    /// Let the command print and change secrets by authsome itself: `export`, `get --show-secret`, `login`, …
+    /// Allow commands that print or change secrets inside the run, such as `authsome export`
     #[arg(long)]
     pub(super) allow_export: bool,
-    /// Connect to that address for a host and port, as curl does
+    /// Connect to this address for a host and port, as curl's --resolve does
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub(super) resolve: Vec<ResolveArgument>,
-    /// Leave a variable as it is, e.g. `NODE_OPTIONS`
+    /// Leave an environment variable unchanged, for example `NODE_OPTIONS`
     #[arg(long, value_name = "NAME")]
     pub(super) no_env: Vec<OsString>,
-    /// Leave git remotes over SSH as they are, instead of taking those at the connections' hosts over HTTPS
+    /// Do not use HTTPS for git's SSH remotes at the connections' hosts
     #[arg(long)]
     pub(super) no_ssh_rewrite: bool,
     /// The command and its arguments
@@ -169,10 +173,10 @@ pub(super) struct Run {
 pub(super) struct Get {
     #[command(flatten)]
     pub(super) named: Named,
-    /// Print this field alone
+    /// Print only this field
     #[arg(long, value_enum)]
     pub(super) field: Option<Field>,
-    /// Print secrets as they are
+    /// Print secrets instead of ***
     #[arg(long)]
     pub(super) show_secret: bool,
 }
@@ -181,40 +185,40 @@ pub(super) struct Get {
 pub(super) struct Export {
     #[command(flatten)]
     pub(super) named: Named,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = ExportFormat::Env)]
     pub(super) format: ExportFormat,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
-    /// The service
+    /// The provider
     pub(super) provider: ProviderId,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Named {
-    /// The service
+    /// The provider
     pub(super) provider: ProviderId,
-    /// The account; the provider's default without it
+    /// Name of the connection; the provider's default if omitted
     #[arg(long, value_name = "NAME")]
     pub(super) connection: Option<ConnectionName>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SetDefault {
-    /// The service
+    /// The provider
     pub(super) provider: ProviderId,
-    /// The account
+    /// Name of the connection
     pub(super) name: ConnectionName,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Log {
-    /// How many of the newest lines
+    /// Number of lines to print, the newest ones
     #[arg(short = 'n', value_name = "N", default_value_t = 20)]
     pub(super) lines: usize,
-    /// Go on with what comes
+    /// Keep printing new lines
     #[arg(long, short)]
     pub(super) follow: bool,
 }
@@ -278,9 +282,9 @@ impl FromStr for ResolveArgument {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum PolicyArgument {
-    /// A blind tunnel
+    /// Tunnel them unread
     Allow,
-    /// Refused
+    /// Refuse them
     Deny,
 }
 
@@ -290,7 +294,7 @@ pub(super) enum ExportFormat {
     Env,
     /// export KEY='value'
     Shell,
-    /// An object
+    /// A JSON object
     Json,
 }
 

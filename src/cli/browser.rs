@@ -73,7 +73,7 @@ impl<'a> Prompt<'a> {
     fn take_pasted(&mut self) {
         if std::io::stdin().is_terminal() && self.terminal.is_none() {
             self.printer
-                .say("If the browser cannot come back here, paste the address that it ends at:");
+                .say("If the browser cannot return here, paste the address that it ends at:");
         }
         self.listen();
     }
@@ -146,7 +146,7 @@ impl LoginPrompt for Prompt<'_> {
         let how = match finished.by {
             FinishedBy::Paste => "from the address that was pasted",
             FinishedBy::ThisUser => "from your browser",
-            FinishedBy::Unknown => "from a browser of which the system does not tell whose it is",
+            FinishedBy::Unknown => "from a browser whose user the system does not tell",
         };
         let words = format!(
             "{}: {account}, application {}, {how}.",

@@ -63,7 +63,7 @@ impl<'a> Context<'a> {
         let started = thread::Builder::new().spawn(|| ());
         let ended = started.map(JoinHandle::join);
         if let Err(error) = ended {
-            let message = format!("the system gives authsome no thread: {error}");
+            let message = format!("cannot start a thread: {error}");
             let hint = MORE_PROCESSES;
             return Err(Failure::new(Exit::Unexpected, "unexpected", message, hint));
         }
@@ -190,11 +190,11 @@ fn refuse_tracer() -> Result<(), Failure> {
         return Ok(());
     };
     let message = format!(
-        "process {} ({}) traces authsome, and would see every secret",
+        "process {} ({}) traces authsome and would see every secret",
         tracer.pid, tracer.name
     );
     let hint = format!(
-        "start the tracer inside: authsome run -- strace COMMAND; to debug authsome itself: {READABLE_MEMORY}=1"
+        "start the tracer inside the run: authsome run -- strace COMMAND; to debug authsome itself: {READABLE_MEMORY}=1"
     );
     Err(Failure::new(Exit::Vault, "traced", message, hint))
 }
@@ -245,7 +245,7 @@ pub(super) fn not_found(provider: &ProviderId, name: Option<&ConnectionName>) ->
         Some(name) => (
             format!("there is no connection {provider}/{name}"),
             format!(
-                "authsome login {provider} --connection {name}; see what there is: authsome list"
+                "authsome login {provider} --connection {name}; see all connections: authsome list"
             ),
         ),
         None => (

@@ -82,7 +82,7 @@ impl From<CatalogError> for Failure {
                 let names: Vec<_> = near.iter().map(ToString::to_string).collect();
                 let hint = match names.first() {
                     Some(_) => format!("did you mean {}? See: authsome list", names.join(" or ")),
-                    None => "see what there is: authsome list".to_owned(),
+                    None => "see all providers: authsome list".to_owned(),
                 };
                 ("provider_not_found", hint)
             }
@@ -119,12 +119,13 @@ impl From<DefinitionError> for Failure {
 
 impl From<CaError> for Failure {
     fn from(error: CaError) -> Self {
-        Self::of(
-            Exit::Usage,
-            "ca_file_invalid",
-            &error,
-            "--ca-file takes a PEM file: -----BEGIN CERTIFICATE-----",
-        )
+        let message = match &error {
+            // Its cause shows the block's name as a list of bytes.
+            CaError::CaFileMalformed { .. } => error.to_string(),
+            _ => chain(&error),
+        };
+        let hint = "--ca-file takes a PEM file, which begins with -----BEGIN CERTIFICATE-----";
+        Self::new(Exit::Usage, "ca_file_invalid", message, hint)
     }
 }
 
@@ -181,7 +182,7 @@ impl From<ChildError> for Failure {
     fn from(error: ChildError) -> Self {
         let hint = match &error {
             ChildError::TooLong(_) => {
-                "give it less: shorter arguments, fewer or shorter variables (env | wc -c); see getconf ARG_MAX"
+                "use shorter arguments, or fewer or shorter variables (env | wc -c); the limit is getconf ARG_MAX"
             }
             ChildError::Spawn(cause) if is_for_want_of_processes(cause) => MORE_PROCESSES,
             _ => "try again",
@@ -191,7 +192,7 @@ impl From<ChildError> for Failure {
 }
 
 /// What to do where no process or thread is to be had.
-pub(super) const MORE_PROCESSES: &str = "this user, or this container, has as many processes as it may: see ulimit -u, and pids.max of its cgroup";
+pub(super) const MORE_PROCESSES: &str = "this user or this container has reached its limit of processes: see ulimit -u, and pids.max of its cgroup";
 
 /// fork(2) and `pthread_create(3)` say so.
 fn is_for_want_of_processes(error: &std::io::Error) -> bool {
@@ -208,3 +209,6 @@ impl From<std::io::Error> for Failure {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

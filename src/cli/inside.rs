@@ -51,9 +51,9 @@ pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure>
         Exit::NoProvider,
         "inside_run",
         format!(
-            "`authsome {words}` is refused inside of `authsome run`, whose command shall not get at secrets"
+            "`authsome {words}` is refused inside `authsome run`, whose command must not get at secrets"
         ),
-        "type it outside of the run; or start the run with: authsome run --allow-export -- COMMAND",
+        "use it outside the run, or start the run with: authsome run --allow-export -- COMMAND",
     ))
 }
 

@@ -27,7 +27,7 @@ fn words(notice: Notice) -> String {
         Notice::Definition { provider, warning } => format!("{provider}: {warning}"),
         Notice::DirectoryUnused(unused) => unused_directory(unused),
         Notice::LeftAlone(name) => {
-            format!("--no-env {}: authsome does not change it", name.display())
+            format!("--no-env {} has no effect: authsome does not change that variable", name.display())
         }
         Notice::LeftOut { id, error } => {
             format!("{id} takes no part: {}", Failure::from(error).message)
@@ -36,14 +36,14 @@ fn words(notice: Notice) -> String {
             format!("and {more} more changes since connections were made")
         }
         Notice::NeedsLogin { id, reason } => format!(
-            "{id} needs a new login ({reason}); type: authsome login {} --connection {} --force",
+            "{id} needs a new login ({reason}); run: authsome login {} --connection {} --force",
             id.provider, id.name
         ),
         Notice::NoConnection => "authsome: no connection, so nothing will be injected; connect one: authsome login gitlab".to_owned(),
         Notice::NoRoots => "this system has no trusted root certificates (package ca-certificates); only hosts of connections with a CA of their own can be verified".to_owned(),
         Notice::NotEntered(error) => format!("the run is not entered in the home: {error}"),
         Notice::NotHttps { id, route } => {
-            format!("{id}: nothing is injected at {route}: it is not https")
+            format!("{id}: no credential is injected at {route}, which is not https")
         }
         Notice::RefreshGivenUp => "a refresh was still under way and was given up; its new pair is lost if the provider issued one".to_owned(),
         Notice::SecretFound(name) => format!(
@@ -58,7 +58,7 @@ fn words(notice: Notice) -> String {
             let first = tie.connections.first();
             let choice = first.map(|id| format!("{}={}", id.provider, id.name));
             format!(
-                "{} fit {} alike, so requests that need a token are refused there; choose: authsome run --connection {} -- …",
+                "{} fit {} equally, so requests that need a token are refused there; choose one: authsome run --connection {} -- …",
                 names.join(" and "),
                 tie.place,
                 choice.unwrap_or_default()
@@ -71,23 +71,23 @@ fn words(notice: Notice) -> String {
 fn changed(change: &Change) -> String {
     match change {
         Change::Allowed(rules) => {
-            format!("config.toml allows since it was made: {}", list(rules))
+            format!("config.toml has allowed since the login: {}", list(rules))
         }
         Change::Elsewhere(places) => format!(
-            "nothing goes to {} until the next login, and until then the earlier definition holds",
+            "nothing goes to {} until the next login; the earlier definition applies until then",
             list(places)
         ),
         Change::LeftOut(places) => format!(
-            "nothing goes to {} until the next login: it was made for other places",
+            "nothing goes to {} until the next login: the connection was made for other hosts",
             list(places)
         ),
         Change::Replaced { denied } => {
-            let because = "the definition is another than it was made with";
+            let because = "the definition has changed since the login";
             if denied.is_empty() {
                 return because.to_owned();
             }
             format!(
-                "{because}; denied as before until the next login: {}",
+                "{because}; still denied until the next login: {}",
                 list(denied)
             )
         }

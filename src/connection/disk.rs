@@ -24,7 +24,7 @@ pub(super) struct Disk {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DiskError {
     /// The system gave no thread.
-    #[error("the system gives authsome no further thread: {0}")]
+    #[error("cannot start a thread: {0}")]
     NoThread(#[from] io::Error),
     /// A job panicked.
     #[error("a disk access crashed")]

@@ -162,7 +162,7 @@ pub enum LoginError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The user took too long.
-    #[error("nobody finished the login within {} minutes", DEADLINE.as_secs() / 60)]
+    #[error("the login was not finished within {} minutes", DEADLINE.as_secs() / 60)]
     Deadline,
     /// The user does not know the account or the application.
     #[error("the login was not confirmed{}", if *.revoked { ", and its grant was revoked" } else { "; its grant could not be revoked" })]
@@ -174,7 +174,7 @@ pub enum LoginError {
     #[error(transparent)]
     Denied(#[from] ResponseRefused),
     /// There is a connection of that name.
-    #[error("the connection {0} exists already")]
+    #[error("the connection {0} already exists")]
     Exists(ConnectionId),
     /// The grant could not be stored.
     #[error("the login cannot be stored")]

@@ -19,13 +19,13 @@ pub enum CredentialError {
         reason: String,
     },
     /// The connection is no longer in the vault.
-    #[error("the connection {id} is not in the vault any more")]
+    #[error("the connection {id} is no longer in the vault")]
     Removed {
         /// The connection.
         id: ConnectionId,
     },
     /// It has expired, and could not be renewed for now.
-    #[error("the token of {id} has expired and cannot be renewed for now: {reason}")]
+    #[error("the token of {id} has expired and cannot be renewed at present: {reason}")]
     Unavailable {
         /// The connection.
         id: ConnectionId,

@@ -24,10 +24,10 @@ const DEFINITION: &str = "definition";
 #[non_exhaustive]
 pub enum StoreError {
     /// There is one of that name already, or it changed meanwhile.
-    #[error("the connection changed meanwhile")]
+    #[error("the connection was changed by another process")]
     Conflict,
     /// The record opens, but it is not one of ours.
-    #[error("the record of {record} is not readable: {reason}")]
+    #[error("the record of {record} cannot be read: {reason}")]
     Unreadable {
         /// Which.
         record: String,

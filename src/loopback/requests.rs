@@ -151,7 +151,7 @@ fn filled_in(body: &[u8], shared: &Shared) -> Result<FilledIn, (StatusCode, &'st
     let mut fields: HashMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
     let csrf = fields.remove("csrf").unwrap_or_default();
     if !shared.csrf.matches(csrf.as_bytes()) {
-        let problem = "This form was of an earlier login. Please fill in this one.";
+        let problem = "That form belonged to an earlier login. Please fill in this one.";
         return Err((StatusCode::FORBIDDEN, problem));
     }
     let client_secret = fields.remove("client_secret").map(Secret::new);

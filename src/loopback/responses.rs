@@ -15,7 +15,7 @@ pub(super) fn page(status: StatusCode, render: impl FnOnce(&str) -> Page) -> Res
     let Ok(nonce) = random_text(22) else {
         return plain(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "authsome: no randomness from the system",
+            "authsome: the system has no random bytes",
         );
     };
     let page = render(nonce.expose());

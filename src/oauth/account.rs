@@ -7,7 +7,7 @@ use super::error::printable;
 use super::http::HttpClient;
 use crate::secret::Secret;
 
-/// The account behind a grant.
+/// Name of the connection behind a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The provider's own identifier.

@@ -52,7 +52,7 @@ pub enum ResponseRefused {
     #[error("the redirect carries neither a code nor an error")]
     Incomplete,
     /// The answer is of another authorization server (RFC 9207 §2.4).
-    #[error("the answer comes from {found}, but the login was sent to {expected}")]
+    #[error("the response is from {found}, but the login was sent to {expected}")]
     Issuer {
         /// Whom we asked.
         expected: String,
@@ -60,7 +60,7 @@ pub enum ResponseRefused {
         found: String,
     },
     /// The answer is to another request, or forged (RFC 6749 §10.12).
-    #[error("the state in the redirect is not the one of this login")]
+    #[error("the state in the redirect is not that of this login")]
     State,
 }
 
@@ -289,12 +289,15 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let pending = pending();
+        let mut pending = pending();
+        pending.client.client_secret = Some(Secret::new("hunter2".to_owned()));
         let shown = format!("{pending:?}");
-        assert!(
-            !shown.contains(pending.state.expose()) || shown.contains("state="),
-            "state is public in the URL"
-        );
-        assert!(!shown.contains(pending.verifier.secret()));
+        // The browser is given the state with the URL; it stands nowhere else.
+        let query = pending.url().query().unwrap();
+        assert!(shown.contains(query), "{shown}");
+        let beside = shown.replace(query, "");
+        for secret in [pending.state.expose(), pending.verifier.secret(), "hunter2"] {
+            assert!(!beside.contains(secret), "{shown}");
+        }
     }
 }

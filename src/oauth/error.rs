@@ -17,7 +17,7 @@ const LONGEST_DESCRIPTION: usize = 300;
 #[non_exhaustive]
 pub enum OAuthError {
     /// A success that lacks what RFC 6749 §5.1 requires.
-    #[error("the answer of {host} is not a token response: {reason}")]
+    #[error("the response from {host} is not a token response: {reason}")]
     Malformed {
         /// The server.
         host: String,
@@ -25,7 +25,7 @@ pub enum OAuthError {
         reason: String,
     },
     /// HTML of a login wall, a plain error page.
-    #[error("{host} answered {status} with {content_type} where JSON was expected")]
+    #[error("{host} responded with {status} and {content_type} where JSON was expected")]
     NotJson {
         /// The server.
         host: String,
@@ -38,11 +38,11 @@ pub enum OAuthError {
     #[error("the provider has no revocation endpoint")]
     NoRevocation,
     /// The kernel gave no random bytes.
-    #[error("no randomness from the system")]
+    #[error("the system has no random bytes")]
     Random(#[from] getrandom::Error),
     /// A redirect, which is never followed with a credential in hand (RFC 9700 §4.12).
     #[error(
-        "{host} answered {status}, a redirect to {location}; it is not followed with a credential in hand"
+        "{host} responded with {status}, a redirect to {location}, which is not followed when a credential is sent"
     )]
     Redirected {
         /// The server.
@@ -63,7 +63,7 @@ pub enum OAuthError {
         description: Option<String>,
     },
     /// A status that says nothing about the grant: 429, 5xx.
-    #[error("{host} answered {status}")]
+    #[error("{host} responded with {status}")]
     Status {
         /// The server.
         host: String,
@@ -81,7 +81,7 @@ pub enum OAuthError {
         shortage: Shortage,
     },
     /// No whole answer in time.
-    #[error("{host} did not answer in time")]
+    #[error("{host} did not respond in time")]
     Timeout {
         /// The server.
         host: String,
@@ -100,7 +100,7 @@ pub enum OAuthError {
     #[error(transparent)]
     Trust(#[from] crate::tls::TrustError),
     /// The body is larger than any token response.
-    #[error("the answer of {host} is larger than {limit} bytes")]
+    #[error("the response from {host} is larger than {limit} bytes")]
     TooLarge {
         /// The server.
         host: String,

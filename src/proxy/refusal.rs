@@ -13,7 +13,7 @@ pub(super) enum Refusal {
     #[error("the request's body broke off before its end")]
     Abandoned,
     /// A web page asks for another host than its own.
-    #[error("a web page of another origin asks, and would act as the user")]
+    #[error("a web page of another origin sent this request, which would act as the user")]
     AnotherOrigin,
     /// The client's end of the connection is another user's.
     #[error("the session belongs to another user of this machine")]
@@ -22,7 +22,7 @@ pub(super) enum Refusal {
     #[error("more than one connection fits this host: {}", .0.join(", "))]
     Ambiguous(Vec<String>),
     /// No connection to the provider stood in time.
-    #[error("there was no connection to {host} within {seconds} s")]
+    #[error("no connection to {host} within {seconds} s")]
     ConnectTimeout {
         /// The provider, and the user's proxy if the way leads through one.
         host: String,
@@ -63,7 +63,7 @@ pub(super) enum Refusal {
     #[error("the request would come back to this proxy")]
     Loop,
     /// The placeholder would have left the machine.
-    #[error("the placeholder stands in {0}, where authsome does not put a credential")]
+    #[error("the placeholder is in {0}, where authsome does not put a credential")]
     Placeholder(&'static str),
     /// The placeholder was sent over plain HTTP.
     #[error("the placeholder was sent over plain HTTP, where no credential is ever put")]
@@ -83,7 +83,7 @@ pub(super) enum Refusal {
     #[error("{0} belongs to no connection, and the policy of this session is to deny such hosts")]
     Unmanaged(String),
     /// What the provider sent is no response.
-    #[error("{host} did not answer as HTTP wants it: {reason}")]
+    #[error("{host} did not send a valid HTTP response: {reason}")]
     UpstreamMalformed {
         /// The provider.
         host: String,
@@ -101,7 +101,7 @@ pub(super) enum Refusal {
         connection: Option<ConnectionId>,
     },
     /// The provider did not answer in time.
-    #[error("{host} did not answer within {seconds} s")]
+    #[error("{host} did not respond within {seconds} s")]
     UpstreamTimeout {
         /// The provider.
         host: String,

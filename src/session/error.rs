@@ -45,7 +45,7 @@ pub enum SessionError {
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     /// The kernel gave no random bytes.
-    #[error("no randomness from the system")]
+    #[error("the system has no random bytes")]
     Random(#[from] getrandom::Error),
     /// The settings cannot be read.
     #[error(transparent)]

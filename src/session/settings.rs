@@ -63,7 +63,7 @@ impl TryFrom<i64> for Seconds {
             .ok()
             .filter(|seconds| (1..=LONGEST_WAIT).contains(seconds))
             .map(|seconds| Self(Duration::from_secs(seconds)))
-            .ok_or_else(|| format!("{seconds} is no number of seconds from 1 to {LONGEST_WAIT}"))
+            .ok_or_else(|| format!("{seconds} is not a number of seconds from 1 to {LONGEST_WAIT}"))
     }
 }
 
@@ -76,7 +76,7 @@ impl Settings {
             reason,
         };
         match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| invalid(error.to_string())),
+            Ok(text) => toml::from_str(&text).map_err(|error| invalid(placed(&error, &text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(invalid(error.to_string())),
         }
@@ -108,6 +108,23 @@ impl Settings {
             timeouts.response = wait;
         }
         timeouts
+    }
+}
+
+/// An error on one line; the library's own words draw the place over several.
+fn placed(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|end| *end != '\n').count() + 1;
+            let shown = text.lines().nth(line - 1).unwrap_or_default().trim();
+            format!(
+                "line {line}, column {column} (`{shown}`): {}",
+                error.message()
+            )
+        }
+        None => error.message().to_owned(),
     }
 }
 

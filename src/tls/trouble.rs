@@ -79,7 +79,7 @@ impl From<&Error> for TlsTrouble {
             Error::AlertReceived(alert) => of_alert(*alert),
             Error::PeerIncompatible(found) => of_peer(found),
             Error::InvalidMessage(InvalidMessage::InvalidContentType) => (
-                "it does not speak TLS there".to_owned(),
+                "it does not speak TLS on this port".to_owned(),
                 TlsRemedy::OtherAddress,
             ),
             other => (other.to_string(), TlsRemedy::Unknown),
@@ -108,19 +108,19 @@ pub fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error
 fn of_certificate(error: &CertificateError) -> (String, TlsRemedy) {
     match error {
         CertificateError::UnknownIssuer => (
-            "its certificate is of an authority that is not trusted here".to_owned(),
+            "its certificate is from an authority that is not trusted here".to_owned(),
             TlsRemedy::Trust,
         ),
         CertificateError::ExpiredContext { not_after, .. } => (
-            format!("its certificate has ended at {}", at(*not_after)),
+            format!("its certificate expired at {}", at(*not_after)),
             TlsRemedy::Renewal,
         ),
         CertificateError::NotValidYetContext { not_before, .. } => (
-            format!("its certificate begins at {} only", at(*not_before)),
+            format!("its certificate is not valid before {}", at(*not_before)),
             TlsRemedy::Renewal,
         ),
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => (
-            "its certificate has no subjectAltName; a common name (CN) is no host's name any more (RFC 9525)".to_owned(),
+            "its certificate has no subjectAltName; a common name (CN) is no longer read as a host name (RFC 9525)".to_owned(),
             TlsRemedy::ServerCertificate,
         ),
         CertificateError::NotValidForNameContext { expected, presented } => (
@@ -138,7 +138,7 @@ fn of_certificate(error: &CertificateError) -> (String, TlsRemedy) {
         ),
         CertificateError::Other(other) => match other.to_string().as_str() {
             "CaUsedAsEndEntity" => (
-                "its certificate is one of an authority (CA:TRUE), probably self-signed, and not trusted here".to_owned(),
+                "its certificate is that of an authority (CA:TRUE), probably self-signed, and is not trusted here".to_owned(),
                 TlsRemedy::Trust,
             ),
             words => (format!("its certificate is not usable: {words}"), TlsRemedy::ServerCertificate),
@@ -154,7 +154,7 @@ fn of_alert(alert: AlertDescription) -> (String, TlsRemedy) {
     use AlertDescription as Alert;
     match alert {
         Alert::HandshakeFailure | Alert::InsufficientSecurity => (
-            "it accepts none of the cipher suites that are used here: those with CBC, and those that exchange keys by RSA, are not".to_owned(),
+            "it accepts none of the cipher suites offered here, which leave out CBC and RSA key exchange".to_owned(),
             TlsRemedy::Modern,
         ),
         Alert::ProtocolVersion => (
@@ -162,7 +162,7 @@ fn of_alert(alert: AlertDescription) -> (String, TlsRemedy) {
             TlsRemedy::Modern,
         ),
         Alert::CertificateRequired => (
-            "it wants a client certificate".to_owned(),
+            "it requires a client certificate".to_owned(),
             TlsRemedy::ClientCertificate,
         ),
         // Of the client's certificate: a server's alert speaks of nothing else by these (RFC 8446 §6.2).
@@ -174,14 +174,14 @@ fn of_alert(alert: AlertDescription) -> (String, TlsRemedy) {
         | Alert::UnknownCA
         | Alert::DecryptError // its signature does not fit
         | Alert::AccessDenied => (
-            format!("it refuses the client certificate, or that there is none ({alert:?})"),
+            format!("it rejects the client certificate, or the lack of one ({alert:?})"),
             TlsRemedy::ClientCertificate,
         ),
         Alert::UnrecognisedName => (
-            "it does not know that host's name".to_owned(),
+            "it does not know this host name".to_owned(),
             TlsRemedy::OtherAddress,
         ),
-        other => (format!("it broke off: {other:?}"), TlsRemedy::Unknown),
+        other => (format!("it ended the handshake with {other:?}"), TlsRemedy::Unknown),
     }
 }
 
@@ -193,7 +193,7 @@ fn of_peer(found: &PeerIncompatible) -> (String, TlsRemedy) {
         }
         PeerIncompatible::NoCipherSuitesInCommon => of_alert(AlertDescription::HandshakeFailure),
         other => (
-            format!("it does not do TLS as it is done here: {other:?}"),
+            format!("its TLS is not compatible: {other:?}"),
             TlsRemedy::Modern,
         ),
     }

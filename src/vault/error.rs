@@ -11,7 +11,7 @@ use crate::home::HomeError;
 #[non_exhaustive]
 pub enum VaultError {
     /// Another writer was first.
-    #[error("the record changed meanwhile")]
+    #[error("the record was changed by another process")]
     Conflict,
     /// The file is not an intact vault.
     #[error("the vault {} is damaged: {reason}", .path.display())]
@@ -34,10 +34,10 @@ pub enum VaultError {
     #[error("the vault {} is locked by another process", .0.display())]
     Locked(PathBuf),
     /// The kernel gave no random bytes.
-    #[error("no randomness from the system")]
+    #[error("the system has no random bytes")]
     Random(#[from] getrandom::Error),
     /// Another process has kept the lock of a record for too long.
-    #[error("another process holds the lock {} for more than {} s", .lock.display(), .waited.as_secs())]
+    #[error("another process has held the lock {} for more than {} s", .lock.display(), .waited.as_secs())]
     RecordLocked {
         /// The lock, as a file that says who holds it.
         lock: PathBuf,
@@ -45,10 +45,10 @@ pub enum VaultError {
         waited: Duration,
     },
     /// There is no room on the disk: `SQLite` needs some beside the vault, even to read it.
-    #[error("there is no room on the disk for the vault {}", .0.display())]
+    #[error("there is no space left on the disk for the vault {}", .0.display())]
     NoRoom(PathBuf),
     /// The vault, or its directory, cannot be written: `SQLite` writes beside it, even to read it.
-    #[error("the vault {} is where nothing can be written", .0.display())]
+    #[error("the vault {} cannot be written: its disk or its directory is read-only", .0.display())]
     ReadOnly(PathBuf),
     /// `SQLite` failed for another reason.
     #[error("the vault {} cannot be used: {reason}", .path.display())]
@@ -67,7 +67,9 @@ pub enum VaultError {
         known: u32,
     },
     /// A record does not open: it was moved to another name, or altered.
-    #[error("the record {kind} {name} does not open: it was altered, or moved from another name")]
+    #[error(
+        "the record {kind} {name} cannot be opened: it was altered, or moved from another name"
+    )]
     Tampered {
         /// The record's kind.
         kind: String,

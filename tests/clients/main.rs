@@ -3,9 +3,19 @@
 
 mod attempt;
 mod evidence;
-#[path = "../it/kit.rs"]
-#[expect(dead_code, reason = "the rest is for the other tests")]
-mod kit;
+#[path = "../it/kit"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the rest is for the other tests, and one that cannot be set up has failed"
+)]
+mod kit {
+    mod setup;
+    mod world;
+
+    pub(crate) use setup::SCOPES;
+    pub(crate) use world::{PLACEHOLDER, World};
+}
 mod pool;
 mod process;
 mod report;

@@ -5,9 +5,18 @@
 mod api;
 mod certificate;
 mod git;
-#[path = "../it/kit.rs"]
-#[expect(dead_code, reason = "the rest is for the other tests")]
-mod kit;
+#[path = "../it/kit"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the rest is for the other tests, and one that cannot be set up has failed"
+)]
+mod kit {
+    mod setup;
+    mod world;
+
+    pub(crate) use world::{Outcome, World};
+}
 mod servers;
 
 use std::path::{Path, PathBuf};

@@ -1,23 +1,17 @@
 //! What real clients send to a proxy, in all the spellings that were seen: each is taken for what it means.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "what fails here fails the test, with its place"
-)]
-
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, TcpListener};
 use std::thread;
 
 use authsome_test_support::FakeGitLab;
 
-use crate::kit::World;
-use crate::proxy::{authority, python};
+use crate::kit::client::{authority, python};
+use crate::kit::{Setup, World};
 
 #[test]
 fn connect_is_taken_in_http_1_0_and_without_a_host_header() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     // openssl s_client, Python before 3.12, Node's agents, Perl: in this order.
     let program = r#"
 target = sys.argv[1]
@@ -49,7 +43,7 @@ for head in [
 
 #[test]
 fn a_managed_host_is_found_in_every_spelling() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     let base = gitlab.base_url_at("gitlab.test");
     world.connect_as("default", &gitlab, &base, 7200);
     let port = base.rsplit_once(':').unwrap().1;
@@ -147,8 +141,7 @@ say(ask(peer, "GET / HTTP/1.1"))
 
 #[test]
 fn tls_1_2_and_1_3_are_spoken_with_and_without_alpn() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let program = r#"
 target = sys.argv[1]
 for version in [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]:

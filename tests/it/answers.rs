@@ -1,6 +1,4 @@
 //! Odd answers: a pair that was issued is kept however the answer is spelled, and a 401's reason is read wherever it stands.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use std::time::Duration;
 
 use authsome_test_support::{Endpoint, FakeGitLab, Fault, Pair, Seen, Spelling};
@@ -8,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::kit::{Outcome, World};
+use crate::kit::{Outcome, Setup, World};
 
 // ---- the token endpoint ----
 
@@ -52,7 +50,7 @@ fn spellings() -> Vec<Spelling> {
 #[test]
 fn a_refreshed_pair_is_kept_however_the_answer_is_spelled() {
     for spelling in spellings() {
-        let (world, gitlab) = (World::new(), FakeGitLab::start());
+        let (world, gitlab) = Setup::unconnected();
         world.connect_as("default", &gitlab, &gitlab.base_url(), 0);
         gitlab.fault(Endpoint::Token, Fault::Respell(spelling.clone()), 1);
         let outcome = world.call(["export", "gitlab"]);
@@ -93,7 +91,7 @@ fn what_an_odd_answer_says_is_used_where_it_makes_sense() {
         (json!(-1), None),
         (json!(0), None),
     ] {
-        let (world, gitlab) = (World::new(), FakeGitLab::start());
+        let (world, gitlab) = Setup::unconnected();
         world.connect_as("default", &gitlab, &gitlab.base_url(), 0);
         let spelling = Spelling {
             fields: vec![
@@ -115,7 +113,7 @@ fn what_an_odd_answer_says_is_used_where_it_makes_sense() {
 
 #[test]
 fn a_refusal_with_the_status_of_a_success_is_one() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     world.connect_as("default", &gitlab, &gitlab.base_url(), 0);
     let spelling = Spelling {
         fields: vec![
@@ -190,8 +188,7 @@ fn the_reason_of_a_401_is_read_wherever_it_stands() {
     for refusal in refusals() {
         for http in ["--http1.1", "--http2"] {
             // A new token: for want of a reason it would be sent again and again, in case that a replica lags.
-            let (world, gitlab) = (World::new(), FakeGitLab::start());
-            world.connect(&gitlab);
+            let Setup { world, gitlab, .. } = Setup::connected();
             gitlab.fault(Endpoint::Api, refusal.clone(), 1);
             let answer = call(&world, &gitlab, http).expect(0);
             assert_eq!(answer.json()["username"], "ada", "{refusal:?} {http}");
@@ -204,7 +201,7 @@ fn the_reason_of_a_401_is_read_wherever_it_stands() {
 
 #[test]
 fn a_401_that_is_not_about_the_token_reaches_the_client_as_it_came() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     world.connect_as("default", &gitlab, &gitlab.base_url(), 3600);
     let refusal = Fault::Refuse {
         fields: vec![

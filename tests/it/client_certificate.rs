@@ -10,7 +10,7 @@ use authsome::tls::ClientCertificate;
 use authsome_test_support::kit::{browser_script, port_7998};
 use authsome_test_support::{Builder, ClientCa, ClientIdentity, FakeGitLab, Protocol, Seen};
 
-use crate::forms::Login;
+use crate::kit::login::Login;
 use crate::kit::{Outcome, PLACEHOLDER, World};
 
 /// The certificate and its key in one file, as curl's `--cert` takes them.
@@ -262,7 +262,7 @@ fn where_one_is_missing_the_command_to_type_is_said() {
         let outcome = log_in(&world, &gitlab, &ca.issue("ada"), &["--client-cert", &file]);
         let outcome = outcome.expect(8);
         assert!(
-            outcome.stderr.contains("refuses the client certificate"),
+            outcome.stderr.contains("rejects the client certificate"),
             "{}",
             outcome.stderr
         );

@@ -1,15 +1,10 @@
 //! Where a request to GitLab gets the token, where it gets none, and which are denied: through the binary, as a child meets it.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "what fails here fails the test, with its place"
-)]
-
 use authsome_test_support::{Arrived, FakeGitLab, Pair};
 use serde_json::Value;
 
-use crate::kit::{PLACEHOLDER, World};
-use crate::proxy::{authority, python};
+use crate::kit::client::{authority, python};
+use crate::kit::{PLACEHOLDER, Setup, World};
 
 /// Asks each head on a connection of its own, and tells what came back; a HEAD has no body.
 const ASK_EACH: &str = r#"
@@ -36,8 +31,12 @@ fn ask(world: &World, gitlab: &FakeGitLab, heads: &[String]) -> Vec<Value> {
 }
 
 fn connected() -> (World, FakeGitLab, Pair) {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    let (_, pair) = world.connect(&gitlab);
+    let Setup {
+        world,
+        gitlab,
+        pair,
+        ..
+    } = Setup::connected();
     (world, gitlab, pair)
 }
 

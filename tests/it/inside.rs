@@ -1,16 +1,18 @@
 //! Inside of a run: nothing there prints or changes a secret by authsome itself, unless the run allows it, and each reading is logged.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use std::process::Command;
 
 use authsome_test_support::{FakeGitLab, Pair};
 use serde_json::Value;
 
-use crate::kit::{Outcome, World, binary};
+use crate::kit::{Outcome, Setup, World, binary};
 
 fn connected() -> (World, FakeGitLab, Pair) {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    let (_, pair) = world.connect(&gitlab);
+    let Setup {
+        world,
+        gitlab,
+        pair,
+        ..
+    } = Setup::connected();
     (world, gitlab, pair)
 }
 
@@ -64,7 +66,7 @@ fn what_prints_or_changes_a_secret_is_refused_with_4() {
             assert_eq!(outcome.code, Some(4), "{script}: {}", outcome.stderr);
             let said = format!("{}{}", outcome.stdout, outcome.stderr);
             assert!(
-                said.contains("is refused inside of `authsome run`"),
+                said.contains("is refused inside `authsome run`"),
                 "{script}: {said}"
             );
             assert!(said.contains("--allow-export"), "{script}: {said}");

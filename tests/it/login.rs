@@ -1,11 +1,20 @@
 //! `authsome login`, through the browser that the user would have.
 
-use crate::kit::World;
-use authsome_test_support::FakeGitLab;
+mod cancel;
+mod consent;
+mod form;
+mod listener;
+mod oauth;
+mod opening;
+mod terminal;
+mod token_endpoint;
+mod window;
+
+use crate::kit::Setup;
 
 #[test]
 fn a_public_application_logs_in() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     let app = gitlab.register_app(false);
     let outcome = world.login(&gitlab, &app, &[]).expect(0);
     assert!(
@@ -26,7 +35,7 @@ fn the_first_browser_of_a_list_that_works_is_the_one() {
         "false:no-such-browser %s:BROWSER %s:false",
         "sh -c 'exec \"$1\" \"$2\"' %% BROWSER '%s'",
     ] {
-        let (world, gitlab) = (World::new(), FakeGitLab::start());
+        let (world, gitlab) = Setup::unconnected();
         let app = gitlab.register_app(false);
         let outcome = world.login_by(browsers, &gitlab, &app, &[]).expect(0);
         assert!(

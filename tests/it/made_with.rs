@@ -1,13 +1,11 @@
 //! A stored connection keeps to what it was made with: a definition or a setting that is changed later widens nothing until the next login.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use std::fs::{self, File};
 use std::io::Write;
 
 use authsome_test_support::{Arrived, FakeGitLab, Seen};
 use serde_json::{Value, json};
 
-use crate::kit::{Outcome, World};
+use crate::kit::{Outcome, Setup, World};
 
 /// A file of the home.
 fn put(world: &World, name: &str, text: &str) {
@@ -70,7 +68,7 @@ fn log_in(world: &World, gitlab: &FakeGitLab) {
 
 #[test]
 fn a_definition_that_names_more_hosts_sends_them_nothing_until_the_next_login() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     log_in(&world, &gitlab);
     let first = get(&world, &gitlab, "localhost").expect(0);
     assert_eq!(first.json()["username"], "ada");
@@ -83,7 +81,7 @@ fn a_definition_that_names_more_hosts_sends_them_nothing_until_the_next_login() 
     assert!(
         other
             .stderr
-            .contains("gitlab/default: the definition is another"),
+            .contains("gitlab/default: the definition has changed"),
         "{}",
         other.stderr
     );
@@ -116,7 +114,7 @@ fn a_definition_that_names_more_hosts_sends_them_nothing_until_the_next_login() 
 
 #[test]
 fn an_empty_guard_lifts_nothing_until_the_next_login() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     log_in(&world, &gitlab);
     customise(&world, |definition| definition["guard"] = json!([]));
     let outcome = mint(&world, &gitlab).expect(0);
@@ -124,7 +122,7 @@ fn an_empty_guard_lifts_nothing_until_the_next_login() {
     assert!(
         outcome
             .stderr
-            .contains("denied as before until the next login: personal-access-token"),
+            .contains("still denied until the next login: personal-access-token"),
         "{}",
         outcome.stderr
     );
@@ -150,7 +148,7 @@ fn an_empty_guard_lifts_nothing_until_the_next_login() {
 
 #[test]
 fn a_guard_that_config_toml_lifts_since_the_login_is_said() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     log_in(&world, &gitlab);
     put(
         &world,
@@ -160,7 +158,7 @@ fn a_guard_that_config_toml_lifts_since_the_login_is_said() {
     let outcome = mint(&world, &gitlab).expect(0);
     assert!(outcome.stdout.ends_with("201"), "{}", outcome.stdout);
     let said =
-        "gitlab/default: config.toml allows since it was made: gitlab/project-access-token\n";
+        "gitlab/default: config.toml has allowed since the login: gitlab/project-access-token\n";
     assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
     log_in(&world, &gitlab);
     assert_eq!(mint(&world, &gitlab).expect(0).stderr, "");
@@ -168,7 +166,7 @@ fn a_guard_that_config_toml_lifts_since_the_login_is_said() {
 
 #[test]
 fn a_definition_that_has_moved_away_takes_nothing_along() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     log_in(&world, &gitlab);
     let (own, other) = (gitlab.base_url(), gitlab.base_url_at("127.0.0.1"));
     customise(&world, |definition| {
@@ -179,7 +177,7 @@ fn a_definition_that_has_moved_away_takes_nothing_along() {
     let outcome = get(&world, &gitlab, "127.0.0.1").expect(0);
     assert_eq!(bearers(&gitlab), 0);
     assert!(
-        outcome.stderr.contains("the earlier definition holds"),
+        outcome.stderr.contains("the earlier definition applies"),
         "{}",
         outcome.stderr
     );
@@ -191,8 +189,7 @@ fn a_definition_that_has_moved_away_takes_nothing_along() {
 
 #[test]
 fn a_connection_of_before_is_held_to_the_bundled_definition_from_its_first_use() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let mut connection = world.stored("default");
     connection.terms = None;
     world.store().create(&connection, true).unwrap();

@@ -1,5 +1,7 @@
 //! The tests through the door a user takes: the binary, real sockets, real TLS, a fake GitLab with the real one's behaviour.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod acceptance;
 mod admission;
 mod answers;
@@ -8,7 +10,6 @@ mod cli;
 mod client_certificate;
 mod durability;
 mod environment;
-mod forms;
 mod git;
 mod gitlab_map;
 mod inside;
@@ -28,3 +29,4 @@ mod strangers;
 mod trust;
 mod upstream_proxy;
 mod vault;
+mod words;

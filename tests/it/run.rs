@@ -1,14 +1,18 @@
 //! `authsome run`: what reaches the provider, and what the child sees.
 
-use crate::kit::{PLACEHOLDER, World};
+use crate::kit::{PLACEHOLDER, Setup};
 use authsome::clock::Timestamp;
 use authsome::connection::Standing;
-use authsome_test_support::{Arrived, FakeGitLab};
+use authsome_test_support::Arrived;
 
 #[test]
 fn every_carrier_arrives_as_the_one_right_bearer() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    let (_, pair) = world.connect(&gitlab);
+    let Setup {
+        world,
+        gitlab,
+        pair,
+        ..
+    } = Setup::connected();
     let url = format!("{}/api/v4/user", gitlab.base_url());
     let calls: [&[&str]; 6] = [
         &[],
@@ -47,8 +51,7 @@ fn every_carrier_arrives_as_the_one_right_bearer() {
 
 #[test]
 fn a_token_that_is_known_to_be_dead_is_not_sent_any_more() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let mut connection = world.stored("default");
     connection.standing = Standing::NeedsLogin {
         reason: "an answer was lost".to_owned(),
@@ -68,8 +71,7 @@ fn a_token_that_is_known_to_be_dead_is_not_sent_any_more() {
 
 #[test]
 fn a_web_page_of_another_origin_does_not_act_as_the_user() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let url = format!("{}/api/v4/user", gitlab.base_url());
     for header in ["Sec-Fetch-Site: cross-site", "Origin: https://evil.test"] {
         let outcome = world.run(["curl", "-sS", "-H", header, &url]).expect(0);

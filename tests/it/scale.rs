@@ -1,16 +1,11 @@
 //! A vault with thousands of connections: a run of it starts, and costs what it should.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "what fails here fails the test, with its place"
-)]
-
 use std::fs;
 
 use authsome::secret::Secret;
-use authsome_test_support::{Arrived, FakeGitLab, Visibility};
+use authsome_test_support::{Arrived, Visibility};
 
-use crate::kit::{Outcome, PLACEHOLDER, World, id};
+use crate::kit::{Outcome, PLACEHOLDER, Setup, World, id};
 
 /// More than an environment would take if each place of git's stood in it.
 const CONNECTIONS: usize = 2500;
@@ -37,8 +32,12 @@ fn fill(world: &World) {
 
 #[test]
 fn thousands_of_connections_are_all_live_in_one_session() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    let (_, pair) = world.connect(&gitlab);
+    let Setup {
+        world,
+        gitlab,
+        pair,
+        ..
+    } = Setup::connected();
     gitlab.add_repo("group/private", Visibility::Private, &[("file", "text")]);
     fill(&world);
     world.file(".gitconfig", "[http]\n\tproxy = http://127.0.0.1:9\n");

@@ -1,19 +1,12 @@
 //! Clients with settings of the user's, or of a tool within the run: what was set on purpose holds, and no client dies of what we set.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "what fails here fails the test, with its place"
-)]
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use authsome_test_support::FakeGitLab;
-
-use crate::kit::{Outcome, World};
+use crate::kit::{Outcome, Setup, World};
 
 /// A proxy that refuses everything, and knows what it was asked for.
 struct Refusing {
@@ -64,7 +57,7 @@ true";
 
 #[test]
 fn a_tool_within_the_run_may_put_another_proxy_into_the_usual_variables() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     world.connect_as("default", &gitlab, &gitlab.base_url_at("gitlab.test"), 7200);
     let other = Refusing::start();
     let outcome = world.run(["sh", "-c", RE_POINTED, &other.port.to_string()]);
@@ -76,7 +69,7 @@ fn a_tool_within_the_run_may_put_another_proxy_into_the_usual_variables() {
 
 #[test]
 fn a_proxy_in_a_tools_own_settings_does_not_lead_around_the_session() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     world.connect_as("default", &gitlab, &gitlab.base_url_at("gitlab.test"), 7200);
     let corporate = Refusing::start();
     let proxy = format!("http://127.0.0.1:{}", corporate.port);
@@ -101,8 +94,7 @@ fn a_proxy_in_a_tools_own_settings_does_not_lead_around_the_session() {
 
 #[test]
 fn a_curlrc_with_several_options_in_a_word_does_not_lead_around_the_proxy() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let included = world.file("more", "-sSx http://127.0.0.1:1\n-H x-mine:yes\n");
     let url = format!("{}/api/v4/user", gitlab.base_url());
     for curlrc in [
@@ -119,7 +111,7 @@ fn a_curlrc_with_several_options_in_a_word_does_not_lead_around_the_proxy() {
 
 #[test]
 fn a_host_that_the_user_excludes_is_reached_as_without_us() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     world.connect_as("default", &gitlab, "https://gitlab.test", 7200);
     let free = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
     let port = free.local_addr().unwrap().port();

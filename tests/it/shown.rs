@@ -1,9 +1,8 @@
 //! Text that somebody else wrote, on its way to the terminal, to a page and into the log: it shows what it says, and does nothing.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
-use crate::forms::{Login, Walk, consent, csrf, form, get, parameter, visit};
-use crate::kit::{Outcome, World};
+use crate::kit::browser::{consent, csrf, form, get, parameter, visit};
+use crate::kit::login::{Login, Walk};
+use crate::kit::{Outcome, Setup, World};
 use authsome::clock::Timestamp;
 use authsome::connection::Standing;
 use authsome::oauth::Account;
@@ -32,8 +31,7 @@ fn assert_safe(outcome: &Outcome) {
 
 /// A connection whose every text is the provider's own.
 fn world_of_odd_texts() -> (World, FakeGitLab) {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let mut connection = world.stored("default");
     connection.account = Some(Account {
         id: ODD.to_owned(),
@@ -98,8 +96,7 @@ fn json_still_says_exactly_what_it_said() {
 
 #[test]
 fn what_a_request_says_does_nothing_to_the_log() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     // As raw bytes of a path, which curl sends as they are; whatever the proxy makes of them.
     let path = "api/v4/\u{9b}2J\u{202e}\u{200b}x";
     let url = format!("{}/{path}", gitlab.base_url());
@@ -136,7 +133,7 @@ fn what_a_redirect_says_does_nothing_to_the_page_and_the_terminal() {
 
 #[test]
 fn what_a_definition_says_does_nothing_to_the_form() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     name_oddly(&world);
     let mut login = Login::start(&world, &gitlab, &[], None, &[]);
     login.url();

@@ -1,7 +1,5 @@
 //! `authsome run` where something is short: descriptors, processes, permissions, `/proc`, roots, room for the log.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use std::fs;
 use std::io::Write;
 use std::process::Command;
@@ -9,35 +7,16 @@ use std::time::Duration;
 
 use authsome_test_support::{Endpoint, FakeGitLab, Fault};
 
-use crate::child::{after, as_nobody_special, behind, finish, like, run};
-use crate::kit::{Outcome, World};
+use crate::kit::run::{after, as_nobody_special, behind, finish, like, run};
+use crate::kit::{Outcome, Setup, World};
 
 /// Opens so many tunnels to a managed host at once, asks one thing through each, and counts the answers. Each is held open until all have
 /// asked, as far as they were let in; one that waits to be let in gets its turn when others end.
-const CROWD: &str = r#"
-import concurrent.futures, os, socket, ssl, sys, threading, urllib.parse
-count, host, port = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-proxy = urllib.parse.urlsplit(os.environ["HTTPS_PROXY"])
-context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
-def ask(_):
-    plain = socket.create_connection((proxy.hostname, proxy.port), timeout=60)
-    plain.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-    answer = plain.recv(4096)
-    if b" 200 " not in answer: return answer.decode()
-    stream = context.wrap_socket(plain, server_hostname=host)
-    stream.sendall(f"GET /api/v4/user HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
-    text = b""
-    while part := stream.recv(4096): text += part
-    return "ok" if b"ada" in text else text.decode()
-with concurrent.futures.ThreadPoolExecutor(count) as pool:
-    answers = list(pool.map(ask, range(count)))
-print(answers.count("ok"), set(answers) - {"ok"})
-"#;
+const CROWD: &str = include_str!("kit/children/starved_crowd.py");
 
 #[test]
 fn more_clients_than_descriptors_are_all_served() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let address = gitlab.base_url();
     let (host, port) = address
         .trim_start_matches("https://")
@@ -243,7 +222,7 @@ while True:
 
 #[test]
 fn a_umask_of_777_is_the_commands_and_not_ours() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     let command = as_nobody_special(
         &world,
         &["sh", "-c", "umask; cat \"$SSL_CERT_FILE\" >/dev/null"],
@@ -261,8 +240,7 @@ fn with_mounts(preparation: &str, command: &Command) -> Command {
 
 #[test]
 fn neither_proc_nor_roots_are_needed() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let url = format!("{}/api/v4/user", gitlab.base_url());
     let curl = ["curl", "-sS", "--fail-with-body", &url];
     let command = run(&world, &[], &curl);
@@ -336,8 +314,7 @@ fn what_cannot_be_printed_is_a_failure() {
 #[test]
 fn the_log_is_put_aside_within_a_run() {
     const LARGEST: u64 = 64 * 1024 * 1024;
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let log = world.home().join("audit.log");
     fs::File::create(&log)
         .unwrap()
@@ -354,8 +331,7 @@ fn the_log_is_put_aside_within_a_run() {
 
 #[test]
 fn a_pipe_in_the_place_of_the_log_holds_nothing_up() {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
-    world.connect(&gitlab);
+    let Setup { world, gitlab, .. } = Setup::connected();
     let log = world.home().join("audit.log").display().to_string();
     finish(like(&run(&world, &[], &[]), ["mkfifo", &log])).expect(0);
     let url = format!("{}/api/v4/user", gitlab.base_url());
@@ -379,11 +355,11 @@ fn a_full_disk_and_a_read_only_home_are_told_in_words() {
     for (spoil, said) in [
         (
             format!("head -c 700000 /dev/zero >'{home}/fill' 2>&-"),
-            "no room",
+            "no space left",
         ),
         (
-            format!("mount -o remount,ro '{home}'"),
-            "nothing can be written",
+            format!("mount --options-mode ignore -o remount,ro '{home}'"),
+            "cannot be written",
         ),
     ] {
         for (words, code) in [(vec!["run", "--", "true"], 125), (vec!["list"], 9)] {

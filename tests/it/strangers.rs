@@ -1,47 +1,16 @@
 //! Another user of the same machine, at the login's port and at the proxy's: real processes with another uid, and none of their ways works.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use std::process::Command;
 
-use crate::admission::{SOMEBODY_ELSE, Scene, is_root, waiting};
-use crate::child::{Running, behind};
-use crate::forms::{
-    Login, Walk, assert_nothing_stored, consent, csrf, next_line, parameter, recording_browser,
-    visit, with_client_id,
-};
-use crate::kit::{Outcome, World};
+use crate::kit::admission::{SOMEBODY_ELSE, Scene, is_root, waiting};
+use crate::kit::browser::{consent, csrf, next_line, parameter, recording_browser, visit};
+use crate::kit::login::{Login, Walk, assert_nothing_stored, with_client_id};
+use crate::kit::run::{Running, behind, like};
+use crate::kit::{Outcome, Setup, World};
 use authsome_test_support::{AuthorizeAnswer, FakeGitLab};
 
 /// What every attack begins with. Each way prints its name and what came of it, one line each.
-const ATTACKER: &str = r#"
-import json, os, socket, sys
-
-FACTS = json.loads(sys.argv[1])
-assert os.getuid() == 65534
-
-def speak(request, address=("127.0.0.1", 7998), family=socket.AF_INET):
-    peer = socket.socket(family)
-    peer.settimeout(20)
-    answer = b""
-    try:
-        peer.connect(address)
-        peer.sendall(request)
-        while piece := peer.recv(65536): answer += piece
-    except OSError:
-        pass # a reset is as good a refusal
-    return answer.decode("utf-8", "replace")
-
-def http(method, path, body="", more="", **where):
-    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:7998\r\nOrigin: http://127.0.0.1:7998\r\n{more}"
-    kind = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n" if body else ""
-    return speak((head + kind + "\r\n" + body).encode(), **where)
-
-def say(way, answer):
-    leaked = [name for name, fact in FACTS.items() if len(str(fact)) > 8 and str(fact) in answer]
-    status = (answer.split(" ") + ["", ""])[1] if answer.startswith("HTTP") else "cut off"
-    print(f"{way}: {status}{' leaks ' + ' '.join(leaked) if leaked else ''}", flush=True)
-"#;
+const ATTACKER: &str = include_str!("kit/children/strangers_attacker.py");
 
 /// The attacker at work on what the test knows, which is more than an attacker would.
 fn attack(program: &str, facts: &serde_json::Value) -> Command {
@@ -136,7 +105,7 @@ fn another_user_tries_to_finish_the_login_and_the_owner_does() {
     if !is_root("another_user_tries_to_finish_the_login_and_the_owner_does") {
         return;
     }
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     let app = gitlab.register_app(false);
     let (browser, mut opened) = recording_browser(&world);
     let words = ["--client-id", &app.client_id];
@@ -238,38 +207,12 @@ print("idle: held", flush=True)
 // ---- who finished is asked where it is not known ----
 
 /// Runs a login at a terminal of its own, pastes an address, answers the question, and prints what was shown and the exit code.
-const TERMINAL: &str = r#"
-import fcntl, os, re, subprocess, sys, termios
-follow, answer, command = sys.argv[1], sys.argv[2], sys.argv[3:]
-master, slave = os.openpty()
-take = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, preexec_fn=take)
-os.close(slave)
-shown = b""
-def read():
-    global shown
-    try:
-        piece = os.read(master, 4096)
-    except OSError:
-        piece = b""
-    shown += piece
-    return piece
-while not (found := re.search(rb"  (https://\S+)\r\n", shown)):
-    assert read(), shown
-back = subprocess.run([follow, found[1].decode()], stdout=subprocess.PIPE, check=True).stdout
-os.write(master, back.strip() + b"\n")
-while b"[y/N]" not in shown:
-    assert read(), shown
-os.write(master, answer.encode() + b"\n")
-while read(): pass
-print(shown.decode("utf-8", "replace"))
-sys.exit(child.wait(20))
-"#;
+const TERMINAL: &str = include_str!("kit/children/strangers_terminal.py");
 
 fn paste_and_answer(answer: &str) -> (World, FakeGitLab, Outcome) {
-    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let (world, gitlab) = Setup::unconnected();
     let app = gitlab.register_app(false);
-    let follow = crate::forms::script(
+    let follow = crate::kit::browser::script(
         &world,
         "follow",
         &format!(
@@ -299,7 +242,7 @@ fn paste_and_answer(answer: &str) -> (World, FakeGitLab, Outcome) {
     ];
     let words = words.into_iter().chain([model.get_program().to_owned()]);
     let words = words.chain(model.get_args().map(std::ffi::OsStr::to_owned));
-    let mut command = crate::child::like(&model, words);
+    let mut command = like(&model, words);
     let outcome = Outcome::of(command.output().unwrap());
     assert!(
         outcome.stdout.contains("account ada (1)") && outcome.stdout.contains(&app.client_id),

@@ -5,9 +5,18 @@
 mod bodies;
 mod cell;
 mod client;
-#[path = "../it/kit.rs"]
-#[expect(dead_code, reason = "the rest is for the other tests")]
-mod kit;
+#[path = "../it/kit"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the rest is for the other tests, and one that cannot be set up has failed"
+)]
+mod kit {
+    mod setup;
+    mod world;
+
+    pub(crate) use world::World;
+}
 mod outcome;
 mod pattern;
 mod report;

@@ -3,9 +3,18 @@
 #![allow(clippy::print_stdout, reason = "what a test binary has to say")]
 
 mod http1;
-#[path = "../it/kit.rs"]
-#[expect(dead_code, reason = "the rest is for the other tests")]
-mod kit;
+#[path = "../it/kit"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the rest is for the other tests, and one that cannot be set up has failed"
+)]
+mod kit {
+    mod setup;
+    mod world;
+
+    pub(crate) use world::World;
+}
 mod sample;
 #[path = "../matrix/way.rs"]
 mod way;

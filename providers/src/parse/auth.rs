@@ -34,7 +34,7 @@ pub(super) fn auth(
         "api_key" => parse_api_key(api_key, warnings),
         _ => Err(DefinitionError::field(
             auth_type.path,
-            "it is one of oauth2, api_key",
+            "it must be one of oauth2, api_key",
         )),
     }
 }

@@ -63,7 +63,7 @@ fn shape(entry: &mut Fields<'_>) -> Result<Shape, DefinitionError> {
         }),
         _ => Err(DefinitionError::field(
             kind.path,
-            "it is one of basic, bearer, header, query",
+            "it must be one of basic, bearer, header, query",
         )),
     }
 }

@@ -176,6 +176,7 @@ fn wrong_use() -> Vec<Wrong> {
 #[test]
 fn a_wrong_field_is_named() {
     assert_eq!(error_with("/flow", json!("pkce")), None);
+    let mut words = String::new();
     for (pointer, value, path) in wrong_service().into_iter().chain(wrong_use()) {
         let error = error_with(pointer, value.clone());
         let Some(DefinitionError::Field {
@@ -186,9 +187,23 @@ fn a_wrong_field_is_named() {
             panic!("{pointer} {value}: {error:?}");
         };
         assert_eq!(found, path, "{pointer} {value}: {reason}");
+        words += &[
+            value.to_string().as_str(),
+            "\n`",
+            found,
+            "`: ",
+            reason,
+            "\n\n",
+        ]
+        .concat();
         assert!(
             !reason.is_empty() && !reason.ends_with('.') && !reason.contains('\n'),
             "{reason}"
         );
     }
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_snapshot_path("../../../tests/snapshots/definitions");
+    settings.bind(|| insta::assert_snapshot!("fields", words));
 }

@@ -29,7 +29,7 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
         if !catalog.iter().any(|listed| listed.id == *provider) {
             let own = ids.iter().filter(|id| id.provider == *provider);
             let mut entry = json!({ "name": provider.to_string(), "source": null });
-            entry["error"] = Value::from(format!("there is no definition of {provider} any more"));
+            entry["error"] = Value::from(format!("there is no longer a definition of {provider}"));
             entry["connections"] = Value::Array(connections(&data, None, own)?);
             providers.push(entry);
         }

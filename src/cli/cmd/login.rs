@@ -42,7 +42,9 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     if let Some(typed) = &arguments.base_url
         && let Some(instance) = definition.provider.instance_of(typed)
     {
-        printer.say(&format!("{typed} is a page of {instance}: that is taken."));
+        printer.say(&format!(
+            "{typed} is a page of {instance}, which is used instead."
+        ));
         arguments.base_url = Some(instance);
     }
     let typed_certificate = arguments.client_cert.clone();

@@ -22,7 +22,7 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
         return Ok(());
     }
     printer.say(&format!(
-        "Forgot {id} on this machine. The provider still honours its grant; `authsome revoke` ends that too."
+        "Forgot {id} on this machine. Its grant is still valid at the provider; `authsome revoke` ends it as well."
     ));
     Ok(())
 }

@@ -46,7 +46,7 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
                 "the provider did not confirm the revocation: {reason}"
             ));
             printer.say(&format!(
-                "Forgot {} here. Revoke the grant on the provider's page of applications.",
+                "Forgot {} here. Revoke the grant on the provider's applications page.",
                 connection.id
             ));
         }

@@ -19,7 +19,10 @@ pub(in crate::cli) fn run(arguments: &SetDefault, context: &Context<'_>) -> Resu
         printer
             .value(&json!({ "provider": id.provider.to_string(), "connection": id.to_string() }));
     } else {
-        printer.say(&format!("{} now means {id}.", id.provider));
+        printer.say(&format!(
+            "The default connection of {} is now {id}.",
+            id.provider
+        ));
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
     rows.extend(accounts.iter().map(row));
     printer.table(&rows);
     if accounts.is_empty() {
-        printer.say("Nobody is connected yet. Next: authsome login gitlab");
+        printer.say("No account is connected yet. Next: authsome login gitlab");
     }
     Ok(())
 }

@@ -51,14 +51,12 @@ pub(super) fn tls_hint(remedy: TlsRemedy) -> &'static str {
             "authsome login PROVIDER --connection NAME --client-cert CERT.pem [--client-key KEY.pem] --force"
         }
         TlsRemedy::Modern => {
-            "have the server speak TLS 1.3, or 1.2 with ECDHE and AES-GCM or ChaCha20: no flag changes what is accepted here"
+            "enable TLS 1.3 on the server, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20: no flag changes what is accepted here"
         }
         TlsRemedy::OtherAddress => "check the name and the port in --base-url",
-        TlsRemedy::Renewal => {
-            "have the server's certificate renewed; check this machine's clock: date"
-        }
+        TlsRemedy::Renewal => "renew the server's certificate, or check this machine's clock: date",
         TlsRemedy::ServerCertificate => {
-            "have the server's certificate made anew, with its name as subjectAltName: no flag changes what is accepted here"
+            "issue the server a new certificate, with its name as subjectAltName: no flag changes what is accepted here"
         }
         TlsRemedy::Trust => "for a private CA, or a self-signed certificate: --ca-file CA.pem",
         _ => "check --base-url and the network",
@@ -85,7 +83,7 @@ impl From<LoginError> for Failure {
                 "log in again, in a browser that has the right account: authsome login PROVIDER",
             ),
             LoginError::Denied(ref refused) => {
-                let hint = "allow it in the browser, or ask for less: --scopes A,B";
+                let hint = "allow it in the browser, or request fewer scopes: --scopes A,B";
                 Self::of(Exit::Usage, "authentication_failed", refused, hint)
             }
             LoginError::Exists(ref id) => {
@@ -99,7 +97,7 @@ impl From<LoginError> for Failure {
                 let grant = match revocation {
                     None => "the new grant was revoked at the provider".to_owned(),
                     Some(error) => format!(
-                        "the new grant is still good ({error}): end it on the provider's page of applications"
+                        "the new grant is still valid ({error}): revoke it on the provider's applications page"
                     ),
                 };
                 let mut failure = Self::from(*source);

@@ -36,7 +36,7 @@ impl From<SettingsError> for Failure {
 
 fn key_file(path: &Path, error: &io::Error) -> Failure {
     let message = format!(
-        "the file {} that {MASTER_KEY_FILE} names cannot be read: {error}",
+        "cannot read the file {}, which {MASTER_KEY_FILE} names: {error}",
         path.display()
     );
     let hint = format!("{MASTER_KEY_FILE} takes a path, or /dev/fd/N for an open descriptor");

@@ -9,12 +9,12 @@ use crate::home::HomeError;
 use crate::vault::VaultError;
 
 /// Where the home cannot be written.
-const ELSEWHERE: &str = "authsome writes there even to read: copy the home to a disk that can be written (cp -a), and name it: AUTHSOME_HOME=DIR";
+const ELSEWHERE: &str = "authsome writes there even to read: copy the home to a writable disk (cp -a), and set AUTHSOME_HOME=DIR";
 
 fn make_room(path: &Path) -> String {
     let directory = path.parent().unwrap_or(path);
     format!(
-        "make room, or name another directory: df -h '{}'",
+        "free some space, or use another directory: df -h '{}'",
         directory.display()
     )
 }
@@ -55,7 +55,7 @@ impl From<VaultError> for Failure {
                 return error.into();
             }
             VaultError::Corrupt { path, .. } => format!(
-                "restore it from a backup; or start anew, keeping the damaged file: mv '{0}' '{0}.damaged'",
+                "restore it from a backup, or start over and keep the damaged file: mv '{0}' '{0}.damaged'",
                 path.display()
             ),
             VaultError::KeyMissing(path) => {
@@ -74,7 +74,9 @@ impl From<VaultError> for Failure {
             VaultError::RecordLocked { lock, .. } => {
                 format!("see who holds it: fuser -v '{}'", lock.display())
             }
-            VaultError::TooNew { .. } => "use the newer authsome that wrote it".to_owned(),
+            VaultError::TooNew { .. } => {
+                "use the newer version of authsome that wrote it".to_owned()
+            }
             VaultError::Conflict | VaultError::Random(_) => "try again".to_owned(),
             VaultError::Tampered { .. } => {
                 "log in again: authsome login PROVIDER --force".to_owned()

@@ -265,7 +265,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
     /// The form once more, with what was typed: the application is registered otherwise than it was said to be.
     fn ask_again(&mut self, client: &OAuthClient, refusal: &str, page: PageReply) {
         let advice = if client.client_secret.is_some() {
-            "Check the ID, and paste the secret anew; leave it empty if the application is not confidential."
+            "Check the ID, and paste the secret again; leave it empty if the application is not confidential."
         } else {
             "Check the ID; if the application is confidential, paste its secret as well."
         };

@@ -75,7 +75,7 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::AnotherOrigin => (
             StatusCode::FORBIDDEN,
             "denied",
-            "have a program ask that is not a browser, or leave out Origin".to_owned(),
+            "send the request from a program that is not a browser, or without Origin".to_owned(),
         ),
         Refusal::AnotherUser => (
             StatusCode::FORBIDDEN,
@@ -100,12 +100,12 @@ fn answer(refusal: &Refusal) -> Answer {
             "send fewer headers, or shorter ones".to_owned(),
         ),
         Refusal::Loop => (StatusCode::FORBIDDEN, "denied", "connect to the service itself".to_owned()),
-        Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, "bad_request", "send the request in its plain form".to_owned()),
+        Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, "bad_request", "send the request in its usual form".to_owned()),
         Refusal::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use another method".to_owned()),
         Refusal::Misdirected { .. } => (
             StatusCode::MISDIRECTED_REQUEST,
             "misdirected",
-            "open a connection of its own for each host".to_owned(),
+            "open a separate connection for each host".to_owned(),
         ),
         Refusal::Placeholder(_) => (
             StatusCode::BAD_REQUEST,
@@ -131,7 +131,7 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::UpstreamMalformed { .. } => (
             StatusCode::BAD_GATEWAY,
             "upstream_malformed",
-            "the provider's server is at fault, or whatever stands before it: tell its operator".to_owned(),
+            "the provider's server, or a proxy in front of it, is at fault: tell its operator".to_owned(),
         ),
         Refusal::UpstreamTls { trouble, connection, .. } => (
             StatusCode::BAD_GATEWAY,
@@ -167,10 +167,10 @@ fn tls_hint(remedy: TlsRemedy, connection: Option<&ConnectionId>) -> String {
             let login = login("--client-cert CERT.pem [--client-key KEY.pem]");
             return format!("with a certificate that the server takes: {login}");
         }
-        TlsRemedy::Renewal => "have the server's certificate renewed; check this machine's clock",
+        TlsRemedy::Renewal => "renew the server's certificate, or check this machine's clock",
         TlsRemedy::OtherAddress => "check the host's name and the port",
         TlsRemedy::Modern | TlsRemedy::ServerCertificate => {
-            "ask the server's administrator: nothing here changes it"
+            "ask the server's administrator: it cannot be changed here"
         }
         _ => "check the host's name and the network",
     };
@@ -215,4 +215,153 @@ fn choose(ids: &[String]) -> String {
         "choose one: `authsome run --connection {}={} -- …`",
         first.0, first.1
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+    use std::time::Duration;
+
+    use authsome_test_support::assert_words;
+
+    use super::*;
+    use crate::credential::ConnectionId;
+    use crate::dial::Shortage;
+    use crate::tls::TlsTrouble;
+
+    fn host() -> String {
+        "gitlab.com:443".to_owned()
+    }
+
+    fn reason() -> String {
+        "connection refused".to_owned()
+    }
+
+    fn credentials() -> [CredentialError; 4] {
+        let id = || ConnectionId {
+            provider: "gitlab".parse().unwrap(),
+            name: "work".parse().unwrap(),
+        };
+        [
+            CredentialError::NeedsLogin {
+                id: id(),
+                reason: "gitlab.com refused: invalid_grant".to_owned(),
+            },
+            CredentialError::Removed { id: id() },
+            CredentialError::Unavailable {
+                id: id(),
+                reason: "gitlab.com answered 503".to_owned(),
+                retry_after: Duration::from_secs(5),
+            },
+            CredentialError::Vault { reason: reason() },
+        ]
+    }
+
+    fn of_the_request() -> Vec<Refusal> {
+        let ids = ["gitlab/home", "gitlab/work"].map(str::to_owned);
+        vec![
+            Refusal::Abandoned,
+            Refusal::Ambiguous(ids.to_vec()),
+            Refusal::AnotherOrigin,
+            Refusal::AnotherUser,
+            Refusal::Guarded {
+                provider: "gitlab".to_owned(),
+                rule: "deploy-key".to_owned(),
+                reason: "it makes a credential that outlives the session".to_owned(),
+            },
+            Refusal::HeadTooLarge,
+            Refusal::Loop,
+            Refusal::Malformed("the request has two lengths"),
+            Refusal::Method("TRACE"),
+            Refusal::Misdirected {
+                expected: host(),
+                found: "example.com:443".to_owned(),
+            },
+            Refusal::Placeholder("the path"),
+            Refusal::PlaceholderInClear,
+            Refusal::ProxyAuthentication,
+            Refusal::Starved {
+                host: host(),
+                shortage: Shortage::OpenFiles { most: 1024 },
+            },
+            Refusal::Unmanaged("example.com:443".to_owned()),
+        ]
+    }
+
+    fn of_the_provider() -> Vec<Refusal> {
+        let (host, seconds) = (host(), 30);
+        vec![
+            Refusal::ConnectTimeout {
+                host: host.clone(),
+                seconds,
+            },
+            Refusal::UpstreamMalformed {
+                host: host.clone(),
+                reason: "its answer has two lengths".to_owned(),
+            },
+            Refusal::UpstreamTimeout {
+                host: host.clone(),
+                seconds,
+            },
+            Refusal::UpstreamTls {
+                host: host.clone(),
+                trouble: TlsTrouble::from("it broke off".to_owned()),
+                connection: None,
+            },
+            Refusal::UpstreamUnreachable {
+                host,
+                reason: reason(),
+            },
+        ]
+    }
+
+    /// The variant's name, and the response as it goes to the client.
+    fn shown(refusals: &[Refusal]) -> String {
+        let mut text = String::new();
+        for refusal in refusals {
+            let debug = format!("{refusal:?}");
+            let name = debug.split([' ', '(']).next().unwrap();
+            let (parts, body) = from_refusal(refusal).into_parts();
+            let ResponseBody::Whole(Some(body)) = &body else {
+                panic!("{name} has no body");
+            };
+            writeln!(text, "Refusal::{name}\nHTTP/1.1 {}", parts.status).unwrap();
+            for (name, value) in &parts.headers {
+                writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
+            }
+            writeln!(text, "\n{}", String::from_utf8(body.to_vec()).unwrap()).unwrap();
+        }
+        text
+    }
+
+    #[test]
+    fn refusals_of_what_a_client_sends() {
+        assert_words!("refusals", "request", shown(&of_the_request()));
+    }
+
+    #[test]
+    fn refusals_for_want_of_a_provider() {
+        assert_words!("refusals", "upstream", shown(&of_the_provider()));
+    }
+
+    #[test]
+    fn refusals_for_want_of_a_credential() {
+        let refusals = credentials().map(Refusal::Credential);
+        assert_words!("refusals", "credential", shown(&refusals));
+    }
+
+    #[test]
+    fn what_helps_against_a_handshake_that_fails() {
+        let remedies = [
+            TlsRemedy::ClientCertificate,
+            TlsRemedy::Modern,
+            TlsRemedy::OtherAddress,
+            TlsRemedy::Renewal,
+            TlsRemedy::ServerCertificate,
+            TlsRemedy::Trust,
+            TlsRemedy::Unknown,
+        ];
+        let hints = remedies.map(|remedy| format!("{remedy:?}: {}\n", tls_hint(remedy, None)));
+        assert_words!("refusals", "tls_hints", hints.concat());
+    }
 }

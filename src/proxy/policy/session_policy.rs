@@ -6,7 +6,7 @@ use crate::proxy::refusal::Refusal;
 /// What happens to hosts that belong to no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// A blind tunnel.
+    /// Tunnel them unread.
     Allow,
     /// 403.
     Deny,

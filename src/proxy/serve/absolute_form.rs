@@ -36,7 +36,7 @@ pub(super) async fn https<S: CredentialSource>(
 ) -> Response<ResponseBody> {
     let Some(place) = place_of(shared, &mut request, Scheme::Https) else {
         return respond::from_refusal(&Refusal::Malformed(
-            "the target names no host, or not in a form that every server reads alike",
+            "the target names no host, or names it in a form that servers read differently",
         ));
     };
     match dispose(shared, &place.authority) {
@@ -59,7 +59,7 @@ pub(super) async fn http<S>(
 ) -> Response<ResponseBody> {
     let Some(place) = place_of(shared, &mut request, Scheme::Http) else {
         return respond::from_refusal(&Refusal::Malformed(
-            "the target names no host, or not in a form that every server reads alike",
+            "the target names no host, or names it in a form that servers read differently",
         ));
     };
     let mut entry = Entry::new(&place, &request);

@@ -103,7 +103,7 @@ fn late(authority: &Authority, wait: Duration) -> Refusal {
 /// Whose fault it is that a request's body did not come to its end: its framing is wrong, or its client has left.
 fn of_body(error: &std::io::Error) -> Refusal {
     if error.kind() == std::io::ErrorKind::InvalidData {
-        Refusal::Malformed("the request's body is not framed as HTTP/1.1 wants it")
+        Refusal::Malformed("the request's body is not framed as HTTP/1.1 requires")
     } else {
         Refusal::Abandoned
     }

@@ -40,6 +40,7 @@ mod route;
 mod seen;
 mod server;
 mod shared;
+pub mod snapshot;
 mod stream;
 mod tls;
 mod token;

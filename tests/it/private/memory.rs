@@ -1,0 +1,85 @@
+//! Nobody reads our memory.
+
+use std::ffi::OsString;
+use std::fs;
+use std::process::Command;
+
+use crate::kit::run::{as_nobody_special, behind, finish, like, run};
+use crate::kit::{Setup, World};
+
+/// Starts authsome again and again, and opens its memory as often as it can from the first moment on. When the command runs, all that was
+/// opened is searched for the words on stdin, and for the key that they are. Prints how often it opened a program's memory, and what it found.
+const WATCHER: &str = include_str!("../kit/children/memory_watcher.py");
+
+/// Becomes the tracer of a command, from its first instruction on.
+const TRACER: &str = include_str!("../kit/children/memory_tracer.py");
+
+#[test]
+fn who_opens_our_memory_in_the_first_moment_reads_no_secret_later() {
+    let (opened, found) = read_by_another("2", "1");
+    assert!(
+        opened == 2 && found > 0,
+        "a watcher that finds nothing proves nothing: {opened} {found}"
+    );
+    let (opened, found) = read_by_another("200", "");
+    println!("opened in {opened} of 200 rounds");
+    assert_eq!(found, 0);
+}
+
+#[test]
+fn a_tracer_is_refused() {
+    let world = World::new();
+    for (words, code) in [(vec!["run", "--", "true"], 125), (vec!["list"], 9)] {
+        let command = behind(&["python3", "-c", TRACER], &world.authsome(&words));
+        let outcome = finish(command).expect(code);
+        assert!(
+            outcome.stderr.contains("traces authsome"),
+            "{}",
+            outcome.stderr
+        );
+    }
+    // What authsome starts may be traced.
+    let inside = ["python3", "-c", TRACER, "/bin/sh", "-c", "exit 7"];
+    finish(run(&world, &[], &inside)).expect(7);
+}
+
+/// The command of [`as_nobody_special`], as the last words of the watcher, which becomes that user by itself: Python may be where only root
+/// gets at it.
+fn watched(world: &World, rounds: &str, words: &[&str]) -> Command {
+    let command = as_nobody_special(world, words);
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(ToOwned::to_owned).collect();
+    let end = words.iter().position(|word| word == "--");
+    let is_wrapped = command.get_program() == "setpriv";
+    let start = end.filter(|_| is_wrapped).map_or(0, |end| end + 1);
+    let python = ["python3", "-c", WATCHER, rounds].map(OsString::from);
+    let mut behind = like(
+        &command,
+        python.into_iter().chain(words.into_iter().skip(start)),
+    );
+    behind.current_dir(world.path("."));
+    behind
+}
+
+/// A run's memory as another process of the same user reads it: in how many of the rounds it opened something, and how many secrets it
+/// found.
+fn read_by_another(rounds: &str, readable: &str) -> (u32, u32) {
+    let Setup {
+        world,
+        gitlab: _gitlab,
+        pair,
+        ..
+    } = Setup::connected();
+    let key = fs::read_to_string(world.home().join("master.key")).unwrap();
+    let secrets = world.file(
+        "secrets",
+        &format!("{}\n{}\n{key}", pair.access, pair.refresh),
+    );
+    let waits = ["sh", "-c", "echo ready; read -r line; exit 0"];
+    let mut command = watched(&world, rounds, &waits);
+    command.env("AUTHSOME_READABLE_MEMORY", readable);
+    command.stdin(fs::File::open(secrets).unwrap());
+    let outcome = finish(command).expect(0);
+    let (opened, found) = outcome.stdout.trim().split_once(' ').unwrap();
+    (opened.parse().unwrap(), found.parse().unwrap())
+}

@@ -1,0 +1,86 @@
+//! `--help` and `-h` of each command, and the version.
+
+use std::process::{Command, Stdio};
+
+use authsome_test_support::assert_words;
+
+use super::{at_80_columns, transcript};
+use crate::kit::{Outcome, World};
+
+const COMMANDS: [&str; 12] = [
+    "completions",
+    "export",
+    "get",
+    "inspect",
+    "list",
+    "log",
+    "login",
+    "logout",
+    "revoke",
+    "run",
+    "set-default",
+    "whoami",
+];
+
+#[test]
+fn of_each_command() {
+    let world = World::new();
+    for command in COMMANDS {
+        assert_words!("help", command, help(&world, &[command]));
+    }
+    assert_words!("help", "authsome", help(&world, &[]));
+    assert_words!("help", "version", transcript(&world, &[&["--version"]]));
+}
+
+/// Both forms of the help, the short one alone where they are the same.
+fn help(world: &World, command: &[&str]) -> String {
+    let ask = |flag| at_80_columns(world, &[command, &[flag]].concat()).expect(0);
+    let (short, long) = (ask("-h"), ask("--help"));
+    for line in short.stdout.lines().chain(long.stdout.lines()) {
+        assert!(line.chars().count() <= 80, "{line:?} is too wide");
+    }
+    assert_eq!(short.stderr + &long.stderr, "");
+    if short.stdout == long.stdout {
+        return format!("[-h, --help]\n{}", long.stdout);
+    }
+    format!("[-h]\n{}\n[--help]\n{}", short.stdout, long.stdout)
+}
+
+#[test]
+fn no_command_is_left_out() {
+    let help = World::new().call(["--help"]).expect(0).stdout;
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = listed.take_while(|line| !line.is_empty());
+    let mut listed: Vec<_> = listed
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    listed.sort_unstable();
+    assert_eq!(listed, COMMANDS);
+}
+
+#[test]
+fn a_terminal_of_80_columns_shows_the_same() {
+    // The width is the terminal's; `COLUMNS` is for where there is none.
+    let python = "import fcntl, pty, struct, sys, termios, os
+pid, master = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
+    os.execv(sys.argv[1], sys.argv[1:])
+try:
+    while block := os.read(master, 4096):
+        sys.stdout.buffer.write(block)
+except OSError:
+    pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+    let world = World::new();
+    for command in ["login", "run"] {
+        let authsome = world.authsome([command, "--help"]);
+        let mut terminal = Command::new("python3");
+        terminal.args(["-c", python]).arg(authsome.get_program());
+        terminal.args(authsome.get_args()).env("NO_COLOR", "1");
+        let shown = Outcome::of(terminal.stdin(Stdio::null()).output().unwrap()).expect(0);
+        let piped = at_80_columns(&world, &[command, "--help"]).stdout;
+        assert_eq!(shown.stdout.replace("\r\n", "\n"), piped);
+    }
+}
