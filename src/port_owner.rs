@@ -17,13 +17,32 @@ pub fn port_owner(port: u16) -> Option<PortOwner> {
     let inode = listening_inode(&fs::read_to_string("/proc/net/tcp").ok()?, port)
         .or_else(|| listening_inode(&fs::read_to_string("/proc/net/tcp6").ok()?, port))?;
     let socket = format!("socket:[{inode}]");
-    fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
-        let pid = process.file_name().to_str()?.parse().ok()?;
-        holds(&process.path(), &socket).then(|| PortOwner {
-            pid,
-            name: name_of(&process.path()),
-        })
-    })
+    let processes: Vec<_> = fs::read_dir("/proc").ok()?.flatten().collect();
+    let owner = |path: &Path| {
+        let pid = path.file_name()?.to_str()?.parse().ok()?;
+        let name = name_of(path);
+        Some(PortOwner { pid, name })
+    };
+    let mut paths = processes.iter().map(fs::DirEntry::path);
+    if let Some(holder) = paths.find(|path| holds(path, &socket)) {
+        return owner(&holder);
+    }
+    // A process of ours hides its descriptors from its own user, and not what it was started for.
+    let mut logins = processes
+        .iter()
+        .map(fs::DirEntry::path)
+        .filter(|path| is_hidden_login(path));
+    let login = logins.next()?;
+    logins.next().is_none().then(|| owner(&login))?
+}
+
+/// Whether it is an `authsome login` whose descriptors cannot be seen. Whose it is does not matter: one alone can have the port.
+fn is_hidden_login(process: &Path) -> bool {
+    let command = fs::read(process.join("cmdline")).unwrap_or_default();
+    let mut arguments = command.split(|byte| *byte == 0);
+    name_of(process) == "authsome"
+        && arguments.any(|argument| argument == b"login")
+        && fs::read_dir(process.join("fd")).is_err()
 }
 
 /// The inode of the listening socket (`st` is `0A`) on that port; the columns are those of proc(5).

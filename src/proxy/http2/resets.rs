@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that tells when a reset with `PROTOCOL_ERROR` goes out on it. Nobody but h2 sends that code.
+/// A connection that tells when a reset with `PROTOCOL_ERROR` goes out on it, and of which stream. Nobody but h2 sends that code.
 #[derive(Debug)]
 pub(super) struct ResetWatch<T, F> {
     stream: T,
@@ -35,9 +35,8 @@ const RST_STREAM: u8 = 3;
 const PROTOCOL_ERROR: [u8; CODE] = [0, 0, 0, 1];
 
 impl Frames {
-    /// Whether a reset with `PROTOCOL_ERROR` ends in these bytes.
-    fn pass(&mut self, mut bytes: &[u8]) -> bool {
-        let mut found = false;
+    /// Calls `tell` for each stream whose reset with `PROTOCOL_ERROR` ends in these bytes.
+    fn pass(&mut self, mut bytes: &[u8], mut tell: impl FnMut(u32)) {
         while !bytes.is_empty() {
             let skipped = self.rest.min(bytes.len());
             (self.rest, bytes) = (self.rest - skipped, &bytes[skipped..]);
@@ -47,29 +46,30 @@ impl Frames {
             self.bytes[self.filled..self.filled + taken].copy_from_slice(head);
             self.filled += taken;
             bytes = rest;
-            if taken == wanted {
-                found |= self.complete();
+            if taken == wanted
+                && let Some(stream) = self.complete()
+            {
+                tell(stream);
             }
         }
-        found
     }
 
-    /// The head is whole, or of a reset all of it.
-    fn complete(&mut self) -> bool {
-        let [a, b, c, kind, ..] = self.bytes;
+    /// The head is whole, or of a reset all of it: the stream, where that is one with `PROTOCOL_ERROR`.
+    fn complete(&mut self) -> Option<u32> {
+        let [a, b, c, kind, _, id @ .., _, _, _, _] = self.bytes;
         let length = u32::from_be_bytes([0, a, b, c]) as usize;
         if kind == RST_STREAM && length == CODE && self.kept == 0 {
             self.kept = HEAD + CODE;
-            return false;
+            return None;
         }
         let found = self.kept > 0 && self.bytes[HEAD..] == PROTOCOL_ERROR;
         self.rest = if self.kept > 0 { 0 } else { length };
         (self.kept, self.filled) = (0, 0);
-        found
+        found.then_some(u32::from_be_bytes(id))
     }
 }
 
-impl<T, F: Fn()> ResetWatch<T, F> {
+impl<T, F: Fn(u32)> ResetWatch<T, F> {
     pub(super) fn new(stream: T, tell: F) -> Self {
         Self {
             stream,
@@ -79,9 +79,7 @@ impl<T, F: Fn()> ResetWatch<T, F> {
     }
 
     fn wrote(&mut self, bytes: &[u8]) {
-        if self.frames.pass(bytes) {
-            (self.tell)();
-        }
+        self.frames.pass(bytes, &self.tell);
     }
 }
 
@@ -95,7 +93,7 @@ impl<T: AsyncRead + Unpin, F: Unpin> AsyncRead for ResetWatch<T, F> {
     }
 }
 
-impl<T: AsyncWrite + Unpin, F: Fn() + Unpin> AsyncWrite for ResetWatch<T, F> {
+impl<T: AsyncWrite + Unpin, F: Fn(u32) + Unpin> AsyncWrite for ResetWatch<T, F> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -161,12 +159,11 @@ mod tests {
         ]
         .concat();
         for piece in 1..=wire.len() {
-            let mut frames = Frames::default();
-            let found = wire.chunks(piece).filter(|bytes| frames.pass(bytes));
-            assert!(matches!(found.count(), 1 | 2), "{piece}");
+            let (mut frames, mut found) = (Frames::default(), Vec::new());
+            for bytes in wire.chunks(piece) {
+                frames.pass(bytes, |stream| found.push(stream));
+            }
+            assert_eq!(found, [1, 1], "{piece}");
         }
-        let mut frames = Frames::default();
-        let found = wire.iter().filter(|byte| frames.pass(&[**byte]));
-        assert_eq!(found.count(), 2);
     }
 }

@@ -1,8 +1,9 @@
 //! HTTP/2 for the client of an intercepted connection: a task for each stream, which has the request answered and sends the response.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use h2::server::SendResponse;
@@ -47,13 +48,20 @@ pub(in crate::proxy) async fn serve<T, F, R, B, P>(
     B: Uploading + Send + 'static,
     P: Clone + Send + 'static,
 {
+    let requests = Requests::default();
+    let seen = requests.clone();
+    let refused = move |stream| {
+        if !seen.has(stream) {
+            malformed();
+        }
+    };
     let handshake = h2::server::Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(MOST_STREAMS)
         .max_header_list_size(LARGEST_HEADER_LIST)
         .max_send_buffer_size(SEND_BUFFER)
-        .handshake::<_, Piece>(ResetWatch::new(Patient::new(io), malformed));
+        .handshake::<_, Piece>(ResetWatch::new(Patient::new(io), refused));
     // How a client leaves is its own affair.
     let Ok(mut connection) = handshake.await else {
         return;
@@ -72,6 +80,7 @@ pub(in crate::proxy) async fn serve<T, F, R, B, P>(
         let Some(Ok((request, reply))) = accepted else {
             return; // each stream learns of it
         };
+        requests.note(reply.stream_id().as_u32());
         let interim = Interim::queue(true);
         let is_head = request.method() == Method::HEAD;
         let (request, upload) = receive(request, &late);
@@ -92,6 +101,26 @@ fn receive(
     let (parts, stream) = request.into_parts();
     let (body, upload) = ReceivedBody::new(stream, &parts.headers).of_upload(late);
     (Request::from_parts(parts, body), upload)
+}
+
+/// The streams whose requests were well-formed, of late: what ends one of them is noted with its request. h2 resets it for an upload that is
+/// shorter than it said, which curl 7.88 sends once it has been refused.
+#[derive(Clone, Default)]
+struct Requests(Arc<Mutex<VecDeque<u32>>>);
+
+impl Requests {
+    fn note(&self, stream: u32) {
+        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if streams.len() == MOST_STREAMS as usize {
+            streams.pop_front();
+        }
+        streams.push_back(stream);
+    }
+
+    fn has(&self, stream: u32) -> bool {
+        let streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.contains(&stream)
+    }
 }
 
 /// Sends a frame that asks for nothing, which is a PING. One at a time: h2 sends no other before the client has answered it.

@@ -320,3 +320,35 @@ async fn an_upload_that_is_given_up_before_its_response_has_ended_ends_with_a_fr
     let pinged = tokio::time::timeout(limit, pings.recv()).await;
     assert_eq!(pinged, Ok(Some(())));
 }
+
+#[tokio::test]
+async fn an_upload_that_is_shorter_than_it_said_is_no_malformed_request() {
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let (tell, mut told) = mpsc::channel(8);
+    let respond = |request: Request<ReceivedBody>, _| async move {
+        read_on(request.into_body());
+        let mut refusal = Response::new(Frames::default());
+        *refusal.status_mut() = StatusCode::FORBIDDEN;
+        refusal
+    };
+    let serving = tokio::spawn(serve(near, (), move || tell.try_send(()).unwrap(), respond));
+    let (mut client, connection) = h2::client::handshake(far).await.unwrap();
+    let connecting = tokio::spawn(connection);
+    let mut request = post();
+    let length = http::HeaderValue::from_static("10");
+    request
+        .headers_mut()
+        .insert(http::header::CONTENT_LENGTH, length);
+    let (response, mut upload) = client.send_request(request, false).unwrap();
+    assert_eq!(response.await.unwrap().status(), StatusCode::FORBIDDEN);
+    upload
+        .send_data(Bytes::from_static(b"short"), true)
+        .unwrap();
+    // The connection goes on, and what came before this request has been read.
+    let (response, _) = client.send_request(get(), true).unwrap();
+    assert_eq!(response.await.unwrap().status(), StatusCode::FORBIDDEN);
+    drop(client);
+    connecting.abort();
+    serving.await.unwrap();
+    assert_eq!(told.recv().await, None);
+}

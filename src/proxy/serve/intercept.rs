@@ -102,7 +102,7 @@ async fn speak<S: CredentialSource>(
     };
     if http2 {
         let malformed = || {
-            let reason = "a stream was reset with PROTOCOL_ERROR: its request is malformed (a raw <, > or \" in its URL is, in HTTP/2), or the provider reset it so";
+            let reason = "a stream was reset with PROTOCOL_ERROR: its request is malformed (a raw <, > or \" in its URL is, in HTTP/2)";
             note(session, &place.authority, reason);
         };
         // An HTTP/2 stream cannot change its protocol.
