@@ -83,7 +83,11 @@ fn trust(criterion: &mut Criterion) {
         bencher.iter_batched(platform, store, BatchSize::SmallInput);
     });
     criterion.bench_function("trust/first client configuration", |bencher| {
-        bencher.iter(|| Trust::new(None, Vec::new()).client_config(&[]).unwrap());
+        bencher.iter(|| {
+            Trust::new(None, Vec::new())
+                .client_config(&[], None)
+                .unwrap()
+        });
     });
 }
 
@@ -147,6 +151,7 @@ fn routes(criterion: &mut Criterion) {
                 id: id(&format!("c{index}")),
                 service: service.clone(),
                 ca_pem: None,
+                client_certificate: None,
                 preference: Preference::None,
             });
             managed.collect::<Vec<_>>()
@@ -173,6 +178,7 @@ fn requests(criterion: &mut Criterion) {
         id: id("default"),
         service: service("https://gitlab.bench.test"),
         ca_pem: None,
+        client_certificate: None,
         preference: Preference::None,
     };
     let table = RouteTable::new([managed]);
@@ -262,6 +268,7 @@ fn connection() -> Connection {
         id: id("default"),
         base_url: Some(base),
         ca_pem: None,
+        client_certificate: None,
         client: OAuthClient {
             client_id: "bench".to_owned(),
             client_secret: None,

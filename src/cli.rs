@@ -2,12 +2,14 @@
 
 mod args;
 mod browser;
+mod client_certificate;
 mod cmd;
 mod context;
 mod failure;
 mod inside;
 mod notices;
 mod printer;
+mod words;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -85,7 +87,7 @@ fn dispatch(command: Command, printer: &Printer) -> Result<u8, Failure> {
         Command::Inspect(arguments) => cmd::inspect::run(&arguments, &context).map(done),
         Command::List => cmd::list::run(&context).map(done),
         Command::Log(arguments) => cmd::log::run(&arguments, &context).map(done),
-        Command::Login(arguments) => cmd::login::run(arguments, &context).map(done),
+        Command::Login(arguments) => cmd::login::run(*arguments, &context).map(done),
         Command::Logout(arguments) => cmd::logout::run(&arguments, &context).map(done),
         Command::Revoke(arguments) => cmd::revoke::run(&arguments, &context).map(done),
         Command::Run(arguments) => cmd::run::run(arguments, &context),

@@ -178,7 +178,7 @@ impl Dialer {
         if let Some(config) = self.proxy_tls.get() {
             return Ok(Arc::clone(config));
         }
-        let mut config = self.trust.client_config(&[])?;
+        let mut config = self.trust.client_config(&[], None)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::clone(self.proxy_tls.get_or_init(|| Arc::new(config))))
     }

@@ -253,6 +253,7 @@ fn routes(members: Vec<Member>) -> (RouteTable, Vec<Stored>) {
             id: member.stored.connection.id.clone(),
             service: member.service,
             ca_pem: member.stored.connection.ca_pem.take(),
+            client_certificate: member.stored.connection.client_certificate.take(),
             preference: member.preference,
         };
         (managed, member.stored)

@@ -2,6 +2,7 @@
 //!
 //! There is no switch that turns verification off.
 
+mod client_certificate;
 mod own;
 mod trouble;
 
@@ -10,9 +11,14 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use authsome_ca::{CaError, TrustBundle, parse_ca_pem};
+use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
-use rustls::{CipherSuite, ClientConfig, RootCertStore};
+use rustls::sign::SingleCertAndKey;
+use rustls::{CipherSuite, ClientConfig, ConfigBuilder, RootCertStore};
 
+pub use self::client_certificate::{
+    CertificateRequests, ClientCertificate, ClientCertificateError,
+};
 use self::own::OwnCertificates;
 pub use self::trouble::{TlsRemedy, TlsTrouble, rustls_error};
 
@@ -33,6 +39,9 @@ pub enum TrustError {
     /// A file of certificates is unusable.
     #[error(transparent)]
     Ca(#[from] CaError),
+    /// The stored client certificate is unusable.
+    #[error("the connection's client certificate cannot be used: {0}")]
+    ClientCertificate(#[from] ClientCertificateError),
 }
 
 /// The platform's roots and what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, read when first needed.
@@ -95,14 +104,31 @@ impl Trust {
         }
     }
 
-    /// A verifying client configuration that trusts `connection_ca` (PEM) as well; without ALPN. A CA of its own is enough: there need not
-    /// be any of the platform's.
-    pub fn client_config(&self, connection_ca: &[&str]) -> Result<ClientConfig, TrustError> {
+    /// A verifying client configuration that trusts `connection_ca` (PEM) as well, and shows `certificate` to servers that ask; without ALPN.
+    pub fn client_config(
+        &self,
+        connection_ca: &[&str],
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<ClientConfig, TrustError> {
+        let builder = self.verifying(connection_ca)?;
+        Ok(match certificate {
+            None => builder.with_no_client_auth(),
+            Some(certificate) => {
+                let certified = SingleCertAndKey::from(certificate.certified()?);
+                builder.with_client_cert_resolver(Arc::new(certified))
+            }
+        })
+    }
+
+    /// A CA of the connection's own is enough: there need not be any of the platform's.
+    fn verifying(
+        &self,
+        connection_ca: &[&str],
+    ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TrustError> {
         let builder = ClientConfig::builder_with_provider(crypto_provider())
             .with_safe_default_protocol_versions()?;
         if connection_ca.is_empty() {
-            let builder = builder.with_root_certificates(self.roots()?);
-            return Ok(builder.with_no_client_auth());
+            return Ok(builder.with_root_certificates(self.roots()?));
         }
         let mut roots = match self.roots() {
             Err(TrustError::Empty) => RootCertStore::empty(),
@@ -116,8 +142,7 @@ impl Trust {
         let verifier = OwnCertificates::new(Arc::new(roots), own, crypto_provider());
         // The name of this door is for verifiers that verify less; this one is webpki, and what the user said.
         let builder = builder.dangerous();
-        let builder = builder.with_custom_certificate_verifier(Arc::new(verifier));
-        Ok(builder.with_no_client_auth())
+        Ok(builder.with_custom_certificate_verifier(Arc::new(verifier)))
     }
 
     fn roots(&self) -> Result<Arc<RootCertStore>, TrustError> {

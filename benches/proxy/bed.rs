@@ -113,6 +113,7 @@ impl Bed {
             },
             base_url: Some(base),
             ca_pem: Some(std::fs::read_to_string(self.path("ca.pem"))?),
+            client_certificate: None,
             client: OAuthClient {
                 client_id: "bench".to_owned(),
                 client_secret: None,

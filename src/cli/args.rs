@@ -27,6 +27,7 @@ const LOGIN_EXAMPLES: &str = "\
 Examples:
   authsome login gitlab
   authsome login gitlab --connection work --base-url https://gitlab.acme.com
+  authsome login gitlab --base-url https://gitlab.acme.com --client-cert me.pem
   authsome login gitlab --client-id ID --client-secret-file - < secret.txt
   authsome login gitlab --no-browser    open the URL on another machine";
 
@@ -78,7 +79,7 @@ pub(super) struct Global {
 pub(super) enum Command {
     /// Connect an account, in the browser
     #[command(after_help = LOGIN_EXAMPLES)]
-    Login(Login),
+    Login(Box<Login>),
     /// Run a command that uses the connections but never sees a token
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
@@ -120,6 +121,12 @@ pub(super) struct Login {
     /// File with a private CA to trust for this connection
     #[arg(long, value_name = "PEM")]
     pub(super) ca_file: Option<PathBuf>,
+    /// File with a client certificate (mutual TLS) and its chain, with its key unless --client-key names that
+    #[arg(long, value_name = "PEM")]
+    pub(super) client_cert: Option<PathBuf>,
+    /// File with the key of --client-cert
+    #[arg(long, value_name = "PEM", requires = "client_cert")]
+    pub(super) client_key: Option<PathBuf>,
     /// ID of the OAuth application, instead of the form
     #[arg(long, value_name = "ID")]
     pub(super) client_id: Option<String>,

@@ -14,7 +14,7 @@ use crate::audit;
 use crate::child::ChildError;
 use crate::connection::CredentialError;
 use crate::proxy::ProxyError;
-use crate::tls::TrustError;
+use crate::tls::{TlsRemedy, TrustError};
 
 pub(super) use self::connection::not_found;
 pub(super) use self::session::unused_directory;
@@ -133,8 +133,12 @@ impl From<CaError> for Failure {
 
 impl From<TrustError> for Failure {
     fn from(error: TrustError) -> Self {
-        let hint =
-            "check SSL_CERT_FILE, or install the system's certificates (package ca-certificates)";
+        let hint = match &error {
+            TrustError::ClientCertificate(_) => login::tls_hint(TlsRemedy::ClientCertificate),
+            _ => {
+                "check SSL_CERT_FILE, or install the system's certificates (package ca-certificates)"
+            }
+        };
         Self::of(Exit::Unexpected, "trust_unavailable", &error, hint)
     }
 }

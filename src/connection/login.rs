@@ -24,6 +24,7 @@ use crate::oauth::{
     RevocableToken,
 };
 use crate::secret::Secret;
+use crate::tls::ClientCertificate;
 
 /// How long a user has from the first page to the last.
 const DEADLINE: Duration = Duration::from_mins(10);
@@ -43,6 +44,8 @@ pub struct LoginRequest {
     pub base_url: Option<BaseUrl>,
     /// A private CA (PEM) to trust for this connection.
     pub ca_pem: Option<String>,
+    /// What tells the servers of this connection who logs in, where they ask in TLS.
+    pub client_certificate: Option<ClientCertificate>,
     /// The application, where the user named one; else the one of an earlier login; else the form asks.
     pub client: Option<ClientCredentials>,
     /// Where the user is sent.
@@ -213,7 +216,10 @@ pub async fn login(
     };
     // A disk that is full is said before the user has anything to do.
     store.check_writable().map_err(LoginError::Store)?;
-    let http = clients.for_connection(request.ca_pem.as_deref())?;
+    let http = clients.for_connection(
+        request.ca_pem.as_deref(),
+        request.client_certificate.as_ref(),
+    )?;
     let mut listener = Listener::bind().await?;
     let walk = Walk {
         request: &request,
@@ -323,6 +329,7 @@ fn finish(
         id: request.id.clone(),
         base_url: request.base_url.clone(),
         ca_pem: request.ca_pem.clone(),
+        client_certificate: request.client_certificate.clone(),
         client: granted.client,
         tokens: Tokens::first(granted.set, &request.scopes, Timestamp::now()),
         account: granted.account,

@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
 use crate::oauth::{Account, OAuthClient, TokenSet};
 use crate::secret::Secret;
+use crate::tls::ClientCertificate;
 
 /// The application that a user registered at a provider.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Connection {
     pub base_url: Option<BaseUrl>,
     /// A private CA (PEM) that this connection trusts beside the platform's.
     pub ca_pem: Option<String>,
+    /// What tells its servers whose connection it is, where they ask in TLS.
+    pub client_certificate: Option<ClientCertificate>,
     /// The application that issued the grant. A refresh token works with exactly this one, so it is kept with it; the endpoints are kept
     /// too, so that a definition that changes later cannot send the refresh token elsewhere.
     pub client: OAuthClient,
@@ -186,6 +189,7 @@ impl Connection {
             Some(&self.tokens.access),
             self.tokens.refresh.as_ref(),
             self.client.client_secret.as_ref(),
+            self.client_certificate.as_ref().map(ClientCertificate::key),
         ]
         .into_iter()
         .flatten()

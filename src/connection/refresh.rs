@@ -77,7 +77,10 @@ impl Renewal {
     }
 
     async fn request(&self, connection: &Connection) -> Result<TokenSet, OAuthError> {
-        let http = self.http.for_connection(connection.ca_pem.as_deref())?;
+        let http = self.http.for_connection(
+            connection.ca_pem.as_deref(),
+            connection.client_certificate.as_ref(),
+        )?;
         match &connection.tokens.refresh {
             Some(token) => connection.client.refresh(token, &http).await,
             None => unreachable!("settled() has answered for a connection without a refresh token"),

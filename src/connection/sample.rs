@@ -24,6 +24,7 @@ pub(super) fn connection() -> Connection {
         },
         base_url: None,
         ca_pem: None,
+        client_certificate: None,
         client: OAuthClient {
             client_id: "client".to_owned(),
             client_secret: None,

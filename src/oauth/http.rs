@@ -16,7 +16,7 @@ use crate::content_coding;
 use crate::dial::{Dialer, Queue};
 use crate::resolve::Resolve;
 pub(super) use crate::text::host_of;
-use crate::tls::Trust;
+use crate::tls::{ClientCertificate, TlsTrouble, Trust};
 use crate::user_proxy::UserProxies;
 use crate::waiting::at_most;
 
@@ -64,10 +64,14 @@ impl HttpClients {
         Arc::clone(&self.queue)
     }
 
-    /// The client for one connection; `ca_pem` is its own CA.
-    pub fn for_connection(&self, ca_pem: Option<&str>) -> Result<HttpClient, OAuthError> {
+    /// The client for one connection; `ca_pem` is its own CA, and `certificate` what it shows to servers that ask for one.
+    pub fn for_connection(
+        &self,
+        ca_pem: Option<&str>,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<HttpClient, OAuthError> {
         let connection_ca: Vec<_> = ca_pem.into_iter().collect();
-        let tls = self.trust.client_config(&connection_ca)?;
+        let tls = self.trust.client_config(&connection_ca, certificate)?;
         Ok(HttpClient(Transport::new(Arc::clone(&self.dialer), tls)))
     }
 }
@@ -95,13 +99,29 @@ impl HttpClient {
             let response = self.0.send(&url, request).await?;
             judge_content(&host, response).await
         };
-        let (status, body) = in_time(&host, Box::pin(exchange)).await?;
+        let exchanged = in_time(&host, Box::pin(exchange)).await;
+        let (status, body) = exchanged.map_err(|error| self.blame_certificate(error))?;
         let mut answer = HttpResponse::new(body);
         *answer.status_mut() = status;
         answer
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(answer)
+    }
+
+    /// nginx lets everybody through TLS and then answers 400 with a page of HTML to who has no certificate; others answer 403.
+    fn blame_certificate(&self, error: OAuthError) -> OAuthError {
+        match error {
+            OAuthError::NotJson {
+                host,
+                status: status @ (400 | 403 | 495 | 496), // the last two are nginx's own
+                ..
+            } if self.0.lacks_certificate() => OAuthError::Tls {
+                host,
+                trouble: TlsTrouble::without_client_certificate(&format!("answers {status}")),
+            },
+            other => other,
+        }
     }
 
     /// As [`Self::exchange`], for an answer to a revocation: its status alone counts (RFC 7009 §2.2), the body may be of any type, or none.
@@ -147,7 +167,8 @@ impl HttpClient {
             }
             judge(&host, response).await
         };
-        let body = in_time(&host, Box::pin(exchange)).await?;
+        let asked = in_time(&host, Box::pin(exchange)).await;
+        let body = asked.map_err(|error| self.blame_certificate(error))?;
         serde_json::from_slice(&body).map_err(|error| OAuthError::Malformed {
             host,
             reason: format!(

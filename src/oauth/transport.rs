@@ -2,6 +2,7 @@
 //!
 //! Nothing here sends a request twice: a refresh token is spent by one. How long all of it may take, the caller says (`http.rs`).
 
+use std::error::Error;
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use super::error::{OAuthError, printable};
 use super::http::host_of;
 use crate::authority::Authority;
 use crate::dial::{ConnectError, Dialer, innermost};
-use crate::tls::{TlsRemedy, TlsTrouble};
+use crate::tls::{CertificateRequests, TlsRemedy, TlsTrouble};
 use crate::user_proxy::UserProxy;
 
 /// The head of an answer: its fields, and their bytes.
@@ -38,6 +39,7 @@ const LAST_WORD: Duration = Duration::from_secs(5);
 pub(super) struct Transport {
     dialer: Arc<Dialer>,
     tls: Arc<ClientConfig>,
+    certificate_requests: Arc<CertificateRequests>,
 }
 
 /// An answer whose body is still to be read.
@@ -76,8 +78,17 @@ impl Connection {
 impl Transport {
     pub(super) fn new(dialer: Arc<Dialer>, mut tls: ClientConfig) -> Self {
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let tls = Arc::new(tls);
-        Self { dialer, tls }
+        let certificate_requests = CertificateRequests::watch(&mut tls);
+        Self {
+            dialer,
+            tls: Arc::new(tls),
+            certificate_requests,
+        }
+    }
+
+    /// Whether a server has asked for a client certificate, and this connection has none.
+    pub(super) fn lacks_certificate(&self) -> bool {
+        self.certificate_requests.are_unmet()
     }
 
     /// Finds out whether somebody is there whom we trust: what they would answer does not matter, and some drop what they do not expect.
@@ -148,6 +159,18 @@ impl Transport {
                 sent: false,
             },
             ConnectError::Starved(shortage) => OAuthError::Starved { host, shortage },
+            // Some servers of TLS 1.2 say no more than that the handshake has failed.
+            ConnectError::Tls(trouble)
+                if self.lacks_certificate()
+                    && matches!(trouble.remedy, TlsRemedy::Modern | TlsRemedy::Unknown) =>
+            {
+                OAuthError::Tls {
+                    host,
+                    trouble: TlsTrouble::without_client_certificate(&format!(
+                        "ends TLS: {trouble}"
+                    )),
+                }
+            }
             ConnectError::Tls(trouble) => OAuthError::Tls { host, trouble },
             ConnectError::Unreachable(reason) => OAuthError::Unreachable {
                 host,
@@ -248,6 +271,11 @@ fn not_a_url(url: &Url) -> OAuthError {
 
 /// The URL, which could hold a code, is left out.
 fn broken(url: &Url, error: &hyper::Error, sent: bool) -> OAuthError {
+    let cause = error.source().and_then(<dyn Error>::downcast_ref);
+    if let Some(trouble) = cause.and_then(TlsTrouble::of_client_certificate) {
+        let host = host_of(url);
+        return OAuthError::Tls { host, trouble }; // no server reads a request before it knows the client
+    }
     OAuthError::Unreachable {
         host: host_of(url),
         reason: printable(&innermost(error)),

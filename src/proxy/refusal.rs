@@ -2,6 +2,7 @@
 
 use crate::audit::Kind;
 use crate::connection::CredentialError;
+use crate::credential::ConnectionId;
 use crate::dial::Shortage;
 use crate::tls::TlsTrouble;
 
@@ -96,6 +97,8 @@ pub(super) enum Refusal {
         host: String,
         /// Why.
         trouble: TlsTrouble,
+        /// Whose request it was.
+        connection: Option<ConnectionId>,
     },
     /// The provider did not answer in time.
     #[error("{host} did not respond within {seconds} s")]
@@ -116,6 +119,14 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// What came of a request that belongs to that connection.
+    pub(super) fn of(mut self, owner: Option<&ConnectionId>) -> Self {
+        if let Self::UpstreamTls { connection, .. } = &mut self {
+            *connection = owner.cloned();
+        }
+        self
+    }
+
     /// Whether authsome said no, or could not.
     pub(super) fn kind(&self) -> Kind {
         match self {

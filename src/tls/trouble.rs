@@ -40,6 +40,25 @@ pub enum TlsRemedy {
     Unknown,
 }
 
+impl TlsTrouble {
+    /// Of a server that has asked for a client certificate, got none, and then refused the request.
+    pub fn without_client_certificate(reason: &str) -> Self {
+        Self {
+            reason: format!("it asks for a client certificate, got none, and then {reason}"),
+            remedy: TlsRemedy::ClientCertificate,
+        }
+    }
+}
+
+impl TlsTrouble {
+    /// Of a connection that its server ends for want of a client certificate that it takes: in TLS 1.3 it says so behind the handshake
+    /// (RFC 8446 §4.4.2.4), to whoever reads.
+    pub fn of_client_certificate(error: &io::Error) -> Option<Self> {
+        let trouble = Self::from(rustls_error(error)?);
+        (trouble.remedy == TlsRemedy::ClientCertificate).then_some(trouble)
+    }
+}
+
 impl fmt::Display for TlsTrouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.reason)
@@ -153,6 +172,7 @@ fn of_alert(alert: AlertDescription) -> (String, TlsRemedy) {
         | Alert::CertificateExpired
         | Alert::CertificateUnknown
         | Alert::UnknownCA
+        | Alert::DecryptError // its signature does not fit
         | Alert::AccessDenied => (
             format!("it rejects the client certificate, or the lack of one ({alert:?})"),
             TlsRemedy::ClientCertificate,

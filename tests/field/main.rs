@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "what a test binary has to say")]
 
 mod api;
+mod certificate;
 mod git;
 #[path = "../it/kit"]
 #[expect(
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use authsome_test_support::{FakeGitLab, Identity};
+use authsome_test_support::{ClientCa, FakeGitLab, Identity};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use clap::Parser;
@@ -63,6 +64,8 @@ struct Field {
     front: Front,
     /// What its clients trust where authsome is not between.
     ca_file: PathBuf,
+    /// Whom it knows clients by, where it asks.
+    client_ca: ClientCa,
     directly: bool,
     gitlab: FakeGitLab,
     token: String,
@@ -87,6 +90,11 @@ const CHECKS: &[Check] = &[
         name: "api http/2",
         is_for: |_| true,
         run: |field| api::works(field, "--http2"),
+    },
+    Check {
+        name: "client certificate",
+        is_for: is_nginx,
+        run: certificate::is_shown,
     },
     Check {
         name: "refused upload http/1.1",
@@ -204,7 +212,8 @@ impl Field {
             Err(error) => return Some(Err(error.to_string())),
         };
         let gitlab = FakeGitLab::start();
-        let front = Front::start(kind, &program, &identity, gitlab.port());
+        let client_ca = ClientCa::generate();
+        let front = Front::start(kind, &program, &identity, &client_ca, gitlab.port());
         Some(front.map(|front| {
             let world = World::new();
             let base = format!("https://localhost:{}", front.port);
@@ -217,6 +226,7 @@ impl Field {
                 kind,
                 front,
                 ca_file: world.file("front-ca.pem", &identity.ca_pem),
+                client_ca,
                 directly: options.directly,
                 gitlab,
                 token: pair.access,

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use authsome_test_support::Identity;
+use authsome_test_support::{ClientCa, Identity};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -94,6 +94,8 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct Front {
     pub(crate) port: u16,
+    /// Where nginx wants a certificate of its clients.
+    pub(crate) mutual: u16,
     child: Child,
     directory: TempDir,
 }
@@ -104,11 +106,12 @@ impl Front {
         kind: Kind,
         program: &Path,
         identity: &Identity,
+        client_ca: &ClientCa,
         gitlab: u16,
     ) -> Result<Self, String> {
         let mut problem = String::new();
         for _ in 0..STARTS {
-            match Self::try_start(kind, program, identity, gitlab) {
+            match Self::try_start(kind, program, identity, client_ca, gitlab) {
                 Ok(front) => return Ok(front),
                 Err(error) => problem = error,
             }
@@ -120,19 +123,23 @@ impl Front {
         kind: Kind,
         program: &Path,
         identity: &Identity,
+        client_ca: &ClientCa,
         gitlab: u16,
     ) -> Result<Self, String> {
         let directory =
             TempDir::with_prefix("authsome-field-").map_err(|error| error.to_string())?;
         let port = free_port().map_err(|error| error.to_string())?;
+        let mutual = free_port().map_err(|error| error.to_string())?;
         let place = |name: &str| directory.path().join(name).display().to_string();
         let fill = |text: &str| {
             let values = [
                 ("{chain}", place("chain.pem")),
+                ("{client_ca}", place("client-ca.pem")),
                 ("{config}", place(kind.config.0)),
                 ("{dir}", directory.path().display().to_string()),
                 ("{gitlab}", gitlab.to_string()),
                 ("{key}", place("key.pem")),
+                ("{mutual}", mutual.to_string()),
                 ("{modules}", "/usr/lib/apache2/modules".to_owned()),
                 ("{pem}", place("both.pem")),
                 ("{port}", port.to_string()),
@@ -143,6 +150,7 @@ impl Front {
         };
         let files = [
             ("chain.pem", identity.leaf_pem.clone()),
+            ("client-ca.pem", client_ca.pem()),
             ("key.pem", identity.key_pem.clone()),
             (
                 "both.pem",
@@ -166,6 +174,7 @@ impl Front {
             .map_err(|error| error.to_string())?;
         let mut front = Self {
             port,
+            mutual,
             child,
             directory,
         };

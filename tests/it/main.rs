@@ -7,6 +7,7 @@ mod admission;
 mod answers;
 mod child;
 mod cli;
+mod client_certificate;
 mod durability;
 mod environment;
 mod git;

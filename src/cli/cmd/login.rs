@@ -14,14 +14,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::audit::{Event, Kind};
 use crate::cli::args::Login;
 use crate::cli::browser::Prompt;
+use crate::cli::client_certificate;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
-use crate::connection::{ClientCredentials, LoggedIn, LoginRequest, StoreError, Terms, login};
+use crate::cli::words::{shell_word, typed_command_with};
+use crate::connection::{
+    ClientCredentials, LoggedIn, LoginError, LoginRequest, StoreError, Terms, login,
+};
 use crate::credential::ConnectionId;
-use crate::oauth::AccountLookup;
+use crate::oauth::{AccountLookup, OAuthError};
 use crate::secret::Secret;
 use crate::session::{Scrub, UserData};
+use crate::tls::{ClientCertificate, TlsRemedy};
 use crate::vault::VaultError;
 
 /// The largest file of a certificate or a secret that is read.
@@ -42,6 +47,7 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
         ));
         arguments.base_url = Some(instance);
     }
+    let typed_certificate = arguments.client_cert.clone();
     let request = request(arguments, &definition, &estate, &runtime)?;
     let provider = definition.provider;
     let clients = Context::clients(&[]);
@@ -50,7 +56,9 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut prompt = Prompt::new(printer, programs, browser);
         tokio::select! {
-            outcome = login(request, &estate.store, &clients, &mut prompt) => outcome.map_err(Failure::from),
+            outcome = login(request, &estate.store, &clients, &mut prompt) => {
+                outcome.map_err(|error| failure(error, typed_certificate.as_deref()))
+            }
             _ = interrupt.recv() => Err(Failure::new(
                 Exit::Usage,
                 "cancelled",
@@ -95,6 +103,25 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     Ok(())
 }
 
+/// What helps against a server that wants a certificate is this very command, with one more flag.
+fn failure(error: LoginError, certificate: Option<&Path>) -> Failure {
+    let wants_certificate = matches!(
+        &error,
+        LoginError::OAuth(OAuthError::Tls { trouble, .. }) if trouble.remedy == TlsRemedy::ClientCertificate
+    );
+    let mut failure = Failure::from(error);
+    if wants_certificate {
+        failure.hint = match certificate {
+            None => typed_command_with("--client-cert CERT.pem [--client-key KEY.pem]"),
+            Some(file) => format!(
+                "see whether it is of an authority that the server takes, and in its time: openssl x509 -noout -subject -issuer -dates -in {}",
+                shell_word(file.as_os_str())
+            ),
+        };
+    }
+    failure
+}
+
 fn say_scopes(granted: &[String], requested: &[String], printer: &Printer) {
     printer.say(&format!("Scopes: {}", granted.join(" ")));
     let missing: Vec<_> = requested
@@ -132,17 +159,27 @@ fn request(
         Err(StoreError::Unreadable { .. } | StoreError::Vault(VaultError::Tampered { .. })) => None,
         other => other?,
     };
-    let (stored_base, stored_ca) = match stored {
+    let (stored_base, stored_ca, stored_certificate) = match stored {
         Some(stored) if arguments.force && arguments.base_url.is_none() => {
-            (stored.connection.base_url, stored.connection.ca_pem)
+            let connection = stored.connection;
+            let certificate = connection.client_certificate;
+            (connection.base_url, connection.ca_pem, certificate)
         }
-        _ => (None, None),
+        _ => (None, None, None),
     };
     let sign_in = provider.sign_in_at(arguments.base_url.or(stored_base).as_ref())?;
     let endpoints = endpoints(&sign_in, provider)?.clone();
     let ca_pem = match arguments.ca_file.as_deref() {
         Some(file) => Some(read_ca(file)?),
         None => stored_ca,
+    };
+    let client_certificate = match arguments.client_cert.as_deref() {
+        Some(file) => Some(client_certificate(
+            file,
+            arguments.client_key.as_deref(),
+            &endpoints,
+        )?),
+        None => stored_certificate,
     };
     let client = match arguments.client_id {
         Some(client_id) => {
@@ -180,6 +217,7 @@ fn request(
         provider: provider.display_name.clone(),
         base_url: sign_in.base_url.clone(),
         ca_pem,
+        client_certificate,
         client,
         authorization_endpoint: endpoints.authorization,
         token_endpoint: endpoints.token,
@@ -210,6 +248,22 @@ fn split_scopes(text: &str) -> Vec<String> {
         .filter(|scope| !scope.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+fn client_certificate(
+    file: &Path,
+    key: Option<&Path>,
+    endpoints: &OAuthEndpoints,
+) -> Result<ClientCertificate, Failure> {
+    if endpoints.token.scheme() != "https" {
+        let message = format!(
+            "--client-cert is shown in TLS, and {} is plain HTTP",
+            endpoints.token.origin().ascii_serialization()
+        );
+        let hint = "name the service's https:// URL with --base-url, or leave --client-cert out";
+        return Err(Failure::new(Exit::Usage, "usage", message, hint));
+    }
+    client_certificate::read(file, key)
 }
 
 fn read_ca(path: &Path) -> Result<String, Failure> {

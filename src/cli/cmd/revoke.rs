@@ -59,7 +59,10 @@ async fn revoke(connection: &Connection, clients: &HttpClients) -> Result<(), OA
     if connection.client.revocation_endpoint.is_none() {
         return Err(OAuthError::NoRevocation);
     }
-    let http = clients.for_connection(connection.ca_pem.as_deref())?;
+    let http = clients.for_connection(
+        connection.ca_pem.as_deref(),
+        connection.client_certificate.as_ref(),
+    )?;
     let token = match &connection.tokens.refresh {
         Some(token) => RevocableToken::Refresh(token),
         None => RevocableToken::Access(&connection.tokens.access),

@@ -45,10 +45,10 @@ impl From<OAuthError> for Failure {
     }
 }
 
-fn tls_hint(remedy: TlsRemedy) -> &'static str {
+pub(super) fn tls_hint(remedy: TlsRemedy) -> &'static str {
     match remedy {
         TlsRemedy::ClientCertificate => {
-            "ask the server's administrator for a way in without a client certificate: there is no flag for one"
+            "authsome login PROVIDER --connection NAME --client-cert CERT.pem [--client-key KEY.pem] --force"
         }
         TlsRemedy::Modern => {
             "enable TLS 1.3 on the server, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20: no flag changes what is accepted here"

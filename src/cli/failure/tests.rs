@@ -14,7 +14,7 @@ use crate::dial::Shortage;
 use crate::home::HomeError;
 use crate::loopback::BindError;
 use crate::oauth::OAuthError;
-use crate::tls::TlsTrouble;
+use crate::tls::{ClientCertificateError, TlsTrouble};
 use crate::vault::{KeyOrigin, VaultError};
 
 /// The failures under the names of their causes, as they are printed, with the code in JSON and the exit code.
@@ -329,6 +329,10 @@ fn of_the_session_ca() {
 fn of_trust() {
     let errors = [
         ("TrustError::Ca", TrustError::Ca(CaError::CaFileEmpty)),
+        (
+            "TrustError::ClientCertificate",
+            TrustError::ClientCertificate(ClientCertificateError::Damaged),
+        ),
         ("TrustError::Empty", TrustError::Empty),
         (
             "TrustError::Tls",

@@ -11,6 +11,7 @@ use crate::connection::terms::{CustomDefinition, DefinitionUsed, Terms};
 use crate::credential::ConnectionId;
 use crate::oauth::{Account, OAuthClient};
 use crate::secret::{Secret, SecretBuffer};
+use crate::tls::ClientCertificate;
 
 /// A connection.
 #[derive(Serialize, Deserialize)]
@@ -31,6 +32,20 @@ struct ConnectionRecord {
     needs_login: Option<NeedsLogin>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     terms: Option<TermsRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<CertificateRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CertificateRecord {
+    chain: String,
+    key: Plain,
+}
+
+/// The key of such a record; the chain is passed over.
+#[derive(Deserialize)]
+struct CertificateKeyRecord {
+    key: Plain,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,6 +70,7 @@ struct SecretsRecord {
     client_secret: Option<Plain>,
     access_token: Plain,
     refresh_token: Option<Plain>,
+    client_certificate: Option<CertificateKeyRecord>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -121,6 +137,13 @@ pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreEr
             .and_then(|account| account.label.clone()),
         needs_login,
         terms: connection.terms.as_ref().map(TermsRecord::of),
+        client_certificate: connection
+            .client_certificate
+            .as_ref()
+            .map(|found| CertificateRecord {
+                chain: found.chain().to_owned(),
+                key: Plain(found.key().clone()),
+            }),
     };
     write(&connection.id.to_string(), &record)
 }
@@ -146,6 +169,9 @@ pub(super) fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Conne
         id: id.clone(),
         base_url: base_url.map_err(|error| unreadable(error.to_string()))?,
         ca_pem: record.ca_pem,
+        client_certificate: record
+            .client_certificate
+            .map(|found| ClientCertificate::stored(found.chain, found.key.0)),
         client: OAuthClient {
             client_id: record.client_id,
             client_secret: record.client_secret.map(|secret| secret.0),
@@ -231,6 +257,7 @@ pub(super) fn secrets(
         Some(found.access_token),
         found.refresh_token,
         found.client_secret,
+        found.client_certificate.map(|found| found.key),
     ];
     Ok(secrets
         .into_iter()

@@ -42,6 +42,8 @@ pub(super) struct Attempt<'a, S> {
     pub(super) body: Option<ClientBody>,
     wish: Option<Wish>,
     interim: Interim,
+    /// The route that it belongs to, once that is known.
+    pub(super) owner: Option<&'a Arc<Route>>,
     /// Its line in the log, until the answer has it.
     pub(super) entry: Entry,
 }
@@ -72,6 +74,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             body: Some(body),
             wish,
             interim,
+            owner: None,
             entry,
         }
     }
@@ -109,7 +112,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         }
         Target::parse(
             &place.authority,
-            place.origin.uri_authority.as_str(),
+            place.origins.uri_authority().as_str(),
             &self.parts,
         )
     }
@@ -118,12 +121,13 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
     fn plan(&mut self, target: &Target) -> Result<Plan<'a>, Refusal> {
         let place = self.place;
         let rules = Rules {
-            authority: &place.origin.uri_authority,
+            authority: place.origins.uri_authority(),
             candidates: &place.candidates,
             allowed_guards: &self.session.allowed_guards,
         };
         let Decision { owner, plan } =
             decide::decide(rules, &self.parts, &target.path, self.survey.page);
+        self.owner = owner;
         if let Some(route) = owner {
             self.entry.belongs_to(route);
         }
@@ -146,7 +150,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
     ) -> impl Future<Output = Result<Response<UpstreamBody>, Refusal>> + use<'s, 'a, S> {
         let sending = Sending {
             passage,
-            origin: &self.place.origin,
+            origin: self.place.origins.of(self.owner),
             interim: &self.interim,
         };
         let dialect = dialect(self.parts.version, self.wish.is_some());

@@ -29,7 +29,7 @@ pub(in crate::proxy) fn handle<'a, S: CredentialSource>(
     async move {
         let refusal = match attempt.exchange().await {
             Ok(response) => return response,
-            Err(refusal) => refusal,
+            Err(refusal) => refusal.of(attempt.owner.map(|route| &route.id)),
         };
         let response = respond::from_refusal(&refusal);
         attempt.entry.refused(

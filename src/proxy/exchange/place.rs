@@ -8,7 +8,7 @@ use crate::authority::Authority;
 use crate::proxy::body::replay::Passage;
 use crate::proxy::policy::candidates::Candidates;
 use crate::proxy::upstream::destination::Scheme;
-use crate::proxy::upstream::origin::Origin;
+use crate::proxy::upstream::origins::Origins;
 
 /// Where the requests of one connection go.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(in crate::proxy) struct Place {
     /// How the requests reach the proxy.
     pub(in crate::proxy) way: Way,
     /// The connections that they go on by.
-    pub(in crate::proxy) origin: Origin,
+    pub(in crate::proxy) origins: Origins,
     /// Whose they can be.
     pub(in crate::proxy) candidates: Candidates,
     /// Where what becomes of them is noted.
@@ -57,12 +57,14 @@ impl Place {
         way: Way,
         sni_differs: Option<String>,
     ) -> Option<Arc<Self>> {
+        let candidates = session.routes.to(&authority);
+        let origins = session.upstream.origins(&authority, scheme, &candidates)?;
         Some(Arc::new(Self {
             quoted: Quoted::new(&authority.to_string()),
             sni_differs,
             way,
-            origin: session.upstream.origin(&authority, scheme)?,
-            candidates: session.routes.to(&authority),
+            origins,
+            candidates,
             audit: Arc::clone(&session.audit),
             nothing: Passage::of_nothing(),
             authority,

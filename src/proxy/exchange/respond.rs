@@ -9,6 +9,7 @@ use http::{Response, StatusCode};
 
 use super::response_body::ResponseBody;
 use crate::connection::CredentialError;
+use crate::credential::ConnectionId;
 use crate::proxy::limits::STARVED_RETRY;
 use crate::proxy::refusal::Refusal;
 use crate::text;
@@ -132,10 +133,10 @@ fn answer(refusal: &Refusal) -> Answer {
             "upstream_malformed",
             "the provider's server, or a proxy in front of it, is at fault: tell its operator".to_owned(),
         ),
-        Refusal::UpstreamTls { trouble, .. } => (
+        Refusal::UpstreamTls { trouble, connection, .. } => (
             StatusCode::BAD_GATEWAY,
             "upstream_tls",
-            tls_hint(trouble.remedy).to_owned(),
+            tls_hint(trouble.remedy, connection.as_ref()),
         ),
         Refusal::UpstreamTimeout { .. } => (
             StatusCode::GATEWAY_TIMEOUT,
@@ -149,18 +150,31 @@ fn answer(refusal: &Refusal) -> Answer {
     Answer { status, code, hint }
 }
 
-fn tls_hint(remedy: TlsRemedy) -> &'static str {
-    match remedy {
+fn tls_hint(remedy: TlsRemedy, connection: Option<&ConnectionId>) -> String {
+    let login = |flags: &str| match connection {
+        Some(id) => format!(
+            "`authsome login {} --connection {} {flags} --force`",
+            id.provider, id.name
+        ),
+        None => format!("`authsome login PROVIDER {flags} --force`"),
+    };
+    let hint = match remedy {
         TlsRemedy::Trust => {
-            "for a private CA, or a self-signed certificate: `authsome login PROVIDER --base-url URL --ca-file CA.pem --force`"
+            let login = login("--ca-file CA.pem");
+            return format!("for a private CA, or a self-signed certificate: {login}");
+        }
+        TlsRemedy::ClientCertificate => {
+            let login = login("--client-cert CERT.pem [--client-key KEY.pem]");
+            return format!("with a certificate that the server takes: {login}");
         }
         TlsRemedy::Renewal => "renew the server's certificate, or check this machine's clock",
         TlsRemedy::OtherAddress => "check the host's name and the port",
-        TlsRemedy::ClientCertificate | TlsRemedy::Modern | TlsRemedy::ServerCertificate => {
+        TlsRemedy::Modern | TlsRemedy::ServerCertificate => {
             "ask the server's administrator: it cannot be changed here"
         }
         _ => "check the host's name and the network",
-    }
+    };
+    hint.to_owned()
 }
 
 fn credential_answer(error: &CredentialError) -> Answer {
@@ -292,6 +306,7 @@ mod tests {
             Refusal::UpstreamTls {
                 host: host.clone(),
                 trouble: TlsTrouble::from("it broke off".to_owned()),
+                connection: None,
             },
             Refusal::UpstreamUnreachable {
                 host,
@@ -346,7 +361,7 @@ mod tests {
             TlsRemedy::Trust,
             TlsRemedy::Unknown,
         ];
-        let hints = remedies.map(|remedy| format!("{remedy:?}: {}\n", tls_hint(remedy)));
+        let hints = remedies.map(|remedy| format!("{remedy:?}: {}\n", tls_hint(remedy, None)));
         assert_words!("refusals", "tls_hints", hints.concat());
     }
 }

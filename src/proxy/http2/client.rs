@@ -3,8 +3,8 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -27,12 +27,14 @@ use crate::proxy::limits::{
 };
 use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
+use crate::tls::TlsTrouble;
 
 /// A connection that speaks HTTP/2. It ends when nobody has a part in it any more.
 #[derive(Clone, Debug)]
 pub(in crate::proxy) struct Connection {
     requests: SendRequest<Piece>,
     has_served: Arc<AtomicBool>,
+    certificate_trouble: Arc<OnceLock<TlsTrouble>>,
 }
 
 /// What is known of a request on its way.
@@ -55,6 +57,7 @@ impl Connection {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let certificate_trouble = Arc::default();
         let (requests, connection) = h2::client::Builder::new()
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
@@ -65,7 +68,7 @@ impl Connection {
             // What comes for a stream that the client has reset is no fault of the server's.
             .max_concurrent_reset_streams(MOST_RESET_STREAMS)
             .max_local_error_reset_streams(None)
-            .handshake::<_, Piece>(Patient::new(io))
+            .handshake::<_, Piece>(Patient::new(io).noting_in(&certificate_trouble))
             .await?;
         tokio::spawn(async move {
             let _ = connection.await; // each stream learns of its end
@@ -73,6 +76,7 @@ impl Connection {
         Ok(Self {
             requests,
             has_served: Arc::default(),
+            certificate_trouble,
         })
     }
 
@@ -80,6 +84,11 @@ impl Connection {
     pub(in crate::proxy) fn is_open(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         !matches!(self.requests.poll_ready(&mut context), Poll::Ready(Err(_)))
+    }
+
+    /// Why the server has ended it, where that is for a client certificate.
+    pub(in crate::proxy) fn certificate_trouble(&self) -> Option<&TlsTrouble> {
+        self.certificate_trouble.get()
     }
 
     /// Whether it has brought a response: if not, its end is no idle connection's.

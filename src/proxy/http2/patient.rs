@@ -2,9 +2,12 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::tls::TlsTrouble;
 
 /// A stream whose writes may fail before all that its peer has said is read: a server refuses a large upload and closes, a client sends the end
 /// of its upload and leaves. h2 gives a connection up at the first write that fails.
@@ -16,6 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(in crate::proxy) struct Patient<T> {
     stream: T,
     state: State,
+    /// Where it is noted that the peer refuses our certificate: h2 makes words of it.
+    certificate_trouble: Option<Arc<OnceLock<TlsTrouble>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +35,14 @@ impl<T> Patient<T> {
         Self {
             stream,
             state: State::Open,
+            certificate_trouble: None,
         }
+    }
+
+    /// Notes there that the peer wants another certificate of ours, or one at all.
+    pub(super) fn noting_in(mut self, certificate_trouble: &Arc<OnceLock<TlsTrouble>>) -> Self {
+        self.certificate_trouble = Some(Arc::clone(certificate_trouble));
+        self
     }
 
     /// What a write has come to. One that waits for the end of what can be read is woken by the reading.
@@ -76,6 +88,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
         let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
         if self.state == State::Deaf && (read.is_err() || buffer.filled().len() == before) {
             self.state = State::Ended;
+        }
+        if let (Err(error), Some(place)) = (&read, &self.certificate_trouble)
+            && let Some(trouble) = TlsTrouble::of_client_certificate(error)
+        {
+            let _ = place.set(trouble); // the first is the reason
         }
         Poll::Ready(read)
     }

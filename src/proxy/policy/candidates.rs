@@ -33,6 +33,11 @@ impl Candidates {
         RouteMatch::Ambiguous(std::iter::once(best).chain(tied).collect())
     }
 
+    /// All of them.
+    pub(in crate::proxy) fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.0.iter()
+    }
+
     /// The one that says what a credential for this place looks like where a request belongs to none of them.
     pub(in crate::proxy) fn first(&self) -> Option<&Arc<Route>> {
         self.0.first()

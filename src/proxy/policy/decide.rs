@@ -60,21 +60,22 @@ pub(in crate::proxy) fn decide<'a>(
 ) -> Decision<'a> {
     let pass = Ok(Plan::Pass(rules.candidates.first()));
     let (owner, plan) = match rules.candidates.resolve(path) {
-        RouteMatch::Ambiguous(tied) if tied.iter().any(|route| injects(route, parts, path)) => {
+        RouteMatch::Ambiguous(tied) if tied.iter().any(|route| gives(route, parts, path)) => {
             let labels = tied.iter().map(|route| route.label.clone()).collect();
             (None, Err(Refusal::Ambiguous(labels)))
         }
-        // None of them would put anything on.
+        // None of them would put anything on, or show.
         RouteMatch::Ambiguous(_) | RouteMatch::None => (None, pass),
         RouteMatch::Route(route) => (Some(route), by_route(rules, route, parts, path, of_page)),
     };
     Decision { owner, plan }
 }
 
-fn injects(route: &Route, parts: &Parts, path: &str) -> bool {
+/// Whether the server would learn from the request whose it is. A certificate is a credential as well.
+fn gives(route: &Route, parts: &Parts, path: &str) -> bool {
     let (method, query) = (parts.method.as_str(), parts.uri.query());
     let path = route.relative_path(path);
-    route.rules.injection(method, path, query).is_some()
+    route.client_certificate.is_some() || route.rules.injection(method, path, query).is_some()
 }
 
 fn by_route<'a>(

@@ -10,6 +10,7 @@ use crate::audit::Quoted;
 use crate::authority::Authority;
 use crate::credential::{ConnectionId, Credential};
 use crate::proxy::rewrite::credential::ReadyCredential;
+use crate::tls::ClientCertificate;
 
 /// How a connection stands among those of the same right: the user's word counts most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +33,8 @@ pub(in crate::proxy) struct Route {
     pub(in crate::proxy) rules: Arc<Rules>,
     /// The headers that can carry a credential.
     pub(in crate::proxy) carriers: Arc<[HeaderName]>,
+    /// What is shown to the server of a request that belongs to it.
+    pub(in crate::proxy) client_certificate: Option<Arc<ClientCertificate>>,
     pub(super) pattern: RoutePattern,
     pub(super) preference: Preference,
     pub(super) service: Arc<Service>,

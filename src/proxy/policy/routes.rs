@@ -14,6 +14,7 @@ use super::route::{Preference, Route, authority_of};
 use crate::audit::Quoted;
 use crate::authority::Authority;
 use crate::credential::ConnectionId;
+use crate::tls::ClientCertificate;
 
 /// A connection and the service that it is for.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Managed {
     pub service: Service,
     /// A private CA (PEM) that it trusts.
     pub ca_pem: Option<String>,
+    /// What it shows to its hosts, where they ask for a certificate.
+    pub client_certificate: Option<ClientCertificate>,
     /// Against others of the same right.
     pub preference: Preference,
 }
@@ -52,6 +55,7 @@ impl RouteTable {
         for connection in managed {
             let service = Arc::new(connection.service);
             let ca_pem: Option<Arc<str>> = connection.ca_pem.map(Arc::from);
+            let client_certificate = connection.client_certificate.map(Arc::new);
             let carriers: Arc<[_]> = service
                 .rules
                 .carriers()
@@ -73,6 +77,7 @@ impl RouteTable {
                     label: connection.id.to_string(),
                     rules: Arc::clone(&service.rules),
                     carriers: Arc::clone(&carriers),
+                    client_certificate: client_certificate.clone(),
                     pattern: pattern.clone(),
                     preference: connection.preference,
                     service: Arc::clone(&service),
@@ -199,6 +204,7 @@ mod tests {
             id,
             service,
             ca_pem: None,
+            client_certificate: None,
             preference,
         }
     }

@@ -95,7 +95,7 @@ async fn forward_http<S>(
     let body = RequestBody::new(ClientBody::Hyper(body), &passage);
     let sending = Sending {
         passage: &passage,
-        origin: &place.origin,
+        origin: place.origins.of(None),
         interim: &Interim::default(),
     };
     let upstream = &shared.session.upstream;
@@ -123,7 +123,7 @@ fn place_of<S>(
     let stated = request.uri().authority()?;
     let authority = Authority::parse(stated.as_str(), Some(scheme.usual_port()))?;
     let place = Place::of_absolute_form(&shared.session, authority, scheme)?;
-    let host = HeaderValue::from_str(place.origin.uri_authority.as_str()).ok()?;
+    let host = HeaderValue::from_str(place.origins.uri_authority().as_str()).ok()?;
     request.headers_mut().insert(HOST, host);
     Some(place)
 }

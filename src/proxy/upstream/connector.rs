@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::destination::{Dialect, Scheme};
+use super::destination::{Destination, Dialect, Scheme};
 use super::stream::UpstreamStream;
 use super::tls::TlsConfigs;
-use crate::authority::Authority;
 use crate::dial::{ConnectError, Dialer};
 use crate::proxy::limits::Timeouts;
 
@@ -28,16 +27,17 @@ impl Connector {
 
     pub(super) async fn connect(
         &self,
-        authority: &Authority,
-        scheme: Scheme,
+        destination: &Destination,
         dialect: Dialect,
     ) -> Result<UpstreamStream, ConnectError> {
-        if scheme == Scheme::Http {
+        let authority = &destination.authority;
+        if destination.scheme == Scheme::Http {
             return Ok(UpstreamStream::Plain(
                 self.dialer.dial_plain(authority).await?,
             ));
         }
-        let config = self.tls.get(authority, dialect)?;
+        let certificate = destination.client_certificate.as_ref();
+        let config = self.tls.get(authority, certificate, dialect)?;
         let stream = self.dialer.dial_tls(authority, config).await?;
         Ok(UpstreamStream::Tls(Box::new(stream)))
     }

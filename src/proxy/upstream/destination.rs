@@ -11,6 +11,7 @@ use crate::authority::Authority;
 use crate::proxy::http1::Pool;
 use crate::proxy::http2;
 use crate::proxy::limits::{IDLE_UPSTREAM, MOST_DESTINATIONS, MOST_IDLE_UPSTREAM, SWEEP_INTERVAL};
+use crate::tls::ClientCertificate;
 
 /// Whether the way to a place is TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +44,8 @@ pub(in crate::proxy) enum Dialect {
 pub(super) struct Destination {
     pub(super) authority: Authority,
     pub(super) scheme: Scheme,
+    /// What its connections show to the server.
+    pub(super) client_certificate: Option<Arc<ClientCertificate>>,
     pub(super) pool: Arc<Pool<UpstreamStream>>,
     http2: Mutex<Vec<Idle>>,
 }
@@ -55,6 +58,11 @@ struct Idle {
 }
 
 impl Destination {
+    /// Whether its connections show that certificate, or none.
+    pub(super) fn shows(&self, certificate: Option<&Arc<ClientCertificate>>) -> bool {
+        self.client_certificate.as_ref() == certificate
+    }
+
     /// The HTTP/2 connection that was used last, of those that still stand; it is closed where it must not be used.
     pub(super) fn take_http2(&self, may_reuse: bool) -> Option<http2::Connection> {
         let mut idle = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,21 +102,29 @@ impl Destination {
 /// The places that are in use, or have idle connections.
 #[derive(Debug, Default)]
 pub(super) struct Destinations {
-    known: Mutex<HashMap<(Authority, Scheme), Arc<Destination>>>,
+    known: Mutex<HashMap<Key, Arc<Destination>>>,
     is_swept: AtomicBool,
 }
 
+type Key = (Authority, Scheme, Option<Arc<ClientCertificate>>);
+
 impl Destinations {
-    /// The place of that name; whoever asks for it often shall keep it.
-    pub(super) fn get(&self, authority: &Authority, scheme: Scheme) -> Arc<Destination> {
+    /// The place of that name, for connections that show that certificate; whoever asks for it often shall keep it.
+    pub(super) fn get(
+        &self,
+        authority: &Authority,
+        scheme: Scheme,
+        certificate: Option<&Arc<ClientCertificate>>,
+    ) -> Arc<Destination> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (authority.clone(), scheme);
+        let key = (authority.clone(), scheme, certificate.cloned());
         if let Some(destination) = known.get(&key) {
             return Arc::clone(destination);
         }
         let destination = Arc::new(Destination {
             authority: authority.clone(),
             scheme,
+            client_certificate: certificate.cloned(),
             pool: Arc::default(),
             http2: Mutex::default(),
         });

@@ -9,6 +9,7 @@ use crate::proxy::body::replay::Passage;
 use crate::proxy::http1;
 use crate::proxy::http2;
 use crate::proxy::refusal::Refusal;
+use crate::tls::TlsTrouble;
 
 /// No connection stood.
 pub(super) fn unconnected(authority: &Authority, error: &ConnectError) -> Refusal {
@@ -25,14 +26,20 @@ pub(super) fn unconnected(authority: &Authority, error: &ConnectError) -> Refusa
             host,
             shortage: *shortage,
         },
-        ConnectError::Tls(trouble) => Refusal::UpstreamTls {
-            host,
-            trouble: trouble.clone(),
-        },
+        ConnectError::Tls(trouble) => of_tls(authority, trouble.clone()),
         ConnectError::Unreachable(reason) => Refusal::UpstreamUnreachable {
             host,
             reason: reason.clone(),
         },
+    }
+}
+
+/// Whose request it was, its sender knows.
+pub(super) fn of_tls(authority: &Authority, trouble: TlsTrouble) -> Refusal {
+    Refusal::UpstreamTls {
+        host: authority.to_string(),
+        trouble,
+        connection: None,
     }
 }
 
@@ -43,6 +50,11 @@ pub(super) fn by_http1(
     fault: &http1::Fault,
     wait: Duration,
 ) -> Refusal {
+    if let http1::Fault::Closed(Some(error)) = fault
+        && let Some(trouble) = TlsTrouble::of_client_certificate(error)
+    {
+        return of_tls(authority, trouble);
+    }
     match fault {
         _ if passage.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
         http1::Fault::Body(error) => of_body(error),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::connector::Connector;
-use super::destination::{Destination, Dialect, Scheme};
+use super::destination::{Destination, Dialect};
 use crate::dial::ConnectError;
 use crate::proxy::http1;
 use crate::proxy::http2;
@@ -131,9 +131,7 @@ impl Drop for Http2Lease {
 }
 
 async fn dial(connector: &Connector, destination: &Destination) -> Result<Leased, ConnectError> {
-    let stream = connector
-        .connect(&destination.authority, Scheme::Https, Dialect::Http2)
-        .await?;
+    let stream = connector.connect(destination, Dialect::Http2).await?;
     if stream.speaks_http2() {
         let opened = http2::Connection::open(stream).await;
         return opened

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::UPGRADE;
 use http::request::Parts;
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, uri};
 
 use super::body::UpstreamBody;
 use super::connector::Connector;
@@ -12,6 +12,7 @@ use super::destination::{Destination, Destinations, Dialect, Scheme};
 use super::error;
 use super::http2_lease::Leased;
 use super::origin::Origin;
+use super::origins::Origins;
 use super::stream::UpstreamStream;
 use super::tls::TlsConfigs;
 use crate::authority::Authority;
@@ -22,6 +23,7 @@ use crate::proxy::http1::{AnswerBody, Connection, Fault, Outgoing, RequestForm, 
 use crate::proxy::http2;
 use crate::proxy::limits::{MOST_RESENDS, RESEND_PAUSE, Timeouts};
 use crate::proxy::message::interim::Interim;
+use crate::proxy::policy::candidates::Candidates;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::refusal::Refusal;
 use crate::tls::Trust;
@@ -72,14 +74,22 @@ impl Upstream {
         dialed.map_err(|error| error::unconnected(authority, &error))
     }
 
-    /// That origin, for one client's connection; `None` where no URL can name it.
-    pub(in crate::proxy) fn origin(&self, authority: &Authority, scheme: Scheme) -> Option<Origin> {
+    /// That origin, for one client's connection, whose requests belong to these routes, if to any; `None` where no URL can name it.
+    pub(in crate::proxy) fn origins(
+        &self,
+        authority: &Authority,
+        scheme: Scheme,
+        candidates: &Candidates,
+    ) -> Option<Origins> {
         // The default port is left out, as clients do in `Host`.
-        let uri_authority = authority.in_url(scheme.usual_port()).parse().ok()?;
-        Some(Origin::new(
-            self.destinations.get(authority, scheme),
-            uri_authority,
-        ))
+        let uri_authority: uri::Authority = authority.in_url(scheme.usual_port()).parse().ok()?;
+        let certificates = candidates
+            .iter()
+            .filter_map(|route| route.client_certificate.as_ref());
+        Some(Origins::new(certificates, |certificate| {
+            let destination = self.destinations.get(authority, scheme, certificate);
+            Origin::new(destination, uri_authority.clone())
+        }))
     }
 
     /// Sends one request and waits for the head of its answer.
@@ -168,14 +178,8 @@ impl Upstream {
         &self,
         destination: &Destination,
     ) -> Result<Box<Connection<UpstreamStream>>, Refusal> {
-        let Destination {
-            authority, scheme, ..
-        } = destination;
-        let stream = self
-            .connector
-            .connect(authority, *scheme, Dialect::Http1)
-            .await;
-        let stream = stream.map_err(|error| error::unconnected(authority, &error))?;
+        let stream = self.connector.connect(destination, Dialect::Http1).await;
+        let stream = stream.map_err(|error| error::unconnected(&destination.authority, &error))?;
         Ok(Box::new(Connection::new(stream)))
     }
 
@@ -227,6 +231,9 @@ impl Upstream {
                 }
                 Err(failed) => failed,
             };
+            if let Some(trouble) = connection.certificate_trouble() {
+                return Err(error::of_tls(authority, trouble.clone()));
+            }
             resends += 1;
             let repeats = resends <= MOST_RESENDS && may_be_sent_again(&fault, is_reused, parts);
             let Some(again) = RequestBody::rewind(passage, rest).filter(|_| repeats) else {

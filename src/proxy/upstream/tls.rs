@@ -1,4 +1,4 @@
-//! TLS configurations towards the providers: made when first needed, one for each set of CAs and dialect.
+//! TLS configurations towards the providers: made when first needed, one for each set of CAs, client certificate and dialect.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,12 +10,12 @@ use crate::authority::Authority;
 use crate::dial::ConnectError;
 use crate::proxy::limits::MOST_CLIENT_CONFIGS;
 use crate::proxy::policy::routes::RouteTable;
-use crate::tls::Trust;
+use crate::tls::{ClientCertificate, Trust};
 
-/// What a configuration is made of: private CAs (PEM) and the protocol. Not the place: a `regex:` route has any number of those, and they
-/// share its CA.
+/// What a configuration is made of: private CAs (PEM), the client's certificate and the protocol. Not the place: a `regex:` route has any
+/// number of those, and they share these.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct TlsKey(Vec<Arc<str>>, Dialect);
+struct TlsKey(Vec<Arc<str>>, Option<Arc<ClientCertificate>>, Dialect);
 
 /// The configurations of a session.
 #[derive(Debug)]
@@ -35,13 +35,15 @@ impl TlsConfigs {
         }
     }
 
-    /// The configuration for connections to that place.
+    /// The configuration for connections to that place. Each has its own store of sessions, so that none is resumed by another certificate.
     pub(in crate::proxy) fn get(
         &self,
         authority: &Authority,
+        certificate: Option<&Arc<ClientCertificate>>,
         dialect: Dialect,
     ) -> Result<Arc<ClientConfig>, ConnectError> {
-        let key = TlsKey(self.routes.private_ca(authority), dialect);
+        let private_ca = self.routes.private_ca(authority);
+        let key = TlsKey(private_ca, certificate.map(Arc::clone), dialect);
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = made.get(&key) {
             return Ok(Arc::clone(config));
@@ -49,7 +51,7 @@ impl TlsConfigs {
         let private_ca: Vec<_> = key.0.iter().map(AsRef::as_ref).collect();
         let mut config = self
             .trust
-            .client_config(&private_ca)
+            .client_config(&private_ca, certificate.map(AsRef::as_ref))
             .map_err(|error| ConnectError::Tls(error.to_string().into()))?;
         config.alpn_protocols = match dialect {
             Dialect::Http1 => vec![b"http/1.1".to_vec()],
@@ -100,6 +102,7 @@ mod tests {
             },
             service: definition.provider.at(None).unwrap(),
             ca_pem: Some(ca.unwrap().certificate_pem().to_owned()),
+            client_certificate: None,
             preference: Preference::None,
         }])
     }
@@ -111,11 +114,11 @@ mod tests {
         for number in 0..1000 {
             let place = Authority::new(&format!("n{number}.acme.test"), 443).unwrap();
             for dialect in [Dialect::Http1, Dialect::Http2] {
-                configs.get(&place, dialect).unwrap();
+                configs.get(&place, None, dialect).unwrap();
             }
         }
         let elsewhere = Authority::new("elsewhere.test", 443).unwrap();
-        configs.get(&elsewhere, Dialect::Http1).unwrap();
+        configs.get(&elsewhere, None, Dialect::Http1).unwrap();
         assert_eq!(configs.made.lock().unwrap().len(), 3);
     }
 }

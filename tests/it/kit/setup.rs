@@ -73,6 +73,7 @@ pub(crate) fn connection(
         id: id(name),
         base_url: Some(base),
         ca_pem: Some(gitlab.ca_pem().to_owned()),
+        client_certificate: None,
         client: OAuthClient {
             client_id: app.client_id.clone(),
             client_secret: app.client_secret.clone().map(Secret::new),

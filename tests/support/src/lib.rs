@@ -23,6 +23,7 @@ mod api;
 mod authorize;
 mod call;
 mod chat;
+mod client_ca;
 mod credential;
 mod fault;
 mod file;
@@ -47,6 +48,7 @@ mod websocket;
 mod wire;
 
 pub use authorize::AuthorizeAnswer;
+pub use client_ca::{ClientCa, ClientIdentity};
 pub use credential::Arrived;
 pub use fault::{Endpoint, Fault, Spelling};
 pub use grants::{App, Pair};

@@ -132,8 +132,14 @@ async fn serve(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream) {
     let Ok(Ok(stream)) = handshake.await else {
         return;
     };
-    let service =
-        service_fn(|request| route::serve(Arc::clone(&shared), Arc::clone(&wire), request));
+    let certificates = stream.get_ref().1.peer_certificates();
+    let certificate = certificates.and_then(|chain| chain.first()).cloned();
+    let service = service_fn(|mut request| {
+        if let Some(certificate) = &certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
+        route::serve(Arc::clone(&shared), Arc::clone(&wire), request)
+    });
     let mut server = auto::Builder::new(TokioExecutor::new());
     server
         .http2()

@@ -4,6 +4,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::request::Parts;
+use rustls_pki_types::CertificateDer;
 
 use crate::credential::Arrived;
 
@@ -33,6 +34,8 @@ pub struct Seen {
     pub headers: Vec<(String, String)>,
     /// The credential it carried.
     pub credential: Arrived,
+    /// The certificate that the client showed in TLS.
+    pub client_certificate: Option<CertificateDer<'static>>,
     /// The decoded form of a POST to `/oauth/…`; empty otherwise.
     pub form: Vec<(String, String)>,
 }
@@ -59,6 +62,7 @@ impl Seen {
             },
             headers: authority.into_iter().chain(headers).collect(),
             credential,
+            client_certificate: parts.extensions.get().cloned(),
             form,
         }
     }

@@ -29,6 +29,8 @@ pub struct Builder {
     address: IpAddr,
     http1_only: bool,
     identity: Option<(String, String)>,
+    /// The CA of clients' certificates, and whether each client must have one.
+    client_ca: Option<(String, bool)>,
     settings: Settings,
 }
 
@@ -70,6 +72,18 @@ impl Builder {
         self
     }
 
+    /// Requires a certificate of that CA (PEM) of every client.
+    pub fn requires_client_certificate(mut self, ca: &str) -> Self {
+        self.client_ca = Some((ca.to_owned(), true));
+        self
+    }
+
+    /// Asks every client for one, and serves those that have none as well.
+    pub fn asks_for_client_certificate(mut self, ca: &str) -> Self {
+        self.client_ca = Some((ca.to_owned(), false));
+        self
+    }
+
     /// Starts the server on a thread of its own.
     ///
     /// # Panics
@@ -82,6 +96,10 @@ impl Builder {
         let identity = match &self.identity {
             Some((certificate, key)) => Identity::of_pem(certificate, key, self.http1_only),
             None => Identity::generate(self.http1_only).expect("a P-256 certificate"),
+        };
+        let identity = match &self.client_ca {
+            Some((ca, is_required)) => identity.asking(ca, *is_required, self.http1_only),
+            None => identity,
         };
         let ca_file = dir.path().join("ca.pem");
         std::fs::File::create(&ca_file)
@@ -151,6 +169,7 @@ impl FakeGitLab {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             http1_only: false,
             identity: None,
+            client_ca: None,
             settings: Settings {
                 root: String::new(),
                 expires_in: Some(7200),

@@ -7,8 +7,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, date_time_ymd,
 };
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -44,7 +46,7 @@ impl Identity {
             ca_pem: ca.pem(),
             leaf_pem: leaf.pem(),
             key_pem: leaf_key.serialize_pem(),
-            config: server_config(vec![leaf.der().clone()], private, http1_only),
+            config: server_config(vec![leaf.der().clone()], private, http1_only, None),
         })
     }
 }
@@ -61,7 +63,33 @@ impl Identity {
             leaf_pem: ca_pem.clone(),
             ca_pem,
             key_pem: key_pem.to_owned(),
-            config: server_config(chain, key, http1_only),
+            config: server_config(chain, key, http1_only, None),
+        }
+    }
+
+    /// The same server, which asks its clients for a certificate of that CA (PEM).
+    pub(crate) fn asking(self, ca: &str, is_required: bool, http1_only: bool) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(
+            CertificateDer::pem_slice_iter(ca.as_bytes())
+                .map(|certificate| certificate.expect("the test's CA is PEM")),
+        );
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let verifier = if is_required {
+            verifier
+        } else {
+            verifier.allow_unauthenticated()
+        };
+        let verifier = verifier.build().expect("the test's CA has a certificate");
+        let chain = CertificateDer::pem_slice_iter(self.leaf_pem.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .expect("the leaf is PEM");
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).expect("its key is PEM");
+        Self {
+            config: server_config(chain, key, http1_only, Some(verifier)),
+            ..self
         }
     }
 }
@@ -70,11 +98,16 @@ fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     http1_only: bool,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
 ) -> Arc<ServerConfig> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .expect("aws-lc-rs serves the default versions")
-        .with_no_client_auth()
+        .expect("aws-lc-rs serves the default versions");
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => builder.with_client_cert_verifier(clients),
+    };
+    let mut config = builder
         .with_single_cert(chain, key)
         .expect("the leaf was made for this very key");
     config.alpn_protocols = if http1_only {
