@@ -1,12 +1,14 @@
 //! Connections, applications and defaults as records of the vault.
 
 mod codec;
+mod error;
 mod pending;
 
 use std::sync::Arc;
 
 use authsome_providers::{BaseUrl, ProviderId};
 
+pub use self::error::StoreError;
 use super::record::{ClientCredentials, Connection};
 use super::terms::DefinitionUsed;
 use crate::credential::{ConnectionId, ConnectionName};
@@ -18,26 +20,6 @@ const CONNECTION: &str = "connection";
 const CLIENT: &str = "client";
 const DEFAULT: &str = "default";
 const DEFINITION: &str = "definition";
-
-/// Why a connection cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// There is one of that name already, or it changed meanwhile.
-    #[error("the connection was changed by another process")]
-    Conflict,
-    /// The record opens, but it is not one of ours.
-    #[error("the record of {record} cannot be read: {reason}")]
-    Unreadable {
-        /// Which.
-        record: String,
-        /// Where it goes wrong, without the content.
-        reason: String,
-    },
-    /// The vault failed.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-}
 
 /// What [`ConnectionStore::each`] has read of a connection.
 #[derive(Debug)]

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{FinishedBy, LoginError, LoginPrompt, LoginRequest, LoginStep, Place};
+use super::error::LoginError;
+use super::prompt::{FinishedBy, LoginPrompt, LoginStep, Place};
+use super::request::LoginRequest;
 use crate::connection::record::ClientCredentials;
 use crate::loopback::{Arrival, ClientForm, FORM_URL, Listener, Outcome, Visitor};
 use crate::oauth::{

@@ -4,7 +4,7 @@ use authsome_providers::{BaseUrl, RoutePattern, Scheme};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::clock::Timestamp;
 use crate::connection::record::{ClientCredentials, Connection, Standing, Tokens};
 use crate::connection::terms::{CustomDefinition, DefinitionUsed, Terms};

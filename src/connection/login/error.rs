@@ -1,0 +1,50 @@
+//! Why a login did not come to its end.
+
+use std::time::Duration;
+
+use crate::connection::store::StoreError;
+use crate::credential::ConnectionId;
+use crate::loopback::BindError;
+use crate::oauth::{OAuthError, ResponseRefused};
+
+/// How long a user has from the first page to the last.
+pub(super) const DEADLINE: Duration = Duration::from_mins(10);
+
+/// Why a login did not come to its end. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// The port is taken.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The user took too long.
+    #[error("the login was not finished within {} minutes", DEADLINE.as_secs() / 60)]
+    Deadline,
+    /// The user does not know the account or the application.
+    #[error("the login was not confirmed{}", if *.revoked { ", and its grant was revoked" } else { "; its grant could not be revoked" })]
+    Declined {
+        /// Whether the provider has taken the grant back.
+        revoked: bool,
+    },
+    /// The provider, or the user there, said no.
+    #[error(transparent)]
+    Denied(#[from] ResponseRefused),
+    /// There is a connection of that name.
+    #[error("the connection {0} already exists")]
+    Exists(ConnectionId),
+    /// The grant could not be stored.
+    #[error("the login cannot be stored")]
+    NotStored {
+        /// Why not.
+        #[source]
+        source: Box<StoreError>,
+        /// Why the grant is still good at the provider; `None` where it was revoked.
+        revocation: Option<Box<OAuthError>>,
+    },
+    /// The authorization server gave no token.
+    #[error(transparent)]
+    OAuth(#[from] OAuthError),
+    /// The vault failed.
+    #[error(transparent)]
+    Store(StoreError),
+}
