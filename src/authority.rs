@@ -1,7 +1,8 @@
 //! A host and a port, in the one spelling that every check compares and every message carries.
 //!
-//! What is checked must be what is sent: a name that is compared in one form and forwarded in another reaches a shared server's default
-//! virtual host. So there is one way to make an [`Authority`], and whoever needs its text takes it from there.
+//! What is checked must be what is sent: a name that is compared in one form and forwarded in
+//! another reaches a shared server's default virtual host. So there is one way to make an
+//! [`Authority`], and whoever needs its text takes it from there.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -11,7 +12,8 @@ use url::Host;
 /// The longest name of a host, in bytes (RFC 1035 §2.3.4).
 const LONGEST_NAME: usize = 253;
 
-/// A host and a port: the name in lower case without its trailing dot, an address in its canonical form, IPv6 without brackets.
+/// A host and a port: the name in lower case without its trailing dot, an address in its canonical
+/// form, IPv6 without brackets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Authority {
     host: String,
@@ -34,10 +36,12 @@ impl Authority {
         (port != 0).then_some(Self { host, port })
     }
 
-    /// Parses `host:port`, `[v6]:port`, and the unbracketed `v6:port` that some clients send; `default_port` stands in for a missing one.
-    /// Brackets are for IPv6 alone (RFC 3986 §3.2.2), and a port is digits (§3.2.3).
+    /// Parses `host:port`, `[v6]:port`, and the unbracketed `v6:port` that some clients send;
+    /// `default_port` stands in for a missing one. Brackets are for IPv6 alone (RFC 3986 §3.2.2),
+    /// and a port is digits (§3.2.3).
     pub(crate) fn parse(text: &str, default_port: Option<u16>) -> Option<Self> {
-        // Where a port may be missing, an unbracketed address has none; where it must stand, the last colon is before it.
+        // Where a port may be missing, an unbracketed address has none; where it must stand, the
+        // last colon is before it.
         let portless = default_port.is_some() && text.parse::<Ipv6Addr>().is_ok();
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') && !portless => (host, parse_port(port)?),
@@ -88,7 +92,8 @@ impl fmt::Display for Authority {
     }
 }
 
-/// Digits and nothing else: the standard library takes a sign before them, and no other part of the way does.
+/// Digits and nothing else: the standard library takes a sign before them, and no other part of the
+/// way does.
 pub(crate) fn parse_port(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|port| digits && *port != 0)
@@ -99,7 +104,8 @@ fn canonical(address: IpAddr) -> String {
     address.to_canonical().to_string()
 }
 
-/// Whether the resolver takes the name for an address (the host parser of the URL standard asks the same): `127.1`, `0x7f000001`.
+/// Whether the resolver takes the name for an address (the host parser of the URL standard asks the
+/// same): `127.1`, `0x7f000001`.
 fn ends_in_a_number(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default();
     let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));

@@ -1,7 +1,9 @@
-//! The child process: started in the foreground of our terminal, with our signals passed on, and never left behind.
+//! The child process: started in the foreground of our terminal, with our signals passed on, and
+//! never left behind.
 //!
-//! It shares our process group, so the terminal treats it as it would without us: Ctrl-C and Ctrl-Z reach it directly. What must be set
-//! between fork and exec is set by this program itself, started again as a small helper ([`exec_in_place`]) that becomes the command.
+//! It shares our process group, so the terminal treats it as it would without us: Ctrl-C and Ctrl-Z
+//! reach it directly. What must be set between fork and exec is set by this program itself, started
+//! again as a small helper ([`exec_in_place`]) that becomes the command.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -15,10 +17,10 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpgid, getpgrp, getppid, tcgetpgrp};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
-use crate::env_vars::Environment;
-use crate::private_memory;
-use crate::process_tree::{self, Orphans, ProcessTree};
-use crate::ulimits::Ulimits;
+use crate::env::env_vars::Environment;
+use crate::os::private_memory;
+use crate::os::process_tree::{self, Orphans, ProcessTree};
+use crate::os::ulimits::Ulimits;
 
 /// The hidden first argument that turns this program into the helper.
 pub const EXEC_ARGUMENT: &str = "__exec";
@@ -32,8 +34,8 @@ pub const EXIT_NOT_EXECUTABLE: u8 = 126;
 /// There is no such command.
 pub const EXIT_NOT_FOUND: u8 = 127;
 
-/// Signals that are for the child, whoever gets them. Ctrl-Z is among them: whether the job stops is the child's affair, and so is what it
-/// does before; we stop when it has stopped.
+/// Signals that are for the child, whoever gets them. Ctrl-Z is among them: whether the job stops
+/// is the child's affair, and so is what it does before; we stop when it has stopped.
 const FORWARDED: [Signal; 7] = [
     Signal::SIGHUP,
     Signal::SIGINT,
@@ -86,8 +88,8 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts the command. Must be called on a thread that lives as long as the process: the kernel's parent-death signal is sent when
-    /// the thread ends that forked the child.
+    /// Starts the command. Must be called on a thread that lives as long as the process: the
+    /// kernel's parent-death signal is sent when the thread ends that forked the child.
     pub fn spawn(
         command: &OsStr,
         arguments: &[OsString],
@@ -121,7 +123,8 @@ impl Child {
         }
         let orphans = adopt_orphans();
         let process = helper.spawn().map_err(ChildError::from_spawn)?;
-        // A parent may have blocked the signals that we live by. The child has that from it, as it would without us.
+        // A parent may have blocked the signals that we live by. The child has that from it, as it
+        // would without us.
         let unblocked = SigSet::all().thread_unblock();
         unblocked.map_err(|error| ChildError::Signals(error.into()))?;
         let pid = i32::try_from(process.id())
@@ -141,7 +144,8 @@ impl Child {
         ProcessTree::new(self.pid, self.orphans)
     }
 
-    /// Waits for the child's end and returns what `run` exits with: its code, or 128 and the number of the signal that ended it.
+    /// Waits for the child's end and returns what `run` exits with: its code, or 128 and the number
+    /// of the signal that ended it.
     pub async fn wait(&mut self) -> Result<u8, ChildError> {
         loop {
             match peek(
@@ -171,7 +175,8 @@ impl Child {
             .unwrap_or(u8::MAX))
     }
 
-    /// Takes what is left of orphans that have ended. The child's own end is left to [`Self::wait`].
+    /// Takes what is left of orphans that have ended. The child's own end is left to
+    /// [`Self::wait`].
     fn reap_orphans(&self) {
         let reap = |pid| waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
         loop {
@@ -190,8 +195,9 @@ impl Child {
         }
     }
 
-    /// The child has stopped (Ctrl-Z, a shell's `suspend`, a read from the background): we stop too, and so give the user's shell the
-    /// terminal back. Without a terminal nobody would continue us.
+    /// The child has stopped (Ctrl-Z, a shell's `suspend`, a read from the background): we stop
+    /// too, and so give the user's shell the terminal back. Without a terminal nobody would
+    /// continue us.
     fn stop_along(&self) -> Result<(), ChildError> {
         let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG; // taken this time, so that one stop stops us once
         let state =
@@ -218,7 +224,8 @@ impl Child {
         }
     }
 
-    /// Ctrl-C, Ctrl-\ and Ctrl-Z reach the whole group from the terminal; passed on, the child would get them twice.
+    /// Ctrl-C, Ctrl-\ and Ctrl-Z reach the whole group from the terminal; passed on, the child
+    /// would get them twice.
     fn forward(&self, signal: Signal) {
         let from_terminal =
             matches!(signal, Signal::SIGINT | Signal::SIGQUIT | Signal::SIGTSTP) && is_foreground();
@@ -246,7 +253,8 @@ fn watch(kind: Signal) -> Result<SignalStream, ChildError> {
     signal(SignalKind::from_raw(kind as i32)).map_err(ChildError::Signals)
 }
 
-/// The signals that were ignored when we were started (`nohup`, a job of a script): they stay so, for us and for the child.
+/// The signals that were ignored when we were started (`nohup`, a job of a script): they stay so,
+/// for us and for the child.
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -274,8 +282,9 @@ fn foreground_group() -> Option<Pid> {
     tcgetpgrp(&terminal).ok()
 }
 
-/// The helper's whole life: `arguments` are our parent's process id, what it was allowed, the command and its arguments. Returns only if the command could not
-/// be started, with the exit code and the reason.
+/// The helper's whole life: `arguments` are our parent's process id, what it was allowed, the
+/// command and its arguments. Returns only if the command could not be started, with the exit code
+/// and the reason.
 pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, String) {
     let parent = arguments
         .next()
@@ -331,8 +340,8 @@ fn die_with_parent(parent: Pid) -> Result<(), Errno> {
     }
 }
 
-/// Makes us the parent of the command's orphans, so that a daemon that forks twice stays in the run's tree, and says whether all orphans
-/// that come to us are the command's.
+/// Makes us the parent of the command's orphans, so that a daemon that forks twice stays in the
+/// run's tree, and says whether all orphans that come to us are the command's.
 #[cfg(target_os = "linux")]
 fn adopt_orphans() -> Orphans {
     let is_childless =

@@ -25,8 +25,8 @@ use failure::{Exit, Failure};
 use printer::Printer;
 
 use crate::child;
-use crate::private_memory;
-use crate::ulimits::Ulimits;
+use crate::os::private_memory;
+use crate::os::ulimits::Ulimits;
 
 /// Runs the command that the arguments (the program's name first) name.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -52,7 +52,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn run(arguments: Arguments) -> ExitCode {
     let printer = Printer::new(arguments.global);
     let is_run = matches!(arguments.command, Command::Run(_));
-    // A fault of ours has an exit code of ours: after `run`, 101 would be taken for the command's. What it was, Rust has said.
+    // A fault of ours has an exit code of ours: after `run`, 101 would be taken for the command's.
+    // What it was, Rust has said.
     let dispatched = AssertUnwindSafe(|| dispatch(arguments.command, &printer));
     let outcome = panic::catch_unwind(dispatched).unwrap_or_else(|_| {
         let hint = "this is a fault of authsome; please report what stands above";
@@ -61,7 +62,8 @@ fn run(arguments: Arguments) -> ExitCode {
     });
     match outcome.and_then(|code| printer.finish().map(|()| code)) {
         Ok(code) => ExitCode::from(code),
-        // The child's stdout is its own, and its exit codes are too: our failure has a code of its own.
+        // The child's stdout is its own, and its exit codes are too: our failure has a code of its
+        // own.
         Err(failure) if is_run => {
             printer.failure_to_stderr(&failure);
             ExitCode::from(child::EXIT_NOT_STARTED)

@@ -1,6 +1,8 @@
-//! Content codings (RFC 9110 §8.4.1), taken off the small bodies that authsome reads itself: a provider's 401, an answer of a token endpoint.
+//! Content codings (RFC 9110 §8.4.1), taken off the small bodies that authsome reads itself: a
+//! provider's 401, an answer of a token endpoint.
 //!
-//! What is decoded has a bound of its own, and so has the memory for it: a few bytes that stand for gigabytes are read to that bound.
+//! What is decoded has a bound of its own, and so has the memory for it: a few bytes that stand for
+//! gigabytes are read to that bound.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -20,8 +22,8 @@ const LARGEST_ZSTD_WINDOW: u64 = 8 * 1024 * 1024;
 /// What the decoder of `br` reads at once.
 const BROTLI_BUFFER: usize = 4096;
 
-/// A body without the codings that the fields name, cut at `limit` bytes. One that breaks off is decoded as far as it came; what has a coding
-/// that is not known is left as it is.
+/// A body without the codings that the fields name, cut at `limit` bytes. One that breaks off is
+/// decoded as far as it came; what has a coding that is not known is left as it is.
 pub fn decoded<'a>(fields: &HeaderMap, body: &'a [u8], limit: usize) -> Cow<'a, [u8]> {
     let lines = fields.get_all(CONTENT_ENCODING).into_iter();
     let names = lines.filter_map(|line| line.to_str().ok());
@@ -42,7 +44,8 @@ pub fn decoded<'a>(fields: &HeaderMap, body: &'a [u8], limit: usize) -> Cow<'a, 
     plain
 }
 
-/// The body without that coding; `None` for a coding that is not known, `Some(None)` for one that changes nothing.
+/// The body without that coding; `None` for a coding that is not known, `Some(None)` for one that
+/// changes nothing.
 #[expect(clippy::option_option, reason = "three answers, each for one use")]
 fn without(coding: &str, body: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
     let plain = match coding.to_ascii_lowercase().as_str() {

@@ -77,7 +77,8 @@ pub struct Credential {
     pub generation: u64,
     /// When it arrived. A token that is new may be unknown to a lagging replica of the provider.
     pub obtained_at: Timestamp,
-    /// From here on it is due for renewal, though it still works; `None` where it cannot be renewed or does not expire.
+    /// From here on it is due for renewal, though it still works; `None` where it cannot be renewed
+    /// or does not expire.
     pub refresh_at: Option<Timestamp>,
     /// From here on the provider refuses it; `None` where the provider named no end.
     pub expires_at: Option<Timestamp>,

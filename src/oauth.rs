@@ -1,7 +1,9 @@
-//! The RFCs: 6749 (authorization code, refresh), 7636 (PKCE), 8252 (its redirect; the listener is `loopback`), 9207 (issuer), 7009 (revocation).
+//! The RFCs: 6749 (authorization code, refresh), 7636 (PKCE), 8252 (its redirect; the listener is
+//! `loopback`), 9207 (issuer), 7009 (revocation).
 //!
-//! The one module that knows the `oauth2` crate; none of its types leave it. It knows neither the vault nor the
-//! terminal nor a provider by name: what differs between providers comes in as data ([`OAuthClient`]).
+//! The one module that knows the `oauth2` crate; none of its types leave it. It knows neither the
+//! vault nor the terminal nor a provider by name: what differs between providers comes in as data
+//! ([`OAuthClient`]).
 
 mod account;
 mod answer;

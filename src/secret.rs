@@ -6,9 +6,11 @@ use std::io;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-/// A value that is wiped when dropped, whose `Debug` is redacted, and that is read by one greppable word: [`Secret::expose`].
+/// A value that is wiped when dropped, whose `Debug` is redacted, and that is read by one greppable
+/// word: [`Secret::expose`].
 ///
-/// It has no `Display`, no `Serialize` and no `PartialEq`, so that it cannot slip into a message, a file or a timing difference.
+/// It has no `Display`, no `Serialize` and no `PartialEq`, so that it cannot slip into a message, a
+/// file or a timing difference.
 #[derive(Clone)]
 pub struct Secret<T: Zeroize>(Zeroizing<T>);
 
@@ -43,7 +45,8 @@ impl<T: Zeroize> From<T> for Secret<T> {
     }
 }
 
-/// A growing buffer for secrets: where a plain `Vec` would leave its old copy behind when it grows, this one wipes it.
+/// A growing buffer for secrets: where a plain `Vec` would leave its old copy behind when it grows,
+/// this one wipes it.
 #[derive(Default)]
 pub struct SecretBuffer(Zeroizing<Vec<u8>>);
 

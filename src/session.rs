@@ -77,15 +77,15 @@ pub use self::user_data::{UserData, UserFiles};
 use crate::child::{Child, ChildError};
 use crate::clock::Timestamp;
 use crate::connection::{Credentials, Stored};
-use crate::env_vars::Environment;
-use crate::helpers;
+use crate::env::env_vars::Environment;
+use crate::env::helpers;
+use crate::net::tls::ReadAhead;
+use crate::net::user_proxy::UserProxies;
 use crate::oauth::HttpClients;
+use crate::os::run_dir::RunDirectory;
+use crate::os::ulimits::Ulimits;
 use crate::proxy::{Managed, Policy, Proxy, RouteTable, Serving, SessionConfig};
-use crate::run_dir::RunDirectory;
 use crate::secret::random_text;
-use crate::tls::ReadAhead;
-use crate::ulimits::Ulimits;
-use crate::user_proxy::UserProxies;
 
 /// 43 characters of six random bits: more than 256 bits.
 const PASSWORD_LENGTH: usize = 43;
@@ -100,8 +100,8 @@ pub struct Plan<'a> {
     scrubbed: Scrubbed,
 }
 
-/// A session whose proxy serves. [`Session::close`] ends it and waits for what must not be cut off; one
-/// that is dropped lets nobody else in, and its files go.
+/// A session whose proxy serves. [`Session::close`] ends it and waits for what must not be cut off;
+/// one that is dropped lets nobody else in, and its files go.
 pub struct Session {
     serving: Serving,
     credentials: Arc<Credentials>,

@@ -1,8 +1,10 @@
-//! Text that somebody else wrote (a server, a definition, a repository, a name), made safe before it is shown.
+//! Text that somebody else wrote (a server, a definition, a repository, a name), made safe before
+//! it is shown.
 //!
-//! Three kinds of characters say something else than they show: controls of the terminal (C0, C1, with the escape sequences that they
-//! begin), those that turn the direction of writing around ("Trojan Source", CVE-2021-42574), and those that nobody sees. What is shown to a
-//! person has a mark in their place; what is data stays the same data, in JSON's own escapes.
+//! Three kinds of characters say something else than they show: controls of the terminal (C0, C1,
+//! with the escape sequences that they begin), those that turn the direction of writing around
+//! ("Trojan Source", CVE-2021-42574), and those that nobody sees. What is shown to a person has a
+//! mark in their place; what is data stays the same data, in JSON's own escapes.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -47,7 +49,8 @@ fn replace(text: &str, kept: impl Fn(char) -> Option<char>) -> Cow<'_, str> {
     Cow::Owned(shown.collect())
 }
 
-/// For a JSON text, which stays the same value: there such characters can only stand within strings (RFC 8259 §7), line ends apart.
+/// For a JSON text, which stays the same value: there such characters can only stand within strings
+/// (RFC 8259 §7), line ends apart.
 pub fn json(text: &str) -> Cow<'_, str> {
     let is_raw = |character: char| is_deceptive(character) && character != '\n';
     if !text.contains(is_raw) {

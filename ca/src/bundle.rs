@@ -11,11 +11,13 @@ use rustls_pki_types::pem::PemObject;
 
 use crate::{CaError, key_store, pem_text};
 
-/// How many files of a directory of roots are read, and how large one may be: a directory named by mistake must not fill the memory.
+/// How many files of a directory of roots are read, and how large one may be: a directory named by
+/// mistake must not fill the memory.
 const MOST_FILES: usize = 4096;
 const LARGEST_FILE: u64 = 1024 * 1024;
 
-/// PEM of all roots that a child shall trust: the platform's, the user's own, and those appended for the session.
+/// PEM of all roots that a child shall trust: the platform's, the user's own, and those appended
+/// for the session.
 ///
 /// The files are copied as they are, unparsed; [`Self::certificates`] parses.
 #[derive(Clone, Debug, Default)]
@@ -26,11 +28,13 @@ pub struct TrustBundle {
 }
 
 impl TrustBundle {
-    /// The platform's roots, then those of the file `extra` (what the user's `SSL_CERT_FILE` names), if it differs.
+    /// The platform's roots, then those of the file `extra` (what the user's `SSL_CERT_FILE`
+    /// names), if it differs.
     ///
-    /// The platform's roots are the first readable file of the usual ones ([`Self::platform_file`]); where there is none, what its certificate
-    /// store gives. There may be none at all (an empty container); that is no error here.
-    /// [`CaError::RootsUnreadable`] names an `extra` that is missing or unreadable.
+    /// The platform's roots are the first readable file of the usual ones
+    /// ([`Self::platform_file`]); where there is none, what its certificate store gives. There may
+    /// be none at all (an empty container); that is no error here. [`CaError::RootsUnreadable`]
+    /// names an `extra` that is missing or unreadable.
     pub fn platform(extra: Option<&Path>) -> Result<Self, CaError> {
         let Some((file, roots)) = first_readable(PLATFORM_BUNDLES) else {
             return Self::from_roots(native_roots(), extra);
@@ -45,8 +49,9 @@ impl TrustBundle {
         usual.into_iter().find(|path| path.is_file())
     }
 
-    /// Appends the certificates in `pem`, and nothing else that stands there: a private key in a CA file must not
-    /// travel into a file that every child can read. Damaged blocks are left out; [`crate::parse_ca_pem`] reports them.
+    /// Appends the certificates in `pem`, and nothing else that stands there: a private key in a CA
+    /// file must not travel into a file that every child can read. Damaged blocks are left out;
+    /// [`crate::parse_ca_pem`] reports them.
     #[must_use]
     pub fn with_pem(mut self, pem: &str) -> Self {
         let added = pem_text::certificates(pem.as_bytes());
@@ -71,7 +76,8 @@ impl TrustBundle {
             .get_or_init(|| pem_text::certificates(&self.pem))
     }
 
-    /// The roots as a Java key store (JKS), dated `created`; see [`crate::key_store::encode`] for the format.
+    /// The roots as a Java key store (JKS), dated `created`; see [`crate::key_store::encode`] for
+    /// the format.
     pub fn java_key_store(&self, created: SystemTime) -> Vec<u8> {
         let since = created.duration_since(UNIX_EPOCH).unwrap_or_default();
         let milliseconds = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
@@ -86,8 +92,8 @@ impl TrustBundle {
             .all(|certificate| roots.contains(certificate))
     }
 
-    /// Appends the certificates of the files in a directory (what the user's `SSL_CERT_DIR` names). What cannot be read is left out, as
-    /// OpenSSL does.
+    /// Appends the certificates of the files in a directory (what the user's `SSL_CERT_DIR` names).
+    /// What cannot be read is left out, as OpenSSL does.
     #[must_use]
     pub fn with_directory(mut self, directory: &Path) -> Self {
         let Ok(entries) = fs::read_dir(directory) else {
@@ -123,10 +129,11 @@ impl TrustBundle {
             path: path.to_owned(),
             source,
         })?;
-        // A copy of the platform's file, or that file with a root or two at its end, as a session within a session
-        // sees it: the platform's part must not stand there twice.
+        // A copy of the platform's file, or that file with a root or two at its end, as a session
+        // within a session sees it: the platform's part must not stand there twice.
         let added = extra.strip_prefix(pem.as_slice()).unwrap_or(&extra);
-        // Some keep their key in the same file; it must not travel into one that every child can read.
+        // Some keep their key in the same file; it must not travel into one that every child can
+        // read.
         if contains(added, b"PRIVATE KEY") {
             for certificate in pem_text::certificates(added) {
                 append(&mut pem, pem_text::encode(&certificate).as_bytes());

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-/// An error of this crate. The variants that begin with `CaFile` blame the user's file, the others say whose fault
-/// they are themselves. None carries key material.
+/// An error of this crate. The variants that begin with `CaFile` blame the user's file, the others
+/// say whose fault they are themselves. None carries key material.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaError {
@@ -49,7 +49,8 @@ pub enum CaError {
     /// The clock's time has no form in a certificate (before 1970, or after the year 9999).
     #[error("the system clock is out of range")]
     ClockOutOfRange,
-    /// A permitted domain is not a DNS name (RFC 1034 §3.5), so it cannot stand in a name constraint.
+    /// A permitted domain is not a DNS name (RFC 1034 §3.5), so it cannot stand in a name
+    /// constraint.
     #[error("`{domain}` is not a DNS name")]
     InvalidDomain {
         /// The text as it was given.
@@ -61,7 +62,8 @@ pub enum CaError {
         /// The library's reason.
         source: rustls::Error,
     },
-    /// A certificate was asked for a host outside the session's name constraints; every verifier would refuse it.
+    /// A certificate was asked for a host outside the session's name constraints; every verifier
+    /// would refuse it.
     #[error("`{host}` is not a host that this session intercepts")]
     NotPermitted {
         /// The host that was asked for.

@@ -12,15 +12,18 @@ const VERSION: u32 = 2;
 /// An entry that is a trusted certificate, not a key.
 const TRUSTED_CERTIFICATE: u32 = 2;
 
-/// The password of Java's own `cacerts`, and the words that the format mixes into its digest. They protect nothing: the file has no
-/// secret in it, and a Java program that names no password skips the digest.
+/// The password of Java's own `cacerts`, and the words that the format mixes into its digest. They
+/// protect nothing: the file has no secret in it, and a Java program that names no password skips
+/// the digest.
 const PASSWORD: &str = "changeit";
 const DIGEST_WORDS: &[u8] = b"Mighty Aphrodite";
 
-/// A JKS file (`sun.security.provider.JavaKeyStore`, method `engineStore`) with those certificates as trusted entries.
+/// A JKS file (`sun.security.provider.JavaKeyStore`, method `engineStore`) with those certificates
+/// as trusted entries.
 ///
-/// `created_ms` is the entries' date, in milliseconds since 1970. JKS rather than PKCS #12: the latter needs Oracle's attribute for
-/// trusted certificates and a key derivation that costs more time than the whole start of a session.
+/// `created_ms` is the entries' date, in milliseconds since 1970. JKS rather than PKCS #12: the
+/// latter needs Oracle's attribute for trusted certificates and a key derivation that costs more
+/// time than the whole start of a session.
 pub(crate) fn encode(certificates: &[CertificateDer<'_>], created_ms: u64) -> Vec<u8> {
     let size: usize = certificates.iter().map(|der| der.len() + 40).sum();
     let mut store = Vec::with_capacity(size + 64);

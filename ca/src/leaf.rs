@@ -12,15 +12,16 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use crate::session::generate_key_with;
 use crate::{CaError, SessionCa};
 
-/// How many hosts' certificates are kept. Beyond it an arbitrary one makes room: a child that walks through names
-/// below a permitted domain costs signatures, not memory.
+/// How many hosts' certificates are kept. Beyond it an arbitrary one makes room: a child that walks
+/// through names below a permitted domain costs signatures, not memory.
 const CAPACITY: usize = 1024;
 
 /// The leaf certificates of a session, minted at first use.
 ///
-/// All leaves share one P-256 key, made for this session and never the CA's. Each carries one SAN (a dNSName or an
-/// iPAddress, as the host is), EKU serverAuth, critical keyUsage digitalSignature, critical basicConstraints CA:FALSE,
-/// and both key identifiers; it ends when the CA ends. The chain is the leaf and the CA, unless that is large.
+/// All leaves share one P-256 key, made for this session and never the CA's. Each carries one SAN
+/// (a dNSName or an iPAddress, as the host is), EKU serverAuth, critical keyUsage digitalSignature,
+/// critical basicConstraints CA:FALSE, and both key identifiers; it ends when the CA ends. The
+/// chain is the leaf and the CA, unless that is large.
 pub struct LeafCache {
     ca: SessionCa,
     /// The subject of all leaves, for the encoder.
@@ -30,8 +31,9 @@ pub struct LeafCache {
     minted: Mutex<HashMap<ServerName<'static>, Arc<CertifiedKey>>>,
 }
 
-/// A larger root is not sent with its leaves, in bytes of DER: it names each host that it may sign for, each handshake would carry all of
-/// them, and beyond 64 KiB none would succeed. Clients trust it by itself; only Chrome, which is told its key, needs to be sent it.
+/// A larger root is not sent with its leaves, in bytes of DER: it names each host that it may sign
+/// for, each handshake would carry all of them, and beyond 64 KiB none would succeed. Clients trust
+/// it by itself; only Chrome, which is told its key, needs to be sent it.
 const LARGEST_ROOT: usize = 8 * 1024;
 
 impl LeafCache {
@@ -49,10 +51,12 @@ impl LeafCache {
         })
     }
 
-    /// The certified key for one host; minted at first use, then kept. Case and a trailing dot do not matter.
+    /// The certified key for one host; minted at first use, then kept. Case and a trailing dot do
+    /// not matter.
     ///
-    /// [`CaError::NotPermitted`] where the CA's name constraints do not cover the host. No lock is held while a
-    /// certificate is signed; of two callers that mint for one host at once, both get the one that came first.
+    /// [`CaError::NotPermitted`] where the CA's name constraints do not cover the host. No lock is
+    /// held while a certificate is signed; of two callers that mint for one host at once, both get
+    /// the one that came first.
     pub fn get(&self, host: &ServerName<'_>) -> Result<Arc<CertifiedKey>, CaError> {
         if let Some(known) = self.minted().get(host) {
             return Ok(Arc::clone(known));
@@ -85,8 +89,9 @@ impl LeafCache {
         self.ca.public_key_digest()
     }
 
-    /// The root goes along if it is small, although clients have it: one that lacks it then says "self-signed certificate in the
-    /// chain", which points at the trust settings, and not "unable to get the issuer".
+    /// The root goes along if it is small, although clients have it: one that lacks it then says
+    /// "self-signed certificate in the chain", which points at the trust settings, and not "unable
+    /// to get the issuer".
     fn mint(&self, host: &ServerName<'_>) -> Result<CertifiedKey, CaError> {
         let leaf = self.ca.sign_leaf(host, &self.key)?;
         let mut chain = vec![leaf];
@@ -96,7 +101,8 @@ impl LeafCache {
         Ok(CertifiedKey::new(chain, Arc::clone(&self.signer)))
     }
 
-    /// Each entry is whole before it is inserted, so a panic elsewhere leaves nothing half done behind.
+    /// Each entry is whole before it is inserted, so a panic elsewhere leaves nothing half done
+    /// behind.
     fn minted(&self) -> MutexGuard<'_, HashMap<ServerName<'static>, Arc<CertifiedKey>>> {
         self.minted.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,9 +8,11 @@ use rustls_pki_types::pem::PemObject;
 
 use crate::CaError;
 
-/// Parses a user's `--ca-file`: at least one CERTIFICATE block, each fit to be a root. Other blocks are passed over.
+/// Parses a user's `--ca-file`: at least one CERTIFICATE block, each fit to be a root. Other blocks
+/// are passed over.
 ///
-/// The error says what the file is instead: empty, DER, a private key, other PEM, no PEM, or damaged.
+/// The error says what the file is instead: empty, DER, a private key, other PEM, no PEM, or
+/// damaged.
 pub fn parse_ca_pem(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, CaError> {
     if is_der(text) {
         return Err(CaError::CaFileDer);
@@ -33,13 +35,15 @@ pub fn parse_ca_pem(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, CaError
     Ok(certificates)
 }
 
-/// Every certificate in `text`, as OpenSSL reads a file of roots: other blocks and damaged ones are left out.
+/// Every certificate in `text`, as OpenSSL reads a file of roots: other blocks and damaged ones are
+/// left out.
 pub(crate) fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
     plain(text).unwrap_or_else(|| CertificateDer::pem_slice_iter(text).flatten().collect())
 }
 
-/// The same for a text that has nothing out of the ordinary, `None` for any other. A start reads all roots of the platform, and rustls's
-/// reader, which must take as long for each secret as for any other, takes eight times as long for them.
+/// The same for a text that has nothing out of the ordinary, `None` for any other. A start reads
+/// all roots of the platform, and rustls's reader, which must take as long for each secret as for
+/// any other, takes eight times as long for them.
 fn plain(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let mut found = Vec::new();
     let mut block: Option<Vec<u8>> = None;
@@ -82,8 +86,8 @@ fn what_it_is_instead(text: &[u8]) -> CaError {
     }
 }
 
-/// A DER SEQUENCE whose length takes the long form, as that of every certificate does; `0` and then a byte beyond
-/// ASCII begins no PEM text.
+/// A DER SEQUENCE whose length takes the long form, as that of every certificate does; `0` and then
+/// a byte beyond ASCII begins no PEM text.
 fn is_der(text: &[u8]) -> bool {
     matches!(text, [0x30, 0x81..=0x84, ..])
 }

@@ -8,7 +8,8 @@ use rustls_pki_types::{DnsName, ServerName};
 
 use crate::CaError;
 
-/// A host (or domain) that this session intercepts: what the CA's name constraints permit (RFC 5280 §4.2.1.10).
+/// A host (or domain) that this session intercepts: what the CA's name constraints permit (RFC 5280
+/// §4.2.1.10).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum PermittedHost {
@@ -65,8 +66,9 @@ impl PermittedNames {
 
     /// The constraints for the CA certificate.
     ///
-    /// RFC 5280 leaves a name form that is not mentioned *unconstrained*, so a form that the session does not use is
-    /// closed by a name nobody has. `IPv4` and `IPv6` count apart, since some verifiers compare only like with like.
+    /// RFC 5280 leaves a name form that is not mentioned *unconstrained*, so a form that the
+    /// session does not use is closed by a name nobody has. `IPv4` and `IPv6` count apart, since
+    /// some verifiers compare only like with like.
     pub(crate) fn constraints(&self) -> NameConstraints {
         let mut permitted_subtrees: Vec<_> = self
             .domains

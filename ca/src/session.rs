@@ -22,8 +22,9 @@ pub const LIFETIME: Duration = Duration::from_hours(7 * 24);
 
 /// The root of one session: made at its start, gone with the process.
 ///
-/// ECDSA P-256 with SHA-256, X.509 v3 (RFC 5280): critical basicConstraints (a CA, path length 0), critical keyUsage
-/// (certificates and CRLs), a subject key identifier, and critical name constraints for the permitted hosts.
+/// ECDSA P-256 with SHA-256, X.509 v3 (RFC 5280): critical basicConstraints (a CA, path length 0),
+/// critical keyUsage (certificates and CRLs), a subject key identifier, and critical name
+/// constraints for the permitted hosts.
 pub struct SessionCa {
     issuer: Issuer<'static, KeyPair>,
     permitted: PermittedNames,
@@ -33,15 +34,18 @@ pub struct SessionCa {
 }
 
 impl SessionCa {
-    /// Makes a root that permits only `permitted`, valid from [`BACKDATE`] before `now` to [`LIFETIME`] after it.
+    /// Makes a root that permits only `permitted`, valid from [`BACKDATE`] before `now` to
+    /// [`LIFETIME`] after it.
     ///
-    /// Fails where a domain is not a DNS name, where `now` has no form in a certificate, or without randomness.
+    /// Fails where a domain is not a DNS name, where `now` has no form in a certificate, or without
+    /// randomness.
     pub fn new(permitted: &[PermittedHost], now: SystemTime) -> Result<Self, CaError> {
         let permitted = PermittedNames::parse(permitted)?;
         let validity = Validity::around(now)?;
         let key = generate_key()?;
 
-        // A name of its own, so that two sessions' roots in one trust store are never taken for each other.
+        // A name of its own, so that two sessions' roots in one trust store are never taken for
+        // each other.
         let [a, b, c, d] = random()?;
         let subject = format!("authsome session {a:02x}{b:02x}{c:02x}{d:02x}");
         let mut params = params(validity, &subject)?;
@@ -136,8 +140,8 @@ fn generate_key() -> Result<KeyPair, CaError> {
     generate_key_with(|_| ()).map(|(key, ())| key)
 }
 
-/// A fresh P-256 key. The serialised copy that rcgen keeps beside it is wiped, since the key only signs and never
-/// leaves; `read` sees the key while the copy is still there, and must not keep it.
+/// A fresh P-256 key. The serialised copy that rcgen keeps beside it is wiped, since the key only
+/// signs and never leaves; `read` sees the key while the copy is still there, and must not keep it.
 pub(crate) fn generate_key_with<T>(
     read: impl FnOnce(&KeyPair) -> T,
 ) -> Result<(KeyPair, T), CaError> {
@@ -160,7 +164,8 @@ fn params(validity: Validity, common_name: &str) -> Result<CertificateParams, Ca
     Ok(params)
 }
 
-/// The subject's common name, and the subject alternative name (RFC 6125 §6.4: the one that verifiers read).
+/// The subject's common name, and the subject alternative name (RFC 6125 §6.4: the one that
+/// verifiers read).
 fn leaf_names(host: &ServerName<'_>) -> Result<(String, SanType), CaError> {
     match host {
         ServerName::DnsName(name) => {
@@ -172,8 +177,9 @@ fn leaf_names(host: &ServerName<'_>) -> Result<(String, SanType), CaError> {
             };
             Ok((subject, SanType::DnsName(name.try_into()?)))
         }
-        // Not the address: where there is no dNSName, OpenSSL reads a common name that looks like a DNS name as one,
-        // and `10.0.0.1` does; the constraints on DNS names would then refuse the leaf.
+        // Not the address: where there is no dNSName, OpenSSL reads a common name that looks like a
+        // DNS name as one, and `10.0.0.1` does; the constraints on DNS names would then refuse the
+        // leaf.
         ServerName::IpAddress(address) => Ok((
             OTHER_COMMON_NAME.to_owned(),
             SanType::IpAddress((*address).into()),

@@ -12,9 +12,9 @@ use crate::scheme::Scheme;
 
 /// The address of an instance: scheme, host, port and path prefix.
 ///
-/// Normalised: lower-case host (IDN in punycode, no trailing dot), no default port, no trailing `/`. It is
-/// https, unless the host is this very machine (`127.0.0.0/8`, `::1`, `localhost`). Text without a scheme
-/// gets `https://`.
+/// Normalised: lower-case host (IDN in punycode, no trailing dot), no default port, no trailing
+/// `/`. It is https, unless the host is this very machine (`127.0.0.0/8`, `::1`, `localhost`). Text
+/// without a scheme gets `https://`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct BaseUrl {
     scheme: Scheme,
@@ -45,7 +45,8 @@ impl BaseUrl {
         &self.path_prefix
     }
 
-    /// The URL of a path of this instance, below the path prefix. `path` starts with `/` and may have a query.
+    /// The URL of a path of this instance, below the path prefix. `path` starts with `/` and may
+    /// have a query.
     pub fn join(&self, path: &str) -> Url {
         let (path, query) = match path.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -70,7 +71,8 @@ impl BaseUrl {
         }
     }
 
-    /// The path of `url` below this base URL, if it is of the same origin and below the same prefix.
+    /// The path of `url` below this base URL, if it is of the same origin and below the same
+    /// prefix.
     pub(crate) fn path_below<'url>(&self, url: &'url Url) -> Option<&'url str> {
         if url.origin() != self.url.origin() {
             return None;
@@ -98,7 +100,8 @@ impl FromStr for BaseUrl {
         let mut url = Url::parse(text).map_err(UrlError::Invalid)?;
         let scheme = secure_scheme(&url)?;
         let host = normalise_host(url.host_str().unwrap_or_default()).map_err(UrlError::Host)?;
-        // An IPv6 address needs its brackets back; the host was parsed already, so this cannot fail.
+        // An IPv6 address needs its brackets back; the host was parsed already, so this cannot
+        // fail.
         let written = if host.contains(':') {
             format!("[{host}]")
         } else {
@@ -180,7 +183,8 @@ pub(crate) fn strip_path_prefix<'path>(path: &'path str, prefix: &str) -> Option
     }
 }
 
-/// What the URL parser would quietly repair, and so hide from whoever compares the text with the result.
+/// What the URL parser would quietly repair, and so hide from whoever compares the text with the
+/// result.
 fn refuse_unusual(text: &str) -> Result<(), UrlError> {
     if text.contains('@') {
         return Err(UrlError::Userinfo);
@@ -226,8 +230,8 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
-/// A prefix is compared byte by byte with the canonical path of each request, so it may hold nothing that
-/// could be spelled in two ways.
+/// A prefix is compared byte by byte with the canonical path of each request, so it may hold
+/// nothing that could be spelled in two ways.
 fn check_prefix(prefix: &str) -> Result<(), UrlError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     if prefix.bytes().all(plain) && !prefix.contains("//") {

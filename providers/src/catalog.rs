@@ -28,7 +28,8 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A catalog of the bundled definitions and those in `custom_dir` (`NAME.json`). Reads nothing yet.
+    /// A catalog of the bundled definitions and those in `custom_dir` (`NAME.json`). Reads nothing
+    /// yet.
     pub fn new(custom_dir: Option<PathBuf>) -> Self {
         Self { custom_dir }
     }
@@ -45,8 +46,9 @@ impl Catalog {
         definition.map_err(|error| CatalogError::Invalid { file, error })
     }
 
-    /// The definition to start a custom one from, and the custom file that was passed over because nothing stands in it: a shell that writes
-    /// the definition into that very file has emptied it before anybody could read it.
+    /// The definition to start a custom one from, and the custom file that was passed over because
+    /// nothing stands in it: a shell that writes the definition into that very file has emptied it
+    /// before anybody could read it.
     pub fn template(&self, id: &ProviderId) -> Result<(Definition, Option<PathBuf>), CatalogError> {
         let is_bundled = BUNDLED.iter().any(|(name, _)| *name == id.as_str());
         let path = self.custom_path(id).filter(|_| is_bundled);
@@ -58,8 +60,8 @@ impl Catalog {
         Ok((definition, empty))
     }
 
-    /// Every definition, sorted by name; a custom file that is wrong is an entry with its error. A file whose
-    /// name is no provider's name is none of ours, and passed over.
+    /// Every definition, sorted by name; a custom file that is wrong is an entry with its error. A
+    /// file whose name is no provider's name is none of ours, and passed over.
     pub fn list(&self) -> Vec<Listed> {
         let entry = |id: ProviderId| Listed {
             source: self.source(&id),
@@ -187,7 +189,8 @@ fn check_name(definition: Definition, id: &ProviderId) -> Result<Definition, Def
     ))
 }
 
-/// The text of a file of bounded size. Not from a pipe or device, which could keep the command waiting.
+/// The text of a file of bounded size. Not from a pipe or device, which could keep the command
+/// waiting.
 fn read(path: &Path) -> io::Result<String> {
     if !path.metadata()?.is_file() {
         return Err(io::Error::new(

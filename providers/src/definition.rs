@@ -37,8 +37,8 @@ impl Definition {
         })
     }
 
-    /// The JSON without its comments: fields in their order, unknown ones included, ready to edit as a custom
-    /// definition.
+    /// The JSON without its comments: fields in their order, unknown ones included, ready to edit
+    /// as a custom definition.
     pub fn json(&self) -> &Value {
         &self.json
     }

@@ -25,8 +25,8 @@ impl Endpoint {
         matches!(self, Self::OnInstance(_))
     }
 
-    /// The URL at `base`. A fixed URL below `own` (the definition's own base URL) follows it as well.
-    /// `None` if the endpoint needs a base URL and there is none.
+    /// The URL at `base`. A fixed URL below `own` (the definition's own base URL) follows it as
+    /// well. `None` if the endpoint needs a base URL and there is none.
     pub(crate) fn resolve(&self, base: Option<&BaseUrl>, own: Option<&BaseUrl>) -> Option<Url> {
         match (self, base) {
             (Self::OnInstance(path), base) => Some(base?.join(path)),

@@ -23,7 +23,8 @@ pub enum HostPattern {
 }
 
 impl HostPattern {
-    /// Whether `host` is meant. Case and one trailing dot make no difference; an IPv6 address has no brackets.
+    /// Whether `host` is meant. Case and one trailing dot make no difference; an IPv6 address has
+    /// no brackets.
     pub fn matches(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host);
         match self {
@@ -32,9 +33,9 @@ impl HostPattern {
         }
     }
 
-    /// For a regular expression, the domain that every host it matches is, or is below: `example.com` for
-    /// `regex:.*\.example\.com`. An X.509 name constraint can be built from it. `None` for an exact host,
-    /// which is its own constraint.
+    /// For a regular expression, the domain that every host it matches is, or is below:
+    /// `example.com` for `regex:.*\.example\.com`. An X.509 name constraint can be built from it.
+    /// `None` for an exact host, which is its own constraint.
     pub fn literal_suffix(&self) -> Option<&str> {
         match self {
             Self::Exact(_) => None,
@@ -42,8 +43,9 @@ impl HostPattern {
         }
     }
 
-    /// The patterns that `text` stands for: a regular expression that lists its hosts one by one, such as
-    /// `regex:^(www\.linkedin\.com|linkedin\.com)`, becomes those hosts, whatever domains they are of.
+    /// The patterns that `text` stands for: a regular expression that lists its hosts one by one,
+    /// such as `regex:^(www\.linkedin\.com|linkedin\.com)`, becomes those hosts, whatever domains
+    /// they are of.
     pub(crate) fn expand(text: &str) -> Result<Vec<Self>, HostError> {
         let Some(pattern) = text.strip_prefix(REGEX_PREFIX) else {
             return Ok(vec![text.parse()?]);
@@ -88,8 +90,8 @@ impl FromStr for HostPattern {
     }
 }
 
-/// A regular expression for hosts: anchored at both ends, whatever it says itself, blind to case, and bound
-/// to one domain.
+/// A regular expression for hosts: anchored at both ends, whatever it says itself, blind to case,
+/// and bound to one domain.
 #[derive(Clone, Debug)]
 pub struct HostRegex {
     text: String,
@@ -158,8 +160,8 @@ impl HostError {
     }
 }
 
-/// A host as the routes know it: lower case, IDN in punycode, no trailing dot, an IPv6 address without
-/// brackets.
+/// A host as the routes know it: lower case, IDN in punycode, no trailing dot, an IPv6 address
+/// without brackets.
 pub(crate) fn normalise_host(text: &str) -> Result<String, HostError> {
     let invalid = || HostError::Invalid(text.to_owned());
     if let Ok(address) = text.parse::<Ipv6Addr>() {
@@ -206,8 +208,8 @@ fn compile(pattern: &str) -> Result<Regex, HostError> {
         .map_err(HostError::from_syntax)
 }
 
-/// How a refused pattern could be written: with the longest word in it that could be a domain, else with an
-/// example.
+/// How a refused pattern could be written: with the longest word in it that could be a domain, else
+/// with an example.
 fn advice(pattern: &str) -> String {
     let plain = pattern.replace('\\', "");
     let in_word = |character: char| character.is_ascii_alphanumeric() || ".-".contains(character);

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-/// Segments of which a path has at least one if any of the patterns matches it: a look at each of its segments tells most paths apart from
-/// all patterns at once.
+/// Segments of which a path has at least one if any of the patterns matches it: a look at each of
+/// its segments tells most paths apart from all patterns at once.
 #[derive(Debug, Default)]
 pub(crate) struct Landmarks {
     /// A bit for each segment's fingerprint.
@@ -16,8 +16,8 @@ pub(crate) struct Landmarks {
 }
 
 impl Landmarks {
-    /// The numbers, in order, of the patterns that might match the path, or what it is without a format suffix or trailing slash: mostly of
-    /// none.
+    /// The numbers, in order, of the patterns that might match the path, or what it is without a
+    /// format suffix or trailing slash: mostly of none.
     pub(crate) fn near(&self, path: &str) -> Vec<usize> {
         let mut near = self.anywhere.clone();
         if self.fingerprints != 0 {
@@ -44,8 +44,8 @@ impl Landmarks {
 }
 
 impl Landmarks {
-    /// Of patterns, by the segments that all paths have that they match. The rarest of a pattern's is its landmark, of those the longest: the
-    /// others (`api`, `projects`) are in most paths.
+    /// Of patterns, by the segments that all paths have that they match. The rarest of a pattern's
+    /// is its landmark, of those the longest: the others (`api`, `projects`) are in most paths.
     pub(crate) fn of_patterns<'a>(patterns: impl Iterator<Item = Vec<&'a str>> + Clone) -> Self {
         let mut uses: HashMap<&str, usize> = HashMap::new();
         for segment in patterns.clone().flatten() {

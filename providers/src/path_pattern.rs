@@ -11,14 +11,15 @@ use crate::host::last_line;
 /// How a path pattern that is a regular expression starts.
 const REGEX_PREFIX: &str = "regex:";
 
-/// A pattern of paths: a glob (`*` within a segment, `**` anything, the rest literally) or `regex:…`.
-/// Anchored at both ends.
+/// A pattern of paths: a glob (`*` within a segment, `**` anything, the rest literally) or
+/// `regex:…`. Anchored at both ends.
 #[derive(Clone, Debug)]
 pub(crate) struct PathPattern {
     text: String,
     /// How much of a glob stands before its first star.
     literal: usize,
-    /// `None`: the text is a glob. One that is a regular expression costs a thousand times more to prepare, at each start.
+    /// `None`: the text is a glob. One that is a regular expression costs a thousand times more to
+    /// prepare, at each start.
     regex: Option<Regex>,
 }
 
@@ -101,15 +102,17 @@ fn compile(regex: &str) -> Result<Regex, PatternError> {
         .map_err(|error| syntax(&error))
 }
 
-/// The pattern and the path to go on with where the text after a star does not fit: the star takes a byte more.
+/// The pattern and the path to go on with where the text after a star does not fit: the star takes
+/// a byte more.
 #[derive(Clone, Copy)]
 struct Star {
     pattern: usize,
     path: usize,
 }
 
-/// Of several places where the text after a star fits, the first leaves the most to the stars behind it. So only the last star is ever tried
-/// again, and, when that one has come to a slash, the last double star.
+/// Of several places where the text after a star fits, the first leaves the most to the stars
+/// behind it. So only the last star is ever tried again, and, when that one has come to a slash,
+/// the last double star.
 fn glob_matches(glob: &[u8], path: &[u8]) -> bool {
     let (mut pattern, mut at) = (0, 0);
     let (mut within, mut across): (Option<Star>, Option<Star>) = (None, None);
@@ -208,7 +211,8 @@ mod tests {
         }
     }
 
-    /// Every glob of a few pieces on every path of a few bytes, against the regular expression that it stands for.
+    /// Every glob of a few pieces on every path of a few bytes, against the regular expression that
+    /// it stands for.
     #[test]
     fn a_glob_is_its_regular_expression() {
         let texts = |alphabet: &[&str], most: usize| {

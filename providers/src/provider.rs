@@ -13,7 +13,8 @@ use crate::id::ProviderId;
 use crate::pointer::JsonPointer;
 use crate::rules::SharedRules;
 
-/// A service that a connection can be made to. [`Provider::at`] and [`Provider::sign_in_at`] put it at a place.
+/// A service that a connection can be made to. [`Provider::at`] and [`Provider::sign_in_at`] put it
+/// at a place.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// Its name, by which every command calls it.
@@ -24,13 +25,15 @@ pub struct Provider {
     pub flow: Flow,
     /// What a credential is here, and how one is got.
     pub auth: Auth,
-    /// The address of the public instance; `None` where endpoints are fixed, or every instance is self-hosted.
+    /// The address of the public instance; `None` where endpoints are fixed, or every instance is
+    /// self-hosted.
     pub base_url: Option<BaseUrl>,
     /// Environment variables that get the credential.
     pub export: Vec<Export>,
     /// More variables that get the placeholder under `authsome run`.
     pub placeholders: Vec<String>,
-    /// Variables in which this service's tools look for the address of an instance that is not the public one.
+    /// Variables in which this service's tools look for the address of an instance that is not the
+    /// public one.
     pub addresses: Vec<Address>,
     /// Where people can read about credentials.
     pub docs_url: Option<Url>,
@@ -158,8 +161,8 @@ pub struct WordError {
     known: &'static str,
 }
 
-/// An enum of words: the enum, its `FromStr` and its `Display` from one table. The first word of a line is
-/// the one that is shown.
+/// An enum of words: the enum, its `FromStr` and its `Display` from one table. The first word of a
+/// line is the one that is shown.
 macro_rules! words {
     ($(#[$about:meta])* $name:ident, $known:literal, $($(#[$doc:meta])* $variant:ident = $word:literal $(| $also:literal)*,)+) => {
         $(#[$about])*

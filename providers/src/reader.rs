@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::error::DefinitionError;
 
-/// The fields of one JSON object. A field that is `null` counts as absent, as existing definitions mean it.
+/// The fields of one JSON object. A field that is `null` counts as absent, as existing definitions
+/// mean it.
 pub(crate) struct Fields<'json> {
     path: String,
     map: &'json Map<String, Value>,

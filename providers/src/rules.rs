@@ -11,11 +11,12 @@ pub(crate) use self::common::{CommonRules, SharedRules};
 use crate::path_pattern::PathPattern;
 use crate::shape::Shape;
 
-/// The rules of a provider at a place. What does not depend on the place is there once for all of them.
+/// The rules of a provider at a place. What does not depend on the place is there once for all of
+/// them.
 ///
 /// Every `path` given to them is canonical and below the base URL's path prefix
-/// ([`Service::relative_path`](crate::Service::relative_path)): percent-decoded once (`%2F` stays as it is),
-/// no dot segments, no doubled slashes, no query.
+/// ([`Service::relative_path`](crate::Service::relative_path)): percent-decoded once (`%2F` stays
+/// as it is), no dot segments, no doubled slashes, no query.
 #[derive(Debug)]
 pub struct Rules {
     common: Arc<CommonRules>,
@@ -48,8 +49,9 @@ impl Rules {
     /// The rule that denies a request, if one does.
     ///
     /// A server that routes by Grape or Rails takes `/access_tokens.json` and `/access_tokens/` for
-    /// `/access_tokens`, so a rule holds for a path with a format suffix or a trailing slash as well.
-    /// Methods are compared without regard to case: HTTP says otherwise, servers do not always.
+    /// `/access_tokens`, so a rule holds for a path with a format suffix or a trailing slash as
+    /// well. Methods are compared without regard to case: HTTP says otherwise, servers do not
+    /// always.
     pub fn guard(&self, method: &str, path: &str) -> Option<&GuardRule> {
         let rules = self.common.guards_for(method);
         let near = rules.landmarks.near(path);
@@ -76,8 +78,9 @@ impl Rules {
         &self.common.carriers
     }
 
-    /// Whether the path is one of the service's own OAuth endpoints, or below one (authorize, token, revoke,
-    /// device, register …): a request there authenticates itself, and is forwarded without injection.
+    /// Whether the path is one of the service's own OAuth endpoints, or below one (authorize,
+    /// token, revoke, device, register …): a request there authenticates itself, and is forwarded
+    /// without injection.
     pub fn is_oauth_endpoint(&self, path: &str) -> bool {
         if !path.starts_with(&self.oauth_prefix) {
             return false; // as with nearly all
@@ -133,8 +136,8 @@ impl GuardRule {
     }
 }
 
-/// The path as it is, without trailing slash, and without format suffix: the paths that a server may take
-/// it for. Most paths have one spelling.
+/// The path as it is, without trailing slash, and without format suffix: the paths that a server
+/// may take it for. Most paths have one spelling.
 fn spellings(path: &str) -> [Option<Cow<'_, str>>; 3] {
     let bare = path.strip_suffix('/').unwrap_or(path);
     let last = |text: &str, wanted| text.bytes().rposition(|byte| byte == wanted);

@@ -13,7 +13,8 @@ use crate::route::RoutePattern;
 use crate::rules::Rules;
 use crate::scheme::Scheme;
 
-/// One provider at one place: what its requests need. A session has one for each of its connections, so it is small.
+/// One provider at one place: what its requests need. A session has one for each of its
+/// connections, so it is small.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// The address of the instance, if the provider has such a thing.
@@ -35,8 +36,8 @@ impl Service {
         left_out
     }
 
-    /// A canonical request path as [`Rules`] want it: below the base URL's path prefix. `None` if it is not
-    /// below it.
+    /// A canonical request path as [`Rules`] want it: below the base URL's path prefix. `None` if
+    /// it is not below it.
     pub fn relative_path<'path>(&self, path: &'path str) -> Option<&'path str> {
         strip_path_prefix(
             path,
@@ -132,8 +133,8 @@ impl Provider {
         })
     }
 
-    /// The same provider with the guard rules of `other` beside its own, and the names of those that it has not got itself. `None` where it has
-    /// them all.
+    /// The same provider with the guard rules of `other` beside its own, and the names of those
+    /// that it has not got itself. `None` where it has them all.
     pub fn guarded_like(&self, other: &Self) -> Option<(Self, Vec<String>)> {
         let (rules, added) = self.rules.with_guards_of(&other.rules)?;
         let provider = Self {
@@ -143,8 +144,9 @@ impl Provider {
         Some((provider, added))
     }
 
-    /// The instance that `typed` is a page of, where it is one: people copy what their browser, or their API client, has
-    /// (`…/users/sign_in`, `…/api/v4`). Pages are those that the definition names, and its own endpoints with all above them.
+    /// The instance that `typed` is a page of, where it is one: people copy what their browser, or
+    /// their API client, has (`…/users/sign_in`, `…/api/v4`). Pages are those that the definition
+    /// names, and its own endpoints with all above them.
     pub fn instance_of(&self, typed: &BaseUrl) -> Option<BaseUrl> {
         let typed_segments: Vec<_> = segments(typed.path_prefix()).collect();
         let is_page = |rest: &[&str]| {
@@ -350,8 +352,8 @@ impl Place<'_> {
     }
 }
 
-/// Endpoints that a definition need not name: they stand beside the token endpoint where that has a room of
-/// its own, such as `/oauth/token` or `/login/oauth/access_token`.
+/// Endpoints that a definition need not name: they stand beside the token endpoint where that has a
+/// room of its own, such as `/oauth/token` or `/login/oauth/access_token`.
 fn siblings(token_path: &str) -> Vec<String> {
     let Some((room, _)) = token_path.rsplit_once('/') else {
         return Vec::new();
@@ -369,7 +371,8 @@ fn siblings(token_path: &str) -> Vec<String> {
         .collect()
 }
 
-/// Names by which authorization servers know the endpoints of RFC 6749, 7009, 7591, 7662, 8628 and 9126.
+/// Names by which authorization servers know the endpoints of RFC 6749, 7009, 7591, 7662, 8628 and
+/// 9126.
 const OAUTH_NAMES: [&str; 11] = [
     "access_token",
     "authorize",

@@ -13,7 +13,8 @@ pub enum Shape {
     },
     /// `Authorization: Bearer credential` (RFC 6750).
     Bearer,
-    /// `name: prefix` directly followed by the credential: the prefix holds its own blank, if it needs one.
+    /// `name: prefix` directly followed by the credential: the prefix holds its own blank, if it
+    /// needs one.
     Header {
         /// The header's name, in lower case.
         name: String,
@@ -40,8 +41,9 @@ pub(crate) fn header_name(text: &str) -> Result<String, ShapeError> {
     Ok(name)
 }
 
-/// What stands before a credential in a header. A prefix that ends in a word (`Bearer`) gets the blank that
-/// existing definitions leave out; one that ends in punctuation (`token=`) stays as it is.
+/// What stands before a credential in a header. A prefix that ends in a word (`Bearer`) gets the
+/// blank that existing definitions leave out; one that ends in punctuation (`token=`) stays as it
+/// is.
 pub(crate) fn header_prefix(text: &str) -> Result<String, ShapeError> {
     if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Err(ShapeError::Prefix);
@@ -74,7 +76,8 @@ pub(crate) fn basic_username(text: &str) -> Result<String, ShapeError> {
     Ok(text.to_owned())
 }
 
-/// Headers that frame or route a message: a credential there would break the request, not authorize it.
+/// Headers that frame or route a message: a credential there would break the request, not authorize
+/// it.
 const FRAMING_HEADERS: [&str; 10] = [
     "connection",
     "content-length",

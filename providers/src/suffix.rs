@@ -1,8 +1,8 @@
 //! Which domain a regular expression for hosts is bound to.
 //!
-//! A pattern is trusted with a credential only where every host that it matches is below one domain that it
-//! spells out: the session CA's name constraints are built from it, and `.*googleapis.*` would hand the token
-//! to `googleapis.evil.com`.
+//! A pattern is trusted with a credential only where every host that it matches is below one domain
+//! that it spells out: the session CA's name constraints are built from it, and `.*googleapis.*`
+//! would hand the token to `googleapis.evil.com`.
 
 use regex_syntax::hir::Hir;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
@@ -31,8 +31,8 @@ pub(crate) fn parse(pattern: &str) -> Result<Hir, Box<regex_syntax::Error>> {
         .map_err(Box::new)
 }
 
-/// Finds what every match of the pattern ends in. Letters are taken as written, then lower-cased: the
-/// pattern is matched without regard to case.
+/// Finds what every match of the pattern ends in. Letters are taken as written, then lower-cased:
+/// the pattern is matched without regard to case.
 pub(crate) fn analyse(pattern: &str) -> Result<Suffix, Box<regex_syntax::Error>> {
     let hir = parse(pattern.strip_prefix("(?i)").unwrap_or(pattern))?;
     let endings = Extractor::new().kind(ExtractKind::Suffix).extract(&hir);
@@ -82,8 +82,8 @@ pub(crate) fn common_domain(names: &[String]) -> Option<String> {
     Some(labels.join("."))
 }
 
-/// The part of an ending that is whole labels: what precedes an inexact ending is unknown, so its first
-/// label may be the tail of a longer one (`evilgithubusercontent.com`).
+/// The part of an ending that is whole labels: what precedes an inexact ending is unknown, so its
+/// first label may be the tail of a longer one (`evilgithubusercontent.com`).
 fn whole_labels(ending: &str, exact: bool) -> &str {
     if exact {
         return ending;

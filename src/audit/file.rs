@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::FILE;
-use crate::dial::Shortage;
-use crate::home::{Home, open_file};
+use crate::net::dial::Shortage;
+use crate::os::home::{Home, open_file};
 
 /// Where the file goes when it is full; the one before it is lost.
 const ROTATED: &str = "audit.log.1";
@@ -19,7 +19,8 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 /// How long another session may take to put a full file aside.
 const ROTATION_DEADLINE: Duration = Duration::from_secs(1);
 
-/// How long the writer waits for a descriptor, and how often it looks: meanwhile lines gather, and the session's end waits for it.
+/// How long the writer waits for a descriptor, and how often it looks: meanwhile lines gather, and
+/// the session's end waits for it.
 const DESCRIPTOR_DEADLINE: Duration = Duration::from_secs(2);
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
 
@@ -80,7 +81,8 @@ impl LogFile {
     }
 }
 
-/// Opens it, as soon as there is a descriptor for it: a line that is missing is worse than one that is late.
+/// Opens it, as soon as there is a descriptor for it: a line that is missing is worse than one that
+/// is late.
 fn open_in_time(home: &Home) -> io::Result<File> {
     let start = Instant::now();
     loop {

@@ -10,7 +10,7 @@ use super::FILE;
 use super::event::{Event, Kind};
 use super::file::LogFile;
 use super::line::{Lines, RequestLine};
-use crate::home::Home;
+use crate::os::home::Home;
 
 /// Bytes of lines that wait for the disk; beyond it events are counted and dropped rather than hold
 /// up a request.

@@ -12,7 +12,7 @@ use authsome_providers::{BaseUrl, ProviderId};
 
 use crate::authority::{Authority, parse_port};
 use crate::credential::ConnectionName;
-use crate::resolve::Resolve;
+use crate::net::resolve::Resolve;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -121,7 +121,8 @@ pub(super) struct Login {
     /// File with a private CA to trust for this connection
     #[arg(long, value_name = "PEM")]
     pub(super) ca_file: Option<PathBuf>,
-    /// File with a client certificate (mutual TLS) and its chain, with its key unless --client-key names that
+    /// File with a client certificate (mutual TLS) and its chain, with its key unless --client-key
+    /// names that
     #[arg(long, value_name = "PEM")]
     pub(super) client_cert: Option<PathBuf>,
     /// File with the key of --client-cert

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::printer::Printer;
 use crate::connection::{Finished, FinishedBy, LoginPrompt, LoginStep, Place};
-use crate::programs::Programs;
+use crate::env::programs::Programs;
 
 /// A browser that fails within that time has not shown the page.
 const SOON: Duration = Duration::from_secs(10);

@@ -1,4 +1,5 @@
-//! The files of `--client-cert` and `--client-key`, and what to do where they are not what they should be.
+//! The files of `--client-cert` and `--client-key`, and what to do where they are not what they
+//! should be.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -8,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::failure::{Exit, Failure};
 use super::words::shell_word;
+use crate::net::tls::{ClientCertificate, ClientCertificateError};
 use crate::secret::{Secret, SecretBuffer};
-use crate::tls::{ClientCertificate, ClientCertificateError};
 
 const CERTIFICATE_FLAG: &str = "--client-cert";
 const KEY_FLAG: &str = "--client-key";

@@ -13,11 +13,11 @@ use super::notices::tell;
 use super::printer::Printer;
 use crate::connection::{Connection, CredentialError, Credentials, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
+use crate::net::resolve::Resolve;
 use crate::oauth::HttpClients;
-use crate::private_memory;
-use crate::resolve::Resolve;
+use crate::os::private_memory;
+use crate::os::ulimits::Ulimits;
 use crate::session::{Parent, UserData, UserFiles, finish};
-use crate::ulimits::Ulimits;
 
 /// Set to 1, it leaves authsome's memory readable for a debugger or a profiler of this user.
 const READABLE_MEMORY: &str = "AUTHSOME_READABLE_MEMORY";
@@ -55,10 +55,11 @@ impl<'a> Context<'a> {
         Ok(files.with_vault(parent)?)
     }
 
-    /// One thread: it is the process's own, so a child that is started from it is tied to the process's life.
+    /// One thread: it is the process's own, so a child that is started from it is tied to the
+    /// process's life.
     ///
-    /// Names are looked up, and the vault is asked, on others that it starts when they are needed, and cannot do without: where not one is
-    /// to be had, that is said now.
+    /// Names are looked up, and the vault is asked, on others that it starts when they are needed,
+    /// and cannot do without: where not one is to be had, that is said now.
     pub(super) fn runtime() -> Result<Runtime, Failure> {
         let started = thread::Builder::new().spawn(|| ());
         let ended = started.map(JoinHandle::join);

@@ -3,6 +3,7 @@
 mod connection;
 mod login;
 mod session;
+mod tls;
 mod vault;
 
 use std::error::Error;
@@ -13,8 +14,8 @@ use authsome_providers::{CatalogError, DefinitionError};
 use crate::audit;
 use crate::child::ChildError;
 use crate::connection::CredentialError;
+use crate::net::tls::{TlsRemedy, TrustError};
 use crate::proxy::ProxyError;
-use crate::tls::{TlsRemedy, TrustError};
 
 pub(super) use self::connection::not_found;
 pub(super) use self::session::unused_directory;
@@ -134,7 +135,7 @@ impl From<CaError> for Failure {
 impl From<TrustError> for Failure {
     fn from(error: TrustError) -> Self {
         let hint = match &error {
-            TrustError::ClientCertificate(_) => login::tls_hint(TlsRemedy::ClientCertificate),
+            TrustError::ClientCertificate(_) => tls::tls_hint(TlsRemedy::ClientCertificate),
             _ => {
                 "check SSL_CERT_FILE, or install the system's certificates (package ca-certificates)"
             }

@@ -1,9 +1,12 @@
-//! Commands inside of a run: what prints or changes a secret is refused there, unless the run allows it.
+//! Commands inside of a run: what prints or changes a secret is refused there, unless the run
+//! allows it.
 //!
-//! A run keeps the token from its command; `authsome export`, typed by the command, would undo that. A process is of a run if one that it
-//! descends from is `authsome run`, which the kernel says and no variable undoes (orphans stay below it: `process_tree.rs`), or if
-//! `AUTHSOME_SESSION` names a run that lives, for those that were started elsewhere with the run's environment, as by a server of terminals.
-//! This is no cage: a process of the same user can still read the vault's files.
+//! A run keeps the token from its command; `authsome export`, typed by the command, would undo
+//! that. A process is of a run if one that it descends from is `authsome run`, which the kernel
+//! says and no variable undoes (orphans stay below it: `os/process_tree.rs`), or if
+//! `AUTHSOME_SESSION` names a run that lives, for those that were started elsewhere with the run's
+//! environment, as by a server of terminals. This is no cage: a process of the same user can still
+//! read the vault's files.
 
 use std::ffi::{OsStr, OsString};
 
@@ -13,8 +16,8 @@ use super::args::{Arguments, Command};
 use super::failure::{Exit, Failure};
 use super::printer::Printer;
 use crate::audit::{Audit, Event, Kind};
-use crate::home::Home;
-use crate::process_tree::{self, Ancestor};
+use crate::os::home::Home;
+use crate::os::process_tree::{self, Ancestor};
 use crate::session::allows_export;
 
 /// How the program is called in the list of processes.
@@ -75,8 +78,8 @@ fn secret_words(command: &Command) -> Option<&'static str> {
     }
 }
 
-/// Whether an ancestor is `authsome run`, and if so, whether it allows its command to have secrets. Its arguments are its own: what is below it
-/// cannot write them.
+/// Whether an ancestor is `authsome run`, and if so, whether it allows its command to have secrets.
+/// Its arguments are its own: what is below it cannot write them.
 fn run_of(ancestor: &Ancestor, own_name: Option<&OsStr>) -> Option<bool> {
     let name = ancestor.name.as_os_str();
     if name != PROGRAM && Some(name) != own_name {
@@ -87,7 +90,8 @@ fn run_of(ancestor: &Ancestor, own_name: Option<&OsStr>) -> Option<bool> {
 
 /// The same by the arguments, the program's name first.
 fn allows(arguments: &[OsString]) -> Option<bool> {
-    // One that has started itself again is its loader, whose first argument is the program (`private_memory.rs`).
+    // One that has started itself again is its loader, whose first argument is the program
+    // (`os/private_memory.rs`).
     let by_loader = |word: &OsString| word.as_encoded_bytes().starts_with(b"/");
     let arguments = match arguments {
         [_, program, ..] if by_loader(program) => &arguments[1..],

@@ -1,7 +1,8 @@
-//! How words reach the user: data to stdout, everything said about it to stderr, `hint:` lines for what can be mended.
+//! How words reach the user: data to stdout, everything said about it to stderr, `hint:` lines for
+//! what can be mended.
 //!
-//! Whatever is shown goes through [`crate::text`]: words hold what servers, definitions and names say. Only what is exact by its nature (a
-//! script, a secret that was asked for) does not.
+//! Whatever is shown goes through [`crate::text`]: words hold what servers, definitions and names
+//! say. Only what is exact by its nature (a script, a secret that was asked for) does not.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -74,7 +75,8 @@ impl Printer {
         self.json
     }
 
-    /// Data. A reader that has gone away is no error of ours, but there is nothing more to say to it; a full disk is.
+    /// Data. A reader that has gone away is no error of ours, but there is nothing more to say to
+    /// it; a full disk is.
     pub(super) fn data(&self, text: &str) {
         if self.reader.get() != Reader::There {
             return;

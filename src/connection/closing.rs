@@ -55,7 +55,8 @@ impl Closing {
         let _ = tokio::time::timeout(duration, watched.wait_for(|state| state.closed)).await;
     }
 
-    /// Ends the session: waits for what is under way, at most `deadline`. Whether all of it was done in time.
+    /// Ends the session: waits for what is under way, at most `deadline`. Whether all of it was
+    /// done in time.
     pub(super) async fn close(&self, deadline: Duration) -> bool {
         self.state.send_modify(|state| state.closed = true);
         let mut watched = self.state.subscribe();

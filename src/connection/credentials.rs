@@ -1,4 +1,5 @@
-//! The credentials of one session: the pair in force of each connection, ready without a lock, and its renewal.
+//! The credentials of one session: the pair in force of each connection, ready without a lock, and
+//! its renewal.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +23,8 @@ use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
 use crate::oauth::{EXCHANGE_TIMEOUT, HttpClients};
 
-/// How long the end of a session waits for a refresh that has been sent, and for its pair to be durable: a pair that was issued is worth it.
+/// How long the end of a session waits for a refresh that has been sent, and for its pair to be
+/// durable: a pair that was issued is worth it.
 const CLOSE_DEADLINE: Duration = EXCHANGE_TIMEOUT.saturating_add(Duration::from_secs(10));
 
 /// The credentials of the chosen connections.
@@ -39,8 +41,8 @@ struct Slot {
     state: Mutex<State>,
 }
 
-/// What was tried for a connection, and what came of it. It is locked for a moment, and by no request
-/// whose token is fresh.
+/// What was tried for a connection, and what came of it. It is locked for a moment, and by no
+/// request whose token is fresh.
 #[derive(Default)]
 struct State {
     pace: Pace,
@@ -81,12 +83,14 @@ impl Credentials {
         }
     }
 
-    /// The session ends: waits for a refresh that has been sent, so that its pair is not lost. Whether it was stored in time.
+    /// The session ends: waits for a refresh that has been sent, so that its pair is not lost.
+    /// Whether it was stored in time.
     pub async fn close(&self) -> bool {
         self.renewal.closing.close(CLOSE_DEADLINE).await
     }
 
-    /// The connections whose newest pair could not be written into the vault; it waits beside it, sealed.
+    /// The connections whose newest pair could not be written into the vault; it waits beside it,
+    /// sealed.
     pub fn set_aside(&self) -> Vec<ConnectionId> {
         self.renewal.unsaved.aside()
     }
@@ -100,7 +104,8 @@ impl Credentials {
             .collect()
     }
 
-    /// While no refresh may be tried: what another process, or a new login, has put into the vault meanwhile, if that works.
+    /// While no refresh may be tried: what another process, or a new login, has put into the vault
+    /// meanwhile, if that works.
     async fn rescued(&self, id: &ConnectionId, slot: &Slot) -> Option<Arc<Credential>> {
         let current = self.reload(id, slot).await.ok()?;
         (stands(&current, Timestamp::now()) != Freshness::Expired).then(|| {
@@ -156,7 +161,8 @@ impl Credentials {
         Ok(slot.adopt(&credential(&stored)))
     }
 
-    /// Whether the vault still has the state in hand: one small read, for requests that cannot be repeated.
+    /// Whether the vault still has the state in hand: one small read, for requests that cannot be
+    /// repeated.
     async fn confirm(&self, id: &ConnectionId, slot: &Slot, current: Arc<Credential>) -> Outcome {
         if self.renewal.number(id).await? == Some(current.generation) {
             Ok(current)
@@ -181,7 +187,8 @@ impl Credentials {
                 self.renew_in_background(id, slot);
                 Ok(current)
             }
-            // A refresh that somebody starts while the body streams would kill the token under it: better now than then.
+            // A refresh that somebody starts while the body streams would kill the token under it:
+            // better now than then.
             (Freshness::Due, Usage::Once) => match slot.paused(Urgency::Background) {
                 Some(_) => self.confirm(id, slot, current).await,
                 None => match self.renew(id, slot, Why::Due).await {

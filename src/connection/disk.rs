@@ -1,8 +1,8 @@
 //! Disk accesses off the runtime's thread, by a thread that is there before they are needed.
 //!
-//! The runtime's own pool starts a thread where it needs one, and panics where the system gives none
-//! (`pids.max`, `RLIMIT_NPROC`). Between a token request and the commit that would cost the grant:
-//! so a refresh has its thread before the request goes out.
+//! The runtime's own pool starts a thread where it needs one, and panics where the system gives
+//! none (`pids.max`, `RLIMIT_NPROC`). Between a token request and the commit that would cost the
+//! grant: so a refresh has its thread before the request goes out.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,8 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that does one disk access after the other; it ends when this is dropped and all is done.
+/// A thread that does one disk access after the other; it ends when this is dropped and all is
+/// done.
 #[derive(Debug)]
 pub(super) struct Disk {
     jobs: Sender<Job>,
@@ -35,7 +36,8 @@ impl Disk {
     pub(super) fn start() -> Result<Self, DiskError> {
         let (jobs, received) = channel::<Job>();
         let thread = thread::Builder::new().name("vault".to_owned());
-        // One that panics is told to whoever waits, by its dropped sender, and the next one is done.
+        // One that panics is told to whoever waits, by its dropped sender, and the next one is
+        // done.
         let work = move || {
             for job in received {
                 let _ = catch_unwind(AssertUnwindSafe(job));

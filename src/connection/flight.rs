@@ -1,5 +1,5 @@
-//! One flight for many passengers: the first who needs a result starts the work, all wait for the same outcome, and nobody who leaves
-//! stops it.
+//! One flight for many passengers: the first who needs a result starts the work, all wait for the
+//! same outcome, and nobody who leaves stops it.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
@@ -29,7 +29,8 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         W: Future<Output = T> + Send + 'static,
     {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        // A sender that is gone without a value panicked: nobody may wait for it, and the next passenger starts anew.
+        // A sender that is gone without a value panicked: nobody may wait for it, and the next
+        // passenger starts anew.
         let under_way = current
             .as_ref()
             .filter(|receiver| receiver.borrow().is_none() && receiver.has_changed().is_ok());

@@ -8,13 +8,16 @@ use crate::credential::Credential;
 /// A token is renewed this long before its end…
 const MARGIN: Duration = Duration::from_mins(5);
 
-/// …or, if it lives shorter than ten times that, when this part of its life is left: else it would be renewed at each use.
+/// …or, if it lives shorter than ten times that, when this part of its life is left: else it would
+/// be renewed at each use.
 const SHARE_OF_LIFE: u32 = 10;
 
-/// A token that arrived this far in the future arrived under another clock: nothing is known of its age.
+/// A token that arrived this far in the future arrived under another clock: nothing is known of its
+/// age.
 const CLOCK_SLACK: Duration = Duration::from_mins(5);
 
-/// A pair this young is not renewed by force once more: a loop of refusals and renewals would kill the tokens that others hold.
+/// A pair this young is not renewed by force once more: a loop of refusals and renewals would kill
+/// the tokens that others hold.
 pub(super) const FORCED_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How a token stands.
@@ -49,9 +52,10 @@ pub(super) fn age(obtained_at: Timestamp, now: Timestamp) -> Option<Duration> {
     (obtained_at <= now.plus(CLOCK_SLACK)).then(|| obtained_at.until(now))
 }
 
-/// Whether a token is so new that it is refused for another reason than its age: a provider that refuses the result of a renewal at once will
-/// refuse the next one too. Not where it is at its end: one that lives for seconds gets there within the interval, and the provider's clock
-/// says so before ours.
+/// Whether a token is so new that it is refused for another reason than its age: a provider that
+/// refuses the result of a renewal at once will refuse the next one too. Not where it is at its
+/// end: one that lives for seconds gets there within the interval, and the provider's clock says so
+/// before ours.
 pub(super) fn is_too_new(obtained_at: Timestamp, stands: Freshness, now: Timestamp) -> bool {
     let is_young = age(obtained_at, now).is_some_and(|age| age < FORCED_INTERVAL);
     is_young && stands == Freshness::Fresh

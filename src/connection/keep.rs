@@ -1,7 +1,8 @@
 //! Keeping a pair that was issued, whatever the disk does.
 //!
 //! From the request on, everything that this takes is there: the thread, the room, the connection's
-//! lock. The pair is first written aside, sealed, into room that was had before; then into the vault.
+//! lock. The pair is first written aside, sealed, into room that was had before; then into the
+//! vault.
 //!
 //! | written | what follows |
 //! | --- | --- |
@@ -20,7 +21,8 @@ use super::store::{ConnectionStore, StoreError};
 use crate::credential::ConnectionId;
 use crate::vault::{RecordLock, Reserve, VaultError};
 
-/// How long a pair that is written aside waits for another process's transaction before it is handed out.
+/// How long a pair that is written aside waits for another process's transaction before it is
+/// handed out.
 const COMMIT_WAIT: Duration = Duration::from_millis(500);
 
 /// How often that is tried.
@@ -63,7 +65,8 @@ pub(super) enum Kept {
     },
 }
 
-/// The connections whose newest pair the vault does not have, and whether it is at least written aside.
+/// The connections whose newest pair the vault does not have, and whether it is at least written
+/// aside.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unsaved(Arc<Mutex<BTreeMap<ConnectionId, bool>>>);
 
@@ -115,7 +118,8 @@ impl Issued {
         }
     }
 
-    /// Goes on until the vault has it, or until the session ends and it is at least written aside. Blocks the thread.
+    /// Goes on until the vault has it, or until the session ends and it is at least written aside.
+    /// Blocks the thread.
     pub(super) fn keep_on(mut self, mut is_aside: bool) {
         let id = self.connection.id.clone();
         // Who is at an earlier pair of this connection takes in whatever is newest.
@@ -175,8 +179,8 @@ impl Issued {
     }
 }
 
-/// Takes into the vault what sessions that have ended could not write there. What fails is tried by the next command; until then
-/// each reader finds it beside the vault.
+/// Takes into the vault what sessions that have ended could not write there. What fails is tried by
+/// the next command; until then each reader finds it beside the vault.
 pub fn take_in_pending(store: &ConnectionStore) {
     for id in store.waiting().unwrap_or_default() {
         if let Ok(_lock) = store.lock(&id, Duration::ZERO) {

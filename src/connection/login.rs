@@ -1,7 +1,7 @@
 //! A login from the first page to the stored connection.
 //!
-//! Until the last step nothing is stored, and the last step is one transaction: whoever leaves before leaves nothing half-done. A grant
-//! that cannot be stored is revoked.
+//! Until the last step nothing is stored, and the last step is one transaction: whoever leaves
+//! before leaves nothing half-done. A grant that cannot be stored is revoked.
 
 mod error;
 mod prompt;
@@ -18,9 +18,10 @@ pub use self::error::LoginError;
 pub use self::prompt::{Finished, FinishedBy, LoginPrompt, LoginStep, Place};
 pub use self::request::{LoggedIn, LoginRequest};
 use self::walk::{Granted, LAST_PAGE, PageReply, Walk};
-use super::record::{Connection, Standing, Tokens};
+use super::record::{ClientCredentials, Connection, Standing, Tokens};
 use super::store::{ConnectionStore, StoreError};
 use crate::clock::Timestamp;
+use crate::credential::ConnectionId;
 use crate::loopback::{Listener, Outcome};
 use crate::oauth::{HttpClient, HttpClients, OAuthClient, OAuthError, RevocableToken};
 use crate::secret::Secret;
@@ -29,7 +30,8 @@ use crate::secret::Secret;
 const STORE_WAIT: Duration = Duration::from_secs(3);
 const STORE_STEP: Duration = Duration::from_millis(100);
 
-/// Logs in: binds the port, leads the user through the pages, exchanges the code, and stores the connection.
+/// Logs in: binds the port, leads the user through the pages, exchanges the code, and stores the
+/// connection.
 pub async fn login(
     request: LoginRequest,
     store: &ConnectionStore,
@@ -44,12 +46,7 @@ pub async fn login(
     {
         return Err(LoginError::Exists(request.id));
     }
-    let known = match &request.client {
-        Some(client) => Some(client.clone()),
-        None => store
-            .client(&request.id.provider, request.base_url.as_ref())
-            .map_err(LoginError::Store)?,
-    };
+    let known = known_application(&request, store)?;
     // A disk that is full is said before the user has anything to do.
     store.check_writable().map_err(LoginError::Store)?;
     let http = clients.for_connection(
@@ -74,13 +71,7 @@ pub async fn login(
             let (client, tokens) = (&unstored.client, &unstored.tokens);
             let revocation = revoke(client, &tokens.access, tokens.refresh.as_ref(), &http).await;
             tokio::time::sleep(LAST_PAGE).await;
-            return Err(match error {
-                StoreError::Conflict => LoginError::Exists(request.id),
-                source => LoginError::NotStored {
-                    source: Box::new(source),
-                    revocation: revocation.err().map(Box::new),
-                },
-            });
+            return Err(not_stored(request.id, error, revocation));
         }
     };
     if page
@@ -96,6 +87,33 @@ pub async fn login(
         connection,
         requested_scopes: request.scopes,
     })
+}
+
+/// The application that the user has named, or the one of an earlier login there.
+fn known_application(
+    request: &LoginRequest,
+    store: &ConnectionStore,
+) -> Result<Option<ClientCredentials>, LoginError> {
+    if request.client.is_some() {
+        return Ok(request.client.clone());
+    }
+    let base_url = request.base_url.as_ref();
+    let known = store.client(&request.id.provider, base_url);
+    known.map_err(LoginError::Store)
+}
+
+fn not_stored(
+    id: ConnectionId,
+    error: StoreError,
+    revocation: Result<(), OAuthError>,
+) -> LoginError {
+    match error {
+        StoreError::Conflict => LoginError::Exists(id),
+        source => LoginError::NotStored {
+            source: Box::new(source),
+            revocation: revocation.err().map(Box::new),
+        },
+    }
 }
 
 /// Ready only if the server cannot be reached: whoever mistyped it shall not wait for the deadline.
@@ -155,7 +173,8 @@ async fn revoke(
     client.revoke(token, http).await
 }
 
-/// Stores the connection. It does not await, so that Ctrl-C comes before or after it, and never amid.
+/// Stores the connection. It does not await, so that Ctrl-C comes before or after it, and never
+/// amid.
 fn finish(
     request: &LoginRequest,
     granted: Granted,

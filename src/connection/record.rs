@@ -10,9 +10,9 @@ use super::freshness::{Freshness, freshness, refresh_at};
 use super::terms::Terms;
 use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
+use crate::net::tls::ClientCertificate;
 use crate::oauth::{Account, OAuthClient, TokenSet};
 use crate::secret::Secret;
-use crate::tls::ClientCertificate;
 
 /// The application that a user registered at a provider.
 #[derive(Clone, Debug)]
@@ -34,8 +34,9 @@ pub struct Connection {
     pub ca_pem: Option<String>,
     /// What tells its servers whose connection it is, where they ask in TLS.
     pub client_certificate: Option<ClientCertificate>,
-    /// The application that issued the grant. A refresh token works with exactly this one, so it is kept with it; the endpoints are kept
-    /// too, so that a definition that changes later cannot send the refresh token elsewhere.
+    /// The application that issued the grant. A refresh token works with exactly this one, so it is
+    /// kept with it; the endpoints are kept too, so that a definition that changes later cannot
+    /// send the refresh token elsewhere.
     pub client: OAuthClient,
     /// The present pair.
     pub tokens: Tokens,
@@ -43,7 +44,8 @@ pub struct Connection {
     pub account: Option<Account>,
     /// Whether it can still be renewed.
     pub standing: Standing,
-    /// What it was made with; `None` of one that was stored before that was kept, until its first use.
+    /// What it was made with; `None` of one that was stored before that was kept, until its first
+    /// use.
     pub terms: Option<Terms>,
 }
 
@@ -100,7 +102,8 @@ impl fmt::Display for Status {
 }
 
 impl Tokens {
-    /// The first pair of a grant; `requested` are its scopes where the server names none (RFC 6749 §5.1).
+    /// The first pair of a grant; `requested` are its scopes where the server names none (RFC 6749
+    /// §5.1).
     pub fn first(set: TokenSet, requested: &[String], now: Timestamp) -> Self {
         Self {
             access: set.access_token,

@@ -1,7 +1,7 @@
 //! What follows a provider's 401: one policy, decided on values.
 //!
-//! A 401 is about the token, or it is not, and only some providers say which (RFC 6750 §3.1). What was
-//! tried is remembered for a connection, so that a request costs at most one refresh, and a 401
+//! A 401 is about the token, or it is not, and only some providers say which (RFC 6750 §3.1). What
+//! was tried is remembered for a connection, so that a request costs at most one refresh, and a 401
 //! that has another reason costs none after the first:
 //!
 //! ```text
@@ -44,7 +44,8 @@ const UNSPECIFIC_INTERVAL: Duration = Duration::from_mins(10);
 pub(super) struct Recovery {
     /// The generation that came of a refresh for a 401.
     forced: Option<u64>,
-    /// The generation that came of a refresh for an unspecific 401, if that was the last thing tried.
+    /// The generation that came of a refresh for an unspecific 401, if that was the last thing
+    /// tried.
     unspecific: Option<u64>,
     /// Until when there is no other refresh for an unspecific 401.
     pause: Option<Pause>,
@@ -240,7 +241,8 @@ mod tests {
         let new = Arc::new(token(2, Duration::ZERO, now));
         let verdict = recovery.renewed(why, Ok(Arc::clone(&new)), false);
         assert!(matches!(verdict, Verdict::Retry(_)));
-        // It changes nothing: the 401 goes to the client, and no other refresh is made for 10 minutes.
+        // It changes nothing: the 401 goes to the client, and no other refresh is made for 10
+        // minutes.
         let found = steps(&mut recovery, Rejection::Unspecific, &new);
         assert_eq!(found[0], Step::Accept);
         let other = token(3, Duration::from_mins(5), now);

@@ -1,9 +1,11 @@
-//! Renewing a pair so that none is lost: under the connection's lock, after a second look at the vault, with room for the new pair had
-//! beforehand, and durable before it is used ([`super::keep`]).
+//! Renewing a pair so that none is lost: under the connection's lock, after a second look at the
+//! vault, with room for the new pair had beforehand, and durable before it is used
+//! ([`super::keep`]).
 //!
-//! A provider such as GitLab spends the refresh token with its first use and kills the old access token at that instant. Two processes that
-//! refresh at once would lock each other out; an answer that nobody stores is lost for good. What nobody can prevent is that the process
-//! is killed while the answer is on its way.
+//! A provider such as GitLab spends the refresh token with its first use and kills the old access
+//! token at that instant. Two processes that refresh at once would lock each other out; an answer
+//! that nobody stores is lost for good. What nobody can prevent is that the process is killed while
+//! the answer is on its way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -239,7 +241,8 @@ impl Renewal {
         loaded(id, disk.run(move || store.load(&wanted)).await)
     }
 
-    /// The number of the state that the vault has now, or that waits for it; `None` where there is no such connection.
+    /// The number of the state that the vault has now, or that waits for it; `None` where there is
+    /// no such connection.
     pub(super) async fn number(&self, id: &ConnectionId) -> Result<Option<u64>, CredentialError> {
         let (store, wanted) = (self.store.clone(), id.clone());
         read(self.reader.run(move || store.current(&wanted)).await)

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::credential::{ConnectionId, Credential};
 
-/// Why there is no usable credential. Cheap to clone: all who wait for one refresh share its outcome.
+/// Why there is no usable credential. Cheap to clone: all who wait for one refresh share its
+/// outcome.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialError {
@@ -45,13 +46,15 @@ pub enum CredentialError {
 /// What the request that needs a credential could do if the provider refused it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usage {
-    /// It cannot be sent a second time (a streamed body), so the credential must be surely in force.
+    /// It cannot be sent a second time (a streamed body), so the credential must be surely in
+    /// force.
     Once,
     /// It can be repeated, so the credential in hand will do.
     Repeatable,
 }
 
-/// What a provider's 401 says about the token, told from its body (RFC 6750 §3.1 has one code for all of them).
+/// What a provider's 401 says about the token, told from its body (RFC 6750 §3.1 has one code for
+/// all of them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// The token is past its end.
@@ -77,7 +80,8 @@ pub enum Verdict {
 
 /// Hands out credentials, and hears when one was refused.
 pub trait CredentialSource: Send + Sync + 'static {
-    /// A credential to send now. Waits for a renewal only where the token in hand has expired, or where `usage` asks for certainty.
+    /// A credential to send now. Waits for a renewal only where the token in hand has expired, or
+    /// where `usage` asks for certainty.
     fn get(
         &self,
         id: &ConnectionId,

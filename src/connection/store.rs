@@ -76,8 +76,9 @@ impl ConnectionStore {
         newest(id, record, pending).map(Some)
     }
 
-    /// All connections in one pass, by provider and name: those that are `wanted` whole, of the others their secrets. A record whose name no
-    /// longer parses is left out. `visit` must not call the store.
+    /// All connections in one pass, by provider and name: those that are `wanted` whole, of the
+    /// others their secrets. A record whose name no longer parses is left out. `visit` must not
+    /// call the store.
     pub fn each(
         &self,
         wanted: impl Fn(&ConnectionId) -> bool,
@@ -116,8 +117,9 @@ impl ConnectionStore {
         Ok(names.iter().filter_map(|name| parse_id(name)).collect())
     }
 
-    /// Writes a new login, with its application for the logins to come, in one transaction; the first connection of a provider becomes
-    /// its default. Without `replace` there must be none of that name.
+    /// Writes a new login, with its application for the logins to come, in one transaction; the
+    /// first connection of a provider becomes its default. Without `replace` there must be none of
+    /// that name.
     pub fn create(&self, connection: &Connection, replace: bool) -> Result<u64, StoreError> {
         let id = &connection.id;
         let expect = if replace { Expect::Any } else { Expect::Absent };

@@ -1,5 +1,6 @@
-//! What a connection was made with, sealed with it: a definition that is changed later, by whoever can write a file, does not send a stored
-//! credential to more hosts, nor lift what was denied, until the user logs in again.
+//! What a connection was made with, sealed with it: a definition that is changed later, by whoever
+//! can write a file, does not send a stored credential to more hosts, nor lift what was denied,
+//! until the user logs in again.
 
 use std::fmt::Write;
 use std::sync::Arc;

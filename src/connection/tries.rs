@@ -10,13 +10,15 @@ use super::wanted::Why;
 use crate::credential::ConnectionId;
 use crate::oauth::{OAuthError, RefreshFailure};
 
-/// No request to the authorization server begins later than this after the first one: others wait for the lock.
+/// No request to the authorization server begins later than this after the first one: others wait
+/// for the lock.
 pub(super) const WORK_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long a refresh that somebody waits for is tried again after transient failures.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// When it is worth another try, where the provider does not say: a provider that is back is noticed within that.
+/// When it is worth another try, where the provider does not say: a provider that is back is
+/// noticed within that.
 pub(super) const NEXT_TRY: Duration = Duration::from_secs(2);
 
 /// Pauses between tries after transient failures; the last one repeats.
@@ -82,7 +84,8 @@ impl Tries {
         now: Moment,
     ) -> Judgement {
         let id = &connection.id;
-        // The access token was refused just now, and what would renew it is refused as well: both are dead.
+        // The access token was refused just now, and what would renew it is refused as well: both
+        // are dead.
         let refused = matches!(why, Why::Doubted { .. } | Why::Refused { .. });
         match error.refresh_failure() {
             RefreshFailure::LostAnswer if !self.lost_answer => {
@@ -116,7 +119,8 @@ impl Tries {
         }
     }
 
-    /// While the token works there is no hurry; where somebody waits, it is tried again for a while.
+    /// While the token works there is no hurry; where somebody waits, it is tried again for a
+    /// while.
     fn transient(
         &mut self,
         connection: &Connection,
@@ -127,7 +131,8 @@ impl Tries {
     ) -> Judgement {
         let planned = TRANSIENT_PAUSES[self.transient.min(TRANSIENT_PAUSES.len() - 1)];
         let pause = retry_after.unwrap_or(planned).max(planned);
-        // A refresh that began early may have outlasted the token, and been joined by those who wait for it.
+        // A refresh that began early may have outlasted the token, and been joined by those who
+        // wait for it.
         let works = connection.freshness(now.wall) != Freshness::Expired;
         if (why == Why::Due && works) || self.elapsed(now) + pause > PATIENCE {
             let next = retry_after.unwrap_or(NEXT_TRY);

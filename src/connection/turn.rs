@@ -1,4 +1,5 @@
-//! Whose turn it is to spend a connection's refresh token: one process at a time, and nobody whose need another has met.
+//! Whose turn it is to spend a connection's refresh token: one process at a time, and nobody whose
+//! need another has met.
 
 use std::time::{Duration, Instant};
 
@@ -14,14 +15,14 @@ use crate::credential::ConnectionId;
 use crate::oauth::EXCHANGE_TIMEOUT;
 use crate::vault::{RecordLock, VaultError};
 
-/// How long to wait for another process's refresh: longer than one that works can take. One that is stopped keeps its turn, since only it
-/// can read the answer to what it has sent.
+/// How long to wait for another process's refresh: longer than one that works can take. One that is
+/// stopped keeps its turn, since only it can read the answer to what it has sent.
 const LOCK_DEADLINE: Duration = WORK_LIMIT
     .saturating_add(EXCHANGE_TIMEOUT)
     .saturating_add(Duration::from_secs(15));
 
-/// How often who waits looks whether there is something newer: of a crowd, all go on with the first one's pair at once, and not one
-/// after the other.
+/// How often who waits looks whether there is something newer: of a crowd, all go on with the first
+/// one's pair at once, and not one after the other.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What waiting for one's turn has come to.
@@ -87,12 +88,14 @@ pub(super) fn take(
     }
 }
 
-/// Waits for the right to spend a connection's refresh token, whatever others make of it. Blocks the thread.
+/// Waits for the right to spend a connection's refresh token, whatever others make of it. Blocks
+/// the thread.
 pub fn lock_grant(store: &ConnectionStore, id: &ConnectionId) -> Result<RecordLock, StoreError> {
     Ok(store.lock(id, LOCK_DEADLINE)?)
 }
 
-/// A stored state that answers the call without a request: another process was faster, or nothing can be renewed.
+/// A stored state that answers the call without a request: another process was faster, or nothing
+/// can be renewed.
 fn settled(stored: &Stored, why: Why, now: Timestamp) -> Option<Outcome> {
     let connection = &stored.connection;
     let freshness = connection.freshness(now);

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use super::address::ADDRESS;
-use crate::socket_owner::{Owner, SocketOwners};
+use crate::os::socket_owner::{Owner, SocketOwners};
 
 /// Browsers open a few connections ahead; more than this at once is not a login.
 const MOST_CONNECTIONS: usize = 16;

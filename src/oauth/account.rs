@@ -27,7 +27,8 @@ pub struct AccountLookup {
     pub label: Option<String>,
 }
 
-/// Asks one place after the other until one knows. That none does is no failure of a login: the scopes may not allow it.
+/// Asks one place after the other until one knows. That none does is no failure of a login: the
+/// scopes may not allow it.
 pub async fn look_up_account(
     lookups: &[AccountLookup],
     access_token: &Secret<String>,

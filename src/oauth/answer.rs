@@ -1,8 +1,9 @@
 //! What a token endpoint answered, told from its content rather than from its form.
 //!
-//! A pair that a provider has issued is there once: an answer that was put aside for an odd field, a byte order mark, another 2xx or another
-//! content type would lose the grant, as the refresh token is spent. So whatever has an access token is an answer with a token (RFC 6749
-//! §5.1), and the rest of it is read with sense or left out.
+//! A pair that a provider has issued is there once: an answer that was put aside for an odd field,
+//! a byte order mark, another 2xx or another content type would lose the grant, as the refresh
+//! token is spent. So whatever has an access token is an answer with a token (RFC 6749 §5.1), and
+//! the rest of it is read with sense or left out.
 
 use std::time::Duration;
 
@@ -13,13 +14,14 @@ use url::form_urlencoded;
 /// A lifetime beyond this says that there is no end.
 const LONGEST_LIFETIME: Duration = Duration::from_hours(24 * 366 * 100);
 
-/// UTF-8's byte order mark, which a JSON text must not have and some frameworks write (RFC 8259 §8.1).
+/// UTF-8's byte order mark, which a JSON text must not have and some frameworks write (RFC 8259
+/// §8.1).
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 type Object = Map<String, Value>;
 
-/// The answer in the one form that is read on: a token with 200, a refusal (RFC 6749 §5.2) with its status, or with 400 where it came with a
-/// success. `None` where there is neither.
+/// The answer in the one form that is read on: a token with 200, a refusal (RFC 6749 §5.2) with its
+/// status, or with 400 where it came with a success. `None` where there is neither.
 pub(super) fn recognise(status: StatusCode, body: &[u8]) -> Option<(StatusCode, Vec<u8>)> {
     let text = String::from_utf8_lossy(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
     let object = object_in(&text)?;
@@ -49,8 +51,8 @@ pub(super) fn refresh_token_in(object: &Object) -> Option<&str> {
     (!token.is_empty()).then_some(token)
 }
 
-/// The lifetime of the access token in seconds: a number, or a text with one. What is none, or not above zero (some servers say so of a token
-/// that has no end), says nothing.
+/// The lifetime of the access token in seconds: a number, or a text with one. What is none, or not
+/// above zero (some servers say so of a token that has no end), says nothing.
 pub(super) fn lifetime_in(object: &Object) -> Option<Duration> {
     let seconds = match object.get("expires_in")? {
         Value::Number(number) => number.as_f64()?,
@@ -62,7 +64,8 @@ pub(super) fn lifetime_in(object: &Object) -> Option<Duration> {
         .then(|| Duration::from_secs(lifetime.as_secs()))
 }
 
-/// The granted scopes: a text with blanks (RFC 6749 §3.3) or commas between them, or a list. `None` where the server does not say.
+/// The granted scopes: a text with blanks (RFC 6749 §3.3) or commas between them, or a list. `None`
+/// where the server does not say.
 pub(super) fn scopes_in(object: &Object) -> Option<Vec<String>> {
     let said = ["scope", "scopes"]
         .into_iter()
@@ -86,8 +89,8 @@ pub(super) fn scopes_in(object: &Object) -> Option<Vec<String>> {
     }
 }
 
-/// The JSON object of an answer, or the form that older servers send; one that stands in a list or under a name of its own, such as `data`,
-/// if it is what has the token.
+/// The JSON object of an answer, or the form that older servers send; one that stands in a list or
+/// under a name of its own, such as `data`, if it is what has the token.
 fn object_in(text: &str) -> Option<Object> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     match values.next() {

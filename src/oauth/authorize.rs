@@ -1,4 +1,5 @@
-//! The authorization code grant with PKCE (RFC 6749 §4.1, RFC 7636), as a chain of types that are consumed.
+//! The authorization code grant with PKCE (RFC 6749 §4.1, RFC 7636), as a chain of types that are
+//! consumed.
 
 use oauth2::{
     AuthUrl, AuthorizationCode, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
@@ -12,11 +13,12 @@ use super::token::TokenSet;
 use crate::loopback::REDIRECT_URI;
 use crate::secret::{Secret, random_text};
 
-/// `state`: 43 characters of six random bits each are more than the 128 bits that RFC 9700 §4.7.1 asks for.
+/// `state`: 43 characters of six random bits each are more than the 128 bits that RFC 9700 §4.7.1
+/// asks for.
 const STATE_LENGTH: usize = 43;
 
-/// An authorization request that was sent out and not yet answered. It holds the state and the PKCE verifier, and is not `Clone`:
-/// each is good for one answer.
+/// An authorization request that was sent out and not yet answered. It holds the state and the PKCE
+/// verifier, and is not `Clone`: each is good for one answer.
 #[derive(Debug)]
 pub struct PendingAuthorization {
     client: OAuthClient,
@@ -70,7 +72,8 @@ impl AuthorizationResponse {
         Self::parse(query.expose())
     }
 
-    /// Reads the query of the redirect. A parameter that comes twice makes the whole answer unusable (RFC 6749 §3.1).
+    /// Reads the query of the redirect. A parameter that comes twice makes the whole answer
+    /// unusable (RFC 6749 §3.1).
     pub(crate) fn parse(query: &str) -> Self {
         let mut response = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -101,7 +104,8 @@ impl AuthorizationResponse {
 }
 
 impl PendingAuthorization {
-    /// Makes the request that the browser is sent to. PKCE is always S256, for confidential clients too (RFC 9700 §2.1.1).
+    /// Makes the request that the browser is sent to. PKCE is always S256, for confidential clients
+    /// too (RFC 9700 §2.1.1).
     pub fn begin(
         client: OAuthClient,
         authorization_endpoint: &Url,
@@ -110,7 +114,8 @@ impl PendingAuthorization {
         extra: &[(String, String)],
     ) -> Result<Self, OAuthError> {
         let state = random_text(STATE_LENGTH)?;
-        // The library's own verifier would come from a user-space generator; 43 characters of this alphabet are the 256 bits of RFC 7636 §4.1.
+        // The library's own verifier would come from a user-space generator; 43 characters of this
+        // alphabet are the 256 bits of RFC 7636 §4.1.
         let verifier = PkceCodeVerifier::new(random_text(STATE_LENGTH)?.expose().clone());
         let builder = client
             .client()
@@ -168,7 +173,8 @@ impl PendingAuthorization {
             .ok_or(ResponseRefused::Incomplete)
     }
 
-    /// Exchanges the code for tokens. It consumes the request: a state is checked once, a code used once.
+    /// Exchanges the code for tokens. It consumes the request: a state is checked once, a code used
+    /// once.
     pub async fn exchange(
         self,
         code: Secret<String>,

@@ -5,14 +5,15 @@ use std::time::Duration;
 use oauth2::RequestTokenError;
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
-use crate::dial::Shortage;
+use crate::net::dial::Shortage;
+use crate::net::tls::TlsTrouble;
 use crate::text::is_deceptive;
-use crate::tls::TlsTrouble;
 
 /// The longest error text of a server that is passed on, in characters.
 const LONGEST_DESCRIPTION: usize = 300;
 
-/// Why an authorization server gave no usable answer. No variant carries the body of an answer: it could hold a token.
+/// Why an authorization server gave no usable answer. No variant carries the body of an answer: it
+/// could hold a token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OAuthError {
@@ -98,7 +99,7 @@ pub enum OAuthError {
     },
     /// There are no usable roots to verify a server with.
     #[error(transparent)]
-    Trust(#[from] crate::tls::TrustError),
+    Trust(#[from] crate::net::tls::TrustError),
     /// The body is larger than any token response.
     #[error("the response from {host} is larger than {limit} bytes")]
     TooLarge {
@@ -122,7 +123,8 @@ pub enum OAuthError {
 /// What a failed refresh says about the grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshFailure {
-    /// `invalid_client`, `unauthorized_client` and the like: the registration is wrong, the grant may be good.
+    /// `invalid_client`, `unauthorized_client` and the like: the registration is wrong, the grant
+    /// may be good.
     Configuration,
     /// `invalid_grant`: the refresh token is spent or revoked, or the server's replica lags.
     Grant,
@@ -140,7 +142,8 @@ impl OAuthError {
     pub fn refresh_failure(&self) -> RefreshFailure {
         match self {
             Self::Refused { code, .. } if code == "invalid_grant" => RefreshFailure::Grant,
-            // RFC 6749 §4.1.2.1 names these two as temporary; some servers send them from the token endpoint as well.
+            // RFC 6749 §4.1.2.1 names these two as temporary; some servers send them from the token
+            // endpoint as well.
             Self::Refused { code, .. }
                 if code == "server_error" || code == "temporarily_unavailable" =>
             {
@@ -183,7 +186,8 @@ impl OAuthError {
         self
     }
 
-    /// Takes the `oauth2` crate's error apart. Its parse errors carry the body, which is dropped here.
+    /// Takes the `oauth2` crate's error apart. Its parse errors carry the body, which is dropped
+    /// here.
     pub(super) fn from_token_request(
         host: &str,
         error: RequestTokenError<Self, BasicErrorResponse>,

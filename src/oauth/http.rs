@@ -1,4 +1,5 @@
-//! How the program talks to an authorization server: verified TLS, no redirects, small JSON answers only, in bounded time.
+//! How the program talks to an authorization server: verified TLS, no redirects, small JSON answers
+//! only, in bounded time.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,11 +14,11 @@ use super::answer;
 use super::error::{OAuthError, printable};
 use super::transport::{Answer, Transport};
 use crate::content_coding;
-use crate::dial::{Dialer, Queue};
-use crate::resolve::Resolve;
+use crate::net::dial::{Dialer, Queue};
+use crate::net::resolve::Resolve;
+use crate::net::tls::{ClientCertificate, TlsTrouble, Trust};
+use crate::net::user_proxy::UserProxies;
 pub(super) use crate::text::host_of;
-use crate::tls::{ClientCertificate, TlsTrouble, Trust};
-use crate::user_proxy::UserProxies;
 use crate::waiting::at_most;
 
 /// How long a connection to the authorization server may take to stand; TLS as long again.
@@ -26,7 +27,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a whole exchange may take, of the time in which this process could listen.
 pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The largest answer that is read. Token responses have some hundred bytes; one with JWTs a few thousand.
+/// The largest answer that is read. Token responses have some hundred bytes; one with JWTs a few
+/// thousand.
 const LARGEST_ANSWER: usize = 128 * 1024;
 
 /// The longest wait a server can ask for with `Retry-After`.
@@ -64,7 +66,8 @@ impl HttpClients {
         Arc::clone(&self.queue)
     }
 
-    /// The client for one connection; `ca_pem` is its own CA, and `certificate` what it shows to servers that ask for one.
+    /// The client for one connection; `ca_pem` is its own CA, and `certificate` what it shows to
+    /// servers that ask for one.
     pub fn for_connection(
         &self,
         ca_pem: Option<&str>,
@@ -86,7 +89,8 @@ impl HttpClient {
         self.0.reach(server).await
     }
 
-    /// One request for the `oauth2` crate. What comes back is JSON with a status that speaks about the request; the rest is an error.
+    /// One request for the `oauth2` crate. What comes back is JSON with a status that speaks about
+    /// the request; the rest is an error.
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
         let uri = request.uri();
         let url = Url::parse(&uri.to_string()).map_err(|error| OAuthError::Unreachable {
@@ -109,7 +113,8 @@ impl HttpClient {
         Ok(answer)
     }
 
-    /// nginx lets everybody through TLS and then answers 400 with a page of HTML to who has no certificate; others answer 403.
+    /// nginx lets everybody through TLS and then answers 400 with a page of HTML to who has no
+    /// certificate; others answer 403.
     fn blame_certificate(&self, error: OAuthError) -> OAuthError {
         match error {
             OAuthError::NotJson {
@@ -124,7 +129,8 @@ impl HttpClient {
         }
     }
 
-    /// As [`Self::exchange`], for an answer to a revocation: its status alone counts (RFC 7009 §2.2), the body may be of any type, or none.
+    /// As [`Self::exchange`], for an answer to a revocation: its status alone counts (RFC 7009
+    /// §2.2), the body may be of any type, or none.
     async fn revocation_exchange(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
         match self.exchange(request).await {
             Err(OAuthError::NotJson {
@@ -202,8 +208,8 @@ impl<'c> AsyncHttpClient<'c> for RevocationClient<'_> {
     }
 }
 
-/// Bounds an exchange by the time in which this process could listen: a timer alone has run out before a process that was stopped
-/// has looked at what lies unread in its socket.
+/// Bounds an exchange by the time in which this process could listen: a timer alone has run out
+/// before a process that was stopped has looked at what lies unread in its socket.
 async fn in_time<T>(
     host: &str,
     exchange: impl Future<Output = Result<T, OAuthError>>,
@@ -226,7 +232,8 @@ async fn judge(host: &str, response: Answer) -> Result<Vec<u8>, OAuthError> {
     }
 }
 
-/// The same for the endpoints of OAuth, where the content counts before the type and the status that came with it (`answer.rs`).
+/// The same for the endpoints of OAuth, where the content counts before the type and the status
+/// that came with it (`answer.rs`).
 async fn judge_content(host: &str, response: Answer) -> Result<(StatusCode, Vec<u8>), OAuthError> {
     speaks_of_the_request(host, &response)?;
     let (status, headers) = (response.status(), response.headers().clone());
@@ -243,7 +250,8 @@ async fn judge_content(host: &str, response: Answer) -> Result<(StatusCode, Vec<
     }
 }
 
-/// A redirect, and a status that says that the server did not get to the request, are errors whatever comes with them.
+/// A redirect, and a status that says that the server did not get to the request, are errors
+/// whatever comes with them.
 fn speaks_of_the_request(host: &str, response: &Answer) -> Result<(), OAuthError> {
     let host = host.to_owned();
     let status = response.status();
@@ -313,7 +321,8 @@ fn is_json(content_type: &str) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// Whole seconds only; the date form (RFC 9110 §10.2.3) is rare on APIs and then our own back-off applies.
+/// Whole seconds only; the date form (RFC 9110 §10.2.3) is rare on APIs and then our own back-off
+/// applies.
 fn retry_after(response: &Answer) -> Option<Duration> {
     let seconds = response
         .headers()

@@ -28,7 +28,8 @@ pub struct TokenSet {
     pub access_token: Secret<String>,
     /// The next refresh token; `None` means that the one in hand stays good (RFC 6749 §6).
     pub refresh_token: Option<Secret<String>>,
-    /// Lifetime of the access token from the moment of the answer; `None` where the server does not say.
+    /// Lifetime of the access token from the moment of the answer; `None` where the server does not
+    /// say.
     pub expires_in: Option<Duration>,
     /// The granted scopes; `None` means: as requested.
     pub scopes: Option<Vec<String>>,
@@ -48,7 +49,8 @@ pub(super) type Client = oauth2::Client<
     EndpointSet,
 >;
 
-/// The wire form. What has an access token is one; the rest is taken as far as it makes sense (`answer.rs` says why).
+/// The wire form. What has an access token is one; the rest is taken as far as it makes sense
+/// (`answer.rs` says why).
 #[derive(Serialize)]
 pub(super) struct TokenAnswer {
     access_token: AccessToken,
@@ -66,8 +68,8 @@ impl<'de> Deserialize<'de> for TokenAnswer {
         let scope = |scope: &String| Scope::new(scope.clone());
         Ok(Self {
             access_token: AccessToken::new(access_token.to_owned()),
-            // Servers have many words for it, or none. A token of another kind than bearer would be refused where it is used, and that is
-            // said; put aside, the grant would be lost.
+            // Servers have many words for it, or none. A token of another kind than bearer would be
+            // refused where it is used, and that is said; put aside, the grant would be lost.
             token_type: BasicTokenType::Bearer,
             expires_in: answer::lifetime_in(&object).map(|lifetime| lifetime.as_secs()),
             refresh_token: answer::refresh_token_in(&object)
@@ -156,7 +158,8 @@ impl OAuthClient {
             .into_token_set(&host)
     }
 
-    /// Revokes the grant (RFC 7009 §2.1). The server answers the same for a token that it does not know.
+    /// Revokes the grant (RFC 7009 §2.1). The server answers the same for a token that it does not
+    /// know.
     pub async fn revoke(
         &self,
         token: RevocableToken<'_>,

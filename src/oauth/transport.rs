@@ -1,6 +1,8 @@
-//! One request over a connection of its own: HTTP/1.1, by the way that every connection of the program goes.
+//! One request over a connection of its own: HTTP/1.1, by the way that every connection of the
+//! program goes.
 //!
-//! Nothing here sends a request twice: a refresh token is spent by one. How long all of it may take, the caller says (`http.rs`).
+//! Nothing here sends a request twice: a refresh token is spent by one. How long all of it may
+//! take, the caller says (`http.rs`).
 
 use std::error::Error;
 use std::fmt;
@@ -23,9 +25,9 @@ use url::{Position, Url};
 use super::error::{OAuthError, printable};
 use super::http::host_of;
 use crate::authority::Authority;
-use crate::dial::{ConnectError, Dialer, innermost};
-use crate::tls::{CertificateRequests, TlsRemedy, TlsTrouble};
-use crate::user_proxy::UserProxy;
+use crate::net::dial::{ConnectError, Dialer, innermost};
+use crate::net::tls::{CertificateRequests, TlsRemedy, TlsTrouble};
+use crate::net::user_proxy::UserProxy;
 
 /// The head of an answer: its fields, and their bytes.
 const MOST_FIELDS: usize = 500;
@@ -57,8 +59,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 type Http = http1::Connection<TokioIo<Box<dyn Stream>>, Full<Bytes>>;
 
-/// The connection's own work, done while somebody waits for it: after a stop of the whole process the first look finds what has arrived,
-/// before the deadline is looked at.
+/// The connection's own work, done while somebody waits for it: after a stop of the whole process
+/// the first look finds what has arrived, before the deadline is looked at.
 struct Connection(Option<Pin<Box<Http>>>);
 
 impl Connection {
@@ -91,10 +93,12 @@ impl Transport {
         self.certificate_requests.are_unmet()
     }
 
-    /// Finds out whether somebody is there whom we trust: what they would answer does not matter, and some drop what they do not expect.
+    /// Finds out whether somebody is there whom we trust: what they would answer does not matter,
+    /// and some drop what they do not expect.
     pub(super) async fn reach(&self, url: &Url) -> Result<(), OAuthError> {
         let mut stream = self.connect(url, &authority(url)?).await?;
-        // That it wants a certificate of ours, a server of TLS 1.3 says behind the handshake (RFC 8446 §4.4.2); nothing else is due.
+        // That it wants a certificate of ours, a server of TLS 1.3 says behind the handshake (RFC
+        // 8446 §4.4.2); nothing else is due.
         let mut first = [0];
         let Ok(Err(error)) = timeout(LAST_WORD, stream.read(&mut first)).await else {
             return Ok(());

@@ -1,5 +1,5 @@
-//! For `benches/parts.rs` only: steps of a request's way by themselves, which are private to this floor. Each runs the code that
-//! `exchange` runs.
+//! For `benches/parts.rs` only: steps of a request's way by themselves, which are private to this
+//! floor. Each runs the code that `exchange` runs.
 
 use std::sync::Arc;
 
@@ -40,8 +40,8 @@ impl Tunnel {
 }
 
 impl Owner {
-    /// Takes every carrier off, puts the credential on in the route's first shape, and looks for the placeholder; whether the request may
-    /// go out.
+    /// Takes every carrier off, puts the credential on in the route's first shape, and looks for
+    /// the placeholder; whether the request may go out.
     pub fn inject(&self, parts: &mut Parts, credential: &Credential) -> bool {
         let route = &self.0;
         carriers::strip(parts, &route.carriers, route.rules.carriers());

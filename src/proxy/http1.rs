@@ -1,8 +1,9 @@
-//! HTTP/1.1 (RFC 9112) on both sides of an intercepted request, without a task, a channel or a hash between them: the task that reads a
-//! request writes it upstream, reads the answer and sends it on. Upstream connections that may serve another request wait in a [`Pool`].
+//! HTTP/1.1 (RFC 9112) on both sides of an intercepted request, without a task, a channel or a hash
+//! between them: the task that reads a request writes it upstream, reads the answer and sends it
+//! on. Upstream connections that may serve another request wait in a [`Pool`].
 //!
-//! The parser is httparse, hyper's own. What is beyond it (where a body ends, who may send another request) is read strictly: what two
-//! servers could read differently is refused.
+//! The parser is httparse, hyper's own. What is beyond it (where a body ends, who may send another
+//! request) is read strictly: what two servers could read differently is refused.
 
 mod client;
 #[cfg(test)]

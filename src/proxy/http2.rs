@@ -1,5 +1,6 @@
-//! HTTP/2 (RFC 9113) on both sides of an intercepted request, on the `h2` crate itself: hyper, on top of it, takes a stream that was reset with
-//! `NO_ERROR` or `CANCEL` for a body that has ended, so that an upload or a response that broke off looked whole; and it forwards no interim
+//! HTTP/2 (RFC 9113) on both sides of an intercepted request, on the `h2` crate itself: hyper, on
+//! top of it, takes a stream that was reset with `NO_ERROR` or `CANCEL` for a body that has ended,
+//! so that an upload or a response that broke off looked whole; and it forwards no interim
 //! response.
 
 mod client;

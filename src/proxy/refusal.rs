@@ -3,8 +3,8 @@
 use crate::audit::Kind;
 use crate::connection::CredentialError;
 use crate::credential::ConnectionId;
-use crate::dial::Shortage;
-use crate::tls::TlsTrouble;
+use crate::net::dial::Shortage;
+use crate::net::tls::TlsTrouble;
 
 /// A request, or a connection, that is not served.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,5 @@
-//! The way to the providers: pooled connections, verified TLS, streamed bodies; no redirect is followed and no body decoded.
+//! The way to the providers: pooled connections, verified TLS, streamed bodies; no redirect is
+//! followed and no body decoded.
 
 pub(super) mod body;
 mod connector;

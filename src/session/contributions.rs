@@ -8,9 +8,9 @@ use authsome_providers::{ExportField, Provider, ProviderId};
 
 use super::member::Member;
 use super::parent::Parent;
-use crate::env_vars::{Environment, PLACEHOLDER};
-use crate::git_config::{AskedRemotes, GitPlace, UserRemotes};
-use crate::programs::Programs;
+use crate::env::env_vars::{Environment, PLACEHOLDER};
+use crate::env::git_config::{AskedRemotes, GitPlace, UserRemotes};
+use crate::env::programs::Programs;
 use crate::proxy::Preference;
 
 /// What the members want the child to have, and not to have.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::error::{DirectoryTrouble, SessionError, UnusedDirectory};
 use super::notice::Notice;
 use super::parent::Parent;
-use crate::home::{self, HomeError};
-use crate::run_dir::{Unfit, fit};
+use crate::os::home::{self, HomeError};
+use crate::os::run_dir::{Unfit, fit};
 
 /// Where nothing else is set.
 const LAST: &str = "/tmp";

@@ -13,12 +13,12 @@ use super::notice::Notice;
 use super::parent::Parent;
 use super::scrub::Scrubbed;
 use crate::clock::Timestamp;
-use crate::env_vars::{Environment, SessionFiles, SessionValues};
-use crate::git_config::{self, GitConfiguration, GitSession};
-use crate::helpers::{self, ADMITS_BY_PROCESS, Helpers};
-use crate::run_dir::{self, RunDirectory};
+use crate::env::env_vars::{Environment, SessionFiles, SessionValues};
+use crate::env::git_config::{self, GitConfiguration, GitSession};
+use crate::env::helpers::{self, ADMITS_BY_PROCESS, Helpers};
+use crate::net::tls::ReadAhead;
+use crate::os::run_dir::{self, RunDirectory};
 use crate::secret::Secret;
-use crate::tls::ReadAhead;
 
 /// The length of a session's public name.
 pub(super) const NAME_LENGTH: usize = 16;

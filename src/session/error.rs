@@ -8,10 +8,10 @@ use authsome_providers::{CatalogError, DefinitionError};
 use super::settings::SettingsError;
 use crate::connection::StoreError;
 use crate::credential::ConnectionId;
-use crate::home::HomeError;
+use crate::net::tls::TrustError;
+use crate::os::home::HomeError;
+use crate::os::run_dir::Unfit;
 use crate::proxy::ProxyError;
-use crate::run_dir::Unfit;
-use crate::tls::TrustError;
 use crate::vault::VaultError;
 
 /// What kept a session, or what it is made from, from being there.

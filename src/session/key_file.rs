@@ -7,8 +7,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::os::ulimits;
 use crate::secret::Secret;
-use crate::ulimits;
 
 /// A key is 44 characters; more than this is another file.
 const LARGEST: u64 = 1024;

@@ -7,7 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::home::{Home, HomeError, create_private_directory, create_private_file, io_error};
+use crate::os::home::{Home, HomeError, create_private_directory, create_private_file, io_error};
 
 /// The directory in the home.
 const DIRECTORY: &str = "sessions";

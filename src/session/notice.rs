@@ -8,7 +8,7 @@ use authsome_providers::ProviderId;
 
 use super::error::{SessionError, UnusedDirectory};
 use crate::credential::ConnectionId;
-use crate::home::HomeError;
+use crate::os::home::HomeError;
 use crate::proxy::Tie;
 
 /// Something to be said. None of them ends the session, and none holds a secret.

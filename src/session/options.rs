@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use authsome_providers::ProviderId;
 
 use crate::credential::ConnectionId;
+use crate::net::resolve::Resolve;
 use crate::proxy::Policy;
-use crate::resolve::Resolve;
 
 /// What a user may choose for a session.
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::tls::Trust;
-use crate::user_proxy::UserProxies;
+use crate::net::tls::Trust;
+use crate::net::user_proxy::UserProxies;
 
 /// The parent's environment. It does not print: anything may be in it.
 pub struct Parent {

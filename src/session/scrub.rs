@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use super::notice::Notice;
 use super::parent::Parent;
 use crate::connection::{ConnectionStore, Found, StoreError};
-use crate::env_vars::{Environment, Inherited};
-use crate::programs::Programs;
+use crate::env::env_vars::{Environment, Inherited};
+use crate::env::programs::Programs;
 use crate::secret::Secret;
 
 /// The variables that a program of ours would inherit, and the secrets that were found in them.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use authsome_providers::ProviderId;
 use serde::Deserialize;
 
-use crate::home::Home;
+use crate::os::home::Home;
 use crate::proxy::Timeouts;
 
 /// The file in the home directory.

@@ -15,8 +15,8 @@ use super::parent::Parent;
 use super::settings::Settings;
 use crate::audit::Audit;
 use crate::connection::{ConnectionStore, take_in_pending};
-use crate::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
-use crate::home::Home;
+use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
+use crate::os::home::Home;
 use crate::vault;
 
 /// The home directory without its vault.

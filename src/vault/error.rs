@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::home::HomeError;
+use crate::os::home::HomeError;
 
 /// Where a key came from, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]

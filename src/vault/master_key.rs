@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::error::{KeyOrigin, VaultError};
-use crate::home::{Home, io_error};
+use crate::os::home::{Home, io_error};
 use crate::secret::Secret;
 
 /// The file in the home directory.

@@ -8,7 +8,7 @@ use super::seal::Seal;
 use super::sealed::{SealedVault, key_check, sealed};
 use super::sqlite::SqliteStore;
 use super::{Vault, VaultError};
-use crate::home::Home;
+use crate::os::home::Home;
 
 /// Opens the vault of that home, made on first use; `environment_key` is the value of
 /// `AUTHSOME_MASTER_KEY`.

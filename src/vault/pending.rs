@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use super::seal::{Identity, Seal};
 use super::{Pending, RecordKey, Reserve, VaultError};
-use crate::home::{
+use crate::os::home::{
     Home, create_private_directory, create_private_file, io_error, remove_if_present,
 };
 use crate::secret::Secret;

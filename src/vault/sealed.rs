@@ -14,7 +14,7 @@ use super::master_key::MasterKey;
 use super::pending::PendingFiles;
 use super::seal::{Identity, Seal};
 use super::{Change, Expect, Pending, Record, RecordKey, RecordLock, Reserve, Vault, VaultError};
-use crate::home::Home;
+use crate::os::home::Home;
 use crate::secret::Secret;
 
 /// The record by which a wrong key is told from a damaged record.

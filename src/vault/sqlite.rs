@@ -20,7 +20,7 @@ use self::store::FILE;
 pub(super) use self::store::SqliteStore;
 use super::sealed::{SealedChange, SealedRecord, SealedStore, Wait};
 use super::{Expect, RecordKey, RecordLock, VaultError};
-use crate::home::{Home, HomeError, HomeLock};
+use crate::os::home::{Home, HomeError, HomeLock};
 
 /// How long to wait for another process that is making or migrating the vault.
 const SETUP_DEADLINE: Duration = Duration::from_secs(20);

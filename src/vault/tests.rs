@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::memory::MemoryVault;
 use super::{Change, Expect, RecordKey, RecordLock, Vault, VaultError, open};
-use crate::home::Home;
+use crate::os::home::Home;
 use crate::secret::Secret;
 
 /// A vault, and a way to open it once more, as another process does.

@@ -211,7 +211,7 @@ function environment(changes) {
 }
 
 before(async () => {
-  fs.copyFileSync(path.join(__dirname, '../../src/helpers/boot.cjs'), bootstrap);
+  fs.copyFileSync(path.join(__dirname, '../../src/env/helpers/boot.cjs'), bootstrap);
   execFileSync('openssl', [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=gitlab.test'],
     ...['-addext', 'subjectAltName=DNS:gitlab.test,IP:127.0.0.1', '-keyout', key, '-out', certificate],

@@ -1,4 +1,4 @@
-"""Tests of src/helpers/sitecustomize.py and authsome_clients.py, each in a Python of its own.
+"""Tests of src/env/helpers/sitecustomize.py and authsome_clients.py, each in a Python of its own.
 
     python tests/helpers/test_sitecustomize.py
 
@@ -25,7 +25,7 @@ import unittest
 import venv
 import zipfile
 
-HELPERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "helpers")
+HELPERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "env", "helpers")
 PASSWORD = "a-password_1"
 AUTHORIZATION = "Basic " + base64.b64encode(b"authsome:" + PASSWORD.encode()).decode()
 # Reserved (RFC 6761): a client that goes around the proxy gets nowhere.

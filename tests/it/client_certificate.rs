@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use authsome::net::tls::ClientCertificate;
 use authsome::secret::Secret;
-use authsome::tls::ClientCertificate;
 use authsome_test_support::kit::{browser_script, port_7998};
 use authsome_test_support::{Builder, ClientCa, ClientIdentity, FakeGitLab, Protocol, Seen};
 

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use authsome::tls::crypto_provider;
+use authsome::net::tls::crypto_provider;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rustls::pki_types::pem::PemObject;

@@ -114,8 +114,8 @@ fn scopes(fields: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
     Ok(scopes)
 }
 
-/// More parameters of the authorization request. Those that the flow sets itself are refused: a definition
-/// that fixes `state` or the redirect URI would undo what protects the login.
+/// More parameters of the authorization request. Those that the flow sets itself are refused: a
+/// definition that fixes `state` or the redirect URI would undo what protects the login.
 fn authorization_params(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>, DefinitionError> {
     let Some(params) = fields.object("authorization_params")? else {
         return Ok(Vec::new());
@@ -187,7 +187,8 @@ fn parse_api_key(
     })
 }
 
-/// Existing definitions mean `Bearer` where they say nothing, and none where they say `null` or `""`.
+/// Existing definitions mean `Bearer` where they say nothing, and none where they say `null` or
+/// `""`.
 fn header_prefix(fields: &mut Fields<'_>) -> Result<String, DefinitionError> {
     if let Some(text) = fields.text("header_prefix")? {
         return text.check(shape::header_prefix);

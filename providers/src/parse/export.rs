@@ -7,8 +7,8 @@ use crate::error::DefinitionError;
 use crate::provider::{Address, Export, ExportField};
 use crate::reader::{Fields, text_at, texts_at};
 
-/// `export`, in each of its spellings: `{"VARIABLE": "ACCESS_TOKEN"}`, `{"access_token": "VARIABLE"}` (or a
-/// list of variables), and either of them below `env`.
+/// `export`, in each of its spellings: `{"VARIABLE": "ACCESS_TOKEN"}`, `{"access_token":
+/// "VARIABLE"}` (or a list of variables), and either of them below `env`.
 pub(super) fn export(
     fields: &mut Fields<'_>,
     warnings: &mut Vec<String>,
@@ -95,7 +95,8 @@ fn pairs(entries: &Fields<'_>) -> Result<Vec<Export>, DefinitionError> {
     Ok(exports)
 }
 
-/// A name in lower case that is a field is the newer spelling; nobody names a variable `access_token`.
+/// A name in lower case that is a field is the newer spelling; nobody names a variable
+/// `access_token`.
 fn pair(path: &str, name: &str, value: &Value) -> Result<Vec<Export>, DefinitionError> {
     if let Ok(field) = name.parse::<ExportField>() {
         let variables = texts_at(path, value)?;

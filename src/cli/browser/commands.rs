@@ -22,8 +22,9 @@ fn command(words: &[OsString]) -> Option<Command> {
     Some(command)
 }
 
-/// The words of each command of `BROWSER` (environ(7)): commands with colons between them, each a path, or a program with arguments in
-/// which `%s` stands for the URL, `%c` for a colon and `%%` for a percent sign. Without `%s` the URL comes last.
+/// The words of each command of `BROWSER` (environ(7)): commands with colons between them, each a
+/// path, or a program with arguments in which `%s` stands for the URL, `%c` for a colon and `%%`
+/// for a percent sign. Without `%s` the URL comes last.
 fn of_variable(value: &OsStr, url: &str) -> Vec<Vec<OsString>> {
     let alone = |program: &OsStr| vec![program.to_owned(), url.into()];
     if Path::new(value).is_file() {
@@ -69,7 +70,8 @@ fn fill(word: &str, url: &str, has_url: &mut bool) -> String {
     filled
 }
 
-/// As a shell cuts them: blanks separate, quotes and backslashes take that from them. Nothing else means anything.
+/// As a shell cuts them: blanks separate, quotes and backslashes take that from them. Nothing else
+/// means anything.
 fn words(command: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

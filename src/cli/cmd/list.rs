@@ -88,7 +88,8 @@ fn entry<'a>(
     Ok(entry)
 }
 
-/// Each connection, described as far as it can be: one that is damaged, or has no definition, must not hide the others.
+/// Each connection, described as far as it can be: one that is damaged, or has no definition, must
+/// not hide the others.
 fn connections<'a>(
     data: &UserData,
     provider: Option<&Provider>,

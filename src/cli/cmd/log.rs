@@ -12,7 +12,7 @@ use crate::cli::args::Log;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
-use crate::home::open_file;
+use crate::os::home::open_file;
 
 /// How often `--follow` looks for more.
 const LOOK: Duration = Duration::from_millis(200);

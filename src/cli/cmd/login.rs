@@ -20,13 +20,13 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::cli::words::{shell_word, typed_command_with};
 use crate::connection::{
-    ClientCredentials, LoggedIn, LoginError, LoginRequest, StoreError, Terms, login,
+    ClientCredentials, Connection, LoggedIn, LoginError, LoginRequest, StoreError, Terms, login,
 };
 use crate::credential::ConnectionId;
+use crate::net::tls::{ClientCertificate, TlsRemedy};
 use crate::oauth::{AccountLookup, OAuthError};
 use crate::secret::Secret;
 use crate::session::{Scrub, UserData};
-use crate::tls::{ClientCertificate, TlsRemedy};
 use crate::vault::VaultError;
 
 /// The largest file of a certificate or a secret that is read.
@@ -81,23 +81,7 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
         printer.value(&describe(&connection, &provider, is_default)?);
         return Ok(());
     }
-    let account = connection
-        .account
-        .as_ref()
-        .map(|account| account.label.as_ref().unwrap_or(&account.id));
-    let account = account
-        .map(|account| format!(" as {account}"))
-        .unwrap_or_default();
-    let place = connection
-        .base_url
-        .as_ref()
-        .map(|base| format!(" at {base}"))
-        .unwrap_or_default();
-    printer.say(&format!(
-        "Connected {}{account}{place} (connection {}).",
-        provider.display_name, connection.id
-    ));
-    printer.say(&format!("Application: {}", connection.client.client_id));
+    say_connected(&connection, &provider, printer);
     say_scopes(&connection.tokens.scopes, &requested_scopes, printer);
     printer.say("Next: authsome run -- COMMAND");
     Ok(())
@@ -142,6 +126,26 @@ fn say_scopes(granted: &[String], requested: &[String], printer: &Printer) {
     }
 }
 
+fn say_connected(connection: &Connection, provider: &Provider, printer: &Printer) {
+    let account = connection
+        .account
+        .as_ref()
+        .map(|account| account.label.as_ref().unwrap_or(&account.id));
+    let account = account
+        .map(|account| format!(" as {account}"))
+        .unwrap_or_default();
+    let place = connection
+        .base_url
+        .as_ref()
+        .map(|base| format!(" at {base}"))
+        .unwrap_or_default();
+    printer.say(&format!(
+        "Connected {}{account}{place} (connection {}).",
+        provider.display_name, connection.id
+    ));
+    printer.say(&format!("Application: {}", connection.client.client_id));
+}
+
 fn request(
     arguments: Login,
     definition: &Definition,
@@ -153,15 +157,9 @@ fn request(
         provider: arguments.provider,
         name: arguments.connection.unwrap_or_default(),
     };
-    // `login PROVIDER --connection NAME --force`, as every hint says it, renews that connection where it is.
-    let stored = match estate.store.load(&id) {
-        // A record that no longer opens is no hindrance: this login replaces it.
-        Err(StoreError::Unreadable { .. } | StoreError::Vault(VaultError::Tampered { .. })) => None,
-        other => other?,
-    };
-    let (stored_base, stored_ca, stored_certificate) = match stored {
-        Some(stored) if arguments.force && arguments.base_url.is_none() => {
-            let connection = stored.connection;
+    let renews = arguments.force && arguments.base_url.is_none();
+    let (stored_base, stored_ca, stored_certificate) = match stored(&id, estate)? {
+        Some(connection) if renews => {
             let certificate = connection.client_certificate;
             (connection.base_url, connection.ca_pem, certificate)
         }
@@ -169,10 +167,8 @@ fn request(
     };
     let sign_in = provider.sign_in_at(arguments.base_url.or(stored_base).as_ref())?;
     let endpoints = endpoints(&sign_in, provider)?.clone();
-    let ca_pem = match arguments.ca_file.as_deref() {
-        Some(file) => Some(read_ca(file)?),
-        None => stored_ca,
-    };
+    let ca_file = arguments.ca_file.as_deref();
+    let ca_pem = ca_file.map(read_ca).transpose()?.or(stored_ca);
     let client_certificate = match arguments.client_cert.as_deref() {
         Some(file) => Some(client_certificate(
             file,
@@ -181,34 +177,13 @@ fn request(
         )?),
         None => stored_certificate,
     };
+    let secret_file = arguments.client_secret_file.as_deref();
     let client = match arguments.client_id {
-        Some(client_id) => {
-            let client_secret = arguments
-                .client_secret_file
-                .as_deref()
-                .map(|path| read_secret(path, runtime))
-                .transpose()?
-                .flatten();
-            Some(ClientCredentials {
-                client_id,
-                client_secret,
-            })
-        }
+        Some(client_id) => Some(application(client_id, secret_file, runtime)?),
         None => None,
     };
-    let scopes = arguments
-        .scopes
-        .as_deref()
-        .map(split_scopes)
-        .unwrap_or(endpoints.scopes);
-    let lookup = |lookup: &authsome_providers::AccountLookup| AccountLookup {
-        url: lookup.url.clone(),
-        id: lookup.id.as_str().to_owned(),
-        label: lookup
-            .label
-            .as_ref()
-            .map(|pointer| pointer.as_str().to_owned()),
-    };
+    let scopes = arguments.scopes.as_deref().map(split_scopes);
+    let scopes = scopes.unwrap_or(endpoints.scopes);
     let service = provider.at(sign_in.base_url.as_ref())?;
     let allowed_guards = estate.settings.allowed_guards_of(&id.provider);
     Ok(LoginRequest {
@@ -225,9 +200,47 @@ fn request(
         issuer: sign_in.issuer.clone(),
         extra_parameters: endpoints.authorization_params,
         applications_url: sign_in.applications_url.clone(),
-        account_lookups: sign_in.account_lookups.iter().map(lookup).collect(),
+        account_lookups: account_lookups(&sign_in),
         scopes,
         replace: arguments.force,
+    })
+}
+
+/// The connection that a login replaces. `login PROVIDER --connection NAME --force`, as every hint
+/// says it, renews it where it is.
+fn stored(id: &ConnectionId, estate: &UserData) -> Result<Option<Connection>, Failure> {
+    match estate.store.load(id) {
+        // A record that no longer opens is no hindrance: this login replaces it.
+        Err(StoreError::Unreadable { .. } | StoreError::Vault(VaultError::Tampered { .. })) => {
+            Ok(None)
+        }
+        other => Ok(other?.map(|stored| stored.connection)),
+    }
+}
+
+fn account_lookups(sign_in: &SignIn) -> Vec<AccountLookup> {
+    let lookups = sign_in.account_lookups.iter();
+    let lookups = lookups.map(|lookup| AccountLookup {
+        url: lookup.url.clone(),
+        id: lookup.id.as_str().to_owned(),
+        label: lookup
+            .label
+            .as_ref()
+            .map(|pointer| pointer.as_str().to_owned()),
+    });
+    lookups.collect()
+}
+
+/// The application that the user names, with its secret where there is one.
+fn application(
+    client_id: String,
+    secret_file: Option<&Path>,
+    runtime: &Runtime,
+) -> Result<ClientCredentials, Failure> {
+    let secret = secret_file.map(|path| read_secret(path, runtime));
+    Ok(ClientCredentials {
+        client_id,
+        client_secret: secret.transpose()?.flatten(),
     })
 }
 
@@ -289,7 +302,8 @@ fn read_secret(path: &Path, runtime: &Runtime) -> Result<Option<Secret<String>>,
     let bytes = if path.as_os_str() != "-" {
         Secret::new(read_bounded(path, "--client-secret-file")?)
     } else if io::stdin().is_terminal() {
-        // Ctrl-C must come back as an error: the default would end us with the terminal's echo still off.
+        // Ctrl-C must come back as an error: the default would end us with the terminal's echo
+        // still off.
         let _entered = runtime.enter();
         let _held = signal(SignalKind::interrupt())?;
         let typed = rpassword::prompt_password("Client secret (not shown): ");

@@ -54,7 +54,8 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
     Ok(())
 }
 
-/// The refresh token goes: with it the whole grant ends, while an expired access token would be a silent no-op for some servers.
+/// The refresh token goes: with it the whole grant ends, while an expired access token would be a
+/// silent no-op for some servers.
 async fn revoke(connection: &Connection, clients: &HttpClients) -> Result<(), OAuthError> {
     if connection.client.revocation_endpoint.is_none() {
         return Err(OAuthError::NoRevocation);

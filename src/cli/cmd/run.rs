@@ -1,4 +1,5 @@
-//! `authsome run`: flags to a session and its command, and what comes of them to words and an exit code.
+//! `authsome run`: flags to a session and its command, and what comes of them to words and an exit
+//! code.
 
 use crate::cli::args::{PolicyArgument, Run};
 use crate::cli::context::{Context, interrupt};

@@ -6,7 +6,7 @@ use super::cell;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::clock::Timestamp;
-use crate::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
+use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 
 pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let data = Context::user_data()?;

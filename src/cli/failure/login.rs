@@ -1,11 +1,11 @@
 //! Of a login, and of requests to a provider's endpoints.
 
+use super::tls::tls_hint;
 use super::{Exit, Failure, chain};
 use crate::connection::LoginError;
 use crate::loopback::{BindError, REDIRECT_PORT};
 use crate::oauth::OAuthError;
-use crate::port_owner::port_owner;
-use crate::tls::TlsRemedy;
+use crate::os::port_owner::port_owner;
 
 impl From<OAuthError> for Failure {
     fn from(error: OAuthError) -> Self {
@@ -42,24 +42,6 @@ impl From<OAuthError> for Failure {
                 "try again: authsome login PROVIDER",
             ),
         }
-    }
-}
-
-pub(super) fn tls_hint(remedy: TlsRemedy) -> &'static str {
-    match remedy {
-        TlsRemedy::ClientCertificate => {
-            "authsome login PROVIDER --connection NAME --client-cert CERT.pem [--client-key KEY.pem] --force"
-        }
-        TlsRemedy::Modern => {
-            "enable TLS 1.3 on the server, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20: no flag changes what is accepted here"
-        }
-        TlsRemedy::OtherAddress => "check the name and the port in --base-url",
-        TlsRemedy::Renewal => "renew the server's certificate, or check this machine's clock: date",
-        TlsRemedy::ServerCertificate => {
-            "issue the server a new certificate, with its name as subjectAltName: no flag changes what is accepted here"
-        }
-        TlsRemedy::Trust => "for a private CA, or a self-signed certificate: --ca-file CA.pem",
-        _ => "check --base-url and the network",
     }
 }
 

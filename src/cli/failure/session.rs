@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::connection::not_found;
 use super::{Exit, Failure};
-use crate::env_vars::MASTER_KEY_FILE;
+use crate::env::env_vars::MASTER_KEY_FILE;
 use crate::session::{DirectoryTrouble, SessionError, SettingsError, UnusedDirectory};
 
 impl From<SessionError> for Failure {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Exit, Failure};
 use crate::connection::StoreError;
-use crate::home::HomeError;
+use crate::os::home::HomeError;
 use crate::vault::VaultError;
 
 /// Where the home cannot be written.

@@ -68,9 +68,11 @@ pub struct Finished<'a> {
 pub trait LoginPrompt {
     /// Shows the URL, and opens it if it can.
     fn open(&mut self, step: LoginStep, place: Place<'_>);
-    /// Another user's connection was refused, or one of nobody's: it may have been the user's own browser, in a container or behind a relay.
+    /// Another user's connection was refused, or one of nobody's: it may have been the user's own
+    /// browser, in a container or behind a relay.
     fn stranger(&mut self, of_another_user: bool);
-    /// Shows a login, and asks whether it is to be stored where another than this user may have finished it and somebody is there to ask.
+    /// Shows a login, and asks whether it is to be stored where another than this user may have
+    /// finished it and somebody is there to ask.
     fn confirm(&mut self, finished: &Finished<'_>) -> impl Future<Output = bool>;
     /// Says something that did not end the login.
     fn say(&mut self, words: &str);

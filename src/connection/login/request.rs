@@ -6,8 +6,8 @@ use url::Url;
 use crate::connection::record::{ClientCredentials, Connection};
 use crate::connection::terms::Terms;
 use crate::credential::ConnectionId;
+use crate::net::tls::ClientCertificate;
 use crate::oauth::AccountLookup;
-use crate::tls::ClientCertificate;
 
 /// What a login needs to know.
 #[derive(Debug)]
@@ -22,7 +22,8 @@ pub struct LoginRequest {
     pub ca_pem: Option<String>,
     /// What tells the servers of this connection who logs in, where they ask in TLS.
     pub client_certificate: Option<ClientCertificate>,
-    /// The application, where the user named one; else the one of an earlier login; else the form asks.
+    /// The application, where the user named one; else the one of an earlier login; else the form
+    /// asks.
     pub client: Option<ClientCredentials>,
     /// Where the user is sent.
     pub authorization_endpoint: Url,

@@ -117,7 +117,8 @@ impl<P: LoginPrompt> Walk<'_, P> {
         }))
     }
 
-    /// Shows the provider's page. What a browser is started with is seen by everybody on the machine, so that is not the URL with the `state`.
+    /// Shows the provider's page. What a browser is started with is seen by everybody on the
+    /// machine, so that is not the URL with the `state`.
     fn open(&mut self, url: &Url) -> Result<(), LoginError> {
         let opened = self.listener.lead_to(url).map_err(OAuthError::from)?;
         let place = Place {
@@ -264,7 +265,8 @@ impl<P: LoginPrompt> Walk<'_, P> {
         })))
     }
 
-    /// The form once more, with what was typed: the application is registered otherwise than it was said to be.
+    /// The form once more, with what was typed: the application is registered otherwise than it was
+    /// said to be.
     fn ask_again(&mut self, client: &OAuthClient, refusal: &str, page: PageReply) {
         let advice = if client.client_secret.is_some() {
             "Check the ID, and paste the secret again; leave it empty if the application is not confidential."

@@ -1,4 +1,5 @@
-//! The JSON inside a sealed record. The only place that writes a secret down, and there only into the vault.
+//! The JSON inside a sealed record. The only place that writes a secret down, and there only into
+//! the vault.
 
 use authsome_providers::{BaseUrl, RoutePattern, Scheme};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,9 +10,9 @@ use crate::clock::Timestamp;
 use crate::connection::record::{ClientCredentials, Connection, Standing, Tokens};
 use crate::connection::terms::{CustomDefinition, DefinitionUsed, Terms};
 use crate::credential::ConnectionId;
+use crate::net::tls::ClientCertificate;
 use crate::oauth::{Account, OAuthClient};
 use crate::secret::{Secret, SecretBuffer};
-use crate::tls::ClientCertificate;
 
 /// A connection.
 #[derive(Serialize, Deserialize)]

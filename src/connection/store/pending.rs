@@ -10,7 +10,8 @@ use crate::credential::ConnectionId;
 use crate::vault::{Change, Expect, RecordLock, Reserve, VaultError};
 
 impl ConnectionStore {
-    /// Waits for the right to spend a connection's refresh token, at most so long. Blocks the thread.
+    /// Waits for the right to spend a connection's refresh token, at most so long. Blocks the
+    /// thread.
     pub(in crate::connection) fn lock(
         &self,
         id: &ConnectionId,
@@ -19,7 +20,8 @@ impl ConnectionStore {
         self.vault.lock(&connection_key(id), wait)
     }
 
-    /// Durable room for the state that will replace this one. The caller holds the connection's refresh lock.
+    /// Durable room for the state that will replace this one. The caller holds the connection's
+    /// refresh lock.
     pub(in crate::connection) fn reserve(
         &self,
         stored: &Stored,
@@ -50,7 +52,8 @@ impl ConnectionStore {
             expect: Expect::Generation(generation),
         };
         let written = self.vault.apply_now(&[change]).map_err(conflict)?;
-        // What was kept aside is of no more use; left behind, it would be taken for what it is: older.
+        // What was kept aside is of no more use; left behind, it would be taken for what it is:
+        // older.
         let _ = self.vault.forget_pending(&connection_key(&connection.id));
         Ok(written[0])
     }
@@ -69,13 +72,15 @@ impl ConnectionStore {
         }))
     }
 
-    /// The connections beside which something lies: a state that waits for the vault, or room that nobody used.
+    /// The connections beside which something lies: a state that waits for the vault, or room that
+    /// nobody used.
     pub(in crate::connection) fn waiting(&self) -> Result<Vec<ConnectionId>, StoreError> {
         let names = self.vault.pending_names()?;
         Ok(names.iter().filter_map(|name| parse_id(name)).collect())
     }
 
-    /// Takes into the vault what waits for it. The caller holds the connection's refresh lock: nobody else adds to it meanwhile.
+    /// Takes into the vault what waits for it. The caller holds the connection's refresh lock:
+    /// nobody else adds to it meanwhile.
     pub(in crate::connection) fn take_in(&self, id: &ConnectionId) -> Result<(), StoreError> {
         let key = connection_key(id);
         if let Some(pending) = self.vault.pending(&key)? {

@@ -1,5 +1,6 @@
-//! Who may use the proxy: this user's processes (where the kernel tells whose a connection is) that have the session's password, and those of
-//! the run's own tree without it, for clients that cannot send one.
+//! Who may use the proxy: this user's processes (where the kernel tells whose a connection is) that
+//! have the session's password, and those of the run's own tree without it, for clients that cannot
+//! send one.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,12 +14,12 @@ use http::{HeaderMap, HeaderValue};
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, Semaphore};
 
-use crate::dial::Queue;
-use crate::process_tree::{Effort, ProcessTree};
+use crate::net::dial::Queue;
+use crate::os::process_tree::{Effort, ProcessTree};
+use crate::os::socket_owner::{Owner, SocketOwners};
 use crate::proxy::limits::{MOST_SEARCHES, SEARCH_STEPS, SEARCH_TIME, SEARCH_WAIT};
 use crate::proxy::refusal::Refusal;
 use crate::secret::Secret;
-use crate::socket_owner::{Owner, SocketOwners};
 
 /// The user name in the proxy's URL.
 pub(in crate::proxy) const USER: &str = "authsome";
@@ -43,7 +44,8 @@ pub(in crate::proxy) struct Admission {
 pub(in crate::proxy) struct Client {
     /// The client's end of it, as the kernel numbers it.
     socket: Option<u32>,
-    /// Whether the run's tree holds it; looked up for the first request that comes without a password.
+    /// Whether the run's tree holds it; looked up for the first request that comes without a
+    /// password.
     is_of_the_tree: OnceCell<bool>,
 }
 
@@ -86,7 +88,8 @@ impl Admission {
         let _ = self.tree.set(tree); // a session has one command
     }
 
-    /// Whose connection this is. Asked as soon as it is accepted, so that what another user sends is never even read.
+    /// Whose connection this is. Asked as soon as it is accepted, so that what another user sends
+    /// is never even read.
     pub(in crate::proxy) fn recognize(&self, stream: &TcpStream, peer: SocketAddr) -> Recognition {
         let Some(owners) = &self.owners else {
             return Recognition::Client(Client::default());
@@ -101,7 +104,8 @@ impl Admission {
         }
     }
 
-    /// Whether this is the first connection of another user: one line in the log must do, as there can be any number of them.
+    /// Whether this is the first connection of another user: one line in the log must do, as there
+    /// can be any number of them.
     pub(in crate::proxy) fn is_first_stranger(&self) -> bool {
         !self.met_stranger.swap(true, Ordering::Relaxed)
     }
@@ -124,7 +128,8 @@ impl Admission {
         }
     }
 
-    /// Compares in constant time; the scheme is compared without case, as httplib2 sends it in lower case.
+    /// Compares in constant time; the scheme is compared without case, as httplib2 sends it in
+    /// lower case.
     fn is_the_password(&self, offered: &HeaderValue) -> bool {
         let parts = offered.as_bytes().split_at_checked("basic ".len());
         parts.is_some_and(|(scheme, credential)| {
@@ -132,7 +137,8 @@ impl Admission {
         })
     }
 
-    /// Searches beside the proxy's one thread, and few at a time: who comes without a password waits for others of that kind only.
+    /// Searches beside the proxy's one thread, and few at a time: who comes without a password
+    /// waits for others of that kind only.
     async fn is_of_the_tree(&self, socket: Option<u32>) -> bool {
         let (Some(inode), Some(tree)) = (socket, self.tree.get().copied()) else {
             return false;

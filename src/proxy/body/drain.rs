@@ -7,8 +7,9 @@ use http_body_util::BodyExt;
 use super::client::ClientBody;
 use crate::proxy::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN};
 
-/// Reads on what a client still sends, while the response is on its way. A socket that is closed with unread bytes in it resets the connection,
-/// and the client may lose the response; some HTTP/2 clients lose it when they are told to send no more. A body without end is cut off.
+/// Reads on what a client still sends, while the response is on its way. A socket that is closed
+/// with unread bytes in it resets the connection, and the client may lose the response; some HTTP/2
+/// clients lose it when they are told to send no more. A body without end is cut off.
 pub(in crate::proxy) fn drain_beside(body: ClientBody, is_unasked: bool) {
     let mut body = match body {
         // That of HTTP/1.1 is drained by the task that serves its connection.

@@ -1,4 +1,5 @@
-//! What is known of a request's body while it goes out, and what of it is kept, as far as it is small.
+//! What is known of a request's body while it goes out, and what of it is kept, as far as it is
+//! small.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,7 +27,8 @@ pub(in crate::proxy) struct Passage {
 #[derive(Debug, Default)]
 struct Held {
     pieces: VecDeque<Bytes>,
-    /// Small pieces behind those, as a copy: a part of a buffer keeps the whole of it, and a body may come a byte at a time.
+    /// Small pieces behind those, as a copy: a part of a buffer keeps the whole of it, and a body
+    /// may come a byte at a time.
     crumbs: Vec<u8>,
     size: usize,
     state: HeldState,
@@ -99,8 +101,9 @@ impl Passage {
         Arc::new(passage)
     }
 
-    /// Whether a request that was refused goes out once more: all of its body is here, or will be, as it `is_small` by its length; or none of it
-    /// has been asked for. (Of one that a server has not even begun with, any part that was kept will do:
+    /// Whether a request that was refused goes out once more: all of its body is here, or will be,
+    /// as it `is_small` by its length; or none of it has been asked for. (Of one that a server has
+    /// not even begun with, any part that was kept will do:
     /// [`RequestBody::rewind`](super::request::RequestBody::rewind).)
     pub(in crate::proxy) fn is_repeatable(&self, is_small: bool) -> bool {
         match self.held().state {

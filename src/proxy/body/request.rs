@@ -1,5 +1,5 @@
-//! A request's body on its way to the provider: streamed, watched for the placeholder, and kept as far as it is small, so that the request
-//! can be sent once more.
+//! A request's body on its way to the provider: streamed, watched for the placeholder, and kept as
+//! far as it is small, so that the request can be sent once more.
 
 use std::collections::VecDeque;
 use std::io;
@@ -73,8 +73,9 @@ impl RequestBody {
         }
     }
 
-    /// Whether its client waits for 100, and nothing of it has been asked for. To read a body by HTTP/2 does not ask for it; most clients send
-    /// theirs at once, and those that wait get the server's own 100.
+    /// Whether its client waits for 100, and nothing of it has been asked for. To read a body by
+    /// HTTP/2 does not ask for it; most clients send theirs at once, and those that wait get the
+    /// server's own 100.
     pub(in crate::proxy) fn is_unasked(&self) -> bool {
         let Self::Streamed {
             incoming, passage, ..
@@ -112,7 +113,8 @@ impl RequestBody {
     }
 }
 
-/// Whether a request could be sent a second time: a body of unknown length, or a large one, streams through once.
+/// Whether a request could be sent a second time: a body of unknown length, or a large one, streams
+/// through once.
 pub(in crate::proxy) fn is_repeatable(parts: &Parts, has_no_body: bool) -> bool {
     if has_no_body {
         return true;
@@ -224,7 +226,8 @@ fn holds_placeholder(frame: &Frame<Bytes>, scanner: &mut Scanner) -> bool {
 }
 
 impl Drop for RequestBody {
-    /// The provider has answered early, or has gone: the client must be able to read what it gets instead.
+    /// The provider has answered early, or has gone: the client must be able to read what it gets
+    /// instead.
     fn drop(&mut self) {
         if let Self::Streamed {
             incoming, passage, ..

@@ -142,7 +142,8 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         }
     }
 
-    /// Sends the request as it stands. Not an `async fn`, which would keep room for the body beside what is made of it.
+    /// Sends the request as it stands. Not an `async fn`, which would keep room for the body beside
+    /// what is made of it.
     fn send<'s>(
         &'s self,
         passage: &'s Arc<Passage>,
@@ -180,7 +181,8 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         })
     }
 
-    /// Puts the credential on and sends the request; after a 401 that is about the token, once more with a better one.
+    /// Puts the credential on and sends the request; after a 401 that is about the token, once more
+    /// with a better one.
     async fn inject(
         &mut self,
         passage: &Arc<Passage>,
@@ -270,7 +272,8 @@ fn outgoing(body: &mut Option<ClientBody>, passage: &Arc<Passage>) -> RequestBod
     })
 }
 
-/// Whether the request could be sent a second time: a body of unknown length, or a large one, streams through once.
+/// Whether the request could be sent a second time: a body of unknown length, or a large one,
+/// streams through once.
 fn usage(parts: &Parts, body: Option<&ClientBody>) -> Usage {
     if is_repeatable(parts, body.is_none_or(Body::is_end_stream)) {
         Usage::Repeatable

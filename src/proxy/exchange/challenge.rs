@@ -1,7 +1,8 @@
-//! `WWW-Authenticate` (RFC 9110 §11.6.1), of which the proxy reads the reason of a refusal (RFC 6750 §3).
+//! `WWW-Authenticate` (RFC 9110 §11.6.1), of which the proxy reads the reason of a refusal (RFC
+//! 6750 §3).
 //!
-//! A field may have several challenges and a challenge several parameters, all of them with commas between; servers are not strict about
-//! it, so neither is this. It reads each byte once.
+//! A field may have several challenges and a challenge several parameters, all of them with commas
+//! between; servers are not strict about it, so neither is this. It reads each byte once.
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
@@ -15,7 +16,8 @@ pub(in crate::proxy) struct Reason {
     pub(in crate::proxy) description: String,
 }
 
-/// The first reason that a challenge names, whatever its scheme: `DPoP` (RFC 9449 §7.1) has the same parameters as Bearer.
+/// The first reason that a challenge names, whatever its scheme: `DPoP` (RFC 9449 §7.1) has the
+/// same parameters as Bearer.
 pub(in crate::proxy) fn reason(fields: &HeaderMap) -> Option<Reason> {
     fields
         .get_all(WWW_AUTHENTICATE)

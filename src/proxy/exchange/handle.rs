@@ -17,7 +17,8 @@ use crate::proxy::message::interim::Interim;
 
 /// Answers one request; every failure becomes an answer that says what to do.
 ///
-/// Not an `async fn`: that would keep room for its arguments beside what is made of them, and a future of more than 2 KiB is moved at a price.
+/// Not an `async fn`: that would keep room for its arguments beside what is made of them, and a
+/// future of more than 2 KiB is moved at a price.
 pub(in crate::proxy) fn handle<'a, S: CredentialSource>(
     session: &'a Session<S>,
     place: &'a Arc<Place>,

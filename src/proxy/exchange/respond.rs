@@ -1,4 +1,5 @@
-//! The only table from a cause to an HTTP answer. Each answer says that it comes from authsome, why, and what to do.
+//! The only table from a cause to an HTTP answer. Each answer says that it comes from authsome,
+//! why, and what to do.
 
 use bytes::Bytes;
 use http::header::{
@@ -10,10 +11,10 @@ use http::{Response, StatusCode};
 use super::response_body::ResponseBody;
 use crate::connection::CredentialError;
 use crate::credential::ConnectionId;
+use crate::net::tls::TlsRemedy;
 use crate::proxy::limits::STARVED_RETRY;
 use crate::proxy::refusal::Refusal;
 use crate::text;
-use crate::tls::TlsRemedy;
 
 /// The header by which a client, or a test, tells our answers from a provider's.
 const ERROR_HEADER: HeaderName = HeaderName::from_static("authsome-error");
@@ -53,7 +54,8 @@ pub(in crate::proxy) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody
         Refusal::Starved { .. } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(STARVED_RETRY.as_secs()));
         }
-        // A challenge that git does not know: a Basic one would make it ask for, and then erase, the user's own password.
+        // A challenge that git does not know: a Basic one would make it ask for, and then erase,
+        // the user's own password.
         _ if answer.status == StatusCode::UNAUTHORIZED => {
             headers.insert(
                 WWW_AUTHENTICATE,
@@ -226,8 +228,8 @@ mod tests {
 
     use super::*;
     use crate::credential::ConnectionId;
-    use crate::dial::Shortage;
-    use crate::tls::TlsTrouble;
+    use crate::net::dial::Shortage;
+    use crate::net::tls::TlsTrouble;
 
     fn host() -> String {
         "gitlab.com:443".to_owned()

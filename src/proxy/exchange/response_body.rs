@@ -1,4 +1,5 @@
-//! A response's body on its way to the client, and what is left of its request's body on the way to the provider.
+//! A response's body on its way to the client, and what is left of its request's body on the way to
+//! the provider.
 
 use std::io;
 use std::pin::Pin;
@@ -159,7 +160,8 @@ impl Drop for ResponseBody {
             return;
         };
         entry.finish(*bytes); // the client may have left, or a body of known length needs no last poll
-        // hyper drops a body at its end; whoever else serves a client goes on with the upload itself.
+        // hyper drops a body at its end; whoever else serves a client goes on with the upload
+        // itself.
         let has_ended = head.is_none() && rest.is_end_stream();
         if has_ended
             && rest.uploads_for_hyper()

@@ -32,7 +32,8 @@ pub(in crate::proxy) async fn look_into(
     (Response::from_parts(parts, body), read.freeze(), rejection)
 }
 
-/// What a 401 says, where RFC 6750 §3 has it, or in its body. `invalid_token` stands for every cause; the description tells them apart.
+/// What a 401 says, where RFC 6750 §3 has it, or in its body. `invalid_token` stands for every
+/// cause; the description tells them apart.
 fn classify(fields: &HeaderMap, body: &[u8]) -> Rejection {
     let reason = challenge::reason(fields).or_else(|| reason_in_body(fields, body));
     let Some(Reason { code, description }) = reason else {

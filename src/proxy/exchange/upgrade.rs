@@ -1,4 +1,5 @@
-//! Protocol upgrades of HTTP/1.1 (RFC 9110 §7.8): WebSocket and whatever else, relayed after an injected handshake.
+//! Protocol upgrades of HTTP/1.1 (RFC 9110 §7.8): WebSocket and whatever else, relayed after an
+//! injected handshake.
 
 use std::pin::pin;
 
@@ -25,7 +26,8 @@ pub(in crate::proxy) struct Wish {
     protocol: HeaderValue,
 }
 
-/// The promise of a client's stream, for after a 101; and what it holds, so that the relay counts as long as it lives.
+/// The promise of a client's stream, for after a 101; and what it holds, so that the relay counts
+/// as long as it lives.
 pub(in crate::proxy) enum ClientUpgrade {
     /// Of an intercepted connection.
     Http1(Upgrade<ClientStream>, Permit),
@@ -34,7 +36,8 @@ pub(in crate::proxy) enum ClientUpgrade {
 }
 
 impl Wish {
-    /// The wish of a request, if it has one. `h2c` is not granted: it would be HTTP that nobody looks into.
+    /// The wish of a request, if it has one. `h2c` is not granted: it would be HTTP that nobody
+    /// looks into.
     pub(in crate::proxy) fn of<B>(request: &Request<B>, client: ClientUpgrade) -> Option<Self> {
         let protocol = request.headers().get(UPGRADE)?.clone();
         let names = protocol.to_str().ok()?;

@@ -1,4 +1,5 @@
-//! What the heads of requests and responses have in common: how their fields are read, and which of them have their place in a head.
+//! What the heads of requests and responses have in common: how their fields are read, and which of
+//! them have their place in a head.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, header};
@@ -10,7 +11,8 @@ pub(super) fn parse_length(text: &[u8]) -> Option<u64> {
     (!text.is_empty()).then(|| text.iter().try_fold(0, append))?
 }
 
-/// Whether a head that was not whole at `searched` bytes may be so now: one that drips in is not parsed anew for each byte.
+/// Whether a head that was not whole at `searched` bytes may be so now: one that drips in is not
+/// parsed anew for each byte.
 pub(super) fn may_be_whole(read: &[u8], searched: usize) -> bool {
     let fresh = &read[searched.saturating_sub(3).min(read.len())..];
     memchr::memchr_iter(b'\n', fresh)

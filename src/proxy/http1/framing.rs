@@ -146,7 +146,8 @@ impl Decoder {
         }
     }
 
-    /// Where the end of the body has come with its last data, it is known with them: what follows can then go out with them, too.
+    /// Where the end of the body has come with its last data, it is known with them: what follows
+    /// can then go out with them, too.
     fn look_ahead(&mut self, read: &mut BytesMut) {
         const END: &[u8] = b"\r\n0\r\n\r\n";
         if read.starts_with(END) {
@@ -162,7 +163,8 @@ fn take(read: &mut BytesMut, left: u64) -> Option<(Bytes, u64)> {
     (here > 0).then(|| (read.split_to(here).freeze(), left - here as u64))
 }
 
-/// The line break that must stand there, strictly: a bare line feed is a break to one server and data to another.
+/// The line break that must stand there, strictly: a bare line feed is a break to one server and
+/// data to another.
 fn line_break(read: &mut BytesMut) -> Result<bool, Fault> {
     match read.as_ref() {
         [b'\r', b'\n', ..] => {
@@ -174,7 +176,8 @@ fn line_break(read: &mut BytesMut) -> Result<bool, Fault> {
     }
 }
 
-/// The size in the line before a chunk. The line is parsed once it is whole: in a body that drips in, each byte costs a look at itself only.
+/// The size in the line before a chunk. The line is parsed once it is whole: in a body that drips
+/// in, each byte costs a look at itself only.
 fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault> {
     let malformed = Fault::Malformed("its body has a chunk without a size");
     let fresh = read.get(searched..).unwrap_or_default();
@@ -183,11 +186,12 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
         return is_bounded.then_some(None).ok_or(malformed);
     };
     if end > LONGEST_CHUNK_LINE {
-        return Err(malformed); // the same whether it came at once or in pieces
+        return Err(malformed); // whether at once or in pieces
     }
     let line = &read[..=end];
     match httparse::parse_chunk_size(line) {
-        // An extension may not hide a bare line feed, which is the end of the line to other readers (RFC 9112 §7.1.1, §2.2).
+        // An extension may not hide a bare line feed, which is the end of the line to other readers
+        // (RFC 9112 §7.1.1, §2.2).
         Ok(httparse::Status::Complete((length, size))) if length == line.len() => {
             read.advance(length);
             Ok(Some(size))
@@ -196,8 +200,9 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
     }
 }
 
-/// The fields behind the last chunk (RFC 9112 §7.1.2), parsed once they are whole. Lines end with CRLF only: what a bare line feed ends for
-/// one reader and not for another is a second message to one of them.
+/// The fields behind the last chunk (RFC 9112 §7.1.2), parsed once they are whole. Lines end with
+/// CRLF only: what a bare line feed ends for one reader and not for another is a second message to
+/// one of them.
 fn trailers(read: &mut BytesMut, searched: usize) -> Result<Option<HeaderMap>, Fault> {
     let malformed = || Fault::Malformed("its body has malformed trailers");
     let Some(end) = end_of_trailers(read, searched).map_err(|BareFeed| malformed())? else {
@@ -242,160 +247,4 @@ fn end_of_trailers(read: &[u8], searched: usize) -> Result<Option<usize>, BareFe
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What comes out of `wire` when it is read in pieces of that size, and what is left of it.
-    fn decode(length: Length, wire: &[u8], piece: usize) -> Result<(Vec<u8>, bool, usize), Fault> {
-        let (mut decoder, mut read) = (Decoder::new(length), BytesMut::new());
-        let (mut body, mut trailers) = (Vec::new(), false);
-        let mut coming = wire.chunks(piece);
-        loop {
-            match decoder.next(&mut read)? {
-                Piece::Data(data) => body.extend_from_slice(&data),
-                Piece::Trailers(_) => trailers = true,
-                Piece::End => break,
-                Piece::Incomplete => match coming.next() {
-                    Some(more) => read.extend_from_slice(more),
-                    None if decoder.ends_with_connection() => break,
-                    None => return Err(Fault::Malformed("short")),
-                },
-            }
-        }
-        Ok((
-            body,
-            trailers,
-            read.len() + coming.map(<[u8]>::len).sum::<usize>(),
-        ))
-    }
-
-    #[test]
-    fn bodies_end_where_they_say_however_they_are_read() {
-        let table = [
-            (Length::Known(5), &b"helloHTTP"[..], &b"hello"[..], false, 4),
-            (Length::Known(0), b"HTTP", b"", false, 4),
-            (Length::UntilClose, b"hello", b"hello", false, 0),
-            (
-                Length::Chunked,
-                b"5\r\nhello\r\n0\r\n\r\nHTTP",
-                b"hello",
-                false,
-                4,
-            ),
-            (Length::Chunked, b"0\r\n\r\n", b"", false, 0),
-            (
-                Length::Chunked,
-                b"1;a=b\r\nh\r\n004\r\nello\r\n0\r\n\r\n",
-                b"hello",
-                false,
-                0,
-            ),
-            (
-                Length::Chunked,
-                b"5\r\nhello\r\n0\r\nx-sum: 1\r\n\r\nHTTP",
-                b"hello",
-                true,
-                4,
-            ),
-        ];
-        for (length, wire, body, trailers, left) in table {
-            for piece in 1..=wire.len() {
-                let decoded = decode(length, wire, piece).unwrap();
-                // What is read in one piece with the end is left; what comes later is not even read.
-                assert_eq!(
-                    decoded,
-                    (body.to_vec(), trailers, left),
-                    "{piece} {}",
-                    wire.escape_ascii()
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn what_two_servers_could_read_differently_is_refused() {
-        for wire in [
-            &b"5\r\nhelloX\r\n0\r\n\r\n"[..],
-            b"5\r\nhello\n0\r\n\r\n",
-            b"\r\n0\r\n\r\n",
-            b"-1\r\nhello\r\n",
-            b"5 x\r\nhello\r\n0\r\n\r\n",
-            b"11111111111111111\r\nx",
-            b"0\r\nbad name: 1\r\n\r\n",
-            b"0\r\nx: 1\n\r\n",
-            b"0\r\nx: 1\r\n\n",
-            b"0\r\n\n",
-            b"0\n\r\n",
-            b"0\r\nx: 1\r\n folded\r\n\r\n",
-            b"0\r\nx: 1\r2\r\n\r\n",
-            b"5;a\nb\r\nhello\r\n0\r\n\r\n",
-            b"5\nhello\r\n0\r\n\r\n",
-        ] {
-            for piece in [1, wire.len()] {
-                assert!(
-                    decode(Length::Chunked, wire, piece).is_err(),
-                    "{}",
-                    wire.escape_ascii()
-                );
-            }
-        }
-    }
-
-    /// Once it was 60,000 one-byte records, 0.7 s: all of the trailers were parsed for each.
-    #[test]
-    fn what_drips_in_is_looked_at_once() {
-        let mut wire = b"0\r\nx: ".to_vec();
-        wire.resize(LARGEST_HEAD - 100, b'x');
-        wire.extend_from_slice(b"\r\n\r\n");
-        let (mut decoder, mut read) = (Decoder::new(Length::Chunked), BytesMut::new());
-        let (last, dripping) = wire.split_last().unwrap();
-        for byte in dripping {
-            read.extend_from_slice(&[*byte]);
-            assert!(matches!(decoder.next(&mut read), Ok(Piece::Incomplete)));
-            let (State::ChunkSize(searched) | State::Trailers(searched)) = decoder.0 else {
-                panic!("{decoder:?}");
-            };
-            assert_eq!(searched, read.len(), "the next look is at what comes next");
-        }
-        read.extend_from_slice(&[*last]);
-        assert!(matches!(decoder.next(&mut read), Ok(Piece::Trailers(_))));
-    }
-
-    #[test]
-    fn endless_lines_are_refused() {
-        let mut line = b"5;".to_vec();
-        line.resize(2 * LONGEST_CHUNK_LINE, b'x');
-        let mut trailers = b"0\r\nx: ".to_vec();
-        trailers.resize(2 * LARGEST_HEAD, b'x');
-        // Before their end is there, and when all of them have come with it.
-        for (mut wire, fault) in [
-            (line, "its body has a chunk without a size"),
-            (trailers, "its body has malformed trailers"),
-        ] {
-            let bounded = |wire: &[u8], piece| {
-                let decoded = decode(Length::Chunked, wire, piece);
-                assert!(
-                    matches!(decoded, Err(Fault::Malformed(found)) if found == fault),
-                    "{fault} in pieces of {piece}: {decoded:?}"
-                );
-            };
-            bounded(&wire, 1000);
-            wire.extend_from_slice(b"\r\n\r\n");
-            bounded(&wire, 1000);
-            bounded(&wire, wire.len());
-        }
-    }
-
-    #[test]
-    fn lines_within_their_bounds_pass() {
-        let mut wire = b"1;".to_vec();
-        wire.resize(LONGEST_CHUNK_LINE - 1, b'x');
-        wire.extend_from_slice(b"\r\nh\r\n0\r\nx: ");
-        wire.resize(wire.len() + LARGEST_HEAD - 100, b'x');
-        wire.extend_from_slice(b"\r\n\r\n");
-        for piece in [1000, wire.len()] {
-            let decoded = decode(Length::Chunked, &wire, piece).unwrap();
-            assert_eq!(decoded, (b"h".to_vec(), true, 0));
-        }
-    }
-}
+mod tests;

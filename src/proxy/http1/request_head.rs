@@ -57,7 +57,8 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Malformed
     }
 }
 
-/// The same of a head with more fields than most, which would make the stack of every other request larger.
+/// The same of a head with more fields than most, which would make the stack of every other request
+/// larger.
 #[cold]
 fn take_large(read: &[u8]) -> Result<Option<(RequestHead, usize)>, Unreadable> {
     let mut fields = vec![MaybeUninit::uninit(); MOST_HEADERS];
@@ -125,8 +126,8 @@ fn parse<'a>(
     Ok(Some((head, end)))
 }
 
-/// What is wrong with a head that cannot be read. A blank in the target is not encoded: RFC 9112 §3.2 warns of lines that are made to be
-/// read as one request here and as another one there.
+/// What is wrong with a head that cannot be read. A blank in the target is not encoded: RFC 9112
+/// §3.2 warns of lines that are made to be read as one request here and as another one there.
 fn complaint(read: &[u8]) -> &'static str {
     let line = read.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -157,8 +158,8 @@ struct Said {
 }
 
 impl Said {
-    /// Takes a field in; `false` for one that is not kept: a second, equal length. What two servers could read differently is refused:
-    /// the second one may be the provider's.
+    /// Takes a field in; `false` for one that is not kept: a second, equal length. What two servers
+    /// could read differently is refused: the second one may be the provider's.
     fn hear(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, MalformedHead> {
         let text = value.as_bytes();
         let mut options = text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);

@@ -50,7 +50,8 @@ pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>,
     }
 }
 
-/// The same of a head with more fields than most, which would make the stack of every other request larger.
+/// The same of a head with more fields than most, which would make the stack of every other request
+/// larger.
 #[cold]
 fn take_large(read: &[u8], method: &Method) -> Result<Option<(Head, usize)>, Unreadable> {
     let mut fields = vec![MaybeUninit::uninit(); MOST_HEADERS];
@@ -111,7 +112,8 @@ fn parse<'a>(
     {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    // RFC 9112 §6.3, item 3; and RFC 9110 §8.6: none of these may have a length, and an HTTP/2 client may take it at its word.
+    // RFC 9112 §6.3, item 3; and RFC 9110 §8.6: none of these may have a length, and an HTTP/2
+    // client may take it at its word.
     if said.chunked || status == StatusCode::NO_CONTENT || status.is_informational() {
         headers.remove(CONTENT_LENGTH);
     }
@@ -127,7 +129,8 @@ fn parse<'a>(
     Ok(Some((head, end)))
 }
 
-/// What a server says beside its status, where that is not what everybody says. It has no meaning (RFC 9112 §4), but people read it.
+/// What a server says beside its status, where that is not what everybody says. It has no meaning
+/// (RFC 9112 §4), but people read it.
 #[derive(Clone, Debug)]
 pub(in crate::proxy) struct Reason(pub(super) String);
 
@@ -161,8 +164,9 @@ impl Said {
             return Ok(is_first);
         }
         if name == TRANSFER_ENCODING {
-            // Codings are between two neighbours, and no other has been asked for: the client would get what it cannot read. Twice
-            // chunked, which no sender may do (RFC 9112 §6.1), ends at one place for who decodes it twice and at another for us.
+            // Codings are between two neighbours, and no other has been asked for: the client would
+            // get what it cannot read. Twice chunked, which no sender may do (RFC 9112 §6.1), ends
+            // at one place for who decodes it twice and at another for us.
             let coding = value.as_bytes().trim_ascii();
             if self.chunked || !coding.eq_ignore_ascii_case(b"chunked") {
                 return Err(Fault::Malformed(

@@ -1,4 +1,5 @@
-//! Both sides over streams in memory: every message in every two pieces, and every end that comes too early.
+//! Both sides over streams in memory: every message in every two pieces, and every end that comes
+//! too early.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -100,8 +101,9 @@ async fn what_a_client_does_not_send_whole_is_not_taken_for_a_request() {
     }
 }
 
-/// How a response is read that comes in these pieces, on a connection that then stays or ends: its status, its body and its trailers, how
-/// many came before it, and whether the connection waits for another request.
+/// How a response is read that comes in these pieces, on a connection that then stays or ends: its
+/// status, its body and its trailers, how many came before it, and whether the connection waits for
+/// another request.
 async fn exchanged(pieces: [&[u8]; 2], ends: bool) -> Result<String, String> {
     let (near, mut far) = duplex(ROOM);
     let (parts, ()) = Request::new(()).into_parts();

@@ -13,13 +13,15 @@ use crate::proxy::message::body::Streamed;
 pub(in crate::proxy) struct RequestForm<'a> {
     /// `Host`: ours, whatever the client wrote, as only ours was checked (RFC 9112 §3.2.2).
     pub(in crate::proxy) host: &'a str,
-    /// For the user's proxy: the whole URL in the request line (RFC 9112 §3.2.2), and the header by which the proxy knows the user.
+    /// For the user's proxy: the whole URL in the request line (RFC 9112 §3.2.2), and the header by
+    /// which the proxy knows the user.
     pub(in crate::proxy) by_proxy: Option<(&'a http::uri::Authority, Option<HeaderValue>)>,
     /// How the end of its body is told; `None` where it has none.
     pub(in crate::proxy) length: Option<Length>,
 }
 
-/// Writes a request's head. What the headers say of the body's length is left out: the body itself tells.
+/// Writes a request's head. What the headers say of the body's length is left out: the body itself
+/// tells.
 pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
@@ -70,7 +72,8 @@ fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the head of an answer to a client. What its headers say of a length counts only where it has no body of its own.
+/// Writes the head of an answer to a client. What its headers say of a length counts only where it
+/// has no body of its own.
 pub(super) fn write_answer(
     out: &mut Vec<u8>,
     answer: &http::response::Parts,

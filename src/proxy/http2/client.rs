@@ -21,13 +21,13 @@ use super::patient::Patient;
 use super::piece::Piece;
 use super::received::ReceivedBody;
 use super::sender::Sender;
+use crate::net::tls::TlsTrouble;
 use crate::proxy::limits::{
     CONNECTION_WINDOW, CONTINUE_TIMEOUT, FIRST_STREAMS, LARGEST_HEADER_LIST, MOST_INTERIM_ANSWERS,
     MOST_RESET_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
 use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
-use crate::tls::TlsTrouble;
 
 /// A connection that speaks HTTP/2. It ends when nobody has a part in it any more.
 #[derive(Clone, Debug)]
@@ -43,7 +43,8 @@ pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) parts: &'a Parts,
     /// Whose the request is, as a URL has it.
     pub(in crate::proxy) authority: &'a http::uri::Authority,
-    /// The pieces of its body that have gone by, so that the wait for the response starts when the last one has.
+    /// The pieces of its body that have gone by, so that the wait for the response starts when the
+    /// last one has.
     pub(in crate::proxy) pieces: &'a AtomicU64,
     /// How long the head of a response may take, from the last byte of the request that went out.
     pub(in crate::proxy) patience: Duration,
@@ -96,8 +97,9 @@ impl Connection {
         self.has_served.load(Ordering::Relaxed)
     }
 
-    /// Sends a request and waits for the head of its response, which may come before the whole request is out. With a fault comes what of
-    /// the body has not been asked for. `is_held` where the client waits to hear that its body is wanted.
+    /// Sends a request and waits for the head of its response, which may come before the whole
+    /// request is out. With a fault comes what of the body has not been asked for. `is_held` where
+    /// the client waits to hear that its body is wanted.
     pub(in crate::proxy) async fn exchange<B: Streamed>(
         &self,
         request: &Outgoing<'_>,
@@ -137,8 +139,8 @@ impl Connection {
     }
 }
 
-/// The head of a request. What HTTP/1.1 needs has no place in it: `Host` is said by `:authority`, and a second spelling of it is at best
-/// superfluous; nginx answers 400 (RFC 9113 §8.3.1).
+/// The head of a request. What HTTP/1.1 needs has no place in it: `Host` is said by `:authority`,
+/// and a second spelling of it is at best superfluous; nginx answers 400 (RFC 9113 §8.3.1).
 fn head_of(request: &Outgoing<'_>) -> Option<Request<()>> {
     let parts = request.parts;
     let mut uri = parts.uri.clone().into_parts();

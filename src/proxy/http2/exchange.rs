@@ -60,8 +60,8 @@ impl<B: Streamed> Exchange<B> {
         self.upload.take().map(|upload| upload.body)
     }
 
-    /// This response is the one that the client gets. If the server has answered in place of asking for the body (RFC 9110 §10.1.1), nobody
-    /// will ask for it any more.
+    /// This response is the one that the client gets. If the server has answered in place of asking
+    /// for the body (RFC 9110 §10.1.1), nobody will ask for it any more.
     pub(in crate::proxy) fn settle(&mut self) {
         self.upload.take_if(|upload| upload.is_held);
     }
@@ -71,7 +71,8 @@ impl<B: Streamed> Exchange<B> {
         self.upload.as_ref()?.sender.blocked()
     }
 
-    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no more.
+    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no
+    /// more.
     pub(in crate::proxy) fn poll_upload(
         &mut self,
         context: &mut Context<'_>,

@@ -14,13 +14,15 @@ pub(in crate::proxy) enum Fault {
     /// The server says ever more before it says what it has to.
     #[error("it sends interim responses without end")]
     Endless,
-    /// The server has ended the stream with an error of its own making, or what it sent is not HTTP/2.
+    /// The server has ended the stream with an error of its own making, or what it sent is not
+    /// HTTP/2.
     #[error("the server broke the request off")]
     Reset(#[source] h2::Error),
     /// No head of a response came for so long.
     #[error("no response came in time")]
     Timeout,
-    /// The peer says that it has not begun with the request, or it was never sent (RFC 9113 §8.7): it may go out again, whatever its method.
+    /// The peer says that it has not begun with the request, or it was never sent (RFC 9113 §8.7):
+    /// it may go out again, whatever its method.
     #[error("the server has not begun with the request")]
     Unprocessed(#[source] h2::Error),
 }
@@ -28,7 +30,8 @@ pub(in crate::proxy) enum Fault {
 impl Fault {
     pub(super) fn of(error: h2::Error) -> Self {
         let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-        // A GOAWAY names the last stream that may have been begun; h2 gives this error to those beyond it alone (RFC 9113 §6.8).
+        // A GOAWAY names the last stream that may have been begun; h2 gives this error to those
+        // beyond it alone (RFC 9113 §6.8).
         let beyond = error.is_go_away();
         if error.is_remote() && (refused || beyond) {
             Self::Unprocessed(error)

@@ -1,9 +1,11 @@
-//! Uploads that end after their responses, and refusals that come before their uploads have ended: what curl 7.88 makes of them.
+//! Uploads that end after their responses, and refusals that come before their uploads have ended:
+//! what curl 7.88 makes of them.
 //!
-//! Told of a refusal, curl stops sending and marks the end of its upload at once, whatever length it has said; h2 resets such a stream, as
-//! RFC 9113 §8.1.1 has it, and drops what of the response it has not sent. Most other servers let it pass. So a refusal is sent with its
-//! body, in one piece ([`gather`]). And where nothing is left to be sent, the stream ends without a frame, for which curl waits without
-//! end: so it gets one ([`Late`]).
+//! Told of a refusal, curl stops sending and marks the end of its upload at once, whatever length
+//! it has said; h2 resets such a stream, as RFC 9113 §8.1.1 has it, and drops what of the response
+//! it has not sent. Most other servers let it pass. So a refusal is sent with its body, in one
+//! piece ([`gather`]). And where nothing is left to be sent, the stream ends without a frame, for
+//! which curl waits without end: so it gets one ([`Late`]).
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -88,7 +90,8 @@ impl<'a, B: Uploading> Gathered<'a, B> {
     }
 }
 
-/// Reads a response ahead to its end, as far as it is there soon and small. The upload goes on meanwhile.
+/// Reads a response ahead to its end, as far as it is there soon and small. The upload goes on
+/// meanwhile.
 pub(super) async fn gather<B: Uploading>(rest: &mut B) -> Gathered<'_, B> {
     let (mut ahead, mut size) = (VecDeque::new(), 0);
     let mut over = pin!(tokio::time::sleep(REFUSAL_GATHERING));
@@ -103,12 +106,11 @@ pub(super) async fn gather<B: Uploading>(rest: &mut B) -> Gathered<'_, B> {
                         return Poll::Ready(());
                     }
                 }
-                Poll::Ready(None) => return Poll::Ready(()),
-                // Whoever has broken the upload off is noticed when the response is sent.
                 Poll::Pending if rest.poll_upload(context).is_pending() => {
                     return over.as_mut().poll(context);
                 }
-                Poll::Pending => return Poll::Ready(()),
+                // Whoever has broken the upload off is noticed when the response is sent.
+                Poll::Ready(None) | Poll::Pending => return Poll::Ready(()),
             }
         }
         Poll::Ready(())

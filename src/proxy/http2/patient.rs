@@ -7,10 +7,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::tls::TlsTrouble;
+use crate::net::tls::TlsTrouble;
 
-/// A stream whose writes may fail before all that its peer has said is read: a server refuses a large upload and closes, a client sends the end
-/// of its upload and leaves. h2 gives a connection up at the first write that fails.
+/// A stream whose writes may fail before all that its peer has said is read: a server refuses a
+/// large upload and closes, a client sends the end of its upload and leaves. h2 gives a connection
+/// up at the first write that fails.
 ///
 /// ```text
 /// Open ── a write fails because the peer has closed ──► Deaf (writes wait) ── nothing is left to read ──► Ended (writes fail)
@@ -45,7 +46,8 @@ impl<T> Patient<T> {
         self
     }
 
-    /// What a write has come to. One that waits for the end of what can be read is woken by the reading.
+    /// What a write has come to. One that waits for the end of what can be read is woken by the
+    /// reading.
     fn written<O>(
         &mut self,
         context: &Context<'_>,

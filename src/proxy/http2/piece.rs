@@ -3,7 +3,8 @@
 use bytes::{Buf, Bytes};
 use tokio::sync::oneshot;
 
-/// What h2 sends: a piece of a body, and a word to whoever waits for all before it to be on the wire.
+/// What h2 sends: a piece of a body, and a word to whoever waits for all before it to be on the
+/// wire.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) data: Bytes,

@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 
 use super::late::Late;
 
-/// A body that comes by HTTP/2. Its end is the one that its peer has marked: a reset, with whichever code, and the end of the connection are
-/// errors (RFC 9113 §8.1).
+/// A body that comes by HTTP/2. Its end is the one that its peer has marked: a reset, with
+/// whichever code, and the end of the connection are errors (RFC 9113 §8.1).
 #[derive(Debug)]
 pub(in crate::proxy) struct ReceivedBody {
     stream: RecvStream,
@@ -69,7 +69,8 @@ impl ReceivedBody {
 }
 
 impl Drop for ReceivedBody {
-    /// Whoever had it has read it, or has drained it as far as it is worth (`body.rs`): its end may lie unread behind that.
+    /// Whoever had it has read it, or has drained it as far as it is worth (`body.rs`): its end may
+    /// lie unread behind that.
     fn drop(&mut self) {
         if let Some(late) = &self.late {
             late.left();
@@ -89,7 +90,8 @@ impl Body for ReceivedBody {
         if this.state == State::Data {
             match ready!(this.stream.poll_data(context)) {
                 Some(Ok(data)) => {
-                    // Whoever takes it has room for it: what they have no room for they do not ask for.
+                    // Whoever takes it has room for it: what they have no room for they do not ask
+                    // for.
                     let _ = this.stream.flow_control().release_capacity(data.len());
                     this.left = this.left.map(|left| left.saturating_sub(data.len() as u64));
                     if this.stream.is_end_stream() {

@@ -1,4 +1,5 @@
-//! Which of a client's requests h2 refuses by itself: it resets the stream of one that is not well-formed (RFC 9113 §8.1.1), and tells nobody.
+//! Which of a client's requests h2 refuses by itself: it resets the stream of one that is not
+//! well-formed (RFC 9113 §8.1.1), and tells nobody.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -6,7 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection that tells when a reset with `PROTOCOL_ERROR` goes out on it, and of which stream. Nobody but h2 sends that code.
+/// A connection that tells when a reset with `PROTOCOL_ERROR` goes out on it, and of which stream.
+/// Nobody but h2 sends that code.
 #[derive(Debug)]
 pub(super) struct ResetWatch<T, F> {
     stream: T,
@@ -54,7 +56,8 @@ impl Frames {
         }
     }
 
-    /// The head is whole, or of a reset all of it: the stream, where that is one with `PROTOCOL_ERROR`.
+    /// The head is whole, or of a reset all of it: the stream, where that is one with
+    /// `PROTOCOL_ERROR`.
     fn complete(&mut self) -> Option<u32> {
         let [a, b, c, kind, _, id @ .., _, _, _, _] = self.bytes;
         let length = u32::from_be_bytes([0, a, b, c]) as usize;

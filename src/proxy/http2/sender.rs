@@ -28,7 +28,8 @@ pub(super) struct Sender {
 pub(super) enum Sent {
     /// All of it is out.
     All,
-    /// The peer has reset the stream, or its connection has ended: with `NO_ERROR`, it has what it wants of the body (RFC 9113 §8.1).
+    /// The peer has reset the stream, or its connection has ended: with `NO_ERROR`, it has what it
+    /// wants of the body (RFC 9113 §8.1).
     Refused,
 }
 
@@ -118,7 +119,8 @@ impl Sender {
         self.stream.send_data(Bytes::new().into(), true)
     }
 
-    /// Resets the stream, once what was sent before is on the wire: h2 drops what it has not yet written of a stream that is reset.
+    /// Resets the stream, once what was sent before is on the wire: h2 drops what it has not yet
+    /// written of a stream that is reset.
     pub(super) async fn break_off(mut self, reason: h2::Reason) {
         let (written, on_the_wire) = oneshot::channel();
         let last = Piece {

@@ -1,4 +1,5 @@
-//! HTTP/2 for the client of an intercepted connection: a task for each stream, which has the request answered and sends the response.
+//! HTTP/2 for the client of an intercepted connection: a task for each stream, which has the
+//! request answered and sends the response.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -26,8 +27,9 @@ use crate::proxy::limits::{
 use crate::proxy::message::body::Uploading;
 use crate::proxy::message::interim::Interim;
 
-/// Serves a connection to its end. `respond` gets each request, and where its interim responses go; `permit` is held for as long as anything
-/// is done for the connection; `malformed` is called for each request that is none by RFC 9113 §8.1.1, whose stream is reset.
+/// Serves a connection to its end. `respond` gets each request, and where its interim responses go;
+/// `permit` is held for as long as anything is done for the connection; `malformed` is called for
+/// each request that is none by RFC 9113 §8.1.1, whose stream is reset.
 ///
 /// The life of a stream:
 ///
@@ -103,8 +105,9 @@ fn receive(
     (Request::from_parts(parts, body), upload)
 }
 
-/// The streams whose requests were well-formed, of late: what ends one of them is noted with its request. h2 resets it for an upload that is
-/// shorter than it said, which curl 7.88 sends once it has been refused.
+/// The streams whose requests were well-formed, of late: what ends one of them is noted with its
+/// request. h2 resets it for an upload that is shorter than it said, which curl 7.88 sends once it
+/// has been refused.
 #[derive(Clone, Default)]
 struct Requests(Arc<Mutex<VecDeque<u32>>>);
 
@@ -123,7 +126,8 @@ impl Requests {
     }
 }
 
-/// Sends a frame that asks for nothing, which is a PING. One at a time: h2 sends no other before the client has answered it.
+/// Sends a frame that asks for nothing, which is a PING. One at a time: h2 sends no other before
+/// the client has answered it.
 struct Frames {
     pings: Option<PingPong>,
     is_under_way: bool,
@@ -174,7 +178,8 @@ async fn stream(
         return;
     };
     let (mut parts, mut body) = response.into_parts();
-    // RFC 9110 §8.6: a 204 has no length; and what is not to be read as a body has no end but that of the head.
+    // RFC 9110 §8.6: a 204 has no length; and what is not to be read as a body has no end but that
+    // of the head.
     if parts.status == StatusCode::NO_CONTENT {
         parts.headers.remove(CONTENT_LENGTH);
     }
@@ -204,8 +209,9 @@ async fn stream(
     if let Some(upload) = upload {
         upload.answered();
     }
-    // Where the server takes no more, what the client still sends is read for a while, when the body is dropped; then h2 tells it to stop, by a
-    // reset with NO_ERROR (RFC 9113 §8.1). At once it would do harm: curl 7.88 drops a whole response for it while it sends.
+    // Where the server takes no more, what the client still sends is read for a while, when the
+    // body is dropped; then h2 tells it to stop, by a reset with NO_ERROR (RFC 9113 §8.1). At once
+    // it would do harm: curl 7.88 drops a whole response for it while it sends.
     if body.uploads() {
         let _ = body.finish_upload().await;
     }
@@ -258,7 +264,8 @@ async fn send(sender: &mut Sender, body: &mut Gathered<'_, impl Uploading>) -> D
     .await
 }
 
-/// The provider's own reason where it has one: it may mean something to the client (gRPC maps them to its codes).
+/// The provider's own reason where it has one: it may mean something to the client (gRPC maps them
+/// to its codes).
 fn reason_of(error: &std::io::Error) -> Reason {
     let cause = error
         .get_ref()

@@ -120,7 +120,8 @@ async fn a_response_without_content_has_no_length() {
     assert!(response.headers().is_empty() && response.body().is_end_stream());
 }
 
-/// A request whose target has what no URI has (`<`), as some clients send it: literal fields of HPACK without an index.
+/// A request whose target has what no URI has (`<`), as some clients send it: literal fields of
+/// HPACK without an index.
 fn malformed_request() -> Vec<u8> {
     let mut block = vec![0x82, 0x87, 0x01, 11]; // GET, https, :authority
     block.extend_from_slice(b"gitlab.test");

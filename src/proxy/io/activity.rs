@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-/// How often the wait for an idle stream looks, within the time that it may be idle: it ends at most that part of it too late.
+/// How often the wait for an idle stream looks, within the time that it may be idle: it ends at
+/// most that part of it too late.
 const LOOKS: u32 = 4;
 
-/// Whether a stream has moved, for whoever waits for it to be idle. To note it costs no look at the clock.
+/// Whether a stream has moved, for whoever waits for it to be idle. To note it costs no look at the
+/// clock.
 #[derive(Clone, Debug, Default)]
 pub(in crate::proxy) struct Activity(Arc<AtomicBool>);
 
@@ -25,8 +27,9 @@ impl Activity {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Runs `work` until it ends or its stream has not moved for `limit`; `None` in the latter case. The work stays where it is: moved in
-    /// here, each connection would have room for it twice.
+    /// Runs `work` until it ends or its stream has not moved for `limit`; `None` in the latter
+    /// case. The work stays where it is: moved in here, each connection would have room for it
+    /// twice.
     pub(in crate::proxy) async fn unless_idle<T>(
         &self,
         limit: Duration,
@@ -52,8 +55,8 @@ impl Activity {
     }
 }
 
-/// A wait beside a task's work, for as long as it is the same task's: it is polled when it is started and not again until it has ended, as
-/// the waker that it has is the task's own.
+/// A wait beside a task's work, for as long as it is the same task's: it is polled when it is
+/// started and not again until it has ended, as the waker that it has is the task's own.
 #[derive(Debug)]
 pub(in crate::proxy) struct Clock {
     sleep: Pin<Box<Sleep>>,

@@ -11,9 +11,10 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
-use crate::dial::Link;
+use crate::net::dial::Link;
 
-/// A stream that is read by less work than by [`AsyncRead`] alone, which is what a request in a hurry for nothing large wants.
+/// A stream that is read by less work than by [`AsyncRead`] alone, which is what a request in a
+/// hurry for nothing large wants.
 pub(in crate::proxy) trait Source: AsyncRead + Unpin {
     /// Pending where a read would be: each request asks its connections in vain a few times.
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()>;
@@ -28,7 +29,8 @@ pub(in crate::proxy) trait Source: AsyncRead + Unpin {
     }
 }
 
-/// [`AsyncRead`] of a TLS stream asks for another record when it has one, which is in vain nearly always.
+/// [`AsyncRead`] of a TLS stream asks for another record when it has one, which is in vain nearly
+/// always.
 macro_rules! append_a_record {
     () => {
         fn poll_append(
@@ -69,7 +71,8 @@ impl<T: Source + AsyncWrite> Source for client::TlsStream<T> {
     append_a_record!();
 }
 
-/// rustls wants to read when it holds no plaintext; nor does it then hold a whole record that it could decrypt.
+/// rustls wants to read when it holds no plaintext; nor does it then hold a whole record that it
+/// could decrypt.
 fn poll_records<T: Source, D>(
     io: &T,
     session: &ConnectionCommon<D>,

@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::proxy::limits::RELAY_BUFFER;
 
 thread_local! {
-    /// What is read is written at once, so that all relays of a thread can do with one buffer, and an idle one has none. Only what the
-    /// other side does not take at once is kept for it.
+    /// What is read is written at once, so that all relays of a thread can do with one buffer, and
+    /// an idle one has none. Only what the other side does not take at once is kept for it.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; RELAY_BUFFER]);
 }
 
@@ -37,7 +37,8 @@ enum Stage {
     Ended,
 }
 
-/// Relays until both sides have ended or one breaks off; the bytes that went from `one` to `other`, and back.
+/// Relays until both sides have ended or one breaks off; the bytes that went from `one` to `other`,
+/// and back.
 pub(in crate::proxy) async fn both_ways<A, B>(one: &mut A, other: &mut B) -> (u64, u64)
 where
     A: AsyncRead + AsyncWrite + Unpin,

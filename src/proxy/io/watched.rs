@@ -79,7 +79,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // rustls hands a single record over as one slice of one, and the kernel takes a plain one more cheaply.
+        // rustls hands a single record over as one slice of one, and the kernel takes a plain one
+        // more cheaply.
         if let [slice] = slices {
             return self.poll_write(context, slice);
         }

@@ -19,11 +19,12 @@ pub(in crate::proxy) trait Uploading: Streamed {
     /// Whether some of the request's body has not gone out.
     fn uploads(&self) -> bool;
 
-    /// Sends what is left of the request's body, beside the response. Ready when nothing is left, or the server takes no more; an error
-    /// where the client has broken it off.
+    /// Sends what is left of the request's body, beside the response. Ready when nothing is left,
+    /// or the server takes no more; an error where the client has broken it off.
     fn poll_upload(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// The response has reached the client with its end: notes it, and goes on with the upload for as long as the server takes it.
+    /// The response has reached the client with its end: notes it, and goes on with the upload for
+    /// as long as the server takes it.
     fn finish_upload(&mut self) -> impl Future<Output = io::Result<()>> + Send;
 }
 

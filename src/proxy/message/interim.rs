@@ -1,4 +1,5 @@
-//! Interim responses (RFC 9110 §15.2), on their way from the provider to the client while the final one is waited for.
+//! Interim responses (RFC 9110 §15.2), on their way from the provider to the client while the final
+//! one is waited for.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +8,8 @@ use http::{HeaderMap, StatusCode};
 
 use crate::proxy::rewrite::hop_by_hop;
 
-/// Where the interim responses to one request go; nowhere, if its client knows none (HTTP/1.0, and requests to the proxy itself).
+/// Where the interim responses to one request go; nowhere, if its client knows none (HTTP/1.0, and
+/// requests to the proxy itself).
 #[derive(Clone, Debug, Default)]
 pub(in crate::proxy) struct Interim(Option<Arc<Queue>>);
 
@@ -21,7 +23,8 @@ struct Queue {
 }
 
 impl Interim {
-    /// For a client that takes them, by [`Self::take`]. One of HTTP/1.1 gets its 100 from whoever reads its body.
+    /// For a client that takes them, by [`Self::take`]. One of HTTP/1.1 gets its 100 from whoever
+    /// reads its body.
     pub(in crate::proxy) fn queue(takes_continue: bool) -> Self {
         Self(Some(Arc::new(Queue {
             waiting: Mutex::default(),

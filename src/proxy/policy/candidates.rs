@@ -15,7 +15,8 @@ pub(in crate::proxy) enum RouteMatch<'a> {
     Route(&'a Arc<Route>),
 }
 
-/// The routes that lead to one place, best first: looked up once for a tunnel, so that a request of it looks at no other.
+/// The routes that lead to one place, best first: looked up once for a tunnel, so that a request of
+/// it looks at no other.
 #[derive(Clone, Debug, Default)]
 pub(in crate::proxy) struct Candidates(pub(super) Arc<[Arc<Route>]>);
 
@@ -38,7 +39,8 @@ impl Candidates {
         self.0.iter()
     }
 
-    /// The one that says what a credential for this place looks like where a request belongs to none of them.
+    /// The one that says what a credential for this place looks like where a request belongs to
+    /// none of them.
     pub(in crate::proxy) fn first(&self) -> Option<&Arc<Route>> {
         self.0.first()
     }

@@ -17,7 +17,8 @@ use crate::proxy::refusal::Refusal;
 pub(in crate::proxy) enum Plan<'a> {
     /// The connection's credential goes on, in the shape of that index.
     Inject(&'a Arc<Route>, usize),
-    /// It goes on without: the provider's web pages, its OAuth endpoints. The route says what carries a credential there.
+    /// It goes on without: the provider's web pages, its OAuth endpoints. The route says what
+    /// carries a credential there.
     Pass(Option<&'a Arc<Route>>),
 }
 
@@ -50,8 +51,8 @@ pub(in crate::proxy) fn check_method(method: &Method) -> Result<(), Refusal> {
     }
 }
 
-/// Which connection the request belongs to, and what its rules say. `path` is the canonical one; `of_page` where a browser says which page
-/// asks.
+/// Which connection the request belongs to, and what its rules say. `path` is the canonical one;
+/// `of_page` where a browser says which page asks.
 pub(in crate::proxy) fn decide<'a>(
     rules: Rules<'a>,
     parts: &Parts,
@@ -71,7 +72,8 @@ pub(in crate::proxy) fn decide<'a>(
     Decision { owner, plan }
 }
 
-/// Whether the server would learn from the request whose it is. A certificate is a credential as well.
+/// Whether the server would learn from the request whose it is. A certificate is a credential as
+/// well.
 fn gives(route: &Route, parts: &Parts, path: &str) -> bool {
     let (method, query) = (parts.method.as_str(), parts.uri.query());
     let path = route.relative_path(path);

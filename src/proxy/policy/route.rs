@@ -9,8 +9,8 @@ use http::HeaderName;
 use crate::audit::Quoted;
 use crate::authority::Authority;
 use crate::credential::{ConnectionId, Credential};
+use crate::net::tls::ClientCertificate;
 use crate::proxy::rewrite::credential::ReadyCredential;
-use crate::tls::ClientCertificate;
 
 /// How a connection stands among those of the same right: the user's word counts most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +71,8 @@ impl Route {
         self.service.relative_path(path).unwrap_or(path)
     }
 
-    /// The credential in the forms of this route's shapes; made anew only when the token has changed.
+    /// The credential in the forms of this route's shapes; made anew only when the token has
+    /// changed.
     pub(in crate::proxy) fn ready(&self, credential: &Credential) -> Arc<ReadyCredential> {
         match &*self.ready.load() {
             Some(ready) if ready.generation == credential.generation => Arc::clone(ready),

@@ -1,4 +1,5 @@
-//! Which connection a request belongs to: longest path prefix first, then exact host, then `regex:`.
+//! Which connection a request belongs to: longest path prefix first, then exact host, then
+//! `regex:`.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,7 +15,7 @@ use super::route::{Preference, Route, authority_of};
 use crate::audit::Quoted;
 use crate::authority::Authority;
 use crate::credential::ConnectionId;
-use crate::tls::ClientCertificate;
+use crate::net::tls::ClientCertificate;
 
 /// A connection and the service that it is for.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
-//! Which web page asks. A browser of the run sends the requests of every page that it opens through the proxy, and any page may ask for any
-//! host: with the credential on, each would act as the user. No page can forge the headers that tell, and other programs send them for the
-//! target itself, if at all.
+//! Which web page asks. A browser of the run sends the requests of every page that it opens through
+//! the proxy, and any page may ask for any host: with the credential on, each would act as the
+//! user. No page can forge the headers that tell, and other programs send them for the target
+//! itself, if at all.
 
 use http::header::{HeaderMap, HeaderName, ORIGIN};
 use http::uri::Authority;
@@ -16,7 +17,8 @@ pub(in crate::proxy) fn is_of_another_origin(headers: &HeaderMap, target: &Autho
         || origins.any(|origin| !is_of(target, origin.as_bytes()))
 }
 
-/// Whether an origin is the target's. Browsers send no path with it (RFC 6454 §6.1), but other programs put their base URL there.
+/// Whether an origin is the target's. Browsers send no path with it (RFC 6454 §6.1), but other
+/// programs put their base URL there.
 fn is_of(target: &Authority, origin: &[u8]) -> bool {
     let scheme = origin.split_at_checked(SCHEME.len());
     let Some((_, rest)) = scheme.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME)) else {

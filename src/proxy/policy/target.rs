@@ -17,9 +17,9 @@ pub(in crate::proxy) struct Target {
 }
 
 impl Target {
-    /// Checks a request that came through a tunnel to `authority`: `Host` and `:authority` must name that very host (RFC 9110 §7.4), or
-    /// one connection could reach another one's host with a credential.
-    /// `usual` is how most clients write it.
+    /// Checks a request that came through a tunnel to `authority`: `Host` and `:authority` must
+    /// name that very host (RFC 9110 §7.4), or one connection could reach another one's host with a
+    /// credential. `usual` is how most clients write it.
     pub(in crate::proxy) fn parse(
         authority: &Authority,
         usual: &str,
@@ -58,10 +58,12 @@ impl Target {
     }
 }
 
-/// The one spelling of a path that rules are compared in: decoded once, `%2F` kept apart from `/`, runs of slashes as one.
+/// The one spelling of a path that rules are compared in: decoded once, `%2F` kept apart from `/`,
+/// runs of slashes as one.
 ///
-/// What could be read in two ways by two servers (dot segments in any encoding, a backslash, a control character) is refused rather
-/// than guessed: a rule that denies a path must not be walked around by another spelling of it.
+/// What could be read in two ways by two servers (dot segments in any encoding, a backslash, a
+/// control character) is refused rather than guessed: a rule that denies a path must not be walked
+/// around by another spelling of it.
 pub(in crate::proxy) fn canonical_path(raw: &str) -> Result<Cow<'_, str>, Refusal> {
     if is_canonical(raw) {
         return Ok(Cow::Borrowed(raw));
@@ -90,7 +92,8 @@ pub(in crate::proxy) fn canonical_path(raw: &str) -> Result<Cow<'_, str>, Refusa
     Ok(Cow::Owned(canonical))
 }
 
-/// Whether there is nothing to decide about a path, as with nearly all: in one pass, for each request has one.
+/// Whether there is nothing to decide about a path, as with nearly all: in one pass, for each
+/// request has one.
 fn is_canonical(raw: &str) -> bool {
     let mut before = b' ';
     raw.bytes().all(|byte| {
@@ -114,7 +117,8 @@ const PLAIN: [bool; 256] = {
 };
 
 fn is_dots(segment: &str) -> bool {
-    // `;` starts a parameter of the segment for some servers (RFC 3986 §3.3): `..;x` is `..` to them.
+    // `;` starts a parameter of the segment for some servers (RFC 3986 §3.3): `..;x` is `..` to
+    // them.
     let name = segment.split(';').next().unwrap_or_default();
     name == "." || name == ".."
 }

@@ -16,8 +16,9 @@ pub(in crate::proxy) fn strip(parts: &mut Parts, headers: &[HeaderName], carrier
     strip_query(parts, carriers, |_| true);
 }
 
-/// Takes the carriers off that hold the placeholder, and leaves the program's own credentials: for a request that gets none of ours. The
-/// programs that send their token everywhere are then served there as if they had none.
+/// Takes the carriers off that hold the placeholder, and leaves the program's own credentials: for
+/// a request that gets none of ours. The programs that send their token everywhere are then served
+/// there as if they had none.
 pub(in crate::proxy) fn strip_placeholders(
     parts: &mut Parts,
     headers: &[HeaderName],
@@ -66,7 +67,8 @@ fn strip_query(parts: &mut Parts, carriers: &Carriers, goes: impl Fn(&str) -> bo
 /// Rack parts a query at both.
 const SEPARATORS: [char; 2] = ['&', ';'];
 
-/// Rack decodes names before it compares them, drops brackets before a name, and takes `name[]` for a list of that name.
+/// Rack decodes names before it compares them, drops brackets before a name, and takes `name[]` for
+/// a list of that name.
 fn carries(pair: &str, carriers: &Carriers) -> bool {
     let brackets = ['[', ']'];
     let name = pair.split('=').next().unwrap_or_default();
@@ -156,7 +158,7 @@ mod tests {
     #[test]
     fn only_carriers_with_the_placeholder_go_where_no_credential_comes() {
         let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
-        let placeholder = crate::env_vars::PLACEHOLDER;
+        let placeholder = crate::env::env_vars::PLACEHOLDER;
         let (bearer, of_basic) = (
             format!("Bearer {placeholder}"),
             basic(&format!("ada:{placeholder}")),

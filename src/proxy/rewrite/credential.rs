@@ -77,8 +77,8 @@ impl Ready {
     }
 }
 
-/// Puts the credential on a request whose carriers are off, in place of one that it may have already; `stripped` is its target without
-/// any. `false` where it does not fit.
+/// Puts the credential on a request whose carriers are off, in place of one that it may have
+/// already; `stripped` is its target without any. `false` where it does not fit.
 pub(in crate::proxy) fn put(parts: &mut Parts, stripped: &Uri, ready: &Ready) -> bool {
     match ready {
         Ready::Header(name, value) => {

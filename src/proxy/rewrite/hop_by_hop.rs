@@ -2,7 +2,8 @@
 
 use http::header::{ALT_SVC, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, TE};
 
-/// What of a message's headers wants a closer look. Most messages have nothing of all this, and one pass tells.
+/// What of a message's headers wants a closer look. Most messages have nothing of all this, and one
+/// pass tells.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -76,7 +77,8 @@ pub(in crate::proxy) fn clean_request(headers: &mut HeaderMap, survey: Survey) {
     }
 }
 
-/// Prepares an answer's headers for the client. `Alt-Svc` would lead it around the proxy, to HTTP/3.
+/// Prepares an answer's headers for the client. `Alt-Svc` would lead it around the proxy, to
+/// HTTP/3.
 pub(in crate::proxy) fn clean_response(headers: &mut HeaderMap) {
     let survey = Survey::of(headers);
     if survey.hop_by_hop {

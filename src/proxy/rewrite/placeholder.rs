@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use memchr::memmem::Finder;
 use percent_encoding::percent_decode;
 
-use crate::env_vars::PLACEHOLDER;
+use crate::env::env_vars::PLACEHOLDER;
 
 /// Where the placeholder still stands in a request's head, if anywhere.
 pub(in crate::proxy) fn find_in_head(parts: &Parts) -> Option<&'static str> {
@@ -71,8 +71,9 @@ fn holds(bytes: &[u8]) -> bool {
     bytes.len() >= PLACEHOLDER.len() && FINDER.find(bytes).is_some()
 }
 
-/// Looks for the placeholder in a body as it streams, across the borders of its pieces. It holds nothing back: what has gone by was at
-/// most the beginning of a placeholder, and the piece that would complete it is not sent.
+/// Looks for the placeholder in a body as it streams, across the borders of its pieces. It holds
+/// nothing back: what has gone by was at most the beginning of a placeholder, and the piece that
+/// would complete it is not sent.
 #[derive(Debug)]
 pub(in crate::proxy) struct Scanner {
     tail: Vec<u8>,

@@ -28,7 +28,8 @@ use crate::proxy::upstream::body::UpstreamBody;
 use crate::proxy::upstream::destination::{Dialect, Scheme};
 use crate::proxy::upstream::send::Sending;
 
-/// `GET https://…` (older axios): the same as through a tunnel. The target counts, and `Host` is made to agree (RFC 9112 §3.2.2).
+/// `GET https://…` (older axios): the same as through a tunnel. The target counts, and `Host` is
+/// made to agree (RFC 9112 §3.2.2).
 pub(super) async fn https<S: CredentialSource>(
     shared: &Shared<S>,
     permit: Permit,
@@ -52,7 +53,8 @@ pub(super) async fn https<S: CredentialSource>(
     }
 }
 
-/// `GET http://…`: forwarded as it is. In clear, nothing is ever injected, and the placeholder does not go out either.
+/// `GET http://…`: forwarded as it is. In clear, nothing is ever injected, and the placeholder does
+/// not go out either.
 pub(super) async fn http<S>(
     shared: &Shared<S>,
     mut request: Request<Incoming>,
@@ -108,7 +110,8 @@ async fn forward_http<S>(
     Ok(response)
 }
 
-/// The promise of the client's stream, where it wishes for another protocol, and what it holds as long as it lives.
+/// The promise of the client's stream, where it wishes for another protocol, and what it holds as
+/// long as it lives.
 fn upgrade_of<B>(request: &mut Request<B>, permit: Permit) -> Option<ClientUpgrade> {
     let is_wished = request.headers().contains_key(UPGRADE);
     is_wished.then(|| ClientUpgrade::Hyper(hyper::upgrade::on(request), permit))

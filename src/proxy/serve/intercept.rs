@@ -1,4 +1,5 @@
-//! The inside of a managed tunnel: TLS ended with a leaf for the tunnel's host, HTTP/1.1 and HTTP/2 served.
+//! The inside of a managed tunnel: TLS ended with a leaf for the tunnel's host, HTTP/1.1 and HTTP/2
+//! served.
 
 use std::sync::Arc;
 

@@ -18,8 +18,9 @@ use super::request_line;
 use super::shared::{SessionConfig, Shared};
 use crate::audit::{Event, Kind};
 use crate::connection::CredentialSource;
-use crate::dial::Shortage;
-use crate::process_tree::ProcessTree;
+use crate::net::dial::Shortage;
+use crate::os::process_tree::ProcessTree;
+use crate::os::ulimits;
 use crate::proxy::admission::admit::{Admission, Recognition};
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::exchange::respond;
@@ -31,7 +32,6 @@ use crate::proxy::limits::{
     STRANGER_TIMEOUT,
 };
 use crate::proxy::refusal::Refusal;
-use crate::ulimits;
 
 /// Why the proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -102,8 +102,9 @@ impl<S: CredentialSource> Proxy<S> {
     }
 }
 
-/// How many connections are served at one time, so that each finds a descriptor for its way upstream: who comes beyond waits to be
-/// accepted, where it would have been accepted and then refused.
+/// How many connections are served at one time, so that each finds a descriptor for its way
+/// upstream: who comes beyond waits to be accepted, where it would have been accepted and then
+/// refused.
 fn most_connections(files: usize) -> usize {
     let room = files.saturating_sub(RESERVED_FILES) / FILES_PER_CONNECTION;
     room.clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS)

@@ -1,4 +1,5 @@
-//! The one request line that real clients send and no parser takes: `CONNECT 2001:db8::1:443`, without brackets (httpx does so).
+//! The one request line that real clients send and no parser takes: `CONNECT 2001:db8::1:443`,
+//! without brackets (httpx does so).
 
 use std::net::Ipv6Addr;
 
@@ -8,8 +9,9 @@ use tokio::net::TcpStream;
 
 use crate::proxy::limits::{HEAD_TIMEOUT, USUAL_READ};
 
-/// Reads the first bytes of a connection, with brackets where that line wants them (RFC 3986 §3.2.2). A line that comes in pieces is left
-/// alone; clients write it at once. Nothing where nothing comes in time, or the connection has ended.
+/// Reads the first bytes of a connection, with brackets where that line wants them (RFC 3986
+/// §3.2.2). A line that comes in pieces is left alone; clients write it at once. Nothing where
+/// nothing comes in time, or the connection has ended.
 pub(in crate::proxy) async fn first_bytes(stream: &mut TcpStream) -> Bytes {
     let mut first = BytesMut::with_capacity(USUAL_READ);
     let reading = stream.read_buf(&mut first);
@@ -26,7 +28,8 @@ pub(in crate::proxy) async fn first_bytes(stream: &mut TcpStream) -> Bytes {
     }
 }
 
-/// The length of the line's beginning up to the blank after its target, and the target with brackets.
+/// The length of the line's beginning up to the blank after its target, and the target with
+/// brackets.
 fn unbracketed(first: &[u8]) -> Option<(usize, String)> {
     let rest = first.strip_prefix(b"CONNECT ")?;
     let end = rest.iter().position(|byte| *byte == b' ')?;

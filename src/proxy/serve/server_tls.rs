@@ -10,8 +10,8 @@ use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::ServerName;
 
+use crate::net::tls::crypto_provider;
 use crate::proxy::limits::{MOST_SERVER_CONFIGS, MOST_TLS_SESSIONS};
-use crate::tls::crypto_provider;
 
 /// The leaves of a session, and the configurations that they are served with.
 pub(super) struct ServerTls {
@@ -43,7 +43,8 @@ impl ServerTls {
         self.leaves.ca_public_key_digest()
     }
 
-    /// The TLS configuration for a managed host: one a host, so that its clients can resume their sessions. Looked up once a connection.
+    /// The TLS configuration for a managed host: one a host, so that its clients can resume their
+    /// sessions. Looked up once a connection.
     pub(super) fn config(&self, host: &str) -> Result<Arc<ServerConfig>, CaError> {
         let made = self.configs.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = made.get(host) {
@@ -71,14 +72,16 @@ fn server_config(leaf: Arc<CertifiedKey>) -> ServerConfig {
         .with_cert_resolver(Arc::new(OneLeaf(leaf)));
     // The last is of clients that offer nothing newer; the same server serves them.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
-    // AES-128 before AES-256, whatever the client prefers: as strong on this machine's loopback, and a quarter cheaper a byte.
+    // AES-128 before AES-256, whatever the client prefers: as strong on this machine's loopback,
+    // and a quarter cheaper a byte.
     config.ignore_client_order = true;
     config.send_tls13_tickets = 1; // a client that wants another one gets it with its next connection
     config.session_storage = ServerSessionMemoryCache::new(MOST_TLS_SESSIONS);
     config
 }
 
-/// The leaf of the host that the tunnel was opened to, whatever name the client says hello with: one that differs is answered with 421.
+/// The leaf of the host that the tunnel was opened to, whatever name the client says hello with:
+/// one that differs is answered with 421.
 #[derive(Debug)]
 struct OneLeaf(Arc<CertifiedKey>);
 

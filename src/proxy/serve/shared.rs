@@ -11,7 +11,10 @@ use http::Response;
 use super::server_tls::ServerTls;
 use crate::audit::{Audit, Event};
 use crate::authority::Authority;
-use crate::dial::{Dialer, Queue};
+use crate::net::dial::{Dialer, Queue};
+use crate::net::resolve::Resolve;
+use crate::net::tls::Trust;
+use crate::net::user_proxy::UserProxies;
 use crate::proxy::admission::admit::Admission;
 use crate::proxy::exchange::respond;
 use crate::proxy::exchange::response_body::ResponseBody;
@@ -21,10 +24,7 @@ use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::policy::session_policy::Policy;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::upstream::send::Upstream;
-use crate::resolve::Resolve;
 use crate::secret::Secret;
-use crate::tls::Trust;
-use crate::user_proxy::UserProxies;
 
 /// What a session is made of.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::dial::{Dialed, Link};
+use crate::net::dial::{Dialed, Link};
 use crate::proxy::io::activity::Activity;
 use crate::proxy::io::relay;
 use crate::proxy::io::watched::Watched;
@@ -52,7 +52,8 @@ where
     activity.unless_idle(IDLE_TIMEOUT, pin!(relaying)).await; // whichever way it ends, both sides are closed then
 }
 
-/// The socket itself, and what hyper has read of it already: without its wrappers each byte takes a shorter way.
+/// The socket itself, and what hyper has read of it already: without its wrappers each byte takes a
+/// shorter way.
 pub(in crate::proxy) fn unwrap(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     let parts = upgraded.downcast::<TokioIo<Watched<TcpStream>>>()?;
     let (stream, _) = parts.io.into_inner().into_parts();

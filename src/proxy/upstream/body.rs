@@ -1,4 +1,5 @@
-//! A provider's body, by whichever protocol it comes, and what is left of its request's body on the way to the provider.
+//! A provider's body, by whichever protocol it comes, and what is left of its request's body on the
+//! way to the provider.
 
 use std::future::poll_fn;
 use std::io;
@@ -25,8 +26,8 @@ pub(in crate::proxy) enum UpstreamBody {
 }
 
 impl UpstreamBody {
-    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no more; an error where the client has
-    /// broken it off.
+    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no
+    /// more; an error where the client has broken it off.
     pub(in crate::proxy) fn poll_upload(
         &mut self,
         context: &mut Context<'_>,
@@ -45,7 +46,8 @@ impl UpstreamBody {
         }
     }
 
-    /// How much of the request's body the server has taken since its answer began, in whatever unit, if it is the server who is waited for.
+    /// How much of the request's body the server has taken since its answer began, in whatever
+    /// unit, if it is the server who is waited for.
     pub(in crate::proxy) fn blocked_upload(&self) -> Option<u64> {
         match self {
             Self::Http1(body) => body.blocked_upload(),
@@ -81,9 +83,11 @@ impl UpstreamBody {
 
     /// Goes on with the upload after the response has ended.
     ///
-    /// RFC 9112 §9.3 lets a server answer before it has read the whole request; whether it still wants the rest, only its reading tells. So
-    /// the upload goes on while the server takes it, and is given up when that stands still: soon where the request was refused, and after a
-    /// long while where it was accepted. Whether the client is still there is no matter by then: what it has sent whole arrives whole.
+    /// RFC 9112 §9.3 lets a server answer before it has read the whole request; whether it still
+    /// wants the rest, only its reading tells. So the upload goes on while the server takes it, and
+    /// is given up when that stands still: soon where the request was refused, and after a long
+    /// while where it was accepted. Whether the client is still there is no matter by then: what it
+    /// has sent whole arrives whole.
     pub(in crate::proxy) async fn finish_upload(&mut self, is_refused: bool) -> io::Result<()> {
         let limit = stall_limit(is_refused);
         let mut clock = pin!(tokio::time::sleep(limit));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::destination::{Destination, Dialect, Scheme};
 use super::stream::UpstreamStream;
 use super::tls::TlsConfigs;
-use crate::dial::{ConnectError, Dialer};
+use crate::net::dial::{ConnectError, Dialer};
 use crate::proxy::limits::Timeouts;
 
 /// Opens connections.

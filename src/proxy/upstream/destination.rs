@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::stream::UpstreamStream;
 use crate::authority::Authority;
+use crate::net::tls::ClientCertificate;
 use crate::proxy::http1::Pool;
 use crate::proxy::http2;
 use crate::proxy::limits::{IDLE_UPSTREAM, MOST_DESTINATIONS, MOST_IDLE_UPSTREAM, SWEEP_INTERVAL};
-use crate::tls::ClientCertificate;
 
 /// Whether the way to a place is TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +63,8 @@ impl Destination {
         self.client_certificate.as_ref() == certificate
     }
 
-    /// The HTTP/2 connection that was used last, of those that still stand; it is closed where it must not be used.
+    /// The HTTP/2 connection that was used last, of those that still stand; it is closed where it
+    /// must not be used.
     pub(super) fn take_http2(&self, may_reuse: bool) -> Option<http2::Connection> {
         let mut idle = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
         let stands = |mut idle: Idle| idle.connection.is_open().then_some(idle.connection);
@@ -109,7 +110,8 @@ pub(super) struct Destinations {
 type Key = (Authority, Scheme, Option<Arc<ClientCertificate>>);
 
 impl Destinations {
-    /// The place of that name, for connections that show that certificate; whoever asks for it often shall keep it.
+    /// The place of that name, for connections that show that certificate; whoever asks for it
+    /// often shall keep it.
     pub(super) fn get(
         &self,
         authority: &Authority,
@@ -161,7 +163,8 @@ impl Destinations {
         });
     }
 
-    /// Closes what has waited for too long, and forgets what nobody uses; whether anything is left to do.
+    /// Closes what has waited for too long, and forgets what nobody uses; whether anything is left
+    /// to do.
     fn sweep(&self) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, destination| {

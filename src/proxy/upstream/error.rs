@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::authority::Authority;
-use crate::dial::{ConnectError, innermost};
+use crate::net::dial::{ConnectError, innermost};
+use crate::net::tls::TlsTrouble;
 use crate::proxy::body::replay::Passage;
 use crate::proxy::http1;
 use crate::proxy::http2;
 use crate::proxy::refusal::Refusal;
-use crate::tls::TlsTrouble;
 
 /// No connection stood.
 pub(super) fn unconnected(authority: &Authority, error: &ConnectError) -> Refusal {
@@ -100,7 +100,8 @@ fn late(authority: &Authority, wait: Duration) -> Refusal {
     }
 }
 
-/// Whose fault it is that a request's body did not come to its end: its framing is wrong, or its client has left.
+/// Whose fault it is that a request's body did not come to its end: its framing is wrong, or its
+/// client has left.
 fn of_body(error: &std::io::Error) -> Refusal {
     if error.kind() == std::io::ErrorKind::InvalidData {
         Refusal::Malformed("the request's body is not framed as HTTP/1.1 requires")

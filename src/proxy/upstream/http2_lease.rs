@@ -1,5 +1,6 @@
-//! The HTTP/2 connection of one client's connection, shared with nobody while it has it: what one client leaves unread, or resets, counts
-//! against the limits of the whole connection, so that another one would wait for it, or be broken off with it.
+//! The HTTP/2 connection of one client's connection, shared with nobody while it has it: what one
+//! client leaves unread, or resets, counts against the limits of the whole connection, so that
+//! another one would wait for it, or be broken off with it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +8,7 @@ use tokio::sync::watch;
 
 use super::connector::Connector;
 use super::destination::{Destination, Dialect};
-use crate::dial::ConnectError;
+use crate::net::dial::ConnectError;
 use crate::proxy::http1;
 use crate::proxy::http2;
 
@@ -54,7 +55,8 @@ impl Http2Lease {
         }
     }
 
-    /// The connection of this client, or a new one; another client's former one only where `may_reuse` says so.
+    /// The connection of this client, or a new one; another client's former one only where
+    /// `may_reuse` says so.
     pub(super) async fn get(
         &self,
         connector: &Connector,

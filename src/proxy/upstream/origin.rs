@@ -33,9 +33,10 @@ impl Origin {
         }
     }
 
-    /// Whether a request may go out on a connection that another client has used: it may turn out to be closed, and then the request is sent
-    /// again, which one that changes something must not be (RFC 9110 §9.2.2). A client's own connection may close under its requests as
-    /// well; a new one does not, so its first request goes out on a new one.
+    /// Whether a request may go out on a connection that another client has used: it may turn out
+    /// to be closed, and then the request is sent again, which one that changes something must not
+    /// be (RFC 9110 §9.2.2). A client's own connection may close under its requests as well; a new
+    /// one does not, so its first request goes out on a new one.
     pub(super) fn may_reuse(&self, parts: &Parts, body: &RequestBody) -> bool {
         let repeats = || parts.method.is_idempotent() && is_repeatable(parts, body.is_end_stream());
         self.has_served.load(Ordering::Relaxed) || repeats()

@@ -1,16 +1,17 @@
 //! The origin of one client's connection once for each client certificate.
 //!
-//! A TLS connection is its certificate's from the handshake to its end. A request that went out on one of another account would be that
-//! account's in the server's eyes (curl's CVE-2016-5420), so what is idle is kept apart as well. Where no connection has a certificate,
-//! which is nearly everywhere, there is one for all requests.
+//! A TLS connection is its certificate's from the handshake to its end. A request that went out on
+//! one of another account would be that account's in the server's eyes (curl's CVE-2016-5420), so
+//! what is idle is kept apart as well. Where no connection has a certificate, which is nearly
+//! everywhere, there is one for all requests.
 
 use std::sync::Arc;
 
 use http::uri;
 
 use super::origin::Origin;
+use crate::net::tls::ClientCertificate;
 use crate::proxy::policy::route::Route;
-use crate::tls::ClientCertificate;
 
 /// One origin, apart by the client certificate that its connections show.
 #[derive(Debug)]
@@ -45,7 +46,8 @@ impl Origins {
         &self.without.uri_authority
     }
 
-    /// For a request that belongs to that route. One that belongs to none shows no certificate: it would be a credential.
+    /// For a request that belongs to that route. One that belongs to none shows no certificate: it
+    /// would be a credential.
     pub(in crate::proxy) fn of(&self, owner: Option<&Arc<Route>>) -> &Origin {
         if self.with.is_empty() {
             return &self.without;

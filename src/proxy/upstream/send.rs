@@ -16,7 +16,9 @@ use super::origins::Origins;
 use super::stream::UpstreamStream;
 use super::tls::TlsConfigs;
 use crate::authority::Authority;
-use crate::dial::{self, Dialed, Dialer, Queue};
+use crate::net::dial::{self, Dialed, Dialer, Queue};
+use crate::net::tls::Trust;
+use crate::net::user_proxy::UserProxy;
 use crate::proxy::body::replay::Passage;
 use crate::proxy::body::request::RequestBody;
 use crate::proxy::http1::{AnswerBody, Connection, Fault, Outgoing, RequestForm, Upload};
@@ -26,8 +28,6 @@ use crate::proxy::message::interim::Interim;
 use crate::proxy::policy::candidates::Candidates;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::refusal::Refusal;
-use crate::tls::Trust;
-use crate::user_proxy::UserProxy;
 
 /// The ways to the providers of a session.
 #[derive(Debug)]
@@ -74,7 +74,8 @@ impl Upstream {
         dialed.map_err(|error| error::unconnected(authority, &error))
     }
 
-    /// That origin, for one client's connection, whose requests belong to these routes, if to any; `None` where no URL can name it.
+    /// That origin, for one client's connection, whose requests belong to these routes, if to any;
+    /// `None` where no URL can name it.
     pub(in crate::proxy) fn origins(
         &self,
         authority: &Authority,
@@ -152,7 +153,8 @@ impl Upstream {
                 }
                 Err(fault) => fault,
             };
-            // The server had closed it, and that crossed with the request, which is as good as unsent (RFC 9110 §9.2.2).
+            // The server had closed it, and that crossed with the request, which is as good as
+            // unsent (RFC 9110 §9.2.2).
             let is_unsent = is_reused
                 && matches!(fault, Fault::Closed(_))
                 && connection.is_unanswered()

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use crate::dial::Link;
+use crate::net::dial::Link;
 use crate::proxy::io::readiness::Source;
 
 /// What a connection is made of.

@@ -1,4 +1,5 @@
-//! TLS configurations towards the providers: made when first needed, one for each set of CAs, client certificate and dialect.
+//! TLS configurations towards the providers: made when first needed, one for each set of CAs,
+//! client certificate and dialect.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,13 +8,13 @@ use rustls::ClientConfig;
 
 use super::destination::Dialect;
 use crate::authority::Authority;
-use crate::dial::ConnectError;
+use crate::net::dial::ConnectError;
+use crate::net::tls::{ClientCertificate, Trust};
 use crate::proxy::limits::MOST_CLIENT_CONFIGS;
 use crate::proxy::policy::routes::RouteTable;
-use crate::tls::{ClientCertificate, Trust};
 
-/// What a configuration is made of: private CAs (PEM), the client's certificate and the protocol. Not the place: a `regex:` route has any
-/// number of those, and they share these.
+/// What a configuration is made of: private CAs (PEM), the client's certificate and the protocol.
+/// Not the place: a `regex:` route has any number of those, and they share these.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct TlsKey(Vec<Arc<str>>, Option<Arc<ClientCertificate>>, Dialect);
 
@@ -35,7 +36,8 @@ impl TlsConfigs {
         }
     }
 
-    /// The configuration for connections to that place. Each has its own store of sessions, so that none is resumed by another certificate.
+    /// The configuration for connections to that place. Each has its own store of sessions, so that
+    /// none is resumed by another certificate.
     pub(in crate::proxy) fn get(
         &self,
         authority: &Authority,

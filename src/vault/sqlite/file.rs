@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::classify;
 use super::schema;
 use super::store::{FILE, SqliteStore};
-use crate::home::{Home, create_private_file, io_error, remove_if_present};
+use crate::os::home::{Home, create_private_file, io_error, remove_if_present};
 use crate::vault::VaultError;
 use crate::vault::sealed::{SealedChange, SealedStore, Wait};
 

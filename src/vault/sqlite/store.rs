@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use rusqlite::Connection;
 
-use crate::home::Home;
+use crate::os::home::Home;
 
 /// The file in the home directory.
 pub(super) const FILE: &str = "vault.db";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::home::Home;
+use crate::os::home::Home;
 use crate::secret::Secret;
 use crate::vault::{Change, Expect, RecordKey, Vault, VaultError, open};
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use authsome::home::Home;
+use authsome::os::home::Home;
 use authsome_test_support::{Endpoint, FakeGitLab, Fault, Seen};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use authsome::clock::Timestamp;
-use authsome::tls::crypto_provider;
+use authsome::net::tls::crypto_provider;
 use authsome_ca::{LeafCache, PermittedHost, SessionCa};
 use authsome_test_support::FakeGitLab;
 use rustls::sign::SingleCertAndKey;

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use authsome::connection::{Connection, ConnectionStore, Terms};
-use authsome::home::Home;
+use authsome::os::home::Home;
 use authsome::vault;
 use authsome_providers::Catalog;
 use authsome_test_support::{App, FakeGitLab, Pair, kit};

@@ -1,5 +1,6 @@
-//! The profile, judged by whole handshakes of other people's clients: each takes a leaf for a permitted host, and each but Java refuses a
-//! leaf of the same root for a host outside its name constraints.
+//! The profile, judged by whole handshakes of other people's clients: each takes a leaf for a
+//! permitted host, and each but Java refuses a leaf of the same root for a host outside its name
+//! constraints.
 //!
 //! A client that this machine does not have is skipped by name.
 
@@ -57,7 +58,8 @@ impl Rig {
         Self { dir, host, port }
     }
 
-    /// Whether the client took the certificate. Its words must speak of certificates where it did not, or it failed otherwise.
+    /// Whether the client took the certificate. Its words must speak of certificates where it did
+    /// not, or it failed otherwise.
     fn accepted(&self, client: &Client) -> bool {
         let port = self.port.to_string();
         let fill = |word: &&str| word.replace("{host}", self.host).replace("{port}", &port);
@@ -299,7 +301,8 @@ fn each_takes_a_permitted_host_and_refuses_another() {
     }
 }
 
-/// Java takes the roots of a trust store for anchors whose constraints are not looked at (RFC 5280 §6.2 leaves that open).
+/// Java takes the roots of a trust store for anchors whose constraints are not looked at (RFC 5280
+/// §6.2 leaves that open).
 #[test]
 fn java_reads_the_key_store_and_takes_what_its_root_signed() {
     let options = [

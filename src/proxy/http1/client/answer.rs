@@ -1,4 +1,5 @@
-//! The body of a response, which gives its connection back when it has come to its end and the request is out.
+//! The body of a response, which gives its connection back when it has come to its end and the
+//! request is out.
 
 use std::io;
 use std::pin::Pin;
@@ -36,7 +37,8 @@ pub(in crate::proxy) struct AnswerBody<T, B> {
 enum Source<T, B> {
     /// It broke off: whoever asks is told so each time, or a cut body would look like a whole one.
     Broken,
-    /// A connection that does nothing else, and where it goes when the body has ended; it is closed if that is nowhere.
+    /// A connection that does nothing else, and where it goes when the body has ended; it is closed
+    /// if that is nowhere.
     Connection(Box<Connection<T>>, Option<Arc<Pool<T>>>),
     /// The response has come before the whole request was out, and the rest of that goes on.
     Early(Box<Early<T, B>>),
@@ -52,14 +54,16 @@ struct Early<T, B> {
 }
 
 impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
-    /// The response whose head has come on that connection, to a request of which all is out, or the rest is sent from now on.
+    /// The response whose head has come on that connection, to a request of which all is out, or
+    /// the rest is sent from now on.
     pub(in crate::proxy) fn answer(
         head: Head,
         connection: Box<Connection<T>>,
         upload: Upload<B>,
         pool: &Arc<Pool<T>>,
     ) -> Response<Self> {
-        // After a 101 no response follows, whatever its head says of the connection (RFC 9110 §15.2.2).
+        // After a 101 no response follows, whatever its head says of the connection (RFC 9110
+        // §15.2.2).
         let is_reusable = head.persists && !head.switches();
         let home = is_reusable.then(|| Arc::clone(pool));
         let source = if upload.is_over() {
@@ -124,8 +128,8 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
         }
     }
 
-    /// This response is the one that the client gets. If the server has answered in place of asking for the body (RFC 9110 §10.1.1), nobody
-    /// will ask for it any more.
+    /// This response is the one that the client gets. If the server has answered in place of asking
+    /// for the body (RFC 9110 §10.1.1), nobody will ask for it any more.
     pub(in crate::proxy) fn settle(&mut self) {
         if matches!(&self.source, Source::Early(early) if early.upload.is_held()) {
             let source = std::mem::replace(&mut self.source, Source::Broken);
@@ -146,7 +150,8 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
         }
     }
 
-    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no more.
+    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no
+    /// more.
     pub(in crate::proxy) fn poll_upload(
         &mut self,
         context: &mut Context<'_>,
@@ -169,7 +174,8 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
         Poll::Ready(Ok(()))
     }
 
-    /// Nothing more comes: the connection is free, or closed. One on which the request still goes out stays.
+    /// Nothing more comes: the connection is free, or closed. One on which the request still goes
+    /// out stays.
     fn release(&mut self) {
         match std::mem::replace(&mut self.source, Source::None) {
             Source::Connection(connection, Some(pool)) => pool.put(connection),

@@ -37,12 +37,14 @@ pub(in crate::proxy) struct Connection<T> {
     /// What is to go out, and how much of it has.
     out: Vec<u8>,
     gone: usize,
-    /// This task has just asked it for what nobody has sent, and will be woken when something comes.
+    /// This task has just asked it for what nobody has sent, and will be woken when something
+    /// comes.
     is_quiet: bool,
     /// When the request went out that it served last, or when it was made.
     pub(super) used: Instant,
     has_served: bool,
-    /// The wait for an answer. It is armed once and looked at when it ends, which spares each request the timer's lock.
+    /// The wait for an answer. It is armed once and looked at when it ends, which spares each
+    /// request the timer's lock.
     clock: Option<Pin<Box<Sleep>>>,
 }
 
@@ -51,7 +53,8 @@ pub(in crate::proxy) struct Connection<T> {
 pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) parts: &'a Parts,
     pub(in crate::proxy) form: RequestForm<'a>,
-    /// The pieces of its body that have gone by, so that the wait for the answer starts when the last one has.
+    /// The pieces of its body that have gone by, so that the wait for the answer starts when the
+    /// last one has.
     pub(in crate::proxy) pieces: &'a AtomicU64,
     /// How long the head of an answer may take, from the last byte of the request that went out.
     pub(in crate::proxy) patience: Duration,
@@ -74,7 +77,8 @@ impl<T: Source + AsyncWrite> Connection<T> {
         }
     }
 
-    /// Whether it may serve another request: nothing has come that nobody asked for, not even its end.
+    /// Whether it may serve another request: nothing has come that nobody asked for, not even its
+    /// end.
     pub(in crate::proxy) fn is_quiet(&mut self, context: &mut Context<'_>) -> bool {
         self.is_quiet = self.read.is_empty() && self.poll_fill(context).is_pending();
         self.is_quiet
@@ -90,7 +94,8 @@ impl<T: Source + AsyncWrite> Connection<T> {
         self.read.is_empty()
     }
 
-    /// Sends a request and waits for the head of its answer, which may come before the whole request is out.
+    /// Sends a request and waits for the head of its answer, which may come before the whole
+    /// request is out.
     pub(in crate::proxy) async fn exchange(
         &mut self,
         request: &Outgoing<'_>,
@@ -207,7 +212,8 @@ impl<T: Source + AsyncWrite> Connection<T> {
         }
     }
 
-    /// Brings the request out: what is in the buffer, and the body as it comes. Ready when all is out, or the server takes no more.
+    /// Brings the request out: what is in the buffer, and the body as it comes. Ready when all is
+    /// out, or the server takes no more.
     pub(super) fn poll_send(
         &mut self,
         context: &mut Context<'_>,

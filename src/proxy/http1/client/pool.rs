@@ -12,7 +12,8 @@ use crate::proxy::limits::{IDLE_UPSTREAM, MOST_IDLE_UPSTREAM};
 /// The idle connections to one place.
 #[derive(Debug)]
 pub(in crate::proxy) struct Pool<T> {
-    /// The one that was used last is the last. Held for a push or a pop: on a session's one thread nobody ever waits for it.
+    /// The one that was used last is the last. Held for a push or a pop: on a session's one thread
+    /// nobody ever waits for it.
     idle: Mutex<Vec<Box<Connection<T>>>>,
 }
 
@@ -43,8 +44,9 @@ impl<T: Source + AsyncWrite> Pool<T> {
         }
     }
 
-    /// Takes a connection that still stands. One that has served before only where `may_reuse` says so: if not, the one that was used last
-    /// is closed, so that a server that serves one connection at a time has room for the new one.
+    /// Takes a connection that still stands. One that has served before only where `may_reuse` says
+    /// so: if not, the one that was used last is closed, so that a server that serves one
+    /// connection at a time has room for the new one.
     pub(in crate::proxy) async fn take(&self, may_reuse: bool) -> Option<Box<Connection<T>>> {
         while let Some(mut connection) = self.pop() {
             if !may_reuse && !connection.is_fresh() {
@@ -65,11 +67,13 @@ impl<T: Source + AsyncWrite> Pool<T> {
         idle.clear();
     }
 
-    /// Closes what has waited for too long, and what the other side has closed; whether anything is left.
+    /// Closes what has waited for too long, and what the other side has closed; whether anything is
+    /// left.
     pub(in crate::proxy) fn sweep(&self) -> bool {
         let mut context = Context::from_waker(std::task::Waker::noop());
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        // Counted from the request that it served last, which spares each request a look at the clock; one that took long is not kept.
+        // Counted from the request that it served last, which spares each request a look at the
+        // clock; one that took long is not kept.
         idle.retain_mut(|connection| {
             let stays =
                 connection.used.elapsed() < IDLE_UPSTREAM && connection.is_quiet(&mut context);

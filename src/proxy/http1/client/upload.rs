@@ -19,11 +19,13 @@ use crate::proxy::message::body::Streamed;
 /// Most heads of requests are shorter, in bytes.
 pub(super) const USUAL_HEAD: usize = 2048;
 
-/// The most that one TLS record holds (RFC 8446 §5.1), in bytes. A chunk goes out in one record with its size line: some servers (Puma 5)
-/// answer 400 where a record ends inside of that line, though RFC 9112 §7.1 knows no such border.
+/// The most that one TLS record holds (RFC 8446 §5.1), in bytes. A chunk goes out in one record
+/// with its size line: some servers (Puma 5) answer 400 where a record ends inside of that line,
+/// though RFC 9112 §7.1 knows no such border.
 const RECORD: usize = 16 * 1024;
 
-/// What a chunk in one record needs beside its data: up to four digits, two line breaks, and the last chunk.
+/// What a chunk in one record needs beside its data: up to four digits, two line breaks, and the
+/// last chunk.
 const CHUNK_FRAMING: usize = 4 + 2 + 2 + LAST_CHUNK.len();
 
 /// Less than this left in a record is not worth a chunk, in bytes.
@@ -65,7 +67,8 @@ enum Sending {
 }
 
 impl<B: Streamed> Upload<B> {
-    /// `is_held` where the client waits to hear that its body is wanted (RFC 9110 §10.1.1), and the server has yet to say so.
+    /// `is_held` where the client waits to hear that its body is wanted (RFC 9110 §10.1.1), and the
+    /// server has yet to say so.
     pub(in crate::proxy) fn new(body: B, parts: &Parts, is_held: bool) -> Self {
         let length = length_of(&body);
         let trailers = match length {
@@ -128,7 +131,8 @@ impl<B: Streamed> Upload<B> {
         self.is_blocked.then_some(self.taken)
     }
 
-    /// Brings out what is in the buffer, and the body as it comes. Ready when all is out, or the server takes no more.
+    /// Brings out what is in the buffer, and the body as it comes. Ready when all is out, or the
+    /// server takes no more.
     pub(super) fn poll_send(
         &mut self,
         context: &mut Context<'_>,
@@ -160,7 +164,8 @@ impl<B: Streamed> Upload<B> {
                     *gone += count;
                     self.taken += count as u64;
                 }
-                // A server may answer and close before it has read all: what it said is read next, and where it said nothing, its end is.
+                // A server may answer and close before it has read all: what it said is read next,
+                // and where it said nothing, its end is.
                 _ => self.state = Sending::Deaf,
             }
             if *gone == out.len() {
@@ -236,7 +241,8 @@ impl<B: Streamed> Upload<B> {
         self.end_with_body(out)
     }
 
-    /// A body of known length, and one that has come to its end with its last data, get no further poll.
+    /// A body of known length, and one that has come to its end with its last data, get no further
+    /// poll.
     fn end_with_body(&mut self, out: &mut Vec<u8>) -> Result<Poll<()>, Fault> {
         if self.state == Sending::Body && self.rest.is_empty() && self.body.is_end_stream() {
             self.finish(out, None)?;

@@ -60,7 +60,8 @@ impl<T: Source + AsyncWrite> ClientBody<T> {
             match self.decoder.next(&mut state.read) {
                 Ok(Piece::Incomplete) => {}
                 Ok(piece) => return Poll::Ready(Ok(piece)),
-                // Of that kind, so that whoever answers can tell a body that is wrong from one whose client has left.
+                // Of that kind, so that whoever answers can tell a body that is wrong from one
+                // whose client has left.
                 Err(fault) => {
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, fault)));
                 }
@@ -105,8 +106,9 @@ impl<T: Source + AsyncWrite> Body for ClientBody<T> {
 }
 
 impl<T> ClientBody<T> {
-    /// Whatever is left of it is the connection's affair again: the next request, or a client that leaves, can be told from it. At once when
-    /// it has ended, as whoever sends it on may keep it for long.
+    /// Whatever is left of it is the connection's affair again: the next request, or a client that
+    /// leaves, can be told from it. At once when it has ended, as whoever sends it on may keep it
+    /// for long.
     fn give_back(&mut self) {
         let Some(wire) = self.wire.take() else {
             return;

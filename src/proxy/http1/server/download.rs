@@ -14,7 +14,8 @@ use crate::proxy::http1::framing::LAST_CHUNK;
 use crate::proxy::http1::write::{Framing, write_trailers};
 use crate::proxy::message::body::Streamed;
 
-/// A piece of a body up to this size is copied behind what is to go out with it, in bytes: one record in place of two.
+/// A piece of a body up to this size is copied behind what is to go out with it, in bytes: one
+/// record in place of two.
 const SMALL_PIECE: usize = 4 * 1024;
 
 /// An answer's body on its way out, behind its head.
@@ -66,7 +67,8 @@ impl<B: Streamed> Download<B> {
         &mut self.body
     }
 
-    /// Whether a client that knows where its bodies end notices that this one has not come to its end.
+    /// Whether a client that knows where its bodies end notices that this one has not come to its
+    /// end.
     pub(super) fn shows_its_end(&self) -> bool {
         self.framing != Framing::UntilClose
     }
@@ -76,7 +78,8 @@ impl<B: Streamed> Download<B> {
         self.broken.is_some()
     }
 
-    /// Takes in what there is of the body. Not under the lock of the client's connection: the body may have that of the request read.
+    /// Takes in what there is of the body. Not under the lock of the client's connection: the body
+    /// may have that of the request read.
     pub(super) fn fill(&mut self, context: &mut Context<'_>) {
         while !self.has_ended
             && self.broken.is_none()
@@ -86,13 +89,15 @@ impl<B: Streamed> Download<B> {
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
                 return;
             };
-            // What came before goes out all the same: a client that gets nothing at all sends its request again (RFC 9112 §9.3.1 is no
-            // leave for one that changes something), and one that gets a part of a response knows that there was one.
+            // What came before goes out all the same: a client that gets nothing at all sends its
+            // request again (RFC 9112 §9.3.1 is no leave for one that changes something), and one
+            // that gets a part of a response knows that there was one.
             self.broken = frame.transpose().and_then(|frame| self.take(frame)).err();
         }
     }
 
-    /// Sends some of it. Ready with `true` when all has gone, and with an error where that is not all of it.
+    /// Sends some of it. Ready with `true` when all has gone, and with an error where that is not
+    /// all of it.
     pub(super) fn poll_out(
         &mut self,
         context: &mut Context<'_>,
@@ -142,7 +147,8 @@ impl<B: Streamed> Download<B> {
         if chunked {
             write!(self.out, "{:x}\r\n", data.len())?;
         }
-        // A copy costs less than a second piece on the way; but not if the buffer had to grow for it.
+        // A copy costs less than a second piece on the way; but not if the buffer had to grow for
+        // it.
         if data.len() > SMALL_PIECE.min(self.out.capacity() - self.out.len()) {
             self.data = data;
         } else {

@@ -1,4 +1,5 @@
-//! HTTP/1.1 for the client of an intercepted connection: one request after the other, each answered in the task that has read it.
+//! HTTP/1.1 for the client of an intercepted connection: one request after the other, each answered
+//! in the task that has read it.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -32,8 +33,9 @@ pub(in crate::proxy) type Upgrade<T> = oneshot::Receiver<(T, Bytes)>;
 /// The server's end of a client's connection.
 struct Server<T> {
     wire: Wire<T>,
-    /// The wait for a head. It is started once, and looked at when it ends: a client that is silent is cut off after one to two times
-    /// [`HEAD_TIMEOUT`], and no request pays for a look at the clock.
+    /// The wait for a head. It is started once, and looked at when it ends: a client that is silent
+    /// is cut off after one to two times [`HEAD_TIMEOUT`], and no request pays for a look at the
+    /// clock.
     clock: Clock,
     has_served: bool,
     interim: Interim,
@@ -44,8 +46,9 @@ struct Server<T> {
 /// Most heads of answers are shorter, in bytes; of a larger one the buffer is not kept.
 const USUAL_HEAD: usize = 1024;
 
-/// Serves a connection to its end. `respond` gets each request; where its client wishes for another protocol, a promise of its stream; and
-/// where the interim responses go. `refuse` makes the response to what is no request, which is the last one.
+/// Serves a connection to its end. `respond` gets each request; where its client wishes for another
+/// protocol, a promise of its stream; and where the interim responses go. `refuse` makes the
+/// response to what is no request, which is the last one.
 pub(in crate::proxy) async fn serve<T, F, B>(
     io: T,
     mut respond: impl FnMut(Request<ClientBody<T>>, Option<Upgrade<T>>, Interim) -> F,
@@ -203,7 +206,8 @@ impl<T: Source + AsyncWrite> Server<T> {
         })
         .await;
         if let Err(error) = sent {
-            // In order, so that what has come of it reaches the client; but to one that takes a close for the end, without one.
+            // In order, so that what has come of it reaches the client; but to one that takes a
+            // close for the end, without one.
             let ends_in_order = download.is_broken() && download.shows_its_end();
             return ends_in_order.then_some(After::Close).ok_or(error);
         }

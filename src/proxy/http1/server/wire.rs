@@ -14,8 +14,8 @@ use crate::proxy::http1::read_buffer::read_some;
 use crate::proxy::io::readiness::Source;
 use crate::proxy::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN, SMALLEST_READ, USUAL_READ};
 
-/// A client's connection, shared between the task that serves it and the body of its request, which may go its way in another one. Neither
-/// holds the lock while it waits.
+/// A client's connection, shared between the task that serves it and the body of its request, which
+/// may go its way in another one. Neither holds the lock while it waits.
 #[derive(Debug)]
 pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
 
@@ -28,7 +28,8 @@ pub(super) struct State<T> {
     pub(super) body: BodyState,
     /// Who waits for the body to come back.
     pub(super) waiter: Option<Waker>,
-    /// What goes out ahead of the final response: that the body is wanted (100), and the server's interim responses.
+    /// What goes out ahead of the final response: that the body is wanted (100), and the server's
+    /// interim responses.
     pub(super) out: Vec<u8>,
     out_is_unflushed: bool,
     /// The client sends no more.
@@ -45,7 +46,8 @@ pub(super) enum BodyState {
     Lent,
     /// Nobody wants the rest.
     Unwanted(Decoder),
-    /// The client waits for a word to send it, and has not got one: what it sends next is anybody's guess.
+    /// The client waits for a word to send it, and has not got one: what it sends next is anybody's
+    /// guess.
     Unasked,
 }
 
@@ -141,7 +143,8 @@ impl<T: Source + AsyncWrite> Wire<T> {
         }
     }
 
-    /// Ends the connection in order: what the client still sends is read for a while, or the answer could be lost to it with a reset.
+    /// Ends the connection in order: what the client still sends is read for a while, or the answer
+    /// could be lost to it with a reset.
     pub(super) async fn close(self) {
         let ending = poll_fn(|context| {
             let mut state = self.lock();
@@ -190,7 +193,8 @@ impl<T: Source + AsyncWrite> State<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// The client leaves while its request is under way: ready when it does. A next request that comes early is kept, up to a bound.
+    /// The client leaves while its request is under way: ready when it does. A next request that
+    /// comes early is kept, up to a bound.
     pub(super) fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
         if matches!(self.body, BodyState::Lent) {
             return Poll::Pending; // whoever has the body finds out

@@ -1,0 +1,81 @@
+//! Errors of CAs: the user's file, and the session's own.
+
+use super::*;
+
+#[test]
+fn of_a_file_with_a_ca() {
+    let errors = [
+        (
+            "CaError::CaFileCertificate",
+            CaError::CaFileCertificate {
+                position: 1,
+                source: rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding),
+            },
+        ),
+        ("CaError::CaFileDer", CaError::CaFileDer),
+        ("CaError::CaFileEmpty", CaError::CaFileEmpty),
+        (
+            "CaError::CaFileMalformed",
+            CaError::CaFileMalformed {
+                source: rustls_pki_types::pem::Error::MissingSectionEnd {
+                    end_marker: b"CERTIFICATE".to_vec(),
+                },
+            },
+        ),
+        ("CaError::CaFileNotPem", CaError::CaFileNotPem),
+        (
+            "CaError::CaFileOtherPem",
+            CaError::CaFileOtherPem {
+                label: "PUBLIC KEY".to_owned(),
+            },
+        ),
+        ("CaError::CaFilePrivateKey", CaError::CaFilePrivateKey),
+        (
+            "CaError::RootsUnreadable",
+            CaError::RootsUnreadable {
+                path: PathBuf::from("/etc/ssl/acme.pem"),
+                source: os(io::ErrorKind::NotFound),
+            },
+        ),
+    ];
+    assert_words!("errors", "ca_file", shown(errors));
+}
+
+#[test]
+fn of_the_session_ca() {
+    // These are faults of ours or of the system, in a session that cannot begin.
+    let of_session = |error: CaError| ProxyError::Ca(error);
+    let errors = [
+        (
+            "CaError::ClockOutOfRange",
+            of_session(CaError::ClockOutOfRange),
+        ),
+        (
+            "CaError::InvalidDomain",
+            of_session(CaError::InvalidDomain {
+                domain: "a b".to_owned(),
+            }),
+        ),
+        (
+            "CaError::LeafKey",
+            of_session(CaError::LeafKey {
+                source: rustls::Error::General("no key".to_owned()),
+            }),
+        ),
+        (
+            "CaError::NotPermitted",
+            of_session(CaError::NotPermitted { host: host() }),
+        ),
+        (
+            "CaError::Randomness",
+            of_session(CaError::Randomness {
+                source: getrandom::Error::UNSUPPORTED,
+            }),
+        ),
+        (
+            "ProxyError::Bind",
+            ProxyError::Bind(os(io::ErrorKind::AddrInUse)),
+        ),
+    ];
+    assert_words!("errors", "session", shown(errors));
+}

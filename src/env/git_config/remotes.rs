@@ -1,0 +1,176 @@
+//! What git's own configuration says of remotes and proxies.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use super::place::GitPlace;
+use super::rule::Rule;
+use super::ssh::{self, Aliases, Configuration};
+use super::ssh_url::SshUrl;
+use crate::env::programs::Programs;
+
+/// What git's own configuration has on remotes and proxies: what `run` finds where it is started.
+#[derive(Clone, Debug, Default)]
+pub struct UserRemotes {
+    pub(super) remotes: Vec<String>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) aliases: Aliases,
+    /// Whether a proxy is named, which would go before the environment's.
+    pub names_proxy: bool,
+}
+
+impl UserRemotes {
+    /// Asks git, which knows its files, their order and their includes, and ssh, which knows the
+    /// names that it gives to `places`.
+    ///
+    /// `home` is where the user's `.ssh` is; without it, and without places, ssh is not asked.
+    pub fn ask(programs: &Programs, places: &[GitPlace], home: Option<PathBuf>) -> AskedRemotes {
+        let git = programs.command("git".as_ref());
+        let git = git.and_then(|mut git| {
+            git.args(["config", "-z", "--show-scope", "--get-regexp", SETTINGS])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .ok()
+        });
+        let Some(mut git) = git else {
+            return AskedRemotes(None);
+        };
+        let (sender, receiver) = sync_channel(1);
+        if let Some(stdout) = git.stdout.take() {
+            let read = move || {
+                let mut output = Vec::new();
+                if stdout.take(LARGEST_OUTPUT).read_to_end(&mut output).is_ok() {
+                    let _ = sender.send(output); // nobody waits for it any more
+                }
+            };
+            // Where no thread is to be had, the receiver is told so, and the rewrites are those
+            // without the user's own.
+            let _ = thread::Builder::new().spawn(read);
+        }
+        let names = places.iter().flat_map(GitPlace::ssh_names);
+        let names: Vec<_> = names.map(|(name, _)| name.to_owned()).collect();
+        let home = home.filter(|_| !names.is_empty());
+        let ssh = home.map(|home| {
+            let configuration = Configuration::read(&home, &names);
+            (
+                ssh::Asked::about(configuration.ours.clone(), programs),
+                configuration,
+            )
+        });
+        AskedRemotes(Some(Answering {
+            git,
+            receiver,
+            ssh,
+            programs: programs.clone(),
+        }))
+    }
+
+    /// Reads `scope NUL key LF value NUL`; section and name are in lower case.
+    ///
+    /// A rule of a repository's own holds there and nowhere else, so it must not become the whole
+    /// run's. A remote's address does not either: it only tells how a place is spelt.
+    pub(super) fn parse(output: &[u8]) -> Self {
+        let mut found = Self::default();
+        let output = String::from_utf8_lossy(output);
+        let mut parts = output.split('\0');
+        while let (Some(scope), Some(entry)) = (parts.next(), parts.next()) {
+            let (key, value) = entry.split_once('\n').unwrap_or((entry, ""));
+            let is_shared = !matches!(scope, "local" | "worktree");
+            let (section, name) = key.rsplit_once('.').unwrap_or((key, ""));
+            match (section.strip_prefix("url."), name) {
+                (Some(target), "insteadof" | "pushinsteadof") if is_shared => {
+                    found.rules.push(Rule {
+                        target: target.to_owned(),
+                        prefix: value.to_owned(),
+                        push_only: name == "pushinsteadof",
+                    });
+                }
+                (Some(_), _) => {}
+                (None, "proxy") => found.names_proxy = true,
+                (None, _) => found.remotes.push(value.to_owned()),
+            }
+        }
+        found
+    }
+
+    /// The hosts of its SSH remotes and of its rules' targets which ssh may know under another
+    /// name.
+    fn unknown_hosts(&self) -> BTreeSet<String> {
+        let targets = self.rules.iter().map(|rule| &rule.target);
+        let urls = self.remotes.iter().chain(targets);
+        let hosts = urls.filter_map(|url| Some(SshUrl::parse(url)?.host.to_owned()));
+        hosts.filter(|host| !self.aliases.has(host)).collect()
+    }
+}
+
+/// git, and perhaps ssh, at work on the answer, beside us.
+pub struct AskedRemotes(Option<Answering>);
+
+struct Answering {
+    git: Child,
+    receiver: Receiver<Vec<u8>>,
+    ssh: Option<(ssh::Asked, Configuration)>,
+    programs: Programs,
+}
+
+impl AskedRemotes {
+    /// Waits for it. Without git there are none; what is wrong with its configuration, git tells
+    /// the command itself.
+    pub fn answer(self) -> UserRemotes {
+        let Some(mut asked) = self.0 else {
+            return UserRemotes::default();
+        };
+        let answer = asked.receiver.recv_timeout(READ_TIMEOUT);
+        let _ = asked.git.kill(); // one that has more to say, or hangs; mostly it has ended
+        let _ = asked.git.wait();
+        let is_unknown = answer.is_err();
+        let output = answer.unwrap_or_default();
+        // An entry that was cut off is none.
+        let end = output.iter().rposition(|byte| *byte == 0).unwrap_or(0);
+        let mut found = UserRemotes::parse(&output[..end]);
+        found.names_proxy |= is_unknown;
+        if let Some((known, configuration)) = asked.ssh {
+            found.aliases = known.answer();
+            let mut hosts = found.unknown_hosts();
+            hosts.retain(|host| configuration.may_rename(host));
+            found
+                .aliases
+                .add(ssh::Asked::about(hosts, &asked.programs).answer());
+        }
+        found
+    }
+}
+
+/// How long git may take to tell of its configuration, and how much of it is read: a repository's
+/// own may include a pipe, or be endless.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+const LARGEST_OUTPUT: u64 = 256 * 1024;
+
+/// What of git's configuration [`UserRemotes`] reads.
+const SETTINGS: &str =
+    r"^(url\..*\.(push)?insteadof|remote\..*\.(push)?url|submodule\..*\.url|http\.(.*\.)?proxy)$";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repositorys_own_rules_are_not_the_whole_runs() {
+        let output = "local\0url.git@acme.test:.insteadof\nhttps://other.test/\0\
+                      worktree\0url.git@acme.test:.insteadof\nhttps://third.test/\0\
+                      system\0url.git@acme.test:.insteadof\nlab:\0\
+                      local\0remote.origin.url\nssh://acme.test:22/x\0command\0http.proxy\nx\0glob";
+        let user = UserRemotes::parse(output.as_bytes());
+        let prefixes: Vec<_> = user.rules.iter().map(|rule| rule.prefix.as_str()).collect();
+        assert_eq!(prefixes, ["lab:"]);
+        assert_eq!(user.remotes, ["ssh://acme.test:22/x"]);
+        assert!(user.names_proxy && !UserRemotes::parse(b"").names_proxy);
+    }
+}

@@ -1,0 +1,327 @@
+//! What ssh calls hosts: a name in a remote may be an alias of `~/.ssh/config`, whose real name
+//! only ssh knows.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::env::programs::Programs;
+
+/// How many names ssh is asked about, and how long it may take for all of them: its configuration
+/// may run programs (`Match exec`).
+const MOST_NAMES: usize = 32;
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What one answer may be long, and a file of its configuration; how many of them are read.
+const LARGEST_ANSWER: u64 = 64 * 1024;
+const LARGEST_FILE: u64 = 256 * 1024;
+const MOST_FILES: usize = 16;
+
+/// Names of ssh's configuration and the hosts that they stand for, by the names in lower case.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Aliases(HashMap<String, Alias>);
+
+#[derive(Clone, Debug)]
+struct Alias {
+    name: String,
+    real: String,
+}
+
+impl Aliases {
+    /// The name that a host goes by on the network.
+    pub(super) fn real<'a>(&'a self, host: &'a str) -> &'a str {
+        let alias = self.0.get(&host.to_ascii_lowercase());
+        alias.map_or(host, |alias| &alias.real)
+    }
+
+    pub(super) fn has(&self, host: &str) -> bool {
+        self.0.contains_key(&host.to_ascii_lowercase())
+    }
+
+    pub(super) fn add(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+
+    /// Those that stand for that host.
+    pub(super) fn of<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a str> {
+        let aliases = self.0.values();
+        let aliases = aliases.filter(|alias| alias.real.eq_ignore_ascii_case(host));
+        aliases.map(|alias| alias.name.as_str())
+    }
+
+    pub(super) fn put(&mut self, name: &str, real: &str) {
+        let alias = Alias {
+            name: name.to_owned(),
+            real: real.to_owned(),
+        };
+        self.0.insert(name.to_ascii_lowercase(), alias);
+    }
+}
+
+/// ssh at work on the answers.
+pub(super) struct Asked {
+    asked: Vec<(String, Child, Receiver<String>)>,
+    until: Instant,
+}
+
+impl Asked {
+    /// Asks `ssh -G` about each of these, but for what could be taken for an option, or by a `Match
+    /// exec` for a part of its command.
+    pub(super) fn about(names: BTreeSet<String>, programs: &Programs) -> Self {
+        let names = names.into_iter().filter(|name| is_plain(name));
+        let asked = names.take(MOST_NAMES).filter_map(|name| {
+            let (child, receiver) = ask(&name, programs)?;
+            Some((name, child, receiver))
+        });
+        Self {
+            asked: asked.collect(),
+            until: Instant::now() + ANSWER_TIMEOUT,
+        }
+    }
+
+    /// Waits for them.
+    pub(super) fn answer(self) -> Aliases {
+        let mut found = Aliases::default();
+        for (name, mut ssh, receiver) in self.asked {
+            let rest = self.until.saturating_duration_since(Instant::now());
+            let answer = receiver.recv_timeout(rest).unwrap_or_default();
+            let _ = ssh.kill();
+            let _ = ssh.wait();
+            let real = answer
+                .lines()
+                .find_map(|line| line.strip_prefix("hostname "));
+            if let Some(real) = real {
+                found.put(&name, real.trim());
+            }
+        }
+        found
+    }
+}
+
+fn ask(name: &str, programs: &Programs) -> Option<(Child, Receiver<String>)> {
+    let mut ssh = programs.command("ssh".as_ref())?;
+    let mut ssh = ssh
+        .args(["-G", "--", name])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let (sender, receiver) = sync_channel(1);
+    let stdout = ssh.stdout.take()?;
+    let read = move || {
+        let mut answer = String::new();
+        if stdout
+            .take(LARGEST_ANSWER)
+            .read_to_string(&mut answer)
+            .is_ok()
+        {
+            let _ = sender.send(answer); // nobody waits for it any more
+        }
+    };
+    // Where no thread is to be had, the receiver is told so, and the name stands for itself.
+    let _ = thread::Builder::new().spawn(read);
+    Some((ssh, receiver))
+}
+
+fn is_plain(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    name.bytes().all(is_plain) && !name.is_empty() && !name.starts_with('-')
+}
+
+/// What can be told of ssh's configuration without ssh: to ask it takes as long as the rest of a
+/// start, and most names have nothing to them.
+#[derive(Debug, Default)]
+pub(super) struct Configuration {
+    /// The names that are given to one of the hosts, or may be.
+    pub(super) ours: BTreeSet<String>,
+    /// The names, in lower case, that stand for another one.
+    renamed: BTreeSet<String>,
+    /// Whether names are renamed by patterns or conditions.
+    by_pattern: bool,
+}
+
+impl Configuration {
+    /// The user's and the machine's, for `hosts`.
+    pub(super) fn read(home: &Path, hosts: &[String]) -> Self {
+        let mut found = Self::default();
+        found.add(&home.join(".ssh"), "config", home, hosts);
+        found.add(Path::new("/etc/ssh"), "ssh_config", home, hosts);
+        let is_real = |name: &String| hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
+        found.ours.retain(|name| !is_real(name));
+        found
+    }
+
+    /// Whether a name may stand for another one.
+    pub(super) fn may_rename(&self, name: &str) -> bool {
+        self.by_pattern || self.renamed.contains(&name.to_ascii_lowercase())
+    }
+
+    fn add(&mut self, directory: &Path, name: &str, home: &Path, hosts: &[String]) {
+        let mut files = vec![directory.join(name)];
+        let mut known = BTreeSet::new(); // a file may include itself
+        while let Some(file) = files.pop().filter(|_| known.len() < MOST_FILES) {
+            if !known.insert(file.clone()) {
+                continue;
+            }
+            for section in sections(&text_of(&file).unwrap_or_default()) {
+                let included = section.values("include");
+                files.extend(included.flat_map(|name| matching(directory, home, name)));
+                self.note(&section, hosts);
+            }
+        }
+    }
+
+    fn note(&mut self, section: &Section<'_>, hosts: &[String]) {
+        let real: Vec<_> = section.values("hostname").collect();
+        if real.is_empty() {
+            return;
+        }
+        let is_ours = |name: &&str| {
+            name.contains('%') || hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
+        };
+        let is_ours = real.iter().any(is_ours);
+        let (plain, patterns): (Vec<&str>, Vec<&str>) = section
+            .patterns
+            .iter()
+            .copied()
+            .partition(|name| is_plain(name));
+        self.by_pattern |= section.patterns.is_empty()
+            || patterns.iter().any(|pattern| pattern.contains(['*', '?']));
+        for name in plain {
+            self.renamed.insert(name.to_ascii_lowercase());
+            if is_ours {
+                self.ours.insert(name.to_owned());
+            }
+        }
+    }
+}
+
+/// A `Host` line and the settings below it (`ssh_config(5)`).
+#[derive(Default)]
+struct Section<'a> {
+    patterns: Vec<&'a str>,
+    settings: Vec<(String, Vec<&'a str>)>,
+}
+
+impl<'a> Section<'a> {
+    fn values(&self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let settings = self.settings.iter().filter(move |(known, _)| known == name);
+        settings.flat_map(|(_, values)| values.iter().copied())
+    }
+}
+
+fn sections(text: &str) -> Vec<Section<'_>> {
+    let mut sections = vec![Section::default()];
+    for line in text.lines() {
+        let mut words = line
+            .split(|character: char| {
+                character.is_ascii_whitespace() || matches!(character, '=' | '"')
+            })
+            .filter(|word| !word.is_empty());
+        let Some(keyword) = words.next().map(str::to_ascii_lowercase) else {
+            continue;
+        };
+        match keyword.as_str() {
+            "host" => sections.push(Section {
+                patterns: words.collect(),
+                ..Section::default()
+            }),
+            "match" => sections.push(Section::default()),
+            _ => {
+                if let Some(section) = sections.last_mut() {
+                    section.settings.push((keyword, words.collect()));
+                }
+            }
+        }
+    }
+    sections
+}
+
+/// The files that an `Include` names; of patterns, a star in the file's name is known.
+fn matching(directory: &Path, home: &Path, name: &str) -> Vec<PathBuf> {
+    let path = match name.strip_prefix("~/") {
+        Some(below) => home.join(below),
+        None => directory.join(name),
+    };
+    let pattern = path.file_name().and_then(|name| name.to_str());
+    let (Some((before, after)), Some(parent)) = (
+        pattern.and_then(|pattern| pattern.split_once('*')),
+        path.parent(),
+    ) else {
+        return vec![path];
+    };
+    let fits = |name: &str| name.starts_with(before) && name.ends_with(after);
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(fits))
+        .map(|entry| entry.path())
+        .collect();
+    files.sort();
+    files.truncate(MOST_FILES);
+    files
+}
+
+/// A regular file's text: a pipe would hold us up.
+fn text_of(path: &Path) -> Option<String> {
+    if !std::fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(LARGEST_FILE).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_for_a_place_are_found_in_the_users_configuration() {
+        let home = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = home.path().join(".ssh").join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let mut file = File::create(path).unwrap();
+            std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        };
+        write(
+            "config",
+            "Include config.d/*.conf ~/.ssh/more\n# Host not\nHost work lab-* !x\n  HostName=GitLab.test\nhost other\n  hostname elsewhere.test\nMatch user me\n  HostName gitlab.test\nHost short\n  HostName %h.test\n",
+        );
+        write(
+            "config.d/a.conf",
+            "Host \"included\"\n\tHostName gitlab.test\n",
+        );
+        write("config.d/b", "Host unread\n\tHostName gitlab.test\n");
+        write(
+            "more",
+            "Host gitlab.test more -oX\nHostName gitlab.test\nInclude more\n",
+        );
+        let found = Configuration::read(home.path(), &["gitlab.test".to_owned()]);
+        let names: Vec<_> = found.ours.iter().map(String::as_str).collect();
+        assert_eq!(names, ["included", "more", "short", "work"]);
+        assert!(found.may_rename("anything"), "there are patterns");
+        write(
+            "config",
+            "Host Work\nHostName elsewhere.test\nHost *\nUser me\n",
+        );
+        let found = Configuration::read(home.path(), &["gitlab.test".to_owned()]);
+        assert!(found.ours.is_empty());
+        assert!(found.may_rename("work") && !found.may_rename("gitlab.com"));
+    }
+
+    #[test]
+    fn no_name_is_an_option_or_a_command() {
+        for name in ["-oProxyCommand=x", "a;b", "a b", "$(x)", "", "a`b", "[::1]"] {
+            assert!(!is_plain(name), "{name}");
+        }
+        assert!(is_plain("my-lab_1.test"));
+    }
+}

@@ -1,0 +1,254 @@
+//! The files that make clients work which the environment alone does not reach: written before the
+//! child starts, gone after it.
+//!
+//! None of them holds a secret of ours: what needs the proxy's password reads it from the
+//! environment, or does without one.
+
+use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use authsome_ca::TrustBundle;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::env::env_vars::{SessionFiles, Value, certificate_variables};
+use crate::os::home::HomeError;
+use crate::os::run_dir::{self, RunDirectory};
+
+mod curlrc;
+mod dotfiles;
+mod java;
+mod node;
+mod pins;
+
+pub use node::permission as node_permission;
+pub use pins::of as pins;
+
+/// Loaded by Node, Deno and Bun before the program (`NODE_OPTIONS`, `BUN_OPTIONS`).
+const JAVASCRIPT_BOOTSTRAP: &[u8] = include_bytes!("helpers/boot.cjs");
+
+/// Imported by Python before the program, as each Python does with a module of that name
+/// (`PYTHONPATH`).
+const PYTHON_SITECUSTOMIZE: &[u8] = include_bytes!("helpers/sitecustomize.py");
+
+/// What that one loads when the program imports a client that does not find the proxy by itself.
+const PYTHON_CLIENTS: &[u8] = include_bytes!("helpers/authsome_clients.py");
+
+/// Run by PHP before the program (`auto_prepend_file`).
+const PHP_PREPEND: &[u8] = include_bytes!("helpers/prepend.php");
+
+/// Whether the proxy lets a process of the run in without a password. Where it does not, a client
+/// that can give none must not be led to it: it would reach no host at all.
+pub const ADMITS_BY_PROCESS: bool = cfg!(target_os = "linux");
+
+/// A CA file of the parent's that is larger is not read: a variable may name anything.
+const LARGEST_CA_FILE: u64 = 16 * 1024 * 1024;
+
+/// What Chrome knows a desktop by.
+const DESKTOP: [&str; 4] = [
+    "XDG_CURRENT_DESKTOP",
+    "DESKTOP_SESSION",
+    "GNOME_DESKTOP_SESSION_ID",
+    "KDE_FULL_SESSION",
+];
+
+/// What the files are made from.
+pub struct Helpers<'a> {
+    /// Where they go.
+    pub directory: &'a RunDirectory,
+    /// All roots and the session CA.
+    pub bundle: &'a TrustBundle,
+    /// The session CA.
+    pub ca_pem: &'a str,
+    /// The SHA-256 digest of the session CA's `SubjectPublicKeyInfo`.
+    pub ca_public_key_digest: [u8; 32],
+    /// Where the proxy listens.
+    pub proxy: SocketAddr,
+    /// The hosts that are not to be proxied.
+    pub no_proxy: &'a [String],
+    /// The parent's environment.
+    pub parent: &'a dyn Fn(&str) -> Option<OsString>,
+    /// The files whose certificates are in the bundle.
+    pub bundled_files: &'a [&'a Path],
+    /// The date of what is written.
+    pub now: SystemTime,
+}
+
+impl Helpers<'_> {
+    /// Writes them all.
+    pub fn write(&self) -> Result<SessionFiles, HomeError> {
+        let mut files = SessionFiles {
+            bundle: self.directory.write("bundle.pem", self.bundle.pem())?,
+            ca: self.directory.write("ca.pem", self.ca_pem.as_bytes())?,
+            empty: self.directory.create_directory("empty")?,
+            chrome_extra_flags: ADMITS_BY_PROCESS.then(|| self.chrome()),
+            python_path: Some(self.python()?),
+            ..SessionFiles::default()
+        };
+        self.merge_certificates(&mut files)?;
+        files.curl_home = self.curl_home()?;
+        // The others are named in formats with rules of quoting of their own.
+        if let Some(directory) = quotable(self.directory.path()) {
+            self.directory
+                .write(node::BOOTSTRAP, JAVASCRIPT_BOOTSTRAP)?;
+            let boot = format!("{directory}/{}", node::BOOTSTRAP);
+            let parent = (self.parent)("NODE_OPTIONS");
+            files.node_options = Some(node::options(parent.as_deref(), &boot));
+            // Quoted as a whole: of a path with a blank, Bun takes no other form.
+            files.bun_options =
+                Some(self.appended("BUN_OPTIONS", &format!("\"--preload={boot}\"")));
+            files.php_scan_directory = Some(self.php(directory)?);
+            files.java_tool_options = Some(self.java(directory)?);
+            files.wgetrc = Some(self.wgetrc(directory)?);
+        }
+        Ok(files)
+    }
+
+    /// On a desktop Chrome asks the desktop's settings for a proxy, and not the environment;
+    /// elsewhere it shall follow the latter.
+    ///
+    /// It reads no variable for roots; what it can be told is a public key by which a chain is
+    /// trusted. That passes over name constraints and dates: whoever has the session CA's
+    /// certificate, which never leaves the machine, could lead a Chrome of this session astray.
+    /// Chrome takes it only with a profile directory of the program's own, or without a window.
+    fn chrome(&self) -> OsString {
+        let (proxy, key) = (self.proxy, STANDARD.encode(self.ca_public_key_digest));
+        let mut flags = format!("--ignore-certificate-errors-spki-list={key}");
+        let is_set = |name: &str| (self.parent)(name).is_some_and(|value| !value.is_empty());
+        if DESKTOP.iter().any(|name| is_set(name)) {
+            flags = format!("--proxy-server=http://{proxy} {flags}");
+        }
+        self.appended("CHROME_EXTRA_FLAGS", &flags)
+    }
+
+    fn python(&self) -> Result<OsString, HomeError> {
+        let path = self.directory.create_directory("python")?;
+        for (name, content) in [
+            ("python/sitecustomize.py", PYTHON_SITECUSTOMIZE),
+            ("python/authsome_clients.py", PYTHON_CLIENTS),
+        ] {
+            self.directory.write(name, content)?;
+        }
+        // An empty part would be the working directory.
+        let parent = (self.parent)("PYTHONPATH").filter(|parent| !parent.is_empty());
+        let mut value = path.into_os_string();
+        if let Some(parent) = parent {
+            value.push(":");
+            value.push(parent);
+        }
+        Ok(value)
+    }
+
+    fn php(&self, directory: &str) -> Result<OsString, HomeError> {
+        self.directory.create_directory("php")?;
+        let setting = |name: &str, file: &str| format!("{name}=\"{directory}/{file}\"\n");
+        let mut ini =
+            setting("curl.cainfo", "bundle.pem") + &setting("openssl.cafile", "bundle.pem");
+        if ADMITS_BY_PROCESS {
+            self.directory.write("prepend.php", PHP_PREPEND)?;
+            ini += &setting("auto_prepend_file", "prepend.php");
+        }
+        self.directory.write("php/authsome.ini", ini.as_bytes())?;
+        let own = OsString::from(format!("{directory}/php"));
+        Ok(match (self.parent)("PHP_INI_SCAN_DIR") {
+            // An empty part is the directory that PHP was built with; an empty value is none at
+            // all.
+            None => joined(OsStr::new(""), ":", &own),
+            Some(parent) if parent.is_empty() => own,
+            Some(parent) => joined(&parent, ":", &own),
+        })
+    }
+
+    /// All roots, because a trust store replaces the JVM's own; no user or password, because a JVM
+    /// sends none to a proxy of itself.
+    fn java(&self, directory: &str) -> Result<OsString, HomeError> {
+        let store = self.bundle.java_key_store(self.now);
+        self.directory.write("roots.jks", &store)?;
+        let trust = format!(
+            "-Djavax.net.ssl.trustStoreType=JKS \"-Djavax.net.ssl.trustStore={directory}/roots.jks\""
+        );
+        if !ADMITS_BY_PROCESS {
+            return Ok(self.appended("JAVA_TOOL_OPTIONS", &trust));
+        }
+        let direct: Vec<_> = self
+            .no_proxy
+            .iter()
+            .filter_map(|host| java::direct(host))
+            .collect();
+        let options = format!(
+            "{} -Dhttp.nonProxyHosts={} {trust}",
+            java::proxy_properties(self.parent, self.proxy),
+            direct.join("|")
+        );
+        Ok(self.appended("JAVA_TOOL_OPTIONS", &options))
+    }
+
+    fn wgetrc(&self, directory: &str) -> Result<PathBuf, HomeError> {
+        let user = dotfiles::wgetrc(self.parent).unwrap_or_default();
+        let content = dotfiles::wgetrc_for_session(&user, &format!("{directory}/bundle.pem"));
+        self.directory.write("wgetrc", &content)
+    }
+
+    /// Only where the user's file would lead around the proxy or its CA: what is not touched cannot
+    /// break.
+    fn curl_home(&self) -> Result<Option<PathBuf>, HomeError> {
+        let user = dotfiles::curlrc(self.parent).unwrap_or_default();
+        let Some(content) = curlrc::for_session(&user) else {
+            return Ok(None);
+        };
+        let home = self.directory.create_directory("curl")?;
+        self.directory.write("curl/.curlrc", &content)?;
+        Ok(Some(home))
+    }
+
+    /// A variable of the parent's may name certificates that are not in the bundle: those stay
+    /// trusted, by that variable's clients.
+    fn merge_certificates(&self, files: &mut SessionFiles) -> Result<(), HomeError> {
+        for (name, value) in certificate_variables() {
+            let Some(path) = (self.parent)(name).map(PathBuf::from) else {
+                continue;
+            };
+            if self.bundled_files.contains(&path.as_path()) {
+                // The bundle has them, and the session CA.
+                if value != Value::Bundle {
+                    files.merged.insert(name, files.bundle.clone());
+                }
+                continue;
+            }
+            let Some(parents) = dotfiles::read(&path, LARGEST_CA_FILE) else {
+                continue; // missing, or a directory: it has nothing to lose
+            };
+            let merged = match value {
+                Value::Bundle if self.bundle.covers(&parents) => continue,
+                Value::Bundle => self.bundle.clone(),
+                _ => TrustBundle::default().with_pem(self.ca_pem),
+            };
+            let merged = merged.with_pem(&String::from_utf8_lossy(&parents));
+            let written = self.directory.write(&format!("{name}.pem"), merged.pem())?;
+            files.merged.insert(name, written);
+        }
+        Ok(())
+    }
+
+    /// The parent's value of a variable with options, and one more.
+    fn appended(&self, name: &str, option: &str) -> OsString {
+        match (self.parent)(name).filter(|parent| !parent.is_empty()) {
+            Some(parent) => joined(&parent, " ", OsStr::new(option)),
+            None => option.into(),
+        }
+    }
+}
+
+fn joined(first: &OsStr, between: &str, second: &OsStr) -> OsString {
+    let mut value = first.to_owned();
+    value.push(between);
+    value.push(second);
+    value
+}
+
+/// A path that each of those formats takes between double quotes as it is.
+fn quotable(path: &Path) -> Option<&str> {
+    path.to_str().filter(|_| run_dir::is_plain(path))
+}

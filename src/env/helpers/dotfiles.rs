@@ -1,0 +1,118 @@
+//! The user's own settings of wget and curl, less what would lead around the proxy or its CA.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A file of settings that is larger is not one.
+pub(super) const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// Settings of wget that decide on proxies and trust, and those by which the proxy at 127.0.0.1
+/// could not be reached, in the form in which wget compares: lower case, without `-` and `_`.
+const WGET_SETTINGS: [&str; 11] = [
+    "bindaddress",
+    "cacertificate",
+    "cadirectory",
+    "checkcertificate",
+    "httpproxy",
+    "httpsproxy",
+    "inet6only",
+    "noproxy",
+    "proxypasswd",
+    "proxyuser",
+    "useproxy",
+];
+
+/// The parent's environment.
+type Parent<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The user's wgetrc (wget(1), "Wgetrc Location").
+pub(super) fn wgetrc(parent: Parent<'_>) -> Option<Vec<u8>> {
+    let path = set(parent, "WGETRC").or_else(|| Some(set(parent, "HOME")?.join(".wgetrc")))?;
+    read(&path, LARGEST_FILE)
+}
+
+/// The same for a session, whose roots are in the file `bundle`.
+pub(super) fn wgetrc_for_session(user: &[u8], bundle: &str) -> Vec<u8> {
+    let mut content = without(user, |line| {
+        let name = line.split('=').next().unwrap_or_default().trim_end();
+        let name = name.replace(['-', '_'], "").to_ascii_lowercase();
+        WGET_SETTINGS.contains(&name.as_str())
+    });
+    if content.last().is_some_and(|last| *last != b'\n') {
+        content.push(b'\n');
+    }
+    content.extend_from_slice(format!("ca_certificate = {bundle}\n").as_bytes());
+    content
+}
+
+/// The user's .curlrc: the first of those that curl looks for (curl(1), `--config`).
+pub(super) fn curlrc(parent: Parent<'_>) -> Option<Vec<u8>> {
+    let places = [
+        ("CURL_HOME", ".curlrc"),
+        ("XDG_CONFIG_HOME", "curlrc"),
+        ("HOME", ".curlrc"),
+        ("HOME", ".config/curlrc"),
+    ];
+    places
+        .iter()
+        .find_map(|(variable, name)| read(&set(parent, variable)?.join(name), LARGEST_FILE))
+}
+
+/// The lines that `is_left_out` does not name, each as it is; lines that are not UTF-8 stay.
+fn without(text: &[u8], is_left_out: impl Fn(&str) -> bool) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(text.len());
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        if !std::str::from_utf8(line).is_ok_and(|line| is_left_out(line.trim())) {
+            kept.extend_from_slice(line);
+        }
+    }
+    kept
+}
+
+/// A regular file of at most that size.
+pub(super) fn read(path: &Path, largest: u64) -> Option<Vec<u8>> {
+    let found = std::fs::metadata(path).ok()?; // a pipe would hold us up
+    if !found.is_file() || found.len() > largest {
+        return None;
+    }
+    let mut content = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(largest).read_to_end(&mut content).ok()?;
+    Some(content)
+}
+
+/// A path in a variable that is not empty.
+pub(super) fn set(parent: Parent<'_>, name: &str) -> Option<PathBuf> {
+    parent(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wget_keeps_what_is_not_about_proxies_and_trust() {
+        let user = b"tries = 3\nhttps_proxy = http://corp:8080/\ninet6_only = on\nCA-Certificate=/corp.pem\n# use_proxy = off\nuse_proxy=off\nwait = 1";
+        let content = wgetrc_for_session(user, "/s/bundle.pem");
+        assert_eq!(
+            String::from_utf8(content).unwrap(),
+            "tries = 3\n# use_proxy = off\nwait = 1\nca_certificate = /s/bundle.pem\n"
+        );
+    }
+
+    #[test]
+    fn a_place_that_is_no_file_is_none() {
+        let home = tempfile::tempdir().unwrap();
+        let parent = |name: &str| (name == "HOME").then(|| home.path().into());
+        std::fs::create_dir(home.path().join(".wgetrc")).unwrap();
+        assert_eq!(wgetrc(&parent), None);
+        assert_eq!(curlrc(&parent), None);
+        std::fs::create_dir(home.path().join(".config")).unwrap();
+        std::fs::copy("/etc/hostname", home.path().join(".config/curlrc")).unwrap();
+        assert!(curlrc(&parent).is_some());
+    }
+}

@@ -1,0 +1,214 @@
+//! Which tools have settings of the user's that name a proxy, and would go before the usual
+//! variables.
+//!
+//! What looks like such a setting is taken for one: to override too much is what a run did always,
+//! too little leads around the proxy.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::dotfiles::{LARGEST_FILE, read, set};
+use crate::env::env_vars::Pin;
+
+/// The parent's environment.
+type Parent<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The tools with such settings; `git_names_proxy` is git's own word on its configuration, which
+/// cargo reads as well.
+pub fn of(parent: Parent<'_>, directory: &Path, git_names_proxy: bool) -> Vec<Pin> {
+    let mut pins = Vec::new();
+    if git_names_proxy || any(&cargo_files(parent, directory), whole_line) {
+        pins.push(Pin::Cargo);
+    }
+    if any(&npm_files(parent, directory), key) {
+        pins.push(Pin::Npm);
+    }
+    if any(&pip_files(parent), key) {
+        pins.push(Pin::Pip);
+    }
+    if any(&yarn_files(parent, directory), key) {
+        pins.push(Pin::Yarn);
+    }
+    pins
+}
+
+/// Whether one of the files speaks of a proxy in that part of a line.
+fn any(files: &[PathBuf], part: fn(&str) -> &str) -> bool {
+    files
+        .iter()
+        .filter_map(|file| read(file, LARGEST_FILE))
+        .any(|content| {
+            let content = String::from_utf8_lossy(&content).to_ascii_lowercase();
+            content.lines().any(|line| part(line).contains("proxy"))
+        })
+}
+
+/// The name of a setting in ini files, rc files and YAML; a comment has none.
+fn key(line: &str) -> &str {
+    let line = line.trim_start();
+    if line.starts_with(['#', ';']) {
+        return "";
+    }
+    let end = line.find(['=', ':', ' ', '\t']);
+    &line[..end.unwrap_or(line.len())]
+}
+
+/// TOML may have a whole table in a line.
+fn whole_line(line: &str) -> &str {
+    line.split('#').next().unwrap_or_default()
+}
+
+/// `name` in the directory and all above it.
+fn upwards<'a>(directory: &'a Path, name: &'a str) -> impl Iterator<Item = PathBuf> + use<'a> {
+    directory
+        .ancestors()
+        .map(move |directory| directory.join(name))
+}
+
+fn cargo_files(parent: Parent<'_>, directory: &Path) -> Vec<PathBuf> {
+    let home = set(parent, "CARGO_HOME").or_else(|| Some(set(parent, "HOME")?.join(".cargo")));
+    let names = ["config.toml", "config"];
+    let of_home = names
+        .iter()
+        .filter_map(|name| Some(home.as_ref()?.join(name)));
+    let nearby = [".cargo/config.toml", ".cargo/config"];
+    let nearby = nearby.into_iter().flat_map(|name| upwards(directory, name));
+    of_home.chain(nearby).collect()
+}
+
+/// npm(1), "npmrc": the project's, the user's, the global one beside `node`, and that of Debian's
+/// package; pnpm has one more.
+fn npm_files(parent: Parent<'_>, directory: &Path) -> Vec<PathBuf> {
+    let named = [
+        "npm_config_userconfig",
+        "NPM_CONFIG_USERCONFIG",
+        "npm_config_globalconfig",
+        "NPM_CONFIG_GLOBALCONFIG",
+    ];
+    let mut files: Vec<_> = named.iter().filter_map(|name| set(parent, name)).collect();
+    files.extend(upwards(directory, ".npmrc"));
+    files.extend(below(parent, "HOME", &[".npmrc", ".config/pnpm/rc"]));
+    files.extend(below(parent, "XDG_CONFIG_HOME", &["pnpm/rc"]));
+    files.extend(below(parent, "npm_config_prefix", &["etc/npmrc"]));
+    let places = parent("PATH").unwrap_or_default();
+    for place in std::env::split_paths(&places).filter(|place| place.is_absolute()) {
+        if place.join("npm").exists() {
+            files.extend(place.parent().map(|prefix| prefix.join("etc/npmrc")));
+        }
+    }
+    files.extend(["/etc/npmrc", "/usr/etc/npmrc"].map(PathBuf::from));
+    files
+}
+
+/// pip's documentation, "Configuration Files".
+fn pip_files(parent: Parent<'_>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    files.extend(set(parent, "PIP_CONFIG_FILE"));
+    files.extend(below(parent, "XDG_CONFIG_HOME", &["pip/pip.conf"]));
+    let mac = "Library/Application Support/pip/pip.conf";
+    files.extend(below(
+        parent,
+        "HOME",
+        &[".config/pip/pip.conf", ".pip/pip.conf", mac],
+    ));
+    files.extend(below(parent, "VIRTUAL_ENV", &["pip.conf"]));
+    let shared = parent("XDG_CONFIG_DIRS").filter(|shared| !shared.is_empty());
+    let shared = shared.unwrap_or_else(|| "/etc/xdg".into());
+    files.extend(std::env::split_paths(&shared).map(|place| place.join("pip/pip.conf")));
+    files.extend(["/etc/pip.conf".into(), Path::new("/").join(mac)]);
+    files
+}
+
+fn yarn_files(parent: Parent<'_>, directory: &Path) -> Vec<PathBuf> {
+    let own = set(parent, "YARN_RC_FILENAME");
+    let own = own.as_deref().and_then(Path::to_str);
+    let names = [".yarnrc.yml", ".yarnrc"].into_iter().chain(own);
+    let mut files = Vec::new();
+    for name in names {
+        files.extend(upwards(directory, name));
+        files.extend(below(parent, "HOME", &[name]));
+    }
+    files
+}
+
+fn below(parent: Parent<'_>, variable: &str, names: &[&str]) -> Vec<PathBuf> {
+    let directory = set(parent, variable);
+    let names = names.iter();
+    names
+        .filter_map(|name| Some(directory.as_ref()?.join(name)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pins of a user with that one file below the home directory, who is in `home/work/below`.
+    fn pins(file: &str, content: &str) -> Vec<Pin> {
+        let home = tempfile::tempdir().unwrap();
+        let work = home.path().join("work/below");
+        std::fs::create_dir_all(&work).unwrap();
+        let file = home.path().join(file);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let mut file = std::fs::File::create(file).unwrap();
+        std::io::Write::write_all(&mut file, content.as_bytes()).unwrap();
+        let parent = |name: &str| match name {
+            "HOME" => Some(home.path().into()),
+            "PIP_CONFIG_FILE" => Some(home.path().join("named").into()),
+            _ => None,
+        };
+        let mut found = of(&parent, &work, false);
+        // The machine's own files may have some.
+        let machines = of(&|_| None, Path::new("/nonexistent"), false);
+        found.retain(|pin| !machines.contains(pin));
+        found
+    }
+
+    #[test]
+    fn a_proxy_in_a_tools_settings_is_found_wherever_they_are() {
+        for (file, content, expected) in [
+            (
+                ".npmrc",
+                "registry=x\n https-proxy = http://corp:1\n",
+                Pin::Npm,
+            ),
+            ("work/.npmrc", "noproxy=x", Pin::Npm),
+            (".config/pnpm/rc", "proxy=x", Pin::Npm),
+            (".config/pip/pip.conf", "[global]\nproxy = x\n", Pin::Pip),
+            ("named", "[global]\nProxy: x\n", Pin::Pip),
+            (".cargo/config.toml", "[http]\nproxy = 'x'\n", Pin::Cargo),
+            (
+                "work/below/.cargo/config",
+                "http = { proxy = 'x' }\n",
+                Pin::Cargo,
+            ),
+            (".yarnrc.yml", "httpsProxy: x\n", Pin::Yarn),
+            ("work/.yarnrc", "https-proxy \"x\"\n", Pin::Yarn),
+        ] {
+            assert_eq!(pins(file, content), [expected], "{file}");
+        }
+    }
+
+    #[test]
+    fn other_settings_pin_nothing() {
+        for (file, content) in [
+            (
+                ".npmrc",
+                "registry=https://proxy.test/\n# proxy=x\n; proxy=x\n",
+            ),
+            (
+                ".config/pip/pip.conf",
+                "[global]\nindex-url = https://proxy.test/\n",
+            ),
+            (".cargo/config.toml", "# proxy\n[net]\nretry = 2\n"),
+            (".yarnrc.yml", "npmRegistryServer: https://proxy.test\n"),
+            (".wgetrc", "https_proxy = x"),
+        ] {
+            assert_eq!(pins(file, content), [], "{file}");
+        }
+        assert_eq!(
+            of(&|_| None, Path::new("/nonexistent"), true)[0],
+            Pin::Cargo
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! TCP by itself: the addresses of a name, and a connection to one of them.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::socket::{setsockopt, sockopt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::oneshot;
+
+use super::shortage::Wait;
+use crate::authority::Authority;
+
+/// Keep-alive probes find a peer that is gone without a word.
+const KEEPALIVE: Duration = Duration::from_mins(1);
+
+/// The addresses of a place that are tried at most: a resolver may name any number.
+const MOST_ADDRESSES: usize = 16;
+
+/// The addresses of a place in the order in which they are tried: one family and the other by turns
+/// (RFC 8305 §4), the one that the system puts first before (RFC 6724). An address is its own.
+pub(super) async fn look_up(place: &Authority, wait: &Wait<'_>) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = place.host().parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, place.port())]);
+    }
+    let found = loop {
+        match ask(place, wait).await {
+            Ok(found) => break found,
+            Err(error) if wait.has_starved(&error).await? => {}
+            Err(error) => return Err(error),
+        }
+    };
+    let addresses = by_turns(found.into_iter());
+    if addresses.is_empty() {
+        return Err(io::Error::other("the name has no address"));
+    }
+    Ok(addresses)
+}
+
+/// Asks the system's resolver, which knows the hosts file and all that the user has set up, on a
+/// thread of its own: the runtime's way there panics where the system gives no thread.
+async fn ask(place: &Authority, wait: &Wait<'_>) -> io::Result<Vec<SocketAddr>> {
+    let start = || {
+        let (sender, receiver) = oneshot::channel();
+        let (host, port) = (place.host().to_owned(), place.port());
+        let work = move || {
+            let found = (host.as_str(), port).to_socket_addrs();
+            let _ = sender.send(found.map(Iterator::collect)); // who asked may have given up
+        };
+        let thread = thread::Builder::new().name("resolver".to_owned());
+        thread.spawn(work).map(|_| receiver)
+    };
+    let answer = wait.have(start).await?;
+    answer.await.map_err(io::Error::other)?
+}
+
+/// Connects to one address.
+pub(super) async fn connect(address: SocketAddr, wait: &Wait<'_>) -> io::Result<TcpStream> {
+    let socket = wait.have(|| match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    });
+    let stream = socket.await?.connect(address).await?;
+    // A connection works without them.
+    let _ = stream.set_nodelay(true);
+    let seconds = u32::try_from(KEEPALIVE.as_secs()).unwrap_or(u32::MAX);
+    let _ = setsockopt(&stream, sockopt::KeepAlive, &true);
+    let _ = setsockopt(&stream, sockopt::TcpKeepIdle, &seconds);
+    Ok(stream)
+}
+
+fn by_turns(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut distinct: Vec<SocketAddr> = Vec::new();
+    for address in found {
+        if !distinct.contains(&address) && distinct.len() < 2 * MOST_ADDRESSES {
+            distinct.push(address);
+        }
+    }
+    let is_ipv4_first = distinct.first().is_some_and(SocketAddr::is_ipv4);
+    let of_first_family = |address: &SocketAddr| address.is_ipv4() == is_ipv4_first;
+    let (first, second): (Vec<_>, Vec<_>) = distinct.into_iter().partition(of_first_family);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut addresses = Vec::new();
+    while addresses.len() < MOST_ADDRESSES {
+        let turn = [first.next(), second.next()];
+        if turn == [None, None] {
+            break;
+        }
+        addresses.extend(turn.into_iter().flatten());
+    }
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turns(found: &[&str]) -> Vec<String> {
+        let found = found.iter().map(|address| {
+            let address: IpAddr = address.parse().unwrap();
+            SocketAddr::new(address, 443)
+        });
+        let turns = by_turns(found);
+        turns
+            .iter()
+            .map(|address| address.ip().to_string())
+            .collect()
+    }
+
+    #[test]
+    fn families_take_turns_and_the_first_one_stays_first() {
+        let table: [(&[&str], &[&str]); 5] = [
+            (&[], &[]),
+            (&["::1", "127.0.0.1"], &["::1", "127.0.0.1"]),
+            (
+                &[
+                    "2001:db8::1",
+                    "2001:db8::2",
+                    "2001:db8::3",
+                    "10.0.0.1",
+                    "10.0.0.2",
+                ],
+                &[
+                    "2001:db8::1",
+                    "10.0.0.1",
+                    "2001:db8::2",
+                    "10.0.0.2",
+                    "2001:db8::3",
+                ],
+            ),
+            (&["10.0.0.1", "::1", "10.0.0.1"], &["10.0.0.1", "::1"]),
+            (&["10.0.0.1", "10.0.0.2"], &["10.0.0.1", "10.0.0.2"]),
+        ];
+        for (found, expected) in table {
+            assert_eq!(turns(found), expected, "{found:?}");
+        }
+        let many: Vec<_> = (0..200).map(|last| format!("10.0.0.{last}")).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        assert_eq!(turns(&many).len(), MOST_ADDRESSES);
+    }
+}

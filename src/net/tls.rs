@@ -1,0 +1,241 @@
+//! TLS towards the providers: what is trusted, and that nothing else is.
+//!
+//! There is no switch that turns verification off.
+
+mod client_certificate;
+mod own;
+mod trouble;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+
+use authsome_ca::{CaError, TrustBundle, parse_ca_pem};
+use rustls::client::WantsClientCert;
+use rustls::crypto::CryptoProvider;
+use rustls::sign::SingleCertAndKey;
+use rustls::{CipherSuite, ClientConfig, ConfigBuilder, RootCertStore};
+
+pub use self::client_certificate::{
+    CertificateRequests, ClientCertificate, ClientCertificateError,
+};
+use self::own::OwnCertificates;
+pub use self::trouble::{TlsRemedy, TlsTrouble, rustls_error};
+
+/// Where OpenSSL's default directory of roots is, or points to: Debian and SUSE, Debian's
+/// OPENSSLDIR, Fedora.
+const PLATFORM_DIRECTORIES: [&str; 3] =
+    ["/etc/ssl/certs", "/usr/lib/ssl/certs", "/etc/pki/tls/certs"];
+
+/// Why there is no usable set of roots.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// Neither the platform nor `SSL_CERT_FILE` has one usable root.
+    #[error("no trusted root certificate was found on this system")]
+    Empty,
+    /// The cryptography lacks the protocol versions.
+    #[error("no usable TLS version")]
+    Tls(#[from] rustls::Error),
+    /// A file of certificates is unusable.
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    /// The stored client certificate is unusable.
+    #[error("the connection's client certificate cannot be used: {0}")]
+    ClientCertificate(#[from] ClientCertificateError),
+}
+
+/// The platform's roots and what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, read when first needed.
+#[derive(Debug)]
+pub struct Trust {
+    extra_file: Option<PathBuf>,
+    extra_directories: Vec<PathBuf>,
+    roots: OnceLock<Arc<RootCertStore>>,
+}
+
+impl Trust {
+    /// `extra_file` is what `SSL_CERT_FILE` names, `extra_directories` what `SSL_CERT_DIR` does.
+    pub fn new(extra_file: Option<PathBuf>, extra_directories: Vec<PathBuf>) -> Self {
+        // The platform's own directory holds what its file holds.
+        let is_platforms = |directory: &PathBuf| {
+            PLATFORM_DIRECTORIES
+                .iter()
+                .any(|usual| directory == Path::new(usual))
+        };
+        Self {
+            extra_file,
+            extra_directories: extra_directories
+                .into_iter()
+                .filter(|directory| !is_platforms(directory))
+                .collect(),
+            roots: OnceLock::new(),
+        }
+    }
+
+    /// All of them as PEM.
+    pub fn bundle(&self) -> Result<TrustBundle, TrustError> {
+        let bundle = TrustBundle::platform(self.extra_file.as_deref())?;
+        let directories = self.extra_directories.iter();
+        Ok(directories.fold(bundle, |bundle, directory| bundle.with_directory(directory)))
+    }
+
+    /// The files that the bundle was read from.
+    pub fn files(&self) -> Vec<&Path> {
+        let platform = TrustBundle::platform_file().into_iter();
+        platform.chain(self.extra_file()).collect()
+    }
+
+    /// What `SSL_CERT_FILE` names, if anything.
+    pub fn extra_file(&self) -> Option<&Path> {
+        self.extra_file.as_deref()
+    }
+
+    /// Reads them on a thread of its own: all of them are parsed for the files of a session, and
+    /// for its first connection to a provider, which takes as long as the rest of its start.
+    pub fn read_ahead(self: &Arc<Self>) -> ReadAhead {
+        let trust = Arc::clone(self);
+        let read = move || {
+            let bundle = trust.bundle()?;
+            let _ = trust.adopt(&bundle); // what is wrong with the roots, that connection tells
+            Ok(bundle)
+        };
+        ReadAhead {
+            trust: Arc::clone(self),
+            reader: thread::Builder::new().spawn(read).ok(),
+        }
+    }
+
+    /// A verifying client configuration that trusts `connection_ca` (PEM) as well, and shows
+    /// `certificate` to servers that ask; without ALPN.
+    pub fn client_config(
+        &self,
+        connection_ca: &[&str],
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<ClientConfig, TrustError> {
+        let builder = self.verifying(connection_ca)?;
+        Ok(match certificate {
+            None => builder.with_no_client_auth(),
+            Some(certificate) => {
+                let certified = SingleCertAndKey::from(certificate.certified()?);
+                builder.with_client_cert_resolver(Arc::new(certified))
+            }
+        })
+    }
+
+    /// A CA of the connection's own is enough: there need not be any of the platform's.
+    fn verifying(
+        &self,
+        connection_ca: &[&str],
+    ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TrustError> {
+        let builder = ClientConfig::builder_with_provider(crypto_provider())
+            .with_safe_default_protocol_versions()?;
+        if connection_ca.is_empty() {
+            return Ok(builder.with_root_certificates(self.roots()?));
+        }
+        let mut roots = match self.roots() {
+            Err(TrustError::Empty) => RootCertStore::empty(),
+            roots => RootCertStore::clone(&*roots?),
+        };
+        let mut own = Vec::new();
+        for pem in connection_ca {
+            own.extend(parse_ca_pem(pem.as_bytes())?);
+        }
+        roots.add_parsable_certificates(own.iter().cloned());
+        let verifier = OwnCertificates::new(Arc::new(roots), own, crypto_provider());
+        // The name of this door is for verifiers that verify less; this one is webpki, and what the
+        // user said.
+        let builder = builder.dangerous();
+        Ok(builder.with_custom_certificate_verifier(Arc::new(verifier)))
+    }
+
+    fn roots(&self) -> Result<Arc<RootCertStore>, TrustError> {
+        match self.roots.get() {
+            Some(roots) => Ok(Arc::clone(roots)),
+            None => self.adopt(&self.bundle()?),
+        }
+    }
+
+    fn adopt(&self, bundle: &TrustBundle) -> Result<Arc<RootCertStore>, TrustError> {
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(bundle.certificates().iter().cloned());
+        if store.is_empty() {
+            return Err(TrustError::Empty);
+        }
+        Ok(Arc::clone(self.roots.get_or_init(|| Arc::new(store))))
+    }
+}
+
+/// Roots that are being read.
+#[derive(Debug)]
+pub struct ReadAhead {
+    trust: Arc<Trust>,
+    /// `None` where no thread was to be had.
+    reader: Option<JoinHandle<Result<TrustBundle, TrustError>>>,
+}
+
+impl ReadAhead {
+    /// Where they are from.
+    pub fn trust(&self) -> &Arc<Trust> {
+        &self.trust
+    }
+
+    /// All of them, as [`Trust::bundle`] has them.
+    pub fn bundle(self) -> Result<TrustBundle, TrustError> {
+        match self.reader.map(JoinHandle::join) {
+            Some(Ok(bundle)) => bundle,
+            _ => self.trust.bundle(),
+        }
+    }
+}
+
+/// aws-lc, for every handshake in both directions. AES-128 goes before AES-256, which is no safer
+/// against anybody and costs four rounds of fourteen more.
+pub fn crypto_provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    Arc::clone(PROVIDER.get_or_init(|| {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        let is_longer = |suite: CipherSuite| {
+            use CipherSuite as Suite;
+            [
+                Suite::TLS13_AES_256_GCM_SHA384,
+                Suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+                Suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+            ]
+            .contains(&suite)
+        };
+        // Stable: versions stay in their order, and where it matters AES stays before ChaCha20.
+        let suites = &mut provider.cipher_suites;
+        for at in 1..suites.len() {
+            if is_longer(suites[at - 1].suite()) && !is_longer(suites[at].suite()) {
+                suites.swap(at - 1, at);
+            }
+        }
+        Arc::new(provider)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cheaper_cipher_goes_first_in_each_version() {
+        let provider = crypto_provider();
+        let names = provider
+            .cipher_suites
+            .iter()
+            .map(|suite| format!("{:?}", suite.suite()));
+        let names: Vec<_> = names.collect();
+        let place = |part: &str| names.iter().position(|name| name.contains(part)).unwrap();
+        for version in ["TLS13", "TLS_ECDHE_ECDSA", "TLS_ECDHE_RSA"] {
+            let short = names
+                .iter()
+                .position(|name| name.starts_with(version) && name.contains("AES_128"));
+            let long = names
+                .iter()
+                .position(|name| name.starts_with(version) && name.contains("AES_256"));
+            assert!(short.unwrap() < long.unwrap(), "{names:?}");
+        }
+        assert!(place("TLS13") < place("TLS_ECDHE"), "{names:?}");
+    }
+}

@@ -1,0 +1,240 @@
+//! Why there is no TLS connection, in words that say which of the two sides can mend it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use rustls_pki_types::UnixTime;
+
+use crate::clock::Timestamp;
+
+/// How many of a certificate's names a message repeats.
+const NAMES_SHOWN: usize = 5;
+
+/// A handshake that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsTrouble {
+    reason: String,
+    /// What helps.
+    pub remedy: TlsRemedy,
+}
+
+/// What helps against a handshake that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsRemedy {
+    /// A client certificate.
+    ClientCertificate,
+    /// Newer protocols and cipher suites, on the server.
+    Modern,
+    /// Another address: this one does not speak TLS, or has another's certificate.
+    OtherAddress,
+    /// A certificate that is renewed, or a clock that is right.
+    Renewal,
+    /// Another certificate, on the server.
+    ServerCertificate,
+    /// To trust the server's CA, or its own certificate.
+    Trust,
+    /// Nothing that is known.
+    Unknown,
+}
+
+impl TlsTrouble {
+    /// Of a server that has asked for a client certificate, got none, and then refused the request.
+    pub fn without_client_certificate(reason: &str) -> Self {
+        Self {
+            reason: format!("it asks for a client certificate, got none, and then {reason}"),
+            remedy: TlsRemedy::ClientCertificate,
+        }
+    }
+}
+
+impl TlsTrouble {
+    /// Of a connection that its server ends for want of a client certificate that it takes: in TLS
+    /// 1.3 it says so behind the handshake (RFC 8446 §4.4.2.4), to whoever reads.
+    pub fn of_client_certificate(error: &io::Error) -> Option<Self> {
+        let trouble = Self::from(rustls_error(error)?);
+        (trouble.remedy == TlsRemedy::ClientCertificate).then_some(trouble)
+    }
+}
+
+impl fmt::Display for TlsTrouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.reason)
+    }
+}
+
+impl From<String> for TlsTrouble {
+    fn from(reason: String) -> Self {
+        let remedy = TlsRemedy::Unknown;
+        Self { reason, remedy }
+    }
+}
+
+impl From<&Error> for TlsTrouble {
+    fn from(error: &Error) -> Self {
+        let (reason, remedy) = match error {
+            Error::InvalidCertificate(error) => of_certificate(error),
+            Error::AlertReceived(alert) => of_alert(*alert),
+            Error::PeerIncompatible(found) => of_peer(found),
+            Error::InvalidMessage(InvalidMessage::InvalidContentType) => (
+                "it does not speak TLS on this port".to_owned(),
+                TlsRemedy::OtherAddress,
+            ),
+            other => (other.to_string(), TlsRemedy::Unknown),
+        };
+        Self { reason, remedy }
+    }
+}
+
+impl From<&io::Error> for TlsTrouble {
+    fn from(error: &io::Error) -> Self {
+        match rustls_error(error) {
+            Some(error) => error.into(),
+            None => error.to_string().into(),
+        }
+    }
+}
+
+/// rustls's error travels inside an `io::Error`, or inside two, which `source()` does not show.
+pub fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+    error.downcast_ref::<Error>().or_else(|| {
+        let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
+        rustls_error(inner)
+    })
+}
+
+fn of_certificate(error: &CertificateError) -> (String, TlsRemedy) {
+    match error {
+        CertificateError::UnknownIssuer => (
+            "its certificate is from an authority that is not trusted here".to_owned(),
+            TlsRemedy::Trust,
+        ),
+        CertificateError::ExpiredContext { not_after, .. } => (
+            format!("its certificate expired at {}", at(*not_after)),
+            TlsRemedy::Renewal,
+        ),
+        CertificateError::NotValidYetContext { not_before, .. } => (
+            format!("its certificate is not valid before {}", at(*not_before)),
+            TlsRemedy::Renewal,
+        ),
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => (
+            "its certificate has no subjectAltName; a common name (CN) is no longer read as a host name (RFC 9525)".to_owned(),
+            TlsRemedy::ServerCertificate,
+        ),
+        CertificateError::NotValidForNameContext { expected, presented } => (
+            format!(
+                "its certificate is for {}, not for {}",
+                shown(presented),
+                expected.to_str()
+            ),
+            TlsRemedy::OtherAddress,
+        ),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
+            "its certificate, or one above it, is signed by an algorithm that is not accepted (SHA-1, or an RSA key below 2048 bits)".to_owned(),
+            TlsRemedy::ServerCertificate,
+        ),
+        CertificateError::Other(other) => match other.to_string().as_str() {
+            "CaUsedAsEndEntity" => (
+                "its certificate is that of an authority (CA:TRUE), probably self-signed, and is not trusted here".to_owned(),
+                TlsRemedy::Trust,
+            ),
+            words => (format!("its certificate is not usable: {words}"), TlsRemedy::ServerCertificate),
+        },
+        other => (
+            format!("its certificate is not usable: {other}"),
+            TlsRemedy::ServerCertificate,
+        ),
+    }
+}
+
+fn of_alert(alert: AlertDescription) -> (String, TlsRemedy) {
+    use AlertDescription as Alert;
+    match alert {
+        Alert::HandshakeFailure | Alert::InsufficientSecurity => (
+            "it accepts none of the cipher suites offered here, which leave out CBC and RSA key exchange".to_owned(),
+            TlsRemedy::Modern,
+        ),
+        Alert::ProtocolVersion => (
+            "it does not speak TLS 1.2 or 1.3".to_owned(),
+            TlsRemedy::Modern,
+        ),
+        Alert::CertificateRequired => (
+            "it requires a client certificate".to_owned(),
+            TlsRemedy::ClientCertificate,
+        ),
+        // Of the client's certificate: a server's alert speaks of nothing else by these (RFC 8446
+        // §6.2).
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateExpired
+        | Alert::CertificateUnknown
+        | Alert::UnknownCA
+        | Alert::DecryptError // its signature does not fit
+        | Alert::AccessDenied => (
+            format!("it rejects the client certificate, or the lack of one ({alert:?})"),
+            TlsRemedy::ClientCertificate,
+        ),
+        Alert::UnrecognisedName => (
+            "it does not know this host name".to_owned(),
+            TlsRemedy::OtherAddress,
+        ),
+        other => (format!("it ended the handshake with {other:?}"), TlsRemedy::Unknown),
+    }
+}
+
+fn of_peer(found: &PeerIncompatible) -> (String, TlsRemedy) {
+    match found {
+        PeerIncompatible::ServerDoesNotSupportTls12Or13
+        | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig => {
+            of_alert(AlertDescription::ProtocolVersion)
+        }
+        PeerIncompatible::NoCipherSuitesInCommon => of_alert(AlertDescription::HandshakeFailure),
+        other => (
+            format!("its TLS is not compatible: {other:?}"),
+            TlsRemedy::Modern,
+        ),
+    }
+}
+
+fn at(time: UnixTime) -> Timestamp {
+    Timestamp::from_seconds(time.as_secs())
+}
+
+/// webpki's names, `DnsName("x")` and `IpAddress(x)`, as people write them.
+fn shown(names: &[String]) -> String {
+    let plain = |name: &String| {
+        let inner = name
+            .split_once('(')
+            .map_or(name.as_str(), |(_, inner)| inner);
+        inner.trim_end_matches(')').trim_matches('"').to_owned()
+    };
+    let mut shown: Vec<_> = names.iter().take(NAMES_SHOWN).map(plain).collect();
+    if names.len() > NAMES_SHOWN {
+        shown.push(format!("{} more", names.len() - NAMES_SHOWN));
+    }
+    shown.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_as_people_write_them() {
+        let names = ["DnsName(\"a.test\")", "IpAddress(127.0.0.1)"].map(str::to_owned);
+        assert_eq!(shown(&names), "a.test, 127.0.0.1");
+        let many: Vec<_> = (0..7).map(|n| format!("DnsName(\"{n}.test\")")).collect();
+        assert!(shown(&many).ends_with("4.test, 2 more"));
+    }
+
+    #[test]
+    fn an_error_is_found_within_others() {
+        let inner = io::Error::other(Error::HandshakeNotComplete);
+        assert!(rustls_error(&io::Error::other(inner)).is_some());
+        assert!(rustls_error(&io::Error::other("x")).is_none());
+    }
+}

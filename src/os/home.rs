@@ -1,0 +1,374 @@
+//! Private files: modes set at creation, atomic replacement, locks with a deadline.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use nix::unistd::{Gid, Uid};
+
+/// How long between two tries for a lock that another process holds: at first, and at most.
+const LOCK_POLL_FIRST: Duration = Duration::from_millis(2);
+const LOCK_POLL_LONGEST: Duration = Duration::from_millis(40);
+
+/// What can be wrong with the home directory or a file in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HomeError {
+    /// Neither `AUTHSOME_HOME` nor `HOME` says where it is.
+    #[error("neither AUTHSOME_HOME nor HOME is set, so there is no place for the vault")]
+    Unset,
+    /// The path exists and is no directory.
+    #[error("{} is not a directory", .0.display())]
+    NotADirectory(PathBuf),
+    /// The directory belongs to somebody else.
+    #[error("{} belongs to another user (uid {owner})", .path.display())]
+    NotOwned {
+        /// The directory.
+        path: PathBuf,
+        /// Who owns it.
+        owner: u32,
+    },
+    /// Others can read or enter the directory.
+    #[error("{} is open to others (mode {mode:04o})", .path.display())]
+    TooOpen {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A lock was not free before its deadline.
+    #[error("another process has held the lock {} for more than {} s", .path.display(), .waited.as_secs())]
+    LockTimeout {
+        /// The lock file.
+        path: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// A file operation failed.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// `AUTHSOME_HOME`, else `~/.authsome`: 0700, made on first use.
+#[derive(Clone, Debug)]
+pub struct Home {
+    root: PathBuf,
+}
+
+/// A lock that is free again when this is dropped, and when its process dies.
+#[derive(Debug)]
+pub struct HomeLock {
+    _file: File,
+    path: PathBuf,
+}
+
+impl HomeLock {
+    /// Takes the lock's file away, and the directory if no other is in it: for a home in which
+    /// nothing has come about. Who waits for the lock meanwhile sees that the file is gone, and
+    /// makes another.
+    pub fn remove(self) {
+        let _ = fs::remove_file(&self.path);
+        if let Some(directory) = self.path.parent() {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+impl Home {
+    /// Finds the directory, makes it where it is missing, and refuses one that others can read.
+    pub fn open(
+        authsome_home: Option<OsString>,
+        user_home: Option<OsString>,
+    ) -> Result<Self, HomeError> {
+        let root = match (authsome_home, user_home) {
+            (Some(root), _) if !root.is_empty() => PathBuf::from(root),
+            (_, Some(home)) if !home.is_empty() => Path::new(&home).join(".authsome"),
+            _ => return Err(HomeError::Unset),
+        };
+        let root = std::path::absolute(&root).map_err(io_error("find", &root))?;
+        if root.exists() && !root.is_dir() {
+            return Err(HomeError::NotADirectory(root));
+        }
+        create_private_directory(&root)?;
+        match check_private(&root) {
+            Err(HomeError::TooOpen { mode, .. }) if is_prepared(&root, mode) => {
+                fs::set_permissions(&root, Permissions::from_mode(0o700))
+                    .map_err(io_error("make private", &root))?;
+                check_private(&root)?;
+            }
+            checked => checked?,
+        }
+        Ok(Self { root })
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A path inside it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Writes a file of mode 0600 so that a reader sees the old content or the new, never a part,
+    /// and a power cut keeps one of them.
+    pub fn write_private(&self, name: &str, content: &[u8]) -> Result<(), HomeError> {
+        let target = self.path(name);
+        let staging = self.path(&format!("{name}.new"));
+        remove_if_present(&staging)?;
+        let mut file = create_private_file(&staging)?;
+        let written = file
+            .write_all(content)
+            .and_then(|()| file.sync_all())
+            .map_err(io_error("write", &staging))
+            .and_then(|()| fs::rename(&staging, &target).map_err(io_error("replace", &target)));
+        if written.is_err() {
+            let _ = fs::remove_file(&staging); // half of it is of no use to anybody
+        }
+        written?;
+        self.sync()
+    }
+
+    /// Makes renames and new files in the directory durable.
+    pub fn sync(&self) -> Result<(), HomeError> {
+        File::open(&self.root)
+            .and_then(|directory| directory.sync_all())
+            .map_err(io_error("synchronise", &self.root))
+    }
+
+    /// Waits at most `deadline` for the lock of that name, blocking the thread.
+    ///
+    /// It is `flock(2)` on a file that is removed by none but its holder ([`HomeLock::remove`]): a
+    /// lock on a removed file holds nobody off.
+    pub fn lock(&self, name: &str, deadline: Duration) -> Result<HomeLock, HomeError> {
+        let directory = self.path("locks");
+        let path = directory.join(format!("{name}.lock"));
+        let open = || {
+            create_private_directory(&directory)?;
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(false).mode(0o600);
+            open_file(&mut options, &path).map_err(io_error("open", &path))
+        };
+        let mut file = open()?;
+        let started = Instant::now();
+        let mut pause = LOCK_POLL_FIRST;
+        loop {
+            match file.try_lock() {
+                Ok(()) if file.metadata().is_ok_and(|found| found.nlink() > 0) => {
+                    return Ok(HomeLock { _file: file, path });
+                }
+                Ok(()) => file = open()?,
+                Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
+                Err(TryLockError::WouldBlock) if started.elapsed() >= deadline => {
+                    return Err(HomeError::LockTimeout {
+                        path,
+                        waited: deadline,
+                    });
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(pause),
+            }
+            pause = (pause * 2).min(LOCK_POLL_LONGEST);
+        }
+    }
+}
+
+/// Opens a file that is to be a file: a pipe in its place, which would hold us up until somebody
+/// opens its other end, is refused.
+pub fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_fifo() || kind.is_socket() {
+        return Err(io::Error::other("it is a pipe, and not a file"));
+    }
+    Ok(file)
+}
+
+/// Makes a directory of mode 0700, with its parents; one that exists is left as it is.
+pub fn create_private_directory(path: &Path) -> Result<(), HomeError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(io_error("create", path))
+}
+
+/// Creates a file of mode 0600 that must not exist yet.
+pub fn create_private_file(path: &Path) -> Result<File, HomeError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(io_error("create", path))
+}
+
+/// Refuses a directory that is not ours alone.
+pub fn check_private(path: &Path) -> Result<(), HomeError> {
+    let metadata = fs::metadata(path).map_err(io_error("look at", path))?;
+    if !metadata.is_dir() {
+        return Err(HomeError::NotADirectory(path.to_owned()));
+    }
+    if metadata.uid() != Uid::effective().as_raw() {
+        return Err(HomeError::NotOwned {
+            path: path.to_owned(),
+            owner: metadata.uid(),
+        });
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(HomeError::TooOpen {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    Ok(())
+}
+
+/// What a user puts into the directory by hand, before there is anything secret in it.
+const BY_HAND: [&str; 2] = ["config.toml", "providers"];
+
+/// Whether the directory was made by hand to put settings there (`mkdir -p ~/.authsome/providers`),
+/// with the mode that the user's umask gives: nothing secret has been in it yet, so it can still
+/// become private. One in which others could have put something is not taken over, nor one with
+/// nothing in it, of which nobody knows what it is.
+fn is_prepared(root: &Path, mode: u32) -> bool {
+    let own_group = |metadata: &fs::Metadata| metadata.gid() == Gid::effective().as_raw();
+    // By a umask of 002 the user's own group may write, of which the user is the only member.
+    let is_ours_to_write = |metadata: &fs::Metadata, mode: u32| {
+        metadata.uid() == Uid::effective().as_raw()
+            && mode & 0o002 == 0
+            && (mode & 0o020 == 0 || own_group(metadata))
+    };
+    let is_ours = |path: &Path| {
+        fs::symlink_metadata(path).is_ok_and(|found| is_ours_to_write(&found, found.mode()))
+    };
+    let all = |directory: &Path, allowed: &dyn Fn(&fs::DirEntry) -> bool| {
+        let entries = fs::read_dir(directory).ok()?;
+        let mut seen = 0;
+        for entry in entries {
+            let entry = entry.ok()?;
+            if !allowed(&entry) || !is_ours(&entry.path()) {
+                return None;
+            }
+            seen += 1;
+        }
+        Some(seen)
+    };
+    let by_hand = |entry: &fs::DirEntry| BY_HAND.iter().any(|name| entry.file_name() == *name);
+    let is_known = all(root, &by_hand).is_some_and(|seen| seen > 0);
+    let providers = root.join("providers");
+    let providers_are_ours = !providers.exists() || all(&providers, &|_| true).is_some();
+    let writable = fs::metadata(root).is_ok_and(|found| is_ours_to_write(&found, mode));
+    writable && is_known && providers_are_ours
+}
+
+/// Removes a file; that it was not there is no error.
+pub fn remove_if_present(path: &Path) -> Result<(), HomeError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Names the action and the file of an I/O error.
+pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HomeError {
+    let path = path.to_owned();
+    move |source| HomeError::Io {
+        action,
+        path,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        (directory, home)
+    }
+
+    #[test]
+    fn is_made_private_and_refused_when_open() {
+        let (_directory, home) = home();
+        assert_eq!(fs::metadata(home.root()).unwrap().mode() & 0o777, 0o700);
+        fs::set_permissions(home.root(), Permissions::from_mode(0o750)).unwrap();
+        let again = Home::open(Some(home.root().into()), None);
+        assert!(matches!(again, Err(HomeError::TooOpen { mode: 0o750, .. })));
+    }
+
+    #[test]
+    fn one_that_was_made_by_hand_becomes_private_until_it_has_a_secret() {
+        for (mode, entries, expected) in [
+            (0o755, &["providers/"][..], 0o700),
+            (
+                0o775,
+                &["providers/", "providers/gitlab.json", "config.toml"],
+                0o700,
+            ),
+            (0o777, &["providers/"], 0o777),
+            (0o755, &[], 0o755),
+            (0o755, &["providers/", "vault.db"], 0o755),
+            (0o755, &["providers/", "locks/"], 0o755),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            for entry in entries {
+                let path = directory.path().join(entry);
+                match entry.strip_suffix('/') {
+                    Some(_) => fs::create_dir(path).unwrap(),
+                    None => drop(File::create(path).unwrap()),
+                }
+            }
+            fs::set_permissions(directory.path(), Permissions::from_mode(mode)).unwrap();
+            let opened = Home::open(Some(directory.path().into()), None);
+            assert_eq!(opened.is_ok(), expected == 0o700, "{mode:o} {entries:?}");
+            let found = fs::metadata(directory.path()).unwrap().mode() & 0o777;
+            assert_eq!(found, expected, "{mode:o} {entries:?}");
+        }
+    }
+
+    #[test]
+    fn private_files_are_private_and_replaced_whole() {
+        let (_directory, home) = home();
+        home.write_private("file", b"one").unwrap();
+        home.write_private("file", b"two").unwrap();
+        assert_eq!(fs::read(home.path("file")).unwrap(), b"two");
+        assert_eq!(
+            fs::metadata(home.path("file")).unwrap().mode() & 0o777,
+            0o600
+        );
+        assert!(!home.path("file.new").exists());
+    }
+
+    #[test]
+    fn a_held_lock_times_out_and_a_dropped_one_is_free() {
+        let (_directory, home) = home();
+        let held = home.lock("name", Duration::ZERO).unwrap();
+        assert!(matches!(
+            home.lock("name", Duration::ZERO),
+            Err(HomeError::LockTimeout { .. })
+        ));
+        home.lock("other", Duration::ZERO).unwrap();
+        drop(held);
+        home.lock("name", Duration::ZERO).unwrap();
+    }
+}

@@ -1,0 +1,363 @@
+//! Whether the other end of a loopback connection is this user's, and which socket it is: the
+//! kernel's socket diagnostics tell (`sock_diag(7)`).
+//!
+//! It is one question for the exact four addresses and ports, answered from a hash table. The
+//! answer counts only if it is about that socket and a process has it open:
+//!
+//! - Where no connection has these ports, the kernel tells of whoever *listens* at the client's;
+//!   one that is still being set up, or is only remembered (`TIME_WAIT`), is not the client's
+//!   either. Ports and state show it.
+//! - A socket that was closed has no inode, and older kernels call its user root. It belongs to
+//!   nobody.
+//! - An IPv4-mapped IPv6 socket (`::ffff:127.0.0.1`, Java's default) is found by its IPv4
+//!   addresses.
+//!
+//! The user is the one who made the socket (its file-system uid at that time), whoever holds it
+//! now: root alone can change that. Users are told apart as our user namespace sees them; one that
+//! it does not map is nobody's, and so are we where it does not even map us.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+
+use nix::libc;
+use nix::sys::socket::{MsgFlags, recv, send};
+use nix::unistd::geteuid;
+
+// What the `libc` crate names is taken from there; what it does not name has the kernel's header
+// beside it.
+
+/// `SOCK_DIAG_BY_FAMILY`, the type of question and answer (`linux/sock_diag.h`).
+const BY_FAMILY: u16 = 20;
+
+/// A message that asks (`linux/netlink.h`).
+#[cfg(target_os = "linux")]
+const REQUEST: u16 = u16::from_le_bytes([byte(libc::NLM_F_REQUEST), 0]);
+#[cfg(not(target_os = "linux"))]
+const REQUEST: u16 = 0; // there is nobody to ask
+
+/// A `nlmsghdr`.
+const HEADER_LENGTH: usize = 16;
+
+/// A `nlmsghdr` and an `inet_diag_req_v2` (`linux/inet_diag.h`).
+const QUESTION_LENGTH: u32 = 72;
+
+/// Room for the answer, an `inet_diag_msg` of 72 bytes, and for the attributes behind it, which are
+/// not read.
+const LARGEST_ANSWER: usize = 4096;
+
+const AF_INET: u8 = byte(libc::AF_INET);
+const AF_INET6: u8 = byte(libc::AF_INET6);
+const IPPROTO_TCP: u8 = byte(libc::IPPROTO_TCP);
+
+/// A number of C's that has one byte in the message.
+const fn byte(number: libc::c_int) -> u8 {
+    let [lowest, ..] = number.to_le_bytes();
+    lowest
+}
+
+/// The states of a client's socket whose handshake is done and that may still read an answer
+/// (`ESTABLISHED`, `FIN_WAIT1`, `FIN_WAIT2`, `CLOSE_WAIT`), by the numbers of `net/tcp_states.h`.
+const CONNECTED: [u8; 4] = [1, 4, 5, 8];
+const LISTENING: u8 = 10;
+
+/// The kernel as a witness.
+#[derive(Debug)]
+pub struct SocketOwners {
+    netlink: Mutex<Netlink>,
+    user: u32,
+}
+
+#[derive(Debug)]
+struct Netlink {
+    socket: OwnedFd,
+    sequence: u32,
+}
+
+/// Whose the client's end of a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Another user's.
+    AnotherUser,
+    /// Nobody's, or nobody's any more.
+    Nobody,
+    /// This user's: the inode of the socket.
+    ThisUser(u32),
+}
+
+/// What the kernel says of a socket.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    state: u8,
+    local: SocketAddrV4,
+    remote: SocketAddrV4,
+    user: u32,
+    inode: u32,
+}
+
+impl SocketOwners {
+    /// `None` where the kernel does not tell: elsewhere than on Linux, or where a sandbox keeps us
+    /// from asking. Decided once, by a question whose answer we know, that for our own listener:
+    /// one that fails later must not pass for a kernel that cannot tell.
+    pub fn new(listener: SocketAddrV4) -> Option<Self> {
+        let mut netlink = Netlink {
+            socket: open_netlink()?,
+            sequence: 0,
+        };
+        let found = netlink.ask(listener, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))?;
+        let user = geteuid().as_raw();
+        let is_ours = found.state == LISTENING && found.local == listener && found.user == user;
+        (is_ours && found.inode != 0).then(|| Self {
+            netlink: Mutex::new(netlink),
+            user,
+        })
+    }
+
+    /// Whose the client's end of a connection is that a listener with one IPv4 address has
+    /// accepted; `has_peer` looks at the connection.
+    ///
+    /// One that was reset has set its client's port free for another process, of which the kernel
+    /// may have told. One that still has its peer has had it all the time.
+    pub fn of_accepted(
+        &self,
+        peer: SocketAddr,
+        listener: SocketAddr,
+        has_peer: impl FnOnce() -> bool,
+    ) -> Owner {
+        let (SocketAddr::V4(client), SocketAddr::V4(server)) = (peer, listener) else {
+            return Owner::Nobody;
+        };
+        let owner = self.of_client(client, server);
+        if has_peer() { owner } else { Owner::Nobody }
+    }
+
+    /// Whose the client's end of that connection is. It takes some microseconds and does not block.
+    pub fn of_client(&self, client: SocketAddrV4, server: SocketAddrV4) -> Owner {
+        let mut netlink = self.netlink.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = netlink.ask(client, server);
+        match found.filter(|found| found.is_open_between(client, server)) {
+            None => Owner::Nobody,
+            Some(found) if found.user == self.user => Owner::ThisUser(found.inode),
+            Some(_) => Owner::AnotherUser,
+        }
+    }
+}
+
+impl Found {
+    fn is_open_between(&self, client: SocketAddrV4, server: SocketAddrV4) -> bool {
+        let is_it = self.local == client && self.remote == server;
+        is_it && CONNECTED.contains(&self.state) && self.inode != 0
+    }
+}
+
+impl Netlink {
+    /// The kernel answers while it takes the question, so an answer that is not there yet will not
+    /// come.
+    fn ask(&mut self, local: SocketAddrV4, remote: SocketAddrV4) -> Option<Found> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let question = question(self.sequence, local, remote);
+        send(self.socket.as_raw_fd(), &question, MsgFlags::MSG_DONTWAIT).ok()?;
+        let mut answer = [0; LARGEST_ANSWER];
+        loop {
+            let length = recv(self.socket.as_raw_fd(), &mut answer, MsgFlags::MSG_DONTWAIT);
+            let answer = answer.get(..length.ok()?)?;
+            // An earlier answer may be left, had its reader failed.
+            if u32_at(answer, 8) == Some(self.sequence) {
+                return parse(answer);
+            }
+        }
+    }
+}
+
+/// Connected to the kernel, so that nobody else can answer.
+#[cfg(target_os = "linux")]
+fn open_netlink() -> Option<OwnedFd> {
+    use nix::sys::socket::{
+        AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, connect, socket,
+    };
+    let protocol = SockProtocol::NetlinkSockDiag;
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol).ok()?;
+    connect(socket.as_raw_fd(), &NetlinkAddr::new(0, 0)).ok()?;
+    Some(socket)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_netlink() -> Option<OwnedFd> {
+    None
+}
+
+fn question(sequence: u32, local: SocketAddrV4, remote: SocketAddrV4) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend(QUESTION_LENGTH.to_ne_bytes());
+    bytes.extend(BY_FAMILY.to_ne_bytes());
+    bytes.extend(REQUEST.to_ne_bytes());
+    bytes.extend(sequence.to_ne_bytes());
+    bytes.extend([0; 4]); // from whom: the kernel knows
+    bytes.extend([AF_INET, IPPROTO_TCP, 0, 0]);
+    bytes.extend(u32::MAX.to_ne_bytes()); // whatever its state
+    bytes.extend(local.port().to_be_bytes());
+    bytes.extend(remote.port().to_be_bytes());
+    for address in [local, remote] {
+        bytes.extend(address.ip().octets());
+        bytes.extend([0; 12]);
+    }
+    bytes.extend([0; 4]); // at whatever interface
+    bytes.extend([u8::MAX; 8]); // with whatever cookie
+    bytes
+}
+
+/// Reads an answer; `None` for an error message and for whatever else is not one.
+fn parse(message: &[u8]) -> Option<Found> {
+    if u16::from_ne_bytes(*message.get(4..)?.first_chunk()?) != BY_FAMILY {
+        return None;
+    }
+    let body = message.get(HEADER_LENGTH..)?;
+    let family = *body.first()?;
+    let endpoint = |port: usize, address: usize| {
+        let port = u16::from_be_bytes(*body.get(port..)?.first_chunk()?);
+        Some(SocketAddrV4::new(ipv4(family, body.get(address..)?)?, port))
+    };
+    Some(Found {
+        state: *body.get(1)?,
+        local: endpoint(4, 8)?,
+        remote: endpoint(6, 24)?,
+        user: u32_at(body, 64)?,
+        inode: u32_at(body, 68)?,
+    })
+}
+
+fn ipv4(family: u8, address: &[u8]) -> Option<Ipv4Addr> {
+    match family {
+        AF_INET => Some(Ipv4Addr::from(*address.first_chunk::<4>()?)),
+        AF_INET6 => std::net::Ipv6Addr::from(*address.first_chunk::<16>()?).to_ipv4_mapped(),
+        _ => None,
+    }
+}
+
+fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(*bytes.get(offset..)?.first_chunk()?))
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::net::{Ipv6Addr, Shutdown, TcpListener, TcpStream};
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    fn v4(address: std::io::Result<SocketAddr>) -> SocketAddrV4 {
+        match address.unwrap() {
+            SocketAddr::V4(address) => address,
+            SocketAddr::V6(address) => SocketAddrV4::new(
+                address.ip().to_ipv4_mapped().unwrap_or(Ipv4Addr::LOCALHOST),
+                address.port(),
+            ),
+        }
+    }
+
+    fn ours(socket: &impl AsRawFd) -> Owner {
+        let path = format!("/proc/self/fd/{}", socket.as_raw_fd());
+        Owner::ThisUser(u32::try_from(std::fs::metadata(path).unwrap().ino()).unwrap())
+    }
+
+    fn listener() -> (TcpListener, SocketAddrV4, SocketOwners) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = v4(listener.local_addr());
+        let owners = SocketOwners::new(address).unwrap();
+        (listener, address, owners)
+    }
+
+    #[test]
+    fn finds_our_own_socket_until_it_is_closed() {
+        let (listener, server, owners) = listener();
+        let client = TcpStream::connect(server).unwrap();
+        let (_accepted, _) = listener.accept().unwrap();
+        let address = v4(client.local_addr());
+        assert_eq!(owners.of_client(address, server), ours(&client));
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(owners.of_client(address, server), ours(&client));
+        let accepted = |has_peer| owners.of_accepted(address.into(), server.into(), || has_peer);
+        assert_eq!(accepted(true), ours(&client));
+        assert_eq!(accepted(false), Owner::Nobody);
+        drop(client);
+        assert_eq!(owners.of_client(address, server), Owner::Nobody);
+    }
+
+    #[test]
+    fn finds_an_ipv4_mapped_socket() {
+        let (listener, server, owners) = listener();
+        let mapped = (Ipv4Addr::LOCALHOST.to_ipv6_mapped(), server.port());
+        let client = TcpStream::connect(mapped).unwrap();
+        assert_eq!(client.local_addr().unwrap().ip(), mapped.0);
+        let (accepted, _) = listener.accept().unwrap();
+        let address = v4(accepted.peer_addr());
+        assert_eq!(owners.of_client(address, server), ours(&client));
+    }
+
+    #[test]
+    fn a_listener_at_the_clients_port_is_not_the_client() {
+        let (_listener, server, owners) = listener();
+        let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert_eq!(
+            owners.of_client(v4(other.local_addr()), server),
+            Owner::Nobody
+        );
+        let nobody = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1);
+        assert_eq!(owners.of_client(nobody, server), Owner::Nobody);
+    }
+
+    #[test]
+    fn does_not_begin_where_nobody_listens() {
+        let nobody = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1);
+        assert!(SocketOwners::new(nobody).is_none());
+    }
+
+    #[test]
+    fn does_not_begin_where_the_kernel_calls_our_listener_anothers() {
+        let (listener, server, _) = listener();
+        let given_away = nix::unistd::fchown(&listener, Some(65534.into()), None);
+        if nix::unistd::Uid::effective().is_root() {
+            given_away.unwrap();
+            assert!(SocketOwners::new(server).is_none());
+        } else {
+            authsome_test_support::kit::skip("only root can give a socket away");
+        }
+    }
+
+    #[test]
+    fn reads_answers_and_nothing_else() {
+        let (local, remote) = (
+            SocketAddrV4::new(Ipv4Addr::LOCALHOST, 4321),
+            SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1234),
+        );
+        let mut answer = question(7, local, remote);
+        answer[HEADER_LENGTH + 1] = 1;
+        // The question's state mask lies where the answer has its ports: rebuild the answer's
+        // order.
+        let identity = answer.split_off(HEADER_LENGTH + 8);
+        answer.truncate(HEADER_LENGTH + 4);
+        answer.extend(identity);
+        for value in [0_u32, 0, 0, 1000, 99] {
+            answer.extend(value.to_ne_bytes());
+        }
+        let found = Found {
+            state: 1,
+            local,
+            remote,
+            user: 1000,
+            inode: 99,
+        };
+        assert_eq!(parse(&answer), Some(found));
+        for length in 0..answer.len() {
+            assert_eq!(parse(&answer[..length]), None, "{length}");
+        }
+        let mut error = answer.clone();
+        error[4..6].copy_from_slice(&2_u16.to_ne_bytes());
+        assert_eq!(parse(&error), None);
+        answer[HEADER_LENGTH] = AF_INET6; // addresses that are not mapped
+        assert_eq!(parse(&answer), None);
+        assert_eq!(ipv4(AF_INET6, &Ipv6Addr::LOCALHOST.octets()), None);
+    }
+}

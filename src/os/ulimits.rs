@@ -1,0 +1,91 @@
+//! What a shell allows a process (`ulimit`, `umask`), where it stands in our way: raised for us,
+//! and given back to the command.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::RawFd;
+
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+use nix::sys::stat::{Mode, umask};
+
+/// What was allowed when we were started.
+#[derive(Clone, Copy, Debug)]
+pub struct Ulimits {
+    umask: Mode,
+    /// The soft limit of open files, if it is not what we have now.
+    open_files: Option<rlim_t>,
+}
+
+impl Ulimits {
+    /// Keeps the umask from taking our own files away from us: what we make is private by its mode,
+    /// and `umask 777` would make it unreadable to all.
+    pub fn adapt() -> Self {
+        let given = umask(Mode::S_IRWXU | Mode::S_IRWXG | Mode::S_IRWXO);
+        umask(given - Mode::S_IRWXU);
+        Self {
+            umask: given,
+            open_files: None,
+        }
+    }
+
+    /// Raises the soft limit of open files to the hard one: each connection of the command takes
+    /// two. The soft one is there for programs that use select(2), which takes none above 1,024.
+    #[must_use]
+    pub fn with_more_files(mut self) -> Self {
+        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+            && soft < hard
+            && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok()
+        {
+            self.open_files = Some(soft);
+        }
+        self
+    }
+
+    /// As one argument for [`Self::restore`].
+    pub fn to_argument(self) -> OsString {
+        let files = self.open_files.map(|files| files.to_string());
+        format!("{:o},{}", self.umask.bits(), files.unwrap_or_default()).into()
+    }
+
+    /// In the process that becomes the command: what was allowed in the first place.
+    pub fn restore(argument: &OsStr) -> io::Result<()> {
+        let parse = || {
+            let (mask, files) = argument.to_str()?.split_once(',')?;
+            let mask = Mode::from_bits(nix::libc::mode_t::from_str_radix(mask, 8).ok()?)?;
+            let files = Some(files).filter(|files| !files.is_empty());
+            Some((mask, files.map(str::parse).transpose().ok()?))
+        };
+        let (mask, files) = parse().ok_or(io::ErrorKind::InvalidInput)?;
+        umask(mask);
+        if let Some(files) = files {
+            let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+            setrlimit(Resource::RLIMIT_NOFILE, files, hard)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many files this process may have open at one time.
+pub fn most_open_files() -> usize {
+    getrlimit(Resource::RLIMIT_NOFILE)
+        .ok()
+        .and_then(|(soft, _)| usize::try_from(soft).ok())
+        .unwrap_or(usize::MAX)
+}
+
+/// Closes a descriptor that we were started with, and that the user gave us by its number.
+pub fn close_inherited(descriptor: RawFd) -> io::Result<()> {
+    Ok(nix::unistd::close(descriptor)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_ours_is_refused() {
+        for argument in ["", "22", "x,", "22,x", "9,1", "7777777,"] {
+            assert!(Ulimits::restore(argument.as_ref()).is_err(), "{argument}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Whose use is kept to one room, and where a secret may be read.
+
+/// A path of another crate or of the standard library, and the only places below `src/` where it, or what is below it, is named.
+pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
+    ("aws_lc_rs::aead", &["vault/seal.rs"]),
+    ("aws_lc_rs::digest", &["connection/terms.rs"]),
+    ("brotli_decompressor", &["content_coding.rs"]),
+    ("clap", &["cli.rs", "cli"]),
+    ("flate2", &["content_coding.rs"]),
+    ("h2", &["proxy/http2.rs", "proxy/http2"]),
+    ("hyper", HYPER),
+    ("hyper_util", HYPER),
+    ("ipnet", &["net/user_proxy"]),
+    (
+        "nix",
+        &["child.rs", "net/dial/shortage.rs", "net/dial/tcp.rs", "os"],
+    ),
+    ("oauth2", &["oauth"]),
+    ("rusqlite", &["vault/sqlite.rs", "vault/sqlite"]),
+    (
+        "rustls",
+        &[
+            "net/dial.rs",
+            "net/dial",
+            "net/tls.rs",
+            "net/tls",
+            "oauth/transport.rs",
+            "proxy/io/readiness.rs",
+            "proxy/serve/server_tls.rs",
+            "proxy/upstream/tls.rs",
+        ],
+    ),
+    ("ruzstd", &["content_coding.rs"]),
+    ("std::env::var", ENVIRONMENT),
+    ("std::env::var_os", ENVIRONMENT),
+    ("std::env::vars", ENVIRONMENT),
+    ("std::env::vars_os", ENVIRONMENT),
+    ("std::io::stdout", &["cli"]),
+    // What is started elsewhere would get what is ours in its environment.
+    ("std::process::Command::new", STARTING),
+    ("std::time::SystemTime::now", &["clock.rs"]),
+    ("tokio::process::Command::new", STARTING),
+];
+
+/// Where hyper is: its server for the proxy's own port and the login's, its client for OAuth.
+const HYPER: &[&str] = &[
+    "loopback",
+    "loopback.rs",
+    "net/dial",
+    "oauth/transport.rs",
+    "proxy/body/client.rs",
+    "proxy/exchange/upgrade.rs",
+    "proxy/serve",
+];
+
+/// Where the environment of the process is read.
+const ENVIRONMENT: &[&str] = &["cli", "os/program_path.rs", "session/parent.rs"];
+
+/// Where other programs are started.
+const STARTING: &[&str] = &[
+    "child.rs",
+    "cli/browser.rs",
+    "cli/browser/commands.rs",
+    "env/programs.rs",
+    "os/private_memory.rs",
+];
+
+/// Each file that reads a secret was looked at for what it does with it.
+pub(crate) const EXPOSING: &[&str] = &[
+    "cli/client_certificate.rs",
+    "cli/cmd/export.rs",
+    "cli/cmd/get.rs",
+    "cli/cmd/login.rs",
+    "connection/store.rs",
+    "connection/store/codec.rs",
+    "loopback.rs",
+    "loopback/requests.rs",
+    "loopback/responses.rs",
+    "net/dial/socks.rs",
+    "net/tls/client_certificate.rs",
+    "net/user_proxy/proxy.rs",
+    "oauth/account.rs",
+    "oauth/authorize.rs",
+    "oauth/token.rs",
+    "proxy/admission/admit.rs",
+    "proxy/rewrite/credential.rs",
+    "session.rs",
+    "session/environment.rs",
+    "session/scrub.rs",
+    "session/user_data.rs",
+    "vault/seal.rs",
+];
