@@ -64,7 +64,7 @@ impl House {
     /// The same of texts, each with its path below the crate's folder.
     pub(crate) fn of(name: &str, texts: impl IntoIterator<Item = (PathBuf, String)>) -> Self {
         let mut modules = BTreeMap::new();
-        let mut tests = Vec::new();
+        let mut of_tests = Vec::new();
         for (file, text) in texts {
             let path = module_path(&file);
             let parsed = syn::parse_file(&text)
@@ -72,7 +72,7 @@ impl House {
             let mut reader = Reader {
                 file,
                 modules: &mut modules,
-                tests: &mut tests,
+                tests: &mut of_tests,
                 path,
             };
             reader.read(&parsed.items);
@@ -83,7 +83,7 @@ impl House {
                 modules.entry(path[..length].to_vec()).or_default();
             }
         }
-        modules.retain(|path, _| !tests.iter().any(|test| path.starts_with(test)));
+        modules.retain(|path, _| !of_tests.iter().any(|test| path.starts_with(test)));
         Self {
             name: name.to_owned(),
             modules,

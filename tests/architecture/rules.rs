@@ -20,8 +20,10 @@ pub(crate) fn upward(imports: &BTreeSet<Import>) -> Vec<String> {
         let (Some(from), Some(to)) = (room_of(&import.from), room_of(&import.to)) else {
             return Some(format!("no room in the table: {import:?}"));
         };
-        let goes_down = to.floor < from.floor || to.path == from.path;
-        (!goes_down && !import.is_by_way || !goes_down && to.floor > from.floor).then(|| {
+        let goes_up = to.floor > from.floor;
+        // A face on the same floor that only hands on what is below is no way across.
+        let goes_across = to.floor == from.floor && to.path != from.path && !import.is_by_way;
+        (goes_up || goes_across).then(|| {
             let (file, path) = (import.from.display(), &import.path);
             format!(
                 "{file}: `{path}` is in {}, which is not below {}",
