@@ -17,6 +17,7 @@ pub(super) fn parse(target: &Bytes) -> Result<Uri, MalformedHead> {
     }
     // Nearly all targets are a path of allowed characters, and stay a part of the head's one copy.
     if let Ok(uri) = Uri::from_maybe_shared(target.clone()) {
+        // The origin-form (RFC 9112 §3.2.1), which always has a path.
         return if target.starts_with(b"/") {
             Ok(uri)
         } else {

@@ -109,6 +109,7 @@ fn parse<'a>(
         }
     }
     let (length, persists) = said.conclude(method, status, version)?;
+    // RFC 9110 §8.6: what was said several times in one field goes on as one number.
     if said.repeats_length
         && let Some(length) = said.length
     {

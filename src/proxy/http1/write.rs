@@ -53,6 +53,7 @@ pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
         }
         field(out, name.as_str(), value.as_bytes());
     }
+    // The client's own field of that name was for this proxy, and was taken off before.
     if let Some((_, Some(authorization))) = &form.by_proxy {
         field(out, "proxy-authorization", authorization.as_bytes());
     }

@@ -133,6 +133,15 @@ impl<T: Source + AsyncWrite> Connection<T> {
         poll_fn(|context| self.poll_exchange(context, request, upload, &mut waiting)).await
     }
 
+    /// One turn of an exchange, from what can be done now to what must be waited for:
+    ///
+    /// ```text
+    /// send ──► read ── a final head, or a fault ────────────────────────────────► ends
+    ///           ├── 100 ──► the body is released, and sent ──► read
+    ///           ├── another interim head ──► to the client ──► read
+    ///           └── nothing ── no 100 for CONTINUE_TIMEOUT ──► the body is released, and sent
+    ///                       └─ no piece of the body for `patience` ─────────────► ends, by a time-out
+    /// ```
     fn poll_exchange(
         &mut self,
         context: &mut Context<'_>,

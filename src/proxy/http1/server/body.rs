@@ -17,6 +17,9 @@ use crate::proxy::io::readiness::Source;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// The body of a request, on its way from the client.
+///
+/// While it lives, it alone reads from the connection. [`BodyState`] has what becomes of it after
+/// that.
 #[derive(Debug)]
 pub(in crate::proxy) struct ClientBody<T> {
     /// `None` where there is no body.

@@ -228,6 +228,7 @@ impl<B: Streamed> Download<B> {
             self.data = Bytes::new(); // its buffer is free again
             self.out.clear();
             self.out.append(&mut self.after);
+            // The same write may have taken some of what comes behind `data`.
             self.gone = written - of_out - of_data;
         }
         if self.gone == self.out.len() {

@@ -90,7 +90,8 @@ pub(in crate::proxy) async fn serve<T, F, B>(
             Err(malformed) => return server.refuse(refuse(malformed)).await,
         };
         let asked = Asked::of(&head);
-        // Kept by a 101 only (RFC 9110 §7.8). To drop it tells who waits that there is none.
+        // Kept by a 101 only (RFC 9110 §7.8). Dropped, it tells who waits for the stream that none
+        // comes.
         let (promise, upgrade) = if head.upgrades {
             let (promise, upgrade) = oneshot::channel();
             (Some(promise), Some(upgrade))
@@ -105,7 +106,7 @@ pub(in crate::proxy) async fn serve<T, F, B>(
         // Pinned here and lent to `unless_left`: moved in there, each connection would have room
         // for it twice.
         let responding = pin!(respond(request, upgrade, interim));
-        // What was done for a client that has left ends with this, also upstream.
+        // The return drops the work, and with it the request upstream.
         let Some(response) = server.unless_left(responding).await else {
             return;
         };
@@ -128,9 +129,8 @@ pub(in crate::proxy) async fn serve<T, F, B>(
 impl<T: Source + AsyncWrite> Server<T> {
     /// Waits for the head of the next request; `None` where the client sends no more.
     async fn next_head(&mut self) -> Option<Result<RequestHead, MalformedHead>> {
-        // How much of the buffer was looked through without finding the head's end. At first all of
-        // it: a request that was sent early (pipelined, RFC 9112 §9.3.2) may be there already,
-        // whole.
+        // How much of the buffer is known to hold no end of a head. None of it at first: a request
+        // that was sent early (pipelined, RFC 9112 §9.3.2) may be there already, whole.
         let mut searched = 0;
         poll_fn(|context| {
             let mut state = self.wire.lock();
@@ -233,9 +233,9 @@ impl<T: Source + AsyncWrite> Server<T> {
         // served as one that reads on. An end that comes later is taken for its leave, see
         // `poll_answer`.
         let is_half_closed = self.wire.lock().has_ended;
-        // Each of these leaves no next request that could be told from something else: the client
-        // does not want one, the close is the end of the response, what comes next may be a body
-        // that was never asked for, or nothing can come.
+        // Another request may follow only where its beginning is certain. None follows if the
+        // client closes, if the close is the end of this response, or if the client has ended its
+        // side; and nothing is certain where a body may come that was never asked for.
         let persists = asked.persists
             && framing != Framing::UntilClose
             && self.wire.rest() != Rest::Unknown
