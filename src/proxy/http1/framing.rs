@@ -226,6 +226,7 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
 /// one of them.
 fn trailers(read: &mut BytesMut, searched: usize) -> Result<Option<HeaderMap>, Fault> {
     let malformed = || Fault::Malformed("its body has malformed trailers");
+    // They are kept until they are whole, so their size is bounded, as a head's is.
     let Some(end) = end_of_trailers(read, searched).map_err(|BareFeed| malformed())? else {
         let is_bounded = read.len() <= LARGEST_HEAD;
         return is_bounded.then_some(None).ok_or_else(malformed);
@@ -233,6 +234,7 @@ fn trailers(read: &mut BytesMut, searched: usize) -> Result<Option<HeaderMap>, F
     if end > LARGEST_HEAD {
         return Err(malformed());
     }
+    // On the stack, as few bodies have trailers: more fields than these are refused.
     let mut fields = [httparse::EMPTY_HEADER; USUAL_HEADERS];
     let Ok(httparse::Status::Complete((_, fields))) =
         httparse::parse_headers(&read[..end], &mut fields)

@@ -48,8 +48,9 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Malformed
         parsed => parsed,
     };
     match parsed {
-        // The bound is the same for a head that is not whole yet and for one that is: otherwise the
-        // pieces in which a head comes would decide whether it passes.
+        // Against a head without end, which would be kept until it is whole. The bound is the same
+        // for one that is whole already: otherwise the pieces in which it comes would decide
+        // whether it passes.
         Ok(None) if read.len() <= LARGEST_HEAD => Ok(None),
         Ok(Some((head, end))) if end <= LARGEST_HEAD => {
             read.advance(end);

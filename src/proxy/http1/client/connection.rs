@@ -220,8 +220,9 @@ impl<T: Source + AsyncWrite> Connection<T> {
         request: &Outgoing<'_>,
         waiting: &mut Waiting,
     ) -> Poll<Result<Head, Fault>> {
-        // It may be that of an earlier exchange, and end too early for this one. Its end is only
-        // the occasion to look how long nothing has moved.
+        // Bounds a server that takes a request and never answers. The clock may be that of an
+        // earlier exchange, and end too early for this one: its end is only the occasion to look
+        // how long nothing has moved.
         let clock = self.clock.get_or_insert_with(|| {
             Box::pin(tokio::time::sleep_until(waiting.since + request.patience))
         });

@@ -241,7 +241,8 @@ impl<B: Streamed> Upload<B> {
             Ok(data) => {
                 if let Some(Length::Known(left)) = &mut self.length {
                     let more = || Fault::Body(io::Error::other("the body is longer than said"));
-                    // More than said would be the beginning of another request to the server.
+                    // More than said would be the beginning of another request to the server (RFC
+                    // 9112 §11.2).
                     *left = left.checked_sub(data.len() as u64).ok_or_else(more)?;
                 }
                 out.extend_from_slice(&data);

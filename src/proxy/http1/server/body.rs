@@ -18,8 +18,8 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// The body of a request, on its way from the client.
 ///
-/// While it lives, it alone reads from the connection. [`BodyState`] has what becomes of it after
-/// that.
+/// Until it has ended or is dropped, it alone reads from the connection. [`BodyState`] has what
+/// comes after that.
 #[derive(Debug)]
 pub(in crate::proxy) struct ClientBody<T> {
     /// `None` where there is no body.

@@ -161,7 +161,7 @@ impl<B: Streamed> Download<B> {
     fn take_data(&mut self, data: Bytes) -> io::Result<()> {
         if let Framing::Known(left) = &mut self.framing {
             // Bytes behind the length that was said would be the beginning of the next response to
-            // the client (RFC 9112 §11.1).
+            // the client (RFC 9112 §6.3).
             let longer = || io::Error::other("the body is longer than said");
             *left = left.checked_sub(data.len() as u64).ok_or_else(longer)?;
         }

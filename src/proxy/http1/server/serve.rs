@@ -291,7 +291,8 @@ impl<T: Source + AsyncWrite> Server<T> {
         }
         drop(body); // with it ends the answer, for the log
         // A body that was not read to its end is given back by the drop above, and is read and
-        // dropped here. The next request can be told from it only behind its end.
+        // dropped here: the next request begins behind its end. A client that sends the rest
+        // slowly, or without end, is cut off.
         let rest = poll_fn(|context| self.wire.poll_rest(context, &mut budget));
         match tokio::time::timeout(DRAIN_TIMEOUT, rest).await {
             Ok(Rest::None) if persists => Ok(After::Next),
