@@ -113,7 +113,7 @@ impl Recovery {
         // `attempt` counts the whole exchange, so the pauses of one request are bounded too.
         match pauses.get(attempt as usize) {
             Some(pause) => Step::RetrySame(*pause),
-            // A token that is new was issued just now: a refresh would give one that is newer still.
+            // A token that is new was issued just now: a refresh would give another such.
             None if is_new || !self.may_doubt(refused, pace, now) => Step::Accept,
             None => Step::Renew(Why::Doubted { generation }),
         }
