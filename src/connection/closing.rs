@@ -66,7 +66,7 @@ impl Closing {
     /// Sleeps, but not past the session's end.
     pub(super) async fn sleep(&self, duration: Duration) {
         let mut watched = self.state.subscribe();
-        // Both ends of it are good: the caller asks `begin` whether the session goes on.
+        // Whichever ends it: the caller asks `begin` whether the session goes on.
         let _ = tokio::time::timeout(duration, watched.wait_for(|state| state.closed)).await;
     }
 

@@ -248,7 +248,7 @@ impl Credentials {
                 },
             },
             (Freshness::Expired, _) => match slot.paused(Urgency::Waiting) {
-                // Another process may have been luckier, or the user may have logged in anew: an
+                // Another process may have renewed it, or the user may have logged in anew: an
                 // error is only for where there is no valid token.
                 Some(error) => self.rescued(id, slot).await.ok_or(error),
                 None => self.renew(id, slot, Why::Expired).await,

@@ -143,8 +143,8 @@ impl Issued {
     /// Blocks the thread.
     pub(super) fn keep_on(mut self, mut is_aside: bool) {
         let id = self.connection.id.clone();
-        // One thread for each connection is enough: who is at an earlier pair of it takes in
-        // whatever is newest beside the vault. A pair that is only here needs its own.
+        // One thread for each connection is enough: the one that has an earlier pair of it takes in
+        // whatever is newest beside the vault. A pair that is only in memory needs its own.
         if self.unsaved.note(&id, is_aside) && is_aside {
             return;
         }

@@ -6,9 +6,9 @@
 //! ```text
 //! checks ──→ listener ──→ walk ──→ confirmed ──→ one transaction ──→ LoggedIn
 //!   │           │          │           │               │
-//!   │           │          │           │               └─ NotStored, Exists: revoked
-//!   │           │          │           └─ Declined, Deadline: revoked
-//!   │           │          └─ Denied, OAuth, Deadline: there is no grant
+//!   │           │          │           │               └─ NotStored, Exists: the grant is revoked
+//!   │           │          │           └─ Declined, Deadline: the grant is revoked
+//!   │           │          └─ Denied, OAuth, Deadline
 //!   │           └─ Bind
 //!   └─ Exists, Store
 //! ```
@@ -134,7 +134,7 @@ fn not_stored(
 /// Ready only if the server cannot be reached: whoever mistyped it shall not wait for the deadline.
 async fn nobody_there(http: &HttpClient, server: &Url) -> OAuthError {
     match http.reach(server).await {
-        // Whatever else it says, it is there, and the walk finds out the rest.
+        // Any response shows that the server is there; what it says, the walk finds out.
         Err(error) if error.is_unreachable() => error,
         _ => std::future::pending().await,
     }
@@ -148,7 +148,7 @@ async fn confirmed(
     prompt: &mut impl LoginPrompt,
 ) -> Result<Granted, LoginError> {
     // Whoever brings the redirect chooses the account. With an account of another in the vault,
-    // what the user sends goes there (RFC 6749 §10.12). `state` keeps off only who has not seen it.
+    // what the user sends goes there (RFC 6749 §10.12). `state` stops only who has not seen it.
     if granted.by == FinishedBy::ThisUser {
         return Ok(granted);
     }
@@ -161,7 +161,7 @@ async fn confirmed(
     };
     match tokio::time::timeout(DEADLINE, prompt.confirm(&finished)).await {
         Ok(true) => Ok(granted),
-        // No, or no word in time: either way nobody vouches for the grant, and it goes back.
+        // No, or no response in time: either way the grant is not stored, so it is revoked.
         declined => {
             let (client, set) = (&granted.client, &granted.set);
             let refresh = set.refresh_token.as_ref();

@@ -88,8 +88,8 @@ impl Recovery {
                 // Before the pause is looked at: where the provider refuses what it has just
                 // issued, its response says more than an earlier error of ours.
                 _ if self.is_forced(refused, now.wall()) => Step::Accept,
-                // The token is dead, and no other is to be had for now. The error tells the client
-                // when to come back, which the provider's 401 does not.
+                // The token is dead, and there is no other for now. The error tells the client when
+                // to come back, which the provider's 401 does not.
                 Some(error) => Step::Fail(error),
                 None => Step::Renew(Why::Refused { generation }),
             };
@@ -104,7 +104,7 @@ impl Recovery {
         let is_new = is_younger(refused, NEW_TOKEN, now.wall());
         // A token of some seconds may not have reached the replica that was asked, which then knows
         // nothing of it and says nothing about it. That passes. An older one has had the time, so
-        // it is sent once more, against a fault of the moment.
+        // it is sent once more only, against a passing fault.
         let pauses = if is_new {
             &NEW_TOKEN_PAUSES[..]
         } else {
@@ -113,7 +113,7 @@ impl Recovery {
         // `attempt` counts the whole exchange, so the pauses of one request are bounded too.
         match pauses.get(attempt as usize) {
             Some(pause) => Step::RetrySame(*pause),
-            // A token that is new was issued just now: a refresh would give another such.
+            // A token that is new was issued just now: a refresh would give one as new.
             None if is_new || !self.may_doubt(refused, pace, now) => Step::Accept,
             None => Step::Renew(Why::Doubted { generation }),
         }

@@ -16,11 +16,11 @@
 //!   │         │        │                ├─ Fail ───→ Unavailable; or NeedsLogin, not stored
 //!   │         │        │                └─ GiveUp ─→ NeedsLogin, noted in the record
 //!   │         ├─ somebody was faster, or nothing can be renewed ──→ that
-//!   └─────────┴────────┴─ it cannot be had ──→ Unavailable; nothing was spent
+//!   └─────────┴────────┴─ not available ──→ Unavailable; nothing was spent
 //! ```
 //!
-//! What the system can refuse is had before the request is sent. After that only the peer and the
-//! disk can fail, and [`super::keep`] is about the disk.
+//! What the system may refuse is acquired before the request is sent. After that only the peer and
+//! the disk can fail, and [`super::keep`] is about the disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,8 +55,8 @@ impl Renewal {
     /// Renews a connection, or adopts what another process has renewed.
     pub(super) async fn run(&self, id: ConnectionId, why: Why) -> Outcome {
         let cannot = |error: DiskError| unavailable(&id, &error.to_string(), NEXT_TRY);
-        // The thread, the lock and the room are had in this order, before anything is spent. What
-        // is missing costs a delay and no grant.
+        // The thread, the lock and the room are acquired before anything is spent. Where one of
+        // them is missing, that costs a delay and no grant.
         let disk = Disk::start().map_err(cannot)?;
         let (lock, mut stored) = match self.turn(&disk, &id, why).await? {
             Turn::Over(outcome) => return outcome,
@@ -259,8 +259,8 @@ impl Renewal {
         let (store, wanted) = (self.store.clone(), id.clone());
         let turn = disk.run(move || turn::take(&store, &wanted, why));
         let words = match turn.await {
-            // A lock that cannot be had may be free in a moment; a vault that cannot be read is
-            // another fault, and is said as such.
+            // A lock that is held may be free in a moment; a vault that cannot be read is another
+            // fault, and is reported as such.
             Ok(Ok(turn)) => return Ok(turn),
             Ok(Err(TurnError::Lock(error))) => chain(&error),
             Ok(Err(TurnError::Store(error))) => return read(Ok(Err(error))),

@@ -91,7 +91,7 @@ impl ConnectionStore {
             let change = Change::Put {
                 key: key.clone(),
                 value: pending.value,
-                // What waits never goes over a state that it does not replace.
+                // What waits never overwrites a state that it was not made from.
                 expect: Expect::Generation(pending.base),
             };
             match self.vault.apply_now(&[change]).map_err(conflict) {
