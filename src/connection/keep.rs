@@ -216,8 +216,8 @@ impl Issued {
 /// the next command; until then each reader finds it beside the vault.
 pub fn take_in_pending(store: &ConnectionStore) {
     for id in store.waiting().unwrap_or_default() {
-        // Every command begins with this and waits for nobody. A lock that is held belongs to a
-        // living process, which takes in what it has.
+        // Each command that opens the vault does this first, and waits for nobody. A lock that is
+        // held belongs to a living process, which takes in what it has.
         if let Ok(_lock) = store.lock(&id, Duration::ZERO) {
             let _ = store.take_in(&id);
         }
