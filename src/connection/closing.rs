@@ -1,4 +1,16 @@
 //! The end of a session: what is under way is waited for, nothing new begins.
+//!
+//! ```text
+//! open, n under way ── begin ──→ open, n + 1         an UnderWay is dropped: n - 1
+//!        │
+//!        │ close
+//!        ↓
+//! closed, n ── an UnderWay is dropped ──→ closed, n - 1 … closed, 0: all was done
+//!        │
+//!        └── the deadline ──→ not all was done
+//! ```
+//!
+//! `begin` is refused from `close` on, and nothing opens it again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +46,8 @@ impl Closing {
 
     /// Announces work; `None` once the session ends.
     pub(super) fn begin(&self) -> Option<UnderWay> {
+        // The question and the count are one step: no work can begin between the end and the look
+        // at how much is under way.
         let begun = self.state.send_if_modified(|state| {
             let open = !state.closed;
             state.under_way += usize::from(open);
@@ -52,6 +66,7 @@ impl Closing {
     /// Sleeps, but not past the session's end.
     pub(super) async fn sleep(&self, duration: Duration) {
         let mut watched = self.state.subscribe();
+        // Whichever ends it: the caller asks `begin` whether the session goes on.
         let _ = tokio::time::timeout(duration, watched.wait_for(|state| state.closed)).await;
     }
 
@@ -60,6 +75,8 @@ impl Closing {
     pub(super) async fn close(&self, deadline: Duration) -> bool {
         self.state.send_modify(|state| state.closed = true);
         let mut watched = self.state.subscribe();
+        // Time in which this process was stopped does not count: the response may lie in its
+        // socket. The deadline is against a server that never answers.
         at_most(deadline, watched.wait_for(|state| state.under_way == 0))
             .await
             .is_some()
@@ -68,6 +85,8 @@ impl Closing {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
+        // Also on a panic: the guard is dropped as the stack unwinds, so the end does not wait for
+        // work that has died.
         self.state.send_modify(|state| state.under_way -= 1);
     }
 }

@@ -1,5 +1,28 @@
 //! The credentials of one session: the pair in force of each connection, ready without a lock, and
 //! its renewal.
+//!
+//! How the pair of a connection stands, and what moves it on:
+//!
+//! ```text
+//! Fresh ── refresh_at ──→ Due ── expires_at ──→ Expired
+//!   ↑                      │                       │
+//!   └──────────────────────┴───────────────────────┘
+//!      a refresh, here or in another process; a new login
+//!
+//! Fresh ── a 401 of the provider ──→ recovery.rs: refreshed, or left as it is
+//!
+//! any ── invalid_grant, believed ──→ NeedsLogin ── a new login ──→ Fresh
+//!                                    no refresh; the access token is used to its end,
+//!                                    unless it is known to be dead too
+//! ```
+//!
+//! What a request gets:
+//!
+//! | the pair | the request can be repeated | its body can be sent only once |
+//! | --- | --- | --- |
+//! | fresh | the pair | the pair, if the vault still has that state; else the newer one |
+//! | due | the pair; a refresh begins beside it | a refresh first; if that fails, as above |
+//! | expired | waits for a refresh; in a pause, a newer pair of the vault, or an error | likewise |
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -77,6 +100,8 @@ impl Credentials {
         let now = Timestamp::now();
         for (id, slot) in &self.slots {
             let current = slot.current.load();
+            // A dead grant, or one without a refresh token, has no `refresh_at`: a refresh could
+            // only fail.
             if stands(&current, now) != Freshness::Fresh && current.refresh_at.is_some() {
                 self.renew_in_background(id, slot);
             }
@@ -107,8 +132,11 @@ impl Credentials {
     /// While no refresh may be tried: what another process, or a new login, has put into the vault
     /// meanwhile, if that works.
     async fn rescued(&self, id: &ConnectionId, slot: &Slot) -> Option<Arc<Credential>> {
+        // One read of the vault and no request to the provider, so a pause does not forbid it.
+        // Where the vault fails too, the caller returns the failure that began the pause.
         let current = self.reload(id, slot).await.ok()?;
         (stands(&current, Timestamp::now()) != Freshness::Expired).then(|| {
+            // A pair that works ends the pause: what failed was the refresh of an older one.
             slot.note(&Ok(Arc::clone(&current)));
             current
         })
@@ -122,7 +150,10 @@ impl Credentials {
 
     /// Joins the renewal under way or starts one.
     async fn renew(&self, id: &ConnectionId, slot: &Arc<Slot>, why: Why) -> Outcome {
+        // A reason that is stronger than that of the refresh under way joins it all the same: there
+        // is one refresh token, and whoever spends it spends it for all.
         let outcome = slot.flight.join(|| self.work(id, slot, why)).await;
+        // The refresh is a task of its own; if it panicked it has left no outcome.
         let crashed = || CredentialError::Vault {
             reason: "the refresh crashed".to_owned(),
         };
@@ -130,8 +161,11 @@ impl Credentials {
     }
 
     fn renew_in_background(&self, id: &ConnectionId, slot: &Arc<Slot>) {
+        // Each request over a due token comes here: without the pause, a provider that is away
+        // would be asked as often as the user calls its API.
         if slot.paused(Urgency::Background).is_none() {
-            drop(slot.flight.join(|| self.work(id, slot, Why::Due))); // it flies without a passenger
+            // The task has begun when `join` returns; only the wait for its outcome is dropped.
+            drop(slot.flight.join(|| self.work(id, slot, Why::Due)));
         }
     }
 
@@ -145,11 +179,16 @@ impl Credentials {
         let (renewal, id, slot) = (Arc::clone(&self.renewal), id.clone(), Arc::clone(slot));
         async move {
             let outcome = renewal.run(id.clone(), why).await;
+            // Here and not where it is waited for: a refresh in the background has nobody who
+            // waits, and a client may have hung up. The next request would go out with the dead
+            // token.
             slot.note(&outcome);
             if let Err(CredentialError::NeedsLogin { .. }) = &outcome
                 && let Ok(stored) = renewal.load(&id).await
             {
-                slot.adopt(&credential(&stored)); // it says whether the access token is dead too
+                // The record now says whether the access token is dead too. Such a one must not go
+                // out again: on git's paths GitLab counts each failure towards a ban.
+                slot.adopt(&credential(&stored));
             }
             outcome
         }
@@ -164,6 +203,8 @@ impl Credentials {
     /// Whether the vault still has the state in hand: one small read, for requests that cannot be
     /// repeated.
     async fn confirm(&self, id: &ConnectionId, slot: &Slot, current: Arc<Credential>) -> Outcome {
+        // Every refresh and every login gives the record another number, so an equal one means that
+        // no process has replaced this pair.
         if self.renewal.number(id).await? == Some(current.generation) {
             Ok(current)
         } else {
@@ -181,24 +222,34 @@ impl Credentials {
         usage: Usage,
     ) -> Outcome {
         match (stands, usage) {
+            // `get` has returned this one already.
             (Freshness::Fresh, Usage::Repeatable) => Ok(current),
+            // A refresh of another process has killed the token at once (GitLab lets
+            // none overlap), and after the 401 this request could not be sent again.
             (Freshness::Fresh, Usage::Once) => self.confirm(id, slot, current).await,
             (Freshness::Due, Usage::Repeatable) => {
+                // The token works until its end, so nobody waits.
                 self.renew_in_background(id, slot);
                 Ok(current)
             }
-            // A refresh that somebody starts while the body streams would kill the token under it:
-            // better now than then.
+            // A refresh that somebody starts while the body streams would kill the token that the
+            // request was sent with. So it is made before. In a pause it would fail again, and the
+            // token still works.
             (Freshness::Due, Usage::Once) => match slot.paused(Urgency::Background) {
                 Some(_) => self.confirm(id, slot, current).await,
                 None => match self.renew(id, slot, Why::Due).await {
+                    // The user has removed it: what is still in memory must not be used.
                     Err(error @ CredentialError::Removed { .. }) => Err(error),
+                    // The refresh was tried for so long that the token has reached its end.
                     Err(error) if slot.has_ended() => Err(error),
+                    // Read again: the task may have put a newer state in force before it failed.
                     Err(_) => self.confirm(id, slot, slot.current.load_full()).await,
                     renewed => renewed,
                 },
             },
             (Freshness::Expired, _) => match slot.paused(Urgency::Waiting) {
+                // Another process may have renewed it, or the user may have logged in anew: an
+                // error is only for where there is no valid token.
                 Some(error) => self.rescued(id, slot).await.ok_or(error),
                 None => self.renew(id, slot, Why::Expired).await,
             },
@@ -209,6 +260,8 @@ impl Credentials {
 impl CredentialSource for Credentials {
     async fn get(&self, id: &ConnectionId, usage: Usage) -> Outcome {
         let slot = self.slot(id)?;
+        // The way of nearly every request: one atomic load and one look at the clock. It does not
+        // wait for a refresh under way, for the disk or for another request.
         let current = slot.current.load_full();
         let stands = stands(&current, Timestamp::now());
         if (stands, usage) == (Freshness::Fresh, Usage::Repeatable) {
@@ -226,11 +279,14 @@ impl CredentialSource for Credentials {
         attempt: u32,
     ) -> Verdict {
         let Ok(slot) = self.slot(id) else {
+            // A connection that this session does not have: the 401 is not about a token of ours.
             return Verdict::Accept;
         };
-        // Somebody else may have renewed: here, or in another process.
+        // Somebody else may have renewed, in this process or in another. It is looked for before
+        // anything else, as a refresh now would kill the pair that this one brought.
         match self.reload(id, slot).await {
             Ok(current) if current.generation != refused.generation => {
+                // Through `get`, since the newer pair may be due or at its end as well.
                 return match self.get(id, Usage::Repeatable).await {
                     Ok(current) => Verdict::Retry(current),
                     Err(error) => Verdict::Fail(error),
@@ -238,8 +294,11 @@ impl CredentialSource for Credentials {
             }
             Ok(_) => {}
             Err(error @ CredentialError::Removed { .. }) => return Verdict::Fail(error),
+            // Where the vault cannot be read, the provider's 401 is the best that is known.
             Err(_) => return Verdict::Accept,
         }
+        // The state is locked for the decision, and again for the outcome, but not for the refresh
+        // between the two: others are refused meanwhile and ask the same.
         match slot.after(rejection, refused, attempt) {
             Step::Accept => Verdict::Accept,
             Step::Fail(error) => Verdict::Fail(error),
@@ -267,6 +326,8 @@ impl Slot {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock can leave a count or a pause behind that is wrong: at worst a try
+        // comes too early or too late. The tokens are not in it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -279,6 +340,8 @@ impl Slot {
 
     /// Takes a credential in, unless the one in hand is newer; returns the one in force.
     fn adopt(&self, candidate: &Arc<Credential>) -> Arc<Credential> {
+        // A reload and a refresh may come here at one time. `rcu` compares again where another was
+        // faster, so an older state never replaces a newer one.
         self.current.rcu(|current| {
             Arc::clone(if candidate.generation > current.generation {
                 candidate
@@ -295,6 +358,8 @@ impl Slot {
                 self.state().pace.succeed();
                 self.adopt(renewed);
             }
+            // The pair in hand stays: where the refresh failed for a passing reason, it is good
+            // until its end.
             Err(error) => self.state().pace.fail(error, Moment::now()),
         }
     }

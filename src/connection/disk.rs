@@ -34,6 +34,7 @@ pub(super) enum DiskError {
 
 impl Disk {
     pub(super) fn start() -> Result<Self, DiskError> {
+        // Unbounded: one refresh has a handful of jobs, and to send one must never wait.
         let (jobs, received) = channel::<Job>();
         let thread = thread::Builder::new().name("vault".to_owned());
         // One that panics is told to whoever waits, by its dropped sender, and the next one is
@@ -43,6 +44,7 @@ impl Disk {
                 let _ = catch_unwind(AssertUnwindSafe(job));
             }
         };
+        // An error where the system has no thread to give, and no panic: nothing was spent yet.
         thread.spawn(work)?;
         Ok(Self { jobs })
     }
@@ -53,6 +55,8 @@ impl Disk {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, DiskError> {
         let (sender, receiver) = oneshot::channel();
+        // A caller that has gone away is no reason to leave the job: its outcome is dropped, its
+        // effect on the disk is not.
         self.begin(move || drop(sender.send(work())));
         receiver.await.map_err(|_| DiskError::Died)
     }
@@ -80,6 +84,8 @@ impl Reader {
 
     fn begin(&self, job: Job) -> Result<(), DiskError> {
         let mut disk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The channel is closed only where the thread has died; the job comes back, and gets a new
+        // thread.
         let job = match disk.as_ref() {
             Some(disk) => match disk.jobs.send(job) {
                 Ok(()) => return Ok(()),

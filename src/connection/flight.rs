@@ -1,5 +1,5 @@
-//! One flight for many passengers: the first who needs a result starts the work, all wait for the
-//! same outcome, and nobody who leaves stops it.
+//! One piece of work for many who need its result: the first starts it, all wait for the same
+//! outcome, and nobody who leaves stops it.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
@@ -7,6 +7,15 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::watch;
 
 /// At most one piece of work at a time, whose outcome all share.
+///
+/// ```text
+/// empty ─────┬── join: spawn the work ──→ under way ─┬─ its outcome: all who wait get it → done
+/// done, dead ┘                              │  ↑     └─ it panics: all who wait get None → dead
+///                                           └──┘ join: wait for the same outcome
+/// ```
+///
+/// An outcome that is there is not given to those who come later: they have a newer reason, such as
+/// a 401 for the very pair that this work brought.
 #[derive(Debug)]
 pub(super) struct Flight<T> {
     current: Mutex<Option<watch::Receiver<Option<T>>>>,
@@ -28,9 +37,12 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         F: FnOnce() -> W,
         W: Future<Output = T> + Send + 'static,
     {
+        // The look and the start are under one lock, which is held across no await: of two who come
+        // at one time, one starts the work and the other joins it. All of this is done when `join`
+        // is called; what it returns only waits, and may be dropped.
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        // A sender that is gone without a value panicked: nobody may wait for it, and the next
-        // passenger starts anew.
+        // `has_changed` fails once the sender is gone. One that is gone without a value panicked:
+        // nobody may wait for it, and the next caller starts anew.
         let under_way = current
             .as_ref()
             .filter(|receiver| receiver.borrow().is_none() && receiver.has_changed().is_ok());
@@ -39,12 +51,17 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         } else {
             let (sender, receiver) = watch::channel(None);
             let work = work();
+            // A task of its own: the client whose request started a refresh may hang up, and the
+            // response to what was sent has the only copy of the next refresh token.
             tokio::spawn(async move { sender.send_replace(Some(work.await)) });
             *current = Some(receiver.clone());
             receiver
         };
         async move {
             receiver
+                // Ready at once where the value came before the wait; an error means that the
+                // sender is gone. The wait has no bound of its own: the work bounds its requests
+                // and its locks.
                 .wait_for(Option::is_some)
                 .await
                 .ok()

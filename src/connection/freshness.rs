@@ -49,6 +49,7 @@ pub(super) fn stands(credential: &Credential, now: Timestamp) -> Freshness {
 
 /// How long ago a token arrived; `None` where the clock was set back since, and nobody knows.
 pub(super) fn age(obtained_at: Timestamp, now: Timestamp) -> Option<Duration> {
+    // A little ahead is no other clock: time servers correct one by small steps.
     (obtained_at <= now.plus(CLOCK_SLACK)).then(|| obtained_at.until(now))
 }
 
@@ -68,6 +69,8 @@ pub(super) fn freshness(
     expires_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Freshness {
+    // Counted from the arrival, as the server counts from a moment before: by our clock the end
+    // comes a little late. The 401 for that is what `recovery.rs` is for.
     if expires_at.is_some_and(|end| end <= now) {
         Freshness::Expired
     } else if refresh_at.is_some_and(|due| due <= now || age(obtained_at, now).is_none()) {

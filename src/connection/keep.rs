@@ -9,6 +9,20 @@
 //! | into the vault | done |
 //! | aside only | it counts as the connection's state for every process; it is taken into the vault as soon as that can be written |
 //! | nowhere | it serves this session. The lock is kept, so that nobody else spends the dead token; both are tried until one succeeds |
+//!
+//! ```text
+//! keep      issued ──→ write aside ──→ commit ─┬─ done ───────→ InVault
+//!                                    ↑         ├─ conflict ───→ Overtaken: the file goes away
+//!                                    └─────────┼─ locked, for COMMIT_WAIT
+//!                                              └─ else ───────→ NotYet
+//!
+//! keep_on   NotYet ─┬─ aside ──── the lock is given back ─┬─ the vault takes it ──→ done
+//!                   │    ↑                                └─ the session ends ────→ left there
+//!                   │    └─ the file takes it
+//!                   └─ nowhere ── the lock is kept ───────── the vault takes it ──→ done
+//! ```
+//!
+//! A pair that is written nowhere holds up the end of the session, up to its deadline.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,15 +107,22 @@ impl Unsaved {
 impl Issued {
     /// Writes it aside, then into the vault. Blocks the thread.
     pub(super) fn keep(mut self) -> Kept {
+        // Before the vault is asked: this takes no lock of the vault, no descriptor and no block of
+        // the disk. Once it is written, a kill loses nothing.
         let is_aside = self.write_aside();
         let started = Instant::now();
         loop {
             match self.commit() {
                 Ok(generation) => return Kept::InVault(generation),
                 Err(StoreError::Conflict) => {
-                    let _ = self.store.take_in(&self.connection.id); // there is nothing to take: it goes away
+                    // The file aside replaces a state that the vault no longer has. It is not taken
+                    // in but removed; one that stays behind counts for nothing.
+                    let _ = self.store.take_in(&self.connection.id);
                     return Kept::Overtaken;
                 }
+                // Waited out here and not in SQLite, where the wait would hold the one connection
+                // on which this process reads. A transaction that lasts longer than this is not
+                // waited for by the requests.
                 Err(StoreError::Vault(VaultError::Locked(_)))
                     if started.elapsed() < COMMIT_WAIT =>
                 {
@@ -122,17 +143,22 @@ impl Issued {
     /// Blocks the thread.
     pub(super) fn keep_on(mut self, mut is_aside: bool) {
         let id = self.connection.id.clone();
-        // Who is at an earlier pair of this connection takes in whatever is newest.
+        // One thread for each connection is enough: the one that has an earlier pair of it takes in
+        // whatever is newest beside the vault. A pair that is only in memory needs its own.
         if self.unsaved.note(&id, is_aside) && is_aside {
             return;
         }
         let mut pause = FIRST_PAUSE;
         loop {
             if is_aside {
-                self.lock = None; // the others can read it now
+                // The others read it now, so a refresh of theirs would spend this pair's token and
+                // not the dead one.
+                self.lock = None;
             }
             self.rest(pause);
             let is_ending = self.closing.is_closed();
+            // Durable: the next command takes it in. `unsaved` keeps the entry, so the user is
+            // told.
             if is_aside && is_ending {
                 return;
             }
@@ -143,6 +169,8 @@ impl Issued {
                 is_aside = self.write_aside();
                 self.unsaved.note(&id, is_aside);
             }
+            // The process now waits for nothing but this, so it is tried often; before, a disk that
+            // is full for hours is asked every few seconds.
             pause = if is_ending {
                 FIRST_PAUSE
             } else {
@@ -154,14 +182,17 @@ impl Issued {
     fn is_in_vault(&self) -> bool {
         let id = &self.connection.id;
         if self.lock.is_some() {
+            // A conflict is an end too: a login or a removal has made the pair of no use.
             return matches!(self.commit(), Ok(_) | Err(StoreError::Conflict));
         }
-        // Whoever holds the lock puts a newer pair in its place.
+        // Not waited for: whoever holds the lock refreshes from this pair, and its successor takes
+        // this one's place. What is newest beside the vault is taken in, which may be that.
         let locked = self.store.lock(id, Duration::ZERO);
         locked.is_ok_and(|_lock| self.store.take_in(id).is_ok())
     }
 
     fn write_aside(&mut self) -> bool {
+        // It can be repeated: the room is written from its start each time.
         let written = ConnectionStore::keep_aside(&mut *self.reserve, &self.connection);
         written.is_ok()
     }
@@ -172,6 +203,8 @@ impl Issued {
 
     fn rest(&self, pause: Duration) {
         let started = Instant::now();
+        // Only the end itself cuts a pause short. A pause that begins after it is slept, or the
+        // tries would run without one.
         let was_closed = self.closing.is_closed();
         while started.elapsed() < pause && self.closing.is_closed() == was_closed {
             thread::sleep(NOTICE);
@@ -183,6 +216,8 @@ impl Issued {
 /// the next command; until then each reader finds it beside the vault.
 pub fn take_in_pending(store: &ConnectionStore) {
     for id in store.waiting().unwrap_or_default() {
+        // Each command that opens the vault does this first, and waits for nobody. A lock that is
+        // held belongs to a living process, which takes in what it has.
         if let Ok(_lock) = store.lock(&id, Duration::ZERO) {
             let _ = store.take_in(&id);
         }

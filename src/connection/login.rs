@@ -2,6 +2,16 @@
 //!
 //! Until the last step nothing is stored, and the last step is one transaction: whoever leaves
 //! before leaves nothing half-done. A grant that cannot be stored is revoked.
+//!
+//! ```text
+//! checks ──→ listener ──→ walk ──→ confirmed ──→ one transaction ──→ LoggedIn
+//!   │           │          │           │               │
+//!   │           │          │           │               └─ NotStored, Exists: the grant is revoked
+//!   │           │          │           └─ Declined, Deadline: the grant is revoked
+//!   │           │          └─ Denied, OAuth, Deadline
+//!   │           └─ Bind
+//!   └─ Exists, Store
+//! ```
 
 mod error;
 mod prompt;
@@ -38,6 +48,7 @@ pub async fn login(
     clients: &HttpClients,
     prompt: &mut impl LoginPrompt,
 ) -> Result<LoggedIn, LoginError> {
+    // Said before the user has anything to do; `create` decides it in its transaction.
     if !request.replace
         && store
             .generation(&request.id)
@@ -53,6 +64,7 @@ pub async fn login(
         request.ca_pem.as_deref(),
         request.client_certificate.as_ref(),
     )?;
+    // Before a browser is opened: whoever else had the port would get the code (RFC 8252 §8.3).
     let mut listener = Listener::bind().await?;
     let walk = Walk {
         request: &request,
@@ -61,6 +73,7 @@ pub async fn login(
         prompt,
     };
     let granted = tokio::select! {
+        // Against a user who has closed the tab: nobody tells that the redirect will not come.
         walked = tokio::time::timeout(DEADLINE, walk.run(known)) => walked.map_err(|_| LoginError::Deadline)??,
         error = nobody_there(&http, &request.token_endpoint) => return Err(error.into()),
     };
@@ -70,6 +83,7 @@ pub async fn login(
         Err((error, unstored)) => {
             let (client, tokens) = (&unstored.client, &unstored.tokens);
             let revocation = revoke(client, &tokens.access, tokens.refresh.as_ref(), &http).await;
+            // The page was sent by `finish`; the listener ends with this function.
             tokio::time::sleep(LAST_PAGE).await;
             return Err(not_stored(request.id, error, revocation));
         }
@@ -108,6 +122,7 @@ fn not_stored(
     revocation: Result<(), OAuthError>,
 ) -> LoginError {
     match error {
+        // Another login took the name while this one was with the provider.
         StoreError::Conflict => LoginError::Exists(id),
         source => LoginError::NotStored {
             source: Box::new(source),
@@ -119,6 +134,7 @@ fn not_stored(
 /// Ready only if the server cannot be reached: whoever mistyped it shall not wait for the deadline.
 async fn nobody_there(http: &HttpClient, server: &Url) -> OAuthError {
     match http.reach(server).await {
+        // Any response shows that the server is there; what it says, the walk finds out.
         Err(error) if error.is_unreachable() => error,
         _ => std::future::pending().await,
     }
@@ -131,6 +147,8 @@ async fn confirmed(
     http: &HttpClient,
     prompt: &mut impl LoginPrompt,
 ) -> Result<Granted, LoginError> {
+    // Whoever brings the redirect chooses the account. With an account of another in the vault,
+    // what the user sends goes there (RFC 6749 §10.12). `state` stops only who has not seen it.
     if granted.by == FinishedBy::ThisUser {
         return Ok(granted);
     }
@@ -143,6 +161,7 @@ async fn confirmed(
     };
     match tokio::time::timeout(DEADLINE, prompt.confirm(&finished)).await {
         Ok(true) => Ok(granted),
+        // No, or no response in time: either way the grant is not stored, so it is revoked.
         declined => {
             let (client, set) = (&granted.client, &granted.set);
             let refresh = set.refresh_token.as_ref();
@@ -169,6 +188,8 @@ async fn revoke(
     refresh: Option<&Secret<String>>,
     http: &HttpClient,
 ) -> Result<(), OAuthError> {
+    // The refresh token where there is one: a server ends the access tokens of the grant with it
+    // (RFC 7009 §2.1), and not always the other way round.
     let token = refresh.map_or(RevocableToken::Access(access), RevocableToken::Refresh);
     client.revoke(token, http).await
 }
@@ -195,6 +216,7 @@ fn finish(
         Ok(_) => Ok((connection, granted.page)),
         Err(error) => {
             let outcome = Outcome::Bad("Not stored".to_owned(), error.to_string());
+            // Sent before the revocation, which may take as long as a request may.
             let _ = granted.page.send(outcome);
             Err((error, Box::new(connection)))
         }
@@ -206,9 +228,13 @@ fn store_soon(
     replace: bool,
     store: &ConnectionStore,
 ) -> Result<u64, StoreError> {
+    // This blocks the thread of the runtime, at most for `STORE_WAIT`: an await would be a place at
+    // which Ctrl-C could end the login between the grant and its record.
     let started = Instant::now();
     loop {
         match store.create(connection, replace) {
+            // A lock of another process, or a disk that is full for a moment. A conflict does not
+            // pass.
             Err(StoreError::Vault(_)) if started.elapsed() < STORE_WAIT => {
                 thread::sleep(STORE_STEP);
             }

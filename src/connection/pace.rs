@@ -1,4 +1,19 @@
 //! When a connection may be renewed again after a failure: pure functions of times.
+//!
+//! ```text
+//!        fail                        the pause has passed, or a clock was set
+//! free ────────→ paused, n failures ──────────────────────────────────────────→ free, n failures
+//!  ↑                     ↑                                                       │     │
+//!  │                     └───────────────────── fail: n + 1 ─────────────────────┘     │
+//!  └───────────────────── succeed: no failure is remembered ───────────────────────────┘
+//! ```
+//!
+//! | who asks | the pause |
+//! | --- | --- |
+//! | the background | 5, 10, 20 s and so on, or what the server asked for if that is longer |
+//! | one who waits | what the error says; as in the background where it says nothing |
+//!
+//! Neither is longer than two minutes.
 
 use std::time::{Duration, Instant};
 
@@ -35,6 +50,9 @@ impl Moment {
 
     /// How long ago `earlier` was; `None` where a clock was set meanwhile, or the machine slept.
     fn since(self, earlier: Self) -> Option<Duration> {
+        // Two clocks, as each alone misleads: the wall clock can be set, and the steady one stands
+        // still while the machine sleeps. Where they disagree, nothing is known of the time
+        // between, and an early try does less harm than a pause that is too long.
         let steady = self.steady.checked_duration_since(earlier.steady)?;
         let wall = earlier.wall.until(self.wall);
         let backwards = self.wall.until(earlier.wall);
@@ -90,13 +108,18 @@ impl Pace {
     /// A renewal has failed. Who needs a token asks again as soon as the error says, so that a
     /// provider that is back is noticed; in the background there is time.
     pub(super) fn fail(&mut self, error: &CredentialError, now: Moment) {
+        // The power is bounded where the pause has long reached its own bound.
         let doubled = FIRST_PAUSE * 2_u32.saturating_pow(self.failures.min(8));
         let (background, waiting) = match error {
             CredentialError::Unavailable { retry_after, .. } => {
                 (doubled.max(*retry_after), *retry_after)
             }
+            // A dead grant or a vault that cannot be read: no time is known at which a try would
+            // help, so one who waits has no reason to hurry either.
             _ => (doubled, doubled),
         };
+        // Also a time that the server has asked for is cut: a session must notice within minutes
+        // that something was mended.
         let pause = |length: Duration| Some(Pause::new(length.min(LONGEST_PAUSE), now));
         self.failures += 1;
         self.background = pause(background);
@@ -110,6 +133,8 @@ impl Pace {
             Urgency::Background => self.background,
             Urgency::Waiting => self.waiting,
         };
+        // The error that is given out again says how long is left of the pause, not how long it
+        // was.
         let left = pause?.left(now)?;
         self.last_error.clone().map(|error| match error {
             CredentialError::Unavailable { id, reason, .. } => CredentialError::Unavailable {

@@ -65,6 +65,14 @@ pub struct Tokens {
 }
 
 /// Whether a connection can be renewed.
+///
+/// ```text
+/// Good ── the refresh token is refused for good, or a new pair is lost ──→ NeedsLogin
+///   ↑                                                                          │
+///   └────────────────────────────── a new login ───────────────────────────────┘
+/// ```
+///
+/// The record is kept either way: the access token may work until its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// As far as is known.

@@ -13,6 +13,13 @@
 //!               └→ RetrySame, once, then ─────────────────→ Renew(Doubted)
 //! ```
 //!
+//! What is remembered, and until when:
+//!
+//! ```text
+//! forced:      a Renew brought n ──→ n ──→ n is no longer too new, or a later Renew
+//! unspecific:  Renew(Doubted) brought n ──→ n ── a 401 for n ──→ pause, for UNSPECIFIC_INTERVAL
+//! ```
+//!
 //! Before this is asked, the vault was read again: another process may have renewed the token.
 
 use std::time::Duration;
@@ -78,24 +85,35 @@ impl Recovery {
         let generation = refused.generation;
         if rejection != Rejection::Unspecific {
             return match pace.paused(Urgency::Waiting, now) {
+                // Before the pause is looked at: where the provider refuses what it has just
+                // issued, its response says more than an earlier error of ours.
                 _ if self.is_forced(refused, now.wall()) => Step::Accept,
+                // The token is dead, and there is no other for now. The error tells the client when
+                // to come back, which the provider's 401 does not.
                 Some(error) => Step::Fail(error),
                 None => Step::Renew(Why::Refused { generation }),
             };
         }
         if self.unspecific == Some(generation) {
-            // A new token has not changed it, so it is not about the token.
+            // A new token has not changed it, so it is not about the token: the account may lack a
+            // right. From now on such a 401 costs no refresh, each of which would kill the token
+            // that other processes have in hand.
             self.pause = Some(Pause::new(UNSPECIFIC_INTERVAL, now));
             return Step::Accept;
         }
         let is_new = is_younger(refused, NEW_TOKEN, now.wall());
+        // A token of some seconds may not have reached the replica that was asked, which then knows
+        // nothing of it and says nothing about it. That passes. An older one has had the time, so
+        // it is sent once more only, against a passing fault.
         let pauses = if is_new {
             &NEW_TOKEN_PAUSES[..]
         } else {
             &NEW_TOKEN_PAUSES[..1]
         };
+        // `attempt` counts the whole exchange, so the pauses of one request are bounded too.
         match pauses.get(attempt as usize) {
             Some(pause) => Step::RetrySame(*pause),
+            // A token that is new was issued just now: a refresh would give one as new.
             None if is_new || !self.may_doubt(refused, pace, now) => Step::Accept,
             None => Step::Renew(Why::Doubted { generation }),
         }
@@ -109,8 +127,10 @@ impl Recovery {
             Why::Due | Why::Expired => (None, false),
         };
         match outcome {
+            // The refused pair came back: the turn found it too new to be renewed for a doubt.
             Ok(renewed) if Some(renewed.generation) == generation => Verdict::Accept,
             Ok(renewed) => {
+                // Also where another process has made the refresh: its pair is as new.
                 self.forced = Some(renewed.generation);
                 if is_doubt {
                     self.unspecific = Some(renewed.generation);
@@ -127,6 +147,7 @@ impl Recovery {
     fn may_doubt(&self, refused: &Credential, pace: &Pace, now: Moment) -> bool {
         let is_paused = self.pause.is_some_and(|pause| pause.left(now).is_some());
         let is_renewable = refused.refresh_at.is_some();
+        // A doubt can wait as a refresh in the background can: the token may be good.
         let may_try = pace.paused(Urgency::Background, now).is_none();
         is_renewable && !is_paused && may_try && !self.is_forced(refused, now.wall())
     }

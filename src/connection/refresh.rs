@@ -6,6 +6,21 @@
 //! token at that instant. Two processes that refresh at once would lock each other out; an answer
 //! that nobody stores is lost for good. What nobody can prevent is that the process is killed while
 //! the answer is on its way.
+//!
+//! ```text
+//! thread ──→ turn ──→ room ──→ request ──→ keep ──→ the new pair
+//!   │         │        │        ↑  │
+//!   │         │        │        │  └─ it fails: tries.rs
+//!   │         │        │        │       ├─ Again ──→ pause, load ─┬─ a newer state ──→ that
+//!   │         │        │        └───────│─────────────────────────┘ the same state
+//!   │         │        │                ├─ Fail ───→ Unavailable; or NeedsLogin, not stored
+//!   │         │        │                └─ GiveUp ─→ NeedsLogin, noted in the record
+//!   │         ├─ somebody was faster, or nothing can be renewed ──→ that
+//!   └─────────┴────────┴─ not available ──→ Unavailable; nothing was spent
+//! ```
+//!
+//! What the system may refuse is acquired before the request is sent. After that only the peer and
+//! the disk can fail, and [`super::keep`] is about the disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,16 +55,19 @@ impl Renewal {
     /// Renews a connection, or adopts what another process has renewed.
     pub(super) async fn run(&self, id: ConnectionId, why: Why) -> Outcome {
         let cannot = |error: DiskError| unavailable(&id, &error.to_string(), NEXT_TRY);
+        // The thread, the lock and the room are acquired before anything is spent. Where one of
+        // them is missing, that costs a delay and no grant.
         let disk = Disk::start().map_err(cannot)?;
         let (lock, mut stored) = match self.turn(&disk, &id, why).await? {
             Turn::Over(outcome) => return outcome,
             Turn::Ours { lock, stored } => (lock, *stored),
         };
-        // All that it takes to keep a new pair, before the old one is spent.
+        // A disk that is full is found out here, while the old refresh token is still good.
         let reserve = self.reserve(&disk, &stored).await?;
         let mut tries = Tries::begin(Moment::now());
         loop {
-            // Held from the request to the commit: at exit the process waits for it.
+            // Held from the request to the commit: at exit the process waits for it. It is taken
+            // for each request anew, as the session may have ended in the pause before.
             let Some(under_way) = self.closing.begin() else {
                 return Err(unavailable(&id, "authsome is ending", PATIENCE));
             };
@@ -63,22 +81,33 @@ impl Renewal {
                     };
                     return self.keep(&stored, set, means).await;
                 }
+                // The lock is held through the pauses too: another process would only meet the same
+                // failure with the same token.
                 Err(error) => self.judge(&disk, &stored, why, &mut tries, &error).await,
             };
+            // Nothing that could be lost is on its way during a pause, so the end of a session does
+            // not wait for one.
             drop(under_way);
             match judged {
+                // It wakes when the session ends; `begin` then allows no further request.
                 Ok(pause) => self.closing.sleep(pause).await,
                 Err(outcome) => return outcome,
             }
+            // The lock keeps other refreshes out, not a login: it writes without the lock, and its
+            // pair is not to be renewed for the failure of an older one. A removal is found out
+            // here as well.
             let seen = stored.number();
             stored = self.load_by(&disk, &id).await?;
             if stored.number() != seen {
-                return Ok(credential(&stored)); // somebody logged in anew meanwhile
+                return Ok(credential(&stored));
             }
         }
     }
 
     async fn request(&self, connection: &Connection) -> Result<TokenSet, OAuthError> {
+        // The connection's own CA and client certificate count for its token endpoint as well. The
+        // endpoint and the application are those of the record (RFC 6749 §6 binds a refresh token
+        // to its client), whatever the provider's definition says by now.
         let http = self.http.for_connection(
             connection.ca_pem.as_deref(),
             connection.client_certificate.as_ref(),
@@ -96,6 +125,7 @@ impl Renewal {
     ) -> Result<Box<dyn Reserve>, CredentialError> {
         let (store, stored) = (self.store.clone(), stored.clone());
         let id = stored.connection.id.clone();
+        // The size is that of the present record; the room has some to spare for longer tokens.
         let reserved = disk.run(move || store.reserve(&stored)).await;
         let words = match reserved {
             Ok(Ok(reserve)) => return Ok(reserve),
@@ -135,6 +165,7 @@ impl Renewal {
                 self.audit.record(&event);
                 Ok(Arc::new(connection.credential(number(generation, 0))))
             }
+            // Replaced or removed meanwhile: what is there now is newer than what was spent.
             Ok(Kept::Overtaken) => self
                 .load_by(&disk, id)
                 .await
@@ -144,6 +175,7 @@ impl Renewal {
                 is_aside,
                 error,
             }) => {
+                // By the thread that is there: the system may give no other.
                 disk.begin(move || issued.keep_on(is_aside));
                 let place = if is_aside {
                     "beside the vault"
@@ -152,10 +184,12 @@ impl Renewal {
                 };
                 let reason = format!("kept {place} for now: {}", chain(&error));
                 self.audit.record(&event.because(reason));
+                // As all others number the state in the file, between this one and the next.
                 let number = number(stored.generation, stored.step.saturating_add(1));
                 Ok(Arc::new(connection.credential(number)))
             }
             Err(error) => {
+                // The job panicked: the next read of the vault tells whether it has the pair.
                 let reason = error.to_string();
                 let event = Event::new(Kind::RefreshFailed).of(id).because(&reason);
                 self.audit.record(&event);
@@ -173,6 +207,8 @@ impl Renewal {
         tries: &mut Tries,
         error: &OAuthError,
     ) -> Result<Duration, Outcome> {
+        // Each failed request is logged, also one that is made again: the log is where a provider
+        // that is often away shows.
         let event = Event::new(Kind::RefreshFailed).of(&stored.connection.id);
         self.audit.record(&event.because(error.to_string()));
         match tries.judge(&stored.connection, why, error, Moment::now()) {
@@ -201,12 +237,15 @@ impl Renewal {
         };
         let id = connection.id.clone();
         let (store, generation) = (self.store.clone(), stored.generation);
+        // Compare and swap: a login that came meanwhile is not marked as dead.
         let written = disk.run(move || store.replace(&connection, generation));
         match written.await {
             Ok(Err(StoreError::Conflict)) => self
                 .load_by(disk, &id)
                 .await
                 .map(|stored| credential(&stored)),
+            // Where the mark cannot be written the caller is told all the same, and the next
+            // session finds it out for itself.
             _ => Err(CredentialError::NeedsLogin { id, reason }),
         }
     }
@@ -220,6 +259,8 @@ impl Renewal {
         let (store, wanted) = (self.store.clone(), id.clone());
         let turn = disk.run(move || turn::take(&store, &wanted, why));
         let words = match turn.await {
+            // A lock that is held may be free in a moment; a vault that cannot be read is another
+            // fault, and is reported as such.
             Ok(Ok(turn)) => return Ok(turn),
             Ok(Err(TurnError::Lock(error))) => chain(&error),
             Ok(Err(TurnError::Store(error))) => return read(Ok(Err(error))),
@@ -232,12 +273,15 @@ impl Renewal {
     /// What the vault has now, or what waits for it.
     pub(super) async fn load(&self, id: &ConnectionId) -> Result<Stored, CredentialError> {
         let (store, wanted) = (self.store.clone(), id.clone());
+        // By the thread of the small reads: requests come here which have no refresh, and so no
+        // thread of one.
         let found = self.reader.run(move || store.load(&wanted)).await;
         loaded(id, found)
     }
 
     async fn load_by(&self, disk: &Disk, id: &ConnectionId) -> Result<Stored, CredentialError> {
         let (store, wanted) = (self.store.clone(), id.clone());
+        // By the refresh's own thread, since the system may give no other by now.
         loaded(id, disk.run(move || store.load(&wanted)).await)
     }
 
@@ -251,6 +295,8 @@ impl Renewal {
 
 /// What a refresh has at hand from before its request until the new pair is durable.
 struct Means {
+    // The lock and the guard go into the job with the pair. If the task of the refresh is dropped,
+    // the job still stores the pair, under the lock, and the end of the session waits for it.
     disk: Disk,
     lock: RecordLock,
     reserve: Box<dyn Reserve>,

@@ -1,4 +1,18 @@
 //! Connections, applications and defaults as records of the vault.
+//!
+//! A connection's state is the record in the vault, or what waits beside it for the vault
+//! (`vault/pending.rs`), as long as that replaces the very generation that the vault has:
+//!
+//! ```text
+//! vault: 7 ── kept aside ──→ vault: 7, beside it 7.1 ── kept aside ──→ vault: 7, beside it 7.2
+//!    │                                  │                                   │
+//!    └── replaced, or taken in ─────────┴───────────────────────────────────┴──→ vault: 8
+//!
+//! 7 < 7.1 < 7.2 < 8        what replaces 7 counts for nothing once the vault has 8
+//! ```
+//!
+//! A login that may replace a connection replaces any state of it; a refresh replaces only the one
+//! that it has read.
 
 mod codec;
 mod error;
@@ -50,6 +64,7 @@ impl Stored {
 
 /// States that wait for the vault come between the one that it has and the next.
 pub(super) fn number(generation: u64, step: u32) -> u64 {
+    // At its bound the step stays below the next generation.
     (generation << 16) | u64::from(step.min(u16::MAX.into()))
 }
 
@@ -68,7 +83,8 @@ impl ConnectionStore {
     /// One connection.
     pub fn load(&self, id: &ConnectionId) -> Result<Option<Stored>, StoreError> {
         let key = connection_key(id);
-        // In this order: what comes into the vault between the two is then found there.
+        // In this order: what comes into the vault between the two is then found there. The other
+        // way round, the old record would be read and the file be gone: a spent token in force.
         let pending = self.vault.pending(&key)?;
         let Some(record) = self.vault.get(&key)? else {
             return Ok(None);
@@ -84,6 +100,7 @@ impl ConnectionStore {
         wanted: impl Fn(&ConnectionId) -> bool,
         mut visit: impl FnMut(ConnectionId, Result<Found, StoreError>),
     ) -> Result<(), StoreError> {
+        // One listing of the directory spares two attempts to open a file for each connection.
         let waiting = self.vault.pending_names()?;
         let read = |id: &ConnectionId, record: Result<Record, VaultError>| {
             let record = record?;
@@ -140,6 +157,8 @@ impl ConnectionStore {
             },
         ];
         changes.extend(definition_change(connection));
+        // Read outside the transaction: of two first logins at one time either may become the
+        // default.
         if self.default_of(&id.provider)?.is_none() {
             changes.push(default_change(&id.provider, &id.name));
         }
@@ -156,6 +175,7 @@ impl ConnectionStore {
     pub fn replace(&self, connection: &Connection, generation: u64) -> Result<u64, StoreError> {
         let mut changes = vec![Change::Put {
             key: connection_key(&connection.id),
+            // A refresh that took long must not overwrite a login that came meanwhile.
             value: codec::encode(connection)?,
             expect: Expect::Generation(generation),
         }];
@@ -179,6 +199,8 @@ impl ConnectionStore {
                 id.provider.as_str(),
             )));
         }
+        // The record first. A kill between the two leaves a file that replaces nothing: no later
+        // record has its generation.
         self.vault.apply(&changes)?;
         Ok(self.vault.forget_pending(&connection_key(id))?)
     }
@@ -190,6 +212,7 @@ impl ConnectionStore {
                 provider: provider.clone(),
                 name,
             };
+            // A default may name a connection that another process has just deleted.
             if self.generation(&id)?.is_some() {
                 return Ok(Some(id.name));
             }
@@ -240,6 +263,7 @@ fn newest(
     pending: Option<Pending>,
 ) -> Result<Stored, StoreError> {
     let generation = record.generation;
+    // Any other base was overtaken: a login, or the same value on its way through the vault.
     let (value, step) = match pending.filter(|pending| pending.base == generation) {
         Some(pending) => (pending.value, pending.step),
         None => (record.value, 0),
@@ -257,6 +281,8 @@ fn connection_key(id: &ConnectionId) -> RecordKey {
 
 fn client_key(provider: &ProviderId, base_url: Option<&BaseUrl>) -> RecordKey {
     let place = base_url.map(ToString::to_string).unwrap_or_default();
+    // An application is registered at one instance, so each has its own. A provider's name has no
+    // blank.
     RecordKey::new(CLIENT, format!("{provider} {place}"))
 }
 

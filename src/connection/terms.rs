@@ -39,6 +39,7 @@ pub struct CustomDefinition {
 
 impl PartialEq for CustomDefinition {
     fn eq(&self, other: &Self) -> bool {
+        // The text is left out: it is there only until it is stored.
         self.digest == other.digest
     }
 }

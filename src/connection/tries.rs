@@ -1,4 +1,21 @@
 //! What a failed token request means, and when the next one is made.
+//!
+//! | the failure | what is known | what follows |
+//! | --- | --- | --- |
+//! | lost answer, the first | the refresh token may be spent | the same request, once more |
+//! | lost answer, another | as much | as a transient failure |
+//! | `invalid_grant` after a lost answer | the new pair is lost | the grant is dead, both tokens |
+//! | `invalid_grant` | the token is dead, or a replica lags | again, 3 times; the grant is dead |
+//! | other refusals | the registration is wrong | said at once; the record stays as it is |
+//! | transient | nothing about the grant | in the background put off; else again |
+//!
+//! ```text
+//! begin ──→ judge ─┬─ Again(pause) ──→ another request ──→ judge …
+//!                  ├─ Fail ──→ the refresh ends, the grant may be good
+//!                  └─ GiveUp ─→ the refresh ends, the grant is dead
+//! ```
+//!
+//! `Again` is bounded: transient failures by [`PATIENCE`], all of them by [`WORK_LIMIT`].
 
 use std::time::Duration;
 
@@ -88,16 +105,23 @@ impl Tries {
         // are dead.
         let refused = matches!(why, Why::Doubted { .. } | Why::Refused { .. });
         match error.refresh_failure() {
+            // A server that had not carried it out answers the same request now, and nothing was
+            // lost. One that had takes the token for spent. Once only: a server may revoke a grant
+            // whose spent token comes back (RFC 9700 §4.14.2).
             RefreshFailure::LostAnswer if !self.lost_answer => {
                 self.lost_answer = true;
                 self.again(id, LOST_ANSWER_PAUSE, now)
             }
+            // The pair was issued and has never arrived. GitLab ends the old access token at the
+            // same moment, so it is taken for dead.
             RefreshFailure::Grant if self.lost_answer => Judgement::GiveUp {
                 reason: format!(
                     "an answer of the provider was lost after it had spent the refresh token ({error})"
                 ),
                 access_ended: true,
             },
+            // RFC 6749 §5.2: invalid, expired or revoked. GitLab says so of a valid token too where
+            // the replica that answers does not have it yet.
             RefreshFailure::Grant => match GRANT_PAUSES.get(self.grant) {
                 Some(pause) => {
                     self.grant += 1;
@@ -105,9 +129,13 @@ impl Tries {
                 }
                 None => Judgement::GiveUp {
                     reason: error.to_string(),
+                    // A refresh that was due by the dates says nothing about the access token: it
+                    // goes on to its end.
                     access_ended: refused,
                 },
             },
+            // Not noted in the record: another secret, or another registration at the provider,
+            // makes the same grant good again.
             RefreshFailure::Configuration => Judgement::Fail(CredentialError::NeedsLogin {
                 id: id.clone(),
                 reason: error.to_string(),
@@ -129,12 +157,16 @@ impl Tries {
         error: &OAuthError,
         now: Moment,
     ) -> Judgement {
+        // A server that asks for no pause, or for less than the planned one, does not get a request
+        // at once.
         let planned = TRANSIENT_PAUSES[self.transient.min(TRANSIENT_PAUSES.len() - 1)];
         let pause = retry_after.unwrap_or(planned).max(planned);
         // A refresh that began early may have outlasted the token, and been joined by those who
         // wait for it.
         let works = connection.freshness(now.wall) != Freshness::Expired;
         if (why == Why::Due && works) || self.elapsed(now) + pause > PATIENCE {
+            // The server's own time, where it gave one, is what the client is told (RFC 9110
+            // §10.2.3).
             let next = retry_after.unwrap_or(NEXT_TRY);
             return Judgement::Fail(unavailable(&connection.id, &error.to_string(), next));
         }
@@ -144,6 +176,7 @@ impl Tries {
 
     /// Whoever waits for the lock shall not give up before it is free.
     fn again(&self, id: &ConnectionId, pause: Duration, now: Moment) -> Judgement {
+        // The bound of those who wait for the lock (`turn.rs`) is made of this one.
         if self.elapsed(now) + pause <= WORK_LIMIT {
             return Judgement::Again(pause);
         }
@@ -152,6 +185,7 @@ impl Tries {
     }
 
     fn elapsed(&self, now: Moment) -> Duration {
+        // By the clock that is never set.
         now.steady.saturating_duration_since(self.started.steady)
     }
 }

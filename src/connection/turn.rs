@@ -1,5 +1,21 @@
 //! Whose turn it is to spend a connection's refresh token: one process at a time, and nobody whose
 //! need another has met.
+//!
+//! ```text
+//! ask for the lock ─┬ ours ──→ load ─┬ settled ─────────────→ Over(a pair, or NeedsLogin)
+//!    ↑              │                └ not ─────────────────→ Ours: the lock and the state
+//!    │              ├ another's ─→ the record's number
+//!    │              │                ├ as it was ───────────┐
+//!    │              │                └ new ─→ load ─┬ a pair ─→ Over(that pair), without the lock
+//!    │              │                               └ none ─┤
+//!    └──────────────│── LOOK_INTERVAL ──────────────────────┘
+//!                   ├ another's for LOCK_DEADLINE ──────────→ TurnError
+//!                   └ the lock or the vault fails ──────────→ TurnError
+//! ```
+//!
+//! A provider that rotates refresh tokens (RFC 9700 §4.14.2) takes each of them once. So the state
+//! is read again under the lock: what the caller has seen may have been spent by whoever had the
+//! turn before.
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +34,8 @@ use crate::vault::{RecordLock, VaultError};
 /// How long to wait for another process's refresh: longer than one that works can take. One that is
 /// stopped keeps its turn, since only it can read the answer to what it has sent.
 const LOCK_DEADLINE: Duration = WORK_LIMIT
+    // The last request of another refresh may begin at `WORK_LIMIT`, and takes `EXCHANGE_TIMEOUT`
+    // at most; the rest is for its pair to become durable.
     .saturating_add(EXCHANGE_TIMEOUT)
     .saturating_add(Duration::from_secs(15));
 
@@ -65,20 +83,29 @@ pub(super) fn take(
             Ok(lock) => Some(lock),
             Err(VaultError::RecordLocked { .. }) if started.elapsed() < LOCK_DEADLINE => None,
             Err(VaultError::RecordLocked { lock, .. }) => {
+                // The error tells the user for how long it was tried in all, not the last interval.
                 let waited = LOCK_DEADLINE;
                 return Err(TurnError::Lock(VaultError::RecordLocked { lock, waited }));
             }
             Err(error) => return Err(TurnError::Lock(error)),
         };
         if lock.is_none() {
+            // Of a crowd each process looks ten times a second: so it reads a number, and opens the
+            // record only where that is another. The first look always opens it, as the caller may
+            // have been refused with an older pair than the vault has.
             let current = store.current(id).map_err(TurnError::Store)?;
             if seen.replace(current) == Some(current) {
                 continue;
             }
         }
+        // With the lock in hand nobody else refreshes: what is read here is what a request would
+        // spend.
         let stored = Box::new(load()?);
         let outcome = settled(&stored, why, Timestamp::now());
         match (lock, outcome) {
+            // A pair that works is good with the lock or without. That nothing can be renewed is
+            // believed only under the lock: without it, whoever holds it may be about to store a
+            // pair.
             (_, Some(outcome @ Ok(_))) | (Some(_), Some(outcome)) => {
                 return Ok(Turn::Over(outcome));
             }
@@ -100,7 +127,10 @@ fn settled(stored: &Stored, why: Why, now: Timestamp) -> Option<Outcome> {
     let connection = &stored.connection;
     let freshness = connection.freshness(now);
     let renewed = match why {
+        // A pair that is due would not do: it would have to be renewed next.
         Why::Due | Why::Expired => freshness == Freshness::Fresh,
+        // However fresh the refused state looks by its dates, the provider does not take it; any
+        // other one has not been tried yet.
         Why::Doubted { generation } | Why::Refused { generation } => stored.number() != generation,
     };
     if renewed && freshness != Freshness::Expired {
@@ -113,10 +143,16 @@ fn settled(stored: &Stored, why: Why, now: Timestamp) -> Option<Outcome> {
         }))
     };
     match &connection.standing {
+        // It was believed after several tries (`tries.rs`), and a refresh token that is refused for
+        // good stays refused: each session would only ask again.
         Standing::NeedsLogin { reason, .. } => lost(reason),
+        // A server need not issue one (RFC 6749 §5.1).
         Standing::Good if connection.tokens.refresh.is_none() => {
             lost("the provider issued no refresh token")
         }
+        // The provider gave no reason for its 401, and the pair is some seconds old: another one
+        // would be refused as well, and would kill the token under all who use this one. The caller
+        // gets the refused state back, and so knows that nothing was tried.
         Standing::Good
             if matches!(why, Why::Doubted { .. })
                 && is_too_new(connection.tokens.obtained_at, freshness, now) =>

@@ -8,6 +8,18 @@
 //!
 //! A record has two files in turn, so that a reserve never overwrites a value that is still
 //! waiting.
+//!
+//! ```text
+//! none ── reserve ──→ room (no mark) ── fill ──→ a value ── the vault has it: forget ──→ none
+//!                       │                           │
+//!                       ├─ dropped ──→ none         └─ the vault has another state: it counts
+//!                       └─ a kill: it stays,           for nothing, until it is forgotten
+//!                          and is read as no value
+//! ```
+//!
+//! A fill that a kill or an error cuts short leaves bytes that do not open. They count for no
+//! value, and the state before is untouched in the other file. It can be repeated: each fill writes
+//! from the start of the file, whose length and blocks stay as they are.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -72,6 +84,8 @@ impl PendingFiles {
         Ok(one
             .into_iter()
             .chain(other)
+            // A later base is a later state of the vault; of one base, the higher step replaces the
+            // lower.
             .max_by_key(|pending| (pending.base, pending.step)))
     }
 
@@ -80,6 +94,7 @@ impl PendingFiles {
     pub(super) fn names(&self) -> Result<BTreeSet<String>, VaultError> {
         let directory = &self.directory;
         let entries = match fs::read_dir(directory) {
+            // It is made by the first refresh.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
             other => other.map_err(io_error("read", directory))?,
         };
@@ -89,6 +104,7 @@ impl PendingFiles {
             let stem = entry
                 .to_str()
                 .and_then(|name| ENDS.iter().find_map(|end| name.strip_suffix(end)));
+            // A file that is not named as ours says nothing about a record.
             names.extend(stem.map(|stem| stem.replace('@', "/")));
         }
         Ok(names)
@@ -106,6 +122,7 @@ impl PendingFiles {
         let directory = &self.directory;
         create_private_directory(directory)?;
         let path = self.path(key, self.free_end(key)?);
+        // An unused reserve of a process that was killed, or a value that a newer one has replaced.
         remove_if_present(&path)?;
         let reserve = FileReserve {
             seal: Arc::clone(&self.seal),
@@ -116,13 +133,16 @@ impl PendingFiles {
             step,
             is_filled: false,
         };
-        // Random, since some filesystems give zeros no room.
+        // Random, since some filesystems give zeros no room. The place of the mark stays zero, so
+        // that the file is read as no value until it is filled.
         let mut filler = vec![0; HEAD + size + SPARE];
         getrandom::fill(&mut filler[MAGIC.len()..])?;
         let mut file = &reserve.file;
         file.write_all(&filler)
+            // A network filesystem may say only here that the disk is full.
             .and_then(|()| file.sync_all())
             .map_err(io_error("write", &reserve.path))?;
+        // The name of the new file is in the directory, which has to be durable as well.
         File::open(directory)
             .and_then(|directory| directory.sync_all())
             .map_err(io_error("synchronise", directory))?;
@@ -229,6 +249,7 @@ impl Names {
 
 /// Takes a file apart; `None` for an unused reserve, or half a value.
 fn parse(bytes: &[u8]) -> Option<(u64, u32, &[u8])> {
+    // The mark is written with the value, in one call; whether all of it arrived, the seal tells.
     let rest = bytes.strip_prefix(&MAGIC)?;
     let (base, rest) = rest.split_first_chunk::<8>()?;
     let (step, rest) = rest.split_first_chunk::<4>()?;

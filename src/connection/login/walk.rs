@@ -1,4 +1,20 @@
 //! The walk through the pages: the form, the provider, and back.
+//!
+//! ```text
+//! known application ─────────────────────────┐
+//!                                            ↓
+//! none ──→ form ── an application named ──→ pending ←──────────────┐
+//!           ↑                                │ a redirect, a paste │
+//!           │                                ├─ to another request ┘ the wait goes on
+//!           ├─ about the application (*) ────┼─ refused ──→ the end
+//!           │                                └─ a code ──→ exchange ──→ the account ──→ granted
+//!           └─ about the application (*) ────────────────────┴─ refused ──→ the end
+//!
+//! (*) and the form has named it; else this is the end too
+//! ```
+//!
+//! Each request has a `state` and a PKCE verifier of its own (RFC 7636 §4.1, RFC 9700 §2.1): the
+//! response to an earlier request of the same login is not taken for one to a later request.
 
 use std::time::Duration;
 
@@ -79,11 +95,16 @@ impl<P: LoginPrompt> Walk<'_, P> {
             self.prompt.open(LoginStep::Client, place);
         }
         loop {
+            // Both ways stay open: a browser on another machine, or in a container, cannot reach
+            // the listener, and its user pastes the address. The deadline is around all of this
+            // (`login.rs`).
             let answer = tokio::select! {
                 arrival = self.listener.next() => self.arrived(arrival, &mut pending)?,
                 line = self.prompt.pasted() => self.pasted(&line),
             };
             let Some(answer) = answer else { continue };
+            // Taken out, and put back only if the answer was not to it: a code is exchanged once
+            // (RFC 6749 §4.1.2).
             match self.answered(pending.take(), answer).await? {
                 Step::Done(granted) => return Ok(*granted),
                 Step::Wait(left) => pending = left,
@@ -146,6 +167,8 @@ impl<P: LoginPrompt> Walk<'_, P> {
                     client_id,
                     client_secret,
                 };
+                // A form that is sent again takes the place of the request before: its tab can no
+                // longer end this login.
                 let begun = self.begin(client, Some(visitor))?;
                 self.open(begun.authorization.url())?;
                 let _ = reply.send(Ok(begun.authorization.url().clone()));
@@ -178,6 +201,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
         Some(Answer {
             response: response?,
             by: FinishedBy::Paste,
+            // Nobody reads from it: the browser of a pasted address did not reach this listener.
             page: tokio::sync::oneshot::channel().0,
         })
     }
@@ -187,6 +211,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
         pending: Option<Box<Pending>>,
         answer: Answer,
     ) -> Result<Step, LoginError> {
+        // No request that this could answer: a tab of an earlier login, or one that guesses.
         let Some(pending) = pending else {
             let _ = answer.page.send(Outcome::Bad(
                 "Not yet".to_owned(),
@@ -194,15 +219,20 @@ impl<P: LoginPrompt> Walk<'_, P> {
             ));
             return Ok(Step::Wait(None));
         };
+        // `state` first, then the issuer, then whether it is an error (RFC 6749 §10.12, RFC 9207
+        // §2.4): an error without the right `state` may be forged, and must not end the login.
         match pending.authorization.verify(answer.response) {
             Ok(code) => self.exchange(pending, code, answer.by, answer.page).await,
             Err(ResponseRefused::Denied { code, description })
+                // Only for an application that came by the form: the user is there with the page
+                // open, and can correct it.
                 if pending.named_by.is_some() && is_about_the_application(&code) =>
             {
                 let refused = ResponseRefused::Denied { code, description };
                 self.ask_again(&pending.client, &refused.to_string(), answer.page);
                 Ok(Step::Wait(None))
             }
+            // With the right `state` it is the provider that says so, or the user there.
             Err(refused @ ResponseRefused::Denied { .. }) => {
                 let outcome = Outcome::Bad("Refused".to_owned(), refused.to_string());
                 let _ = answer.page.send(outcome);
@@ -233,6 +263,8 @@ impl<P: LoginPrompt> Walk<'_, P> {
             authorization,
             named_by,
         } = *pending;
+        // It consumes the request. A code is spent whatever comes of it, so the way back is the
+        // form, and no second exchange.
         let set = match authorization.exchange(code, self.http).await {
             Ok(set) => set,
             Err(OAuthError::Refused {
@@ -255,6 +287,8 @@ impl<P: LoginPrompt> Walk<'_, P> {
             }
         };
         let lookups = &self.request.account_lookups;
+        // For the user to recognise the account by; a provider that does not say is no reason to
+        // lose the grant.
         let account = look_up_account(lookups, &set.access_token, self.http).await;
         Ok(Step::Done(Box::new(Granted {
             client,

@@ -17,6 +17,8 @@ use crate::secret::{Secret, SecretBuffer};
 /// A connection.
 #[derive(Serialize, Deserialize)]
 struct ConnectionRecord {
+    // The names are the format on the disk. What was added later may be absent, so that a record of
+    // before is still read; unknown names are passed over, so that a later version's is.
     base_url: Option<String>,
     ca_pem: Option<String>,
     client_id: String,

@@ -28,6 +28,7 @@ impl ConnectionStore {
     ) -> Result<Box<dyn Reserve>, StoreError> {
         let key = connection_key(&stored.connection.id);
         let size = codec::encoded_length(&stored.connection)?;
+        // A refresh may begin from a state that the vault has not taken either.
         let step = stored.step.saturating_add(1);
         Ok(self.vault.reserve(&key, stored.generation, step, size)?)
     }
@@ -51,6 +52,8 @@ impl ConnectionStore {
             value: codec::encode(connection)?,
             expect: Expect::Generation(generation),
         };
+        // Compare and swap on what the vault has. A refresh that began from a state beside the
+        // vault replaces the same generation as that state.
         let written = self.vault.apply_now(&[change]).map_err(conflict)?;
         // What was kept aside is of no more use; left behind, it would be taken for what it is:
         // older.
@@ -64,6 +67,7 @@ impl ConnectionStore {
         id: &ConnectionId,
     ) -> Result<Option<u64>, StoreError> {
         let key = connection_key(id);
+        // In this order for the same reason as in `load`.
         let pending = self.vault.pending(&key)?;
         let generation = self.vault.generation(&key)?;
         Ok(generation.map(|generation| {
@@ -87,6 +91,7 @@ impl ConnectionStore {
             let change = Change::Put {
                 key: key.clone(),
                 value: pending.value,
+                // What waits never overwrites a state that it was not made from.
                 expect: Expect::Generation(pending.base),
             };
             match self.vault.apply_now(&[change]).map_err(conflict) {
@@ -95,6 +100,7 @@ impl ConnectionStore {
                 Err(error) => return Err(error),
             }
         }
+        // Only after the commit: a kill between the two leaves a file that counts for nothing.
         Ok(self.vault.forget_pending(&key)?)
     }
 }

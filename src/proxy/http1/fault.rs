@@ -9,6 +9,9 @@ pub(in crate::proxy) enum Fault {
     #[error("the request's body broke off")]
     Body(#[source] io::Error),
     /// The server ended the connection before it had answered.
+    ///
+    /// After this one alone a request may go out again, on another connection: if nothing had come,
+    /// and the connection had been idle before.
     #[error("the connection was closed before the answer came")]
     Closed(#[source] Option<io::Error>),
     /// What came is not an answer.

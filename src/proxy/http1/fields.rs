@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderName, header};
 
 /// Digits and nothing else.
 pub(super) fn parse_length(text: &[u8]) -> Option<u64> {
+    // `str::parse` would take a sign as well, and RFC 9110 §8.6 knows digits alone. A number that
+    // does not fit is no length: wrapped, it would be a smaller one.
     let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
     let append = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
     (!text.is_empty()).then(|| text.iter().try_fold(0, append))?
@@ -14,6 +16,8 @@ pub(super) fn parse_length(text: &[u8]) -> Option<u64> {
 /// Whether a head that was not whole at `searched` bytes may be so now: one that drips in is not
 /// parsed anew for each byte.
 pub(super) fn may_be_whole(read: &[u8], searched: usize) -> bool {
+    // The empty line may have begun before the border of what was searched. Line feeds may be bare,
+    // as httparse takes those for line ends, too (RFC 9112 §2.2).
     let fresh = &read[searched.saturating_sub(3).min(read.len())..];
     memchr::memchr_iter(b'\n', fresh)
         .any(|at| matches!(&fresh[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
@@ -21,6 +25,8 @@ pub(super) fn may_be_whole(read: &[u8], searched: usize) -> bool {
 
 /// A part of what was read, as a part of its copy.
 pub(super) fn share(copy: &Bytes, read: &[u8], part: &[u8]) -> Bytes {
+    // httparse gives slices of what was read, and no offsets. Where one lies in it is where it lies
+    // in the copy: each value is then a count and no allocation.
     let at = part.as_ptr().addr().wrapping_sub(read.as_ptr().addr());
     let end = at.saturating_add(part.len());
     match copy.get(at..end) {

@@ -36,6 +36,22 @@ pub(super) enum Piece {
 #[derive(Debug)]
 pub(super) struct Decoder(State);
 
+/// Where a [`Decoder`] stands:
+///
+/// ```text
+/// Left       ── its last byte ─────────────────────► Ended
+/// UntilClose (whoever reads the connection sees its end)
+/// ChunkSize  ── a size ────────────────────────────► ChunkData
+///            ── 0 ─────────────────────────────────► Trailers
+/// ChunkData  ── its last byte ─────────────────────► ChunkEnd
+///            ── the same, and the end is there too ► Ended
+/// ChunkEnd   ── CRLF ──────────────────────────────► ChunkSize
+/// Trailers   ── an empty line ─────────────────────► Ended
+/// ```
+///
+/// Data are passed on as they come, so a chunk of any size needs no room. Lines are waited for,
+/// each up to a bound ([`LONGEST_CHUNK_LINE`], [`LARGEST_HEAD`]). What is malformed changes no
+/// state: each further look finds it again, and nothing behind it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Bytes of a chunk that are still to come.
@@ -159,6 +175,7 @@ impl Decoder {
 
 /// As much as is there of what is left; `None` if that is nothing.
 fn take(read: &mut BytesMut, left: u64) -> Option<(Bytes, u64)> {
+    // A length may be more than a machine can address: then it is more than is there.
     let here = usize::try_from(left).map_or(read.len(), |left| left.min(read.len()));
     (here > 0).then(|| (read.split_to(here).freeze(), left - here as u64))
 }
@@ -182,6 +199,8 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
     let malformed = Fault::Malformed("its body has a chunk without a size");
     let fresh = read.get(searched..).unwrap_or_default();
     let Some(end) = memchr::memchr(b'\n', fresh).map(|at| searched + at) else {
+        // Extensions may be of any length, and mean nothing to this proxy. RFC 9112 §7.1.1 wants
+        // them bounded.
         let is_bounded = read.len() <= LONGEST_CHUNK_LINE;
         return is_bounded.then_some(None).ok_or(malformed);
     };
@@ -189,6 +208,8 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
         return Err(malformed); // whether at once or in pieces
     }
     let line = &read[..=end];
+    // Up to 16 digits, so that the size has room in 64 bits: RFC 9112 §7.1 warns of overflow, after
+    // which two readers see chunks of two sizes.
     match httparse::parse_chunk_size(line) {
         // An extension may not hide a bare line feed, which is the end of the line to other readers
         // (RFC 9112 §7.1.1, §2.2).
@@ -205,6 +226,7 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
 /// one of them.
 fn trailers(read: &mut BytesMut, searched: usize) -> Result<Option<HeaderMap>, Fault> {
     let malformed = || Fault::Malformed("its body has malformed trailers");
+    // They are kept until they are whole, so their size is bounded, as a head's is.
     let Some(end) = end_of_trailers(read, searched).map_err(|BareFeed| malformed())? else {
         let is_bounded = read.len() <= LARGEST_HEAD;
         return is_bounded.then_some(None).ok_or_else(malformed);
@@ -212,6 +234,7 @@ fn trailers(read: &mut BytesMut, searched: usize) -> Result<Option<HeaderMap>, F
     if end > LARGEST_HEAD {
         return Err(malformed());
     }
+    // On the stack, as few bodies have trailers: more fields than these are refused.
     let mut fields = [httparse::EMPTY_HEADER; USUAL_HEADERS];
     let Ok(httparse::Status::Complete((_, fields))) =
         httparse::parse_headers(&read[..end], &mut fields)
@@ -237,6 +260,8 @@ struct BareFeed;
 /// Where the trailers end, if they do yet.
 fn end_of_trailers(read: &[u8], searched: usize) -> Result<Option<usize>, BareFeed> {
     let fresh = read.get(searched..).unwrap_or_default();
+    // The empty line is the first one, or begins where another ends, which may have been searched
+    // before.
     for feed in memchr::memchr_iter(b'\n', fresh).map(|at| searched + at) {
         let line = read[..feed].strip_suffix(b"\r").ok_or(BareFeed)?;
         if line.is_empty() || line.ends_with(b"\n") {

@@ -18,14 +18,20 @@ pub(super) fn read_some(
     appetite: &mut usize,
     context: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
+    // To ask whether something is there costs less than to read in vain, and a connection is asked
+    // a few times for each request.
     ready!(io.poll_readable(context));
+    // Much comes, as with a large body: then a few large reads are less work.
     if *appetite > SMALLEST_READ {
         return fill(io, read, appetite, context);
     }
+    // Half of the room is enough to go on with: to ask for all of it each time could move the
+    // buffer with each read.
     if read.capacity() - read.len() < *appetite / 2 {
         read.reserve(*appetite);
     }
     let count = ready!(io.poll_append(context, read))?;
+    // Few heads are so large: this is a body, of which more will come.
     if count >= SMALLEST_READ {
         *appetite = 2 * SMALLEST_READ;
     }
@@ -44,6 +50,8 @@ fn fill(
     }
     let room = read.capacity() - read.len();
     let count = ready!(pin!(io.read_buf(read)).poll(context))?;
+    // All of the room was used, so there may be more. The bound is for what one read may bring,
+    // however fast its peer is.
     if count == room {
         *appetite = (*appetite * 2).min(LARGEST_READ);
     }

@@ -43,10 +43,14 @@ pub(super) struct RequestHead {
 pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, MalformedHead> {
     let mut fields = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
     let parsed = match parse(read, &mut fields) {
+        // A second parse from the start, which only a head with so many fields pays for.
         Err(Unreadable::TooManyFields) => take_large(read),
         parsed => parsed,
     };
     match parsed {
+        // Against a head without end, which would be kept until it is whole. The bound is the same
+        // for one that is whole already: otherwise the pieces in which it comes would decide
+        // whether it passes.
         Ok(None) if read.len() <= LARGEST_HEAD => Ok(None),
         Ok(Some((head, end))) if end <= LARGEST_HEAD => {
             read.advance(end);
@@ -84,6 +88,8 @@ fn parse<'a>(
 ) -> Result<Option<(RequestHead, usize)>, Unreadable> {
     let malformed = || MalformedHead::Malformed("the request is not HTTP/1.1");
     let mut request = httparse::Request::new(&mut []);
+    // httparse skips empty lines before the request and takes a bare line feed for a line's end,
+    // both by RFC 9112 §2.2. It refuses folded lines (§5.2), and blanks before a colon (§5.1).
     let end = match request.parse_with_uninit_headers(read, fields) {
         Ok(httparse::Status::Complete(end)) => end,
         Ok(httparse::Status::Partial) => return Ok(None),
@@ -117,10 +123,13 @@ fn parse<'a>(
         version,
         headers,
         length,
+        // RFC 9112 §9.3.
         persists: !said.closes && (version == Version::HTTP_11 || said.keeps),
         asks_to_persist: said.keeps,
         takes_trailers: said.takes_trailers,
         upgrades: said.upgrades,
+        // RFC 9110 §10.1.1: to be ignored from a client of HTTP/1.0. Without a body there is
+        // nothing to wait for.
         expects: said.expects && length.is_some() && version == Version::HTTP_11,
     };
     Ok(Some((head, end)))
@@ -162,8 +171,12 @@ impl Said {
     /// could read differently is refused: the second one may be the provider's.
     fn hear(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, MalformedHead> {
         let text = value.as_bytes();
+        // An iterator, which costs nothing for the many fields that have no options.
         let mut options = text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         if name == CONTENT_LENGTH {
+            // RFC 9110 §8.6: a length that is said several times is refused, or taken once. In one
+            // field (`5, 5`) it is refused here, in two fields taken once. Of two different
+            // lengths, each reader could take another one.
             let stated = parse_length(text);
             let stated =
                 stated.ok_or(MalformedHead::Malformed("the request has no valid length"))?;
@@ -175,6 +188,9 @@ impl Said {
             return Ok(is_first);
         }
         if name == TRANSFER_ENCODING {
+            // The server may decode what this proxy does not, or another number of times. A coding
+            // behind chunked leaves no end that could be told (RFC 9112 §6.3, item 4), and chunked
+            // may not be there twice (§6.1).
             if self.chunked || !text.trim_ascii().eq_ignore_ascii_case(b"chunked") {
                 return Err(MalformedHead::Malformed(
                     "the request has a transfer coding other than chunked",
@@ -199,13 +215,18 @@ impl Said {
     /// RFC 9112 §6.3.
     fn length(&self, version: Version) -> Result<Option<Length>, MalformedHead> {
         match (self.chunked, self.length) {
+            // The usual way to smuggle (RFC 9112 §11.2): one server goes by the length, the other
+            // by the chunks. §6.1 lets a server refuse it.
             (true, Some(_)) => Err(MalformedHead::Malformed(
                 "the request has a length and a transfer coding",
             )),
+            // RFC 9112 §6.1: the framing is faulty, as HTTP/1.0 knows no chunks.
             (true, None) if version == Version::HTTP_10 => Err(MalformedHead::Malformed(
                 "the request is HTTP/1.0 with a transfer coding",
             )),
             (true, None) => Ok(Some(Length::Chunked)),
+            // Without either, a request has no body (§6.3, item 7). Only a response may go on to
+            // the close.
             (false, None | Some(0)) => Ok(None),
             (false, Some(bytes)) => Ok(Some(Length::Known(bytes))),
         }

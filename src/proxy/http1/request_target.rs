@@ -15,13 +15,16 @@ pub(super) fn parse(target: &Bytes) -> Result<Uri, MalformedHead> {
     if target.len() > LONGEST_TARGET {
         return Err(MalformedHead::TooLarge);
     }
+    // Nearly all targets are a path of allowed characters, and stay a part of the head's one copy.
     if let Ok(uri) = Uri::from_maybe_shared(target.clone()) {
+        // The origin-form (RFC 9112 §3.2.1), which always has a path.
         return if target.starts_with(b"/") {
             Ok(uri)
         } else {
             with_path(uri)
         };
     }
+    // The URL standard encodes more in a path than in a query, so they are told apart first.
     let path = target.iter().position(|byte| *byte == b'?');
     let (path, query) = target.split_at(path.unwrap_or(target.len()));
     let (path, query) = (

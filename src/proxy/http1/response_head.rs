@@ -34,10 +34,12 @@ impl Head {
 pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>, Fault> {
     let mut fields = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
     let parsed = match parse(read, method, &mut fields) {
+        // A second parse from the start, which only a head with so many fields pays for.
         Err(Unreadable::TooManyFields) => take_large(read, method),
         parsed => parsed,
     };
     match parsed {
+        // As with requests: one bound for a head in pieces, and the same for one that is whole.
         Ok(None) if read.len() <= LARGEST_HEAD => Ok(None),
         Ok(Some((head, end))) if end <= LARGEST_HEAD => {
             read.advance(end);
@@ -107,6 +109,7 @@ fn parse<'a>(
         }
     }
     let (length, persists) = said.conclude(method, status, version)?;
+    // RFC 9110 §8.6: what was said several times in one field goes on as one number.
     if said.repeats_length
         && let Some(length) = said.length
     {
@@ -192,6 +195,8 @@ impl Said {
         version: Version,
     ) -> Result<(Length, bool), Fault> {
         let persists = !self.closes && (version == Version::HTTP_11 || self.keeps);
+        // RFC 9112 §6.3, item 1: these have no body, whatever they say of a length or a coding. A
+        // response to HEAD has the fields that one to GET would have.
         let has_no_body = method == Method::HEAD
             || status.is_informational()
             || status == StatusCode::NO_CONTENT
@@ -200,6 +205,7 @@ impl Said {
             return Ok((Length::Known(0), persists));
         }
         Ok(match (self.chunked, self.length) {
+            // RFC 9112 §6.1: the framing is faulty, as HTTP/1.0 knows no chunks.
             (true, _) if version == Version::HTTP_10 => {
                 return Err(Fault::Malformed(
                     "its answer is HTTP/1.0 with a transfer coding",
@@ -208,6 +214,7 @@ impl Said {
             // The chunks count; that somebody said both is no good sign.
             (true, length) => (Length::Chunked, persists && length.is_none()),
             (false, Some(length)) => (Length::Known(length), persists),
+            // §6.3, item 8. The close is the end, so nothing can follow.
             (false, None) => (Length::UntilClose, false),
         })
     }

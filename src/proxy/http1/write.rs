@@ -25,6 +25,8 @@ pub(in crate::proxy) struct RequestForm<'a> {
 pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
+    // Only `http://` goes to the user's proxy in this form. To `https://` a tunnel leads through
+    // it, and the origin sees a path.
     if let Some((authority, _)) = &form.by_proxy {
         out.extend_from_slice(b"http://");
         out.extend_from_slice(authority.as_str().as_bytes());
@@ -38,19 +40,26 @@ pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
     field(out, "host", form.host.as_bytes()); // RFC 9110 §7.2 wants it first
     let mut had_length = false;
     for (name, value) in &parts.headers {
+        // The client's own: two of them, or another than was checked, could lead the server to
+        // another host's pages (RFC 9112 §3.2).
         if name == HOST {
             continue;
         }
+        // Beside chunks, or if the body is of another length, the server would find a second
+        // request in this one (RFC 9112 §11.2).
         if name == CONTENT_LENGTH {
             had_length = true;
             continue;
         }
         field(out, name.as_str(), value.as_bytes());
     }
+    // The client's own field of that name was for this proxy, and was taken off before.
     if let Some((_, Some(authorization))) = &form.by_proxy {
         field(out, "proxy-authorization", authorization.as_bytes());
     }
     match form.length {
+        // The client has said so, as RFC 9110 §8.6 wants it of a POST without content: some servers
+        // answer 411 to one that does not say it.
         None if had_length => out.extend_from_slice(b"content-length: 0\r\n"),
         None | Some(Length::UntilClose) => {}
         Some(Length::Known(bytes)) => {
@@ -65,6 +74,8 @@ pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
     out.extend_from_slice(b"\r\n");
 }
 
+// Neither names nor values can have a line break in them: `HeaderName` and `HeaderValue` hold none,
+// so no field can become two, or end the head (RFC 9112 §11.1).
 fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
@@ -80,15 +91,19 @@ pub(super) fn write_answer(
     framing: Framing,
     connection: Option<&str>,
 ) {
+    // Also to a client of HTTP/1.0: the version is the sender's own (RFC 9110 §6.2).
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(answer.status.as_str().as_bytes());
     out.push(b' ');
+    // The parser took it from a status line, so it has no line break in it.
     let own = answer.extensions.get::<Reason>();
     let usual = || answer.status.canonical_reason().unwrap_or_default();
     let reason = own.map_or_else(usual, |reason| &reason.0);
     out.extend_from_slice(reason.as_bytes());
     out.extend_from_slice(b"\r\n");
     for (name, value) in &answer.headers {
+        // Where there is no body, the field is the response's own: after HEAD, and in a 304, it is
+        // the length that GET would get (RFC 9110 §8.6).
         if framing == Framing::None || name != CONTENT_LENGTH {
             field(out, name.as_str(), value.as_bytes());
         }
@@ -154,6 +169,7 @@ impl Framing {
         status: StatusCode,
         body: &impl Streamed,
     ) -> Self {
+        // RFC 9112 §6.3, item 1.
         let has_none = is_head
             || status.is_informational()
             || status == StatusCode::NO_CONTENT
@@ -162,6 +178,7 @@ impl Framing {
             _ if has_none => Self::None,
             Some(bytes) => Self::Known(bytes),
             None if version == Version::HTTP_11 => Self::Chunked,
+            // RFC 9112 §6.1: no chunks to a client that has not said HTTP/1.1.
             None => Self::UntilClose,
         }
     }

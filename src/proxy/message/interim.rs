@@ -36,8 +36,12 @@ impl Interim {
     /// RFC 9110 §15.2: a proxy must forward them. A 101 is none of them.
     pub(in crate::proxy) fn push(&self, status: StatusCode, mut fields: HeaderMap) {
         if let Some(queue) = &self.0
+            // An HTTP/1.1 client's 100 is sent where its body is first polled. The server's own
+            // would be a second one.
             && (status != StatusCode::CONTINUE || queue.takes_continue)
         {
+            // As of any response, the fields that are for one hop alone go no further (RFC 9110
+            // §7.6.1).
             hop_by_hop::clean_response(&mut fields);
             let mut waiting = queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.push((status, fields));

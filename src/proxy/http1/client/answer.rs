@@ -33,6 +33,10 @@ pub(in crate::proxy) struct AnswerBody<T, B> {
 ///   └── body ends first, then the upload ─────────────► None (likewise)
 /// any of them ── it breaks off ──► Broken
 /// ```
+///
+/// Where the server takes no more of the upload, or the client gets a response in place of a 100
+/// ([`AnswerBody::settle`]), the rest of the request never goes out. Then the connection is closed
+/// with the body's end: the server would read the next request as the rest of this one.
 #[derive(Debug)]
 enum Source<T, B> {
     /// It broke off: whoever asks is told so each time, or a cut body would look like a whole one.
@@ -66,6 +70,8 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
         // §15.2.2).
         let is_reusable = head.persists && !head.switches();
         let home = is_reusable.then(|| Arc::clone(pool));
+        // Usually the request is out before its response comes, and the body needs no second
+        // direction. `Early` is in a box, so that the usual body has no room for it.
         let source = if upload.is_over() {
             Source::Connection(connection, home)
         } else if upload.is_deaf() {
@@ -81,6 +87,8 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
             source,
             decoder: Decoder::new(head.length),
         };
+        // No body: the connection is free before the client has the head. That of a 101 is not: it
+        // goes to whoever speaks the other protocol.
         if body.decoder.has_ended() && head.status != StatusCode::SWITCHING_PROTOCOLS {
             body.release();
         }
@@ -120,6 +128,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
     /// The same for another attempt, which ends this one.
     pub(in crate::proxy) fn take_upload(&mut self) -> Option<B> {
         match std::mem::replace(&mut self.source, Source::Broken) {
+            // The connection is dropped with what is left: part of a request is out on it.
             Source::Early(early) => Some(early.upload.into_body()),
             other => {
                 self.source = other;
@@ -133,6 +142,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
     pub(in crate::proxy) fn settle(&mut self) {
         if matches!(&self.source, Source::Early(early) if early.upload.is_held()) {
             let source = std::mem::replace(&mut self.source, Source::Broken);
+            // The upload is dropped here with nothing of it asked for.
             if let Source::Early(early) = source {
                 self.source = Source::Connection(early.connection, None);
             }
@@ -160,6 +170,8 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
             return Poll::Ready(Ok(()));
         };
         let sent = ready!(early.connection.poll_send(context, &mut early.upload));
+        // If the client's body has failed, the request cannot become whole, and a response to a
+        // part of it is none that counts: it stays broken.
         let source = std::mem::replace(&mut self.source, Source::Broken);
         if let Err(fault) = sent {
             return Poll::Ready(Err(io::Error::other(fault)));
@@ -179,6 +191,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
     fn release(&mut self) {
         match std::mem::replace(&mut self.source, Source::None) {
             Source::Connection(connection, Some(pool)) => pool.put(connection),
+            // The response has ended first; `poll_upload` comes back here when the request is out.
             early @ Source::Early(_) => self.source = early,
             _ => {}
         }
@@ -194,9 +207,14 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
             };
             match self.decoder.next(&mut connection.read) {
                 Ok(Piece::Incomplete) => {}
+                // Bytes behind the end of the body stay in the buffer: the pool refuses a
+                // connection that has some.
                 piece => return Poll::Ready(piece.map_err(io::Error::other)),
             }
             if ready!(connection.poll_fill(context))? == 0 {
+                // RFC 9112 §8: an end before the length or the last chunk is no end of the body.
+                // Where the close is the end (§6.3, item 8), nobody can tell a cut body from a
+                // whole one.
                 return Poll::Ready(if self.decoder.ends_with_connection() {
                     self.decoder = Decoder::ended();
                     Ok(Piece::End)
@@ -223,6 +241,8 @@ impl<T: Readable + AsyncWrite, B: Streamed> Body for AnswerBody<T, B> {
         }
         let frame = match ready!(this.poll_piece(context)) {
             Ok(Piece::Data(data)) => {
+                // At once, and not with a next poll: whoever sends this on asks `is_end_stream` and
+                // then polls no more.
                 if this.decoder.has_ended() {
                     this.release();
                 }
@@ -231,6 +251,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> Body for AnswerBody<T, B> {
             Ok(Piece::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
             Ok(Piece::End | Piece::Incomplete) => None,
             Err(error) => {
+                // Drops the connection; and a next poll must not say that the body has ended.
                 this.source = Source::Broken;
                 return Poll::Ready(Some(Err(error)));
             }

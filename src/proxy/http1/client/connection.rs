@@ -27,6 +27,17 @@ use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
 
 /// A connection that speaks HTTP/1.1. Its buffers take no memory to speak of between two exchanges.
+///
+/// It is owned by one place at a time, so no lock is needed for it:
+///
+/// ```text
+/// new ──► exchange ── a final head ──► AnswerBody ── body ended, request out ──► Pool::put
+///            ▲                                                                      │
+///            └──────────────── Pool::take, where it is still quiet ◄────────────────┘
+/// ```
+///
+/// Whatever else happens to it (a fault, a body that breaks off, `Connection: close`), its owner
+/// drops it, which closes it.
 #[derive(Debug)]
 pub(in crate::proxy) struct Connection<T> {
     io: T,
@@ -80,6 +91,9 @@ impl<T: Source + AsyncWrite> Connection<T> {
     /// Whether it may serve another request: nothing has come that nobody asked for, not even its
     /// end.
     pub(in crate::proxy) fn is_quiet(&mut self, context: &mut Context<'_>) -> bool {
+        // What comes without a request is no response to any (RFC 9112 §9.2): taken for the next
+        // one's, it would give each client the response of another. Bytes and an end both make the
+        // read ready; only a pending one shows that nothing has come.
         self.is_quiet = self.read.is_empty() && self.poll_fill(context).is_pending();
         self.is_quiet
     }
@@ -107,6 +121,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
         write::write(&mut self.out, request.parts, &request.form);
         let since = Instant::now();
         self.used = since;
+        // Also where the exchange fails: a connection is new for one request only.
         self.has_served = true;
         let mut waiting = Waiting {
             since,
@@ -118,6 +133,15 @@ impl<T: Source + AsyncWrite> Connection<T> {
         poll_fn(|context| self.poll_exchange(context, request, upload, &mut waiting)).await
     }
 
+    /// One turn of an exchange, from what can be done now to what must be waited for:
+    ///
+    /// ```text
+    /// send ──► read ── a final head, or a fault ────────────────────────────────► ends
+    ///           ├── 100 ──► the body is released, and sent ──► read
+    ///           ├── another interim head ──► to the client ──► read
+    ///           └── nothing ── no 100 for CONTINUE_TIMEOUT ──► the body is released, and sent
+    ///                       └─ no piece of the body for `patience` ─────────────► ends, by a time-out
+    /// ```
     fn poll_exchange(
         &mut self,
         context: &mut Context<'_>,
@@ -125,7 +149,11 @@ impl<T: Source + AsyncWrite> Connection<T> {
         upload: &mut Upload<impl Streamed>,
         waiting: &mut Waiting,
     ) -> Poll<Result<Head, Fault>> {
+        // What can be sent is sent before anything is read, and reading does not wait for all of
+        // it: a server may refuse a body while that is on its way (RFC 9112 §9.5).
         self.send_now(context, upload)?;
+        // The pool has just asked for bytes in this task and found none, so the first turn after
+        // that spares a read.
         while !std::mem::take(&mut self.is_quiet) {
             let head = match self.poll_head(context, &request.parts.method, waiting) {
                 Poll::Pending => break,
@@ -133,17 +161,22 @@ impl<T: Source + AsyncWrite> Connection<T> {
                 ready @ Poll::Ready(_) => return ready,
             };
             waiting.interim += 1;
+            // The time for a response bounds how long they may come, and this how many of them wait
+            // for a client that does not read.
             if waiting.interim > MOST_INTERIM_ANSWERS {
                 return Poll::Ready(Err(Fault::Malformed(
                     "it sends interim responses without end",
                 )));
             }
+            // RFC 9110 §10.1.1: the body is wanted. A 100 that nobody waits for changes nothing.
             if head.status == StatusCode::CONTINUE {
                 upload.release();
                 self.send_now(context, upload)?;
             }
             request.interim.push(head.status, head.headers);
         }
+        // Servers of HTTP/1.0, and some others, never send 100. RFC 9110 §10.1.1: a client does not
+        // wait for it without end.
         if upload.is_held() && waiting.has_been_patient(context) {
             upload.release();
             self.send_now(context, upload)?;
@@ -159,6 +192,8 @@ impl<T: Source + AsyncWrite> Connection<T> {
         waiting: &mut Waiting,
     ) -> Poll<Result<Head, Fault>> {
         loop {
+            // As in `Server::next_head`: one parse at first, then a search for an empty line, so
+            // that a head that comes byte for byte is not parsed for each of them.
             let may_be_whole = !self.read.is_empty()
                 && (waiting.searched == 0
                     || self.read.len() > LARGEST_HEAD
@@ -169,6 +204,8 @@ impl<T: Source + AsyncWrite> Connection<T> {
             }
             waiting.searched = self.read.len();
             match ready!(self.poll_fill(context)) {
+                // Whether anything came before that is for `is_unanswered` to say: only a request
+                // that met a connection already closed may go out again (RFC 9112 §9.3.1).
                 Ok(0) => return Poll::Ready(Err(Fault::Closed(None))),
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Err(Fault::Closed(Some(error)))),
@@ -183,11 +220,17 @@ impl<T: Source + AsyncWrite> Connection<T> {
         request: &Outgoing<'_>,
         waiting: &mut Waiting,
     ) -> Poll<Result<Head, Fault>> {
+        // Bounds a server that takes a request and never answers. The clock may be that of an
+        // earlier exchange, and end too early for this one: its end is only the occasion to look
+        // how long nothing has moved.
         let clock = self.clock.get_or_insert_with(|| {
             Box::pin(tokio::time::sleep_until(waiting.since + request.patience))
         });
         while clock.as_mut().poll(context).is_ready() {
             let pieces = request.pieces.load(Ordering::Relaxed);
+            // The body has moved since the last look: a long upload is not cut off amid its way. So
+            // the wait ends after one to two times the patience, and no piece costs a look at the
+            // clock.
             if pieces != waiting.pieces {
                 (waiting.pieces, waiting.since) = (pieces, Instant::now());
             }
@@ -230,6 +273,8 @@ impl<T: Source + AsyncWrite> Connection<T> {
 
     /// The exchange is over: the next one begins with nothing.
     pub(super) fn rest(&mut self) {
+        // A pool may hold many connections. A buffer that has grown for a large body is given back,
+        // a small one is kept for the next head.
         if self.appetite > SMALLEST_READ {
             (self.read, self.appetite) = (BytesMut::new(), SMALLEST_READ);
         }

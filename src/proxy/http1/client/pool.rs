@@ -39,6 +39,7 @@ impl<T: Source + AsyncWrite> Pool<T> {
         }
         connection.rest();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Each holds a descriptor, here and at the server.
         if idle.len() < MOST_IDLE_UPSTREAM {
             idle.push(connection);
         }
@@ -52,6 +53,10 @@ impl<T: Source + AsyncWrite> Pool<T> {
             if !may_reuse && !connection.is_fresh() {
                 return None;
             }
+            // Servers close idle connections whenever they like (RFC 9112 §9.5). This sees an end
+            // that has come; one that is still on its way is the caller's to deal with. The poll
+            // also leaves this task's waker with the stream, for the read in
+            // `Connection::exchange`.
             if std::future::poll_fn(|context| std::task::Poll::Ready(connection.is_quiet(context)))
                 .await
             {
@@ -70,6 +75,7 @@ impl<T: Source + AsyncWrite> Pool<T> {
     /// Closes what has waited for too long, and what the other side has closed; whether anything is
     /// left.
     pub(in crate::proxy) fn sweep(&self) -> bool {
+        // Nobody waits for these streams. Whoever takes one asks again, with its own waker.
         let mut context = Context::from_waker(std::task::Waker::noop());
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // Counted from the request that it served last, which spares each request a look at the

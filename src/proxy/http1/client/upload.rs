@@ -52,6 +52,10 @@ pub(in crate::proxy) struct Upload<B> {
 /// Held ── the server asks, or says nothing for long ──► Body ── it ends ──► Last ── all is written ──► Done
 /// any of them ── a write fails ──► Deaf
 /// ```
+///
+/// It begins in `Held` where the client waits for 100, in `Last` where there is no body, and else
+/// in `Body`. `Done` and `Deaf` are ends: only after `Done` may the connection serve another
+/// request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sending {
     /// More of the body may come.
@@ -72,6 +76,8 @@ impl<B: Streamed> Upload<B> {
     pub(in crate::proxy) fn new(body: B, parts: &Parts, is_held: bool) -> Self {
         let length = length_of(&body);
         let trailers = match length {
+            // Trailers are for chunked bodies only (RFC 9110 §6.5). Of a known length, nothing can
+            // follow its last byte.
             Some(Length::Chunked) => announced(&parts.headers),
             _ => Vec::new(),
         };
@@ -142,17 +148,22 @@ impl<B: Streamed> Upload<B> {
     ) -> Poll<Result<(), Fault>> {
         self.is_blocked = true; // unless it turns out below that the client is waited for
         while !matches!(self.state, Sending::Deaf | Sending::Done) {
+            // The client is asked for more only while there is room: otherwise a slow server would
+            // let the body gather here.
             while self.state == Sending::Body && self.has_room(out) {
                 if self.poll_body(context, out)?.is_pending() {
                     break;
                 }
             }
             if *gone == out.len() {
+                // Nothing is left to write and nothing more comes now: without a flush, TLS might
+                // hold back what the server waits for.
                 ready!(self.poll_flush(context, io));
                 match self.state {
                     Sending::Deaf => {}
                     Sending::Last => self.state = Sending::Done,
                     _ => {
+                        // It is the client, or the server's 100, that is waited for.
                         self.is_blocked = false;
                         return Poll::Pending;
                     }
@@ -214,6 +225,7 @@ impl<B: Streamed> Upload<B> {
             self.put_chunk(out);
             return self.end_with_body(out);
         }
+        // For a client of HTTP/1.1 that waits for 100, this is what makes its connection send one.
         let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
             return Ok(Poll::Pending);
         };
@@ -229,11 +241,14 @@ impl<B: Streamed> Upload<B> {
             Ok(data) => {
                 if let Some(Length::Known(left)) = &mut self.length {
                     let more = || Fault::Body(io::Error::other("the body is longer than said"));
+                    // More than said would be the beginning of another request to the server (RFC
+                    // 9112 §11.2).
                     *left = left.checked_sub(data.len() as u64).ok_or_else(more)?;
                 }
                 out.extend_from_slice(&data);
             }
             Err(frame) => {
+                // A frame that is not data has the trailers, and is the last.
                 let trailers = frame.into_trailers().ok();
                 self.finish(out, trailers.as_ref())?;
             }
@@ -270,11 +285,15 @@ impl<B: Streamed> Upload<B> {
                 match trailers {
                     None => out.extend_from_slice(LAST_CHUNK),
                     Some(trailers) => {
+                        // Those that the head has named (RFC 9110 §6.6.2): a server may know
+                        // beforehand which ones to expect.
                         write_trailers(out, trailers, |name| self.trailers.contains(name));
                     }
                 }
                 Ok(())
             }
+            // The server still waits for the rest. The fault closes the connection, so that it sees
+            // a request that is not whole (RFC 9112 §8).
             Some(_) => Err(Fault::Body(io::Error::other(
                 "the body is shorter than said",
             ))),
@@ -287,6 +306,8 @@ fn length_of(body: &impl Streamed) -> Option<Length> {
         return None;
     }
     Some(
+        // Chunks only where no length is known: a server may refuse a body without a length (RFC
+        // 9112 §6.3).
         body.size_hint()
             .exact()
             .map_or(Length::Chunked, Length::Known),

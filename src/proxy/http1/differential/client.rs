@@ -143,6 +143,8 @@ impl Hyper {
     /// Drives the connection until that is ready; `None` where it never is.
     fn drive<O>(&mut self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<O>) -> Option<O> {
         let mut context = Context::from_waker(Waker::noop());
+        // First on a connection that stays open: a response that is whole by its own framing is
+        // taken before the end could be its end.
         for ends in [false, true] {
             if ends {
                 self.strings.ends.store(true, Ordering::Relaxed);

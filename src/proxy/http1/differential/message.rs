@@ -100,6 +100,8 @@ pub(super) type Oddity = fn(&mut Message, &mut Random);
 
 /// What may be odd about any message.
 pub(super) const ODDITIES: &[Oddity] = &[
+    // One more field that frames, beside what is there: two lengths, or a length and chunks, are
+    // what requests are smuggled by (RFC 9112 §11.2).
     |message, random| {
         let (name, value) = *random.pick(&FRAMING.iter().collect::<Vec<_>>());
         message.put(random, Field::new(name, value));
@@ -115,6 +117,7 @@ pub(super) const ODDITIES: &[Oddity] = &[
         let (name, value) = *random.pick(&CONNECTION.iter().collect::<Vec<_>>());
         message.put(random, Field::new(name, value));
     },
+    // Three times, so that it comes more often.
     |message, random| message.body = random.pick(ODD_CHUNKED).as_bytes().to_vec(),
     |message, random| message.body = random.pick(ODD_CHUNKED).as_bytes().to_vec(),
     |message, random| message.body = random.pick(ODD_CHUNKED).as_bytes().to_vec(),
@@ -123,10 +126,12 @@ pub(super) const ODDITIES: &[Oddity] = &[
         message.body = random.pick(ODD_CHUNKED).as_bytes().to_vec();
     },
     |message, random| message.body = odd_chunk(random),
+    // Bare line feeds and carriage returns: RFC 9112 §2.2 leaves a reader some freedom with these.
     |message, random| message.start_end = random.pick(ODD_ENDS).into(),
     |message, random| message.end = random.pick(ODD_ENDS).into(),
     |message, random| message.before = random.pick(BEFORE).into(),
     |message, random| message.body.truncate(random.below(message.body.len())),
+    // What stands behind a body is the next message to whoever finds the same end of it.
     |message, random| {
         message
             .body
@@ -137,6 +142,8 @@ pub(super) const ODDITIES: &[Oddity] = &[
             field.end = random.pick(ODD_ENDS).into();
         });
     },
+    // A blank before the colon, among others: RFC 9112 §5.1 has a server refuse it, and a proxy
+    // remove it from a response.
     |message, random| {
         odd_field(message, random, |field, random| {
             field.colon = random.pick(ODD_COLONS).into();
@@ -173,6 +180,7 @@ pub(super) const ODDITIES: &[Oddity] = &[
             message.put(random, field);
         }
     },
+    // About hyper's bound of 100 fields, and beyond this proxy's own, `MOST_HEADERS`.
     |message, random| {
         if random.one_in(4) {
             let count = *random.pick(&[&95, &101, &150, &2100]);

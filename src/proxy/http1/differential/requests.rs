@@ -21,6 +21,7 @@ pub(super) fn generate(random: &mut Random) -> Vec<u8> {
         oddities[random.below(oddities.len())](&mut message, random);
     }
     let mut wire = message.write(random);
+    // Not always: a request that is the last one can also be cut off.
     if !random.one_in(4) {
         wire.extend_from_slice(b"GET /next HTTP/1.1\r\nHost: gitlab.test\r\n\r\n");
     }
@@ -30,6 +31,7 @@ pub(super) fn generate(random: &mut Random) -> Vec<u8> {
 /// What may be odd about a request alone.
 const OWN: &[Oddity] = &[
     |message, random| message.start = random.pick(ODD_LINES).into(),
+    // Twice, so that it comes more often.
     |message, random| message.start = format!("GET {} HTTP/1.1", random.pick(ODD_TARGETS)).into(),
     |message, random| message.start = format!("GET {} HTTP/1.1", random.pick(ODD_TARGETS)).into(),
     |message, random| message.start = format!("POST / {}", random.pick(ODD_VERSIONS)).into(),
@@ -42,6 +44,7 @@ const OWN: &[Oddity] = &[
         let (name, value) = *random.pick(&OWN_FIELDS.iter().collect::<Vec<_>>());
         message.put(random, Field::new(name, value));
     },
+    // About the bounds of a target (`LONGEST_TARGET`) and of a head (`LARGEST_HEAD`).
     |message, random| {
         if random.one_in(16) {
             let length = *random.pick(&[&60_000, &65_535, &70_000, &140_000]);

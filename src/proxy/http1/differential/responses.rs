@@ -19,6 +19,8 @@ pub(super) fn generate(random: &mut Random) -> Vec<u8> {
         let oddities: &[Oddity] = if random.one_in(4) { OWN } else { ODDITIES };
         oddities[random.below(oddities.len())](&mut message, random);
     }
+    // Whether there is a body at all depends on the method that was asked for (RFC 9112 §6.3, item
+    // 1).
     let mut wire = vec![if random.one_in(12) { b'h' } else { b'g' }];
     while random.one_in(8) {
         wire.extend_from_slice(random.pick(INTERIM).as_bytes());
@@ -37,6 +39,8 @@ const OWN: &[Oddity] = &[
         let place = random.below(message.start.len() + 1);
         message.start.insert(place, random.byte());
     },
+    // A body that looks like a response: where a reader ends the first one early, it finds a second
+    // one.
     |message, _| message.body = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec(),
 ];
 

@@ -30,6 +30,7 @@ pub(super) enum After {
 impl Asked {
     pub(super) fn of(head: &RequestHead) -> Self {
         Self {
+            // RFC 9110 §9.3.2: with its fields alone, the response would look as if it had a body.
             is_head: head.method == Method::HEAD,
             version: head.version,
             persists: head.persists,
@@ -41,6 +42,8 @@ impl Asked {
     /// Of a request that could not be read.
     pub(super) const UNREADABLE: Self = Self {
         is_head: false,
+        // A client that cannot say what it speaks gets what most speak, and then the end of the
+        // connection: where the next request would begin is not known.
         version: Version::HTTP_11,
         persists: false,
         asks_to_persist: false,

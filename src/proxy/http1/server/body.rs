@@ -12,9 +12,14 @@ use super::wire::{BodyState, Wire};
 use crate::proxy::http1::framing::{Decoder, Length, Piece};
 use crate::proxy::io::readiness::Source;
 
+// Sent by this connection when the body is first polled. The server's own 100 is not forwarded to
+// an HTTP/1.1 client: it releases the upload (`Upload::release`), which then polls the body.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// The body of a request, on its way from the client.
+///
+/// Until it has ended or is dropped, it alone reads from the connection. [`BodyState`] has what
+/// comes after that.
 #[derive(Debug)]
 pub(in crate::proxy) struct ClientBody<T> {
     /// `None` where there is no body.
@@ -38,6 +43,7 @@ impl<T> ClientBody<T> {
 impl<T: Source + AsyncWrite> ClientBody<T> {
     /// The one behind a head that has just been taken, lent out by its connection.
     pub(super) fn lent(wire: &Wire<T>, length: Length, expects: bool) -> Self {
+        // From here on the connection reads nothing itself: what is behind the head is the body's.
         wire.lock().body = BodyState::Lent;
         Self {
             wire: Some(wire.share()),
@@ -47,14 +53,20 @@ impl<T: Source + AsyncWrite> ClientBody<T> {
     }
 
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Piece>> {
+        // There was no body, or it was given back with its last piece.
         let Some(wire) = &self.wire else {
             return Poll::Ready(Ok(Piece::End));
         };
         let mut state = wire.lock();
         let state = &mut *state;
+        // To poll is to ask for it: whoever does not want the body drops it without a poll, and the
+        // client gets a final response in place of a 100 (RFC 9110 §10.1.1). A client that did not
+        // wait for it gets it all the same, which the RFC allows.
         if std::mem::take(&mut self.is_unasked) {
             state.out.extend_from_slice(CONTINUE);
         }
+        // What the client waits for goes out before anything is awaited of it: it may send nothing
+        // until it has it.
         ready!(state.poll_write_out(context))?;
         loop {
             match self.decoder.next(&mut state.read) {
@@ -66,6 +78,8 @@ impl<T: Source + AsyncWrite> ClientBody<T> {
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, fault)));
                 }
             }
+            // RFC 9112 §8: the body is incomplete, and so is the request. It must not look whole to
+            // the server, so this is an error and no end.
             if ready!(state.poll_fill(context))? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
@@ -83,6 +97,8 @@ impl<T: Source + AsyncWrite> Body for ClientBody<T> {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let piece = ready!(this.poll_piece(context));
+        // Before the piece is passed on: its end comes with the last data, and this body is polled
+        // no more after that.
         if this.decoder.has_ended() {
             this.give_back();
         }
@@ -114,14 +130,20 @@ impl<T> ClientBody<T> {
             return;
         };
         let mut state = wire.lock();
+        // A decoder amid a body knows where that goes on; only with it can the rest be told from
+        // the next request.
         let decoder = std::mem::replace(&mut self.decoder, Decoder::ended());
         state.body = if decoder.has_ended() {
             BodyState::Taken
         } else if self.is_unasked {
+            // The client may send its body now, or not at all and a next request in its place (RFC
+            // 9110 §10.1.1). If one were read as the other, a body could carry a request.
             BodyState::Unasked
         } else {
             BodyState::Unwanted(decoder)
         };
+        // The task that serves the connection may wait for the body to come back, and be another
+        // than this one.
         if let Some(waiter) = state.waiter.take() {
             waiter.wake();
         }

@@ -19,6 +19,18 @@ use crate::proxy::message::body::Streamed;
 const SMALL_PIECE: usize = 4 * 1024;
 
 /// An answer's body on its way out, behind its head.
+///
+/// `fill` takes frames in, `poll_out` sends bytes, and both are called in turns:
+///
+/// ```text
+/// open ── a frame of data ─────────────────────────► open, with a piece to send
+///      ── the body's end, or its trailers ─────────► has_ended ── all is sent ──► Ready(true)
+///      ── an error, or a length other than said ───► broken ── what came is sent ──► an error
+/// ```
+///
+/// The bytes go in this order: `out` from `gone` on, then `data`, then `after`. No frame is taken
+/// in while one waits in `data`, so a client that does not read holds up the body, and with it the
+/// server; beside the head, one frame and two small buffers are held for it.
 #[derive(Debug)]
 pub(super) struct Download<B> {
     body: B,
@@ -40,6 +52,8 @@ impl<B: Streamed> Download<B> {
     /// `out` is an empty buffer, for the head.
     pub(super) fn new(body: B, framing: Framing, takes_trailers: bool, out: Vec<u8>) -> Self {
         Self {
+            // Nothing of such a body is asked for. After HEAD, 204 and 304 nothing may follow the
+            // head (RFC 9112 §6.3), whatever the body has.
             has_ended: matches!(framing, Framing::None | Framing::Known(0)),
             body,
             framing,
@@ -86,6 +100,7 @@ impl<B: Streamed> Download<B> {
             && self.data.is_empty()
             && self.out.len() < SMALL_PIECE
         {
+            // Where nothing is there, the body has this task's waker, and `poll_out` says pending.
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
                 return;
             };
@@ -104,6 +119,8 @@ impl<B: Streamed> Download<B> {
         io: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<io::Result<bool>> {
         if self.gone == self.out.len() && self.data.is_empty() {
+            // Before any wait for the body: TLS may hold back what was written, and a client of an
+            // event stream is to see each event at once.
             ready!(Pin::new(&mut *io).poll_flush(context))?;
             return match &self.broken {
                 Some(error) => Poll::Ready(Err(error.kind().into())),
@@ -115,6 +132,7 @@ impl<B: Streamed> Download<B> {
         let written = if self.data.is_empty() {
             Pin::new(&mut *io).poll_write(context, rest)
         } else {
+            // In one call, so that TLS may put the frame of a chunk into one record with its data.
             let slices = [rest, &self.data, &self.after].map(IoSlice::new);
             Pin::new(&mut *io).poll_write_vectored(context, &slices)
         };
@@ -128,10 +146,12 @@ impl<B: Streamed> Download<B> {
             return self.end(None);
         };
         match frame.into_data() {
+            // A chunk of no bytes would be the last one (RFC 9112 §7.1).
             Ok(data) if data.is_empty() => {}
             Ok(data) => self.take_data(data)?,
             Err(frame) => return self.end(frame.into_trailers().ok().as_ref()),
         }
+        // The end goes out with the last data, and not in a record of its own after one more poll.
         if self.body.is_end_stream() {
             self.end(None)?;
         }
@@ -140,6 +160,8 @@ impl<B: Streamed> Download<B> {
 
     fn take_data(&mut self, data: Bytes) -> io::Result<()> {
         if let Framing::Known(left) = &mut self.framing {
+            // Bytes behind the length that was said would be the beginning of the next response to
+            // the client (RFC 9112 §6.3).
             let longer = || io::Error::other("the body is longer than said");
             *left = left.checked_sub(data.len() as u64).ok_or_else(longer)?;
         }
@@ -172,10 +194,14 @@ impl<B: Streamed> Download<B> {
     fn end(&mut self, trailers: Option<&HeaderMap>) -> io::Result<()> {
         self.has_ended = true;
         match self.framing {
+            // The client waits for the rest. Only the end of the connection tells it that none
+            // comes.
             Framing::Known(left) if left > 0 => {
                 Err(io::Error::other("the body is shorter than said"))
             }
             Framing::Chunked => {
+                // RFC 9110 §6.5.1: only to a client that has said `TE: trailers`. Some fields have
+                // no place behind a body even then.
                 match trailers.filter(|_| self.takes_trailers) {
                     None => self.last().extend_from_slice(LAST_CHUNK),
                     Some(trailers) => {
@@ -189,9 +215,11 @@ impl<B: Streamed> Download<B> {
     }
 
     fn went(&mut self, written: usize) -> io::Result<()> {
+        // A stream that takes nothing is not going to: the loop would turn forever.
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
+        // One write may end within any of the three.
         let of_out = written.min(self.out.len() - self.gone);
         let of_data = (written - of_out).min(self.data.len());
         self.gone += of_out;
@@ -200,6 +228,7 @@ impl<B: Streamed> Download<B> {
             self.data = Bytes::new(); // its buffer is free again
             self.out.clear();
             self.out.append(&mut self.after);
+            // The same write may have taken some of what comes behind `data`.
             self.gone = written - of_out - of_data;
         }
         if self.gone == self.out.len() {

@@ -37,6 +37,17 @@ pub(super) struct State<T> {
 }
 
 /// Where the body of the request in hand is.
+///
+/// ```text
+/// Taken    ── a head with a body ────────────► Lent
+/// Lent     ── read to its end ───────────────► Taken
+///          ── dropped before its end ────────► Unwanted
+///          ── dropped before its 100 is sent ► Unasked, and the connection serves no other request
+/// Unwanted ── the rest is read and dropped ──► Taken
+/// ```
+///
+/// A next head is looked for in `Taken` only. So no byte of a body is ever read as a request, which
+/// is how requests are smuggled (RFC 9112 §11.2).
 #[derive(Debug, Default)]
 pub(super) enum BodyState {
     /// All of it was taken, or there is none.
@@ -89,6 +100,8 @@ impl<T: Source + AsyncWrite> Wire<T> {
         Self(Arc::new(Mutex::new(State {
             io,
             read: BytesMut::new(),
+            // Clients send little but heads, and a session may have thousands of connections
+            // (`MOST_CONNECTIONS`).
             appetite: USUAL_READ,
             body: BodyState::Taken,
             waiter: None,
@@ -100,6 +113,7 @@ impl<T: Source + AsyncWrite> Wire<T> {
 
     /// The stream and what has come on it, once nobody else has a part in it.
     pub(super) fn into_parts(self) -> Option<(T, Bytes)> {
+        // A body that still shares the stream would go on to read of it.
         let state = Arc::into_inner(self.0)?.into_inner();
         let state = state.unwrap_or_else(PoisonError::into_inner);
         Some((state.io, state.read.freeze()))
@@ -113,6 +127,8 @@ impl<T: Source + AsyncWrite> Wire<T> {
             let decoder = match &mut state.body {
                 BodyState::Taken => return Poll::Ready(Rest::None),
                 BodyState::Unasked => return Poll::Ready(Rest::Unknown),
+                // Two readers would take each other's bytes. The body may be dropped in another
+                // task, so this one is woken by `ClientBody::give_back`.
                 BodyState::Lent => {
                     state.waiter = Some(context.waker().clone());
                     return Poll::Pending;
@@ -120,15 +136,22 @@ impl<T: Source + AsyncWrite> Wire<T> {
                 BodyState::Unwanted(decoder) => decoder,
             };
             match decoder.next(&mut state.read) {
+                // RFC 9112 §9.3: a server reads the whole body or closes the connection, or the
+                // rest would be taken for the next request. A body without end is cut off by the
+                // bound.
                 Ok(Piece::Data(data)) => match budget.checked_sub(data.len()) {
                     Some(left) => *budget = left,
                     None => return Poll::Ready(Rest::Unknown),
                 },
+                // Nobody has a use for the trailers of a body that was dropped.
                 Ok(Piece::End | Piece::Trailers(_)) => state.body = BodyState::Taken,
                 Ok(Piece::Incomplete) => match ready!(state.poll_fill(context)) {
                     Ok(count) if count > 0 => {}
+                    // An end amid a body, in order or not: there is no next request.
                     _ => return Poll::Ready(Rest::Left),
                 },
+                // Where chunks are malformed, the end of the body is at another place for each
+                // reader. What follows is not looked at.
                 Err(_) => return Poll::Ready(Rest::Unknown),
             }
         }
@@ -146,6 +169,10 @@ impl<T: Source + AsyncWrite> Wire<T> {
     /// Ends the connection in order: what the client still sends is read for a while, or the answer
     /// could be lost to it with a reset.
     pub(super) async fn close(self) {
+        // RFC 9112 §9.6: a socket that is closed with unread bytes in it resets the connection, and
+        // the reset may overtake the response on its way to the client. So the writing side is
+        // closed first, and the reading side when the client has closed its own. A client that
+        // neither closes nor stops to send is bounded by time and by bytes.
         let ending = poll_fn(|context| {
             let mut state = self.lock();
             Pin::new(&mut state.io).poll_shutdown(context)
@@ -163,6 +190,7 @@ impl<T: Source + AsyncWrite> Wire<T> {
             }
         });
         let _ = tokio::time::timeout(DRAIN_TIMEOUT, async {
+            // Nothing more is sent, so an error here changes nothing.
             let _ = ending.await;
             draining.await;
         })
@@ -178,14 +206,19 @@ impl<T: Source + AsyncWrite> State<T> {
 
     /// Writes what goes out ahead of the final response.
     pub(super) fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Its size is bounded by the heads that a server may send ahead of its response, see
+        // `MOST_INTERIM_ANSWERS`.
         while !self.out.is_empty() {
             let written = ready!(Pin::new(&mut self.io).poll_write(context, &self.out))?;
+            // A stream that takes nothing is not going to: the loop would turn forever.
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.out.drain(..written);
             self.out_is_unflushed = true;
         }
+        // TLS may hold what was written back until it is flushed. Noted beside the buffer, as the
+        // wait may be in between the write and the flush.
         if self.out_is_unflushed {
             ready!(Pin::new(&mut self.io).poll_flush(context))?;
             self.out_is_unflushed = false;
@@ -196,9 +229,13 @@ impl<T: Source + AsyncWrite> State<T> {
     /// The client leaves while its request is under way: ready when it does. A next request that
     /// comes early is kept, up to a bound.
     pub(super) fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
+        // A second reader would take the body's bytes, and its place as the one who is woken.
         if matches!(self.body, BodyState::Lent) {
             return Poll::Pending; // whoever has the body finds out
         }
+        // Only a read tells that a client has left. What it brings is the beginning of a next
+        // request, sent early (RFC 9112 §9.3.2). No more than this is kept of it: then nothing is
+        // read, TCP holds the client up, and that it leaves shows by a failed write only.
         while self.read.len() < SMALLEST_READ && !self.has_ended {
             match ready!(self.poll_fill(context)) {
                 Ok(0) => self.has_ended = true,
