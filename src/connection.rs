@@ -32,4 +32,4 @@ pub use record::{ClientCredentials, Connection, Standing, Status, Tokens};
 pub use source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
 pub use store::{ConnectionStore, Found, StoreError, Stored};
 pub use terms::{CustomDefinition, DefinitionUsed, Terms};
-pub use turn::lock_grant;
+pub use turn::{lock_grant, replace_beside_renewals};

@@ -18,6 +18,7 @@ mod codec;
 mod error;
 mod pending;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use authsome_providers::{BaseUrl, ProviderId};
@@ -101,15 +102,23 @@ impl ConnectionStore {
         mut visit: impl FnMut(ConnectionId, Result<Found, StoreError>),
     ) -> Result<(), StoreError> {
         // One listing of the directory spares two attempts to open a file for each connection.
-        let waiting = self.vault.pending_names()?;
-        let read = |id: &ConnectionId, record: Result<Record, VaultError>| {
+        // Before the records, as in `load`: what is taken into the vault meanwhile is then found
+        // there.
+        let mut waiting: BTreeMap<_, _> = self
+            .vault
+            .pending_names()?
+            .into_iter()
+            .filter_map(|name| parse_id(&name))
+            .filter(|id| wanted(id))
+            .map(|id| {
+                let pending = self.vault.pending(&connection_key(&id));
+                (id, pending)
+            })
+            .collect();
+        let mut read = |id: &ConnectionId, record: Result<Record, VaultError>| {
             let record = record?;
             if wanted(id) {
-                let pending = if !waiting.is_empty() && waiting.contains(&id.to_string()) {
-                    self.vault.pending(&connection_key(id))?
-                } else {
-                    None
-                };
+                let pending = waiting.remove(id).transpose()?.flatten();
                 return Ok(Found::Whole(Box::new(newest(id, record, pending)?)));
             }
             Ok(Found::Secrets(codec::secrets(id, &record.value)?))

@@ -20,7 +20,7 @@
 use std::time::{Duration, Instant};
 
 use super::freshness::{Freshness, is_too_new};
-use super::record::Standing;
+use super::record::{Connection, Standing};
 
 use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored};
@@ -113,6 +113,19 @@ pub(super) fn take(
             (None, _) => {}
         }
     }
+}
+
+/// Writes what is no new pair into a record, unless somebody renews it just now.
+///
+/// A renewal ends with a commit over the state that it began with. A change beside it would make
+/// that commit fail, and the new pair, the only one that the provider still takes, be dropped.
+pub fn replace_beside_renewals(
+    store: &ConnectionStore,
+    connection: &Connection,
+    generation: u64,
+) -> Result<u64, StoreError> {
+    let _lock = store.lock(&connection.id, Duration::ZERO)?;
+    store.replace(connection, generation)
 }
 
 /// Waits for the right to spend a connection's refresh token, whatever others make of it. Blocks
@@ -212,6 +225,23 @@ mod tests {
             access_ended: true,
         };
         assert_eq!(verdict(&stored, Why::Due, ENDS - 1000), "log in");
+    }
+
+    #[test]
+    fn nothing_else_is_written_beside_a_renewal() {
+        let (_, store, stored) = stored();
+        let (connection, generation) = (&stored.connection, stored.generation);
+        let renewing = store.lock(&connection.id, Duration::ZERO).unwrap();
+        let beside = replace_beside_renewals(&store, connection, generation);
+        assert!(matches!(
+            beside,
+            Err(StoreError::Vault(VaultError::RecordLocked { .. }))
+        ));
+        // So the renewal's commit finds the state that it began with.
+        assert!(store.replace(connection, generation).is_ok());
+        drop(renewing);
+        let later = store.load(&connection.id).unwrap().unwrap();
+        assert!(replace_beside_renewals(&store, connection, later.generation).is_ok());
     }
 
     #[test]

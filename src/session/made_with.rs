@@ -14,7 +14,7 @@ use super::error::SessionError;
 use super::member::Member;
 use super::notice::{Change, Notice};
 use super::user_data::UserData;
-use crate::connection::{DefinitionUsed, Terms};
+use crate::connection::{DefinitionUsed, Terms, replace_beside_renewals};
 use crate::credential::ConnectionId;
 
 /// The kinds of changes that are told at most.
@@ -136,12 +136,11 @@ impl Holding<'_> {
                 .allowed_guards_of(&connection.id.provider),
         };
         connection.terms = Some(terms.clone());
-        // A vault that cannot be written is no hindrance: the same is found the next time.
-        if let Ok(generation) = self
-            .data
-            .store
-            .replace(connection, member.stored.generation)
-        {
+        // A vault that cannot be written is no hindrance, and neither is a renewal that is under
+        // way: the same is found the next time.
+        let store = &self.data.store;
+        let sealed = replace_beside_renewals(store, connection, member.stored.generation);
+        if let Ok(generation) = sealed {
             member.stored.generation = generation;
         }
         Ok(terms)

@@ -1,6 +1,7 @@
 //! How large things are: files, functions, comments. `cargo test --test architecture -- files_and --nocapture` prints it.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use syn::spanned::Spanned;
@@ -31,6 +32,9 @@ struct File {
 #[derive(Clone, Debug)]
 struct Function {
     name: String,
+    /// From its signature to its end.
+    span: RangeInclusive<usize>,
+    /// Of code, comments not counted.
     lines: usize,
     parameters: usize,
     nesting: usize,
@@ -69,9 +73,13 @@ impl Counts {
                     lines,
                     parameters,
                     nesting,
+                    ..
                 } = function;
                 let is_over = *lines > LINES || *parameters > PARAMETERS || *nesting > NESTING;
-                if is_over && !TABLES.contains(&&**name) {
+                let is_table = TABLES
+                    .iter()
+                    .any(|(of, table)| file.path.ends_with(of) && name == table);
+                if is_over && !is_table {
                     over.push(format!(
                         "{path}: {name}: {lines} lines, {parameters} parameters, {nesting} deep"
                     ));
@@ -168,6 +176,12 @@ impl File {
             functions: finder.functions,
             ..Self::default()
         };
+        let is_code = |line: &&str| !line.trim_start().starts_with("//") && !line.trim().is_empty();
+        for function in &mut file.functions {
+            let (start, end) = (*function.span.start(), *function.span.end());
+            let lines = text.lines().skip(start - 1).take(end - start + 1);
+            function.lines = lines.filter(is_code).count();
+        }
         for (index, line) in text.lines().enumerate() {
             let comment = line.trim_start();
             // A picture and a table are as wide as they are.
@@ -203,7 +217,8 @@ impl Finder {
         depth.visit_block(block);
         self.functions.push(Function {
             name: signature.ident.to_string(),
-            lines: block.span().end().line - signature.span().start().line + 1,
+            span: signature.span().start().line..=block.span().end().line,
+            lines: 0,
             parameters: signature.inputs.len(),
             nesting: depth.most,
         });
@@ -309,4 +324,4 @@ const WIDTH: usize = 100;
 const TESTS: &[&str] = &["tests.rs", "tests", "differential", "properties.rs"];
 
 /// Functions that are one long table.
-const TABLES: &[&str] = &["answer"]; // from a cause to a response
+const TABLES: &[(&str, &str)] = &[("exchange/respond.rs", "answer")]; // from a cause to a response
