@@ -35,6 +35,7 @@ pub(crate) async fn run(place: &Arc<Place>, way: &Arc<Way>) -> Outcome {
         garbage: scene.take_garbage(),
         size: cell.size(),
         answer_breaks: cell.answer_breaks(),
+        stops_when_refused: cell.client.is_curl(),
     }
 }
 

@@ -73,6 +73,9 @@ pub(crate) struct Outcome {
     pub(crate) size: u64,
     /// The server breaks its answer off.
     pub(crate) answer_breaks: bool,
+    /// The client ends its upload by itself once it is refused, as curl does ("HTTP error before end of send, stop sending"): how much of
+    /// it is out by then is chance, with a proxy and without.
+    pub(crate) stops_when_refused: bool,
 }
 
 impl Outcome {
@@ -162,8 +165,14 @@ impl Outcome {
     ) -> Vec<Reason> {
         let has_answer = got.status.is_some() && got.status == our_got.status;
         // To say that an answer has broken off, the connection or the stream is, and with it what is still sent.
-        let is_cut =
-            !self.answer_breaks && received.end == End::Whole && our_received.end != End::Whole;
+        let has_stopped = self.stops_when_refused
+            && our_got.is_whole
+            && our_got.status.is_some_and(|status| status >= 400)
+            && our_got.sent < self.size;
+        let is_cut = !self.answer_breaks
+            && !has_stopped
+            && received.end == End::Whole
+            && our_received.end != End::Whole;
         let looks_whole = our_received.end == End::Whole && our_got.sent < self.size;
         let checks = [
             (Reason::Status, got.status.is_some() && !has_answer),
