@@ -1,4 +1,5 @@
-//! The parts by themselves: `cargo bench --bench parts`. What a start, a connection or a refresh is made of.
+//! The parts by themselves: `cargo bench --bench parts`. What a start, a connection or a refresh is
+//! made of.
 #![allow(
     clippy::unwrap_used,
     reason = "a bench that cannot be set up has failed"

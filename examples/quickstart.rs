@@ -1,6 +1,8 @@
-//! The main job on this machine, with nothing set up: a GitLab of our own, a login, an agent, a refresh.
+//! The main job on this machine, with nothing set up: a GitLab of our own, a login, an agent, a
+//! refresh.
 //!
-//! `cargo run --release --example quickstart` needs curl, git and the free port 7998. It ends by itself, and leaves nothing behind.
+//! `cargo run --release --example quickstart` needs curl, git and the free port 7998. It ends by
+//! itself, and leaves nothing behind.
 #![allow(clippy::print_stdout, reason = "it is there to be read")]
 
 use std::error::Error;
@@ -9,7 +11,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use authsome_test_support::{App, Arrived, FakeGitLab, Visibility, kit};
 
-/// This program is `authsome` too, when it is called with this word first: an example does not come with the package's binary.
+/// This program is `authsome` too, when it is called with this word first: an example does not come
+/// with the package's binary.
 const AS_AUTHSOME: &str = "as-authsome";
 
 const AGENT: &str = r#"

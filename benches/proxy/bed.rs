@@ -1,4 +1,5 @@
-//! What all systems under test share: a directory, certificates, an origin, and homes with connections.
+//! What all systems under test share: a directory, certificates, an origin, and homes with
+//! connections.
 
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -84,7 +85,8 @@ impl Bed {
         Ok(path)
     }
 
-    /// A home whose vault has so many connections: the first one to the bench's host, the others to hosts of [`other_hosts`].
+    /// A home whose vault has so many connections: the first one to the bench's host, the others to
+    /// hosts of [`other_hosts`].
     pub(crate) fn home(&self, name: &str, connections: usize) -> Result<PathBuf, Failure> {
         let path = self.path(name);
         let home = Home::open(Some(path.clone().into()), None)?;

@@ -16,7 +16,8 @@ pub(crate) fn target_directory() -> Result<PathBuf, Failure> {
         .to_owned())
 }
 
-/// The binary to measure: built as it ships, since cargo builds the bench's own copy with the features of the tests.
+/// The binary to measure: built as it ships, since cargo builds the bench's own copy with the
+/// features of the tests.
 pub(crate) fn release_binary(options: &Options) -> Result<PathBuf, Failure> {
     if let Some(binary) = &options.authsome {
         return Ok(std::path::absolute(binary)?);

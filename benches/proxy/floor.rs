@@ -12,7 +12,8 @@ use crate::wire;
 /// The longest head of a CONNECT.
 const LONGEST_HEAD: usize = 4096;
 
-/// The hidden subcommand: every tunnel leads to the origin, whose address it is told. It ends by a signal.
+/// The hidden subcommand: every tunnel leads to the origin, whose address it is told. It ends by a
+/// signal.
 pub(crate) fn run() -> Result<(), Failure> {
     let origin: SocketAddr = wire::receive(&mut io::stdin().lock())?;
     let runtime = tokio::runtime::Builder::new_current_thread()

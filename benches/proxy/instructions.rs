@@ -1,6 +1,7 @@
 //! Instructions a request, counted by valgrind: the steady figure, whatever else the machine does.
 //!
-//! Each exchange is run twice, the second time with twice the requests: what the start costs is in both and falls out of the difference.
+//! Each exchange is run twice, the second time with twice the requests: what the start costs is in
+//! both and falls out of the difference.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,7 +19,8 @@ use crate::report::{Figure, Report};
 use crate::system::{Circumstances, Entrant, System};
 use crate::wire::{Protocol, Work};
 
-/// A rise beyond this share fails; the counts of two runs of one binary differ by a few thousandths.
+/// A rise beyond this share fails; the counts of two runs of one binary differ by a few
+/// thousandths.
 const TOLERANCE: f64 = 0.03;
 
 /// How often each run is repeated; the least counts.
@@ -47,7 +49,8 @@ const EXCHANGES: [Exchange; 5] = [
         },
         injects: true,
     },
-    // As many fields as make a copy of them show: beside the cryptography, one of the usual five is lost.
+    // As many fields as make a copy of them show: beside the cryptography, one of the usual five is
+    // lost.
     Exchange {
         name: "HTTP/1.1, injected, 40 more fields",
         requests: 1000,
@@ -155,7 +158,8 @@ fn count(
     let requests = exchange.requests * options.times;
     let (mut shorter, mut longer) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..options.rounds.unwrap_or(RUNS) {
-        // What varies is how often the threads meet at a lock, or a message comes in two pieces: it only ever adds.
+        // What varies is how often the threads meet at a lock, or a message comes in two pieces: it
+        // only ever adds.
         shorter = shorter.min(run(requests)?);
         longer = longer.min(run(2 * requests)?);
     }

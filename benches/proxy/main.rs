@@ -1,7 +1,9 @@
-//! The proxy from end to end: `cargo bench --bench proxy`; `benches/README.md` tells what the figures mean.
+//! The proxy from end to end: `cargo bench --bench proxy`; `benches/README.md` tells what the
+//! figures mean.
 //!
-//! Three processes, as in life: an origin, the proxy, and a load generator that is the proxy's child. Origin and generator are this program
-//! again, under hidden subcommands; the proxy is the release binary.
+//! Three processes, as in life: an origin, the proxy, and a load generator that is the proxy's
+//! child. Origin and generator are this program again, under hidden subcommands; the proxy is the
+//! release binary.
 #![allow(clippy::print_stdout, reason = "a bench is there to be read")]
 
 mod bed;

@@ -1,4 +1,5 @@
-//! The measurements. In each of them the systems take turns, so that a slow minute of the machine strikes all of them.
+//! The measurements. In each of them the systems take turns, so that a slow minute of the machine
+//! strikes all of them.
 
 mod bench;
 mod bulk;

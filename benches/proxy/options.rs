@@ -48,7 +48,8 @@ pub(crate) struct Options {
     /// With --instructions: keep callgrind's files there, for `callgrind_annotate`
     #[arg(long, value_name = "DIR", requires = "instructions")]
     pub(crate) keep: Option<PathBuf>,
-    /// With --instructions: so many times the requests, for a profile in which the start does not show
+    /// With --instructions: so many times the requests, for a profile in which the start does not
+    /// show
     #[arg(
         long,
         value_name = "N",

@@ -1,5 +1,5 @@
-//! The origin: an HTTPS server of one thread that answers 401 unless the real credential arrives, so that every 200 that is counted is an
-//! injection that worked.
+//! The origin: an HTTPS server of one thread that answers 401 unless the real credential arrives,
+//! so that every 200 that is counted is an injection that worked.
 
 use std::convert::Infallible;
 use std::io;
@@ -33,7 +33,8 @@ use crate::wire::{self, OriginSetup};
 /// An answer up to this size is sent in one piece.
 const PIECE: usize = 64 * 1024;
 
-/// The hidden subcommand: says on which port it listens, and serves until its parent closes its stdin.
+/// The hidden subcommand: says on which port it listens, and serves until its parent closes its
+/// stdin.
 pub(crate) fn run() -> Result<(), Failure> {
     Place::Ends.enter()?;
     let setup: OriginSetup = wire::receive(&mut io::stdin().lock())?;

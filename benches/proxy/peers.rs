@@ -1,6 +1,8 @@
-//! Other proxies, set up to do what authsome does for the bench's host: end TLS, put the credential on, go on to the origin by TLS.
+//! Other proxies, set up to do what authsome does for the bench's host: end TLS, put the credential
+//! on, go on to the origin by TLS.
 //!
-//! `HAProxy` and nginx know no CONNECT: they are reverse proxies, which spares them that part of a new connection.
+//! `HAProxy` and nginx know no CONNECT: they are reverse proxies, which spares them that part of a
+//! new connection.
 
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -140,7 +142,8 @@ fn fill(template: &str, bed: &Bed, address: SocketAddr) -> String {
         .replace("@ORIGIN@", &bed.origin().to_string())
 }
 
-/// One of the programs in `benches/peers`, built as their users build them: with aws-lc's jitter entropy, which our own build leaves out.
+/// One of the programs in `benches/peers`, built as their users build them: with aws-lc's jitter
+/// entropy, which our own build leaves out.
 fn library(name: &str, bed: &Bed, address: SocketAddr) -> Result<Launch, Failure> {
     let target = target_directory()?.join("peers");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

@@ -1,4 +1,5 @@
-//! Processes as the kernel sees them: where they run, what CPU time they took, what memory they hold.
+//! Processes as the kernel sees them: where they run, what CPU time they took, what memory they
+//! hold.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -30,7 +31,8 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// Moves the calling thread there, and with it what it starts from now on. Without such a CPU it stays where it is.
+    /// Moves the calling thread there, and with it what it starts from now on. Without such a CPU
+    /// it stays where it is.
     pub(crate) fn enter(self) -> io::Result<()> {
         let mut set = CpuSet::new();
         set.set(match self {
@@ -56,7 +58,8 @@ impl Place {
 /// User and system time of a process, all its threads together and nothing of its children.
 pub(crate) fn cpu_seconds(pid: u32) -> io::Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The second field is the name, in parentheses, and may hold anything; user and system time are fields 14 and 15.
+    // The second field is the name, in parentheses, and may hold anything; user and system time are
+    // fields 14 and 15.
     let (_, fields) = stat.rsplit_once(')').ok_or(ErrorKind::InvalidData)?;
     let times = fields.split_ascii_whitespace().skip(11).take(2);
     let ticks = times.filter_map(|ticks| ticks.parse::<f64>().ok());
@@ -80,8 +83,9 @@ fn status_field(pid: u32, name: &str) -> io::Result<f64> {
     value.ok_or_else(|| ErrorKind::InvalidData.into())
 }
 
-/// Asks a process to end, and waits for it. It is asked again and again: a program that notes the signal and then waits for events (nginx)
-/// sleeps over one that came just before; under valgrind, that is most of them.
+/// Asks a process to end, and waits for it. It is asked again and again: a program that notes the
+/// signal and then waits for events (nginx) sleeps over one that came just before; under valgrind,
+/// that is most of them.
 pub(crate) fn terminate(child: &mut Child) -> io::Result<()> {
     let process = i32::try_from(child.id()).map(Pid::from_raw);
     let mut asked: Option<Instant> = None;

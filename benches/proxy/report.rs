@@ -90,8 +90,8 @@ impl Report {
         median(&self.values(case, system, name))
     }
 
-    /// Prints a case: a line a system, with the medians and the least of the rounds, and in parentheses the median of authsome's value to
-    /// this system's, pair by pair.
+    /// Prints a case: a line a system, with the medians and the least of the rounds, and in
+    /// parentheses the median of authsome's value to this system's, pair by pair.
     pub(crate) fn show(&self, case: &str) {
         let rows: Vec<_> = self.rows.iter().filter(|row| row.case == case).collect();
         let Some(first) = rows.first() else { return };

@@ -1,4 +1,5 @@
-//! What the harness says to the processes it starts, and what they answer: JSON, one value a line, over stdin and stdout.
+//! What the harness says to the processes it starts, and what they answer: JSON, one value a line,
+//! over stdin and stdout.
 
 use std::io::{self, BufRead, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -41,9 +42,11 @@ pub(crate) struct LoadSetup {
 pub(crate) enum Way {
     /// Without a proxy.
     Direct,
-    /// By CONNECT through the proxy that the environment names, to [`UNMANAGED`], with the real credential.
+    /// By CONNECT through the proxy that the environment names, to [`UNMANAGED`], with the real
+    /// credential.
     BlindTunnel,
-    /// By CONNECT through the proxy that the environment names, to [`MANAGED`], with the placeholder.
+    /// By CONNECT through the proxy that the environment names, to [`MANAGED`], with the
+    /// placeholder.
     Injected,
     /// By CONNECT through that proxy, to [`UNMANAGED`], with the real credential.
     PeerTunnel(SocketAddr),
@@ -80,7 +83,8 @@ pub(crate) enum Work {
     },
     /// So many GETs, one after the other, on one connection.
     Counted { requests: u64, protocol: Protocol },
-    /// So many GETs by HTTP/1.1, one after the other, on one connection, each with so many header fields more than usual.
+    /// So many GETs by HTTP/1.1, one after the other, on one connection, each with so many header
+    /// fields more than usual.
     CountedLong { requests: u64, fields: usize },
     /// So many connections with one GET each, one after the other.
     CountedFresh { connections: u64 },
@@ -90,7 +94,8 @@ pub(crate) enum Work {
     Upload { bytes: u64 },
     /// Opens more connections and keeps them, each after one GET.
     Hold { connections: usize },
-    /// One GET on a new connection to another host of the origin, then the same again: the two times are told.
+    /// One GET on a new connection to another host of the origin, then the same again: the two
+    /// times are told.
     First { host: String },
     /// A stream of events, each carrying the time it was sent.
     Events { count: usize, interval_ms: u64 },
@@ -110,13 +115,15 @@ pub(crate) struct Abuse {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum AbuseKind {
-    /// Heads of requests without measure, of every kind, one after the other on each of the connections.
+    /// Heads of requests without measure, of every kind, one after the other on each of the
+    /// connections.
     Bombs,
     /// No abuse: GET after GET on each of the connections, to tell what a busy proxy is like.
     Busy,
     /// So many connections, one after the other, most of which come to nothing. It ends by itself.
     Churn,
-    /// HTTP/2 streams that are reset as soon as they are open, or as soon as they are on their way upstream.
+    /// HTTP/2 streams that are reset as soon as they are open, or as soon as they are on their way
+    /// upstream.
     Resets,
     /// Answers that are read at a few KiB a second, HTTP/1.1.
     SlowReaders,
@@ -133,7 +140,8 @@ pub(crate) struct AbuseSetup {
     pub(crate) abuse: Abuse,
 }
 
-/// What became of an abuser's attempts; one that is in none of the three is still waiting for an answer.
+/// What became of an abuser's attempts; one that is in none of the three is still waiting for an
+/// answer.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Attempts {
     pub(crate) made: u64,

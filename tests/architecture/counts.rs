@@ -1,4 +1,5 @@
-//! How large things are: files, functions, comments. `cargo test --test architecture -- files_and --nocapture` prints it.
+//! How large things are: files, functions, comments. `cargo test --test architecture -- files_and
+//! --nocapture` prints it.
 
 use std::fmt;
 use std::ops::RangeInclusive;

@@ -1,6 +1,7 @@
 //! Whose use is kept to one room, and where a secret may be read.
 
-/// A path of another crate or of the standard library, and the only places below `src/` where it, or what is below it, is named.
+/// A path of another crate or of the standard library, and the only places below `src/` where it,
+/// or what is below it, is named.
 pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("aws_lc_rs::aead", &["vault/seal.rs"]),
     ("aws_lc_rs::digest", &["connection/terms.rs"]),

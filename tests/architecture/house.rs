@@ -1,4 +1,5 @@
-//! The source as modules: what each defines, what it brings into scope, and every path that it writes.
+//! The source as modules: what each defines, what it brings into scope, and every path that it
+//! writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -90,7 +91,8 @@ impl House {
         }
     }
 
-    /// What each file takes from others of the crate: from the module that it names, and from the one that defines what is meant.
+    /// What each file takes from others of the crate: from the module that it names, and from the
+    /// one that defines what is meant.
     pub(crate) fn imports(&self) -> BTreeSet<Import> {
         let mut imports = BTreeSet::new();
         for (path, module) in &self.modules {
@@ -113,7 +115,8 @@ impl House {
         imports
     }
 
-    /// What stands in each file of other crates and of the standard library, with local names written out: `std::env::var`.
+    /// What stands in each file of other crates and of the standard library, with local names
+    /// written out: `std::env::var`.
     pub(crate) fn foreign(&self) -> BTreeSet<(&Path, String)> {
         let mut foreign = BTreeSet::new();
         for module in self.modules.values() {
@@ -132,7 +135,8 @@ impl House {
         calling.map(|module| &*module.file).collect()
     }
 
-    /// The files of the modules that a path names and of the one that defines its last name; nothing where it leads out of the crate.
+    /// The files of the modules that a path names and of the one that defines its last name;
+    /// nothing where it leads out of the crate.
     fn resolve(&self, from: &[String], written: &[String], depth: usize) -> Option<Vec<Found>> {
         let depth = depth.checked_sub(1)?;
         let (mut at, mut rest) = self.start(from, written)?;
@@ -413,7 +417,8 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
     }
 }
 
-/// Whether it is `#[cfg(test)]`, alone, with other conditions that all must hold, or for fuzzing as well.
+/// Whether it is `#[cfg(test)]`, alone, with other conditions that all must hold, or for fuzzing as
+/// well.
 pub(crate) fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
     let of_tests = |attribute: &syn::Attribute| {
         let syn::Meta::List(list) = &attribute.meta else {

@@ -1,5 +1,5 @@
-//! The house holds: imports go down, no files import each other in a loop, one dependency has one room, a secret is read in few places,
-//! and what ARCHITECTURE.md says of all this is so.
+//! The house holds: imports go down, no files import each other in a loop, one dependency has one
+//! room, a secret is read in few places, and what ARCHITECTURE.md says of all this is so.
 #![allow(
     clippy::expect_used,
     clippy::panic,

@@ -10,7 +10,8 @@ use crate::rules::room_of;
 const BEGIN: &str = "<!-- the rooms: written by `UPDATE=1 cargo test --test architecture` -->\n";
 const END: &str = "<!-- the end of the rooms -->\n";
 
-/// The rooms from the top down, with the number of their lines and of the rooms that they import from.
+/// The rooms from the top down, with the number of their lines and of the rooms that they import
+/// from.
 pub(crate) fn table(house: &House) -> String {
     let mut table =
         "| floor | room | one responsibility | may not know | imports from |\n| --- | --- | --- | --- | --- |\n"

@@ -208,7 +208,8 @@ fn version_in(output: &str) -> String {
         .unwrap_or_else(|| line.to_owned())
 }
 
-/// The shell in front of the command notes the session's proxy, so that the outputs can be searched for its password, and becomes the command.
+/// The shell in front of the command notes the session's proxy, so that the outputs can be searched
+/// for its password, and becomes the command.
 const NOTE_AND_BECOME: &str = r#"printf %s "$HTTPS_PROXY" >"$0"; unset PWD; exec "$@""#;
 
 /// The longest that a version or a compilation may take.

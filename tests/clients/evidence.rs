@@ -130,7 +130,8 @@ impl<'a> Evidence<'a> {
         } else if is_api(seen) || is_grpc(seen) {
             Arrived::Bearer { token }
         } else {
-            // No rule names it: a repository's path without `.git`, which GitLab redirects, or a browser's icon.
+            // No rule names it: a repository's path without `.git`, which GitLab redirects, or a
+            // browser's icon.
             Arrived::None
         }
     }

@@ -1,4 +1,5 @@
-//! Every client of `rows/*.toml` under `authsome run`, with nothing configured: `cargo test --test clients -- --help`.
+//! Every client of `rows/*.toml` under `authsome run`, with nothing configured: `cargo test --test
+//! clients -- --help`.
 #![allow(clippy::print_stdout, reason = "what a test binary has to say")]
 
 mod attempt;
@@ -53,7 +54,8 @@ struct Options {
     /// Write docs/clients.md; needs every row to be as it says
     #[arg(long, conflicts_with = "filter")]
     write_docs: bool,
-    /// Fail where a client is not installed (as with `CLIENTS_REQUIRE_ALL`, for `cargo test --workspace`)
+    /// Fail where a client is not installed (as with `CLIENTS_REQUIRE_ALL`, for `cargo test
+    /// --workspace`)
     #[arg(long)]
     require_all: bool,
     /// Leave the rows' directories behind

@@ -8,7 +8,8 @@ use crate::Options;
 use crate::attempt::{self, Attempt, Places, Verdict};
 use crate::rows::Row;
 
-/// Tries every row, and calls `say` as soon as one has ended. The result is in the order of the rows.
+/// Tries every row, and calls `say` as soon as one has ended. The result is in the order of the
+/// rows.
 pub(crate) fn try_all<'a>(
     rows: &[&'a Row],
     places: &Places,

@@ -89,8 +89,8 @@ pub(crate) fn run(mut command: Command, timeout: Duration) -> io::Result<Ended> 
     })
 }
 
-/// Ends what a program has left behind: every process in whose environment `mark` stands. Daemons leave their group and their parents, but
-/// they keep the environment.
+/// Ends what a program has left behind: every process in whose environment `mark` stands. Daemons
+/// leave their group and their parents, but they keep the environment.
 pub(crate) fn sweep(mark: &str) {
     let Ok(processes) = fs::read_dir("/proc") else {
         return; // not Linux

@@ -66,7 +66,8 @@ pub(crate) enum Check {
     /// `GET /api/v4/user`, and the user in the output.
     #[default]
     Rest,
-    /// Requests to a host that is nobody's, which come as they were sent, and `expect` in the output.
+    /// Requests to a host that is nobody's, which come as they were sent, and `expect` in the
+    /// output.
     Tunnel,
 }
 
@@ -142,7 +143,8 @@ struct Table {
     row: Vec<toml::Value>,
 }
 
-/// Reads every file of the directory, in the order of their names; with the rows comes all that is wrong.
+/// Reads every file of the directory, in the order of their names; with the rows comes all that is
+/// wrong.
 pub(crate) fn read(directory: &Path) -> (Vec<Row>, Vec<String>) {
     let mut files: Vec<_> = fs::read_dir(directory)
         .expect("the rows are in the repository")

@@ -10,8 +10,9 @@ use serde_json::json;
 use crate::kit::{SCOPES, World};
 use crate::rows::Check;
 
-/// GitLab's name. Like every name below `.test` (RFC 6761) it resolves nowhere, so a program that goes around the proxy gets nowhere. It is
-/// a longer one than usual, as a machine may know `gitlab.test` for purposes of its own.
+/// GitLab's name. Like every name below `.test` (RFC 6761) it resolves nowhere, so a program that
+/// goes around the proxy gets nowhere. It is a longer one than usual, as a machine may know
+/// `gitlab.test` for purposes of its own.
 pub(crate) const HOST: &str = "clients.gitlab.test";
 
 /// The gRPC service's name.

@@ -68,7 +68,8 @@ pub(crate) fn refuses(field: &Field, version: &str) -> Result<(), String> {
             let Err(problem) = answer.expect(version, status) else {
                 continue;
             };
-            // Some servers call such an upload off so that curl has nothing to show for it; then the end has to be enough.
+            // Some servers call such an upload off so that curl has nothing to show for it; then
+            // the end has to be enough.
             let directly = curl_alone(field, version, &words)?.expect(version, status);
             if answer.is_stuck() || directly.is_ok() {
                 return Err(format!("{path}, {length}: {problem}"));

@@ -7,7 +7,8 @@ use authsome_test_support::kit;
 use crate::Field;
 use crate::kit::Outcome;
 
-/// Without it, the login says what is wanted; with it, login, requests, refresh and revocation work.
+/// Without it, the login says what is wanted; with it, login, requests, refresh and revocation
+/// work.
 pub(crate) fn is_shown(field: &Field) -> Result<(), String> {
     if field.directly {
         return Ok(()); // the login is authsome's own

@@ -50,7 +50,8 @@ struct Options {
     /// Without authsome: whether the servers and the clients do by themselves what is asked of them
     #[arg(long)]
     directly: bool,
-    /// Fail where a server is not installed (as with `FIELD_REQUIRE_ALL`, for `cargo test --workspace`)
+    /// Fail where a server is not installed (as with `FIELD_REQUIRE_ALL`, for `cargo test
+    /// --workspace`)
     #[arg(long)]
     require_all: bool,
     /// Without effect, for `cargo test -- --nocapture`
@@ -236,7 +237,8 @@ impl Field {
         }))
     }
 
-    /// A client under `authsome run`, in that directory; with `--directly` by itself, with what authsome would give it.
+    /// A client under `authsome run`, in that directory; with `--directly` by itself, with what
+    /// authsome would give it.
     fn client(&self, directory: &Path, words: &[&str]) -> Outcome {
         let mut command = if self.directly {
             self.alone(words)

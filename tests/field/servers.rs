@@ -1,4 +1,5 @@
-//! Web servers that are not ours, each in front of a fake GitLab, as its own configuration sets it up.
+//! Web servers that are not ours, each in front of a fake GitLab, as its own configuration sets it
+//! up.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -101,7 +102,8 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Starts it in front of that port. A port that somebody else takes at that moment is tried again with another.
+    /// Starts it in front of that port. A port that somebody else takes at that moment is tried
+    /// again with another.
     pub(crate) fn start(
         kind: Kind,
         program: &Path,

@@ -1,4 +1,5 @@
-//! What real clients send to a proxy, in all the spellings that were seen: each is taken for what it means.
+//! What real clients send to a proxy, in all the spellings that were seen: each is taken for what
+//! it means.
 
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, TcpListener};

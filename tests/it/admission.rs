@@ -1,4 +1,5 @@
-//! Who is admitted without the session's password, and who is not with it: the attacks of the threat model, by real processes.
+//! Who is admitted without the session's password, and who is not with it: the attacks of the
+//! threat model, by real processes.
 
 mod admitted;
 mod password;

@@ -1,4 +1,5 @@
-//! Odd answers: a pair that was issued is kept however the answer is spelled, and a 401's reason is read wherever it stands.
+//! Odd answers: a pair that was issued is kept however the answer is spelled, and a 401's reason is
+//! read wherever it stands.
 use std::time::Duration;
 
 use authsome_test_support::{Endpoint, FakeGitLab, Fault, Pair, Seen, Spelling};
@@ -187,7 +188,8 @@ fn refusals() -> Vec<Fault> {
 fn the_reason_of_a_401_is_read_wherever_it_stands() {
     for refusal in refusals() {
         for http in ["--http1.1", "--http2"] {
-            // A new token: for want of a reason it would be sent again and again, in case that a replica lags.
+            // A new token: for want of a reason it would be sent again and again, in case that a
+            // replica lags.
             let Setup { world, gitlab, .. } = Setup::connected();
             gitlab.fault(Endpoint::Api, refusal.clone(), 1);
             let answer = call(&world, &gitlab, http).expect(0);

@@ -1,4 +1,5 @@
-//! The child of `authsome run`: its exit codes, signals, files, environment and terminal are what they would be without us.
+//! The child of `authsome run`: its exit codes, signals, files, environment and terminal are what
+//! they would be without us.
 
 mod descriptors;
 mod exit_codes;

@@ -1,4 +1,5 @@
-//! Servers that want a certificate of their clients: who gets it, who does not, where the key is, and what is said where it is missing.
+//! Servers that want a certificate of their clients: who gets it, who does not, where the key is,
+//! and what is said where it is missing.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
@@ -165,7 +166,8 @@ fn the_key_is_sealed_and_shown_to_nobody() {
     let login = login.expect(0);
     fs::remove_file(file).unwrap();
     let url = format!("{}/api/v4/user", gitlab.base_url());
-    // What the child has of it, in a variable that the user has set too, and what it can find of authsome's own.
+    // What the child has of it, in a variable that the user has set too, and what it can find of
+    // authsome's own.
     let script = format!(
         "env; curl -sS '{url}'; tr '\\0' '\\n' < /proc/$PPID/cmdline; tr '\\0' '\\n' < /proc/$PPID/environ; find \"$(dirname \"$SSL_CERT_FILE\")\" -type f -exec cat {{}} +"
     );

@@ -1,4 +1,5 @@
-//! git and git-lfs as a child, by the oldest and the newest git of this machine: nothing is configured, and exactly one credential arrives.
+//! git and git-lfs as a child, by the oldest and the newest git of this machine: nothing is
+//! configured, and exactly one credential arrives.
 
 mod clone;
 mod credentials;

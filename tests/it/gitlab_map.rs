@@ -1,4 +1,5 @@
-//! Where a request to GitLab gets the token, where it gets none, and which are denied: through the binary, as a child meets it.
+//! Where a request to GitLab gets the token, where it gets none, and which are denied: through the
+//! binary, as a child meets it.
 
 use authsome_test_support::{Arrived, FakeGitLab, Pair};
 use serde_json::Value;
@@ -21,7 +22,8 @@ for head in sys.argv[2:]:
         say(peer.answer())
 "#;
 
-/// A run that sends those heads (the request line's method and target, then fields) to a GitLab; what it was answered.
+/// A run that sends those heads (the request line's method and target, then fields) to a GitLab;
+/// what it was answered.
 fn ask(world: &World, gitlab: &FakeGitLab, heads: &[String]) -> Vec<Value> {
     let mut arguments = vec![authority(gitlab)];
     arguments.extend_from_slice(heads);
@@ -103,7 +105,8 @@ say({"status": status, "same": read_frame(peer) == (1, b"hello")})
     assert_eq!(gitlab.seen()[0].credential, bearer(&pair));
 }
 
-/// Programs send their token with each request, to pages as well, and are served there as if they had none.
+/// Programs send their token with each request, to pages as well, and are served there as if they
+/// had none.
 #[test]
 fn a_carrier_with_the_placeholder_is_taken_off_where_no_credential_goes() {
     let (world, gitlab, _) = connected();

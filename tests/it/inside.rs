@@ -1,4 +1,5 @@
-//! Inside of a run: nothing there prints or changes a secret by authsome itself, unless the run allows it, and each reading is logged.
+//! Inside of a run: nothing there prints or changes a secret by authsome itself, unless the run
+//! allows it, and each reading is logged.
 use std::process::Command;
 
 use authsome_test_support::{FakeGitLab, Pair};
@@ -53,7 +54,8 @@ const WRITERS: [&str; 3] = [
 fn what_prints_or_changes_a_secret_is_refused_with_4() {
     let (world, gitlab, pair) = connected();
     for words in READERS.iter().chain(&WRITERS) {
-        // By its own variables, without them, and as a daemon that has left its session and its parent.
+        // By its own variables, without them, and as a daemon that has left its session and its
+        // parent.
         for script in [
             format!("\"$AUTHSOME\" {words}"),
             format!("env -u AUTHSOME_SESSION \"$AUTHSOME\" {words}"),

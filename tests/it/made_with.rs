@@ -1,4 +1,5 @@
-//! A stored connection keeps to what it was made with: a definition or a setting that is changed later widens nothing until the next login.
+//! A stored connection keeps to what it was made with: a definition or a setting that is changed
+//! later widens nothing until the next login.
 use std::fs::{self, File};
 use std::io::Write;
 

@@ -1,4 +1,5 @@
-//! The tests through the door a user takes: the binary, real sockets, real TLS, a fake GitLab with the real one's behaviour.
+//! The tests through the door a user takes: the binary, real sockets, real TLS, a fake GitLab with
+//! the real one's behaviour.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 

@@ -1,4 +1,5 @@
-//! The host that was checked is the host that is asked: its spelling, its addresses, and the target behind it.
+//! The host that was checked is the host that is asked: its spelling, its addresses, and the target
+//! behind it.
 
 mod addresses;
 mod authority;

@@ -1,4 +1,5 @@
-//! The proxy as a child meets it: tunnels, the password, refusals, HTTP of every kind, several accounts, the user's own proxy, git, the log.
+//! The proxy as a child meets it: tunnels, the password, refusals, HTTP of every kind, several
+//! accounts, the user's own proxy, git, the log.
 
 mod absolute_form;
 mod accounts;

@@ -1,4 +1,5 @@
-//! Refresh: once for all who need it, never losing a pair, and said plainly where a new login is the only way.
+//! Refresh: once for all who need it, never losing a pair, and said plainly where a new login is
+//! the only way.
 
 mod background;
 mod crowd;

@@ -1,4 +1,5 @@
-//! Clients with settings of the user's, or of a tool within the run: what was set on purpose holds, and no client dies of what we set.
+//! Clients with settings of the user's, or of a tool within the run: what was set on purpose holds,
+//! and no client dies of what we set.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -1,4 +1,5 @@
-//! Text that somebody else wrote, on its way to the terminal, to a page and into the log: it shows what it says, and does nothing.
+//! Text that somebody else wrote, on its way to the terminal, to a page and into the log: it shows
+//! what it says, and does nothing.
 
 use crate::kit::browser::{consent, csrf, form, get, parameter, visit};
 use crate::kit::login::{Login, Walk};

@@ -1,4 +1,5 @@
-//! `authsome run` where something is short: descriptors, processes, permissions, `/proc`, roots, room for the log.
+//! `authsome run` where something is short: descriptors, processes, permissions, `/proc`, roots,
+//! room for the log.
 
 use std::fs;
 use std::io::Write;
@@ -10,8 +11,9 @@ use authsome_test_support::{Endpoint, FakeGitLab, Fault};
 use crate::kit::run::{after, as_nobody_special, behind, finish, like, run};
 use crate::kit::{Outcome, Setup, World};
 
-/// Opens so many tunnels to a managed host at once, asks one thing through each, and counts the answers. Each is held open until all have
-/// asked, as far as they were let in; one that waits to be let in gets its turn when others end.
+/// Opens so many tunnels to a managed host at once, asks one thing through each, and counts the
+/// answers. Each is held open until all have asked, as far as they were let in; one that waits to
+/// be let in gets its turn when others end.
 const CROWD: &str = include_str!("kit/children/starved_crowd.py");
 
 #[test]
@@ -44,8 +46,9 @@ fn more_clients_than_descriptors_are_all_served() {
     }
 }
 
-/// Has two connections open to the proxy, a managed tunnel and one that is nothing yet, and takes the proxy's descriptors away. Then it asks one
-/// thing of each, for which the proxy has to dial, and gives the descriptors back once neither has been answered for a while; `never`: it does not,
+/// Has two connections open to the proxy, a managed tunnel and one that is nothing yet, and takes
+/// the proxy's descriptors away. Then it asks one thing of each, for which the proxy has to dial,
+/// and gives the descriptors back once neither has been answered for a while; `never`: it does not,
 /// and prints what comes.
 const SHORT: &str = r#"
 import base64, json, os, resource, select, socket, ssl, sys, urllib.parse
@@ -106,7 +109,8 @@ fn who_finds_no_descriptor_waits_for_one() {
     for mode in ["address", "name"] {
         let given = format!("unmanaged.localhost:{port}:127.0.0.1");
         let flags = ["--quiet", "--resolve", &given];
-        // By name it comes without the password: who it is, is read in files, which take descriptors as well, as names do.
+        // By name it comes without the password: who it is, is read in files, which take
+        // descriptors as well, as names do.
         let command = ["python3", "-c", SHORT, host, port, mode];
         let outcome = finish(run(&world, &flags, &command)).expect(0);
         assert_eq!(outcome.stderr, "", "{mode}");
@@ -153,7 +157,8 @@ fn more_streams_of_one_client_than_descriptors_are_all_served() {
     let stall = Fault::Stall(Duration::from_millis(300));
     gitlab.fault(Endpoint::Api, stall, STREAMS);
     let url = format!("{}/api/v4/user?n=[1-{STREAMS}]", gitlab.base_url());
-    // curl itself needs more. What is idle afterwards does not keep the proxy from serving one who comes later, by a connection of his own.
+    // curl itself needs more. What is idle afterwards does not keep the proxy from serving one who
+    // comes later, by a connection of his own.
     let script = format!(
         "prlimit --nofile=64:64 --pid $PPID && curl -sS --http2 -Z --parallel-max {STREAMS} -o /dev/null -w '%{{http_code}}\\n' '{url}' && curl -sS --http1.1 -m 10 -o /dev/null -w 'then %{{http_code}}\\n' '{url}'"
     );

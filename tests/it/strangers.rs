@@ -1,4 +1,5 @@
-//! Another user of the same machine, at the login's port and at the proxy's: real processes with another uid, and none of their ways works.
+//! Another user of the same machine, at the login's port and at the proxy's: real processes with
+//! another uid, and none of their ways works.
 
 use std::process::Command;
 
@@ -206,7 +207,8 @@ print("idle: held", flush=True)
 
 // ---- who finished is asked where it is not known ----
 
-/// Runs a login at a terminal of its own, pastes an address, answers the question, and prints what was shown and the exit code.
+/// Runs a login at a terminal of its own, pastes an address, answers the question, and prints what
+/// was shown and the exit code.
 const TERMINAL: &str = include_str!("kit/children/strangers_terminal.py");
 
 fn paste_and_answer(answer: &str) -> (World, FakeGitLab, Outcome) {

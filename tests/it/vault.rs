@@ -1,4 +1,5 @@
-//! The vault's file: one of an earlier version opens, one of a later version is said to be that, and settings come before it in any order.
+//! The vault's file: one of an earlier version opens, one of a later version is said to be that,
+//! and settings come before it in any order.
 use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -72,7 +73,8 @@ fn the_first_vault_opens_and_takes_the_present_form_as_it_is_written() {
     world.call(["set-default", "gitlab", "work"]).expect(0);
     assert_eq!(get("is_default"), "true");
     assert_eq!(get("access_token"), ACCESS);
-    // The one record that was written has the new layout; the run seals what its connections keep to.
+    // The one record that was written has the new layout; the run seals what its connections keep
+    // to.
     let of = |name: &str| layouts(&world).into_iter().find(|(found, _)| found == name);
     assert_eq!(of("default gitlab").unwrap().1, 2);
     assert_eq!(of("connection gitlab/work").unwrap().1, 1);

@@ -1,7 +1,9 @@
-//! Every word that a user can see, as snapshots under `tests/snapshots/`: each was read as English once, and a change is read again.
+//! Every word that a user can see, as snapshots under `tests/snapshots/`: each was read as English
+//! once, and a change is read again.
 //!
-//! Output is piped and, where it depends on a width, 80 columns wide. What a unit test can render more cheaply is beside the code:
-//! `src/cli/failure/tests.rs` has each error, `src/proxy/respond.rs` each refusal, `providers/tests/it/wrong_fields.rs` each wrong field.
+//! Output is piped and, where it depends on a width, 80 columns wide. What a unit test can render
+//! more cheaply is beside the code: `src/cli/failure/tests.rs` has each error,
+//! `src/proxy/respond.rs` each refusal, `providers/tests/it/wrong_fields.rs` each wrong field.
 
 mod complete;
 mod data;

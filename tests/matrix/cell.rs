@@ -80,7 +80,8 @@ pub(crate) enum Then {
     ReadsOn,
     /// It closes the connection; over HTTP/2 behind a GOAWAY.
     Closes,
-    /// It resets the connection; over HTTP/2 the stream, with `NO_ERROR` where its answer was whole (RFC 9113 §8.1).
+    /// It resets the connection; over HTTP/2 the stream, with `NO_ERROR` where its answer was whole
+    /// (RFC 9113 §8.1).
     Resets,
     /// It closes its direction, and reads the request to its end; over HTTP/2 a GOAWAY.
     HalfCloses,
@@ -135,7 +136,8 @@ pub(crate) struct Cell {
     pub(crate) server: ServerKind,
     pub(crate) upload: Upload,
     pub(crate) story: Story,
-    /// A whole answer's body comes in two pieces, with a breath between them: HTTP/2 alone knows of it.
+    /// A whole answer's body comes in two pieces, with a breath between them: HTTP/2 alone knows of
+    /// it.
     pub(crate) in_pieces: bool,
 }
 
@@ -192,7 +194,8 @@ impl Cell {
         (self.size() / 3).min(300_000)
     }
 
-    /// The status of the answer: an upload that is still read has been taken, one that is not has been refused.
+    /// The status of the answer: an upload that is still read has been taken, one that is not has
+    /// been refused.
     pub(crate) fn status(self) -> u16 {
         match self.story {
             Story::Answers(When::After, ..)
@@ -227,8 +230,9 @@ impl Cell {
         let is_read = when != When::After || then != Then::Unread;
         let has_body = self.upload != Upload::None || when == When::After;
         let of_curl = !self.client.is_curl() || self.upload != Upload::Small;
-        // Requests that are out as a whole, on a connection of which the server reads no more: whoever keeps connections is served no
-        // further, and a client that opens one for each request is no comparison.
+        // Requests that are out as a whole, on a connection of which the server reads no more:
+        // whoever keeps connections is served no further, and a client that opens one for each
+        // request is no comparison.
         let is_deaf = then == Then::Unread
             && self.client == ClientKind::H2Many
             && self.upload != Upload::Large;

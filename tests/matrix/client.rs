@@ -46,7 +46,8 @@ fn is_settled(received: &Received, is_left: bool) -> bool {
 
 async fn requests(place: &Arc<Place>, way: &Arc<Way>) -> Vec<Got> {
     let cell = place.scene.cell;
-    // A client that offers HTTP/2 speaks HTTP/1.1 with a server that has nothing else; the proxy has both.
+    // A client that offers HTTP/2 speaks HTTP/1.1 with a server that has nothing else; the proxy
+    // has both.
     let speaks_http2 =
         cell.client.offers_http2() && (way.proxy.is_some() || cell.server == ServerKind::H2);
     match cell.client {
@@ -168,7 +169,8 @@ const HANG: Duration = Duration::from_secs(4);
 /// The whole answer has come, and the upload has not moved for this long: the client goes.
 const STALL: Duration = Duration::from_millis(700);
 
-/// How soon the server must notice that its client has gone: a second, and one more for a machine with other work.
+/// How soon the server must notice that its client has gone: a second, and one more for a machine
+/// with other work.
 const NOTICE: Duration = Duration::from_secs(2);
 
 /// How long a client waits for `100 Continue`.

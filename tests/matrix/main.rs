@@ -1,5 +1,6 @@
-//! Every client at every server, with every answer at every moment, directly and through `authsome run`: no cell may be worse than
-//! the same client directly at that server. `cargo test --test matrix -- --help`.
+//! Every client at every server, with every answer at every moment, directly and through `authsome
+//! run`: no cell may be worse than the same client directly at that server. `cargo test --test
+//! matrix -- --help`.
 #![allow(clippy::print_stdout, reason = "what a test binary has to say")]
 
 mod bodies;
@@ -166,8 +167,8 @@ async fn run(bench: &Arc<Bench>, cells: Vec<Cell>, options: &Options) -> Report 
 }
 
 impl Bench {
-    /// Runs a cell directly and through the session; where it is worse, directly some times more, as that need not be the same
-    /// each time: no worse than one of them is good enough.
+    /// Runs a cell directly and through the session; where it is worse, directly some times more,
+    /// as that need not be the same each time: no worse than one of them is good enough.
     async fn compare(&self, cell: Cell) -> Found {
         let direct = self.once(cell, &self.session.direct).await;
         let proxied = self.once(cell, &self.session.proxied).await;
@@ -178,8 +179,9 @@ impl Bench {
             }
             found.also_directly(self.once(cell, &self.session.direct).await);
         }
-        // To the proxy the client speaks HTTP/2, which it does not do with this server: its own faults in that are none of the proxy's
-        // (curl 7.88 never reads another window update once a response to its upload has ended).
+        // To the proxy the client speaks HTTP/2, which it does not do with this server: its own
+        // faults in that are none of the proxy's (curl 7.88 never reads another window update once
+        // a response to its upload has ended).
         if !found.reasons().is_empty()
             && let Some(cell) = cell.by_http2()
         {

@@ -44,7 +44,8 @@ pub(crate) struct Got {
     pub(crate) bytes: u64,
     /// The answer ended as it said.
     pub(crate) is_whole: bool,
-    /// The client knew that it was done, without having to give up: the answer is whole, and the upload is out or called off.
+    /// The client knew that it was done, without having to give up: the answer is whole, and the
+    /// upload is out or called off.
     pub(crate) has_ended: bool,
     /// Nothing moved any more, and the client gave up.
     pub(crate) is_stuck: bool,
@@ -73,13 +74,15 @@ pub(crate) struct Outcome {
     pub(crate) size: u64,
     /// The server breaks its answer off.
     pub(crate) answer_breaks: bool,
-    /// The client ends its upload by itself once it is refused, as curl does ("HTTP error before end of send, stop sending"): how much of
-    /// it is out by then is chance, with a proxy and without.
+    /// The client ends its upload by itself once it is refused, as curl does ("HTTP error before
+    /// end of send, stop sending"): how much of it is out by then is chance, with a proxy and
+    /// without.
     pub(crate) stops_when_refused: bool,
 }
 
 impl Outcome {
-    /// In what this outcome of a client behind the proxy is worse than the same client's directly at the server.
+    /// In what this outcome of a client behind the proxy is worse than the same client's directly
+    /// at the server.
     pub(crate) fn is_worse_than(&self, direct: &Self) -> Vec<Reason> {
         let mut reasons: Vec<_> = self
             .requests
@@ -164,7 +167,8 @@ impl Outcome {
         (got, received): &(Got, Received),
     ) -> Vec<Reason> {
         let has_answer = got.status.is_some() && got.status == our_got.status;
-        // To say that an answer has broken off, the connection or the stream is, and with it what is still sent.
+        // To say that an answer has broken off, the connection or the stream is, and with it what
+        // is still sent.
         let has_stopped = self.stops_when_refused
             && our_got.is_whole
             && our_got.status.is_some_and(|status| status >= 400)

@@ -1,4 +1,5 @@
-//! The bytes of a request's body: what stands where is known, so that a lost or doubled piece is seen.
+//! The bytes of a request's body: what stands where is known, so that a lost or doubled piece is
+//! seen.
 
 /// Part of a body, from that place on.
 pub(crate) fn piece(from: u64, length: usize) -> &'static [u8] {

@@ -34,7 +34,8 @@ impl Found {
         self.proxied = proxied;
     }
 
-    /// In what the client behind the proxy is worse than each time directly; nothing where it is no worse than once.
+    /// In what the client behind the proxy is worse than each time directly; nothing where it is no
+    /// worse than once.
     pub(crate) fn reasons(&self) -> Vec<Reason> {
         let reasons = self
             .direct
@@ -118,7 +119,8 @@ impl Report {
         );
     }
 
-    /// A line for each combination, with a column for what the server does then, or how the client leaves.
+    /// A line for each combination, with a column for what the server does then, or how the client
+    /// leaves.
     fn table(&self) -> String {
         let mut rows: Vec<(String, Vec<String>)> = Vec::new();
         for found in &self.found {

@@ -1,5 +1,5 @@
-//! What takes more than one request: connections that end, streams that are refused, answers that are odd. Each scene says by itself what is
-//! right, or compares with the same client directly.
+//! What takes more than one request: connections that end, streams that are refused, answers that
+//! are odd. Each scene says by itself what is right, or compares with the same client directly.
 
 use std::sync::Arc;
 

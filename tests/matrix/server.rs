@@ -209,5 +209,6 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 /// Between two attempts to accept where there are no descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Names: more than cells run at a time by far, so that one is free for a while before it is given out again.
+/// Names: more than cells run at a time by far, so that one is free for a while before it is given
+/// out again.
 const NAMES: usize = 256;

@@ -36,7 +36,8 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Starts `authsome run …`, of which `command` has everything before the child; and the way through it.
+    /// Starts `authsome run …`, of which `command` has everything before the child; and the way
+    /// through it.
     pub(crate) fn start(mut command: Command) -> (Self, Way) {
         // It lives until this process closes its input, or ends.
         let program = r#"printf '%s\n' "$HTTPS_PROXY" "$SSL_CERT_FILE"; exec cat >/dev/null"#;

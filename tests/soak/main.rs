@@ -1,5 +1,5 @@
-//! Mixed traffic for as long as is asked, while tokens live ten seconds: no client may see an error, and nothing may grow.
-//! `cargo test --test soak -- --minutes 30`.
+//! Mixed traffic for as long as is asked, while tokens live ten seconds: no client may see an
+//! error, and nothing may grow. `cargo test --test soak -- --minutes 30`.
 #![allow(clippy::print_stdout, reason = "what a test binary has to say")]
 
 mod http1;

@@ -84,7 +84,8 @@ impl Samples {
         )
     }
 
-    /// What is more in the last quarter than in the second one: what is filled once is filled by then.
+    /// What is more in the last quarter than in the second one: what is filled once is filled by
+    /// then.
     pub(crate) fn growth(&self) -> Vec<String> {
         let quarter = self.0.len() / 4;
         if quarter == 0 {
@@ -102,7 +103,8 @@ impl Samples {
                 grown.push(format!("{name} grow from {before} to {after}"));
             }
         }
-        // A session whose tokens live ten seconds refreshes every few of them, or it is not what was meant.
+        // A session whose tokens live ten seconds refreshes every few of them, or it is not what
+        // was meant.
         let last = self.0.last().copied().unwrap_or_default();
         if last.refreshes < last.seconds / SECONDS_A_REFRESH {
             grown.push(format!("only {} refreshes", last.refreshes));
@@ -114,11 +116,13 @@ impl Samples {
 /// Its name, where it is, and its slack.
 type Field = (&'static str, fn(&Sample) -> u64, u64);
 
-/// What must not grow, and by how much it may differ beside a tenth: traffic is not the same at every moment.
+/// What must not grow, and by how much it may differ beside a tenth: traffic is not the same at
+/// every moment.
 const FIELDS: &[Field] = &[
     ("resident KiB", |sample| sample.rss_kib, 1024),
     ("descriptors", |sample| sample.descriptors, 20),
-    // Names are looked up on threads that come when many clients dial at one moment, and go when they have had nothing to do.
+    // Names are looked up on threads that come when many clients dial at one moment, and go when
+    // they have had nothing to do.
     ("threads", |sample| sample.threads, 20),
 ];
 

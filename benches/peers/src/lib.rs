@@ -16,9 +16,11 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Where the requests of the bench's host go: `localhost:PORT`, a name of the origin that resolves everywhere.
+    /// Where the requests of the bench's host go: `localhost:PORT`, a name of the origin that
+    /// resolves everywhere.
     pub origin: Authority,
-    /// The CA that the origin's certificate is verified with, and that the leaves shown to the client are signed with.
+    /// The CA that the origin's certificate is verified with, and that the leaves shown to the
+    /// client are signed with.
     pub ca_pem: String,
     ca_key_pem: String,
     /// What takes the place of the client's placeholder.

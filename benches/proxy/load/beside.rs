@@ -24,7 +24,8 @@ use crate::wire::{
 /// The clients: so many connections past the proxy, and so many through it with each protocol.
 const CLIENTS: usize = 4;
 
-/// The pace of each of them: far from what a proxy could do, so that nobody waits for the generator.
+/// The pace of each of them: far from what a proxy could do, so that nobody waits for the
+/// generator.
 const PACE: Duration = Duration::from_millis(10);
 
 /// A request that takes longer has failed.
@@ -111,7 +112,8 @@ fn innermost<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'stat
     error
 }
 
-/// Asks at its pace. A request that could not go out in time, because the one before it took so long, has waited since it was due.
+/// Asks at its pace. A request that could not go out in time, because the one before it took so
+/// long, has waited since it was due.
 async fn ask(
     mut client: Client,
     protocol: Protocol,
@@ -192,8 +194,8 @@ struct Abuser {
 }
 
 impl Abuser {
-    /// Starts it and waits until it is at work. It shares the CPU with origin and generator and has what they leave of
-    /// it, so that they do not wait for it themselves.
+    /// Starts it and waits until it is at work. It shares the CPU with origin and generator and has
+    /// what they leave of it, so that they do not wait for it themselves.
     fn start(dialer: &Dialer, abuse: Abuse) -> Result<Self, Failure> {
         let mut child = Command::new("chrt")
             .args(["--idle", "0"])

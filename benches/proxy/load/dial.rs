@@ -94,7 +94,8 @@ impl Dialer {
         self.head(host, &format!("GET /api/v4/download?bytes={bytes}"), "")
     }
 
-    /// The head of a request with whatever credential is right on this way; `more` are complete header lines.
+    /// The head of a request with whatever credential is right on this way; `more` are complete
+    /// header lines.
     pub(super) fn request(&self, line: &str, more: &str) -> Vec<u8> {
         self.head(self.host(), line, more)
     }
@@ -147,7 +148,8 @@ impl Dialer {
             .await
     }
 
-    /// The same to any host of the origin, with a TLS configuration that has seen no other connection.
+    /// The same to any host of the origin, with a TLS configuration that has seen no other
+    /// connection.
     pub(super) async fn tls_to(&self, host: &str) -> Result<Stream, Failure> {
         self.handshake(host, config(&self.roots, Protocol::Http1, Resumption::Off)?)
             .await
@@ -194,7 +196,8 @@ impl Dialer {
     }
 }
 
-/// Reads the answer to CONNECT. The server side of TLS does not speak first, so nothing can come behind it.
+/// Reads the answer to CONNECT. The server side of TLS does not speak first, so nothing can come
+/// behind it.
 pub(super) async fn tunnel_stands(stream: &mut TcpStream) -> Result<(), Failure> {
     let mut answer = Vec::with_capacity(LONGEST_ANSWER);
     while !answer.ends_with(b"\r\n\r\n") {

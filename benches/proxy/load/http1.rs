@@ -57,7 +57,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         Ok(())
     }
 
-    /// Reads a head and hands on what came behind it, then whatever else comes, until `take` has enough.
+    /// Reads a head and hands on what came behind it, then whatever else comes, until `take` has
+    /// enough.
     pub(super) async fn stream_to(
         &mut self,
         mut take: impl FnMut(&[u8]) -> bool,

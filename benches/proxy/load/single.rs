@@ -96,7 +96,8 @@ pub(super) async fn upload(
     })
 }
 
-/// The first request to a host, and then the second on a connection of its own: `p99` and `p50` of the sample.
+/// The first request to a host, and then the second on a connection of its own: `p99` and `p50` of
+/// the sample.
 pub(super) async fn first(dialer: &Dialer, host: &str) -> Result<Sample, Failure> {
     let request = dialer.get_at(host, BYTES);
     let mut times = [0.0; 2];

@@ -32,7 +32,8 @@ impl Bench<'_> {
             .collect()
     }
 
-    /// Has each of the systems do the same, in turns, round by round, and reports what `figures` makes of it.
+    /// Has each of the systems do the same, in turns, round by round, and reports what `figures`
+    /// makes of it.
     pub(super) fn take_turns(
         &mut self,
         systems: &mut [System],

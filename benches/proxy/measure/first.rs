@@ -1,4 +1,5 @@
-//! The first request to a host: after the start of a session, and to a host that the session has not seen yet.
+//! The first request to a host: after the start of a session, and to a host that the session has
+//! not seen yet.
 
 use super::bench::Bench;
 use crate::bed::other_hosts;

@@ -1,4 +1,5 @@
-//! Whether an abuser takes more than its share: of the proxy's memory, and of what other clients wait.
+//! Whether an abuser takes more than its share: of the proxy's memory, and of what other clients
+//! wait.
 
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Whether a cost stays flat as things get more: connections in the vault (each a route) and open tunnels.
+//! Whether a cost stays flat as things get more: connections in the vault (each a route) and open
+//! tunnels.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,8 +17,8 @@ use crate::wire::{Way, Work};
 /// Connections in the vault.
 const CONNECTIONS: [usize; 5] = [1, 10, 100, 1000, 10_000];
 
-/// The generator is rustls, which reads no certificate beyond 64 KiB, and the session's root names each host: with more, only the start is
-/// measured.
+/// The generator is rustls, which reads no certificate beyond 64 KiB, and the session's root names
+/// each host: with more, only the start is measured.
 const MOST_FOR_THE_GENERATOR: usize = 1000;
 
 /// Tunnels that stand open.

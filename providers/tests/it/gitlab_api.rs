@@ -1,4 +1,5 @@
-//! The bundled definition of GitLab against the description of GitLab's API: each endpoint has a verdict, and gets it.
+//! The bundled definition of GitLab against the description of GitLab's API: each endpoint has a
+//! verdict, and gets it.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,8 @@ struct Row {
 }
 
 impl Row {
-    /// A request to it; its first variable segment, which is a project's mostly, is `first`, the others are `others`.
+    /// A request to it; its first variable segment, which is a project's mostly, is `first`, the
+    /// others are `others`.
     fn path(&self, first: &str, others: &str) -> String {
         let path = self.path.replacen("{}", first, 1).replace("{}", others);
         path.replace('*', &format!("{others}/deep/{others}"))
@@ -95,7 +97,8 @@ fn matches(template: &str, path: &str) -> bool {
             .all(|(one, other)| one == "{}" || one == other)
 }
 
-/// Rails takes a POST with `X-HTTP-Method-Override`, or `_method` in its body, for a request of any other method.
+/// Rails takes a POST with `X-HTTP-Method-Override`, or `_method` in its body, for a request of any
+/// other method.
 #[test]
 fn a_post_goes_around_no_rule() {
     let service = service(None);
@@ -109,7 +112,8 @@ fn a_post_goes_around_no_rule() {
     }
 }
 
-/// A rule that no endpoint needs is one that has a mistake in its path, or that GitLab's description leaves out.
+/// A rule that no endpoint needs is one that has a mistake in its path, or that GitLab's
+/// description leaves out.
 #[test]
 fn every_rule_is_some_endpoints() {
     let service = service(None);

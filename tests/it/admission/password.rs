@@ -138,7 +138,8 @@ print(open("{verdict}").read(), ask(), daemon(ask))
         earlier.display(),
         scene.url()
     );
-    // A shell with a job that becomes authsome. An orphan could be either's, so the run's own needs the password as well.
+    // A shell with a job that becomes authsome. An orphan could be either's, so the run's own needs
+    // the password as well.
     let command = after(&format!("{{ {job} & }}"), &scene.run(&program));
     assert_eq!(said(command), "[407, '407'] 200 407");
     assert_eq!(scene.arrived(), 1);

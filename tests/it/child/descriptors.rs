@@ -54,7 +54,8 @@ fn a_reader_that_goes_away_ends_the_child_as_without_us() {
 #[test]
 fn the_child_cannot_read_our_memory_or_environment() {
     let world = World::new();
-    // The master key of a CI job is in our environment, and the tokens are in our memory. The shell's own is readable.
+    // The master key of a CI job is in our environment, and the tokens are in our memory. The
+    // shell's own is readable.
     let script = "cat /proc/self/environ >/dev/null || exit 9; cat /proc/$PPID/environ; head -c1 /proc/$PPID/mem; exit 0";
     let outcome = finish(as_nobody_special(&world, &["sh", "-c", script])).expect(0);
     assert_eq!(outcome.stdout, "");

@@ -73,7 +73,8 @@ fn exits_with_126_where_the_command_cannot_be_executed() {
 #[test]
 fn a_script_without_an_interpreter_line_runs_as_it_does_in_a_shell() {
     let world = World::new();
-    // Written by a shell: a file that this process has open for writing while another test forks could not be executed.
+    // Written by a shell: a file that this process has open for writing while another test forks
+    // could not be executed.
     let path = world.path("script").display().to_string();
     let write = "printf 'echo ran; exit 4\\n' > \"$1\"; chmod +x \"$1\"";
     finish(like(
@@ -228,7 +229,8 @@ fn what_the_child_leaves_in_the_background_holds_nothing_up() {
 #[test]
 fn orphans_that_end_leave_nothing_behind() {
     let world = World::new();
-    // Processes whose parent has ended, and that then end themselves, by exit and by a realtime signal.
+    // Processes whose parent has ended, and that then end themselves, by exit and by a realtime
+    // signal.
     let script = r#"
 import os, signal, time
 for end in [lambda: os._exit(3), lambda: os.kill(os.getpid(), signal.SIGRTMIN), lambda: os._exit(0)] * 5:

@@ -4,8 +4,9 @@ use crate::kit::World;
 use crate::kit::run::INNER;
 use crate::kit::terminal::shell;
 
-/// `cat` answers on the terminal: what was typed stands there twice, so it certainly has the foreground. It says before that it is there:
-/// what is typed while a shell still sets the terminal up may be lost.
+/// `cat` answers on the terminal: what was typed stands there twice, so it certainly has the
+/// foreground. It says before that it is there: what is typed while a shell still sets the terminal
+/// up may be lost.
 const CAT_ANSWERS: [(&str, &str); 3] = [
     ("send", "hello\n"),
     ("expect", "hello"),

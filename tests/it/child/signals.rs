@@ -40,7 +40,8 @@ const STATUS: [&str; 4] = [
 #[test]
 fn signals_reach_the_child_once_each() {
     let world = World::new();
-    // A session of its own has no terminal, which would send SIGINT and SIGQUIT to the child itself.
+    // A session of its own has no terminal, which would send SIGINT and SIGQUIT to the child
+    // itself.
     let command = with_signals_at_default(&run(&world, &[], &SIGNALS));
     let mut running = Running::start(behind(&["setsid"], &command));
     assert_eq!(running.line().unwrap(), "ready");
@@ -107,7 +108,8 @@ fn nohup_works_as_without_us() {
 
 #[test]
 fn signal_dispositions_and_masks_are_as_without_us() {
-    // NSsid and NSpgid would differ between two sessions of setsid; here both commands are in the test's own.
+    // NSsid and NSpgid would differ between two sessions of setsid; here both commands are in the
+    // test's own.
     same_as_without_us(&|command| after(":", command), &STATUS);
     same_as_without_us(
         &|command| {
@@ -177,7 +179,8 @@ fn a_child_that_stops_without_a_terminal_can_be_continued() {
         &[],
         &["sh", "-c", "kill -STOP $$; echo on; exit 6"],
     ));
-    // Without a terminal nobody would continue us: we stay, and the child can be continued on its own.
+    // Without a terminal nobody would continue us: we stay, and the child can be continued on its
+    // own.
     let child = wait_for_stopped_child(&running);
     kill(child, Signal::SIGCONT).unwrap();
     assert_eq!(running.line().unwrap(), "on");

@@ -37,7 +37,8 @@ fn an_interactive_interpreter_works_and_survives_ctrl_c() {
 #[test]
 fn ctrl_c_reaches_the_child_once() {
     let world = World::new();
-    // Python sees a signal that comes just before a blocking call only at its end: so none of them is long.
+    // Python sees a signal that comes just before a blocking call only at its end: so none of them
+    // is long.
     let code = "
 import os, select, signal
 count = 0

@@ -13,7 +13,8 @@ fn the_address_of_an_instance_of_ones_own_is_named() {
         report.get("GITLAB_API_URL"),
         Some(&*format!("{base}/api/v4"))
     );
-    // What the user says is more than what a default says, and less than a choice for this very run.
+    // What the user says is more than what a default says, and less than a choice for this very
+    // run.
     let others = [("GITLAB_HOST", "https://other.test")];
     let report = Report::of(&world, &[], &others);
     assert_eq!(report.get("GITLAB_HOST"), Some("https://other.test"));

@@ -49,7 +49,8 @@ fn no_file_of_the_session_is_open_to_others_or_holds_a_secret() {
             assert!(!content.contains(secret), "{name}");
         }
     }
-    // The password stands in the address of the proxy and nowhere else, be it a variable that is ours or one that is appended to.
+    // The password stands in the address of the proxy and nowhere else, be it a variable that is
+    // ours or one that is appended to.
     for (name, value) in &report.variables {
         assert!(
             !value.contains(password) || value == proxy,

@@ -115,7 +115,8 @@ fn a_401_of_the_provider_asks_nobody_and_ends() {
         );
         assert_eq!(place.recorded("helper"), "", "{git:?}");
         assert_eq!(place.recorded("askpass"), "", "{git:?}");
-        // Each counts towards a ban of the address: git tries twice, and authsome up to four times with a young token.
+        // Each counts towards a ban of the address: git tries twice, and authsome up to four times
+        // with a young token.
         let seen = place.seen_at("/info/refs");
         assert!(seen.len() <= 8, "{git:?} {seen:?}");
     }

@@ -9,8 +9,8 @@ use nix::unistd::Uid;
 use crate::kit::run::{Running, finish, like, run};
 use crate::kit::{Setup, World};
 
-/// What every client here begins with. It asks for `/api/v4/user` in absolute form, so that one status tells whether it was admitted: 200, or
-/// 407 and nothing arrives.
+/// What every client here begins with. It asks for `/api/v4/user` in absolute form, so that one
+/// status tells whether it was admitted: 200, or 407 and nothing arrives.
 pub(crate) const CLIENT: &str = include_str!("children/admission_client.py");
 
 /// A home with a connection, and its GitLab.

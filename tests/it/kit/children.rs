@@ -1,4 +1,5 @@
-//! The programs that tests run as children are files of their languages, so that those can check them.
+//! The programs that tests run as children are files of their languages, so that those can check
+//! them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

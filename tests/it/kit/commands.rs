@@ -33,7 +33,8 @@ pub(crate) fn without_refresh_token(world: &World, name: &str) {
     world.store().create(&connection, true).unwrap();
 }
 
-/// What every failure has, in words and in JSON: a code, what happened, what to type next, and no panic.
+/// What every failure has, in words and in JSON: a code, what happened, what to type next, and no
+/// panic.
 #[track_caller]
 pub(crate) fn failure(world: &World, words: &[&str], exit: i32, code: &str) -> Outcome {
     let plain = world.call(words).expect(exit);

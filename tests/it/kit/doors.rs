@@ -70,7 +70,8 @@ impl Doors<'_> {
         started.elapsed()
     }
 
-    /// Kills the command after that time: whether it was running still, and the token that it printed.
+    /// Kills the command after that time: whether it was running still, and the token that it
+    /// printed.
     pub(crate) fn kill(&self, door: Door, after: Duration) -> (bool, Option<String>) {
         let _port = matches!(door, Door::Login).then(port_7998);
         let mut process = spawn(&mut self.command(door));
@@ -87,7 +88,8 @@ impl Doors<'_> {
         (running, token.map(|(token, _)| token.to_owned()))
     }
 
-    /// What children sent. A login asks with its new token whose it is before it stores it: that hands out nothing.
+    /// What children sent. A login asks with its new token whose it is before it stores it: that
+    /// hands out nothing.
     pub(crate) fn sent_by_children(&self) -> Vec<String> {
         let seen = self.gitlab.seen();
         let of_child = |seen: &&Seen| {

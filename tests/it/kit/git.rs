@@ -50,7 +50,8 @@ pub(crate) fn gits() -> &'static [Git] {
         gits.dedup_by(|one, other| one.version == other.version);
         assert!(!gits.is_empty(), "git is not installed");
         if gits.len() == 1 {
-            // Written past libtest, which keeps what a test that passes prints. No machine has to have two.
+            // Written past libtest, which keeps what a test that passes prints. No machine has to
+            // have two.
             let only = &gits[0];
             let _ = writeln!(
                 std::io::stderr(),
@@ -73,7 +74,8 @@ pub(crate) fn lfs_gits() -> &'static [Git] {
     &[]
 }
 
-/// A home that is connected to a GitLab with a private project, and one of the gits first on its PATH.
+/// A home that is connected to a GitLab with a private project, and one of the gits first on its
+/// PATH.
 pub(crate) struct Place {
     pub(crate) world: World,
     pub(crate) gitlab: FakeGitLab,
@@ -212,7 +214,8 @@ impl Place {
         self.world.file(".gitconfig", text);
     }
 
-    /// The user's ~/.ssh/config, which ssh would look for elsewhere: by the user's entry, not by `HOME`.
+    /// The user's ~/.ssh/config, which ssh would look for elsewhere: by the user's entry, not by
+    /// `HOME`.
     pub(crate) fn ssh_configuration(&self, text: &str) {
         fs::create_dir(self.world.path(".ssh")).unwrap();
         self.world.file(".ssh/config", text);
@@ -286,7 +289,8 @@ impl Place {
             .collect()
     }
 
-    /// Every request that arrived had the user's credential in git's form, and nothing else; there was one at least.
+    /// Every request that arrived had the user's credential in git's form, and nothing else; there
+    /// was one at least.
     #[track_caller]
     pub(crate) fn expect_only_the_user(&self) {
         let seen = self.gitlab.seen();
@@ -296,7 +300,8 @@ impl Place {
             password: self.access.clone(),
         };
         for request in &seen {
-            // A redirect to the path with the suffix is not git's business yet: it takes no credential.
+            // A redirect to the path with the suffix is not git's business yet: it takes no
+            // credential.
             let redirected =
                 request.path.ends_with("/info/refs") && !request.path.contains(".git/");
             let expected = if redirected { &Arrived::None } else { &user };

@@ -4,7 +4,8 @@ use authsome_test_support::{Arrived, FakeGitLab};
 
 use crate::kit::{Outcome, Setup, World};
 
-/// Names that only squid knows (`hosts_file`), and our SOCKS server: whatever arrives by them went through it.
+/// Names that only squid knows (`hosts_file`), and our SOCKS server: whatever arrives by them went
+/// through it.
 pub(crate) const MANAGED: &str = "corp.gitlab.test";
 
 pub(crate) const UNMANAGED: &str = "www.gitlab.test";

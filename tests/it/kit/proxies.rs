@@ -21,7 +21,8 @@ use crate::kit::{Outcome, World};
 /// Far beyond what anything here takes; it ends a test that would hang.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
-/// The message of the 502 for a request, and for a blind tunnel the same status; nothing arrives, and no password is said.
+/// The message of the 502 for a request, and for a blind tunnel the same status; nothing arrives,
+/// and no password is said.
 pub(crate) fn refused(world: &World, gitlab: &FakeGitLab, environment: &[(&str, &str)]) -> String {
     let url = format!("{}/api/v4/user", gitlab.base_url());
     let mut command = world.authsome(["run", "--", "curl", "-sS", &url]);
@@ -34,7 +35,8 @@ pub(crate) fn refused(world: &World, gitlab: &FakeGitLab, environment: &[(&str, 
     let mut command = world.authsome(words);
     let tunnel = command.envs(environment.iter().copied()).output().unwrap();
     let tunnel = Outcome::of(tunnel);
-    // Where the proxy says more than it should, only a tunnel to a host that speaks first could be meant.
+    // Where the proxy says more than it should, only a tunnel to a host that speaks first could be
+    // meant.
     let heard = told["message"]
         .as_str()
         .unwrap()
@@ -72,8 +74,9 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a program on a free port, and on another one if that was taken meanwhile. `configure` writes its files and gives the
-    /// command; the proxy is there when it answers what is not a request for anybody, and `is_it` knows its answer.
+    /// Starts a program on a free port, and on another one if that was taken meanwhile. `configure`
+    /// writes its files and gives the command; the proxy is there when it answers what is not a
+    /// request for anybody, and `is_it` knows its answer.
     pub(crate) fn start(
         configure: impl Fn(&Path, u16) -> Command,
         is_it: impl Fn(&Path, &str) -> bool,
@@ -210,7 +213,8 @@ impl Squid {
         lines.map(str::to_owned).collect()
     }
 
-    /// Two tunnels to the provider, for the refresh and the request, and one beside, each with the right user.
+    /// Two tunnels to the provider, for the refresh and the request, and one beside, each with the
+    /// right user.
     pub(crate) fn expect_journey(self, journey: &Journey) {
         let mut asked = self.stop();
         asked.sort();

@@ -62,7 +62,8 @@ pub(crate) fn prepared_by_python(preparation: &str, command: &Command) -> Comman
     behind(&["python3", "-c", &code], command)
 }
 
-/// The command with every signal at its default, whatever the tests themselves were started by: a shell's background job ignores two.
+/// The command with every signal at its default, whatever the tests themselves were started by: a
+/// shell's background job ignores two.
 pub(crate) fn with_signals_at_default(command: &Command) -> Command {
     let reset = "[signal.signal(n, signal.SIG_DFL) for n in range(1, 32) if n not in (9, 19)]; \
         signal.pthread_sigmask(signal.SIG_SETMASK, [])";
@@ -198,7 +199,8 @@ pub(crate) fn same_as_without_us(prepare: &dyn Fn(&Command) -> Command, words: &
     assert_eq!(with, seen(&like(&world.authsome::<&str>([]), words)));
 }
 
-/// glibc's `posix_spawn` leaves two signals ignored that no program can use (32 and 33); each shell and each spawn differs in them.
+/// glibc's `posix_spawn` leaves two signals ignored that no program can use (32 and 33); each shell
+/// and each spawn differs in them.
 pub(crate) fn without_libcs_own(line: &str) -> String {
     let Some(mask) = line.strip_prefix("SigIgn:\t") else {
         return line.to_owned();
@@ -207,7 +209,8 @@ pub(crate) fn without_libcs_own(line: &str) -> String {
     format!("SigIgn:\t{mask:016x}")
 }
 
-/// A run by a user who is not root, whom nothing can be kept from: where the test is root, it becomes another one first.
+/// A run by a user who is not root, whom nothing can be kept from: where the test is root, it
+/// becomes another one first.
 pub(crate) fn as_nobody_special(world: &World, words: &[&str]) -> Command {
     let command = run(world, &["--quiet"], words);
     if !Uid::effective().is_root() {

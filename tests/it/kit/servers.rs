@@ -27,7 +27,8 @@ pub(crate) fn connect_elsewhere(world: &World, base: &str, ca_pem: Option<&str>)
 /// A provider's side of a TLS connection.
 pub(crate) type Tls = StreamOwned<ServerConnection, TcpStream>;
 
-/// A TLS server of which the test decides, and sees, every byte. It serves one connection after the other, over HTTP/1.1.
+/// A TLS server of which the test decides, and sees, every byte. It serves one connection after the
+/// other, over HTTP/1.1.
 pub(crate) struct Scripted {
     pub(crate) port: u16,
     pub(crate) ca_pem: String,

@@ -5,7 +5,8 @@ use std::process::Command;
 use crate::kit::run::{behind, finish, like};
 use crate::kit::{World, binary};
 
-/// Plays a user at a terminal: `expect` waits for a text after the last one found, `send` types, `close` hangs up.
+/// Plays a user at a terminal: `expect` waits for a text after the last one found, `send` types,
+/// `close` hangs up.
 pub(crate) const TERMINAL: &str = include_str!("children/terminal_terminal.py");
 
 /// What a terminal showed, and how the command on it ended.
@@ -46,8 +47,8 @@ pub(crate) fn at_terminal(mut command: Command) -> Command {
     command
 }
 
-/// A user's interactive shell, in which `$A` is authsome and `$INNER` the start-up file of a second shell. Both say by their prompt
-/// which one they are.
+/// A user's interactive shell, in which `$A` is authsome and `$INNER` the start-up file of a second
+/// shell. Both say by their prompt which one they are.
 #[track_caller]
 pub(crate) fn shell(world: &World, steps: &[(&str, &str)]) -> Transcript {
     let outer = world.file("outer.rc", "PS1='outer> '\n").into_os_string();

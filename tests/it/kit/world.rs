@@ -51,7 +51,8 @@ impl World {
         path
     }
 
-    /// The binary with this home, in an environment that has nothing of ours and nothing of the machine's proxies and trust.
+    /// The binary with this home, in an environment that has nothing of ours and nothing of the
+    /// machine's proxies and trust.
     pub(crate) fn authsome<I: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = I>,
@@ -86,7 +87,8 @@ impl World {
         self.login_by("BROWSER", gitlab, app, more)
     }
 
-    /// The same with that variable `BROWSER`, in which its own name stands for a browser that works.
+    /// The same with that variable `BROWSER`, in which its own name stands for a browser that
+    /// works.
     pub(crate) fn login_by(
         &self,
         browsers: &str,
@@ -131,7 +133,8 @@ impl World {
         self.connect_as("default", gitlab, &gitlab.base_url(), 7200)
     }
 
-    /// The same under a name, at a spelling of the server's address, with that lifetime (0: expired).
+    /// The same under a name, at a spelling of the server's address, with that lifetime (0:
+    /// expired).
     pub(crate) fn connect_as(
         &self,
         name: &str,

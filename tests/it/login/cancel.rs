@@ -10,7 +10,8 @@ use crate::kit::browser::{consent, exchange_arrived, get_target};
 use crate::kit::login::{PATIENCE, Walk, assert_nothing_stored};
 use crate::kit::{Outcome, World};
 
-/// Waits for the prompt with the echo off, presses Ctrl-C, and looks how the terminal is left. The program has the terminal for its own.
+/// Waits for the prompt with the echo off, presses Ctrl-C, and looks how the terminal is left. The
+/// program has the terminal for its own.
 const MASKED_PROMPT: &str = include_str!("../kit/children/cancel_masked_prompt.py");
 
 #[test]

@@ -81,7 +81,8 @@ fn other_methods_are_refused_with_what_is_allowed() {
 fn a_form_that_is_too_large_is_refused_and_the_login_waits() {
     let mut walk = Walk::to_form();
     let mut request = form(&csrf(), "forged", "");
-    // The last byte is the one too many: then none is left unread, and the answer is not lost to a reset.
+    // The last byte is the one too many: then none is left unread, and the answer is not lost to a
+    // reset.
     request.body = format!("{}&pad=", request.body);
     request
         .body

@@ -22,7 +22,8 @@ fn the_form_fits_a_narrow_window() {
     let walk = Walk::at(gitlab, false, &[], |_, _| Vec::new());
     let page = get("/").send().body;
     for width in [320, 420, 519, 1200] {
-        // A frame is as narrow as it likes; a window of Chrome is not. The policy is that of the response, so it is not in the way here.
+        // A frame is as narrow as it likes; a window of Chrome is not. The policy is that of the
+        // response, so it is not in the way here.
         let measure = "<script>const page = document.documentElement; parent.postMessage(page.scrollWidth - page.clientWidth, '*')</script>";
         let framed = format!("{page}{measure}")
             .replace('&', "&amp;")

@@ -14,7 +14,8 @@ use crate::kit::{Outcome, Setup, World};
 /// A name that only the hosts file of a test knows; the fake server's certificate has it.
 const NAME: &str = "two.gitlab.test";
 
-/// Where nobody answers, and where the server is: both are this machine's, and neither is nearer to the resolver.
+/// Where nobody answers, and where the server is: both are this machine's, and neither is nearer to
+/// the resolver.
 const SILENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -148,7 +149,8 @@ fn a_wait_that_makes_no_sense_is_an_error_that_names_it() {
     }
 }
 
-/// An address and a port where connections are neither taken nor refused: the room for those that wait is full.
+/// An address and a port where connections are neither taken nor refused: the room for those that
+/// wait is full.
 struct Silence {
     _listener: TcpListener,
     _waiting: Vec<TcpStream>,
@@ -190,7 +192,8 @@ fn can_have_a_hosts_file() -> bool {
     can
 }
 
-/// Runs a command that finds both addresses under [`NAME`], the silent one first; how it ended, and how long that took.
+/// Runs a command that finds both addresses under [`NAME`], the silent one first; how it ended, and
+/// how long that took.
 fn with_hosts(world: &World, inner: &Command) -> (Outcome, Duration) {
     let text = format!("127.0.0.1 localhost\n{SILENT} {NAME}\n{SERVER} {NAME}\n");
     let hosts = world.file("hosts", &text);

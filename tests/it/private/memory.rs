@@ -7,8 +7,9 @@ use std::process::Command;
 use crate::kit::run::{as_nobody_special, behind, finish, like, run};
 use crate::kit::{Setup, World};
 
-/// Starts authsome again and again, and opens its memory as often as it can from the first moment on. When the command runs, all that was
-/// opened is searched for the words on stdin, and for the key that they are. Prints how often it opened a program's memory, and what it found.
+/// Starts authsome again and again, and opens its memory as often as it can from the first moment
+/// on. When the command runs, all that was opened is searched for the words on stdin, and for the
+/// key that they are. Prints how often it opened a program's memory, and what it found.
 const WATCHER: &str = include_str!("../kit/children/memory_watcher.py");
 
 /// Becomes the tracer of a command, from its first instruction on.
@@ -43,8 +44,8 @@ fn a_tracer_is_refused() {
     finish(run(&world, &[], &inside)).expect(7);
 }
 
-/// The command of [`as_nobody_special`], as the last words of the watcher, which becomes that user by itself: Python may be where only root
-/// gets at it.
+/// The command of [`as_nobody_special`], as the last words of the watcher, which becomes that user
+/// by itself: Python may be where only root gets at it.
 fn watched(world: &World, rounds: &str, words: &[&str]) -> Command {
     let command = as_nobody_special(world, words);
     let words = std::iter::once(command.get_program()).chain(command.get_args());
@@ -61,8 +62,8 @@ fn watched(world: &World, rounds: &str, words: &[&str]) -> Command {
     behind
 }
 
-/// A run's memory as another process of the same user reads it: in how many of the rounds it opened something, and how many secrets it
-/// found.
+/// A run's memory as another process of the same user reads it: in how many of the rounds it opened
+/// something, and how many secrets it found.
 fn read_by_another(rounds: &str, readable: &str) -> (u32, u32) {
     let Setup {
         world,

@@ -161,8 +161,9 @@ say([peer.head()[0], peer.answer()["body"], peer.head()[0], peer.answer()["body"
     assert_eq!(told[0], serde_json::json!([204, bytes, 304, bytes]));
 }
 
-/// A provider that gives its answers one after the other, each to one request; after `None` it closes the connection that the request came
-/// on. What it was asked, request line by request line, and an empty one where a connection ended without a request.
+/// A provider that gives its answers one after the other, each to one request; after `None` it
+/// closes the connection that the request came on. What it was asked, request line by request line,
+/// and an empty one where a connection ended without a request.
 fn answering(answers: &[Option<&'static str>]) -> (Scripted, mpsc::Receiver<String>) {
     let (tell, asked) = mpsc::channel();
     let mut answers = Vec::from(answers).into_iter();

@@ -15,7 +15,8 @@ fn a_hundred_http2_streams_are_open_at_once_on_one_connection() {
         pair,
         ..
     } = Setup::connected();
-    // Each stream is answered with what it sends; none is ended before all have had their first echo.
+    // Each stream is answered with what it sends; none is ended before all have had their first
+    // echo.
     let program = r"
 open(target, session => {
     let echoed = 0, ended = 0;

@@ -175,7 +175,8 @@ sys.stdin.readline()
             .arg(authority(&gitlab))
             .stdin(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // It has gone out with the credential and may have had its effect: the user must be able to see that.
+        // It has gone out with the credential and may have had its effect: the user must be able to
+        // see that.
         assert!(gitlab.wait_for(LONG, |seen| !seen.is_empty()));
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(b"hang up\n").unwrap();

@@ -81,7 +81,8 @@ fn a_placeholder_sent_to_the_token_endpoint_is_refused() {
     assert!(!format!("{:?}", gitlab.seen()).contains(PLACEHOLDER));
 }
 
-/// Lets `act` make one request to a provider that reads all and never answers; what it has read at the end of the session.
+/// Lets `act` make one request to a provider that reads all and never answers; what it has read at
+/// the end of the session.
 fn swallow(world: &World, act: impl FnOnce(&str)) -> String {
     let (tell, swallowed) = mpsc::channel();
     let upstream = Scripted::start(move |stream| {

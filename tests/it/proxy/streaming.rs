@@ -84,7 +84,8 @@ fn server_sent_events_arrive_as_they_are_sent() {
         let url = format!("{}/api/v4/events", upstream.base_url());
         let (mut child, mut lines) =
             spawn(&world, &["curl", "-sSN", version, "--max-time", "60", &url]);
-        // An event is sent only after the one before has been read: a proxy that held one back would never get here.
+        // An event is sent only after the one before has been read: a proxy that held one back
+        // would never get here.
         for number in 0..5 {
             send.send(number).unwrap();
             assert_eq!(lines.next_line(), format!("data: {number}"));

@@ -8,7 +8,8 @@ use crate::kit::refresh::{bearers, count_events, expired, pair, status, user, wa
 use crate::kit::session::Session;
 use crate::kit::{Setup, until};
 
-/// Longer than any test: such a stall ends when the test cuts the connection, and the refresh is then tried again.
+/// Longer than any test: such a stall ends when the test cuts the connection, and the refresh is
+/// then tried again.
 const FOR_EVER: Duration = Duration::from_hours(1);
 
 #[test]

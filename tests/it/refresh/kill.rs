@@ -49,7 +49,8 @@ fn no_kill_at_any_moment_loses_a_pair_that_was_handed_out() {
         let now = pair(&world);
         let place = chronicle.place(&now.access);
         assert!(place >= chronicle.newest_handed_out, "{words}");
-        // The server spent the refresh token, and the answer came to a dead process: the one loss that nobody can prevent.
+        // The server spent the refresh token, and the answer came to a dead process: the one loss
+        // that nobody can prevent.
         if !gitlab.live_pairs().contains(&now) {
             assert!(was_running && gitlab.refreshes() > rotations, "{words}");
             on_its_way += 1;
@@ -83,7 +84,8 @@ fn a_kill_while_the_vault_is_made_leaves_none_or_a_good_one() {
     }
 }
 
-/// The access tokens in the order in which the server issued them, and how far they were handed out.
+/// The access tokens in the order in which the server issued them, and how far they were handed
+/// out.
 #[derive(Default)]
 struct Chronicle {
     known: HashSet<String>,
@@ -92,7 +94,8 @@ struct Chronicle {
 }
 
 impl Chronicle {
-    /// Notes what is new. A kill lets no process refresh twice, so no pair comes and goes between two calls.
+    /// Notes what is new. A kill lets no process refresh twice, so no pair comes and goes between
+    /// two calls.
     fn read_on(&mut self, gitlab: &FakeGitLab) {
         for pair in gitlab.live_pairs() {
             if self.known.insert(pair.access.clone()) {

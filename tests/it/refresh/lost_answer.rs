@@ -74,7 +74,8 @@ fn the_command_that_the_hint_names_mends_a_lost_grant() {
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
     let hint = body["hint"].as_str().unwrap().to_owned();
     let words = hint.strip_prefix("authsome ").unwrap().split(' ');
-    // A browser that knows this server only; for any other it ends the login, which would wait for its user.
+    // A browser that knows this server only; for any other it ends the login, which would wait for
+    // its user.
     let follow = browser_script(&world.path(""), gitlab.ca_file());
     let browser = world.path("browser-here");
     let script = format!(
@@ -91,13 +92,15 @@ fn the_command_that_the_hint_names_mends_a_lost_grant() {
     assert_eq!(call(&world, &gitlab), "200");
 }
 
-/// A session with one request, the answer to whose refresh is lost; head and body of what the child got.
+/// A session with one request, the answer to whose refresh is lost; head and body of what the child
+/// got.
 fn lose_the_answer(world: &World, gitlab: &FakeGitLab) -> Outcome {
     gitlab.fault(Endpoint::Token, Fault::LostAnswer, 1);
     world.run(curl_with_head(gitlab)).expect(0)
 }
 
-/// Written by a child: open for writing in this process, it could be inherited by another test's child, and then not be run.
+/// Written by a child: open for writing in this process, it could be inherited by another test's
+/// child, and then not be run.
 fn write_script(path: &std::path::Path, content: &str) {
     let mut writer = Command::new("sh");
     writer.args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"]);

@@ -106,8 +106,8 @@ fn post(world: &World, gitlab: &FakeGitLab, size: usize) -> String {
     )
 }
 
-/// The same, with the head and what follows it in one TLS record: curl may still be about to send the body when the 401 comes, and what none
-/// has been asked of is repeated whatever its size.
+/// The same, with the head and what follows it in one TLS record: curl may still be about to send
+/// the body when the 401 comes, and what none has been asked of is repeated whatever its size.
 fn post_at_once(world: &World, gitlab: &FakeGitLab, size: usize) -> String {
     let script = world.file("post.py", include_str!("../kit/children/post_at_once.py"));
     let url = format!("{}/api/v4/echo", gitlab.base_url());

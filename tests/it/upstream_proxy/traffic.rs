@@ -23,7 +23,8 @@ fn squid_carries_tunnels_requests_and_refreshes() {
 #[test]
 fn squid_carries_them_by_tls() {
     let Some(squid) = Squid::start() else { return };
-    // A name, which goes into the hello, and an address, which does not; both are in its certificate.
+    // A name, which goes into the hello, and an address, which does not; both are in its
+    // certificate.
     for host in ["localhost", "127.0.0.1"] {
         let journey = Journey::new(MANAGED, UNMANAGED);
         let url = squid.url("https", host);

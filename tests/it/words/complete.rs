@@ -66,7 +66,8 @@ fn variants(text: &str) -> Vec<String> {
             continue;
         };
         let body = body.split("\n}").next().unwrap_or_default();
-        // A variant is what stands at the first indentation and is neither a comment, an attribute nor a bracket.
+        // A variant is what stands at the first indentation and is neither a comment, an attribute
+        // nor a bracket.
         let lines = body.lines().filter_map(|line| line.strip_prefix("    "));
         let lines = lines.filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
         let variant = |line: &str| {

@@ -1,4 +1,5 @@
-//! Refusals as a client of the session gets them. `src/proxy/respond.rs` has a snapshot of each cause.
+//! Refusals as a client of the session gets them. `src/proxy/respond.rs` has a snapshot of each
+//! cause.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -45,7 +46,8 @@ fn as_curl_shows_them() {
     assert_words!("refusals", "curl", text, &Scrub::of(&world).pairs());
 }
 
-/// The causes that are a text in the code. They are read there, as most need a server that speaks no HTTP.
+/// The causes that are a text in the code. They are read there, as most need a server that speaks
+/// no HTTP.
 #[test]
 fn of_messages_that_are_not_http() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/proxy");

@@ -1,5 +1,5 @@
-//! What a server says it has not begun is sent again, whatever the method (RFC 9113 §6.8, §8.7), and a connection that has ended while it
-//! was idle costs nobody an answer.
+//! What a server says it has not begun is sent again, whatever the method (RFC 9113 §6.8, §8.7),
+//! and a connection that has ended while it was idle costs nobody an answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -103,7 +103,8 @@ pub(super) async fn idle_ends_h2_to_h2(bench: Arc<Bench>) -> Told {
     idle_ends(&bench, ServerKind::H2, true).await
 }
 
-/// POSTs, each on a new connection of its client, at moments that meet the end of an idle connection upstream.
+/// POSTs, each on a new connection of its client, at moments that meet the end of an idle
+/// connection upstream.
 async fn idle_ends(bench: &Bench, kind: ServerKind, http2: bool) -> Told {
     let served = Arc::new(AtomicUsize::new(0));
     let (script, count) = match kind {

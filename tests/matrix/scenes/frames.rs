@@ -1,4 +1,5 @@
-//! A server of HTTP/2 of which a script decides each frame: it answers what it likes and says of the rest that it has not begun it.
+//! A server of HTTP/2 of which a script decides each frame: it answers what it likes and says of
+//! the rest that it has not begun it.
 
 use std::collections::HashSet;
 use std::io;
@@ -13,13 +14,15 @@ use crate::server::{Script, ServerStream};
 /// What the server does with the streams of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Plan {
-    /// So many are answered; with the next one comes a GOAWAY that names the last of them, and then the end.
+    /// So many are answered; with the next one comes a GOAWAY that names the last of them, and then
+    /// the end.
     Most(usize),
     /// On the first connection none is begun; all others are answered.
     NoneAtFirst,
     /// Every so many-th is refused; the others are answered.
     RefusesEvery(usize),
-    /// Each is answered, and when that long nothing more has come the connection ends, with a GOAWAY.
+    /// Each is answered, and when that long nothing more has come the connection ends, with a
+    /// GOAWAY.
     EndsIdle(Duration),
     /// Each is answered.
     All,

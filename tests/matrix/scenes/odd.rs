@@ -220,7 +220,8 @@ pub(super) async fn wrong_answers(bench: Arc<Bench>) -> Told {
     }
 }
 
-/// What clients send: wrong framing is a 400, and what browsers and curl leave unencoded in a URL is encoded, or refused in words.
+/// What clients send: wrong framing is a 400, and what browsers and curl leave unencoded in a URL
+/// is encoded, or refused in words.
 pub(super) async fn requests(bench: Arc<Bench>) -> Told {
     let place = answering(&bench, answer("")).await;
     let mut wrong = Vec::new();
@@ -263,7 +264,8 @@ pub(super) async fn requests(bench: Arc<Bench>) -> Told {
     }
 }
 
-/// A client that has sent its request, and closes its direction, still wants the answer (RFC 9112 §9.6).
+/// A client that has sent its request, and closes its direction, still wants the answer (RFC 9112
+/// §9.6).
 pub(super) async fn half_closes(bench: Arc<Bench>) -> Told {
     let place = answering(&bench, answer("")).await;
     let request = format!(

@@ -1,7 +1,8 @@
 //! A refusal whose body comes in pieces, while the upload is under way.
 //!
-//! Told of it, curl 7.88 marks the end of its upload before the length that it has said, for which a server may reset the stream (RFC 9113
-//! §8.1.1): directly at this one, which does, the second piece is lost.
+//! Told of it, curl 7.88 marks the end of its upload before the length that it has said, for which
+//! a server may reset the stream (RFC 9113 §8.1.1): directly at this one, which does, the second
+//! piece is lost.
 
 use std::sync::Arc;
 

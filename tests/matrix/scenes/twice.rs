@@ -1,5 +1,5 @@
-//! A POST is at the server once, whatever becomes of its answer: clients repeat what got an empty reply, so that an answer whose head is
-//! dropped with its broken body makes two of one.
+//! A POST is at the server once, whatever becomes of its answer: clients repeat what got an empty
+//! reply, so that an answer whose head is dropped with its broken body makes two of one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,8 @@ use crate::Bench;
 use crate::cell::ServerKind;
 use crate::server::ServerStream;
 
-/// Answers that break off, or are wrong behind their head, and whether the connection is reset then.
+/// Answers that break off, or are wrong behind their head, and whether the connection is reset
+/// then.
 const ANSWERS: &[(&str, &str, bool)] = &[
     (
         "a bad chunk",
@@ -67,7 +68,8 @@ pub(super) async fn posts_once(bench: Arc<Bench>) -> Told {
     }
 }
 
-/// A GET that is answered well, and behind it on the same connection a POST; how often that was seen, and what its client got.
+/// A GET that is answered well, and behind it on the same connection a POST; how often that was
+/// seen, and what its client got.
 async fn posts(
     bench: &Bench,
     answer: &'static str,

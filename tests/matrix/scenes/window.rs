@@ -1,4 +1,5 @@
-//! Refused uploads give their part of the connection's window back (RFC 9113 §6.9.1): one that comes behind them goes through.
+//! Refused uploads give their part of the connection's window back (RFC 9113 §6.9.1): one that
+//! comes behind them goes through.
 
 use std::sync::Arc;
 use std::time::Duration;

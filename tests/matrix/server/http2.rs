@@ -49,7 +49,8 @@ pub(super) async fn serve(stream: TlsStream<TcpStream>, scene: &std::sync::Arc<S
             Some(_) = streams.join_next() => {}
         }
     }
-    // Each stream has learnt of the connection's end by now, and writes down what that means for it.
+    // Each stream has learnt of the connection's end by now, and writes down what that means for
+    // it.
     while streams.join_next().await.is_some() {}
 }
 
@@ -252,7 +253,8 @@ impl Stream<'_> {
                 }
                 ended => {
                     self.has_ended = true;
-                    // A RST_STREAM with NO_ERROR ends the data without an error; but it is no END_STREAM.
+                    // A RST_STREAM with NO_ERROR ends the data without an error; but it is no
+                    // END_STREAM.
                     let is_whole = ended.is_none() && self.body.is_end_stream();
                     self.scene
                         .ended(self.index, if is_whole { End::Whole } else { End::Broken });

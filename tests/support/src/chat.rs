@@ -1,4 +1,5 @@
-//! `POST /api/v4/v1/chat/completions`: a chat model's answer, whole or word by word, in the form that the openai SDKs read.
+//! `POST /api/v4/v1/chat/completions`: a chat model's answer, whole or word by word, in the form
+//! that the openai SDKs read.
 
 use std::time::Duration;
 

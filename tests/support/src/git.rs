@@ -107,7 +107,8 @@ async fn run_backend(
     let stdin = child.stdin.take().expect("stdin was piped");
     let stdout = child.stdout.take().expect("stdout was piped");
     if rest == "git-receive-pack" {
-        // git writes its head before it reads. GitLab answers when it has read all, and nginx sends no more to who has answered.
+        // git writes its head before it reads. GitLab answers when it has read all, and nginx sends
+        // no more to who has answered.
         feed(stdin, body).await;
     } else {
         call.shared.spawn(feed(stdin, body));

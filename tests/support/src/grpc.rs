@@ -9,7 +9,8 @@ use crate::answer::{self, Body};
 use crate::api::identify;
 use crate::call::Call;
 
-/// Serves `/echo.Echo/…`. A refusal is an answer without a body, its status among the headers ("Trailers-Only").
+/// Serves `/echo.Echo/…`. A refusal is an answer without a body, its status among the headers
+/// ("Trailers-Only").
 pub(crate) fn serve(call: &Call, method: &str, body: Incoming) -> Response<Body> {
     let refusal = match method {
         _ if identify(call).is_err() => Some(UNAUTHENTICATED),

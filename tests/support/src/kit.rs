@@ -6,10 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Set to 1, it makes a test fail for which the machine has not what it needs: what runs everywhere must not come to check nothing.
+/// Set to 1, it makes a test fail for which the machine has not what it needs: what runs everywhere
+/// must not come to check nothing.
 const REQUIRE_ALL: &str = "TESTS_REQUIRE_ALL";
 
-/// Says that a test, or a part of one, does not run here, and why; written past libtest, which keeps what a test that passes prints.
+/// Says that a test, or a part of one, does not run here, and why; written past libtest, which
+/// keeps what a test that passes prints.
 ///
 /// # Panics
 ///
@@ -42,10 +44,11 @@ pub fn port_7998() -> PortGuard {
     PortGuard { _lock: lock }
 }
 
-/// The one file of this machine, whoever made it: the port is one for all users, and for all that `TMPDIR` may be.
+/// The one file of this machine, whoever made it: the port is one for all users, and for all that
+/// `TMPDIR` may be.
 ///
-/// To lock it, reading is enough. In a directory like this one Linux refuses to open another user's file for creation
-/// (`fs.protected_regular`), so it is made only where there is none.
+/// To lock it, reading is enough. In a directory like this one Linux refuses to open another user's
+/// file for creation (`fs.protected_regular`), so it is made only where there is none.
 fn lock_file() -> std::io::Result<File> {
     let path = Path::new("/tmp/authsome-test-port-7998.lock");
     loop {

@@ -1,4 +1,5 @@
-//! Git LFS as GitLab serves it: the batch API, locks that nobody holds, objects beside the repository or in a bucket on another host.
+//! Git LFS as GitLab serves it: the batch API, locks that nobody holds, objects beside the
+//! repository or in a bucket on another host.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -147,7 +148,8 @@ fn upload(
     Ok(answer::text(StatusCode::OK, ""))
 }
 
-/// Serves what another server keeps here: as S3 does it, for a signature in the query and nothing beside it.
+/// Serves what another server keeps here: as S3 does it, for a signature in the query and nothing
+/// beside it.
 pub(crate) fn serve_bucket(call: &Call) -> Option<Response<Body>> {
     let (project, oid) = call.path.strip_prefix(BUCKET)?.rsplit_once('/')?;
     let repositories = call.shared.lfs().bucket.clone()?;

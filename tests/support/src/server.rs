@@ -183,7 +183,8 @@ impl FakeGitLab {
         self.base_url_at("localhost")
     }
 
-    /// The base URL at another of the leaf's names: `gitlab.test`, `*.gitlab.test`, `grpc.test`, `127.0.0.1`.
+    /// The base URL at another of the leaf's names: `gitlab.test`, `*.gitlab.test`, `grpc.test`,
+    /// `127.0.0.1`.
     pub fn base_url_at(&self, host: &str) -> String {
         format!(
             "https://{host}:{}{}",
@@ -345,7 +346,8 @@ impl FakeGitLab {
             .insert(project.to_owned(), visibility);
     }
 
-    /// Has `bucket`, under one of its names, serve LFS objects: batch answers name it with a signed URL and no credential.
+    /// Has `bucket`, under one of its names, serve LFS objects: batch answers name it with a signed
+    /// URL and no credential.
     pub fn keep_lfs_objects_in(&self, bucket: &FakeGitLab, name: &str) {
         self.shared.lfs().store = Some(bucket.base_url_at(name));
         bucket.shared.lfs().bucket = Some(self.shared.repositories.clone());

@@ -1,6 +1,8 @@
-//! Every word that a user can see, compared with a file under `tests/snapshots/` that was read as English when it was committed.
+//! Every word that a user can see, compared with a file under `tests/snapshots/` that was read as
+//! English when it was committed.
 //!
-//! A text that is new or has changed fails its test; `INSTA_UPDATE=always cargo test …` writes it anew, and the review reads the difference.
+//! A text that is new or has changed fails its test; `INSTA_UPDATE=always cargo test …` writes it
+//! anew, and the review reads the difference.
 
 use std::path::Path;
 
@@ -20,7 +22,8 @@ const VOLATILE: [(&str, &str); 8] = [
     (r"authsome \d+\.\d+\.\d+", "authsome [VERSION]"),
 ];
 
-/// The settings for a snapshot in that folder. `scrub` is what this test alone knows to differ, as plain text.
+/// The settings for a snapshot in that folder. `scrub` is what this test alone knows to differ, as
+/// plain text.
 ///
 /// # Panics
 ///

@@ -14,7 +14,8 @@ use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A server identity under a CA of its own: for `localhost`, `gitlab.test`, `*.gitlab.test`, `grpc.test`, `127.0.0.1` and `::1`.
+/// A server identity under a CA of its own: for `localhost`, `gitlab.test`, `*.gitlab.test`,
+/// `grpc.test`, `127.0.0.1` and `::1`.
 #[derive(Debug)]
 pub struct Identity {
     /// What a client must trust.
@@ -52,7 +53,8 @@ impl Identity {
 }
 
 impl Identity {
-    /// A certificate and its key as PEM that a test made; the certificate is what a client must trust.
+    /// A certificate and its key as PEM that a test made; the certificate is what a client must
+    /// trust.
     pub(crate) fn of_pem(certificate: &str, key_pem: &str, http1_only: bool) -> Self {
         let chain = CertificateDer::pem_slice_iter(certificate.as_bytes())
             .collect::<Result<Vec<_>, _>>()

@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The head of a TLS record, as long as a hello, that the rest never follows.
 const HALF_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc";
 
-/// So many connections, one after the other on each of a few workers: a quarter are closed at once, a quarter after CONNECT, a quarter
-/// within the TLS handshake, and a quarter after a request.
+/// So many connections, one after the other on each of a few workers: a quarter are closed at once,
+/// a quarter after CONNECT, a quarter within the TLS handshake, and a quarter after a request.
 pub(super) async fn come_and_go(dialer: Rc<Dialer>, tally: Rc<Tally>, connections: usize) {
     let left = Rc::new(Cell::new(connections));
     let workers = (0..AT_ONCE).map(|_| {

@@ -54,7 +54,8 @@ pub(super) struct Frame<'a> {
 }
 
 impl Connection {
-    /// A connection whose settings are exchanged; each of its streams may be sent that many bytes at first.
+    /// A connection whose settings are exchanged; each of its streams may be sent that many bytes
+    /// at first.
     pub(super) async fn open(dialer: &Dialer, window: u32) -> Result<Self, Failure> {
         let stream = dialer.tls(Protocol::Http2, Resumption::Off).await?;
         let (reader, mut writer) = split(stream);

@@ -130,7 +130,8 @@ pub(super) async fn streams(dialer: Rc<Dialer>, tally: Rc<Tally>, connections: u
     pending::<()>().await;
 }
 
-/// Starts so many clients, and says when each of them stands or has failed. A client tells whether it was served in the end.
+/// Starts so many clients, and says when each of them stands or has failed. A client tells whether
+/// it was served in the end.
 async fn stand(
     dialer: Rc<Dialer>,
     tally: Rc<Tally>,
