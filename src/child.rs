@@ -199,7 +199,8 @@ impl Child {
     /// too, and so give the user's shell the terminal back. Without a terminal nobody would
     /// continue us.
     fn stop_along(&self) -> Result<(), ChildError> {
-        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG; // taken this time, so that one stop stops us once
+        // Taken this time, so that one stop stops us once.
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
         let state =
             waitid(Id::Pid(self.pid), flags).map_err(|error| ChildError::Wait(error.into()))?;
         if matches!(state, WaitStatus::Stopped(..)) && on_terminal(self.pid) {

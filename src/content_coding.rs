@@ -76,7 +76,8 @@ fn without(coding: &str, body: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
 
 fn read(decoder: impl Read, limit: usize) -> Vec<u8> {
     let mut plain = Vec::new();
-    let _ = decoder.take(limit as u64).read_to_end(&mut plain); // what came before the break is there
+    // What came before the break is there.
+    let _ = decoder.take(limit as u64).read_to_end(&mut plain);
     plain
 }
 

@@ -81,7 +81,8 @@ async fn serve(
         stream.set_nodelay(true)?;
         let (tls, expected) = (tls.clone(), Arc::clone(&expected));
         tokio::spawn(async move {
-            let _ = connection(stream, tls, expected).await; // whoever broke it off has seen the error
+            // Whoever broke it off has seen the error.
+            let _ = connection(stream, tls, expected).await;
         });
     }
 }

@@ -170,7 +170,8 @@ fn library(name: &str, bed: &Bed, address: SocketAddr) -> Result<Launch, Failure
         .arg(format!("localhost:{}", bed.origin().port()))
         .args([bed.path("ca.pem"), bed.path("ca.key")])
         .env("BENCH_BEARER", BEARER)
-        .env("SSL_CERT_FILE", bed.path("ca.pem")); // for OpenSSL, which http-mitm-proxy's client is built on
+        // For OpenSSL, which http-mitm-proxy's client is built on.
+        .env("SSL_CERT_FILE", bed.path("ca.pem"));
     Ok(Launch {
         command,
         way: Way::PeerInjected(address),

@@ -41,7 +41,8 @@ impl LogFile {
         let length = u64::try_from(lines.len()).unwrap_or(u64::MAX);
         let mut aside = Ok(());
         if self.is_full_with(length) {
-            aside = self.put_aside(length); // where that cannot be, the lines go where they went before
+            // Where that cannot be, the lines go where they went before.
+            aside = self.put_aside(length);
             self.file = None;
         }
         if !self.is_current() {

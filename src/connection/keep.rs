@@ -286,7 +286,8 @@ mod tests {
         assert_eq!(store.current(id).unwrap(), Some(stored.number() + 1));
         let keeping = thread::spawn(move || issued.keep_on(true));
         while unsaved.aside().is_empty() || store.lock(id, Duration::ZERO).is_err() {
-            thread::sleep(Duration::from_millis(1)); // the lock is given back, as the others can read it
+            // The lock is given back, as the others can read it.
+            thread::sleep(Duration::from_millis(1));
         }
         vault.refuse(Refuses::Nothing);
         keeping.join().unwrap();

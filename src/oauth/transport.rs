@@ -278,7 +278,8 @@ fn broken(url: &Url, error: &hyper::Error, sent: bool) -> OAuthError {
     let cause = error.source().and_then(<dyn Error>::downcast_ref);
     if let Some(trouble) = cause.and_then(TlsTrouble::of_client_certificate) {
         let host = host_of(url);
-        return OAuthError::Tls { host, trouble }; // no server reads a request before it knows the client
+        // No server reads a request before it knows the client.
+        return OAuthError::Tls { host, trouble };
     }
     OAuthError::Unreachable {
         host: host_of(url),

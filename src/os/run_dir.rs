@@ -70,7 +70,8 @@ impl RunDirectory {
 
 impl Drop for RunDirectory {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path); // a child may have written into it; the next session tries again
+        // A child may have written into it; the next session tries again.
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 

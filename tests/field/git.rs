@@ -29,7 +29,8 @@ pub(crate) fn works(field: &Field, times: usize) -> Result<(), String> {
         }
         // Twenty of them would fill a small disk.
         fs::remove_dir_all(&copy).map_err(|error| error.to_string())?;
-        let _ = fs::remove_dir_all(field.gitlab.repo_path(&project)); // gone with the server at the latest
+        // Gone with the server at the latest.
+        let _ = fs::remove_dir_all(field.gitlab.repo_path(&project));
     }
     used_http2(field)
 }

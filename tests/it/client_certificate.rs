@@ -226,7 +226,8 @@ fn a_login_again_keeps_the_certificate_unless_it_names_a_place() {
         .unwrap();
     assert_eq!(token.client_certificate.as_ref(), Some(&client.der));
     drop(port);
-    log_in(&world, &gitlab, &client, &["--force"]).expect(0); // with --base-url: as the CA, it is said anew
+    // With --base-url: as the CA, it is said anew.
+    log_in(&world, &gitlab, &client, &["--force"]).expect(0);
     assert!(world.stored("default").client_certificate.is_none());
 }
 

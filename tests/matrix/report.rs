@@ -136,7 +136,8 @@ impl Report {
             let line = cells
                 .iter()
                 .fold(String::new(), |line, cell| format!("{line} {cell:16}"));
-            let _ = writeln!(table, "{row:40}{}", line.trim_end()); // writing to a string does not fail
+            // Writing to a string does not fail.
+            let _ = writeln!(table, "{row:40}{}", line.trim_end());
         }
         table
     }

@@ -97,7 +97,8 @@ pub(super) async fn fresh(
                 if client.stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
                     tally.count_resumed();
                 }
-                let _ = client.stream.shutdown().await; // as a client that ends its connection in order
+                // As a client that ends its connection in order.
+                let _ = client.stream.shutdown().await;
             }
             Ok(())
         })

@@ -82,7 +82,8 @@ fn next_line(reader: &mut BufReader<File>) -> Result<Option<String>, Failure> {
     let mut line = Vec::new();
     let read = reader.read_until(b'\n', &mut line)?;
     if read > 0 && line.last() != Some(&b'\n') {
-        reader.seek_relative(-i64::try_from(read).unwrap_or(0))?; // half a line: its rest comes later
+        // Half a line: its rest comes later.
+        reader.seek_relative(-i64::try_from(read).unwrap_or(0))?;
         return Ok(None);
     }
     Ok((read > 0).then(|| String::from_utf8_lossy(line.trim_ascii_end()).into_owned()))

@@ -27,7 +27,8 @@ impl<'url> SshUrl<'url> {
                 if authority.contains('/') || path.starts_with(':') {
                     return None;
                 }
-                let slash = usize::from(path.starts_with('/')); // means the same, and would stand twice in a URL
+                // Means the same, and would stand twice in a URL.
+                let slash = usize::from(path.starts_with('/'));
                 (authority, authority.len() + ":".len() + slash)
             }
         };

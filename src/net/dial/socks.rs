@@ -161,7 +161,8 @@ async fn read_reply_v5<T: AsyncRead + Unpin>(stream: &mut T) -> Result<(), Socks
         3 => usize::from(stream.read_u8().await?),
         _ => return Err(not_socks(5)),
     };
-    let mut bound = [0; 255 + 2]; // where the proxy has connected from, and its port: of no use here
+    // Where the proxy has connected from, and its port: of no use here.
+    let mut bound = [0; 255 + 2];
     stream.read_exact(&mut bound[..rest + 2]).await?;
     Ok(())
 }
@@ -191,7 +192,8 @@ fn request_v4(destination: &Destination, port: u16, user: &str) -> Result<Vec<u8
         Destination::Address(IpAddr::V6(_)) => {
             return Err(refused("speaks SOCKS 4, which has no IPv6 addresses"));
         }
-        Destination::Name(name) => ([0, 0, 0, 1], Some(name)), // no address: 4a's mark for a name behind it
+        // No address: 4a's mark for a name behind it.
+        Destination::Name(name) => ([0, 0, 0, 1], Some(name)),
     };
     request.extend(address);
     for text in [user].into_iter().chain(name.map(String::as_str)) {

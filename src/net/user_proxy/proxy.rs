@@ -44,7 +44,8 @@ impl ProxyKind {
         Some(match scheme {
             "http" => (Self::Http, 80),
             "https" => (Self::Https, 443),
-            "socks4" | "socks" => (Self::Socks4, 1080), // desktops write `socks://`, which is SOCKS 4 to curl
+            // Desktops write `socks://`, which is SOCKS 4 to curl.
+            "socks4" | "socks" => (Self::Socks4, 1080),
             "socks4a" => (Self::Socks4a, 1080),
             "socks5" => (Self::Socks5, 1080),
             "socks5h" => (Self::Socks5h, 1080),

@@ -159,7 +159,8 @@ impl Drop for ResponseBody {
         else {
             return;
         };
-        entry.finish(*bytes); // the client may have left, or a body of known length needs no last poll
+        // The client may have left, or a body of known length needs no last poll.
+        entry.finish(*bytes);
         // hyper drops a body at its end; whoever else serves a client goes on with the upload
         // itself.
         let has_ended = head.is_none() && rest.is_end_stream();

@@ -45,7 +45,8 @@ pub(in crate::proxy) struct Rules<'a> {
 /// Refuses the methods that are served nowhere.
 pub(in crate::proxy) fn check_method(method: &Method) -> Result<(), Refusal> {
     match *method {
-        Method::TRACE => Err(Refusal::Method("TRACE")), // its answer would show the credential to the client
+        // Its answer would show the credential to the client.
+        Method::TRACE => Err(Refusal::Method("TRACE")),
         Method::CONNECT => Err(Refusal::Method("CONNECT inside a tunnel")),
         _ => Ok(()),
     }

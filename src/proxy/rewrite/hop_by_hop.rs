@@ -125,7 +125,8 @@ fn join_cookies(headers: &mut HeaderMap) {
         .get_all(COOKIE)
         .iter()
         .map(HeaderValue::as_bytes)
-        .filter(|value| !value.is_empty()) // or the joined one could end with a blank, which no value does (RFC 9110 §5.5)
+        // Or the joined one could end with a blank, which no value does (RFC 9110 §5.5).
+        .filter(|value| !value.is_empty())
         .collect::<Vec<_>>()
         .join(&b"; "[..]);
     if let Ok(value) = HeaderValue::from_bytes(&joined) {

@@ -28,7 +28,8 @@ pub(in crate::proxy) async fn handle<S: CredentialSource>(
     mut request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     if let Err(refusal) = shared.admission.check(&client, request.headers()).await {
-        return Ok(respond::from_refusal(&refusal)); // many clients come without the password first: no line in the log
+        // Many clients come without the password first: no line in the log.
+        return Ok(respond::from_refusal(&refusal));
     }
     request.headers_mut().remove(PROXY_AUTHORIZATION);
     if request.method() == Method::CONNECT {

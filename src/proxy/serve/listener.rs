@@ -188,7 +188,8 @@ async fn serve<S: CredentialSource>(
         .preserve_header_case(false)
         .serve_connection(TokioIo::new(watched), service)
         .with_upgrades();
-    activity.unless_idle(IDLE_TIMEOUT, pin!(connection)).await; // a client that breaks off is its own affair
+    // A client that breaks off is its own affair.
+    activity.unless_idle(IDLE_TIMEOUT, pin!(connection)).await;
 }
 
 /// Says why to the first request, whatever it is, and closes the connection.

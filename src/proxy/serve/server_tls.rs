@@ -75,7 +75,8 @@ fn server_config(leaf: Arc<CertifiedKey>) -> ServerConfig {
     // AES-128 before AES-256, whatever the client prefers: as strong on this machine's loopback,
     // and a quarter cheaper a byte.
     config.ignore_client_order = true;
-    config.send_tls13_tickets = 1; // a client that wants another one gets it with its next connection
+    // A client that wants another one gets it with its next connection.
+    config.send_tls13_tickets = 1;
     config.session_storage = ServerSessionMemoryCache::new(MOST_TLS_SESSIONS);
     config
 }

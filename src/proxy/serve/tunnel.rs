@@ -49,7 +49,8 @@ where
             relay::both_ways(&mut client, &mut upstream).await;
         }
     };
-    activity.unless_idle(IDLE_TIMEOUT, pin!(relaying)).await; // whichever way it ends, both sides are closed then
+    // Whichever way it ends, both sides are closed then.
+    activity.unless_idle(IDLE_TIMEOUT, pin!(relaying)).await;
 }
 
 /// The socket itself, and what hyper has read of it already: without its wrappers each byte takes a

@@ -30,7 +30,8 @@ fn clone_fetch_and_push_in_every_protocol() {
             place.git(["-c", &protocol, "ls-remote", "-q", &place.https(PROJECT)]);
             for seen in place.seen_at("/info/refs") {
                 let fetches = seen.query.as_deref() == Some("service=git-upload-pack");
-                let expected = stated.filter(|_| fetches || version == "1"); // no version 2 of a push
+                // No version 2 of a push.
+                let expected = stated.filter(|_| fetches || version == "1");
                 assert_eq!(seen.header("git-protocol"), expected, "{git:?} {seen:?}");
             }
             place.expect_only_the_user();

@@ -109,7 +109,8 @@ pub(crate) fn expect_ours(told: &Value, status: u16, code: &str) -> Value {
 pub(crate) fn fetch(world: &World, flags: &[&str], words: &[&str]) -> Answer {
     let (head, body) = (world.path("answer.head"), world.path("answer.body"));
     for file in [&head, &body] {
-        File::create(file).unwrap(); // curl leaves the one of an earlier answer where this one has no body
+        // Curl leaves the one of an earlier answer where this one has no body.
+        File::create(file).unwrap();
     }
     let mut command = world.authsome(["run"].iter().chain(flags).chain(&[
         "--",

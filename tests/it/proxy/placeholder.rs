@@ -87,7 +87,8 @@ fn swallow(world: &World, act: impl FnOnce(&str)) -> String {
     let (tell, swallowed) = mpsc::channel();
     let upstream = Scripted::start(move |stream| {
         let mut all = Vec::new();
-        let _ = stream.read_to_end(&mut all); // the request breaks off, so the connection may as well
+        // The request breaks off, so the connection may as well.
+        let _ = stream.read_to_end(&mut all);
         let _ = tell.send(String::from_utf8_lossy(&all).into_owned());
     });
     connect_elsewhere(world, &upstream.base_url(), Some(&upstream.ca_pem));

@@ -131,7 +131,8 @@ async fn answers(
         }
         Then::ReadsOn => stream.read(u64::MAX).await,
         Then::Closes if is_last => {
-            let _ = wishes.send(Wish::Close).await; // the connection is there as long as its streams
+            // The connection is there as long as its streams.
+            let _ = wishes.send(Wish::Close).await;
             std::future::pending::<()>().await;
         }
         Then::Closes => std::future::pending::<()>().await,

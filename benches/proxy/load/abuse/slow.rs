@@ -40,7 +40,8 @@ pub(super) async fn readers(dialer: Rc<Dialer>, tally: Rc<Tally>, connections: u
             let mut stream = dialer.tls(Protocol::Http1, Resumption::Off).await?;
             stream.write_all(&dialer.get(BODY)).await?;
             let mut sip = vec![0; SIP as usize];
-            sleep(BETWEEN_SIPS).await; // the buffers on the way fill, which is no more than a download
+            // The buffers on the way fill, which is no more than a download.
+            sleep(BETWEEN_SIPS).await;
             stands();
             let mut outcome = None;
             while stream.read(&mut sip).await? > 0 {
