@@ -5,7 +5,7 @@
 //! it has said; h2 resets such a stream, as RFC 9113 §8.1.1 has it, and drops what of the response
 //! it has not sent. Most other servers let it pass. So a refusal is sent with its body, in one
 //! piece ([`gather`]). And where nothing is left to be sent, the stream ends without a frame, for
-//! which curl waits without end: so it gets one ([`Late`]).
+//! which curl waits without end: so it gets one ([`LateUpload`]).
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -23,8 +23,13 @@ use crate::proxy::limits::{GATHERED_REFUSAL, REFUSAL_GATHERING};
 use crate::proxy::message::body::Uploading;
 
 /// Has a frame sent where an upload ends after its response.
+///
+/// ```text
+/// open ── the response is out (`answered`) ──► late ── nobody reads it any more (`left`) ──► a frame
+///   └── the client marks its end (`ended`) ──► in time: the response itself is the last frame
+/// ```
 #[derive(Clone, Debug)]
-pub(super) struct Late {
+pub(super) struct LateUpload {
     state: Arc<State>,
     frames: Arc<Notify>,
 }
@@ -37,7 +42,7 @@ struct State {
     is_answered: AtomicBool,
 }
 
-impl Late {
+impl LateUpload {
     /// For one stream of a connection that sends a frame for each notification.
     pub(super) fn new(frames: &Arc<Notify>) -> Self {
         Self {
@@ -106,11 +111,16 @@ pub(super) async fn gather<B: Uploading>(rest: &mut B) -> Gathered<'_, B> {
                         return Poll::Ready(());
                     }
                 }
-                Poll::Pending if rest.poll_upload(context).is_pending() => {
-                    return over.as_mut().poll(context);
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => {
+                    // Whether the server takes more of the upload or not, the client may still send
+                    // it, and its response is what is waited for.
+                    return match rest.poll_upload(context) {
+                        // The client has broken it off: that is noticed when the response is sent.
+                        Poll::Ready(Err(_)) => Poll::Ready(()),
+                        _ => over.as_mut().poll(context),
+                    };
                 }
-                // Whoever has broken the upload off is noticed when the response is sent.
-                Poll::Ready(None) | Poll::Pending => return Poll::Ready(()),
             }
         }
         Poll::Ready(())
@@ -119,9 +129,10 @@ pub(super) async fn gather<B: Uploading>(rest: &mut B) -> Gathered<'_, B> {
     Gathered { ahead, rest }
 }
 
-/// Bytes of data; trailers count as some.
+/// Bytes of a frame that is kept: an empty one takes room as well, and a server may send any number of
+/// those.
 fn length(frame: &Frame<Bytes>) -> usize {
-    frame.data_ref().map_or(1, Bytes::len)
+    frame.data_ref().map_or(0, Bytes::len) + size_of::<Frame<Bytes>>()
 }
 
 impl<B: Uploading> Body for Gathered<'_, B> {
@@ -141,5 +152,72 @@ impl<B: Uploading> Body for Gathered<'_, B> {
 
     fn is_end_stream(&self) -> bool {
         self.ahead.is_empty() && self.rest.is_end_stream()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A body whose pieces come when they do, and whose upload nobody takes any more of.
+    struct Slow(tokio::sync::mpsc::Receiver<Bytes>);
+
+    impl Body for Slow {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            let piece = self.get_mut().0.poll_recv(context);
+            piece.map(|piece| piece.map(|data| Ok(Frame::data(data))))
+        }
+    }
+
+    impl Uploading for Slow {
+        fn uploads(&self) -> bool {
+            false
+        }
+
+        fn poll_upload(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        async fn finish_upload(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// How much is gathered of a body whose pieces have such pauses before them.
+    async fn gathered(pieces: &[(u64, &'static [u8])]) -> usize {
+        let (send, receive) = tokio::sync::mpsc::channel(1);
+        let pieces: Vec<_> = pieces.to_vec();
+        tokio::spawn(async move {
+            for (pause, piece) in pieces {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                let _ = send.send(Bytes::from_static(piece)).await;
+            }
+        });
+        let mut body = Slow(receive);
+        gather(&mut body).await.ahead.len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_waited_for_though_its_upload_is_over() {
+        assert_eq!(gathered(&[(0, b"a"), (100, b"b"), (100, b"c")]).await, 3);
+        assert_eq!(gathered(&[(0, b"a"), (300, b"b")]).await, 1, "not for long");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pieces_without_data_are_bounded_too() {
+        let none: &[u8] = b"";
+        let count = gathered(&[(0, none); 5000]).await;
+        assert!(
+            count <= GATHERED_REFUSAL / size_of::<Frame<Bytes>>() + 1,
+            "{count}"
+        );
     }
 }

@@ -12,7 +12,7 @@ use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 
-use super::late::Late;
+use super::late::LateUpload;
 
 /// A body that comes by HTTP/2. Its end is the one that its peer has marked: a reset, with
 /// whichever code, and the end of the connection are errors (RFC 9113 §8.1).
@@ -23,7 +23,7 @@ pub(in crate::proxy) struct ReceivedBody {
     left: Option<u64>,
     state: State,
     /// Of an upload: what it does at its end.
-    late: Option<Late>,
+    late: Option<LateUpload>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +52,9 @@ impl ReceivedBody {
     }
 
     /// The same, for the server's side of a connection; nothing where the body has ended already.
-    pub(super) fn of_upload(mut self, frames: &Arc<Notify>) -> (Self, Option<Late>) {
+    pub(super) fn of_upload(mut self, frames: &Arc<Notify>) -> (Self, Option<LateUpload>) {
         if self.state == State::Data {
-            self.late = Some(Late::new(frames));
+            self.late = Some(LateUpload::new(frames));
         }
         let late = self.late.clone();
         (self, late)

@@ -15,7 +15,7 @@ use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
-use super::late::{Gathered, Late, gather};
+use super::late::{Gathered, LateUpload, gather};
 use super::patient::Patient;
 use super::piece::Piece;
 use super::received::ReceivedBody;
@@ -68,16 +68,16 @@ pub(in crate::proxy) async fn serve<T, F, R, B, P>(
     let Ok(mut connection) = handshake.await else {
         return;
     };
-    let mut frames = Frames::new(connection.ping_pong());
+    let mut pings = Pings::new(connection.ping_pong());
     let late = Arc::new(Notify::new());
     loop {
         let accepted = tokio::select! {
             accepted = connection.accept() => accepted,
             () = late.notified() => {
-                frames.send();
+                pings.send();
                 continue;
             }
-            () = frames.sent() => continue,
+            () = pings.answered() => continue,
         };
         let Some(Ok((request, reply))) = accepted else {
             return; // each stream learns of it
@@ -99,7 +99,7 @@ pub(in crate::proxy) async fn serve<T, F, R, B, P>(
 fn receive(
     request: Request<RecvStream>,
     late: &Arc<Notify>,
-) -> (Request<ReceivedBody>, Option<Late>) {
+) -> (Request<ReceivedBody>, Option<LateUpload>) {
     let (parts, stream) = request.into_parts();
     let (body, upload) = ReceivedBody::new(stream, &parts.headers).of_upload(late);
     (Request::from_parts(parts, body), upload)
@@ -128,17 +128,17 @@ impl Requests {
 
 /// Sends a frame that asks for nothing, which is a PING. One at a time: h2 sends no other before
 /// the client has answered it.
-struct Frames {
-    pings: Option<PingPong>,
+struct Pings {
+    channel: Option<PingPong>,
     is_under_way: bool,
     /// Another was asked for meanwhile. The one under way may have been read before that was so.
     is_owed: bool,
 }
 
-impl Frames {
-    fn new(pings: Option<PingPong>) -> Self {
+impl Pings {
+    fn new(channel: Option<PingPong>) -> Self {
         Self {
-            pings,
+            channel,
             is_under_way: false,
             is_owed: false,
         }
@@ -147,18 +147,18 @@ impl Frames {
     fn send(&mut self) {
         if self.is_under_way {
             self.is_owed = true;
-        } else if let Some(pings) = &mut self.pings {
+        } else if let Some(channel) = &mut self.channel {
             // It fails where the connection has ended.
-            self.is_under_way = pings.send_ping(Ping::opaque()).is_ok();
+            self.is_under_way = channel.send_ping(Ping::opaque()).is_ok();
         }
     }
 
     /// Waits until the one under way has been answered, and sends what was asked for meanwhile.
-    async fn sent(&mut self) {
-        let Some(pings) = self.pings.as_mut().filter(|_| self.is_under_way) else {
+    async fn answered(&mut self) {
+        let Some(channel) = self.channel.as_mut().filter(|_| self.is_under_way) else {
             return std::future::pending().await;
         };
-        let answered = poll_fn(|context| pings.poll_pong(context)).await;
+        let answered = poll_fn(|context| channel.poll_pong(context)).await;
         self.is_under_way = false;
         if std::mem::take(&mut self.is_owed) && answered.is_ok() {
             self.send();
@@ -172,7 +172,7 @@ async fn stream(
     interim: Interim,
     is_head: bool,
     mut reply: SendResponse<Piece>,
-    upload: Option<Late>,
+    upload: Option<LateUpload>,
 ) {
     let Some(response) = unless_left(responding, &interim, &mut reply).await else {
         return;
@@ -186,7 +186,7 @@ async fn stream(
     let has_none = is_head
         || parts.status == StatusCode::NO_CONTENT
         || parts.status == StatusCode::NOT_MODIFIED;
-    let is_early = upload.as_ref().is_some_and(Late::is_open);
+    let is_early = upload.as_ref().is_some_and(LateUpload::is_open);
     let is_refusal = parts.status.is_client_error() || parts.status.is_server_error();
     let mut whole = if is_early && is_refusal && !has_none {
         gather(&mut body).await
