@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -184,7 +185,7 @@ impl Front {
         Ok(front)
     }
 
-    /// Waits until it takes connections.
+    /// Waits until it takes connections. No server of these tells when that is so.
     fn wait(&mut self) -> Result<(), String> {
         let end = Instant::now() + START;
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
@@ -220,12 +221,19 @@ impl Drop for Front {
         if let Ok(pid) = i32::try_from(self.child.id()) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
-        let end = Instant::now() + START;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
-            thread::sleep(PAUSE);
-        }
-        let _ = self.child.kill(); // where it has not
+        // One that does not is killed; the thread ends with the wait for it.
+        let (ended, waits) = std::sync::mpsc::channel::<()>();
+        let pid = self.child.id();
+        thread::spawn(move || {
+            let in_time = waits.recv_timeout(START);
+            if in_time == Err(RecvTimeoutError::Timeout)
+                && let Ok(pid) = i32::try_from(pid)
+            {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        });
         let _ = self.child.wait();
+        drop(ended);
     }
 }
 

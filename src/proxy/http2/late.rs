@@ -129,8 +129,8 @@ pub(super) async fn gather<B: Uploading>(rest: &mut B) -> Gathered<'_, B> {
     Gathered { ahead, rest }
 }
 
-/// Bytes of a frame that is kept: an empty one takes room as well, and a server may send any number of
-/// those.
+/// Bytes of a frame that is kept: an empty one takes room as well, and a server may send any number
+/// of those.
 fn length(frame: &Frame<Bytes>) -> usize {
     frame.data_ref().map_or(0, Bytes::len) + size_of::<Frame<Bytes>>()
 }

@@ -10,6 +10,7 @@ use rustls::ConnectionCommon;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
+use tokio_util::either::Either;
 
 use crate::net::dial::Link;
 
@@ -101,6 +102,40 @@ impl Source for Link {
         match self {
             Self::Tcp(io) => io.poll_append(context, read),
             Self::Tls(io) => io.poll_append(context, read),
+        }
+    }
+}
+
+impl<T: Source> Source for Box<T> {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        (**self).poll_readable(context)
+    }
+
+    fn poll_append(
+        &mut self,
+        context: &mut Context<'_>,
+        read: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        (**self).poll_append(context, read)
+    }
+}
+
+impl<L: Source, R: Source> Source for Either<L, R> {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Left(io) => io.poll_readable(context),
+            Self::Right(io) => io.poll_readable(context),
+        }
+    }
+
+    fn poll_append(
+        &mut self,
+        context: &mut Context<'_>,
+        read: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Left(io) => io.poll_append(context, read),
+            Self::Right(io) => io.poll_append(context, read),
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::destination::{Destination, Dialect, Scheme};
+use tokio_util::either::Either;
+
 use super::stream::UpstreamStream;
 use super::tls::TlsConfigs;
 use crate::net::dial::{ConnectError, Dialer};
@@ -32,13 +34,11 @@ impl Connector {
     ) -> Result<UpstreamStream, ConnectError> {
         let authority = &destination.authority;
         if destination.scheme == Scheme::Http {
-            return Ok(UpstreamStream::Plain(
-                self.dialer.dial_plain(authority).await?,
-            ));
+            return Ok(Either::Left(self.dialer.dial_plain(authority).await?));
         }
         let certificate = destination.client_certificate.as_ref();
         let config = self.tls.get(authority, certificate, dialect)?;
         let stream = self.dialer.dial_tls(authority, config).await?;
-        Ok(UpstreamStream::Tls(Box::new(stream)))
+        Ok(Either::Right(Box::new(stream)))
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::connector::Connector;
 use super::destination::{Destination, Dialect};
+use super::stream::speaks_http2;
 use crate::net::dial::ConnectError;
 use crate::proxy::http1;
 use crate::proxy::http2;
@@ -134,7 +135,7 @@ impl Drop for Http2Lease {
 
 async fn dial(connector: &Connector, destination: &Destination) -> Result<Leased, ConnectError> {
     let stream = connector.connect(destination, Dialect::Http2).await?;
-    if stream.speaks_http2() {
+    if speaks_http2(&stream) {
         let opened = http2::Connection::open(stream).await;
         return opened
             .map(Leased::Http2)

@@ -245,6 +245,7 @@ for end in [lambda: os._exit(3), lambda: os.kill(os.getpid(), signal.SIGRTMIN), 
     os.wait()
     orphan, parent = map(int, os.read(reading, 100).split())
     assert parent == os.getppid(), (parent, os.getppid())
+    # It is gone once authsome has waited for it, of which nothing tells another process.
     while os.path.exists(f"/proc/{orphan}"): time.sleep(.01)
 os._exit(7)
 "#;

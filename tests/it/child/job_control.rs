@@ -87,7 +87,8 @@ fn ctrl_z_does_not_stop_a_child_that_ignores_it() {
 #[test]
 fn the_shell_gets_the_terminal_back_only_when_the_child_has_stopped() {
     let world = World::new();
-    // As a full-screen program does: it puts the terminal in order first, and then stops.
+    // As a full-screen program does: it puts the terminal in order first, which takes it a moment,
+    // and then stops.
     let code = "
 import os, select, signal, time
 def stop(*_):
