@@ -202,13 +202,22 @@ impl Credentials {
 
     /// Whether the vault still has the state in hand: one small read, for requests that cannot be
     /// repeated.
-    async fn confirm(&self, id: &ConnectionId, slot: &Slot, current: Arc<Credential>) -> Outcome {
+    async fn confirm(
+        &self,
+        id: &ConnectionId,
+        slot: &Arc<Slot>,
+        current: Arc<Credential>,
+    ) -> Outcome {
         // Every refresh and every login gives the record another number, so an equal one means that
         // no process has replaced this pair.
         if self.renewal.number(id).await? == Some(current.generation) {
-            Ok(current)
-        } else {
-            self.reload(id, slot).await
+            return Ok(current);
+        }
+        let newer = self.reload(id, slot).await?;
+        // Another process may have found the grant dead, and have noted it.
+        match stands(&newer, Timestamp::now()) {
+            Freshness::Expired => self.renew(id, slot, Why::Expired).await,
+            Freshness::Fresh | Freshness::Due => Ok(newer),
         }
     }
 

@@ -18,10 +18,9 @@ mod prompt;
 mod request;
 mod walk;
 
+use std::pin::{Pin, pin};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use url::Url;
 
 use self::error::DEADLINE;
 pub use self::error::LoginError;
@@ -47,7 +46,10 @@ pub async fn login(
     store: &ConnectionStore,
     clients: &HttpClients,
     prompt: &mut impl LoginPrompt,
+    cancelled: impl Future<Output = ()>,
 ) -> Result<LoggedIn, LoginError> {
+    // Once ready, nobody polls it again.
+    let mut cancelled = pin!(cancelled);
     // Said before the user has anything to do; `create` decides it in its transaction.
     if !request.replace
         && store
@@ -72,12 +74,8 @@ pub async fn login(
         listener: &mut listener,
         prompt,
     };
-    let granted = tokio::select! {
-        // Against a user who has closed the tab: nobody tells that the redirect will not come.
-        walked = tokio::time::timeout(DEADLINE, walk.run(known)) => walked.map_err(|_| LoginError::Deadline)??,
-        error = nobody_there(&http, &request.token_endpoint) => return Err(error.into()),
-    };
-    let granted = confirmed(&request, granted, &http, prompt).await?;
+    let granted = walk.run(known, cancelled.as_mut()).await?;
+    let granted = confirmed(&request, granted, &http, prompt, cancelled).await?;
     let (connection, page) = match finish(&request, granted, store) {
         Ok(stored) => stored,
         Err((error, unstored)) => {
@@ -131,25 +129,17 @@ fn not_stored(
     }
 }
 
-/// Ready only if the server cannot be reached: whoever mistyped it shall not wait for the deadline.
-async fn nobody_there(http: &HttpClient, server: &Url) -> OAuthError {
-    match http.reach(server).await {
-        // Any response shows that the server is there; what it says, the walk finds out.
-        Err(error) if error.is_unreachable() => error,
-        _ => std::future::pending().await,
-    }
-}
-
 /// Shows whose login it is, and asks before one is stored that another user may have finished.
 async fn confirmed(
     request: &LoginRequest,
     granted: Granted,
     http: &HttpClient,
     prompt: &mut impl LoginPrompt,
+    mut cancelled: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Granted, LoginError> {
     // Whoever brings the redirect chooses the account. With an account of another in the vault,
     // what the user sends goes there (RFC 6749 §10.12). `state` stops only who has not seen it.
-    if granted.by == FinishedBy::ThisUser {
+    if granted.by == FinishedBy::ThisUser && !granted.is_cancelled {
         return Ok(granted);
     }
     let place = request.base_url.as_ref().map(|base| format!(" at {base}"));
@@ -159,26 +149,44 @@ async fn confirmed(
         client_id: &granted.client.client_id,
         by: granted.by,
     };
-    match tokio::time::timeout(DEADLINE, prompt.confirm(&finished)).await {
-        Ok(true) => Ok(granted),
-        // No, or no response in time: either way the grant is not stored, so it is revoked.
-        declined => {
-            let (client, set) = (&granted.client, &granted.set);
-            let refresh = set.refresh_token.as_ref();
-            let revoked = revoke(client, &set.access_token, refresh, http)
-                .await
-                .is_ok();
-            let words = "The login was not confirmed at the terminal.".to_owned();
-            let outcome = Outcome::Bad("Not stored".to_owned(), words);
-            if granted.page.send(outcome).is_ok() {
-                tokio::time::sleep(LAST_PAGE).await;
-            }
-            Err(match declined {
-                Ok(_) => LoginError::Declined { revoked },
-                Err(_) => LoginError::Deadline,
-            })
+    let verdict = if granted.is_cancelled {
+        Verdict::Cancelled
+    } else {
+        tokio::select! {
+            is_theirs = prompt.confirm(&finished) => if is_theirs { Verdict::Stored } else { Verdict::Declined },
+            () = tokio::time::sleep(DEADLINE) => Verdict::Late,
+            () = cancelled.as_mut() => Verdict::Cancelled,
         }
+    };
+    if verdict == Verdict::Stored {
+        return Ok(granted);
     }
+    let (client, set) = (&granted.client, &granted.set);
+    let refresh = set.refresh_token.as_ref();
+    let revocation = revoke(client, &set.access_token, refresh, http).await;
+    let revoked = revocation.is_ok();
+    let words = "The login was not confirmed at the terminal.".to_owned();
+    let outcome = Outcome::Bad("Not stored".to_owned(), words);
+    if granted.page.send(outcome).is_ok() {
+        tokio::time::sleep(LAST_PAGE).await;
+    }
+    Err(match verdict {
+        Verdict::Cancelled => LoginError::Cancelled {
+            revoked: Some(revoked),
+        },
+        // That nobody is there to ask is said as such, where the grant is none any more.
+        Verdict::Late if revoked => LoginError::Deadline,
+        _ => LoginError::Declined { revoked },
+    })
+}
+
+/// What the user says of a login that is about to be stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Cancelled,
+    Declined,
+    Late,
+    Stored,
 }
 
 /// Gives a grant back that is not stored, so that none is alive that nobody uses.

@@ -5,8 +5,9 @@
 //! that has another reason costs none after the first:
 //!
 //! ```text
-//! says "expired", "revoked" ──────────────────────────────┬→ came of a refresh just now? it is accepted
-//!                                                         └→ Renew(Refused)
+//! says "expired", "revoked" ─────────────────────────────┬→ came of a refresh just now? accepted
+//!                                                        ├→ a refresh has just failed?   Fail
+//!                                                        └→ Renew(Refused)
 //! says nothing ─┬→ came of a refresh for such a 401?      it is accepted, and there is no refresh
 //!               │                                         for such a 401 for 10 minutes
 //!               ├→ the token is new?                      RetrySame, 3 times; then it is accepted

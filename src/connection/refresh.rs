@@ -237,8 +237,10 @@ impl Renewal {
         };
         let id = connection.id.clone();
         let (store, generation) = (self.store.clone(), stored.generation);
-        // Compare and swap: a login that came meanwhile is not marked as dead.
-        let written = disk.run(move || store.replace(&connection, generation));
+        // Compare and swap: a login that came meanwhile is not marked as dead. A mark that cannot
+        // be written at once is found again: to wait would hold the one connection on which this
+        // process reads the vault.
+        let written = disk.run(move || store.replace_now(&connection, generation));
         match written.await {
             Ok(Err(StoreError::Conflict)) => self
                 .load_by(disk, &id)

@@ -20,7 +20,7 @@
 use std::time::{Duration, Instant};
 
 use super::freshness::{Freshness, is_too_new};
-use super::record::{Connection, Standing};
+use super::record::Standing;
 
 use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored};
@@ -119,13 +119,19 @@ pub(super) fn take(
 ///
 /// A renewal ends with a commit over the state that it began with. A change beside it would make
 /// that commit fail, and the new pair, the only one that the provider still takes, be dropped.
+///
+/// For the same reason it must be the newest state that is changed: one that waits beside the vault
+/// would count for nothing once the vault has a later number.
 pub fn replace_beside_renewals(
     store: &ConnectionStore,
-    connection: &Connection,
-    generation: u64,
+    stored: &Stored,
 ) -> Result<u64, StoreError> {
+    let connection = &stored.connection;
     let _lock = store.lock(&connection.id, Duration::ZERO)?;
-    store.replace(connection, generation)
+    if store.current(&connection.id)? != Some(stored.number()) {
+        return Err(StoreError::Conflict);
+    }
+    store.replace(connection, stored.generation)
 }
 
 /// Waits for the right to spend a connection's refresh token, whatever others make of it. Blocks
@@ -232,7 +238,7 @@ mod tests {
         let (_, store, stored) = stored();
         let (connection, generation) = (&stored.connection, stored.generation);
         let renewing = store.lock(&connection.id, Duration::ZERO).unwrap();
-        let beside = replace_beside_renewals(&store, connection, generation);
+        let beside = replace_beside_renewals(&store, &stored);
         assert!(matches!(
             beside,
             Err(StoreError::Vault(VaultError::RecordLocked { .. }))
@@ -240,8 +246,17 @@ mod tests {
         // So the renewal's commit finds the state that it began with.
         assert!(store.replace(connection, generation).is_ok());
         drop(renewing);
+        // What was read before that commit is not the newest state any more.
+        let outdated = replace_beside_renewals(&store, &stored);
+        assert!(matches!(outdated, Err(StoreError::Conflict)));
         let later = store.load(&connection.id).unwrap().unwrap();
-        assert!(replace_beside_renewals(&store, connection, later.generation).is_ok());
+        // Nor is what waits beside the vault overwritten.
+        let mut reserve = store.reserve(&later).unwrap();
+        ConnectionStore::keep_aside(&mut *reserve, &later.connection).unwrap();
+        let beside = replace_beside_renewals(&store, &later);
+        assert!(matches!(beside, Err(StoreError::Conflict)));
+        let newest = store.load(&connection.id).unwrap().unwrap();
+        assert!(replace_beside_renewals(&store, &newest).is_ok());
     }
 
     #[test]

@@ -139,9 +139,8 @@ impl Holding<'_> {
         // A vault that cannot be written is no hindrance, and neither is a renewal that is under
         // way: the same is found the next time.
         let store = &self.data.store;
-        let sealed = replace_beside_renewals(store, connection, member.stored.generation);
-        if let Ok(generation) = sealed {
-            member.stored.generation = generation;
+        if let Ok(generation) = replace_beside_renewals(store, &member.stored) {
+            (member.stored.generation, member.stored.step) = (generation, 0);
         }
         Ok(terms)
     }

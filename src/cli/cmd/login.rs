@@ -3,13 +3,16 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
 
 use authsome_ca::parse_ca_pem;
 use authsome_providers::{Definition, OAuthEndpoints, Provider, SignIn};
 
 use super::describe;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::audit::{Event, Kind};
 use crate::cli::args::Login;
@@ -32,6 +35,10 @@ use crate::vault::VaultError;
 /// The largest file of a certificate or a secret that is read.
 const LARGEST_FILE: u64 = 1024 * 1024;
 
+/// How long a cancelled login is waited for before that is said, and then at most.
+const QUIET_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
 pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
     let estate = Context::user_data()?;
     let printer = context.printer;
@@ -53,19 +60,14 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     let clients = Context::clients(&[]);
     let outcome = runtime.block_on(async {
         // Before anything is shown: whoever sees it may press Ctrl-C.
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        let interrupt = signal(SignalKind::interrupt())?;
         let mut prompt = Prompt::new(printer, programs, browser);
-        tokio::select! {
-            outcome = login(request, &estate.store, &clients, &mut prompt) => {
-                outcome.map_err(|error| failure(error, typed_certificate.as_deref()))
-            }
-            _ = interrupt.recv() => Err(Failure::new(
-                Exit::Usage,
-                "cancelled",
-                "the login was cancelled; nothing was stored",
-                "try again: authsome login PROVIDER",
-            )),
-        }
+        let (cancel, cancelled) = oneshot::channel();
+        let cancelled = async { drop(cancelled.await) };
+        let login = login(request, &estate.store, &clients, &mut prompt, cancelled);
+        watched(login, cancel, interrupt, printer)
+            .await?
+            .map_err(|error| failure(error, typed_certificate.as_deref()))
     });
     runtime.shutdown_background(); // a read of the terminal may still be under way
     let LoggedIn {
@@ -85,6 +87,32 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     say_scopes(&connection.tokens.scopes, &requested_scopes, printer);
     printer.say("Next: authsome run -- COMMAND");
     Ok(())
+}
+
+/// The outcome of a login that Ctrl-C cancels. By then it may have a grant, or be about to get one,
+/// which it gives back: only a second Ctrl-C, or [`LONGEST_WAIT`], leaves that undone.
+async fn watched<T>(
+    login: impl Future<Output = T>,
+    cancel: oneshot::Sender<()>,
+    mut interrupt: Signal,
+    printer: &Printer,
+) -> Result<T, Failure> {
+    let mut login = pin!(login);
+    tokio::select! {
+        outcome = &mut login => return Ok(outcome),
+        _ = interrupt.recv() => drop(cancel.send(())),
+    }
+    tokio::select! {
+        outcome = &mut login => return Ok(outcome),
+        () = tokio::time::sleep(QUIET_WAIT) => printer.say(
+            "authsome: waiting for the provider, so that no grant is left there (Ctrl-C gives it up)",
+        ),
+    }
+    tokio::select! {
+        outcome = login => Ok(outcome),
+        () = tokio::time::sleep(LONGEST_WAIT) => Err(given_up()),
+        _ = interrupt.recv() => Err(given_up()),
+    }
 }
 
 /// What helps against a server that wants a certificate is this very command, with one more flag.
@@ -124,6 +152,16 @@ fn say_scopes(granted: &[String], requested: &[String], printer: &Printer) {
     if !added.is_empty() {
         printer.warn(&format!("granted but not asked for: {}", added.join(" ")));
     }
+}
+
+/// The login did not come to its end after Ctrl-C.
+fn given_up() -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "cancelled",
+        "the login was cancelled; nothing was stored, and if the provider has made a grant, it was not revoked",
+        "see the provider's applications page, then try again: authsome login PROVIDER",
+    )
 }
 
 fn say_connected(connection: &Connection, provider: &Provider, printer: &Printer) {

@@ -52,6 +52,12 @@ impl From<LoginError> for Failure {
             LoginError::Bind(BindError::Random(_)) => {
                 Self::of(Exit::Unexpected, "unexpected", &error, "try again")
             }
+            LoginError::Cancelled { .. } => Self::of(
+                Exit::Usage,
+                "cancelled",
+                &error,
+                "try again: authsome login PROVIDER",
+            ),
             LoginError::Deadline => Self::of(
                 Exit::Usage,
                 "login_timeout",

@@ -7,7 +7,7 @@ use crate::credential::ConnectionId;
 use crate::loopback::BindError;
 use crate::oauth::{OAuthError, ResponseRefused};
 
-/// How long a user has from the first page to the last.
+/// How long a user has for the pages, and again for the question at the terminal.
 pub(super) const DEADLINE: Duration = Duration::from_mins(10);
 
 /// Why a login did not come to its end. Nothing was stored.
@@ -17,6 +17,12 @@ pub enum LoginError {
     /// The port is taken.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The user gave it up.
+    #[error("the login was cancelled; nothing was stored{}", words_of(*.revoked))]
+    Cancelled {
+        /// Whether the provider has taken the grant back; `None` where there was none yet.
+        revoked: Option<bool>,
+    },
     /// The user took too long.
     #[error("the login was not finished within {} minutes", DEADLINE.as_secs() / 60)]
     Deadline,
@@ -47,4 +53,14 @@ pub enum LoginError {
     /// The vault failed.
     #[error(transparent)]
     Store(StoreError),
+}
+
+fn words_of(revoked: Option<bool>) -> &'static str {
+    match revoked {
+        None => "",
+        Some(true) => ", and its grant was revoked",
+        Some(false) => {
+            "; its grant could not be revoked: revoke it on the provider's applications page"
+        }
+    }
 }

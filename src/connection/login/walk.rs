@@ -16,11 +16,13 @@
 //! Each request has a `state` and a PKCE verifier of its own (RFC 7636 §4.1, RFC 9700 §2.1): the
 //! response to an earlier request of the same login is not taken for one to a later request.
 
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until};
 use url::Url;
 
-use super::error::LoginError;
+use super::error::{DEADLINE, LoginError};
 use super::prompt::{FinishedBy, LoginPrompt, LoginStep, Place};
 use super::request::LoginRequest;
 use crate::connection::record::ClientCredentials;
@@ -42,6 +44,8 @@ pub(super) struct Granted {
     pub(super) by: FinishedBy,
     /// The browser waits for its last page, unless the redirect was pasted.
     pub(super) page: PageReply,
+    /// The user has given the login up since: the grant is only to be revoked.
+    pub(super) is_cancelled: bool,
 }
 
 pub(super) type PageReply = tokio::sync::oneshot::Sender<Outcome>;
@@ -69,6 +73,12 @@ struct Answer {
     page: PageReply,
 }
 
+/// Who brought a redirect, and where their browser waits.
+struct Redirected {
+    by: FinishedBy,
+    page: PageReply,
+}
+
 /// What an answer led to.
 enum Step {
     Done(Box<Granted>),
@@ -80,7 +90,11 @@ impl<P: LoginPrompt> Walk<'_, P> {
     pub(super) async fn run(
         mut self,
         known: Option<ClientCredentials>,
+        mut cancelled: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Granted, LoginError> {
+        let request = self.request;
+        let deadline = Instant::now() + DEADLINE;
+        let mut nobody_there = pin!(nobody_there(self.http, &request.token_endpoint));
         let mut pending = None;
         if let Some(client) = known {
             let begun = self.begin(client, None)?;
@@ -96,16 +110,24 @@ impl<P: LoginPrompt> Walk<'_, P> {
         }
         loop {
             // Both ways stay open: a browser on another machine, or in a container, cannot reach
-            // the listener, and its user pastes the address. The deadline is around all of this
-            // (`login.rs`).
+            // the listener, and its user pastes the address. What ends this wait ends nothing else:
+            // an exchange that has begun may bring a grant, which is then stored or revoked.
             let answer = tokio::select! {
                 arrival = self.listener.next() => self.arrived(arrival, &mut pending)?,
                 line = self.prompt.pasted() => self.pasted(&line),
+                // Against a user who has closed the tab: nobody tells that the redirect will not
+                // come.
+                () = sleep_until(deadline) => return Err(LoginError::Deadline),
+                error = &mut nobody_there => return Err(error.into()),
+                () = cancelled.as_mut() => return Err(LoginError::Cancelled { revoked: None }),
             };
             let Some(answer) = answer else { continue };
             // Taken out, and put back only if the answer was not to it: a code is exchanged once
             // (RFC 6749 §4.1.2).
-            match self.answered(pending.take(), answer).await? {
+            match self
+                .answered(pending.take(), answer, cancelled.as_mut())
+                .await?
+            {
                 Step::Done(granted) => return Ok(*granted),
                 Step::Wait(left) => pending = left,
             }
@@ -210,6 +232,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
         &mut self,
         pending: Option<Box<Pending>>,
         answer: Answer,
+        cancelled: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Step, LoginError> {
         // No request that this could answer: a tab of an earlier login, or one that guesses.
         let Some(pending) = pending else {
@@ -222,7 +245,11 @@ impl<P: LoginPrompt> Walk<'_, P> {
         // `state` first, then the issuer, then whether it is an error (RFC 6749 §10.12, RFC 9207
         // §2.4): an error without the right `state` may be forged, and must not end the login.
         match pending.authorization.verify(answer.response) {
-            Ok(code) => self.exchange(pending, code, answer.by, answer.page).await,
+            Ok(code) => {
+                let Answer { by, page, .. } = answer;
+                let redirected = Redirected { by, page };
+                self.exchange(pending, code, redirected, cancelled).await
+            }
             Err(ResponseRefused::Denied { code, description })
                 // Only for an application that came by the form: the user is there with the page
                 // open, and can correct it.
@@ -255,8 +282,8 @@ impl<P: LoginPrompt> Walk<'_, P> {
         &mut self,
         pending: Box<Pending>,
         code: Secret<String>,
-        by: FinishedBy,
-        page: PageReply,
+        Redirected { by, page }: Redirected,
+        mut cancelled: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Step, LoginError> {
         let Pending {
             client,
@@ -264,7 +291,8 @@ impl<P: LoginPrompt> Walk<'_, P> {
             named_by,
         } = *pending;
         // It consumes the request. A code is spent whatever comes of it, so the way back is the
-        // form, and no second exchange.
+        // form, and no second exchange. Nor does Ctrl-C end it: it may bring a grant, which is then
+        // revoked.
         let set = match authorization.exchange(code, self.http).await {
             Ok(set) => set,
             Err(OAuthError::Refused {
@@ -289,13 +317,18 @@ impl<P: LoginPrompt> Walk<'_, P> {
         let lookups = &self.request.account_lookups;
         // For the user to recognise the account by; a provider that does not say is no reason to
         // lose the grant.
-        let account = look_up_account(lookups, &set.access_token, self.http).await;
+        let (account, is_cancelled) = tokio::select! {
+            biased;
+            () = cancelled.as_mut() => (None, true),
+            account = look_up_account(lookups, &set.access_token, self.http) => (account, false),
+        };
         Ok(Step::Done(Box::new(Granted {
             client,
             set,
             account,
             by: by.and(named_by.map(FinishedBy::from)),
             page,
+            is_cancelled,
         })))
     }
 
@@ -338,5 +371,14 @@ fn form(request: &LoginRequest) -> ClientForm {
         authorization_endpoint: request.authorization_endpoint.clone(),
         client_id: String::new(),
         problem: None,
+    }
+}
+
+/// Ready only if the server cannot be reached: whoever mistyped it shall not wait for the deadline.
+async fn nobody_there(http: &HttpClient, server: &Url) -> OAuthError {
+    match http.reach(server).await {
+        // Any response shows that the server is there; what it says, the walk finds out.
+        Err(error) if error.is_unreachable() => error,
+        _ => std::future::pending().await,
     }
 }

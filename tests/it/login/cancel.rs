@@ -16,8 +16,8 @@ const MASKED_PROMPT: &str = include_str!("../kit/children/cancel_masked_prompt.p
 
 #[test]
 fn ctrl_c_at_the_form_stores_nothing() {
-    let walk = Walk::to_form();
-    cancel(walk);
+    let mut walk = Walk::to_form();
+    cancel(&mut walk);
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn ctrl_c_while_the_provider_asks_stores_nothing() {
     let mut walk = Walk::to_form();
     walk.submit();
     walk.login.url();
-    cancel(walk);
+    cancel(&mut walk);
 }
 
 #[test]
@@ -37,7 +37,18 @@ fn ctrl_c_during_the_exchange_stores_nothing() {
     let callback = consent(&walk.gitlab, &url);
     let browser = std::thread::spawn(move || get_target(&callback).send_to_end());
     assert!(walk.gitlab.wait_for(PATIENCE, exchange_arrived));
-    cancel(walk);
+    let outcome = cancel(&mut walk);
+    // What comes of a request that has been sent nobody knows.
+    assert!(
+        outcome.stderr.contains("waiting for the provider"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        outcome.stderr.contains("was not revoked"),
+        "{}",
+        outcome.stderr
+    );
     let page = browser.join().unwrap();
     assert!(!page.contains(" 200 "), "{page}");
 }
@@ -51,7 +62,9 @@ fn ctrl_c_while_the_account_is_looked_up_stores_nothing() {
     let browser = std::thread::spawn(move || get_target(&callback).send_to_end());
     let asked = |seen: &[Seen]| seen.iter().any(|seen| seen.path == "/api/v4/user");
     assert!(walk.gitlab.wait_for(PATIENCE, asked));
-    cancel(walk);
+    let outcome = cancel(&mut walk);
+    assert!(outcome.stderr.contains("was revoked"), "{}", outcome.stderr);
+    assert!(walk.gitlab.live_pairs().is_empty(), "no grant is left");
     browser.join().unwrap();
 }
 
@@ -84,7 +97,7 @@ fn ctrl_c_at_the_masked_prompt_gives_the_terminal_back() {
 }
 
 /// Ctrl-C, and what must be true after it.
-fn cancel(mut walk: Walk) {
+fn cancel(walk: &mut Walk) -> Outcome {
     let pid = Pid::from_raw(i32::try_from(walk.login.child.id()).unwrap());
     kill(pid, Signal::SIGINT).unwrap();
     let outcome = walk.login.wait().expect(2);
@@ -94,4 +107,5 @@ fn cancel(mut walk: Walk) {
         outcome.stderr
     );
     assert_nothing_stored(&walk.world);
+    outcome
 }

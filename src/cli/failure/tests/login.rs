@@ -165,6 +165,22 @@ fn of_a_login() {
             "BindError::Random",
             LoginError::Bind(BindError::Random(getrandom::Error::UNSUPPORTED)),
         ),
+        (
+            "LoginError::Cancelled",
+            LoginError::Cancelled { revoked: None },
+        ),
+        (
+            "LoginError::Cancelled, revoked",
+            LoginError::Cancelled {
+                revoked: Some(true),
+            },
+        ),
+        (
+            "LoginError::Cancelled, not revoked",
+            LoginError::Cancelled {
+                revoked: Some(false),
+            },
+        ),
         ("LoginError::Deadline", LoginError::Deadline),
         (
             "LoginError::Declined, revoked",
