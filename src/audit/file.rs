@@ -28,12 +28,18 @@ const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct LogFile {
     home: Home,
     file: Option<File>,
+    /// The last write failed, maybe amid a line.
+    is_broken: bool,
 }
 
 impl LogFile {
     /// The log of that home; it is opened with the first lines.
     pub(super) const fn new(home: Home) -> Self {
-        Self { home, file: None }
+        Self {
+            home,
+            file: None,
+            is_broken: false,
+        }
     }
 
     /// Writes whole lines, in one call, so that no other session's come between.
@@ -52,7 +58,12 @@ impl LogFile {
             Some(file) => file,
             none => none.insert(open_in_time(&self.home)?),
         };
+        if std::mem::replace(&mut self.is_broken, true) {
+            // Half a line of ours may stand there, and would take the next one with it.
+            file.write_all(b"\n")?;
+        }
         file.write_all(lines)?;
+        self.is_broken = false;
         aside
     }
 

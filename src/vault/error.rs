@@ -59,7 +59,7 @@ pub enum VaultError {
     /// Another process has kept the lock of a record for too long.
     #[error("another process has held the lock {} for more than {} s", .lock.display(), .waited.as_secs())]
     RecordLocked {
-        /// The lock, as a file that says who holds it.
+        /// The lock's file; `fuser` tells who holds it.
         lock: PathBuf,
         /// How long was waited.
         waited: Duration,

@@ -15,6 +15,9 @@ use crate::secret::Secret;
 /// The file in the home directory.
 const FILE: &str = "master.key";
 
+/// Bytes of that file: 32 in base64, and the end of the line.
+const LENGTH: usize = 45;
+
 /// The vault's key. It prints nothing and wipes itself.
 #[derive(Debug)]
 pub struct MasterKey {
@@ -57,7 +60,9 @@ impl MasterKey {
             Err(VaultError::KeyMissing(path)) => {
                 let mut bytes = Zeroizing::new([0_u8; 32]);
                 getrandom::fill(bytes.as_mut())?;
-                let mut text = Zeroizing::new(STANDARD.encode(bytes.as_ref()));
+                // As long as it gets: a buffer that grew would leave its first place unwiped.
+                let mut text = Zeroizing::new(String::with_capacity(LENGTH));
+                STANDARD.encode_string(bytes.as_ref(), &mut text);
                 text.push('\n');
                 home.write_private(FILE, text.as_bytes())?;
                 Ok(Self {

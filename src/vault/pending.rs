@@ -48,9 +48,9 @@ const HEAD: usize = MAGIC.len() + 8 + 4 + 4;
 /// By how much a value may outgrow the one it replaces: tokens that are JWTs come in all sizes.
 const SPARE: usize = 16 * 1024;
 
-/// The largest file that is read: a record with a token response of the largest size and a CA
-/// bundle.
-const LARGEST: u64 = 1024 * 1024;
+/// The largest file that is read: a record with a token response of the largest size, a CA bundle
+/// and a client certificate, each of which may have 1 MiB, and JSON's marks in them.
+const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// Where such values wait.
 pub(super) struct PendingFiles {
@@ -180,6 +180,9 @@ impl PendingFiles {
         file.take(LARGEST)
             .read_to_end(&mut bytes)
             .map_err(io_error("read", path))?;
+        if bytes.len() as u64 == LARGEST {
+            return Err(io_error("read", path)(io::ErrorKind::FileTooLarge.into()).into());
+        }
         Ok(parse(&bytes).and_then(|(base, step, sealed)| {
             let names = Names::of(key, step);
             let value = self.seal.open(&names.identity(base), sealed).ok()?;

@@ -14,7 +14,13 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("ipnet", &["net/user_proxy"]),
     (
         "nix",
-        &["child.rs", "net/dial/shortage.rs", "net/dial/tcp.rs", "os"],
+        &[
+            "child.rs",
+            "net/dial/shortage.rs",
+            "net/dial/tcp.rs",
+            "vault/sqlite/error.rs",
+            "os",
+        ],
     ),
     ("oauth2", &["oauth"]),
     ("rusqlite", &["vault/sqlite.rs", "vault/sqlite"]),

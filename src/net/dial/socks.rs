@@ -112,7 +112,9 @@ async fn log_in<T: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut T,
     login: &Login,
 ) -> Result<bool, SocksError> {
-    let mut request = Zeroizing::new(vec![1]);
+    // As long as it gets: a buffer that grew would leave its first place unwiped.
+    let mut request = Zeroizing::new(Vec::with_capacity(3 + 2 * 255));
+    request.push(1);
     for word in [&login.user, login.password.expose()] {
         let length = u8::try_from(word.len())
             .map_err(|_| refused("takes a user name and a password of 255 bytes at most"))?;

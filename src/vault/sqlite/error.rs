@@ -1,8 +1,9 @@
 //! From an error of `SQLite` to one of the vault.
 
-use std::fs;
 use std::path::Path;
 
+use nix::errno::Errno;
+use nix::unistd::AccessFlags;
 use rusqlite::ErrorCode;
 
 use crate::vault::VaultError;
@@ -14,11 +15,11 @@ const SHORT_READ: i32 = 522;
 /// has to be.
 const NO_ROOM_TO_SHARE: i32 = 4874;
 
-/// Whether the file is there, and cannot be written.
+/// Whether the file is there, and cannot be written. It is not opened for that: to close it again
+/// would drop the locks that `SQLite` has on it in this process (fcntl(2)).
 fn is_read_only(path: &Path) -> bool {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    let opened = fs::OpenOptions::new().append(true).open(path);
-    opened.is_err_and(|error| matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem))
+    let access = nix::unistd::access(path, AccessFlags::W_OK);
+    matches!(access, Err(Errno::EACCES | Errno::EROFS))
 }
 
 /// Tells a damaged file and a busy one from the rest.
