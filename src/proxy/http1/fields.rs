@@ -1,7 +1,7 @@
 //! What the heads of requests and responses have in common: how their fields are read, and which of
 //! them have their place in a head.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, header};
 
 /// Digits and nothing else.
@@ -11,6 +11,21 @@ pub(super) fn parse_length(text: &[u8]) -> Option<u64> {
     let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
     let append = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
     (!text.is_empty()).then(|| text.iter().try_fold(0, append))?
+}
+
+/// Takes off the empty lines before a head (RFC 9112 §2.2). Left to httparse, each further one
+/// would cost a parse of all of them.
+pub(super) fn skip_empty_lines(read: &mut BytesMut) {
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let ends = read.iter().take_while(|byte| is_end(byte)).count();
+    // A carriage return at the end may be half of a line's end.
+    let whole = read[..ends].iter().rposition(|byte| *byte == b'\n');
+    // A bare one is none, and httparse says so.
+    let is_bare = |pair: &[u8]| pair[0] == b'\r' && pair[1] != b'\n';
+    let skipped = whole.map_or(0, |end| end + 1);
+    if skipped > 0 && !read[..skipped].windows(2).any(is_bare) {
+        read.advance(skipped);
+    }
 }
 
 /// Whether a head that was not whole at `searched` bytes may be so now: one that drips in is not
@@ -68,6 +83,23 @@ pub(super) fn is_for_the_head(name: &HeaderName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn empty_lines_before_a_head_are_taken_off_as_they_come() {
+        for (wire, left) in [
+            ("\r\n\nGET", "GET"),
+            ("\r\n\r\n\r", "\r"),
+            ("\r", "\r"),
+            ("\r\rGET", "\r\rGET"),
+            ("\r\n\r\r\nGET", "\r\n\r\r\nGET"),
+            ("GET\r\n", "GET\r\n"),
+            ("", ""),
+        ] {
+            let mut read = BytesMut::from(wire);
+            skip_empty_lines(&mut read);
+            assert_eq!(read, left, "{wire:?}");
+        }
+    }
 
     #[test]
     fn the_end_of_a_head_is_found_in_whichever_pieces_it_comes() {

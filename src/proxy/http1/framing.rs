@@ -208,6 +208,11 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
         return Err(malformed); // whether at once or in pieces
     }
     let line = &read[..=end];
+    // httparse reads a line without a digit as a size of 0, which would be the last chunk: a body
+    // that broke off would look whole.
+    if !line[0].is_ascii_hexdigit() {
+        return Err(malformed);
+    }
     // Up to 16 digits, so that the size has room in 64 bits: RFC 9112 §7.1 warns of overflow, after
     // which two readers see chunks of two sizes.
     match httparse::parse_chunk_size(line) {

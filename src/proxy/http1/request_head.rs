@@ -9,7 +9,7 @@ use http::header::{
 use http::{HeaderMap, Method, Uri, Version};
 
 use super::fault::MalformedHead;
-use super::fields::{parse_length, share};
+use super::fields::{parse_length, share, skip_empty_lines};
 use super::framing::Length;
 use super::request_target;
 use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
@@ -41,6 +41,7 @@ pub(super) struct RequestHead {
 
 /// Takes a request's head out of what was read; `None` if there is more to read.
 pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, MalformedHead> {
+    skip_empty_lines(read);
     let mut fields = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
     let parsed = match parse(read, &mut fields) {
         // A second parse from the start, which only a head with so many fields pays for.

@@ -7,7 +7,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER
 use http::{HeaderMap, Method, StatusCode, Version};
 
 use super::fault::Fault;
-use super::fields::{parse_length, share};
+use super::fields::{parse_length, share, skip_empty_lines};
 use super::framing::Length;
 use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
 
@@ -32,6 +32,7 @@ impl Head {
 
 /// Takes an answer's head out of what was read; `None` if there is more to read.
 pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>, Fault> {
+    skip_empty_lines(read);
     let mut fields = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
     let parsed = match parse(read, method, &mut fields) {
         // A second parse from the start, which only a head with so many fields pays for.

@@ -86,9 +86,6 @@ impl RouteTable {
                 }));
             }
         }
-        for routes in table.exact.values_mut().chain([&mut table.patterns]) {
-            routes.sort_by_key(|route| std::cmp::Reverse(route.rank()));
-        }
         table
     }
 

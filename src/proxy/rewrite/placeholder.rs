@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header::{AUTHORIZATION, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
@@ -47,22 +48,33 @@ pub(in crate::proxy) fn find_in_headers(headers: &HeaderMap) -> Option<&'static 
     headers.iter().any(stands).then_some("a header")
 }
 
-/// As forgivingly as the most forgiving server: either alphabet, padded or not.
+/// As forgivingly as the most forgiving server: either alphabet, padded or not, with other
+/// characters in between, and whatever bits are left over (Ruby's `decode64` takes all of these).
 fn decoded_basic(value: &HeaderValue) -> Option<Vec<u8>> {
     let (scheme, credential) = value.as_bytes().split_at_checked("basic ".len())?;
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;
     }
-    let credential = credential.trim_ascii().iter().filter(|byte| **byte != b'=');
-    let standard: Vec<u8> = credential
-        .map(|byte| match byte {
-            b'-' => b'+',
-            b'_' => b'/',
-            other => *other,
-        })
-        .collect();
-    STANDARD_NO_PAD.decode(standard).ok()
+    let letters = credential.iter().filter_map(|byte| match byte {
+        b'-' => Some(b'+'),
+        b'_' => Some(b'/'),
+        b'+' | b'/' => Some(*byte),
+        other => other.is_ascii_alphanumeric().then_some(*other),
+    });
+    let mut standard: Vec<u8> = letters.collect();
+    // One letter alone is not a byte.
+    if standard.len() % 4 == 1 {
+        standard.pop();
+    }
+    FORGIVING.decode(standard).ok()
 }
+
+const FORGIVING: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+);
 
 /// Made once: to prepare the search costs more than to search a header.
 static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PLACEHOLDER.as_bytes()));

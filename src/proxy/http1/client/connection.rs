@@ -128,6 +128,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
             pieces: request.pieces.load(Ordering::Relaxed),
             searched: 0,
             interim: 0,
+            interim_bytes: 0,
             until_asked: None,
         };
         poll_fn(|context| self.poll_exchange(context, request, upload, &mut waiting)).await
@@ -161,9 +162,12 @@ impl<T: Source + AsyncWrite> Connection<T> {
                 ready @ Poll::Ready(_) => return ready,
             };
             waiting.interim += 1;
-            // The time for a response bounds how long they may come, and this how many of them wait
-            // for a client that does not read.
-            if waiting.interim > MOST_INTERIM_ANSWERS {
+            let fields = head.headers.iter();
+            let sizes = fields.map(|(name, value)| name.as_str().len() + value.len());
+            waiting.interim_bytes += sizes.sum::<usize>();
+            // The time for a response bounds how long they may come, and this how many of them, and
+            // how much, waits for a client that does not read.
+            if waiting.interim > MOST_INTERIM_ANSWERS || waiting.interim_bytes > LARGEST_HEAD {
                 return Poll::Ready(Err(Fault::Malformed(
                     "it sends interim responses without end",
                 )));
@@ -303,6 +307,8 @@ struct Waiting {
     /// Bytes in which no whole head was found.
     searched: usize,
     interim: usize,
+    /// Bytes of their fields.
+    interim_bytes: usize,
     /// For a server that does not say whether it wants the body.
     until_asked: Option<Pin<Box<Sleep>>>,
 }

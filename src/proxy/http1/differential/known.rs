@@ -308,5 +308,5 @@ fn has_bare_feed(wire: &[u8]) -> bool {
 
 fn has_long_size(wire: &[u8]) -> bool {
     wire.split(|byte| !byte.is_ascii_hexdigit())
-        .any(|digits| digits.len() > 15)
+        .any(|digits| digits.len() > 16)
 }

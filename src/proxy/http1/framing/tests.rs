@@ -120,6 +120,28 @@ fn what_drips_in_is_looked_at_once() {
 }
 
 #[test]
+fn a_line_without_a_size_is_no_last_chunk() {
+    for wire in [
+        "\r\n\r\n",
+        " \r\n\r\n",
+        ";a\r\n\r\n",
+        "5\r\nhello\r\n\r\n\r\n",
+        "5\r\nhello\r\n;a=0\r\n\r\n",
+    ] {
+        for piece in [1, wire.len()] {
+            let decoded = decode(Length::Chunked, wire.as_bytes(), piece);
+            assert!(
+                matches!(
+                    decoded,
+                    Err(Fault::Malformed("its body has a chunk without a size"))
+                ),
+                "{wire:?} in pieces of {piece}: {decoded:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn endless_lines_are_refused() {
     let mut line = b"5;".to_vec();
     line.resize(2 * LONGEST_CHUNK_LINE, b'x');

@@ -142,11 +142,6 @@ impl<T> ClientBody<T> {
         } else {
             BodyState::Unwanted(decoder)
         };
-        // The task that serves the connection may wait for the body to come back, and be another
-        // than this one.
-        if let Some(waiter) = state.waiter.take() {
-            waiter.wake();
-        }
     }
 }
 

@@ -326,10 +326,13 @@ impl<T: Source + AsyncWrite> Server<T> {
             // The response waits, for its own next piece or for the client to read. A client that
             // leaves now would be noticed by no write if the response is silent for long, as event
             // streams are. One that had ended its side before shows no second end. A body that is
-            // still lent out is read by whoever has it.
+            // still lent out is read by whoever has it, as far as they have room for it.
             let has_left = match rest {
                 Poll::Ready(Rest::Left) => true,
-                Poll::Ready(Rest::None) if !is_half_closed => state.poll_leave(context).is_ready(),
+                // What follows an unknown rest is not read as a request, so looking takes nothing.
+                Poll::Ready(Rest::None | Rest::Unknown) if !is_half_closed => {
+                    state.poll_leave(context).is_ready()
+                }
                 _ => false,
             };
             return if has_left {

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncWrite;
@@ -14,8 +14,8 @@ use crate::proxy::http1::read_buffer::read_some;
 use crate::proxy::io::readiness::Source;
 use crate::proxy::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN, SMALLEST_READ, USUAL_READ};
 
-/// A client's connection, shared between the task that serves it and the body of its request, which
-/// may go its way in another one. Neither holds the lock while it waits.
+/// A client's connection, shared between what serves it and the body of its request. Both are in
+/// one task and hold the lock for a look only; it is there because what is shared must be `Send`.
 #[derive(Debug)]
 pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
 
@@ -26,8 +26,6 @@ pub(super) struct State<T> {
     pub(super) read: BytesMut,
     appetite: usize,
     pub(super) body: BodyState,
-    /// Who waits for the body to come back.
-    pub(super) waiter: Option<Waker>,
     /// What goes out ahead of the final response: that the body is wanted (100), and the server's
     /// interim responses.
     pub(super) out: Vec<u8>,
@@ -104,7 +102,6 @@ impl<T: Source + AsyncWrite> Wire<T> {
             // (`MOST_CONNECTIONS`).
             appetite: USUAL_READ,
             body: BodyState::Taken,
-            waiter: None,
             out: Vec::new(),
             out_is_unflushed: false,
             has_ended: false,
@@ -127,12 +124,9 @@ impl<T: Source + AsyncWrite> Wire<T> {
             let decoder = match &mut state.body {
                 BodyState::Taken => return Poll::Ready(Rest::None),
                 BodyState::Unasked => return Poll::Ready(Rest::Unknown),
-                // Two readers would take each other's bytes. The body may be dropped in another
-                // task, so this one is woken by `ClientBody::give_back`.
-                BodyState::Lent => {
-                    state.waiter = Some(context.waker().clone());
-                    return Poll::Pending;
-                }
+                // Two readers would take each other's bytes. It comes back in this task, which then
+                // looks here again.
+                BodyState::Lent => return Poll::Pending,
                 BodyState::Unwanted(decoder) => decoder,
             };
             match decoder.next(&mut state.read) {
