@@ -64,7 +64,13 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
         let mut prompt = Prompt::new(printer, programs, browser);
         let (cancel, cancelled) = oneshot::channel();
         let cancelled = async { drop(cancelled.await) };
-        let login = login(request, &estate.store, &clients, &mut prompt, cancelled);
+        let login = Box::pin(login(
+            request,
+            &estate.store,
+            &clients,
+            &mut prompt,
+            cancelled,
+        ));
         watched(login, cancel, interrupt, printer)
             .await?
             .map_err(|error| failure(error, typed_certificate.as_deref()))

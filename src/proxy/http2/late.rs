@@ -214,7 +214,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn pieces_without_data_are_bounded_too() {
         let none: &[u8] = b"";
-        let count = gathered(&[(0, none); 5000]).await;
+        let count = gathered(&vec![(0, none); 5000]).await;
         assert!(
             count <= GATHERED_REFUSAL / size_of::<Frame<Bytes>>() + 1,
             "{count}"
