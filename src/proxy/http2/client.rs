@@ -87,6 +87,11 @@ impl Connection {
         !matches!(self.requests.poll_ready(&mut context), Poll::Ready(Err(_)))
     }
 
+    /// Whether it is the same connection.
+    pub(in crate::proxy) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.has_served, &other.has_served)
+    }
+
     /// Why the server has ended it, where that is for a client certificate.
     pub(in crate::proxy) fn certificate_trouble(&self) -> Option<&TlsTrouble> {
         self.certificate_trouble.get()

@@ -236,6 +236,9 @@ impl Upstream {
             if let Some(trouble) = connection.certificate_trouble() {
                 return Err(error::of_tls(authority, trouble.clone()));
             }
+            if matches!(fault, http2::Fault::Timeout) {
+                origin.http2.forget(&connection);
+            }
             resends += 1;
             let repeats = resends <= MOST_RESENDS && may_be_sent_again(&fault, is_reused, parts);
             let Some(again) = RequestBody::rewind(passage, rest).filter(|_| repeats) else {
