@@ -191,9 +191,12 @@ async fn a_client_that_reads_nothing_and_leaves_amid_its_pings_ends_the_connecti
     const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     const PING: [u8; 17] = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
     let (near, mut far) = tokio::io::duplex(128);
-    let serving = tokio::spawn(serve(near, (), || (), |_, _| async {
-        Response::new(Frames::default())
-    }));
+    let serving = tokio::spawn(serve(
+        near,
+        (),
+        || (),
+        |_, _| async { Response::new(Frames::default()) },
+    ));
     far.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         .await
         .unwrap();
@@ -224,9 +227,7 @@ where
         patience: Duration::from_secs(10),
         interim: &Interim::default(),
     };
-    let sent = connection
-        .exchange(&request, Frames::default(), false)
-        .await;
+    let sent = connection.exchange(&request, Frames::default()).await;
     sent.map_err(|(fault, _)| fault)
 }
 

@@ -197,7 +197,12 @@ mod tests {
     fn a_dial_that_failed_while_nobody_waited_fails_no_later_request() {
         let failed = Err(ConnectError::Unreachable("long ago".to_owned()));
         let (_tell, dialing) = watch::channel(Some(failed));
-        assert!(lease_in(State::Dialing(dialing)).lock().standing().is_none());
+        assert!(
+            lease_in(State::Dialing(dialing))
+                .lock()
+                .standing()
+                .is_none()
+        );
         let (_tell, dialing) = watch::channel(None);
         let lease = lease_in(State::Dialing(dialing));
         assert!(matches!(lease.lock().standing(), Some(Err(_))));

@@ -225,8 +225,7 @@ impl Upstream {
                 Leased::Http2(connection) => connection,
             };
             let is_reused = connection.has_served();
-            let is_held = body.is_unasked();
-            let (fault, rest) = match connection.exchange(&outgoing, body, is_held).await {
+            let (fault, rest) = match connection.exchange(&outgoing, body).await {
                 Ok(response) => {
                     origin.note_response();
                     return Ok(response.map(|body| UpstreamBody::Http2(Box::new(body))));
