@@ -37,8 +37,9 @@ pub(super) const SEARCH_TIME: Duration = Duration::from_secs(2);
 pub(super) const SEARCH_STEPS: usize = 200_000;
 
 /// A client that takes longer for the head of a request is cut off; a kept-alive connection may be
-/// silent this long between two. Inside a tunnel it is this long at least, and twice as long at
-/// most.
+/// silent this long between two. A new connection may be silent this long twice: before its first
+/// bytes are looked at, and then while hyper waits for the head. Inside a tunnel it is this long at
+/// least, and twice as long at most.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// A client that has opened a managed tunnel must have said hello and finished its handshake by
@@ -56,7 +57,7 @@ pub(super) const LARGEST_HEADER_LIST: u32 = 128 * 1024;
 /// The fields of a head: what Node takes; curl has no limit but their size.
 pub(super) const MOST_HEADERS: usize = 2000;
 
-/// The line before a chunk of an answer's body, with its extensions, in bytes.
+/// The line before a chunk of a body, a request's or a response's, with its extensions, in bytes.
 pub(super) const LONGEST_CHUNK_LINE: usize = 4 * 1024;
 
 /// Interim answers (1xx) to one request.
@@ -140,8 +141,9 @@ pub(super) const LARGEST_REJECTION: usize = 16 * 1024;
 pub(super) const LARGEST_DECODED_REJECTION: usize = 64 * 1024;
 pub(super) const REJECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is read of a body that comes with a request that authsome answers itself, so that the
-/// client gets to read the answer.
+/// What is read of a body that nobody sends on, so that the client gets to read the response: with
+/// a request that authsome answers itself, and what is left of one that the provider has answered
+/// early.
 pub(super) const LARGEST_DRAIN: usize = 64 * 1024 * 1024;
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -159,10 +161,12 @@ pub(super) const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
 /// [`MOST_IDLE_UPSTREAM`] idle ones.
 pub(super) const MOST_DESTINATIONS: usize = 1024;
 
-/// Server configurations for hosts of `regex:` routes that are kept at one time.
+/// Server configurations, one for each managed host that a client has asked for, that are kept at
+/// one time.
 pub(super) const MOST_SERVER_CONFIGS: usize = 1024;
 
-/// Client configurations, one for each set of private CAs, that are kept at one time.
+/// Client configurations, one for each set of private CAs, client certificate and dialect, that are
+/// kept at one time.
 pub(super) const MOST_CLIENT_CONFIGS: usize = 256;
 
 /// TLS sessions that a host's clients may resume.

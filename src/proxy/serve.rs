@@ -6,6 +6,7 @@ mod connect;
 mod disposition;
 mod intercept;
 pub(super) mod listener;
+mod refuse;
 mod request_line;
 mod server_tls;
 pub(super) mod shared;

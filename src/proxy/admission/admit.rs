@@ -88,8 +88,8 @@ impl Admission {
         let _ = self.tree.set(tree); // a session has one command
     }
 
-    /// Whose connection this is. Asked as soon as it is accepted, so that what another user sends
-    /// is never even read.
+    /// Whose connection this is. Asked as soon as it is accepted: of what another user sends, one
+    /// head is read at most, and answered with a refusal whatever it says.
     pub(in crate::proxy) fn recognize(&self, stream: &TcpStream, peer: SocketAddr) -> Recognition {
         let Some(owners) = &self.owners else {
             return Recognition::Client(Client::default());

@@ -75,7 +75,8 @@ impl RequestBody {
 
     /// Whether its client waits for 100, and nothing of it has been asked for. To read a body by
     /// HTTP/2 does not ask for it; most clients send theirs at once, and those that wait get the
-    /// server's own 100.
+    /// server's own 100. So none by HTTP/2 is held back, and as one goes out by HTTP/2 only where
+    /// it has come by it, nothing knows of this there.
     pub(in crate::proxy) fn is_unasked(&self) -> bool {
         let Self::Streamed {
             incoming, passage, ..

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 
 use super::log_entry::Entry;
 use super::place::Place;
-use super::response_body::ResponseBody;
+use super::response_body::{ReadAhead, ResponseBody};
 use super::session::Session;
 use super::unauthorized;
 use super::upgrade::{ClientUpgrade, Wish};
@@ -51,7 +50,7 @@ pub(super) struct Attempt<'a, S> {
 /// An answer of the provider, with what was read of its body.
 struct Outcome {
     response: Response<UpstreamBody>,
-    head: Option<Bytes>,
+    head: Option<Box<ReadAhead>>,
 }
 
 impl<'a, S: CredentialSource> Attempt<'a, S> {
@@ -245,7 +244,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         let (response, head, rejection) = unauthorized::look_into(response).await;
         let source = &self.session.source;
         let verdict = source.reject(&route.id, credential, rejection, attempt);
-        let head = Some(head);
+        let head = Some(Box::new(head));
         (Outcome { response, head }, verdict.await)
     }
 }

@@ -83,6 +83,13 @@ impl Entry {
         }
     }
 
+    /// The answer has broken off: its line says so, as its status does not.
+    pub(in crate::proxy) fn broke_off(&mut self) {
+        if let Some(line) = &mut self.line {
+            line.reason = Some("the response broke off before its end".to_owned());
+        }
+    }
+
     /// The answer has ended, after that many bytes of body.
     pub(in crate::proxy) fn finish(&mut self, bytes: u64) {
         let Some(line) = self.line.take() else {
@@ -105,14 +112,14 @@ impl Entry {
 }
 
 impl Drop for Entry {
-    /// A client that leaves before the answer takes its request down with it, but what went out
-    /// went out.
+    /// A client that leaves before the answer takes its request down with it, and so does the end of
+    /// the session; but what went out went out.
     fn drop(&mut self) {
         if let Some(line) = &mut self.line
             && line.event == Kind::Injected
         {
             if line.status.is_none() {
-                line.reason = Some("the client left before the answer came".to_owned());
+                line.reason = Some("the client left, or the session ended".to_owned());
             }
             self.finish(0);
         }

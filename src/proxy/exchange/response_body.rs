@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use super::log_entry::Entry;
@@ -21,7 +21,7 @@ pub(in crate::proxy) enum ResponseBody {
     /// The provider's, with what was already read of it.
     Streamed {
         /// Read to look at it.
-        head: Option<Bytes>,
+        head: Option<Box<ReadAhead>>,
         /// Still to come.
         rest: UpstreamBody,
         /// Bytes that have passed.
@@ -33,6 +33,27 @@ pub(in crate::proxy) enum ResponseBody {
     },
 }
 
+/// What was read of a body: its beginning, and its trailers where that is all of it.
+#[derive(Debug)]
+pub(in crate::proxy) struct ReadAhead {
+    pub(super) data: Bytes,
+    pub(super) trailers: Option<HeaderMap>,
+}
+
+impl ReadAhead {
+    fn is_empty(&self) -> bool {
+        self.data.is_empty() && self.trailers.is_none()
+    }
+
+    /// The next of it.
+    fn next(&mut self) -> Option<Frame<Bytes>> {
+        if self.data.is_empty() {
+            return self.trailers.take().map(Frame::trailers);
+        }
+        Some(Frame::data(std::mem::take(&mut self.data)))
+    }
+}
+
 impl ResponseBody {
     pub(in crate::proxy) fn whole(bytes: Bytes) -> Self {
         Self::Whole((!bytes.is_empty()).then_some(bytes))
@@ -40,7 +61,7 @@ impl ResponseBody {
 
     pub(in crate::proxy) fn streamed(
         status: StatusCode,
-        head: Option<Bytes>,
+        head: Option<Box<ReadAhead>>,
         mut rest: UpstreamBody,
         entry: Entry,
     ) -> Self {
@@ -100,15 +121,20 @@ impl Body for ResponseBody {
                 entry,
                 ..
             } => {
-                let frame = match head.take() {
-                    Some(head) => Some(Ok(Frame::data(head))),
+                let frame = match head.as_mut().and_then(|head| head.next()) {
+                    Some(frame) => Some(Ok(frame)),
                     None => ready!(Pin::new(rest).poll_frame(context)),
                 };
+                head.take_if(|head| head.is_empty());
                 match &frame {
                     Some(Ok(frame)) => {
                         *bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
                     }
-                    Some(Err(_)) | None => entry.finish(*bytes),
+                    Some(Err(_)) => {
+                        entry.broke_off();
+                        entry.finish(*bytes);
+                    }
+                    None => entry.finish(*bytes),
                 }
                 Poll::Ready(frame)
             }
@@ -136,7 +162,7 @@ impl Body for ResponseBody {
                 ..
             } => {
                 let mut hint = rest.size_hint();
-                let head = head.len() as u64;
+                let head = head.data.len() as u64;
                 if let Some(upper) = hint.upper() {
                     hint.set_upper(upper.saturating_add(head));
                 }
@@ -171,5 +197,29 @@ impl Drop for ResponseBody {
             let (mut rest, is_refused) = (rest.take(), *is_refused);
             runtime.spawn(async move { rest.finish_upload(is_refused).await });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::proxy::http1::AnswerBody;
+
+    #[tokio::test]
+    async fn what_was_read_ahead_comes_first_with_its_trailers() {
+        let trailers = HeaderMap::from_iter([(http::header::ETAG, "x".parse().unwrap())]);
+        let ahead = ReadAhead {
+            data: Bytes::from_static(b"no"),
+            trailers: Some(trailers.clone()),
+        };
+        let rest = UpstreamBody::Http1(AnswerBody::ended());
+        let (ahead, entry) = (Some(Box::new(ahead)), Entry::default());
+        let body = ResponseBody::streamed(StatusCode::UNAUTHORIZED, ahead, rest, entry);
+        assert!(!body.is_end_stream());
+        let whole = body.collect().await.unwrap();
+        assert_eq!(whole.trailers(), Some(&trailers));
+        assert_eq!(whole.to_bytes(), "no");
     }
 }

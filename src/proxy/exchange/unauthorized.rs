@@ -1,35 +1,44 @@
 //! What a provider's 401 says.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt;
 
 use super::challenge::{self, Reason};
+use super::response_body::ReadAhead;
 use crate::connection::Rejection;
 use crate::content_coding;
 use crate::proxy::limits::{LARGEST_DECODED_REJECTION, LARGEST_REJECTION, REJECTION_TIMEOUT};
+use crate::proxy::message::body::Streamed;
 use crate::proxy::upstream::body::UpstreamBody;
 
 /// Reads as much of a 401 as it takes to tell what it says.
 pub(in crate::proxy) async fn look_into(
     response: Response<UpstreamBody>,
-) -> (Response<UpstreamBody>, Bytes, Rejection) {
+) -> (Response<UpstreamBody>, ReadAhead, Rejection) {
     let (parts, mut body) = response.into_parts();
-    let mut read = BytesMut::new();
+    let ahead = read_ahead(&mut body).await;
+    let rejection = classify(&parts.headers, &ahead.data);
+    (Response::from_parts(parts, body), ahead, rejection)
+}
+
+async fn read_ahead(body: &mut impl Streamed) -> ReadAhead {
+    let (mut data, mut trailers) = (BytesMut::new(), None);
     let reading = async {
-        while read.len() < LARGEST_REJECTION {
+        while data.len() < LARGEST_REJECTION {
             let Some(Ok(frame)) = body.frame().await else {
                 return;
             };
-            if let Some(data) = frame.data_ref() {
-                read.extend_from_slice(data);
+            match frame.into_data() {
+                Ok(piece) => data.extend_from_slice(&piece),
+                Err(frame) => trailers = frame.into_trailers().ok(),
             }
         }
     };
     let _ = tokio::time::timeout(REJECTION_TIMEOUT, reading).await; // what has come by then must do
-    let rejection = classify(&parts.headers, &read);
-    (Response::from_parts(parts, body), read.freeze(), rejection)
+    let data = data.freeze();
+    ReadAhead { data, trailers }
 }
 
 /// What a 401 says, where RFC 6750 §3 has it, or in its body. `invalid_token` stands for every
@@ -74,8 +83,20 @@ fn is_json(content_type: &str) -> bool {
 mod tests {
     use http::HeaderValue;
     use http::header::WWW_AUTHENTICATE;
+    use http_body::Frame;
 
     use super::*;
+    use crate::proxy::message::body::scripted::Frames;
+
+    #[tokio::test]
+    async fn the_trailers_of_a_401_are_kept() {
+        let trailers = HeaderMap::from_iter([(WWW_AUTHENTICATE, HeaderValue::from_static("x"))]);
+        let data = bytes::Bytes::from_static(b"no");
+        let frames = [Frame::data(data), Frame::trailers(trailers.clone())].map(Ok);
+        let ahead = read_ahead(&mut Frames::new(frames)).await;
+        assert_eq!(ahead.data, "no");
+        assert_eq!(ahead.trailers, Some(trailers));
+    }
 
     fn told(content_type: &'static str, body: &str) -> Rejection {
         let mut fields = HeaderMap::new();

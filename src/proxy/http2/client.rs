@@ -11,11 +11,11 @@ use std::time::Duration;
 use h2::client::{ResponseFuture, SendRequest};
 use http::header::HOST;
 use http::request::Parts;
-use http::{Request, Response, StatusCode, Uri, Version};
+use http::{Request, Response, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::exchange::{Exchange, Upload, poll_upload, release};
+use super::exchange::{Exchange, Upload, poll_upload};
 use super::fault::Fault;
 use super::patient::Patient;
 use super::piece::Piece;
@@ -23,7 +23,7 @@ use super::received::ReceivedBody;
 use super::sender::Sender;
 use crate::net::tls::TlsTrouble;
 use crate::proxy::limits::{
-    CONNECTION_WINDOW, CONTINUE_TIMEOUT, FIRST_STREAMS, LARGEST_HEADER_LIST, MOST_INTERIM_ANSWERS,
+    CONNECTION_WINDOW, FIRST_STREAMS, LARGEST_HEADER_LIST, MOST_INTERIM_ANSWERS,
     MOST_RESET_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
 use crate::proxy::message::body::Streamed;
@@ -87,6 +87,11 @@ impl Connection {
         !matches!(self.requests.poll_ready(&mut context), Poll::Ready(Err(_)))
     }
 
+    /// Whether it is the same connection.
+    pub(in crate::proxy) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.has_served, &other.has_served)
+    }
+
     /// Why the server has ended it, where that is for a client certificate.
     pub(in crate::proxy) fn certificate_trouble(&self) -> Option<&TlsTrouble> {
         self.certificate_trouble.get()
@@ -98,13 +103,11 @@ impl Connection {
     }
 
     /// Sends a request and waits for the head of its response, which may come before the whole
-    /// request is out. With a fault comes what of the body has not been asked for. `is_held` where
-    /// the client waits to hear that its body is wanted.
+    /// request is out. With a fault comes what of the body has not been asked for.
     pub(in crate::proxy) async fn exchange<B: Streamed>(
         &self,
         request: &Outgoing<'_>,
         body: B,
-        is_held: bool,
     ) -> Result<Response<Exchange<B>>, (Fault, Option<B>)> {
         let mut requests = self.requests.clone();
         if let Err(error) = poll_fn(|context| requests.poll_ready(context)).await {
@@ -123,7 +126,6 @@ impl Connection {
             Err(error) => return Err((Fault::of(error), Some(body))),
         };
         let mut upload = (!ends).then(|| Upload {
-            is_held,
             sender: Sender::new(stream),
             body,
         });
@@ -164,31 +166,18 @@ async fn wait(
     let mut seen = request.pieces.load(Ordering::Relaxed);
     let mut interims = 0;
     let mut clock = pin!(tokio::time::sleep(request.patience));
-    let mut until_asked = pin!(until_asked(
-        upload.as_ref().is_some_and(|upload| upload.is_held)
-    ));
     poll_fn(|context| {
-        loop {
-            poll_upload(upload, context)?;
-            while let Poll::Ready(Some(Ok(interim))) = response.poll_informational(context) {
-                interims += 1;
-                if interims > MOST_INTERIM_ANSWERS {
-                    return Poll::Ready(Err(Fault::Endless));
-                }
-                let (head, ()) = interim.into_parts();
-                if head.status == StatusCode::CONTINUE {
-                    release(upload);
-                }
-                request.interim.push(head.status, head.headers);
+        poll_upload(upload, context)?;
+        while let Poll::Ready(Some(Ok(interim))) = response.poll_informational(context) {
+            interims += 1;
+            if interims > MOST_INTERIM_ANSWERS {
+                return Poll::Ready(Err(Fault::Endless));
             }
-            if let Poll::Ready(head) = Pin::new(&mut *response).poll(context) {
-                return Poll::Ready(head.map_err(Fault::of));
-            }
-            let is_held = upload.as_ref().is_some_and(|upload| upload.is_held);
-            if !is_held || until_asked.as_mut().poll(context).is_pending() {
-                break;
-            }
-            release(upload);
+            let (head, ()) = interim.into_parts();
+            request.interim.push(head.status, head.headers);
+        }
+        if let Poll::Ready(head) = Pin::new(&mut *response).poll(context) {
+            return Poll::Ready(head.map_err(Fault::of));
         }
         while clock.as_mut().poll(context).is_ready() {
             let now = request.pieces.load(Ordering::Relaxed);
@@ -201,11 +190,4 @@ async fn wait(
         Poll::Pending
     })
     .await
-}
-
-/// How long the body waits for a server that does not say whether it wants it (RFC 9110 §10.1.1).
-async fn until_asked(is_held: bool) {
-    if is_held {
-        tokio::time::sleep(CONTINUE_TIMEOUT).await;
-    }
 }

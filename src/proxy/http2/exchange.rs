@@ -24,15 +24,6 @@ pub(in crate::proxy) struct Exchange<B> {
 pub(super) struct Upload<B> {
     pub(super) sender: Sender,
     pub(super) body: B,
-    /// The client waits for 100, and so far the server has not said it.
-    pub(super) is_held: bool,
-}
-
-/// The server has asked for the body, or has had the time to.
-pub(super) fn release(upload: &mut Option<Upload<impl Streamed>>) {
-    if let Some(upload) = upload {
-        upload.is_held = false;
-    }
 }
 
 /// Sends what there is of the body; it stays, for another attempt.
@@ -40,7 +31,7 @@ pub(super) fn poll_upload(
     upload: &mut Option<Upload<impl Streamed>>,
     context: &mut Context<'_>,
 ) -> Result<(), Fault> {
-    let Some(upload) = upload.as_mut().filter(|upload| !upload.is_held) else {
+    let Some(upload) = upload else {
         return Ok(());
     };
     match upload.sender.poll_send(context, &mut upload.body) {
@@ -58,12 +49,6 @@ impl<B: Streamed> Exchange<B> {
     /// The same for another attempt, which ends this one.
     pub(in crate::proxy) fn take_upload(&mut self) -> Option<B> {
         self.upload.take().map(|upload| upload.body)
-    }
-
-    /// This response is the one that the client gets. If the server has answered in place of asking
-    /// for the body (RFC 9110 §10.1.1), nobody will ask for it any more.
-    pub(in crate::proxy) fn settle(&mut self) {
-        self.upload.take_if(|upload| upload.is_held);
     }
 
     /// How many bytes the server has taken, where some wait for it to take them.

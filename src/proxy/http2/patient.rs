@@ -11,10 +11,11 @@ use crate::net::tls::TlsTrouble;
 
 /// A stream whose writes may fail before all that its peer has said is read: a server refuses a
 /// large upload and closes, a client sends the end of its upload and leaves. h2 gives a connection
-/// up at the first write that fails.
+/// up at the first write that fails; and it reads no more while a write waits, as the answer to a
+/// PING has to be out before the next frame is read.
 ///
 /// ```text
-/// Open ── a write fails because the peer has closed ──► Deaf (writes wait) ── nothing is left to read ──► Ended (writes fail)
+/// Open ── a write fails because the peer has closed ──► Deaf (writes go nowhere) ── nothing is left to read ──► Ended (writes fail)
 /// ```
 #[derive(Debug)]
 pub(in crate::proxy) struct Patient<T> {
@@ -46,28 +47,22 @@ impl<T> Patient<T> {
         self
     }
 
-    /// What a write has come to. One that waits for the end of what can be read is woken by the
-    /// reading.
-    fn written<O>(
-        &mut self,
-        context: &Context<'_>,
-        written: Poll<io::Result<O>>,
-    ) -> Poll<io::Result<O>> {
+    /// What a write has come to; `whole` is what one of all the bytes would have.
+    fn written<O>(&mut self, written: Poll<io::Result<O>>, whole: O) -> Poll<io::Result<O>> {
         match written {
             Poll::Ready(Err(error)) if has_closed(&error) && self.state == State::Open => {
                 self.state = State::Deaf;
-                context.waker().wake_by_ref();
-                Poll::Pending
+                Poll::Ready(Ok(whole))
             }
             other => other,
         }
     }
 
-    /// What is said of a write without the stream.
-    fn refused<O>(&self) -> Option<Poll<io::Result<O>>> {
+    /// What is said without the stream of a write of so many bytes.
+    fn unwritten(&self, length: usize) -> Option<Poll<io::Result<usize>>> {
         match self.state {
             State::Open => None,
-            State::Deaf => Some(Poll::Pending),
+            State::Deaf => Some(Poll::Ready(Ok(length))),
             State::Ended => Some(Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))),
         }
     }
@@ -106,11 +101,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if let Some(refused) = self.refused() {
-            return refused;
+        if let Some(unwritten) = self.unwritten(bytes.len()) {
+            return unwritten;
         }
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.written(context, written)
+        self.written(written, bytes.len())
     }
 
     fn poll_write_vectored(
@@ -118,11 +113,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let Some(refused) = self.refused() {
-            return refused;
+        let length = slices.iter().map(|slice| slice.len()).sum();
+        if let Some(unwritten) = self.unwritten(length) {
+            return unwritten;
         }
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.written(context, written)
+        self.written(written, length)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -134,7 +130,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
             return Poll::Ready(Ok(())); // what is left will never go
         }
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        self.written(context, flushed)
+        self.written(flushed, ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -158,7 +154,12 @@ mod tests {
         let write = |stream: &mut Patient<_>, context: &mut Context<'_>| {
             Pin::new(stream).poll_write(context, b"more")
         };
-        assert!(write(&mut stream, &mut context).is_pending());
+        for _ in 0..2 {
+            assert!(matches!(
+                write(&mut stream, &mut context),
+                Poll::Ready(Ok(4))
+            ));
+        }
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         assert_eq!(text, "answer");

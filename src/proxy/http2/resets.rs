@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection that tells when a reset with `PROTOCOL_ERROR` goes out on it, and of which stream.
-/// Nobody but h2 sends that code.
+/// h2 sends that code by itself; we send it where a provider has broken its response off with it,
+/// on a stream whose request was well-formed.
 #[derive(Debug)]
 pub(super) struct ResetWatch<T, F> {
     stream: T,

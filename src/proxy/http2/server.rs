@@ -107,7 +107,8 @@ fn receive(
 
 /// The streams whose requests were well-formed, of late: what ends one of them is noted with its
 /// request. h2 resets it for an upload that is shorter than it said, which curl 7.88 sends once it
-/// has been refused.
+/// has been refused. That may be when the stream's task has ended and somebody else drains its
+/// upload, so a stream is forgotten by its age.
 #[derive(Clone, Default)]
 struct Requests(Arc<Mutex<VecDeque<u32>>>);
 

@@ -186,6 +186,29 @@ async fn a_malformed_request_is_told() {
     assert_eq!(told.recv().await, Some(()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_and_leaves_amid_its_pings_ends_the_connection() {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const PING: [u8; 17] = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    let (near, mut far) = tokio::io::duplex(128);
+    let serving = tokio::spawn(serve(
+        near,
+        (),
+        || (),
+        |_, _| async { Response::new(Frames::default()) },
+    ));
+    far.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .await
+        .unwrap();
+    far.write_all(&SETTINGS).await.unwrap();
+    // No more answers find room, neither on the stream nor before it.
+    let pinging = async { while far.write_all(&PING).await.is_ok() {} };
+    let limit = Duration::from_secs(10);
+    assert!(tokio::time::timeout(limit, pinging).await.is_err());
+    drop(far);
+    tokio::time::timeout(limit, serving).await.unwrap().unwrap();
+}
+
 /// What a server of h2 makes of one request of ours.
 async fn exchange_with<F, R>(serve: F) -> Result<Response<super::Exchange<Frames>>, Fault>
 where
@@ -204,9 +227,7 @@ where
         patience: Duration::from_secs(10),
         interim: &Interim::default(),
     };
-    let sent = connection
-        .exchange(&request, Frames::default(), false)
-        .await;
+    let sent = connection.exchange(&request, Frames::default()).await;
     sent.map_err(|(fault, _)| fault)
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::coop;
 use tokio::time::Sleep;
 
 /// How often the wait for an idle stream looks, within the time that it may be idle: it ends at
@@ -74,7 +75,8 @@ impl Clock {
     /// Whether it has; if not, the task is woken when it does.
     pub(in crate::proxy) fn has_ended(&mut self, context: &mut Context<'_>) -> bool {
         if !self.is_polled {
-            self.is_polled = true;
+            // With the task's budget spent, it wakes the task at once and not when it ends.
+            self.is_polled = coop::has_budget_remaining();
             return self.sleep.as_mut().poll(context).is_ready();
         }
         self.sleep.is_elapsed()
@@ -93,6 +95,8 @@ impl Clock {
 mod tests {
     use std::pin::pin;
 
+    use tokio::time::Instant;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -108,5 +112,23 @@ mod tests {
         assert!(activity.unless_idle(limit, pin!(moving)).await.is_some());
         let still = tokio::time::sleep(Duration::from_secs(1000));
         assert!(activity.unless_idle(limit, pin!(still)).await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_started_with_the_budget_spent_ends_in_time() {
+        let limit = Duration::from_secs(1);
+        let (begin, mut clock) = (Instant::now(), Clock::new(limit));
+        let waiting = poll_fn(|context| {
+            while begin.elapsed().is_zero() && coop::has_budget_remaining() {
+                let _ = pin!(coop::consume_budget()).poll(context);
+            }
+            if clock.has_ended(context) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        let waited = tokio::time::timeout(2 * limit, waiting).await;
+        assert!(waited.is_ok() && begin.elapsed() < 2 * limit);
     }
 }

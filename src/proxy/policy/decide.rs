@@ -25,7 +25,7 @@ pub(in crate::proxy) enum Plan<'a> {
 /// The answer to a request's head.
 #[derive(Debug)]
 pub(in crate::proxy) struct Decision<'a> {
-    /// The connection that it belongs to, where that is one.
+    /// The connection that it belongs to, where that is one: its certificate is shown.
     pub(in crate::proxy) owner: Option<&'a Arc<Route>>,
     /// What is done, or why nothing is.
     pub(in crate::proxy) plan: Result<Plan<'a>, Refusal>,
@@ -60,17 +60,19 @@ pub(in crate::proxy) fn decide<'a>(
     path: &str,
     of_page: bool,
 ) -> Decision<'a> {
-    let pass = Ok(Plan::Pass(rules.candidates.first()));
-    let (owner, plan) = match rules.candidates.resolve(path) {
+    match rules.candidates.resolve(path) {
         RouteMatch::Ambiguous(tied) if tied.iter().any(|route| gives(route, parts, path)) => {
             let labels = tied.iter().map(|route| route.label.clone()).collect();
-            (None, Err(Refusal::Ambiguous(labels)))
+            let plan = Err(Refusal::Ambiguous(labels));
+            Decision { owner: None, plan }
         }
         // None of them would put anything on, or show.
-        RouteMatch::Ambiguous(_) | RouteMatch::None => (None, pass),
-        RouteMatch::Route(route) => (Some(route), by_route(rules, route, parts, path, of_page)),
-    };
-    Decision { owner, plan }
+        RouteMatch::Ambiguous(_) | RouteMatch::None => {
+            let plan = Ok(Plan::Pass(rules.candidates.first()));
+            Decision { owner: None, plan }
+        }
+        RouteMatch::Route(route) => by_route(rules, route, parts, path, of_page),
+    }
 }
 
 /// Whether the server would learn from the request whose it is. A certificate is a credential as
@@ -87,25 +89,129 @@ fn by_route<'a>(
     parts: &Parts,
     path: &str,
     of_page: bool,
-) -> Result<Plan<'a>, Refusal> {
+) -> Decision<'a> {
+    let belonging = |plan| Decision {
+        owner: Some(route),
+        plan,
+    };
     let (method, query) = (parts.method.as_str(), parts.uri.query());
     let path = route.relative_path(path);
-    let Some(shape) = route.rules.injection(method, path, query) else {
-        return Ok(Plan::Pass(Some(route)));
-    };
+    let shape = route.rules.injection(method, path, query);
+    if shape.is_none() && route.client_certificate.is_none() {
+        return belonging(Ok(Plan::Pass(Some(route))));
+    }
     if of_page && same_origin::is_of_another_origin(&parts.headers, rules.authority) {
-        return Err(Refusal::AnotherOrigin);
+        return match shape {
+            Some(_) => belonging(Err(Refusal::AnotherOrigin)),
+            // As whoever follows a link to a page gets it: nobody's, so that no certificate is
+            // shown.
+            None => Decision {
+                owner: None,
+                plan: Ok(Plan::Pass(Some(route))),
+            },
+        };
     }
-    if let Some(rule) = route.rules.guard(method, path) {
-        let provider = route.id.provider.to_string();
-        let name = format!("{provider}/{}", rule.name);
-        if !rules.allowed_guards.contains(&name) {
-            return Err(Refusal::Guarded {
-                provider,
-                rule: rule.name.clone(),
-                reason: rule.reason.clone(),
-            });
-        }
+    if let Some(refusal) = guarded(rules, route, method, path) {
+        return belonging(Err(refusal));
     }
-    Ok(Plan::Inject(route, shape))
+    belonging(Ok(match shape {
+        Some(shape) => Plan::Inject(route, shape),
+        None => Plan::Pass(Some(route)),
+    }))
+}
+
+/// What a rule of the definition denies, unless the user has lifted it.
+fn guarded(rules: Rules<'_>, route: &Route, method: &str, path: &str) -> Option<Refusal> {
+    let rule = route.rules.guard(method, path)?;
+    let provider = route.id.provider.to_string();
+    let name = format!("{provider}/{}", rule.name);
+    let is_denied = !rules.allowed_guards.contains(&name);
+    is_denied.then(|| Refusal::Guarded {
+        provider,
+        rule: rule.name.clone(),
+        reason: rule.reason.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+
+    use authsome_providers::Catalog;
+    use http::Request;
+
+    use super::*;
+    use crate::net::tls::ClientCertificate;
+    use crate::proxy::policy::route::Preference;
+    use crate::proxy::policy::routes::{Managed, RouteTable};
+    use crate::secret::Secret;
+
+    /// GitLab with a guard outside of its API, with a client certificate or without.
+    fn candidates(has_certificate: bool) -> Candidates {
+        let home = tempfile::tempdir().unwrap();
+        let bundled = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
+        let mut definition = bundled.json().clone();
+        definition["name"] = "acme".into();
+        definition["guard"] = serde_json::json!([
+            { "name": "web", "methods": ["POST"], "path": "/-/tokens", "reason": "it makes one" }
+        ]);
+        let mut file = File::create(home.path().join("acme.json")).unwrap();
+        file.write_all(definition.to_string().as_bytes()).unwrap();
+        let catalog = Catalog::new(Some(home.path().to_owned()));
+        let definition = catalog.get(&"acme".parse().unwrap()).unwrap();
+        let certificate = || ClientCertificate::stored(String::new(), Secret::new(String::new()));
+        let base = "https://gitlab.test".parse().unwrap();
+        let table = RouteTable::new([Managed {
+            id: crate::credential::ConnectionId {
+                provider: "acme".parse().unwrap(),
+                name: "default".parse().unwrap(),
+            },
+            service: definition.provider.at(Some(&base)).unwrap(),
+            ca_pem: None,
+            client_certificate: has_certificate.then(certificate),
+            preference: Preference::None,
+        }]);
+        table.to(&crate::authority::Authority::new("gitlab.test", 443).unwrap())
+    }
+
+    /// Whether it shows the certificate, and what becomes of it.
+    fn decided(candidates: &Candidates, method: &str, path: &str, origin: &str) -> String {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("origin", origin).body(()).unwrap();
+        let rules = Rules {
+            authority: &"gitlab.test".parse().unwrap(),
+            candidates,
+            allowed_guards: &HashSet::new(),
+        };
+        let Decision { owner, plan } = decide(rules, &request.into_parts().0, path, true);
+        let plan = match plan {
+            Ok(Plan::Inject(..)) => "inject",
+            Ok(Plan::Pass(_)) => "pass",
+            Err(Refusal::AnotherOrigin) => "another origin",
+            Err(Refusal::Guarded { .. }) => "guarded",
+            Err(_) => "refused",
+        };
+        format!(
+            "{plan}, {}",
+            if owner.is_some() { "owned" } else { "nobody's" }
+        )
+    }
+
+    #[test]
+    fn a_certificate_is_shown_to_whom_a_token_would_be() {
+        let (own, other) = ("https://gitlab.test", "https://evil.test");
+        let with = candidates(true);
+        assert_eq!(decided(&with, "GET", "/api/v4/user", own), "inject, owned");
+        assert_eq!(
+            decided(&with, "GET", "/api/v4/user", other),
+            "another origin, owned"
+        );
+        assert_eq!(decided(&with, "GET", "/dashboard", own), "pass, owned");
+        assert_eq!(decided(&with, "GET", "/dashboard", other), "pass, nobody's");
+        assert_eq!(decided(&with, "POST", "/-/tokens", own), "guarded, owned");
+        let without = candidates(false);
+        assert_eq!(decided(&without, "GET", "/dashboard", other), "pass, owned");
+        assert_eq!(decided(&without, "POST", "/-/tokens", own), "pass, owned");
+    }
 }

@@ -7,6 +7,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use super::disposition::{Disposition, check_unmanaged, dispose};
+use super::refuse::refuse;
 use super::shared::Shared;
 use crate::authority::Authority;
 use crate::connection::CredentialSource;
@@ -28,6 +29,10 @@ use crate::proxy::upstream::body::UpstreamBody;
 use crate::proxy::upstream::destination::{Dialect, Scheme};
 use crate::proxy::upstream::send::Sending;
 
+const NO_TARGET: Refusal = Refusal::Malformed(
+    "the target names no host, or names it in a form that servers read differently",
+);
+
 /// `GET https://…` (older axios): the same as through a tunnel. The target counts, and `Host` is
 /// made to agree (RFC 9112 §3.2.2).
 pub(super) async fn https<S: CredentialSource>(
@@ -36,14 +41,10 @@ pub(super) async fn https<S: CredentialSource>(
     mut request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let Some(place) = place_of(shared, &mut request, Scheme::Https) else {
-        return respond::from_refusal(&Refusal::Malformed(
-            "the target names no host, or names it in a form that servers read differently",
-        ));
+        return refuse(&NO_TARGET, request);
     };
     match dispose(shared, &place.authority) {
-        Disposition::Refuse(refusal) => {
-            shared.refuse(request.method().as_str(), &place.authority, &refusal)
-        }
+        Disposition::Refuse(refusal) => shared.refuse(&place.authority, &refusal, request),
         Disposition::Intercept | Disposition::Tunnel => {
             let upgrade = upgrade_of(&mut request, permit);
             let request = request.map(ClientBody::Hyper);
@@ -60,9 +61,7 @@ pub(super) async fn http<S>(
     mut request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let Some(place) = place_of(shared, &mut request, Scheme::Http) else {
-        return respond::from_refusal(&Refusal::Malformed(
-            "the target names no host, or names it in a form that servers read differently",
-        ));
+        return refuse(&NO_TARGET, request);
     };
     let mut entry = Entry::new(&place, &request);
     match forward_http(shared, &place, request).await {
@@ -86,15 +85,16 @@ async fn forward_http<S>(
     place: &Place,
     request: Request<Incoming>,
 ) -> Result<Response<UpstreamBody>, Refusal> {
-    check_unmanaged(shared, &place.authority)?;
     let (mut parts, body) = request.into_parts();
+    let survey = Survey::of(&parts.headers);
+    let passage = Arc::new(Passage::new(survey.expect));
+    // Where the request is refused, its body is drained as it is dropped.
+    let body = RequestBody::new(ClientBody::Hyper(body), &passage);
+    check_unmanaged(shared, &place.authority)?;
     if placeholder::find_in_head(&parts).is_some() {
         return Err(Refusal::PlaceholderInClear);
     }
-    let survey = Survey::of(&parts.headers);
-    let passage = Arc::new(Passage::new(survey.expect));
     hop_by_hop::clean_request(&mut parts.headers, survey);
-    let body = RequestBody::new(ClientBody::Hyper(body), &passage);
     let sending = Sending {
         passage: &passage,
         origin: place.origins.of(None),

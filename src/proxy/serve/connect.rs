@@ -10,13 +10,13 @@ use hyper::body::Incoming;
 use super::absolute_form;
 use super::disposition::{Disposition, dispose};
 use super::intercept;
+use super::refuse::refuse;
 use super::shared::Shared;
 use super::tunnel;
 use crate::authority::Authority;
 use crate::connection::CredentialSource;
 use crate::proxy::admission::admit::Client;
 use crate::proxy::admission::permit::Permit;
-use crate::proxy::exchange::respond;
 use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::refusal::Refusal;
 
@@ -29,7 +29,7 @@ pub(in crate::proxy) async fn handle<S: CredentialSource>(
 ) -> Result<Response<ResponseBody>, Infallible> {
     if let Err(refusal) = shared.admission.check(&client, request.headers()).await {
         // Many clients come without the password first: no line in the log.
-        return Ok(respond::from_refusal(&refusal));
+        return Ok(refuse(&refusal, request));
     }
     request.headers_mut().remove(PROXY_AUTHORIZATION);
     if request.method() == Method::CONNECT {
@@ -38,9 +38,12 @@ pub(in crate::proxy) async fn handle<S: CredentialSource>(
     match request.uri().scheme_str() {
         Some("https") => Ok(absolute_form::https(&shared, permit, request).await),
         Some("http") => Ok(absolute_form::http(&shared, request).await),
-        _ => Ok(respond::from_refusal(&Refusal::Malformed(
-            "this is the proxy of an authsome session: it takes CONNECT and requests in absolute form",
-        ))),
+        _ => {
+            let refusal = Refusal::Malformed(
+                "this is the proxy of an authsome session: it takes CONNECT and requests in absolute form",
+            );
+            Ok(refuse(&refusal, request))
+        }
     }
 }
 
@@ -54,10 +57,11 @@ async fn connect<S: CredentialSource>(
         .authority()
         .and_then(|name| Authority::parse(name.as_str(), None))
     else {
-        return respond::from_refusal(&Refusal::Malformed("CONNECT needs a host and a port"));
+        let refusal = Refusal::Malformed("CONNECT needs a host and a port");
+        return refuse(&refusal, request);
     };
     match dispose(&shared, &authority) {
-        Disposition::Refuse(refusal) => shared.refuse("CONNECT", &authority, &refusal),
+        Disposition::Refuse(refusal) => shared.refuse(&authority, &refusal, request),
         Disposition::Intercept => {
             tokio::spawn(async move {
                 if let Ok(upgraded) = hyper::upgrade::on(request).await {
@@ -69,7 +73,7 @@ async fn connect<S: CredentialSource>(
         Disposition::Tunnel => {
             let upstream = match shared.session.upstream.dial(&authority).await {
                 Ok(upstream) => upstream,
-                Err(refusal) => return shared.refuse("CONNECT", &authority, &refusal),
+                Err(refusal) => return shared.refuse(&authority, &refusal, request),
             };
             tokio::spawn(async move {
                 if let Ok(upgraded) = hyper::upgrade::on(request).await {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use authsome_ca::{CaError, SessionCa};
-use http::Response;
+use http::{Request, Response};
+use hyper::body::Incoming;
 
+use super::refuse::refuse;
 use super::server_tls::ServerTls;
 use crate::audit::{Audit, Event};
 use crate::authority::Authority;
@@ -16,7 +18,6 @@ use crate::net::resolve::Resolve;
 use crate::net::tls::Trust;
 use crate::net::user_proxy::UserProxies;
 use crate::proxy::admission::admit::Admission;
-use crate::proxy::exchange::respond;
 use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::exchange::session::Session;
 use crate::proxy::limits::Timeouts;
@@ -114,14 +115,14 @@ impl<S> Shared<S> {
     /// The response to what is not served, which is noted.
     pub(super) fn refuse(
         &self,
-        method: &str,
         authority: &Authority,
         refusal: &Refusal,
+        request: Request<Incoming>,
     ) -> Response<ResponseBody> {
-        let response = respond::from_refusal(refusal);
         let mut event = Event::new(refusal.kind())
-            .request(method, &authority.to_string(), "")
+            .request(request.method().as_str(), &authority.to_string(), "")
             .because(refusal.to_string());
+        let response = refuse(refusal, request);
         event.status = Some(response.status().as_u16());
         self.session.audit.record(&event);
         response

@@ -59,7 +59,7 @@ impl UpstreamBody {
     pub(in crate::proxy) fn settle(&mut self) {
         match self {
             Self::Http1(body) => body.settle(),
-            Self::Http2(body) => body.settle(),
+            Self::Http2(_) => {} // which holds no upload back
         }
     }
 

@@ -1,6 +1,7 @@
-//! The HTTP/2 connection of one client's connection, shared with nobody while it has it: what one
-//! client leaves unread, or resets, counts against the limits of the whole connection, so that
-//! another one would wait for it, or be broken off with it.
+//! The HTTP/2 connection by which one client's connection reaches an origin. Another client gets it
+//! when this one has ended, and not before: what one client leaves unread, or resets, counts
+//! against the limits of the whole connection, so that the other would wait for it, or be broken
+//! off with it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +17,7 @@ use crate::proxy::http2;
 /// How one client's requests by HTTP/2 go on.
 ///
 /// ```text
-/// None ── a request comes ──► Dialing ── it stands ──► Http2 ── it ends, or goes away ──► None
+/// None ── a request comes ──► Dialing ── it stands ──► Http2 ── it ends, goes away or is silent ──► None
 ///                                │  └── the server has no HTTP/2 ──► Http1
 ///                                └── it fails ──► None
 /// ```
@@ -35,6 +36,23 @@ enum State {
     Http2(http2::Connection),
     #[default]
     None,
+}
+
+impl State {
+    /// What a request finds; `None` where it has to dial.
+    fn standing(&mut self) -> Option<Result<Leased, Dialing>> {
+        match self {
+            // All who waited for it have gone, so nobody has noted that it failed.
+            Self::Dialing(dialing) if matches!(&*dialing.borrow(), Some(Err(_))) => None,
+            Self::Dialing(dialing) => Some(Err(dialing.clone())),
+            Self::Http1 => Some(Ok(Leased::Http1)),
+            Self::Http2(connection) => {
+                let is_open = connection.is_open();
+                is_open.then(|| Ok(Leased::Http2(connection.clone())))
+            }
+            Self::None => None,
+        }
+    }
 }
 
 type Dialing = watch::Receiver<Option<Result<Leased, ConnectError>>>;
@@ -90,15 +108,8 @@ impl Http2Lease {
     /// What there is, or how to learn of what is being dialled.
     fn standing(&self, connector: &Connector, may_reuse: bool) -> Result<Leased, Dialing> {
         let mut state = self.lock();
-        match &mut *state {
-            State::Dialing(dialing) => return Err(dialing.clone()),
-            State::Http1 => return Ok(Leased::Http1),
-            State::Http2(connection) => {
-                if connection.is_open() {
-                    return Ok(Leased::Http2(connection.clone()));
-                }
-            }
-            State::None => {}
+        if let Some(standing) = state.standing() {
+            return standing;
         }
         if let Some(connection) = self.destination.take_http2(may_reuse) {
             *state = State::Http2(connection.clone());
@@ -118,6 +129,15 @@ impl Http2Lease {
     /// The server wants HTTP/1.1 for what it was asked (RFC 9113 §7, `HTTP_1_1_REQUIRED`).
     pub(super) fn speaks_http1_only(&self) {
         *self.lock() = State::Http1;
+    }
+
+    /// A request has waited on that connection in vain: its server may be gone, and the next one
+    /// shall not wait for it as well. What is under way on it goes on.
+    pub(super) fn forget(&self, silent: &http2::Connection) {
+        let mut state = self.lock();
+        if matches!(&*state, State::Http2(current) if current.is_same(silent)) {
+            *state = State::None;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -144,4 +164,47 @@ async fn dial(connector: &Connector, destination: &Destination) -> Result<Leased
     let connection = Box::new(http1::Connection::new(stream));
     destination.pool.put(connection);
     Ok(Leased::Http1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authority::Authority;
+    use crate::proxy::upstream::destination::{Destinations, Scheme};
+
+    fn lease_in(state: State) -> Http2Lease {
+        let place = Authority::new("gitlab.test", 443).unwrap();
+        let destination = Destinations::default().get(&place, Scheme::Https, None);
+        let lease = Http2Lease::new(&destination);
+        *lease.lock() = state;
+        lease
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_silent_is_used_no_more() {
+        let (near, _far) = tokio::io::duplex(1 << 16);
+        let silent = http2::Connection::open(near).await.unwrap();
+        let (near, _other) = tokio::io::duplex(1 << 16);
+        let other = http2::Connection::open(near).await.unwrap();
+        let lease = lease_in(State::Http2(silent.clone()));
+        lease.forget(&other);
+        assert!(matches!(*lease.lock(), State::Http2(_)), "not for another");
+        lease.forget(&silent.clone());
+        assert!(matches!(*lease.lock(), State::None));
+    }
+
+    #[test]
+    fn a_dial_that_failed_while_nobody_waited_fails_no_later_request() {
+        let failed = Err(ConnectError::Unreachable("long ago".to_owned()));
+        let (_tell, dialing) = watch::channel(Some(failed));
+        assert!(
+            lease_in(State::Dialing(dialing))
+                .lock()
+                .standing()
+                .is_none()
+        );
+        let (_tell, dialing) = watch::channel(None);
+        let lease = lease_in(State::Dialing(dialing));
+        assert!(matches!(lease.lock().standing(), Some(Err(_))));
+    }
 }

@@ -225,8 +225,7 @@ impl Upstream {
                 Leased::Http2(connection) => connection,
             };
             let is_reused = connection.has_served();
-            let is_held = body.is_unasked();
-            let (fault, rest) = match connection.exchange(&outgoing, body, is_held).await {
+            let (fault, rest) = match connection.exchange(&outgoing, body).await {
                 Ok(response) => {
                     origin.note_response();
                     return Ok(response.map(|body| UpstreamBody::Http2(Box::new(body))));
@@ -235,6 +234,9 @@ impl Upstream {
             };
             if let Some(trouble) = connection.certificate_trouble() {
                 return Err(error::of_tls(authority, trouble.clone()));
+            }
+            if matches!(fault, http2::Fault::Timeout) {
+                origin.http2.forget(&connection);
             }
             resends += 1;
             let repeats = resends <= MOST_RESENDS && may_be_sent_again(&fault, is_reused, parts);

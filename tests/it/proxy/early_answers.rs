@@ -84,6 +84,30 @@ for path in sys.argv[2:]:
     assert_eq!(statuses, [403, 404, 404]);
 }
 
+#[test]
+fn a_refusal_on_the_proxys_own_port_to_a_client_that_sends_all_first_is_readable() {
+    let Setup {
+        world,
+        gitlab: _gitlab,
+        ..
+    } = Setup::connected();
+    let program = r#"
+def refused(head):
+    peer = proxy()
+    peer.send(f"{head}\r\nContent-Length: 5000000\r\n\r\n")
+    peer.send(b"x" * 5000000)
+    say(peer.answer()["status"])
+for password in PASSWORD, "Proxy-Authorization: Basic eDp5":
+    refused(f"POST http://localhost:1/x HTTP/1.1\r\nHost: localhost:1\r\n{password}")
+refused(f"POST http://localhost:1/x HTTP/1.1\r\nHost: localhost:1\r\nX-Token: authsome-proxy-managed\r\n{PASSWORD}")
+refused(f"POST https://localhost:1/x HTTP/1.1\r\nHost: localhost:1\r\n{PASSWORD}")
+refused(f"POST http://u%@/x HTTP/1.1\r\nHost: localhost:1\r\n{PASSWORD}")
+refused(f"POST /x HTTP/1.1\r\nHost: localhost:1\r\n{PASSWORD}")
+"#;
+    let told = python(&world, &["--policy", "deny"], program, &[]);
+    assert_eq!(told, [403, 407, 403, 403, 400, 400]);
+}
+
 /// Uploads 5 MB five times in each version of HTTP; says each status and curl's exit code.
 fn upload_often(world: &World, url: &str) -> Vec<String> {
     let file = world.file("upload.bin", &"x".repeat(5_000_000));

@@ -3,7 +3,7 @@
 use authsome_test_support::{Endpoint, Fault};
 
 use crate::kit::Setup;
-use crate::kit::client::{LONG, configure, fetch};
+use crate::kit::client::{LONG, configure, fetch, log};
 use crate::kit::servers::connect_elsewhere;
 
 #[test]
@@ -60,5 +60,11 @@ fn an_answer_that_breaks_off_reaches_the_client_as_broken() {
     for (version, code) in [("--http1.1", 18), ("--http2", 92)] {
         gitlab.fault(Endpoint::Api, Fault::HalfBody, 1);
         world.run(["curl", "-sS", version, &url]).expect(code);
+    }
+    let said = log(&world);
+    assert_eq!(said.len(), 2, "{said:?}");
+    for line in said {
+        assert_eq!(line["status"], 200, "{line}");
+        assert_eq!(line["reason"], "the response broke off before its end");
     }
 }
