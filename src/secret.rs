@@ -1,7 +1,7 @@
 //! Bytes that wipe themselves and do not print.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read, Write};
 
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
@@ -45,6 +45,28 @@ impl<T: Zeroize> From<T> for Secret<T> {
     }
 }
 
+impl Secret<Vec<u8>> {
+    /// Reads to the end; more than `limit` bytes are an error. `read_to_end` would leave a copy
+    /// behind each time it grows.
+    pub fn read(from: impl Read, limit: u64) -> io::Result<Self> {
+        let mut from = from.take(limit + 1);
+        let mut piece = Zeroizing::new([0; 4096]);
+        let mut text = SecretBuffer::default();
+        loop {
+            match from.read(&mut *piece) {
+                Ok(0) => break,
+                Ok(length) => text.write_all(piece.get(..length).unwrap_or_default())?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if from.limit() == 0 {
+            return Err(io::Error::other(format!("it has more than {limit} bytes")));
+        }
+        Ok(text.finish())
+    }
+}
+
 /// A growing buffer for secrets: where a plain `Vec` would leave its old copy behind when it grows,
 /// this one wipes it.
 #[derive(Default)]
@@ -57,7 +79,7 @@ impl SecretBuffer {
     }
 }
 
-impl io::Write for SecretBuffer {
+impl Write for SecretBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let needed = self.0.len() + bytes.len();
         if needed > self.0.capacity() {
@@ -91,9 +113,16 @@ pub fn random_text(length: usize) -> Result<Secret<String>, getrandom::Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
+
+    #[test]
+    fn what_is_larger_than_it_may_be_is_not_cut() {
+        let text = [b'x'; 10_000];
+        let read = |limit| Secret::read(&text[..], limit);
+        assert_eq!(read(10_000).unwrap().expose(), &text);
+        let error = read(9_999).unwrap_err();
+        assert_eq!(error.to_string(), "it has more than 9999 bytes");
+    }
 
     #[test]
     fn debug_shows_nothing() {

@@ -2,21 +2,18 @@
 //! should be.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
 use std::path::Path;
-
-use zeroize::Zeroizing;
 
 use super::failure::{Exit, Failure};
 use super::words::shell_word;
 use crate::net::tls::{ClientCertificate, ClientCertificateError};
-use crate::secret::{Secret, SecretBuffer};
+use crate::secret::Secret;
 
 const CERTIFICATE_FLAG: &str = "--client-cert";
 const KEY_FLAG: &str = "--client-key";
 
-/// The largest file that is read.
-const LARGEST_FILE: u64 = 1024 * 1024;
+/// The largest file of a certificate or a secret that is read.
+pub(super) const LARGEST_FILE: u64 = 1024 * 1024;
 
 /// Reads the chain and the key, which is in the same file unless another is named.
 pub(super) fn read(certificate: &Path, key: Option<&Path>) -> Result<ClientCertificate, Failure> {
@@ -81,29 +78,64 @@ fn mismatch(certificate: &Path, key: &Path) -> Failure {
     Failure::new(Exit::Usage, "client_cert_invalid", message, hint)
 }
 
-fn read_file(path: &Path, flag: &str) -> Result<Secret<Vec<u8>>, Failure> {
-    read_wiping(path).map_err(|error| {
+/// A file that one of the flags names, as it is.
+pub(super) fn read_file(path: &Path, flag: &str) -> Result<Secret<Vec<u8>>, Failure> {
+    let read = File::open(path).and_then(|file| Secret::read(file, LARGEST_FILE));
+    read.map_err(|error| {
         let message = format!("{flag}: cannot read {}: {error}", path.display());
         let hint = format!("ls -l {}", shell_word(path.as_os_str()));
         Failure::new(Exit::Usage, "usage", message, hint)
     })
 }
 
-/// `read_to_end` would leave a copy behind each time it grows.
-fn read_wiping(path: &Path) -> io::Result<Secret<Vec<u8>>> {
-    let mut file = File::open(path)?.take(LARGEST_FILE + 1);
-    let mut piece = Zeroizing::new([0; 4096]);
-    let mut text = SecretBuffer::default();
-    loop {
-        match file.read(&mut *piece) {
-            Ok(0) => break,
-            Ok(length) => text.write_all(piece.get(..length).unwrap_or_default())?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+#[cfg(test)]
+mod tests {
+    use authsome_test_support::assert_words;
+
+    use super::*;
+
+    #[test]
+    fn words_of_each_error() {
+        use ClientCertificateError as E;
+        let errors = [
+            (
+                "Certificate",
+                E::Certificate {
+                    position: 2,
+                    reason: "bad encoding".to_owned(),
+                },
+            ),
+            ("Damaged", E::Damaged),
+            ("Der", E::Der),
+            ("Empty", E::Empty),
+            ("Encrypted", E::Encrypted),
+            ("Key", E::Key),
+            ("NoCertificate", E::NoCertificate),
+            ("NoKey", E::NoKey),
+            ("Pkcs12", E::Pkcs12),
+        ];
+        let mut text = String::new();
+        let mut add = |name: &str, failure: Failure| {
+            let Failure {
+                exit,
+                code,
+                message,
+                hint,
+            } = failure;
+            text += &format!(
+                "ClientCertificateError::{name} ({code}, exit code {})\nerror: {message}\nhint: {hint}\n\n",
+                exit as u8
+            );
+        };
+        for (name, error) in errors {
+            add(
+                name,
+                failure(&error, Path::new("ada's.pem"), CERTIFICATE_FLAG),
+            );
+            add(name, failure(&error, Path::new("key.pem"), KEY_FLAG));
         }
+        let mismatch = mismatch(Path::new("cert.pem"), Path::new("key.pem"));
+        add("Mismatch", mismatch);
+        assert_words!("errors", "client_certificate", text);
     }
-    if file.limit() == 0 {
-        return Err(io::Error::other("it is too large for a certificate"));
-    }
-    Ok(text.finish())
 }

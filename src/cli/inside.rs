@@ -56,7 +56,7 @@ pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure>
         format!(
             "`authsome {words}` is refused inside `authsome run`, whose command must not get at secrets"
         ),
-        "use it outside the run, or start the run with: authsome run --allow-export -- COMMAND",
+        "use it outside the run, or start the outer run with: authsome run --allow-export -- COMMAND",
     ))
 }
 

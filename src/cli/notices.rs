@@ -110,7 +110,115 @@ fn list(names: &[impl Display]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use authsome_test_support::assert_words;
+
     use super::*;
+    use crate::connection::StoreError;
+    use crate::credential::ConnectionId;
+    use crate::os::home::HomeError;
+    use crate::os::run_dir::Unfit;
+    use crate::proxy::Tie;
+    use crate::session::{DirectoryTrouble, SessionError, UnusedDirectory};
+
+    fn id(name: &str) -> ConnectionId {
+        ConnectionId {
+            provider: "gitlab".parse().unwrap(),
+            name: name.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn words_of_each_change() {
+        let places = || vec!["https://files.acme.com".to_owned()];
+        let rules: Vec<_> = (1..=6).map(|number| format!("rule-{number}")).collect();
+        let changes = [
+            (
+                "Allowed",
+                Change::Allowed(vec!["gitlab/deploy-key".to_owned()]),
+            ),
+            ("Elsewhere", Change::Elsewhere(places())),
+            ("LeftOut", Change::LeftOut(places())),
+            ("Replaced", Change::Replaced { denied: Vec::new() }),
+            ("Replaced, less denied", Change::Replaced { denied: rules }),
+        ];
+        let mut text = String::new();
+        for (name, change) in changes {
+            let connections = vec![id("default"), id("work")];
+            let said = words(Notice::Changed {
+                change,
+                connections,
+            });
+            text += &format!("Notice::Changed, Change::{name}\n{said}\n\n");
+        }
+        assert_words!("session", "changes", text);
+    }
+
+    #[test]
+    fn words_of_each_notice() {
+        let (work, reason) = (|| id("work"), "the grant was revoked".to_owned());
+        let unused = |trouble| {
+            Notice::DirectoryUnused(UnusedDirectory {
+                variable: "XDG_RUNTIME_DIR",
+                path: "/run/user/1000".into(),
+                trouble,
+            })
+        };
+        let damaged = SessionError::Store(StoreError::Unreadable {
+            record: "gitlab/work".to_owned(),
+            reason: "missing field `tokens`".to_owned(),
+        });
+        let tie = Tie {
+            place: "https://gitlab.com".to_owned(),
+            connections: vec![id("home"), id("work")],
+        };
+        let notices = [
+            (
+                "Definition",
+                Notice::Definition {
+                    provider: "gitlab".parse().unwrap(),
+                    warning: "`frobnicate` has no effect".to_owned(),
+                },
+            ),
+            (
+                "DirectoryUnused, unfit",
+                unused(DirectoryTrouble::Unfit(Unfit::Missing)),
+            ),
+            (
+                "DirectoryUnused, not written",
+                unused(DirectoryTrouble::Files(HomeError::Unset)),
+            ),
+            ("LeftAlone", Notice::LeftAlone("EDITOR".into())),
+            (
+                "LeftOut",
+                Notice::LeftOut {
+                    id: work(),
+                    error: damaged,
+                },
+            ),
+            ("MoreChanges", Notice::MoreChanges(3)),
+            ("NeedsLogin", Notice::NeedsLogin { id: work(), reason }),
+            ("NoConnection", Notice::NoConnection),
+            ("NoRoots", Notice::NoRoots),
+            ("NotEntered", Notice::NotEntered(HomeError::Unset)),
+            (
+                "NotHttps",
+                Notice::NotHttps {
+                    id: work(),
+                    route: "http://127.0.0.1:8080".to_owned(),
+                },
+            ),
+            ("RefreshGivenUp", Notice::RefreshGivenUp),
+            ("SecretFound", Notice::SecretFound("MY_TOKEN".into())),
+            ("SetAside", Notice::SetAside(work())),
+            ("Tie", Notice::Tie(tie)),
+            ("WaitingForRefresh", Notice::WaitingForRefresh),
+        ];
+        let mut text = String::new();
+        for (name, notice) in notices {
+            text += &format!("Notice::{name}\n{}\n\n", words(notice));
+        }
+        assert_words!("session", "notices", text);
+    }
 
     #[test]
     fn a_line_does_not_grow_without_end() {

@@ -39,6 +39,14 @@ pub(super) fn recognise(status: StatusCode, body: &[u8]) -> Option<(StatusCode, 
     Some((status, refusal.to_string().into_bytes()))
 }
 
+/// The answer out of a body that broke off: a token, in an object that is whole and has nothing
+/// behind it. Whatever else there is may be the beginning of something else.
+pub(super) fn recognise_whole(status: StatusCode, body: &[u8]) -> Option<(StatusCode, Vec<u8>)> {
+    let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    serde_json::from_slice::<Object>(text).ok()?;
+    recognise(status, body).filter(|(status, _)| status.is_success())
+}
+
 /// The access token, if it has one.
 pub(super) fn token_in(object: &Object) -> Option<&str> {
     let token = object.get("access_token")?.as_str()?.trim();
@@ -185,6 +193,31 @@ mod tests {
         }
         let latin1 = b"{\"access_token\":\"a\",\"name\":\"Andr\xe9\"}";
         assert_eq!(recognised(200, latin1).unwrap().1["access_token"], "a");
+    }
+
+    #[test]
+    fn of_a_body_that_broke_off_only_a_whole_object_with_a_token_is_an_answer() {
+        let whole = |status: u16, body: &str| {
+            recognise_whole(StatusCode::from_u16(status).unwrap(), body.as_bytes())
+        };
+        for body in [
+            r#"{"access_token":"a"}"#,
+            "\u{feff} {\"access_token\":\"a\"}\r\n",
+            r#"{"data":{"access_token":"a"}}"#,
+        ] {
+            assert!(whole(200, body).is_some(), "{body}");
+        }
+        for body in [
+            r#"{"access_token":"a""#,
+            r#"{"access_token":"a"}{"#,
+            r#"[{"access_token":"a"}]"#,
+            "access_token=a&token_type=bear",
+            r#"{"error":"invalid_grant"}"#,
+            "",
+        ] {
+            assert_eq!(whole(200, body), None, "{body}");
+        }
+        assert_eq!(whole(400, r#"{"access_token":"a"}"#), None);
     }
 
     #[test]

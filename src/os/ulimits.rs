@@ -73,6 +73,16 @@ pub fn most_open_files() -> usize {
         .unwrap_or(usize::MAX)
 }
 
+/// Whether a descriptor is one that this process has opened, and not one that it was started with:
+/// those are kept from every command (`O_CLOEXEC`).
+pub fn is_our_own(descriptor: RawFd) -> bool {
+    let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}"));
+    let about = about.unwrap_or_default();
+    let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & nix::libc::O_CLOEXEC != 0)
+}
+
 /// Closes a descriptor that we were started with, and that the user gave us by its number.
 pub fn close_inherited(descriptor: RawFd) -> io::Result<()> {
     Ok(nix::unistd::close(descriptor)?)
@@ -81,6 +91,16 @@ pub fn close_inherited(descriptor: RawFd) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_descriptor_of_ours_is_told_from_one_that_is_none() {
+        use std::os::fd::AsRawFd;
+
+        let file = tempfile::tempfile().unwrap();
+        assert!(is_our_own(file.as_raw_fd()));
+        assert!(!is_our_own(0), "it is inherited");
+        assert!(!is_our_own(RawFd::MAX), "it is not open");
+    }
 
     #[test]
     fn what_is_not_ours_is_refused() {

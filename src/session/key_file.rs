@@ -1,11 +1,9 @@
 //! The master key out of a file or an open descriptor, for jobs whose environment others can read.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::RawFd;
 use std::path::Path;
-
-use zeroize::Zeroizing;
 
 use crate::os::ulimits;
 use crate::secret::Secret;
@@ -26,12 +24,18 @@ pub(super) fn read(path: &Path) -> io::Result<Secret<Vec<u8>>> {
     {
         ulimits::close_inherited(descriptor)?;
     }
-    let mut text = Zeroizing::new(Vec::new());
-    let length = opened?.take(LARGEST + 1).read_to_end(&mut text)?;
-    if length as u64 > LARGEST {
-        return Err(io::Error::other("it is too long for a key"));
+    let text = Secret::read(opened?, LARGEST)?;
+    Ok(Secret::new(text.expose().trim_ascii().to_vec()))
+}
+
+/// Takes the descriptor alone, where the key is not read from it.
+pub(super) fn close(path: &Path) {
+    if let Some(descriptor) = descriptor_of(path)
+        && !ulimits::is_our_own(descriptor)
+    {
+        // One that is not open is nobody's.
+        let _ = ulimits::close_inherited(descriptor);
     }
-    Ok(Secret::new(text.trim_ascii().to_vec()))
 }
 
 /// The number in `/dev/fd/N`; the standard streams stay the command's.

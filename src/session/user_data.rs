@@ -63,13 +63,19 @@ impl UserFiles {
     /// Opens the vault too, with the key that the parent's variables have, the file that they name,
     /// or the home's own.
     ///
-    /// A descriptor that they name (`/dev/fd/N`) is taken: it is closed.
+    /// A descriptor that they name (`/dev/fd/N`) is taken: it is closed, though the key be in the
+    /// other variable.
     pub fn with_vault(self, parent: &Parent) -> Result<UserData, SessionError> {
         let vault = match (
             parent.variable(MASTER_KEY),
             parent.variable(MASTER_KEY_FILE),
         ) {
-            (Some(key), _) => vault::open(&self.home, Some(key)),
+            (Some(key), unread) => {
+                if let Some(path) = unread {
+                    key_file::close(Path::new(path));
+                }
+                vault::open(&self.home, Some(key))
+            }
             (None, Some(path)) => {
                 let path = Path::new(path);
                 let key = key_file::read(path).map_err(|source| SessionError::KeyFile {

@@ -111,6 +111,21 @@ fn a_wrong_key_is_still_told_from_a_damaged_record_in_the_first_vault() {
         "{}",
         outcome.stderr
     );
+    // It hides no other.
+    let who = world.call(["whoami", "--json"]).expect(0).json();
+    let status = |account: usize| &who["accounts"][account]["status"];
+    assert_eq!(
+        (status(0), status(1)),
+        (&"connected".into(), &"error".into()),
+        "{who}"
+    );
+    let who = world.call(["whoami"]).expect(0);
+    assert!(
+        who.stdout.contains("gitlab/other  error\n"),
+        "{}",
+        who.stdout
+    );
+    assert!(who.stderr.contains("cannot be opened"), "{}", who.stderr);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! once, and a change is read again.
 //!
 //! Output is piped and, where it depends on a width, 80 columns wide. What a unit test can render
-//! more cheaply is beside the code: `src/cli/failure/tests.rs` has each error,
-//! `src/proxy/respond.rs` each refusal, `providers/tests/it/wrong_fields.rs` each wrong field.
+//! more cheaply is beside the code: `src/cli/failure/tests.rs` has each error, `src/cli/notices.rs`
+//! each notice, `src/proxy/exchange/respond.rs` each refusal, and
+//! `providers/tests/it/wrong_fields.rs` each wrong field.
 
 mod complete;
 mod data;

@@ -1,7 +1,6 @@
 //! `authsome login`.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::audit::{Event, Kind};
 use crate::cli::args::Login;
 use crate::cli::browser::Prompt;
-use crate::cli::client_certificate;
+use crate::cli::client_certificate::{self, LARGEST_FILE};
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
@@ -31,9 +30,6 @@ use crate::oauth::{AccountLookup, OAuthError};
 use crate::secret::Secret;
 use crate::session::{Scrub, UserData};
 use crate::vault::VaultError;
-
-/// The largest file of a certificate or a secret that is read.
-const LARGEST_FILE: u64 = 1024 * 1024;
 
 /// How long a cancelled login is waited for before that is said, and then at most.
 const QUIET_WAIT: Duration = Duration::from_secs(1);
@@ -324,14 +320,16 @@ fn client_certificate(
 }
 
 fn read_ca(path: &Path) -> Result<String, Failure> {
-    let bytes = read_bounded(path, "--ca-file")?;
+    let bytes = client_certificate::read_file(path, "--ca-file")?;
+    let bytes = bytes.expose();
     let named = |error: authsome_ca::CaError| {
         let mut failure = Failure::from(error);
         failure.message = format!("{}: {}", path.display(), failure.message);
         failure
     };
-    parse_ca_pem(&bytes).map_err(named)?;
-    String::from_utf8(bytes).map_err(|_| {
+    parse_ca_pem(bytes).map_err(named)?;
+    let text = std::str::from_utf8(bytes).map(str::to_owned);
+    text.map_err(|_| {
         Failure::new(
             Exit::Usage,
             "ca_file_invalid",
@@ -344,21 +342,21 @@ fn read_ca(path: &Path) -> Result<String, Failure> {
 /// `-` is standard input: read masked at a terminal, else to its end. An empty secret is none.
 fn read_secret(path: &Path, runtime: &Runtime) -> Result<Option<Secret<String>>, Failure> {
     let bytes = if path.as_os_str() != "-" {
-        Secret::new(read_bounded(path, "--client-secret-file")?)
+        client_certificate::read_file(path, "--client-secret-file")?
     } else if io::stdin().is_terminal() {
         // Ctrl-C must come back as an error: the default would end us with the terminal's echo
         // still off.
         let _entered = runtime.enter();
         let _held = signal(SignalKind::interrupt())?;
         let typed = rpassword::prompt_password("Client secret (not shown): ");
-        Secret::new(typed.map_err(|error| cancelled(&error))?.into_bytes())
+        Secret::new(
+            typed
+                .map_err(|error| no_secret("cancelled", &error))?
+                .into_bytes(),
+        )
     } else {
-        let mut bytes = Vec::new();
-        io::stdin()
-            .lock()
-            .take(LARGEST_FILE)
-            .read_to_end(&mut bytes)?;
-        Secret::new(bytes)
+        let read = Secret::read(io::stdin().lock(), LARGEST_FILE);
+        read.map_err(|error| no_secret("usage", &error))?
     };
     let text = std::str::from_utf8(bytes.expose()).map_err(|_| {
         let message = format!("the client secret in {} is not text", path.display());
@@ -373,26 +371,11 @@ fn read_secret(path: &Path, runtime: &Runtime) -> Result<Option<Secret<String>>,
     Ok((!trimmed.is_empty()).then(|| Secret::new(trimmed.to_owned())))
 }
 
-fn cancelled(error: &io::Error) -> Failure {
+fn no_secret(code: &'static str, error: &io::Error) -> Failure {
     Failure::new(
         Exit::Usage,
-        "cancelled",
+        code,
         format!("no secret was read: {error}"),
         "use --client-secret-file PATH",
     )
-}
-
-fn read_bounded(path: &Path, flag: &str) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut bytes));
-    read.map_err(|error| {
-        let message = format!("{flag}: cannot read {}: {error}", path.display());
-        Failure::new(
-            Exit::Usage,
-            "usage",
-            message,
-            format!("ls -l '{}'", path.display()),
-        )
-    })?;
-    Ok(bytes)
 }

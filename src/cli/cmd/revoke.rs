@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::audit::{Event, Kind};
 use crate::cli::args::Named;
 use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, not_found};
 use crate::connection::{Connection, lock_grant};
 use crate::oauth::{HttpClients, OAuthError, RevocableToken};
 
@@ -14,7 +14,11 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
     let id = data.connection(arguments)?.connection.id;
     // A refresh in another process would put a new pair in the place of the one that is revoked.
     let _lock = lock_grant(&data.store, &id)?;
-    let connection = data.connection(arguments)?.connection;
+    // This very connection: the default may be another by now.
+    let stored = data.store.load(&id)?;
+    let connection = stored
+        .ok_or_else(|| not_found(&id.provider, Some(&id.name)))?
+        .connection;
     let runtime = Context::runtime()?;
     let clients = Context::clients(&[]);
     let answered = runtime.block_on(revoke(&connection, &clients));

@@ -6,22 +6,25 @@ use super::cell;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::clock::Timestamp;
+use crate::connection::Connection;
 use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 
 pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let data = Context::user_data()?;
     let mut accounts = Vec::new();
     for id in data.store.list()? {
-        let Some(stored) = data.store.load(&id)? else {
-            continue;
-        };
-        let connection = stored.connection;
-        accounts.push(json!({
-            "connection": id.to_string(),
-            "account": connection.account.as_ref().map(|account| json!({ "id": account.id, "label": account.label })),
-            "base_url": connection.base_url.as_ref().map(ToString::to_string),
-            "status": connection.status(Timestamp::now()).to_string(),
-        }));
+        accounts.push(match data.store.load(&id) {
+            Ok(Some(stored)) => account(&stored.connection),
+            Ok(None) => continue,
+            // One that is damaged must not hide the others.
+            Err(error) => json!({
+                "connection": id.to_string(),
+                "account": null,
+                "base_url": null,
+                "status": "error",
+                "error": Failure::from(error).message,
+            }),
+        });
     }
     let home = data.home.root().display().to_string();
     let named = [MASTER_KEY, MASTER_KEY_FILE];
@@ -42,6 +45,9 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
         vec!["master key".to_owned(), key],
     ];
     rows.extend(accounts.iter().map(row));
+    for error in accounts.iter().filter_map(|entry| entry["error"].as_str()) {
+        printer.warn(error);
+    }
     printer.table(&rows);
     if accounts.is_empty() {
         printer.say("No account is connected yet. Next: authsome login gitlab");
@@ -49,12 +55,22 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+fn account(connection: &Connection) -> Value {
+    json!({
+        "connection": connection.id.to_string(),
+        "account": connection.account.as_ref().map(|account| json!({ "id": account.id, "label": account.label })),
+        "base_url": connection.base_url.as_ref().map(ToString::to_string),
+        "status": connection.status(Timestamp::now()).to_string(),
+    })
+}
+
 fn row(account: &Value) -> Vec<String> {
-    let place = cell(&account["base_url"]);
-    let who = format!(
-        "{} at {place}, {}",
-        cell(&account["account"]),
-        cell(&account["status"])
-    );
+    let status = cell(&account["status"]);
+    let who = if account["error"].is_null() {
+        let place = cell(&account["base_url"]);
+        format!("{} at {place}, {status}", cell(&account["account"]))
+    } else {
+        status
+    };
     vec![cell(&account["connection"]), who]
 }

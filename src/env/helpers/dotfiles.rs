@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(wgetrc(&parent), None);
         assert_eq!(curlrc(&parent), None);
         std::fs::create_dir(home.path().join(".config")).unwrap();
-        std::fs::copy("/etc/hostname", home.path().join(".config/curlrc")).unwrap();
+        std::fs::write(home.path().join(".config/curlrc"), "silent\n").unwrap();
         assert!(curlrc(&parent).is_some());
     }
 }

@@ -221,7 +221,9 @@ fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, ClientCertificateError> {
         next += line.len();
         let line = line.trim_ascii_end();
         if let Some(label) = label_of(line, b"-----BEGIN ") {
-            open = Some((start, label));
+            if open.replace((start, label)).is_some() {
+                return Err(ClientCertificateError::Damaged); // two files as one, the first cut off
+            }
         } else if let Some(label) = label_of(line, b"-----END ") {
             let (begin, opened) = open.take().ok_or(ClientCertificateError::Damaged)?;
             let text = file.get(begin..start + line.len()).unwrap_or_default();
@@ -329,6 +331,9 @@ mod tests {
         assert_eq!(chain_of(b"hello"), E::NoCertificate);
         assert_eq!(chain_of(key.expose()), E::NoCertificate);
         assert_eq!(chain_of(&certificate.as_bytes()[..200]), E::Damaged);
+        let half = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n";
+        let half_and_whole = format!("{half}{certificate}");
+        assert_eq!(chain_of(half_and_whole.as_bytes()), E::Damaged);
         assert_eq!(chain_of(&[0x30, 0x82, 1, 2, 0x02, 0x01, 0x03]), E::Pkcs12);
         assert_eq!(chain_of(&[0x30, 0x82, 1, 2, 0x30, 0x82]), E::Der);
         let nothing = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";

@@ -165,17 +165,20 @@ fn of_alert(alert: AlertDescription) -> (String, TlsRemedy) {
             "it requires a client certificate".to_owned(),
             TlsRemedy::ClientCertificate,
         ),
-        // Of the client's certificate: a server's alert speaks of nothing else by these (RFC 8446
-        // §6.2).
+        // A server has no other certificate to speak of than the client's (RFC 8446 §6.2).
         Alert::BadCertificate
         | Alert::UnsupportedCertificate
         | Alert::CertificateRevoked
         | Alert::CertificateExpired
         | Alert::CertificateUnknown
-        | Alert::UnknownCA
-        | Alert::DecryptError // its signature does not fit
-        | Alert::AccessDenied => (
+        | Alert::UnknownCA => (
             format!("it rejects the client certificate, or the lack of one ({alert:?})"),
+            TlsRemedy::ClientCertificate,
+        ),
+        // Both have other causes too: a `Finished` or a PSK's binder that does not fit (RFC 8446
+        // §6.2), which no honest server finds in ours.
+        Alert::DecryptError | Alert::AccessDenied => (
+            format!("it ended the handshake with {alert:?}, probably for want of a client certificate that it takes"),
             TlsRemedy::ClientCertificate,
         ),
         Alert::UnrecognisedName => (
@@ -229,6 +232,26 @@ mod tests {
         assert_eq!(shown(&names), "a.test, 127.0.0.1");
         let many: Vec<_> = (0..7).map(|n| format!("DnsName(\"{n}.test\")")).collect();
         assert!(shown(&many).ends_with("4.test, 2 more"));
+    }
+
+    #[test]
+    fn an_alert_that_has_several_causes_is_not_said_to_have_one() {
+        let shown = |alert| TlsTrouble::from(&Error::AlertReceived(alert)).to_string();
+        let certain = shown(AlertDescription::UnknownCA);
+        assert!(
+            certain.starts_with("it rejects the client certificate"),
+            "{certain}"
+        );
+        for alert in [
+            AlertDescription::DecryptError,
+            AlertDescription::AccessDenied,
+        ] {
+            let words = shown(alert);
+            assert!(
+                words.contains("probably") && !words.contains("rejects"),
+                "{words}"
+            );
+        }
     }
 
     #[test]

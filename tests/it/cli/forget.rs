@@ -1,9 +1,13 @@
 //! `authsome set-default`, `logout` and `revoke`.
 
+use std::fs;
+use std::process::Stdio;
+
+use authsome::connection::lock_grant;
 use authsome_test_support::{Endpoint, Fault};
 
-use crate::kit::Setup;
 use crate::kit::commands::{connected, failure, form_field};
+use crate::kit::{Outcome, Setup, id, until};
 
 #[test]
 fn set_default_chooses_what_a_providers_name_means() {
@@ -70,6 +74,31 @@ fn revoke_ends_the_grant_there_and_here() {
     assert_eq!(sent("token_type_hint"), Some("refresh_token"));
     assert_eq!(sent("client_id"), Some(app.client_id.as_str()));
     failure(&world, &["get", "gitlab"], 3, "connection_not_found");
+}
+
+#[test]
+fn revoke_ends_what_was_the_default_when_it_was_called() {
+    let Setup { world, gitlab, .. } = Setup::connected();
+    world.connect_as("work", &gitlab, &gitlab.base_url(), 7200);
+    let lock = lock_grant(&world.store(), &id("default")).unwrap();
+    let mut command = world.authsome(["revoke", "gitlab", "--json"]);
+    // So that its descriptors are seen from here.
+    command.env("AUTHSOME_READABLE_MEMORY", "1");
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let descriptors = format!("/proc/{}/fd", child.id());
+    let is_waiting = || {
+        let open = fs::read_dir(&descriptors).into_iter().flatten().flatten();
+        let mut open = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+        open.any(|path| path.ends_with("refresh-gitlab@default.lock"))
+    };
+    until("the lock", is_waiting);
+    world.call(["set-default", "gitlab", "work"]).expect(0);
+    drop(lock);
+    let outcome = Outcome::of(child.wait_with_output().unwrap()).expect(0);
+    assert_eq!(outcome.json()["connection"], "gitlab/default");
+    world
+        .call(["get", "gitlab", "--connection", "work"])
+        .expect(0);
 }
 
 #[test]

@@ -9,6 +9,9 @@ use authsome_test_support::kit::port_7998;
 use crate::kit::commands::{failure, login_ends};
 use crate::kit::{Outcome, Setup, World};
 
+/// Beyond what is read of a file.
+const TOO_MUCH: usize = 1024 * 1024 + 1;
+
 #[test]
 fn a_base_url_that_is_none_is_refused() {
     let world = World::new();
@@ -51,6 +54,7 @@ fn a_ca_file_that_is_none_is_refused() {
     let half = gitlab.ca_pem().get(..200).unwrap();
     let damaged = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
     let nothing = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+    let large = gitlab.ca_pem().to_owned() + &"\n".repeat(TOO_MUCH);
     for (path, reason) in [
         (
             world.path("missing.pem").display().to_string(),
@@ -65,6 +69,7 @@ fn a_ca_file_that_is_none_is_refused() {
         (file("half.pem", half), "damaged"),
         (file("damaged.pem", damaged), "damaged"),
         (file("nothing.pem", nothing), "certificate 1"),
+        (file("large.pem", &large), "more than"),
         (der, "DER"),
         (key, "private key"),
     ] {
@@ -102,6 +107,28 @@ fn a_client_secret_file_that_is_missing_is_refused() {
     ];
     let outcome = failure(&world, &words, 2, "usage");
     assert!(outcome.stderr.contains(&missing), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_client_secret_that_is_too_large_is_refused_and_not_cut() {
+    let world = World::new();
+    let path = world.file("secret", &"x".repeat(TOO_MUCH));
+    let named = path.display().to_string();
+    let words = |file| {
+        [
+            "--client-id",
+            "x",
+            "--client-secret-file",
+            file,
+            "--no-browser",
+        ]
+    };
+    let outcome = login_ends(&world, &words(&named)).expect(2);
+    assert!(outcome.stderr.contains("more than"), "{}", outcome.stderr);
+    let mut command = world.authsome([&["login", "gitlab"][..], &words("-")].concat());
+    command.stdin(File::open(&path).unwrap());
+    let outcome = Outcome::of(command.output().unwrap()).expect(2);
+    assert!(outcome.stderr.contains("more than"), "{}", outcome.stderr);
 }
 
 #[test]

@@ -159,6 +159,14 @@ fn the_key_comes_out_of_a_file_or_a_descriptor_that_the_command_does_not_get() {
         );
         assert!(outcome.stderr.contains("3: "), "{redirection}: {outcome:?}");
     }
+    // Where the key is in the other variable, nobody reads the descriptor.
+    let text = fs::read_to_string(&key).unwrap();
+    let script = format!("exec 3<'{path}'; exec \"$@\"");
+    let mut command = named("/dev/fd/3", &shows);
+    command.env("AUTHSOME_MASTER_KEY", text.trim());
+    let outcome = finish(behind(&["bash", "-c", &script, "bash"], &command));
+    assert!(outcome.stdout.starts_with("[]\n"), "{outcome:?}");
+    assert!(!outcome.stdout.contains(text.trim()), "{outcome:?}");
     let outcome = finish(named("/nowhere", &["true"])).expect(125);
     assert!(
         outcome.stderr.contains("AUTHSOME_MASTER_KEY_FILE"),

@@ -92,6 +92,18 @@ fn the_command_that_the_hint_names_mends_a_lost_grant() {
     assert_eq!(call(&world, &gitlab), "200");
 }
 
+#[test]
+fn a_pair_that_came_whole_is_stored_though_its_answer_has_no_end() {
+    for by_length in [true, false] {
+        let (world, gitlab) = expired();
+        gitlab.fault(Endpoint::Token, Fault::Unended { by_length }, 1);
+        assert_eq!(call(&world, &gitlab), "200", "by its length: {by_length}");
+        assert_eq!(status(&world), "connected");
+        assert_eq!((gitlab.refreshes(), gitlab.token_requests()), (1, 1));
+        assert_eq!(gitlab.live_pairs(), [pair(&world)]);
+    }
+}
+
 /// A session with one request, the answer to whose refresh is lost; head and body of what the child
 /// got.
 fn lose_the_answer(world: &World, gitlab: &FakeGitLab) -> Outcome {

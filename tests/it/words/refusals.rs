@@ -1,4 +1,4 @@
-//! Refusals as a client of the session gets them. `src/proxy/respond.rs` has a snapshot of each
+//! Refusals as a client of the session gets them. `src/proxy/exchange/respond.rs` has a snapshot of each
 //! cause.
 
 use std::collections::BTreeSet;

@@ -71,7 +71,7 @@ fn of_a_connection_that_takes_no_part() {
 
 #[test]
 fn of_a_definition_that_is_another_since_the_login() {
-    let Setup { world, .. } = Setup::connected();
+    let Setup { world, gitlab, .. } = Setup::connected();
     let bundled = world.call(["inspect", "gitlab"]).expect(0).json();
     let write = |definition: &serde_json::Value| {
         fs::create_dir_all(world.home().join("providers")).unwrap();
@@ -85,6 +85,8 @@ fn of_a_definition_that_is_another_since_the_login() {
     changed["guard"] = json!([]);
     write(&changed);
     text += &run_after("no guards", &world);
+    // Another host counts where the definition is that of the connection's own instance.
+    changed["oauth"]["base_url"] = json!(gitlab.base_url());
     changed["api_url"] = json!(["/", "https://files.acme.com"]);
     write(&changed);
     text += &run_after("one more host", &world);

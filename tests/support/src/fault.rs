@@ -95,6 +95,12 @@ pub enum Fault {
     },
     /// The effect; `expires_in` is a string in the answer.
     StringExpiresIn,
+    /// The effect; then the whole body, and the connection is closed where more was promised: by
+    /// a length that is too large, or else by chunks without the last one.
+    Unended {
+        /// By the length.
+        by_length: bool,
+    },
 }
 
 /// How a JSON answer is spelled instead.
@@ -177,7 +183,11 @@ impl Fault {
         wire: &Wire,
     ) -> Result<Response<Body>, Dropped> {
         match self {
-            Self::HalfBody => Ok(halve(response).await),
+            Self::HalfBody => Ok(cut(response, |whole| (whole / 2, Some(whole))).await),
+            Self::Unended { by_length } => {
+                let announced = |whole| by_length.then_some(whole + 1);
+                Ok(cut(response, |whole| (whole, announced(whole))).await)
+            }
             Self::LostAnswer => {
                 wire.close();
                 Err(Dropped)
@@ -288,19 +298,23 @@ fn huge() -> Response<Body> {
     answer::answer(StatusCode::OK, "application/json", Body::full(body))
 }
 
-async fn halve(response: Response<Body>) -> Response<Body> {
+/// Sends as much of a body, and announces as much, as its length is made into.
+async fn cut(
+    response: Response<Body>,
+    sent_and_announced: impl FnOnce(usize) -> (usize, Option<usize>),
+) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     let whole = collect(body).await;
+    let (sent, announced) = sent_and_announced(whole.len());
     parts.headers.remove(TRANSFER_ENCODING);
-    parts.headers.insert(CONTENT_LENGTH, whole.len().into());
+    parts.headers.remove(CONTENT_LENGTH);
+    if let Some(announced) = announced {
+        parts.headers.insert(CONTENT_LENGTH, announced.into());
+    }
     let (mut sender, body) = Body::channel();
     tokio::spawn(async move {
-        if sender
-            .send_data(whole.slice(..whole.len() / 2))
-            .await
-            .is_ok()
-        {
-            // hyper flushes only while the body pends; an error at once would swallow the half.
+        if sender.send_data(whole.slice(..sent)).await.is_ok() {
+            // hyper flushes only while the body pends; an error at once would swallow what is sent.
             tokio::time::sleep(FLUSH).await;
             sender.abort(Box::new(Dropped));
         }
