@@ -3,7 +3,7 @@
 //!
 //! Output is piped and, where it depends on a width, 80 columns wide. What a unit test can render
 //! more cheaply is beside the code: `src/cli/failure/tests.rs` has each error,
-//! `src/proxy/respond.rs` each refusal, `providers/tests/it/wrong_fields.rs` each wrong field.
+//! `src/proxy/exchange/respond.rs` each refusal, `providers/tests/it/wrong_fields.rs` each wrong field.
 
 mod complete;
 mod data;
