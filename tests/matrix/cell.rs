@@ -217,12 +217,12 @@ impl Cell {
         }
     }
 
-    /// Whether it is one that a client gets an answer to, whatever it does about its upload.
+    /// Whether the server answers and reads on: any client that works gets that answer.
     pub(crate) fn is_plain(self) -> bool {
         matches!(self.story, Story::Answers(_, _, Then::ReadsOn))
     }
 
-    /// Whether the client leaves before it is answered, as it likes.
+    /// Whether the client leaves of its own will.
     pub(crate) fn is_left(self) -> bool {
         matches!(self.story, Story::Leaves(..))
     }
