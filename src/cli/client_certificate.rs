@@ -90,6 +90,8 @@ pub(super) fn read_file(path: &Path, flag: &str) -> Result<Secret<Vec<u8>>, Fail
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use authsome_test_support::assert_words;
 
     use super::*;
@@ -122,10 +124,12 @@ mod tests {
                 message,
                 hint,
             } = failure;
-            text += &format!(
-                "ClientCertificateError::{name} ({code}, exit code {})\nerror: {message}\nhint: {hint}\n\n",
+            writeln!(
+                text,
+                "ClientCertificateError::{name} ({code}, exit code {})\nerror: {message}\nhint: {hint}\n",
                 exit as u8
-            );
+            )
+            .unwrap();
         };
         for (name, error) in errors {
             add(

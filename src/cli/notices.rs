@@ -110,6 +110,8 @@ fn list(names: &[impl Display]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use authsome_test_support::assert_words;
 
     use super::*;
@@ -148,7 +150,7 @@ mod tests {
                 change,
                 connections,
             });
-            text += &format!("Notice::Changed, Change::{name}\n{said}\n\n");
+            writeln!(text, "Notice::Changed, Change::{name}\n{said}\n").unwrap();
         }
         assert_words!("session", "changes", text);
     }
@@ -215,7 +217,7 @@ mod tests {
         ];
         let mut text = String::new();
         for (name, notice) in notices {
-            text += &format!("Notice::{name}\n{}\n\n", words(notice));
+            writeln!(text, "Notice::{name}\n{}\n", words(notice)).unwrap();
         }
         assert_words!("session", "notices", text);
     }

@@ -229,14 +229,12 @@ async fn in_time<T>(
 /// Reads an answer, if it is one that may be read.
 async fn judge(host: &str, response: Answer) -> Result<Vec<u8>, OAuthError> {
     speaks_of_the_request(host, &response)?;
-    match other_than_json(host, &response) {
-        Some(error) => Err(error),
-        None => {
-            let mut body = Vec::with_capacity(FIRST_ROOM);
-            read_bounded(host, response, &mut body).await?;
-            Ok(body)
-        }
+    if let Some(error) = other_than_json(host, &response) {
+        return Err(error);
     }
+    let mut body = Vec::with_capacity(FIRST_ROOM);
+    read_bounded(host, response, &mut body).await?;
+    Ok(body)
 }
 
 /// The same for the endpoints of OAuth, where the content counts before the type and the status

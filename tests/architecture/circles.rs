@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::house::Import;
+use crate::house::{Import, module_path};
 
 /// Each circle as its files. A parent that hands on what its child defines makes none.
 pub(crate) fn circles(imports: &BTreeSet<Import>) -> Vec<BTreeSet<PathBuf>> {
     let mut edges: BTreeMap<&Path, BTreeSet<&Path>> = BTreeMap::new();
+    let is_of_child = |import: &Import| {
+        let (from, to) = (module_path(&import.from), module_path(&import.to));
+        import.is_handed_on && to.starts_with(&from)
+    };
     let meant = imports
         .iter()
-        .filter(|import| !import.is_handed_on && !import.is_by_way);
+        .filter(|import| !is_of_child(import) && !import.is_by_way);
     for import in meant {
         edges.entry(&import.from).or_default().insert(&import.to);
         edges.entry(&import.to).or_default();

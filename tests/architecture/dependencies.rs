@@ -93,6 +93,7 @@ pub(crate) const EXPOSING: &[&str] = &[
     "proxy/rewrite/credential.rs",
     "session.rs",
     "session/environment.rs",
+    "session/key_file.rs",
     "session/scrub.rs",
     "session/user_data.rs",
     "vault/seal.rs",

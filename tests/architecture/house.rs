@@ -41,7 +41,7 @@ pub(crate) struct Import {
     pub(crate) to: PathBuf,
     /// As it is written, from the crate's root.
     pub(crate) path: String,
-    /// Only handed on: `pub use` of what stands below.
+    /// Only handed on: `pub use`.
     pub(crate) is_handed_on: bool,
     /// `to` itself only hands it on: what is meant is defined elsewhere.
     pub(crate) is_by_way: bool,
@@ -66,12 +66,18 @@ impl House {
     pub(crate) fn of(name: &str, texts: impl IntoIterator<Item = (PathBuf, String)>) -> Self {
         let mut modules = BTreeMap::new();
         let mut of_tests = Vec::new();
-        for (file, text) in texts {
-            let path = module_path(&file);
-            let parsed = syn::parse_file(&text)
-                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let texts: Vec<_> = texts.into_iter().collect();
+        for (file, text) in &texts {
+            let mut path = module_path(file);
+            // A binary beside a library is another crate, which imports from it.
+            let library = file.with_file_name("lib.rs");
+            if file.ends_with("main.rs") && texts.iter().any(|(other, _)| *other == library) {
+                path.push("main".to_owned());
+            }
+            let parsed =
+                syn::parse_file(text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
             let mut reader = Reader {
-                file,
+                file: file.clone(),
                 modules: &mut modules,
                 tests: &mut of_tests,
                 path,
@@ -97,11 +103,12 @@ impl House {
         let mut imports = BTreeSet::new();
         for (path, module) in &self.modules {
             for (written, is_handed_on) in module.written() {
-                let Some(found) = self.resolve(path, written, DEPTH) else {
-                    continue;
-                };
-                let targets = found
+                // `use crate::net;` and then `net::dial`.
+                let whole = module.written_out(written);
+                let targets = [written, &*whole]
                     .into_iter()
+                    .filter_map(|path_of_it| self.resolve(path, path_of_it, DEPTH))
+                    .flatten()
                     .filter(|(to, _)| *to != module.file && to.iter().count() > 0);
                 imports.extend(targets.map(|(to, is_by_way)| Import {
                     from: module.file.clone(),
@@ -128,10 +135,12 @@ impl House {
         foreign
     }
 
-    /// The files that call a method of this name.
+    /// The files that call a method of this name, or name it: `Secret::expose`.
     pub(crate) fn calls(&self, method: &str) -> BTreeSet<&Path> {
-        let modules = self.modules.values();
-        let calling = modules.filter(|module| module.methods.contains(method));
+        let names = |path: &Vec<String>| path.last().is_some_and(|last| last == method);
+        let is_calling =
+            |module: &&Module| module.methods.contains(method) || module.paths.iter().any(names);
+        let calling = self.modules.values().filter(is_calling);
         calling.map(|module| &*module.file).collect()
     }
 
@@ -265,7 +274,7 @@ impl Reader<'_> {
                 item => Collector(&mut module).visit_item(item),
             }
         }
-        // A binary's root and a library's are one house.
+        // Those of one name under different conditions are one.
         let whole = self.modules.entry(self.path.clone());
         match whole {
             std::collections::btree_map::Entry::Vacant(entry) => {
@@ -287,7 +296,7 @@ impl Reader<'_> {
     }
 }
 
-/// Gathers the paths and method calls within an item, of macros' arguments too.
+/// Gathers the paths and method calls within an item, of macros' and attributes' arguments too.
 struct Collector<'a>(&'a mut Module);
 
 impl<'ast> Visit<'ast> for Collector<'_> {
@@ -313,6 +322,11 @@ impl<'ast> Visit<'ast> for Collector<'_> {
     fn visit_macro(&mut self, found: &'ast syn::Macro) {
         self.tokens(found.tokens.clone());
         visit::visit_macro(self, found);
+    }
+
+    fn visit_meta_list(&mut self, found: &'ast syn::MetaList) {
+        self.tokens(found.tokens.clone());
+        visit::visit_meta_list(self, found);
     }
 
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
@@ -449,7 +463,7 @@ fn name_of(item: &syn::Item) -> Option<String> {
 }
 
 /// `proxy/http1.rs` is `proxy::http1`; `lib.rs`, `main.rs` and `mod.rs` are their folder.
-fn module_path(file: &Path) -> Vec<String> {
+pub(crate) fn module_path(file: &Path) -> Vec<String> {
     let names = file.with_extension("");
     let mut path: Vec<_> = names
         .iter()

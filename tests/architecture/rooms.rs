@@ -45,13 +45,6 @@ pub(crate) const ROOMS: &[Room] = &[
         &[],
     ),
     room(
-        "fuzzing",
-        900,
-        "what must hold of any bytes, for the fuzz targets",
-        "",
-        &[],
-    ),
-    room(
         "cli",
         800,
         "flags to a call, errors to words and exit codes: the only printer",

@@ -59,6 +59,27 @@ fn in_a_macro() {
 }
 
 #[test]
+fn by_an_alias() {
+    let low = (
+        "secret.rs",
+        "use crate::net as way; fn f() { way::dial::tcp::x() }",
+    );
+    let high = ("net/dial/tcp.rs", "pub fn x() {}");
+    let imports = house(&[low, high]).imports();
+    let found = imports.iter().any(|one| one.to.ends_with("tcp.rs"));
+    assert!(found, "{imports:#?}");
+}
+
+#[test]
+fn in_an_attribute() {
+    let secret = (
+        "secret.rs",
+        "struct S { #[arg(value_parser = crate::cli::Args)] a: u8 }",
+    );
+    assert!(is_upward(&[CLI, secret]));
+}
+
+#[test]
 fn through_a_re_export() {
     // The face is below, what it shows is not.
     let house = [
@@ -100,6 +121,27 @@ fn in_a_circle_of_two() {
     let face = ("dial.rs", "mod tcp; pub use tcp::B; pub struct C;");
     let child = ("dial/tcp.rs", "use super::C; pub struct B;");
     assert!(circles(&house(&[face, child]).imports()).is_empty());
+    // One that hands on what is beside it is.
+    let first = ("dial/race.rs", "pub use super::tcp::B; pub struct A;");
+    let second = ("dial/tcp.rs", "pub use super::race::A; pub struct B;");
+    assert_eq!(circles(&house(&[first, second]).imports()).len(), 1);
+}
+
+#[test]
+fn of_what_the_program_may_not_know() {
+    let library = ("lib.rs", "pub mod vault;");
+    let program = ("main.rs", "fn main() { authsome::vault::open() }");
+    let vault = ("vault.rs", "pub fn open() {}");
+    assert!(!strangers(&house(&[library, program, vault])).is_empty());
+}
+
+#[test]
+fn a_method_by_its_path() {
+    let found = house(&[(
+        "text.rs",
+        "fn f(s: &[Secret]) { s.iter().map(Secret::expose); }",
+    )]);
+    assert_eq!(found.calls("expose").len(), 1);
 }
 
 #[test]

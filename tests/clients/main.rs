@@ -84,6 +84,10 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    if chosen.is_empty() {
+        println!("error: nothing has such a name");
+        return ExitCode::from(2);
+    }
     for host in [HOST, GRPC_HOST] {
         if (host, 443).to_socket_addrs().is_ok() {
             println!(
@@ -120,16 +124,16 @@ fn run<'a>(
     options: &Options,
 ) -> Option<Report<'a>> {
     let started = Instant::now();
+    let in_earnest = options.require_all || std::env::var_os("CLIENTS_REQUIRE_ALL").is_some();
+    let needs_all = in_earnest || options.write_docs;
     if options.filter.is_empty() {
-        problems.extend(unnoticed(places, options));
+        problems.extend(unnoticed(places, options, needs_all));
     }
     println!("\nrunning {} clients", rows.len());
     let attempts = try_all(rows, places, options, |row, attempt| {
         println!("client {} ... {}", row.id, attempt.verdict.word());
     });
     let report = Report(attempts);
-    let in_earnest = options.require_all || std::env::var_os("CLIENTS_REQUIRE_ALL").is_some();
-    let needs_all = in_earnest || options.write_docs;
     let green = report.failed() == 0 && problems.is_empty() && !(needs_all && report.missing() > 0);
     report.print(green, started.elapsed());
     for problem in &problems {
@@ -139,12 +143,15 @@ fn run<'a>(
 }
 
 /// What the runner does not notice of the rows that are broken on purpose.
-fn unnoticed(places: &Places, options: &Options) -> Vec<String> {
+fn unnoticed(places: &Places, options: &Options, needs_all: bool) -> Vec<String> {
     let (rows, mut problems) = rows::read(&places.here.join("broken"));
     let rows: Vec<_> = rows.iter().collect();
     for (row, attempt) in try_all(&rows, places, options, |_, _| {}) {
         let expected = row.note.as_deref().unwrap_or_default();
         match attempt.verdict {
+            Verdict::Missing if needs_all => {
+                problems.push(format!("{} is not installed", row.id));
+            }
             Verdict::Missing => {}
             Verdict::Failed(report) if report.starts_with(expected) => {}
             other => problems.push(format!("{} is not noticed: {expected}: {other:?}", row.id)),

@@ -10,9 +10,6 @@ use crate::kit::Outcome;
 /// Without it, the login says what is wanted; with it, login, requests, refresh and revocation
 /// work.
 pub(crate) fn is_shown(field: &Field) -> Result<(), String> {
-    if field.directly {
-        return Ok(()); // the login is authsome's own
-    }
     let client = field.client_ca.issue("ada");
     let both = format!("{}{}", client.key_pem, client.certificate_pem);
     let file = field.world.file("client.pem", &both).display().to_string();

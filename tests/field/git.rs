@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use authsome_test_support::Visibility;
 
-use crate::Field;
 use crate::kit::Outcome;
+use crate::{Field, is_nginx};
 
 /// Pushes 30 MB and clones them again, so often; each must end by itself.
 pub(crate) fn works(field: &Field, times: usize) -> Result<(), String> {
@@ -54,7 +54,10 @@ pub(crate) fn is_refused(field: &Field, group: &str, status: &str) -> Result<(),
 /// Where the server's log tells: nothing has gone out by another version.
 fn used_http2(field: &Field) -> Result<(), String> {
     let log = field.front.file("access.log");
-    let mut of_git = log.lines().filter(|line| line.contains(".git/"));
+    let mut of_git = log.lines().filter(|line| line.contains(".git/")).peekable();
+    if is_nginx(&field.kind) && of_git.peek().is_none() {
+        return Err("the log has no request of git".to_owned());
+    }
     match of_git.find(|line| !line.starts_with("HTTP/2")) {
         Some(line) => Err(format!("not over HTTP/2: {line}")),
         None => Ok(()),

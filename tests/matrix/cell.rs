@@ -27,6 +27,18 @@ impl ClientKind {
         if self == Self::H2Many { STREAMS } else { 1 }
     }
 
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::H1 => "h1",
+            Self::H1Close => "h1-close",
+            Self::H1Chunked => "h1-chunked",
+            Self::H2 => "h2",
+            Self::H2Many => "h2-x4",
+            Self::Curl1 => "curl-1.1",
+            Self::Curl2 => "curl-2",
+        }
+    }
+
     /// Whether it offers HTTP/2.
     pub(crate) fn offers_http2(self) -> bool {
         matches!(self, Self::H2 | Self::H2Many | Self::Curl2)
@@ -205,6 +217,16 @@ impl Cell {
         }
     }
 
+    /// Whether the server answers and reads on: any client that works gets that answer.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(self.story, Story::Answers(_, _, Then::ReadsOn))
+    }
+
+    /// Whether the client leaves of its own will.
+    pub(crate) fn is_left(self) -> bool {
+        matches!(self.story, Story::Leaves(..))
+    }
+
     /// Whether the server breaks its answer off.
     pub(crate) fn answer_breaks(self) -> bool {
         match self.story {
@@ -303,15 +325,7 @@ impl Cell {
 
     /// Client, server, body, and what has no place in a column.
     pub(crate) fn row(self) -> String {
-        let client = match self.client {
-            ClientKind::H1 => "h1",
-            ClientKind::H1Close => "h1-close",
-            ClientKind::H1Chunked => "h1-chunked",
-            ClientKind::H2 => "h2",
-            ClientKind::H2Many => "h2-x4",
-            ClientKind::Curl1 => "curl-1.1",
-            ClientKind::Curl2 => "curl-2",
-        };
+        let client = self.client.name();
         let server = match self.server {
             ServerKind::H1 => "1.1",
             ServerKind::H2 => "2",

@@ -80,6 +80,10 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    if cells.is_empty() && scenes.is_empty() {
+        println!("error: nothing has such a name");
+        return ExitCode::from(2);
+    }
     if let Err(problem) = outcome::check() {
         println!("error: {problem}");
         return ExitCode::FAILURE;
@@ -95,7 +99,7 @@ fn main() -> ExitCode {
         let failed = play(&bench, &scenes).await;
         let report = run(&bench, cells, &options).await;
         report.print(options.verbose);
-        if report.worse() + failed == 0 {
+        if report.is_green() && failed == 0 {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE

@@ -115,7 +115,7 @@ pub(crate) enum Reason {
     LostBytes,
     /// The upload that the server reads does not reach it.
     CutUpload,
-    /// The client broke off its upload, and the server sees a whole one.
+    /// The client broke off its upload, or bytes of it are lost, and the server sees a whole one.
     UploadLooksWhole,
     /// Other bytes than were sent.
     Garbled,
@@ -169,7 +169,8 @@ impl Outcome {
         let has_answer = got.status.is_some() && got.status == our_got.status;
         // To say that an answer has broken off, the connection or the stream is, and with it what
         // is still sent.
-        let has_stopped = self.stops_when_refused
+        let has_stopped = has_answer
+            && self.stops_when_refused
             && our_got.is_whole
             && our_got.status.is_some_and(|status| status >= 400)
             && our_got.sent < self.size;
@@ -178,6 +179,8 @@ impl Outcome {
             && received.end == End::Whole
             && our_received.end != End::Whole;
         let looks_whole = our_received.end == End::Whole && our_got.sent < self.size;
+        // Its tail is lost, and it ends cleanly.
+        let is_short = |of: &Received| of.end == End::Whole && of.bytes < self.size;
         let checks = [
             (Reason::Status, got.status.is_some() && !has_answer),
             (Reason::Stuck, our_got.is_stuck && !got.is_stuck),
@@ -198,7 +201,8 @@ impl Outcome {
             (Reason::CutUpload, is_cut),
             (
                 Reason::UploadLooksWhole,
-                received.end == End::Broken && looks_whole,
+                (received.end == End::Broken && looks_whole)
+                    || (is_short(our_received) && !is_short(received)),
             ),
             (
                 Reason::Garbled,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::cell::{Cell, Story};
+use crate::cell::Cell;
 use crate::outcome::{End, Received};
 use crate::pattern;
 
@@ -144,6 +144,6 @@ impl Scene {
 
     /// Whether the client leaves of its own will.
     pub(crate) fn is_left(&self) -> bool {
-        matches!(self.cell.story, Story::Leaves(..))
+        self.cell.is_left()
     }
 }

@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(wgetrc(&parent), None);
         assert_eq!(curlrc(&parent), None);
         std::fs::create_dir(home.path().join(".config")).unwrap();
-        std::fs::write(home.path().join(".config/curlrc"), "silent\n").unwrap();
+        std::fs::File::create(home.path().join(".config/curlrc")).unwrap();
         assert!(curlrc(&parent).is_some());
     }
 }

@@ -112,8 +112,8 @@ impl Entry {
 }
 
 impl Drop for Entry {
-    /// A client that leaves before the answer takes its request down with it, and so does the end of
-    /// the session; but what went out went out.
+    /// A client that leaves before the answer takes its request down with it, and so does the end
+    /// of the session; but what went out went out.
     fn drop(&mut self) {
         if let Some(line) = &mut self.line
             && line.event == Kind::Injected

@@ -30,7 +30,7 @@ fn the_run_directory_is_private_and_gone_at_the_end() {
         let expected = if found.is_dir() { 0o700 } else { 0o600 };
         assert_eq!(found.mode() & 0o7777, expected, "{}", name.display());
         if found.is_dir() {
-            continue; // tests/it/environment.rs looks into those
+            continue; // tests/it/environment/secrets.rs looks into those
         }
         let content = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
         assert!(!content.contains("PRIVATE KEY"), "{}", name.display());

@@ -2,16 +2,15 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::kit::World;
 use crate::kit::run::{
-    PATIENCE, Running, SHOWS_BUNDLE, after, behind, finish, names, prepared_by_python,
-    private_directory, run, same_as_without_us, with_signals_at_default,
+    Running, SHOWS_BUNDLE, after, behind, finish, names, prepared_by_python, private_directory,
+    run, same_as_without_us, with_signals_at_default,
 };
+use crate::kit::{World, until};
 
 /// Prints each signal it gets, and ends with SIGTERM.
 const SIGNALS: [&str; 3] = [
@@ -142,19 +141,19 @@ fn limits_priority_and_directory_are_as_without_us() {
 
 #[test]
 fn a_parent_that_ignores_sigchld_does_not_leave_us_waiting() {
-    let world = World::new();
-    let command = run(&world, &[], &["sh", "-c", "sleep 0.2; exit 5"]);
-    let ignore = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)";
-    let command = prepared_by_python(ignore, &command);
-    finish(behind(&["timeout", "-k1", "20"], &command)).expect(5);
+    is_not_left_waiting("signal.signal(signal.SIGCHLD, signal.SIG_IGN)");
 }
 
 #[test]
 fn a_parent_that_blocks_sigchld_does_not_leave_us_waiting() {
+    is_not_left_waiting("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])");
+}
+
+#[track_caller]
+fn is_not_left_waiting(preparation: &str) {
     let world = World::new();
     let command = run(&world, &[], &["sh", "-c", "sleep 0.2; exit 5"]);
-    let block = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])";
-    let command = prepared_by_python(block, &command);
+    let command = prepared_by_python(preparation, &command);
     finish(behind(&["timeout", "-k1", "20"], &command)).expect(5);
 }
 
@@ -210,17 +209,13 @@ fn a_killed_authsome_leaves_no_child_and_the_next_run_tidies_up() {
 /// The only child of a process, once it is stopped; there is no event for a stranger's stop.
 fn wait_for_stopped_child(running: &Running) -> Pid {
     let pid = running.child.id();
-    let end = Instant::now() + PATIENCE;
-    while Instant::now() < end {
-        let children =
-            fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        if let Some(child) = children.split_whitespace().next() {
-            let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
-            if status.contains("State:\tT") {
-                return Pid::from_raw(child.parse().unwrap());
-            }
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    panic!("the child did not stop");
+    let read = |path: String| fs::read_to_string(path).unwrap_or_default();
+    let mut child: Option<i32> = None;
+    until("the child's stop", || {
+        let children = read(format!("/proc/{pid}/task/{pid}/children"));
+        let first = children.split_whitespace().next();
+        child = first.and_then(|child| child.parse().ok());
+        child.is_some_and(|child| read(format!("/proc/{child}/status")).contains("State:\tT"))
+    });
+    Pid::from_raw(child.unwrap())
 }

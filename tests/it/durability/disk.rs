@@ -1,7 +1,7 @@
 //! A disk that is full, or busy.
 
 use authsome_test_support::Endpoint;
-use authsome_test_support::kit::{browser_script, port_7998};
+use authsome_test_support::kit::port_7998;
 
 use crate::kit::doors::{Door, Doors};
 use crate::kit::faults::{EDQUOT, EIO, ENOSPC, EROFS, Faults, SLOW, expect_kept};
@@ -35,6 +35,7 @@ fn a_refresh_on_a_disk_that_is_full_keeps_its_pair_beyond_the_session() {
         let (faults, mut session) = Faults::in_session(&world, &gitlab);
         faults.order("grow", errno.into());
         assert_eq!(session.call(&gitlab), "200", "{errno}");
+        assert!(faults.take_hits() > 0, "{errno}");
         session.end(0);
         expect_kept(&world, &gitlab, &format!("errno {errno}"));
     }
@@ -54,6 +55,7 @@ fn a_pair_that_can_be_written_nowhere_serves_the_session_and_is_written_later() 
         let (faults, mut session) = Faults::in_session(&world, &gitlab);
         faults.order(what, errno.into());
         assert_eq!(session.call(&gitlab), "200", "{what} {errno}");
+        assert!(faults.take_hits() > 0, "{what} {errno}");
         // Nobody else spends the old token meanwhile.
         let other = spawn(&mut world.authsome(["export", "gitlab"]));
         assert_eq!(session.call(&gitlab), "200", "{what} {errno}");
@@ -84,13 +86,7 @@ fn nothing_is_spent_where_there_is_no_room_for_what_would_come() {
 fn a_login_that_cannot_be_stored_leaves_no_grant_behind() {
     let (world, gitlab) = Setup::unconnected();
     let (app, before) = world.connect(&gitlab);
-    let browser = browser_script(&world.path(""), gitlab.ca_file());
-    let doors = Doors {
-        world: &world,
-        gitlab: &gitlab,
-        app: &app,
-        browser: &browser,
-    };
+    let doors = Doors::new(&world, &gitlab, &app);
     let faults = Faults::new(&world);
     gitlab.fault(Endpoint::Token, SLOW, 1);
     let _port = port_7998();
@@ -100,6 +96,7 @@ fn a_login_that_cannot_be_stored_leaves_no_grant_behind() {
     wait_for_refresh(&gitlab); // it is the same endpoint
     faults.order("write", ENOSPC.into());
     let outcome = Outcome::of(login.wait_with_output().unwrap()).expect(9);
+    assert!(faults.take_hits() > 0);
     assert!(outcome.stderr.contains("revoked"), "{}", outcome.stderr);
     assert_eq!(gitlab.live_pairs(), std::slice::from_ref(&before));
     assert_eq!(pair(&world), before);

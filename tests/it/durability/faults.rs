@@ -1,6 +1,6 @@
 //! A kill behind any write, and any write that fails.
 
-use authsome_test_support::kit::{browser_script, port_7998};
+use authsome_test_support::kit::port_7998;
 
 use crate::kit::doors::{Dice, Door, Doors};
 use crate::kit::faults::{EDQUOT, EIO, ENOSPC, EROFS, Faults};
@@ -17,13 +17,7 @@ fn a_kill_behind_any_write_loses_nothing() {
     let Setup {
         world, gitlab, app, ..
     } = Setup::connected();
-    let browser = browser_script(&world.path(""), gitlab.ca_file());
-    let doors = Doors {
-        world: &world,
-        gitlab: &gitlab,
-        app: &app,
-        browser: &browser,
-    };
+    let doors = Doors::new(&world, &gitlab, &app);
     let faults = Faults::new(&world);
     let mut kills = 0;
     for door in [Door::Export, Door::Login] {
@@ -53,13 +47,7 @@ fn no_write_that_fails_at_any_moment_loses_a_grant() {
     let Setup {
         world, gitlab, app, ..
     } = Setup::connected();
-    let browser = browser_script(&world.path(""), gitlab.ca_file());
-    let doors = Doors {
-        world: &world,
-        gitlab: &gitlab,
-        app: &app,
-        browser: &browser,
-    };
+    let doors = Doors::new(&world, &gitlab, &app);
     let faults = Faults::new(&world);
     let lengths = Door::ALL.map(|door| doors.length(door));
     let mut dice = Dice(0x0fa1_1ed0_0d15);

@@ -30,12 +30,7 @@ fn ssh_remotes_go_over_https() {
                 ["remote", "set-url", "--push", "origin", &remotes[5]],
             );
             place.git_in("work", ["push", "-q", "origin", "HEAD:refs/heads/next"]);
-            let double = place
-                .gitlab
-                .seen()
-                .into_iter()
-                .find(|seen| seen.path.contains("//"));
-            assert!(double.is_none(), "{git:?} {double:?}");
+            expect_no_double_slash(&place);
             place.expect_only_the_user();
         }
     }
@@ -90,12 +85,7 @@ fn the_users_own_rewriting_to_ssh_does_not_win() {
             place.configure(&format!("{lab}{rules}"));
             place.clone_and_push(&remotes);
         }
-        let double = place
-            .gitlab
-            .seen()
-            .into_iter()
-            .find(|seen| seen.path.contains("//"));
-        assert!(double.is_none(), "{git:?} {double:?}");
+        expect_no_double_slash(&place);
         place.expect_only_the_user();
     }
 }
@@ -193,4 +183,12 @@ fn a_repositorys_own_rewriting_does_not_become_the_whole_runs() {
         let outcome = Outcome::of(run.output().unwrap()).expect(0);
         assert_eq!(outcome.stdout.trim(), mirror, "{git:?}");
     }
+}
+
+/// No rewriting has left two slashes where a path begins.
+#[track_caller]
+fn expect_no_double_slash(place: &Place) {
+    let seen = place.gitlab.seen();
+    let double = seen.iter().find(|seen| seen.path.contains("//"));
+    assert!(double.is_none(), "{double:?}");
 }

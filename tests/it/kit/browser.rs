@@ -192,11 +192,19 @@ pub(crate) fn is_exchange(seen: &Seen) -> bool {
 
 /// A browser that notes its arguments, one call a line, in a fifo that is open already.
 pub(crate) fn recording_browser(world: &World) -> (std::path::PathBuf, Receiver<String>) {
+    telling_browser(world, "echo \"$*\"")
+}
+
+/// A browser that writes what a command prints to such a fifo.
+pub(crate) fn telling_browser(
+    world: &World,
+    command: &str,
+) -> (std::path::PathBuf, Receiver<String>) {
     let fifo = world.path("opened");
     make_fifo(&fifo);
     let lines = open_fifo(&fifo);
-    let text = format!("#!/bin/sh\necho \"$*\" > '{}'\n", fifo.display());
-    (script(world, "recording-browser", &text), lines)
+    let text = format!("#!/bin/sh\n{command} > '{}'\n", fifo.display());
+    (script(world, "telling-browser", &text), lines)
 }
 
 /// Written by a child: another test's fork must not hold it open for writing when it is executed.
@@ -218,12 +226,12 @@ pub(crate) fn script(world: &World, name: &str, text: &str) -> std::path::PathBu
     path
 }
 
-pub(crate) fn make_fifo(path: &Path) {
+fn make_fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 /// Open for writing too, so that no writer's end is the end.
-pub(crate) fn open_fifo(path: &Path) -> Receiver<String> {
+fn open_fifo(path: &Path) -> Receiver<String> {
     let fifo = File::options().read(true).write(true).open(path).unwrap();
     let (sender, lines) = channel();
     std::thread::spawn(move || {

@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use authsome_test_support::kit::port_7998;
 use authsome_test_support::{FakeGitLab, Seen};
 
+use crate::kit::run::finish;
 use crate::kit::{Outcome, Setup, World, id};
 
 /// A world with one fresh connection.
@@ -69,20 +70,8 @@ pub(crate) fn failure(world: &World, words: &[&str], exit: i32, code: &str) -> O
 pub(crate) fn login_ends(world: &World, more: &[&str]) -> Outcome {
     let _port = port_7998();
     let mut command = world.authsome(["login", "gitlab"]);
-    command
-        .args(more)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let ended = ends(&mut child);
-    let _ = child.kill();
-    let outcome = Outcome::of(child.wait_with_output().unwrap());
-    assert!(
-        ended,
-        "it waits for a browser that cannot come: {}",
-        outcome.stderr
-    );
-    outcome
+    command.args(more);
+    finish(command)
 }
 
 /// Whether it ends within some seconds.

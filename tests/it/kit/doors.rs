@@ -1,10 +1,11 @@
 //! Every command that renews a token, at moments that are drawn.
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use authsome_test_support::kit::port_7998;
+use authsome_test_support::kit::{browser_script, port_7998};
 use authsome_test_support::{App, FakeGitLab, Seen};
 
 use crate::kit::refresh::{age, bearer, user};
@@ -32,13 +33,22 @@ impl Door {
 }
 
 pub(crate) struct Doors<'a> {
-    pub(crate) world: &'a World,
-    pub(crate) gitlab: &'a FakeGitLab,
-    pub(crate) app: &'a App,
-    pub(crate) browser: &'a std::path::Path,
+    world: &'a World,
+    gitlab: &'a FakeGitLab,
+    app: &'a App,
+    browser: PathBuf,
 }
 
-impl Doors<'_> {
+impl<'a> Doors<'a> {
+    pub(crate) fn new(world: &'a World, gitlab: &'a FakeGitLab, app: &'a App) -> Self {
+        Self {
+            world,
+            gitlab,
+            app,
+            browser: browser_script(&world.path(""), gitlab.ca_file()),
+        }
+    }
+
     pub(crate) fn command(&self, door: Door) -> Command {
         let mut command = match door {
             Door::Export => self.world.authsome(["export", "gitlab"]),
@@ -51,7 +61,7 @@ impl Doors<'_> {
                 command.args(["--base-url", &self.gitlab.base_url()]);
                 command.arg("--ca-file").arg(self.gitlab.ca_file());
                 command.args(["--client-id", &self.app.client_id]);
-                command.env("BROWSER", self.browser);
+                command.env("BROWSER", &self.browser);
             }
             Door::Run => {
                 command.arg(user(self.gitlab));

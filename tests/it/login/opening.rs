@@ -4,8 +4,7 @@ use std::path::Path;
 
 use crate::kit::Setup;
 use crate::kit::browser::{
-    consent, get_target, make_fifo, next_line, open_fifo, parameter, recording_browser, script,
-    visit,
+    consent, get_target, next_line, parameter, recording_browser, script, telling_browser, visit,
 };
 use crate::kit::login::Login;
 
@@ -59,14 +58,8 @@ fn the_browsers_address_works_once_and_a_look_ahead_does_not_count() {
 fn the_listener_stands_before_the_browser_opens() {
     let (world, gitlab) = Setup::unconnected();
     let app = gitlab.register_app(false);
-    let found = world.path("found");
-    make_fifo(&found);
-    let ask = format!(
-        "#!/bin/sh\ncurl -q -s --noproxy '*' -o /dev/null -w '%{{http_code}}\\n' http://127.0.0.1:7998/ > '{}'\n",
-        found.display()
-    );
-    let browser = script(&world, "asking-browser", &ask);
-    let mut answers = open_fifo(&found);
+    let ask = "curl -q -s --noproxy '*' -o /dev/null -w '%{http_code}\\n' http://127.0.0.1:7998/";
+    let (browser, mut answers) = telling_browser(&world, ask);
     let words = ["--client-id", &app.client_id];
     let mut login = Login::start(&world, &gitlab, &words, Some(&browser), &[]);
     assert_eq!(next_line(&mut answers), "404", "somebody answers already");
@@ -133,14 +126,7 @@ fn a_browser_that_fails_leaves_the_paste_as_the_way() {
 fn the_browser_never_gets_the_master_key() {
     let (world, gitlab) = Setup::unconnected();
     let app = gitlab.register_app(false);
-    let found = world.path("found");
-    make_fifo(&found);
-    let tell = format!(
-        "#!/bin/sh\necho \"[$AUTHSOME_MASTER_KEY]\" > '{}'\n",
-        found.display()
-    );
-    let browser = script(&world, "telling-browser", &tell);
-    let mut told = open_fifo(&found);
+    let (browser, mut told) = telling_browser(&world, "echo \"[$AUTHSOME_MASTER_KEY]\"");
     let key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
     let words = ["--client-id", &app.client_id];
     let variables = [("AUTHSOME_MASTER_KEY", key)];

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use authsome_test_support::FakeGitLab;
-use authsome_test_support::kit::browser_script;
 
 use crate::kit::doors::{Dice, Door, Doors};
 use crate::kit::refresh::{age, pair};
@@ -19,13 +18,7 @@ fn no_kill_at_any_moment_loses_a_pair_that_was_handed_out() {
     let Setup {
         world, gitlab, app, ..
     } = Setup::connected();
-    let browser = browser_script(&world.path(""), gitlab.ca_file());
-    let doors = Doors {
-        world: &world,
-        gitlab: &gitlab,
-        app: &app,
-        browser: &browser,
-    };
+    let doors = Doors::new(&world, &gitlab, &app);
     let mut lengths = Door::ALL.map(|door| doors.length(door));
     let mut chronicle = Chronicle::default();
     chronicle.read_on(&gitlab);

@@ -43,8 +43,8 @@ fn each_error_that_is_reported_has_a_snapshot() {
     assert!(known > 120, "only {known} errors were found");
 }
 
-/// What becomes words in `src/cli/failure.rs`, `client_certificate.rs` and `notices.rs`, or responses
-/// in the proxy's `respond.rs`.
+/// What becomes words in `src/cli/failure.rs`, `client_certificate.rs` and `notices.rs`, or
+/// responses in the proxy's `respond.rs`.
 const REPORTED: [&str; 18] = [
     "BindError",
     "CaError",

@@ -1,5 +1,5 @@
-//! Refusals as a client of the session gets them. `src/proxy/exchange/respond.rs` has a snapshot of each
-//! cause.
+//! Refusals as a client of the session gets them. `src/proxy/exchange/respond.rs` has a snapshot of
+//! each cause.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

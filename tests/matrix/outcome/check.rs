@@ -48,6 +48,11 @@ pub(crate) fn check() -> Result<(), String> {
         ),
         (
             &good,
+            changed(|_, received| received.bytes = 8),
+            Reason::UploadLooksWhole,
+        ),
+        (
+            &good,
             changed(|_, received| received.is_garbled = true),
             Reason::Garbled,
         ),
