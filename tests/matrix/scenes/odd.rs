@@ -10,7 +10,7 @@ use crate::cell::ServerKind;
 use crate::server::{Place, ServerStream};
 use crate::way::Way;
 
-/// A place whose server gives that answer to each request, on a connection of its own.
+/// A place whose server gives that answer to each request that has no body.
 async fn answering(bench: &Bench, answer: Vec<u8>) -> Arc<Place> {
     let answer: Arc<[u8]> = answer.into();
     let script = script(move |stream| serve(stream, Arc::clone(&answer)));
@@ -19,16 +19,14 @@ async fn answering(bench: &Bench, answer: Vec<u8>) -> Arc<Place> {
 
 async fn serve(mut stream: ServerStream, answer: Arc<[u8]>) {
     let mut seen = Vec::new();
-    while !seen.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => seen.push(byte),
-            Err(_) => return,
+    while let Ok(byte) = stream.read_u8().await {
+        seen.push(byte);
+        if seen.ends_with(b"\r\n\r\n") {
+            seen.clear();
+            if stream.write_all(&answer).await.is_err() || stream.flush().await.is_err() {
+                return; // a peer that has gone
+            }
         }
-    }
-    if stream.write_all(&answer).await.is_ok() {
-        let _ = stream.flush().await; // a peer that has gone
-        let mut rest = [0; 4096];
-        while matches!(stream.read(&mut rest).await, Ok(read) if read > 0) {}
     }
 }
 
@@ -256,12 +254,13 @@ pub(super) async fn requests(bench: Arc<Bench>) -> Told {
             count += 1;
             let got = String::from_utf8_lossy(&output.stdout).into_owned();
             let line = got.lines().next().unwrap_or_default().to_owned();
+            let said = String::from_utf8_lossy(&output.stderr);
             let is_refused_in_words = line.contains(" 400") && got.contains("message");
-            if !line.contains(" 200") && !is_refused_in_words {
-                wrong.push(format!(
-                    "{target} by {version} got {line:?} {}",
-                    String::from_utf8_lossy(&output.stderr)
-                ));
+            // h2 resets a stream with such a `:path`; the log says why.
+            let may_be_reset = version == "--http2" && target.contains(['"', '<', '>', '`']);
+            let is_reset = may_be_reset && said.contains("PROTOCOL_ERROR");
+            if !line.contains(" 200") && !is_refused_in_words && !is_reset {
+                wrong.push(format!("{target} by {version} got {line:?} {said}"));
             }
         }
     }
