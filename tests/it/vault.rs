@@ -121,7 +121,7 @@ fn a_wrong_key_is_still_told_from_a_damaged_record_in_the_first_vault() {
     );
     let who = world.call(["whoami"]).expect(0);
     assert!(
-        who.stdout.contains("gitlab/other  error\n"),
+        who.stdout.contains("gitlab/other    error\n"),
         "{}",
         who.stdout
     );

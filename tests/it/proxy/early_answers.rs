@@ -101,7 +101,7 @@ for password in PASSWORD, "Proxy-Authorization: Basic eDp5":
     refused(f"POST http://localhost:1/x HTTP/1.1\r\nHost: localhost:1\r\n{password}")
 refused(f"POST http://localhost:1/x HTTP/1.1\r\nHost: localhost:1\r\nX-Token: authsome-proxy-managed\r\n{PASSWORD}")
 refused(f"POST https://localhost:1/x HTTP/1.1\r\nHost: localhost:1\r\n{PASSWORD}")
-refused(f"POST http://u%@/x HTTP/1.1\r\nHost: localhost:1\r\n{PASSWORD}")
+refused(f"POST http://localhost:+1/x HTTP/1.1\r\nHost: localhost:1\r\n{PASSWORD}")
 refused(f"POST /x HTTP/1.1\r\nHost: localhost:1\r\n{PASSWORD}")
 "#;
     let told = python(&world, &["--policy", "deny"], program, &[]);
