@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use authsome::clock::Timestamp;
-use authsome::connection::{Connection, ConnectionStore, Standing, Tokens};
+use authsome::connection::{Connection, ConnectionStore, GrantState, Tokens};
 use authsome::credential::{ConnectionId, Credential};
 use authsome::net::tls::Trust;
 use authsome::oauth::OAuthClient;
@@ -284,7 +284,7 @@ fn connection() -> Connection {
             scopes: vec!["api".to_owned()],
         },
         account: None,
-        standing: Standing::Good,
+        standing: GrantState::Good,
         terms: None,
     }
 }

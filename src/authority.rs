@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use url::Host;
 
 /// The longest name of a host, in bytes (RFC 1035 §2.3.4).
-const LONGEST_NAME: usize = 253;
+const MAX_NAME: usize = 253;
 
 /// A host and a port: the name in lower case without its trailing dot, an address in its canonical
 /// form, IPv6 without brackets.
@@ -125,7 +125,7 @@ fn old_address(name: &str) -> Option<String> {
 fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     let dotted = name.starts_with('.') || name.ends_with('.') || name.contains("..");
-    !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(allowed) && !dotted
+    !name.is_empty() && name.len() <= MAX_NAME && name.bytes().all(allowed) && !dotted
 }
 
 #[cfg(test)]

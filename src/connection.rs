@@ -26,10 +26,11 @@ pub use credentials::Credentials;
 pub use freshness::Freshness;
 pub use keep::take_in_pending;
 pub use login::{
-    Finished, FinishedBy, LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, Place, login,
+    Finished, FinishedBy, LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, PageAddress,
+    login,
 };
-pub use record::{ClientCredentials, Connection, Standing, Status, Tokens};
-pub use source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
+pub use record::{ClientCredentials, Connection, GrantState, Status, Tokens};
+pub use source::{CredentialError, CredentialSource, Rejection, UnauthorizedAction, Usage};
 pub use store::{ConnectionStore, Found, StoreError, Stored};
 pub use terms::{CustomDefinition, DefinitionUsed, Terms};
 pub use turn::{lock_grant, replace_beside_renewals};

@@ -14,10 +14,10 @@ use http::header::CONTENT_ENCODING;
 use ruzstd::decoding::StreamingDecoder;
 
 /// Codings on top of each other; more are nobody's honest answer.
-const MOST_CODINGS: usize = 3;
+const MAX_CODINGS: usize = 3;
 
 /// The largest window that a decoder of the coding `zstd` must have (RFC 9659 §3).
-const LARGEST_ZSTD_WINDOW: u64 = 8 * 1024 * 1024;
+const MAX_ZSTD_WINDOW: u64 = 8 * 1024 * 1024;
 
 /// What the decoder of `br` reads at once.
 const BROTLI_BUFFER: usize = 4096;
@@ -30,7 +30,7 @@ pub fn decoded<'a>(fields: &HeaderMap, body: &'a [u8], limit: usize) -> Cow<'a, 
     let names = names.flat_map(|line| line.split(',')).map(str::trim);
     let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
     let mut plain = Cow::Borrowed(body);
-    if names.len() > MOST_CODINGS {
+    if names.len() > MAX_CODINGS {
         return plain;
     }
     // In the order in which they were applied: the last one is the outermost.
@@ -66,7 +66,7 @@ fn without(coding: &str, body: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
             decoder.set_parameter(BrotliDecoderParameter::BROTLI_DECODER_PARAM_LARGE_WINDOW, 0);
             read(decoder, limit)
         }
-        "zstd" => StreamingDecoder::new_with_max_window_size(body, LARGEST_ZSTD_WINDOW)
+        "zstd" => StreamingDecoder::new_with_max_window_size(body, MAX_ZSTD_WINDOW)
             .map(|decoder| read(decoder, limit))
             .unwrap_or_default(),
         _ => return None,

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::secret::Secret;
 
 /// The longest connection name, in bytes: it becomes part of a lock file's name.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME: usize = 64;
 
 /// The name a connection has when none is given.
 pub const DEFAULT_NAME: &str = "default";
@@ -34,7 +34,7 @@ impl FromStr for ConnectionName {
             .as_bytes()
             .first()
             .is_some_and(u8::is_ascii_alphanumeric);
-        if !starts_well || text.len() > LONGEST_NAME || !text.bytes().all(allowed) {
+        if !starts_well || text.len() > MAX_NAME || !text.bytes().all(allowed) {
             return Err(InvalidName);
         }
         Ok(Self(text.to_owned()))

@@ -6,7 +6,7 @@
 //! browser:
 //!
 //! - **another user** of this machine: the kernel says whose the connection is, before a byte of it
-//!   is read (`entrance.rs`);
+//!   is read (`accept_limits.rs`);
 //! - **DNS rebinding**: a request is answered only if its `Host` is ours (`requests.rs`);
 //! - **cross-site request forgery**: a form carries a token of this login, and `Origin` and
 //!   `Sec-Fetch-Site` say that our page sent it;
@@ -18,8 +18,8 @@
 //! awaited, the listener keeps waiting.
 
 mod accept;
+mod accept_limits;
 mod address;
-mod entrance;
 mod pages;
 mod requests;
 mod responses;
@@ -33,10 +33,10 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use self::accept::accept;
+use self::accept_limits::AcceptLimits;
+pub use self::accept_limits::Visitor;
 use self::address::{ADDRESS, ORIGIN, START_PATH};
 pub use self::address::{FORM_URL, REDIRECT_PORT, REDIRECT_URI};
-use self::entrance::Entrance;
-pub use self::entrance::Visitor;
 pub use self::pages::{ClientForm, Outcome};
 pub use self::shared::Arrival;
 use self::shared::{Shared, Start, lock};
@@ -72,7 +72,7 @@ impl Listener {
             csrf: random_text(32)?,
             form: Mutex::new(None),
             start: Mutex::new(None),
-            entrance: Entrance::new(),
+            accept_limits: AcceptLimits::new(),
         });
         let accepting = tokio::spawn(accept(tcp, Arc::clone(&shared)));
         Ok(Self {

@@ -6,10 +6,10 @@
 //! ([`OAuthClient`]).
 
 mod account;
-mod answer;
 mod authorize;
 mod error;
 mod http;
+mod response;
 mod token;
 mod transport;
 

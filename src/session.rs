@@ -3,7 +3,7 @@
 //!
 //! Whoever starts runs does it through [`Session`]: `authsome run` is the first of them. It is put
 //! together in two steps, each of which consumes the one before: [`Session::plan`] reads the vault
-//! and says which connections take part, [`Plan::start`] binds the proxy and writes the session's
+//! and says which connections take part, [`SessionPlan::start`] binds the proxy and writes the session's
 //! files. What the user should know on the way comes as [`Notice`]s: this module has no words for a
 //! terminal, reads no flags, and ends no process.
 //!
@@ -91,7 +91,7 @@ use crate::secret::random_text;
 const PASSWORD_LENGTH: usize = 43;
 
 /// A session whose connections are known, and of which nothing is there yet.
-pub struct Plan<'a> {
+pub struct SessionPlan<'a> {
     options: Options,
     data: &'a UserData,
     parent: &'a Parent,
@@ -119,10 +119,10 @@ impl Session {
         data: &'a UserData,
         parent: &'a Parent,
         notify: &'a dyn Fn(Notice),
-    ) -> Result<Plan<'a>, SessionError> {
+    ) -> Result<SessionPlan<'a>, SessionError> {
         let Members { members, scrubbed } = members::gather(&options, data, parent, notify)?;
         members::announce(&members, notify);
-        Ok(Plan {
+        Ok(SessionPlan {
             options,
             data,
             parent,
@@ -180,7 +180,7 @@ impl Session {
     }
 }
 
-impl Plan<'_> {
+impl SessionPlan<'_> {
     /// Binds the proxy, and writes what leads a child to it. `roots` are the certificates that are
     /// being read already.
     pub async fn start(self, roots: ReadAhead) -> Result<Session, SessionError> {

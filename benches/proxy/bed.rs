@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use authsome::clock::Timestamp;
-use authsome::connection::{Connection, ConnectionStore, Standing, Tokens};
+use authsome::connection::{Connection, ConnectionStore, GrantState, Tokens};
 use authsome::credential::ConnectionId;
 use authsome::oauth::OAuthClient;
 use authsome::os::home::Home;
@@ -130,7 +130,7 @@ impl Bed {
                 scopes: vec!["api".to_owned()],
             },
             account: None,
-            standing: Standing::Good,
+            standing: GrantState::Good,
             terms: None,
         })
     }

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::wire;
 
 /// The longest head of a CONNECT.
-const LONGEST_HEAD: usize = 4096;
+const MAX_HEAD: usize = 4096;
 
 /// The hidden subcommand: every tunnel leads to the origin, whose address it is told. It ends by a
 /// signal.
@@ -31,9 +31,9 @@ pub(crate) fn run() -> Result<(), Failure> {
 
 async fn tunnel(mut client: TcpStream, origin: SocketAddr) -> io::Result<()> {
     client.set_nodelay(true)?;
-    let mut head = Vec::with_capacity(LONGEST_HEAD);
+    let mut head = Vec::with_capacity(MAX_HEAD);
     while !head.ends_with(b"\r\n\r\n") {
-        if head.len() >= LONGEST_HEAD || client.read_buf(&mut head).await? == 0 {
+        if head.len() >= MAX_HEAD || client.read_buf(&mut head).await? == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
     }

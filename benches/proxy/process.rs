@@ -19,7 +19,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 const END_DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long a process may take to show that it has heard.
-const PATIENCE: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Where a process runs: what is measured has a CPU of its own, where there are two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(crate) fn terminate(child: &mut Child) -> io::Result<()> {
     let process = i32::try_from(child.id()).map(Pid::from_raw);
     let mut asked: Option<Instant> = None;
     wait(child, || {
-        if asked.is_none_or(|asked| asked.elapsed() > PATIENCE) {
+        if asked.is_none_or(|asked| asked.elapsed() > TIMEOUT) {
             asked = Some(Instant::now());
             let _ = process.map(|process| kill(process, Signal::SIGTERM));
         }

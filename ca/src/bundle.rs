@@ -13,8 +13,8 @@ use crate::{CaError, key_store, pem_text};
 
 /// How many files of a directory of roots are read, and how large one may be: a directory named by
 /// mistake must not fill the memory.
-const MOST_FILES: usize = 4096;
-const LARGEST_FILE: u64 = 1024 * 1024;
+const MAX_FILES: usize = 4096;
+const MAX_FILE: u64 = 1024 * 1024;
 
 /// PEM of all roots that a child shall trust: the platform's, the user's own, and those appended
 /// for the session.
@@ -99,9 +99,9 @@ impl TrustBundle {
         let Ok(entries) = fs::read_dir(directory) else {
             return self;
         };
-        for entry in entries.flatten().take(MOST_FILES) {
+        for entry in entries.flatten().take(MAX_FILES) {
             let is_small = fs::metadata(entry.path())
-                .is_ok_and(|found| found.is_file() && found.len() <= LARGEST_FILE);
+                .is_ok_and(|found| found.is_file() && found.len() <= MAX_FILE);
             if is_small && let Ok(pem) = fs::read_to_string(entry.path()) {
                 self = self.with_pem(&pem);
             }

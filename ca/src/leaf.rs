@@ -34,7 +34,7 @@ pub struct LeafCache {
 /// A larger root is not sent with its leaves, in bytes of DER: it names each host that it may sign
 /// for, each handshake would carry all of them, and beyond 64 KiB none would succeed. Clients trust
 /// it by itself; only Chrome, which is told its key, needs to be sent it.
-const LARGEST_ROOT: usize = 8 * 1024;
+const MAX_ROOT: usize = 8 * 1024;
 
 impl LeafCache {
     /// Takes over the CA and makes the session's leaf key.
@@ -95,9 +95,7 @@ impl LeafCache {
     fn mint(&self, host: &ServerName<'_>) -> Result<CertifiedKey, CaError> {
         let leaf = self.ca.sign_leaf(host, &self.key)?;
         let mut chain = vec![leaf];
-        chain.extend(
-            Some(self.ca.certificate_der().clone()).filter(|root| root.len() <= LARGEST_ROOT),
-        );
+        chain.extend(Some(self.ca.certificate_der().clone()).filter(|root| root.len() <= MAX_ROOT));
         Ok(CertifiedKey::new(chain, Arc::clone(&self.signer)))
     }
 

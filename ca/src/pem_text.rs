@@ -49,7 +49,9 @@ fn plain(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let mut block: Option<Vec<u8>> = None;
     for line in text.split(|byte| *byte == b'\n') {
         match (line, &mut block) {
-            (b"-----BEGIN CERTIFICATE-----", None) => block = Some(Vec::with_capacity(USUAL_BLOCK)),
+            (b"-----BEGIN CERTIFICATE-----", None) => {
+                block = Some(Vec::with_capacity(DEFAULT_BLOCK))
+            }
             (b"-----END CERTIFICATE-----", Some(base64)) => {
                 found.push(STANDARD.decode(base64).ok()?.into());
                 block = None;
@@ -93,7 +95,7 @@ fn is_der(text: &[u8]) -> bool {
 }
 
 /// The base64 of most roots is shorter.
-const USUAL_BLOCK: usize = 2048;
+const DEFAULT_BLOCK: usize = 2048;
 
 /// How much of a foreign label an error repeats, in characters.
 const LABEL_SHOWN: usize = 40;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 
 /// The longest path that is kept, in bytes.
-const LONGEST_PATH: usize = 512;
+const MAX_PATH: usize = 512;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,12 +156,10 @@ impl Event {
 pub(super) fn kept_path(path: &str) -> &str {
     let cut = path.bytes().position(|byte| byte == b'?' || byte == b'#');
     let path = &path[..cut.unwrap_or(path.len())];
-    if path.len() <= LONGEST_PATH {
+    if path.len() <= MAX_PATH {
         return path;
     }
-    let end = (0..=LONGEST_PATH)
-        .rev()
-        .find(|&end| path.is_char_boundary(end));
+    let end = (0..=MAX_PATH).rev().find(|&end| path.is_char_boundary(end));
     &path[..end.unwrap_or(0)]
 }
 
@@ -187,6 +185,6 @@ mod tests {
     #[test]
     fn long_paths_are_cut_between_characters() {
         let event = Event::new(Kind::Denied).request("GET", "h", &"ä".repeat(1000));
-        assert!(event.path.unwrap().len() <= LONGEST_PATH);
+        assert!(event.path.unwrap().len() <= MAX_PATH);
     }
 }

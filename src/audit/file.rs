@@ -14,7 +14,7 @@ use crate::os::home::{Home, open_file};
 const ROTATED: &str = "audit.log.1";
 
 /// What would make the file larger goes into a new one.
-const LARGEST: u64 = 64 * 1024 * 1024;
+const MAX_LENGTH: u64 = 64 * 1024 * 1024;
 
 /// How long another session may take to put a full file aside.
 const ROTATION_DEADLINE: Duration = Duration::from_secs(1);
@@ -69,7 +69,7 @@ impl LogFile {
 
     fn is_full_with(&self, more: u64) -> bool {
         let found = fs::metadata(self.home.path(FILE));
-        found.is_ok_and(|found| found.is_file() && found.len().saturating_add(more) > LARGEST)
+        found.is_ok_and(|found| found.is_file() && found.len().saturating_add(more) > MAX_LENGTH)
     }
 
     /// Sessions that come to it together must not put two aside.
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(fs::read(home.path(ROTATED)).unwrap(), b"one\n");
         assert_eq!(fs::read(home.path(FILE)).unwrap(), b"two\n");
         let full = OpenOptions::new().write(true).open(home.path(FILE));
-        full.unwrap().set_len(LARGEST - 3).unwrap();
+        full.unwrap().set_len(MAX_LENGTH - 3).unwrap();
         log.append(b"three\n").unwrap();
         assert_eq!(fs::read(home.path(FILE)).unwrap(), b"three\n");
     }

@@ -14,7 +14,7 @@ use crate::os::home::Home;
 
 /// Bytes of lines that wait for the disk; beyond it events are counted and dropped rather than hold
 /// up a request.
-const LARGEST_QUEUE: usize = 1024 * 1024;
+const MAX_QUEUE: usize = 1024 * 1024;
 
 /// The writer lets lines gather for this long before it writes them in one call, or until there is
 /// so much of them: to wake it for each would cost a request more than all else that is done for it
@@ -71,7 +71,7 @@ impl Audit {
         self.writer
             .get_or_init(|| Mutex::new(start(&self.home, &self.queue)));
         let mut pending = self.queue.lock();
-        if pending.lines.len() >= LARGEST_QUEUE {
+        if pending.lines.len() >= MAX_QUEUE {
             pending.lost += 1;
             return;
         }
@@ -192,7 +192,7 @@ mod tests {
         let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
         fs::create_dir(home.path(FILE)).unwrap();
         let audit = Audit::new(&home);
-        for _ in 0..LARGEST_QUEUE / 16 {
+        for _ in 0..MAX_QUEUE / 16 {
             audit.record(&Event::new(Kind::Export));
         }
         assert!(

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
 use tokio::task::JoinHandle;
 
 use super::printer::Printer;
-use crate::connection::{Finished, FinishedBy, LoginPrompt, LoginStep, Place};
+use crate::connection::{Finished, FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use crate::env::programs::Programs;
 
 /// A browser that fails within that time has not shown the page.
@@ -106,7 +106,7 @@ impl<'a> Prompt<'a> {
 }
 
 impl LoginPrompt for Prompt<'_> {
-    fn open(&mut self, step: LoginStep, place: Place<'_>) {
+    fn open(&mut self, step: LoginStep, place: PageAddress<'_>) {
         let opened = self.form_is_open || (self.browser && self.start_browser(place.opened));
         self.form_is_open |= opened && step == LoginStep::Client;
         let words = match (step, opened) {

@@ -13,7 +13,7 @@ const CERTIFICATE_FLAG: &str = "--client-cert";
 const KEY_FLAG: &str = "--client-key";
 
 /// The largest file of a certificate or a secret that is read.
-pub(super) const LARGEST_FILE: u64 = 1024 * 1024;
+pub(super) const MAX_FILE: u64 = 1024 * 1024;
 
 /// Reads the chain and the key, which is in the same file unless another is named.
 pub(super) fn read(certificate: &Path, key: Option<&Path>) -> Result<ClientCertificate, Failure> {
@@ -80,7 +80,7 @@ fn mismatch(certificate: &Path, key: &Path) -> Failure {
 
 /// A file that one of the flags names, as it is.
 pub(super) fn read_file(path: &Path, flag: &str) -> Result<Secret<Vec<u8>>, Failure> {
-    let read = File::open(path).and_then(|file| Secret::read(file, LARGEST_FILE));
+    let read = File::open(path).and_then(|file| Secret::read(file, MAX_FILE));
     read.map_err(|error| {
         let message = format!("{flag}: cannot read {}: {error}", path.display());
         let hint = format!("ls -l {}", shell_word(path.as_os_str()));

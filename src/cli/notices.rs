@@ -7,7 +7,7 @@ use super::printer::Printer;
 use crate::session::{Change, Notice};
 
 /// The names that a line tells.
-const MOST_NAMES: usize = 4;
+const MAX_NAMES: usize = 4;
 
 /// Says it.
 pub(super) fn tell(notice: Notice, printer: &Printer) {
@@ -98,11 +98,11 @@ fn changed(change: &Change) -> String {
 fn list(names: &[impl Display]) -> String {
     let shown: Vec<_> = names
         .iter()
-        .take(MOST_NAMES)
+        .take(MAX_NAMES)
         .map(ToString::to_string)
         .collect();
     let shown = shown.join(", ");
-    match names.len().saturating_sub(MOST_NAMES) {
+    match names.len().saturating_sub(MAX_NAMES) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }

@@ -38,9 +38,9 @@ use super::keep::Unsaved;
 use super::pace::{Moment, Pace, Urgency};
 use super::recovery::{Recovery, Step};
 use super::refresh::Renewal;
-use super::source::{CredentialError, CredentialSource, Rejection, Usage, Verdict};
+use super::source::{CredentialError, CredentialSource, Rejection, UnauthorizedAction, Usage};
 use super::store::{ConnectionStore, Stored};
-use super::wanted::{Outcome, Why, credential};
+use super::wanted::{Outcome, RefreshReason, credential};
 use crate::audit::Audit;
 use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
@@ -149,7 +149,7 @@ impl Credentials {
     }
 
     /// Joins the renewal under way or starts one.
-    async fn renew(&self, id: &ConnectionId, slot: &Arc<Slot>, why: Why) -> Outcome {
+    async fn renew(&self, id: &ConnectionId, slot: &Arc<Slot>, why: RefreshReason) -> Outcome {
         // A reason that is stronger than that of the refresh under way joins it all the same: there
         // is one refresh token, and whoever spends it spends it for all.
         let outcome = slot.flight.join(|| self.work(id, slot, why)).await;
@@ -165,7 +165,7 @@ impl Credentials {
         // would be asked as often as the user calls its API.
         if slot.paused(Urgency::Background).is_none() {
             // The task has begun when `join` returns; only the wait for its outcome is dropped.
-            drop(slot.flight.join(|| self.work(id, slot, Why::Due)));
+            drop(slot.flight.join(|| self.work(id, slot, RefreshReason::Due)));
         }
     }
 
@@ -174,7 +174,7 @@ impl Credentials {
         &self,
         id: &ConnectionId,
         slot: &Arc<Slot>,
-        why: Why,
+        why: RefreshReason,
     ) -> impl Future<Output = Outcome> + Send + use<> {
         let (renewal, id, slot) = (Arc::clone(&self.renewal), id.clone(), Arc::clone(slot));
         async move {
@@ -216,7 +216,7 @@ impl Credentials {
         let newer = self.reload(id, slot).await?;
         // Another process may have found the grant dead, and have noted it.
         match stands(&newer, Timestamp::now()) {
-            Freshness::Expired => self.renew(id, slot, Why::Expired).await,
+            Freshness::Expired => self.renew(id, slot, RefreshReason::Expired).await,
             Freshness::Fresh | Freshness::Due => Ok(newer),
         }
     }
@@ -246,7 +246,7 @@ impl Credentials {
             // token still works.
             (Freshness::Due, Usage::Once) => match slot.paused(Urgency::Background) {
                 Some(_) => self.confirm(id, slot, current).await,
-                None => match self.renew(id, slot, Why::Due).await {
+                None => match self.renew(id, slot, RefreshReason::Due).await {
                     // The user has removed it: what is still in memory must not be used.
                     Err(error @ CredentialError::Removed { .. }) => Err(error),
                     // The refresh was tried for so long that the token has reached its end.
@@ -260,7 +260,7 @@ impl Credentials {
                 // Another process may have renewed it, or the user may have logged in anew: an
                 // error is only for where there is no valid token.
                 Some(error) => self.rescued(id, slot).await.ok_or(error),
-                None => self.renew(id, slot, Why::Expired).await,
+                None => self.renew(id, slot, RefreshReason::Expired).await,
             },
         }
     }
@@ -286,10 +286,10 @@ impl CredentialSource for Credentials {
         refused: &Credential,
         rejection: Rejection,
         attempt: u32,
-    ) -> Verdict {
+    ) -> UnauthorizedAction {
         let Ok(slot) = self.slot(id) else {
             // A connection that this session does not have: the 401 is not about a token of ours.
-            return Verdict::Accept;
+            return UnauthorizedAction::Accept;
         };
         // Somebody else may have renewed, in this process or in another. It is looked for before
         // anything else, as a refresh now would kill the pair that this one brought.
@@ -297,21 +297,21 @@ impl CredentialSource for Credentials {
             Ok(current) if current.generation != refused.generation => {
                 // Through `get`, since the newer pair may be due or at its end as well.
                 return match self.get(id, Usage::Repeatable).await {
-                    Ok(current) => Verdict::Retry(current),
-                    Err(error) => Verdict::Fail(error),
+                    Ok(current) => UnauthorizedAction::Retry(current),
+                    Err(error) => UnauthorizedAction::Fail(error),
                 };
             }
             Ok(_) => {}
-            Err(error @ CredentialError::Removed { .. }) => return Verdict::Fail(error),
+            Err(error @ CredentialError::Removed { .. }) => return UnauthorizedAction::Fail(error),
             // Where the vault cannot be read, the provider's 401 is the best that is known.
-            Err(_) => return Verdict::Accept,
+            Err(_) => return UnauthorizedAction::Accept,
         }
         // The state is locked for the decision, and again for the outcome, but not for the refresh
         // between the two: others are refused meanwhile and ask the same.
         match slot.after(rejection, refused, attempt) {
-            Step::Accept => Verdict::Accept,
-            Step::Fail(error) => Verdict::Fail(error),
-            Step::RetrySame(pause) => Verdict::RetrySame(pause),
+            Step::Accept => UnauthorizedAction::Accept,
+            Step::Fail(error) => UnauthorizedAction::Fail(error),
+            Step::RetrySame(pause) => UnauthorizedAction::RetrySame(pause),
             Step::Renew(why) => {
                 let outcome = self.renew(id, slot, why).await;
                 let has_ended = slot.has_ended();

@@ -44,7 +44,7 @@ const COMMIT_STEP: Duration = Duration::from_millis(10);
 
 /// Pauses between later tries, doubling; while the session ends the first one repeats.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// How finely a pause is cut, so that the session's end is noticed.
 const NOTICE: Duration = Duration::from_millis(50);
@@ -69,7 +69,7 @@ pub(super) struct Issued {
 pub(super) enum Kept {
     /// The vault has it, in that state.
     InVault(u64),
-    /// Somebody logged in anew, or out: that is the user's wish.
+    /// Somebody logged in anew, or out: that is what the user wants.
     Overtaken,
     /// The vault could not take it; somebody must go on with [`Issued::keep_on`].
     NotYet {
@@ -174,7 +174,7 @@ impl Issued {
             pause = if is_ending {
                 FIRST_PAUSE
             } else {
-                (pause * 2).min(LONGEST_PAUSE)
+                (pause * 2).min(MAX_PAUSE)
             };
         }
     }

@@ -13,21 +13,21 @@
 //!   └─ Exists, Store
 //! ```
 
+mod code;
 mod error;
 mod prompt;
 mod request;
-mod walk;
 
 use std::pin::{Pin, pin};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::code::{CodeFlow, Granted, LAST_PAGE, PageReply};
 use self::error::DEADLINE;
 pub use self::error::LoginError;
-pub use self::prompt::{Finished, FinishedBy, LoginPrompt, LoginStep, Place};
+pub use self::prompt::{Finished, FinishedBy, LoginPrompt, LoginStep, PageAddress};
 pub use self::request::{LoggedIn, LoginRequest};
-use self::walk::{Granted, LAST_PAGE, PageReply, Walk};
-use super::record::{ClientCredentials, Connection, Standing, Tokens};
+use super::record::{ClientCredentials, Connection, GrantState, Tokens};
 use super::store::{ConnectionStore, StoreError};
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
@@ -68,7 +68,7 @@ pub async fn login(
     )?;
     // Before a browser is opened: whoever else had the port would get the code (RFC 8252 §8.3).
     let mut listener = Listener::bind().await?;
-    let walk = Walk {
+    let walk = CodeFlow {
         request: &request,
         http: &http,
         listener: &mut listener,
@@ -150,15 +150,15 @@ async fn confirmed(
         by: granted.by,
     };
     let verdict = if granted.is_cancelled {
-        Verdict::Cancelled
+        LoginOutcome::Cancelled
     } else {
         tokio::select! {
-            is_theirs = prompt.confirm(&finished) => if is_theirs { Verdict::Stored } else { Verdict::Declined },
-            () = tokio::time::sleep(DEADLINE) => Verdict::Late,
-            () = cancelled.as_mut() => Verdict::Cancelled,
+            is_theirs = prompt.confirm(&finished) => if is_theirs { LoginOutcome::Stored } else { LoginOutcome::Declined },
+            () = tokio::time::sleep(DEADLINE) => LoginOutcome::Late,
+            () = cancelled.as_mut() => LoginOutcome::Cancelled,
         }
     };
-    if verdict == Verdict::Stored {
+    if verdict == LoginOutcome::Stored {
         return Ok(granted);
     }
     let (client, set) = (&granted.client, &granted.set);
@@ -171,18 +171,18 @@ async fn confirmed(
         tokio::time::sleep(LAST_PAGE).await;
     }
     Err(match verdict {
-        Verdict::Cancelled => LoginError::Cancelled {
+        LoginOutcome::Cancelled => LoginError::Cancelled {
             revoked: Some(revoked),
         },
         // That nobody is there to ask is said as such, where the grant is none any more.
-        Verdict::Late if revoked => LoginError::Deadline,
+        LoginOutcome::Late if revoked => LoginError::Deadline,
         _ => LoginError::Declined { revoked },
     })
 }
 
 /// What the user says of a login that is about to be stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum LoginOutcome {
     Cancelled,
     Declined,
     Late,
@@ -217,7 +217,7 @@ fn finish(
         client: granted.client,
         tokens: Tokens::first(granted.set, &request.scopes, Timestamp::now()),
         account: granted.account,
-        standing: Standing::Good,
+        standing: GrantState::Good,
         terms: Some(request.terms.clone()),
     };
     match store_soon(&connection, request.replace, store) {

@@ -22,7 +22,7 @@ use crate::clock::Timestamp;
 
 /// After a background refresh failed, this long the next one waits, doubling up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+const MAX_PAUSE: Duration = Duration::from_mins(2);
 
 /// By how much two clocks may drift apart before one of them must have been set. A machine that
 /// slept looks the same: its monotonic clock stood still.
@@ -120,7 +120,7 @@ impl Pace {
         };
         // Also a time that the server has asked for is cut: a session must notice within minutes
         // that something was mended.
-        let pause = |length: Duration| Some(Pause::new(length.min(LONGEST_PAUSE), now));
+        let pause = |length: Duration| Some(Pause::new(length.min(MAX_PAUSE), now));
         self.failures += 1;
         self.background = pause(background);
         self.waiting = pause(waiting);
@@ -146,7 +146,7 @@ impl Pace {
         })
     }
 
-    /// Why only a new login helps, if that is so.
+    /// RefreshReason only a new login helps, if that is so.
     pub(super) fn needs_login(&self) -> Option<&str> {
         match &self.last_error {
             Some(CredentialError::NeedsLogin { reason, .. }) => Some(reason),

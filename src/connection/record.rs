@@ -43,7 +43,7 @@ pub struct Connection {
     /// Whose it is, if the provider said.
     pub account: Option<Account>,
     /// Whether it can still be renewed.
-    pub standing: Standing,
+    pub standing: GrantState,
     /// What it was made with; `None` of one that was stored before that was kept, until its first
     /// use.
     pub terms: Option<Terms>,
@@ -74,12 +74,12 @@ pub struct Tokens {
 ///
 /// The record is kept either way: the access token may work until its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum GrantState {
     /// As far as is known.
     Good,
     /// The provider has refused the refresh token for good.
     NeedsLogin {
-        /// Why, in words.
+        /// RefreshReason, in words.
         reason: String,
         /// Since when.
         since: Timestamp,
@@ -151,7 +151,7 @@ impl Connection {
     /// When the access token ends, or has ended before its time.
     fn ends_at(&self) -> Option<Timestamp> {
         match self.standing {
-            Standing::NeedsLogin {
+            GrantState::NeedsLogin {
                 since,
                 access_ended: true,
                 ..
@@ -162,16 +162,16 @@ impl Connection {
 
     /// From when on a renewal is due; `None` where there is nothing to renew with, or no end.
     pub fn refresh_at(&self) -> Option<Timestamp> {
-        let renewable = self.tokens.refresh.is_some() && self.standing == Standing::Good;
+        let renewable = self.tokens.refresh.is_some() && self.standing == GrantState::Good;
         let end = self.tokens.expires_at.filter(|_| renewable)?;
         Some(refresh_at(end, self.tokens.lifetime().unwrap_or_default()))
     }
 
     /// The summary for a user.
     pub fn status(&self, now: Timestamp) -> Status {
-        let renewable = self.tokens.refresh.is_some() && self.standing == Standing::Good;
+        let renewable = self.tokens.refresh.is_some() && self.standing == GrantState::Good;
         match self.freshness(now) {
-            _ if matches!(self.standing, Standing::NeedsLogin { .. }) => Status::NeedsLogin,
+            _ if matches!(self.standing, GrantState::NeedsLogin { .. }) => Status::NeedsLogin,
             Freshness::Expired if !renewable => Status::NeedsLogin,
             Freshness::Expired => Status::Expired,
             Freshness::Due | Freshness::Fresh => Status::Connected,

@@ -27,8 +27,8 @@ use std::time::Duration;
 
 use super::freshness::{age, is_too_new, stands};
 use super::pace::{Moment, Pace, Pause, Urgency};
-use super::source::{CredentialError, Rejection, Verdict};
-use super::wanted::{Outcome, Why};
+use super::source::{CredentialError, Rejection, UnauthorizedAction};
+use super::wanted::{Outcome, RefreshReason};
 use crate::clock::Timestamp;
 use crate::credential::Credential;
 
@@ -67,7 +67,7 @@ pub(super) enum Step {
     /// There is no credential that works.
     Fail(CredentialError),
     /// A refresh; what comes of it, [`Recovery::renewed`] judges.
-    Renew(Why),
+    Renew(RefreshReason),
     /// The same token again after that time.
     RetrySame(Duration),
 }
@@ -92,7 +92,7 @@ impl Recovery {
                 // The token is dead, and there is no other for now. The error tells the client when
                 // to come back, which the provider's 401 does not.
                 Some(error) => Step::Fail(error),
-                None => Step::Renew(Why::Refused { generation }),
+                None => Step::Renew(RefreshReason::Refused { generation }),
             };
         }
         if self.unspecific == Some(generation) {
@@ -116,31 +116,36 @@ impl Recovery {
             Some(pause) => Step::RetrySame(*pause),
             // A token that is new was issued just now: a refresh would give one as new.
             None if is_new || !self.may_doubt(refused, pace, now) => Step::Accept,
-            None => Step::Renew(Why::Doubted { generation }),
+            None => Step::Renew(RefreshReason::Doubted { generation }),
         }
     }
 
     /// After that refresh. `has_ended` is whether the pair in force is at its end by now.
-    pub(super) fn renewed(&mut self, why: Why, outcome: Outcome, has_ended: bool) -> Verdict {
+    pub(super) fn renewed(
+        &mut self,
+        why: RefreshReason,
+        outcome: Outcome,
+        has_ended: bool,
+    ) -> UnauthorizedAction {
         let (generation, is_doubt) = match why {
-            Why::Doubted { generation } => (Some(generation), true),
-            Why::Refused { generation } => (Some(generation), false),
-            Why::Due | Why::Expired => (None, false),
+            RefreshReason::Doubted { generation } => (Some(generation), true),
+            RefreshReason::Refused { generation } => (Some(generation), false),
+            RefreshReason::Due | RefreshReason::Expired => (None, false),
         };
         match outcome {
             // The refused pair came back: the turn found it too new to be renewed for a doubt.
-            Ok(renewed) if Some(renewed.generation) == generation => Verdict::Accept,
+            Ok(renewed) if Some(renewed.generation) == generation => UnauthorizedAction::Accept,
             Ok(renewed) => {
                 // Also where another process has made the refresh: its pair is as new.
                 self.forced = Some(renewed.generation);
                 if is_doubt {
                     self.unspecific = Some(renewed.generation);
                 }
-                Verdict::Retry(renewed)
+                UnauthorizedAction::Retry(renewed)
             }
             // A right that the account lacks is no reason to say that the token is dead.
-            Err(_) if is_doubt && !has_ended => Verdict::Accept,
-            Err(error) => Verdict::Fail(error),
+            Err(_) if is_doubt && !has_ended => UnauthorizedAction::Accept,
+            Err(error) => UnauthorizedAction::Fail(error),
         }
     }
 
@@ -216,18 +221,18 @@ mod tests {
             let mut recovery = Recovery::default();
             let (pace, old) = (Pace::default(), token(1, Duration::from_mins(10), now));
             let step = recovery.after(rejection, &old, 0, &pace, now);
-            let why = Why::Refused { generation: 1 };
+            let why = RefreshReason::Refused { generation: 1 };
             assert_eq!(step, Step::Renew(why));
             let new = Arc::new(token(2, Duration::ZERO, now));
             let verdict = recovery.renewed(why, Ok(Arc::clone(&new)), false);
-            assert!(matches!(verdict, Verdict::Retry(better) if better.generation == 2));
+            assert!(matches!(verdict, UnauthorizedAction::Retry(better) if better.generation == 2));
             // Its result is refused at once: the next one would be too.
             let step = recovery.after(rejection, &new, 1, &pace, now);
             assert_eq!(step, Step::Accept);
             // Not at once.
             let later = token(2, FORCED_INTERVAL, now);
             let step = recovery.after(rejection, &later, 0, &pace, now);
-            assert_eq!(step, Step::Renew(Why::Refused { generation: 2 }));
+            assert_eq!(step, Step::Renew(RefreshReason::Refused { generation: 2 }));
         }
     }
 
@@ -241,7 +246,7 @@ mod tests {
         let mut short = token(2, Duration::from_secs(2), now);
         short.refresh_at = Some(now.wall());
         let step = recovery.after(Rejection::Expired, &short, 0, &Pace::default(), now);
-        assert_eq!(step, Step::Renew(Why::Refused { generation: 2 }));
+        assert_eq!(step, Step::Renew(RefreshReason::Refused { generation: 2 }));
     }
 
     #[test]
@@ -257,12 +262,12 @@ mod tests {
         let now = Moment::now();
         let mut recovery = Recovery::default();
         let old = token(1, Duration::from_mins(10), now);
-        let why = Why::Doubted { generation: 1 };
+        let why = RefreshReason::Doubted { generation: 1 };
         let found = steps(&mut recovery, Rejection::Unspecific, &old);
         assert_eq!(found[..2], [PAUSES[0].clone(), Step::Renew(why)]);
         let new = Arc::new(token(2, Duration::ZERO, now));
         let verdict = recovery.renewed(why, Ok(Arc::clone(&new)), false);
-        assert!(matches!(verdict, Verdict::Retry(_)));
+        assert!(matches!(verdict, UnauthorizedAction::Retry(_)));
         // It changes nothing: the 401 goes to the client, and no other refresh is made for 10
         // minutes.
         let found = steps(&mut recovery, Rejection::Unspecific, &new);
@@ -272,7 +277,7 @@ mod tests {
         assert_eq!(found[..2], [PAUSES[0].clone(), Step::Accept]);
         // What the provider says of the token itself is believed all the same.
         let step = recovery.after(Rejection::Revoked, &other, 0, &Pace::default(), now);
-        assert_eq!(step, Step::Renew(Why::Refused { generation: 3 }));
+        assert_eq!(step, Step::Renew(RefreshReason::Refused { generation: 3 }));
     }
 
     #[test]
@@ -301,15 +306,19 @@ mod tests {
     #[test]
     fn a_refresh_that_fails_ends_the_exchange_only_where_the_token_is_known_to_be_dead() {
         let mut recovery = Recovery::default();
-        let doubted = Why::Doubted { generation: 1 };
-        let refused = Why::Refused { generation: 1 };
+        let doubted = RefreshReason::Doubted { generation: 1 };
+        let refused = RefreshReason::Refused { generation: 1 };
         for (why, has_ended, is_accepted) in [
             (doubted, false, true),
             (doubted, true, false),
             (refused, false, false),
         ] {
             let verdict = recovery.renewed(why, Err(unavailable()), has_ended);
-            assert_eq!(matches!(verdict, Verdict::Accept), is_accepted, "{why:?}");
+            assert_eq!(
+                matches!(verdict, UnauthorizedAction::Accept),
+                is_accepted,
+                "{why:?}"
+            );
         }
     }
 }

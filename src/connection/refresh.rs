@@ -29,12 +29,12 @@ use super::closing::{Closing, UnderWay};
 use super::disk::{Disk, DiskError, Reader};
 use super::keep::{Issued, Kept, Unsaved};
 use super::pace::Moment;
-use super::record::{Connection, Standing};
+use super::record::{Connection, GrantState};
 use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored, number};
-use super::tries::{Judgement, NEXT_TRY, PATIENCE, Tries, unavailable};
+use super::tries::{FOREGROUND_TIMEOUT, Judgement, NEXT_TRY, Tries, unavailable};
 use super::turn::{self, Turn, TurnError};
-use super::wanted::{Outcome, Why, credential};
+use super::wanted::{Outcome, RefreshReason, credential};
 use crate::audit::{Audit, Event, Kind};
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
@@ -53,7 +53,7 @@ pub(super) struct Renewal {
 
 impl Renewal {
     /// Renews a connection, or adopts what another process has renewed.
-    pub(super) async fn run(&self, id: ConnectionId, why: Why) -> Outcome {
+    pub(super) async fn run(&self, id: ConnectionId, why: RefreshReason) -> Outcome {
         let cannot = |error: DiskError| unavailable(&id, &error.to_string(), NEXT_TRY);
         // The thread, the lock and the room are acquired before anything is spent. Where one of
         // them is missing, that costs a delay and no grant.
@@ -69,11 +69,11 @@ impl Renewal {
             // Held from the request to the commit: at exit the process waits for it. It is taken
             // for each request anew, as the session may have ended in the pause before.
             let Some(under_way) = self.closing.begin() else {
-                return Err(unavailable(&id, "authsome is ending", PATIENCE));
+                return Err(unavailable(&id, "authsome is ending", FOREGROUND_TIMEOUT));
             };
             let judged = match self.request(&stored.connection).await {
                 Ok(set) => {
-                    let means = Means {
+                    let means = RefreshResources {
                         disk,
                         lock,
                         reserve,
@@ -138,12 +138,12 @@ impl Renewal {
     }
 
     /// Makes the new pair durable, then hands it out.
-    async fn keep(&self, stored: &Stored, set: TokenSet, means: Means) -> Outcome {
+    async fn keep(&self, stored: &Stored, set: TokenSet, means: RefreshResources) -> Outcome {
         let id = &stored.connection.id;
         let mut connection = stored.connection.clone();
         connection.tokens = connection.tokens.rotate(set, Timestamp::now());
-        connection.standing = Standing::Good;
-        let Means {
+        connection.standing = GrantState::Good;
+        let RefreshResources {
             disk,
             lock,
             reserve,
@@ -203,7 +203,7 @@ impl Renewal {
         &self,
         disk: &Disk,
         stored: &Stored,
-        why: Why,
+        why: RefreshReason,
         tries: &mut Tries,
         error: &OAuthError,
     ) -> Result<Duration, Outcome> {
@@ -230,7 +230,7 @@ impl Renewal {
         access_ended: bool,
     ) -> Outcome {
         let mut connection = stored.connection.clone();
-        connection.standing = Standing::NeedsLogin {
+        connection.standing = GrantState::NeedsLogin {
             reason: reason.clone(),
             since: Timestamp::now(),
             access_ended,
@@ -256,7 +256,7 @@ impl Renewal {
         &self,
         disk: &Disk,
         id: &ConnectionId,
-        why: Why,
+        why: RefreshReason,
     ) -> Result<Turn, CredentialError> {
         let (store, wanted) = (self.store.clone(), id.clone());
         let turn = disk.run(move || turn::take(&store, &wanted, why));
@@ -296,7 +296,7 @@ impl Renewal {
 }
 
 /// What a refresh has at hand from before its request until the new pair is durable.
-struct Means {
+struct RefreshResources {
     // The lock and the guard go into the job with the pair. If the task of the refresh is dropped,
     // the job still stores the pair, under the lock, and the end of the session waits for it.
     disk: Disk,

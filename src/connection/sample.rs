@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::record::{Connection, Standing, Tokens};
+use super::record::{Connection, GrantState, Tokens};
 use super::store::{ConnectionStore, Stored};
 use crate::clock::Timestamp;
 use crate::oauth::OAuthClient;
@@ -39,7 +39,7 @@ pub(super) fn connection() -> Connection {
             scopes: Vec::new(),
         },
         account: None,
-        standing: Standing::Good,
+        standing: GrantState::Good,
         terms: None,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::credential::{ConnectionId, Credential};
 
-/// Why there is no usable credential. Cheap to clone: all who wait for one refresh share its
+/// RefreshReason there is no usable credential. Cheap to clone: all who wait for one refresh share its
 /// outcome.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -16,7 +16,7 @@ pub enum CredentialError {
     NeedsLogin {
         /// The connection.
         id: ConnectionId,
-        /// Why.
+        /// RefreshReason.
         reason: String,
     },
     /// The connection is no longer in the vault.
@@ -30,7 +30,7 @@ pub enum CredentialError {
     Unavailable {
         /// The connection.
         id: ConnectionId,
-        /// Why.
+        /// RefreshReason.
         reason: String,
         /// When it is worth another try.
         retry_after: Duration,
@@ -67,7 +67,7 @@ pub enum Rejection {
 
 /// What to do about a 401.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum UnauthorizedAction {
     /// Give the provider's answer to the client.
     Accept,
     /// There will be no credential that works.
@@ -95,5 +95,5 @@ pub trait CredentialSource: Send + Sync + 'static {
         refused: &Credential,
         rejection: Rejection,
         attempt: u32,
-    ) -> impl Future<Output = Verdict> + Send;
+    ) -> impl Future<Output = UnauthorizedAction> + Send;
 }

@@ -15,7 +15,7 @@
 //!                  └─ GiveUp ─→ the refresh ends, the grant is dead
 //! ```
 //!
-//! `Again` is bounded: transient failures by [`PATIENCE`], all of them by [`WORK_LIMIT`].
+//! `Again` is bounded: transient failures by [`FOREGROUND_TIMEOUT`], all of them by [`WORK_LIMIT`].
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use super::freshness::Freshness;
 use super::pace::Moment;
 use super::record::Connection;
 use super::source::CredentialError;
-use super::wanted::Why;
+use super::wanted::RefreshReason;
 use crate::credential::ConnectionId;
 use crate::oauth::{OAuthError, RefreshFailure};
 
@@ -32,7 +32,7 @@ use crate::oauth::{OAuthError, RefreshFailure};
 pub(super) const WORK_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long a refresh that somebody waits for is tried again after transient failures.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const FOREGROUND_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// When it is worth another try, where the provider does not say: a provider that is back is
 /// noticed within that.
@@ -74,7 +74,7 @@ pub(super) enum Judgement {
     Fail(CredentialError),
     /// The grant is dead.
     GiveUp {
-        /// Why, in words.
+        /// RefreshReason, in words.
         reason: String,
         /// Whether the access token is dead too.
         access_ended: bool,
@@ -96,19 +96,22 @@ impl Tries {
     pub(super) fn judge(
         &mut self,
         connection: &Connection,
-        why: Why,
+        why: RefreshReason,
         error: &OAuthError,
         now: Moment,
     ) -> Judgement {
         let id = &connection.id;
         // The access token was refused just now, and what would renew it is refused as well: both
         // are dead.
-        let refused = matches!(why, Why::Doubted { .. } | Why::Refused { .. });
+        let refused = matches!(
+            why,
+            RefreshReason::Doubted { .. } | RefreshReason::Refused { .. }
+        );
         match error.refresh_failure() {
             // A server that had not carried it out answers the same request now, and nothing was
             // lost. One that had takes the token for spent. Once only: a server may revoke a grant
             // whose spent token comes back (RFC 9700 §4.14.2).
-            RefreshFailure::LostAnswer if !self.lost_answer => {
+            RefreshFailure::LostResponse if !self.lost_answer => {
                 self.lost_answer = true;
                 self.again(id, LOST_ANSWER_PAUSE, now)
             }
@@ -140,7 +143,7 @@ impl Tries {
                 id: id.clone(),
                 reason: error.to_string(),
             }),
-            RefreshFailure::LostAnswer => self.transient(connection, why, None, error, now),
+            RefreshFailure::LostResponse => self.transient(connection, why, None, error, now),
             RefreshFailure::Transient { retry_after } => {
                 self.transient(connection, why, retry_after, error, now)
             }
@@ -152,7 +155,7 @@ impl Tries {
     fn transient(
         &mut self,
         connection: &Connection,
-        why: Why,
+        why: RefreshReason,
         retry_after: Option<Duration>,
         error: &OAuthError,
         now: Moment,
@@ -164,7 +167,7 @@ impl Tries {
         // A refresh that began early may have outlasted the token, and been joined by those who
         // wait for it.
         let works = connection.freshness(now.wall) != Freshness::Expired;
-        if (why == Why::Due && works) || self.elapsed(now) + pause > PATIENCE {
+        if (why == RefreshReason::Due && works) || self.elapsed(now) + pause > FOREGROUND_TIMEOUT {
             // The server's own time, where it gave one, is what the client is told (RFC 9110
             // §10.2.3).
             let next = retry_after.unwrap_or(NEXT_TRY);
@@ -213,13 +216,13 @@ mod tests {
     /// Requests of a refresh whose token ends at [`ENDS`], by a clock of our own.
     struct Refresh {
         tries: Tries,
-        why: Why,
+        why: RefreshReason,
         now: Moment,
     }
 
     impl Refresh {
         /// It began so long before the token's end.
-        fn begun(why: Why, before_end: u64) -> Self {
+        fn begun(why: RefreshReason, before_end: u64) -> Self {
             let now = Moment {
                 steady: Instant::now(),
                 wall: Timestamp::from_seconds(ENDS - before_end),
@@ -298,14 +301,15 @@ mod tests {
     #[test]
     fn a_provider_that_is_away_costs_nobody_a_wait_while_the_token_works() {
         for error in [status(None), unreachable(), refused("server_error")] {
-            let judged = Refresh::begun(Why::Due, 60).fails(&error);
+            let judged = Refresh::begun(RefreshReason::Due, 60).fails(&error);
             assert_eq!(put_off(&judged), Some(2), "{error}");
         }
     }
 
     #[test]
     fn where_somebody_waits_it_is_tried_for_twenty_seconds() {
-        let (pauses, last) = Refresh::begun(Why::Expired, 0).fails_until_the_end(&status(None));
+        let (pauses, last) =
+            Refresh::begun(RefreshReason::Expired, 0).fails_until_the_end(&status(None));
         assert_eq!(pauses[..5], [250, 500, 1000, 2000, 2000]);
         assert!((18_000..=20_000).contains(&pauses.iter().sum::<u64>()));
         assert_eq!(put_off(&last), Some(2));
@@ -313,13 +317,13 @@ mod tests {
 
     #[test]
     fn a_renewal_in_the_background_that_outlasts_the_token_has_somebody_waiting() {
-        let mut refresh = Refresh::begun(Why::Due, 0);
+        let mut refresh = Refresh::begun(RefreshReason::Due, 0);
         assert!(matches!(refresh.fails(&status(None)), Judgement::Again(_)));
     }
 
     #[test]
     fn the_servers_own_word_on_when_is_kept_if_it_is_later() {
-        let mut refresh = Refresh::begun(Why::Expired, 0);
+        let mut refresh = Refresh::begun(RefreshReason::Expired, 0);
         let pause = |seconds| Judgement::Again(Duration::from_secs(seconds));
         assert_eq!(refresh.fails(&status(Some(5))), pause(5));
         assert_eq!(
@@ -331,11 +335,11 @@ mod tests {
 
     #[test]
     fn an_invalid_grant_is_believed_after_three_more_tries() {
-        let refusal = Why::Refused { generation: 1 };
-        let doubt = Why::Doubted { generation: 1 };
+        let refusal = RefreshReason::Refused { generation: 1 };
+        let doubt = RefreshReason::Doubted { generation: 1 };
         for (why, ends_access) in [
-            (Why::Due, false),
-            (Why::Expired, false),
+            (RefreshReason::Due, false),
+            (RefreshReason::Expired, false),
             (refusal, true),
             (doubt, true),
         ] {
@@ -351,7 +355,7 @@ mod tests {
 
     #[test]
     fn an_invalid_client_is_said_at_once() {
-        let judged = Refresh::begun(Why::Expired, 0).fails(&refused("invalid_client"));
+        let judged = Refresh::begun(RefreshReason::Expired, 0).fails(&refused("invalid_client"));
         let needs_login = CredentialError::NeedsLogin {
             id: connection().id,
             reason: refused("invalid_client").to_string(),
@@ -361,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_lost_answer_is_asked_for_once_more_and_an_invalid_grant_then_means_that_it_is_gone() {
-        let mut refresh = Refresh::begun(Why::Due, 60);
+        let mut refresh = Refresh::begun(RefreshReason::Due, 60);
         let again = Judgement::Again(Duration::from_millis(250));
         assert_eq!(refresh.fails(&lost()), again);
         let Judgement::GiveUp {
@@ -372,14 +376,14 @@ mod tests {
             panic!("the pair is lost");
         };
         assert!(access_ended && reason.contains("was lost"), "{reason}");
-        let mut twice = Refresh::begun(Why::Due, 60);
+        let mut twice = Refresh::begun(RefreshReason::Due, 60);
         assert_eq!(twice.fails(&lost()), again);
         assert_eq!(put_off(&twice.fails(&lost())), Some(2));
     }
 
     #[test]
     fn no_request_begins_when_those_who_wait_for_the_lock_have_given_up() {
-        let mut refresh = Refresh::begun(Why::Expired, 0);
+        let mut refresh = Refresh::begun(RefreshReason::Expired, 0);
         refresh.now.steady += WORK_LIMIT;
         let judged = refresh.fails(&refused("invalid_grant"));
         assert_eq!(put_off(&judged), Some(2));

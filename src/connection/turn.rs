@@ -20,12 +20,12 @@
 use std::time::{Duration, Instant};
 
 use super::freshness::{Freshness, is_too_new};
-use super::record::Standing;
+use super::record::GrantState;
 
 use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored};
 use super::tries::WORK_LIMIT;
-use super::wanted::{Outcome, Why, credential};
+use super::wanted::{Outcome, RefreshReason, credential};
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::oauth::EXCHANGE_TIMEOUT;
@@ -56,7 +56,7 @@ pub(super) enum Turn {
     Over(Outcome),
 }
 
-/// Why there is no turn.
+/// RefreshReason there is no turn.
 pub(super) enum TurnError {
     /// The lock cannot be had.
     Lock(VaultError),
@@ -70,7 +70,7 @@ pub(super) enum TurnError {
 pub(super) fn take(
     store: &ConnectionStore,
     id: &ConnectionId,
-    why: Why,
+    why: RefreshReason,
 ) -> Result<Turn, TurnError> {
     let load = || {
         let found = store.load(id).map_err(TurnError::Store)?;
@@ -142,15 +142,17 @@ pub fn lock_grant(store: &ConnectionStore, id: &ConnectionId) -> Result<RecordLo
 
 /// A stored state that answers the call without a request: another process was faster, or nothing
 /// can be renewed.
-fn settled(stored: &Stored, why: Why, now: Timestamp) -> Option<Outcome> {
+fn settled(stored: &Stored, why: RefreshReason, now: Timestamp) -> Option<Outcome> {
     let connection = &stored.connection;
     let freshness = connection.freshness(now);
     let renewed = match why {
         // A pair that is due would not do: it would have to be renewed next.
-        Why::Due | Why::Expired => freshness == Freshness::Fresh,
+        RefreshReason::Due | RefreshReason::Expired => freshness == Freshness::Fresh,
         // However fresh the refused state looks by its dates, the provider does not take it; any
         // other one has not been tried yet.
-        Why::Doubted { generation } | Why::Refused { generation } => stored.number() != generation,
+        RefreshReason::Doubted { generation } | RefreshReason::Refused { generation } => {
+            stored.number() != generation
+        }
     };
     if renewed && freshness != Freshness::Expired {
         return Some(Ok(credential(stored)));
@@ -164,21 +166,21 @@ fn settled(stored: &Stored, why: Why, now: Timestamp) -> Option<Outcome> {
     match &connection.standing {
         // It was believed after several tries (`tries.rs`), and a refresh token that is refused for
         // good stays refused: each session would only ask again.
-        Standing::NeedsLogin { reason, .. } => lost(reason),
+        GrantState::NeedsLogin { reason, .. } => lost(reason),
         // A server need not issue one (RFC 6749 §5.1).
-        Standing::Good if connection.tokens.refresh.is_none() => {
+        GrantState::Good if connection.tokens.refresh.is_none() => {
             lost("the provider issued no refresh token")
         }
         // The provider gave no reason for its 401, and the pair is some seconds old: another one
         // would be refused as well, and would kill the token under all who use this one. The caller
         // gets the refused state back, and so knows that nothing was tried.
-        Standing::Good
-            if matches!(why, Why::Doubted { .. })
+        GrantState::Good
+            if matches!(why, RefreshReason::Doubted { .. })
                 && is_too_new(connection.tokens.obtained_at, freshness, now) =>
         {
             Some(Ok(credential(stored)))
         }
-        Standing::Good => None,
+        GrantState::Good => None,
     }
 }
 
@@ -188,7 +190,7 @@ mod tests {
     use crate::connection::sample::{ARRIVED, ENDS, stored};
 
     /// What a state is worth to who wants a renewal for that reason, at that second.
-    fn verdict(stored: &Stored, why: Why, now: u64) -> &'static str {
+    fn verdict(stored: &Stored, why: RefreshReason, now: u64) -> &'static str {
         match settled(stored, why, Timestamp::from_seconds(now)) {
             None => "renew",
             Some(Ok(_)) => "use it",
@@ -203,17 +205,41 @@ mod tests {
         let generation = stored.number();
         let (same, other) = (generation, generation + 1);
         for (why, now, expected) in [
-            (Why::Due, ENDS - 1000, "use it"),
-            (Why::Due, ENDS - 100, "renew"),
-            (Why::Expired, ENDS - 1000, "use it"),
-            (Why::Expired, ENDS, "renew"),
-            (Why::Refused { generation: same }, ENDS - 1000, "renew"),
-            (Why::Refused { generation: other }, ENDS - 1000, "use it"),
-            (Why::Refused { generation: other }, ENDS, "renew"),
-            (Why::Doubted { generation: same }, ENDS - 1000, "renew"),
-            (Why::Doubted { generation: same }, ARRIVED + 29, "use it"), // renewed just now
-            (Why::Refused { generation: same }, ARRIVED + 29, "renew"),
-            (Why::Doubted { generation: other }, ENDS - 1000, "use it"),
+            (RefreshReason::Due, ENDS - 1000, "use it"),
+            (RefreshReason::Due, ENDS - 100, "renew"),
+            (RefreshReason::Expired, ENDS - 1000, "use it"),
+            (RefreshReason::Expired, ENDS, "renew"),
+            (
+                RefreshReason::Refused { generation: same },
+                ENDS - 1000,
+                "renew",
+            ),
+            (
+                RefreshReason::Refused { generation: other },
+                ENDS - 1000,
+                "use it",
+            ),
+            (RefreshReason::Refused { generation: other }, ENDS, "renew"),
+            (
+                RefreshReason::Doubted { generation: same },
+                ENDS - 1000,
+                "renew",
+            ),
+            (
+                RefreshReason::Doubted { generation: same },
+                ARRIVED + 29,
+                "use it",
+            ), // renewed just now
+            (
+                RefreshReason::Refused { generation: same },
+                ARRIVED + 29,
+                "renew",
+            ),
+            (
+                RefreshReason::Doubted { generation: other },
+                ENDS - 1000,
+                "use it",
+            ),
         ] {
             assert_eq!(verdict(&stored, why, now), expected, "{why:?} at {now}");
         }
@@ -223,14 +249,14 @@ mod tests {
     fn a_dead_grant_and_one_without_a_refresh_token_need_a_login() {
         let (_, _, mut stored) = stored();
         stored.connection.tokens.refresh = None;
-        assert_eq!(verdict(&stored, Why::Expired, ENDS), "log in");
-        assert_eq!(verdict(&stored, Why::Due, ENDS - 1000), "use it");
-        stored.connection.standing = Standing::NeedsLogin {
+        assert_eq!(verdict(&stored, RefreshReason::Expired, ENDS), "log in");
+        assert_eq!(verdict(&stored, RefreshReason::Due, ENDS - 1000), "use it");
+        stored.connection.standing = GrantState::NeedsLogin {
             reason: "revoked".to_owned(),
             since: Timestamp::from_seconds(ARRIVED),
             access_ended: true,
         };
-        assert_eq!(verdict(&stored, Why::Due, ENDS - 1000), "log in");
+        assert_eq!(verdict(&stored, RefreshReason::Due, ENDS - 1000), "log in");
     }
 
     #[test]
@@ -263,14 +289,14 @@ mod tests {
     fn the_turn_is_taken_where_it_is_free() {
         let (_, store, stored) = stored();
         let id = &stored.connection.id;
-        let Ok(Turn::Ours { lock, .. }) = take(&store, id, Why::Expired) else {
+        let Ok(Turn::Ours { lock, .. }) = take(&store, id, RefreshReason::Expired) else {
             panic!("nobody else has it");
         };
         let held = store.lock(id, Duration::ZERO);
         assert!(matches!(held, Err(VaultError::RecordLocked { .. })));
         drop(lock);
         store.delete(id).unwrap();
-        let gone = take(&store, id, Why::Expired);
+        let gone = take(&store, id, RefreshReason::Expired);
         assert!(matches!(gone, Err(TurnError::Removed)));
     }
 
@@ -280,7 +306,7 @@ mod tests {
         let id = &stored.connection.id;
         let _held = store.lock(id, Duration::ZERO).unwrap();
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| take(&store, id, Why::Expired));
+            let waiting = scope.spawn(|| take(&store, id, RefreshReason::Expired));
             let mut renewed = stored.connection.clone();
             renewed.tokens.obtained_at = Timestamp::now();
             renewed.tokens.expires_at = Some(Timestamp::now().plus(Duration::from_hours(2)));

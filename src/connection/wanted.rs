@@ -1,4 +1,4 @@
-//! Why a renewal is wanted, and what comes of it for all who wait.
+//! RefreshReason a renewal is wanted, and what comes of it for all who wait.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use super::source::CredentialError;
 use super::store::Stored;
 use crate::credential::Credential;
 
-/// Why a refresh is due.
+/// RefreshReason a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub(super) enum RefreshReason {
     /// The window before the end has opened; the token still works.
     Due,
     /// Somebody waits: the token is at its end.

@@ -57,9 +57,9 @@ impl GitSession<'_> {
         user: Option<&UserRemotes>,
     ) -> GitConfiguration {
         let mut entries = self.everywhere();
-        if places.len() <= MOST_PLACES {
+        if places.len() <= MAX_PLACES {
             entries.extend(self.at(places, Some(self.proxy)));
-            entries.extend(rewrites(places, user, MOST_REWRITES));
+            entries.extend(rewrites(places, user, MAX_REWRITES));
             return GitConfiguration {
                 entries,
                 file: None,
@@ -67,7 +67,7 @@ impl GitSession<'_> {
         }
         let open = format!("http://{}", self.proxy_address());
         let proxy = self.admits_by_process.then_some(open.as_str());
-        let more = rewrites(places, user, MOST_REWRITES_IN_FILE);
+        let more = rewrites(places, user, MAX_REWRITES_IN_FILE);
         GitConfiguration {
             entries,
             file: Some(text::file(self.at(places, proxy).chain(more))),
@@ -147,11 +147,11 @@ pub const CREDENTIAL_HELPER: &[u8] = include_bytes!("helpers/git-credential.sh")
 
 /// The environment of a command has a bound, and each entry is two variables: so many places and
 /// rewrites go into it.
-const MOST_PLACES: usize = 64;
-const MOST_REWRITES: usize = 1024;
+const MAX_PLACES: usize = 64;
+const MAX_REWRITES: usize = 1024;
 
 /// git reads the whole file with each command.
-const MOST_REWRITES_IN_FILE: usize = 16 * 1024;
+const MAX_REWRITES_IN_FILE: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn many_places_go_into_a_file_without_the_password() {
-        let bases: Vec<_> = (0..=MOST_PLACES)
+        let bases: Vec<_> = (0..=MAX_PLACES)
             .map(|index| format!("https://host{index}.test"))
             .collect();
         let bases: Vec<_> = bases.iter().map(String::as_str).collect();
@@ -203,17 +203,13 @@ mod tests {
         let user = UserRemotes::default();
         let few = session(true).configuration(&places(&bases[1..]), Some(&user));
         assert_eq!(few.file, None);
-        assert!(
-            few.entries.len() > MOST_PLACES * 13,
-            "{}",
-            few.entries.len()
-        );
+        assert!(few.entries.len() > MAX_PLACES * 13, "{}", few.entries.len());
         let many = session(true).configuration(&places(&bases), Some(&user));
         assert_eq!(many.entries.len(), 4, "what holds everywhere");
         let file = many.file.unwrap();
         assert!(!file.contains("secret"));
         let last =
-            format!("[http \"https://host{MOST_PLACES}.test\"]\n\tproxy = \"http://127.0.0.1:1\"");
+            format!("[http \"https://host{MAX_PLACES}.test\"]\n\tproxy = \"http://127.0.0.1:1\"");
         assert!(file.contains(&last), "{file}");
         let followed = GitSession {
             overrides_proxy: false,

@@ -44,7 +44,7 @@ const PHP_PREPEND: &[u8] = include_bytes!("helpers/prepend.php");
 pub const ADMITS_BY_PROCESS: bool = cfg!(target_os = "linux");
 
 /// A CA file of the parent's that is larger is not read: a variable may name anything.
-const LARGEST_CA_FILE: u64 = 16 * 1024 * 1024;
+const MAX_CA_FILE: u64 = 16 * 1024 * 1024;
 
 /// What Chrome knows a desktop by.
 const DESKTOP: [&str; 4] = [
@@ -217,7 +217,7 @@ impl Helpers<'_> {
                 }
                 continue;
             }
-            let Some(parents) = dotfiles::read(&path, LARGEST_CA_FILE) else {
+            let Some(parents) = dotfiles::read(&path, MAX_CA_FILE) else {
                 continue; // missing, or a directory: it has nothing to lose
             };
             let merged = match value {

@@ -9,7 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::entrance::Visitor;
+use super::accept_limits::Visitor;
 use super::requests::{READ_TIMEOUT, respond};
 use super::responses::plain;
 use super::shared::{Arrival, Shared};
@@ -23,10 +23,10 @@ pub(super) async fn accept(tcp: TcpListener, shared: Arc<Shared>) {
             tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors: wait for one
             continue;
         };
-        match shared.entrance.recognize(&stream, peer) {
+        match shared.accept_limits.recognize(&stream, peer) {
             Ok(visitor) => drop(tokio::spawn(serve(stream, visitor, Arc::clone(&shared)))),
             Err(of_another_user) => {
-                if shared.entrance.is_news(of_another_user) {
+                if shared.accept_limits.is_news(of_another_user) {
                     // One that finds no room is one of many things that came in: the login has
                     // enough to say.
                     let _ = shared
@@ -40,7 +40,7 @@ pub(super) async fn accept(tcp: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn serve(stream: TcpStream, visitor: Visitor, shared: Arc<Shared>) {
-    let Ok(_permit) = shared.entrance.open.try_acquire() else {
+    let Ok(_permit) = shared.accept_limits.open.try_acquire() else {
         return;
     };
     let service = service_fn(|request| respond(request, visitor, Arc::clone(&shared)));
@@ -54,7 +54,7 @@ async fn serve(stream: TcpStream, visitor: Visitor, shared: Arc<Shared>) {
 
 /// Says why to the first request, whatever it is, and closes the connection.
 async fn turn_away(stream: TcpStream, shared: Arc<Shared>) {
-    let Ok(_place) = shared.entrance.strangers.try_acquire() else {
+    let Ok(_place) = shared.accept_limits.strangers.try_acquire() else {
         return;
     };
     let refusal = "authsome: this login is another user's of this machine. If it is yours, paste the address of this page at its terminal.";

@@ -42,7 +42,7 @@ pub enum Outcome {
 
 /// How a result looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(super) enum PageStyle {
     Good,
     Bad,
 }
@@ -91,13 +91,13 @@ pub(super) fn form(form: &ClientForm, csrf: &str, nonce: &str) -> Page {
     }
 }
 
-pub(super) fn result(mood: Mood, title: &str, message: &str, nonce: &str) -> Page {
+pub(super) fn result(mood: PageStyle, title: &str, message: &str, nonce: &str) -> Page {
     let (mood, next) = match mood {
-        Mood::Good => (
+        PageStyle::Good => (
             "good",
             "You can close this window and go back to the terminal.",
         ),
-        Mood::Bad => ("bad", "The terminal says what to do next."),
+        PageStyle::Bad => ("bad", "The terminal says what to do next."),
     };
     let values = HashMap::from([
         ("message", escape(message)),
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_result_escapes_what_a_server_said() {
         let words = "<script>{{nonce}}</script>";
-        let page = result(Mood::Bad, "Refused", words, "NONCE");
+        let page = result(PageStyle::Bad, "Refused", words, "NONCE");
         assert!(page.html.contains("&lt;script&gt;{{nonce}}&lt;/script&gt;"));
         assert!(!page.html.contains("client_id"));
         assert!(!page.content_security_policy.contains("script-src"));

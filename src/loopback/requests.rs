@@ -13,8 +13,8 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
 
+use super::accept_limits::Visitor;
 use super::address::{HOST, ORIGIN, REDIRECT_PATH, START_PATH};
-use super::entrance::Visitor;
 use super::pages::{self, Outcome};
 use super::responses::{not_allowed, page, plain, see_form, see_other};
 use super::shared::{Arrival, Shared, lock};
@@ -25,7 +25,7 @@ use crate::text::is_deceptive;
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The form has two short fields.
-const LARGEST_FORM: usize = 8 * 1024;
+const MAX_FORM: usize = 8 * 1024;
 
 /// How long the browser waits for the login to say how it went; the exchange with the provider has
 /// its own, shorter limits.
@@ -118,7 +118,7 @@ async fn submit(
             "authsome: the form was sent by another site",
         );
     }
-    let body = Limited::new(request.into_body(), LARGEST_FORM).collect();
+    let body = Limited::new(request.into_body(), MAX_FORM).collect();
     let Ok(Ok(body)) = tokio::time::timeout(READ_TIMEOUT, body).await else {
         return plain(StatusCode::BAD_REQUEST, "authsome: the form did not arrive");
     };
@@ -184,10 +184,10 @@ async fn redirect(
     match tokio::time::timeout(OUTCOME_TIMEOUT, replied).await {
         Ok(Ok(Outcome::Again)) => see_form(),
         Ok(Ok(Outcome::Good(title, message))) => page(StatusCode::OK, |nonce| {
-            pages::result(pages::Mood::Good, &title, &message, nonce)
+            pages::result(pages::PageStyle::Good, &title, &message, nonce)
         }),
         Ok(Ok(Outcome::Bad(title, message))) => page(StatusCode::BAD_REQUEST, |nonce| {
-            pages::result(pages::Mood::Bad, &title, &message, nonce)
+            pages::result(pages::PageStyle::Bad, &title, &message, nonce)
         }),
         _ => plain(StatusCode::GONE, "authsome: the login has ended"),
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
-use super::entrance::{Entrance, Visitor};
+use super::accept_limits::{AcceptLimits, Visitor};
 use super::pages::{ClientForm, Outcome};
 use crate::secret::Secret;
 
@@ -46,7 +46,7 @@ pub(super) struct Shared {
     pub(super) csrf: Secret<String>,
     pub(super) form: Mutex<Option<ClientForm>>,
     pub(super) start: Mutex<Option<Start>>,
-    pub(super) entrance: Entrance,
+    pub(super) accept_limits: AcceptLimits,
 }
 
 /// The way to the provider: its URL holds the `state`, which a browser's argument list would show

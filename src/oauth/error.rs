@@ -10,7 +10,7 @@ use crate::net::tls::TlsTrouble;
 use crate::text::is_deceptive;
 
 /// The longest error text of a server that is passed on, in characters.
-const LONGEST_DESCRIPTION: usize = 300;
+const MAX_DESCRIPTION: usize = 300;
 
 /// Why an authorization server gave no usable answer. No variant carries the body of an answer: it
 /// could hold a token.
@@ -129,7 +129,7 @@ pub enum RefreshFailure {
     /// `invalid_grant`: the refresh token is spent or revoked, or the server's replica lags.
     Grant,
     /// The request may have been carried out and its answer lost: the stored token may be spent.
-    LostAnswer,
+    LostResponse,
     /// Nothing happened; try again later.
     Transient {
         /// How long the server asked to wait.
@@ -156,7 +156,7 @@ impl OAuthError {
             Self::Timeout { sent: true, .. }
             | Self::Unreachable { sent: true, .. }
             | Self::Malformed { .. }
-            | Self::TooLarge { .. } => RefreshFailure::LostAnswer,
+            | Self::TooLarge { .. } => RefreshFailure::LostResponse,
             _ => RefreshFailure::Transient { retry_after: None },
         }
     }
@@ -223,7 +223,7 @@ fn refused(host: String, response: &BasicErrorResponse) -> OAuthError {
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .filter(|character| !is_deceptive(*character))
-        .take(LONGEST_DESCRIPTION)
+        .take(MAX_DESCRIPTION)
         .collect()
 }
 
@@ -237,6 +237,6 @@ mod tests {
             printable("bad\u{1b}[2J\r\n\u{9b}1A\u{202e}thing"),
             "bad[2J1Athing"
         );
-        assert_eq!(printable(&"x".repeat(1000)).len(), LONGEST_DESCRIPTION);
+        assert_eq!(printable(&"x".repeat(1000)).len(), MAX_DESCRIPTION);
     }
 }

@@ -10,9 +10,9 @@ use http::{Method, Request, StatusCode};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use url::Url;
 
-use super::answer;
 use super::error::{OAuthError, printable};
-use super::transport::{Answer, Transport};
+use super::response;
+use super::transport::{StreamedResponse, Transport};
 use crate::content_coding;
 use crate::net::dial::{Dialer, Queue};
 use crate::net::resolve::Resolve;
@@ -29,13 +29,13 @@ pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest answer that is read. Token responses have some hundred bytes; one with JWTs a few
 /// thousand.
-const LARGEST_ANSWER: usize = 128 * 1024;
+const MAX_ANSWER: usize = 128 * 1024;
 
 /// The memory that an answer has at first.
 const FIRST_ROOM: usize = 4096;
 
 /// The longest wait a server can ask for with `Retry-After`.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// Makes the clients of one process: what all of them trust, and by which way they go.
 #[derive(Clone, Debug)]
@@ -227,7 +227,7 @@ async fn in_time<T>(
 }
 
 /// Reads an answer, if it is one that may be read.
-async fn judge(host: &str, response: Answer) -> Result<Vec<u8>, OAuthError> {
+async fn judge(host: &str, response: StreamedResponse) -> Result<Vec<u8>, OAuthError> {
     speaks_of_the_request(host, &response)?;
     if let Some(error) = other_than_json(host, &response) {
         return Err(error);
@@ -239,7 +239,10 @@ async fn judge(host: &str, response: Answer) -> Result<Vec<u8>, OAuthError> {
 
 /// The same for the endpoints of OAuth, where the content counts before the type and the status
 /// that came with it (`answer.rs`).
-async fn judge_content(host: &str, response: Answer) -> Result<(StatusCode, Vec<u8>), OAuthError> {
+async fn judge_content(
+    host: &str,
+    response: StreamedResponse,
+) -> Result<(StatusCode, Vec<u8>), OAuthError> {
     speaks_of_the_request(host, &response)?;
     let (status, headers) = (response.status(), response.headers().clone());
     let unlike = other_than_json(host, &response);
@@ -248,13 +251,13 @@ async fn judge_content(host: &str, response: Answer) -> Result<(StatusCode, Vec<
     if let Err(error @ OAuthError::TooLarge { .. }) = read {
         return Err(unlike.unwrap_or(error)); // a page
     }
-    let plain = content_coding::decoded(&headers, &body, LARGEST_ANSWER);
+    let plain = content_coding::decoded(&headers, &body, MAX_ANSWER);
     if let Err(error) = read {
         // Of a pair that is issued, what counts is whether it is here: not a `close_notify` that is
         // missing, nor a length that was announced wrong.
-        return answer::recognise_whole(status, &plain).ok_or(error);
+        return response::recognise_whole(status, &plain).ok_or(error);
     }
-    match (answer::recognise(status, &plain), unlike) {
+    match (response::recognise(status, &plain), unlike) {
         (Some(found), _) => Ok(found),
         (None, Some(error)) => Err(error),
         (None, None) => Ok((status, plain.into_owned())),
@@ -263,7 +266,7 @@ async fn judge_content(host: &str, response: Answer) -> Result<(StatusCode, Vec<
 
 /// A redirect, and a status that says that the server did not get to the request, are errors
 /// whatever comes with them.
-fn speaks_of_the_request(host: &str, response: &Answer) -> Result<(), OAuthError> {
+fn speaks_of_the_request(host: &str, response: &StreamedResponse) -> Result<(), OAuthError> {
     let host = host.to_owned();
     let status = response.status();
     if status.is_redirection() {
@@ -293,7 +296,7 @@ fn speaks_of_the_request(host: &str, response: &Answer) -> Result<(), OAuthError
 }
 
 /// What an answer is called that names another type than JSON.
-fn other_than_json(host: &str, response: &Answer) -> Option<OAuthError> {
+fn other_than_json(host: &str, response: &StreamedResponse) -> Option<OAuthError> {
     let content_type = response
         .headers()
         .get(CONTENT_TYPE)
@@ -309,14 +312,14 @@ fn other_than_json(host: &str, response: &Answer) -> Option<OAuthError> {
 /// Reads a body into `body`, which has all that has come where it breaks off.
 async fn read_bounded(
     host: &str,
-    mut response: Answer,
+    mut response: StreamedResponse,
     body: &mut Vec<u8>,
 ) -> Result<(), OAuthError> {
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
+        if body.len() + chunk.len() > MAX_ANSWER {
             return Err(OAuthError::TooLarge {
                 host: host.to_owned(),
-                limit: LARGEST_ANSWER,
+                limit: MAX_ANSWER,
             });
         }
         body.extend_from_slice(&chunk);
@@ -338,7 +341,7 @@ fn is_json(content_type: &str) -> bool {
 
 /// Whole seconds only; the date form (RFC 9110 §10.2.3) is rare on APIs and then our own back-off
 /// applies.
-fn retry_after(response: &Answer) -> Option<Duration> {
+fn retry_after(response: &StreamedResponse) -> Option<Duration> {
     let seconds = response
         .headers()
         .get(RETRY_AFTER)?
@@ -347,7 +350,7 @@ fn retry_after(response: &Answer) -> Option<Duration> {
         .trim()
         .parse()
         .ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroize;
 
 use super::OAuthClient;
-use super::answer;
 use super::error::OAuthError;
 use super::http::{HttpClient, RevocationClient, host_of};
+use super::response;
 use crate::secret::Secret;
 
 /// What a token endpoint granted.
@@ -38,7 +38,7 @@ pub struct TokenSet {
 /// The `oauth2` crate's client with our token response and the endpoints that we set.
 pub(super) type Client = oauth2::Client<
     BasicErrorResponse,
-    TokenAnswer,
+    LenientTokenResponse,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -50,9 +50,9 @@ pub(super) type Client = oauth2::Client<
 >;
 
 /// The wire form. What has an access token is one; the rest is taken as far as it makes sense
-/// (`answer.rs` says why).
+/// (`response.rs` says why).
 #[derive(Serialize)]
-pub(super) struct TokenAnswer {
+pub(super) struct LenientTokenResponse {
     access_token: AccessToken,
     token_type: BasicTokenType,
     expires_in: Option<u64>,
@@ -60,33 +60,33 @@ pub(super) struct TokenAnswer {
     scopes: Option<Vec<Scope>>,
 }
 
-impl<'de> Deserialize<'de> for TokenAnswer {
+impl<'de> Deserialize<'de> for LenientTokenResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let object = serde_json::Map::deserialize(deserializer)?;
         let missing = || serde::de::Error::custom("there is no access_token");
-        let access_token = answer::token_in(&object).ok_or_else(missing)?;
+        let access_token = response::token_in(&object).ok_or_else(missing)?;
         let scope = |scope: &String| Scope::new(scope.clone());
         Ok(Self {
             access_token: AccessToken::new(access_token.to_owned()),
             // Servers have many words for it, or none. A token of another kind than bearer would be
             // refused where it is used, and that is said; put aside, the grant would be lost.
             token_type: BasicTokenType::Bearer,
-            expires_in: answer::lifetime_in(&object).map(|lifetime| lifetime.as_secs()),
-            refresh_token: answer::refresh_token_in(&object)
+            expires_in: response::lifetime_in(&object).map(|lifetime| lifetime.as_secs()),
+            refresh_token: response::refresh_token_in(&object)
                 .map(|token| RefreshToken::new(token.to_owned())),
-            scopes: answer::scopes_in(&object).map(|scopes| scopes.iter().map(scope).collect()),
+            scopes: response::scopes_in(&object).map(|scopes| scopes.iter().map(scope).collect()),
         })
     }
 }
 
 /// The trait asks for `Debug`; a token answer has nothing to show.
-impl fmt::Debug for TokenAnswer {
+impl fmt::Debug for LenientTokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenAnswer([redacted])")
+        f.write_str("LenientTokenResponse([redacted])")
     }
 }
 
-impl TokenResponse for TokenAnswer {
+impl TokenResponse for LenientTokenResponse {
     type TokenType = BasicTokenType;
 
     fn access_token(&self) -> &AccessToken {
@@ -110,7 +110,7 @@ impl TokenResponse for TokenAnswer {
     }
 }
 
-impl TokenAnswer {
+impl LenientTokenResponse {
     /// Checks what the types cannot: that the token is one we can send (RFC 6750 §2.1).
     pub(super) fn into_token_set(self, host: &str) -> Result<TokenSet, OAuthError> {
         let malformed = |reason: &str| OAuthError::Malformed {
@@ -241,7 +241,8 @@ mod tests {
     use super::*;
 
     fn parse(json: &str) -> Result<TokenSet, String> {
-        let answer: TokenAnswer = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let answer: LenientTokenResponse =
+            serde_json::from_str(json).map_err(|error| error.to_string())?;
         answer
             .into_token_set("host")
             .map_err(|error| error.to_string())

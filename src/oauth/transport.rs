@@ -30,8 +30,8 @@ use crate::net::tls::{CertificateRequests, TlsRemedy, TlsTrouble};
 use crate::net::user_proxy::UserProxy;
 
 /// The head of an answer: its fields, and their bytes.
-const MOST_FIELDS: usize = 500;
-const LARGEST_HEAD: usize = 128 * 1024;
+const MAX_FIELDS: usize = 500;
+const MAX_HEAD: usize = 128 * 1024;
 
 /// How long a server may take to refuse a connection after its handshake.
 const LAST_WORD: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ pub(super) struct Transport {
 }
 
 /// An answer whose body is still to be read.
-pub(super) struct Answer {
+pub(super) struct StreamedResponse {
     url: Url,
     status: StatusCode,
     headers: HeaderMap,
@@ -116,13 +116,13 @@ impl Transport {
         &self,
         url: &Url,
         request: Request<Vec<u8>>,
-    ) -> Result<Answer, OAuthError> {
+    ) -> Result<StreamedResponse, OAuthError> {
         let authority = authority(url)?;
         let request = self.prepare(url, &authority, request)?;
         let stream = self.connect(url, &authority).await?;
         let (mut sender, http) = http1::Builder::new()
-            .max_headers(MOST_FIELDS)
-            .max_buf_size(LARGEST_HEAD)
+            .max_headers(MAX_FIELDS)
+            .max_buf_size(MAX_HEAD)
             .allow_spaces_after_header_name_in_responses(true)
             .handshake(TokioIo::new(stream))
             .await
@@ -133,7 +133,7 @@ impl Transport {
             .await
             .map_err(|error| broken(url, &error, true))?
             .into_parts();
-        Ok(Answer {
+        Ok(StreamedResponse {
             url: url.clone(),
             status: head.status,
             headers: head.headers,
@@ -219,7 +219,7 @@ impl Transport {
     }
 }
 
-impl Answer {
+impl StreamedResponse {
     pub(super) fn status(&self) -> StatusCode {
         self.status
     }
@@ -250,9 +250,9 @@ impl Answer {
 }
 
 /// Its body may hold a token.
-impl fmt::Debug for Answer {
+impl fmt::Debug for StreamedResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
+        f.debug_struct("StreamedResponse")
             .field("status", &self.status)
             .finish_non_exhaustive()
     }

@@ -13,7 +13,7 @@ use nix::unistd::{Gid, Uid};
 
 /// How long between two tries for a lock that another process holds: at first, and at most.
 const LOCK_POLL_FIRST: Duration = Duration::from_millis(2);
-const LOCK_POLL_LONGEST: Duration = Duration::from_millis(40);
+const LOCK_POLL_MAX: Duration = Duration::from_millis(40);
 
 /// What can be wrong with the home directory or a file in it.
 #[derive(Debug, thiserror::Error)]
@@ -181,7 +181,7 @@ impl Home {
                 }
                 Err(TryLockError::WouldBlock) => thread::sleep(pause),
             }
-            pause = (pause * 2).min(LOCK_POLL_LONGEST);
+            pause = (pause * 2).min(LOCK_POLL_MAX);
         }
     }
 }

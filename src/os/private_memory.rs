@@ -242,7 +242,7 @@ mod image {
         const HEADER: usize = 64;
         const ENTRY: usize = 56;
         const INTERPRETER: u32 = 3;
-        const LONGEST_PATH: u64 = 4096;
+        const MAX_PATH: u64 = 4096;
         let mut header = [0; HEADER];
         program.read_exact_at(&mut header, 0).ok()?;
         let data = if cfg!(target_endian = "little") { 1 } else { 2 };
@@ -260,7 +260,7 @@ mod image {
                 continue;
             }
             let place = u64::from_ne_bytes(bytes_at(&entry, 8)?);
-            let length = u64::from_ne_bytes(bytes_at(&entry, 32)?).min(LONGEST_PATH);
+            let length = u64::from_ne_bytes(bytes_at(&entry, 32)?).min(MAX_PATH);
             let mut path = vec![0; usize::try_from(length).ok()?];
             program.read_exact_at(&mut path, place).ok()?;
             path.truncate(path.iter().position(|byte| *byte == 0)?);

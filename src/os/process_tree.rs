@@ -71,14 +71,14 @@ pub struct ProcessTree {
 
 /// What a search may cost.
 #[derive(Clone, Copy, Debug)]
-pub struct Effort {
+pub struct SearchLimits {
     /// When it is given up.
     pub deadline: Instant,
     /// How many processes and descriptors it may look at.
     pub steps: usize,
 }
 
-/// The effort is spent.
+/// The limits are spent.
 struct Exhausted;
 
 /// A process that its number cannot be taken from.
@@ -102,17 +102,17 @@ impl ProcessTree {
 
     /// Whether a process of the tree has the socket of that inode open. It takes milliseconds, and
     /// blocks.
-    pub fn has_open(&self, inode: u32, mut effort: Effort) -> bool {
+    pub fn has_open(&self, inode: u32, mut limits: SearchLimits) -> bool {
         let target = format!("socket:[{inode}]");
-        (0..LISTS).any(|_| self.search(&target, &mut effort).unwrap_or(false))
+        (0..LISTS).any(|_| self.search(&target, &mut limits).unwrap_or(false))
     }
 
-    fn search(&self, target: &str, effort: &mut Effort) -> Result<bool, Exhausted> {
-        for pid in self.list(effort)? {
-            effort.spend()?;
+    fn search(&self, target: &str, limits: &mut SearchLimits) -> Result<bool, Exhausted> {
+        for pid in self.list(limits)? {
+            limits.spend()?;
             if let Some(process) = Process::open(pid)
-                && process.has_open(target, effort)?
-                && self.contains(&process, effort)?
+                && process.has_open(target, limits)?
+                && self.contains(&process, limits)?
             {
                 return Ok(true);
             }
@@ -121,10 +121,10 @@ impl ProcessTree {
     }
 
     /// The processes that seem to be of the tree, the nearest first.
-    fn list(&self, effort: &mut Effort) -> Result<Vec<Pid>, Exhausted> {
+    fn list(&self, limits: &mut SearchLimits) -> Result<Vec<Pid>, Exhausted> {
         let mut children: HashMap<Pid, Vec<Pid>> = HashMap::new();
         for pid in processes() {
-            effort.spend()?;
+            limits.spend()?;
             if let Some(parent) = parent_of(pid) {
                 children.entry(parent).or_default().push(pid);
             }
@@ -142,9 +142,9 @@ impl ProcessTree {
     }
 
     /// The third step above.
-    fn contains(&self, process: &Process, effort: &mut Effort) -> Result<bool, Exhausted> {
-        match self.line_of(process, effort)? {
-            Some(line) => self.confirms(process, &line, effort),
+    fn contains(&self, process: &Process, limits: &mut SearchLimits) -> Result<bool, Exhausted> {
+        match self.line_of(process, limits)? {
+            Some(line) => self.confirms(process, &line, limits),
             None => Ok(false),
         }
     }
@@ -154,12 +154,12 @@ impl ProcessTree {
     fn line_of(
         &self,
         process: &Process,
-        effort: &mut Effort,
+        limits: &mut SearchLimits,
     ) -> Result<Option<Vec<Pid>>, Exhausted> {
         let mut line = Vec::new();
         let mut next = process.parent();
         while let Some(pid) = next.filter(|pid| *pid != self.authsome) {
-            effort.spend()?;
+            limits.spend()?;
             line.push(pid);
             next = parent_of(pid);
         }
@@ -176,11 +176,11 @@ impl ProcessTree {
         &self,
         process: &Process,
         line: &[Pid],
-        effort: &mut Effort,
+        limits: &mut SearchLimits,
     ) -> Result<bool, Exhausted> {
         let mut above = self.authsome;
         for pid in line.iter().rev() {
-            effort.spend()?;
+            limits.spend()?;
             if parent_of(*pid) != Some(above) {
                 return Ok(false);
             }
@@ -190,7 +190,7 @@ impl ProcessTree {
     }
 }
 
-impl Effort {
+impl SearchLimits {
     fn spend(&mut self) -> Result<(), Exhausted> {
         self.steps = self.steps.checked_sub(1).ok_or(Exhausted)?;
         if Instant::now() < self.deadline {
@@ -216,14 +216,14 @@ impl Process {
         parent_in(&text)
     }
 
-    fn has_open(&self, target: &str, effort: &mut Effort) -> Result<bool, Exhausted> {
+    fn has_open(&self, target: &str, limits: &mut SearchLimits) -> Result<bool, Exhausted> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let Ok(descriptors) = Dir::openat(&self.directory, "fd", flags, Mode::empty()) else {
             return Ok(false);
         };
         for entry in descriptors {
             let Ok(entry) = entry else { return Ok(false) };
-            effort.spend()?;
+            limits.spend()?;
             let path = [b"fd/", entry.file_name().to_bytes()].concat();
             if readlinkat(&self.directory, path.as_slice()).is_ok_and(|link| link == target) {
                 return Ok(true);
@@ -276,8 +276,8 @@ mod tests {
         }
     }
 
-    fn effort() -> Effort {
-        Effort {
+    fn limits() -> SearchLimits {
+        SearchLimits {
             deadline: Instant::now() + Duration::from_mins(1),
             steps: 1_000_000,
         }
@@ -287,11 +287,11 @@ mod tests {
     fn a_process_of_the_tree_is_found_and_no_other() {
         let (ours, other) = (Holder::start(), Holder::start());
         let tree = ProcessTree::new(ours.pid(), Orphans::AreAnybodys).unwrap();
-        assert!(tree.has_open(ours.inode, effort()));
-        assert!(!tree.has_open(other.inode, effort()));
-        assert!(!tree.has_open(0, effort()));
+        assert!(tree.has_open(ours.inode, limits()));
+        assert!(!tree.has_open(other.inode, limits()));
+        assert!(!tree.has_open(0, limits()));
         let adopting = ProcessTree::new(ours.pid(), Orphans::AreTheCommands).unwrap();
-        assert!(adopting.has_open(other.inode, effort()));
+        assert!(adopting.has_open(other.inode, limits()));
     }
 
     #[test]
@@ -300,7 +300,7 @@ mod tests {
         let tree = ProcessTree::new(ours.pid(), Orphans::AreAnybodys).unwrap();
         for (holder, is_the_runs) in [(&ours, true), (&other, false)] {
             let process = Process::open(holder.pid()).unwrap();
-            let found = tree.contains(&process, &mut effort());
+            let found = tree.contains(&process, &mut limits());
             assert_eq!(found.ok(), Some(is_the_runs));
         }
     }
@@ -315,29 +315,29 @@ mod tests {
             orphans: Orphans::AreAnybodys,
         };
         let process = Process::open(holder.pid()).unwrap();
-        let line = tree.line_of(&process, &mut effort()).ok().flatten();
+        let line = tree.line_of(&process, &mut limits()).ok().flatten();
         assert_eq!(line, Some(vec![Pid::this()]));
-        let confirms = |line: &[Pid]| tree.confirms(&process, line, &mut effort()).ok();
+        let confirms = |line: &[Pid]| tree.confirms(&process, line, &mut limits()).ok();
         assert_eq!(confirms(&[Pid::this()]), Some(true));
         assert_eq!(confirms(&[other.pid()]), Some(false));
         assert_eq!(confirms(&[Pid::this(), other.pid()]), Some(false));
         assert_eq!(confirms(&[]), Some(false));
         drop(holder); // whoever gets its number now
         assert_eq!(confirms(&[Pid::this()]), Some(false));
-        assert_eq!(tree.contains(&process, &mut effort()).ok(), Some(false));
+        assert_eq!(tree.contains(&process, &mut limits()).ok(), Some(false));
     }
 
     #[test]
     fn a_search_ends_at_its_bounds() {
         let holder = Holder::start();
         let tree = ProcessTree::new(holder.pid(), Orphans::AreTheCommands).unwrap();
-        let no_steps = Effort {
+        let no_steps = SearchLimits {
             steps: 3,
-            ..effort()
+            ..limits()
         };
-        let no_time = Effort {
+        let no_time = SearchLimits {
             deadline: Instant::now(),
-            ..effort()
+            ..limits()
         };
         assert!(!tree.has_open(holder.inode, no_steps));
         assert!(!tree.has_open(holder.inode, no_time));

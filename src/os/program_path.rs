@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Where programs are where `PATH` is not set.
-const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Where a program is on `PATH`.
 pub fn find_on_path(program: &OsStr) -> Option<PathBuf> {
@@ -16,10 +16,10 @@ pub fn find_on_path(program: &OsStr) -> Option<PathBuf> {
 
 /// `PATH` without its empty and relative elements.
 pub fn search_path() -> OsString {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| USUAL_PATH.into());
+    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     let absolute = std::env::split_paths(&path).filter(|directory| directory.is_absolute());
     // What was split at colons joins by them.
-    std::env::join_paths(absolute).unwrap_or_else(|_| USUAL_PATH.into())
+    std::env::join_paths(absolute).unwrap_or_else(|_| DEFAULT_PATH.into())
 }
 
 /// A program by name in `path`, or by a path of its own.

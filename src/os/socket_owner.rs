@@ -44,7 +44,7 @@ const QUESTION_LENGTH: u32 = 72;
 
 /// Room for the answer, an `inet_diag_msg` of 72 bytes, and for the attributes behind it, which are
 /// not read.
-const LARGEST_ANSWER: usize = 4096;
+const MAX_ANSWER: usize = 4096;
 
 const AF_INET: u8 = byte(libc::AF_INET);
 const AF_INET6: u8 = byte(libc::AF_INET6);
@@ -157,7 +157,7 @@ impl Netlink {
         self.sequence = self.sequence.wrapping_add(1);
         let question = question(self.sequence, local, remote);
         send(self.socket.as_raw_fd(), &question, MsgFlags::MSG_DONTWAIT).ok()?;
-        let mut answer = [0; LARGEST_ANSWER];
+        let mut answer = [0; MAX_ANSWER];
         loop {
             let length = recv(self.socket.as_raw_fd(), &mut answer, MsgFlags::MSG_DONTWAIT);
             let answer = answer.get(..length.ok()?)?;

@@ -13,7 +13,7 @@ use crate::proxy::policy::route::Route;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::rewrite::carriers;
 use crate::proxy::rewrite::credential;
-use crate::proxy::rewrite::hop_by_hop::{self, Survey};
+use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
 use crate::proxy::rewrite::placeholder;
 
 /// A tunnel: the routes of its host, which are looked up once.
@@ -55,6 +55,6 @@ impl Owner {
 
 /// Prepares a request's headers for the next hop.
 pub fn clean(headers: &mut HeaderMap) {
-    let survey = Survey::of(headers);
-    hop_by_hop::clean_request(headers, survey);
+    let flags = HeaderFlags::of(headers);
+    hop_by_hop::clean_request(headers, flags);
 }

@@ -22,8 +22,8 @@ mod server;
 mod tests;
 mod write;
 
-pub(super) use self::client::answer::AnswerBody;
 pub(super) use self::client::connection::{Connection, Outgoing};
+pub(super) use self::client::incoming_body::IncomingBody;
 pub(super) use self::client::pool::Pool;
 pub(super) use self::client::upload::Upload;
 pub(super) use self::fault::{Fault, MalformedHead};

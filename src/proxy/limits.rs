@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Connections of the child at one time; one more waits to be accepted.
-pub(super) const MOST_CONNECTIONS: usize = 4096;
+pub(super) const MAX_CONNECTIONS: usize = 4096;
 
 /// Open files that are not the connections': the vault, the log, the runtime, what a refresh or a
 /// name takes.
@@ -13,7 +13,7 @@ pub(super) const RESERVED_FILES: usize = 40;
 pub(super) const FILES_PER_CONNECTION: usize = 2;
 
 /// However few files a process may have open, so many connections are served at one time.
-pub(super) const FEWEST_CONNECTIONS: usize = 4;
+pub(super) const MIN_CONNECTIONS: usize = 4;
 
 /// When a request may come again for which this machine had no descriptor: others are given back at
 /// any time.
@@ -24,12 +24,12 @@ pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Connections of other users that are answered at one time, and how long that may take; more are
 /// closed without a word.
-pub(super) const MOST_STRANGERS: usize = 16;
+pub(super) const MAX_STRANGERS: usize = 16;
 pub(super) const STRANGER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Searches for the process behind a connection at one time, and how long one more waits for its
 /// turn.
-pub(super) const MOST_SEARCHES: usize = 2;
+pub(super) const MAX_SEARCHES: usize = 2;
 pub(super) const SEARCH_WAIT: Duration = Duration::from_secs(5);
 
 /// How long such a search may take, and how many processes and descriptors it may look at.
@@ -51,17 +51,17 @@ pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_hours(2);
 
 /// The head of a request or an answer, in bytes (HTTP/1.1); the header list of HTTP/2.
-pub(super) const LARGEST_HEAD: usize = 128 * 1024;
-pub(super) const LARGEST_HEADER_LIST: u32 = 128 * 1024;
+pub(super) const MAX_HEAD: usize = 128 * 1024;
+pub(super) const MAX_HEADER_LIST: u32 = 128 * 1024;
 
 /// The fields of a head: what Node takes; curl has no limit but their size.
-pub(super) const MOST_HEADERS: usize = 2000;
+pub(super) const MAX_HEADERS: usize = 2000;
 
 /// The line before a chunk of a body, a request's or a response's, with its extensions, in bytes.
-pub(super) const LONGEST_CHUNK_LINE: usize = 4 * 1024;
+pub(super) const MAX_CHUNK_LINE: usize = 4 * 1024;
 
 /// Interim answers (1xx) to one request.
-pub(super) const MOST_INTERIM_ANSWERS: usize = 1024;
+pub(super) const MAX_INTERIM_ANSWERS: usize = 1024;
 
 /// How long a server may take nothing of a request's body whose response has ended: one that it has
 /// refused, and one that it has accepted. The look at it comes that often, so that it is given up
@@ -83,25 +83,25 @@ pub(super) const BREAK_OFF_FLUSH: Duration = Duration::from_secs(5);
 
 /// How often a request is sent anew that its server has said not to have begun (RFC 9113 §8.7), or
 /// closed an idle connection on.
-pub(super) const MOST_RESENDS: u32 = 16;
+pub(super) const MAX_RESENDS: u32 = 16;
 
 /// The fields of most heads, and of trailers; a head with more of them is read the slower way, up
-/// to [`MOST_HEADERS`].
-pub(super) const USUAL_HEADERS: usize = 100;
+/// to [`MAX_HEADERS`].
+pub(super) const DEFAULT_HEADERS: usize = 100;
 
 /// What is read of a client at once while it sends nothing but heads, in bytes: what the allocator
 /// gives back fastest.
-pub(super) const USUAL_READ: usize = 1024;
+pub(super) const DEFAULT_READ: usize = 1024;
 
 /// What is read of any other connection at once, at first and where much comes, in bytes.
-pub(super) const SMALLEST_READ: usize = 8 * 1024;
-pub(super) const LARGEST_READ: usize = 64 * 1024;
+pub(super) const MIN_READ: usize = 8 * 1024;
+pub(super) const MAX_READ: usize = 64 * 1024;
 
 /// A request's body is not asked for more while this much of it waits to go out, in bytes.
 pub(super) const UPSTREAM_WRITE_BUFFER: usize = 64 * 1024;
 
 /// Streams of one HTTP/2 connection at one time.
-pub(super) const MOST_STREAMS: u32 = 256;
+pub(super) const MAX_STREAMS: u32 = 256;
 
 /// Streams that are opened upstream before the server has said how many it takes (RFC 9113 §6.5.2
 /// recommends no less to it).
@@ -113,7 +113,7 @@ pub(super) const RESEND_PAUSE: Duration = Duration::from_millis(10);
 
 /// Streams of an upstream HTTP/2 connection that a client has reset, and for which something may
 /// still come.
-pub(super) const MOST_RESET_STREAMS: usize = 1024;
+pub(super) const MAX_RESET_STREAMS: usize = 1024;
 
 /// What one HTTP/2 stream, and one connection, may have under way unread.
 pub(super) const STREAM_WINDOW: u32 = 512 * 1024;
@@ -129,26 +129,26 @@ pub(super) const GATHERED_REFUSAL: usize = 64 * 1024;
 
 /// A request's body up to this size is kept until the answer is there, so that the request can be
 /// repeated after a 401.
-pub(super) const LARGEST_HELD_BODY: usize = 64 * 1024;
+pub(super) const MAX_HELD_BODY: usize = 64 * 1024;
 
 /// How often one request is repeated at most: three times for a token that is too new, and once
 /// each for what may follow.
-pub(super) const MOST_REPETITIONS: u32 = 5;
+pub(super) const MAX_REPETITIONS: u32 = 5;
 
 /// How much of a provider's 401 is read to tell what it says, how much of it there may be without
 /// its coding, and how long that may take.
-pub(super) const LARGEST_REJECTION: usize = 16 * 1024;
-pub(super) const LARGEST_DECODED_REJECTION: usize = 64 * 1024;
+pub(super) const MAX_REJECTION: usize = 16 * 1024;
+pub(super) const MAX_DECODED_REJECTION: usize = 64 * 1024;
 pub(super) const REJECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is read of a body that nobody sends on, so that the client gets to read the response: with
 /// a request that authsome answers itself, and what is left of one that the provider has answered
 /// early.
-pub(super) const LARGEST_DRAIN: usize = 64 * 1024 * 1024;
+pub(super) const MAX_DRAIN: usize = 64 * 1024 * 1024;
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Idle connections to one provider, and how long they are kept.
-pub(super) const MOST_IDLE_UPSTREAM: usize = 64;
+pub(super) const MAX_IDLE_UPSTREAM: usize = 64;
 pub(super) const IDLE_UPSTREAM: Duration = Duration::from_mins(1);
 
 /// A connection without a request so far counts as a new one for this long.
@@ -158,19 +158,19 @@ pub(super) const FRESH: Duration = Duration::from_secs(1);
 pub(super) const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Places upstream whose connections are shared by all of a session's clients; each has at most
-/// [`MOST_IDLE_UPSTREAM`] idle ones.
-pub(super) const MOST_DESTINATIONS: usize = 1024;
+/// [`MAX_IDLE_UPSTREAM`] idle ones.
+pub(super) const MAX_DESTINATIONS: usize = 1024;
 
 /// Server configurations, one for each managed host that a client has asked for, that are kept at
 /// one time.
-pub(super) const MOST_SERVER_CONFIGS: usize = 1024;
+pub(super) const MAX_SERVER_CONFIGS: usize = 1024;
 
 /// Client configurations, one for each set of private CAs, client certificate and dialect, that are
 /// kept at one time.
-pub(super) const MOST_CLIENT_CONFIGS: usize = 256;
+pub(super) const MAX_CLIENT_CONFIGS: usize = 256;
 
 /// TLS sessions that a host's clients may resume.
-pub(super) const MOST_TLS_SESSIONS: usize = 256;
+pub(super) const MAX_TLS_SESSIONS: usize = 256;
 
 /// How long what is under way may go on after the child has ended.
 pub(super) const SHUTDOWN_DRAIN: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use crate::os::ulimits;
 use crate::secret::Secret;
 
 /// A key is 44 characters; more than this is another file.
-const LARGEST: u64 = 1024;
+const MAX_LENGTH: u64 = 1024;
 
 /// The names by which a process's own descriptors can be opened.
 const DESCRIPTORS: [&str; 2] = ["/dev/fd", "/proc/self/fd"];
@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path) -> io::Result<Secret<Vec<u8>>> {
     {
         ulimits::close_inherited(descriptor)?;
     }
-    let text = Secret::read(opened?, LARGEST)?;
+    let text = Secret::read(opened?, MAX_LENGTH)?;
     Ok(Secret::new(text.expose().trim_ascii().to_vec()))
 }
 

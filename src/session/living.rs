@@ -19,7 +19,7 @@ const ENDING: &str = ".lock";
 const ALLOWS_EXPORT: &str = "allow-export\n";
 
 /// The longest id of a session, in bytes; ours are shorter.
-const LONGEST_ID: usize = 64;
+const MAX_ID: usize = 64;
 
 /// A run that lives. Dropping it ends it.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Drop for LivingSession {
 /// id may be any text.
 pub fn allows_export(home: &Home, id: &str) -> Option<bool> {
     let of_an_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if id.is_empty() || id.len() > LONGEST_ID || !id.bytes().all(of_an_id) {
+    if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(of_an_id) {
         return None;
     }
     let path = home.path(DIRECTORY).join(format!("{id}{ENDING}"));

@@ -18,7 +18,7 @@ use crate::connection::{DefinitionUsed, Terms, replace_beside_renewals};
 use crate::credential::ConnectionId;
 
 /// The kinds of changes that are told at most.
-const MOST_CHANGES: usize = 12;
+const MAX_CHANGES: usize = 12;
 
 /// The definitions in force, for all connections of a provider.
 pub(super) type Present = HashMap<ProviderId, (Arc<Provider>, DefinitionUsed)>;
@@ -40,8 +40,8 @@ pub(super) fn hold(
     for member in members {
         holding.hold(member)?;
     }
-    let more = holding.changes.len().saturating_sub(MOST_CHANGES);
-    for (change, connections) in holding.changes.into_iter().take(MOST_CHANGES) {
+    let more = holding.changes.len().saturating_sub(MAX_CHANGES);
+    for (change, connections) in holding.changes.into_iter().take(MAX_CHANGES) {
         notify(Notice::Changed {
             change,
             connections,
@@ -55,7 +55,7 @@ pub(super) fn hold(
 
 /// What is known of a definition that connections were made with and that is not the present one.
 #[derive(Clone)]
-struct Earlier {
+struct EarlierDefinition {
     provider: Option<Arc<Provider>>,
     /// The present provider with its guards beside the present ones, and the names of those, where
     /// that makes a difference.
@@ -66,7 +66,7 @@ struct Holding<'a> {
     data: &'a UserData,
     present: &'a Present,
     /// By provider and digest of a custom definition.
-    earlier: HashMap<(ProviderId, Option<String>), Earlier>,
+    earlier: HashMap<(ProviderId, Option<String>), EarlierDefinition>,
     allowed: HashMap<ProviderId, Vec<String>>,
     changes: BTreeMap<Change, Vec<ConnectionId>>,
 }
@@ -150,7 +150,7 @@ impl Holding<'_> {
         id: &ProviderId,
         made_with: &DefinitionUsed,
         present: &Provider,
-    ) -> Result<Earlier, SessionError> {
+    ) -> Result<EarlierDefinition, SessionError> {
         let digest = match made_with {
             DefinitionUsed::Bundled => None,
             DefinitionUsed::Custom(custom) => Some(custom.digest.clone()),
@@ -172,7 +172,7 @@ impl Holding<'_> {
             let (provider, added) = present.guarded_like(earlier)?;
             Some((Arc::new(provider), added))
         });
-        let found = Earlier { provider, guarded };
+        let found = EarlierDefinition { provider, guarded };
         self.earlier.insert(key, found.clone());
         Ok(found)
     }

@@ -13,7 +13,7 @@ use super::options::Options;
 use super::parent::Parent;
 use super::scrub::{Scrub, Scrubbed};
 use super::user_data::UserData;
-use crate::connection::{DefinitionUsed, Found, Standing, StoreError, Stored};
+use crate::connection::{DefinitionUsed, Found, GrantState, StoreError, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::proxy::Preference;
 
@@ -186,8 +186,8 @@ pub(super) fn announce(members: &[Member], notify: &dyn Fn(Notice)) {
         let connection = &member.stored.connection;
         let id = &connection.id;
         match &connection.standing {
-            Standing::Good => {}
-            Standing::NeedsLogin { reason, .. } => notify(Notice::NeedsLogin {
+            GrantState::Good => {}
+            GrantState::NeedsLogin { reason, .. } => notify(Notice::NeedsLogin {
                 id: id.clone(),
                 reason: reason.clone(),
             }),

@@ -53,7 +53,7 @@ struct TimeoutSettings {
 struct Seconds(Duration);
 
 /// A day.
-const LONGEST_WAIT: u64 = 24 * 60 * 60;
+const MAX_WAIT: u64 = 24 * 60 * 60;
 
 impl TryFrom<i64> for Seconds {
     type Error = String;
@@ -61,9 +61,9 @@ impl TryFrom<i64> for Seconds {
     fn try_from(seconds: i64) -> Result<Self, String> {
         u64::try_from(seconds)
             .ok()
-            .filter(|seconds| (1..=LONGEST_WAIT).contains(seconds))
+            .filter(|seconds| (1..=MAX_WAIT).contains(seconds))
             .map(|seconds| Self(Duration::from_secs(seconds)))
-            .ok_or_else(|| format!("{seconds} is not a number of seconds from 1 to {LONGEST_WAIT}"))
+            .ok_or_else(|| format!("{seconds} is not a number of seconds from 1 to {MAX_WAIT}"))
     }
 }
 

@@ -50,7 +50,7 @@ const SPARE: usize = 16 * 1024;
 
 /// The largest file that is read: a record with a token response of the largest size, a CA bundle
 /// and a client certificate, each of which may have 1 MiB, and JSON's marks in them.
-const LARGEST: u64 = 8 * 1024 * 1024;
+const MAX_LENGTH: u64 = 8 * 1024 * 1024;
 
 /// Where such values wait.
 pub(super) struct PendingFiles {
@@ -177,10 +177,10 @@ impl PendingFiles {
         };
         // A file that cannot be read is an error: to take it for none would spend a dead token.
         let mut bytes = Vec::new();
-        file.take(LARGEST)
+        file.take(MAX_LENGTH)
             .read_to_end(&mut bytes)
             .map_err(io_error("read", path))?;
-        if bytes.len() as u64 == LARGEST {
+        if bytes.len() as u64 == MAX_LENGTH {
             return Err(io_error("read", path)(io::ErrorKind::FileTooLarge.into()).into());
         }
         Ok(parse(&bytes).and_then(|(base, step, sealed)| {

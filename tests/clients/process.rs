@@ -120,10 +120,10 @@ fn read(file: &mut File) -> io::Result<String> {
 
 /// The end of a long output, which has the error.
 fn tail(text: &str) -> &str {
-    let start = text.len().saturating_sub(LONGEST_SHOWN);
+    let start = text.len().saturating_sub(MAX_SHOWN);
     let start = (start..=text.len()).find(|&start| text.is_char_boundary(start));
     &text[start.unwrap_or_default()..]
 }
 
 /// What a report shows of an output, in bytes.
-const LONGEST_SHOWN: usize = 8 * 1024;
+const MAX_SHOWN: usize = 8 * 1024;

@@ -30,7 +30,7 @@ PASSWORD = "a-password_1"
 AUTHORIZATION = "Basic " + base64.b64encode(b"authsome:" + PASSWORD.encode()).decode()
 # Reserved (RFC 6761): a client that goes around the proxy gets nowhere.
 HOST = "origin.test"
-PATIENCE = 60
+TIMEOUT = 60
 
 
 class Origin(http.server.BaseHTTPRequestHandler):
@@ -208,7 +208,7 @@ class Case(unittest.TestCase):
             [executable, *arguments, "-c", textwrap.dedent(source)],
             env=environment,
             cwd=self.directory,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             universal_newlines=True,
@@ -321,7 +321,7 @@ class Start(Case):
             """,
         )
         command = [sys.executable, os.path.join(program, "work.py")]
-        ended = subprocess.run(command, env=self.environment, timeout=PATIENCE, stdout=subprocess.PIPE)
+        ended = subprocess.run(command, env=self.environment, timeout=TIMEOUT, stdout=subprocess.PIPE)
         self.assertEqual(ended.stdout, b"[1]\n")
 
     def test_a_program_runs_where_the_helper_cannot(self):
@@ -443,7 +443,7 @@ class Imports(Case):
             app.writestr("other.py", "")
             app.writestr("__main__.py", "import certifi, other; print(certifi.where()); print(other.__loader__)")
         command = [self.virtual_environment(), archive]
-        ended = subprocess.run(command, env=self.environment, timeout=PATIENCE, stdout=subprocess.PIPE)
+        ended = subprocess.run(command, env=self.environment, timeout=TIMEOUT, stdout=subprocess.PIPE)
         where, loader = ended.stdout.decode().splitlines()
         # The loaders of Python 3.9 and earlier for archives know no `exec_module`.
         self.assertEqual(where, self.certificate if sys.version_info >= (3, 10) else "theirs")

@@ -9,7 +9,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 readonly port_lock=${TMPDIR:-/tmp}/authsome-test-port-7998.lock
-readonly patience=120 # seconds that one command may take on a busy machine
+readonly command_timeout=120 # seconds that one command may take on a busy machine
 
 passed=0
 failed=0
@@ -159,7 +159,7 @@ attempt() {
 }
 
 # In the foreground, so that a command that takes hold of the terminal is not stopped.
-limited() { timeout --foreground "$patience" "$@"; }
+limited() { timeout --foreground "$command_timeout" "$@"; }
 
 # One login at a time on this machine: the port is fixed. The lock is not handed on to what the login starts.
 login() {

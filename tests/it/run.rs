@@ -2,7 +2,7 @@
 
 use crate::kit::{PLACEHOLDER, Setup};
 use authsome::clock::Timestamp;
-use authsome::connection::Standing;
+use authsome::connection::GrantState;
 use authsome_test_support::Arrived;
 
 #[test]
@@ -53,7 +53,7 @@ fn every_carrier_arrives_as_the_one_right_bearer() {
 fn a_token_that_is_known_to_be_dead_is_not_sent_any_more() {
     let Setup { world, gitlab, .. } = Setup::connected();
     let mut connection = world.stored("default");
-    connection.standing = Standing::NeedsLogin {
+    connection.standing = GrantState::NeedsLogin {
         reason: "an answer was lost".to_owned(),
         since: Timestamp::now(),
         access_ended: true,

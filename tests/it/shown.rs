@@ -2,10 +2,10 @@
 //! what it says, and does nothing.
 
 use crate::kit::browser::{consent, csrf, form, get, parameter, visit};
-use crate::kit::login::{Login, Walk};
+use crate::kit::login::{Login, LoginRun};
 use crate::kit::{Outcome, Setup, World};
 use authsome::clock::Timestamp;
-use authsome::connection::Standing;
+use authsome::connection::GrantState;
 use authsome::oauth::Account;
 use authsome_test_support::FakeGitLab;
 
@@ -40,7 +40,7 @@ fn world_of_odd_texts() -> (World, FakeGitLab) {
     });
     connection.tokens.scopes = vec!["api".to_owned(), ODD.to_owned()];
     ODD.clone_into(&mut connection.client.client_id);
-    connection.standing = Standing::NeedsLogin {
+    connection.standing = GrantState::NeedsLogin {
         reason: ODD.to_owned(),
         since: Timestamp::now(),
         access_ended: true,
@@ -112,7 +112,7 @@ fn what_a_request_says_does_nothing_to_the_log() {
 
 #[test]
 fn what_a_redirect_says_does_nothing_to_the_page_and_the_terminal() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let state = parameter(&walk.login.url(), "state");
     let query = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("error", "access_denied\u{202e}")

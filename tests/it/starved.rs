@@ -318,19 +318,19 @@ fn what_cannot_be_printed_is_a_failure() {
 
 #[test]
 fn the_log_is_put_aside_within_a_run() {
-    const LARGEST: u64 = 64 * 1024 * 1024;
+    const MAX_LENGTH: u64 = 64 * 1024 * 1024;
     let Setup { world, gitlab, .. } = Setup::connected();
     let log = world.home().join("audit.log");
     fs::File::create(&log)
         .unwrap()
-        .set_len(LARGEST - 10)
+        .set_len(MAX_LENGTH - 10)
         .unwrap();
     let url = format!("{}/api/v4/user", gitlab.base_url());
     world
         .run(["curl", "-sS", "--fail-with-body", &url])
         .expect(0);
     let length = |name: &str| fs::metadata(world.home().join(name)).unwrap().len();
-    assert_eq!(length("audit.log.1"), LARGEST - 10);
+    assert_eq!(length("audit.log.1"), MAX_LENGTH - 10);
     assert!((1..4096).contains(&length("audit.log")));
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::kit::admission::{SOMEBODY_ELSE, Scene, is_root, waiting};
 use crate::kit::browser::{consent, csrf, next_line, parameter, recording_browser, visit};
-use crate::kit::login::{Login, Walk, assert_nothing_stored, with_client_id};
+use crate::kit::login::{Login, LoginRun, assert_nothing_stored, with_client_id};
 use crate::kit::run::{Running, behind, like};
 use crate::kit::{Outcome, Setup, World};
 use authsome_test_support::{AuthorizeAnswer, FakeGitLab};
@@ -31,7 +31,7 @@ fn another_user_tries_the_form_and_the_login_goes_on() {
     if !is_root("another_user_tries_the_form_and_the_login_goes_on") {
         return;
     }
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let facts = serde_json::json!({ "csrf": csrf() });
     let ways = said(&mut attack(
         r#"
@@ -85,7 +85,7 @@ fn idle_connections_of_another_user_do_not_shut_the_owner_out() {
     if !is_root("idle_connections_of_another_user_do_not_shut_the_owner_out") {
         return;
     }
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let mut attacker = Running::start(attack(
         r#"
 idle = [socket.create_connection(("127.0.0.1", 7998)) for _ in range(200)]
@@ -280,7 +280,7 @@ fn a_pasted_login_that_is_declined_is_neither_stored_nor_left_alive() {
 fn a_grant_that_cannot_be_stored_is_revoked() {
     let gitlab = FakeGitLab::start();
     gitlab.authorize_answers(AuthorizeAnswer::Approve);
-    let mut walk = Walk::at(gitlab, false, &[], with_client_id);
+    let mut walk = LoginRun::at(gitlab, false, &[], with_client_id);
     let url = walk.login.url();
     // The name is taken between the login's start and its end.
     let (_, other) = walk.world.connect(&walk.gitlab);

@@ -90,7 +90,7 @@ impl Report {
 
     /// Whether all is as it shall be.
     pub(crate) fn is_green(&self) -> bool {
-        self.worse() == 0 && self.worse_once() <= MOST_WORSE_ONCE && self.unserved().is_empty()
+        self.worse() == 0 && self.worse_once() <= MAX_WORSE_ONCE && self.unserved().is_empty()
     }
 
     /// Cells that were worse the first time alone.
@@ -173,7 +173,7 @@ impl Report {
         let (worse, once) = (self.worse(), self.worse_once());
         let word = if self.is_green() { "ok" } else { "FAILED" };
         println!(
-            "\ntest result: {word}. {} no worse than directly; {worse} worse; {once} worse once, of {MOST_WORSE_ONCE}; finished in {:.1}s\n",
+            "\ntest result: {word}. {} no worse than directly; {worse} worse; {once} worse once, of {MAX_WORSE_ONCE}; finished in {:.1}s\n",
             self.found.len() - worse,
             self.took.as_secs_f64()
         );
@@ -209,4 +209,4 @@ fn words(reasons: &[Reason]) -> String {
 }
 
 /// Cells that may be worse the first time, on a machine that is busy.
-const MOST_WORSE_ONCE: usize = 20;
+const MAX_WORSE_ONCE: usize = 20;

@@ -89,7 +89,7 @@ impl Soak {
     fn note(&self, name: &str, outcome: Result<(), String>) {
         self.done.fetch_add(1, Ordering::Relaxed);
         if let Err(problem) = outcome {
-            let problem: String = problem.chars().take(LONGEST_PROBLEM).collect();
+            let problem: String = problem.chars().take(MAX_PROBLEM).collect();
             let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
             *errors.entry(format!("{name}: {problem}")).or_default() += 1;
         }
@@ -169,7 +169,7 @@ async fn soak(kinds: &[&'static work::Kind], length: Duration) -> (Samples, BTre
     }
     println!("\n{}", Sample::TITLES);
     let mut samples = Samples::default();
-    let interval = (length / SAMPLES).max(SHORTEST_INTERVAL);
+    let interval = (length / SAMPLES).max(MIN_INTERVAL);
     while started.elapsed() < length {
         tokio::time::sleep(interval).await;
         let sample = soak.sample(started);
@@ -202,10 +202,10 @@ const PROJECT: &str = "group/soak";
 
 /// Samples of a whole soak, and the least time between two.
 const SAMPLES: u32 = 60;
-const SHORTEST_INTERVAL: Duration = Duration::from_secs(2);
+const MIN_INTERVAL: Duration = Duration::from_secs(2);
 
 /// For one thing that is done.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Characters of what went wrong, so that equal ones are counted as one.
-const LONGEST_PROBLEM: usize = 200;
+const MAX_PROBLEM: usize = 200;

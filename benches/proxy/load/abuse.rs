@@ -1,4 +1,4 @@
-//! An abuser: clients that no proxy would wish for, in a process of their own.
+//! An abuser: clients that no proxy wants, in a process of their own.
 
 mod bombs;
 mod churn;

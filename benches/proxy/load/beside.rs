@@ -29,7 +29,7 @@ const CLIENTS: usize = 4;
 const PACE: Duration = Duration::from_millis(10);
 
 /// A request that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An abuse that ends by itself has so long.
 const LONGEST: Duration = Duration::from_mins(4);
@@ -129,7 +129,7 @@ async fn ask(
             sleep_until(due.into()).await;
             started = Instant::now(); // what the timer was late is none of the proxy's
         }
-        let outcome = match timeout(PATIENCE, client.exchange()).await {
+        let outcome = match timeout(TIMEOUT, client.exchange()).await {
             Ok(outcome) => outcome,
             Err(late) => Err(late.into()),
         };
@@ -139,7 +139,7 @@ async fn ask(
             log.failed.set(log.failed.get() + 1);
             let text = || innermost(&*failure).to_string();
             log.failure.borrow_mut().get_or_insert_with(text);
-            if let Ok(Ok(other)) = timeout(PATIENCE, Client::connect(&dialer, protocol)).await {
+            if let Ok(Ok(other)) = timeout(TIMEOUT, Client::connect(&dialer, protocol)).await {
                 client = other;
             }
             due = Instant::now();
@@ -238,7 +238,7 @@ impl Abuser {
         drop(self.child.stdin.take()); // its sign to end
         let attempts = match self.attempts {
             Some(attempts) => attempts,
-            None => timeout(PATIENCE, self.outcome).await???,
+            None => timeout(TIMEOUT, self.outcome).await???,
         };
         reap(&mut self.child)?;
         Ok(attempts)

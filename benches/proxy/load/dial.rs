@@ -23,7 +23,7 @@ use crate::wire::{LoadSetup, MANAGED, PLACEHOLDER, Protocol, UNMANAGED, Way};
 pub(super) type Stream = TlsStream<TcpStream>;
 
 /// A proxy's answer to CONNECT is no longer than this.
-const LONGEST_ANSWER: usize = 4096;
+const MAX_ANSWER: usize = 4096;
 
 /// Whether a handshake may take up an earlier session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,9 +199,9 @@ impl Dialer {
 /// Reads the answer to CONNECT. The server side of TLS does not speak first, so nothing can come
 /// behind it.
 pub(super) async fn tunnel_stands(stream: &mut TcpStream) -> Result<(), Failure> {
-    let mut answer = Vec::with_capacity(LONGEST_ANSWER);
+    let mut answer = Vec::with_capacity(MAX_ANSWER);
     while !answer.ends_with(b"\r\n\r\n") {
-        if answer.len() >= LONGEST_ANSWER || stream.read_buf(&mut answer).await? == 0 {
+        if answer.len() >= MAX_ANSWER || stream.read_buf(&mut answer).await? == 0 {
             return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
         }
     }

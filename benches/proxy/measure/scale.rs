@@ -19,7 +19,7 @@ const CONNECTIONS: [usize; 5] = [1, 10, 100, 1000, 10_000];
 
 /// The generator is rustls, which reads no certificate beyond 64 KiB, and the session's root names
 /// each host: with more, only the start is measured.
-const MOST_FOR_THE_GENERATOR: usize = 1000;
+const MAX_FOR_THE_GENERATOR: usize = 1000;
 
 /// Tunnels that stand open.
 const TUNNELS: [usize; 5] = [1, 10, 100, 1000, 2000];
@@ -31,7 +31,7 @@ const QUICK: usize = 100;
 const CLIENTS: usize = 16;
 
 /// A start that would take longer than this is not waited for, in milliseconds.
-const PATIENCE: f64 = 10_000.0;
+const MAX_START: f64 = 10_000.0;
 
 /// Starts whose median is told.
 const STARTS: usize = 5;
@@ -75,7 +75,7 @@ pub(super) fn curves(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let mut milliseconds = 0.0;
     for count in counts(CONNECTIONS) {
         let expected = 10.0 * milliseconds; // each count is ten times the one before
-        if expected > PATIENCE {
+        if expected > MAX_START {
             println!(
                 "\n{count} connections are left out: a tenth of them took {milliseconds:.0} ms to start"
             );
@@ -94,7 +94,7 @@ pub(super) fn curves(bench: &mut Bench<'_>) -> Result<(), Failure> {
             0,
             vec![Figure::new(START.figure, milliseconds)],
         )?;
-        if count <= MOST_FOR_THE_GENERATOR {
+        if count <= MAX_FOR_THE_GENERATOR {
             let mut system = System::start(&subject(bench), &bench.bed, &circumstances)?;
             cost(bench, &mut system, BY_CONNECTIONS.case, &label)?;
         }

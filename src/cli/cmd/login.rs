@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::audit::{Event, Kind};
 use crate::cli::args::Login;
 use crate::cli::browser::Prompt;
-use crate::cli::client_certificate::{self, LARGEST_FILE};
+use crate::cli::client_certificate::{self, MAX_FILE};
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
@@ -33,14 +33,14 @@ use crate::vault::VaultError;
 
 /// How long a cancelled login is waited for before that is said, and then at most.
 const QUIET_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
-    let estate = Context::user_data()?;
+    let user_data = Context::user_data()?;
     let printer = context.printer;
-    let definition = estate.definition(&arguments.provider, printer)?;
+    let definition = user_data.definition(&arguments.provider, printer)?;
     let browser = !arguments.no_browser;
-    let programs = Scrub::programs(&estate.store)?;
+    let programs = Scrub::programs(&user_data.store)?;
     let runtime = Context::runtime()?;
     if let Some(typed) = &arguments.base_url
         && let Some(instance) = definition.provider.instance_of(typed)
@@ -51,7 +51,7 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
         arguments.base_url = Some(instance);
     }
     let typed_certificate = arguments.client_cert.clone();
-    let request = request(arguments, &definition, &estate, &runtime)?;
+    let request = request(arguments, &definition, &user_data, &runtime)?;
     let provider = definition.provider;
     let clients = Context::clients(&[]);
     let outcome = runtime.block_on(async {
@@ -62,7 +62,7 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
         let cancelled = async { drop(cancelled.await) };
         let login = Box::pin(login(
             request,
-            &estate.store,
+            &user_data.store,
             &clients,
             &mut prompt,
             cancelled,
@@ -76,11 +76,14 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
         connection,
         requested_scopes,
     } = outcome?;
-    estate
+    user_data
         .audit
         .record(&Event::new(Kind::Login).of(&connection.id));
-    let is_default =
-        estate.store.default_of(&connection.id.provider)?.as_ref() == Some(&connection.id.name);
+    let is_default = user_data
+        .store
+        .default_of(&connection.id.provider)?
+        .as_ref()
+        == Some(&connection.id.name);
     if printer.is_json() {
         printer.value(&describe(&connection, &provider, is_default)?);
         return Ok(());
@@ -92,7 +95,7 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
 }
 
 /// The outcome of a login that Ctrl-C cancels. By then it may have a grant, or be about to get one,
-/// which it gives back: only a second Ctrl-C, or [`LONGEST_WAIT`], leaves that undone.
+/// which it gives back: only a second Ctrl-C, or [`MAX_WAIT`], leaves that undone.
 async fn watched<T>(
     login: impl Future<Output = T>,
     cancel: oneshot::Sender<()>,
@@ -112,7 +115,7 @@ async fn watched<T>(
     }
     tokio::select! {
         outcome = login => Ok(outcome),
-        () = tokio::time::sleep(LONGEST_WAIT) => Err(given_up()),
+        () = tokio::time::sleep(MAX_WAIT) => Err(given_up()),
         _ = interrupt.recv() => Err(given_up()),
     }
 }
@@ -189,7 +192,7 @@ fn say_connected(connection: &Connection, provider: &Provider, printer: &Printer
 fn request(
     arguments: Login,
     definition: &Definition,
-    estate: &UserData,
+    user_data: &UserData,
     runtime: &Runtime,
 ) -> Result<LoginRequest, Failure> {
     let provider = &definition.provider;
@@ -198,7 +201,7 @@ fn request(
         name: arguments.connection.unwrap_or_default(),
     };
     let renews = arguments.force && arguments.base_url.is_none();
-    let (stored_base, stored_ca, stored_certificate) = match stored(&id, estate)? {
+    let (stored_base, stored_ca, stored_certificate) = match stored(&id, user_data)? {
         Some(connection) if renews => {
             let certificate = connection.client_certificate;
             (connection.base_url, connection.ca_pem, certificate)
@@ -225,7 +228,7 @@ fn request(
     let scopes = arguments.scopes.as_deref().map(split_scopes);
     let scopes = scopes.unwrap_or(endpoints.scopes);
     let service = provider.at(sign_in.base_url.as_ref())?;
-    let allowed_guards = estate.settings.allowed_guards_of(&id.provider);
+    let allowed_guards = user_data.settings.allowed_guards_of(&id.provider);
     Ok(LoginRequest {
         terms: Terms::new(definition, &service, allowed_guards),
         id,
@@ -248,8 +251,8 @@ fn request(
 
 /// The connection that a login replaces. `login PROVIDER --connection NAME --force`, as every hint
 /// says it, renews it where it is.
-fn stored(id: &ConnectionId, estate: &UserData) -> Result<Option<Connection>, Failure> {
-    match estate.store.load(id) {
+fn stored(id: &ConnectionId, user_data: &UserData) -> Result<Option<Connection>, Failure> {
+    match user_data.store.load(id) {
         // A record that no longer opens is no hindrance: this login replaces it.
         Err(StoreError::Unreadable { .. } | StoreError::Vault(VaultError::Tampered { .. })) => {
             Ok(None)
@@ -355,7 +358,7 @@ fn read_secret(path: &Path, runtime: &Runtime) -> Result<Option<Secret<String>>,
                 .into_bytes(),
         )
     } else {
-        let read = Secret::read(io::stdin().lock(), LARGEST_FILE);
+        let read = Secret::read(io::stdin().lock(), MAX_FILE);
         read.map_err(|error| no_secret("usage", &error))?
     };
     let text = std::str::from_utf8(bytes.expose()).map_err(|_| {

@@ -14,7 +14,7 @@ pub enum LoginStep {
 
 /// Where that page is.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct PageAddress<'a> {
     /// For the user's own eyes; it may hold what others must not know.
     pub shown: &'a str,
     /// For a browser's argument list, which every user of the machine can read.
@@ -67,7 +67,7 @@ pub struct Finished<'a> {
 /// The user's side of a login: a browser and a terminal.
 pub trait LoginPrompt {
     /// Shows the URL, and opens it if it can.
-    fn open(&mut self, step: LoginStep, place: Place<'_>);
+    fn open(&mut self, step: LoginStep, place: PageAddress<'_>);
     /// Another user's connection was refused, or one of nobody's: it may have been the user's own
     /// browser, in a container or behind a relay.
     fn stranger(&mut self, of_another_user: bool);

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::error::StoreError;
 use crate::clock::Timestamp;
-use crate::connection::record::{ClientCredentials, Connection, Standing, Tokens};
+use crate::connection::record::{ClientCredentials, Connection, GrantState, Tokens};
 use crate::connection::terms::{CustomDefinition, DefinitionUsed, Terms};
 use crate::credential::ConnectionId;
 use crate::net::tls::ClientCertificate;
@@ -107,8 +107,8 @@ impl<'de> Deserialize<'de> for Plain {
 pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreError> {
     let tokens = &connection.tokens;
     let needs_login = match &connection.standing {
-        Standing::Good => None,
-        Standing::NeedsLogin {
+        GrantState::Good => None,
+        GrantState::NeedsLogin {
             reason,
             since,
             access_ended,
@@ -191,7 +191,7 @@ pub(super) fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Conne
         account: record.account_id.map(|id| Account { id, label }),
         standing: record
             .needs_login
-            .map_or(Standing::Good, |found| Standing::NeedsLogin {
+            .map_or(GrantState::Good, |found| GrantState::NeedsLogin {
                 reason: found.reason,
                 since: Timestamp::from_seconds(found.since),
                 access_ended: found.access_ended,

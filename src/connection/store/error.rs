@@ -1,8 +1,8 @@
-//! Why a connection cannot be read or stored.
+//! RefreshReason a connection cannot be read or stored.
 
 use crate::vault::VaultError;
 
-/// Why a connection cannot be read or written.
+/// RefreshReason a connection cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {

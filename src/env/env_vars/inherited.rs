@@ -17,7 +17,7 @@ const WINDOW: usize = 8;
 /// Bits for each byte of the values, and the most of them: so that hardly a window of a secret is
 /// taken for one of a value by chance.
 const BITS_PER_BYTE: usize = 16;
-const MOST_BITS: usize = 1 << 24;
+const MAX_BITS: usize = 1 << 24;
 
 /// The parent's environment, laid out for many questions: a vault of thousands of connections has a
 /// secret or three in each of them, and a search through all variables for each of those would take
@@ -45,7 +45,7 @@ impl Inherited {
         let bytes: usize = variables.iter().map(|(_, value)| value.len()).sum();
         let bits = (bytes * BITS_PER_BYTE)
             .next_power_of_two()
-            .clamp(64, MOST_BITS);
+            .clamp(64, MAX_BITS);
         let mut inherited = Self {
             variables,
             encoded,
@@ -117,13 +117,13 @@ fn texts<'a>(
 }
 
 /// A run of fewer characters of base64 is not looked into.
-const SHORTEST_ENCODED: usize = 12;
+const MIN_ENCODED: usize = 12;
 
 /// Each run of base64, in either alphabet, and what it says.
 fn encoded(text: &[u8]) -> impl Iterator<Item = (&[u8], Vec<u8>)> {
     let is_of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
     text.split(move |byte| !is_of_base64(byte))
-        .filter(|run| run.len() >= SHORTEST_ENCODED)
+        .filter(|run| run.len() >= MIN_ENCODED)
         .filter_map(|run| Some((run, decode(run)?)))
 }
 

@@ -46,7 +46,7 @@ impl UserRemotes {
         if let Some(stdout) = git.stdout.take() {
             let read = move || {
                 let mut output = Vec::new();
-                if stdout.take(LARGEST_OUTPUT).read_to_end(&mut output).is_ok() {
+                if stdout.take(MAX_OUTPUT).read_to_end(&mut output).is_ok() {
                     let _ = sender.send(output); // nobody waits for it any more
                 }
             };
@@ -60,11 +60,11 @@ impl UserRemotes {
         let ssh = home.map(|home| {
             let configuration = Configuration::read(&home, &names);
             (
-                ssh::Asked::about(configuration.ours.clone(), programs),
+                ssh::HostQuery::about(configuration.ours.clone(), programs),
                 configuration,
             )
         });
-        AskedRemotes(Some(Answering {
+        AskedRemotes(Some(RemoteQuery {
             git,
             receiver,
             ssh,
@@ -111,12 +111,12 @@ impl UserRemotes {
 }
 
 /// git, and perhaps ssh, at work on the answer, beside us.
-pub struct AskedRemotes(Option<Answering>);
+pub struct AskedRemotes(Option<RemoteQuery>);
 
-struct Answering {
+struct RemoteQuery {
     git: Child,
     receiver: Receiver<Vec<u8>>,
-    ssh: Option<(ssh::Asked, Configuration)>,
+    ssh: Option<(ssh::HostQuery, Configuration)>,
     programs: Programs,
 }
 
@@ -142,7 +142,7 @@ impl AskedRemotes {
             hosts.retain(|host| configuration.may_rename(host));
             found
                 .aliases
-                .add(ssh::Asked::about(hosts, &asked.programs).answer());
+                .add(ssh::HostQuery::about(hosts, &asked.programs).answer());
         }
         found
     }
@@ -151,7 +151,7 @@ impl AskedRemotes {
 /// How long git may take to tell of its configuration, and how much of it is read: a repository's
 /// own may include a pipe, or be endless.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
-const LARGEST_OUTPUT: u64 = 256 * 1024;
+const MAX_OUTPUT: u64 = 256 * 1024;
 
 /// What of git's configuration [`UserRemotes`] reads.
 const SETTINGS: &str =

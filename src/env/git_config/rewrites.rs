@@ -105,7 +105,7 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::git_config::MOST_REWRITES;
+    use crate::env::git_config::MAX_REWRITES;
 
     fn places(bases: &[&str]) -> Vec<GitPlace> {
         GitPlace::of_gitlab_at(bases)
@@ -123,7 +123,7 @@ mod tests {
     fn rewritten(places: &[GitPlace], user: &UserRemotes, url: &str) -> String {
         let users = user.rules.iter().filter(|rule| !rule.push_only);
         let mut best: (usize, String) = (0, url.to_owned());
-        let ours = rewrites(places, Some(user), MOST_REWRITES);
+        let ours = rewrites(places, Some(user), MAX_REWRITES);
         let ours = ours.iter().filter_map(|(key, prefix)| {
             let target = key.strip_prefix("url.")?.strip_suffix(".insteadOf")?;
             Some((target, prefix.as_str()))
@@ -236,7 +236,7 @@ mod tests {
         ]);
         let mirrored = rewritten(&places, &user, "https://acme.test/group/project");
         assert_eq!(mirrored, "https://mirror.test/project");
-        let entries = rewrites(&places, Some(&user), MOST_REWRITES);
+        let entries = rewrites(&places, Some(&user), MAX_REWRITES);
         // git-lfs warns of two.
         assert!(!entries.iter().any(|(_, prefix)| prefix == "git@acme.test:"));
         assert!(
@@ -276,7 +276,7 @@ mod tests {
     fn ssh_to_a_host_of_two_places_means_neither() {
         let places = places(&["https://acme.test/one", "https://acme.test/two"]);
         assert_eq!(places.len(), 2);
-        let none = rewrites(&places, Some(&UserRemotes::default()), MOST_REWRITES);
+        let none = rewrites(&places, Some(&UserRemotes::default()), MAX_REWRITES);
         assert_eq!(none, []);
     }
 }

@@ -14,13 +14,13 @@ use crate::env::programs::Programs;
 
 /// How many names ssh is asked about, and how long it may take for all of them: its configuration
 /// may run programs (`Match exec`).
-const MOST_NAMES: usize = 32;
+const MAX_NAMES: usize = 32;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What one answer may be long, and a file of its configuration; how many of them are read.
-const LARGEST_ANSWER: u64 = 64 * 1024;
-const LARGEST_FILE: u64 = 256 * 1024;
-const MOST_FILES: usize = 16;
+const MAX_ANSWER: u64 = 64 * 1024;
+const MAX_FILE: u64 = 256 * 1024;
+const MAX_FILES: usize = 16;
 
 /// Names of ssh's configuration and the hosts that they stand for, by the names in lower case.
 #[derive(Clone, Debug, Default)]
@@ -64,17 +64,17 @@ impl Aliases {
 }
 
 /// ssh at work on the answers.
-pub(super) struct Asked {
+pub(super) struct HostQuery {
     asked: Vec<(String, Child, Receiver<String>)>,
     until: Instant,
 }
 
-impl Asked {
+impl HostQuery {
     /// Asks `ssh -G` about each of these, but for what could be taken for an option, or by a `Match
     /// exec` for a part of its command.
     pub(super) fn about(names: BTreeSet<String>, programs: &Programs) -> Self {
         let names = names.into_iter().filter(|name| is_plain(name));
-        let asked = names.take(MOST_NAMES).filter_map(|name| {
+        let asked = names.take(MAX_NAMES).filter_map(|name| {
             let (child, receiver) = ask(&name, programs)?;
             Some((name, child, receiver))
         });
@@ -116,11 +116,7 @@ fn ask(name: &str, programs: &Programs) -> Option<(Child, Receiver<String>)> {
     let stdout = ssh.stdout.take()?;
     let read = move || {
         let mut answer = String::new();
-        if stdout
-            .take(LARGEST_ANSWER)
-            .read_to_string(&mut answer)
-            .is_ok()
-        {
+        if stdout.take(MAX_ANSWER).read_to_string(&mut answer).is_ok() {
             let _ = sender.send(answer); // nobody waits for it any more
         }
     };
@@ -165,7 +161,7 @@ impl Configuration {
     fn add(&mut self, directory: &Path, name: &str, home: &Path, hosts: &[String]) {
         let mut files = vec![directory.join(name)];
         let mut known = BTreeSet::new(); // a file may include itself
-        while let Some(file) = files.pop().filter(|_| known.len() < MOST_FILES) {
+        while let Some(file) = files.pop().filter(|_| known.len() < MAX_FILES) {
             if !known.insert(file.clone()) {
                 continue;
             }
@@ -263,7 +259,7 @@ fn matching(directory: &Path, home: &Path, name: &str) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .collect();
     files.sort();
-    files.truncate(MOST_FILES);
+    files.truncate(MAX_FILES);
     files
 }
 
@@ -274,7 +270,7 @@ fn text_of(path: &Path) -> Option<String> {
     }
     let mut bytes = Vec::new();
     let file = File::open(path).ok()?;
-    file.take(LARGEST_FILE).read_to_end(&mut bytes).ok()?;
+    file.take(MAX_FILE).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -15,9 +15,9 @@
 const INSTALLED = Symbol.for('authsome.bootstrap');
 
 /** Bounds on the proxy's answer to a CONNECT, and on what of its explanation gets into an error. */
-const LARGEST_HEAD = 64 * 1024;
-const LARGEST_BODY = 64 * 1024;
-const LONGEST_MESSAGE = 1024;
+const MAX_HEAD = 64 * 1024;
+const MAX_BODY = 64 * 1024;
+const MAX_MESSAGE = 1024;
 
 /** The proxy that the environment names, or null. */
 function readProxy(env) {
@@ -99,7 +99,7 @@ function refusal(authority, [, status, reason], head, body) {
   } catch (error) {
     // Another proxy's page; the status says enough.
   }
-  const printable = explanation.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, LONGEST_MESSAGE);
+  const printable = explanation.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, MAX_MESSAGE);
   const message = `the proxy refused a tunnel to ${authority}: ${status} ${printable}`;
   return tunnelError(message, Object.assign({ statusCode: Number(status) }, code && { reason: code[1] }));
 }
@@ -107,7 +107,7 @@ function refusal(authority, [, status, reason], head, body) {
 /** What the proxy answered: `{ rest }`, the first bytes out of the tunnel, or `{ error }`; null as long as more must come. */
 function readAnswer(bytes, hasEnded, authority) {
   const end = bytes.indexOf('\r\n\r\n');
-  if (end > LARGEST_HEAD || (end < 0 && bytes.length > LARGEST_HEAD)) {
+  if (end > MAX_HEAD || (end < 0 && bytes.length > MAX_HEAD)) {
     return { error: tunnelError(`the proxy's answer to CONNECT ${authority} is too large`) };
   }
   if (end < 0) return hasEnded ? { error: tunnelError(`the proxy hung up on CONNECT ${authority}`) } : null;
@@ -117,7 +117,7 @@ function readAnswer(bytes, hasEnded, authority) {
   const rest = bytes.subarray(end + 4);
   if (status[1].startsWith('2')) return { rest };
   const length = /^content-length: *(\d+)\r?$/im.exec(head);
-  const expected = length ? Math.min(Number(length[1]), LARGEST_BODY) : 0;
+  const expected = length ? Math.min(Number(length[1]), MAX_BODY) : 0;
   if (rest.length < expected && !hasEnded) return null;
   return { error: refusal(authority, status, head, rest.toString('utf8', 0, expected)) };
 }

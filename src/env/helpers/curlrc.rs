@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::dotfiles::{LARGEST_FILE, read};
+use super::dotfiles::{MAX_FILE, read};
 
 /// Options that decide on proxies and trust, and those by which the proxy at 127.0.0.1 could not be
 /// reached.
@@ -39,10 +39,10 @@ const SHORT: char = '6';
 const TAKES_VALUE: &str = "AbcCdDeEFhHKmoPQrtTuUwxXyYz";
 
 /// curl takes a part of an option's name for it where that is unambiguous.
-const SHORTEST_PART: usize = 4;
+const MIN_PART: usize = 4;
 
 /// How deep files may name others, as a file may name itself; what is deeper is left out.
-const DEEPEST: usize = 4;
+const MAX_DEPTH: usize = 4;
 
 /// The file for a session; `None` where the user's is as good.
 pub(super) fn for_session(user: &[u8]) -> Option<Vec<u8>> {
@@ -113,7 +113,7 @@ impl<'a> Line<'a> {
     fn long(&self, name: &str, depth: usize) -> Made {
         // `--proxy=x` is no option of curl's, but nothing is lost with it either.
         let name = name.split('=').next().unwrap_or_default();
-        let is_part = |long: &str| name.len() >= SHORTEST_PART && long.starts_with(name);
+        let is_part = |long: &str| name.len() >= MIN_PART && long.starts_with(name);
         if LONG.iter().any(|long| *long == name || is_part(long)) {
             return Made::Nothing;
         }
@@ -168,10 +168,10 @@ impl<'a> Line<'a> {
 
 /// What a file that is named by another comes to; `None` where it is as good as it is.
 fn included(name: &str, depth: usize) -> Option<Vec<u8>> {
-    if depth >= DEEPEST {
+    if depth >= MAX_DEPTH {
         return Some(Vec::new());
     }
-    let content = read(Path::new(&unquoted(name)), LARGEST_FILE)?;
+    let content = read(Path::new(&unquoted(name)), MAX_FILE)?;
     let made = filtered(&content, depth + 1);
     (made != content).then_some(made)
 }

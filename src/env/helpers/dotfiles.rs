@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A file of settings that is larger is not one.
-pub(super) const LARGEST_FILE: u64 = 1024 * 1024;
+pub(super) const MAX_FILE: u64 = 1024 * 1024;
 
 /// Settings of wget that decide on proxies and trust, and those by which the proxy at 127.0.0.1
 /// could not be reached, in the form in which wget compares: lower case, without `-` and `_`.
@@ -30,7 +30,7 @@ type Parent<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 /// The user's wgetrc (wget(1), "Wgetrc Location").
 pub(super) fn wgetrc(parent: Parent<'_>) -> Option<Vec<u8>> {
     let path = set(parent, "WGETRC").or_else(|| Some(set(parent, "HOME")?.join(".wgetrc")))?;
-    read(&path, LARGEST_FILE)
+    read(&path, MAX_FILE)
 }
 
 /// The same for a session, whose roots are in the file `bundle`.
@@ -57,7 +57,7 @@ pub(super) fn curlrc(parent: Parent<'_>) -> Option<Vec<u8>> {
     ];
     places
         .iter()
-        .find_map(|(variable, name)| read(&set(parent, variable)?.join(name), LARGEST_FILE))
+        .find_map(|(variable, name)| read(&set(parent, variable)?.join(name), MAX_FILE))
 }
 
 /// The lines that `is_left_out` does not name, each as it is; lines that are not UTF-8 stay.

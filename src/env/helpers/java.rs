@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::dotfiles::{LARGEST_FILE, read, set};
+use super::dotfiles::{MAX_FILE, read, set};
 
 /// The parent's environment.
 type Parent<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -45,7 +45,7 @@ fn names_proxy(parent: Parent<'_>) -> bool {
     }
     let defaults = homes(parent).into_iter().flat_map(|home| {
         let files = DEFAULTS.iter().map(move |name| home.join(name));
-        files.filter_map(|file| read(&file, LARGEST_FILE))
+        files.filter_map(|file| read(&file, MAX_FILE))
     });
     defaults.into_iter().any(|content| {
         let content = String::from_utf8_lossy(&content);

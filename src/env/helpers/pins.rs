@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::dotfiles::{LARGEST_FILE, read, set};
+use super::dotfiles::{MAX_FILE, read, set};
 use crate::env::env_vars::Pin;
 
 /// The parent's environment.
@@ -36,7 +36,7 @@ pub fn of(parent: Parent<'_>, directory: &Path, git_names_proxy: bool) -> Vec<Pi
 fn any(files: &[PathBuf], part: fn(&str) -> &str) -> bool {
     files
         .iter()
-        .filter_map(|file| read(file, LARGEST_FILE))
+        .filter_map(|file| read(file, MAX_FILE))
         .any(|content| {
             let content = String::from_utf8_lossy(&content).to_ascii_lowercase();
             content.lines().any(|line| part(line).contains("proxy"))

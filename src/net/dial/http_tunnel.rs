@@ -13,7 +13,7 @@ use crate::authority::Authority;
 use crate::net::user_proxy::UserProxy;
 
 /// The head of the answer of the user's own proxy to `CONNECT`, in bytes.
-const LARGEST_ANSWER: usize = 16 * 1024;
+const MAX_ANSWER: usize = 16 * 1024;
 
 /// Opens a tunnel to the host; what stands in its way is told in words that follow the proxy's
 /// name.
@@ -24,7 +24,7 @@ pub(super) async fn open(
 ) -> Result<Dialed, String> {
     let broken = |error: hyper::Error| format!("gave no answer to CONNECT: {}", innermost(&error));
     let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(LARGEST_ANSWER)
+        .max_buf_size(MAX_ANSWER)
         .handshake(TokioIo::new(link))
         .await
         .map_err(broken)?;

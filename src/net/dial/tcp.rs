@@ -16,7 +16,7 @@ use crate::authority::Authority;
 const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// The addresses of a place that are tried at most: a resolver may name any number.
-const MOST_ADDRESSES: usize = 16;
+const MAX_ADDRESSES: usize = 16;
 
 /// The addresses of a place in the order in which they are tried: one family and the other by turns
 /// (RFC 8305 §4), the one that the system puts first before (RFC 6724). An address is its own.
@@ -73,7 +73,7 @@ pub(super) async fn connect(address: SocketAddr, wait: &Wait<'_>) -> io::Result<
 fn by_turns(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut distinct: Vec<SocketAddr> = Vec::new();
     for address in found {
-        if !distinct.contains(&address) && distinct.len() < 2 * MOST_ADDRESSES {
+        if !distinct.contains(&address) && distinct.len() < 2 * MAX_ADDRESSES {
             distinct.push(address);
         }
     }
@@ -82,7 +82,7 @@ fn by_turns(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let (first, second): (Vec<_>, Vec<_>) = distinct.into_iter().partition(of_first_family);
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     let mut addresses = Vec::new();
-    while addresses.len() < MOST_ADDRESSES {
+    while addresses.len() < MAX_ADDRESSES {
         let turn = [first.next(), second.next()];
         if turn == [None, None] {
             break;
@@ -137,6 +137,6 @@ mod tests {
         }
         let many: Vec<_> = (0..200).map(|last| format!("10.0.0.{last}")).collect();
         let many: Vec<_> = many.iter().map(String::as_str).collect();
-        assert_eq!(turns(&many).len(), MOST_ADDRESSES);
+        assert_eq!(turns(&many).len(), MAX_ADDRESSES);
     }
 }

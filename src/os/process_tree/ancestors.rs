@@ -10,7 +10,7 @@ use super::LISTS;
 use super::proc::{name_of, parent_of};
 
 /// The processes above this one that are looked at.
-const MOST_ANCESTORS: usize = 4096;
+const MAX_ANCESTORS: usize = 4096;
 
 /// A process that this one descends from.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub fn ancestors() -> Vec<Ancestor> {
         let mut next = parent_of(Pid::this());
         // A parent that ends while we look leaves its children to one further up, so the line is
         // read once more; the end of it is process 0.
-        while let Some(pid) = next.filter(|pid| pid.as_raw() > 0 && found.len() < MOST_ANCESTORS) {
+        while let Some(pid) = next.filter(|pid| pid.as_raw() > 0 && found.len() < MAX_ANCESTORS) {
             found.push(pid);
             next = parent_of(pid);
         }

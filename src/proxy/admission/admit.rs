@@ -15,9 +15,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::net::dial::Queue;
-use crate::os::process_tree::{Effort, ProcessTree};
+use crate::os::process_tree::{ProcessTree, SearchLimits};
 use crate::os::socket_owner::{Owner, SocketOwners};
-use crate::proxy::limits::{MOST_SEARCHES, SEARCH_STEPS, SEARCH_TIME, SEARCH_WAIT};
+use crate::proxy::limits::{MAX_SEARCHES, SEARCH_STEPS, SEARCH_TIME, SEARCH_WAIT};
 use crate::proxy::refusal::Refusal;
 use crate::secret::Secret;
 
@@ -77,7 +77,7 @@ impl Admission {
             listener,
             owners,
             tree: OnceLock::new(),
-            searches: Arc::new(Semaphore::new(MOST_SEARCHES)),
+            searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
             queue,
             met_stranger: AtomicBool::new(false),
         }
@@ -153,11 +153,11 @@ impl Admission {
         };
         let search = tokio::task::spawn_blocking(move || {
             let _turn = turn; // kept to the end of the search, though the client may leave before
-            let effort = Effort {
+            let limits = SearchLimits {
                 deadline: Instant::now() + SEARCH_TIME,
                 steps: SEARCH_STEPS,
             };
-            tree.has_open(inode, effort)
+            tree.has_open(inode, limits)
         });
         search.await.unwrap_or(false)
     }

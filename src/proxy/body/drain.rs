@@ -5,7 +5,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 
 use super::client::ClientBody;
-use crate::proxy::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN};
+use crate::proxy::limits::{DRAIN_TIMEOUT, MAX_DRAIN};
 
 /// Reads on what a client still sends, while the response is on its way. A socket that is closed
 /// with unread bytes in it resets the connection, and the client may lose the response; some HTTP/2
@@ -21,7 +21,7 @@ pub(in crate::proxy) fn drain_beside(body: ClientBody, is_unasked: bool) {
     };
     let draining = async move {
         let mut read = 0;
-        while read < LARGEST_DRAIN
+        while read < MAX_DRAIN
             && let Some(Ok(frame)) = body.frame().await
         {
             read += frame.data_ref().map_or(0, Bytes::len);

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
 
-use crate::proxy::limits::LARGEST_HELD_BODY;
+use crate::proxy::limits::MAX_HELD_BODY;
 
 /// What is known of a request's body while it goes out.
 #[derive(Debug, Default)]
-pub(in crate::proxy) struct Passage {
+pub(in crate::proxy) struct UploadProgress {
     /// Pieces that have gone by, so that a wait for the answer starts when the last one has.
     pub(in crate::proxy) pieces: AtomicU64,
     /// The placeholder was found: the request was broken off.
@@ -36,11 +36,11 @@ struct Held {
 }
 
 /// A piece of this size is worth its buffer, in bytes.
-const SMALLEST_SHARED: usize = 2 * 1024;
+const MIN_SHARED: usize = 2 * 1024;
 
 impl Held {
     fn push(&mut self, data: &Bytes) {
-        if data.len() < SMALLEST_SHARED {
+        if data.len() < MIN_SHARED {
             self.crumbs.extend_from_slice(data);
         } else {
             self.gather();
@@ -85,7 +85,7 @@ pub(super) enum Kept {
     },
 }
 
-impl Passage {
+impl UploadProgress {
     /// Of a request whose client waits for 100, or does not.
     pub(in crate::proxy) fn new(expects: bool) -> Self {
         Self {
@@ -96,9 +96,9 @@ impl Passage {
 
     /// Of a request without a body; it never changes, and all of them share it.
     pub(in crate::proxy) fn of_nothing() -> Arc<Self> {
-        let passage = Self::default();
-        passage.end(true);
-        Arc::new(passage)
+        let progress = Self::default();
+        progress.end(true);
+        Arc::new(progress)
     }
 
     /// Whether a request that was refused goes out once more: all of its body is here, or will be,
@@ -137,7 +137,7 @@ impl Passage {
             return;
         };
         held.size += data.len();
-        if held.state == HeldState::Filling && held.size <= LARGEST_HELD_BODY {
+        if held.state == HeldState::Filling && held.size <= MAX_HELD_BODY {
             held.push(data);
         } else {
             held.state = HeldState::Lost;
@@ -167,52 +167,52 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_in_order_and_keeps_no_large_buffer() {
-        let passage = Passage::default();
-        let buffer = Bytes::from(vec![b'x'; 8 * SMALLEST_SHARED]);
+        let progress = UploadProgress::default();
+        let buffer = Bytes::from(vec![b'x'; 8 * MIN_SHARED]);
         let pieces = [
             buffer.slice(..1),
             buffer.slice(..1),
-            buffer.slice(..SMALLEST_SHARED),
+            buffer.slice(..MIN_SHARED),
             buffer.slice(..1),
         ];
         for piece in &pieces {
-            passage.keep(&Frame::data(piece.clone()));
+            progress.keep(&Frame::data(piece.clone()));
         }
-        passage.end(true);
-        let Kept::Whole { pieces, size, .. } = passage.kept() else {
+        progress.end(true);
+        let Kept::Whole { pieces, size, .. } = progress.kept() else {
             panic!("a small body is kept");
         };
         let sizes: Vec<_> = pieces.iter().map(Bytes::len).collect();
         assert_eq!(
             (sizes, size),
-            (vec![2, SMALLEST_SHARED, 1], SMALLEST_SHARED as u64 + 3)
+            (vec![2, MIN_SHARED, 1], MIN_SHARED as u64 + 3)
         );
     }
 
     #[test]
     fn a_small_body_is_kept_and_a_large_or_broken_one_is_not() {
-        let passage = |pieces: &[usize], whole| {
-            let passage = Passage::default();
+        let progress = |pieces: &[usize], whole| {
+            let progress = UploadProgress::default();
             for size in pieces {
-                passage.keep(&Frame::data(Bytes::from(vec![0; *size])));
+                progress.keep(&Frame::data(Bytes::from(vec![0; *size])));
             }
-            passage.end(whole);
-            matches!(passage.kept(), Kept::Whole { .. })
+            progress.end(whole);
+            matches!(progress.kept(), Kept::Whole { .. })
         };
-        assert!(passage(&[0, 10, LARGEST_HELD_BODY - 10], true));
-        assert!(!passage(&[1, LARGEST_HELD_BODY], true));
-        assert!(!passage(&[10], false));
+        assert!(progress(&[0, 10, MAX_HELD_BODY - 10], true));
+        assert!(!progress(&[1, MAX_HELD_BODY], true));
+        assert!(!progress(&[10], false));
     }
 
     #[test]
     fn a_small_body_that_is_still_on_its_way_is_worth_a_repetition() {
-        let passage = Passage::default();
-        assert!(passage.is_repeatable(false), "nobody has asked for it");
-        passage.pieces.store(1, Ordering::Relaxed);
-        passage.keep(&Frame::data(Bytes::from_static(b"part")));
-        assert!(passage.is_repeatable(true));
-        assert!(!passage.is_repeatable(false));
-        passage.end(false);
-        assert!(!passage.is_repeatable(true), "it has broken off");
+        let progress = UploadProgress::default();
+        assert!(progress.is_repeatable(false), "nobody has asked for it");
+        progress.pieces.store(1, Ordering::Relaxed);
+        progress.keep(&Frame::data(Bytes::from_static(b"part")));
+        assert!(progress.is_repeatable(true));
+        assert!(!progress.is_repeatable(false));
+        progress.end(false);
+        assert!(!progress.is_repeatable(true), "it has broken off");
     }
 }

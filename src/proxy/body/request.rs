@@ -16,8 +16,8 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::client::ClientBody;
 use super::drain::drain_beside;
-use super::replay::{Kept, Passage};
-use crate::proxy::limits::LARGEST_HELD_BODY;
+use super::replay::{Kept, UploadProgress};
+use crate::proxy::limits::MAX_HELD_BODY;
 use crate::proxy::rewrite::placeholder::{Scanner, find_in_headers};
 
 /// A request's body on its way to the provider.
@@ -43,14 +43,14 @@ pub(in crate::proxy) enum RequestBody {
         /// Watches for the placeholder.
         scanner: Scanner,
         /// What is known of it.
-        passage: Arc<Passage>,
+        progress: Arc<UploadProgress>,
     },
 }
 
 impl RequestBody {
     /// The body once more: what has gone by, if all of it was kept, and then what is left of it.
-    pub(in crate::proxy) fn rewind(passage: &Passage, rest: Option<Self>) -> Option<Self> {
-        match (passage.kept(), rest) {
+    pub(in crate::proxy) fn rewind(progress: &UploadProgress, rest: Option<Self>) -> Option<Self> {
+        match (progress.kept(), rest) {
             (
                 Kept::Whole {
                     pieces,
@@ -79,13 +79,13 @@ impl RequestBody {
     /// it has come by it, nothing knows of this there.
     pub(in crate::proxy) fn is_unasked(&self) -> bool {
         let Self::Streamed {
-            incoming, passage, ..
+            incoming, progress, ..
         } = self
         else {
             return false;
         };
-        passage.expects
-            && passage.pieces.load(Ordering::Relaxed) == 0
+        progress.expects
+            && progress.pieces.load(Ordering::Relaxed) == 0
             && !matches!(incoming, Some(ClientBody::Http2(_)))
     }
 
@@ -100,16 +100,16 @@ impl RequestBody {
         )
     }
 
-    pub(in crate::proxy) fn new(incoming: ClientBody, passage: &Arc<Passage>) -> Self {
+    pub(in crate::proxy) fn new(incoming: ClientBody, progress: &Arc<UploadProgress>) -> Self {
         if incoming.is_end_stream() {
-            passage.end(true);
+            progress.end(true);
             return Self::Empty;
         }
         Self::Streamed {
             replay: VecDeque::new(),
             incoming: Some(incoming),
             scanner: Scanner::new(),
-            passage: Arc::clone(passage),
+            progress: Arc::clone(progress),
         }
     }
 }
@@ -124,7 +124,7 @@ pub(in crate::proxy) fn is_repeatable(parts: &Parts, has_no_body: bool) -> bool 
         .headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    length.is_some_and(|length| length <= LARGEST_HELD_BODY)
+    length.is_some_and(|length| length <= MAX_HELD_BODY)
 }
 
 impl Body for RequestBody {
@@ -150,7 +150,7 @@ impl Body for RequestBody {
                 replay,
                 incoming,
                 scanner,
-                passage,
+                progress,
             } => {
                 if let Some(piece) = replay.pop_front() {
                     return Poll::Ready(Some(Ok(Frame::data(piece))));
@@ -159,25 +159,25 @@ impl Body for RequestBody {
                     return Poll::Ready(None);
                 };
                 let frame = ready!(Pin::new(&mut *incoming).poll_frame(context));
-                passage.pieces.fetch_add(1, Ordering::Relaxed);
+                progress.pieces.fetch_add(1, Ordering::Relaxed);
                 Poll::Ready(match frame {
                     None => {
-                        passage.end(true);
+                        progress.end(true);
                         None
                     }
                     Some(Err(error)) => {
-                        passage.end(false);
+                        progress.end(false);
                         Some(Err(error))
                     }
                     Some(Ok(frame)) if holds_placeholder(&frame, scanner) => {
-                        passage.placeholder.store(true, Ordering::Relaxed);
-                        passage.end(false);
+                        progress.placeholder.store(true, Ordering::Relaxed);
+                        progress.end(false);
                         Some(Err(io::Error::other("the body holds the placeholder")))
                     }
                     Some(Ok(frame)) => {
-                        passage.keep(&frame);
+                        progress.keep(&frame);
                         if incoming.is_end_stream() {
-                            passage.end(true); // a body of known length gets no last poll
+                            progress.end(true); // a body of known length gets no last poll
                         }
                         Some(Ok(frame))
                     }
@@ -231,13 +231,13 @@ impl Drop for RequestBody {
     /// instead.
     fn drop(&mut self) {
         if let Self::Streamed {
-            incoming, passage, ..
+            incoming, progress, ..
         } = self
             && let Some(incoming) = incoming.take()
         {
             drain_beside(
                 incoming,
-                passage.expects && passage.pieces.load(Ordering::Relaxed) == 0,
+                progress.expects && progress.pieces.load(Ordering::Relaxed) == 0,
             );
         }
     }

@@ -8,16 +8,16 @@ use http_body::Body;
 
 use super::log_entry::Entry;
 use super::place::Place;
-use super::response_body::{ReadAhead, ResponseBody};
+use super::response_body::{BodyStart, ResponseBody};
 use super::session::Session;
 use super::unauthorized;
-use super::upgrade::{ClientUpgrade, Wish};
-use crate::connection::{CredentialSource, Usage, Verdict};
+use super::upgrade::{ClientUpgrade, UpgradeRequest};
+use crate::connection::{CredentialSource, UnauthorizedAction, Usage};
 use crate::credential::Credential;
 use crate::proxy::body::client::ClientBody;
-use crate::proxy::body::replay::Passage;
+use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::{RequestBody, is_repeatable};
-use crate::proxy::limits::MOST_REPETITIONS;
+use crate::proxy::limits::MAX_REPETITIONS;
 use crate::proxy::message::interim::Interim;
 use crate::proxy::policy::decide::{self, Decision, Plan, Rules};
 use crate::proxy::policy::route::Route;
@@ -25,21 +25,21 @@ use crate::proxy::policy::target::Target;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::rewrite::carriers;
 use crate::proxy::rewrite::credential;
-use crate::proxy::rewrite::hop_by_hop::{self, Survey};
+use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
 use crate::proxy::rewrite::placeholder;
 use crate::proxy::upstream::body::UpstreamBody;
 use crate::proxy::upstream::destination::Dialect;
-use crate::proxy::upstream::send::Sending;
+use crate::proxy::upstream::send::RequestContext;
 
 /// The state of one request.
 pub(super) struct Attempt<'a, S> {
     session: &'a Session<S>,
     place: &'a Place,
     parts: Parts,
-    pub(super) survey: Survey,
+    pub(super) flags: HeaderFlags,
     /// The client's, until it is on its way.
     pub(super) body: Option<ClientBody>,
-    wish: Option<Wish>,
+    upgrade_request: Option<UpgradeRequest>,
     interim: Interim,
     /// The route that it belongs to, once that is known.
     pub(super) owner: Option<&'a Arc<Route>>,
@@ -50,7 +50,7 @@ pub(super) struct Attempt<'a, S> {
 /// An answer of the provider, with what was read of its body.
 struct Outcome {
     response: Response<UpstreamBody>,
-    head: Option<Box<ReadAhead>>,
+    head: Option<Box<BodyStart>>,
 }
 
 impl<'a, S: CredentialSource> Attempt<'a, S> {
@@ -62,16 +62,16 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         interim: Interim,
     ) -> Self {
         let entry = Entry::new(place, &request);
-        let survey = Survey::of(request.headers());
-        let wish = upgrade.and_then(|client| Wish::of(&request, client));
+        let flags = HeaderFlags::of(request.headers());
+        let upgrade_request = upgrade.and_then(|client| UpgradeRequest::of(&request, client));
         let (parts, body) = request.into_parts();
         Self {
             session,
             place,
             parts,
-            survey,
+            flags,
             body: Some(body),
-            wish,
+            upgrade_request,
             interim,
             owner: None,
             entry,
@@ -82,21 +82,21 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
     pub(super) async fn exchange(&mut self) -> Result<Response<ResponseBody>, Refusal> {
         let target = self.admit()?;
         let plan = self.plan(&target)?;
-        hop_by_hop::clean_request(&mut self.parts.headers, self.survey);
-        if let Some(wish) = &self.wish {
-            wish.renew(&mut self.parts.headers);
+        hop_by_hop::clean_request(&mut self.parts.headers, self.flags);
+        if let Some(upgrade_request) = &self.upgrade_request {
+            upgrade_request.renew(&mut self.parts.headers);
         }
-        let passage = self.passage();
+        let progress = self.progress();
         let outcome = match plan {
-            Plan::Inject(route, shape) => self.inject(&passage, route, shape).await?,
-            Plan::Pass(route) => self.pass(&passage, route).await?,
+            Plan::Inject(route, shape) => self.inject(&progress, route, shape).await?,
+            Plan::Pass(route) => self.pass(&progress, route).await?,
         };
         let mut entry = std::mem::take(&mut self.entry);
         match plan {
             Plan::Inject(..) => entry.injected(outcome.response.status().as_u16()),
             Plan::Pass(_) => entry.forget(),
         }
-        Ok(hand_over(outcome, self.wish.take(), entry))
+        Ok(hand_over(outcome, self.upgrade_request.take(), entry))
     }
 
     /// Refuses what is not served at all, and what is not for this place.
@@ -125,7 +125,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             allowed_guards: &self.session.allowed_guards,
         };
         let Decision { owner, plan } =
-            decide::decide(rules, &self.parts, &target.path, self.survey.page);
+            decide::decide(rules, &self.parts, &target.path, self.flags.page);
         self.owner = owner;
         if let Some(route) = owner {
             self.entry.belongs_to(route);
@@ -134,9 +134,9 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
     }
 
     /// What is known of the body from now on.
-    fn passage(&self) -> Arc<Passage> {
+    fn progress(&self) -> Arc<UploadProgress> {
         match &self.body {
-            Some(body) if !body.is_end_stream() => Arc::new(Passage::new(self.survey.expect)),
+            Some(body) if !body.is_end_stream() => Arc::new(UploadProgress::new(self.flags.expect)),
             _ => Arc::clone(&self.place.nothing),
         }
     }
@@ -145,22 +145,22 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
     /// what is made of it.
     fn send<'s>(
         &'s self,
-        passage: &'s Arc<Passage>,
+        progress: &'s Arc<UploadProgress>,
         body: RequestBody,
     ) -> impl Future<Output = Result<Response<UpstreamBody>, Refusal>> + use<'s, 'a, S> {
-        let sending = Sending {
-            passage,
+        let sending = RequestContext {
+            progress,
             origin: self.place.origins.of(self.owner),
             interim: &self.interim,
         };
-        let dialect = dialect(self.parts.version, self.wish.is_some());
+        let dialect = dialect(self.parts.version, self.upgrade_request.is_some());
         let upstream = &self.session.upstream;
         upstream.send(&self.parts, body, sending, dialect)
     }
 
     async fn pass(
         &mut self,
-        passage: &Arc<Passage>,
+        progress: &Arc<UploadProgress>,
         route: Option<&Arc<Route>>,
     ) -> Result<Outcome, Refusal> {
         let parts = &mut self.parts;
@@ -172,8 +172,8 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
                 return Err(Refusal::Placeholder(found)); // in a place that no definition names
             }
         }
-        let body = outgoing(&mut self.body, passage);
-        let response = self.send(passage, body).await?;
+        let body = outgoing(&mut self.body, progress);
+        let response = self.send(progress, body).await?;
         Ok(Outcome {
             response,
             head: None,
@@ -184,14 +184,14 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
     /// with a better one.
     async fn inject(
         &mut self,
-        passage: &Arc<Passage>,
+        progress: &Arc<UploadProgress>,
         route: &Arc<Route>,
         shape: usize,
     ) -> Result<Outcome, Refusal> {
         let usage = usage(&self.parts, self.body.as_ref());
         let is_small = usage == Usage::Repeatable;
         let mut credential = self.session.source.get(&route.id, usage).await?;
-        let mut next = outgoing(&mut self.body, passage);
+        let mut next = outgoing(&mut self.body, progress);
         let mut attempt = 0;
         carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
         let stripped = self.parts.uri.clone();
@@ -207,8 +207,8 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
                 return Err(Refusal::Placeholder(found));
             }
             self.entry.sent();
-            let response = self.send(passage, next).await?;
-            if response.status() != StatusCode::UNAUTHORIZED || attempt >= MOST_REPETITIONS {
+            let response = self.send(progress, next).await?;
+            if response.status() != StatusCode::UNAUTHORIZED || attempt >= MAX_REPETITIONS {
                 return Ok(Outcome {
                     response,
                     head: None,
@@ -218,14 +218,14 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             let looking = self.look_into(route, &credential, attempt, response);
             let (mut outcome, verdict) = Box::pin(looking).await;
             match verdict {
-                _ if !passage.is_repeatable(is_small) => break Ok(outcome),
-                Verdict::Accept => break Ok(outcome),
-                Verdict::Fail(error) => return Err(error.into()),
-                Verdict::Retry(better) => credential = better,
-                Verdict::RetrySame(pause) => tokio::time::sleep(pause).await,
+                _ if !progress.is_repeatable(is_small) => break Ok(outcome),
+                UnauthorizedAction::Accept => break Ok(outcome),
+                UnauthorizedAction::Fail(error) => return Err(error.into()),
+                UnauthorizedAction::Retry(better) => credential = better,
+                UnauthorizedAction::RetrySame(pause) => tokio::time::sleep(pause).await,
             }
             let rest = outcome.response.body_mut().take_upload();
-            let Some(once_more) = RequestBody::rewind(passage, rest) else {
+            let Some(once_more) = RequestBody::rewind(progress, rest) else {
                 break Ok(outcome);
             };
             next = once_more;
@@ -240,7 +240,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         credential: &Credential,
         attempt: u32,
         response: Response<UpstreamBody>,
-    ) -> (Outcome, Verdict) {
+    ) -> (Outcome, UnauthorizedAction) {
         let (response, head, rejection) = unauthorized::look_into(response).await;
         let source = &self.session.source;
         let verdict = source.reject(&route.id, credential, rejection, attempt);
@@ -250,11 +250,15 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
 }
 
 /// Prepares an answer for the client.
-fn hand_over(outcome: Outcome, wish: Option<Wish>, entry: Entry) -> Response<ResponseBody> {
+fn hand_over(
+    outcome: Outcome,
+    upgrade_request: Option<UpgradeRequest>,
+    entry: Entry,
+) -> Response<ResponseBody> {
     let Outcome { mut response, head } = outcome;
-    match wish {
-        Some(wish) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            wish.grant(response, entry)
+    match upgrade_request {
+        Some(upgrade_request) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            upgrade_request.grant(response, entry)
         }
         _ => {
             hop_by_hop::clean_response(response.headers_mut());
@@ -265,9 +269,9 @@ fn hand_over(outcome: Outcome, wish: Option<Wish>, entry: Entry) -> Response<Res
 }
 
 /// The client's body on its way; it is taken once.
-fn outgoing(body: &mut Option<ClientBody>, passage: &Arc<Passage>) -> RequestBody {
+fn outgoing(body: &mut Option<ClientBody>, progress: &Arc<UploadProgress>) -> RequestBody {
     body.take().map_or(RequestBody::Empty, |incoming| {
-        RequestBody::new(incoming, passage)
+        RequestBody::new(incoming, progress)
     })
 }
 

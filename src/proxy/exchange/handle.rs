@@ -40,7 +40,7 @@ pub(in crate::proxy) fn handle<'a, S: CredentialSource>(
         );
         attempt.entry.finish(0);
         if let Some(body) = attempt.body.take() {
-            drain_beside(body, attempt.survey.expect);
+            drain_beside(body, attempt.flags.expect);
         }
         response
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::session::Session;
 use crate::audit::{Audit, Quoted, Way};
 use crate::authority::Authority;
-use crate::proxy::body::replay::Passage;
+use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::policy::candidates::Candidates;
 use crate::proxy::upstream::destination::Scheme;
 use crate::proxy::upstream::origins::Origins;
@@ -27,7 +27,7 @@ pub(in crate::proxy) struct Place {
     /// Where what becomes of them is noted.
     pub(in crate::proxy) audit: Arc<Audit>,
     /// What is known of the body of a request that has none.
-    pub(in crate::proxy) nothing: Arc<Passage>,
+    pub(in crate::proxy) nothing: Arc<UploadProgress>,
 }
 
 impl Place {
@@ -66,7 +66,7 @@ impl Place {
             origins,
             candidates,
             audit: Arc::clone(&session.audit),
-            nothing: Passage::of_nothing(),
+            nothing: UploadProgress::of_nothing(),
             authority,
         }))
     }

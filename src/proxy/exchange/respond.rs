@@ -20,7 +20,7 @@ use crate::text;
 const ERROR_HEADER: HeaderName = HeaderName::from_static("authsome-error");
 
 /// Status, code and the way out.
-struct Answer {
+struct ErrorResponse {
     status: StatusCode,
     code: &'static str,
     hint: String,
@@ -67,7 +67,7 @@ pub(in crate::proxy) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody
     response
 }
 
-fn answer(refusal: &Refusal) -> Answer {
+fn answer(refusal: &Refusal) -> ErrorResponse {
     let (status, code, hint) = match refusal {
         Refusal::Abandoned => (
             StatusCode::BAD_REQUEST,
@@ -149,7 +149,7 @@ fn answer(refusal: &Refusal) -> Answer {
             (StatusCode::BAD_GATEWAY, "upstream_unreachable", "check the host name and the network".to_owned())
         }
     };
-    Answer { status, code, hint }
+    ErrorResponse { status, code, hint }
 }
 
 fn tls_hint(remedy: TlsRemedy, connection: Option<&ConnectionId>) -> String {
@@ -179,7 +179,7 @@ fn tls_hint(remedy: TlsRemedy, connection: Option<&ConnectionId>) -> String {
     hint.to_owned()
 }
 
-fn credential_answer(error: &CredentialError) -> Answer {
+fn credential_answer(error: &CredentialError) -> ErrorResponse {
     let (status, code, hint) = match error {
         CredentialError::NeedsLogin { id, .. } => (
             StatusCode::UNAUTHORIZED,
@@ -205,7 +205,7 @@ fn credential_answer(error: &CredentialError) -> Answer {
             "see `authsome list` for what is wrong with the vault".to_owned(),
         ),
     };
-    Answer { status, code, hint }
+    ErrorResponse { status, code, hint }
 }
 
 fn choose(ids: &[String]) -> String {

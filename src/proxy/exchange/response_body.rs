@@ -21,7 +21,7 @@ pub(in crate::proxy) enum ResponseBody {
     /// The provider's, with what was already read of it.
     Streamed {
         /// Read to look at it.
-        head: Option<Box<ReadAhead>>,
+        head: Option<Box<BodyStart>>,
         /// Still to come.
         rest: UpstreamBody,
         /// Bytes that have passed.
@@ -35,12 +35,12 @@ pub(in crate::proxy) enum ResponseBody {
 
 /// What was read of a body: its beginning, and its trailers where that is all of it.
 #[derive(Debug)]
-pub(in crate::proxy) struct ReadAhead {
+pub(in crate::proxy) struct BodyStart {
     pub(super) data: Bytes,
     pub(super) trailers: Option<HeaderMap>,
 }
 
-impl ReadAhead {
+impl BodyStart {
     fn is_empty(&self) -> bool {
         self.data.is_empty() && self.trailers.is_none()
     }
@@ -61,7 +61,7 @@ impl ResponseBody {
 
     pub(in crate::proxy) fn streamed(
         status: StatusCode,
-        head: Option<Box<ReadAhead>>,
+        head: Option<Box<BodyStart>>,
         mut rest: UpstreamBody,
         entry: Entry,
     ) -> Self {
@@ -205,16 +205,16 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::proxy::http1::AnswerBody;
+    use crate::proxy::http1::IncomingBody;
 
     #[tokio::test]
     async fn what_was_read_ahead_comes_first_with_its_trailers() {
         let trailers = HeaderMap::from_iter([(http::header::ETAG, "x".parse().unwrap())]);
-        let ahead = ReadAhead {
+        let ahead = BodyStart {
             data: Bytes::from_static(b"no"),
             trailers: Some(trailers.clone()),
         };
-        let rest = UpstreamBody::Http1(AnswerBody::ended());
+        let rest = UpstreamBody::Http1(IncomingBody::ended());
         let (ahead, entry) = (Some(Box::new(ahead)), Entry::default());
         let body = ResponseBody::streamed(StatusCode::UNAUTHORIZED, ahead, rest, entry);
         assert!(!body.is_end_stream());

@@ -6,27 +6,27 @@ use http::{HeaderMap, Response};
 use http_body_util::BodyExt;
 
 use super::challenge::{self, Reason};
-use super::response_body::ReadAhead;
+use super::response_body::BodyStart;
 use crate::connection::Rejection;
 use crate::content_coding;
-use crate::proxy::limits::{LARGEST_DECODED_REJECTION, LARGEST_REJECTION, REJECTION_TIMEOUT};
+use crate::proxy::limits::{MAX_DECODED_REJECTION, MAX_REJECTION, REJECTION_TIMEOUT};
 use crate::proxy::message::body::Streamed;
 use crate::proxy::upstream::body::UpstreamBody;
 
 /// Reads as much of a 401 as it takes to tell what it says.
 pub(in crate::proxy) async fn look_into(
     response: Response<UpstreamBody>,
-) -> (Response<UpstreamBody>, ReadAhead, Rejection) {
+) -> (Response<UpstreamBody>, BodyStart, Rejection) {
     let (parts, mut body) = response.into_parts();
     let ahead = read_ahead(&mut body).await;
     let rejection = classify(&parts.headers, &ahead.data);
     (Response::from_parts(parts, body), ahead, rejection)
 }
 
-async fn read_ahead(body: &mut impl Streamed) -> ReadAhead {
+async fn read_ahead(body: &mut impl Streamed) -> BodyStart {
     let (mut data, mut trailers) = (BytesMut::new(), None);
     let reading = async {
-        while data.len() < LARGEST_REJECTION {
+        while data.len() < MAX_REJECTION {
             let Some(Ok(frame)) = body.frame().await else {
                 return;
             };
@@ -38,7 +38,7 @@ async fn read_ahead(body: &mut impl Streamed) -> ReadAhead {
     };
     let _ = tokio::time::timeout(REJECTION_TIMEOUT, reading).await; // what has come by then must do
     let data = data.freeze();
-    ReadAhead { data, trailers }
+    BodyStart { data, trailers }
 }
 
 /// What a 401 says, where RFC 6750 §3 has it, or in its body. `invalid_token` stands for every
@@ -63,7 +63,7 @@ fn reason_in_body(fields: &HeaderMap, body: &[u8]) -> Option<Reason> {
     if !is_json(content_type) {
         return None;
     }
-    let plain = content_coding::decoded(fields, body, LARGEST_DECODED_REJECTION);
+    let plain = content_coding::decoded(fields, body, MAX_DECODED_REJECTION);
     let value: serde_json::Value = serde_json::from_slice(&plain).ok()?;
     let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
     Some(Reason {

@@ -20,8 +20,8 @@ use crate::proxy::io::watched::{ClientStream, Watched};
 use crate::proxy::limits::IDLE_TIMEOUT;
 use crate::proxy::upstream::body::UpstreamBody;
 
-/// A client's wish to speak another protocol.
-pub(in crate::proxy) struct Wish {
+/// A client's request for another protocol.
+pub(in crate::proxy) struct UpgradeRequest {
     client: ClientUpgrade,
     protocol: HeaderValue,
 }
@@ -35,8 +35,8 @@ pub(in crate::proxy) enum ClientUpgrade {
     Hyper(OnUpgrade, Permit),
 }
 
-impl Wish {
-    /// The wish of a request, if it has one. `h2c` is not granted: it would be HTTP that nobody
+impl UpgradeRequest {
+    /// The one that a request has, if any. `h2c` is not granted: it would be HTTP that nobody
     /// looks into.
     pub(in crate::proxy) fn of<B>(request: &Request<B>, client: ClientUpgrade) -> Option<Self> {
         let protocol = request.headers().get(UPGRADE)?.clone();
@@ -48,7 +48,7 @@ impl Wish {
         (asked && !h2c).then_some(Self { client, protocol })
     }
 
-    /// Puts the wish back on a request whose hop-by-hop headers were taken off.
+    /// Puts it back on a request whose hop-by-hop headers were taken off.
     pub(in crate::proxy) fn renew(&self, headers: &mut HeaderMap) {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, self.protocol.clone());
@@ -66,7 +66,7 @@ impl Wish {
             .cloned()
             .unwrap_or(self.protocol);
         let (mut parts, body) = response.into_parts();
-        // A wish goes upstream by HTTP/1.1 only, and a 101 ends its exchange.
+        // It goes upstream by HTTP/1.1 only, and a 101 ends its exchange.
         let upstream = match body {
             UpstreamBody::Http1(body) => body.into_stream(),
             UpstreamBody::Http2(_) => None,

@@ -1,6 +1,6 @@
 //! The client's part of HTTP/1.1, towards a provider.
 
-pub(super) mod answer;
 pub(super) mod connection;
+pub(super) mod incoming_body;
 pub(super) mod pool;
 pub(super) mod upload;

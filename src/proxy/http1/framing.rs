@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::fault::Fault;
-use crate::proxy::limits::{LARGEST_HEAD, LONGEST_CHUNK_LINE, USUAL_HEADERS};
+use crate::proxy::limits::{DEFAULT_HEADERS, MAX_CHUNK_LINE, MAX_HEAD};
 
 /// How the end of a body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) struct Decoder(State);
 /// ```
 ///
 /// Data are passed on as they come, so a chunk of any size needs no room. Lines are waited for,
-/// each up to a bound ([`LONGEST_CHUNK_LINE`], [`LARGEST_HEAD`]). What is malformed changes no
+/// each up to a bound ([`MAX_CHUNK_LINE`], [`MAX_HEAD`]). What is malformed changes no
 /// state: each further look finds it again, and nothing behind it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -201,10 +201,10 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
     let Some(end) = memchr::memchr(b'\n', fresh).map(|at| searched + at) else {
         // Extensions may be of any length, and mean nothing to this proxy. RFC 9112 §7.1.1 wants
         // them bounded.
-        let is_bounded = read.len() <= LONGEST_CHUNK_LINE;
+        let is_bounded = read.len() <= MAX_CHUNK_LINE;
         return is_bounded.then_some(None).ok_or(malformed);
     };
-    if end > LONGEST_CHUNK_LINE {
+    if end > MAX_CHUNK_LINE {
         return Err(malformed); // whether at once or in pieces
     }
     let line = &read[..=end];
@@ -233,14 +233,14 @@ fn trailers(read: &mut BytesMut, searched: usize) -> Result<Option<HeaderMap>, F
     let malformed = || Fault::Malformed("its body has malformed trailers");
     // They are kept until they are whole, so their size is bounded, as a head's is.
     let Some(end) = end_of_trailers(read, searched).map_err(|BareFeed| malformed())? else {
-        let is_bounded = read.len() <= LARGEST_HEAD;
+        let is_bounded = read.len() <= MAX_HEAD;
         return is_bounded.then_some(None).ok_or_else(malformed);
     };
-    if end > LARGEST_HEAD {
+    if end > MAX_HEAD {
         return Err(malformed());
     }
     // On the stack, as few bodies have trailers: more fields than these are refused.
-    let mut fields = [httparse::EMPTY_HEADER; USUAL_HEADERS];
+    let mut fields = [httparse::EMPTY_HEADER; DEFAULT_HEADERS];
     let Ok(httparse::Status::Complete((_, fields))) =
         httparse::parse_headers(&read[..end], &mut fields)
     else {

@@ -12,7 +12,7 @@ use super::fault::MalformedHead;
 use super::fields::{parse_length, share, skip_empty_lines};
 use super::framing::Length;
 use super::request_target;
-use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
+use crate::proxy::limits::{DEFAULT_HEADERS, MAX_HEAD, MAX_HEADERS};
 
 /// A request's head, and what it says of its connection.
 #[derive(Debug)]
@@ -35,14 +35,14 @@ pub(super) struct RequestHead {
     pub(super) takes_trailers: bool,
     /// The client waits for 100 before it sends the body.
     pub(super) expects: bool,
-    /// The client wishes for another protocol.
+    /// The client asks for another protocol.
     pub(super) upgrades: bool,
 }
 
 /// Takes a request's head out of what was read; `None` if there is more to read.
 pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, MalformedHead> {
     skip_empty_lines(read);
-    let mut fields = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
+    let mut fields = [const { MaybeUninit::uninit() }; DEFAULT_HEADERS];
     let parsed = match parse(read, &mut fields) {
         // A second parse from the start, which only a head with so many fields pays for.
         Err(Unreadable::TooManyFields) => take_large(read),
@@ -52,8 +52,8 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Malformed
         // Against a head without end, which would be kept until it is whole. The bound is the same
         // for one that is whole already: otherwise the pieces in which it comes would decide
         // whether it passes.
-        Ok(None) if read.len() <= LARGEST_HEAD => Ok(None),
-        Ok(Some((head, end))) if end <= LARGEST_HEAD => {
+        Ok(None) if read.len() <= MAX_HEAD => Ok(None),
+        Ok(Some((head, end))) if end <= MAX_HEAD => {
             read.advance(end);
             Ok(Some(head))
         }
@@ -66,7 +66,7 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Malformed
 /// larger.
 #[cold]
 fn take_large(read: &[u8]) -> Result<Option<(RequestHead, usize)>, Unreadable> {
-    let mut fields = vec![MaybeUninit::uninit(); MOST_HEADERS];
+    let mut fields = vec![MaybeUninit::uninit(); MAX_HEADERS];
     parse(read, &mut fields)
 }
 
@@ -236,7 +236,7 @@ impl Said {
 
 #[cfg(test)]
 mod tests {
-    use super::super::request_target::LONGEST_TARGET;
+    use super::super::request_target::MAX_TARGET;
     use super::*;
 
     fn parse(text: &str) -> Result<Option<RequestHead>, MalformedHead> {
@@ -328,18 +328,18 @@ mod tests {
         assert!(told(b"/a\xfc").contains("UTF-8"));
         assert!(told(b"https://git<lab.test/").contains("%XX"));
         assert!(told(b"/a\tb").contains("not HTTP/1.1"));
-        let long = "x".repeat(LONGEST_TARGET);
+        let long = "x".repeat(MAX_TARGET);
         let long = parse(&format!("GET /{long} HTTP/1.1\r\n\r\n"));
         assert!(matches!(long, Err(MalformedHead::TooLarge)));
     }
 
     #[test]
     fn a_head_has_a_bound() {
-        let long = format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(LARGEST_HEAD));
+        let long = format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(MAX_HEAD));
         assert!(matches!(parse(&long), Err(MalformedHead::TooLarge)));
         let many = format!(
             "GET / HTTP/1.1\r\n{}\r\n",
-            "x: y\r\n".repeat(MOST_HEADERS + 1)
+            "x: y\r\n".repeat(MAX_HEADERS + 1)
         );
         assert!(matches!(parse(&many), Err(MalformedHead::TooLarge)));
     }

@@ -7,12 +7,12 @@ use percent_encoding::{AsciiSet, percent_encode};
 use super::fault::MalformedHead;
 
 /// The longest target that a [`Uri`] holds, in bytes.
-pub(super) const LONGEST_TARGET: usize = u16::MAX as usize - 1;
+pub(super) const MAX_TARGET: usize = u16::MAX as usize - 1;
 
 /// The target as a URL. What curl and others put there as the user wrote it, and browsers encode,
 /// is encoded as the URL standard has it; all else stays as the client spelled it.
 pub(super) fn parse(target: &Bytes) -> Result<Uri, MalformedHead> {
-    if target.len() > LONGEST_TARGET {
+    if target.len() > MAX_TARGET {
         return Err(MalformedHead::TooLarge);
     }
     // Nearly all targets are a path of allowed characters, and stay a part of the head's one copy.

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, StatusCode, Version};
 use super::fault::Fault;
 use super::fields::{parse_length, share, skip_empty_lines};
 use super::framing::Length;
-use crate::proxy::limits::{LARGEST_HEAD, MOST_HEADERS, USUAL_HEADERS};
+use crate::proxy::limits::{DEFAULT_HEADERS, MAX_HEAD, MAX_HEADERS};
 
 /// An answer's head.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Head {
 /// Takes an answer's head out of what was read; `None` if there is more to read.
 pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>, Fault> {
     skip_empty_lines(read);
-    let mut fields = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
+    let mut fields = [const { MaybeUninit::uninit() }; DEFAULT_HEADERS];
     let parsed = match parse(read, method, &mut fields) {
         // A second parse from the start, which only a head with so many fields pays for.
         Err(Unreadable::TooManyFields) => take_large(read, method),
@@ -41,8 +41,8 @@ pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>,
     };
     match parsed {
         // As with requests: one bound for a head in pieces, and the same for one that is whole.
-        Ok(None) if read.len() <= LARGEST_HEAD => Ok(None),
-        Ok(Some((head, end))) if end <= LARGEST_HEAD => {
+        Ok(None) if read.len() <= MAX_HEAD => Ok(None),
+        Ok(Some((head, end))) if end <= MAX_HEAD => {
             read.advance(end);
             Ok(Some(head))
         }
@@ -57,7 +57,7 @@ pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>,
 /// larger.
 #[cold]
 fn take_large(read: &[u8], method: &Method) -> Result<Option<(Head, usize)>, Unreadable> {
-    let mut fields = vec![MaybeUninit::uninit(); MOST_HEADERS];
+    let mut fields = vec![MaybeUninit::uninit(); MAX_HEADERS];
     parse(read, method, &mut fields)
 }
 
@@ -347,9 +347,9 @@ mod tests {
         ] {
             assert!(read(text, &Method::GET).is_err(), "{text}");
         }
-        let many = "a: b\r\n".repeat(MOST_HEADERS + 1);
+        let many = "a: b\r\n".repeat(MAX_HEADERS + 1);
         assert!(read(&format!("HTTP/1.1 200 OK\r\n{many}\r\n"), &Method::GET).is_err());
-        let long = "x".repeat(LARGEST_HEAD);
+        let long = "x".repeat(MAX_HEAD);
         for end in ["", "\r\n\r\n"] {
             assert!(read(&format!("HTTP/1.1 200 OK\r\na: {long}{end}"), &Method::GET).is_err());
         }

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::{
-    AnswerBody, ClientBody, Connection, Fault, Outgoing, Pool, RequestForm, Upload, serve,
+    ClientBody, Connection, Fault, IncomingBody, Outgoing, Pool, RequestForm, Upload, serve,
 };
 use crate::proxy::message::body::scripted::Frames;
 use crate::proxy::message::interim::Interim;
@@ -117,7 +117,7 @@ async fn exchanged(pieces: [&[u8]; 2], ends: bool) -> Result<String, String> {
             length: upload.length(),
         },
         pieces: &AtomicU64::new(0),
-        patience: Duration::from_secs(10),
+        response_timeout: Duration::from_secs(10),
         interim: &interim,
     };
     let mut connection = Box::new(Connection::new(near));
@@ -131,7 +131,7 @@ async fn exchanged(pieces: [&[u8]; 2], ends: bool) -> Result<String, String> {
     let receiving = async {
         let head = connection.exchange(&request, &mut upload).await;
         let head = head.map_err(|fault: Fault| fault.to_string())?;
-        let response = AnswerBody::answer(head, connection, upload, &pool);
+        let response = IncomingBody::answer(head, connection, upload, &pool);
         let status = response.status();
         let body = response.into_body().collect().await;
         let body = body.map_err(|error| error.to_string())?;

@@ -17,14 +17,14 @@ use tokio::time::Instant;
 
 use super::exchange::{Exchange, Upload, poll_upload};
 use super::fault::Fault;
-use super::patient::Patient;
 use super::piece::Piece;
+use super::read_after_write_error::ReadAfterWriteError;
 use super::received::ReceivedBody;
 use super::sender::Sender;
 use crate::net::tls::TlsTrouble;
 use crate::proxy::limits::{
-    CONNECTION_WINDOW, FIRST_STREAMS, LARGEST_HEADER_LIST, MOST_INTERIM_ANSWERS,
-    MOST_RESET_STREAMS, SEND_BUFFER, STREAM_WINDOW,
+    CONNECTION_WINDOW, FIRST_STREAMS, MAX_HEADER_LIST, MAX_INTERIM_ANSWERS, MAX_RESET_STREAMS,
+    SEND_BUFFER, STREAM_WINDOW,
 };
 use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
@@ -47,7 +47,7 @@ pub(in crate::proxy) struct Outgoing<'a> {
     /// last one has.
     pub(in crate::proxy) pieces: &'a AtomicU64,
     /// How long the head of a response may take, from the last byte of the request that went out.
-    pub(in crate::proxy) patience: Duration,
+    pub(in crate::proxy) response_timeout: Duration,
     /// Where the interim responses go.
     pub(in crate::proxy) interim: &'a Interim,
 }
@@ -64,12 +64,12 @@ impl Connection {
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .initial_max_send_streams(FIRST_STREAMS)
-            .max_header_list_size(LARGEST_HEADER_LIST)
+            .max_header_list_size(MAX_HEADER_LIST)
             .max_send_buffer_size(SEND_BUFFER)
             // What comes for a stream that the client has reset is no fault of the server's.
-            .max_concurrent_reset_streams(MOST_RESET_STREAMS)
+            .max_concurrent_reset_streams(MAX_RESET_STREAMS)
             .max_local_error_reset_streams(None)
-            .handshake::<_, Piece>(Patient::new(io).noting_in(&certificate_trouble))
+            .handshake::<_, Piece>(ReadAfterWriteError::new(io).noting_in(&certificate_trouble))
             .await?;
         tokio::spawn(async move {
             let _ = connection.await; // each stream learns of its end
@@ -165,12 +165,12 @@ async fn wait(
 ) -> Result<Response<h2::RecvStream>, Fault> {
     let mut seen = request.pieces.load(Ordering::Relaxed);
     let mut interims = 0;
-    let mut clock = pin!(tokio::time::sleep(request.patience));
+    let mut clock = pin!(tokio::time::sleep(request.response_timeout));
     poll_fn(|context| {
         poll_upload(upload, context)?;
         while let Poll::Ready(Some(Ok(interim))) = response.poll_informational(context) {
             interims += 1;
-            if interims > MOST_INTERIM_ANSWERS {
+            if interims > MAX_INTERIM_ANSWERS {
                 return Poll::Ready(Err(Fault::Endless));
             }
             let (head, ()) = interim.into_parts();
@@ -185,7 +185,9 @@ async fn wait(
                 return Poll::Ready(Err(Fault::Timeout));
             }
             seen = now;
-            clock.as_mut().reset(Instant::now() + request.patience);
+            clock
+                .as_mut()
+                .reset(Instant::now() + request.response_timeout);
         }
         Poll::Pending
     })

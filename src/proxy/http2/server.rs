@@ -16,13 +16,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
 use super::late::{Gathered, LateUpload, gather};
-use super::patient::Patient;
 use super::piece::Piece;
+use super::read_after_write_error::ReadAfterWriteError;
 use super::received::ReceivedBody;
 use super::resets::ResetWatch;
 use super::sender::{Sender, Sent};
 use crate::proxy::limits::{
-    CONNECTION_WINDOW, LARGEST_HEADER_LIST, MOST_STREAMS, SEND_BUFFER, STREAM_WINDOW,
+    CONNECTION_WINDOW, MAX_HEADER_LIST, MAX_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
 use crate::proxy::message::body::Uploading;
 use crate::proxy::message::interim::Interim;
@@ -60,10 +60,10 @@ pub(in crate::proxy) async fn serve<T, F, R, B, P>(
     let handshake = h2::server::Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(MOST_STREAMS)
-        .max_header_list_size(LARGEST_HEADER_LIST)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER_LIST)
         .max_send_buffer_size(SEND_BUFFER)
-        .handshake::<_, Piece>(ResetWatch::new(Patient::new(io), refused));
+        .handshake::<_, Piece>(ResetWatch::new(ReadAfterWriteError::new(io), refused));
     // How a client leaves is its own affair.
     let Ok(mut connection) = handshake.await else {
         return;
@@ -115,7 +115,7 @@ struct Requests(Arc<Mutex<VecDeque<u32>>>);
 impl Requests {
     fn note(&self, stream: u32) {
         let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if streams.len() == MOST_STREAMS as usize {
+        if streams.len() == MAX_STREAMS as usize {
             streams.pop_front();
         }
         streams.push_back(stream);

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Connection, Fault, Outgoing, ReceivedBody, serve};
-use crate::proxy::limits::MOST_INTERIM_ANSWERS;
+use crate::proxy::limits::MAX_INTERIM_ANSWERS;
 use crate::proxy::message::body::scripted::Frames;
 use crate::proxy::message::interim::Interim;
 
@@ -224,7 +224,7 @@ where
         parts: &parts,
         authority: &"gitlab.test".parse().unwrap(),
         pieces: &AtomicU64::new(0),
-        patience: Duration::from_secs(10),
+        response_timeout: Duration::from_secs(10),
         interim: &Interim::default(),
     };
     let sent = connection.exchange(&request, Frames::default()).await;
@@ -251,7 +251,7 @@ async fn the_authority_is_said_once() {
 async fn interim_responses_have_a_bound() {
     let endless = exchange_with(|mut server| async move {
         let (_, mut reply) = server.accept().await.unwrap().unwrap();
-        for _ in 0..=MOST_INTERIM_ANSWERS {
+        for _ in 0..=MAX_INTERIM_ANSWERS {
             let interim = Response::builder().status(102).body(()).unwrap();
             reply.send_informational(interim).unwrap();
         }

@@ -18,7 +18,7 @@ thread_local! {
 
 /// One direction.
 #[derive(Debug, Default)]
-struct Way {
+struct Direction {
     /// What was read and not taken yet, and how much of it has been taken.
     left: Vec<u8>,
     taken: usize,
@@ -44,7 +44,7 @@ where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    let (mut there, mut back) = (Way::default(), Way::default());
+    let (mut there, mut back) = (Direction::default(), Direction::default());
     let relaying = poll_fn(|context| {
         let there = there.poll(context, one, other)?;
         let back = back.poll(context, other, one)?;
@@ -57,7 +57,7 @@ where
     (there.bytes, back.bytes)
 }
 
-impl Way {
+impl Direction {
     fn poll<R, W>(
         &mut self,
         context: &mut Context<'_>,

@@ -9,7 +9,7 @@ use http::header::{ALT_SVC, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderVal
     clippy::struct_excessive_bools,
     reason = "each is one thing to look at, and none excludes another"
 )]
-pub(in crate::proxy) struct Survey {
+pub(in crate::proxy) struct HeaderFlags {
     /// `Connection`, and what is hop-by-hop whether `Connection` lists it or not.
     hop_by_hop: bool,
     cookie: bool,
@@ -21,21 +21,21 @@ pub(in crate::proxy) struct Survey {
     pub(in crate::proxy) page: bool,
 }
 
-impl Survey {
+impl HeaderFlags {
     pub(in crate::proxy) fn of(headers: &HeaderMap) -> Self {
-        let mut survey = Self::default();
+        let mut flags = Self::default();
         for name in headers.keys() {
             match name.as_str() {
-                name if is_hop_by_hop(name) => survey.hop_by_hop = true,
-                "alt-svc" => survey.alt_svc = true,
-                "cookie" => survey.cookie = true,
-                "expect" => survey.expect = true,
-                "origin" | "sec-fetch-site" => survey.page = true,
-                "te" => survey.te = true,
+                name if is_hop_by_hop(name) => flags.hop_by_hop = true,
+                "alt-svc" => flags.alt_svc = true,
+                "cookie" => flags.cookie = true,
+                "expect" => flags.expect = true,
+                "origin" | "sec-fetch-site" => flags.page = true,
+                "te" => flags.te = true,
                 _ => {}
             }
         }
-        survey
+        flags
     }
 }
 
@@ -54,25 +54,25 @@ fn is_hop_by_hop(name: &str) -> bool {
 }
 
 /// Prepares a request's headers for the next hop.
-pub(in crate::proxy) fn clean_request(headers: &mut HeaderMap, survey: Survey) {
+pub(in crate::proxy) fn clean_request(headers: &mut HeaderMap, flags: HeaderFlags) {
     // `TE: trailers` is the one value with a meaning end to end: gRPC servers insist on it.
-    let trailers = survey.te
+    let trailers = flags.te
         && headers.get_all(TE).iter().any(|value| {
             value.to_str().is_ok_and(|text| {
                 text.split(',')
                     .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
             })
         });
-    if survey.hop_by_hop {
+    if flags.hop_by_hop {
         strip(headers);
     }
-    if survey.te {
+    if flags.te {
         headers.remove(TE);
     }
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
-    if survey.cookie {
+    if flags.cookie {
         join_cookies(headers);
     }
 }
@@ -80,11 +80,11 @@ pub(in crate::proxy) fn clean_request(headers: &mut HeaderMap, survey: Survey) {
 /// Prepares an answer's headers for the client. `Alt-Svc` would lead it around the proxy, to
 /// HTTP/3.
 pub(in crate::proxy) fn clean_response(headers: &mut HeaderMap) {
-    let survey = Survey::of(headers);
-    if survey.hop_by_hop {
+    let flags = HeaderFlags::of(headers);
+    if flags.hop_by_hop {
         strip(headers);
     }
-    if survey.alt_svc {
+    if flags.alt_svc {
         headers.remove(ALT_SVC);
     }
 }
@@ -139,8 +139,8 @@ mod tests {
     use super::*;
 
     fn clean_request(headers: &mut HeaderMap) {
-        let survey = Survey::of(headers);
-        super::clean_request(headers, survey);
+        let flags = HeaderFlags::of(headers);
+        super::clean_request(headers, flags);
     }
 
     fn map(entries: &[(&'static str, &'static str)]) -> HeaderMap {

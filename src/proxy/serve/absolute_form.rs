@@ -13,7 +13,7 @@ use crate::authority::Authority;
 use crate::connection::CredentialSource;
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::body::client::ClientBody;
-use crate::proxy::body::replay::Passage;
+use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::RequestBody;
 use crate::proxy::exchange;
 use crate::proxy::exchange::log_entry::Entry;
@@ -23,11 +23,11 @@ use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::exchange::upgrade::ClientUpgrade;
 use crate::proxy::message::interim::Interim;
 use crate::proxy::refusal::Refusal;
-use crate::proxy::rewrite::hop_by_hop::{self, Survey};
+use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
 use crate::proxy::rewrite::placeholder;
 use crate::proxy::upstream::body::UpstreamBody;
 use crate::proxy::upstream::destination::{Dialect, Scheme};
-use crate::proxy::upstream::send::Sending;
+use crate::proxy::upstream::send::RequestContext;
 
 const NO_TARGET: Refusal = Refusal::Malformed(
     "the target names no host, or names it in a form that servers read differently",
@@ -86,17 +86,17 @@ async fn forward_http<S>(
     request: Request<Incoming>,
 ) -> Result<Response<UpstreamBody>, Refusal> {
     let (mut parts, body) = request.into_parts();
-    let survey = Survey::of(&parts.headers);
-    let passage = Arc::new(Passage::new(survey.expect));
+    let flags = HeaderFlags::of(&parts.headers);
+    let progress = Arc::new(UploadProgress::new(flags.expect));
     // Where the request is refused, its body is drained as it is dropped.
-    let body = RequestBody::new(ClientBody::Hyper(body), &passage);
+    let body = RequestBody::new(ClientBody::Hyper(body), &progress);
     check_unmanaged(shared, &place.authority)?;
     if placeholder::find_in_head(&parts).is_some() {
         return Err(Refusal::PlaceholderInClear);
     }
-    hop_by_hop::clean_request(&mut parts.headers, survey);
-    let sending = Sending {
-        passage: &passage,
+    hop_by_hop::clean_request(&mut parts.headers, flags);
+    let sending = RequestContext {
+        progress: &progress,
         origin: place.origins.of(None),
         interim: &Interim::default(),
     };
@@ -110,7 +110,7 @@ async fn forward_http<S>(
     Ok(response)
 }
 
-/// The promise of the client's stream, where it wishes for another protocol, and what it holds as
+/// The promise of the client's stream, where it asks for another protocol, and what it holds as
 /// long as it lives.
 fn upgrade_of<B>(request: &mut Request<B>, permit: Permit) -> Option<ClientUpgrade> {
     let is_wished = request.headers().contains_key(UPGRADE);

@@ -27,7 +27,7 @@ use crate::proxy::http1::{self, MalformedHead};
 use crate::proxy::http2;
 use crate::proxy::io::activity::Activity;
 use crate::proxy::io::watched::{ClientStream, Watched};
-use crate::proxy::limits::{HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, USUAL_READ};
+use crate::proxy::limits::{DEFAULT_READ, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT};
 use crate::proxy::refusal::Refusal;
 
 /// The first byte of a TLS record with a handshake (RFC 8446 §5.1).
@@ -68,7 +68,7 @@ async fn accept<S>(
     activity: &Activity,
 ) -> Result<ClientStream, String> {
     if early.is_empty() {
-        let mut first = BytesMut::with_capacity(USUAL_READ);
+        let mut first = BytesMut::with_capacity(DEFAULT_READ);
         let read = stream.read_buf(&mut first).await;
         if read.map_err(|error| error.to_string())? == 0 {
             return Err("closed before anything was sent".to_owned());

@@ -27,9 +27,8 @@ use crate::proxy::exchange::respond;
 use crate::proxy::io::activity::Activity;
 use crate::proxy::io::watched::Watched;
 use crate::proxy::limits::{
-    ACCEPT_PAUSE, FEWEST_CONNECTIONS, FILES_PER_CONNECTION, HEAD_TIMEOUT, IDLE_TIMEOUT,
-    LARGEST_HEAD, MOST_CONNECTIONS, MOST_STRANGERS, RESERVED_FILES, SHUTDOWN_DRAIN,
-    STRANGER_TIMEOUT,
+    ACCEPT_PAUSE, FILES_PER_CONNECTION, HEAD_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD,
+    MAX_STRANGERS, MIN_CONNECTIONS, RESERVED_FILES, SHUTDOWN_DRAIN, STRANGER_TIMEOUT,
 };
 use crate::proxy::refusal::Refusal;
 
@@ -107,7 +106,7 @@ impl<S: CredentialSource> Proxy<S> {
 /// refused.
 fn most_connections(files: usize) -> usize {
     let room = files.saturating_sub(RESERVED_FILES) / FILES_PER_CONNECTION;
-    room.clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS)
+    room.clamp(MIN_CONNECTIONS, MAX_CONNECTIONS)
 }
 
 impl Serving {
@@ -136,7 +135,7 @@ async fn accept<S: CredentialSource>(
     shared: Arc<Shared<S>>,
     open: Arc<Semaphore>,
 ) {
-    let strangers = Arc::new(Semaphore::new(MOST_STRANGERS));
+    let strangers = Arc::new(Semaphore::new(MAX_STRANGERS));
     loop {
         let Ok(permit) = Arc::clone(&open).acquire_owned().await else {
             return;
@@ -184,7 +183,7 @@ async fn serve<S: CredentialSource>(
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(LARGEST_HEAD)
+        .max_buf_size(MAX_HEAD)
         .preserve_header_case(false)
         .serve_connection(TokioIo::new(watched), service)
         .with_upgrades();
@@ -218,7 +217,7 @@ mod tests {
     fn each_connection_has_room_for_its_way_upstream() {
         assert_eq!(most_connections(64), 12);
         assert_eq!(most_connections(1024), 492);
-        assert_eq!(most_connections(0), FEWEST_CONNECTIONS);
-        assert_eq!(most_connections(usize::MAX), MOST_CONNECTIONS);
+        assert_eq!(most_connections(0), MIN_CONNECTIONS);
+        assert_eq!(most_connections(usize::MAX), MAX_CONNECTIONS);
     }
 }

@@ -7,13 +7,13 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use crate::proxy::limits::{HEAD_TIMEOUT, USUAL_READ};
+use crate::proxy::limits::{DEFAULT_READ, HEAD_TIMEOUT};
 
 /// Reads the first bytes of a connection, with brackets where that line wants them (RFC 3986
 /// §3.2.2). A line that comes in pieces is left alone; clients write it at once. Nothing where
 /// nothing comes within [`HEAD_TIMEOUT`], or the connection has ended.
 pub(in crate::proxy) async fn first_bytes(stream: &mut TcpStream) -> Bytes {
-    let mut first = BytesMut::with_capacity(USUAL_READ);
+    let mut first = BytesMut::with_capacity(DEFAULT_READ);
     let reading = stream.read_buf(&mut first);
     let Ok(Ok(_)) = tokio::time::timeout(HEAD_TIMEOUT, reading).await else {
         return Bytes::new(); // hyper finds the end, or waits as long again for the head

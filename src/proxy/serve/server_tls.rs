@@ -11,7 +11,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::ServerName;
 
 use crate::net::tls::crypto_provider;
-use crate::proxy::limits::{MOST_SERVER_CONFIGS, MOST_TLS_SESSIONS};
+use crate::proxy::limits::{MAX_SERVER_CONFIGS, MAX_TLS_SESSIONS};
 
 /// The leaves of a session, and the configurations that they are served with.
 pub(super) struct ServerTls {
@@ -57,7 +57,7 @@ impl ServerTls {
         let name = ServerName::try_from(host).map_err(|_| not_permitted())?;
         let config = Arc::new(server_config(self.leaves.get(&name)?));
         let mut made = self.configs.write().unwrap_or_else(PoisonError::into_inner);
-        if made.len() < MOST_SERVER_CONFIGS {
+        if made.len() < MAX_SERVER_CONFIGS {
             made.insert(host.to_owned(), Arc::clone(&config));
         }
         Ok(config)
@@ -77,7 +77,7 @@ fn server_config(leaf: Arc<CertifiedKey>) -> ServerConfig {
     config.ignore_client_order = true;
     // A client that wants another one gets it with its next connection.
     config.send_tls13_tickets = 1;
-    config.session_storage = ServerSessionMemoryCache::new(MOST_TLS_SESSIONS);
+    config.session_storage = ServerSessionMemoryCache::new(MAX_TLS_SESSIONS);
     config
 }
 

@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::stream::UpstreamStream;
 use crate::proxy::body::request::RequestBody;
-use crate::proxy::http1::AnswerBody;
+use crate::proxy::http1::IncomingBody;
 use crate::proxy::http2;
 use crate::proxy::limits::{ACCEPTED_UPLOAD_STALL, REFUSED_UPLOAD_STALL};
 
@@ -20,7 +20,7 @@ use crate::proxy::limits::{ACCEPTED_UPLOAD_STALL, REFUSED_UPLOAD_STALL};
 #[derive(Debug)]
 pub(in crate::proxy) enum UpstreamBody {
     /// By HTTP/1.1.
-    Http1(AnswerBody<UpstreamStream, RequestBody>),
+    Http1(IncomingBody<UpstreamStream, RequestBody>),
     /// By HTTP/2.
     Http2(Box<http2::Exchange<RequestBody>>),
 }
@@ -73,7 +73,7 @@ impl UpstreamBody {
 
     /// Moves it out, and leaves one that has ended.
     pub(in crate::proxy) fn take(&mut self) -> Self {
-        std::mem::replace(self, Self::Http1(AnswerBody::ended()))
+        std::mem::replace(self, Self::Http1(IncomingBody::ended()))
     }
 
     pub(in crate::proxy) fn uploads_for_hyper(&self) -> bool {

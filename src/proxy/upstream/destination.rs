@@ -11,7 +11,7 @@ use crate::authority::Authority;
 use crate::net::tls::ClientCertificate;
 use crate::proxy::http1::Pool;
 use crate::proxy::http2;
-use crate::proxy::limits::{IDLE_UPSTREAM, MOST_DESTINATIONS, MOST_IDLE_UPSTREAM, SWEEP_INTERVAL};
+use crate::proxy::limits::{IDLE_UPSTREAM, MAX_DESTINATIONS, MAX_IDLE_UPSTREAM, SWEEP_INTERVAL};
 
 /// Whether the way to a place is TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,7 +78,7 @@ impl Destination {
             return;
         }
         let mut idle = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MOST_IDLE_UPSTREAM {
+        if idle.len() < MAX_IDLE_UPSTREAM {
             let since = Instant::now();
             idle.push(Idle { connection, since });
         }
@@ -130,7 +130,7 @@ impl Destinations {
             pool: Arc::default(),
             http2: Mutex::default(),
         });
-        if known.len() < MOST_DESTINATIONS {
+        if known.len() < MAX_DESTINATIONS {
             known.insert(key, Arc::clone(&destination));
         }
         destination

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::authority::Authority;
 use crate::net::dial::{ConnectError, innermost};
 use crate::net::tls::TlsTrouble;
-use crate::proxy::body::replay::Passage;
+use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::http1;
 use crate::proxy::http2;
 use crate::proxy::refusal::Refusal;
@@ -46,7 +46,7 @@ pub(super) fn of_tls(authority: &Authority, trouble: TlsTrouble) -> Refusal {
 /// By HTTP/1.1; a response was waited for that long.
 pub(super) fn by_http1(
     authority: &Authority,
-    passage: &Passage,
+    progress: &UploadProgress,
     fault: &http1::Fault,
     wait: Duration,
 ) -> Refusal {
@@ -56,7 +56,7 @@ pub(super) fn by_http1(
         return of_tls(authority, trouble);
     }
     match fault {
-        _ if passage.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
+        _ if progress.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
         http1::Fault::Body(error) => of_body(error),
         http1::Fault::Closed(_) => Refusal::UpstreamUnreachable {
             host: authority.to_string(),
@@ -73,13 +73,13 @@ pub(super) fn by_http1(
 /// By HTTP/2; a response was waited for that long.
 pub(super) fn by_http2(
     authority: &Authority,
-    passage: &Passage,
+    progress: &UploadProgress,
     fault: &http2::Fault,
     wait: Duration,
 ) -> Refusal {
     let host = authority.to_string();
     match fault {
-        _ if passage.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
+        _ if progress.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
         http2::Fault::Body(error) => of_body(error),
         http2::Fault::Closed(_) | http2::Fault::Unprocessed(_) => Refusal::UpstreamUnreachable {
             host,

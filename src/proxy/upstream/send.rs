@@ -19,11 +19,11 @@ use crate::authority::Authority;
 use crate::net::dial::{self, Dialed, Dialer, Queue};
 use crate::net::tls::Trust;
 use crate::net::user_proxy::UserProxy;
-use crate::proxy::body::replay::Passage;
+use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::RequestBody;
-use crate::proxy::http1::{AnswerBody, Connection, Fault, Outgoing, RequestForm, Upload};
+use crate::proxy::http1::{Connection, Fault, IncomingBody, Outgoing, RequestForm, Upload};
 use crate::proxy::http2;
-use crate::proxy::limits::{MOST_RESENDS, RESEND_PAUSE, Timeouts};
+use crate::proxy::limits::{MAX_RESENDS, RESEND_PAUSE, Timeouts};
 use crate::proxy::message::interim::Interim;
 use crate::proxy::policy::candidates::Candidates;
 use crate::proxy::policy::routes::RouteTable;
@@ -38,9 +38,9 @@ pub(in crate::proxy) struct Upstream {
 
 /// What a request takes along on its way.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::proxy) struct Sending<'a> {
+pub(in crate::proxy) struct RequestContext<'a> {
     /// What is known of its body.
-    pub(in crate::proxy) passage: &'a Arc<Passage>,
+    pub(in crate::proxy) progress: &'a Arc<UploadProgress>,
     /// Where it goes.
     pub(in crate::proxy) origin: &'a Origin,
     /// Where its interim responses go.
@@ -98,7 +98,7 @@ impl Upstream {
         &self,
         parts: &Parts,
         body: RequestBody,
-        sending: Sending<'_>,
+        sending: RequestContext<'_>,
         dialect: Dialect,
     ) -> Result<Response<UpstreamBody>, Refusal> {
         match dialect {
@@ -112,10 +112,10 @@ impl Upstream {
         &self,
         parts: &Parts,
         body: RequestBody,
-        sending: Sending<'_>,
+        sending: RequestContext<'_>,
     ) -> Result<Response<UpstreamBody>, Refusal> {
-        let Sending {
-            passage,
+        let RequestContext {
+            progress,
             origin,
             interim,
         } = sending;
@@ -132,8 +132,8 @@ impl Upstream {
                         .map(|proxy| (&origin.uri_authority, proxy.basic_authorization())),
                     length: upload.length(),
                 },
-                pieces: &passage.pieces,
-                patience: self.connector.timeouts.response,
+                pieces: &progress.pieces,
+                response_timeout: self.connector.timeouts.response,
                 interim,
             };
             let is_reused = idle.is_some();
@@ -146,7 +146,7 @@ impl Upstream {
                     Fault::Malformed("it switches to a protocol that nobody asked for")
                 }
                 Ok(head) => {
-                    let answer = AnswerBody::answer(head, connection, upload, &destination.pool);
+                    let answer = IncomingBody::answer(head, connection, upload, &destination.pool);
                     self.destinations.sweep_later();
                     origin.note_response();
                     return answer_of(answer.map(UpstreamBody::Http1), destination, proxy);
@@ -160,8 +160,9 @@ impl Upstream {
                 && connection.is_unanswered()
                 && parts.method.is_idempotent();
             let again = is_unsent.then_some(upload.into_body());
-            let Some(body) = again.and_then(|body| RequestBody::rewind(passage, Some(body))) else {
-                return Err(self.http1_refusal(destination, passage, &fault));
+            let Some(body) = again.and_then(|body| RequestBody::rewind(progress, Some(body)))
+            else {
+                return Err(self.http1_refusal(destination, progress, &fault));
             };
             upload = self::upload(body, parts);
         }
@@ -188,11 +189,11 @@ impl Upstream {
     fn http1_refusal(
         &self,
         destination: &Destination,
-        passage: &Passage,
+        progress: &UploadProgress,
         fault: &Fault,
     ) -> Refusal {
         let wait = self.connector.timeouts.response;
-        error::by_http1(&destination.authority, passage, fault, wait)
+        error::by_http1(&destination.authority, progress, fault, wait)
     }
 
     /// HTTP/2 is for `https://` only, so no proxy of the user's sees such a request.
@@ -200,10 +201,10 @@ impl Upstream {
         &self,
         parts: &Parts,
         mut body: RequestBody,
-        sending: Sending<'_>,
+        sending: RequestContext<'_>,
     ) -> Result<Response<UpstreamBody>, Refusal> {
-        let Sending {
-            passage,
+        let RequestContext {
+            progress,
             origin,
             interim,
         } = sending;
@@ -211,8 +212,8 @@ impl Upstream {
         let outgoing = http2::Outgoing {
             parts,
             authority: &origin.uri_authority,
-            pieces: &passage.pieces,
-            patience: self.connector.timeouts.response,
+            pieces: &progress.pieces,
+            response_timeout: self.connector.timeouts.response,
             interim,
         };
         let mut resends = 0;
@@ -239,10 +240,10 @@ impl Upstream {
                 origin.http2.forget(&connection);
             }
             resends += 1;
-            let repeats = resends <= MOST_RESENDS && may_be_sent_again(&fault, is_reused, parts);
-            let Some(again) = RequestBody::rewind(passage, rest).filter(|_| repeats) else {
+            let repeats = resends <= MAX_RESENDS && may_be_sent_again(&fault, is_reused, parts);
+            let Some(again) = RequestBody::rewind(progress, rest).filter(|_| repeats) else {
                 let wait = self.connector.timeouts.response;
-                return Err(error::by_http2(authority, passage, &fault, wait));
+                return Err(error::by_http2(authority, progress, &fault, wait));
             };
             body = again;
             if fault.requires_http1() {

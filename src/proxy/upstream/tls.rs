@@ -10,7 +10,7 @@ use super::destination::Dialect;
 use crate::authority::Authority;
 use crate::net::dial::ConnectError;
 use crate::net::tls::{ClientCertificate, Trust};
-use crate::proxy::limits::MOST_CLIENT_CONFIGS;
+use crate::proxy::limits::MAX_CLIENT_CONFIGS;
 use crate::proxy::policy::routes::RouteTable;
 
 /// What a configuration is made of: private CAs (PEM), the client's certificate and the protocol.
@@ -60,7 +60,7 @@ impl TlsConfigs {
             Dialect::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         };
         let config = Arc::new(config);
-        if made.len() < MOST_CLIENT_CONFIGS {
+        if made.len() < MAX_CLIENT_CONFIGS {
             made.insert(key, Arc::clone(&config));
         }
         Ok(config)

@@ -11,7 +11,7 @@ use crate::kit::commands::{connected, ends, files, form_field};
 use crate::kit::{Setup, World};
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[test]
 fn log_shows_the_newest_lines() {
@@ -47,10 +47,10 @@ fn log_follow_picks_up_what_comes() {
     let (world, ..) = connected();
     world.call(["export", "gitlab"]).expect(0);
     let (child, lines) = follow(&world);
-    let first = lines.recv_timeout(PATIENCE).unwrap();
+    let first = lines.recv_timeout(TIMEOUT).unwrap();
     assert!(first.contains(" export "), "{first}");
     world.call(["logout", "gitlab"]).expect(0);
-    let second = lines.recv_timeout(PATIENCE).unwrap();
+    let second = lines.recv_timeout(TIMEOUT).unwrap();
     assert!(second.contains(" logout "), "{second}");
     drop(child);
 }
@@ -60,7 +60,7 @@ fn log_follow_waits_for_a_log_that_is_not_there_yet() {
     let (world, ..) = connected();
     let (_child, lines) = follow(&world);
     world.call(["logout", "gitlab"]).expect(0);
-    assert!(lines.recv_timeout(PATIENCE).unwrap().contains(" logout "));
+    assert!(lines.recv_timeout(TIMEOUT).unwrap().contains(" logout "));
 }
 
 #[test]
@@ -75,10 +75,10 @@ fn log_follow_goes_on_after_a_rotation() {
     log.write_all(b"\n").unwrap();
     log.write_all(&line).unwrap();
     let (_child, lines) = follow(&world);
-    assert!(lines.recv_timeout(PATIENCE).unwrap().contains(" export "));
+    assert!(lines.recv_timeout(TIMEOUT).unwrap().contains(" export "));
     world.call(["logout", "gitlab"]).expect(0);
     assert!(world.home().join("audit.log.1").exists());
-    assert!(lines.recv_timeout(PATIENCE).unwrap().contains(" logout "));
+    assert!(lines.recv_timeout(TIMEOUT).unwrap().contains(" logout "));
 }
 
 #[test]

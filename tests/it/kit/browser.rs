@@ -11,7 +11,7 @@ use std::time::Instant;
 use authsome_test_support::{FakeGitLab, Seen};
 use url::Url;
 
-use crate::kit::login::{PATIENCE, REDIRECT_URI};
+use crate::kit::login::{REDIRECT_URI, TIMEOUT};
 use crate::kit::{Outcome, World};
 
 /// One request to the listener, as bytes on a socket.
@@ -96,7 +96,7 @@ impl Answer {
 
 pub(crate) fn connect() -> TcpStream {
     let stream = TcpStream::connect("127.0.0.1:7998").unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
@@ -247,6 +247,6 @@ fn open_fifo(path: &Path) -> Receiver<String> {
 pub(crate) fn next_line(lines: &mut Receiver<String>) -> String {
     let started = Instant::now();
     lines
-        .recv_timeout(PATIENCE)
+        .recv_timeout(TIMEOUT)
         .unwrap_or_else(|_| panic!("no line after {:?}", started.elapsed()))
 }

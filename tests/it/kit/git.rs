@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use authsome::clock::Timestamp;
-use authsome::connection::Standing;
+use authsome::connection::GrantState;
 use authsome_test_support::kit::skip;
 use authsome_test_support::{Arrived, FakeGitLab, Seen, Visibility};
 
@@ -244,7 +244,7 @@ impl Place {
     pub(crate) fn end_the_login(&self) {
         let mut connection = self.world.stored("default");
         connection.tokens.expires_at = Some(Timestamp::from_seconds(1));
-        connection.standing = Standing::NeedsLogin {
+        connection.standing = GrantState::NeedsLogin {
             reason: "revoked".to_owned(),
             since: Timestamp::from_seconds(1),
             access_ended: true,

@@ -17,17 +17,17 @@ use crate::kit::{Outcome, World};
 pub(crate) const REDIRECT_URI: &str = "http://127.0.0.1:7998/auth/callback/oauth";
 
 /// Longer than anything here takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A login under way, and everything around it.
-pub(crate) struct Walk {
+pub(crate) struct LoginRun {
     pub(crate) world: World,
     pub(crate) gitlab: FakeGitLab,
     pub(crate) app: App,
     pub(crate) login: Login,
 }
 
-impl Walk {
+impl LoginRun {
     /// Up to the form.
     pub(crate) fn to_form() -> Self {
         Self::new(false, &[], |_, _| Vec::new())
@@ -174,7 +174,7 @@ impl Login {
 
     /// The next line on stderr; `None` at its end.
     pub(crate) fn line(&mut self) -> Option<String> {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self.lines.recv_timeout(TIMEOUT) {
             Ok(line) => {
                 self.stderr.push_str(&line);
                 self.stderr.push('\n');

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use authsome::clock::Timestamp;
-use authsome::connection::{Standing, Tokens};
+use authsome::connection::{GrantState, Tokens};
 use authsome_test_support::{Arrived, FakeGitLab, Pair, Seen};
 
 use crate::kit::{Setup, World, id};
@@ -38,7 +38,7 @@ pub(crate) fn age(world: &World, seconds: u64) {
         expires_at: Some(Timestamp::from_seconds(now + seconds)),
         ..connection.tokens
     };
-    connection.standing = Standing::Good;
+    connection.standing = GrantState::Good;
     store.replace(&connection, stored.generation).unwrap();
 }
 

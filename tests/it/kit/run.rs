@@ -16,7 +16,7 @@ use nix::unistd::{Pid, Uid};
 use crate::kit::{Outcome, World, binary};
 
 /// Far more than anything here takes; only what hangs meets it.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// `authsome run [FLAG...] -- COMMAND`, not yet started.
 pub(crate) fn run(world: &World, flags: &[&str], command: &[&str]) -> Command {
@@ -81,7 +81,7 @@ pub(crate) fn finish(mut command: Command) -> Outcome {
     let pid = pid_of(&child);
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
-    let Ok(output) = receiver.recv_timeout(PATIENCE) else {
+    let Ok(output) = receiver.recv_timeout(TIMEOUT) else {
         let _ = kill(pid, Signal::SIGKILL);
         panic!("it hangs: {command:?}");
     };
@@ -124,7 +124,7 @@ impl Running {
     /// The next line of its stdout; `None` where all who could write to it have ended.
     #[track_caller]
     pub(crate) fn line(&self) -> Option<String> {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self.lines.recv_timeout(TIMEOUT) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => panic!("neither a line nor an end"),

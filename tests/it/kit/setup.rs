@@ -1,7 +1,7 @@
 //! A home with a connection, as a login leaves it there.
 
 use authsome::clock::Timestamp;
-use authsome::connection::{Connection, Standing, Tokens};
+use authsome::connection::{Connection, GrantState, Tokens};
 use authsome::credential::ConnectionId;
 use authsome::oauth::OAuthClient;
 use authsome::secret::Secret;
@@ -89,7 +89,7 @@ pub(crate) fn connection(
             scopes: SCOPES.split(' ').map(str::to_owned).collect(),
         },
         account: None,
-        standing: Standing::Good,
+        standing: GrantState::Good,
         terms: None,
     }
 }

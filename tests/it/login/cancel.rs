@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::kit::browser::{consent, exchange_arrived, get_target};
-use crate::kit::login::{PATIENCE, Walk, assert_nothing_stored};
+use crate::kit::login::{LoginRun, TIMEOUT, assert_nothing_stored};
 use crate::kit::{Outcome, World};
 
 /// Waits for the prompt with the echo off, presses Ctrl-C, and looks how the terminal is left. The
@@ -16,13 +16,13 @@ const MASKED_PROMPT: &str = include_str!("../kit/children/cancel_masked_prompt.p
 
 #[test]
 fn ctrl_c_at_the_form_stores_nothing() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     cancel(&mut walk);
 }
 
 #[test]
 fn ctrl_c_while_the_provider_asks_stores_nothing() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     walk.submit();
     walk.login.url();
     cancel(&mut walk);
@@ -30,13 +30,13 @@ fn ctrl_c_while_the_provider_asks_stores_nothing() {
 
 #[test]
 fn ctrl_c_during_the_exchange_stores_nothing() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     walk.gitlab
-        .fault(Endpoint::Token, Fault::StallAfter(PATIENCE), 1);
+        .fault(Endpoint::Token, Fault::StallAfter(TIMEOUT), 1);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
     let browser = std::thread::spawn(move || get_target(&callback).send_to_end());
-    assert!(walk.gitlab.wait_for(PATIENCE, exchange_arrived));
+    assert!(walk.gitlab.wait_for(TIMEOUT, exchange_arrived));
     let outcome = cancel(&mut walk);
     // What comes of a request that has been sent nobody knows.
     assert!(
@@ -55,13 +55,13 @@ fn ctrl_c_during_the_exchange_stores_nothing() {
 
 #[test]
 fn ctrl_c_while_the_account_is_looked_up_stores_nothing() {
-    let mut walk = Walk::to_consent(&[]);
-    walk.gitlab.fault(Endpoint::Api, Fault::Stall(PATIENCE), 1);
+    let mut walk = LoginRun::to_consent(&[]);
+    walk.gitlab.fault(Endpoint::Api, Fault::Stall(TIMEOUT), 1);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
     let browser = std::thread::spawn(move || get_target(&callback).send_to_end());
     let asked = |seen: &[Seen]| seen.iter().any(|seen| seen.path == "/api/v4/user");
-    assert!(walk.gitlab.wait_for(PATIENCE, asked));
+    assert!(walk.gitlab.wait_for(TIMEOUT, asked));
     let outcome = cancel(&mut walk);
     assert!(outcome.stderr.contains("was revoked"), "{}", outcome.stderr);
     assert!(walk.gitlab.live_pairs().is_empty(), "no grant is left");
@@ -97,7 +97,7 @@ fn ctrl_c_at_the_masked_prompt_gives_the_terminal_back() {
 }
 
 /// Ctrl-C, and what must be true after it.
-fn cancel(walk: &mut Walk) -> Outcome {
+fn cancel(walk: &mut LoginRun) -> Outcome {
     let pid = Pid::from_raw(i32::try_from(walk.login.child.id()).unwrap());
     kill(pid, Signal::SIGINT).unwrap();
     let outcome = walk.login.wait().expect(2);

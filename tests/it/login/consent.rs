@@ -6,11 +6,11 @@ use std::time::Duration;
 use authsome_test_support::{AuthorizeAnswer, Endpoint, FakeGitLab, Fault};
 
 use crate::kit::browser::{connect, consent, exchange_arrived, get_target, parameter, visit};
-use crate::kit::login::{PATIENCE, REDIRECT_URI, Walk, assert_nothing_stored, with_client_id};
+use crate::kit::login::{LoginRun, REDIRECT_URI, TIMEOUT, assert_nothing_stored, with_client_id};
 
 #[test]
 fn the_result_page_holds_no_code_and_is_not_kept() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
     let page = visit(&callback);
@@ -35,7 +35,7 @@ fn the_result_page_holds_no_code_and_is_not_kept() {
 
 #[test]
 fn a_user_who_says_no_ends_the_login() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     walk.gitlab.authorize_answers(AuthorizeAnswer::Deny);
     let url = walk.login.url();
     let page = visit(&consent(&walk.gitlab, &url));
@@ -50,7 +50,7 @@ fn a_user_who_says_no_ends_the_login() {
 
 #[test]
 fn the_providers_words_are_escaped_on_the_page_and_at_the_terminal() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let state = parameter(&walk.login.url(), "state");
     let words = "<script>alert(1)</script>\"'&\u{1b}[2J\r\nerror: forged";
     let query = url::form_urlencoded::Serializer::new(String::new())
@@ -76,7 +76,7 @@ fn the_providers_words_are_escaped_on_the_page_and_at_the_terminal() {
 
 #[test]
 fn an_answer_that_is_not_the_awaited_one_is_refused_and_the_login_waits() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
     let (code, state) = (parameter(&callback, "code"), parameter(&callback, "state"));
@@ -119,7 +119,7 @@ fn an_answer_that_is_not_the_awaited_one_is_refused_and_the_login_waits() {
 
 #[test]
 fn a_provider_that_answers_with_another_state_is_not_believed() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     walk.gitlab.authorize_answers(AuthorizeAnswer::WrongState);
     assert_eq!(visit(&consent(&walk.gitlab, &url)).status, 400);
@@ -129,7 +129,7 @@ fn a_provider_that_answers_with_another_state_is_not_believed() {
 
 #[test]
 fn a_replayed_answer_is_not_exchanged_again() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
     let stall = Fault::StallAfter(Duration::from_millis(500));
@@ -138,7 +138,7 @@ fn a_replayed_answer_is_not_exchanged_again() {
         let callback = callback.clone();
         move || visit(&callback).status
     });
-    assert!(walk.gitlab.wait_for(PATIENCE, exchange_arrived));
+    assert!(walk.gitlab.wait_for(TIMEOUT, exchange_arrived));
     let mut replay = connect();
     replay
         .write_all(get_target(&callback).text().as_bytes())
@@ -154,7 +154,7 @@ fn a_replayed_answer_is_not_exchanged_again() {
 
 #[test]
 fn the_right_issuer_in_the_answer_is_accepted() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
     let page = visit(&format!("{callback}&iss={}", walk.gitlab.base_url()));
@@ -166,7 +166,7 @@ fn the_right_issuer_in_the_answer_is_accepted() {
 fn another_issuer_in_the_answer_is_refused_and_the_login_waits() {
     let evil = Some("https://evil.test/<b>".to_owned());
     let gitlab = FakeGitLab::builder().issuer_in_callback(evil).start();
-    let mut walk = Walk::at(gitlab, false, &[], with_client_id);
+    let mut walk = LoginRun::at(gitlab, false, &[], with_client_id);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
     let page = visit(&callback);
@@ -188,7 +188,7 @@ fn another_issuer_in_the_answer_is_refused_and_the_login_waits() {
 
 #[test]
 fn a_denial_of_another_issuer_does_not_end_the_login() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     let state = parameter(&url, "state");
     let forged = format!("{REDIRECT_URI}?error=access_denied&state={state}&iss=https://evil.test");
@@ -198,7 +198,7 @@ fn a_denial_of_another_issuer_does_not_end_the_login() {
 
 #[test]
 fn an_answer_before_the_form_is_filled_in_is_refused() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     assert_eq!(visit(&format!("{REDIRECT_URI}?code=c&state=s")).status, 400);
     walk.finish_by_form().expect(0);
 }

@@ -7,11 +7,11 @@ use crate::kit::browser::{
     Answer, between, consent, csrf, field, form, get, next_line, parameter, recording_browser,
     visit,
 };
-use crate::kit::login::{Login, REDIRECT_URI, Walk};
+use crate::kit::login::{Login, LoginRun, REDIRECT_URI};
 
 #[test]
 fn the_form_shows_what_to_register_and_where() {
-    let walk = Walk::to_form();
+    let walk = LoginRun::to_form();
     let page = get("/").send();
     assert_eq!(page.status, 200);
     assert!(page.body.contains(&format!("value=\"{REDIRECT_URI}\"")));
@@ -28,7 +28,7 @@ fn the_form_shows_what_to_register_and_where() {
 
 #[test]
 fn the_form_has_the_two_inputs_and_hides_the_secret() {
-    let _walk = Walk::to_form();
+    let _walk = LoginRun::to_form();
     let page = get("/").send();
     let input = |name: &str| {
         let tags = page.body.split('<').filter(|tag| tag.starts_with("input"));
@@ -45,7 +45,7 @@ fn the_form_has_the_two_inputs_and_hides_the_secret() {
 
 #[test]
 fn the_form_is_served_with_strict_headers() {
-    let walk = Walk::to_form();
+    let walk = LoginRun::to_form();
     let page = get("/").send();
     assert_eq!(
         page.header("content-type"),
@@ -75,7 +75,7 @@ fn the_form_is_served_with_strict_headers() {
 
 #[test]
 fn the_forms_nonce_is_its_own_and_new_each_time() {
-    let _walk = Walk::to_form();
+    let _walk = LoginRun::to_form();
     let nonce = |page: &Answer| {
         let policy = page.header("content-security-policy").unwrap();
         between(policy, "style-src 'nonce-", "'").to_owned()
@@ -92,7 +92,7 @@ fn the_forms_nonce_is_its_own_and_new_each_time() {
 
 #[test]
 fn the_form_loads_nothing_and_runs_nothing_inline() {
-    let walk = Walk::to_form();
+    let walk = LoginRun::to_form();
     let page = get("/").send().body;
     for asset in [
         "src=",
@@ -119,7 +119,7 @@ fn the_form_loads_nothing_and_runs_nothing_inline() {
 
 #[test]
 fn the_form_leads_to_the_provider_and_back_without_a_script() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let answer = walk.submit();
     assert_eq!(answer.status, 303);
     let location = answer.header("location").unwrap().to_owned();
@@ -136,7 +136,7 @@ fn the_form_leads_to_the_provider_and_back_without_a_script() {
 
 #[test]
 fn the_redirect_from_the_form_leaks_nothing() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let answer = walk.submit();
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
@@ -145,7 +145,7 @@ fn the_redirect_from_the_form_leaks_nothing() {
 
 #[test]
 fn a_form_with_no_application_id_is_shown_again() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let csrf = csrf();
     for id in ["", "   ", "\r\n"] {
         let answer = form(&csrf, id, "").send();
@@ -158,7 +158,7 @@ fn a_form_with_no_application_id_is_shown_again() {
 
 #[test]
 fn a_pasted_application_id_loses_its_blanks() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let answer = form(&csrf(), &format!("  {}\n", walk.app.client_id), " ").send();
     assert_eq!(answer.status, 303);
     let location = answer.header("location").unwrap().to_owned();
@@ -169,7 +169,7 @@ fn a_pasted_application_id_loses_its_blanks() {
 
 #[test]
 fn a_form_filled_in_wrongly_can_be_filled_in_again() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let wrong = form(&csrf(), "no-such-application", "").send();
     assert_eq!(wrong.status, 303);
     walk.login.url();
@@ -203,7 +203,7 @@ fn a_form_that_is_sent_twice_opens_one_browser() {
 
 #[test]
 fn a_confidential_application_logs_in_through_the_form() {
-    let mut walk = Walk::new(true, &[], |_, _| Vec::new());
+    let mut walk = LoginRun::new(true, &[], |_, _| Vec::new());
     let secret = walk.app.client_secret.clone().unwrap();
     let answer = walk.submit();
     let location = answer.header("location").unwrap().to_owned();
@@ -225,9 +225,9 @@ fn a_confidential_application_logs_in_through_the_form() {
 
 #[test]
 fn a_second_login_needs_no_form() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     walk.finish_by_form().expect(0);
-    let Walk {
+    let LoginRun {
         world,
         gitlab,
         app,
@@ -250,7 +250,7 @@ fn a_second_login_needs_no_form() {
     assert_eq!(names, ["default", "other"]);
 }
 
-fn get_body_contains(walk: &Walk, secret: &str) -> bool {
+fn get_body_contains(walk: &LoginRun, secret: &str) -> bool {
     let words = ["get", "gitlab", "--json"];
     walk.world.call(words).expect(0).stdout.contains(secret)
 }

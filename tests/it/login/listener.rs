@@ -3,11 +3,11 @@
 use std::io::{Read, Write};
 
 use crate::kit::browser::{Request, connect, csrf, form, get};
-use crate::kit::login::Walk;
+use crate::kit::login::LoginRun;
 
 #[test]
 fn a_form_of_another_site_is_refused_and_the_login_waits() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let csrf = csrf();
     let ours = || form(&csrf, "forged", "");
     for (what, request) in [
@@ -35,7 +35,7 @@ fn a_form_of_another_site_is_refused_and_the_login_waits() {
 
 #[test]
 fn another_host_name_is_refused_and_the_login_waits() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let csrf = csrf();
     for host in [
         "localhost:7998",
@@ -55,7 +55,7 @@ fn another_host_name_is_refused_and_the_login_waits() {
 
 #[test]
 fn other_methods_are_refused_with_what_is_allowed() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     for (method, path, allowed) in [
         ("POST", "/", "GET"),
         ("PUT", "/client", "POST"),
@@ -79,7 +79,7 @@ fn other_methods_are_refused_with_what_is_allowed() {
 
 #[test]
 fn a_form_that_is_too_large_is_refused_and_the_login_waits() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let mut request = form(&csrf(), "forged", "");
     // The last byte is the one too many: then none is left unread, and the answer is not lost to a
     // reset.
@@ -94,7 +94,7 @@ fn a_form_that_is_too_large_is_refused_and_the_login_waits() {
 
 #[test]
 fn other_paths_are_not_found_and_the_login_waits() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     for path in [
         "/favicon.ico",
         "/auth/callback",
@@ -113,7 +113,7 @@ fn other_paths_are_not_found_and_the_login_waits() {
 
 #[test]
 fn what_is_no_http_is_cut_off_and_the_login_waits() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     for noise in [
         "\x16\x03\x01\x02\x00\x01\x00\x01\u{fc}\x03\x03\r\n\r\n",
         "SSH-2.0-x\r\n\r\n",
@@ -130,7 +130,7 @@ fn what_is_no_http_is_cut_off_and_the_login_waits() {
 
 #[test]
 fn idle_connections_do_not_lock_the_browser_out() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     // Browsers open some ahead; each tab its own.
     let _idle: Vec<_> = (0..12).map(|_| connect()).collect();
     walk.finish_by_form().expect(0);
@@ -138,7 +138,7 @@ fn idle_connections_do_not_lock_the_browser_out() {
 
 #[test]
 fn only_this_machine_is_listened_to_and_only_during_the_login() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     assert_eq!(
         listening_on_7998(),
         ["0100007F"],

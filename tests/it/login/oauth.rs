@@ -11,13 +11,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::kit::Setup;
 use crate::kit::browser::{consent, field, get_target, is_exchange, parameter, visit};
-use crate::kit::login::{Login, REDIRECT_URI, Walk, assert_nothing_stored, with_client_id};
+use crate::kit::login::{Login, LoginRun, REDIRECT_URI, assert_nothing_stored, with_client_id};
 
 #[test]
 fn the_verifier_is_the_challenges_and_new_each_time() {
     let mut verifiers = Vec::new();
     for _ in 0..2 {
-        let mut walk = Walk::to_consent(&[]);
+        let mut walk = LoginRun::to_consent(&[]);
         let url = walk.login.url();
         let outcome = walk.finish(&url).expect(0);
         let seen = walk.gitlab.seen();
@@ -33,7 +33,7 @@ fn the_verifier_is_the_challenges_and_new_each_time() {
 
 #[test]
 fn a_code_of_another_attempt_is_refused_by_pkce() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     let challenge = parameter(&url, "code_challenge");
     // An attacker injects a code that was issued for a challenge of his own.
@@ -46,10 +46,10 @@ fn a_code_of_another_attempt_is_refused_by_pkce() {
 
 #[test]
 fn the_state_is_long_and_new_each_time() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let first = parameter(&walk.login.url(), "state");
     drop(walk);
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let second = parameter(&walk.login.url(), "state");
     assert_ne!(first, second);
     assert!(first.len() >= 22, "128 bits are 22 characters of base64");
@@ -57,7 +57,7 @@ fn the_state_is_long_and_new_each_time() {
 
 #[test]
 fn a_public_client_names_itself_in_the_body_only() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     walk.finish(&url).expect(0);
     let seen = walk.gitlab.seen();
@@ -78,7 +78,7 @@ fn a_public_client_names_itself_in_the_body_only() {
 
 #[test]
 fn a_confidential_client_authenticates_in_one_fixed_way() {
-    let mut walk = Walk::new(true, &[], |world, app| {
+    let mut walk = LoginRun::new(true, &[], |world, app| {
         let file = world.file(
             "secret",
             &format!("{}\n", app.client_secret.as_ref().unwrap()),
@@ -109,7 +109,7 @@ fn a_confidential_client_authenticates_in_one_fixed_way() {
 
 #[test]
 fn the_account_is_asked_with_the_token_in_the_header_only() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     walk.finish(&url).expect(0);
     let token = walk.gitlab.live_pairs()[0].access.clone();
@@ -127,7 +127,7 @@ fn the_account_is_asked_with_the_token_in_the_header_only() {
 #[test]
 fn a_relative_root_is_kept_in_every_endpoint() {
     let gitlab = FakeGitLab::builder().relative_root("/gitlab").start();
-    let mut walk = Walk::at(gitlab, false, &[], with_client_id);
+    let mut walk = LoginRun::at(gitlab, false, &[], with_client_id);
     let url = walk.login.url();
     walk.finish(&url).expect(0);
     assert!(

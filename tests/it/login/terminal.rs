@@ -8,11 +8,11 @@ use authsome_test_support::kit::port_7998;
 
 use crate::kit::Setup;
 use crate::kit::browser::{consent, parameter};
-use crate::kit::login::{REDIRECT_URI, Walk};
+use crate::kit::login::{LoginRun, REDIRECT_URI};
 
 #[test]
 fn the_final_address_can_be_pasted_after_garbage() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     walk.login.paste("\n\n  \nhello\n");
     walk.login.said("not a URL with a query");
@@ -35,7 +35,7 @@ fn the_final_address_can_be_pasted_after_garbage() {
 
 #[test]
 fn bytes_that_are_no_text_do_not_end_the_paste() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     walk.login
         .stdin
@@ -50,7 +50,7 @@ fn bytes_that_are_no_text_do_not_end_the_paste() {
 
 #[test]
 fn a_pasted_refusal_ends_the_login() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     walk.gitlab.authorize_answers(AuthorizeAnswer::Deny);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
@@ -65,7 +65,7 @@ fn a_pasted_refusal_ends_the_login() {
 
 #[test]
 fn the_end_of_stdin_leaves_the_browser_as_the_way() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     drop(walk.login.stdin.take());
     walk.finish(&url).expect(0);
@@ -101,7 +101,7 @@ fn a_taken_port_is_said_with_who_holds_it() {
 
 #[test]
 fn a_login_while_another_waits_is_told_of_it() {
-    let walk = Walk::to_form();
+    let walk = LoginRun::to_form();
     let outcome = walk
         .world
         .call(["login", "gitlab", "--no-browser"])
@@ -113,7 +113,7 @@ fn a_login_while_another_waits_is_told_of_it() {
 
 #[test]
 fn the_login_as_json_prints_one_object_and_nothing_secret() {
-    let mut walk = Walk::to_consent(&["--json"]);
+    let mut walk = LoginRun::to_consent(&["--json"]);
     let url = walk.login.url();
     let outcome = walk.finish(&url).expect(0);
     let got = outcome.json();

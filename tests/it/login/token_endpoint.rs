@@ -6,7 +6,7 @@ use authsome_test_support::{Endpoint, FakeGitLab, Fault};
 
 use crate::kit::Outcome;
 use crate::kit::browser::{consent, csrf, form, get, parameter, visit};
-use crate::kit::login::{REDIRECT_URI, Walk, assert_nothing_stored};
+use crate::kit::login::{LoginRun, REDIRECT_URI, assert_nothing_stored};
 
 #[test]
 fn a_bad_answer_of_the_token_endpoint_ends_the_login_with_nothing_stored() {
@@ -24,9 +24,9 @@ fn a_bad_answer_of_the_token_endpoint_ends_the_login_with_nothing_stored() {
         (Some(status), 2, "responded with 500"),
         (Some(Fault::HalfBody), 8, "localhost"),
         (Some(Fault::Close), 8, "localhost"),
-        (Some(Fault::LostAnswer), 8, "localhost"),
+        (Some(Fault::LostResponse), 8, "localhost"),
     ] {
-        let mut walk = Walk::to_consent(&[]);
+        let mut walk = LoginRun::to_consent(&[]);
         let fault = fault.unwrap_or_else(|| stolen(&walk.gitlab));
         walk.gitlab.fault(Endpoint::Token, fault.clone(), 1);
         let url = walk.login.url();
@@ -58,7 +58,7 @@ fn a_bad_answer_of_the_token_endpoint_ends_the_login_with_nothing_stored() {
 fn a_wrong_confidential_shows_the_form_again_with_what_was_typed() {
     // A secret that is wrong; one that is missing; and what the user makes of it then.
     for wrong in ["wrong", ""] {
-        let mut walk = Walk::new(true, &[], |_, _| Vec::new());
+        let mut walk = LoginRun::new(true, &[], |_, _| Vec::new());
         let answer = form(&csrf(), &walk.app.client_id, wrong).send();
         let location = answer.header("location").unwrap().to_owned();
         walk.login.url();
@@ -84,7 +84,7 @@ fn a_wrong_confidential_shows_the_form_again_with_what_was_typed() {
 
 #[test]
 fn an_application_that_lacks_a_scope_shows_the_form_again() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let location = walk.submit().header("location").unwrap().to_owned();
     walk.login.url();
     let state = parameter(&location, "state");
@@ -98,7 +98,7 @@ fn an_application_that_lacks_a_scope_shows_the_form_again() {
 
 #[test]
 fn a_wrong_client_secret_of_a_flag_is_said_and_not_kept() {
-    let mut walk = Walk::new(true, &[], |world, app| {
+    let mut walk = LoginRun::new(true, &[], |world, app| {
         let file = world.file("secret", "wrong").display().to_string();
         let id = app.client_id.clone();
         [
@@ -166,7 +166,7 @@ fn a_refresh_token_may_be_missing() {
 
 #[test]
 fn scopes_that_were_not_granted_are_said() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     // The user unticks some at the provider.
     let scopes = parameter(&url, "scope");
@@ -190,7 +190,7 @@ fn scopes_that_were_not_granted_are_said() {
 
 #[test]
 fn scopes_that_were_not_asked_for_are_said() {
-    let mut walk = Walk::to_consent(&["--scopes", "read_user"]);
+    let mut walk = LoginRun::to_consent(&["--scopes", "read_user"]);
     let url = walk.login.url();
     let more = url.replace("scope=read_user", "scope=read_user+api");
     assert_ne!(more, url);
@@ -209,7 +209,7 @@ fn the_user_chooses_the_scopes() {
         "read_user read_repository",
         "read_user, read_repository",
     ] {
-        let mut walk = Walk::to_consent(&["--scopes", asked]);
+        let mut walk = LoginRun::to_consent(&["--scopes", asked]);
         let url = walk.login.url();
         assert_eq!(
             parameter(&url, "scope"),
@@ -222,8 +222,8 @@ fn the_user_chooses_the_scopes() {
 }
 
 /// A whole login with a fault of the token endpoint that does not end it.
-fn logged_in_with(fault: Fault) -> (Walk, Outcome) {
-    let mut walk = Walk::to_consent(&[]);
+fn logged_in_with(fault: Fault) -> (LoginRun, Outcome) {
+    let mut walk = LoginRun::to_consent(&[]);
     walk.gitlab.fault(Endpoint::Token, fault, 1);
     let url = walk.login.url();
     let outcome = walk.finish(&url);

@@ -6,7 +6,7 @@ use authsome_test_support::FakeGitLab;
 use authsome_test_support::kit::{port_7998, skip};
 
 use crate::kit::browser::{between, consent, get, visit};
-use crate::kit::login::{Login, Walk};
+use crate::kit::login::{Login, LoginRun};
 use crate::kit::{Outcome, World};
 
 #[test]
@@ -19,7 +19,7 @@ fn the_form_fits_a_narrow_window() {
     let gitlab = FakeGitLab::builder()
         .relative_root("/engineering-platform-services/source-code-management")
         .start();
-    let walk = Walk::at(gitlab, false, &[], |_, _| Vec::new());
+    let walk = LoginRun::at(gitlab, false, &[], |_, _| Vec::new());
     let page = get("/").send().body;
     for width in [320, 420, 519, 1200] {
         // A frame is as narrow as it likes; a window of Chrome is not. The policy is that of the

@@ -15,7 +15,7 @@ use crate::kit::{Setup, World};
 const LARGE: u64 = 1 << 30;
 
 /// The most that the proxy may have had in memory, in kB.
-const MOST_MEMORY: u64 = 30 * 1024;
+const MAX_MEMORY: u64 = 30 * 1024;
 
 /// The head of an event stream of unknown length.
 const EVENT_STREAM: &[u8] =
@@ -156,5 +156,5 @@ grep VmHWM "/proc/$PPID/status"
     let bytes = format!("{{\"bytes\":{LARGE}}}");
     assert_eq!(said[..4], [size.as_str(), &bytes, &size, &bytes]);
     let peak: u64 = said[4].split_whitespace().nth(1).unwrap().parse().unwrap();
-    assert!(peak < MOST_MEMORY, "{peak} kB");
+    assert!(peak < MAX_MEMORY, "{peak} kB");
 }

@@ -107,7 +107,7 @@ fn a_pair_that_came_whole_is_stored_though_its_answer_has_no_end() {
 /// A session with one request, the answer to whose refresh is lost; head and body of what the child
 /// got.
 fn lose_the_answer(world: &World, gitlab: &FakeGitLab) -> Outcome {
-    gitlab.fault(Endpoint::Token, Fault::LostAnswer, 1);
+    gitlab.fault(Endpoint::Token, Fault::LostResponse, 1);
     world.run(curl_with_head(gitlab)).expect(0)
 }
 

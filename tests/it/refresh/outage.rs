@@ -61,7 +61,7 @@ fn a_pair_that_another_process_got_meanwhile_ends_the_pause() {
 fn a_session_that_was_told_to_log_in_takes_the_new_login() {
     let (world, gitlab) = Setup::unconnected();
     let (app, _) = world.connect_as("default", &gitlab, &gitlab.base_url(), 0);
-    gitlab.fault(Endpoint::Token, Fault::LostAnswer, 1);
+    gitlab.fault(Endpoint::Token, Fault::LostResponse, 1);
     let mut session = Session::start(&world);
     assert_eq!(session.call(&gitlab), "401");
     world.login(&gitlab, &app, &["--force"]).expect(0);

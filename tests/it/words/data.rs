@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use authsome::connection::{Connection, Standing};
+use authsome::connection::{Connection, GrantState};
 use authsome::oauth::Account;
 use authsome_test_support::{FakeGitLab, assert_words};
 use serde_json::json;
@@ -24,7 +24,7 @@ fn furnished() -> (World, FakeGitLab) {
         world.connect_as(name, &gitlab, &base, lifetime);
     }
     change(&world, "dead", |connection| {
-        connection.standing = Standing::NeedsLogin {
+        connection.standing = GrantState::NeedsLogin {
             reason: "the grant was revoked".to_owned(),
             since: connection.tokens.obtained_at,
             access_ended: true,

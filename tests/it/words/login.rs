@@ -4,11 +4,11 @@ use authsome_test_support::{Endpoint, Fault, assert_words};
 
 use super::{Scrub, shown};
 use crate::kit::browser::{Answer, consent, csrf, form, get, parameter, visit};
-use crate::kit::login::Walk;
+use crate::kit::login::LoginRun;
 use crate::kit::{Outcome, Setup};
 
 /// What is another in each login.
-fn scrub(walk: &Walk) -> Scrub {
+fn scrub(walk: &LoginRun) -> Scrub {
     Scrub::of(&walk.world).and(&walk.app.client_id, "Application-1")
 }
 
@@ -60,7 +60,7 @@ fn page(name: &str, answer: &Answer) -> String {
 
 #[test]
 fn of_a_login_without_a_browser() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     let outcome = walk.finish(&url).expect(0);
     let text = shown(
@@ -72,7 +72,7 @@ fn of_a_login_without_a_browser() {
 
 #[test]
 fn of_a_login_as_json() {
-    let mut walk = Walk::to_consent(&["--json"]);
+    let mut walk = LoginRun::to_consent(&["--json"]);
     let url = walk.login.url();
     let outcome = walk.finish(&url).expect(0);
     let text = shown(
@@ -116,7 +116,7 @@ fn of_a_browser_that_cannot_be_opened() {
 
 #[test]
 fn of_the_form_and_its_pages() {
-    let mut walk = Walk::to_form();
+    let mut walk = LoginRun::to_form();
     let mut text = page("the form", &get("/").send());
     text += &page("a page that is not there", &get("/nothing").send());
     text += &page("a form of another page", &form("another", "x", "").send());
@@ -145,7 +145,7 @@ fn of_the_form_and_its_pages() {
 
 #[test]
 fn of_a_user_who_says_no() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let state = parameter(&walk.login.url(), "state");
     let query = format!("error=access_denied&error_description=The+user+said+no&state={state}");
     let answer = visit(&format!(
@@ -159,7 +159,7 @@ fn of_a_user_who_says_no() {
 
 #[test]
 fn of_what_is_pasted() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     walk.login.paste("hello\n");
     walk.login.said("that is not");
@@ -175,7 +175,7 @@ fn of_what_is_pasted() {
 
 #[test]
 fn of_a_token_endpoint_that_fails() {
-    let mut walk = Walk::to_consent(&[]);
+    let mut walk = LoginRun::to_consent(&[]);
     let fault = Fault::Status {
         code: 503,
         retry_after: None,

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use authsome::connection::Standing;
+use authsome::connection::GrantState;
 use authsome_test_support::assert_words;
 use serde_json::json;
 
@@ -45,7 +45,7 @@ fn of_connections_that_need_something() {
     // Two alike at one host, neither the default; one that is dead; one at a server in clear.
     world.connect_as("dead", &gitlab, &other, 7200);
     let mut dead = world.stored("dead");
-    dead.standing = Standing::NeedsLogin {
+    dead.standing = GrantState::NeedsLogin {
         reason: "the grant was revoked".to_owned(),
         since: dead.tokens.obtained_at,
         access_ended: true,

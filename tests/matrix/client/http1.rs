@@ -63,7 +63,7 @@ async fn both(
     tokio::pin!(upload, download);
     let (mut is_out, mut is_in) = (None, false);
     while is_out.is_none() || !is_in {
-        let patience = if is_in { STALL } else { HANG };
+        let limit = if is_in { STALL } else { HANG };
         tokio::select! {
             sent = &mut upload, if is_out.is_none() => is_out = Some(sent),
             read = &mut download, if !is_in => {
@@ -72,7 +72,7 @@ async fn both(
                     course.change(|got| got.error = Some(format!("read: {error}")));
                 }
             }
-            () = course.stalls(patience) => break,
+            () = course.stalls(limit) => break,
         }
     }
     course.change(|got| {

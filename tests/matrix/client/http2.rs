@@ -117,7 +117,7 @@ async fn both(cell: Cell, answer: ResponseFuture, sender: &mut SendStream<Bytes>
     tokio::pin!(upload, download);
     let (mut is_out, mut is_in) = (None, false);
     while is_out.is_none() || !is_in {
-        let patience = if is_in { STALL } else { HANG };
+        let limit = if is_in { STALL } else { HANG };
         tokio::select! {
             sent = &mut upload, if is_out.is_none() => is_out = Some(sent),
             read = &mut download, if !is_in => {
@@ -126,7 +126,7 @@ async fn both(cell: Cell, answer: ResponseFuture, sender: &mut SendStream<Bytes>
                     course.change(|got| got.error = Some(error.to_string()));
                 }
             }
-            () = course.stalls(patience) => break,
+            () = course.stalls(limit) => break,
         }
     }
     course.change(|got| {

@@ -190,7 +190,7 @@ impl Wire {
             if let Some(at) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
             }
-            if self.buffer.len() > LARGEST_HEAD || !self.more().await {
+            if self.buffer.len() > MAX_HEAD || !self.more().await {
                 if !self.buffer.is_empty() {
                     scene.garbage(&self.buffer);
                 }
@@ -271,7 +271,7 @@ impl Wire {
                 self.buffer.advance(2);
                 return Some(line);
             }
-            if self.buffer.len() > LARGEST_HEAD || !self.more().await {
+            if self.buffer.len() > MAX_HEAD || !self.more().await {
                 return None;
             }
         }
@@ -329,4 +329,4 @@ const CHUNK: usize = 4000;
 /// What is read at once.
 const READ: usize = 64 * 1024;
 /// A head, or a line, is no longer.
-const LARGEST_HEAD: usize = 64 * 1024;
+const MAX_HEAD: usize = 64 * 1024;

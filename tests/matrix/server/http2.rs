@@ -14,7 +14,7 @@ use crate::outcome::End;
 use crate::scene::Scene;
 
 /// What a stream wants of its connection.
-enum Wish {
+enum Command {
     /// GOAWAY, and then the end.
     Close,
     /// GOAWAY; what is open goes on.
@@ -31,20 +31,20 @@ pub(super) async fn serve(stream: TlsStream<TcpStream>, scene: &std::sync::Arc<S
     let Ok(mut connection) = settings.handshake(stream).await else {
         return;
     };
-    let (wishes, mut queue) = mpsc::channel(WISHES);
+    let (commands, mut queue) = mpsc::channel(COMMANDS);
     let mut streams = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
-                    let (scene, wishes) = (std::sync::Arc::clone(scene), wishes.clone());
-                    streams.spawn(async move { one(request, respond, &scene, &wishes).await });
+                    let (scene, commands) = (std::sync::Arc::clone(scene), commands.clone());
+                    streams.spawn(async move { one(request, respond, &scene, &commands).await });
                 }
                 _ => break,
             },
-            Some(wish) = queue.recv() => match wish {
-                Wish::Retire => connection.graceful_shutdown(),
-                Wish::Close => return close(connection).await,
+            Some(command) = queue.recv() => match command {
+                Command::Retire => connection.graceful_shutdown(),
+                Command::Close => return close(connection).await,
             },
             Some(_) = streams.join_next() => {}
         }
@@ -75,7 +75,7 @@ async fn one(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     scene: &Scene,
-    wishes: &mpsc::Sender<Wish>,
+    commands: &mpsc::Sender<Command>,
 ) {
     let expects = request.headers().contains_key(http::header::EXPECT);
     let index = request
@@ -108,7 +108,7 @@ async fn one(
                 When::Amid => stream.read(scene.cell.amid()).await,
                 When::After => stream.read(u64::MAX).await,
             }
-            answers(&mut stream, respond, framing, then, wishes).await
+            answers(&mut stream, respond, framing, then, commands).await
         }
         Story::Leaves(leave, _) => leaves(&mut stream, respond, leave).await,
     };
@@ -119,7 +119,7 @@ async fn answers(
     mut respond: SendResponse<Bytes>,
     framing: Framing,
     then: Then,
-    wishes: &mpsc::Sender<Wish>,
+    commands: &mpsc::Sender<Command>,
 ) -> Result<(), h2::Error> {
     let scene = stream.scene;
     let mut answer = begin(&mut respond, scene.cell, framing).await?;
@@ -132,7 +132,7 @@ async fn answers(
         Then::ReadsOn => stream.read(u64::MAX).await,
         Then::Closes if is_last => {
             // The connection is there as long as its streams.
-            let _ = wishes.send(Wish::Close).await;
+            let _ = commands.send(Command::Close).await;
             std::future::pending::<()>().await;
         }
         Then::Closes => std::future::pending::<()>().await,
@@ -149,7 +149,7 @@ async fn answers(
         }
         Then::HalfCloses => {
             if is_last {
-                let _ = wishes.send(Wish::Retire).await;
+                let _ = commands.send(Command::Retire).await;
             }
             if !is_whole(framing) {
                 tokio::time::sleep(BREATH).await;
@@ -270,4 +270,4 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// Wishes that may wait: one for each stream.
-const WISHES: usize = 16;
+const COMMANDS: usize = 16;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{self, Body};
 use crate::call::Call;
-use crate::grants::{Row, Standing, random_hex};
+use crate::grants::{GrantState, Row, random_hex};
 use crate::token::insufficient_scope;
 use crate::{chat, file, stream, websocket};
 
@@ -105,10 +105,10 @@ pub(crate) fn identify(call: &Call) -> Result<Identity, Box<Response<Body>>> {
     let raw = parameter.or(bearer).or(credential.query("bearer_token"));
     if let Some(raw) = raw {
         match call.shared.grants().standing(raw) {
-            Standing::Live(row) => return Ok(Identity { row: Some(row) }),
-            Standing::Expired => return Err(Box::new(invalid_token(EXPIRED))),
-            Standing::Revoked => return Err(Box::new(invalid_token(REVOKED))),
-            Standing::Unknown => {}
+            GrantState::Live(row) => return Ok(Identity { row: Some(row) }),
+            GrantState::Expired => return Err(Box::new(invalid_token(EXPIRED))),
+            GrantState::Revoked => return Err(Box::new(invalid_token(REVOKED))),
+            GrantState::Unknown => {}
         }
     }
     let personal = credential

@@ -13,7 +13,7 @@ use crate::call::Call;
 
 /// Answers at once, or where the request has `"stream": true` by server-sent events.
 pub(crate) async fn completions(call: &Call, body: Incoming) -> Response<Body> {
-    let question = Limited::new(body, LARGEST_QUESTION).collect().await;
+    let question = Limited::new(body, MAX_QUESTION).collect().await;
     let question = question
         .ok()
         .and_then(|body| serde_json::from_slice(&body.to_bytes()).ok());
@@ -66,4 +66,4 @@ const WORDS: [&str; 3] = ["Hello", " from", " ada"];
 /// Between two words, so that each comes in a frame of its own.
 const INTERVAL: Duration = Duration::from_millis(10);
 /// Beyond what any test asks.
-const LARGEST_QUESTION: usize = 1024 * 1024;
+const MAX_QUESTION: usize = 1024 * 1024;

@@ -61,7 +61,7 @@ pub enum Fault {
     /// endpoints, the bare 401 elsewhere.
     InvalidGrantOnce,
     /// The effect; then the connection is closed without an answer.
-    LostAnswer,
+    LostResponse,
     /// No effect; 200 with JSON that breaks off, its length announced as it is.
     MalformedJson,
     /// The effect; `expires_in` is missing in the answer.
@@ -188,7 +188,7 @@ impl Fault {
                 let announced = |whole| by_length.then_some(whole + 1);
                 Ok(cut(response, |whole| (whole, announced(whole))).await)
             }
-            Self::LostAnswer => {
+            Self::LostResponse => {
                 wire.close();
                 Err(Dropped)
             }

@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::answer::{self, Body};
 use crate::call::Call;
-use crate::grants::Standing;
+use crate::grants::GrantState;
 use crate::lfs;
 use crate::repository::{Visibility, isolated_environment};
 
@@ -73,9 +73,9 @@ pub(crate) fn authorise(call: &Call, project: &str, push: bool) -> Result<(), Bo
         };
     };
     let may_push = match call.shared.grants().standing(password) {
-        Standing::Live(row) if row.has_any_scope(PUSH_SCOPES) => Some(true),
-        Standing::Live(row) if row.has_any_scope(FETCH_SCOPES) => Some(false),
-        Standing::Live(_) => None,
+        GrantState::Live(row) if row.has_any_scope(PUSH_SCOPES) => Some(true),
+        GrantState::Live(row) if row.has_any_scope(FETCH_SCOPES) => Some(false),
+        GrantState::Live(_) => None,
         _ if call.shared.personal_tokens().contains(password) => Some(true),
         _ => {
             call.shared.counters.rejected_basic.add();

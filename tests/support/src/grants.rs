@@ -56,7 +56,7 @@ impl Row {
 
 /// What GitLab finds for an access token.
 #[derive(Clone, Debug)]
-pub(crate) enum Standing {
+pub(crate) enum GrantState {
     Expired,
     Live(Row),
     Revoked,
@@ -204,13 +204,13 @@ impl Grants {
         Ok(true)
     }
 
-    pub(crate) fn standing(&self, access: &str) -> Standing {
+    pub(crate) fn standing(&self, access: &str) -> GrantState {
         let found = self.rows.iter().rev().find(|row| row.pair.access == access);
         match found {
-            None => Standing::Unknown,
-            Some(row) if row.revoked => Standing::Revoked,
-            Some(row) if row.expired() => Standing::Expired,
-            Some(row) => Standing::Live(row.clone()),
+            None => GrantState::Unknown,
+            Some(row) if row.revoked => GrantState::Revoked,
+            Some(row) if row.expired() => GrantState::Expired,
+            Some(row) => GrantState::Live(row.clone()),
         }
     }
 

@@ -58,7 +58,7 @@ impl Messages {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             let wanted = wanted(&self.read);
-            if wanted > LARGEST_MESSAGE {
+            if wanted > MAX_MESSAGE {
                 return None;
             }
             if self.read.len() >= wanted {
@@ -96,4 +96,4 @@ const INTERNAL: HeaderValue = HeaderValue::from_static("13");
 const UNAUTHENTICATED: HeaderValue = HeaderValue::from_static("16");
 const PREFIX: usize = 5;
 /// The largest message, as gRPC's own servers have it.
-const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
+const MAX_MESSAGE: usize = 4 * 1024 * 1024;

@@ -14,7 +14,7 @@
 //! let gitlab = FakeGitLab::start();
 //! let app = gitlab.register_app(false);
 //! let pair = gitlab.issue_tokens(&app, "api");
-//! gitlab.fault(Endpoint::Token, Fault::LostAnswer, 1);
+//! gitlab.fault(Endpoint::Token, Fault::LostResponse, 1);
 //! assert!(gitlab.is_live(&pair.access));
 //! ```
 

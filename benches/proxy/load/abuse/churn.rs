@@ -19,7 +19,7 @@ use crate::wire::{MANAGED, Protocol};
 const AT_ONCE: usize = 8;
 
 /// How long one may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The head of a TLS record, as long as a hello, that the rest never follows.
 const HALF_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc";
@@ -34,7 +34,7 @@ pub(super) async fn come_and_go(dialer: Rc<Dialer>, tally: Rc<Tally>, connection
             while let Some(index) = left.get().checked_sub(1) {
                 left.set(index);
                 tally.attempt();
-                match timeout(PATIENCE, one(&dialer, index % 4)).await {
+                match timeout(TIMEOUT, one(&dialer, index % 4)).await {
                     Ok(Ok(outcome)) => tally.count(outcome),
                     Ok(Err(_)) => tally.count(Outcome::Broken),
                     Err(_) => {} // it still waits for an answer

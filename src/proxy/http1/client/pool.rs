@@ -7,7 +7,7 @@ use tokio::io::AsyncWrite;
 
 use super::connection::Connection;
 use crate::proxy::io::readiness::Source;
-use crate::proxy::limits::{IDLE_UPSTREAM, MOST_IDLE_UPSTREAM};
+use crate::proxy::limits::{IDLE_UPSTREAM, MAX_IDLE_UPSTREAM};
 
 /// The idle connections to one place.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl<T: Source + AsyncWrite> Pool<T> {
         connection.rest();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // Each holds a descriptor, here and at the server.
-        if idle.len() < MOST_IDLE_UPSTREAM {
+        if idle.len() < MAX_IDLE_UPSTREAM {
             idle.push(connection);
         }
     }

@@ -17,7 +17,7 @@ use crate::proxy::limits::UPSTREAM_WRITE_BUFFER;
 use crate::proxy::message::body::Streamed;
 
 /// Most heads of requests are shorter, in bytes.
-pub(super) const USUAL_HEAD: usize = 2048;
+pub(super) const DEFAULT_HEAD: usize = 2048;
 
 /// The most that one TLS record holds (RFC 8446 §5.1), in bytes. A chunk goes out in one record
 /// with its size line: some servers (Puma 5) answer 400 where a record ends inside of that line,
@@ -29,7 +29,7 @@ const RECORD: usize = 16 * 1024;
 const CHUNK_FRAMING: usize = 4 + 2 + 2 + LAST_CHUNK.len();
 
 /// Less than this left in a record is not worth a chunk, in bytes.
-const SMALLEST_CHUNK: usize = 1024;
+const MIN_CHUNK: usize = 1024;
 
 /// A request's body on its way out.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(in crate::proxy) struct Upload<B> {
     trailers: Vec<HeaderName>,
     /// What did not fit into the last chunk.
     rest: Bytes,
-    state: Sending,
+    state: UploadState,
     /// Bytes that the server has taken, and whether it is the server who is waited for.
     taken: u64,
     is_blocked: bool,
@@ -50,18 +50,18 @@ pub(in crate::proxy) struct Upload<B> {
 ///
 /// ```text
 /// Held ── the server asks, or says nothing for long ──► Body ── it ends ──► Last ── all is written ──► Done
-/// any of them ── a write fails ──► Deaf
+/// any of them ── a write fails ──► WriteFailed
 /// ```
 ///
 /// It begins in `Held` where the client waits for 100, in `Last` where there is no body, and else
-/// in `Body`. `Done` and `Deaf` are ends: only after `Done` may the connection serve another
+/// in `Body`. `Done` and `WriteFailed` are ends: only after `Done` may the connection serve another
 /// request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sending {
+enum UploadState {
     /// More of the body may come.
     Body,
     /// The server takes no more, but may have answered.
-    Deaf,
+    WriteFailed,
     /// All is out.
     Done,
     /// The client waits for 100, and so far the server has not said it.
@@ -83,9 +83,9 @@ impl<B: Streamed> Upload<B> {
         };
         Self {
             state: match length {
-                None => Sending::Last,
-                Some(_) if is_held => Sending::Held,
-                Some(_) => Sending::Body,
+                None => UploadState::Last,
+                Some(_) if is_held => UploadState::Held,
+                Some(_) => UploadState::Body,
             },
             body,
             length,
@@ -112,23 +112,23 @@ impl<B: Streamed> Upload<B> {
 
     /// Whether all of it is out.
     pub(super) fn is_over(&self) -> bool {
-        self.state == Sending::Done
+        self.state == UploadState::Done
     }
 
     /// Whether the server takes no more of it.
-    pub(super) fn is_deaf(&self) -> bool {
-        self.state == Sending::Deaf
+    pub(super) fn has_write_failed(&self) -> bool {
+        self.state == UploadState::WriteFailed
     }
 
     /// Whether it waits for the server to ask for it.
     pub(super) fn is_held(&self) -> bool {
-        self.state == Sending::Held
+        self.state == UploadState::Held
     }
 
     /// The server has asked for the body, or has had the time to.
     pub(super) fn release(&mut self) {
-        if self.state == Sending::Held {
-            self.state = Sending::Body;
+        if self.state == UploadState::Held {
+            self.state = UploadState::Body;
         }
     }
 
@@ -147,10 +147,10 @@ impl<B: Streamed> Upload<B> {
         gone: &mut usize,
     ) -> Poll<Result<(), Fault>> {
         self.is_blocked = true; // unless it turns out below that the client is waited for
-        while !matches!(self.state, Sending::Deaf | Sending::Done) {
+        while !matches!(self.state, UploadState::WriteFailed | UploadState::Done) {
             // The client is asked for more only while there is room: otherwise a slow server would
             // let the body gather here.
-            while self.state == Sending::Body && self.has_room(out) {
+            while self.state == UploadState::Body && self.has_room(out) {
                 if self.poll_body(context, out)?.is_pending() {
                     break;
                 }
@@ -160,8 +160,8 @@ impl<B: Streamed> Upload<B> {
                 // hold back what the server waits for.
                 ready!(self.poll_flush(context, io));
                 match self.state {
-                    Sending::Deaf => {}
-                    Sending::Last => self.state = Sending::Done,
+                    UploadState::WriteFailed => {}
+                    UploadState::Last => self.state = UploadState::Done,
                     _ => {
                         // It is the client, or the server's 100, that is waited for.
                         self.is_blocked = false;
@@ -177,14 +177,14 @@ impl<B: Streamed> Upload<B> {
                 }
                 // A server may answer and close before it has read all: what it said is read next,
                 // and where it said nothing, its end is.
-                _ => self.state = Sending::Deaf,
+                _ => self.state = UploadState::WriteFailed,
             }
             if *gone == out.len() {
-                let end = out.len().min(4 * USUAL_HEAD);
+                let end = out.len().min(4 * DEFAULT_HEAD);
                 out[..end].fill(0); // the head, which has the token, is no longer
                 out.clear();
                 *gone = 0;
-                if self.length == Some(Length::Chunked) && self.state == Sending::Body {
+                if self.length == Some(Length::Chunked) && self.state == UploadState::Body {
                     // So that the next chunk begins a record of its own.
                     ready!(self.poll_flush(context, io));
                 }
@@ -201,7 +201,7 @@ impl<B: Streamed> Upload<B> {
         io: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<()> {
         if ready!(Pin::new(io).poll_flush(context)).is_err() {
-            self.state = Sending::Deaf;
+            self.state = UploadState::WriteFailed;
         }
         Poll::Ready(())
     }
@@ -209,7 +209,7 @@ impl<B: Streamed> Upload<B> {
     /// Whether another piece may be put into the buffer.
     fn has_room(&self, out: &[u8]) -> bool {
         if self.length == Some(Length::Chunked) {
-            out.len() + CHUNK_FRAMING + SMALLEST_CHUNK <= RECORD || out.is_empty()
+            out.len() + CHUNK_FRAMING + MIN_CHUNK <= RECORD || out.is_empty()
         } else {
             out.len() < UPSTREAM_WRITE_BUFFER
         }
@@ -259,7 +259,7 @@ impl<B: Streamed> Upload<B> {
     /// A body of known length, and one that has come to its end with its last data, get no further
     /// poll.
     fn end_with_body(&mut self, out: &mut Vec<u8>) -> Result<Poll<()>, Fault> {
-        if self.state == Sending::Body && self.rest.is_empty() && self.body.is_end_stream() {
+        if self.state == UploadState::Body && self.rest.is_empty() && self.body.is_end_stream() {
             self.finish(out, None)?;
         }
         Ok(Poll::Ready(()))
@@ -278,7 +278,7 @@ impl<B: Streamed> Upload<B> {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>, trailers: Option<&HeaderMap>) -> Result<(), Fault> {
-        self.state = Sending::Last;
+        self.state = UploadState::Last;
         match self.length {
             Some(Length::Known(0)) | None => Ok(()),
             Some(Length::Chunked) => {
@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn no_record_ends_within_the_frame_of_a_chunk() {
         for head in [0, 100, RECORD - 20, RECORD + 1] {
-            let pieces = [1, RECORD - 1, RECORD, 3 * RECORD + 5, SMALLEST_CHUNK, 1, 1];
+            let pieces = [1, RECORD - 1, RECORD, 3 * RECORD + 5, MIN_CHUNK, 1, 1];
             let mut data = 0;
             for (number, record) in records(head, &pieces).iter().enumerate() {
                 let mut rest = match number {

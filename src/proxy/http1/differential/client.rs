@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 
 use super::script::{Script, Strings};
 use super::server::{Fields, Whole, fields, whole};
-use crate::proxy::http1::{AnswerBody, Connection, Fault, Outgoing, Pool, RequestForm, Upload};
+use crate::proxy::http1::{Connection, Fault, IncomingBody, Outgoing, Pool, RequestForm, Upload};
 use crate::proxy::message::body::scripted::Frames;
 use crate::proxy::message::interim::Interim;
 
@@ -67,7 +67,7 @@ pub(super) async fn ours(wire: &[u8]) -> Verdict {
             length: upload.length(),
         },
         pieces: &AtomicU64::default(),
-        patience: Duration::from_mins(1),
+        response_timeout: Duration::from_mins(1),
         interim: &Interim::default(),
     };
     let head = match connection.exchange(&outgoing, &mut upload).await {
@@ -76,7 +76,7 @@ pub(super) async fn ours(wire: &[u8]) -> Verdict {
         Err(_) => return Verdict::Refused,
     };
     let pool = Arc::new(Pool::default());
-    let (parts, body) = AnswerBody::answer(head, connection, upload, &pool).into_parts();
+    let (parts, body) = IncomingBody::answer(head, connection, upload, &pool).into_parts();
     Verdict::Response {
         status: parts.status,
         fields: fields(&parts.headers),

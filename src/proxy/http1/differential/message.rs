@@ -180,7 +180,7 @@ pub(super) const ODDITIES: &[Oddity] = &[
             message.put(random, field);
         }
     },
-    // About hyper's bound of 100 fields, and beyond this proxy's own, `MOST_HEADERS`.
+    // About hyper's bound of 100 fields, and beyond this proxy's own, `MAX_HEADERS`.
     |message, random| {
         if random.one_in(4) {
             let count = *random.pick(&[&95, &101, &150, &2100]);

@@ -44,7 +44,7 @@ const OWN: &[Oddity] = &[
         let (name, value) = *random.pick(&OWN_FIELDS.iter().collect::<Vec<_>>());
         message.put(random, Field::new(name, value));
     },
-    // About the bounds of a target (`LONGEST_TARGET`) and of a head (`LARGEST_HEAD`).
+    // About the bounds of a target (`MAX_TARGET`) and of a head (`MAX_HEAD`).
     |message, random| {
         if random.one_in(16) {
             let length = *random.pick(&[&60_000, &65_535, &70_000, &140_000]);

@@ -103,7 +103,7 @@ fn what_two_servers_could_read_differently_is_refused() {
 #[test]
 fn what_drips_in_is_looked_at_once() {
     let mut wire = b"0\r\nx: ".to_vec();
-    wire.resize(LARGEST_HEAD - 100, b'x');
+    wire.resize(MAX_HEAD - 100, b'x');
     wire.extend_from_slice(b"\r\n\r\n");
     let (mut decoder, mut read) = (Decoder::new(Length::Chunked), BytesMut::new());
     let (last, dripping) = wire.split_last().unwrap();
@@ -144,9 +144,9 @@ fn a_line_without_a_size_is_no_last_chunk() {
 #[test]
 fn endless_lines_are_refused() {
     let mut line = b"5;".to_vec();
-    line.resize(2 * LONGEST_CHUNK_LINE, b'x');
+    line.resize(2 * MAX_CHUNK_LINE, b'x');
     let mut trailers = b"0\r\nx: ".to_vec();
-    trailers.resize(2 * LARGEST_HEAD, b'x');
+    trailers.resize(2 * MAX_HEAD, b'x');
     for (mut wire, fault) in [
         (line, "its body has a chunk without a size"),
         (trailers, "its body has malformed trailers"),
@@ -168,9 +168,9 @@ fn endless_lines_are_refused() {
 #[test]
 fn lines_within_their_bounds_pass() {
     let mut wire = b"1;".to_vec();
-    wire.resize(LONGEST_CHUNK_LINE - 1, b'x');
+    wire.resize(MAX_CHUNK_LINE - 1, b'x');
     wire.extend_from_slice(b"\r\nh\r\n0\r\nx: ");
-    wire.resize(wire.len() + LARGEST_HEAD - 100, b'x');
+    wire.resize(wire.len() + MAX_HEAD - 100, b'x');
     wire.extend_from_slice(b"\r\n\r\n");
     for piece in [1000, wire.len()] {
         let decoded = decode(Length::Chunked, &wire, piece).unwrap();

@@ -11,19 +11,17 @@ use http::{Request, Response, StatusCode, Version};
 use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
 
-use super::asked::{After, Asked};
 use super::body::ClientBody;
 use super::download::Download;
-use super::wire::{Leave, Rest, Wire};
+use super::request_traits::{After, RequestTraits};
+use super::wire::{BodyRemainder, Leave, Wire};
 use crate::proxy::http1::fault::MalformedHead;
 use crate::proxy::http1::fields::may_be_whole;
 use crate::proxy::http1::request_head::{self, RequestHead};
 use crate::proxy::http1::write::{self, Framing};
 use crate::proxy::io::activity::Clock;
 use crate::proxy::io::readiness::Source;
-use crate::proxy::limits::{
-    DRAIN_TIMEOUT, HALF_CLOSED_WAIT, HEAD_TIMEOUT, LARGEST_DRAIN, LARGEST_HEAD,
-};
+use crate::proxy::limits::{DRAIN_TIMEOUT, HALF_CLOSED_WAIT, HEAD_TIMEOUT, MAX_DRAIN, MAX_HEAD};
 use crate::proxy::message::body::Uploading;
 use crate::proxy::message::interim::Interim;
 
@@ -61,9 +59,9 @@ struct Server<T> {
 }
 
 /// Most heads of answers are shorter, in bytes; of a larger one the buffer is not kept.
-const USUAL_HEAD: usize = 1024;
+const DEFAULT_HEAD: usize = 1024;
 
-/// Serves a connection to its end. `respond` gets each request; where its client wishes for another
+/// Serves a connection to its end. `respond` gets each request; where its client asks for another
 /// protocol, a promise of its stream; and where the interim responses go. `refuse` makes the
 /// response to what is no request, which is the last one.
 pub(in crate::proxy) async fn serve<T, F, B>(
@@ -80,7 +78,7 @@ pub(in crate::proxy) async fn serve<T, F, B>(
         clock: Clock::new(HEAD_TIMEOUT),
         has_served: false,
         interim: Interim::queue(false),
-        out: Vec::with_capacity(USUAL_HEAD),
+        out: Vec::with_capacity(DEFAULT_HEAD),
     };
     while let Some(head) = server.next_head().await {
         let head = match head {
@@ -89,7 +87,7 @@ pub(in crate::proxy) async fn serve<T, F, B>(
             // request (RFC 9112 §11.2).
             Err(malformed) => return server.refuse(refuse(malformed)).await,
         };
-        let asked = Asked::of(&head);
+        let asked = RequestTraits::of(&head);
         // Kept by a 101 only (RFC 9110 §7.8). Dropped, it tells who waits for the stream that none
         // comes.
         let (promise, upgrade) = if head.upgrades {
@@ -141,7 +139,7 @@ impl<T: Source + AsyncWrite> Server<T> {
                 // parse decides without an empty line: it says that the head is too large.
                 let may_be_whole = !state.read.is_empty()
                     && (searched == 0
-                        || state.read.len() > LARGEST_HEAD
+                        || state.read.len() > MAX_HEAD
                         || may_be_whole(&state.read, searched));
                 if may_be_whole && let Some(head) = request_head::take(&mut state.read).transpose()
                 {
@@ -188,7 +186,7 @@ impl<T: Source + AsyncWrite> Server<T> {
 
     /// Runs `work` until it ends or the client is gone; `None` in the latter case.
     async fn unless_left<O>(&self, mut work: Pin<&mut impl Future<Output = O>>) -> Option<O> {
-        let mut patience = None;
+        let mut response_timeout = None;
         poll_fn(|context| {
             // Without the lock: the work reads the request's body, which takes it.
             let worked = work.as_mut().poll(context);
@@ -211,7 +209,7 @@ impl<T: Source + AsyncWrite> Server<T> {
                     // soon. Where it is gone, the work must not go on for long.
                     Leave::Ended => {
                         let clock = || Box::pin(tokio::time::sleep(HALF_CLOSED_WAIT));
-                        let clock = patience.get_or_insert_with(clock);
+                        let clock = response_timeout.get_or_insert_with(clock);
                         clock.as_mut().poll(context).map(|()| None)
                     }
                 },
@@ -224,7 +222,7 @@ impl<T: Source + AsyncWrite> Server<T> {
     async fn answer(
         &mut self,
         response: Response<impl Uploading>,
-        asked: Asked,
+        asked: RequestTraits,
     ) -> io::Result<After> {
         let (parts, body) = response.into_parts();
         let framing = Framing::of(asked.is_head, asked.version, parts.status, &body);
@@ -238,7 +236,7 @@ impl<T: Source + AsyncWrite> Server<T> {
         // side; and nothing is certain where a body may come that was never asked for.
         let persists = asked.persists
             && framing != Framing::UntilClose
-            && self.wire.rest() != Rest::Unknown
+            && self.wire.rest() != BodyRemainder::Unknown
             && !is_half_closed;
         let mut download = Download::new(
             body,
@@ -259,7 +257,7 @@ impl<T: Source + AsyncWrite> Server<T> {
         write::write_answer(download.head(), &parts, framing, connection);
         // One bound for all that is read and dropped of this request, beside the response and after
         // it.
-        let mut budget = LARGEST_DRAIN;
+        let mut budget = MAX_DRAIN;
         let sent = poll_fn(|context| {
             self.poll_answer(context, &mut download, &mut budget, is_half_closed)
         })
@@ -277,8 +275,8 @@ impl<T: Source + AsyncWrite> Server<T> {
         self.out = out;
         // A client may be silent for minutes between two requests. For that time a buffer as large
         // as the largest head would be kept for each.
-        if self.out.capacity() > 2 * USUAL_HEAD {
-            self.out = Vec::with_capacity(USUAL_HEAD);
+        if self.out.capacity() > 2 * DEFAULT_HEAD {
+            self.out = Vec::with_capacity(DEFAULT_HEAD);
         }
         if switches {
             return Ok(After::Switch);
@@ -295,7 +293,7 @@ impl<T: Source + AsyncWrite> Server<T> {
         // slowly, or without end, is cut off.
         let rest = poll_fn(|context| self.wire.poll_rest(context, &mut budget));
         match tokio::time::timeout(DRAIN_TIMEOUT, rest).await {
-            Ok(Rest::None) if persists => Ok(After::Next),
+            Ok(BodyRemainder::None) if persists => Ok(After::Next),
             _ => Ok(After::Close),
         }
     }
@@ -328,9 +326,9 @@ impl<T: Source + AsyncWrite> Server<T> {
             // streams are. One that had ended its side before shows no second end. A body that is
             // still lent out is read by whoever has it, as far as they have room for it.
             let has_left = match rest {
-                Poll::Ready(Rest::Left) => true,
+                Poll::Ready(BodyRemainder::Left) => true,
                 // What follows an unknown rest is not read as a request, so looking takes nothing.
-                Poll::Ready(Rest::None | Rest::Unknown) if !is_half_closed => {
+                Poll::Ready(BodyRemainder::None | BodyRemainder::Unknown) if !is_half_closed => {
                     state.poll_leave(context).is_ready()
                 }
                 _ => false,
@@ -345,7 +343,11 @@ impl<T: Source + AsyncWrite> Server<T> {
 
     /// Answers what is no request, and closes.
     async fn refuse(mut self, response: Response<impl Uploading>) {
-        if self.answer(response, Asked::UNREADABLE).await.is_ok() {
+        if self
+            .answer(response, RequestTraits::UNREADABLE)
+            .await
+            .is_ok()
+        {
             self.wire.close().await;
         }
     }

@@ -12,7 +12,7 @@ use tokio::io::AsyncWrite;
 use crate::proxy::http1::framing::{Decoder, Piece};
 use crate::proxy::http1::read_buffer::read_some;
 use crate::proxy::io::readiness::Source;
-use crate::proxy::limits::{DRAIN_TIMEOUT, LARGEST_DRAIN, SMALLEST_READ, USUAL_READ};
+use crate::proxy::limits::{DEFAULT_READ, DRAIN_TIMEOUT, MAX_DRAIN, MIN_READ};
 
 /// A client's connection, shared between what serves it and the body of its request. Both are in
 /// one task and hold the lock for a look only; it is there because what is shared must be `Send`.
@@ -24,7 +24,7 @@ pub(super) struct State<T> {
     pub(super) io: T,
     /// What came and was not yet taken.
     pub(super) read: BytesMut,
-    appetite: usize,
+    read_size: usize,
     pub(super) body: BodyState,
     /// What goes out ahead of the final response: that the body is wanted (100), and the server's
     /// interim responses.
@@ -62,7 +62,7 @@ pub(super) enum BodyState {
 
 /// What has become of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(super) enum BodyRemainder {
     /// The client has left before its end.
     Left,
     /// The next request follows.
@@ -99,8 +99,8 @@ impl<T: Source + AsyncWrite> Wire<T> {
             io,
             read: BytesMut::new(),
             // Clients send little but heads, and a session may have thousands of connections
-            // (`MOST_CONNECTIONS`).
-            appetite: USUAL_READ,
+            // (`MAX_CONNECTIONS`).
+            read_size: DEFAULT_READ,
             body: BodyState::Taken,
             out: Vec::new(),
             out_is_unflushed: false,
@@ -117,13 +117,17 @@ impl<T: Source + AsyncWrite> Wire<T> {
     }
 
     /// Reads and drops what nobody wants of the body; ready when it is known what follows.
-    pub(super) fn poll_rest(&self, context: &mut Context<'_>, budget: &mut usize) -> Poll<Rest> {
+    pub(super) fn poll_rest(
+        &self,
+        context: &mut Context<'_>,
+        budget: &mut usize,
+    ) -> Poll<BodyRemainder> {
         let mut state = self.lock();
         let state = &mut *state;
         loop {
             let decoder = match &mut state.body {
-                BodyState::Taken => return Poll::Ready(Rest::None),
-                BodyState::Unasked => return Poll::Ready(Rest::Unknown),
+                BodyState::Taken => return Poll::Ready(BodyRemainder::None),
+                BodyState::Unasked => return Poll::Ready(BodyRemainder::Unknown),
                 // Two readers would take each other's bytes. It comes back in this task, which then
                 // looks here again.
                 BodyState::Lent => return Poll::Pending,
@@ -135,28 +139,28 @@ impl<T: Source + AsyncWrite> Wire<T> {
                 // bound.
                 Ok(Piece::Data(data)) => match budget.checked_sub(data.len()) {
                     Some(left) => *budget = left,
-                    None => return Poll::Ready(Rest::Unknown),
+                    None => return Poll::Ready(BodyRemainder::Unknown),
                 },
                 // Nobody has a use for the trailers of a body that was dropped.
                 Ok(Piece::End | Piece::Trailers(_)) => state.body = BodyState::Taken,
                 Ok(Piece::Incomplete) => match ready!(state.poll_fill(context)) {
                     Ok(count) if count > 0 => {}
                     // An end amid a body, in order or not: there is no next request.
-                    _ => return Poll::Ready(Rest::Left),
+                    _ => return Poll::Ready(BodyRemainder::Left),
                 },
                 // Where chunks are malformed, the end of the body is at another place for each
                 // reader. What follows is not looked at.
-                Err(_) => return Poll::Ready(Rest::Unknown),
+                Err(_) => return Poll::Ready(BodyRemainder::Unknown),
             }
         }
     }
 
     /// What has become of the body, without a wait.
-    pub(super) fn rest(&self) -> Rest {
+    pub(super) fn rest(&self) -> BodyRemainder {
         match self.lock().body {
-            BodyState::Taken => Rest::None,
-            BodyState::Lent | BodyState::Unwanted(_) => Rest::Some,
-            BodyState::Unasked => Rest::Unknown,
+            BodyState::Taken => BodyRemainder::None,
+            BodyState::Lent | BodyState::Unwanted(_) => BodyRemainder::Some,
+            BodyState::Unasked => BodyRemainder::Unknown,
         }
     }
 
@@ -171,7 +175,7 @@ impl<T: Source + AsyncWrite> Wire<T> {
             let mut state = self.lock();
             Pin::new(&mut state.io).poll_shutdown(context)
         });
-        let mut budget = LARGEST_DRAIN;
+        let mut budget = MAX_DRAIN;
         let draining = poll_fn(|context| {
             let mut state = self.lock();
             loop {
@@ -195,13 +199,13 @@ impl<T: Source + AsyncWrite> Wire<T> {
 impl<T: Source + AsyncWrite> State<T> {
     /// Reads once; the number of bytes, 0 at the end.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        read_some(&mut self.io, &mut self.read, &mut self.appetite, context)
+        read_some(&mut self.io, &mut self.read, &mut self.read_size, context)
     }
 
     /// Writes what goes out ahead of the final response.
     pub(super) fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Its size is bounded by the heads that a server may send ahead of its response, see
-        // `MOST_INTERIM_ANSWERS`.
+        // `MAX_INTERIM_ANSWERS`.
         while !self.out.is_empty() {
             let written = ready!(Pin::new(&mut self.io).poll_write(context, &self.out))?;
             // A stream that takes nothing is not going to: the loop would turn forever.
@@ -230,7 +234,7 @@ impl<T: Source + AsyncWrite> State<T> {
         // Only a read tells that a client has left. What it brings is the beginning of a next
         // request, sent early (RFC 9112 §9.3.2). No more than this is kept of it: then nothing is
         // read, TCP holds the client up, and that it leaves shows by a failed write only.
-        while self.read.len() < SMALLEST_READ && !self.has_ended {
+        while self.read.len() < MIN_READ && !self.has_ended {
             match ready!(self.poll_fill(context)) {
                 Ok(0) => self.has_ended = true,
                 Ok(_) => {}
@@ -246,9 +250,9 @@ impl<T: Source + AsyncWrite> State<T> {
 
     /// Between two requests: no large buffer is kept for a client that may be silent for long.
     pub(super) fn relax(&mut self) {
-        if self.read.is_empty() && self.appetite > USUAL_READ {
+        if self.read.is_empty() && self.read_size > DEFAULT_READ {
             self.read = BytesMut::new();
-            self.appetite = USUAL_READ;
+            self.read_size = DEFAULT_READ;
         }
     }
 }

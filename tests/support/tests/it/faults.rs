@@ -81,7 +81,7 @@ fn without_an_effect_the_old_pair_lives_on() {
 #[test]
 fn a_lost_answer_and_half_a_body_have_had_their_effect() {
     let bench = Bench::new();
-    let reply = bench.refresh_under(Fault::LostAnswer);
+    let reply = bench.refresh_under(Fault::LostResponse);
     assert!(broken(&reply) && reply.body.is_empty(), "{reply:?}");
     assert!(!bench.gitlab.is_live(&bench.pair.access));
     let next = bench.gitlab.live_pairs().remove(0);
@@ -99,7 +99,7 @@ fn over_http_1_each_cut_has_its_own_mark() {
     let marks = [
         (Fault::Close, 52),
         (Fault::HalfBody, 18),
-        (Fault::LostAnswer, 52),
+        (Fault::LostResponse, 52),
         (Fault::Reset, 56),
     ];
     for (fault, mark) in marks {

@@ -149,14 +149,15 @@ fn a_bucket_takes_its_signature_and_nothing_else() {
     let project = "/group/private.git";
     let place = format!("{project}/gitlab-lfs/objects/{object}/5");
     let batch = format!("{project}/info/lfs/objects/batch");
-    let wish = format!(r#"{{"operation":"download","objects":[{{"oid":"{object}","size":5}}]}}"#);
-    assert_eq!(curl(&gitlab, &batch, &["-d", &wish]).status(), 401);
+    let batch_request =
+        format!(r#"{{"operation":"download","objects":[{{"oid":"{object}","size":5}}]}}"#);
+    assert_eq!(curl(&gitlab, &batch, &["-d", &batch_request]).status(), 401);
     let user = format!("oauth2:{token}");
     let wrong = curl(&gitlab, &place, &["-u", &user, "-X", "PUT", "-d", "other"]);
     assert_eq!(wrong.status(), 422);
     let right = curl(&gitlab, &place, &["-u", &user, "-X", "PUT", "-d", "hello"]);
     assert_eq!(right.status(), 200);
-    let answer = curl(&gitlab, &batch, &["-u", &user, "-d", &wish]).json();
+    let answer = curl(&gitlab, &batch, &["-u", &user, "-d", &batch_request]).json();
     let signed = answer["objects"][0]["actions"]["download"]["href"].as_str();
     let (_, signed) = signed.unwrap().split_once("/bucket/").unwrap();
     let signed = format!("/bucket/{signed}");

@@ -15,10 +15,10 @@ use crate::net::tls::TlsTrouble;
 /// PING has to be out before the next frame is read.
 ///
 /// ```text
-/// Open ── a write fails because the peer has closed ──► Deaf (writes go nowhere) ── nothing is left to read ──► Ended (writes fail)
+/// Open ── a write fails because the peer has closed ──► WriteFailed (writes go nowhere) ── nothing is left to read ──► Ended (writes fail)
 /// ```
 #[derive(Debug)]
-pub(in crate::proxy) struct Patient<T> {
+pub(in crate::proxy) struct ReadAfterWriteError<T> {
     stream: T,
     state: State,
     /// Where it is noted that the peer refuses our certificate: h2 makes words of it.
@@ -27,12 +27,12 @@ pub(in crate::proxy) struct Patient<T> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Deaf,
+    WriteFailed,
     Ended,
     Open,
 }
 
-impl<T> Patient<T> {
+impl<T> ReadAfterWriteError<T> {
     pub(in crate::proxy) fn new(stream: T) -> Self {
         Self {
             stream,
@@ -51,7 +51,7 @@ impl<T> Patient<T> {
     fn written<O>(&mut self, written: Poll<io::Result<O>>, whole: O) -> Poll<io::Result<O>> {
         match written {
             Poll::Ready(Err(error)) if has_closed(&error) && self.state == State::Open => {
-                self.state = State::Deaf;
+                self.state = State::WriteFailed;
                 Poll::Ready(Ok(whole))
             }
             other => other,
@@ -62,7 +62,7 @@ impl<T> Patient<T> {
     fn unwritten(&self, length: usize) -> Option<Poll<io::Result<usize>>> {
         match self.state {
             State::Open => None,
-            State::Deaf => Some(Poll::Ready(Ok(length))),
+            State::WriteFailed => Some(Poll::Ready(Ok(length))),
             State::Ended => Some(Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))),
         }
     }
@@ -75,7 +75,7 @@ fn has_closed(error: &io::Error) -> bool {
     )
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for ReadAfterWriteError<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -83,7 +83,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
-        if self.state == State::Deaf && (read.is_err() || buffer.filled().len() == before) {
+        if self.state == State::WriteFailed && (read.is_err() || buffer.filled().len() == before) {
             self.state = State::Ended;
         }
         if let (Err(error), Some(place)) = (&read, &self.certificate_trouble)
@@ -95,7 +95,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for ReadAfterWriteError<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -149,9 +149,9 @@ mod tests {
         let (near, mut far) = tokio::io::duplex(64);
         far.write_all(b"answer").await.unwrap();
         drop(far);
-        let mut stream = Patient::new(near);
+        let mut stream = ReadAfterWriteError::new(near);
         let mut context = Context::from_waker(std::task::Waker::noop());
-        let write = |stream: &mut Patient<_>, context: &mut Context<'_>| {
+        let write = |stream: &mut ReadAfterWriteError<_>, context: &mut Context<'_>| {
             Pin::new(stream).poll_write(context, b"more")
         };
         for _ in 0..2 {

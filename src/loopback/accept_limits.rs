@@ -12,10 +12,10 @@ use super::address::ADDRESS;
 use crate::os::socket_owner::{Owner, SocketOwners};
 
 /// Browsers open a few connections ahead; more than this at once is not a login.
-const MOST_CONNECTIONS: usize = 16;
+const MAX_CONNECTIONS: usize = 16;
 
 /// How many strangers are told at one time why they are turned away. The others are cut off.
-const MOST_STRANGERS: usize = 4;
+const MAX_STRANGERS: usize = 4;
 
 /// Whose a connection is that was let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Visitor {
 
 /// The room that there is, and whom to ask.
 #[derive(Debug)]
-pub(super) struct Entrance {
+pub(super) struct AcceptLimits {
     /// `None` where the kernel does not tell.
     owners: Option<SocketOwners>,
     pub(super) open: Semaphore,
@@ -38,13 +38,13 @@ pub(super) struct Entrance {
     told: [AtomicBool; 2],
 }
 
-impl Entrance {
+impl AcceptLimits {
     /// For the listener, which must be bound.
     pub(super) fn new() -> Self {
         Self {
             owners: SocketOwners::new(ADDRESS),
-            open: Semaphore::new(MOST_CONNECTIONS),
-            strangers: Semaphore::new(MOST_STRANGERS),
+            open: Semaphore::new(MAX_CONNECTIONS),
+            strangers: Semaphore::new(MAX_STRANGERS),
             told: Default::default(),
         }
     }

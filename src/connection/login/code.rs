@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use url::Url;
 
 use super::error::{DEADLINE, LoginError};
-use super::prompt::{FinishedBy, LoginPrompt, LoginStep, Place};
+use super::prompt::{FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use super::request::LoginRequest;
 use crate::connection::record::ClientCredentials;
 use crate::loopback::{Arrival, ClientForm, FORM_URL, Listener, Outcome, Visitor};
@@ -51,7 +51,7 @@ pub(super) struct Granted {
 pub(super) type PageReply = tokio::sync::oneshot::Sender<Outcome>;
 
 /// A walk under way.
-pub(super) struct Walk<'a, P> {
+pub(super) struct CodeFlow<'a, P> {
     pub(super) request: &'a LoginRequest,
     pub(super) http: &'a HttpClient,
     pub(super) listener: &'a mut Listener,
@@ -67,7 +67,7 @@ struct Pending {
 }
 
 /// A redirect that came back.
-struct Answer {
+struct Redirect {
     response: AuthorizationResponse,
     by: FinishedBy,
     page: PageReply,
@@ -85,7 +85,7 @@ enum Step {
     Wait(Option<Box<Pending>>),
 }
 
-impl<P: LoginPrompt> Walk<'_, P> {
+impl<P: LoginPrompt> CodeFlow<'_, P> {
     /// From the first page to a token.
     pub(super) async fn run(
         mut self,
@@ -102,7 +102,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
             pending = Some(begun);
         } else {
             self.listener.show_form(form(self.request));
-            let place = Place {
+            let place = PageAddress {
                 shown: FORM_URL,
                 opened: FORM_URL,
             };
@@ -164,7 +164,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
     /// machine, so that is not the URL with the `state`.
     fn open(&mut self, url: &Url) -> Result<(), LoginError> {
         let opened = self.listener.lead_to(url).map_err(OAuthError::from)?;
-        let place = Place {
+        let place = PageAddress {
             shown: url.as_str(),
             opened: &opened,
         };
@@ -177,7 +177,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
         &mut self,
         arrival: Arrival,
         pending: &mut Option<Box<Pending>>,
-    ) -> Result<Option<Answer>, LoginError> {
+    ) -> Result<Option<Redirect>, LoginError> {
         match arrival {
             Arrival::Client {
                 client_id,
@@ -201,7 +201,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
                 query,
                 visitor,
                 reply,
-            } => Ok(Some(Answer {
+            } => Ok(Some(Redirect {
                 response: AuthorizationResponse::from_redirect(&query),
                 by: visitor.into(),
                 page: reply,
@@ -213,14 +213,14 @@ impl<P: LoginPrompt> Walk<'_, P> {
         }
     }
 
-    fn pasted(&mut self, line: &str) -> Option<Answer> {
+    fn pasted(&mut self, line: &str) -> Option<Redirect> {
         let response = AuthorizationResponse::from_pasted(line);
         if response.is_none() {
             self.prompt.say(
                 "that is not a URL with a query; paste the whole address that the browser ended at",
             );
         }
-        Some(Answer {
+        Some(Redirect {
             response: response?,
             by: FinishedBy::Paste,
             // Nobody reads from it: the browser of a pasted address did not reach this listener.
@@ -231,7 +231,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
     async fn answered(
         &mut self,
         pending: Option<Box<Pending>>,
-        answer: Answer,
+        answer: Redirect,
         cancelled: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Step, LoginError> {
         // No request that this could answer: a tab of an earlier login, or one that guesses.
@@ -246,7 +246,7 @@ impl<P: LoginPrompt> Walk<'_, P> {
         // §2.4): an error without the right `state` may be forged, and must not end the login.
         match pending.authorization.verify(answer.response) {
             Ok(code) => {
-                let Answer { by, page, .. } = answer;
+                let Redirect { by, page, .. } = answer;
                 let redirected = Redirected { by, page };
                 self.exchange(pending, code, redirected, cancelled).await
             }

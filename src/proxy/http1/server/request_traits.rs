@@ -10,7 +10,7 @@ use crate::proxy::http1::request_head::RequestHead;
     clippy::struct_excessive_bools,
     reason = "each is one thing that a head says, and none excludes another"
 )]
-pub(super) struct Asked {
+pub(super) struct RequestTraits {
     /// The answer has no body, whatever its head says.
     pub(super) is_head: bool,
     pub(super) version: Version,
@@ -27,7 +27,7 @@ pub(super) enum After {
     Switch,
 }
 
-impl Asked {
+impl RequestTraits {
     pub(super) fn of(head: &RequestHead) -> Self {
         Self {
             // RFC 9110 §9.3.2: with its fields alone, the response would look as if it had a body.

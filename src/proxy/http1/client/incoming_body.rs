@@ -21,7 +21,7 @@ use crate::proxy::message::body::Streamed;
 
 /// A response's body on its way from the provider.
 #[derive(Debug)]
-pub(in crate::proxy) struct AnswerBody<T, B> {
+pub(in crate::proxy) struct IncomingBody<T, B> {
     source: Source<T, B>,
     decoder: Decoder,
 }
@@ -29,13 +29,13 @@ pub(in crate::proxy) struct AnswerBody<T, B> {
 /// Where it comes from.
 ///
 /// ```text
-/// Early ── upload ends ──► Connection ── body ends ──► None (the connection goes to its pool)
+/// EarlyResponse ── upload ends ──► Connection ── body ends ──► None (the connection goes to its pool)
 ///   └── body ends first, then the upload ─────────────► None (likewise)
 /// any of them ── it breaks off ──► Broken
 /// ```
 ///
 /// Where the server takes no more of the upload, or the client gets a response in place of a 100
-/// ([`AnswerBody::settle`]), the rest of the request never goes out. Then the connection is closed
+/// ([`IncomingBody::settle`]), the rest of the request never goes out. Then the connection is closed
 /// with the body's end: the server would read the next request as the rest of this one.
 #[derive(Debug)]
 enum Source<T, B> {
@@ -45,19 +45,19 @@ enum Source<T, B> {
     /// if that is nowhere.
     Connection(Box<Connection<T>>, Option<Arc<Pool<T>>>),
     /// The response has come before the whole request was out, and the rest of that goes on.
-    Early(Box<Early<T, B>>),
+    EarlyResponse(Box<EarlyResponse<T, B>>),
     /// It has all been read.
     None,
 }
 
 #[derive(Debug)]
-struct Early<T, B> {
+struct EarlyResponse<T, B> {
     connection: Box<Connection<T>>,
     upload: Upload<B>,
     home: Option<Arc<Pool<T>>>,
 }
 
-impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
+impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
     /// The response whose head has come on that connection, to a request of which all is out, or
     /// the rest is sent from now on.
     pub(in crate::proxy) fn answer(
@@ -71,13 +71,13 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
         let is_reusable = head.persists && !head.switches();
         let home = is_reusable.then(|| Arc::clone(pool));
         // Usually the request is out before its response comes, and the body needs no second
-        // direction. `Early` is in a box, so that the usual body has no room for it.
+        // direction. `EarlyResponse` is in a box, so that the usual body has no room for it.
         let source = if upload.is_over() {
             Source::Connection(connection, home)
-        } else if upload.is_deaf() {
+        } else if upload.has_write_failed() {
             Source::Connection(connection, None)
         } else {
-            Source::Early(Box::new(Early {
+            Source::EarlyResponse(Box::new(EarlyResponse {
                 connection,
                 upload,
                 home,
@@ -120,7 +120,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
     /// What of the request's body has not gone out, where some of it has not.
     pub(in crate::proxy) fn upload(&self) -> Option<&B> {
         match &self.source {
-            Source::Early(early) => Some(early.upload.body()),
+            Source::EarlyResponse(early) => Some(early.upload.body()),
             _ => None,
         }
     }
@@ -129,7 +129,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
     pub(in crate::proxy) fn take_upload(&mut self) -> Option<B> {
         match std::mem::replace(&mut self.source, Source::Broken) {
             // The connection is dropped with what is left: part of a request is out on it.
-            Source::Early(early) => Some(early.upload.into_body()),
+            Source::EarlyResponse(early) => Some(early.upload.into_body()),
             other => {
                 self.source = other;
                 None
@@ -140,10 +140,10 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
     /// This response is the one that the client gets. If the server has answered in place of asking
     /// for the body (RFC 9110 §10.1.1), nobody will ask for it any more.
     pub(in crate::proxy) fn settle(&mut self) {
-        if matches!(&self.source, Source::Early(early) if early.upload.is_held()) {
+        if matches!(&self.source, Source::EarlyResponse(early) if early.upload.is_held()) {
             let source = std::mem::replace(&mut self.source, Source::Broken);
             // The upload is dropped here with nothing of it asked for.
-            if let Source::Early(early) = source {
+            if let Source::EarlyResponse(early) = source {
                 self.source = Source::Connection(early.connection, None);
             }
             if self.decoder.has_ended() {
@@ -155,7 +155,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
     /// How many bytes the server has taken, where some wait for it to take them.
     pub(in crate::proxy) fn blocked_upload(&self) -> Option<u64> {
         match &self.source {
-            Source::Early(early) => early.upload.blocked(),
+            Source::EarlyResponse(early) => early.upload.blocked(),
             _ => None,
         }
     }
@@ -166,7 +166,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        let Source::Early(early) = &mut self.source else {
+        let Source::EarlyResponse(early) = &mut self.source else {
             return Poll::Ready(Ok(()));
         };
         let sent = ready!(early.connection.poll_send(context, &mut early.upload));
@@ -176,7 +176,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
         if let Err(fault) = sent {
             return Poll::Ready(Err(io::Error::other(fault)));
         }
-        if let Source::Early(early) = source {
+        if let Source::EarlyResponse(early) = source {
             let home = early.home.filter(|_| early.upload.is_over());
             self.source = Source::Connection(early.connection, home);
         }
@@ -192,7 +192,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
         match std::mem::replace(&mut self.source, Source::None) {
             Source::Connection(connection, Some(pool)) => pool.put(connection),
             // The response has ended first; `poll_upload` comes back here when the request is out.
-            early @ Source::Early(_) => self.source = early,
+            early @ Source::EarlyResponse(_) => self.source = early,
             _ => {}
         }
     }
@@ -201,7 +201,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
         loop {
             let connection = match &mut self.source {
                 Source::Connection(connection, _) => connection,
-                Source::Early(early) => &mut early.connection,
+                Source::EarlyResponse(early) => &mut early.connection,
                 Source::Broken => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 Source::None => return Poll::Ready(Ok(Piece::End)),
             };
@@ -226,7 +226,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> AnswerBody<T, B> {
     }
 }
 
-impl<T: Readable + AsyncWrite, B: Streamed> Body for AnswerBody<T, B> {
+impl<T: Readable + AsyncWrite, B: Streamed> Body for IncomingBody<T, B> {
     type Data = Bytes;
     type Error = io::Error;
 

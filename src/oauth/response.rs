@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
 /// A lifetime beyond this says that there is no end.
-const LONGEST_LIFETIME: Duration = Duration::from_hours(24 * 366 * 100);
+const MAX_LIFETIME: Duration = Duration::from_hours(24 * 366 * 100);
 
 /// UTF-8's byte order mark, which a JSON text must not have and some frameworks write (RFC 8259
 /// §8.1).
@@ -68,7 +68,7 @@ pub(super) fn lifetime_in(object: &Object) -> Option<Duration> {
         _ => return None,
     };
     let lifetime = Duration::try_from_secs_f64(seconds).ok()?;
-    (lifetime >= Duration::from_secs(1) && lifetime <= LONGEST_LIFETIME)
+    (lifetime >= Duration::from_secs(1) && lifetime <= MAX_LIFETIME)
         .then(|| Duration::from_secs(lifetime.as_secs()))
 }
 
