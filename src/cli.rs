@@ -98,7 +98,7 @@ fn dispatch(command: Command, printer: &Printer) -> Result<u8, Failure> {
     }
 }
 
-/// Help and version are answers; anything else is a usage error, in JSON where that was asked for.
+/// Help and version are data; anything else is a usage error, in JSON where that was asked for.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     if matches!(
         error.kind(),

@@ -1,5 +1,5 @@
 //! Content codings (RFC 9110 §8.4.1), taken off the small bodies that authsome reads itself: a
-//! provider's 401, an answer of a token endpoint.
+//! provider's 401, a response of a token endpoint.
 //!
 //! What is decoded has a bound of its own, and so has the memory for it: a few bytes that stand for
 //! gigabytes are read to that bound.
@@ -13,7 +13,7 @@ use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use ruzstd::decoding::StreamingDecoder;
 
-/// Codings on top of each other; more are nobody's honest answer.
+/// Codings on top of each other; more are nobody's honest response.
 const MAX_CODINGS: usize = 3;
 
 /// The largest window that a decoder of the coding `zstd` must have (RFC 9659 §3).
@@ -46,7 +46,7 @@ pub fn decoded<'a>(fields: &HeaderMap, body: &'a [u8], limit: usize) -> Cow<'a, 
 
 /// The body without that coding; `None` for a coding that is not known, `Some(None)` for one that
 /// changes nothing.
-#[expect(clippy::option_option, reason = "three answers, each for one use")]
+#[expect(clippy::option_option, reason = "three results, each for one use")]
 fn without(coding: &str, body: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
     let plain = match coding.to_ascii_lowercase().as_str() {
         "identity" => return Some(None),

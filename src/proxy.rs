@@ -4,12 +4,12 @@
 //!
 //! ```text
 //! serve/      a client's socket: CONNECT, TLS, a tunnel
-//! exchange/   one request, from its arrival to its answer
+//! exchange/   one request, from its arrival to its response
 //! upstream/   the way to the providers
 //! body/       a request's body on its way, kept as far as it is small
 //! http2/      RFC 9113 on both sides      http1/   RFC 9112 on both sides; neither knows the other
 //! message/    what both of these say of a message
-//! policy/     what is done with a request: answers about a head
+//! policy/     what is done with a request: decisions on a head
 //! admission/  who may use the proxy
 //! rewrite/    edits of a head; the search for the placeholder
 //! io/         byte streams

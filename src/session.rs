@@ -3,9 +3,9 @@
 //!
 //! Whoever starts runs does it through [`Session`]: `authsome run` is the first of them. It is put
 //! together in two steps, each of which consumes the one before: [`Session::plan`] reads the vault
-//! and says which connections take part, [`SessionPlan::start`] binds the proxy and writes the session's
-//! files. What the user should know on the way comes as [`Notice`]s: this module has no words for a
-//! terminal, reads no flags, and ends no process.
+//! and says which connections take part, [`SessionPlan::start`] binds the proxy and writes the
+//! session's files. What the user should know on the way comes as [`Notice`]s: this module has no
+//! words for a terminal, reads no flags, and ends no process.
 //!
 //! ```no_run
 //! use authsome::Session;

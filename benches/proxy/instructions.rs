@@ -1,4 +1,5 @@
-//! Instructions a request, counted by valgrind: the steady figure, whatever else the machine does.
+//! Instructions per request, counted by valgrind: the steady figure, whatever else the machine
+//! does.
 //!
 //! Each exchange is run twice, the second time with twice the requests: what the start costs is in
 //! both and falls out of the difference.

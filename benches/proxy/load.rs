@@ -44,10 +44,10 @@ async fn serve(dialer: Rc<Dialer>) -> Result<(), Failure> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let answer = perform(&dialer, &order, &mut held).await;
+        let response = perform(&dialer, &order, &mut held).await;
         wire::send(
             &mut io::stdout(),
-            &answer.map_err(|error| error.to_string()),
+            &response.map_err(|error| error.to_string()),
         )?;
     }
 }

@@ -30,7 +30,7 @@ use crate::failure::Failure;
 use crate::process::Place;
 use crate::wire::{self, OriginSetup};
 
-/// An answer up to this size is sent in one piece.
+/// A response up to this size is sent in one piece.
 const PIECE: usize = 64 * 1024;
 
 /// The hidden subcommand: says on which port it listens, and serves until its parent closes its
@@ -93,13 +93,13 @@ async fn connection(
     expected: Arc<[u8]>,
 ) -> Result<(), Failure> {
     let stream = tls.accept(stream).await?;
-    let service = service_fn(move |request| answer(request, Arc::clone(&expected)));
+    let service = service_fn(move |request| respond(request, Arc::clone(&expected)));
     auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
         .await
 }
 
-async fn answer(
+async fn respond(
     request: Request<Incoming>,
     expected: Arc<[u8]>,
 ) -> Result<Response<BoxBody<Bytes, Infallible>>, hyper::Error> {
@@ -160,7 +160,7 @@ fn pattern(bytes: u64) -> BoxBody<Bytes, Infallible> {
     }
 }
 
-/// A long answer of known length.
+/// A long response of known length.
 struct Long {
     filler: Bytes,
     left: u64,

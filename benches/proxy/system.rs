@@ -285,8 +285,8 @@ fn start_peer(
     let mut child = spawn(Place::Middle, &mut wrapped)?;
     let Some(address) = address else {
         wire::send(child.stdin.as_mut().ok_or("no stdin")?, &bed.origin())?;
-        let mut answers = BufReader::new(child.stdout.take().ok_or("no stdout")?);
-        let address = wire::receive(&mut answers)
+        let mut responses = BufReader::new(child.stdout.take().ok_or("no stdout")?);
+        let address = wire::receive(&mut responses)
             .map_err(|error| format!("{} did not start: {error}", peer.name()))?;
         return Ok((child, Way::PeerTunnel(address)));
     };

@@ -1,5 +1,5 @@
-//! What the harness says to the processes it starts, and what they answer: JSON, one value a line,
-//! over stdin and stdout.
+//! What the harness says to the processes it starts, and what they answer: JSON, one value on each
+//! line, over stdin and stdout.
 
 use std::io::{self, BufRead, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -88,7 +88,7 @@ pub(crate) enum Work {
     CountedLong { requests: u64, fields: usize },
     /// So many connections with one GET each, one after the other.
     CountedFresh { connections: u64 },
-    /// One answer of that size.
+    /// One response of that size.
     Download { bytes: u64 },
     /// One request of that size.
     Upload { bytes: u64 },
@@ -125,11 +125,12 @@ pub(crate) enum AbuseKind {
     /// HTTP/2 streams that are reset as soon as they are open, or as soon as they are on their way
     /// upstream.
     Resets,
-    /// Answers that are read at a few KiB a second, HTTP/1.1.
+    /// Responses that are read at a few KiB a second, HTTP/1.1.
     SlowReaders,
     /// Heads and bodies that come a byte at a time.
     SlowSenders,
-    /// Answers that are read at a few KiB a second, many HTTP/2 streams on each of the connections.
+    /// Responses that are read at a few KiB a second, many HTTP/2 streams on each of the
+    /// connections.
     SlowStreams,
 }
 
@@ -141,7 +142,7 @@ pub(crate) struct AbuseSetup {
 }
 
 /// What became of an abuser's attempts; one that is in none of the three is still waiting for an
-/// answer.
+/// response.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Attempts {
     pub(crate) made: u64,
@@ -149,7 +150,7 @@ pub(crate) struct Attempts {
     pub(crate) served: u64,
     /// Answered with anything else, or by `GOAWAY` or `RST_STREAM`.
     pub(crate) refused: u64,
-    /// The connection came to its end without an answer.
+    /// The connection came to its end without a response.
     pub(crate) broken: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The certificates that the proxy shows, one a host.
+//! The certificates that the proxy shows, one for each host.
 
 use std::collections::HashMap;
 use std::fmt;

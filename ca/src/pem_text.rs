@@ -50,7 +50,7 @@ fn plain(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     for line in text.split(|byte| *byte == b'\n') {
         match (line, &mut block) {
             (b"-----BEGIN CERTIFICATE-----", None) => {
-                block = Some(Vec::with_capacity(DEFAULT_BLOCK))
+                block = Some(Vec::with_capacity(DEFAULT_BLOCK));
             }
             (b"-----END CERTIFICATE-----", Some(base64)) => {
                 found.push(STANDARD.decode(base64).ok()?.into());

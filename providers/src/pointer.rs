@@ -1,4 +1,4 @@
-//! JSON pointers (RFC 6901), by which a definition says where an answer holds what.
+//! JSON pointers (RFC 6901), by which a definition says where a response holds what.
 
 use std::fmt;
 use std::str::FromStr;

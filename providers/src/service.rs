@@ -26,7 +26,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Leaves only the routes that lie within one of those; the answer has the others.
+    /// Leaves only the routes that lie within one of those; the response has the others.
     pub fn keep_to(&mut self, routes: &[RoutePattern]) -> Vec<RoutePattern> {
         let within = |route: &RoutePattern| routes.iter().any(|known| known.covers(route));
         let (kept, left_out) = std::mem::take(&mut self.routes)
@@ -85,9 +85,9 @@ pub struct OAuthEndpoints {
 pub struct AccountLookup {
     /// Where to ask, with the credential.
     pub url: Url,
-    /// Where the answer has the account's unchanging identifier.
+    /// Where the response has the account's unchanging identifier.
     pub id: JsonPointer,
-    /// Where the answer has the account's name for people.
+    /// Where the response has the account's name for people.
     pub label: Option<JsonPointer>,
 }
 

@@ -96,13 +96,13 @@ pub struct Event {
     /// How the request reached the proxy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub way: Option<Way>,
-    /// The answer's status.
+    /// The response's status.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
-    /// Bytes of the answer's body.
+    /// Bytes of the response's body.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bytes: Option<u64>,
-    /// From the request's arrival to the end of the answer.
+    /// From the request's arrival to the end of the response.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub milliseconds: Option<u64>,
     /// Why, in words.

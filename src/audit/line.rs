@@ -39,11 +39,11 @@ pub struct RequestLine<'a> {
     pub path: &'a str,
     /// How it reached the proxy.
     pub way: Way,
-    /// The answer's status.
+    /// The response's status.
     pub status: Option<u16>,
-    /// Bytes of the answer's body.
+    /// Bytes of the response's body.
     pub bytes: u64,
-    /// From its arrival to the end of the answer.
+    /// From its arrival to the end of the response.
     pub duration: Duration,
     /// Why, in words.
     pub reason: Option<&'a str>,

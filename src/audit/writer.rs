@@ -84,7 +84,7 @@ impl Audit {
         }
     }
 
-    /// Writes what is still queued; the answer says if something is missing from the log.
+    /// Writes what is still queued; the response says if something is missing from the log.
     pub fn finish(&self) -> Option<String> {
         let writer = self.writer.get()?;
         let thread = writer

@@ -161,8 +161,8 @@ impl LoginPrompt for Prompt<'_> {
             "{words}\nIs this your account, and the application that you registered? Store the login? [y/N]"
         ));
         self.listen();
-        let answer = self.any_line().await.unwrap_or_default();
-        matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+        let response = self.any_line().await.unwrap_or_default();
+        matches!(response.trim().to_ascii_lowercase().as_str(), "y" | "yes")
     }
 
     fn say(&mut self, words: &str) {

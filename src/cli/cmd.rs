@@ -1,4 +1,4 @@
-//! One file a command: flags to a call, and its outcome to words.
+//! One file for each command: flags to a call, and its outcome to words.
 
 pub(super) mod completions;
 pub(super) mod export;

@@ -146,7 +146,7 @@ impl Pace {
         })
     }
 
-    /// RefreshReason only a new login helps, if that is so.
+    /// Why only a new login helps, if that is so.
     pub(super) fn needs_login(&self) -> Option<&str> {
         match &self.last_error {
             Some(CredentialError::NeedsLogin { reason, .. }) => Some(reason),

@@ -79,7 +79,7 @@ pub enum GrantState {
     Good,
     /// The provider has refused the refresh token for good.
     NeedsLogin {
-        /// RefreshReason, in words.
+        /// Why, in words.
         reason: String,
         /// Since when.
         since: Timestamp,

@@ -3,9 +3,9 @@
 //! ([`super::keep`]).
 //!
 //! A provider such as GitLab spends the refresh token with its first use and kills the old access
-//! token at that instant. Two processes that refresh at once would lock each other out; an answer
+//! token at that instant. Two processes that refresh at once would lock each other out; a response
 //! that nobody stores is lost for good. What nobody can prevent is that the process is killed while
-//! the answer is on its way.
+//! the response is on its way.
 //!
 //! ```text
 //! thread ──→ turn ──→ room ──→ request ──→ keep ──→ the new pair

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::credential::{ConnectionId, Credential};
 
-/// RefreshReason there is no usable credential. Cheap to clone: all who wait for one refresh share its
-/// outcome.
+/// Why there is no usable credential. Cheap to clone: all who wait for one refresh share
+/// its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialError {
@@ -16,7 +16,7 @@ pub enum CredentialError {
     NeedsLogin {
         /// The connection.
         id: ConnectionId,
-        /// RefreshReason.
+        /// Why.
         reason: String,
     },
     /// The connection is no longer in the vault.
@@ -30,7 +30,7 @@ pub enum CredentialError {
     Unavailable {
         /// The connection.
         id: ConnectionId,
-        /// RefreshReason.
+        /// Why.
         reason: String,
         /// When it is worth another try.
         retry_after: Duration,
@@ -68,7 +68,7 @@ pub enum Rejection {
 /// What to do about a 401.
 #[derive(Clone, Debug)]
 pub enum UnauthorizedAction {
-    /// Give the provider's answer to the client.
+    /// Give the provider's response to the client.
     Accept,
     /// There will be no credential that works.
     Fail(CredentialError),

@@ -2,9 +2,9 @@
 //!
 //! | the failure | what is known | what follows |
 //! | --- | --- | --- |
-//! | lost answer, the first | the refresh token may be spent | the same request, once more |
-//! | lost answer, another | as much | as a transient failure |
-//! | `invalid_grant` after a lost answer | the new pair is lost | the grant is dead, both tokens |
+//! | lost response, the first | the refresh token may be spent | the same request, once more |
+//! | lost response, another | as much | as a transient failure |
+//! | `invalid_grant` after a lost response | the new pair is lost | the grant is dead, both tokens |
 //! | `invalid_grant` | the token is dead, or a replica lags | again, 3 times; the grant is dead |
 //! | other refusals | the registration is wrong | said at once; the record stays as it is |
 //! | transient | nothing about the grant | in the background put off; else again |
@@ -53,8 +53,8 @@ const GRANT_PAUSES: [Duration; 3] = [
     Duration::from_secs(10),
 ];
 
-/// The pause before the one repetition of a request whose answer was lost.
-const LOST_ANSWER_PAUSE: Duration = Duration::from_millis(250);
+/// The pause before the one repetition of a request whose response was lost.
+const LOST_RESPONSE_PAUSE: Duration = Duration::from_millis(250);
 
 /// How the requests of one refresh went so far.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub(super) struct Tries {
     started: Moment,
     transient: usize,
     grant: usize,
-    lost_answer: bool,
+    lost_response: bool,
 }
 
 /// What follows from a failure.
@@ -74,7 +74,7 @@ pub(super) enum Judgement {
     Fail(CredentialError),
     /// The grant is dead.
     GiveUp {
-        /// RefreshReason, in words.
+        /// Why, in words.
         reason: String,
         /// Whether the access token is dead too.
         access_ended: bool,
@@ -88,7 +88,7 @@ impl Tries {
             started: now,
             transient: 0,
             grant: 0,
-            lost_answer: false,
+            lost_response: false,
         }
     }
 
@@ -111,15 +111,15 @@ impl Tries {
             // A server that had not carried it out answers the same request now, and nothing was
             // lost. One that had takes the token for spent. Once only: a server may revoke a grant
             // whose spent token comes back (RFC 9700 §4.14.2).
-            RefreshFailure::LostResponse if !self.lost_answer => {
-                self.lost_answer = true;
-                self.again(id, LOST_ANSWER_PAUSE, now)
+            RefreshFailure::LostResponse if !self.lost_response => {
+                self.lost_response = true;
+                self.again(id, LOST_RESPONSE_PAUSE, now)
             }
             // The pair was issued and has never arrived. GitLab ends the old access token at the
             // same moment, so it is taken for dead.
-            RefreshFailure::Grant if self.lost_answer => Judgement::GiveUp {
+            RefreshFailure::Grant if self.lost_response => Judgement::GiveUp {
                 reason: format!(
-                    "an answer of the provider was lost after it had spent the refresh token ({error})"
+                    "a response of the provider was lost after it had spent the refresh token ({error})"
                 ),
                 access_ended: true,
             },
@@ -183,7 +183,7 @@ impl Tries {
         if self.elapsed(now) + pause <= WORK_LIMIT {
             return Judgement::Again(pause);
         }
-        let reason = "the provider took too long to come to an answer";
+        let reason = "the provider took too long to respond";
         Judgement::Fail(unavailable(id, reason, NEXT_TRY))
     }
 
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_answer_is_asked_for_once_more_and_an_invalid_grant_then_means_that_it_is_gone() {
+    fn a_lost_response_is_asked_for_once_more_and_an_invalid_grant_then_means_that_it_is_gone() {
         let mut refresh = Refresh::begun(RefreshReason::Due, 60);
         let again = Judgement::Again(Duration::from_millis(250));
         assert_eq!(refresh.fails(&lost()), again);

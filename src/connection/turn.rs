@@ -32,7 +32,7 @@ use crate::oauth::EXCHANGE_TIMEOUT;
 use crate::vault::{RecordLock, VaultError};
 
 /// How long to wait for another process's refresh: longer than one that works can take. One that is
-/// stopped keeps its turn, since only it can read the answer to what it has sent.
+/// stopped keeps its turn, since only it can read the response to what it has sent.
 const LOCK_DEADLINE: Duration = WORK_LIMIT
     // The last request of another refresh may begin at `WORK_LIMIT`, and takes `EXCHANGE_TIMEOUT`
     // at most; the rest is for its pair to become durable.
@@ -56,7 +56,7 @@ pub(super) enum Turn {
     Over(Outcome),
 }
 
-/// RefreshReason there is no turn.
+/// Why there is no turn.
 pub(super) enum TurnError {
     /// The lock cannot be had.
     Lock(VaultError),

@@ -1,4 +1,4 @@
-//! RefreshReason a renewal is wanted, and what comes of it for all who wait.
+//! Why a renewal is wanted, and what comes of it for all who wait.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::source::CredentialError;
 use super::store::Stored;
 use crate::credential::Credential;
 
-/// RefreshReason a refresh is due.
+/// Why a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefreshReason {
     /// The window before the end has opened; the token still works.

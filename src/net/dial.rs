@@ -238,7 +238,7 @@ impl Dialed {
             return Ok(self.link);
         }
         Err(ConnectError::Unreachable(
-            "the proxy sent more than its answer".to_owned(),
+            "the proxy sent more than its response".to_owned(),
         ))
     }
 }
@@ -277,10 +277,10 @@ mod tests {
         (listener, address)
     }
 
-    /// Dials `ssh.test:22` by a proxy that answers CONNECT with `answer`, and then with `more` for
-    /// ever, with a pause before each.
+    /// Dials `ssh.test:22` by a proxy that answers CONNECT with `response`, and then with `more`
+    /// for ever, with a pause before each.
     async fn dial_by(
-        answer: &'static [u8],
+        response: &'static [u8],
         more: Vec<u8>,
         pause: Duration,
     ) -> Result<Dialed, ConnectError> {
@@ -292,7 +292,7 @@ mod tests {
             while !asked.ends_with(b"\r\n\r\n") {
                 asked.push(stream.read_u8().await.unwrap());
             }
-            stream.write_all(answer).await.unwrap();
+            stream.write_all(response).await.unwrap();
             tokio::spawn(async move {
                 while stream.write_all(&more).await.is_ok() {
                     tokio::time::sleep(pause).await;
@@ -317,13 +317,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_host_says_right_behind_the_proxys_answer_is_kept() {
-        for answer in [
+    async fn what_the_host_says_right_behind_the_proxys_response_is_kept() {
+        for response in [
             &b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\nSSH-2.0-x\r\n"[..],
             b"HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nSSH-2.0-x\r\n",
             b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 Yes\r\n\r\nSSH-2.0-x\r\n",
         ] {
-            let dialed = dial_by(answer, Vec::new(), TIMEOUT).await.unwrap();
+            let dialed = dial_by(response, Vec::new(), TIMEOUT).await.unwrap();
             assert_eq!(dialed.early, "SSH-2.0-x\r\n");
             // Where the client speaks first, the same is no part of what the host says.
             assert!(dialed.silent().is_err());
@@ -332,7 +332,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_names_the_proxy_and_what_to_check() {
-        for (answer, expected) in [
+        for (response, expected) in [
             (&b"HTTP/1.1 407 No\r\ncontent-length: 2\r\n\r\nno"[..], "407: check the user name and the password in HTTPS_PROXY"),
             (b"HTTP/1.1 407 No\r\nproxy-authenticate: Basic realm=\"x\"\r\nproxy-authenticate: NTLM\r\n\r\n", "407: check"),
             (b"HTTP/1.1 407 No\r\nproxy-authenticate: Negotiate\r\nproxy-authenticate: NTLM\r\n\r\n", "407: it asks for Negotiate, NTLM"),
@@ -340,16 +340,16 @@ mod tests {
             (b"HTTP/1.0 502 No\r\n\r\n", "502: it cannot reach"),
             (b"HTTP/1.1 405 No\r\n\r\n", "405: check that HTTPS_PROXY"),
             (b"HTTP/1.1 302 No\r\nlocation: /login\r\n\r\n", "302: check that HTTPS_PROXY"),
-            (b"SSH-2.0-OpenSSH\r\n\r\n", "gave no answer"),
+            (b"SSH-2.0-OpenSSH\r\n\r\n", "gave no response"),
         ] {
-            let error = dial_by(answer, Vec::new(), TIMEOUT).await.unwrap_err().to_string();
+            let error = dial_by(response, Vec::new(), TIMEOUT).await.unwrap_err().to_string();
             assert!(error.starts_with("the proxy http://127.0.0.1:"), "{error}");
             assert!(error.contains(expected) && !error.contains("secret"), "{error}");
         }
     }
 
     #[tokio::test]
-    async fn an_answer_without_end_is_bounded() {
+    async fn a_response_without_end_is_bounded() {
         let head = b"HTTP/1.1 200 OK\r\nx: ";
         for more in [b"y".repeat(1000), b"y\r\nx: ".repeat(1000)] {
             let error = dial_by(head, more, Duration::ZERO).await.unwrap_err();
@@ -358,11 +358,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_drips_is_waited_for_no_longer_than_any_other() {
+    async fn a_response_that_drips_is_waited_for_no_longer_than_any_other() {
         let head = b"HTTP/1.1 200 OK\r\nx: ";
         let error = dial_by(head, b"y".to_vec(), Duration::from_millis(100)).await;
         let ConnectError::Timeout { through, .. } = error.unwrap_err() else {
-            panic!("the answer has no end");
+            panic!("the response has no end");
         };
         let through = through.unwrap();
         assert!(

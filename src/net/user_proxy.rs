@@ -1,4 +1,4 @@
-//! The user's own proxies, as their environment names them: one answer for requests of every kind.
+//! The user's own proxies, as their environment names them: one choice for requests of every kind.
 //!
 //! Where programs differ, the reading is the one that surprises least: the upper-case name goes
 //! first (as in Go), an empty variable is none, and a value that cannot be used is an error where

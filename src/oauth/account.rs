@@ -16,7 +16,7 @@ pub struct Account {
     pub label: Option<String>,
 }
 
-/// One place to ask, with where the answer stands (JSON pointers, RFC 6901).
+/// One place to ask, with where the response stands (JSON pointers, RFC 6901).
 #[derive(Clone, Debug)]
 pub struct AccountLookup {
     /// A JSON resource that takes the bearer token.
@@ -35,14 +35,14 @@ pub async fn look_up_account(
     http: &HttpClient,
 ) -> Option<Account> {
     for lookup in lookups {
-        let Ok(answer) = http.get_json(&lookup.url, access_token.expose()).await else {
+        let Ok(response) = http.get_json(&lookup.url, access_token.expose()).await else {
             continue;
         };
-        if let Some(id) = answer.pointer(&lookup.id).and_then(text) {
+        if let Some(id) = response.pointer(&lookup.id).and_then(text) {
             let label = lookup
                 .label
                 .as_ref()
-                .and_then(|pointer| answer.pointer(pointer))
+                .and_then(|pointer| response.pointer(pointer))
                 .and_then(text);
             return Some(Account { id, label });
         }

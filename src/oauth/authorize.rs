@@ -18,7 +18,7 @@ use crate::secret::{Secret, random_text};
 const STATE_LENGTH: usize = 43;
 
 /// An authorization request that was sent out and not yet answered. It holds the state and the PKCE
-/// verifier, and is not `Clone`: each is good for one answer.
+/// verifier, and is not `Clone`: each is good for one response.
 #[derive(Debug)]
 pub struct PendingAuthorization {
     client: OAuthClient,
@@ -38,7 +38,7 @@ pub struct AuthorizationResponse {
     state: Option<String>,
 }
 
-/// Why an answer is not the answer to this request. It is refused, and the wait goes on.
+/// Why a response is not the response to this request. It is refused, and the wait goes on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResponseRefused {
@@ -53,7 +53,7 @@ pub enum ResponseRefused {
     /// Neither a code nor an error, or a parameter twice.
     #[error("the redirect carries neither a code nor an error")]
     Incomplete,
-    /// The answer is of another authorization server (RFC 9207 §2.4).
+    /// The response is of another authorization server (RFC 9207 §2.4).
     #[error("the response is from {found}, but the login was sent to {expected}")]
     Issuer {
         /// Whom we asked.
@@ -61,7 +61,7 @@ pub enum ResponseRefused {
         /// Who answers.
         found: String,
     },
-    /// The answer is to another request, or forged (RFC 6749 §10.12).
+    /// The response is to another request, or forged (RFC 6749 §10.12).
     #[error("the state in the redirect is not that of this login")]
     State,
 }
@@ -72,7 +72,7 @@ impl AuthorizationResponse {
         Self::parse(query.expose())
     }
 
-    /// Reads the query of the redirect. A parameter that comes twice makes the whole answer
+    /// Reads the query of the redirect. A parameter that comes twice makes the whole response
     /// unusable (RFC 6749 §3.1).
     pub(crate) fn parse(query: &str) -> Self {
         let mut response = Self::default();
@@ -183,14 +183,14 @@ impl PendingAuthorization {
         let host = host_of(&self.client.token_endpoint);
         let redirect = redirect_url();
         let client = self.client.client();
-        let answer = client
+        let response = client
             .exchange_code(AuthorizationCode::new(code.expose().clone()))
             .set_pkce_verifier(self.verifier)
             .set_redirect_uri(std::borrow::Cow::Borrowed(&redirect))
             .request_async(http)
             .await;
         let sent = [code.expose().as_str(), self.client.secret_text()];
-        answer
+        response
             .map_err(|error| OAuthError::from_token_request(&host, error).without(&sent))?
             .into_token_set(&host)
     }
@@ -240,46 +240,46 @@ mod tests {
     }
 
     #[test]
-    fn takes_only_its_own_answer() {
+    fn takes_only_its_own_response() {
         let pending = pending();
         let state = parameters(&pending)["state"].clone();
-        let answer = |query: String| {
+        let response = |query: String| {
             pending
                 .verify(AuthorizationResponse::parse(&query))
                 .map(|code| code.expose().clone())
         };
-        assert_eq!(answer(format!("code=c&state={state}")).unwrap(), "c");
+        assert_eq!(response(format!("code=c&state={state}")).unwrap(), "c");
         assert_eq!(
-            answer(format!("code=c&state={state}&iss=https://gitlab.test")).unwrap(),
+            response(format!("code=c&state={state}&iss=https://gitlab.test")).unwrap(),
             "c"
         );
         assert!(matches!(
-            answer(format!("code=c&state={state}&iss=https://evil.test")),
+            response(format!("code=c&state={state}&iss=https://evil.test")),
             Err(ResponseRefused::Issuer { .. })
         ));
         assert_eq!(
-            answer("code=c&state=other".to_owned()),
+            response("code=c&state=other".to_owned()),
             Err(ResponseRefused::State)
         );
-        assert_eq!(answer("code=c".to_owned()), Err(ResponseRefused::State));
+        assert_eq!(response("code=c".to_owned()), Err(ResponseRefused::State));
         assert_eq!(
-            answer(format!("error=access_denied&state={state}x")),
+            response(format!("error=access_denied&state={state}x")),
             Err(ResponseRefused::State)
         );
         assert!(matches!(
-            answer(format!("error=access_denied&state={state}")),
+            response(format!("error=access_denied&state={state}")),
             Err(ResponseRefused::Denied { .. })
         ));
         assert_eq!(
-            answer(format!("state={state}")),
+            response(format!("state={state}")),
             Err(ResponseRefused::Incomplete)
         );
         assert_eq!(
-            answer(format!("code=&state={state}")),
+            response(format!("code=&state={state}")),
             Err(ResponseRefused::Incomplete)
         );
         assert_eq!(
-            answer(format!("code=c&code=d&state={state}")),
+            response(format!("code=c&code=d&state={state}")),
             Err(ResponseRefused::State)
         );
     }

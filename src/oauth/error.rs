@@ -12,8 +12,8 @@ use crate::text::is_deceptive;
 /// The longest error text of a server that is passed on, in characters.
 const MAX_DESCRIPTION: usize = 300;
 
-/// Why an authorization server gave no usable answer. No variant carries the body of an answer: it
-/// could hold a token.
+/// Why an authorization server gave no usable response. No variant carries the body of a response:
+/// it could hold a token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OAuthError {
@@ -81,7 +81,7 @@ pub enum OAuthError {
         /// What there is no more of.
         shortage: Shortage,
     },
-    /// No whole answer in time.
+    /// No whole response in time.
     #[error("{host} did not respond in time")]
     Timeout {
         /// The server.
@@ -128,7 +128,7 @@ pub enum RefreshFailure {
     Configuration,
     /// `invalid_grant`: the refresh token is spent or revoked, or the server's replica lags.
     Grant,
-    /// The request may have been carried out and its answer lost: the stored token may be spent.
+    /// The request may have been carried out and its response lost: the stored token may be spent.
     LostResponse,
     /// Nothing happened; try again later.
     Transient {

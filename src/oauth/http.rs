@@ -1,5 +1,5 @@
-//! How the program talks to an authorization server: verified TLS, no redirects, small JSON answers
-//! only, in bounded time.
+//! How the program talks to an authorization server: verified TLS, no redirects, small JSON
+//! responses only, in bounded time.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a whole exchange may take, of the time in which this process could listen.
 pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The largest answer that is read. Token responses have some hundred bytes; one with JWTs a few
+/// The largest response that is read. Token responses have some hundred bytes; one with JWTs a few
 /// thousand.
-const MAX_ANSWER: usize = 128 * 1024;
+const MAX_RESPONSE: usize = 128 * 1024;
 
-/// The memory that an answer has at first.
+/// The memory that a response has at first.
 const FIRST_ROOM: usize = 4096;
 
 /// The longest wait a server can ask for with `Retry-After`.
@@ -108,12 +108,12 @@ impl HttpClient {
         };
         let exchanged = in_time(&host, Box::pin(exchange)).await;
         let (status, body) = exchanged.map_err(|error| self.blame_certificate(error))?;
-        let mut answer = HttpResponse::new(body);
-        *answer.status_mut() = status;
-        answer
+        let mut response = HttpResponse::new(body);
+        *response.status_mut() = status;
+        response
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(answer)
+        Ok(response)
     }
 
     /// nginx lets everybody through TLS and then answers 400 with a page of HTML to who has no
@@ -132,22 +132,22 @@ impl HttpClient {
         }
     }
 
-    /// As [`Self::exchange`], for an answer to a revocation: its status alone counts (RFC 7009
+    /// As [`Self::exchange`], for a response to a revocation: its status alone counts (RFC 7009
     /// §2.2), the body may be of any type, or none.
     async fn revocation_exchange(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
         match self.exchange(request).await {
             Err(OAuthError::NotJson {
                 status: 200..=299, ..
             }) => Ok(HttpResponse::new(b"{}".to_vec())),
-            Ok(mut answer) if answer.status().is_success() => {
-                *answer.status_mut() = StatusCode::OK;
-                Ok(answer)
+            Ok(mut response) if response.status().is_success() => {
+                *response.status_mut() = StatusCode::OK;
+                Ok(response)
             }
             other => other,
         }
     }
 
-    /// `GET` with a bearer token, for a JSON answer.
+    /// `GET` with a bearer token, for a JSON response.
     pub(super) async fn get_json(
         &self,
         url: &Url,
@@ -226,7 +226,7 @@ async fn in_time<T>(
     })
 }
 
-/// Reads an answer, if it is one that may be read.
+/// Reads a response, if it is one that may be read.
 async fn judge(host: &str, response: StreamedResponse) -> Result<Vec<u8>, OAuthError> {
     speaks_of_the_request(host, &response)?;
     if let Some(error) = other_than_json(host, &response) {
@@ -238,7 +238,7 @@ async fn judge(host: &str, response: StreamedResponse) -> Result<Vec<u8>, OAuthE
 }
 
 /// The same for the endpoints of OAuth, where the content counts before the type and the status
-/// that came with it (`answer.rs`).
+/// that came with it (`response.rs`).
 async fn judge_content(
     host: &str,
     response: StreamedResponse,
@@ -251,7 +251,7 @@ async fn judge_content(
     if let Err(error @ OAuthError::TooLarge { .. }) = read {
         return Err(unlike.unwrap_or(error)); // a page
     }
-    let plain = content_coding::decoded(&headers, &body, MAX_ANSWER);
+    let plain = content_coding::decoded(&headers, &body, MAX_RESPONSE);
     if let Err(error) = read {
         // Of a pair that is issued, what counts is whether it is here: not a `close_notify` that is
         // missing, nor a length that was announced wrong.
@@ -295,7 +295,7 @@ fn speaks_of_the_request(host: &str, response: &StreamedResponse) -> Result<(), 
     Ok(())
 }
 
-/// What an answer is called that names another type than JSON.
+/// What a response is called that names another type than JSON.
 fn other_than_json(host: &str, response: &StreamedResponse) -> Option<OAuthError> {
     let content_type = response
         .headers()
@@ -316,10 +316,10 @@ async fn read_bounded(
     body: &mut Vec<u8>,
 ) -> Result<(), OAuthError> {
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_ANSWER {
+        if body.len() + chunk.len() > MAX_RESPONSE {
             return Err(OAuthError::TooLarge {
                 host: host.to_owned(),
-                limit: MAX_ANSWER,
+                limit: MAX_RESPONSE,
             });
         }
         body.extend_from_slice(&chunk);

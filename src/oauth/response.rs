@@ -1,8 +1,8 @@
 //! What a token endpoint answered, told from its content rather than from its form.
 //!
-//! A pair that a provider has issued is there once: an answer that was put aside for an odd field,
+//! A pair that a provider has issued is there once: a response that was put aside for an odd field,
 //! a byte order mark, another 2xx or another content type would lose the grant, as the refresh
-//! token is spent. So whatever has an access token is an answer with a token (RFC 6749 §5.1), and
+//! token is spent. So whatever has an access token is a response with a token (RFC 6749 §5.1), and
 //! the rest of it is read with sense or left out.
 
 use std::time::Duration;
@@ -20,8 +20,8 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 type Object = Map<String, Value>;
 
-/// The answer in the one form that is read on: a token with 200, a refusal (RFC 6749 §5.2) with its
-/// status, or with 400 where it came with a success. `None` where there is neither.
+/// The response in the one form that is read on: a token with 200, a refusal (RFC 6749 §5.2) with
+/// its status, or with 400 where it came with a success. `None` where there is neither.
 pub(super) fn recognise(status: StatusCode, body: &[u8]) -> Option<(StatusCode, Vec<u8>)> {
     let text = String::from_utf8_lossy(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
     let object = object_in(&text)?;
@@ -39,7 +39,7 @@ pub(super) fn recognise(status: StatusCode, body: &[u8]) -> Option<(StatusCode, 
     Some((status, refusal.to_string().into_bytes()))
 }
 
-/// The answer out of a body that broke off: a token, in an object that is whole and has nothing
+/// The response out of a body that broke off: a token, in an object that is whole and has nothing
 /// behind it. Whatever else there is may be the beginning of something else.
 pub(super) fn recognise_whole(status: StatusCode, body: &[u8]) -> Option<(StatusCode, Vec<u8>)> {
     let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
@@ -97,7 +97,7 @@ pub(super) fn scopes_in(object: &Object) -> Option<Vec<String>> {
     }
 }
 
-/// The JSON object of an answer, or the form that older servers send; one that stands in a list or
+/// The JSON object of a response, or the form that older servers send; one that stands in a list or
 /// under a name of its own, such as `data`, if it is what has the token.
 fn object_in(text: &str) -> Option<Object> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_has_a_token_is_an_answer() {
+    fn whatever_has_a_token_is_a_response() {
         let whole = r#"{"access_token":"a","token_type":"bearer"}"#;
         for (status, body) in [
             (200, whole.to_owned()),
@@ -184,9 +184,9 @@ mod tests {
             ),
             (200, "token_type=bearer&access_token=a".to_owned()),
         ] {
-            let (found, answer) = recognised(status, body.as_bytes()).expect(&body);
+            let (found, response) = recognised(status, body.as_bytes()).expect(&body);
             assert_eq!(
-                (found, &answer["access_token"]),
+                (found, &response["access_token"]),
                 (200, &json!("a")),
                 "{body}"
             );
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_body_that_broke_off_only_a_whole_object_with_a_token_is_an_answer() {
+    fn of_a_body_that_broke_off_only_a_whole_object_with_a_token_is_a_response() {
         let whole = |status: u16, body: &str| {
             recognise_whole(StatusCode::from_u16(status).unwrap(), body.as_bytes())
         };
@@ -260,10 +260,10 @@ mod tests {
                 json!(null),
             ),
         ] {
-            let (status, answer) = recognised(status, body.as_bytes()).expect(body);
+            let (status, response) = recognised(status, body.as_bytes()).expect(body);
             assert_eq!(status, expected, "{body}");
-            assert!(answer["error"].is_string() && answer.get("access_token").is_none());
-            assert_eq!(answer["error_description"], words, "{body}");
+            assert!(response["error"].is_string() && response.get("access_token").is_none());
+            assert_eq!(response["error_description"], words, "{body}");
         }
     }
 

@@ -28,8 +28,8 @@ pub struct TokenSet {
     pub access_token: Secret<String>,
     /// The next refresh token; `None` means that the one in hand stays good (RFC 6749 §6).
     pub refresh_token: Option<Secret<String>>,
-    /// Lifetime of the access token from the moment of the answer; `None` where the server does not
-    /// say.
+    /// Lifetime of the access token from the moment of the response; `None` where the server does
+    /// not say.
     pub expires_in: Option<Duration>,
     /// The granted scopes; `None` means: as requested.
     pub scopes: Option<Vec<String>>,
@@ -79,7 +79,7 @@ impl<'de> Deserialize<'de> for LenientTokenResponse {
     }
 }
 
-/// The trait asks for `Debug`; a token answer has nothing to show.
+/// The trait asks for `Debug`; a token response has nothing to show.
 impl fmt::Debug for LenientTokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LenientTokenResponse([redacted])")
@@ -147,13 +147,13 @@ impl OAuthClient {
         let host = host_of(&self.token_endpoint);
         let token = RefreshToken::new(refresh_token.expose().clone());
         let client = self.client();
-        let answer = client
+        let response = client
             .exchange_refresh_token(&token)
             .request_async(http)
             .await;
         let sent = [refresh_token.expose().as_str(), self.secret_text()];
         wipe(token.into_secret());
-        answer
+        response
             .map_err(|error| OAuthError::from_token_request(&host, error).without(&sent))?
             .into_token_set(&host)
     }
@@ -182,8 +182,8 @@ impl OAuthClient {
         let request = client
             .revoke_token(revocable)
             .map_err(|_| OAuthError::NoRevocation)?;
-        let answer = request.request_async(&RevocationClient(http)).await;
-        answer.map_err(|error| match error {
+        let response = request.request_async(&RevocationClient(http)).await;
+        response.map_err(|error| match error {
             RequestTokenError::Request(error) => error,
             RequestTokenError::ServerResponse(response) => OAuthError::Refused {
                 host: host.clone(),
@@ -194,7 +194,7 @@ impl OAuthClient {
             },
             _ => OAuthError::Malformed {
                 host: host.clone(),
-                reason: "not an answer of RFC 7009".to_owned(),
+                reason: "not a response of RFC 7009".to_owned(),
             },
         })
     }
@@ -241,9 +241,9 @@ mod tests {
     use super::*;
 
     fn parse(json: &str) -> Result<TokenSet, String> {
-        let answer: LenientTokenResponse =
+        let response: LenientTokenResponse =
             serde_json::from_str(json).map_err(|error| error.to_string())?;
-        answer
+        response
             .into_token_set("host")
             .map_err(|error| error.to_string())
     }

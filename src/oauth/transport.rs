@@ -29,7 +29,7 @@ use crate::net::dial::{ConnectError, Dialer, innermost};
 use crate::net::tls::{CertificateRequests, TlsRemedy, TlsTrouble};
 use crate::net::user_proxy::UserProxy;
 
-/// The head of an answer: its fields, and their bytes.
+/// The head of a response: its fields, and their bytes.
 const MAX_FIELDS: usize = 500;
 const MAX_HEAD: usize = 128 * 1024;
 
@@ -44,7 +44,7 @@ pub(super) struct Transport {
     certificate_requests: Arc<CertificateRequests>,
 }
 
-/// An answer whose body is still to be read.
+/// A response whose body is still to be read.
 pub(super) struct StreamedResponse {
     url: Url,
     status: StatusCode,
@@ -111,7 +111,7 @@ impl Transport {
         Err(OAuthError::Tls { host, trouble })
     }
 
-    /// Sends one request, and waits for the head of its answer.
+    /// Sends one request, and waits for the head of its response.
     pub(super) async fn send(
         &self,
         url: &Url,
@@ -128,8 +128,8 @@ impl Transport {
             .await
             .map_err(|error| broken(url, &error, false))?;
         let mut connection = Connection(Some(Box::pin(http)));
-        let answer = connection.serve(sender.send_request(request));
-        let (head, body) = answer
+        let response = connection.serve(sender.send_request(request));
+        let (head, body) = response
             .await
             .map_err(|error| broken(url, &error, true))?
             .into_parts();

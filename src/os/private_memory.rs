@@ -170,7 +170,7 @@ mod image {
             .find(|image| image.name() == name)
     }
 
-    /// Becomes a new process image; the answer is why not.
+    /// Becomes a new process image; what it returns is why not.
     pub(super) fn start(program: &OsStr, arguments: &[OsString]) -> io::Error {
         try_start(program, arguments).unwrap_or_else(|error| error)
     }

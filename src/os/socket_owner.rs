@@ -44,7 +44,7 @@ const QUESTION_LENGTH: u32 = 72;
 
 /// Room for the answer, an `inet_diag_msg` of 72 bytes, and for the attributes behind it, which are
 /// not read.
-const MAX_ANSWER: usize = 4096;
+const MAX_REPLY: usize = 4096;
 
 const AF_INET: u8 = byte(libc::AF_INET);
 const AF_INET6: u8 = byte(libc::AF_INET6);
@@ -56,7 +56,7 @@ const fn byte(number: libc::c_int) -> u8 {
     lowest
 }
 
-/// The states of a client's socket whose handshake is done and that may still read an answer
+/// The states of a client's socket whose handshake is done and that may still read a response
 /// (`ESTABLISHED`, `FIN_WAIT1`, `FIN_WAIT2`, `CLOSE_WAIT`), by the numbers of `net/tcp_states.h`.
 const CONNECTED: [u8; 4] = [1, 4, 5, 8];
 const LISTENING: u8 = 10;
@@ -157,13 +157,13 @@ impl Netlink {
         self.sequence = self.sequence.wrapping_add(1);
         let question = question(self.sequence, local, remote);
         send(self.socket.as_raw_fd(), &question, MsgFlags::MSG_DONTWAIT).ok()?;
-        let mut answer = [0; MAX_ANSWER];
+        let mut reply = [0; MAX_REPLY];
         loop {
-            let length = recv(self.socket.as_raw_fd(), &mut answer, MsgFlags::MSG_DONTWAIT);
-            let answer = answer.get(..length.ok()?)?;
+            let length = recv(self.socket.as_raw_fd(), &mut reply, MsgFlags::MSG_DONTWAIT);
+            let reply = reply.get(..length.ok()?)?;
             // An earlier answer may be left, had its reader failed.
-            if u32_at(answer, 8) == Some(self.sequence) {
-                return parse(answer);
+            if u32_at(reply, 8) == Some(self.sequence) {
+                return parse(reply);
             }
         }
     }
@@ -327,20 +327,20 @@ mod tests {
     }
 
     #[test]
-    fn reads_answers_and_nothing_else() {
+    fn reads_replies_and_nothing_else() {
         let (local, remote) = (
             SocketAddrV4::new(Ipv4Addr::LOCALHOST, 4321),
             SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1234),
         );
-        let mut answer = question(7, local, remote);
-        answer[HEADER_LENGTH + 1] = 1;
+        let mut reply = question(7, local, remote);
+        reply[HEADER_LENGTH + 1] = 1;
         // The question's state mask lies where the answer has its ports: rebuild the answer's
         // order.
-        let identity = answer.split_off(HEADER_LENGTH + 8);
-        answer.truncate(HEADER_LENGTH + 4);
-        answer.extend(identity);
+        let identity = reply.split_off(HEADER_LENGTH + 8);
+        reply.truncate(HEADER_LENGTH + 4);
+        reply.extend(identity);
         for value in [0_u32, 0, 0, 1000, 99] {
-            answer.extend(value.to_ne_bytes());
+            reply.extend(value.to_ne_bytes());
         }
         let found = Found {
             state: 1,
@@ -349,15 +349,15 @@ mod tests {
             user: 1000,
             inode: 99,
         };
-        assert_eq!(parse(&answer), Some(found));
-        for length in 0..answer.len() {
-            assert_eq!(parse(&answer[..length]), None, "{length}");
+        assert_eq!(parse(&reply), Some(found));
+        for length in 0..reply.len() {
+            assert_eq!(parse(&reply[..length]), None, "{length}");
         }
-        let mut error = answer.clone();
+        let mut error = reply.clone();
         error[4..6].copy_from_slice(&2_u16.to_ne_bytes());
         assert_eq!(parse(&error), None);
-        answer[HEADER_LENGTH] = AF_INET6; // addresses that are not mapped
-        assert_eq!(parse(&answer), None);
+        reply[HEADER_LENGTH] = AF_INET6; // addresses that are not mapped
+        assert_eq!(parse(&reply), None);
         assert_eq!(ipv4(AF_INET6, &Ipv6Addr::LOCALHOST.octets()), None);
     }
 }

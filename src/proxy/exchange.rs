@@ -1,4 +1,4 @@
-//! One request: from its arrival to its answer, and to its line in the log.
+//! One request: from its arrival to its response, and to its line in the log.
 
 mod attempt;
 mod challenge;

@@ -1,5 +1,5 @@
 //! HTTP/1.1 (RFC 9112) on both sides of an intercepted request, without a task, a channel or a hash
-//! between them: the task that reads a request writes it upstream, reads the answer and sends it
+//! between them: the task that reads a request writes it upstream, reads the response and sends it
 //! on. Upstream connections that may serve another request wait in a [`Pool`].
 //!
 //! The parser is httparse, hyper's own. What is beyond it (where a body ends, who may send another

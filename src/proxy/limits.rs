@@ -50,7 +50,7 @@ pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 /// this.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_hours(2);
 
-/// The head of a request or an answer, in bytes (HTTP/1.1); the header list of HTTP/2.
+/// The head of a request or a response, in bytes (HTTP/1.1); the header list of HTTP/2.
 pub(super) const MAX_HEAD: usize = 128 * 1024;
 pub(super) const MAX_HEADER_LIST: u32 = 128 * 1024;
 
@@ -60,8 +60,8 @@ pub(super) const MAX_HEADERS: usize = 2000;
 /// The line before a chunk of a body, a request's or a response's, with its extensions, in bytes.
 pub(super) const MAX_CHUNK_LINE: usize = 4 * 1024;
 
-/// Interim answers (1xx) to one request.
-pub(super) const MAX_INTERIM_ANSWERS: usize = 1024;
+/// Interim responses (1xx) to one request.
+pub(super) const MAX_INTERIM_RESPONSES: usize = 1024;
 
 /// How long a server may take nothing of a request's body whose response has ended: one that it has
 /// refused, and one that it has accepted. The look at it comes that often, so that it is given up
@@ -127,7 +127,7 @@ pub(super) const SEND_BUFFER: usize = 256 * 1024;
 pub(super) const REFUSAL_GATHERING: Duration = Duration::from_millis(250);
 pub(super) const GATHERED_REFUSAL: usize = 64 * 1024;
 
-/// A request's body up to this size is kept until the answer is there, so that the request can be
+/// A request's body up to this size is kept until the response is there, so that the request can be
 /// repeated after a 401.
 pub(super) const MAX_HELD_BODY: usize = 64 * 1024;
 
@@ -183,7 +183,7 @@ pub(super) const RELAY_BUFFER: usize = 64 * 1024;
 pub struct Timeouts {
     /// For a connection to a provider to stand: name, TCP, the user's own proxy, TLS each.
     pub connect: Duration,
-    /// For the head of an answer, counted from the last byte of the request that went out.
+    /// For the head of a response, counted from the last byte of the request that went out.
     pub response: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What is done with a request: answers about a head, without a look at anything else.
+//! What is done with a request: decisions on a head, without a look at anything else.
 
 pub(super) mod candidates;
 pub(super) mod decide;

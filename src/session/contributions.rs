@@ -97,7 +97,7 @@ impl Contributions {
     /// Waits for what git says.
     pub(super) fn remotes(&mut self) -> UserRemotes {
         let asked = self.remotes.take();
-        asked.map(AskedRemotes::answer).unwrap_or_default()
+        asked.map(AskedRemotes::wait).unwrap_or_default()
     }
 
     /// Writes the variables.

@@ -325,4 +325,4 @@ const WIDTH: usize = 100;
 const TESTS: &[&str] = &["tests.rs", "tests", "differential", "properties.rs"];
 
 /// Functions that are one long table.
-const TABLES: &[(&str, &str)] = &[("exchange/respond.rs", "answer")]; // from a cause to a response
+const TABLES: &[(&str, &str)] = &[("exchange/respond.rs", "error_response")]; // from a cause to a response

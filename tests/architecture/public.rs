@@ -5,7 +5,7 @@ use std::path::Path;
 
 use quote::ToTokens;
 
-/// Each public item that can be reached from `lib.rs`, one a line.
+/// Each public item that can be reached from `lib.rs`, one on each line.
 pub(crate) fn surface(source: &Path) -> String {
     let mut lines = BTreeSet::new();
     module(source, &source.join("lib.rs"), "authsome", &mut lines);

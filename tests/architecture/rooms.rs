@@ -161,7 +161,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room(
         "proxy/policy",
         605,
-        "what is done with a request: answers about its head",
+        "what is done with a request: decisions on its head",
         "any wait, any stream",
         &[
             "vault", "oauth", "child", "proxy/io", "tokio::", "hyper::", "h2::",

@@ -115,7 +115,7 @@ A program under `authsome run` needs no set-up. Its environment names the proxy 
 those that read no variable. You set nothing, pass no flag, and change neither a file nor the code.
 
 Each line below is a small program, run as `authsome run -- PROGRAM` for a user who has configured nothing. It talked to a GitLab whose
-name only authsome could resolve, so nothing could go around the proxy. *Yes* means that the program got the right answer, that every request
+name only authsome could resolve, so nothing could go around the proxy. *Yes* means that the program got the right response, that every request
 reached GitLab with the user's token and without the placeholder, and that the program printed neither the token nor the proxy's password.
 
 **Way** is how the client talks to the proxy. With `CONNECT`, the usual way, it opens a tunnel. With `absolute` it asks the proxy for

@@ -8,10 +8,10 @@ use crate::kit::Outcome;
 /// A request is answered, has the user's credential once, and an upload arrives whole.
 pub(crate) fn works(field: &Field, version: &str) -> Result<(), String> {
     field.gitlab.clear_seen();
-    let answer = curl(field, version, &[&field.url("/api/v4/user")])?;
-    answer.expect(version, "200")?;
-    if !answer.body.contains("\"ada\"") {
-        return Err(format!("another answer: {}", answer.body));
+    let response = curl(field, version, &[&field.url("/api/v4/user")])?;
+    response.expect(version, "200")?;
+    if !response.body.contains("\"ada\"") {
+        return Err(format!("another response: {}", response.body));
     }
     let seen = field.gitlab.seen();
     let bearer = Arrived::Bearer {
@@ -32,10 +32,10 @@ pub(crate) fn works(field: &Field, version: &str) -> Result<(), String> {
             &body,
             &field.url("/api/v4/upload"),
         ];
-        let answer = curl(field, version, &words)?;
-        answer.expect(version, "200")?;
-        if !answer.body.contains(&format!("{UPLOAD}")) {
-            return Err(format!("not the whole upload arrived: {}", answer.body));
+        let response = curl(field, version, &words)?;
+        response.expect(version, "200")?;
+        if !response.body.contains(&format!("{UPLOAD}")) {
+            return Err(format!("not the whole upload arrived: {}", response.body));
         }
     }
     let words = [
@@ -64,14 +64,14 @@ pub(crate) fn refuses(field: &Field, version: &str) -> Result<(), String> {
                 "-o",
                 "/dev/null",
             ];
-            let answer = curl(field, version, &words)?;
-            let Err(problem) = answer.expect(version, status) else {
+            let response = curl(field, version, &words)?;
+            let Err(problem) = response.expect(version, status) else {
                 continue;
             };
             // Some servers call such an upload off so that curl has nothing to show for it; then
             // the end has to be enough.
             let directly = curl_alone(field, version, &words)?.expect(version, status);
-            if answer.is_stuck() || directly.is_ok() {
+            if response.is_stuck() || directly.is_ok() {
                 return Err(format!("{path}, {length}: {problem}"));
             }
         }
@@ -81,14 +81,14 @@ pub(crate) fn refuses(field: &Field, version: &str) -> Result<(), String> {
 
 /// What curl got.
 #[derive(Debug)]
-struct Answer {
+struct Response {
     body: String,
     /// Status, version of HTTP, and curl's own exit code.
     told: String,
     said: String,
 }
 
-impl Answer {
+impl Response {
     /// curl's time was over.
     fn is_stuck(&self) -> bool {
         self.told.ends_with(" 28")
@@ -107,14 +107,14 @@ impl Answer {
     }
 }
 
-fn curl(field: &Field, version: &str, words: &[&str]) -> Result<Answer, String> {
+fn curl(field: &Field, version: &str, words: &[&str]) -> Result<Response, String> {
     told(field, version, words, |command| {
         field.client(&field.world.path(""), command)
     })
 }
 
 /// The same without authsome.
-fn curl_alone(field: &Field, version: &str, words: &[&str]) -> Result<Answer, String> {
+fn curl_alone(field: &Field, version: &str, words: &[&str]) -> Result<Response, String> {
     told(field, version, words, |command| {
         Outcome::of(field.alone(command).output().expect("curl can be started"))
     })
@@ -125,7 +125,7 @@ fn told(
     version: &str,
     words: &[&str],
     run: impl FnOnce(&[&str]) -> Outcome,
-) -> Result<Answer, String> {
+) -> Result<Response, String> {
     let mut command = vec!["curl", "-q", "-sS", "--max-time", "30", version];
     command.extend(["-w", "\n%{http_code} %{http_version} %{exitcode}"]);
     command.extend(words);
@@ -133,7 +133,7 @@ fn told(
     let Some((body, told)) = outcome.stdout.rsplit_once('\n') else {
         return Err(format!("curl said nothing: {}", outcome.stderr));
     };
-    Ok(Answer {
+    Ok(Response {
         body: body.to_owned(),
         told: told.to_owned(),
         said: format!("{}{}", outcome.stderr, field.front.said()),

@@ -217,8 +217,8 @@ before(async () => {
     ...['-addext', 'subjectAltName=DNS:gitlab.test,IP:127.0.0.1', '-keyout', key, '-out', certificate],
   ], { stdio: 'pipe' });
   // Keeps idle connections open for ever, so that a program which waits for them does not end.
-  origin = http2.createSecureServer({ allowHTTP1: true, key: fs.readFileSync(key), cert: fs.readFileSync(certificate) }, answer);
-  plainOrigin = http.createServer(answer);
+  origin = http2.createSecureServer({ allowHTTP1: true, key: fs.readFileSync(key), cert: fs.readFileSync(certificate) }, response);
+  plainOrigin = http.createServer(response);
   for (const server of [origin, plainOrigin]) {
     server.keepAliveTimeout = 0;
     server.on('connection', (socket) => {
@@ -551,8 +551,8 @@ test("errors say what the proxy said, on the request's 'error' event", async () 
     },
     gateway: { code, statusCode: 502, message: 'the proxy refused a tunnel to gateway.test:443: 502 Bad Gateway' },
     hangup: { code, message: 'the proxy hung up on CONNECT hangup.test:443' },
-    nonsense: { code, message: "the proxy's answer to CONNECT nonsense.test:443 is not HTTP" },
-    endless: { code, message: "the proxy's answer to CONNECT endless.test:443 is too large" },
+    nonsense: { code, message: "the proxy's response to CONNECT nonsense.test:443 is not HTTP" },
+    endless: { code, message: "the proxy's response to CONNECT endless.test:443 is too large" },
   });
 });
 

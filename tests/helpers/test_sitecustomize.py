@@ -416,8 +416,8 @@ class Imports(Case):
             print(hasattr(sys.modules["http.client"].HTTPConnection.connect, "__wrapped__"))
             print(certifi.where(), certifi.core.where())
         """
-        answer = "True\n{0} {0}".format(self.certificate)
-        self.prints(answer, source, executable=self.virtual_environment(**early))
+        response = "True\n{0} {0}".format(self.certificate)
+        self.prints(response, source, executable=self.virtual_environment(**early))
 
     def test_threads_may_import_at_once(self):
         source = """
@@ -563,7 +563,7 @@ class HttpClient(Case):
             print([session.covers("https", host, port) for host in {} for port in [None, 443, 8443]])
             print(session.covers("http", "origin.test", None), session.covers("https", *session.address))
         """
-        answers = [answer for answer in covered.values() for _ in range(3)]
+        answers = [response for response in covered.values() for _ in range(3)]
         self.prints("{}\nTrue False".format(answers), source.replace("{}", str(list(covered))))
 
 
@@ -651,7 +651,7 @@ class Aiohttp(Case):
                 writer.close()
 
             async def main():
-                server = await asyncio.start_unix_server(answer, "socket")
+                server = await asyncio.start_unix_server(response, "socket")
                 async with aiohttp.ClientSession(connector=aiohttp.UnixConnector("socket")) as session:
                     async with session.get("http://daemon.test/a") as response:
                         print(await response.text())

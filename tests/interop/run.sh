@@ -106,7 +106,7 @@ check_parallel_refresh() {
 }
 
 check_revocation() {
-  local name=$1 client=$2 access refresh revoked answer
+  local name=$1 client=$2 access refresh revoked response
   shift 2 # leaves --client-secret-file FILE, or nothing
   revoked=$(counter "$client" revoked.refresh_token)
   access=$(access_token "$name")
@@ -119,8 +119,8 @@ check_revocation() {
   is "$name: the access token no longer works" 401 "$(user_status "$access")"
   local form=(--data-urlencode grant_type=refresh_token --data-urlencode "client_id=$client" --data-urlencode refresh_token@-)
   if (($#)); then form+=(--data-urlencode "client_secret@$2"); fi
-  answer=$(printf %s "$refresh" | browse "${form[@]}" "$base/oauth/token")
-  is "$name: the refresh token no longer works" invalid_grant "$(field error <<<"$answer")"
+  response=$(printf %s "$refresh" | browse "${form[@]}" "$base/oauth/token")
+  is "$name: the refresh token no longer works" invalid_grant "$(field error <<<"$response")"
   attempt "$AUTHSOME" get gitlab --connection "$name"
   is "$name: the connection is gone" 3 "$code"
 }

@@ -29,8 +29,8 @@ for head in [
     peer.send(head.replace("\n", "\r\n") + "\r\n\r\n")
     status, headers = peer.head()
     peer = tls(peer, "localhost")
-    answers = [ask(peer, f"GET /api/v4/user HTTP/1.1\nHost: {target}")["status"] for _ in range(2)]
-    say({"head": head, "connect": status, "length": headers.get("content-length"), "answers": answers})
+    responses = [ask(peer, f"GET /api/v4/user HTTP/1.1\nHost: {target}")["status"] for _ in range(2)]
+    say({"head": head, "connect": status, "length": headers.get("content-length"), "answers": responses})
 "#;
     let told = python(&world, &[], program, &[authority(&gitlab)]);
     assert_eq!(told.len(), 7);

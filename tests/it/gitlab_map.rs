@@ -19,7 +19,7 @@ for head in sys.argv[2:]:
         status, headers = peer.head()
         say({"status": status, "headers": headers, "body": ""})
     else:
-        say(peer.answer())
+        say(peer.response())
 "#;
 
 /// A run that sends those heads (the request line's method and target, then fields) to a GitLab;

@@ -5,7 +5,6 @@
 
 mod acceptance;
 mod admission;
-mod answers;
 mod child;
 mod cli;
 mod client_certificate;
@@ -21,6 +20,7 @@ mod names;
 mod private;
 mod proxy;
 mod refresh;
+mod responses;
 mod run;
 mod scale;
 mod settings;

@@ -3,7 +3,7 @@
 
 mod absolute_form;
 mod accounts;
-mod early_answers;
+mod early_responses;
 mod framing;
 mod git;
 mod guards;

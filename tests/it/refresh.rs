@@ -5,7 +5,7 @@ mod background;
 mod crowd;
 mod interrupted;
 mod kill;
-mod lost_answer;
+mod lost_response;
 mod outage;
 mod rejection;
 mod rotation;

@@ -54,7 +54,7 @@ fn a_token_that_is_known_to_be_dead_is_not_sent_any_more() {
     let Setup { world, gitlab, .. } = Setup::connected();
     let mut connection = world.stored("default");
     connection.standing = GrantState::NeedsLogin {
-        reason: "an answer was lost".to_owned(),
+        reason: "a response was lost".to_owned(),
         since: Timestamp::now(),
         access_ended: true,
     };

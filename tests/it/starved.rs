@@ -63,7 +63,7 @@ def connect(login, host):
 def tunnel(stream, login, host):
     field = login and f"Proxy-Authorization: Basic {login}\r\n" or ""
     stream.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n{field}\r\n".encode())
-def answer(stream):
+def response(stream):
     text = b""
     while b"\r\n\r\n" not in text: text += stream.recv(1)
     head = text.decode().lower()
@@ -72,10 +72,10 @@ def answer(stream):
     while left and len(body) < int(left[0]): body += stream.recv(4096)
     return head, body
 managed = connect(login, host)
-assert " 200 " in answer(managed)[0]
+assert " 200 " in response(managed)[0]
 managed = context.wrap_socket(managed, server_hostname=host)
 blind = connect("d3Jvbmc6", "other.test")
-assert " 407 " in answer(blind)[0]
+assert " 407 " in response(blind)[0]
 soft, hard = resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)
 resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (5, hard))
 managed.sendall(f"GET /api/v4/user HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
@@ -87,10 +87,10 @@ if mode != "never":
     except TimeoutError: managed.settimeout(60)
     if select.select([blind], [], [], 0)[0]: sys.exit(blind.recv(4096))
     resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (soft, hard))
-    assert " 200 " in answer(managed)[0]
-    assert " 200 " in answer(blind)[0]
+    assert " 200 " in response(managed)[0]
+    assert " 200 " in response(blind)[0]
 for stream in [managed, blind] if mode == "never" else []:
-    head, body = answer(stream)
+    head, body = response(stream)
     print(json.dumps({"head": head, **json.loads(body)}))
 "#;
 

@@ -8,7 +8,7 @@ use crate::kit::browser::{consent, csrf, next_line, parameter, recording_browser
 use crate::kit::login::{Login, LoginRun, assert_nothing_stored, with_client_id};
 use crate::kit::run::{Running, behind, like};
 use crate::kit::{Outcome, Setup, World};
-use authsome_test_support::{AuthorizeAnswer, FakeGitLab};
+use authsome_test_support::{AuthorizeResponse, FakeGitLab};
 
 /// What every attack begins with. Each way prints its name and what came of it, one line each.
 const ATTACKER: &str = include_str!("kit/children/strangers_attacker.py");
@@ -211,7 +211,7 @@ print("idle: held", flush=True)
 /// was shown and the exit code.
 const TERMINAL: &str = include_str!("kit/children/strangers_terminal.py");
 
-fn paste_and_answer(answer: &str) -> (World, FakeGitLab, Outcome) {
+fn paste_and_answer(response: &str) -> (World, FakeGitLab, Outcome) {
     let (world, gitlab) = Setup::unconnected();
     let app = gitlab.register_app(false);
     let follow = crate::kit::browser::script(
@@ -240,7 +240,7 @@ fn paste_and_answer(answer: &str) -> (World, FakeGitLab, Outcome) {
         "python3".into(),
         script.into_os_string(),
         follow.into_os_string(),
-        answer.into(),
+        response.into(),
     ];
     let words = words.into_iter().chain([model.get_program().to_owned()]);
     let words = words.chain(model.get_args().map(std::ffi::OsStr::to_owned));
@@ -263,8 +263,8 @@ fn a_pasted_login_is_stored_when_the_user_knows_the_account() {
 
 #[test]
 fn a_pasted_login_that_is_declined_is_neither_stored_nor_left_alive() {
-    for answer in ["n", ""] {
-        let (world, gitlab, outcome) = paste_and_answer(answer);
+    for response in ["n", ""] {
+        let (world, gitlab, outcome) = paste_and_answer(response);
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
         assert!(
             outcome
@@ -279,7 +279,7 @@ fn a_pasted_login_that_is_declined_is_neither_stored_nor_left_alive() {
 #[test]
 fn a_grant_that_cannot_be_stored_is_revoked() {
     let gitlab = FakeGitLab::start();
-    gitlab.authorize_answers(AuthorizeAnswer::Approve);
+    gitlab.authorize_responses(AuthorizeResponse::Approve);
     let mut walk = LoginRun::at(gitlab, false, &[], with_client_id);
     let url = walk.login.url();
     // The name is taken between the login's start and its end.

@@ -1,4 +1,4 @@
-//! What is tried: every client at every server, with every answer at every moment.
+//! What is tried: every client at every server, with every response at every moment.
 
 use std::fmt;
 
@@ -58,7 +58,7 @@ pub(crate) enum ServerKind {
     H2,
 }
 
-/// When the answer comes, by the request's body.
+/// When the response comes, by the request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum When {
     Before,
@@ -66,7 +66,7 @@ pub(crate) enum When {
     After,
 }
 
-/// How the answer's end is told.
+/// How the response's end is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Framing {
     /// `Content-Length: 0`.
@@ -83,7 +83,7 @@ pub(crate) enum Framing {
     Cut,
 }
 
-/// What the server does once its answer is out.
+/// What the server does once its response is out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Then {
     /// It leaves the connection open, and reads no more.
@@ -92,8 +92,8 @@ pub(crate) enum Then {
     ReadsOn,
     /// It closes the connection; over HTTP/2 behind a GOAWAY.
     Closes,
-    /// It resets the connection; over HTTP/2 the stream, with `NO_ERROR` where its answer was whole
-    /// (RFC 9113 §8.1).
+    /// It resets the connection; over HTTP/2 the stream, with `NO_ERROR` where its response was
+    /// whole (RFC 9113 §8.1).
     Resets,
     /// It closes its direction, and reads the request to its end; over HTTP/2 a GOAWAY.
     HalfCloses,
@@ -112,19 +112,19 @@ pub(crate) enum Upload {
 /// When the client goes, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Leave {
-    /// Amid its upload, before the answer's head; the server reads.
+    /// Amid its upload, before the response's head; the server reads.
     AmidUpload,
     /// The same; the server has stopped to read.
     AmidUploadUnread,
-    /// Amid its upload, when a whole answer has come.
+    /// Amid its upload, when a whole response has come.
     Answered,
-    /// Amid its upload, and amid the answer.
+    /// Amid its upload, and amid the response.
     AmidBoth,
-    /// When all is sent, which is no body, before the answer's head.
+    /// When all is sent, which is no body, before the response's head.
     Waiting,
     /// The same, with a body.
     WaitingBehindBody,
-    /// Amid the answer.
+    /// Amid the response.
     AmidDownload,
 }
 
@@ -148,8 +148,8 @@ pub(crate) struct Cell {
     pub(crate) server: ServerKind,
     pub(crate) upload: Upload,
     pub(crate) story: Story,
-    /// A whole answer's body comes in two pieces, with a breath between them: HTTP/2 alone knows of
-    /// it.
+    /// A whole response's body comes in two pieces, with a breath between them: HTTP/2 alone knows
+    /// of it.
     pub(crate) in_pieces: bool,
 }
 
@@ -195,7 +195,8 @@ impl Cell {
             Upload::Small => 10_000,
             Upload::Expect => 1_000_000,
             Upload::Large if self.client == ClientKind::H2Many => 8_000_000,
-            // Read to its end, it costs time, and how the answer is framed changes little in that.
+            // Read to its end, it costs time, and how the response is framed changes little in
+            // that.
             Upload::Large if story.reads_all() && !story.has_length() => 3_000_000,
             Upload::Large => 30_000_000,
         }
@@ -206,7 +207,7 @@ impl Cell {
         (self.size() / 3).min(300_000)
     }
 
-    /// The status of the answer: an upload that is still read has been taken, one that is not has
+    /// The status of the response: an upload that is still read has been taken, one that is not has
     /// been refused.
     pub(crate) fn status(self) -> u16 {
         match self.story {
@@ -217,7 +218,7 @@ impl Cell {
         }
     }
 
-    /// Whether the server answers and reads on: any client that works gets that answer.
+    /// Whether the server answers and reads on: any client that works gets that response.
     pub(crate) fn is_plain(self) -> bool {
         matches!(self.story, Story::Answers(_, _, Then::ReadsOn))
     }
@@ -227,8 +228,8 @@ impl Cell {
         matches!(self.story, Story::Leaves(..))
     }
 
-    /// Whether the server breaks its answer off.
-    pub(crate) fn answer_breaks(self) -> bool {
+    /// Whether the server breaks its response off.
+    pub(crate) fn response_breaks(self) -> bool {
         match self.story {
             Story::Answers(_, Framing::Short | Framing::Cut, _)
             | Story::Answers(_, Framing::ToClose, Then::Resets) => true,
@@ -239,12 +240,12 @@ impl Cell {
 
     fn has_sense(self) -> bool {
         match self.story {
-            Story::Answers(when, framing, then) => self.answer_has_sense(when, framing, then),
+            Story::Answers(when, framing, then) => self.response_has_sense(when, framing, then),
             Story::Leaves(leave, by) => self.leave_has_sense(leave, by),
         }
     }
 
-    fn answer_has_sense(self, when: When, framing: Framing, then: Then) -> bool {
+    fn response_has_sense(self, when: When, framing: Framing, then: Then) -> bool {
         // What nobody closes has no such end.
         let ends = !matches!(framing, Framing::ToClose | Framing::Short | Framing::Cut)
             || !matches!(then, Then::Unread | Then::ReadsOn);
@@ -293,7 +294,7 @@ pub(crate) fn all() -> Vec<Cell> {
 }
 
 fn stories() -> impl Iterator<Item = Story> {
-    let answers = WHENS.iter().flat_map(|when| {
+    let responses = WHENS.iter().flat_map(|when| {
         FRAMINGS.iter().flat_map(move |framing| {
             THENS
                 .iter()
@@ -303,7 +304,7 @@ fn stories() -> impl Iterator<Item = Story> {
     let leaves = LEAVES
         .iter()
         .flat_map(|leave| BYS.iter().map(move |by| Story::Leaves(*leave, *by)));
-    answers.chain(leaves)
+    responses.chain(leaves)
 }
 
 impl fmt::Display for Cell {

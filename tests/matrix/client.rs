@@ -34,7 +34,7 @@ pub(crate) async fn run(place: &Arc<Place>, way: &Arc<Way>) -> Outcome {
         requests: got.into_iter().zip(received).collect(),
         garbage: scene.take_garbage(),
         size: cell.size(),
-        answer_breaks: cell.answer_breaks(),
+        response_breaks: cell.response_breaks(),
         stops_when_refused: cell.client.is_curl(),
     }
 }
@@ -140,7 +140,7 @@ async fn moment_to_leave(place: &Place, leave: Leave, course: &Course) {
         }
         Leave::Answered => wait(|| course.got().is_whole).await,
         Leave::AmidBoth | Leave::AmidDownload => {
-            wait(|| course.got().bytes >= crate::server::ANSWER.len() as u64 / 2).await;
+            wait(|| course.got().bytes >= crate::server::RESPONSE.len() as u64 / 2).await;
         }
     }
 }
@@ -166,7 +166,7 @@ const CELL: Duration = Duration::from_mins(1);
 /// Nothing has moved in either direction for this long: it hangs.
 const HANG: Duration = Duration::from_secs(4);
 
-/// The whole answer has come, and the upload has not moved for this long: the client goes.
+/// The whole response has come, and the upload has not moved for this long: the client goes.
 const STALL: Duration = Duration::from_millis(700);
 
 /// How soon the server must notice that its client has gone: a second, and one more for a machine

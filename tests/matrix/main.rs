@@ -1,6 +1,6 @@
-//! Every client at every server, with every answer at every moment, directly and through `authsome
-//! run`: no cell may be worse than the same client directly at that server. `cargo test --test
-//! matrix -- --help`.
+//! Every client at every server, with every response at every moment, directly and through
+//! `authsome run`: no cell may be worse than the same client directly at that server. `cargo test
+//! --test matrix -- --help`.
 #![allow(clippy::print_stdout, reason = "what a test binary has to say")]
 
 mod bodies;

@@ -36,15 +36,15 @@ pub(crate) struct Received {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Got {
     pub(crate) status: Option<u16>,
-    /// Interim answers.
+    /// Interim responses.
     pub(crate) interim: Vec<u16>,
-    /// The answer is authsome's own, with that code.
+    /// The response is authsome's own, with that code.
     pub(crate) ours: Option<String>,
-    /// Bytes of the answer's body.
+    /// Bytes of the response's body.
     pub(crate) bytes: u64,
-    /// The answer ended as it said.
+    /// The response ended as it said.
     pub(crate) is_whole: bool,
-    /// The client knew that it was done, without having to give up: the answer is whole, and the
+    /// The client knew that it was done, without having to give up: the response is whole, and the
     /// upload is out or called off.
     pub(crate) has_ended: bool,
     /// Nothing moved any more, and the client gave up.
@@ -72,8 +72,8 @@ pub(crate) struct Outcome {
     pub(crate) garbage: Option<String>,
     /// Bytes of each request's body, were it sent to its end.
     pub(crate) size: u64,
-    /// The server breaks its answer off.
-    pub(crate) answer_breaks: bool,
+    /// The server breaks its response off.
+    pub(crate) response_breaks: bool,
     /// The client ends its upload by itself once it is refused, as curl does ("HTTP error before
     /// end of send, stop sending"): how much of it is out by then is chance, with a proxy and
     /// without.
@@ -101,17 +101,17 @@ impl Outcome {
 /// In what something is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reason {
-    /// The answer has not come.
+    /// The response has not come.
     Status,
     /// It hangs.
     Stuck,
-    /// The answer has come, but the client has to give up the upload by itself.
+    /// The response has come, but the client has to give up the upload by itself.
     NotReleased,
-    /// The answer ends too early.
-    CutAnswer,
-    /// The answer broke off at the server, and looks whole.
+    /// The response ends too early.
+    CutResponse,
+    /// The response broke off at the server, and looks whole.
     LooksWhole,
-    /// Fewer bytes of the answer.
+    /// Fewer bytes of the response.
     LostBytes,
     /// The upload that the server reads does not reach it.
     CutUpload,
@@ -132,7 +132,7 @@ impl Reason {
     pub(crate) fn is_of_time(self) -> bool {
         matches!(
             self,
-            Self::Stuck | Self::NotReleased | Self::Unnoticed | Self::CutUpload | Self::CutAnswer
+            Self::Stuck | Self::NotReleased | Self::Unnoticed | Self::CutUpload | Self::CutResponse
         )
     }
 
@@ -141,9 +141,9 @@ impl Reason {
             Self::Status => "another status or none",
             Self::Stuck => "hangs",
             Self::NotReleased => "the upload is not called off",
-            Self::CutAnswer => "the answer is cut",
-            Self::LooksWhole => "a broken answer looks whole",
-            Self::LostBytes => "bytes of the answer are lost",
+            Self::CutResponse => "the response is cut",
+            Self::LooksWhole => "a broken response looks whole",
+            Self::LostBytes => "bytes of the response are lost",
             Self::CutUpload => "the upload is cut",
             Self::UploadLooksWhole => "a broken upload looks whole",
             Self::Garbled => "the upload is garbled",
@@ -166,15 +166,15 @@ impl Outcome {
         (our_got, our_received): &(Got, Received),
         (got, received): &(Got, Received),
     ) -> Vec<Reason> {
-        let has_answer = got.status.is_some() && got.status == our_got.status;
-        // To say that an answer has broken off, the connection or the stream is, and with it what
+        let has_response = got.status.is_some() && got.status == our_got.status;
+        // To say that a response has broken off, the connection or the stream is, and with it what
         // is still sent.
-        let has_stopped = has_answer
+        let has_stopped = has_response
             && self.stops_when_refused
             && our_got.is_whole
             && our_got.status.is_some_and(|status| status >= 400)
             && our_got.sent < self.size;
-        let is_cut = !self.answer_breaks
+        let is_cut = !self.response_breaks
             && !has_stopped
             && received.end == End::Whole
             && our_received.end != End::Whole;
@@ -182,22 +182,22 @@ impl Outcome {
         // Its tail is lost, and it ends cleanly.
         let is_short = |of: &Received| of.end == End::Whole && of.bytes < self.size;
         let checks = [
-            (Reason::Status, got.status.is_some() && !has_answer),
+            (Reason::Status, got.status.is_some() && !has_response),
             (Reason::Stuck, our_got.is_stuck && !got.is_stuck),
             (
                 Reason::NotReleased,
-                has_answer && got.has_ended && !our_got.has_ended && our_got.is_whole,
+                has_response && got.has_ended && !our_got.has_ended && our_got.is_whole,
             ),
             (
-                Reason::CutAnswer,
-                has_answer && got.is_whole && !our_got.is_whole,
+                Reason::CutResponse,
+                has_response && got.is_whole && !our_got.is_whole,
             ),
-            // What authsome answers in place of nothing is an answer of its own.
+            // What authsome answers in place of nothing is a response of its own.
             (
                 Reason::LooksWhole,
-                has_answer && self.answer_breaks && !got.is_whole && our_got.is_whole,
+                has_response && self.response_breaks && !got.is_whole && our_got.is_whole,
             ),
-            (Reason::LostBytes, has_answer && our_got.bytes < got.bytes),
+            (Reason::LostBytes, has_response && our_got.bytes < got.bytes),
             (Reason::CutUpload, is_cut),
             (
                 Reason::UploadLooksWhole,
@@ -241,7 +241,7 @@ impl fmt::Display for Got {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
             Some(status) => write!(formatter, "{status}")?,
-            None => formatter.write_str("no answer")?,
+            None => formatter.write_str("no response")?,
         }
         if let Some(code) = &self.ours {
             write!(formatter, " ({code})")?;

@@ -101,7 +101,7 @@ impl Report {
             .count()
     }
 
-    /// Clients that got directly, in none of the cells that are plain, the answer that the server
+    /// Clients that got directly, in none of the cells that are plain, the response that the server
     /// gives: beside one that does not work at all, nothing is worse.
     fn unserved(&self) -> BTreeSet<&'static str> {
         let plain = self.found.iter().filter(|found| found.cell.is_plain());
@@ -115,7 +115,7 @@ impl Report {
         unserved.map(ClientKind::name).collect()
     }
 
-    /// Cells whose client stays, and got no answer directly.
+    /// Cells whose client stays, and got no response directly.
     fn unanswered(&self) -> usize {
         self.found
             .iter()
@@ -166,7 +166,7 @@ impl Report {
         for (reason, count) in totals {
             println!("{count:5} cells: {reason}");
         }
-        println!("{:5} cells: no answer directly", self.unanswered());
+        println!("{:5} cells: no response directly", self.unanswered());
         for client in self.unserved() {
             println!("error: {client} does not work directly");
         }

@@ -80,7 +80,7 @@ impl Scene {
         self.seen().garbage = Some(String::from_utf8_lossy(start).into_owned());
     }
 
-    /// One more answer is out; how many there are.
+    /// One more response is out; how many there are.
     pub(crate) fn answered(&self) -> usize {
         let mut seen = self.seen();
         seen.answered += 1;

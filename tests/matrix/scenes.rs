@@ -1,4 +1,4 @@
-//! What takes more than one request: connections that end, streams that are refused, answers that
+//! What takes more than one request: connections that end, streams that are refused, responses that
 //! are odd. Each scene says by itself what is right, or compares with the same client directly.
 
 use std::sync::Arc;
@@ -47,10 +47,10 @@ pub(crate) const SCENES: &[Scene] = scenes! {
     "window: an upload after refused ones, at http/1.1": window::behind_refused_h1,
     "window: an upload after refused ones, at http/2": window::behind_refused_h2,
     "pieces: curl is refused amid its upload by http/2": pieces::refused,
-    "twice: an answer that breaks off on a reused connection": twice::posts_once,
-    "odd: answers": odd::answers,
-    "odd: interim answers": odd::interim,
-    "odd: answers that are wrong": odd::wrong_answers,
+    "twice: a response that breaks off on a reused connection": twice::posts_once,
+    "odd: responses": odd::responses,
+    "odd: interim responses": odd::interim,
+    "odd: responses that are wrong": odd::wrong_responses,
     "odd: requests": odd::requests,
     "odd: a client that half-closes": odd::half_closes,
 };

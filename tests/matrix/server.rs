@@ -197,8 +197,8 @@ async fn serve(stream: TlsStream<TcpStream>, stage: &Stage) {
     }
 }
 
-/// The bytes of an answer's body.
-pub(crate) const ANSWER: &[u8] = &[b'a'; 20_000];
+/// The bytes of a response's body.
+pub(crate) const RESPONSE: &[u8] = &[b'a'; 20_000];
 
 /// Before a server breaks off what it has begun: what it sent shall be there first.
 const BREATH: Duration = Duration::from_millis(150);

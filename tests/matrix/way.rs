@@ -135,15 +135,15 @@ async fn ask_for_tunnel(stream: &mut TcpStream, proxy: &Url, authority: &str) ->
         "CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\nproxy-authorization: Basic {credential}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await?;
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        answer.push(stream.read_u8().await?);
+    let mut response = Vec::new();
+    while !response.ends_with(b"\r\n\r\n") {
+        response.push(stream.read_u8().await?);
     }
-    if answer.starts_with(b"HTTP/1.1 200") {
+    if response.starts_with(b"HTTP/1.1 200") {
         return Ok(());
     }
     Err(io::Error::other(
-        String::from_utf8_lossy(&answer).into_owned(),
+        String::from_utf8_lossy(&response).into_owned(),
     ))
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Line {
     host: String,
 }
 
-/// An answer's head.
+/// A response's head.
 pub(crate) struct Head {
     pub(crate) status: u16,
     length: Option<u64>,
@@ -82,7 +82,7 @@ impl Line {
         })
     }
 
-    /// Reads an answer's head, which must have that status.
+    /// Reads a response's head, which must have that status.
     pub(crate) async fn expect(&mut self, status: u16) -> Result<Head, String> {
         let head = self.head().await?;
         if head.status == status {
@@ -96,7 +96,7 @@ impl Line {
         Err(format!("{line} {}", ours.unwrap_or_default()))
     }
 
-    /// Reads an answer's body.
+    /// Reads a response's body.
     pub(crate) async fn body(&mut self, head: &Head) -> Result<Vec<u8>, String> {
         let mut body = Vec::new();
         if let Some(length) = head.length {

@@ -89,16 +89,16 @@ async fn upload_http1(soak: &Soak) -> Result<(), String> {
 }
 
 /// Of what the server counted, everything.
-fn arrived(answer: &[u8]) -> Result<(), String> {
-    let answer = String::from_utf8_lossy(answer).into_owned();
-    if answer.contains(&UPLOAD.to_string()) {
+fn arrived(response: &[u8]) -> Result<(), String> {
+    let response = String::from_utf8_lossy(response).into_owned();
+    if response.contains(&UPLOAD.to_string()) {
         Ok(())
     } else {
-        Err(format!("not the whole upload: {answer}"))
+        Err(format!("not the whole upload: {response}"))
     }
 }
 
-/// Amid an upload, amid a download, before an answer.
+/// Amid an upload, amid a download, before a response.
 async fn leave_http1(soak: &Soak) -> Result<(), String> {
     let mut line = Line::open(soak).await?;
     line.send(
@@ -163,11 +163,11 @@ impl Http2 {
             .expect("valid parts")
     }
 
-    /// Makes a GET, and reads its answer to the end, or calls it off after the first piece.
+    /// Makes a GET, and reads its response to the end, or calls it off after the first piece.
     async fn get(&self, path: &str, is_called_off: bool) -> Result<(), Failure> {
         let mut client = self.client.clone().ready().await?;
-        let (answer, mut stream) = client.send_request(self.request(Method::GET, path), true)?;
-        let mut body = whole(answer.await?)?.into_body();
+        let (response, mut stream) = client.send_request(self.request(Method::GET, path), true)?;
+        let mut body = whole(response.await?)?.into_body();
         while let Some(data) = body.data().await {
             body.flow_control().release_capacity(data?.len())?;
             if is_called_off {
@@ -179,13 +179,13 @@ impl Http2 {
     }
 }
 
-/// An answer that is no 200 is an error like another.
-fn whole<T>(answer: http::Response<T>) -> Result<http::Response<T>, Failure> {
-    if answer.status() == 200 {
-        return Ok(answer);
+/// A response that is no 200 is an error like another.
+fn whole<T>(response: http::Response<T>) -> Result<http::Response<T>, Failure> {
+    if response.status() == 200 {
+        return Ok(response);
     }
-    let ours = answer.headers().get("authsome-error");
-    Err(format!("{} {ours:?}", answer.status()).into())
+    let ours = response.headers().get("authsome-error");
+    Err(format!("{} {ours:?}", response.status()).into())
 }
 
 /// Ten streams at one time, of which some are called off.
@@ -215,7 +215,7 @@ async fn upload_http2(soak: &Soak) -> Result<(), String> {
     let uploading = async {
         let mut client = connection.client.clone().ready().await?;
         let request = connection.request(Method::POST, "/api/v4/upload");
-        let (answer, mut sender) = client.send_request(request, false)?;
+        let (response, mut sender) = client.send_request(request, false)?;
         let mut left = UPLOAD;
         while left > 0 {
             sender.reserve_capacity(left.min(PIECE.len()));
@@ -225,7 +225,7 @@ async fn upload_http2(soak: &Soak) -> Result<(), String> {
             left -= piece.len();
             sender.send_data(Bytes::from_static(piece), left == 0)?;
         }
-        let mut body = whole(answer.await?)?.into_body();
+        let mut body = whole(response.await?)?.into_body();
         let mut told = Vec::new();
         while let Some(data) = body.data().await {
             told.extend_from_slice(&data?);
@@ -241,8 +241,8 @@ async fn leave_http2(soak: &Soak) -> Result<(), String> {
     let leaving = async {
         let mut client = connection.client.clone().ready().await?;
         let request = connection.request(Method::GET, "/api/v4/download?bytes=50000000");
-        let (answer, _) = client.send_request(request, true)?;
-        let mut body = whole(answer.await?)?.into_body();
+        let (response, _) = client.send_request(request, true)?;
+        let mut body = whole(response.await?)?.into_body();
         let _ = body.data().await;
         let mut client = client.ready().await?;
         let request = connection.request(Method::POST, "/api/v4/upload");
@@ -253,7 +253,7 @@ async fn leave_http2(soak: &Soak) -> Result<(), String> {
     leaving.await.map_err(|error| error.to_string())
 }
 
-/// Over two tokens' lives or more, an answer goes on; every other client leaves in the middle.
+/// Over two tokens' lives or more, a response goes on; every other client leaves in the middle.
 async fn events(soak: &Soak) -> Result<(), String> {
     let mut line = Line::open(soak).await?;
     line.send(

@@ -209,12 +209,12 @@ impl Abuser {
             abuse,
         };
         wire::send(child.stdin.as_mut().ok_or("no stdin")?, &setup)?;
-        let mut answers = BufReader::new(child.stdout.take().ok_or("no stdout")?);
-        let _: u32 = wire::receive(&mut answers)
+        let mut responses = BufReader::new(child.stdout.take().ok_or("no stdout")?);
+        let _: u32 = wire::receive(&mut responses)
             .map_err(|error| format!("the abuser did not start: {error}"))?;
         let (told, outcome) = oneshot::channel();
         std::thread::spawn(move || {
-            let _ = told.send(wire::receive(&mut answers));
+            let _ = told.send(wire::receive(&mut responses));
         });
         Ok(Self {
             child,

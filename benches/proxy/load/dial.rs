@@ -22,8 +22,8 @@ use crate::wire::{LoadSetup, MANAGED, PLACEHOLDER, Protocol, UNMANAGED, Way};
 /// What requests travel on.
 pub(super) type Stream = TlsStream<TcpStream>;
 
-/// A proxy's answer to CONNECT is no longer than this.
-const MAX_ANSWER: usize = 4096;
+/// A proxy's response to CONNECT is no longer than this.
+const MAX_RESPONSE: usize = 4096;
 
 /// Whether a handshake may take up an earlier session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,20 +196,20 @@ impl Dialer {
     }
 }
 
-/// Reads the answer to CONNECT. The server side of TLS does not speak first, so nothing can come
+/// Reads the response to CONNECT. The server side of TLS does not speak first, so nothing can come
 /// behind it.
 pub(super) async fn tunnel_stands(stream: &mut TcpStream) -> Result<(), Failure> {
-    let mut answer = Vec::with_capacity(MAX_ANSWER);
-    while !answer.ends_with(b"\r\n\r\n") {
-        if answer.len() >= MAX_ANSWER || stream.read_buf(&mut answer).await? == 0 {
+    let mut response = Vec::with_capacity(MAX_RESPONSE);
+    while !response.ends_with(b"\r\n\r\n") {
+        if response.len() >= MAX_RESPONSE || stream.read_buf(&mut response).await? == 0 {
             return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
         }
     }
-    let status = answer.split(|byte| *byte == b' ').nth(1);
+    let status = response.split(|byte| *byte == b' ').nth(1);
     if status == Some(b"200") {
         Ok(())
     } else {
-        Err(format!("the proxy refused: {}", String::from_utf8_lossy(&answer)).into())
+        Err(format!("the proxy refused: {}", String::from_utf8_lossy(&response)).into())
     }
 }
 

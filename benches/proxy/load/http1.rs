@@ -15,7 +15,7 @@ pub(super) struct Http1<S> {
     filled: usize,
 }
 
-/// What is known of an answer when its head is there.
+/// What is known of a response when its head is there.
 struct Head {
     /// Where in the buffer the body starts.
     body: usize,
@@ -31,10 +31,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         }
     }
 
-    /// Sends a request and reads the whole answer, which must be a 200.
+    /// Sends a request and reads the whole response, which must be a 200.
     pub(super) async fn exchange(&mut self, request: &[u8]) -> io::Result<()> {
         self.send(request).await?;
-        self.answer().await
+        self.read_response().await
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -42,7 +42,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         self.stream.flush().await
     }
 
-    pub(super) async fn answer(&mut self) -> io::Result<()> {
+    pub(super) async fn read_response(&mut self) -> io::Result<()> {
         let head = self.head().await?;
         let mut left = head.length;
         let mut ready = self.filled - head.body;
@@ -53,7 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
         }
-        self.filled = 0; // nothing was asked for beyond this answer
+        self.filled = 0; // nothing was asked for beyond this response
         Ok(())
     }
 

@@ -30,7 +30,7 @@ impl Http2 {
         Ok(Self { sender, request })
     }
 
-    /// One GET, whose answer must be a 200.
+    /// One GET, whose response must be a 200.
     pub(super) async fn exchange(&mut self) -> Result<(), Failure> {
         self.sender.ready().await?;
         let request = self.request.clone().map(|()| Empty::new());

@@ -89,7 +89,7 @@ pub(super) async fn upload(
         client.send(&piece[..length]).await?;
         left -= length as u64;
     }
-    client.answer().await?;
+    client.read_response().await?;
     Ok(Sample {
         requests: 1,
         ..stopwatch.stop()?

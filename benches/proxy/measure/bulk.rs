@@ -1,4 +1,4 @@
-//! One long answer, and one long request.
+//! One long response, and one long request.
 
 use super::bench::Bench;
 use crate::failure::Failure;

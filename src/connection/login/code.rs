@@ -79,7 +79,7 @@ struct Redirected {
     page: PageReply,
 }
 
-/// What an answer led to.
+/// What a response led to.
 enum Step {
     Done(Box<Granted>),
     Wait(Option<Box<Pending>>),
@@ -112,7 +112,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             // Both ways stay open: a browser on another machine, or in a container, cannot reach
             // the listener, and its user pastes the address. What ends this wait ends nothing else:
             // an exchange that has begun may bring a grant, which is then stored or revoked.
-            let answer = tokio::select! {
+            let response = tokio::select! {
                 arrival = self.listener.next() => self.arrived(arrival, &mut pending)?,
                 line = self.prompt.pasted() => self.pasted(&line),
                 // Against a user who has closed the tab: nobody tells that the redirect will not
@@ -121,11 +121,11 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                 error = &mut nobody_there => return Err(error.into()),
                 () = cancelled.as_mut() => return Err(LoginError::Cancelled { revoked: None }),
             };
-            let Some(answer) = answer else { continue };
-            // Taken out, and put back only if the answer was not to it: a code is exchanged once
+            let Some(response) = response else { continue };
+            // Taken out, and put back only if the response was not to it: a code is exchanged once
             // (RFC 6749 §4.1.2).
             match self
-                .answered(pending.take(), answer, cancelled.as_mut())
+                .answered(pending.take(), response, cancelled.as_mut())
                 .await?
             {
                 Step::Done(granted) => return Ok(*granted),
@@ -172,7 +172,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         Ok(())
     }
 
-    /// Takes what the browser sent; the answer of a provider is given back.
+    /// Takes what the browser sent; the response of a provider is given back.
     fn arrived(
         &mut self,
         arrival: Arrival,
@@ -231,12 +231,12 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
     async fn answered(
         &mut self,
         pending: Option<Box<Pending>>,
-        answer: Redirect,
+        response: Redirect,
         cancelled: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Step, LoginError> {
         // No request that this could answer: a tab of an earlier login, or one that guesses.
         let Some(pending) = pending else {
-            let _ = answer.page.send(Outcome::Bad(
+            let _ = response.page.send(Outcome::Bad(
                 "Not yet".to_owned(),
                 "The login has not reached the provider.".to_owned(),
             ));
@@ -244,9 +244,9 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         };
         // `state` first, then the issuer, then whether it is an error (RFC 6749 §10.12, RFC 9207
         // §2.4): an error without the right `state` may be forged, and must not end the login.
-        match pending.authorization.verify(answer.response) {
+        match pending.authorization.verify(response.response) {
             Ok(code) => {
-                let Redirect { by, page, .. } = answer;
+                let Redirect { by, page, .. } = response;
                 let redirected = Redirected { by, page };
                 self.exchange(pending, code, redirected, cancelled).await
             }
@@ -256,23 +256,23 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                 if pending.named_by.is_some() && is_about_the_application(&code) =>
             {
                 let refused = ResponseRefused::Denied { code, description };
-                self.ask_again(&pending.client, &refused.to_string(), answer.page);
+                self.ask_again(&pending.client, &refused.to_string(), response.page);
                 Ok(Step::Wait(None))
             }
             // With the right `state` it is the provider that says so, or the user there.
             Err(refused @ ResponseRefused::Denied { .. }) => {
                 let outcome = Outcome::Bad("Refused".to_owned(), refused.to_string());
-                let _ = answer.page.send(outcome);
+                let _ = response.page.send(outcome);
                 tokio::time::sleep(LAST_PAGE).await;
                 Err(refused.into())
             }
             Err(refused) => {
-                // Not the answer to this login: a forged one must not end it (RFC 8252 §8.9).
+                // Not the response to this login: a forged one must not end it (RFC 8252 §8.9).
                 self.prompt.say(&format!(
                     "a redirect was not accepted: {refused}; still waiting"
                 ));
                 let outcome = Outcome::Bad("Not accepted".to_owned(), refused.to_string());
-                let _ = answer.page.send(outcome);
+                let _ = response.page.send(outcome);
                 Ok(Step::Wait(Some(pending)))
             }
         }

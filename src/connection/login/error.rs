@@ -1,4 +1,4 @@
-//! RefreshReason a login did not come to its end.
+//! Why a login did not come to its end.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::oauth::{OAuthError, ResponseRefused};
 /// How long a user has for the pages, and again for the question at the terminal.
 pub(super) const DEADLINE: Duration = Duration::from_mins(10);
 
-/// RefreshReason a login did not come to its end. Nothing was stored.
+/// Why a login did not come to its end. Nothing was stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
@@ -41,10 +41,10 @@ pub enum LoginError {
     /// The grant could not be stored.
     #[error("the login cannot be stored")]
     NotStored {
-        /// RefreshReason not.
+        /// Why not.
         #[source]
         source: Box<StoreError>,
-        /// RefreshReason the grant is still good at the provider; `None` where it was revoked.
+        /// Why the grant is still good at the provider; `None` where it was revoked.
         revocation: Option<Box<OAuthError>>,
     },
     /// The authorization server gave no token.

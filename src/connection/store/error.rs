@@ -1,8 +1,8 @@
-//! RefreshReason a connection cannot be read or stored.
+//! Why a connection cannot be read or stored.
 
 use crate::vault::VaultError;
 
-/// RefreshReason a connection cannot be read or written.
+/// Why a connection cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {

@@ -110,7 +110,7 @@ impl UserRemotes {
     }
 }
 
-/// git, and perhaps ssh, at work on the answer, beside us.
+/// git, and perhaps ssh, at work beside us.
 pub struct AskedRemotes(Option<RemoteQuery>);
 
 struct RemoteQuery {
@@ -123,26 +123,26 @@ struct RemoteQuery {
 impl AskedRemotes {
     /// Waits for it. Without git there are none; what is wrong with its configuration, git tells
     /// the command itself.
-    pub fn answer(self) -> UserRemotes {
+    pub fn wait(self) -> UserRemotes {
         let Some(mut asked) = self.0 else {
             return UserRemotes::default();
         };
-        let answer = asked.receiver.recv_timeout(READ_TIMEOUT);
+        let received = asked.receiver.recv_timeout(READ_TIMEOUT);
         let _ = asked.git.kill(); // one that has more to say, or hangs; mostly it has ended
         let _ = asked.git.wait();
-        let is_unknown = answer.is_err();
-        let output = answer.unwrap_or_default();
+        let is_unknown = received.is_err();
+        let output = received.unwrap_or_default();
         // An entry that was cut off is none.
         let end = output.iter().rposition(|byte| *byte == 0).unwrap_or(0);
         let mut found = UserRemotes::parse(&output[..end]);
         found.names_proxy |= is_unknown;
         if let Some((known, configuration)) = asked.ssh {
-            found.aliases = known.answer();
+            found.aliases = known.wait();
             let mut hosts = found.unknown_hosts();
             hosts.retain(|host| configuration.may_rename(host));
             found
                 .aliases
-                .add(ssh::HostQuery::about(hosts, &asked.programs).answer());
+                .add(ssh::HostQuery::about(hosts, &asked.programs).wait());
         }
         found
     }

@@ -15,10 +15,11 @@ use crate::env::programs::Programs;
 /// How many names ssh is asked about, and how long it may take for all of them: its configuration
 /// may run programs (`Match exec`).
 const MAX_NAMES: usize = 32;
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What one answer may be long, and a file of its configuration; how many of them are read.
-const MAX_ANSWER: u64 = 64 * 1024;
+/// How long one answer of theirs may be, and a file of its configuration; how many of them are
+/// read.
+const MAX_OUTPUT: u64 = 64 * 1024;
 const MAX_FILE: u64 = 256 * 1024;
 const MAX_FILES: usize = 16;
 
@@ -63,7 +64,7 @@ impl Aliases {
     }
 }
 
-/// ssh at work on the answers.
+/// ssh at work.
 pub(super) struct HostQuery {
     asked: Vec<(String, Child, Receiver<String>)>,
     until: Instant,
@@ -80,19 +81,19 @@ impl HostQuery {
         });
         Self {
             asked: asked.collect(),
-            until: Instant::now() + ANSWER_TIMEOUT,
+            until: Instant::now() + RESPONSE_TIMEOUT,
         }
     }
 
     /// Waits for them.
-    pub(super) fn answer(self) -> Aliases {
+    pub(super) fn wait(self) -> Aliases {
         let mut found = Aliases::default();
         for (name, mut ssh, receiver) in self.asked {
             let rest = self.until.saturating_duration_since(Instant::now());
-            let answer = receiver.recv_timeout(rest).unwrap_or_default();
+            let output = receiver.recv_timeout(rest).unwrap_or_default();
             let _ = ssh.kill();
             let _ = ssh.wait();
-            let real = answer
+            let real = output
                 .lines()
                 .find_map(|line| line.strip_prefix("hostname "));
             if let Some(real) = real {
@@ -115,9 +116,9 @@ fn ask(name: &str, programs: &Programs) -> Option<(Child, Receiver<String>)> {
     let (sender, receiver) = sync_channel(1);
     let stdout = ssh.stdout.take()?;
     let read = move || {
-        let mut answer = String::new();
-        if stdout.take(MAX_ANSWER).read_to_string(&mut answer).is_ok() {
-            let _ = sender.send(answer); // nobody waits for it any more
+        let mut output = String::new();
+        if stdout.take(MAX_OUTPUT).read_to_string(&mut output).is_ok() {
+            let _ = sender.send(output); // nobody waits for it any more
         }
     };
     // Where no thread is to be had, the receiver is told so, and the name stands for itself.

@@ -216,7 +216,7 @@ class Session:
         @functools.wraps(urlopen)
         def urlopen_by_proxy(pools, method, url, redirect=True, **options):
             parts = module.parse_url(url)
-            # The fork that calls itself urllib3 too asks this manager for the answers to requests that it multiplexes.
+            # The fork that calls itself urllib3 too asks this manager for the responses to requests that it multiplexes.
             plain = is_plain(pools) and parts.host and not options.get("multiplexed")
             if not plain or not self.covers(parts.scheme or "http", parts.host, parts.port):
                 return urlopen(pools, method, url, redirect, **options)

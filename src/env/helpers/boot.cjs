@@ -14,7 +14,7 @@
 
 const INSTALLED = Symbol.for('authsome.bootstrap');
 
-/** Bounds on the proxy's answer to a CONNECT, and on what of its explanation gets into an error. */
+/** Bounds on the proxy's response to a CONNECT, and on what of its explanation gets into an error. */
 const MAX_HEAD = 64 * 1024;
 const MAX_BODY = 64 * 1024;
 const MAX_MESSAGE = 1024;
@@ -108,12 +108,12 @@ function refusal(authority, [, status, reason], head, body) {
 function readAnswer(bytes, hasEnded, authority) {
   const end = bytes.indexOf('\r\n\r\n');
   if (end > MAX_HEAD || (end < 0 && bytes.length > MAX_HEAD)) {
-    return { error: tunnelError(`the proxy's answer to CONNECT ${authority} is too large`) };
+    return { error: tunnelError(`the proxy's response to CONNECT ${authority} is too large`) };
   }
   if (end < 0) return hasEnded ? { error: tunnelError(`the proxy hung up on CONNECT ${authority}`) } : null;
   const head = bytes.toString('latin1', 0, end);
   const status = /^HTTP\/1\.[01] (\d{3})([^\r\n]*)/.exec(head);
-  if (!status) return { error: tunnelError(`the proxy's answer to CONNECT ${authority} is not HTTP`) };
+  if (!status) return { error: tunnelError(`the proxy's response to CONNECT ${authority} is not HTTP`) };
   const rest = bytes.subarray(end + 4);
   if (status[1].startsWith('2')) return { rest };
   const length = /^content-length: *(\d+)\r?$/im.exec(head);
@@ -128,16 +128,16 @@ const STATE = Symbol('authsome');
 /** Takes more of what the proxy answers to a tunnel's CONNECT. */
 function advance(tunnel, chunk, hasEnded) {
   const state = tunnel[STATE];
-  state.answer = Buffer.concat([state.answer, chunk]);
-  const answer = readAnswer(state.answer, hasEnded, state.authority);
-  if (answer === null) return;
-  if (answer.error) {
-    tunnel.destroy(answer.error);
+  state.response = Buffer.concat([state.response, chunk]);
+  const response = readAnswer(state.response, hasEnded, state.authority);
+  if (response === null) return;
+  if (response.error) {
+    tunnel.destroy(response.error);
     return;
   }
   state.isOpen = true;
-  state.answer = null;
-  if (answer.rest.length > 0) tunnel.push(answer.rest);
+  state.response = null;
+  if (response.rest.length > 0) tunnel.push(response.rest);
   if (state.held) state.held.proceed();
   state.held = null;
   tunnel.emit('connect');
@@ -161,7 +161,7 @@ function defineTunnel(proxy, connect) {
     constructor(authority, options) {
       super(Object.assign({ allowHalfOpen: false }, options));
       const socket = connect({ host: proxy.host, port: proxy.port, allowHalfOpen: true, noDelay: true });
-      const state = { socket, authority, answer: Buffer.alloc(0), isOpen: false, held: null };
+      const state = { socket, authority, response: Buffer.alloc(0), isOpen: false, held: null };
       Object.defineProperty(this, STATE, { value: state });
       socket.setNoDelay(true); // before Node 16.17 it is no option
       const authorization = proxy.authorization ? `Proxy-Authorization: ${proxy.authorization}\r\n` : '';

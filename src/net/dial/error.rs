@@ -12,7 +12,7 @@ pub(crate) enum ConnectError {
     /// This machine had no socket to give in time.
     #[error("{0}")]
     Starved(Shortage),
-    /// No answer in time.
+    /// No response in time.
     #[error("no connection within {} s", .after.as_secs())]
     Timeout {
         /// The wait.

@@ -12,8 +12,8 @@ use super::link::{Dialed, Link};
 use crate::authority::Authority;
 use crate::net::user_proxy::UserProxy;
 
-/// The head of the answer of the user's own proxy to `CONNECT`, in bytes.
-const MAX_ANSWER: usize = 16 * 1024;
+/// The head of the response of the user's own proxy to `CONNECT`, in bytes.
+const MAX_RESPONSE: usize = 16 * 1024;
 
 /// Opens a tunnel to the host; what stands in its way is told in words that follow the proxy's
 /// name.
@@ -22,9 +22,10 @@ pub(super) async fn open(
     target: &Authority,
     proxy: &UserProxy,
 ) -> Result<Dialed, String> {
-    let broken = |error: hyper::Error| format!("gave no answer to CONNECT: {}", innermost(&error));
+    let broken =
+        |error: hyper::Error| format!("gave no response to CONNECT: {}", innermost(&error));
     let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(MAX_ANSWER)
+        .max_buf_size(MAX_RESPONSE)
         .handshake(TokioIo::new(link))
         .await
         .map_err(broken)?;
@@ -71,7 +72,7 @@ fn request(target: &Authority, proxy: &UserProxy) -> Result<Request<Empty<Bytes>
     Ok(request)
 }
 
-/// What an answer other than yes means, and what to check, in words that follow the proxy's name.
+/// What a response other than yes means, and what to check, in words that follow the proxy's name.
 pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, proxy: &UserProxy) -> String {
     let variable = proxy.variable();
     let status = status.as_u16();

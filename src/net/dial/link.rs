@@ -22,7 +22,7 @@ pub(crate) enum Link {
 #[derive(Debug)]
 pub(crate) struct Dialed {
     pub(crate) link: Link,
-    /// What the host has said already: it came in one piece with the proxy's answer.
+    /// What the host has said already: it came in one piece with the proxy's response.
     pub(crate) early: Bytes,
 }
 

@@ -122,9 +122,9 @@ async fn log_in<T: AsyncRead + AsyncWrite + Unpin>(
         request.extend_from_slice(word.as_bytes());
     }
     stream.write_all(&request).await?;
-    let mut answer = [0; 2];
-    stream.read_exact(&mut answer).await?;
-    Ok(answer[1] == 0)
+    let mut response = [0; 2];
+    stream.read_exact(&mut response).await?;
+    Ok(response[1] == 0)
 }
 
 fn request_v5(destination: &Destination, port: u16) -> Result<Vec<u8>, SocksError> {

@@ -51,8 +51,8 @@ async fn ask(place: &Authority, wait: &Wait<'_>) -> io::Result<Vec<SocketAddr>> 
         let thread = thread::Builder::new().name("resolver".to_owned());
         thread.spawn(work).map(|_| receiver)
     };
-    let answer = wait.have(start).await?;
-    answer.await.map_err(io::Error::other)?
+    let response = wait.have(start).await?;
+    response.await.map_err(io::Error::other)?
 }
 
 /// Connects to one address.

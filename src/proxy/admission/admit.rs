@@ -56,7 +56,7 @@ pub(in crate::proxy) enum Recognition {
     AnotherUser,
     /// This user's, or one of which the kernel does not tell.
     Client(Client),
-    /// Nobody waits for an answer any more, and who has asked cannot be told.
+    /// Nobody waits for a response any more, and who has asked cannot be told.
     Nobody,
 }
 

@@ -14,7 +14,7 @@ use crate::proxy::limits::MAX_HELD_BODY;
 /// What is known of a request's body while it goes out.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct UploadProgress {
-    /// Pieces that have gone by, so that a wait for the answer starts when the last one has.
+    /// Pieces that have gone by, so that a wait for the response starts when the last one has.
     pub(in crate::proxy) pieces: AtomicU64,
     /// The placeholder was found: the request was broken off.
     pub(in crate::proxy) placeholder: AtomicBool,

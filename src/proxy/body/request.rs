@@ -89,7 +89,7 @@ impl RequestBody {
             && !matches!(incoming, Some(ClientBody::Http2(_)))
     }
 
-    /// Whether it comes by hyper, which ends what it serves with the answer.
+    /// Whether it comes by hyper, which ends what it serves with the response.
     pub(in crate::proxy) fn is_of_the_proxy_itself(&self) -> bool {
         matches!(
             self,

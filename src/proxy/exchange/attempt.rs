@@ -43,11 +43,11 @@ pub(super) struct Attempt<'a, S> {
     interim: Interim,
     /// The route that it belongs to, once that is known.
     pub(super) owner: Option<&'a Arc<Route>>,
-    /// Its line in the log, until the answer has it.
+    /// Its line in the log, until the response has it.
     pub(super) entry: Entry,
 }
 
-/// An answer of the provider, with what was read of its body.
+/// A response of the provider, with what was read of its body.
 struct Outcome {
     response: Response<UpstreamBody>,
     head: Option<Box<BodyStart>>,
@@ -249,7 +249,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
     }
 }
 
-/// Prepares an answer for the client.
+/// Prepares a response for the client.
 fn hand_over(
     outcome: Outcome,
     upgrade_request: Option<UpgradeRequest>,

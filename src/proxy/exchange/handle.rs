@@ -1,4 +1,4 @@
-//! The heart: one request, from its arrival to its answer.
+//! The heart: one request, from its arrival to its response.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::proxy::body::client::ClientBody;
 use crate::proxy::body::drain::drain_beside;
 use crate::proxy::message::interim::Interim;
 
-/// Answers one request; every failure becomes an answer that says what to do.
+/// Answers one request; every failure becomes a response that says what to do.
 ///
 /// Not an `async fn`: that would keep room for its arguments beside what is made of them, and a
 /// future of more than 2 KiB is moved at a price.

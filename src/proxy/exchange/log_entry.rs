@@ -1,4 +1,4 @@
-//! One request's line in the log, written when its answer has ended.
+//! One request's line in the log, written when its response has ended.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -83,14 +83,14 @@ impl Entry {
         }
     }
 
-    /// The answer has broken off: its line says so, as its status does not.
+    /// The response has broken off: its line says so, as its status does not.
     pub(in crate::proxy) fn broke_off(&mut self) {
         if let Some(line) = &mut self.line {
             line.reason = Some("the response broke off before its end".to_owned());
         }
     }
 
-    /// The answer has ended, after that many bytes of body.
+    /// The response has ended, after that many bytes of body.
     pub(in crate::proxy) fn finish(&mut self, bytes: u64) {
         let Some(line) = self.line.take() else {
             return;
@@ -112,7 +112,7 @@ impl Entry {
 }
 
 impl Drop for Entry {
-    /// A client that leaves before the answer takes its request down with it, and so does the end
+    /// A client that leaves before the response takes its request down with it, and so does the end
     /// of the session; but what went out went out.
     fn drop(&mut self) {
         if let Some(line) = &mut self.line

@@ -1,4 +1,4 @@
-//! The only table from a cause to an HTTP answer. Each answer says that it comes from authsome,
+//! The only table from a cause to an HTTP response. Each response says that it comes from authsome,
 //! why, and what to do.
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use crate::proxy::limits::STARVED_RETRY;
 use crate::proxy::refusal::Refusal;
 use crate::text;
 
-/// The header by which a client, or a test, tells our answers from a provider's.
+/// The header by which a client, or a test, tells our responses from a provider's.
 const ERROR_HEADER: HeaderName = HeaderName::from_static("authsome-error");
 
 /// Status, code and the way out.
@@ -26,21 +26,21 @@ struct ErrorResponse {
     hint: String,
 }
 
-/// The answer for a refusal.
+/// The response for a refusal.
 pub(in crate::proxy) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody> {
-    let answer = answer(refusal);
+    let error = error_response(refusal);
     let body = serde_json::json!({
-        "error": answer.code,
+        "error": error.code,
         "message": format!("authsome: {refusal}"),
-        "hint": answer.hint,
+        "hint": error.hint,
     });
     let body = Bytes::from(format!("{}\n", text::json(&body.to_string())));
     let mut response = Response::new(ResponseBody::whole(body.clone()));
-    *response.status_mut() = answer.status;
+    *response.status_mut() = error.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    headers.insert(ERROR_HEADER, HeaderValue::from_static(answer.code));
+    headers.insert(ERROR_HEADER, HeaderValue::from_static(error.code));
     match refusal {
         Refusal::ProxyAuthentication => {
             headers.insert(
@@ -56,7 +56,7 @@ pub(in crate::proxy) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody
         }
         // A challenge that git does not know: a Basic one would make it ask for, and then erase,
         // the user's own password.
-        _ if answer.status == StatusCode::UNAUTHORIZED => {
+        _ if error.status == StatusCode::UNAUTHORIZED => {
             headers.insert(
                 WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"authsome\""),
@@ -67,7 +67,7 @@ pub(in crate::proxy) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody
     response
 }
 
-fn answer(refusal: &Refusal) -> ErrorResponse {
+fn error_response(refusal: &Refusal) -> ErrorResponse {
     let (status, code, hint) = match refusal {
         Refusal::Abandoned => (
             StatusCode::BAD_REQUEST,
@@ -90,7 +90,7 @@ fn answer(refusal: &Refusal) -> ErrorResponse {
             "upstream_timeout",
             "check the host name and the network, or raise `connect_seconds` under [timeouts] of config.toml in authsome's home".to_owned(),
         ),
-        Refusal::Credential(error) => return credential_answer(error),
+        Refusal::Credential(error) => return credential_response(error),
         Refusal::Guarded { provider, rule, .. } => (
             StatusCode::FORBIDDEN,
             "denied",
@@ -179,7 +179,7 @@ fn tls_hint(remedy: TlsRemedy, connection: Option<&ConnectionId>) -> String {
     hint.to_owned()
 }
 
-fn credential_answer(error: &CredentialError) -> ErrorResponse {
+fn credential_response(error: &CredentialError) -> ErrorResponse {
     let (status, code, hint) = match error {
         CredentialError::NeedsLogin { id, .. } => (
             StatusCode::UNAUTHORIZED,
@@ -299,7 +299,7 @@ mod tests {
             },
             Refusal::UpstreamMalformed {
                 host: host.clone(),
-                reason: "its answer has two lengths".to_owned(),
+                reason: "its response has two lengths".to_owned(),
             },
             Refusal::UpstreamTimeout {
                 host: host.clone(),

@@ -54,7 +54,7 @@ impl UpgradeRequest {
         headers.insert(UPGRADE, self.protocol.clone());
     }
 
-    /// The provider has agreed: the answer for the client, and a relay that outlives it.
+    /// The provider has agreed: the response for the client, and a relay that outlives it.
     pub(in crate::proxy) fn grant(
         self,
         response: Response<UpstreamBody>,

@@ -12,13 +12,13 @@ pub(in crate::proxy) enum Fault {
     ///
     /// After this one alone a request may go out again, on another connection: if nothing had come,
     /// and the connection had been idle before.
-    #[error("the connection was closed before the answer came")]
+    #[error("the connection was closed before the response came")]
     Closed(#[source] Option<io::Error>),
-    /// What came is not an answer.
+    /// What came is not a response.
     #[error("{0}")]
     Malformed(&'static str),
-    /// No head of an answer came for so long.
-    #[error("no answer came in time")]
+    /// No head of a response came for so long.
+    #[error("no response came in time")]
     Timeout,
 }
 

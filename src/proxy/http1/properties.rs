@@ -104,7 +104,7 @@ fn forward(head: Head, method: &Method) {
         Length::Chunked | Length::UntilClose => Framing::Chunked,
     };
     let mut out = Vec::new();
-    write::write_answer(&mut out, &parts, framing, None);
+    write::write_response(&mut out, &parts, framing, None);
     let mut out = BytesMut::from(&*out);
     let again = response::take(&mut out, method).expect("what the client gets is HTTP/1.1");
     let again = again.expect("what the client gets is whole");

@@ -11,7 +11,7 @@ use super::fields::{parse_length, share, skip_empty_lines};
 use super::framing::Length;
 use crate::proxy::limits::{DEFAULT_HEADERS, MAX_HEAD, MAX_HEADERS};
 
-/// An answer's head.
+/// A response's head.
 #[derive(Debug)]
 pub(in crate::proxy) struct Head {
     pub(super) status: StatusCode,
@@ -30,7 +30,7 @@ impl Head {
     }
 }
 
-/// Takes an answer's head out of what was read; `None` if there is more to read.
+/// Takes a response's head out of what was read; `None` if there is more to read.
 pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>, Fault> {
     skip_empty_lines(read);
     let mut fields = [const { MaybeUninit::uninit() }; DEFAULT_HEADERS];
@@ -47,7 +47,7 @@ pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>,
             Ok(Some(head))
         }
         Ok(_) | Err(Unreadable::TooManyFields) => {
-            Err(Fault::Malformed("the head of its answer is too large"))
+            Err(Fault::Malformed("the head of its response is too large"))
         }
         Err(Unreadable::Fault(fault)) => Err(fault),
     }
@@ -84,7 +84,7 @@ fn parse<'a>(
         // RFC 9112 §5.1: "A proxy MUST remove any such whitespace from a response message".
         .allow_spaces_after_header_name_in_responses(true)
         .parse_response_with_uninit_headers(&mut response, read, fields);
-    let malformed = || Fault::Malformed("its answer is not HTTP/1.1");
+    let malformed = || Fault::Malformed("its response is not HTTP/1.1");
     let end = match parsed {
         Ok(httparse::Status::Complete(end)) => end,
         Ok(httparse::Status::Partial) => return Ok(None),
@@ -138,7 +138,7 @@ fn parse<'a>(
 #[derive(Clone, Debug)]
 pub(in crate::proxy) struct Reason(pub(super) String);
 
-/// What an answer's headers say of its body and its connection.
+/// What a response's headers say of its body and its connection.
 #[derive(Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -158,10 +158,10 @@ impl Said {
     fn hear(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Fault> {
         if name == CONTENT_LENGTH {
             let stated =
-                one_length(value).ok_or(Fault::Malformed("its answer has no valid length"))?;
+                one_length(value).ok_or(Fault::Malformed("its response has no valid length"))?;
             let is_first = self.length.is_none();
             if self.length.is_some_and(|length| length != stated) {
-                return Err(Fault::Malformed("its answer has two lengths"));
+                return Err(Fault::Malformed("its response has two lengths"));
             }
             self.length = Some(stated);
             self.repeats_length |= value.as_bytes().contains(&b',');
@@ -174,7 +174,7 @@ impl Said {
             let coding = value.as_bytes().trim_ascii();
             if self.chunked || !coding.eq_ignore_ascii_case(b"chunked") {
                 return Err(Fault::Malformed(
-                    "its answer has a transfer coding other than chunked",
+                    "its response has a transfer coding other than chunked",
                 ));
             }
             self.chunked = true;
@@ -209,7 +209,7 @@ impl Said {
             // RFC 9112 §6.1: the framing is faulty, as HTTP/1.0 knows no chunks.
             (true, _) if version == Version::HTTP_10 => {
                 return Err(Fault::Malformed(
-                    "its answer is HTTP/1.0 with a transfer coding",
+                    "its response is HTTP/1.0 with a transfer coding",
                 ));
             }
             // The chunks count; that somebody said both is no good sign.

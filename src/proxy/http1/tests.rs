@@ -30,17 +30,17 @@ async fn let_it_be_read() {
 async fn echo(request: Request<ClientBody<DuplexStream>>) -> Response<Frames> {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
-        return answer(StatusCode::BAD_REQUEST, "broken".to_owned());
+        return response(StatusCode::BAD_REQUEST, "broken".to_owned());
     };
     let sum = body.trailers().map(|trailers| trailers["x-sum"].clone());
     let data = body.to_bytes();
-    answer(
+    response(
         StatusCode::OK,
         format!("{} {} {data:?} {sum:?}", head.method, head.uri),
     )
 }
 
-fn answer(status: StatusCode, text: String) -> Response<Frames> {
+fn response(status: StatusCode, text: String) -> Response<Frames> {
     let mut response = Response::new(Frames::new([Ok(Frame::data(text.into()))]));
     *response.status_mut() = status;
     response
@@ -49,7 +49,7 @@ fn answer(status: StatusCode, text: String) -> Response<Frames> {
 /// What a client gets that sends these pieces, and then no more.
 async fn served(pieces: [&[u8]; 2]) -> String {
     let (near, mut far) = duplex(ROOM);
-    let refuse = |_| answer(StatusCode::BAD_REQUEST, "malformed".to_owned());
+    let refuse = |_| response(StatusCode::BAD_REQUEST, "malformed".to_owned());
     let serving = tokio::spawn(serve(near, |request, _, _| echo(request), refuse));
     for piece in pieces {
         far.write_all(piece).await.unwrap();
@@ -131,7 +131,7 @@ async fn exchanged(pieces: [&[u8]; 2], ends: bool) -> Result<String, String> {
     let receiving = async {
         let head = connection.exchange(&request, &mut upload).await;
         let head = head.map_err(|fault: Fault| fault.to_string())?;
-        let response = IncomingBody::answer(head, connection, upload, &pool);
+        let response = IncomingBody::response(head, connection, upload, &pool);
         let status = response.status();
         let body = response.into_body().collect().await;
         let body = body.map_err(|error| error.to_string())?;

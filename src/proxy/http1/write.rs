@@ -83,25 +83,25 @@ fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the head of an answer to a client. What its headers say of a length counts only where it
+/// Writes the head of a response to a client. What its headers say of a length counts only where it
 /// has no body of its own.
-pub(super) fn write_answer(
+pub(super) fn write_response(
     out: &mut Vec<u8>,
-    answer: &http::response::Parts,
+    response: &http::response::Parts,
     framing: Framing,
     connection: Option<&str>,
 ) {
     // Also to a client of HTTP/1.0: the version is the sender's own (RFC 9110 §6.2).
     out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(answer.status.as_str().as_bytes());
+    out.extend_from_slice(response.status.as_str().as_bytes());
     out.push(b' ');
     // The parser took it from a status line, so it has no line break in it.
-    let own = answer.extensions.get::<Reason>();
-    let usual = || answer.status.canonical_reason().unwrap_or_default();
+    let own = response.extensions.get::<Reason>();
+    let usual = || response.status.canonical_reason().unwrap_or_default();
     let reason = own.map_or_else(usual, |reason| &reason.0);
     out.extend_from_slice(reason.as_bytes());
     out.extend_from_slice(b"\r\n");
-    for (name, value) in &answer.headers {
+    for (name, value) in &response.headers {
         // Where there is no body, the field is the response's own: after HEAD, and in a 304, it is
         // the length that GET would get (RFC 9110 §8.6).
         if framing == Framing::None || name != CONTENT_LENGTH {

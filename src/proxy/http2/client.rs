@@ -23,7 +23,7 @@ use super::received::ReceivedBody;
 use super::sender::Sender;
 use crate::net::tls::TlsTrouble;
 use crate::proxy::limits::{
-    CONNECTION_WINDOW, FIRST_STREAMS, MAX_HEADER_LIST, MAX_INTERIM_ANSWERS, MAX_RESET_STREAMS,
+    CONNECTION_WINDOW, FIRST_STREAMS, MAX_HEADER_LIST, MAX_INTERIM_RESPONSES, MAX_RESET_STREAMS,
     SEND_BUFFER, STREAM_WINDOW,
 };
 use crate::proxy::message::body::Streamed;
@@ -170,7 +170,7 @@ async fn wait(
         poll_upload(upload, context)?;
         while let Poll::Ready(Some(Ok(interim))) = response.poll_informational(context) {
             interims += 1;
-            if interims > MAX_INTERIM_ANSWERS {
+            if interims > MAX_INTERIM_RESPONSES {
                 return Poll::Ready(Err(Fault::Endless));
             }
             let (head, ()) = interim.into_parts();

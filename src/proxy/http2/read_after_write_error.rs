@@ -147,7 +147,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_said_before_a_close_is_read_and_then_writes_fail() {
         let (near, mut far) = tokio::io::duplex(64);
-        far.write_all(b"answer").await.unwrap();
+        far.write_all(b"response").await.unwrap();
         drop(far);
         let mut stream = ReadAfterWriteError::new(near);
         let mut context = Context::from_waker(std::task::Waker::noop());
@@ -162,7 +162,7 @@ mod tests {
         }
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
-        assert_eq!(text, "answer");
+        assert_eq!(text, "response");
         assert!(matches!(
             write(&mut stream, &mut context),
             Poll::Ready(Err(_))

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Connection, Fault, Outgoing, ReceivedBody, serve};
-use crate::proxy::limits::MAX_INTERIM_ANSWERS;
+use crate::proxy::limits::MAX_INTERIM_RESPONSES;
 use crate::proxy::message::body::scripted::Frames;
 use crate::proxy::message::interim::Interim;
 
@@ -201,7 +201,7 @@ async fn a_client_that_reads_nothing_and_leaves_amid_its_pings_ends_the_connecti
         .await
         .unwrap();
     far.write_all(&SETTINGS).await.unwrap();
-    // No more answers find room, neither on the stream nor before it.
+    // No more acknowledgements find room, neither on the stream nor before it.
     let pinging = async { while far.write_all(&PING).await.is_ok() {} };
     let limit = Duration::from_secs(10);
     assert!(tokio::time::timeout(limit, pinging).await.is_err());
@@ -251,7 +251,7 @@ async fn the_authority_is_said_once() {
 async fn interim_responses_have_a_bound() {
     let endless = exchange_with(|mut server| async move {
         let (_, mut reply) = server.accept().await.unwrap().unwrap();
-        for _ in 0..=MAX_INTERIM_ANSWERS {
+        for _ in 0..=MAX_INTERIM_RESPONSES {
             let interim = Response::builder().status(102).body(()).unwrap();
             reply.send_informational(interim).unwrap();
         }

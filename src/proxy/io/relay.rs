@@ -173,9 +173,9 @@ mod tests {
         let sending = tokio::spawn(async move {
             client.write_all(&sent).await.unwrap();
             client.shutdown().await.unwrap();
-            let mut answer = Vec::new();
-            client.read_to_end(&mut answer).await.unwrap();
-            answer
+            let mut response = Vec::new();
+            client.read_to_end(&mut response).await.unwrap();
+            response
         });
         let mut received = Vec::new();
         server.read_to_end(&mut received).await.unwrap();

@@ -21,7 +21,7 @@ pub(in crate::proxy) enum RouteMatch<'a> {
 pub(in crate::proxy) struct Candidates(pub(super) Arc<[Arc<Route>]>);
 
 impl Candidates {
-    /// The connection that a request belongs to. Pure; a tie is an answer.
+    /// The connection that a request belongs to. Pure; a tie is a result too.
     pub(in crate::proxy) fn resolve(&self, path: &str) -> RouteMatch<'_> {
         let mut fitting = self.0.iter().filter(|route| route.pattern.is_above(path));
         let Some(best) = fitting.next() else {

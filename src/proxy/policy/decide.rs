@@ -22,7 +22,7 @@ pub(in crate::proxy) enum Plan<'a> {
     Pass(Option<&'a Arc<Route>>),
 }
 
-/// The answer to a request's head.
+/// What is decided on a request's head.
 #[derive(Debug)]
 pub(in crate::proxy) struct Decision<'a> {
     /// The connection that it belongs to, where that is one: its certificate is shown.
@@ -45,7 +45,7 @@ pub(in crate::proxy) struct Rules<'a> {
 /// Refuses the methods that are served nowhere.
 pub(in crate::proxy) fn check_method(method: &Method) -> Result<(), Refusal> {
     match *method {
-        // Its answer would show the credential to the client.
+        // Its response would show the credential to the client.
         Method::TRACE => Err(Refusal::Method("TRACE")),
         Method::CONNECT => Err(Refusal::Method("CONNECT inside a tunnel")),
         _ => Ok(()),

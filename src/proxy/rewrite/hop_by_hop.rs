@@ -77,7 +77,7 @@ pub(in crate::proxy) fn clean_request(headers: &mut HeaderMap, flags: HeaderFlag
     }
 }
 
-/// Prepares an answer's headers for the client. `Alt-Svc` would lead it around the proxy, to
+/// Prepares a response's headers for the client. `Alt-Svc` would lead it around the proxy, to
 /// HTTP/3.
 pub(in crate::proxy) fn clean_response(headers: &mut HeaderMap) {
     let flags = HeaderFlags::of(headers);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_lead_nowhere_else() {
+    fn responses_lead_nowhere_else() {
         let mut headers = map(&[
             ("alt-svc", "h3=\":443\""),
             ("transfer-encoding", "chunked"),

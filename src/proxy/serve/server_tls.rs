@@ -43,8 +43,8 @@ impl ServerTls {
         self.leaves.ca_public_key_digest()
     }
 
-    /// The TLS configuration for a managed host: one a host, so that its clients can resume their
-    /// sessions. Looked up once a connection.
+    /// The TLS configuration for a managed host: one for each host, so that its clients can resume
+    /// their sessions. Looked up once for each connection.
     pub(super) fn config(&self, host: &str) -> Result<Arc<ServerConfig>, CaError> {
         let made = self.configs.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = made.get(host) {

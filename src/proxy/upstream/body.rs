@@ -46,7 +46,7 @@ impl UpstreamBody {
         }
     }
 
-    /// How much of the request's body the server has taken since its answer began, in whatever
+    /// How much of the request's body the server has taken since its response began, in whatever
     /// unit, if it is the server who is waited for.
     pub(in crate::proxy) fn blocked_upload(&self) -> Option<u64> {
         match self {
@@ -83,7 +83,7 @@ impl UpstreamBody {
 
     /// Goes on with the upload after the response has ended.
     ///
-    /// RFC 9112 §9.3 lets a server answer before it has read the whole request; whether it still
+    /// RFC 9112 §9.3 lets a server respond before it has read the whole request; whether it still
     /// wants the rest, only its reading tells. So the upload goes on while the server takes it, and
     /// is given up when that stands still: soon where the request was refused, and after a long
     /// while where it was accepted. Whether the client is still there is no matter by then: what it

@@ -93,7 +93,7 @@ impl Upstream {
         }))
     }
 
-    /// Sends one request and waits for the head of its answer.
+    /// Sends one request and waits for the head of its response.
     pub(in crate::proxy) async fn send(
         &self,
         parts: &Parts,
@@ -146,10 +146,11 @@ impl Upstream {
                     Fault::Malformed("it switches to a protocol that nobody asked for")
                 }
                 Ok(head) => {
-                    let answer = IncomingBody::answer(head, connection, upload, &destination.pool);
+                    let response =
+                        IncomingBody::response(head, connection, upload, &destination.pool);
                     self.destinations.sweep_later();
                     origin.note_response();
-                    return answer_of(answer.map(UpstreamBody::Http1), destination, proxy);
+                    return response_of(response.map(UpstreamBody::Http1), destination, proxy);
                 }
                 Err(fault) => fault,
             };
@@ -272,7 +273,7 @@ fn may_be_sent_again(fault: &http2::Fault, is_reused: bool, parts: &Parts) -> bo
 }
 
 /// A 407 of the user's proxy would look to the client like one of ours.
-fn answer_of(
+fn response_of(
     response: Response<UpstreamBody>,
     destination: &Destination,
     proxy: Option<&UserProxy>,

@@ -35,10 +35,10 @@ fn a_challenge_has_a_length_and_leaves_the_connection_open() {
     let program = r#"
 connection = http.client.HTTPConnection(PROXY.hostname, PROXY.port)
 connection.request("GET", URL)
-answer = connection.getresponse()
-body = answer.read()
-print(answer.status, answer.headers["Proxy-Authenticate"], answer.headers["authsome-error"])
-print(int(answer.headers["Content-Length"]) == len(body) > 0, answer.will_close)
+response = connection.getresponse()
+body = response.read()
+print(response.status, response.headers["Proxy-Authenticate"], response.headers["authsome-error"])
+print(int(response.headers["Content-Length"]) == len(body) > 0, response.will_close)
 "#;
     assert_eq!(
         said(scene.outsider(&proxy, program)),

@@ -27,8 +27,8 @@ fn another_user_outside_is_refused_with_and_without_the_password() {
 print(ask(), ask(headers=RIGHT))
 connection = http.client.HTTPConnection(PROXY.hostname, PROXY.port)
 connection.request("GET", URL, headers=RIGHT)
-answer = connection.getresponse()
-print(answer.headers["authsome-error"], answer.will_close, b"another user" in answer.read())
+response = connection.getresponse()
+print(response.headers["authsome-error"], response.will_close, b"another user" in response.read())
 "#;
     let command = behind(&SOMEBODY_ELSE, &scene.outsider(&proxy, program));
     assert_eq!(said(command), "403 403\ndenied True True");

@@ -210,9 +210,9 @@ fn what_the_child_leaves_in_the_background_holds_nothing_up() {
         exec 9<>"/dev/tcp/${at%:*}/${at##*:}"
         printf 'CONNECT 127.0.0.1:%s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nProxy-Authorization: Basic %s\r\n\r\n' \
             "$1" "$1" "$(printf %s "$user" | base64 -w0)" >&9
-        read -r answer <&9
+        read -r response <&9
         sleep 300 >/dev/null 2>&1 &
-        echo "$! $answer"
+        echo "$! $response"
         exit 3
     "#;
     let started = Instant::now();
@@ -220,9 +220,9 @@ fn what_the_child_leaves_in_the_background_holds_nothing_up() {
         .run(["bash", "-c", script, "bash", &gitlab.port().to_string()])
         .expect(3);
     let took = started.elapsed();
-    let (pid, answer) = outcome.stdout.split_once(' ').unwrap();
+    let (pid, response) = outcome.stdout.split_once(' ').unwrap();
     kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     assert!(took < Duration::from_secs(20), "{took:?}");
 }
 

@@ -7,7 +7,7 @@ use crate::kit::terminal::shell;
 /// `cat` answers on the terminal: what was typed stands there twice, so it certainly has the
 /// foreground. It says before that it is there: what is typed while a shell still sets the terminal
 /// up may be lost.
-const CAT_ANSWERS: [(&str, &str); 3] = [
+const CAT_RESPONSES: [(&str, &str); 3] = [
     ("send", "hello\n"),
     ("expect", "hello"),
     ("expect", "hello"),
@@ -52,11 +52,11 @@ fn ctrl_z_stops_the_job_fg_goes_on_and_ctrl_c_ends_it() {
         &world,
         &[
             &start[..],
-            &CAT_ANSWERS,
+            &CAT_RESPONSES,
             &stop,
-            &CAT_ANSWERS,
+            &CAT_RESPONSES,
             &stop,
-            &CAT_ANSWERS,
+            &CAT_RESPONSES,
             &end,
         ]
         .concat(),
@@ -75,9 +75,9 @@ fn ctrl_z_does_not_stop_a_child_that_ignores_it() {
             ),
             ("expect", "ready"),
         ][..],
-        &CAT_ANSWERS,
+        &CAT_RESPONSES,
         &[("send", "\x1a"), ("expect", "^Z")],
-        &CAT_ANSWERS,
+        &CAT_RESPONSES,
         &[("send", "\x03"), ("expect", "outer> "), ("send", "exit\n")],
     ];
     let shown = shell(&world, &steps.concat()).text;
@@ -132,7 +132,7 @@ fn a_stopped_job_can_be_ended() {
             ),
             ("expect", "ready"),
         ][..],
-        &CAT_ANSWERS,
+        &CAT_RESPONSES,
         &[
             ("send", "\x1a"),
             ("expect", "Stopped"),
@@ -166,7 +166,7 @@ fn a_background_job_that_reads_stops_and_can_be_fetched() {
             ("send", "fg\n"),
             ("expect", "cat"),
         ],
-        &CAT_ANSWERS,
+        &CAT_RESPONSES,
         &[
             ("send", "\x04"),
             ("expect", "outer> "),
@@ -187,7 +187,7 @@ fn a_shell_under_authsome_has_job_control_and_gives_the_terminal_back() {
             ("send", "sh -c 'echo re\"\"ady; exec cat'\n"),
             ("expect", "ready"),
         ],
-        &CAT_ANSWERS,
+        &CAT_RESPONSES,
         &[
             ("send", "\x1a"),
             ("expect", "Stopped"),
@@ -195,7 +195,7 @@ fn a_shell_under_authsome_has_job_control_and_gives_the_terminal_back() {
             ("send", "fg\n"),
             ("expect", "cat"),
         ],
-        &CAT_ANSWERS,
+        &CAT_RESPONSES,
         &[
             ("send", "\x03"),
             ("expect", "inner> "),
@@ -232,7 +232,7 @@ fn suspend_in_a_shell_under_authsome_gives_the_terminal_back_and_fg_returns() {
             ("send", "sh -c 'echo re\"\"ady; exec cat'\n"),
             ("expect", "ready"),
         ],
-        &CAT_ANSWERS,
+        &CAT_RESPONSES,
         &[("send", "\x03"), ("expect", "inner> ")],
         &LEAVE,
     ];

@@ -40,7 +40,7 @@ fn completions_are_scripts_of_their_shell() {
 }
 
 #[test]
-fn version_and_help_are_answers() {
+fn version_and_help_are_responses() {
     let world = World::new();
     for flag in ["--version", "-V"] {
         let version = world.call([flag]).expect(0).stdout;
@@ -128,9 +128,9 @@ fn every_command_that_changes_something_answers_in_json() {
     ] {
         let (world, _gitlab, ..) = connected();
         let outcome = world.call(words).expect(0);
-        let answer: Value = serde_json::from_str(&outcome.stdout).unwrap_or(Value::Null);
+        let response: Value = serde_json::from_str(&outcome.stdout).unwrap_or(Value::Null);
         assert_eq!(
-            answer["connection"], "gitlab/default",
+            response["connection"], "gitlab/default",
             "{words:?}: {:?}",
             outcome.stdout
         );

@@ -61,7 +61,7 @@ fn a_provider_that_was_away_is_asked_again_as_soon_as_it_is_back() {
     assert_eq!(session.call(&gitlab), "503");
     gitlab.refuse(false);
     let back = Instant::now();
-    until("an answer", || session.call(&gitlab) == "200");
+    until("a response", || session.call(&gitlab) == "200");
     let waited = back.elapsed();
     assert!(waited < NOTICED, "{waited:?}");
     session.end(0);

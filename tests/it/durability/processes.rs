@@ -60,7 +60,7 @@ fn who_was_refused_with_an_older_pair_goes_on_with_the_newer_one_and_waits_for_n
 }
 
 #[test]
-fn a_process_that_is_stopped_while_the_answer_comes_reads_it_when_it_wakes() {
+fn a_process_that_is_stopped_while_the_response_comes_reads_it_when_it_wakes() {
     let (world, gitlab) = expired();
     gitlab.fault(Endpoint::Token, SLOW, 1);
     let mut session = Session::start(&world);
@@ -74,7 +74,7 @@ fn a_process_that_is_stopped_while_the_answer_comes_reads_it_when_it_wakes() {
 }
 
 #[test]
-fn the_end_waits_for_an_answer_and_says_so_until_the_user_gives_it_up() {
+fn the_end_waits_for_a_response_and_says_so_until_the_user_gives_it_up() {
     let (world, gitlab) = expired();
     let late = Fault::StallAfter(Duration::from_hours(1));
     gitlab.fault(Endpoint::Token, late, 1);

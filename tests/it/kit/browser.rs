@@ -52,22 +52,22 @@ impl Request {
         text + "\r\n" + &self.body
     }
 
-    /// The raw answer, whatever it is.
+    /// The raw response, whatever it is.
     pub(crate) fn send_to_end(&self) -> String {
         let mut stream = connect();
         stream.write_all(self.text().as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer); // a reset ends it too
-        String::from_utf8_lossy(&answer).into_owned()
+        let mut response = Vec::new();
+        let _ = stream.read_to_end(&mut response); // a reset ends it too
+        String::from_utf8_lossy(&response).into_owned()
     }
 
-    pub(crate) fn send(self) -> Answer {
-        let answer = self.send_to_end();
-        let (head, body) = answer
-            .split_once("\r\n\r\n")
-            .unwrap_or_else(|| panic!("{} {}: no answer: {answer:?}", self.method, self.target));
+    pub(crate) fn send(self) -> Response {
+        let response = self.send_to_end();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap_or_else(|| {
+            panic!("{} {}: no response: {response:?}", self.method, self.target)
+        });
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer {
+        Response {
             status,
             head: head.to_owned(),
             body: body.to_owned(),
@@ -75,13 +75,13 @@ impl Request {
     }
 }
 
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (have, value) = line.split_once(':')?;
@@ -153,7 +153,7 @@ pub(crate) fn consent(gitlab: &FakeGitLab, url: &str) -> String {
 }
 
 /// The browser follows the redirect back.
-pub(crate) fn visit(callback: &str) -> Answer {
+pub(crate) fn visit(callback: &str) -> Response {
     get_target(callback).send()
 }
 
@@ -190,7 +190,7 @@ pub(crate) fn is_exchange(seen: &Seen) -> bool {
     seen.method == "POST" && seen.path.ends_with("/oauth/token")
 }
 
-/// A browser that notes its arguments, one call a line, in a fifo that is open already.
+/// A browser that notes its arguments, one call on each line, in a fifo that is open already.
 pub(crate) fn recording_browser(world: &World) -> (std::path::PathBuf, Receiver<String>) {
     telling_browser(world, "echo \"$*\"")
 }

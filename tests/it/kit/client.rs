@@ -51,15 +51,15 @@ pub(crate) fn lines(text: &str) -> Vec<Value> {
         .collect()
 }
 
-/// An answer as curl got it.
-pub(crate) struct Answer {
+/// A response as curl got it.
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) version: String,
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -85,7 +85,7 @@ impl Answer {
     }
 }
 
-/// The same of an answer that a Python child told.
+/// The same of a response that a Python child told.
 #[track_caller]
 pub(crate) fn expect_ours(told: &Value, status: u16, code: &str) -> Value {
     assert_eq!(told["status"], status, "{told}");
@@ -106,10 +106,10 @@ pub(crate) fn expect_ours(told: &Value, status: u16, code: &str) -> Value {
 }
 
 /// `authsome run FLAGS -- curl WORDS`.
-pub(crate) fn fetch(world: &World, flags: &[&str], words: &[&str]) -> Answer {
-    let (head, body) = (world.path("answer.head"), world.path("answer.body"));
+pub(crate) fn fetch(world: &World, flags: &[&str], words: &[&str]) -> Response {
+    let (head, body) = (world.path("response.head"), world.path("response.body"));
     for file in [&head, &body] {
-        // Curl leaves the one of an earlier answer where this one has no body.
+        // Curl leaves the one of an earlier response where this one has no body.
         File::create(file).unwrap();
     }
     let mut command = world.authsome(["run"].iter().chain(flags).chain(&[
@@ -131,7 +131,7 @@ pub(crate) fn fetch(world: &World, flags: &[&str], words: &[&str]) -> Answer {
         .arg(&body);
     let outcome = Outcome::of(command.args(words).output().unwrap()).expect(0);
     let (version, status) = outcome.stdout.split_once(' ').unwrap();
-    Answer {
+    Response {
         status: status.parse().unwrap(),
         version: version.to_owned(),
         head: fs::read_to_string(head).unwrap(),

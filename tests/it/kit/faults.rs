@@ -21,7 +21,7 @@ pub(crate) const EROFS: i32 = 30;
 
 pub(crate) const EDQUOT: i32 = 122;
 
-/// Long enough that a fault can be ordered between a rotation and its answer.
+/// Long enough that a fault can be ordered between a rotation and its response.
 pub(crate) const SLOW: Fault = Fault::StallAfter(Duration::from_secs(1));
 
 /// The vault has the server's pair, and it works in the next session.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use authsome_test_support::kit::{PortGuard, port_7998};
 use authsome_test_support::{App, FakeGitLab};
 
-use crate::kit::browser::{Answer, consent, csrf, form, visit};
+use crate::kit::browser::{Response, consent, csrf, form, visit};
 use crate::kit::{Outcome, World};
 
 /// What the user registers at the provider.
@@ -73,16 +73,16 @@ impl LoginRun {
     }
 
     /// Fills in the form as the page has it.
-    pub(crate) fn submit(&mut self) -> Answer {
+    pub(crate) fn submit(&mut self) -> Response {
         let secret = self.app.client_secret.clone().unwrap_or_default();
         form(&csrf(), &self.app.client_id, &secret).send()
     }
 
     /// The rest of the way, from the form on: what was refused before has not harmed the login.
     pub(crate) fn finish_by_form(&mut self) -> Outcome {
-        let answer = self.submit();
-        assert_eq!(answer.status, 303, "{}", answer.body);
-        let location = answer.header("location").unwrap().to_owned();
+        let response = self.submit();
+        assert_eq!(response.status, 303, "{}", response.body);
+        let location = response.header("location").unwrap().to_owned();
         assert_eq!(self.login.url(), location);
         self.finish(&location)
     }

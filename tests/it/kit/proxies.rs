@@ -40,7 +40,7 @@ pub(crate) fn refused(world: &World, gitlab: &FakeGitLab, environment: &[(&str, 
     let heard = told["message"]
         .as_str()
         .unwrap()
-        .contains("more than its answer");
+        .contains("more than its response");
     assert!(heard || tunnel.stderr.contains("502"), "{tunnel:?}");
     assert!(gitlab.seen().is_empty(), "{:?}", gitlab.seen());
     let all = format!("{outcome:?} {tunnel:?}");
@@ -76,7 +76,7 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts a program on a free port, and on another one if that was taken meanwhile. `configure`
     /// writes its files and gives the command; the proxy is there when it answers what is not a
-    /// request for anybody, and `is_it` knows its answer.
+    /// request for anybody, and `is_it` knows its response.
     pub(crate) fn start(
         configure: impl Fn(&Path, u16) -> Command,
         is_it: impl Fn(&Path, &str) -> bool,
@@ -104,13 +104,14 @@ impl Daemon {
     pub(crate) fn is_ready(&mut self, port: u16, is_it: impl Fn(&Path, &str) -> bool) -> bool {
         let end = Instant::now() + LONG;
         loop {
-            let answer = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).and_then(|mut stream| {
-                stream.write_all(b"GET http://nobody.invalid/ HTTP/1.0\r\n\r\n")?;
-                let mut answer = Vec::new();
-                stream.read_to_end(&mut answer)?;
-                Ok(String::from_utf8_lossy(&answer).into_owned())
-            });
-            if answer.is_ok_and(|answer| is_it(self.directory.path(), &answer)) {
+            let response =
+                TcpStream::connect((Ipv4Addr::LOCALHOST, port)).and_then(|mut stream| {
+                    stream.write_all(b"GET http://nobody.invalid/ HTTP/1.0\r\n\r\n")?;
+                    let mut response = Vec::new();
+                    stream.read_to_end(&mut response)?;
+                    Ok(String::from_utf8_lossy(&response).into_owned())
+                });
+            if response.is_ok_and(|response| is_it(self.directory.path(), &response)) {
                 return true;
             }
             if self.child.try_wait().unwrap().is_some() {
@@ -179,8 +180,8 @@ impl Squid {
             command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
             command
         };
-        let is_it = |directory: &Path, answer: &str| {
-            answer.contains(directory.file_name().unwrap().to_str().unwrap())
+        let is_it = |directory: &Path, response: &str| {
+            response.contains(directory.file_name().unwrap().to_str().unwrap())
         };
         let (daemon, port) = Daemon::start(configure, is_it);
         Some(Self {

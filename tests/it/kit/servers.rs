@@ -82,14 +82,14 @@ pub(crate) fn read_head(stream: &mut impl Read) -> String {
     String::from_utf8_lossy(&head).into_owned()
 }
 
-/// A server without TLS that gives one fixed answer and keeps what it was asked.
+/// A server without TLS that gives one fixed response and keeps what it was asked.
 pub(crate) struct Recorder {
     pub(crate) port: u16,
     pub(crate) heads: mpsc::Receiver<String>,
 }
 
 impl Recorder {
-    pub(crate) fn start(answer: &'static str) -> Self {
+    pub(crate) fn start(response: &'static str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (tell, heads) = mpsc::channel();
@@ -99,7 +99,7 @@ impl Recorder {
                 if tell.send(head).is_err() {
                     return;
                 }
-                let _ = stream.write_all(answer.as_bytes()); // the peer may have broken off
+                let _ = stream.write_all(response.as_bytes()); // the peer may have broken off
             }
         });
         Self { port, heads }

@@ -80,7 +80,7 @@ impl Socks {
 }
 
 /// A server that answers whatever it is asked with these bytes, and closes.
-pub(crate) fn answering(answer: &'static [u8]) -> u16 {
+pub(crate) fn answering(response: &'static [u8]) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -91,7 +91,7 @@ pub(crate) fn answering(answer: &'static [u8]) -> u16 {
             {
                 head.extend(byte);
             }
-            let _ = stream.write_all(answer); // the client may have left
+            let _ = stream.write_all(response); // the client may have left
         }
     });
     port

@@ -1,9 +1,9 @@
-//! The provider's answer in the redirect.
+//! The provider's response in the redirect.
 
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use authsome_test_support::{AuthorizeAnswer, Endpoint, FakeGitLab, Fault};
+use authsome_test_support::{AuthorizeResponse, Endpoint, FakeGitLab, Fault};
 
 use crate::kit::browser::{connect, consent, exchange_arrived, get_target, parameter, visit};
 use crate::kit::login::{LoginRun, REDIRECT_URI, TIMEOUT, assert_nothing_stored, with_client_id};
@@ -36,7 +36,7 @@ fn the_result_page_holds_no_code_and_is_not_kept() {
 #[test]
 fn a_user_who_says_no_ends_the_login() {
     let mut walk = LoginRun::to_consent(&[]);
-    walk.gitlab.authorize_answers(AuthorizeAnswer::Deny);
+    walk.gitlab.authorize_responses(AuthorizeResponse::Deny);
     let url = walk.login.url();
     let page = visit(&consent(&walk.gitlab, &url));
     assert_eq!(page.status, 400);
@@ -75,7 +75,7 @@ fn the_providers_words_are_escaped_on_the_page_and_at_the_terminal() {
 }
 
 #[test]
-fn an_answer_that_is_not_the_awaited_one_is_refused_and_the_login_waits() {
+fn a_response_that_is_not_the_awaited_one_is_refused_and_the_login_waits() {
     let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
@@ -121,14 +121,15 @@ fn an_answer_that_is_not_the_awaited_one_is_refused_and_the_login_waits() {
 fn a_provider_that_answers_with_another_state_is_not_believed() {
     let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
-    walk.gitlab.authorize_answers(AuthorizeAnswer::WrongState);
+    walk.gitlab
+        .authorize_responses(AuthorizeResponse::WrongState);
     assert_eq!(visit(&consent(&walk.gitlab, &url)).status, 400);
-    walk.gitlab.authorize_answers(AuthorizeAnswer::Approve);
+    walk.gitlab.authorize_responses(AuthorizeResponse::Approve);
     walk.finish(&url).expect(0);
 }
 
 #[test]
-fn a_replayed_answer_is_not_exchanged_again() {
+fn a_replayed_response_is_not_exchanged_again() {
     let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
@@ -144,16 +145,16 @@ fn a_replayed_answer_is_not_exchanged_again() {
         .write_all(get_target(&callback).text().as_bytes())
         .unwrap();
     assert_eq!(first.join().unwrap(), 200);
-    let mut answer = String::new();
-    let _ = replay.read_to_string(&mut answer); // the listener may be gone before it answers
-    assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let mut response = String::new();
+    let _ = replay.read_to_string(&mut response); // the listener may be gone before it answers
+    assert!(!response.starts_with("HTTP/1.1 200"), "{response}");
     walk.login.end().expect(0);
     assert_eq!(walk.gitlab.token_requests(), 1);
     assert_eq!(walk.gitlab.live_pairs().len(), 1);
 }
 
 #[test]
-fn the_right_issuer_in_the_answer_is_accepted() {
+fn the_right_issuer_in_the_response_is_accepted() {
     let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
@@ -163,7 +164,7 @@ fn the_right_issuer_in_the_answer_is_accepted() {
 }
 
 #[test]
-fn another_issuer_in_the_answer_is_refused_and_the_login_waits() {
+fn another_issuer_in_the_response_is_refused_and_the_login_waits() {
     let evil = Some("https://evil.test/<b>".to_owned());
     let gitlab = FakeGitLab::builder().issuer_in_callback(evil).start();
     let mut walk = LoginRun::at(gitlab, false, &[], with_client_id);
@@ -197,7 +198,7 @@ fn a_denial_of_another_issuer_does_not_end_the_login() {
 }
 
 #[test]
-fn an_answer_before_the_form_is_filled_in_is_refused() {
+fn a_response_before_the_form_is_filled_in_is_refused() {
     let mut walk = LoginRun::to_form();
     assert_eq!(visit(&format!("{REDIRECT_URI}?code=c&state=s")).status, 400);
     walk.finish_by_form().expect(0);

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::kit::Setup;
 use crate::kit::browser::{
-    Answer, between, consent, csrf, field, form, get, next_line, parameter, recording_browser,
+    Response, between, consent, csrf, field, form, get, next_line, parameter, recording_browser,
     visit,
 };
 use crate::kit::login::{Login, LoginRun, REDIRECT_URI};
@@ -76,7 +76,7 @@ fn the_form_is_served_with_strict_headers() {
 #[test]
 fn the_forms_nonce_is_its_own_and_new_each_time() {
     let _walk = LoginRun::to_form();
-    let nonce = |page: &Answer| {
+    let nonce = |page: &Response| {
         let policy = page.header("content-security-policy").unwrap();
         between(policy, "style-src 'nonce-", "'").to_owned()
     };
@@ -120,9 +120,9 @@ fn the_form_loads_nothing_and_runs_nothing_inline() {
 #[test]
 fn the_form_leads_to_the_provider_and_back_without_a_script() {
     let mut walk = LoginRun::to_form();
-    let answer = walk.submit();
-    assert_eq!(answer.status, 303);
-    let location = answer.header("location").unwrap().to_owned();
+    let response = walk.submit();
+    assert_eq!(response.status, 303);
+    let location = response.header("location").unwrap().to_owned();
     let authorize = format!("{}/oauth/authorize?", walk.gitlab.base_url());
     assert!(location.starts_with(&authorize), "{location}");
     assert_eq!(parameter(&location, "code_challenge_method"), "S256");
@@ -137,10 +137,10 @@ fn the_form_leads_to_the_provider_and_back_without_a_script() {
 #[test]
 fn the_redirect_from_the_form_leaks_nothing() {
     let mut walk = LoginRun::to_form();
-    let answer = walk.submit();
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
-    assert_eq!(answer.body, "");
+    let response = walk.submit();
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(response.body, "");
 }
 
 #[test]
@@ -148,10 +148,10 @@ fn a_form_with_no_application_id_is_shown_again() {
     let mut walk = LoginRun::to_form();
     let csrf = csrf();
     for id in ["", "   ", "\r\n"] {
-        let answer = form(&csrf, id, "").send();
-        assert_eq!(answer.status, 422, "{id:?}");
-        assert!(answer.body.contains("application ID is missing"));
-        assert!(answer.body.contains("name=\"client_id\""));
+        let response = form(&csrf, id, "").send();
+        assert_eq!(response.status, 422, "{id:?}");
+        assert!(response.body.contains("application ID is missing"));
+        assert!(response.body.contains("name=\"client_id\""));
     }
     walk.finish_by_form().expect(0);
 }
@@ -159,9 +159,9 @@ fn a_form_with_no_application_id_is_shown_again() {
 #[test]
 fn a_pasted_application_id_loses_its_blanks() {
     let mut walk = LoginRun::to_form();
-    let answer = form(&csrf(), &format!("  {}\n", walk.app.client_id), " ").send();
-    assert_eq!(answer.status, 303);
-    let location = answer.header("location").unwrap().to_owned();
+    let response = form(&csrf(), &format!("  {}\n", walk.app.client_id), " ").send();
+    assert_eq!(response.status, 303);
+    let location = response.header("location").unwrap().to_owned();
     assert_eq!(parameter(&location, "client_id"), walk.app.client_id);
     walk.login.url();
     walk.finish(&location).expect(0);
@@ -205,8 +205,8 @@ fn a_form_that_is_sent_twice_opens_one_browser() {
 fn a_confidential_application_logs_in_through_the_form() {
     let mut walk = LoginRun::new(true, &[], |_, _| Vec::new());
     let secret = walk.app.client_secret.clone().unwrap();
-    let answer = walk.submit();
-    let location = answer.header("location").unwrap().to_owned();
+    let response = walk.submit();
+    let location = response.header("location").unwrap().to_owned();
     walk.login.url();
     let outcome = walk.finish(&location).expect(0);
     // The secret goes to the token endpoint, in the body, and nowhere else.

@@ -26,9 +26,9 @@ fn a_form_of_another_site_is_refused_and_the_login_waits() {
         ("cross-site", ours().with("sec-fetch-site", "cross-site")),
         ("same-site", ours().with("sec-fetch-site", "same-site")),
     ] {
-        let answer = request.send();
-        assert_eq!(answer.status, 403, "{what}");
-        assert_eq!(answer.header("location"), None, "{what}");
+        let response = request.send();
+        assert_eq!(response.status, 403, "{what}");
+        assert_eq!(response.header("location"), None, "{what}");
     }
     walk.finish_by_form().expect(0);
 }
@@ -64,15 +64,15 @@ fn other_methods_are_refused_with_what_is_allowed() {
         ("DELETE", "/auth/callback/oauth", "GET"),
         ("OPTIONS", "/client", "POST"),
     ] {
-        let answer = Request::new(method, path).send();
-        assert_eq!(answer.status, 405, "{method} {path}");
+        let response = Request::new(method, path).send();
+        assert_eq!(response.status, 405, "{method} {path}");
         // RFC 9110 §15.5.6 requires it.
-        let allow = answer.header("allow").unwrap_or_default();
+        let allow = response.header("allow").unwrap_or_default();
         assert!(
             allow.contains(allowed),
             "{method} {path}: allow is {allow:?}"
         );
-        assert_eq!(answer.header("access-control-allow-origin"), None);
+        assert_eq!(response.header("access-control-allow-origin"), None);
     }
     walk.finish_by_form().expect(0);
 }
@@ -81,14 +81,14 @@ fn other_methods_are_refused_with_what_is_allowed() {
 fn a_form_that_is_too_large_is_refused_and_the_login_waits() {
     let mut walk = LoginRun::to_form();
     let mut request = form(&csrf(), "forged", "");
-    // The last byte is the one too many: then none is left unread, and the answer is not lost to a
-    // reset.
+    // The last byte is the one too many: then none is left unread, and the response is not lost to
+    // a reset.
     request.body = format!("{}&pad=", request.body);
     request
         .body
         .push_str(&"x".repeat(8193 - request.body.len()));
-    let answer = request.send();
-    assert!((400..500).contains(&answer.status), "{}", answer.status);
+    let response = request.send();
+    assert!((400..500).contains(&response.status), "{}", response.status);
     walk.finish_by_form().expect(0);
 }
 
@@ -104,9 +104,9 @@ fn other_paths_are_not_found_and_the_login_waits() {
         "/client/..",
         "/.well-known/appspecific/com.chrome.devtools.json",
     ] {
-        let answer = get(path).send();
-        assert_eq!(answer.status, 404, "{path}");
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        let response = get(path).send();
+        assert_eq!(response.status, 404, "{path}");
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{path}");
     }
     walk.finish_by_form().expect(0);
 }
@@ -121,9 +121,12 @@ fn what_is_no_http_is_cut_off_and_the_login_waits() {
     ] {
         let mut stream = connect();
         stream.write_all(noise.as_bytes()).unwrap();
-        let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer); // a reset is as good an answer
-        assert!(answer.is_empty() || answer.contains("400"), "{answer}");
+        let mut response = String::new();
+        let _ = stream.read_to_string(&mut response); // a reset will do as well
+        assert!(
+            response.is_empty() || response.contains("400"),
+            "{response}"
+        );
     }
     walk.finish_by_form().expect(0);
 }

@@ -18,12 +18,12 @@ fn the_browser_is_led_to_the_url_that_is_printed_and_its_arguments_do_not_have_i
     let url = login.url();
     let given = next_line(&mut opened);
     assert!(!given.contains(&parameter(&url, "state")) && !given.contains("state="));
-    let answer = visit(&given);
+    let response = visit(&given);
     assert_eq!(
-        (answer.status, answer.header("location")),
+        (response.status, response.header("location")),
         (303, Some(&*url))
     );
-    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(response.header("referrer-policy"), Some("no-referrer"));
     visit(&consent(&gitlab, &url));
     login.end().expect(0);
 }
@@ -59,10 +59,10 @@ fn the_listener_stands_before_the_browser_opens() {
     let (world, gitlab) = Setup::unconnected();
     let app = gitlab.register_app(false);
     let ask = "curl -q -s --noproxy '*' -o /dev/null -w '%{http_code}\\n' http://127.0.0.1:7998/";
-    let (browser, mut answers) = telling_browser(&world, ask);
+    let (browser, mut responses) = telling_browser(&world, ask);
     let words = ["--client-id", &app.client_id];
     let mut login = Login::start(&world, &gitlab, &words, Some(&browser), &[]);
-    assert_eq!(next_line(&mut answers), "404", "somebody answers already");
+    assert_eq!(next_line(&mut responses), "404", "somebody answers already");
     let url = login.url();
     visit(&consent(&gitlab, &url));
     login.end().expect(0);
@@ -93,7 +93,7 @@ fn a_browser_command_may_have_words_of_its_own() {
 }
 
 #[test]
-fn without_a_browser_program_the_url_is_printed_and_the_answer_may_be_pasted() {
+fn without_a_browser_program_the_url_is_printed_and_the_response_may_be_pasted() {
     let (world, gitlab) = Setup::unconnected();
     let app = gitlab.register_app(false);
     let words = ["--client-id", &app.client_id];

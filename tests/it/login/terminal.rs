@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::TcpListener;
 
-use authsome_test_support::AuthorizeAnswer;
+use authsome_test_support::AuthorizeResponse;
 use authsome_test_support::kit::port_7998;
 
 use crate::kit::Setup;
@@ -51,7 +51,7 @@ fn bytes_that_are_no_text_do_not_end_the_paste() {
 #[test]
 fn a_pasted_refusal_ends_the_login() {
     let mut walk = LoginRun::to_consent(&[]);
-    walk.gitlab.authorize_answers(AuthorizeAnswer::Deny);
+    walk.gitlab.authorize_responses(AuthorizeResponse::Deny);
     let url = walk.login.url();
     let callback = consent(&walk.gitlab, &url);
     walk.login.paste(&format!("{callback}\n"));

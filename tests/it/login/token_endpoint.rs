@@ -9,7 +9,7 @@ use crate::kit::browser::{consent, csrf, form, get, parameter, visit};
 use crate::kit::login::{LoginRun, REDIRECT_URI, assert_nothing_stored};
 
 #[test]
-fn a_bad_answer_of_the_token_endpoint_ends_the_login_with_nothing_stored() {
+fn a_bad_response_of_the_token_endpoint_ends_the_login_with_nothing_stored() {
     let stolen = |gitlab: &FakeGitLab| Fault::Redirect(format!("{}/stolen", gitlab.base_url()));
     let status = Fault::Status {
         code: 500,
@@ -59,8 +59,8 @@ fn a_wrong_confidential_shows_the_form_again_with_what_was_typed() {
     // A secret that is wrong; one that is missing; and what the user makes of it then.
     for wrong in ["wrong", ""] {
         let mut walk = LoginRun::new(true, &[], |_, _| Vec::new());
-        let answer = form(&csrf(), &walk.app.client_id, wrong).send();
-        let location = answer.header("location").unwrap().to_owned();
+        let response = form(&csrf(), &walk.app.client_id, wrong).send();
+        let location = response.header("location").unwrap().to_owned();
         walk.login.url();
         let back = visit(&consent(&walk.gitlab, &location));
         assert_eq!((back.status, back.header("location")), (303, Some("/")));

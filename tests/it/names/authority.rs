@@ -20,8 +20,8 @@ for place in [target, f"LOCALHOST.:0{port}"]:
     say(ask(proxy(), f"GET https://{place}/api/v4/user HTTP/1.1\nHost: evil.test\n{PASSWORD}"))
 "#;
     let told = python(&world, &[], program, &[authority(&gitlab)]);
-    for answer in &told {
-        assert_eq!(answer["status"], 200, "{answer}");
+    for response in &told {
+        assert_eq!(response["status"], 200, "{response}");
     }
     let seen = gitlab.seen();
     assert_eq!((seen.len(), told.len()), (9, 9));
@@ -48,7 +48,7 @@ for host in [f"[localhost]:{port}", "[localhost]", f"localhost:+{port}", f"local
 for place in [f"[localhost]:{port}", f"localhost:+{port}", f"me@{target}"]:
     peer = managed(target)
     peer.send(f"GET https://{place}/api/v4/user HTTP/1.1\r\nHost: {target}\r\n\r\n")
-    say(peer.answer())
+    say(peer.response())
 for place in [f"[localhost]:{port}", f"localhost:+{port}", f"me@{target}"]:
     peer = proxy()
     peer.send(f"GET https://{place}/api/v4/user HTTP/1.1\r\nHost: {target}\r\n{PASSWORD}\r\n\r\n")
@@ -56,16 +56,19 @@ for place in [f"[localhost]:{port}", f"localhost:+{port}", f"me@{target}"]:
 "#;
     let told = python(&world, &[], program, &[authority(&gitlab)]);
     let (inside, outside) = told.split_at(13);
-    for answer in inside {
+    for response in inside {
         // What is not even a URL is malformed.
-        let status = answer["status"].as_u64().unwrap();
-        assert!([421, 400].contains(&status), "{answer}");
-        assert!(!answer["headers"]["authsome-error"].is_null(), "{answer}");
+        let status = response["status"].as_u64().unwrap();
+        assert!([421, 400].contains(&status), "{response}");
+        assert!(
+            !response["headers"]["authsome-error"].is_null(),
+            "{response}"
+        );
     }
-    let misdirected = inside.iter().filter(|answer| answer["status"] == 421);
+    let misdirected = inside.iter().filter(|response| response["status"] == 421);
     assert!(misdirected.count() >= 10, "{inside:?}");
-    for answer in outside {
-        assert_eq!(answer["status"], 400, "{answer}");
+    for response in outside {
+        assert_eq!(response["status"], 400, "{response}");
     }
     assert!(gitlab.seen().is_empty(), "{:?}", gitlab.seen());
 }
@@ -84,8 +87,8 @@ for host in ["[::ffff:127.0.0.1]", "0.0.0.0", "127.1", "2130706433", "localhost.
 "#;
     let told = python(&world, &[], program, &[authority(&gitlab)]);
     let (managed, own) = told.split_at(5);
-    for answer in managed {
-        assert_eq!(answer["status"], 200, "{answer}");
+    for response in managed {
+        assert_eq!(response["status"], 200, "{response}");
     }
     let place = format!("127.0.0.1:{}", gitlab.port());
     for request in gitlab.seen() {
@@ -94,10 +97,10 @@ for host in ["[::ffff:127.0.0.1]", "0.0.0.0", "127.1", "2130706433", "localhost.
         assert_eq!(request.header("host"), Some(&*place));
     }
     assert_eq!(own.len(), 10);
-    for answer in own {
-        assert_eq!(answer["status"], 403, "{answer}");
-        let body = answer["body"].as_str().unwrap();
-        assert!(body.contains("come back to this proxy"), "{answer}");
+    for response in own {
+        assert_eq!(response["status"], 403, "{response}");
+        let body = response["body"].as_str().unwrap();
+        assert!(body.contains("come back to this proxy"), "{response}");
     }
 }
 

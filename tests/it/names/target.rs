@@ -15,7 +15,7 @@ fn a_target_goes_on_as_browsers_would_write_it() {
     let program = r#"
 peer = managed(sys.argv[1])
 peer.send(f"GET /api/v4/a b HTTP/1.1\r\nHost: {sys.argv[1]}\r\n\r\n")
-say(peer.answer())
+say(peer.response())
 "#;
     let told = python(&world, &[], program, &[authority(&gitlab)]);
     assert_eq!(told[0]["status"], 400, "{}", told[0]);

@@ -14,8 +14,8 @@ fn plain_http_is_forwarded_and_never_injected_even_at_a_managed_place() {
     let base = format!("https://localhost:{}", plain.port);
     connect_elsewhere(&world, &base, None);
     let url = format!("http://localhost:{}/api/v4/user?a=b", plain.port);
-    let answer = fetch(&world, &[], &["-H", "X-Own: kept", &url]);
-    assert_eq!((answer.status, answer.text().as_str()), (200, "plain"));
+    let response = fetch(&world, &[], &["-H", "X-Own: kept", &url]);
+    assert_eq!((response.status, response.text().as_str()), (200, "plain"));
     let arrived = plain.next();
     assert!(
         arrived.starts_with("GET /api/v4/user?a=b HTTP/1.1\r\n"),
@@ -38,8 +38,8 @@ fn the_placeholder_does_not_go_out_over_plain_http() {
     let query = format!("private_token={PLACEHOLDER}");
     let user = format!("ada:{PLACEHOLDER}");
     for words in [["-H", &bearer], ["-u", &user], ["-d", &query]] {
-        let answer = fetch(&world, &[], &[words[0], words[1], &url]);
-        answer.expect_ours(403, "denied");
+        let response = fetch(&world, &[], &[words[0], words[1], &url]);
+        response.expect_ours(403, "denied");
     }
     fetch(&world, &[], &["-G", "-d", &query, &url]).expect_ours(403, "denied");
     for arrived in plain.all() {

@@ -137,12 +137,12 @@ fn resolve_gives_a_name_its_address() {
     // Expired: the refresh needs the address as well.
     world.connect_as("default", &gitlab, &base, 0);
     let entry = format!("gitlab.test:{}:127.0.0.1", gitlab.port());
-    let answer = fetch(
+    let response = fetch(
         &world,
         &["--resolve", &entry],
         &[&format!("{base}/api/v4/user")],
     );
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(response.status, 200, "{}", response.text());
     assert_eq!(gitlab.refreshes(), 1);
 }
 
@@ -152,8 +152,8 @@ fn resolve_holds_for_unmanaged_hosts_as_well() {
     let entry = format!("www.gitlab.test:{}:127.0.0.1", other.port());
     let trust = other.ca_file().display().to_string();
     let url = format!("{}/public", other.base_url_at("www.gitlab.test"));
-    let answer = fetch(&world, &["--resolve", &entry], &["--cacert", &trust, &url]);
-    assert_eq!(answer.text(), "public\n");
+    let response = fetch(&world, &["--resolve", &entry], &["--cacert", &trust, &url]);
+    assert_eq!(response.text(), "public\n");
 }
 
 #[test]

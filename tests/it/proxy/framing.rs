@@ -65,7 +65,7 @@ fn what_a_provider_says_unasked_answers_no_request() {
 }
 
 #[test]
-fn answers_of_every_shape_arrive_and_those_of_none_are_said() {
+fn responses_of_every_shape_arrive_and_those_of_none_are_said() {
     let table = [
         (
             "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
@@ -94,15 +94,15 @@ fn answers_of_every_shape_arrive_and_those_of_none_are_said() {
         ),
         ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "upstream_malformed"),
     ];
-    for (answer, expected) in table {
+    for (response, expected) in table {
         let world = World::new();
-        let (upstream, _asked) = answering(&[Some(answer)]);
+        let (upstream, _asked) = answering(&[Some(response)]);
         connect_elsewhere(&world, &upstream.base_url(), Some(&upstream.ca_pem));
         let url = format!("{}/api/v4/user", upstream.base_url());
         let told = world.run(["curl", "-sS", "--http1.1", &url]).expect(0);
         assert!(
             told.stdout.contains(expected),
-            "{answer:?}: {}",
+            "{response:?}: {}",
             told.stdout
         );
     }
@@ -124,23 +124,23 @@ for lines in [
 ]:
     peer = managed(target)
     peer.send(f"POST /api/v4/echo HTTP/1.1\r\nHost: {target}\r\n{lines}\r\n\r\nhello")
-    answer = peer.answer()
+    response = peer.response()
     peer.rest()
-    say(answer)
+    say(response)
 peer = managed(target)
 peer.send(f"GET /api/v4/user HTTP/1.1\r\nHost: {target}\r\nX: " + "x" * 200000 + "\r\n\r\n")
-say(peer.answer())
+say(peer.response())
 "#;
     let mut told = python(&world, &[], program, &[authority(&gitlab)]);
     let too_large = told.pop().unwrap();
     assert_eq!((told.len(), &too_large["status"]), (7, &431.into()));
-    for answer in told {
-        assert_eq!(answer["status"], 400, "{answer}");
+    for response in told {
+        assert_eq!(response["status"], 400, "{response}");
         assert_eq!(
-            answer["headers"]["authsome-error"], "bad_request",
-            "{answer}"
+            response["headers"]["authsome-error"], "bad_request",
+            "{response}"
         );
-        assert_eq!(answer["headers"]["connection"], "close", "{answer}");
+        assert_eq!(response["headers"]["connection"], "close", "{response}");
     }
     assert!(gitlab.seen().is_empty());
 }
@@ -154,19 +154,19 @@ peer = managed(target)
 get = f"GET /api/v4/status/%d HTTP/1.1\r\nHost: {target}\r\n\r\n"
 put = f"PUT /api/v4/upload HTTP/1.1\r\nHost: {target}\r\nContent-Length: 5\r\n\r\nhello"
 peer.send(get % 204 + put + get % 304 + put)
-say([peer.head()[0], peer.answer()["body"], peer.head()[0], peer.answer()["body"]])
+say([peer.head()[0], peer.response()["body"], peer.head()[0], peer.response()["body"]])
 "#;
     let told = python(&world, &[], program, &[authority(&gitlab)]);
     let bytes = r#"{"bytes":5}"#;
     assert_eq!(told[0], serde_json::json!([204, bytes, 304, bytes]));
 }
 
-/// A provider that gives its answers one after the other, each to one request; after `None` it
+/// A provider that gives its responses one after the other, each to one request; after `None` it
 /// closes the connection that the request came on. What it was asked, request line by request line,
 /// and an empty one where a connection ended without a request.
-fn answering(answers: &[Option<&'static str>]) -> (Scripted, mpsc::Receiver<String>) {
+fn answering(responses: &[Option<&'static str>]) -> (Scripted, mpsc::Receiver<String>) {
     let (tell, asked) = mpsc::channel();
-    let mut answers = Vec::from(answers).into_iter();
+    let mut responses = Vec::from(responses).into_iter();
     let upstream = Scripted::start(move |stream| {
         loop {
             let head = read_head(stream);
@@ -175,10 +175,10 @@ fn answering(answers: &[Option<&'static str>]) -> (Scripted, mpsc::Receiver<Stri
             if tell.send(line).is_err() || ended {
                 return;
             }
-            let Some(Some(answer)) = answers.next() else {
+            let Some(Some(response)) = responses.next() else {
                 return;
             };
-            if stream.write_all(answer.as_bytes()).is_err() || !answer.starts_with("HTTP/1.1") {
+            if stream.write_all(response.as_bytes()).is_err() || !response.starts_with("HTTP/1.1") {
                 return;
             }
         }

@@ -23,12 +23,12 @@ fn oauth_endpoints_and_web_pages_get_no_credential() {
         gitlab.clear_seen();
         let url = format!("{}{path}", gitlab.base_url());
         let words: Vec<_> = words.iter().copied().chain([url.as_str()]).collect();
-        let answer = fetch(&world, &[], &words);
+        let response = fetch(&world, &[], &words);
         assert_eq!(
-            answer.header("authsome-error"),
+            response.header("authsome-error"),
             None,
             "{path}: {}",
-            answer.text()
+            response.text()
         );
         let seen = gitlab.seen();
         assert_eq!(seen.len(), 1, "{path}");
@@ -53,12 +53,12 @@ fn a_guarded_request_is_denied_by_its_rule_in_every_spelling() {
     for path in paths {
         for version in ["--http1.1", "--http2"] {
             let url = format!("{}{path}", gitlab.base_url());
-            let answer = fetch(
+            let response = fetch(
                 &world,
                 &[],
                 &[version, "--path-as-is", "--json", "{}", &url],
             );
-            let told = answer.expect_ours(403, "denied");
+            let told = response.expect_ours(403, "denied");
             assert!(
                 told["message"]
                     .as_str()

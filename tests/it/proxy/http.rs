@@ -71,8 +71,8 @@ fn both_versions_of_http_are_spoken_with_any_provider() {
         world.connect(&gitlab);
         let url = format!("{}/api/v4/user", gitlab.base_url());
         for (flag, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
-            let answer = fetch(&world, &[], &[flag, &url]);
-            assert_eq!((answer.status, answer.version.as_str()), (200, version));
+            let response = fetch(&world, &[], &[flag, &url]);
+            assert_eq!((response.status, response.version.as_str()), (200, version));
         }
         let arrived: Vec<_> = gitlab.seen().iter().map(|seen| seen.version).collect();
         let second = if http1_only {
@@ -89,8 +89,8 @@ fn alt_svc_does_not_lead_around_the_proxy() {
     let Setup { world, gitlab, .. } = Setup::connected();
     let url = format!("{}/api/v4/altsvc", gitlab.base_url());
     for version in ["--http1.1", "--http2"] {
-        let answer = fetch(&world, &[], &[version, &url]);
-        assert_eq!((answer.status, answer.header("alt-svc")), (200, None));
+        let response = fetch(&world, &[], &[version, &url]);
+        assert_eq!((response.status, response.header("alt-svc")), (200, None));
     }
 }
 
@@ -108,7 +108,7 @@ say(ask(managed(target), f"GET /api/v4/trailers HTTP/1.1\nHost: {target}\nTE: tr
 }
 
 #[test]
-fn a_compressed_answer_passes_byte_for_byte() {
+fn a_compressed_response_passes_byte_for_byte() {
     let Setup { world, gitlab, .. } = Setup::connected();
     gitlab.accept_personal_token("direct");
     let url = format!("{}/api/v4/gzip", gitlab.base_url());
@@ -127,9 +127,9 @@ fn a_compressed_answer_passes_byte_for_byte() {
         .unwrap();
     assert!(direct.stdout.starts_with(&[0x1f, 0x8b]));
     for version in ["--http1.1", "--http2"] {
-        let answer = fetch(&world, &[], &[version, &url]);
-        assert_eq!(answer.header("content-encoding"), Some("gzip"));
-        assert_eq!(answer.body, direct.stdout);
+        let response = fetch(&world, &[], &[version, &url]);
+        assert_eq!(response.header("content-encoding"), Some("gzip"));
+        assert_eq!(response.body, direct.stdout);
     }
 }
 
@@ -137,16 +137,16 @@ fn a_compressed_answer_passes_byte_for_byte() {
 fn a_redirect_is_the_clients_to_follow() {
     let Setup { world, gitlab, .. } = Setup::connected();
     let url = format!("{}/api/v4/redirect?to=/api/v4/user", gitlab.base_url());
-    let answer = fetch(&world, &[], &[&url]);
+    let response = fetch(&world, &[], &[&url]);
     assert_eq!(
-        (answer.status, answer.header("location")),
+        (response.status, response.header("location")),
         (302, Some("/api/v4/user"))
     );
     assert_eq!(gitlab.seen().len(), 1);
 }
 
 #[test]
-fn the_answer_to_head_has_its_length_and_no_body() {
+fn the_response_to_head_has_its_length_and_no_body() {
     for http1_only in [true, false] {
         let world = World::new();
         let gitlab = if http1_only {
@@ -169,13 +169,13 @@ fn the_answer_to_head_has_its_length_and_no_body() {
 }
 
 #[test]
-fn answers_without_a_body_have_none() {
+fn responses_without_a_body_have_none() {
     let Setup { world, gitlab, .. } = Setup::connected();
     for version in ["--http1.1", "--http2"] {
         for status in [204, 304] {
             let url = format!("{}/api/v4/status/{status}", gitlab.base_url());
-            let answer = fetch(&world, &[], &[version, &url]);
-            assert_eq!((answer.status, answer.body.len()), (status, 0));
+            let response = fetch(&world, &[], &[version, &url]);
+            assert_eq!((response.status, response.body.len()), (status, 0));
         }
     }
 }

@@ -196,13 +196,13 @@ fn a_websocket_is_in_the_log() {
     let Setup { world, gitlab, .. } = Setup::connected();
     // One that is closed, and one that is open when the child ends.
     let program = r#"
-peer, answer = websocket(sys.argv[1])
+peer, response = websocket(sys.argv[1])
 peer.send(frame(8, b""))
 read_frame(peer)
 peer.ended()
 peer.sock.close()
 sys.stdin.readline()
-peer, answer = websocket(sys.argv[1])
+peer, response = websocket(sys.argv[1])
 peer.send(frame(1, b"hello"))
 read_frame(peer)
 "#;

@@ -57,7 +57,7 @@ for piece in ["token=auth", "some-pro", "xy-mana", "ged&x=y"]:
         peer.send(f"{len(piece):x}\r\n{piece}\r\n")
     except OSError:
         break
-say(peer.answer())
+say(peer.response())
 "#;
     let world = World::new();
     let arrived = swallow(&world, |base| {

@@ -97,7 +97,7 @@ fn server_sent_events_arrive_as_they_are_sent() {
 }
 
 #[test]
-fn a_request_and_its_answer_stream_at_the_same_time() {
+fn a_request_and_its_response_stream_at_the_same_time() {
     let Setup { world, gitlab, .. } = Setup::connected();
     let program = r#"
 target = sys.argv[1]

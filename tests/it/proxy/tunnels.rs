@@ -16,12 +16,12 @@ fn an_unmanaged_host_is_reached_by_a_blind_tunnel_with_its_own_certificate() {
     let url = format!("{}/api/v4/user", other.base_url());
     // Only the other server's CA is trusted: a leaf of the session CA would be refused.
     let trust = other.ca_file().display().to_string();
-    let answer = fetch(
+    let response = fetch(
         &world,
         &[],
         &["--cacert", &trust, "-H", "PRIVATE-TOKEN: mine", &url],
     );
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(response.status, 200, "{}", response.text());
     let seen = other.seen();
     assert_eq!(seen.len(), 1);
     assert_eq!(

@@ -17,7 +17,7 @@ fn a_provider_that_refuses_connections_is_unreachable() {
 }
 
 #[test]
-fn a_connection_that_breaks_before_an_answer_is_unreachable() {
+fn a_connection_that_breaks_before_a_response_is_unreachable() {
     let Setup { world, gitlab, .. } = Setup::connected();
     let url = format!("{}/api/v4/echo", gitlab.base_url());
     for fault in [Fault::Close, Fault::Reset] {
@@ -54,7 +54,7 @@ fn a_provider_that_does_not_answer_in_time_is_a_504() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_reaches_the_client_as_broken() {
+fn a_response_that_breaks_off_reaches_the_client_as_broken() {
     let Setup { world, gitlab, .. } = Setup::connected();
     let url = format!("{}/api/v4/user", gitlab.base_url());
     for (version, code) in [("--http1.1", 18), ("--http2", 92)] {

@@ -10,7 +10,7 @@ use crate::kit::client::{LONG, PYTHON, authority, python};
 use crate::kit::servers::{Scripted, connect_elsewhere, read_head};
 use crate::kit::{Setup, World};
 
-/// The answer to a WebSocket handshake.
+/// The response to a WebSocket handshake.
 const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 #[test]
@@ -22,8 +22,8 @@ fn a_websocket_echoes_and_closes() {
         ..
     } = Setup::connected();
     let program = r#"
-peer, answer = websocket(sys.argv[1])
-say(answer)
+peer, response = websocket(sys.argv[1])
+say(response)
 for opcode, payload in [(1, b"hello"), (2, bytes(range(256)) * 300), (2, b"")]:
     peer.send(frame(opcode, payload))
     say({"same": read_frame(peer) == (opcode, payload)})
@@ -64,10 +64,10 @@ fn a_websocket_ends_for_the_provider_when_the_client_leaves() {
     });
     connect_elsewhere(&world, &upstream.base_url(), Some(&upstream.ca_pem));
     let program = r#"
-peer, answer = websocket(sys.argv[1])
+peer, response = websocket(sys.argv[1])
 peer.send(frame(1, b"last words"))
 peer.sock.close()
-say(answer)
+say(response)
 sys.stdin.readline()
 "#;
     let script = world.file("child.py", &format!("{PYTHON}{program}"));
@@ -99,7 +99,7 @@ fn a_websocket_ends_for_the_client_when_the_provider_leaves() {
     });
     connect_elsewhere(&world, &upstream.base_url(), Some(&upstream.ca_pem));
     let program = r#"
-peer, answer = websocket(sys.argv[1])
+peer, response = websocket(sys.argv[1])
 say({"frame": read_frame(peer)[1].decode(), "ended": peer.ended()})
 "#;
     let told = python(&world, &[], program, &[upstream.authority()]);

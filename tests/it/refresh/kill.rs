@@ -42,7 +42,7 @@ fn no_kill_at_any_moment_loses_a_pair_that_was_handed_out() {
         let now = pair(&world);
         let place = chronicle.place(&now.access);
         assert!(place >= chronicle.newest_handed_out, "{words}");
-        // The server spent the refresh token, and the answer came to a dead process: the one loss
+        // The server spent the refresh token, and the response came to a dead process: the one loss
         // that nobody can prevent.
         if !gitlab.live_pairs().contains(&now) {
             assert!(was_running && gitlab.refreshes() > rotations, "{words}");
@@ -54,7 +54,7 @@ fn no_kill_at_any_moment_loses_a_pair_that_was_handed_out() {
     assert!(amid > KILLS / 4, "only {amid} were killed amid their work");
     let refreshes = gitlab.refreshes();
     println!(
-        "{KILLS} kills, {amid} of them amid the work, {refreshes} refreshes; {on_its_way} answers were on their way to a process that was dead"
+        "{KILLS} kills, {amid} of them amid the work, {refreshes} refreshes; {on_its_way} responses were on their way to a process that was dead"
     );
     assert!(on_its_way < KILLS / 5, "{on_its_way} grants were lost");
     assert!(refreshes > 10, "only {refreshes} refreshes took place");

@@ -70,8 +70,8 @@ fn a_body_of_64_kib_is_repeated_with_its_request() {
 fn a_body_beyond_64_kib_is_never_repeated_and_the_next_request_has_a_new_token() {
     let (world, gitlab) = expired_at_the_server();
     let mut session = Session::start(&world);
-    let answer = session.tell(&post_at_once(&world, &gitlab, 64 * 1024 + 1));
-    assert!(answer.contains("invalid_token"), "{answer}");
+    let response = session.tell(&post_at_once(&world, &gitlab, 64 * 1024 + 1));
+    assert!(response.contains("invalid_token"), "{response}");
     assert_eq!(bearers(&gitlab).len(), 1, "it arrived once");
     assert_eq!(session.call(&gitlab), "200");
     session.end(0);

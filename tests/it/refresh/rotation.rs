@@ -7,7 +7,7 @@ use authsome_test_support::{Endpoint, Fault};
 use crate::kit::refresh::{age, call, expired, pair, status};
 
 #[test]
-fn an_answer_without_a_refresh_token_keeps_the_old_one() {
+fn a_response_without_a_refresh_token_keeps_the_old_one() {
     let (world, gitlab) = expired();
     let before = pair(&world);
     gitlab.fault(Endpoint::Token, Fault::NoRefreshToken, 1);
@@ -30,7 +30,7 @@ fn a_lifetime_that_is_a_text_is_read() {
 }
 
 #[test]
-fn an_answer_without_a_lifetime_is_good_until_the_server_says_otherwise() {
+fn a_response_without_a_lifetime_is_good_until_the_server_says_otherwise() {
     let (world, gitlab) = expired();
     gitlab.fault(Endpoint::Token, Fault::NoExpiresIn, 1);
     world.call(["export", "gitlab"]).expect(0);
@@ -41,7 +41,7 @@ fn an_answer_without_a_lifetime_is_good_until_the_server_says_otherwise() {
 }
 
 #[test]
-fn an_answer_that_is_no_token_never_takes_the_place_of_the_pair() {
+fn a_response_that_is_no_token_never_takes_the_place_of_the_pair() {
     let elsewhere = "https://127.0.0.1:9/oauth/token".to_owned();
     for fault in [
         Fault::MalformedJson,
@@ -59,7 +59,7 @@ fn an_answer_that_is_no_token_never_takes_the_place_of_the_pair() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_after_rotation_ends_in_needs_login_with_the_record_kept() {
+fn a_response_that_breaks_off_after_rotation_ends_in_needs_login_with_the_record_kept() {
     let (world, gitlab) = expired();
     let before = pair(&world);
     gitlab.fault(Endpoint::Token, Fault::HalfBody, 1);

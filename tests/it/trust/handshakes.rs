@@ -104,7 +104,7 @@ impl Drop for Server {
 }
 
 /// A server that answers the first bytes of each connection with these, until the test ends.
-fn plain_server(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> (u16, JoinHandle<()>) {
+fn plain_server(response: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> (u16, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = std::thread::spawn(move || {
@@ -112,7 +112,7 @@ fn plain_server(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> (u16, Joi
             let mut stream = stream.unwrap();
             let mut first = [0; 4096];
             let length = stream.read(&mut first).unwrap_or_default();
-            let _ = stream.write_all(&answer(&first[..length]));
+            let _ = stream.write_all(&response(&first[..length]));
         }
     });
     (port, serving)

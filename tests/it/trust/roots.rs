@@ -96,7 +96,7 @@ fn a_servers_own_certificate_counts_for_its_names_and_dates_only() {
             !hinted.contains("--ca-file"),
             "what cannot help is not hinted: {hinted}"
         );
-        // The same of a request, whose answer says it.
+        // The same of a request, whose response says it.
         let world = World::new();
         world.connect(&gitlab);
         let url = format!("{}/api/v4/user", gitlab.base_url());

@@ -115,11 +115,11 @@ fn what_the_users_proxy_cannot_do_is_told_apart() {
         ),
         (
             b"HTTP/1.1 200 OK\r\n\r\nnot what a host says first",
-            "more than its answer",
+            "more than its response",
         ),
     ];
-    for (answer, expected) in table {
-        let url = format!("http://127.0.0.1:{}", answering(answer));
+    for (response, expected) in table {
+        let url = format!("http://127.0.0.1:{}", answering(response));
         let told = refused(&world, &gitlab, &[("HTTPS_PROXY", &url)]);
         assert!(told.contains(expected), "{told}");
     }

@@ -125,7 +125,7 @@ fn much_data_passes_tls_in_tls() {
 
 #[test]
 fn a_host_that_speaks_first_is_heard_from_its_first_byte() {
-    // Its greeting comes in one piece with the proxy's answer.
+    // Its greeting comes in one piece with the proxy's response.
     let proxy = answering(b"HTTP/1.1 200 Connection established\r\n\r\nSSH-2.0-greeting\r\n");
     let Setup {
         world,

@@ -3,7 +3,7 @@
 use authsome_test_support::{Endpoint, Fault, assert_words};
 
 use super::{Scrub, shown};
-use crate::kit::browser::{Answer, consent, csrf, form, get, parameter, visit};
+use crate::kit::browser::{Response, consent, csrf, form, get, parameter, visit};
 use crate::kit::login::LoginRun;
 use crate::kit::{Outcome, Setup};
 
@@ -30,10 +30,10 @@ fn without_url(outcome: &Outcome) -> Outcome {
 }
 
 /// A page as its text, and the headers that a browser obeys.
-fn page(name: &str, answer: &Answer) -> String {
-    let body = answer.body.split("<body").last().unwrap();
+fn page(name: &str, response: &Response) -> String {
+    let body = response.body.split("<body").last().unwrap();
     let body = body.split("<script").next().unwrap();
-    let title = answer.body.split_once("<title>");
+    let title = response.body.split_once("<title>");
     let title = title.and_then(|(_, rest)| rest.split_once("</title>"));
     let mut text = String::new();
     let mut in_tag = true;
@@ -52,7 +52,7 @@ fn page(name: &str, answer: &Answer) -> String {
     let lines: Vec<_> = lines.collect();
     format!(
         "{name}\n{}\ntitle: {}\n{}\n\n",
-        answer.status,
+        response.status,
         title.map_or("-", |(title, _)| title),
         lines.join("\n")
     )
@@ -127,16 +127,16 @@ fn of_the_form_and_its_pages() {
         body: br#"{"error":"invalid_client"}"#.to_vec(),
     };
     walk.gitlab.fault(Endpoint::Token, refusal, 1);
-    let answer = walk.submit();
-    let location = answer.header("location").unwrap().to_owned();
+    let response = walk.submit();
+    let location = response.header("location").unwrap().to_owned();
     let refused = visit(&consent(&walk.gitlab, &location));
     assert_eq!(refused.status, 303, "{}", refused.body);
     text += &page(
         "the form again, after a client that is refused",
         &get("/").send(),
     );
-    let answer = form(&csrf(), &walk.app.client_id, "").send();
-    let location = answer.header("location").unwrap().to_owned();
+    let response = form(&csrf(), &walk.app.client_id, "").send();
+    let location = response.header("location").unwrap().to_owned();
     text += &page("the end", &visit(&consent(&walk.gitlab, &location)));
     let outcome = walk.login.wait().expect(0);
     text += &shown(&["login", "gitlab", "--no-browser"], &without_url(&outcome));
@@ -148,11 +148,11 @@ fn of_a_user_who_says_no() {
     let mut walk = LoginRun::to_consent(&[]);
     let state = parameter(&walk.login.url(), "state");
     let query = format!("error=access_denied&error_description=The+user+said+no&state={state}");
-    let answer = visit(&format!(
+    let response = visit(&format!(
         "http://127.0.0.1:7998/auth/callback/oauth?{query}"
     ));
     let outcome = walk.login.wait().expect(2);
-    let text = page("the page", &answer)
+    let text = page("the page", &response)
         + &shown(&["login", "gitlab", "--no-browser"], &without_url(&outcome));
     assert_words!("login", "denied", text, &scrub(&walk).pairs());
 }
@@ -182,9 +182,9 @@ fn of_a_token_endpoint_that_fails() {
     };
     walk.gitlab.fault(Endpoint::Token, fault, 10);
     let url = walk.login.url();
-    let answer = visit(&consent(&walk.gitlab, &url));
+    let response = visit(&consent(&walk.gitlab, &url));
     let outcome = walk.login.wait();
-    let text = page("the page", &answer)
+    let text = page("the page", &response)
         + &shown(&["login", "gitlab", "--no-browser"], &without_url(&outcome));
     assert_words!("login", "no_token", text, &scrub(&walk).pairs());
 }

@@ -159,13 +159,13 @@ async fn download(
     course: &Course,
     seen: &watch::Sender<Seen>,
 ) -> io::Result<()> {
-    let mut answer = Answer {
+    let mut response = Response {
         reader,
         buffer: BytesMut::new(),
         course,
     };
     let length = loop {
-        let head = answer.head().await?;
+        let head = response.head().await?;
         if head.status >= 200 {
             course.change(|got| {
                 got.status = Some(head.status);
@@ -177,7 +177,7 @@ async fn download(
         seen.send_replace(Seen::Continue);
     };
     seen.send_replace(Seen::Final);
-    answer.body(length).await?;
+    response.body(length).await?;
     course.change(|got| got.is_whole = true);
     Ok(())
 }
@@ -194,14 +194,14 @@ enum Length {
     ToClose,
 }
 
-/// An answer while it comes.
-struct Answer<'a> {
+/// A response while it comes.
+struct Response<'a> {
     reader: &'a mut Reader,
     buffer: BytesMut,
     course: &'a Course,
 }
 
-impl Answer<'_> {
+impl Response<'_> {
     /// Reads more; false at an end that was announced by `close_notify`.
     async fn more(&mut self) -> io::Result<bool> {
         self.buffer.reserve(READ);

@@ -73,12 +73,12 @@ async fn talk(
     let cell = place.scene.cell;
     let mut client = client.ready().await?;
     let request = head(cell, &place.authority(), index);
-    let (answer, mut sender) = client.send_request(request, cell.upload == Upload::None)?;
+    let (response, mut sender) = client.send_request(request, cell.upload == Upload::None)?;
     match leaving(cell) {
-        None => both(cell, answer, &mut sender, course).await,
+        None => both(cell, response, &mut sender, course).await,
         Some((leave, by)) => {
             tokio::select! {
-                () = both(cell, answer, &mut sender, course) => {}
+                () = both(cell, response, &mut sender, course) => {}
                 () = moment_to_leave(place, leave, course) => {}
             }
             match by {
@@ -110,9 +110,14 @@ fn head(cell: Cell, authority: &str, index: usize) -> Request<()> {
 }
 
 /// Both directions, until both are done or nothing moves any more.
-async fn both(cell: Cell, answer: ResponseFuture, sender: &mut SendStream<Bytes>, course: &Course) {
+async fn both(
+    cell: Cell,
+    response: ResponseFuture,
+    sender: &mut SendStream<Bytes>,
+    course: &Course,
+) {
     let (seen, mut to_come) = watch::channel(Seen::Nothing);
-    let download = download(answer, course, &seen);
+    let download = download(response, course, &seen);
     let upload = upload(cell, sender, course, &mut to_come);
     tokio::pin!(upload, download);
     let (mut is_out, mut is_in) = (None, false);
@@ -181,16 +186,16 @@ async fn room(sender: &mut SendStream<Bytes>, wanted: usize) -> Result<usize, h2
 }
 
 async fn download(
-    mut answer: ResponseFuture,
+    mut response: ResponseFuture,
     course: &Course,
     seen: &watch::Sender<Seen>,
 ) -> Result<(), h2::Error> {
     let response = std::future::poll_fn(|context| {
-        while let Poll::Ready(Some(Ok(interim))) = answer.poll_informational(context) {
+        while let Poll::Ready(Some(Ok(interim))) = response.poll_informational(context) {
             course.change(|got| got.interim.push(interim.status().as_u16()));
             seen.send_replace(Seen::Continue);
         }
-        Pin::new(&mut answer).poll(context)
+        Pin::new(&mut response).poll(context)
     });
     let response = response.await?;
     seen.send_replace(Seen::Final);

@@ -10,7 +10,7 @@ pub(crate) fn check() -> Result<(), String> {
         received.end = End::Broken;
     });
     let breaks = Outcome {
-        answer_breaks: true,
+        response_breaks: true,
         ..good.clone()
     };
     let garbage = Outcome {
@@ -32,7 +32,7 @@ pub(crate) fn check() -> Result<(), String> {
         (
             &good,
             changed(|got, _| got.is_whole = false),
-            Reason::CutAnswer,
+            Reason::CutResponse,
         ),
         (&broken, breaks, Reason::LooksWhole),
         (&good, changed(|got, _| got.bytes = 8), Reason::LostBytes),

@@ -1,5 +1,5 @@
 //! What a server says it has not begun is sent again, whatever the method (RFC 9113 §6.8, §8.7),
-//! and a connection that has ended while it was idle costs nobody an answer.
+//! and a connection that has ended while it was idle costs nobody a response.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::ask::{self, Answer, Http2};
+use super::ask::{self, Http2, Response};
 use super::frames::{Plan, server};
 use super::{Told, script};
 use crate::Bench;
@@ -45,13 +45,13 @@ async fn streams(bench: &Bench, plan: Plan, requests: usize, method: Method) -> 
     let (script, count) = server(plan);
     let place = bench.server.scripted(ServerKind::H2, script).await;
     let body = body(&method);
-    let answers = ask::together(&place, &bench.session.proxied, requests, &method, &body).await?;
+    let responses = ask::together(&place, &bench.session.proxied, requests, &method, &body).await?;
     let told = format!(
         "{} connections, {} answered",
         count.connections(),
         count.answered()
     );
-    verdict(&answers, told, count.answered() == requests)
+    verdict(&responses, told, count.answered() == requests)
 }
 
 /// A body that is kept for a repetition.
@@ -63,14 +63,14 @@ fn body(method: &Method) -> Bytes {
     }
 }
 
-fn verdict(answers: &[Result<Answer, String>], told: String, is_exact: bool) -> Told {
-    let failures = ask::failures(answers);
+fn verdict(responses: &[Result<Response, String>], told: String, is_exact: bool) -> Told {
+    let failures = ask::failures(responses);
     if failures.is_empty() && is_exact {
         Ok(told)
     } else {
         Err(format!(
             "of {} requests: {failures} ({told})",
-            answers.len()
+            responses.len()
         ))
     }
 }
@@ -79,7 +79,7 @@ fn verdict(answers: &[Result<Answer, String>], told: String, is_exact: bool) -> 
 pub(super) async fn first_requests(bench: Arc<Bench>) -> Told {
     let (script, count) = server(Plan::All);
     let place = bench.server.scripted(ServerKind::H2, script).await;
-    let answers = ask::together(
+    let responses = ask::together(
         &place,
         &bench.session.proxied,
         200,
@@ -88,7 +88,7 @@ pub(super) async fn first_requests(bench: Arc<Bench>) -> Told {
     )
     .await?;
     let told = format!("{} connections", count.connections());
-    verdict(&answers, told, count.connections() <= A_FEW)
+    verdict(&responses, told, count.connections() <= A_FEW)
 }
 
 pub(super) async fn idle_ends_h1_to_h1(bench: Arc<Bench>) -> Told {
@@ -120,9 +120,9 @@ async fn idle_ends(bench: &Bench, kind: ServerKind, http2: bool) -> Told {
     };
     let place = bench.server.scripted(kind, script).await;
     let way = &bench.session.proxied;
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for time in 0..POSTS {
-        answers.push(if http2 {
+        responses.push(if http2 {
             let client = Http2::open(&place, way).await?;
             client.ask(&place, Method::POST, Bytes::from_static(b"hello")).await
         } else {
@@ -135,9 +135,9 @@ async fn idle_ends(bench: &Bench, kind: ServerKind, http2: bool) -> Told {
     }
     let served = count.map_or_else(|| served.load(Ordering::Relaxed), |count| count.answered());
     verdict(
-        &answers,
+        &responses,
         format!("{served} answered"),
-        served == answers.len(),
+        served == responses.len(),
     )
 }
 
@@ -161,21 +161,21 @@ async fn serve_until_idle(mut stream: ServerStream, served: Arc<AtomicUsize>) {
         if seen.ends_with(b"hello") || seen.ends_with(b"0\r\n\r\n") {
             seen.clear();
             served.fetch_add(1, Ordering::Relaxed);
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-            if stream.write_all(answer).await.is_err() || stream.flush().await.is_err() {
+            let response = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+            if stream.write_all(response).await.is_err() || stream.flush().await.is_err() {
                 return;
             }
         }
     }
 }
 
-fn parse(bytes: &[u8]) -> Answer {
+fn parse(bytes: &[u8]) -> Response {
     let text = String::from_utf8_lossy(bytes);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
     let ours = head
         .lines()
         .find_map(|line| line.strip_prefix("authsome-error: "));
-    Answer {
+    Response {
         status: head
             .split(' ')
             .nth(1)

@@ -15,9 +15,9 @@ use crate::client::curl;
 use crate::server::Place;
 use crate::way::Way;
 
-/// An answer, as far as it came.
+/// A response, as far as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     /// authsome's own code, where it answers itself.
     pub(super) ours: Option<String>,
@@ -51,17 +51,17 @@ impl Http2 {
         Ok(Self { client, connection })
     }
 
-    /// Makes a request and reads its answer.
+    /// Makes a request and reads its response.
     pub(super) async fn ask(
         &self,
         place: &Place,
         method: Method,
         body: Bytes,
-    ) -> Result<Answer, String> {
+    ) -> Result<Response, String> {
         let asking = ask(self.client.clone(), place, method, body);
         match tokio::time::timeout(LIMIT, asking).await {
-            Ok(answer) => answer.map_err(|error| error.to_string()),
-            Err(_) => Err("no answer in time".to_owned()),
+            Ok(response) => response.map_err(|error| error.to_string()),
+            Err(_) => Err("no response in time".to_owned()),
         }
     }
 }
@@ -71,7 +71,7 @@ async fn ask(
     place: &Place,
     method: Method,
     body: Bytes,
-) -> Result<Answer, h2::Error> {
+) -> Result<Response, h2::Error> {
     let mut client = client.ready().await?;
     let uri = format!("https://{}/api/scene", place.authority());
     let request = Request::builder()
@@ -79,18 +79,18 @@ async fn ask(
         .uri(uri)
         .body(())
         .expect("valid parts");
-    let (answer, mut sender) = client.send_request(request, body.is_empty())?;
+    let (response, mut sender) = client.send_request(request, body.is_empty())?;
     if !body.is_empty() {
         sender.send_data(body, true)?;
     }
-    let answer = answer.await?;
-    let ours = answer.headers().get("authsome-error");
-    let mut told = Answer {
-        status: answer.status().as_u16(),
+    let response = response.await?;
+    let ours = response.headers().get("authsome-error");
+    let mut told = Response {
+        status: response.status().as_u16(),
         ours: ours.map(|code| String::from_utf8_lossy(code.as_bytes()).into_owned()),
         body: Vec::new(),
     };
-    let mut body = answer.into_body();
+    let mut body = response.into_body();
     while let Some(data) = body.data().await {
         let data = data?;
         body.flow_control().release_capacity(data.len())?;
@@ -113,16 +113,16 @@ pub(super) async fn http1(
         if half_closes {
             stream.shutdown().await?;
         }
-        let mut answer = Vec::new();
-        match stream.read_to_end(&mut answer).await {
+        let mut response = Vec::new();
+        match stream.read_to_end(&mut response).await {
             // Not every server says goodbye.
-            Err(_) if !answer.is_empty() => {}
+            Err(_) if !response.is_empty() => {}
             read => drop(read?),
         }
-        Ok::<_, io::Error>(answer)
+        Ok::<_, io::Error>(response)
     };
     match tokio::time::timeout(LIMIT, exchange).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Ok(response) => response.map_err(|error| error.to_string()),
         Err(_) => Err("no end in time".to_owned()),
     }
 }
@@ -141,30 +141,30 @@ pub(super) async fn together(
     count: usize,
     method: &Method,
     body: &Bytes,
-) -> Result<Vec<Result<Answer, String>>, String> {
+) -> Result<Vec<Result<Response, String>>, String> {
     let connection = Arc::new(Http2::open(place, way).await?);
     let asking = (0..count).map(|_| {
         let (connection, place) = (Arc::clone(&connection), Arc::clone(place));
         let (method, body) = (method.clone(), body.clone());
         tokio::spawn(async move { connection.ask(&place, method, body).await })
     });
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for task in asking.collect::<Vec<_>>() {
-        answers.push(task.await.unwrap_or_else(|error| Err(error.to_string())));
+        responses.push(task.await.unwrap_or_else(|error| Err(error.to_string())));
     }
-    Ok(answers)
+    Ok(responses)
 }
 
 /// What went wrong of those, each kind with its number.
-pub(super) fn failures(answers: &[Result<Answer, String>]) -> String {
+pub(super) fn failures(responses: &[Result<Response, String>]) -> String {
     let mut kinds = std::collections::BTreeMap::<String, usize>::new();
-    for answer in answers {
-        let kind = match answer {
-            Ok(answer) if answer.status == 200 => continue,
-            Ok(answer) => format!(
+    for response in responses {
+        let kind = match response {
+            Ok(response) if response.status == 200 => continue,
+            Ok(response) => format!(
                 "{} {}",
-                answer.status,
-                answer.ours.as_deref().unwrap_or("of the server")
+                response.status,
+                response.ours.as_deref().unwrap_or("of the server")
             ),
             Err(error) => error.clone(),
         };

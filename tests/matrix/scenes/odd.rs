@@ -10,32 +10,32 @@ use crate::cell::ServerKind;
 use crate::server::{Place, ServerStream};
 use crate::way::Way;
 
-/// A place whose server gives that answer to each request that has no body.
-async fn answering(bench: &Bench, answer: Vec<u8>) -> Arc<Place> {
-    let answer: Arc<[u8]> = answer.into();
-    let script = script(move |stream| serve(stream, Arc::clone(&answer)));
+/// A place whose server gives that response to each request that has no body.
+async fn answering(bench: &Bench, response: Vec<u8>) -> Arc<Place> {
+    let response: Arc<[u8]> = response.into();
+    let script = script(move |stream| serve(stream, Arc::clone(&response)));
     bench.server.scripted(ServerKind::H1, script).await
 }
 
-async fn serve(mut stream: ServerStream, answer: Arc<[u8]>) {
+async fn serve(mut stream: ServerStream, response: Arc<[u8]>) {
     let mut seen = Vec::new();
     while let Ok(byte) = stream.read_u8().await {
         seen.push(byte);
         if seen.ends_with(b"\r\n\r\n") {
             seen.clear();
-            if stream.write_all(&answer).await.is_err() || stream.flush().await.is_err() {
+            if stream.write_all(&response).await.is_err() || stream.flush().await.is_err() {
                 return; // a peer that has gone
             }
         }
     }
 }
 
-/// What curl gets of an answer by each version of HTTP, with its head; and by HTTP/1.1 directly.
+/// What curl gets of a response by each version of HTTP, with its head; and by HTTP/1.1 directly.
 async fn got(
     bench: &Bench,
-    answer: Vec<u8>,
+    response: Vec<u8>,
 ) -> Result<([(&'static str, String); 2], String), String> {
-    let place = answering(bench, answer).await;
+    let place = answering(bench, response).await;
     let mut got = [("--http1.1", String::new()), ("--http2", String::new())];
     for (version, text) in &mut got {
         *text = fetch(&place, &bench.session.proxied, version).await?;
@@ -53,13 +53,13 @@ async fn fetch(place: &Place, way: &Way, version: &str) -> Result<String, String
     Ok(text.replace('\r', "").to_ascii_lowercase())
 }
 
-/// An answer's name, its bytes, and what a client that gets it directly finds in it.
+/// A response's name, its bytes, and what a client that gets it directly finds in it.
 type Case = (&'static str, Vec<u8>, Vec<String>);
 
 async fn check(bench: &Bench, cases: Vec<Case>) -> Told {
     let (count, mut wrong) = (cases.len(), Vec::new());
-    for (name, answer, expected) in cases {
-        let (got, directly) = got(bench, answer).await?;
+    for (name, response, expected) in cases {
+        let (got, directly) = got(bench, response).await?;
         let expected: Vec<_> = expected
             .iter()
             .map(|part| part.to_ascii_lowercase())
@@ -90,11 +90,11 @@ fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn answer(head: &str) -> Vec<u8> {
+fn response(head: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\n{head}content-length: 2\r\n\r\nok").into_bytes()
 }
 
-pub(super) async fn answers(bench: Arc<Bench>) -> Told {
+pub(super) async fn responses(bench: Arc<Bench>) -> Told {
     let cookies: Vec<_> = (0..150)
         .map(|number| format!("set-cookie: c{number}=1\r\n"))
         .collect();
@@ -104,12 +104,12 @@ pub(super) async fn answers(bench: Arc<Bench>) -> Told {
     let cases = vec![
         (
             "150 fields",
-            answer(&cookies.concat()),
+            response(&cookies.concat()),
             texts(&[" 200", "c0=1", "c149=1", "\nok"]),
         ),
         (
             "a blank before the colon",
-            answer("x-blank : yes\r\n"),
+            response("x-blank : yes\r\n"),
             texts(&[" 200", "x-blank: yes", "\nok"]),
         ),
         (
@@ -144,7 +144,7 @@ pub(super) async fn answers(bench: Arc<Bench>) -> Told {
         ),
         (
             "two equal lengths",
-            answer("content-length: 2\r\n"),
+            response("content-length: 2\r\n"),
             texts(&[" 200", "\nok"]),
         ),
         (
@@ -159,7 +159,7 @@ pub(super) async fn answers(bench: Arc<Bench>) -> Told {
         ),
         (
             "connection fields",
-            answer("connection: keep-alive\r\nkeep-alive: timeout=5\r\nproxy-connection: x\r\n"),
+            response("connection: keep-alive\r\nkeep-alive: timeout=5\r\nproxy-connection: x\r\n"),
             texts(&[" 200", "\nok"]),
         ),
     ];
@@ -191,7 +191,7 @@ pub(super) async fn interim(bench: Arc<Bench>) -> Told {
 }
 
 /// The provider's fault is said to be its own: nobody is sent to look at the network.
-pub(super) async fn wrong_answers(bench: Arc<Bench>) -> Told {
+pub(super) async fn wrong_responses(bench: Arc<Bench>) -> Told {
     let cases = [
         (
             "two lengths",
@@ -208,8 +208,8 @@ pub(super) async fn wrong_answers(bench: Arc<Bench>) -> Told {
         ),
     ];
     let mut wrong = Vec::new();
-    for (name, answer) in cases {
-        let (got, _) = got(&bench, answer.as_bytes().to_vec()).await?;
+    for (name, response) in cases {
+        let (got, _) = got(&bench, response.as_bytes().to_vec()).await?;
         for (version, text) in got {
             let blames_the_network = text.contains("cannot reach") || text.contains("the network");
             if !text.contains(" 502") || blames_the_network {
@@ -227,7 +227,7 @@ pub(super) async fn wrong_answers(bench: Arc<Bench>) -> Told {
 /// What clients send: wrong framing is a 400, and what browsers and curl leave unencoded in a URL
 /// is encoded, or refused in words.
 pub(super) async fn requests(bench: Arc<Bench>) -> Told {
-    let place = answering(&bench, answer("")).await;
+    let place = answering(&bench, response("")).await;
     let (mut count, mut wrong) = (0, Vec::new());
     for chunk in [
         "zz\r\nhello\r\n0\r\n\r\n",
@@ -271,10 +271,10 @@ pub(super) async fn requests(bench: Arc<Bench>) -> Told {
     }
 }
 
-/// A client that has sent its request, and closes its direction, still wants the answer (RFC 9112
+/// A client that has sent its request, and closes its direction, still wants the response (RFC 9112
 /// §9.6).
 pub(super) async fn half_closes(bench: Arc<Bench>) -> Told {
-    let place = answering(&bench, answer("")).await;
+    let place = answering(&bench, response("")).await;
     let request = format!(
         "GET /api/scene HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
         place.authority()

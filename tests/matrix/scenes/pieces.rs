@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Told;
 use crate::Bench;
 use crate::cell::{Cell, ClientKind, Framing, ServerKind, Story, Then, Upload, When};
-use crate::server::ANSWER;
+use crate::server::RESPONSE;
 
 pub(super) async fn refused(bench: Arc<Bench>) -> Told {
     for when in [When::Before, When::Amid] {
@@ -24,7 +24,7 @@ pub(super) async fn refused(bench: Arc<Bench>) -> Told {
                 };
                 let outcome = bench.once(cell, &bench.session.proxied).await;
                 let is_whole = outcome.requests.iter().all(|(got, _)| {
-                    got.is_whole && got.status == Some(413) && got.bytes == ANSWER.len() as u64
+                    got.is_whole && got.status == Some(413) && got.bytes == RESPONSE.len() as u64
                 });
                 if !is_whole {
                     return Err(format!("{cell}: {outcome}"));

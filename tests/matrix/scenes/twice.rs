@@ -1,5 +1,5 @@
-//! A POST is at the server once, whatever becomes of its answer: clients repeat what got an empty
-//! reply, so that an answer whose head is dropped with its broken body makes two of one.
+//! A POST is at the server once, whatever becomes of its response: clients repeat what got an empty
+//! reply, so that a response whose head is dropped with its broken body makes two of one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,9 +12,9 @@ use crate::Bench;
 use crate::cell::ServerKind;
 use crate::server::ServerStream;
 
-/// Answers that break off, or are wrong behind their head, and whether the connection is reset
+/// Responses that break off, or are wrong behind their head, and whether the connection is reset
 /// then.
-const ANSWERS: &[(&str, &str, bool)] = &[
+const RESPONSES: &[(&str, &str, bool)] = &[
     (
         "a bad chunk",
         "transfer-encoding: chunked\r\n\r\nzz\r\nhello\r\n",
@@ -49,10 +49,10 @@ const ANSWERS: &[(&str, &str, bool)] = &[
 
 pub(super) async fn posts_once(bench: Arc<Bench>) -> Told {
     let mut wrong = Vec::new();
-    for (name, answer, is_reset) in ANSWERS {
+    for (name, response, is_reset) in RESPONSES {
         for time in 0..TIMES {
-            let directly = posts(&bench, answer, *is_reset, false).await?;
-            let proxied = posts(&bench, answer, *is_reset, true).await?;
+            let directly = posts(&bench, response, *is_reset, false).await?;
+            let proxied = posts(&bench, response, *is_reset, true).await?;
             if proxied.0 != 1 || (proxied.1.is_empty() && !directly.1.is_empty()) {
                 wrong.push(format!(
                     "{name}, try {time}: {} POSTs, {:?} (directly {}, {:?})",
@@ -62,7 +62,7 @@ pub(super) async fn posts_once(bench: Arc<Bench>) -> Told {
         }
     }
     if wrong.is_empty() {
-        Ok(format!("{} answers", ANSWERS.len()))
+        Ok(format!("{} answers", RESPONSES.len()))
     } else {
         Err(wrong.join("\n"))
     }
@@ -72,13 +72,13 @@ pub(super) async fn posts_once(bench: Arc<Bench>) -> Told {
 /// seen, and what its client got.
 async fn posts(
     bench: &Bench,
-    answer: &'static str,
+    response: &'static str,
     is_reset: bool,
     proxied: bool,
 ) -> Result<(usize, String), String> {
     let posts = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&posts);
-    let script = script(move |stream| serve(stream, answer, is_reset, Arc::clone(&counting)));
+    let script = script(move |stream| serve(stream, response, is_reset, Arc::clone(&counting)));
     let place = bench.server.scripted(ServerKind::H1, script).await;
     let way = if proxied {
         &bench.session.proxied
@@ -112,7 +112,7 @@ async fn posts(
 
 async fn serve(
     mut stream: ServerStream,
-    answer: &'static str,
+    response: &'static str,
     is_reset: bool,
     posts: Arc<AtomicUsize>,
 ) {
@@ -126,8 +126,8 @@ async fn serve(
         let is_post = seen.starts_with(b"POST");
         if is_post && seen.ends_with(b"body") {
             posts.fetch_add(1, Ordering::Relaxed);
-            let answer = format!("HTTP/1.1 201 Created\r\n{answer}");
-            let _ = stream.write_all(answer.as_bytes()).await;
+            let response = format!("HTTP/1.1 201 Created\r\n{response}");
+            let _ = stream.write_all(response.as_bytes()).await;
             let _ = stream.flush().await;
             if is_reset {
                 tokio::time::sleep(BREATH).await; // what was sent shall be there first

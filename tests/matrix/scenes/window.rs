@@ -45,7 +45,7 @@ async fn behind_refused(bench: &Bench, kind: ServerKind) -> Told {
     }
 }
 
-/// Uploads until all is out or the answer is there, and then no more; the status.
+/// Uploads until all is out or the response is there, and then no more; the status.
 async fn upload(
     client: &Http2,
     place: &Place,
@@ -64,21 +64,21 @@ async fn upload(
         .uri(uri)
         .body(())
         .expect("valid parts");
-    let (answer, mut sender) = client
+    let (response, mut sender) = client
         .send_request(request, false)
         .map_err(|error| error.to_string())?;
     let talking = async {
-        tokio::pin!(answer);
+        tokio::pin!(response);
         let sending = send(&mut sender);
         tokio::pin!(sending);
-        let answer = tokio::select! {
+        let response = tokio::select! {
             biased;
-            answer = &mut answer => answer,
-            () = &mut sending => answer.await,
+            response = &mut response => response,
+            () = &mut sending => response.await,
         };
-        let answer = answer?;
-        let status = answer.status().as_u16();
-        let mut body = answer.into_body();
+        let response = response?;
+        let status = response.status().as_u16();
+        let mut body = response.into_body();
         while let Some(data) = body.data().await {
             body.flow_control().release_capacity(data?.len())?;
         }
@@ -109,7 +109,7 @@ async fn send(sender: &mut SendStream<Bytes>) {
                     return;
                 }
             }
-            _ => return, // called off: the answer says why
+            _ => return, // called off: the response says why
         }
     }
 }
@@ -161,11 +161,11 @@ async fn serve_http2(stream: ServerStream) {
         let is_refused = request.uri().path().ends_with("/refused");
         let body = request.into_body();
         if is_refused {
-            let answer = Response::builder()
+            let response = Response::builder()
                 .status(413)
                 .body(())
                 .expect("valid parts");
-            let _ = respond.send_response(answer, true);
+            let _ = respond.send_response(response, true);
             unread.push((respond, body)); // were they dropped, the stream would be reset
         } else {
             tokio::spawn(async move {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::{ANSWER, BREATH};
+use super::{BREATH, RESPONSE};
 use crate::cell::{Framing, Leave, Story, Then, When};
 use crate::outcome::End;
 use crate::scene::Scene;
@@ -20,7 +20,7 @@ pub(super) async fn serve(stream: TlsStream<TcpStream>, scene: &Scene) {
     };
     while let Some(request) = wire.head(scene).await {
         // How a peer ends its connection is what the cell looks at by itself.
-        let Ok(Next::Request) = answer(&mut wire, scene, request).await else {
+        let Ok(Next::Request) = respond(&mut wire, scene, request).await else {
             return;
         };
     }
@@ -52,7 +52,7 @@ enum Body {
     Broken,
 }
 
-async fn answer(wire: &mut Wire, scene: &Scene, mut request: Request) -> io::Result<Next> {
+async fn respond(wire: &mut Wire, scene: &Scene, mut request: Request) -> io::Result<Next> {
     let cell = scene.cell;
     let index = request.index;
     match cell.story {
@@ -95,7 +95,7 @@ async fn answer(wire: &mut Wire, scene: &Scene, mut request: Request) -> io::Res
     }
 }
 
-/// What the server does when its answer is out.
+/// What the server does when its response is out.
 async fn finish(
     wire: &mut Wire,
     scene: &Scene,
@@ -130,11 +130,11 @@ async fn finish(
     }
 }
 
-/// An answer: its head, and of its body what the framing allows.
+/// A response: its head, and of its body what the framing allows.
 fn bytes_of(status: u16, framing: Framing, announces: bool) -> Vec<u8> {
     let length = match framing {
         Framing::Zero => "content-length: 0\r\n".to_owned(),
-        Framing::Length | Framing::Short => format!("content-length: {}\r\n", ANSWER.len()),
+        Framing::Length | Framing::Short => format!("content-length: {}\r\n", RESPONSE.len()),
         Framing::Chunked | Framing::Cut => "transfer-encoding: chunked\r\n".to_owned(),
         Framing::ToClose => String::new(),
     };
@@ -144,13 +144,13 @@ fn bytes_of(status: u16, framing: Framing, announces: bool) -> Vec<u8> {
         ""
     };
     let mut bytes = format!("HTTP/1.1 {status} Said\r\n{length}{close}\r\n").into_bytes();
-    let half = ANSWER.get(..ANSWER.len() / 2).unwrap_or_default();
+    let half = RESPONSE.get(..RESPONSE.len() / 2).unwrap_or_default();
     match framing {
         Framing::Zero => {}
-        Framing::Length | Framing::ToClose => bytes.extend_from_slice(ANSWER),
+        Framing::Length | Framing::ToClose => bytes.extend_from_slice(RESPONSE),
         Framing::Short => bytes.extend_from_slice(half),
         Framing::Chunked => {
-            chunks(&mut bytes, ANSWER);
+            chunks(&mut bytes, RESPONSE);
             bytes.extend_from_slice(b"0\r\n\r\n");
         }
         Framing::Cut => chunks(&mut bytes, half),
@@ -324,7 +324,7 @@ impl Request {
     }
 }
 
-/// A chunk of an answer.
+/// A chunk of a response.
 const CHUNK: usize = 4000;
 /// What is read at once.
 const READ: usize = 64 * 1024;

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::server::TlsStream;
 
-use super::{ANSWER, BREATH};
+use super::{BREATH, RESPONSE};
 use crate::cell::{Cell, Framing, Leave, Story, Then, When};
 use crate::outcome::End;
 use crate::scene::Scene;
@@ -108,13 +108,13 @@ async fn one(
                 When::Amid => stream.read(scene.cell.amid()).await,
                 When::After => stream.read(u64::MAX).await,
             }
-            answers(&mut stream, respond, framing, then, commands).await
+            respond_then(&mut stream, respond, framing, then, commands).await
         }
         Story::Leaves(leave, _) => leaves(&mut stream, respond, leave).await,
     };
 }
 
-async fn answers(
+async fn respond_then(
     stream: &mut Stream<'_>,
     mut respond: SendResponse<Bytes>,
     framing: Framing,
@@ -122,7 +122,7 @@ async fn answers(
     commands: &mpsc::Sender<Command>,
 ) -> Result<(), h2::Error> {
     let scene = stream.scene;
-    let mut answer = begin(&mut respond, scene.cell, framing).await?;
+    let mut response = begin(&mut respond, scene.cell, framing).await?;
     let is_last = scene.answered() == scene.cell.client.streams();
     match then {
         Then::Unread => {
@@ -143,7 +143,7 @@ async fn answers(
             } else {
                 Reason::INTERNAL_ERROR
             };
-            answer.send_reset(reason);
+            response.send_reset(reason);
             // The handle of the body would call it off once more, and otherwise.
             std::future::pending::<()>().await;
         }
@@ -153,7 +153,7 @@ async fn answers(
             }
             if !is_whole(framing) {
                 tokio::time::sleep(BREATH).await;
-                answer.send_data(Bytes::new(), true)?;
+                response.send_data(Bytes::new(), true)?;
             }
             stream.read(u64::MAX).await;
         }
@@ -169,7 +169,7 @@ async fn begin(
 ) -> Result<SendStream<Bytes>, h2::Error> {
     let length = match framing {
         Framing::Zero => Some(0),
-        Framing::Length | Framing::Short => Some(ANSWER.len()),
+        Framing::Length | Framing::Short => Some(RESPONSE.len()),
         Framing::Chunked | Framing::Cut | Framing::ToClose => None,
     };
     let mut head = Response::builder().status(cell.status());
@@ -177,19 +177,21 @@ async fn begin(
         head = head.header(http::header::CONTENT_LENGTH, length);
     }
     let head = head.body(()).unwrap_or_default();
-    let mut answer = respond.send_response(head, framing == Framing::Zero)?;
-    let half = ANSWER.get(..ANSWER.len() / 2).unwrap_or_default();
+    let mut response = respond.send_response(head, framing == Framing::Zero)?;
+    let half = RESPONSE.get(..RESPONSE.len() / 2).unwrap_or_default();
     match framing {
         Framing::Zero => {}
         Framing::Length | Framing::Chunked if cell.in_pieces => {
-            answer.send_data(Bytes::from_static(half), false)?;
+            response.send_data(Bytes::from_static(half), false)?;
             tokio::time::sleep(BREATH).await;
-            answer.send_data(Bytes::from_static(half), true)?;
+            response.send_data(Bytes::from_static(half), true)?;
         }
-        Framing::Length | Framing::Chunked => answer.send_data(Bytes::from_static(ANSWER), true)?,
-        _ => answer.send_data(Bytes::from_static(half), false)?,
+        Framing::Length | Framing::Chunked => {
+            response.send_data(Bytes::from_static(RESPONSE), true)?;
+        }
+        _ => response.send_data(Bytes::from_static(half), false)?,
     }
-    Ok(answer)
+    Ok(response)
 }
 
 fn is_whole(framing: Framing) -> bool {
@@ -208,7 +210,7 @@ async fn leaves(
     ) {
         stream.read(scene.cell.amid()).await;
     }
-    let mut answer = match leave {
+    let mut response = match leave {
         Leave::AmidUploadUnread => {
             scene.client_left().await;
             None
@@ -222,8 +224,8 @@ async fn leaves(
     stream.read(u64::MAX).await;
     if scene.received(stream.index).end == End::Whole {
         // Either a RST_STREAM, or the connection's end.
-        let _ = std::future::poll_fn(|context| match &mut answer {
-            Some(answer) => answer.poll_reset(context),
+        let _ = std::future::poll_fn(|context| match &mut response {
+            Some(response) => response.poll_reset(context),
             None => respond.poll_reset(context),
         })
         .await;

@@ -6,9 +6,9 @@ use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::answer::{self, Body};
 use crate::call::Call;
 use crate::grants::{GrantState, Row, random_hex};
+use crate::response::{self, Body};
 use crate::token::insufficient_scope;
 use crate::{chat, file, stream, websocket};
 
@@ -34,7 +34,7 @@ pub(crate) async fn serve(call: Call, body: Incoming) -> Response<Body> {
         return graphql(&call);
     }
     let Some(route) = call.path.strip_prefix("/api/v4/").map(ToOwned::to_owned) else {
-        return answer::not_found();
+        return response::not_found();
     };
     assert!(route != "panic", "asked to panic by GET /api/v4/panic");
     let allowed = identify(&call).and_then(|identity| check_scope(&call, &route, &identity));
@@ -59,34 +59,34 @@ pub(crate) async fn serve(call: Call, body: Incoming) -> Response<Body> {
     }
 }
 
-/// The routes whose answer is there at once.
+/// The routes whose response is there at once.
 fn fixed(call: &Call, method: &Method, route: &str) -> Response<Body> {
     if let Some(code) = route.strip_prefix("status/") {
         return status(code);
     }
     match (method, route) {
-        (&Method::GET, "user") => answer::json(StatusCode::OK, &user()),
-        (&Method::GET, "version") => answer::json(
+        (&Method::GET, "user") => response::json(StatusCode::OK, &user()),
+        (&Method::GET, "version") => response::json(
             StatusCode::OK,
             &json!({"version": "18.4.0", "revision": "fake"}),
         ),
-        (&Method::GET, "projects") => answer::json(StatusCode::OK, &json!([project()])),
-        (&Method::GET, "projects/1") => answer::json(StatusCode::OK, &project()),
+        (&Method::GET, "projects") => response::json(StatusCode::OK, &json!([project()])),
+        (&Method::GET, "projects/1") => response::json(StatusCode::OK, &project()),
         (&Method::POST, "projects/1/access_tokens") => minted(),
         (&Method::GET, "projects/1/repository/files/README.md/raw") => file::raw(call),
-        (&Method::GET, "projects/1/packages/npm/ada") => answer::json(StatusCode::OK, &package()),
+        (&Method::GET, "projects/1/packages/npm/ada") => response::json(StatusCode::OK, &package()),
         (&Method::GET, "gzip") => gzip(),
         (&Method::GET, "redirect") => {
             let to = call.parameter("to").unwrap_or_default();
-            answer::redirect(StatusCode::FOUND, &to)
+            response::redirect(StatusCode::FOUND, &to)
         }
         (&Method::GET, "altsvc") => {
-            let mut response = answer::json(StatusCode::OK, &json!({}));
-            answer::set(&mut response, ALT_SVC, r#"h3=":443"; ma=86400"#);
+            let mut response = response::json(StatusCode::OK, &json!({}));
+            response::set(&mut response, ALT_SVC, r#"h3=":443"; ma=86400"#);
             response
         }
-        (_, "unauthorized") => answer::bare_unauthorized(),
-        _ => answer::not_found(),
+        (_, "unauthorized") => response::bare_unauthorized(),
+        _ => response::not_found(),
     }
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn identify(call: &Call) -> Result<Identity, Box<Response<Body>>> {
     if bearer.is_some() && parameter.is_some() {
         let words = "Both Authorization header and payload includes access token.";
         let body = json!({"error": "invalid_request", "error_description": words});
-        return Err(Box::new(answer::json(StatusCode::BAD_REQUEST, &body)));
+        return Err(Box::new(response::json(StatusCode::BAD_REQUEST, &body)));
     }
     let raw = parameter.or(bearer).or(credential.query("bearer_token"));
     if let Some(raw) = raw {
@@ -117,17 +117,17 @@ pub(crate) fn identify(call: &Call) -> Result<Identity, Box<Response<Body>>> {
         .or(raw);
     match personal {
         Some(token) if call.shared.personal_tokens().contains(token) => Ok(Identity { row: None }),
-        _ => Err(Box::new(answer::bare_unauthorized())),
+        _ => Err(Box::new(response::bare_unauthorized())),
     }
 }
 
 fn invalid_token(description: &str) -> Response<Body> {
     let body = json!({"error": "invalid_token", "error_description": description});
-    let mut response = answer::json(StatusCode::UNAUTHORIZED, &body);
+    let mut response = response::json(StatusCode::UNAUTHORIZED, &body);
     let challenge = format!(
         r#"Bearer realm="Protected by OAuth 2.0", error="invalid_token", error_description="{description}""#
     );
-    answer::set(&mut response, WWW_AUTHENTICATE, &challenge);
+    response::set(&mut response, WWW_AUTHENTICATE, &challenge);
     response
 }
 
@@ -146,18 +146,18 @@ fn check_scope(call: &Call, route: &str, identity: &Identity) -> Result<(), Box<
 /// Without a credential the query is anonymous; with a bad one it is refused in its own words.
 fn graphql(call: &Call) -> Response<Body> {
     if call.credential.each().is_empty() {
-        return answer::json(StatusCode::OK, &json!({"data": {"currentUser": null}}));
+        return response::json(StatusCode::OK, &json!({"data": {"currentUser": null}}));
     }
     match identify(call) {
         Ok(identity) if identity.has_any_scope(&["api", "read_api"]) => {
             let body = json!({"data": {"currentUser": {"username": "ada"}}});
-            answer::json(StatusCode::OK, &body)
+            response::json(StatusCode::OK, &body)
         }
         Ok(_) => insufficient_scope("api read_api"),
         Err(refusal) if refusal.status() == StatusCode::BAD_REQUEST => *refusal,
         Err(_) => {
             let body = json!({"errors": [{"message": "Invalid token"}]});
-            answer::json(StatusCode::UNAUTHORIZED, &body)
+            response::json(StatusCode::UNAUTHORIZED, &body)
         }
     }
 }
@@ -165,14 +165,14 @@ fn graphql(call: &Call) -> Response<Body> {
 fn status(code: &str) -> Response<Body> {
     let code = code.parse().ok().filter(|code| (200..=599).contains(code));
     let Some(status) = code.and_then(|code| StatusCode::from_u16(code).ok()) else {
-        return answer::not_found();
+        return response::not_found();
     };
-    let mut response = answer::json(status, &json!({"status": status.as_u16()}));
+    let mut response = response::json(status, &json!({"status": status.as_u16()}));
     if matches!(status.as_u16(), 204 | 304) {
         *response.body_mut() = Body::full(Bytes::new());
     }
     if status == StatusCode::TOO_MANY_REQUESTS {
-        answer::set(&mut response, RETRY_AFTER, "1");
+        response::set(&mut response, RETRY_AFTER, "1");
     }
     response
 }
@@ -181,16 +181,16 @@ fn status(code: &str) -> Response<Body> {
 fn minted() -> Response<Body> {
     let token = format!("glpat-{}", random_hex());
     let body = json!({"id": 1, "name": "minted", "scopes": ["api"], "token": token});
-    answer::json(StatusCode::CREATED, &body)
+    response::json(StatusCode::CREATED, &body)
 }
 
 fn gzip() -> Response<Body> {
-    let mut response = answer::answer(
+    let mut response = response::with_body(
         StatusCode::OK,
         "application/json",
         Body::full(Bytes::from_static(GZIP)),
     );
-    answer::set(&mut response, CONTENT_ENCODING, "gzip");
+    response::set(&mut response, CONTENT_ENCODING, "gzip");
     response
 }
 

@@ -6,16 +6,16 @@ use std::net::IpAddr;
 use http::{Response, StatusCode};
 use url::Url;
 
-use crate::answer::{self, Body};
 use crate::call::Call;
 use crate::grants::{Code, random_hex};
 use crate::oauth::OauthError;
+use crate::response::{self, Body};
 use crate::token::is_subset;
 
 /// What the user at the authorization page does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AuthorizeAnswer {
+pub enum AuthorizeResponse {
     /// Approves at once, as one who approved before.
     #[default]
     Approve,
@@ -23,7 +23,7 @@ pub enum AuthorizeAnswer {
     Deny,
     /// Is shown a page with a form whose only button approves.
     Page,
-    /// Approves, and the answer comes back with another `state`.
+    /// Approves, and the response comes back with another `state`.
     WrongState,
 }
 
@@ -36,11 +36,11 @@ pub(crate) fn ask(call: &Call) -> Response<Body> {
         Ok(asked) => asked,
         Err(refusal) => return refusal.response(call, &query),
     };
-    match call.shared.authorize_answer() {
-        AuthorizeAnswer::Approve => asked.approve(call, asked.state.as_deref()),
-        AuthorizeAnswer::Deny => back(call, &asked.redirect_uri, asked.state.as_deref(), &DENIED),
-        AuthorizeAnswer::Page => answer::html(StatusCode::OK, page(call, &query)),
-        AuthorizeAnswer::WrongState => asked.approve(call, Some(&random_hex())),
+    match call.shared.authorize_response() {
+        AuthorizeResponse::Approve => asked.approve(call, asked.state.as_deref()),
+        AuthorizeResponse::Deny => back(call, &asked.redirect_uri, asked.state.as_deref(), &DENIED),
+        AuthorizeResponse::Page => response::html(StatusCode::OK, page(call, &query)),
+        AuthorizeResponse::WrongState => asked.approve(call, Some(&random_hex())),
     }
 }
 
@@ -121,7 +121,7 @@ impl Refusal {
                 let page = format!(
                     "<!DOCTYPE html><html><body>An error has occurred: {reason}</body></html>"
                 );
-                answer::html(StatusCode::BAD_REQUEST, page)
+                response::html(StatusCode::BAD_REQUEST, page)
             }
             Self::Redirect(error) => {
                 let words = [
@@ -143,7 +143,7 @@ fn back(
     words: &[(&str, &str)],
 ) -> Response<Body> {
     let Ok(mut url) = Url::parse(redirect_uri) else {
-        return answer::not_found();
+        return response::not_found();
     };
     {
         let mut query = url.query_pairs_mut();
@@ -156,7 +156,7 @@ fn back(
             query.append_pair("iss", issuer);
         }
     }
-    answer::redirect(StatusCode::FOUND, url.as_str())
+    response::redirect(StatusCode::FOUND, url.as_str())
 }
 
 fn page(call: &Call, query: &[(String, String)]) -> String {

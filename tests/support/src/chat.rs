@@ -1,4 +1,4 @@
-//! `POST /api/v4/v1/chat/completions`: a chat model's answer, whole or word by word, in the form
+//! `POST /api/v4/v1/chat/completions`: a chat model's response, whole or word by word, in the form
 //! that the openai SDKs read.
 
 use std::time::Duration;
@@ -8,8 +8,8 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::answer::{self, Body};
 use crate::call::Call;
+use crate::response::{self, Body};
 
 /// Answers at once, or where the request has `"stream": true` by server-sent events.
 pub(crate) async fn completions(call: &Call, body: Incoming) -> Response<Body> {
@@ -19,7 +19,7 @@ pub(crate) async fn completions(call: &Call, body: Incoming) -> Response<Body> {
         .and_then(|body| serde_json::from_slice(&body.to_bytes()).ok());
     let Some(question): Option<Value> = question else {
         let error = json!({"error": {"message": "no JSON", "type": "invalid_request_error"}});
-        return answer::json(StatusCode::BAD_REQUEST, &error);
+        return response::json(StatusCode::BAD_REQUEST, &error);
     };
     let model = question["model"].clone();
     if question["stream"] == true {
@@ -30,7 +30,7 @@ pub(crate) async fn completions(call: &Call, body: Incoming) -> Response<Body> {
     let usage = json!({"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4});
     let mut completion = event("chat.completion", &model, &choice);
     completion["usage"] = usage;
-    answer::json(StatusCode::OK, &completion)
+    response::json(StatusCode::OK, &completion)
 }
 
 fn streamed(call: &Call, model: Value) -> Response<Body> {
@@ -54,7 +54,7 @@ fn streamed(call: &Call, model: Value) -> Response<Body> {
         // A peer that has gone needs no end.
         let _ = sender.send_data("data: [DONE]\n\n".into()).await;
     });
-    answer::answer(StatusCode::OK, "text/event-stream", body)
+    response::with_body(StatusCode::OK, "text/event-stream", body)
 }
 
 fn event(object: &str, model: &Value, choice: &Value) -> Value {

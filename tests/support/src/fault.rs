@@ -11,8 +11,8 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Map, Value};
 
-use crate::answer::{self, Body};
 use crate::oauth::OauthError;
+use crate::response::{self, Body};
 use crate::wire::Wire;
 
 /// Which requests a fault hits.
@@ -48,7 +48,7 @@ impl Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// No effect; the connection is closed without an answer.
+    /// No effect; the connection is closed without a response.
     Close,
     /// The effect; then the right length is announced, half of the body sent, and the connection
     /// closed.
@@ -60,13 +60,13 @@ pub enum Fault {
     /// No effect; what a lagging database replica says: 400 `invalid_grant` from the OAuth
     /// endpoints, the bare 401 elsewhere.
     InvalidGrantOnce,
-    /// The effect; then the connection is closed without an answer.
+    /// The effect; then the connection is closed without a response.
     LostResponse,
     /// No effect; 200 with JSON that breaks off, its length announced as it is.
     MalformedJson,
-    /// The effect; `expires_in` is missing in the answer.
+    /// The effect; `expires_in` is missing in the response.
     NoExpiresIn,
-    /// The effect; `refresh_token` is missing in the answer. A refresh then keeps the refresh
+    /// The effect; `refresh_token` is missing in the response. A refresh then keeps the refresh
     /// token that was used, as a server without rotation does.
     NoRefreshToken,
     /// No effect; a redirect (302) to this location.
@@ -78,13 +78,13 @@ pub enum Fault {
         /// The body, with whatever coding the fields name.
         body: Vec<u8>,
     },
-    /// No effect; the connection is reset (RST) without an answer.
+    /// No effect; the connection is reset (RST) without a response.
     Reset,
-    /// The effect; the answer in another spelling.
+    /// The effect; the response in another spelling.
     Respell(Spelling),
-    /// Waits, then effect and answer.
+    /// Waits, then effect and response.
     Stall(Duration),
-    /// The effect, then waits, then the answer.
+    /// The effect, then waits, then the response.
     StallAfter(Duration),
     /// No effect; this status with a plain-text body.
     Status {
@@ -93,7 +93,7 @@ pub enum Fault {
         /// Seconds for `Retry-After`.
         retry_after: Option<u64>,
     },
-    /// The effect; `expires_in` is a string in the answer.
+    /// The effect; `expires_in` is a string in the response.
     StringExpiresIn,
     /// The effect; then the whole body, and the connection is closed where more was promised: by
     /// a length that is too large, or else by chunks without the last one.
@@ -103,7 +103,7 @@ pub enum Fault {
     },
 }
 
-/// How a JSON answer is spelled instead.
+/// How a JSON response is spelled instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spelling {
     /// Its status.
@@ -130,7 +130,7 @@ impl Default for Spelling {
     }
 }
 
-/// A request that gets no answer.
+/// A request that gets no response.
 #[derive(Debug)]
 pub(crate) struct Dropped;
 
@@ -143,13 +143,13 @@ impl fmt::Display for Dropped {
 impl Error for Dropped {}
 
 impl Fault {
-    /// What happens before the effect: an answer in its place, nothing, or a cut connection.
+    /// What happens before the effect: a response in its place, nothing, or a cut connection.
     pub(crate) async fn before(
         &self,
         endpoint: Endpoint,
         wire: &Wire,
     ) -> Result<Option<Response<Body>>, Dropped> {
-        let answer = match self {
+        let response = match self {
             Self::Close => {
                 wire.close();
                 return Err(Dropped);
@@ -162,21 +162,21 @@ impl Fault {
                 tokio::time::sleep(*wait).await;
                 return Ok(None);
             }
-            Self::HtmlPage => answer::html(StatusCode::OK, LOGIN_WALL.to_owned()),
+            Self::HtmlPage => response::html(StatusCode::OK, LOGIN_WALL.to_owned()),
             Self::Huge => huge(),
             Self::InvalidGrantOnce => lagging(endpoint),
             Self::MalformedJson => {
-                answer::answer(StatusCode::OK, "application/json", Body::full(BROKEN_JSON))
+                response::with_body(StatusCode::OK, "application/json", Body::full(BROKEN_JSON))
             }
-            Self::Redirect(location) => answer::redirect(StatusCode::FOUND, location),
+            Self::Redirect(location) => response::redirect(StatusCode::FOUND, location),
             Self::Refuse { fields, body } => refuse(fields, body),
             Self::Status { code, retry_after } => status(*code, *retry_after),
             _ => return Ok(None),
         };
-        Ok(Some(answer))
+        Ok(Some(response))
     }
 
-    /// What happens to the answer after the effect.
+    /// What happens to the response after the effect.
     pub(crate) async fn after(
         &self,
         response: Response<Body>,
@@ -242,9 +242,9 @@ impl Faults {
 
 fn status(code: u16, retry_after: Option<u64>) -> Response<Body> {
     let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = answer::text(code, "Retry later\n");
+    let mut response = response::text(code, "Retry later\n");
     if let Some(seconds) = retry_after {
-        answer::set(&mut response, RETRY_AFTER, &seconds.to_string());
+        response::set(&mut response, RETRY_AFTER, &seconds.to_string());
     }
     response
 }
@@ -281,13 +281,13 @@ async fn respell(response: Response<Body>, spelling: &Spelling) -> Response<Body
     };
     let body = Body::full(format!("{}{text}", spelling.before));
     let status = StatusCode::from_u16(spelling.status).unwrap_or(StatusCode::OK);
-    answer::answer(status, spelling.content_type, body)
+    response::with_body(status, spelling.content_type, body)
 }
 
 fn lagging(endpoint: Endpoint) -> Response<Body> {
     match endpoint {
         Endpoint::Revoke | Endpoint::Token => OauthError::InvalidGrant.response(),
-        Endpoint::Any | Endpoint::Api | Endpoint::Git => answer::bare_unauthorized(),
+        Endpoint::Any | Endpoint::Api | Endpoint::Git => response::bare_unauthorized(),
     }
 }
 
@@ -295,7 +295,7 @@ fn huge() -> Response<Body> {
     let mut body = br#"{"access_token":""#.to_vec();
     body.resize(HUGE, b'a');
     body.extend_from_slice(br#""}"#);
-    answer::answer(StatusCode::OK, "application/json", Body::full(body))
+    response::with_body(StatusCode::OK, "application/json", Body::full(body))
 }
 
 /// Sends as much of a body, and announces as much, as its length is made into.
@@ -322,7 +322,7 @@ async fn cut(
     Response::from_parts(parts, body)
 }
 
-/// Changes one field of a JSON answer; anything else passes as it is.
+/// Changes one field of a JSON response; anything else passes as it is.
 async fn edit(
     response: Response<Body>,
     field: &str,
@@ -350,9 +350,9 @@ async fn collect(body: Body) -> Bytes {
 
 /// What a single-sign-on portal in front of GitLab answers.
 const LOGIN_WALL: &str = "<!DOCTYPE html><html><body>Please sign in</body></html>";
-/// A token answer that was cut, with a length that fits.
+/// A token response that was cut, with a length that fits.
 const BROKEN_JSON: &str = r#"{"access_token":"0123","refresh_tok"#;
-/// Beyond what any client should hold of a token answer.
+/// Beyond what any client should hold of a token response.
 const HUGE: usize = 10 * 1024 * 1024;
 /// Long enough for hyper to hand half a body to the socket.
 const FLUSH: Duration = Duration::from_millis(20);

@@ -5,8 +5,8 @@ use std::ops::Range;
 use http::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, IF_NONE_MATCH, RANGE};
 use http::{Response, StatusCode};
 
-use crate::answer::{self, Body};
 use crate::call::Call;
+use crate::response::{self, Body};
 
 /// `GET /api/v4/projects/1/repository/files/README.md/raw`: 304 to who has it.
 pub(crate) fn raw(call: &Call) -> Response<Body> {
@@ -18,7 +18,7 @@ pub(crate) fn raw(call: &Call) -> Response<Body> {
         let part = |range: Range<usize>| Body::full(&README[range]);
         ranged(call, "text/plain; charset=utf-8", README.len(), part)
     };
-    answer::set(&mut response, ETAG, TAG);
+    response::set(&mut response, ETAG, TAG);
     response
 }
 
@@ -31,21 +31,21 @@ pub(crate) fn ranged(
 ) -> Response<Body> {
     let wanted = call.header(RANGE).and_then(|value| parse(value, length));
     let mut response = match wanted {
-        None => answer::answer(StatusCode::OK, content_type, part(0..length)),
+        None => response::with_body(StatusCode::OK, content_type, part(0..length)),
         Some(range) if range.is_empty() => {
-            let mut response = answer::text(StatusCode::RANGE_NOT_SATISFIABLE, "no such part\n");
-            answer::set(&mut response, CONTENT_RANGE, &format!("bytes */{length}"));
+            let mut response = response::text(StatusCode::RANGE_NOT_SATISFIABLE, "no such part\n");
+            response::set(&mut response, CONTENT_RANGE, &format!("bytes */{length}"));
             response
         }
         Some(range) => {
             let told = format!("bytes {}-{}/{length}", range.start, range.end - 1);
             let mut response =
-                answer::answer(StatusCode::PARTIAL_CONTENT, content_type, part(range));
-            answer::set(&mut response, CONTENT_RANGE, &told);
+                response::with_body(StatusCode::PARTIAL_CONTENT, content_type, part(range));
+            response::set(&mut response, CONTENT_RANGE, &told);
             response
         }
     };
-    answer::set(&mut response, ACCEPT_RANGES, "bytes");
+    response::set(&mut response, ACCEPT_RANGES, "bytes");
     response
 }
 

@@ -11,11 +11,11 @@ use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::answer::{self, Body};
 use crate::call::Call;
 use crate::grants::GrantState;
 use crate::lfs;
 use crate::repository::{Visibility, isolated_environment};
+use crate::response::{self, Body};
 
 /// The project and the rest of a git path: `group/project` and `info/refs`.
 pub(crate) fn split(path: &str) -> Option<(String, String)> {
@@ -45,7 +45,7 @@ pub(crate) async fn serve(
         Ok(response) => response,
         Err(error) => {
             let words = format!("git http-backend: {error}\n");
-            answer::answer(StatusCode::BAD_GATEWAY, "text/plain", Body::full(words))
+            response::with_body(StatusCode::BAD_GATEWAY, "text/plain", Body::full(words))
         }
     }
 }
@@ -58,7 +58,7 @@ pub(crate) fn missing_suffix(call: &Call) -> Option<Response<Body>> {
     }
     let root = &call.shared.settings.root;
     let location = format!("{root}{project}.git/info/refs?{}", call.query());
-    Some(answer::redirect(StatusCode::MOVED_PERMANENTLY, &location))
+    Some(response::redirect(StatusCode::MOVED_PERMANENTLY, &location))
 }
 
 /// Only Basic is read. A bad password is refused before the project is looked at, public or not.
@@ -83,20 +83,20 @@ pub(crate) fn authorise(call: &Call, project: &str, push: bool) -> Result<(), Bo
         }
     };
     match (visibility, may_push) {
-        (None, _) => Err(Box::new(answer::text(StatusCode::NOT_FOUND, NOT_FOUND))),
+        (None, _) => Err(Box::new(response::text(StatusCode::NOT_FOUND, NOT_FOUND))),
         (Some(Visibility::Public), _) if !push => Ok(()),
         (Some(_), Some(may_push)) if may_push || !push => Ok(()),
-        (Some(_), _) => Err(Box::new(answer::text(StatusCode::FORBIDDEN, NO_ACCESS))),
+        (Some(_), _) => Err(Box::new(response::text(StatusCode::FORBIDDEN, NO_ACCESS))),
     }
 }
 
 fn denied() -> Response<Body> {
-    let mut response = answer::text(StatusCode::UNAUTHORIZED, DENIED);
-    answer::set(&mut response, WWW_AUTHENTICATE, r#"Basic realm="GitLab""#);
+    let mut response = response::text(StatusCode::UNAUTHORIZED, DENIED);
+    response::set(&mut response, WWW_AUTHENTICATE, r#"Basic realm="GitLab""#);
     response
 }
 
-/// Runs the CGI: the request streams in and the answer streams out, each at the peer's pace.
+/// Runs the CGI: the request streams in and the response streams out, each at the peer's pace.
 async fn run_backend(
     call: &Call,
     project: &str,

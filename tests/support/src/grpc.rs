@@ -5,11 +5,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use crate::answer::{self, Body};
 use crate::api::identify;
 use crate::call::Call;
+use crate::response::{self, Body};
 
-/// Serves `/echo.Echo/…`. A refusal is an answer without a body, its status among the headers
+/// Serves `/echo.Echo/…`. A refusal is a response without a body, its status among the headers
 /// ("Trailers-Only").
 pub(crate) fn serve(call: &Call, method: &str, body: Incoming) -> Response<Body> {
     let refusal = match method {
@@ -19,7 +19,8 @@ pub(crate) fn serve(call: &Call, method: &str, body: Incoming) -> Response<Body>
     };
     if let Some(status) = refusal {
         call.shared.discard(body);
-        let mut response = answer::answer(StatusCode::OK, CONTENT_TYPE, Body::full(Bytes::new()));
+        let mut response =
+            response::with_body(StatusCode::OK, CONTENT_TYPE, Body::full(Bytes::new()));
         response.headers_mut().insert(STATUS, status);
         return response;
     }
@@ -37,7 +38,7 @@ pub(crate) fn serve(call: &Call, method: &str, body: Incoming) -> Response<Body>
             .send_trailers(HeaderMap::from_iter([(STATUS, status)]))
             .await;
     });
-    answer::answer(StatusCode::OK, CONTENT_TYPE, echoed)
+    response::with_body(StatusCode::OK, CONTENT_TYPE, echoed)
 }
 
 /// The messages of a body, each with the prefix that tells its length.

@@ -16,11 +16,11 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::answer::{self, Body};
 use crate::call::Call;
 use crate::credential::Arrived;
 use crate::git::authorise;
 use crate::grants::{hex, random_hex};
+use crate::response::{self, Body};
 
 /// What the server knows of LFS.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ pub(crate) async fn serve(
     body: Incoming,
 ) -> Response<Body> {
     let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
-        return answer::text(StatusCode::PAYLOAD_TOO_LARGE, "too large for a fake\n");
+        return response::text(StatusCode::PAYLOAD_TOO_LARGE, "too large for a fake\n");
     };
     let body = body.to_bytes();
     let served = match (call.method(), rest) {
@@ -141,11 +141,11 @@ fn upload(
     let is_whole = size.parse() == Ok(body.len());
     if !is_whole || hex(digest(&SHA256, body).as_ref()) != oid {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Ok(answer::text(status, "not the object of that name\n"));
+        return Ok(response::text(status, "not the object of that name\n"));
     }
     let path = object_path(&call.shared.repositories, project, oid);
     store(&path, body).expect("the server's own directory takes files");
-    Ok(answer::text(StatusCode::OK, ""))
+    Ok(response::text(StatusCode::OK, ""))
 }
 
 /// Serves what another server keeps here: as S3 does it, for a signature in the query and nothing
@@ -155,16 +155,16 @@ pub(crate) fn serve_bucket(call: &Call) -> Option<Response<Body>> {
     let repositories = call.shared.lfs().bucket.clone()?;
     if call.credential != Arrived::None {
         let words = "Only one auth mechanism allowed\n";
-        return Some(answer::text(StatusCode::BAD_REQUEST, words));
+        return Some(response::text(StatusCode::BAD_REQUEST, words));
     }
     if call.query() != SIGNATURE {
         let words = "SignatureDoesNotMatch\n";
-        return Some(answer::text(StatusCode::FORBIDDEN, words));
+        return Some(response::text(StatusCode::FORBIDDEN, words));
     }
     Some(send(&object_path(&repositories, project, oid)))
 }
 
-/// On the paths of objects a batch answer's token will do.
+/// On the paths of objects a batch response's token will do.
 fn authorise_object(call: &Call, project: &str, push: bool) -> Result<(), Box<Response<Body>>> {
     let password = call.credential.basic().map(|(_, password)| password);
     if password.is_some_and(|password| call.shared.lfs().tokens.contains(password)) {
@@ -208,7 +208,7 @@ fn send(path: &Path) -> Response<Body> {
         return missing();
     };
     let body = Body::full(Bytes::from(content));
-    answer::answer(StatusCode::OK, "application/octet-stream", body)
+    response::with_body(StatusCode::OK, "application/octet-stream", body)
 }
 
 fn missing() -> Response<Body> {
@@ -217,7 +217,7 @@ fn missing() -> Response<Body> {
 
 fn lfs_json(status: StatusCode, value: &Value) -> Response<Body> {
     let body = Body::full(value.to_string());
-    answer::answer(status, "application/vnd.git-lfs+json", body)
+    response::with_body(status, "application/vnd.git-lfs+json", body)
 }
 
 /// What GitLab says of an object that it does not have.

@@ -18,7 +18,6 @@
 //! assert!(gitlab.is_live(&pair.access));
 //! ```
 
-mod answer;
 mod api;
 mod authorize;
 mod call;
@@ -36,6 +35,7 @@ mod listener;
 mod oauth;
 mod panics;
 mod repository;
+mod response;
 mod route;
 mod seen;
 mod server;
@@ -47,7 +47,7 @@ mod token;
 mod websocket;
 mod wire;
 
-pub use authorize::AuthorizeAnswer;
+pub use authorize::AuthorizeResponse;
 pub use client_ca::{ClientCa, ClientIdentity};
 pub use credential::Arrived;
 pub use fault::{Endpoint, Fault, Spelling};

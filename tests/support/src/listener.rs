@@ -124,7 +124,7 @@ async fn accept(door: &Door) -> TcpStream {
 }
 
 async fn serve(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream) {
-    // Without it small answers wait for Nagle; a socket that is gone fails later anyway.
+    // Without it small responses wait for Nagle; a socket that is gone fails later anyway.
     let _ = stream.set_nodelay(true);
     let wire = Arc::new(Wire::default());
     let socket = Socket::new(stream, Arc::clone(&wire));

@@ -5,9 +5,9 @@ use http::{Method, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
-use crate::answer::{self, Body};
 use crate::call::Call;
 use crate::grants::{App, Grants};
+use crate::response::{self, Body};
 use crate::{authorize, token};
 
 /// Doorkeeper's errors, in its words.
@@ -63,7 +63,7 @@ impl OauthError {
         }
     }
 
-    /// The answer of the token and revocation endpoints.
+    /// The response of the token and revocation endpoints.
     pub(crate) fn response(self) -> Response<Body> {
         let status = match self {
             Self::InvalidClient => StatusCode::UNAUTHORIZED,
@@ -72,12 +72,12 @@ impl OauthError {
         };
         let (code, description) = (self.code(), self.description());
         let body = json!({"error": code, "error_description": description});
-        let mut response = answer::json(status, &body);
+        let mut response = response::json(status, &body);
         let challenge = format!(
             r#"Bearer realm="Doorkeeper", error="{code}", error_description="{description}""#
         );
-        answer::set(&mut response, WWW_AUTHENTICATE, &challenge);
-        answer::set(&mut response, CACHE_CONTROL, "no-store");
+        response::set(&mut response, WWW_AUTHENTICATE, &challenge);
+        response::set(&mut response, CACHE_CONTROL, "no-store");
         response
     }
 }
@@ -91,7 +91,7 @@ pub(crate) fn serve(call: &Call) -> Response<Body> {
         (Method::POST, "/oauth/revoke") => token::revoke(call),
         (Method::GET, "/oauth/token/info") => token::info(call),
         (Method::GET | Method::POST, "/oauth/userinfo") => token::userinfo(call),
-        _ => answer::not_found(),
+        _ => response::not_found(),
     }
 }
 

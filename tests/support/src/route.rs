@@ -6,11 +6,11 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
-use crate::answer::{self, Body};
 use crate::call::Call;
 use crate::credential::Arrived;
 use crate::fault::{Dropped, Endpoint, Fault};
 use crate::panics::catch;
+use crate::response::{self, Body};
 use crate::seen::Seen;
 use crate::shared::Shared;
 use crate::wire::Wire;
@@ -29,7 +29,7 @@ pub(crate) async fn serve(
         Ok(Ok(answered)) => answered,
         Ok(Err(message)) => {
             watched.panicked(message);
-            Ok(answer::text(
+            Ok(response::text(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the fake GitLab panicked\n",
             ))
@@ -70,15 +70,15 @@ async fn handle(
 
     let fault = shared.faults().next(endpoint);
     if let Some(fault) = &fault
-        && let Some(answer) = fault.before(endpoint, wire).await?
+        && let Some(response) = fault.before(endpoint, wire).await?
     {
         if let Some(body) = body {
             shared.discard(body);
         }
-        return Ok(answer);
+        return Ok(response);
     }
     let Some(path) = path else {
-        return Ok(answer::not_found());
+        return Ok(response::not_found());
     };
     let head = parts.method == Method::HEAD;
     let call = Call {
@@ -94,7 +94,7 @@ async fn handle(
         Some(body) => dispatch(call, body).await,
     };
     if head {
-        answer::behead(&mut response);
+        response::behead(&mut response);
     }
     match fault {
         Some(fault) => fault.after(response, wire).await,
@@ -126,10 +126,10 @@ async fn dispatch(call: Call, body: Incoming) -> Response<Body> {
         return redirect;
     }
     match call.path.as_str() {
-        "/" => answer::html(StatusCode::OK, page("GitLab")),
-        "/-/user_settings/applications" => answer::html(StatusCode::OK, page("Applications")),
-        "/public" => answer::text(StatusCode::OK, "public\n"),
-        _ => answer::not_found(),
+        "/" => response::html(StatusCode::OK, page("GitLab")),
+        "/-/user_settings/applications" => response::html(StatusCode::OK, page("Applications")),
+        "/public" => response::text(StatusCode::OK, "public\n"),
+        _ => response::not_found(),
     }
 }
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::net::TcpSocket;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::authorize::AuthorizeAnswer;
+use crate::authorize::AuthorizeResponse;
 use crate::fault::{Endpoint, Fault};
 use crate::grants::{App, GrantState, Pair};
 use crate::listener::{self, Command};
@@ -238,8 +238,8 @@ impl FakeGitLab {
     }
 
     /// What the user at the authorization page does from now on.
-    pub fn authorize_answers(&self, answer: AuthorizeAnswer) {
-        self.shared.set_authorize_answer(answer);
+    pub fn authorize_responses(&self, response: AuthorizeResponse) {
+        self.shared.set_authorize_response(response);
     }
 
     /// Every pair that is not revoked, oldest first; its access token may have expired.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use crate::authorize::AuthorizeAnswer;
+use crate::authorize::AuthorizeResponse;
 use crate::fault::Faults;
 use crate::grants::Grants;
 use crate::lfs::Lfs;
@@ -61,7 +61,7 @@ pub(crate) struct Shared {
     grants: Mutex<Grants>,
     faults: Mutex<Faults>,
     lfs: Mutex<Lfs>,
-    authorize: Mutex<AuthorizeAnswer>,
+    authorize: Mutex<AuthorizeResponse>,
     personal_tokens: Mutex<HashSet<String>>,
     visibility: Mutex<HashMap<String, Visibility>>,
     panics: Mutex<Vec<String>>,
@@ -98,12 +98,12 @@ impl Shared {
         lock(&self.lfs)
     }
 
-    pub(crate) fn authorize_answer(&self) -> AuthorizeAnswer {
+    pub(crate) fn authorize_response(&self) -> AuthorizeResponse {
         *lock(&self.authorize)
     }
 
-    pub(crate) fn set_authorize_answer(&self, answer: AuthorizeAnswer) {
-        *lock(&self.authorize) = answer;
+    pub(crate) fn set_authorize_response(&self, response: AuthorizeResponse) {
+        *lock(&self.authorize) = response;
     }
 
     pub(crate) fn personal_tokens(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -143,8 +143,8 @@ impl Shared {
     }
 }
 
-/// Reads a body that nobody wants, to a bound, while the answer is on its way. Dropping it would
-/// reset the HTTP/2 stream, and some clients (curl 7.88) then lose the answer as well.
+/// Reads a body that nobody wants, to a bound, while the response is on its way. Dropping it would
+/// reset the HTTP/2 stream, and some clients (curl 7.88) then lose the response as well.
 async fn drain(mut body: Incoming) {
     let mut read = 0;
     while read < DRAIN_LIMIT

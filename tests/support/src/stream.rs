@@ -15,10 +15,10 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 use serde_json::json;
 
-use crate::answer::{self, Body};
 use crate::call::Call;
 use crate::file;
 use crate::grants::{hex, now_ms};
+use crate::response::{self, Body};
 
 /// The byte at `offset` of `GET /api/v4/download`.
 pub fn pattern_byte(offset: u64) -> u8 {
@@ -40,11 +40,11 @@ pub(crate) async fn upload(mut body: Incoming) -> Response<Body> {
     let mut bytes = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
-            return answer::text(StatusCode::BAD_REQUEST, "the body broke off\n");
+            return response::text(StatusCode::BAD_REQUEST, "the body broke off\n");
         };
         bytes += frame.data_ref().map_or(0, Bytes::len);
     }
-    answer::json(StatusCode::OK, &json!({"bytes": bytes}))
+    response::json(StatusCode::OK, &json!({"bytes": bytes}))
 }
 
 /// `/api/v4/echo/…`: what arrived. The headers are told as they are, the credential included.
@@ -53,7 +53,7 @@ pub(crate) async fn echo(call: &Call, mut body: Incoming) -> Response<Body> {
     let mut digest = digest::Context::new(&SHA256);
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
-            return answer::text(StatusCode::BAD_REQUEST, "the body broke off\n");
+            return response::text(StatusCode::BAD_REQUEST, "the body broke off\n");
         };
         if let Some(data) = frame.data_ref() {
             bytes += data.len();
@@ -79,7 +79,7 @@ pub(crate) async fn echo(call: &Call, mut body: Incoming) -> Response<Body> {
         "sha256": hex(digest.finish().as_ref()),
         "credential": call.credential.kind(),
     });
-    answer::json(StatusCode::OK, &told)
+    response::json(StatusCode::OK, &told)
 }
 
 /// `GET /api/v4/events?count=N&interval_ms=M`: each event carries the time it was sent.
@@ -97,8 +97,8 @@ pub(crate) fn events(call: &Call) -> Response<Body> {
             tokio::time::sleep(interval).await;
         }
     });
-    let mut response = answer::answer(StatusCode::OK, "text/event-stream", body);
-    answer::set(&mut response, CACHE_CONTROL, "no-cache");
+    let mut response = response::with_body(StatusCode::OK, "text/event-stream", body);
+    response::set(&mut response, CACHE_CONTROL, "no-cache");
     response
 }
 
@@ -115,8 +115,8 @@ pub(crate) fn trailers(call: &Call) -> Response<Body> {
             let _ = sender.send_trailers(trailer_fields()).await;
         }
     });
-    let mut response = answer::answer(StatusCode::OK, "text/plain; charset=utf-8", body);
-    answer::set(&mut response, TRAILER, "grpc-status, x-checksum");
+    let mut response = response::with_body(StatusCode::OK, "text/plain; charset=utf-8", body);
+    response::set(&mut response, TRAILER, "grpc-status, x-checksum");
     response
 }
 
@@ -135,13 +135,13 @@ pub(crate) fn bidi(call: &Call, mut body: Incoming) -> Response<Body> {
         // A peer that has gone needs no trailers.
         let _ = sender.send_trailers(trailer_fields()).await;
     });
-    let mut response = answer::answer(StatusCode::OK, "application/octet-stream", echoed);
+    let mut response = response::with_body(StatusCode::OK, "application/octet-stream", echoed);
     if let Some(content_type) = call.parts.headers.get(CONTENT_TYPE) {
         response
             .headers_mut()
             .insert(CONTENT_TYPE, content_type.clone());
     }
-    answer::set(&mut response, TRAILER, "grpc-status, x-checksum");
+    response::set(&mut response, TRAILER, "grpc-status, x-checksum");
     response
 }
 

@@ -4,11 +4,11 @@ use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::answer::{self, Body};
 use crate::api::identify;
 use crate::call::Call;
 use crate::grants::{Grants, Row};
 use crate::oauth::{OauthError, client};
+use crate::response::{self, Body};
 
 /// `POST /oauth/token`.
 pub(crate) fn grant(call: &Call) -> Response<Body> {
@@ -20,7 +20,7 @@ pub(crate) fn grant(call: &Call) -> Response<Body> {
         None => Err(OauthError::InvalidRequest),
     };
     match granted {
-        Ok(row) => token_answer(call, &row),
+        Ok(row) => token_response(call, &row),
         Err(error) => error.response(),
     }
 }
@@ -70,7 +70,7 @@ pub(crate) fn is_subset(wanted: &str, allowed: &str) -> bool {
         .all(|scope| allowed.split(' ').any(|have| have == scope))
 }
 
-fn token_answer(call: &Call, row: &Row) -> Response<Body> {
+fn token_response(call: &Call, row: &Row) -> Response<Body> {
     let mut body = json!({
         "access_token": row.pair.access,
         "token_type": "Bearer",
@@ -81,9 +81,9 @@ fn token_answer(call: &Call, row: &Row) -> Response<Body> {
     if let Some(seconds) = call.shared.settings.expires_in {
         body["expires_in"] = seconds.into();
     }
-    let mut response = answer::json(StatusCode::OK, &body);
-    answer::set(&mut response, CACHE_CONTROL, "no-store");
-    answer::set(&mut response, PRAGMA, "no-cache");
+    let mut response = response::json(StatusCode::OK, &body);
+    response::set(&mut response, CACHE_CONTROL, "no-store");
+    response::set(&mut response, PRAGMA, "no-cache");
     response
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn revoke(call: &Call) -> Response<Body> {
             if died {
                 call.shared.counters.revocations.add();
             }
-            answer::json(StatusCode::OK, &json!({}))
+            response::json(StatusCode::OK, &json!({}))
         }
         Err(error) => error.response(),
     }
@@ -112,7 +112,7 @@ pub(crate) fn info(call: &Call) -> Response<Body> {
         Err(refusal) => return *refusal,
     };
     let Some(row) = row else {
-        return answer::bare_unauthorized();
+        return response::bare_unauthorized();
     };
     let scopes: Vec<&str> = row.scopes.split(' ').collect();
     let body = json!({
@@ -124,7 +124,7 @@ pub(crate) fn info(call: &Call) -> Response<Body> {
         "scopes": scopes,
         "expires_in_seconds": row.seconds_left(),
     });
-    answer::json(StatusCode::OK, &body)
+    response::json(StatusCode::OK, &body)
 }
 
 /// `/oauth/userinfo`, which needs the scope `openid`.
@@ -144,7 +144,7 @@ pub(crate) fn userinfo(call: &Call) -> Response<Body> {
         "email": "ada@example.test",
         "email_verified": true,
     });
-    answer::json(StatusCode::OK, &body)
+    response::json(StatusCode::OK, &body)
 }
 
 /// 403, as an OAuth client sees it where a scope is missing.
@@ -154,5 +154,5 @@ pub(crate) fn insufficient_scope(wanted: &str) -> Response<Body> {
         "error_description": "The request requires higher privileges than provided by the access token.",
         "scope": wanted,
     });
-    answer::json(StatusCode::FORBIDDEN, &body)
+    response::json(StatusCode::FORBIDDEN, &body)
 }

@@ -12,15 +12,15 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::answer::{self, Body};
 use crate::call::Call;
+use crate::response::{self, Body};
 
 /// Answers the handshake, whose credential was checked before, and echoes in a task.
 pub(crate) fn upgrade(mut call: Call) -> Response<Body> {
     let key = call.parts.headers.get(SEC_WEBSOCKET_KEY).cloned();
     let upgrade = call.parts.extensions.remove::<OnUpgrade>();
     let (Some(key), Some(upgrade)) = (key, upgrade) else {
-        return answer::text(StatusCode::UPGRADE_REQUIRED, "WebSocket only\n");
+        return response::text(StatusCode::UPGRADE_REQUIRED, "WebSocket only\n");
     };
     let accept = accept(key.as_bytes());
     call.shared.spawn(async move {
@@ -31,9 +31,9 @@ pub(crate) fn upgrade(mut call: Call) -> Response<Body> {
     });
     let mut response = Response::new(Body::full(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    answer::set(&mut response, CONNECTION, "Upgrade");
-    answer::set(&mut response, UPGRADE, "websocket");
-    answer::set(&mut response, SEC_WEBSOCKET_ACCEPT, &accept);
+    response::set(&mut response, CONNECTION, "Upgrade");
+    response::set(&mut response, UPGRADE, "websocket");
+    response::set(&mut response, SEC_WEBSOCKET_ACCEPT, &accept);
     response
 }
 

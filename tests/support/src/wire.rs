@@ -18,12 +18,12 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Ends the connection with a FIN, without an answer.
+    /// Ends the connection with a FIN, without a response.
     pub(crate) fn close(&self) {
         self.cut.notify_one();
     }
 
-    /// Ends the connection with a RST, without an answer.
+    /// Ends the connection with a RST, without a response.
     pub(crate) fn reset(&self) {
         self.reset.store(true, Ordering::Release);
         self.cut.notify_one();

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::super::dial::{Dialer, Resumption};
 use super::frames::{self, CONTINUATION, Connection, END_HEADERS, END_STREAM, GOAWAY, HEADERS};
-use super::tally::{Outcome, Tally, answer};
+use super::tally::{Outcome, Tally, response};
 use crate::failure::Failure;
 use crate::wire::{MANAGED, Protocol};
 
@@ -62,7 +62,7 @@ pub(super) async fn throw(dialer: Rc<Dialer>, tally: Rc<Tally>, connections: usi
                 match timeout(TIMEOUT, explode(&dialer, bomb)).await {
                     Ok(Ok(outcome)) => tally.count(outcome),
                     Ok(Err(_)) => tally.count(Outcome::Broken),
-                    Err(_) => {} // it still waits for an answer
+                    Err(_) => {} // it still waits for a response
                 }
             }
         });
@@ -102,10 +102,10 @@ fn large() -> String {
 /// Sends while it already listens: who refuses does not read to the end.
 async fn exchange(stream: impl AsyncRead + AsyncWrite, head: &[u8]) -> Outcome {
     let (mut reader, mut writer) = split(stream);
-    both(answer(&mut reader), frames::send(&mut writer, head)).await
+    both(response(&mut reader), frames::send(&mut writer, head)).await
 }
 
-/// What the answer says; it may come when the sending has failed.
+/// What the response says; it may come when the sending has failed.
 async fn both(
     listening: impl Future<Output = Outcome>,
     sending: impl Future<Output = io::Result<()>>,

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::super::dial::{Dialer, Resumption, Stream, tunnel_stands};
 use super::super::http1::Http1;
-use super::tally::{Outcome, Tally, answer};
+use super::tally::{Outcome, Tally, response};
 use crate::failure::Failure;
 use crate::wire::{MANAGED, Protocol};
 
@@ -37,7 +37,7 @@ pub(super) async fn come_and_go(dialer: Rc<Dialer>, tally: Rc<Tally>, connection
                 match timeout(TIMEOUT, one(&dialer, index % 4)).await {
                     Ok(Ok(outcome)) => tally.count(outcome),
                     Ok(Err(_)) => tally.count(Outcome::Broken),
-                    Err(_) => {} // it still waits for an answer
+                    Err(_) => {} // it still waits for a response
                 }
             }
         })
@@ -54,7 +54,7 @@ async fn one(dialer: &Dialer, depth: usize) -> Result<Outcome, Failure> {
     if depth == 3 {
         let mut stream = dialer.tls(Protocol::Http1, Resumption::Off).await?;
         stream.write_all(&dialer.get(1024)).await?;
-        return Ok(answer(&mut stream).await);
+        return Ok(response(&mut stream).await);
     }
     let mut stream = dialer.bare().await?;
     if depth > 0 {

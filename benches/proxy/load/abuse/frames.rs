@@ -95,7 +95,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         })
     }
 
-    /// Counts answers and refusals until the connection ends.
+    /// Counts responses and refusals until the connection ends.
     pub(super) async fn count(mut self, tally: &Tally) {
         while let Ok(frame) = self.next().await {
             if let Some(outcome) = frame.outcome() {

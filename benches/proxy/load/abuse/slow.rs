@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::super::dial::{Dialer, Resumption, Stream};
 use super::frames::{self, Connection, END_HEADERS, END_STREAM, HEADERS, WINDOW_UPDATE};
-use super::tally::{Outcome, Tally, answer};
+use super::tally::{Outcome, Tally, response};
 use crate::failure::Failure;
 use crate::wire::Protocol;
 
@@ -30,7 +30,7 @@ const STREAMS: u32 = 32;
 /// Handshakes at one time.
 const AT_ONCE: usize = 16;
 
-/// HTTP/1.1 clients that hardly read their answers.
+/// HTTP/1.1 clients that hardly read their responses.
 pub(super) async fn readers(dialer: Rc<Dialer>, tally: Rc<Tally>, connections: usize) {
     stand(
         dialer,
@@ -71,7 +71,7 @@ pub(super) async fn senders(dialer: Rc<Dialer>, tally: Rc<Tally>, connections: u
                     for byte in dialer.get(1024) {
                         crumb(&mut stream, &[byte]).await?;
                     }
-                    return Ok(answer(&mut stream).await == Outcome::Served);
+                    return Ok(response(&mut stream).await == Outcome::Served);
                 }
             };
             stream.write_all(&head).await?;

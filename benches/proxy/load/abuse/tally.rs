@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::wire::{self, Attempts};
 
-/// The head of an answer that an abuser reads, in bytes.
+/// The head of a response that an abuser reads, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
 /// What becomes of an attempt.
@@ -51,8 +51,8 @@ impl Tally {
     }
 }
 
-/// Reads up to the end of an answer's head.
-pub(super) async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> Outcome {
+/// Reads up to the end of a response's head.
+pub(super) async fn response(stream: &mut (impl AsyncRead + Unpin)) -> Outcome {
     let mut head = Vec::with_capacity(1024);
     while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
         match stream.read_buf(&mut head).await {

@@ -90,7 +90,7 @@ impl Rig {
     }
 }
 
-/// Any request gets the answer; a client that refuses the certificate ends the handshake.
+/// Any request gets the response; a client that refuses the certificate ends the handshake.
 fn answer(mut stream: StreamOwned<ServerConnection, std::net::TcpStream>) {
     let mut request = [0; 4096];
     if !matches!(stream.read(&mut request), Ok(length) if length > 0) {

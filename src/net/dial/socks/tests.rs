@@ -34,13 +34,13 @@ async fn open_by(proxy: &str, target: &str, script: &[(&[u8], &[u8])]) -> Result
 }
 
 async fn play(mut far: DuplexStream, script: &[(&[u8], &[u8])]) {
-    for (number, (question, answer)) in script.iter().enumerate() {
+    for (number, (question, response)) in script.iter().enumerate() {
         let mut asked = vec![0; question.len()];
         far.read_exact(&mut asked).await.unwrap();
         assert_eq!(asked, *question);
         let last = number + 1 == script.len();
         let greeting: &[u8] = if last { b"SSH-" } else { b"" };
-        far.write_all(&[answer, greeting].concat()).await.unwrap();
+        far.write_all(&[response, greeting].concat()).await.unwrap();
     }
     let mut rest = Vec::new();
     far.read_to_end(&mut rest).await.unwrap();

@@ -20,7 +20,7 @@ use crate::proxy::http1::read_buffer::read_some;
 use crate::proxy::http1::response_head::{self, Head};
 use crate::proxy::http1::write::{self, RequestForm};
 use crate::proxy::io::readiness::Source;
-use crate::proxy::limits::{CONTINUE_TIMEOUT, FRESH, MAX_HEAD, MAX_INTERIM_ANSWERS, MIN_READ};
+use crate::proxy::limits::{CONTINUE_TIMEOUT, FRESH, MAX_HEAD, MAX_INTERIM_RESPONSES, MIN_READ};
 use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
 
@@ -52,7 +52,7 @@ pub(in crate::proxy) struct Connection<T> {
     /// When the request went out that it served last, or when it was made.
     pub(super) used: Instant,
     has_served: bool,
-    /// The wait for an answer. It is armed once and looked at when it ends, which spares each
+    /// The wait for a response. It is armed once and looked at when it ends, which spares each
     /// request the timer's lock.
     clock: Option<Pin<Box<Sleep>>>,
 }
@@ -62,10 +62,10 @@ pub(in crate::proxy) struct Connection<T> {
 pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) parts: &'a Parts,
     pub(in crate::proxy) form: RequestForm<'a>,
-    /// The pieces of its body that have gone by, so that the wait for the answer starts when the
+    /// The pieces of its body that have gone by, so that the wait for the response starts when the
     /// last one has.
     pub(in crate::proxy) pieces: &'a AtomicU64,
-    /// How long the head of an answer may take, from the last byte of the request that went out.
+    /// How long the head of a response may take, from the last byte of the request that went out.
     pub(in crate::proxy) response_timeout: Duration,
     /// Where the interim responses go.
     pub(in crate::proxy) interim: &'a Interim,
@@ -106,7 +106,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
         self.read.is_empty()
     }
 
-    /// Sends a request and waits for the head of its answer, which may come before the whole
+    /// Sends a request and waits for the head of its response, which may come before the whole
     /// request is out.
     pub(in crate::proxy) async fn exchange(
         &mut self,
@@ -165,7 +165,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
             waiting.interim_bytes += sizes.sum::<usize>();
             // The time for a response bounds how long they may come, and this how many of them, and
             // how much, waits for a client that does not read.
-            if waiting.interim > MAX_INTERIM_ANSWERS || waiting.interim_bytes > MAX_HEAD {
+            if waiting.interim > MAX_INTERIM_RESPONSES || waiting.interim_bytes > MAX_HEAD {
                 return Poll::Ready(Err(Fault::Malformed(
                     "it sends interim responses without end",
                 )));
@@ -233,8 +233,8 @@ impl<T: Source + AsyncWrite> Connection<T> {
         while clock.as_mut().poll(context).is_ready() {
             let pieces = request.pieces.load(Ordering::Relaxed);
             // The body has moved since the last look: a long upload is not cut off amid its way. So
-            // the wait ends after one to two times the response_timeout, and no piece costs a look at the
-            // clock.
+            // the wait ends after one to two times the response_timeout, and no piece costs a look
+            // at the clock.
             if pieces != waiting.pieces {
                 (waiting.pieces, waiting.since) = (pieces, Instant::now());
             }
@@ -299,7 +299,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
     }
 }
 
-/// How a wait for an answer stands.
+/// How a wait for a response stands.
 struct Waiting {
     since: Instant,
     /// Of the request's body, when that was last looked at.

@@ -35,8 +35,8 @@ pub(in crate::proxy) struct IncomingBody<T, B> {
 /// ```
 ///
 /// Where the server takes no more of the upload, or the client gets a response in place of a 100
-/// ([`IncomingBody::settle`]), the rest of the request never goes out. Then the connection is closed
-/// with the body's end: the server would read the next request as the rest of this one.
+/// ([`IncomingBody::settle`]), the rest of the request never goes out. Then the connection is
+/// closed with the body's end: the server would read the next request as the rest of this one.
 #[derive(Debug)]
 enum Source<T, B> {
     /// It broke off: whoever asks is told so each time, or a cut body would look like a whole one.
@@ -60,7 +60,7 @@ struct EarlyResponse<T, B> {
 impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
     /// The response whose head has come on that connection, to a request of which all is out, or
     /// the rest is sent from now on.
-    pub(in crate::proxy) fn answer(
+    pub(in crate::proxy) fn response(
         head: Head,
         connection: Box<Connection<T>>,
         upload: Upload<B>,

@@ -76,7 +76,7 @@ pub(super) async fn ours(wire: &[u8]) -> Verdict {
         Err(_) => return Verdict::Refused,
     };
     let pool = Arc::new(Pool::default());
-    let (parts, body) = IncomingBody::answer(head, connection, upload, &pool).into_parts();
+    let (parts, body) = IncomingBody::response(head, connection, upload, &pool).into_parts();
     Verdict::Response {
         status: parts.status,
         fields: fields(&parts.headers),

@@ -25,7 +25,7 @@ pub(super) struct Script {
     says: Vec<u8>,
     said: usize,
     /// It says nothing before it is spoken to.
-    answers: bool,
+    responses: bool,
     strings: Strings,
 }
 
@@ -42,11 +42,11 @@ impl Script {
         Self::new(says, true, Strings::default())
     }
 
-    fn new(says: &[u8], answers: bool, strings: Strings) -> (Self, Strings) {
+    fn new(says: &[u8], responses: bool, strings: Strings) -> (Self, Strings) {
         let script = Self {
             says: says.to_vec(),
             said: 0,
-            answers,
+            responses,
             strings: strings.clone(),
         };
         (script, strings)
@@ -59,7 +59,7 @@ impl AsyncRead for Script {
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.answers && self.strings.told.lock().unwrap().is_empty() {
+        if self.responses && self.strings.told.lock().unwrap().is_empty() {
             return Poll::Pending;
         }
         let rest = &self.says[self.said..];

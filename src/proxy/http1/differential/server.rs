@@ -43,12 +43,12 @@ impl Verdict {
 }
 
 /// What the requests of a script are answered with; neither server says it by itself.
-const ANSWER: StatusCode = StatusCode::NOT_FOUND;
+const RESPONSE: StatusCode = StatusCode::NOT_FOUND;
 
 pub(super) async fn ours(wire: &[u8]) -> Verdict {
     let (script, strings) = Script::of_client(wire);
     let requests = RefCell::new(Vec::new());
-    let answer = |status| {
+    let response = |status| {
         let mut response = Response::new(Frames::default());
         *response.status_mut() = status;
         response
@@ -56,9 +56,9 @@ pub(super) async fn ours(wire: &[u8]) -> Verdict {
     let respond = |request, _, _| async {
         let seen = Seen::of(request).await;
         requests.borrow_mut().push(seen);
-        answer(ANSWER)
+        response(RESPONSE)
     };
-    serve(script, respond, |_| answer(StatusCode::BAD_REQUEST)).await;
+    serve(script, respond, |_| response(StatusCode::BAD_REQUEST)).await;
     Verdict {
         requests: requests.into_inner(),
         refuses: has_refused(&strings),
@@ -72,7 +72,7 @@ pub(super) async fn hypers(wire: &[u8]) -> Verdict {
         let seen = Seen::of(request).await;
         requests.borrow_mut().push(seen);
         let mut response = Response::new(Empty::<Bytes>::new());
-        *response.status_mut() = ANSWER;
+        *response.status_mut() = RESPONSE;
         Ok::<_, std::convert::Infallible>(response)
     });
     let served = hyper::server::conn::http1::Builder::new()
@@ -89,7 +89,7 @@ pub(super) async fn hypers(wire: &[u8]) -> Verdict {
 /// Whether a server has answered what no request was made of.
 fn has_refused(strings: &Strings) -> bool {
     let told = strings.told.lock().unwrap();
-    let own = ANSWER.as_str().as_bytes();
+    let own = RESPONSE.as_str().as_bytes();
     told.windows(12).any(|head| {
         head.starts_with(b"HTTP/1.") && head.ends_with(own) != head[9..].starts_with(b"4")
     })

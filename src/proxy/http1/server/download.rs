@@ -1,4 +1,4 @@
-//! An answer on its way to the client.
+//! A response on its way to the client.
 
 use std::io::{self, IoSlice, Write};
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::proxy::message::body::Streamed;
 /// record in place of two.
 const SMALL_PIECE: usize = 4 * 1024;
 
-/// An answer's body on its way out, behind its head.
+/// A response's body on its way out, behind its head.
 ///
 /// `fill` takes frames in, `poll_out` sends bytes, and both are called in turns:
 ///
@@ -66,7 +66,7 @@ impl<B: Streamed> Download<B> {
         }
     }
 
-    /// The body, and the buffer for the next answer.
+    /// The body, and the buffer for the next response.
     pub(super) fn into_parts(self) -> (B, Vec<u8>) {
         (self.body, self.out)
     }

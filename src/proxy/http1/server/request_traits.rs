@@ -1,17 +1,17 @@
-//! What of a request is still known when its answer goes out.
+//! What of a request is still known when its response goes out.
 
 use http::{Method, Version};
 
 use crate::proxy::http1::request_head::RequestHead;
 
-/// What an answer must know of its request.
+/// What a response must know of its request.
 #[derive(Clone, Copy, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is one thing that a head says, and none excludes another"
 )]
 pub(super) struct RequestTraits {
-    /// The answer has no body, whatever its head says.
+    /// The response has no body, whatever its head says.
     pub(super) is_head: bool,
     pub(super) version: Version,
     pub(super) persists: bool,
@@ -19,7 +19,7 @@ pub(super) struct RequestTraits {
     pub(super) takes_trailers: bool,
 }
 
-/// What follows an answer.
+/// What follows a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
     Close,

@@ -34,11 +34,11 @@ pub(in crate::proxy) type Upgrade<T> = oneshot::Receiver<(T, Bytes)>;
 ///
 /// ```text
 /// next_head   ── a head ─────────────────────► unless_left
-///             ── no HTTP/1.1 ────────────────► answer (a refusal), then closed
+///             ── no HTTP/1.1 ────────────────► send (a refusal), then closed
 ///             ── silent for long, or ended ──► dropped
-/// unless_left ── a response ─────────────────► answer
+/// unless_left ── a response ─────────────────► send
 ///             ── the client leaves ──────────► dropped
-/// answer      ── all is sent and all read ───► next_head
+/// send          ── all is sent and all read ───► next_head
 ///             ── 101 is sent ────────────────► the stream is handed over
 ///             ── it serves no other request ─► closed
 ///             ── the client leaves ──────────► dropped
@@ -54,11 +54,11 @@ struct Server<T> {
     clock: Clock,
     has_served: bool,
     interim: Interim,
-    /// Empty between two answers, and kept.
+    /// Empty between two responses, and kept.
     out: Vec<u8>,
 }
 
-/// Most heads of answers are shorter, in bytes; of a larger one the buffer is not kept.
+/// Most heads of responses are shorter, in bytes; of a larger one the buffer is not kept.
 const DEFAULT_HEAD: usize = 1024;
 
 /// Serves a connection to its end. `respond` gets each request; where its client asks for another
@@ -108,7 +108,7 @@ pub(in crate::proxy) async fn serve<T, F, B>(
         let Some(response) = server.unless_left(responding).await else {
             return;
         };
-        match server.answer(response, asked).await {
+        match server.send(response, asked).await {
             Ok(After::Next) => {}
             Ok(After::Close) => return server.wire.close().await,
             Ok(After::Switch) => {
@@ -158,7 +158,7 @@ impl<T: Source + AsyncWrite> Server<T> {
             // Only before a wait: a busy client's next request finds the buffer as it is.
             state.relax();
             // Only a whole head puts the end off, and not bytes of one: a client that sends its
-            // head byte for byte, to hold connections with little effort ("Slowloris"), is cut off
+            // head byte for byte, to hold connections with little limits ("Slowloris"), is cut off
             // like a silent one.
             while self.clock.has_ended(context) {
                 if !std::mem::take(&mut self.has_served) {
@@ -197,7 +197,7 @@ impl<T: Source + AsyncWrite> Server<T> {
                 write::write_interim(&mut state.out, status, &headers);
             }
             // The response goes first: what has not gone out of the interim ones is sent ahead of
-            // it by `answer`. A failed write tells that the client is gone, also where nothing is
+            // it by `send`. A failed write tells that the client is gone, also where nothing is
             // read of it because too much has come already.
             match (worked, state.poll_write_out(context)) {
                 (Poll::Ready(output), _) => Poll::Ready(Some(output)),
@@ -218,8 +218,8 @@ impl<T: Source + AsyncWrite> Server<T> {
         .await
     }
 
-    /// Sends an answer, and reads what is left of its request.
-    async fn answer(
+    /// Sends a response, and reads what is left of its request.
+    async fn send(
         &mut self,
         response: Response<impl Uploading>,
         asked: RequestTraits,
@@ -229,7 +229,7 @@ impl<T: Source + AsyncWrite> Server<T> {
         let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
         // A client that had ended its side before the response was there, and still gets one, is
         // served as one that reads on. An end that comes later is taken for its leave, see
-        // `poll_answer`.
+        // `poll_response`.
         let is_half_closed = self.wire.lock().has_ended;
         // Another request may follow only where its beginning is certain. None follows if the
         // client closes, if the close is the end of this response, or if the client has ended its
@@ -254,12 +254,12 @@ impl<T: Source + AsyncWrite> Server<T> {
         };
         // What was to go out ahead of the response, and may have gone in part, stays ahead of it.
         download.head().append(&mut self.wire.lock().out);
-        write::write_answer(download.head(), &parts, framing, connection);
+        write::write_response(download.head(), &parts, framing, connection);
         // One bound for all that is read and dropped of this request, beside the response and after
         // it.
         let mut budget = MAX_DRAIN;
         let sent = poll_fn(|context| {
-            self.poll_answer(context, &mut download, &mut budget, is_half_closed)
+            self.poll_response(context, &mut download, &mut budget, is_half_closed)
         })
         .await;
         if let Err(error) = sent {
@@ -287,7 +287,7 @@ impl<T: Source + AsyncWrite> Server<T> {
         if body.uploads() {
             body.finish_upload().await?;
         }
-        drop(body); // with it ends the answer, for the log
+        drop(body); // with it ends the response, for the log
         // A body that was not read to its end is given back by the drop above, and is read and
         // dropped here: the next request begins behind its end. A client that sends the rest
         // slowly, or without end, is cut off.
@@ -298,7 +298,7 @@ impl<T: Source + AsyncWrite> Server<T> {
         }
     }
 
-    fn poll_answer(
+    fn poll_response(
         &self,
         context: &mut Context<'_>,
         download: &mut Download<impl Uploading>,
@@ -313,7 +313,7 @@ impl<T: Source + AsyncWrite> Server<T> {
         loop {
             // Before the lock is taken: this may poll the request's body, which takes it.
             download.fill(context);
-            // A client may send all of its request before it reads a word of the answer.
+            // A client may send all of its request before it reads a word of the response.
             let rest = self.wire.poll_rest(context, budget);
             let mut state = self.wire.lock();
             match download.poll_out(context, &mut state.io)? {
@@ -343,11 +343,7 @@ impl<T: Source + AsyncWrite> Server<T> {
 
     /// Answers what is no request, and closes.
     async fn refuse(mut self, response: Response<impl Uploading>) {
-        if self
-            .answer(response, RequestTraits::UNREADABLE)
-            .await
-            .is_ok()
-        {
+        if self.send(response, RequestTraits::UNREADABLE).await.is_ok() {
             self.wire.close().await;
         }
     }

@@ -164,8 +164,8 @@ impl<T: Source + AsyncWrite> Wire<T> {
         }
     }
 
-    /// Ends the connection in order: what the client still sends is read for a while, or the answer
-    /// could be lost to it with a reset.
+    /// Ends the connection in order: what the client still sends is read for a while, or the
+    /// response could be lost to it with a reset.
     pub(super) async fn close(self) {
         // RFC 9112 §9.6: a socket that is closed with unread bytes in it resets the connection, and
         // the reset may overtake the response on its way to the client. So the writing side is
@@ -205,7 +205,7 @@ impl<T: Source + AsyncWrite> State<T> {
     /// Writes what goes out ahead of the final response.
     pub(super) fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Its size is bounded by the heads that a server may send ahead of its response, see
-        // `MAX_INTERIM_ANSWERS`.
+        // `MAX_INTERIM_RESPONSES`.
         while !self.out.is_empty() {
             let written = ready!(Pin::new(&mut self.io).poll_write(context, &self.out))?;
             // A stream that takes nothing is not going to: the loop would turn forever.

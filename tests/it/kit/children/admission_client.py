@@ -16,9 +16,9 @@ def ask(peer=None, headers={}):
     connection = http.client.HTTPConnection("proxy")
     connection.sock = peer or dial()
     connection.request("GET", URL, headers=headers)
-    answer = connection.getresponse()
-    answer.read()
-    return answer.status
+    response = connection.getresponse()
+    response.read()
+    return response.status
 
 def daemon(work):
     "What work says in a process of a session of its own, whose parent and nobody else was our child, and has ended."

@@ -7,7 +7,7 @@ function open(authority, then) {
     const password = Buffer.from(`${proxy.username}:${proxy.password}`).toString('base64');
     const headers = {'Proxy-Authorization': `Basic ${password}`};
     http.request({host: proxy.hostname, port: proxy.port, method: 'CONNECT', path: authority, headers})
-        .on('connect', (answer, socket) => {
+        .on('connect', (response, socket) => {
             const ca = fs.readFileSync(process.env.SSL_CERT_FILE);
             const secured = tls.connect({socket, servername: 'localhost', ALPNProtocols: ['h2'], ca}, () => {
                 const session = http2.connect(`https://${authority}`, {createConnection: () => secured});

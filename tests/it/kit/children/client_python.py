@@ -40,7 +40,7 @@ class Peer:
         return fields
     def head(self):
         return int(self.line().split()[1]), self.fields()
-    def answer(self):
+    def response(self):
         status, headers = self.head()
         body, trailers = b"", {}
         if "content-length" in headers:
@@ -80,7 +80,7 @@ def managed(target):
 
 def ask(peer, head):
     peer.send(head.replace("\n", "\r\n") + "\r\n\r\n")
-    return peer.answer()
+    return peer.response()
 
 def say(value):
     print(json.dumps(value), flush=True)

@@ -12,7 +12,7 @@ assert b" 200 " in stream.recv(4096)
 stream = ssl.create_default_context().wrap_socket(stream, server_hostname=url.hostname)
 head = f"POST {url.path} HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
 stream.sendall(head.encode() + b"x" * size)
-answer = b""
+response = b""
 while piece := stream.recv(65536):
-    answer += piece
-print(answer.decode().replace("\r", "").replace("\n", " "))
+    response += piece
+print(response.decode().replace("\r", "").replace("\n", " "))

@@ -5,8 +5,8 @@ context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
 def ask(_):
     plain = socket.create_connection((proxy.hostname, proxy.port), timeout=60)
     plain.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-    answer = plain.recv(4096)
-    if b" 200 " not in answer: return answer.decode()
+    response = plain.recv(4096)
+    if b" 200 " not in response: return response.decode()
     stream = context.wrap_socket(plain, server_hostname=host)
     stream.sendall(f"GET /api/v4/user HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
     text = b""

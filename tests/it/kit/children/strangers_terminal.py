@@ -1,5 +1,5 @@
 import fcntl, os, re, subprocess, sys, termios
-follow, answer, command = sys.argv[1], sys.argv[2], sys.argv[3:]
+follow, response, command = sys.argv[1], sys.argv[2], sys.argv[3:]
 master, slave = os.openpty()
 take = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, preexec_fn=take)
@@ -19,7 +19,7 @@ back = subprocess.run([follow, found[1].decode()], stdout=subprocess.PIPE, check
 os.write(master, back.strip() + b"\n")
 while b"[y/N]" not in shown:
     assert read(), shown
-os.write(master, answer.encode() + b"\n")
+os.write(master, response.encode() + b"\n")
 while read(): pass
 print(shown.decode("utf-8", "replace"))
 sys.exit(child.wait(20))

@@ -5,19 +5,19 @@ use std::process::{Command, Output};
 use authsome_test_support::FakeGitLab;
 use serde_json::Value;
 
-/// An answer as `curl -i` prints it.
+/// A response as `curl -i` prints it.
 #[derive(Debug)]
 pub(crate) struct Reply {
     /// curl's exit code: 7 refused, 18 partial, 52 empty, 56 reset.
     pub(crate) exit: i32,
-    /// The head, empty where no answer came.
+    /// The head, empty where no response came.
     pub(crate) head: String,
     /// The body.
     pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    /// The status code, 0 where no answer came.
+    /// The status code, 0 where no response came.
     pub(crate) fn status(&self) -> u16 {
         let code = self.head.split(' ').nth(1).unwrap_or("0");
         code.trim().parse().unwrap_or(0)

@@ -34,7 +34,7 @@ impl Bench {
     }
 }
 
-/// The exit codes curl has for an answer that never came or broke off: over HTTP/2 it says 16, 55
+/// The exit codes curl has for a response that never came or broke off: over HTTP/2 it says 16, 55
 /// or 92 where over HTTP/1.1 it says 18, 52 or 56.
 fn broken(reply: &Reply) -> bool {
     [16, 18, 52, 55, 56, 92].contains(&reply.exit)
@@ -79,7 +79,7 @@ fn without_an_effect_the_old_pair_lives_on() {
 }
 
 #[test]
-fn a_lost_answer_and_half_a_body_have_had_their_effect() {
+fn a_lost_response_and_half_a_body_have_had_their_effect() {
     let bench = Bench::new();
     let reply = bench.refresh_under(Fault::LostResponse);
     assert!(broken(&reply) && reply.body.is_empty(), "{reply:?}");
@@ -110,7 +110,7 @@ fn over_http_1_each_cut_has_its_own_mark() {
 }
 
 #[test]
-fn the_token_answer_can_lack_or_bend_its_fields() {
+fn the_token_response_can_lack_or_bend_its_fields() {
     let bench = Bench::new();
     let kept = bench.refresh_under(Fault::NoRefreshToken).json();
     assert!(kept.get("refresh_token").is_none() && kept.get("access_token").is_some());

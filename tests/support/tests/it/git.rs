@@ -157,8 +157,8 @@ fn a_bucket_takes_its_signature_and_nothing_else() {
     assert_eq!(wrong.status(), 422);
     let right = curl(&gitlab, &place, &["-u", &user, "-X", "PUT", "-d", "hello"]);
     assert_eq!(right.status(), 200);
-    let answer = curl(&gitlab, &batch, &["-u", &user, "-d", &batch_request]).json();
-    let signed = answer["objects"][0]["actions"]["download"]["href"].as_str();
+    let response = curl(&gitlab, &batch, &["-u", &user, "-d", &batch_request]).json();
+    let signed = response["objects"][0]["actions"]["download"]["href"].as_str();
     let (_, signed) = signed.unwrap().split_once("/bucket/").unwrap();
     let signed = format!("/bucket/{signed}");
     assert_eq!(curl(&bucket, &signed, &[]).body, b"hello");

@@ -1,7 +1,7 @@
 //! The authorization server, as Doorkeeper behaves.
 
 use crate::common::{Reply, curl, get, post};
-use authsome_test_support::{App, AuthorizeAnswer, FakeGitLab, Pair};
+use authsome_test_support::{App, AuthorizeResponse, FakeGitLab, Pair};
 use url::Url;
 
 const REDIRECT: &str = "http://127.0.0.1:7998/auth/callback/oauth";
@@ -63,10 +63,10 @@ fn pair(reply: &Reply) -> Pair {
 fn the_code_flow_with_pkce_ends_in_a_pair_and_a_code_works_once() {
     let gitlab = FakeGitLab::start();
     let app = gitlab.register_app(false);
-    let answer = location(&authorize(&gitlab, &app, "&scope=api%20read_user"));
-    assert_eq!(value(&answer, "state"), "xyz");
-    assert_eq!(value(&answer, "iss"), "");
-    let code = value(&answer, "code");
+    let response = location(&authorize(&gitlab, &app, "&scope=api%20read_user"));
+    assert_eq!(value(&response, "state"), "xyz");
+    assert_eq!(value(&response, "iss"), "");
+    let code = value(&response, "code");
 
     assert_eq!(
         exchange(&gitlab, &app, &code, "wrong").json()["error"],
@@ -166,18 +166,18 @@ fn the_user_can_deny_click_or_bring_a_wrong_state() {
         .issuer_in_callback(Some("https://issuer.test".to_owned()))
         .start();
     let app = gitlab.register_app(false);
-    gitlab.authorize_answers(AuthorizeAnswer::Deny);
+    gitlab.authorize_responses(AuthorizeResponse::Deny);
     let denied = location(&authorize(&gitlab, &app, ""));
     assert_eq!(value(&denied, "error"), "access_denied");
     assert_eq!(value(&denied, "iss"), "https://issuer.test");
 
-    gitlab.authorize_answers(AuthorizeAnswer::WrongState);
+    gitlab.authorize_responses(AuthorizeResponse::WrongState);
     assert_ne!(
         value(&location(&authorize(&gitlab, &app, "")), "state"),
         "xyz"
     );
 
-    gitlab.authorize_answers(AuthorizeAnswer::Page);
+    gitlab.authorize_responses(AuthorizeResponse::Page);
     let page = String::from_utf8(authorize(&gitlab, &app, "").body).unwrap();
     assert!(
         page.contains("action=\"/gitlab/oauth/authorize\""),

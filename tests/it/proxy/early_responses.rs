@@ -14,7 +14,7 @@ peer = managed(target)
 peer.send(f"PUT /api/v4/upload HTTP/1.1\r\nHost: {target}\r\nContent-Length: 200000\r\nExpect: 100-continue\r\n\r\n")
 first = peer.head()[0]
 peer.send(b"x" * 200000)
-say(dict(peer.answer(), first=first))
+say(dict(peer.response(), first=first))
 "#;
     let told = python(&world, &[], program, &[authority(&gitlab)]);
     assert_eq!(
@@ -70,7 +70,7 @@ for path in sys.argv[2:]:
     peer = managed(target)
     peer.send(f"POST {path} HTTP/1.1\r\nHost: {target}\r\nContent-Length: 5000000\r\n\r\n")
     peer.send(b"x" * 5000000)
-    say({"status": peer.answer()["status"]})
+    say({"status": peer.response()["status"]})
 "#;
     let paths = [
         "/api/v4/projects/1/deploy_keys",
@@ -96,7 +96,7 @@ def refused(head):
     peer = proxy()
     peer.send(f"{head}\r\nContent-Length: 5000000\r\n\r\n")
     peer.send(b"x" * 5000000)
-    say(peer.answer()["status"])
+    say(peer.response()["status"])
 for password in PASSWORD, "Proxy-Authorization: Basic eDp5":
     refused(f"POST http://localhost:1/x HTTP/1.1\r\nHost: localhost:1\r\n{password}")
 refused(f"POST http://localhost:1/x HTTP/1.1\r\nHost: localhost:1\r\nX-Token: authsome-proxy-managed\r\n{PASSWORD}")

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, SizeHint};
 use serde_json::Value;
 
-/// The body of every answer.
+/// The body of every response.
 pub(crate) struct Body(UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>);
 
 impl Body {
@@ -61,32 +61,36 @@ impl hyper::body::Body for Body {
     }
 }
 
-/// An answer of the given type.
-pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+/// A response of the given type.
+pub(crate) fn with_body(
+    status: StatusCode,
+    content_type: &'static str,
+    body: Body,
+) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     set(&mut response, CONTENT_TYPE, content_type);
     response
 }
 
-/// A JSON answer.
+/// A JSON response.
 pub(crate) fn json(status: StatusCode, value: &Value) -> Response<Body> {
-    answer(status, "application/json", Body::full(value.to_string()))
+    with_body(status, "application/json", Body::full(value.to_string()))
 }
 
-/// A plain-text answer.
+/// A plain-text response.
 pub(crate) fn text(status: StatusCode, words: &'static str) -> Response<Body> {
-    answer(status, "text/plain; charset=utf-8", Body::full(words))
+    with_body(status, "text/plain; charset=utf-8", Body::full(words))
 }
 
 /// An HTML page.
 pub(crate) fn html(status: StatusCode, page: String) -> Response<Body> {
-    answer(status, "text/html; charset=utf-8", Body::full(page))
+    with_body(status, "text/html; charset=utf-8", Body::full(page))
 }
 
 /// A redirect.
 pub(crate) fn redirect(status: StatusCode, location: &str) -> Response<Body> {
-    let mut response = answer(status, "text/html; charset=utf-8", Body::full(""));
+    let mut response = with_body(status, "text/html; charset=utf-8", Body::full(""));
     set(&mut response, LOCATION, location);
     response
 }
@@ -105,7 +109,7 @@ pub(crate) fn not_found() -> Response<Body> {
     )
 }
 
-/// The answer to HEAD: the length stays, the body goes. Over HTTP/2 hyper would send it.
+/// The response to HEAD: the length stays, the body goes. Over HTTP/2 hyper would send it.
 pub(crate) fn behead(response: &mut Response<Body>) {
     use hyper::body::Body as _;
     if let Some(length) = response.body().size_hint().exact() {

@@ -1,5 +1,5 @@
-//! Odd answers: a pair that was issued is kept however the answer is spelled, and a 401's reason is
-//! read wherever it stands.
+//! Odd responses: a pair that was issued is kept however the response is spelled, and a 401's
+//! reason is read wherever it stands.
 use std::time::Duration;
 
 use authsome_test_support::{Endpoint, FakeGitLab, Fault, Pair, Seen, Spelling};
@@ -49,7 +49,7 @@ fn spellings() -> Vec<Spelling> {
 }
 
 #[test]
-fn a_refreshed_pair_is_kept_however_the_answer_is_spelled() {
+fn a_refreshed_pair_is_kept_however_the_response_is_spelled() {
     for spelling in spellings() {
         let (world, gitlab) = Setup::unconnected();
         world.connect_as("default", &gitlab, &gitlab.base_url(), 0);
@@ -66,7 +66,7 @@ fn a_refreshed_pair_is_kept_however_the_answer_is_spelled() {
 }
 
 #[test]
-fn a_login_takes_an_answer_however_it_is_spelled() {
+fn a_login_takes_a_response_however_it_is_spelled() {
     let gitlab = FakeGitLab::start();
     let app = gitlab.register_app(true);
     let world = World::new();
@@ -84,7 +84,7 @@ fn a_login_takes_an_answer_however_it_is_spelled() {
 }
 
 #[test]
-fn what_an_odd_answer_says_is_used_where_it_makes_sense() {
+fn what_an_odd_response_says_is_used_where_it_makes_sense() {
     for (value, expected) in [
         (json!("7200"), Some(Duration::from_hours(2))),
         (json!(7200.5), Some(Duration::from_hours(2))),
@@ -192,8 +192,8 @@ fn the_reason_of_a_401_is_read_wherever_it_stands() {
             // replica lags.
             let Setup { world, gitlab, .. } = Setup::connected();
             gitlab.fault(Endpoint::Api, refusal.clone(), 1);
-            let answer = call(&world, &gitlab, http).expect(0);
-            assert_eq!(answer.json()["username"], "ada", "{refusal:?} {http}");
+            let response = call(&world, &gitlab, http).expect(0);
+            assert_eq!(response.json()["username"], "ada", "{refusal:?} {http}");
             assert_eq!(gitlab.refreshes(), 1, "{refusal:?} {http}");
             let calls = gitlab.seen().into_iter().filter(is_of_the_api).count();
             assert_eq!(calls, 2, "{refusal:?} {http}");
@@ -214,7 +214,7 @@ fn a_401_that_is_not_about_the_token_reaches_the_client_as_it_came() {
     };
     gitlab.fault(Endpoint::Api, refusal, 100);
     let url = format!("{}/api/v4/user", gitlab.base_url());
-    let answer = world
+    let response = world
         .run([
             "sh",
             "-c",
@@ -225,7 +225,7 @@ fn a_401_that_is_not_about_the_token_reaches_the_client_as_it_came() {
     let whole = STANDARD.decode(GZIP).unwrap();
     let hexadecimal = |text: String, byte: &u8| format!("{text}{byte:02x}");
     let expected = whole[..20].iter().fold(String::new(), hexadecimal);
-    assert_eq!(answer.stdout, expected);
+    assert_eq!(response.stdout, expected);
 }
 
 fn is_of_the_api(seen: &Seen) -> bool {

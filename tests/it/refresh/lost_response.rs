@@ -1,4 +1,4 @@
-//! An answer of the token endpoint that is lost.
+//! A response of the token endpoint that is lost.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -10,9 +10,9 @@ use crate::kit::refresh::{call, curl_with_head, expired, pair, status};
 use crate::kit::{Outcome, Setup, World};
 
 #[test]
-fn a_lost_answer_after_rotation_is_said_to_the_child() {
+fn a_lost_response_after_rotation_is_said_to_the_child() {
     let (world, gitlab) = expired();
-    let outcome = lose_the_answer(&world, &gitlab);
+    let outcome = lose_the_response(&world, &gitlab);
     let (head, body) = outcome.stdout.split_once("\r\n\r\n").unwrap();
     let head = head.to_ascii_lowercase();
     assert_eq!(head.split(' ').nth(1), Some("401"), "{head}");
@@ -29,9 +29,9 @@ fn a_lost_answer_after_rotation_is_said_to_the_child() {
 }
 
 #[test]
-fn a_lost_answer_is_said_to_the_user_with_the_command_to_type() {
+fn a_lost_response_is_said_to_the_user_with_the_command_to_type() {
     let (world, gitlab) = expired();
-    let outcome = lose_the_answer(&world, &gitlab);
+    let outcome = lose_the_response(&world, &gitlab);
     let wanted = "authsome login gitlab --connection default --force";
     let said = outcome.stderr.contains(wanted) && outcome.stderr.contains("new login");
     assert!(said, "{}", outcome.stderr);
@@ -43,16 +43,16 @@ fn a_lost_answer_is_said_to_the_user_with_the_command_to_type() {
 }
 
 #[test]
-fn a_lost_answer_keeps_the_record_and_shows_in_the_status() {
+fn a_lost_response_keeps_the_record_and_shows_in_the_status() {
     let (world, gitlab) = Setup::unconnected();
     let (_, before) = world.connect_as("default", &gitlab, &gitlab.base_url(), 0);
-    lose_the_answer(&world, &gitlab);
+    lose_the_response(&world, &gitlab);
     assert_eq!(status(&world), "needs_login");
     assert_eq!(pair(&world), before);
     assert_eq!(
         gitlab.refreshes(),
         1,
-        "the answer was lost, not the request"
+        "the response was lost, not the request"
     );
 }
 
@@ -60,7 +60,7 @@ fn a_lost_answer_keeps_the_record_and_shows_in_the_status() {
 fn a_new_login_mends_a_lost_grant() {
     let (world, gitlab) = Setup::unconnected();
     let (app, _) = world.connect_as("default", &gitlab, &gitlab.base_url(), 0);
-    lose_the_answer(&world, &gitlab);
+    lose_the_response(&world, &gitlab);
     world.login(&gitlab, &app, &["--force"]).expect(0);
     assert_eq!(status(&world), "connected");
     assert_eq!(call(&world, &gitlab), "200");
@@ -69,7 +69,7 @@ fn a_new_login_mends_a_lost_grant() {
 #[test]
 fn the_command_that_the_hint_names_mends_a_lost_grant() {
     let (world, gitlab) = expired();
-    let outcome = lose_the_answer(&world, &gitlab);
+    let outcome = lose_the_response(&world, &gitlab);
     let (_, body) = outcome.stdout.split_once("\r\n\r\n").unwrap();
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
     let hint = body["hint"].as_str().unwrap().to_owned();
@@ -93,7 +93,7 @@ fn the_command_that_the_hint_names_mends_a_lost_grant() {
 }
 
 #[test]
-fn a_pair_that_came_whole_is_stored_though_its_answer_has_no_end() {
+fn a_pair_that_came_whole_is_stored_though_its_response_has_no_end() {
     for by_length in [true, false] {
         let (world, gitlab) = expired();
         gitlab.fault(Endpoint::Token, Fault::Unended { by_length }, 1);
@@ -104,9 +104,9 @@ fn a_pair_that_came_whole_is_stored_though_its_answer_has_no_end() {
     }
 }
 
-/// A session with one request, the answer to whose refresh is lost; head and body of what the child
-/// got.
-fn lose_the_answer(world: &World, gitlab: &FakeGitLab) -> Outcome {
+/// A session with one request, the response to whose refresh is lost; head and body of what the
+/// child got.
+fn lose_the_response(world: &World, gitlab: &FakeGitLab) -> Outcome {
     gitlab.fault(Endpoint::Token, Fault::LostResponse, 1);
     world.run(curl_with_head(gitlab)).expect(0)
 }
