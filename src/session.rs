@@ -74,6 +74,7 @@ pub(crate) use self::scrub::Scrub;
 use self::scrub::Scrubbed;
 pub use self::settings::{Settings, SettingsError};
 pub use self::user_data::{UserData, UserFiles};
+use crate::audit::{Audit, Feed};
 use crate::child::{Child, ChildError};
 use crate::clock::Timestamp;
 use crate::connection::{Credentials, Stored};
@@ -105,6 +106,7 @@ pub struct SessionPlan<'a> {
 pub struct Session {
     serving: Serving,
     credentials: Arc<Credentials>,
+    audit: Arc<Audit>,
     address: SocketAddr,
     environment: Environment,
     /// `None` where the home could not be written: by descent its commands are known all the same.
@@ -145,6 +147,12 @@ impl Session {
     /// The child's environment, with the proxy's password in it.
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// What happens from now on: requests that end, refusals, refreshes. The log has the same, and
+    /// no event has a secret.
+    pub fn events(&self) -> Feed {
+        self.audit.subscribe()
     }
 
     /// Starts a command in that environment; its processes need no password at the proxy.
@@ -196,9 +204,8 @@ impl SessionPlan<'_> {
         let programs = scrubbed.programs();
         let contributions = Contributions::of(&members, options.rewrites_ssh, parent, &programs);
         let (routes, stored) = routes(members);
-        for tie in routes.ties() {
-            notify(Notice::Tie(tie.clone()));
-        }
+        let ties = routes.ties().into_iter();
+        ties.for_each(|tie| notify(Notice::Tie(tie)));
         let direct = direct_hosts(&routes, &proxies, options.policy);
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
         let queue = clients.queue();
@@ -235,6 +242,7 @@ impl SessionPlan<'_> {
         Ok(Session {
             serving: proxy.serve(),
             credentials,
+            audit: Arc::clone(&data.audit),
             address,
             environment,
             _entered: entered
