@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
-use crate::house::is_for_tests;
+use crate::reader::is_for_tests;
 
 /// What was counted in the source of all crates.
 #[derive(Debug, Default)]

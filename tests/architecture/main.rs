@@ -12,6 +12,7 @@ mod dependencies;
 mod house;
 mod page;
 mod public;
+mod reader;
 mod rooms;
 mod rules;
 mod wrong;
