@@ -78,6 +78,22 @@ fn architecture_md_has_the_table() {
 }
 
 #[test]
+fn the_documents_name_files_that_are_there() {
+    let documents = [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "SECURITY.md",
+        "benches/README.md",
+    ];
+    let missing: Vec<_> = documents
+        .iter()
+        .flat_map(|name| page::missing(root(), name))
+        .collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
 fn the_public_surface_is_the_one_that_was_agreed() {
     let found = public::surface(&root().join("src"));
     page::compare_whole(&root().join("tests/architecture/public.txt"), &found);
