@@ -1,9 +1,11 @@
-//! HTTP/1.1 (RFC 9112) on both sides of an intercepted request, without a task, a channel or a hash
-//! between them: the task that reads a request writes it upstream, reads the response and sends it
-//! on. Upstream connections that may serve another request wait in a [`Pool`].
+//! HTTP/1.1 (RFC 9112) on both sides of an intercepted request: as a server towards the client, and
+//! as a client towards the provider. Between the two sides there is no task, no channel and no hash
+//! map: the task that reads a request writes it upstream, reads the response and forwards it.
+//! Upstream connections that can serve another request wait in a [`Pool`].
 //!
-//! The parser is httparse, hyper's own. What is beyond it (where a body ends, who may send another
-//! request) is read strictly: what two servers could read differently is refused.
+//! httparse, hyper's own parser, parses the heads. Everything beyond it (where a body ends, whether
+//! another request may follow) is parsed strictly: a message that two recipients could parse
+//! differently is rejected.
 
 mod client;
 #[cfg(test)]

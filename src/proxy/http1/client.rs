@@ -1,4 +1,4 @@
-//! The client's part of HTTP/1.1, towards a provider.
+//! The client side of HTTP/1.1, towards a provider.
 
 pub(super) mod connection;
 pub(super) mod incoming_body;

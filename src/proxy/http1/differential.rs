@@ -1,9 +1,9 @@
-//! This HTTP/1.1 beside hyper's: thousands of messages, valid and not, given to both.
+//! Compares this HTTP/1.1 with hyper's: both get the same thousands of messages, valid and invalid.
 //!
-//! Where two readers of one stream of bytes disagree on where a message ends, one of them can be
-//! made to see a request that the other has not seen ("request smuggling"; RFC 9112 §11.2). So both
-//! must come to the same verdict on each message, or the difference is of a kind that [`known`]
-//! lists with its reason. A kind that no message shows any more is taken off the list.
+//! If two recipients disagree on where a message ends, an attacker can make one of them see a
+//! request that the other has not seen (request smuggling, RFC 9112 §11.2). So both must come to
+//! the same verdict on each message, or the difference must be of a kind that [`known`] lists with
+//! its reason. A kind that no message shows any more must be removed from the list.
 
 mod client;
 mod known;
@@ -20,21 +20,21 @@ use std::fmt::Debug;
 use self::known::Known;
 use self::random::Random;
 
-/// Messages to each side.
+/// How many messages each comparison generates.
 const MESSAGES: usize = 5000;
 
-/// Of differences that are not listed, so many are shown.
+/// How many of the differences that are not listed are printed.
 const SHOWN: usize = 8;
 
-/// What one message was, and what the two made of it.
+/// A message, and the two verdicts on it.
 struct Case<V> {
     wire: Vec<u8>,
     ours: V,
     hypers: V,
 }
 
-/// Compares the verdicts on generated messages, and the differences with the list of those that are
-/// known.
+/// Generates messages, compares the two verdicts on each, and looks up each difference in the list
+/// of known ones.
 fn compare<V: Debug + PartialEq>(
     generate: impl Fn(&mut Random) -> Vec<u8>,
     mut ours: impl FnMut(&[u8]) -> V,
@@ -81,7 +81,7 @@ fn compare<V: Debug + PartialEq>(
     let unseen = known.iter().zip(&seen).filter(|(_, count)| **count == 0);
     let unseen: Vec<_> = unseen.map(|(kind, _)| kind.name).collect();
     assert!(unseen.is_empty(), "listed, and in no message: {unseen:?}");
-    // On messages that all are good, or none, all would agree.
+    // If all messages were valid, or none, the verdicts would agree and prove nothing.
     assert!(
         (MESSAGES / 4..MESSAGES * 9 / 10).contains(&accepted),
         "{accepted} were accepted"

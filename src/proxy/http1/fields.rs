@@ -1,26 +1,26 @@
-//! What the heads of requests and responses have in common: how their fields are read, and which of
-//! them have their place in a head.
+//! What the heads of requests and responses have in common: how their fields are read, and which
+//! fields are allowed only in a head.
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, header};
 
-/// Digits and nothing else.
+/// Parses digits and nothing else.
 pub(super) fn parse_length(text: &[u8]) -> Option<u64> {
-    // `str::parse` would take a sign as well, and RFC 9110 §8.6 knows digits alone. A number that
-    // does not fit is no length: wrapped, it would be a smaller one.
+    // `str::parse` would accept a sign as well; RFC 9110 §8.6 allows only digits. A number that
+    // does not fit into 64 bits is rejected: wrapped around, it would be a smaller length.
     let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
     let append = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
     (!text.is_empty()).then(|| text.iter().try_fold(0, append))?
 }
 
-/// Takes off the empty lines before a head (RFC 9112 §2.2). Left to httparse, each further one
-/// would cost a parse of all of them.
+/// Removes the empty lines before a head (RFC 9112 §2.2). httparse would skip them too, but would
+/// parse all of them again for each further one.
 pub(super) fn skip_empty_lines(read: &mut BytesMut) {
     let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
     let ends = read.iter().take_while(|byte| is_end(byte)).count();
-    // A carriage return at the end may be half of a line's end.
+    // A carriage return at the end of the buffer may be the first half of a line end.
     let whole = read[..ends].iter().rposition(|byte| *byte == b'\n');
-    // A bare one is none, and httparse says so.
+    // A bare carriage return is not a line end. It is left in place, so that httparse rejects it.
     let is_bare = |pair: &[u8]| pair[0] == b'\r' && pair[1] != b'\n';
     let skipped = whole.map_or(0, |end| end + 1);
     if skipped > 0 && !read[..skipped].windows(2).any(is_bare) {
@@ -28,29 +28,30 @@ pub(super) fn skip_empty_lines(read: &mut BytesMut) {
     }
 }
 
-/// Whether a head that was not whole at `searched` bytes may be so now: one that drips in is not
-/// parsed anew for each byte.
+/// Whether a head that was not complete at `searched` bytes may be complete now. So a head that
+/// comes byte by byte is not parsed again for each byte.
 pub(super) fn may_be_whole(read: &[u8], searched: usize) -> bool {
-    // The empty line may have begun before the border of what was searched. Line feeds may be bare,
-    // as httparse takes those for line ends, too (RFC 9112 §2.2).
+    // The empty line may have begun among the last searched bytes. Line feeds may be bare, because
+    // httparse accepts those as line ends, too (RFC 9112 §2.2).
     let fresh = &read[searched.saturating_sub(3).min(read.len())..];
     memchr::memchr_iter(b'\n', fresh)
         .any(|at| matches!(&fresh[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
 }
 
-/// A part of what was read, as a part of its copy.
+/// The slice of `copy` at the position that `part` has in `read`.
 pub(super) fn share(copy: &Bytes, read: &[u8], part: &[u8]) -> Bytes {
-    // httparse gives slices of what was read, and no offsets. Where one lies in it is where it lies
-    // in the copy: each value is then a count and no allocation.
+    // httparse returns slices of `read` without their offsets. The addresses give the position, so
+    // a value costs a reference count and no allocation.
     let at = part.as_ptr().addr().wrapping_sub(read.as_ptr().addr());
     let end = at.saturating_add(part.len());
     match copy.get(at..end) {
         Some(_) => copy.slice(at..end),
-        None => Bytes::copy_from_slice(part), // an empty one may stand anywhere
+        None => Bytes::copy_from_slice(part), // an empty slice may point anywhere
     }
 }
 
-/// The trailers that a request announces, and may.
+/// The trailers that a request announces in `Trailer`, without those that are not allowed as
+/// trailers.
 pub(super) fn announced(headers: &HeaderMap) -> Vec<HeaderName> {
     let names = headers.get_all(header::TRAILER).iter();
     names
@@ -61,7 +62,8 @@ pub(super) fn announced(headers: &HeaderMap) -> Vec<HeaderName> {
         .collect()
 }
 
-/// Fields that frame, route or authenticate a message have no place behind it (RFC 9110 §6.5.1).
+/// Fields for framing, routing, authentication and the format of the content, among others, are not
+/// allowed as trailers (RFC 9110 §6.5.1).
 pub(super) fn is_for_the_head(name: &HeaderName) -> bool {
     [
         header::AUTHORIZATION,

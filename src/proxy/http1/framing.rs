@@ -1,4 +1,4 @@
-//! Where a message's body ends (RFC 9112 §6), and its pieces as they come.
+//! Message framing (RFC 9112 §6): where a body ends, and the decoder for it.
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -6,64 +6,67 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::fault::Fault;
 use crate::proxy::limits::{DEFAULT_HEADERS, MAX_CHUNK_LINE, MAX_HEAD};
 
-/// How the end of a body is told.
+/// How the end of a body is determined (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::proxy) enum Length {
-    /// By chunks.
+    /// By the chunked transfer coding.
     Chunked,
     /// By a number of bytes.
     Known(u64),
-    /// By the end of the connection; answers only.
+    /// By the close of the connection; responses only.
     UntilClose,
 }
 
 /// The last chunk, without trailers.
 pub(super) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// A piece of a body.
+/// A decoded piece of a body.
 #[derive(Debug)]
 pub(super) enum Piece {
     Data(Bytes),
-    /// Nothing follows.
+    /// The body has ended.
     End,
-    /// More must be read first.
+    /// More bytes must be read first.
     Incomplete,
-    /// Nothing follows these.
+    /// The trailers, which end the body.
     Trailers(HeaderMap),
 }
 
-/// Takes a body out of what was read of a connection.
+/// Decodes a body from the bytes that were read from a connection.
 #[derive(Debug)]
 pub(super) struct Decoder(State);
 
-/// Where a [`Decoder`] stands:
+/// The state of a [`Decoder`]:
 ///
 /// ```text
-/// Left       ── its last byte ─────────────────────► Ended
-/// UntilClose (whoever reads the connection sees its end)
-/// ChunkSize  ── a size ────────────────────────────► ChunkData
-///            ── 0 ─────────────────────────────────► Trailers
-/// ChunkData  ── its last byte ─────────────────────► ChunkEnd
-///            ── the same, and the end is there too ► Ended
-/// ChunkEnd   ── CRLF ──────────────────────────────► ChunkSize
-/// Trailers   ── an empty line ─────────────────────► Ended
+/// Left       ── the last byte ──────────────────────────► Ended
+/// UntilClose    (the reader of the connection sees the close)
+/// ChunkSize  ── a size above 0 ─────────────────────────► ChunkData
+///            ── size 0, the last chunk ─────────────────► Trailers
+/// ChunkData  ── the last byte of the chunk ─────────────► ChunkEnd
+///            ── likewise, and the buffer goes on with
+///               the last chunk and no trailers ─────────► Ended
+/// ChunkEnd   ── CRLF ───────────────────────────────────► ChunkSize
+/// Trailers   ── an empty line ──────────────────────────► Ended
 /// ```
 ///
-/// Data are passed on as they come, so a chunk of any size needs no room. Lines are waited for,
-/// each up to a bound ([`MAX_CHUNK_LINE`], [`MAX_HEAD`]). What is malformed changes no
-/// state: each further look finds it again, and nothing behind it is read.
+/// Data is passed on as it comes, so a chunk of any size needs no buffer. Lines are buffered until
+/// they are complete, each up to a limit ([`MAX_CHUNK_LINE`], [`MAX_HEAD`]). Malformed input does
+/// not change the state: each further call reports the same error, and nothing after the malformed
+/// part is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Bytes of a chunk that are still to come.
+    /// Inside a chunk: how many of its bytes are still to come.
     ChunkData(u64),
-    /// The line break behind a chunk.
+    /// Before the line break that ends a chunk.
     ChunkEnd,
-    /// The line before a chunk, of which so many bytes are known to have no end.
+    /// Before a chunk-size line: how many buffered bytes have been searched without finding its
+    /// end.
     ChunkSize(usize),
     Ended,
-    /// Bytes that are still to come.
+    /// Inside a body of known length: how many bytes are still to come.
     Left(u64),
-    /// Fields, of which so many bytes are known to have no end.
+    /// In the trailers: how many buffered bytes have been searched without finding their end.
     Trailers(usize),
     UntilClose,
 }
@@ -78,22 +81,22 @@ impl Decoder {
         })
     }
 
-    /// Of a body of which nothing is left.
+    /// A decoder for a body that has already ended.
     pub(super) fn ended() -> Self {
         Self(State::Ended)
     }
 
-    /// Whether the body has been taken out whole.
+    /// Whether the whole body has been decoded.
     pub(super) fn has_ended(&self) -> bool {
         self.0 == State::Ended
     }
 
-    /// Whether the end of the connection is the end of the body.
+    /// Whether the close of the connection ends the body.
     pub(super) fn ends_with_connection(&self) -> bool {
         self.0 == State::UntilClose
     }
 
-    /// The bytes that are left, where that is known.
+    /// How many bytes are still to come, if that is known.
     pub(super) fn left(&self) -> Option<u64> {
         match self.0 {
             State::Ended => Some(0),
@@ -102,7 +105,7 @@ impl Decoder {
         }
     }
 
-    /// The next piece of what was read.
+    /// Decodes the next piece from the bytes that were read.
     pub(super) fn next(&mut self, read: &mut BytesMut) -> Result<Piece, Fault> {
         loop {
             match self.0 {
@@ -162,8 +165,8 @@ impl Decoder {
         }
     }
 
-    /// Where the end of the body has come with its last data, it is known with them: what follows
-    /// can then go out with them, too.
+    /// Ends the body if its end is already in the buffer after the last data. The end can then be
+    /// forwarded together with this data.
     fn look_ahead(&mut self, read: &mut BytesMut) {
         const END: &[u8] = b"\r\n0\r\n\r\n";
         if read.starts_with(END) {
@@ -173,15 +176,16 @@ impl Decoder {
     }
 }
 
-/// As much as is there of what is left; `None` if that is nothing.
+/// Takes up to `left` bytes. Returns them, and how many are still to come; `None` if the buffer is
+/// empty.
 fn take(read: &mut BytesMut, left: u64) -> Option<(Bytes, u64)> {
-    // A length may be more than a machine can address: then it is more than is there.
+    // `left` may exceed `usize`: then it exceeds the buffer as well.
     let here = usize::try_from(left).map_or(read.len(), |left| left.min(read.len()));
     (here > 0).then(|| (read.split_to(here).freeze(), left - here as u64))
 }
 
-/// The line break that must stand there, strictly: a bare line feed is a break to one server and
-/// data to another.
+/// Takes the line break that ends a chunk; `false` if it has not come yet. It must be CRLF: a bare
+/// line feed is a line break to one server and data to another.
 fn line_break(read: &mut BytesMut) -> Result<bool, Fault> {
     match read.as_ref() {
         [b'\r', b'\n', ..] => {
@@ -193,31 +197,31 @@ fn line_break(read: &mut BytesMut) -> Result<bool, Fault> {
     }
 }
 
-/// The size in the line before a chunk. The line is parsed once it is whole: in a body that drips
-/// in, each byte costs a look at itself only.
+/// Takes a chunk-size line and returns the size; `None` if the line is not complete yet. An
+/// incomplete line is not parsed, so if a body arrives byte by byte, each byte is looked at once.
 fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault> {
     let malformed = Fault::Malformed("its body has a chunk without a size");
     let fresh = read.get(searched..).unwrap_or_default();
     let Some(end) = memchr::memchr(b'\n', fresh).map(|at| searched + at) else {
-        // Extensions may be of any length, and mean nothing to this proxy. RFC 9112 §7.1.1 wants
-        // them bounded.
+        // Chunk extensions can have any length and mean nothing to this proxy. RFC 9112 §7.1.1 asks
+        // for a limit.
         let is_bounded = read.len() <= MAX_CHUNK_LINE;
         return is_bounded.then_some(None).ok_or(malformed);
     };
     if end > MAX_CHUNK_LINE {
-        return Err(malformed); // whether at once or in pieces
+        return Err(malformed); // the same limit if the line came at once
     }
     let line = &read[..=end];
-    // httparse reads a line without a digit as a size of 0, which would be the last chunk: a body
-    // that broke off would look whole.
+    // httparse reads a line without a digit as size 0. That would be the last chunk, and a body
+    // that broke off would look complete.
     if !line[0].is_ascii_hexdigit() {
         return Err(malformed);
     }
-    // Up to 16 digits, so that the size has room in 64 bits: RFC 9112 §7.1 warns of overflow, after
-    // which two readers see chunks of two sizes.
+    // httparse takes up to 16 digits, so the size fits into 64 bits. RFC 9112 §7.1 warns of an
+    // integer overflow: two recipients would then see chunks of different sizes.
     match httparse::parse_chunk_size(line) {
-        // An extension may not hide a bare line feed, which is the end of the line to other readers
-        // (RFC 9112 §7.1.1, §2.2).
+        // An extension must not hide a bare line feed: other recipients take it for the end of the
+        // line (RFC 9112 §7.1.1, §2.2).
         Ok(httparse::Status::Complete((length, size))) if length == line.len() => {
             read.advance(length);
             Ok(Some(size))
@@ -226,12 +230,13 @@ fn chunk_size(read: &mut BytesMut, searched: usize) -> Result<Option<u64>, Fault
     }
 }
 
-/// The fields behind the last chunk (RFC 9112 §7.1.2), parsed once they are whole. Lines end with
-/// CRLF only: what a bare line feed ends for one reader and not for another is a second message to
-/// one of them.
+/// Takes the trailers after the last chunk (RFC 9112 §7.1.2); `None` if they are not complete yet.
+/// Lines must end with CRLF. If a bare line feed ended the trailers for one recipient and not for
+/// another, one of them would see a second message.
 fn trailers(read: &mut BytesMut, searched: usize) -> Result<Option<HeaderMap>, Fault> {
     let malformed = || Fault::Malformed("its body has malformed trailers");
-    // They are kept until they are whole, so their size is bounded, as a head's is.
+    // Trailers are buffered until they are complete, so their size is limited, as that of a head
+    // is.
     let Some(end) = end_of_trailers(read, searched).map_err(|BareFeed| malformed())? else {
         let is_bounded = read.len() <= MAX_HEAD;
         return is_bounded.then_some(None).ok_or_else(malformed);
@@ -239,7 +244,7 @@ fn trailers(read: &mut BytesMut, searched: usize) -> Result<Option<HeaderMap>, F
     if end > MAX_HEAD {
         return Err(malformed());
     }
-    // On the stack, as few bodies have trailers: more fields than these are refused.
+    // On the stack, because few bodies have trailers. Trailers with more fields are rejected.
     let mut fields = [httparse::EMPTY_HEADER; DEFAULT_HEADERS];
     let Ok(httparse::Status::Complete((_, fields))) =
         httparse::parse_headers(&read[..end], &mut fields)
@@ -259,14 +264,14 @@ fn trailers(read: &mut BytesMut, searched: usize) -> Result<Option<HeaderMap>, F
     Ok(Some(map))
 }
 
-/// A line feed without its carriage return.
+/// A line feed without a carriage return before it.
 struct BareFeed;
 
-/// Where the trailers end, if they do yet.
+/// The position after the trailers, if their end has come.
 fn end_of_trailers(read: &[u8], searched: usize) -> Result<Option<usize>, BareFeed> {
     let fresh = read.get(searched..).unwrap_or_default();
-    // The empty line is the first one, or begins where another ends, which may have been searched
-    // before.
+    // The empty line that ends the trailers is either the first line, or follows the end of another
+    // line, which may be among the bytes searched before.
     for feed in memchr::memchr_iter(b'\n', fresh).map(|at| searched + at) {
         let line = read[..feed].strip_suffix(b"\r").ok_or(BareFeed)?;
         if line.is_empty() || line.ends_with(b"\n") {

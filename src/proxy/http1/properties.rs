@@ -1,5 +1,5 @@
-//! What must hold of any bytes at all. The fuzz targets in `fuzz/` look for bytes of which it does
-//! not; a unit test runs their seeds. A property that fails panics.
+//! Properties that hold for any bytes. The fuzz targets in `fuzz/` look for bytes that violate one,
+//! and a unit test runs their seeds. A violated property panics.
 
 use bytes::BytesMut;
 use http::header::{CONTENT_LENGTH, HOST, HeaderName};
@@ -13,8 +13,8 @@ use super::write::{self, Framing, RequestForm};
 use crate::proxy::bench;
 use crate::proxy::rewrite::hop_by_hop::clean_response;
 
-/// A request's head that is taken goes out as one head that reads the same: nothing of it becomes a
-/// second request.
+/// A request head that is accepted is forwarded as one head that parses the same: no part of it
+/// becomes a second request (request smuggling, RFC 9112 §11.2).
 pub(crate) fn request_head(bytes: &[u8]) {
     let mut read = BytesMut::from(bytes);
     let Ok(Some(head)) = request::take(&mut read) else {
@@ -63,7 +63,8 @@ pub(crate) fn request_head(bytes: &[u8]) {
     );
 }
 
-/// A response's head that is taken reaches the client as one head that reads the same.
+/// A response head that is accepted is forwarded as one head that parses the same (response
+/// splitting, RFC 9112 §11.1).
 pub(crate) fn response_head(bytes: &[u8]) {
     for method in [Method::GET, Method::HEAD] {
         let mut read = BytesMut::from(bytes);
@@ -134,14 +135,14 @@ fn without(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
     headers
 }
 
-/// A chunked body is the same however it comes in.
+/// A chunked body decodes the same in whichever pieces it comes.
 pub(crate) fn chunked_body(bytes: &[u8]) {
     let whole = decode(bytes, bytes.len());
     assert_eq!(whole, decode(bytes, 1), "at once, and byte for byte");
     assert_eq!(whole, decode(bytes, 7), "at once, and in pieces");
 }
 
-/// What comes of a body.
+/// The result of decoding a body.
 #[derive(Debug, PartialEq)]
 enum Decoded {
     Incomplete(Vec<u8>),

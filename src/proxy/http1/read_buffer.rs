@@ -1,4 +1,4 @@
-//! What is read of a connection at once: little until much comes.
+//! How much is read from a connection at once: little, until much comes.
 
 use std::future::Future;
 use std::io;
@@ -11,34 +11,34 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use crate::proxy::io::readiness::Source;
 use crate::proxy::limits::{MAX_READ, MIN_READ};
 
-/// Reads once into the buffer, by as little work as may be until much comes.
+/// Reads once into the buffer: with small, cheap reads until much comes, then with large ones.
 pub(super) fn read_some(
     io: &mut impl Source,
     read: &mut BytesMut,
     read_size: &mut usize,
     context: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    // To ask whether something is there costs less than to read in vain, and a connection is asked
-    // a few times for each request.
+    // To ask whether the stream is readable costs less than a read that finds nothing, and a
+    // connection is asked several times for each request.
     ready!(io.poll_readable(context));
-    // Much comes, as with a large body: then a few large reads are less work.
+    // Much comes, as with a large body: a few large reads then cost less.
     if *read_size > MIN_READ {
         return fill(io, read, read_size, context);
     }
-    // Half of the room is enough to go on with: to ask for all of it each time could move the
-    // buffer with each read.
+    // Half of the room is enough to read on. Requiring all of it could move the buffer's content
+    // for each read.
     if read.capacity() - read.len() < *read_size / 2 {
         read.reserve(*read_size);
     }
     let count = ready!(io.poll_append(context, read))?;
-    // Few heads are so large: this is a body, of which more will come.
+    // Few heads are this large. This is a body, and more of it will come.
     if count >= MIN_READ {
         *read_size = 2 * MIN_READ;
     }
     Poll::Ready(Ok(count))
 }
 
-/// Reads into the buffer; what is asked for grows with what comes.
+/// Reads once into the buffer. The read size doubles while reads fill all of the room.
 fn fill(
     io: &mut (impl AsyncRead + Unpin),
     read: &mut BytesMut,
@@ -50,8 +50,8 @@ fn fill(
     }
     let room = read.capacity() - read.len();
     let count = ready!(pin!(io.read_buf(read)).poll(context))?;
-    // All of the room was used, so there may be more. The bound is for what one read may bring,
-    // however fast its peer is.
+    // The read has filled all of the room, so more may be there. `MAX_READ` limits one read,
+    // however fast the peer sends.
     if count == room {
         *read_size = (*read_size * 2).min(MAX_READ);
     }

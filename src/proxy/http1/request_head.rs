@@ -1,4 +1,4 @@
-//! The heads of requests, as clients send them (RFC 9112 §3, §6).
+//! Request heads, as clients send them (RFC 9112 §3, §6).
 
 use std::mem::MaybeUninit;
 
@@ -14,7 +14,7 @@ use super::framing::Length;
 use super::request_target;
 use crate::proxy::limits::{DEFAULT_HEADERS, MAX_HEAD, MAX_HEADERS};
 
-/// A request's head, and what it says of its connection.
+/// A request's head, and what it says about the connection.
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -25,33 +25,34 @@ pub(super) struct RequestHead {
     pub(super) uri: Uri,
     pub(super) version: Version,
     pub(super) headers: HeaderMap,
-    /// `None` where it has no body.
+    /// `None` if the request has no body.
     pub(super) length: Option<Length>,
-    /// Whether the client wants to send another one on this connection.
+    /// Whether the client may send another request on this connection.
     pub(super) persists: bool,
-    /// The client has said `Connection: keep-alive`, which one of HTTP/1.0 wants to hear back.
+    /// The client has sent `Connection: keep-alive`. An HTTP/1.0 client expects it back in the
+    /// response.
     pub(super) asks_to_persist: bool,
-    /// The client takes trailers.
+    /// The client accepts trailers (`TE: trailers`).
     pub(super) takes_trailers: bool,
-    /// The client waits for 100 before it sends the body.
+    /// The client waits for a 100 before it sends the body (`Expect: 100-continue`).
     pub(super) expects: bool,
-    /// The client asks for another protocol.
+    /// The client asks for another protocol (`Upgrade`).
     pub(super) upgrades: bool,
 }
 
-/// Takes a request's head out of what was read; `None` if there is more to read.
+/// Takes a request's head from the bytes that were read; `None` if it is not complete yet.
 pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, MalformedHead> {
     skip_empty_lines(read);
     let mut fields = [const { MaybeUninit::uninit() }; DEFAULT_HEADERS];
     let parsed = match parse(read, &mut fields) {
-        // A second parse from the start, which only a head with so many fields pays for.
+        // Parses again from the start. Only a head with this many fields pays for it.
         Err(Unreadable::TooManyFields) => take_large(read),
         parsed => parsed,
     };
     match parsed {
-        // Against a head without end, which would be kept until it is whole. The bound is the same
-        // for one that is whole already: otherwise the pieces in which it comes would decide
-        // whether it passes.
+        // An incomplete head is buffered, so a head without end needs a limit. The limit also holds
+        // for a head that is complete. Otherwise it would depend on the pieces in which a head
+        // comes whether it is accepted.
         Ok(None) if read.len() <= MAX_HEAD => Ok(None),
         Ok(Some((head, end))) if end <= MAX_HEAD => {
             read.advance(end);
@@ -62,15 +63,15 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Malformed
     }
 }
 
-/// The same of a head with more fields than most, which would make the stack of every other request
-/// larger.
+/// Parses a head with more fields than usual. Room for them on the stack would be a cost for every
+/// other request.
 #[cold]
 fn take_large(read: &[u8]) -> Result<Option<(RequestHead, usize)>, Unreadable> {
     let mut fields = vec![MaybeUninit::uninit(); MAX_HEADERS];
     parse(read, &mut fields)
 }
 
-/// Why a head is none.
+/// Why a head could not be parsed.
 enum Unreadable {
     Malformed(MalformedHead),
     TooManyFields,
@@ -82,15 +83,15 @@ impl From<MalformedHead> for Unreadable {
     }
 }
 
-/// Reads a head, and says where it ends.
+/// Parses a head. Also returns where it ends.
 fn parse<'a>(
     read: &'a [u8],
     fields: &mut [MaybeUninit<httparse::Header<'a>>],
 ) -> Result<Option<(RequestHead, usize)>, Unreadable> {
     let malformed = || MalformedHead::Malformed("the request is not HTTP/1.1");
     let mut request = httparse::Request::new(&mut []);
-    // httparse skips empty lines before the request and takes a bare line feed for a line's end,
-    // both by RFC 9112 §2.2. It refuses folded lines (§5.2), and blanks before a colon (§5.1).
+    // httparse skips empty lines before the request and accepts a bare line feed as a line end; RFC
+    // 9112 §2.2 allows both. It rejects folded lines (§5.2) and whitespace before a colon (§5.1).
     let end = match request.parse_with_uninit_headers(read, fields) {
         Ok(httparse::Status::Complete(end)) => end,
         Ok(httparse::Status::Partial) => return Ok(None),
@@ -129,15 +130,16 @@ fn parse<'a>(
         asks_to_persist: said.keeps,
         takes_trailers: said.takes_trailers,
         upgrades: said.upgrades,
-        // RFC 9110 §10.1.1: to be ignored from a client of HTTP/1.0. Without a body there is
-        // nothing to wait for.
+        // RFC 9110 §10.1.1: ignored for an HTTP/1.0 client. Without a body there is nothing to wait
+        // for.
         expects: said.expects && length.is_some() && version == Version::HTTP_11,
     };
     Ok(Some((head, end)))
 }
 
-/// What is wrong with a head that cannot be read. A blank in the target is not encoded: RFC 9112
-/// §3.2 warns of lines that are made to be read as one request here and as another one there.
+/// What is wrong with a head that cannot be parsed. A space in the target is not encoded for the
+/// client: RFC 9112 §3.2 warns of request lines that are crafted so that one recipient parses
+/// another request than the next.
 fn complaint(read: &[u8]) -> &'static str {
     let line = read.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -151,7 +153,7 @@ fn complaint(read: &[u8]) -> &'static str {
     }
 }
 
-/// What a request's headers say of its body and its connection.
+/// What a request's fields say about its body and its connection.
 #[derive(Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -168,16 +170,17 @@ struct Said {
 }
 
 impl Said {
-    /// Takes a field in; `false` for one that is not kept: a second, equal length. What two servers
-    /// could read differently is refused: the second one may be the provider's.
+    /// Evaluates a field. Returns `false` for a field that is not kept: a second, equal length. A
+    /// head that two servers could parse differently is rejected, because the provider's server may
+    /// be the one that differs from this proxy.
     fn hear(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, MalformedHead> {
         let text = value.as_bytes();
-        // An iterator, which costs nothing for the many fields that have no options.
+        // A lazy iterator, which costs nothing for the many fields without options.
         let mut options = text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         if name == CONTENT_LENGTH {
-            // RFC 9110 §8.6: a length that is said several times is refused, or taken once. In one
-            // field (`5, 5`) it is refused here, in two fields taken once. Of two different
-            // lengths, each reader could take another one.
+            // RFC 9110 §8.6: a repeated length is either rejected or taken once. Repeated in one
+            // field (`5, 5`), it is rejected here; in two fields, it is taken once. Two different
+            // lengths are rejected, because each recipient could choose another one.
             let stated = parse_length(text);
             let stated =
                 stated.ok_or(MalformedHead::Malformed("the request has no valid length"))?;
@@ -189,9 +192,10 @@ impl Said {
             return Ok(is_first);
         }
         if name == TRANSFER_ENCODING {
-            // The server may decode what this proxy does not, or another number of times. A coding
-            // behind chunked leaves no end that could be told (RFC 9112 §6.3, item 4), and chunked
-            // may not be there twice (§6.1).
+            // The server might decode a coding that this proxy does not decode, or decode it
+            // another number of times. If chunked is not the last coding, the end of the body
+            // cannot be determined (RFC 9112 §6.3, item 4). Chunked must not be applied twice
+            // (§6.1).
             if self.chunked || !text.trim_ascii().eq_ignore_ascii_case(b"chunked") {
                 return Err(MalformedHead::Malformed(
                     "the request has a transfer coding other than chunked",
@@ -213,21 +217,21 @@ impl Said {
         Ok(true)
     }
 
-    /// RFC 9112 §6.3.
+    /// How the body is framed (RFC 9112 §6.3).
     fn length(&self, version: Version) -> Result<Option<Length>, MalformedHead> {
         match (self.chunked, self.length) {
-            // The usual way to smuggle (RFC 9112 §11.2): one server goes by the length, the other
-            // by the chunks. §6.1 lets a server refuse it.
+            // The classic request smuggling (RFC 9112 §11.2): one server goes by the length, the
+            // other by the chunks. §6.1 allows a server to reject the request.
             (true, Some(_)) => Err(MalformedHead::Malformed(
                 "the request has a length and a transfer coding",
             )),
-            // RFC 9112 §6.1: the framing is faulty, as HTTP/1.0 knows no chunks.
+            // RFC 9112 §6.1: the framing is faulty, because HTTP/1.0 does not have chunks.
             (true, None) if version == Version::HTTP_10 => Err(MalformedHead::Malformed(
                 "the request is HTTP/1.0 with a transfer coding",
             )),
             (true, None) => Ok(Some(Length::Chunked)),
-            // Without either, a request has no body (§6.3, item 7). Only a response may go on to
-            // the close.
+            // Without either field, a request has no body (§6.3, item 7). Only a response's body
+            // may end with the connection.
             (false, None | Some(0)) => Ok(None),
             (false, Some(bytes)) => Ok(Some(Length::Known(bytes))),
         }

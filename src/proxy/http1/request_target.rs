@@ -1,4 +1,4 @@
-//! The target in a request's line (RFC 9112 §3.2).
+//! The request target (RFC 9112 §3.2).
 
 use bytes::Bytes;
 use http::Uri;
@@ -9,22 +9,24 @@ use super::fault::MalformedHead;
 /// The longest target that a [`Uri`] holds, in bytes.
 pub(super) const MAX_TARGET: usize = u16::MAX as usize - 1;
 
-/// The target as a URL. What curl and others put there as the user wrote it, and browsers encode,
-/// is encoded as the URL standard has it; all else stays as the client spelled it.
+/// Parses the target as a URL. curl and other clients send it as the user wrote it; the characters
+/// that a browser would percent-encode are encoded here, as the URL standard defines. Everything
+/// else stays as the client spelled it.
 pub(super) fn parse(target: &Bytes) -> Result<Uri, MalformedHead> {
     if target.len() > MAX_TARGET {
         return Err(MalformedHead::TooLarge);
     }
-    // Nearly all targets are a path of allowed characters, and stay a part of the head's one copy.
+    // Nearly all targets are a path of allowed characters. These share the one copy of the head.
     if let Ok(uri) = Uri::from_maybe_shared(target.clone()) {
-        // The origin-form (RFC 9112 §3.2.1), which always has a path.
+        // A target in origin-form (RFC 9112 §3.2.1) always has a path.
         return if target.starts_with(b"/") {
             Ok(uri)
         } else {
             with_path(uri)
         };
     }
-    // The URL standard encodes more in a path than in a query, so they are told apart first.
+    // The URL standard encodes more characters in a path than in a query, so the two are split
+    // first.
     let path = target.iter().position(|byte| *byte == b'?');
     let (path, query) = target.split_at(path.unwrap_or(target.len()));
     let (path, query) = (
@@ -40,8 +42,8 @@ pub(super) fn parse(target: &Bytes) -> Result<Uri, MalformedHead> {
     with_path(uri)
 }
 
-/// An empty path is the root's (RFC 9110 §4.2.3), and a target without one no target in the next
-/// request line: of `https://host?a=b`, [`Uri`] keeps `?a=b`.
+/// Gives a URL without a path the root path (RFC 9110 §4.2.3). Of `https://host?a=b`, [`Uri`] keeps
+/// `?a=b`, which is not a valid target for the request line that is sent upstream.
 fn with_path(uri: Uri) -> Result<Uri, MalformedHead> {
     match uri.path_and_query() {
         Some(target) if target.as_str().starts_with('?') => {
@@ -55,9 +57,9 @@ fn with_path(uri: Uri) -> Result<Uri, MalformedHead> {
     }
 }
 
-/// What the percent-encode sets of the query and the path have (URL standard, section 1.3), and
-/// [`Uri`] does not take. A backslash is in neither: whether it is a slash is what servers differ
-/// in.
+/// The characters of the URL standard's percent-encode sets for the query and the path (section
+/// 1.3) that [`Uri`] rejects. A backslash is in neither set, so it is not encoded: servers differ
+/// in whether they take it for a slash.
 const RAW_QUERY: &AsciiSet = &AsciiSet::EMPTY.add(b'"').add(b'<').add(b'>');
 const RAW_PATH: &AsciiSet = &RAW_QUERY.add(b'`');
 

@@ -1,4 +1,4 @@
-//! The heads of responses, as servers send them (RFC 9112 §4, §6).
+//! Response heads, as servers send them (RFC 9112 §4, §6).
 
 use std::mem::MaybeUninit;
 
@@ -15,32 +15,32 @@ use crate::proxy::limits::{DEFAULT_HEADERS, MAX_HEAD, MAX_HEADERS};
 #[derive(Debug)]
 pub(in crate::proxy) struct Head {
     pub(super) status: StatusCode,
-    /// Where it is not the usual one.
+    /// The reason phrase, if it is not the usual one of the status.
     pub(super) reason: Option<Reason>,
     pub(super) headers: HeaderMap,
     pub(super) length: Length,
-    /// Whether the connection serves another request after this one.
+    /// Whether the connection can serve another request after this one.
     pub(super) persists: bool,
 }
 
 impl Head {
-    /// Whether what follows it is another protocol.
+    /// Whether another protocol follows the head (101).
     pub(in crate::proxy) fn switches(&self) -> bool {
         self.status == StatusCode::SWITCHING_PROTOCOLS
     }
 }
 
-/// Takes a response's head out of what was read; `None` if there is more to read.
+/// Takes a response's head from the bytes that were read; `None` if it is not complete yet.
 pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>, Fault> {
     skip_empty_lines(read);
     let mut fields = [const { MaybeUninit::uninit() }; DEFAULT_HEADERS];
     let parsed = match parse(read, method, &mut fields) {
-        // A second parse from the start, which only a head with so many fields pays for.
+        // Parses again from the start. Only a head with this many fields pays for it.
         Err(Unreadable::TooManyFields) => take_large(read, method),
         parsed => parsed,
     };
     match parsed {
-        // As with requests: one bound for a head in pieces, and the same for one that is whole.
+        // As for requests: the same limit for an incomplete head and for a complete one.
         Ok(None) if read.len() <= MAX_HEAD => Ok(None),
         Ok(Some((head, end))) if end <= MAX_HEAD => {
             read.advance(end);
@@ -53,15 +53,15 @@ pub(super) fn take(read: &mut BytesMut, method: &Method) -> Result<Option<Head>,
     }
 }
 
-/// The same of a head with more fields than most, which would make the stack of every other request
-/// larger.
+/// Parses a head with more fields than usual. Room for them on the stack would be a cost for every
+/// other request.
 #[cold]
 fn take_large(read: &[u8], method: &Method) -> Result<Option<(Head, usize)>, Unreadable> {
     let mut fields = vec![MaybeUninit::uninit(); MAX_HEADERS];
     parse(read, method, &mut fields)
 }
 
-/// Why a head is none.
+/// Why a head could not be parsed.
 enum Unreadable {
     Fault(Fault),
     TooManyFields,
@@ -73,7 +73,7 @@ impl From<Fault> for Unreadable {
     }
 }
 
-/// Reads a head, and says where it ends.
+/// Parses a head. Also returns where it ends.
 fn parse<'a>(
     read: &'a [u8],
     method: &Method,
@@ -97,7 +97,8 @@ fn parse<'a>(
     };
     let status =
         StatusCode::from_u16(response.code.unwrap_or_default()).map_err(|_| malformed())?;
-    // One copy, which all values share; what was read may hold a body of megabytes behind it.
+    // One copy, which all values share. Values that share the read buffer would keep it in memory,
+    // with the part of the body that it holds.
     let head = Bytes::copy_from_slice(read.get(..end).unwrap_or_default());
     let mut said = Said::default();
     let mut headers = HeaderMap::with_capacity(response.headers.len());
@@ -110,14 +111,14 @@ fn parse<'a>(
         }
     }
     let (length, persists) = said.conclude(method, status, version)?;
-    // RFC 9110 §8.6: what was said several times in one field goes on as one number.
+    // RFC 9110 §8.6: a length that one field repeats is forwarded as one number.
     if said.repeats_length
         && let Some(length) = said.length
     {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    // RFC 9112 §6.3, item 3; and RFC 9110 §8.6: none of these may have a length, and an HTTP/2
-    // client may take it at its word.
+    // RFC 9112 §6.3, item 3, and RFC 9110 §8.6: these responses must not have a `Content-Length`.
+    // An HTTP/2 client might rely on it.
     if said.chunked || status == StatusCode::NO_CONTENT || status.is_informational() {
         headers.remove(CONTENT_LENGTH);
     }
@@ -133,12 +134,12 @@ fn parse<'a>(
     Ok(Some((head, end)))
 }
 
-/// What a server says beside its status, where that is not what everybody says. It has no meaning
-/// (RFC 9112 §4), but people read it.
+/// A reason phrase that is not the usual one of its status. It has no meaning in the protocol (RFC
+/// 9112 §4), but people read it.
 #[derive(Clone, Debug)]
 pub(in crate::proxy) struct Reason(pub(super) String);
 
-/// What a response's headers say of its body and its connection.
+/// What a response's fields say about its body and its connection.
 #[derive(Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -149,12 +150,12 @@ struct Said {
     closes: bool,
     keeps: bool,
     length: Option<u64>,
-    /// One field says it several times.
+    /// One field repeats the length (`5, 5`).
     repeats_length: bool,
 }
 
 impl Said {
-    /// Takes a field in; `false` for one that is not kept: a second length.
+    /// Evaluates a field. Returns `false` for a field that is not kept: a second length.
     fn hear(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Fault> {
         if name == CONTENT_LENGTH {
             let stated =
@@ -168,9 +169,10 @@ impl Said {
             return Ok(is_first);
         }
         if name == TRANSFER_ENCODING {
-            // Codings are between two neighbours, and no other has been asked for: the client would
-            // get what it cannot read. Twice chunked, which no sender may do (RFC 9112 §6.1), ends
-            // at one place for who decodes it twice and at another for us.
+            // A transfer coding applies to one connection only, and this proxy asked for no other
+            // than chunked: the client could not decode it. A sender must not apply chunked twice
+            // (RFC 9112 §6.1): a recipient that decodes it twice finds another end of the body than
+            // this proxy.
             let coding = value.as_bytes().trim_ascii();
             if self.chunked || !coding.eq_ignore_ascii_case(b"chunked") {
                 return Err(Fault::Malformed(
@@ -188,7 +190,7 @@ impl Said {
         Ok(true)
     }
 
-    /// RFC 9112 §6.3 and §9.3.
+    /// How the body is framed (RFC 9112 §6.3), and whether the connection persists (§9.3).
     fn conclude(
         &self,
         method: &Method,
@@ -196,8 +198,8 @@ impl Said {
         version: Version,
     ) -> Result<(Length, bool), Fault> {
         let persists = !self.closes && (version == Version::HTTP_11 || self.keeps);
-        // RFC 9112 §6.3, item 1: these have no body, whatever they say of a length or a coding. A
-        // response to HEAD has the fields that one to GET would have.
+        // RFC 9112 §6.3, item 1: these responses have no body, whatever length or coding their
+        // fields name. A response to HEAD has the fields of the response to GET.
         let has_no_body = method == Method::HEAD
             || status.is_informational()
             || status == StatusCode::NO_CONTENT
@@ -206,22 +208,23 @@ impl Said {
             return Ok((Length::Known(0), persists));
         }
         Ok(match (self.chunked, self.length) {
-            // RFC 9112 §6.1: the framing is faulty, as HTTP/1.0 knows no chunks.
+            // RFC 9112 §6.1: the framing is faulty, because HTTP/1.0 does not have chunks.
             (true, _) if version == Version::HTTP_10 => {
                 return Err(Fault::Malformed(
                     "its response is HTTP/1.0 with a transfer coding",
                 ));
             }
-            // The chunks count; that somebody said both is no good sign.
+            // The chunks decide. A response with both may be an attack (RFC 9112 §6.3, item 3), so
+            // the connection serves no other request.
             (true, length) => (Length::Chunked, persists && length.is_none()),
             (false, Some(length)) => (Length::Known(length), persists),
-            // §6.3, item 8. The close is the end, so nothing can follow.
+            // §6.3, item 8: the close ends the body, so no other response can follow.
             (false, None) => (Length::UntilClose, false),
         })
     }
 }
 
-/// The length of a response, which may be said several times in one field (RFC 9110 §8.6).
+/// The length of a response, which one field may repeat (RFC 9110 §8.6).
 fn one_length(value: &HeaderValue) -> Option<u64> {
     let text = value.as_bytes();
     if let Some(length) = parse_length(text) {

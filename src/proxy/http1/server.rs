@@ -1,4 +1,4 @@
-//! The server's part of HTTP/1.1, towards the client of an intercepted connection.
+//! The server side of HTTP/1.1, towards the client of an intercepted connection.
 
 pub(super) mod body;
 mod download;

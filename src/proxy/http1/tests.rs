@@ -1,5 +1,5 @@
-//! Both sides over streams in memory: every message in every two pieces, and every end that comes
-//! too early.
+//! Both sides over streams in memory: every message cut in two at every position, and cut off at
+//! every position.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -16,17 +16,17 @@ use super::{
 use crate::proxy::message::body::scripted::Frames;
 use crate::proxy::message::interim::Interim;
 
-/// More than any of the messages here.
+/// More bytes than any message here has.
 const ROOM: usize = 1 << 16;
 
-/// Lets the other side see what has been written so far.
+/// Lets the other side read what has been written so far.
 async fn let_it_be_read() {
     for _ in 0..5 {
         tokio::task::yield_now().await;
     }
 }
 
-/// Says what came of a request, or that its body broke off.
+/// Responds with what was received, or that the body broke off.
 async fn echo(request: Request<ClientBody<DuplexStream>>) -> Response<Frames> {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
@@ -46,7 +46,7 @@ fn response(status: StatusCode, text: String) -> Response<Frames> {
     response
 }
 
-/// What a client gets that sends these pieces, and then no more.
+/// What a client gets if it sends these pieces, and then closes its sending direction.
 async fn served(pieces: [&[u8]; 2]) -> String {
     let (near, mut far) = duplex(ROOM);
     let refuse = |_| response(StatusCode::BAD_REQUEST, "malformed".to_owned());
@@ -101,9 +101,9 @@ async fn what_a_client_does_not_send_whole_is_not_taken_for_a_request() {
     }
 }
 
-/// How a response is read that comes in these pieces, on a connection that then stays or ends: its
-/// status, its body and its trailers, how many came before it, and whether the connection waits for
-/// another request.
+/// How a response in these pieces is read, on a connection that then stays open or ends: its
+/// status, body and trailers, the number of interim responses before it, and whether the connection
+/// waits in the pool for another request.
 async fn exchanged(pieces: [&[u8]; 2], ends: bool) -> Result<String, String> {
     let (near, mut far) = duplex(ROOM);
     let (parts, ()) = Request::new(()).into_parts();

@@ -1,4 +1,4 @@
-//! The heads of messages as they are written (RFC 9112).
+//! Writing the heads of messages (RFC 9112).
 
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::request::Parts;
@@ -8,25 +8,26 @@ use super::framing::Length;
 use super::response_head::Reason;
 use crate::proxy::message::body::Streamed;
 
-/// How a request is put on the wire.
+/// How a request is written to its connection.
 #[derive(Debug)]
 pub(in crate::proxy) struct RequestForm<'a> {
-    /// `Host`: ours, whatever the client wrote, as only ours was checked (RFC 9112 §3.2.2).
+    /// The value of `Host`. It replaces the client's own, because only this one was checked (RFC
+    /// 9112 §3.2.2).
     pub(in crate::proxy) host: &'a str,
-    /// For the user's proxy: the whole URL in the request line (RFC 9112 §3.2.2), and the header by
-    /// which the proxy knows the user.
+    /// For a request to the user's own proxy: the authority for the absolute-form of the target
+    /// (RFC 9112 §3.2.2), and the credentials for that proxy (`Proxy-Authorization`).
     pub(in crate::proxy) by_proxy: Option<(&'a http::uri::Authority, Option<HeaderValue>)>,
-    /// How the end of its body is told; `None` where it has none.
+    /// How the body is framed; `None` if there is none.
     pub(in crate::proxy) length: Option<Length>,
 }
 
-/// Writes a request's head. What the headers say of the body's length is left out: the body itself
-/// tells.
+/// Writes a request's head. The body itself determines its framing, not the `Content-Length` in the
+/// headers.
 pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
-    // Only `http://` goes to the user's proxy in this form. To `https://` a tunnel leads through
-    // it, and the origin sees a path.
+    // Only a request for `http://` goes to the user's proxy in absolute-form. A request for
+    // `https://` goes through a tunnel, and the origin server gets the origin-form.
     if let Some((authority, _)) = &form.by_proxy {
         out.extend_from_slice(b"http://");
         out.extend_from_slice(authority.as_str().as_bytes());
@@ -37,29 +38,29 @@ pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
         .map_or("/", |target| target.as_str());
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    field(out, "host", form.host.as_bytes()); // RFC 9110 §7.2 wants it first
+    field(out, "host", form.host.as_bytes()); // RFC 9110 §7.2: it should come first
     let mut had_length = false;
     for (name, value) in &parts.headers {
-        // The client's own: two of them, or another than was checked, could lead the server to
-        // another host's pages (RFC 9112 §3.2).
+        // The client's own `Host`: a second one, or another one than was checked, could lead the
+        // server to the resources of another host (RFC 9112 §3.2).
         if name == HOST {
             continue;
         }
-        // Beside chunks, or if the body is of another length, the server would find a second
-        // request in this one (RFC 9112 §11.2).
+        // Together with chunks, or with a body of another length, the client's own length would
+        // make the server find a second request in this one (request smuggling, RFC 9112 §11.2).
         if name == CONTENT_LENGTH {
             had_length = true;
             continue;
         }
         field(out, name.as_str(), value.as_bytes());
     }
-    // The client's own field of that name was for this proxy, and was taken off before.
+    // The client's own `Proxy-Authorization` was for this proxy, and was removed before.
     if let Some((_, Some(authorization))) = &form.by_proxy {
         field(out, "proxy-authorization", authorization.as_bytes());
     }
     match form.length {
-        // The client has said so, as RFC 9110 §8.6 wants it of a POST without content: some servers
-        // answer 411 to one that does not say it.
+        // The client has sent a length. RFC 9110 §8.6 asks for it in a POST without content, and
+        // some servers respond with 411 if it is missing.
         None if had_length => out.extend_from_slice(b"content-length: 0\r\n"),
         None | Some(Length::UntilClose) => {}
         Some(Length::Known(bytes)) => {
@@ -74,8 +75,8 @@ pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
     out.extend_from_slice(b"\r\n");
 }
 
-// Neither names nor values can have a line break in them: `HeaderName` and `HeaderValue` hold none,
-// so no field can become two, or end the head (RFC 9112 §11.1).
+// A name or a value cannot contain a line break, because `HeaderName` and `HeaderValue` allow none.
+// So a field cannot become two fields, or end the head (response splitting, RFC 9112 §11.1).
 fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
@@ -83,27 +84,27 @@ fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the head of a response to a client. What its headers say of a length counts only where it
-/// has no body of its own.
+/// Writes the head of a response to a client. The `Content-Length` in its headers counts only if
+/// the response has no body.
 pub(super) fn write_response(
     out: &mut Vec<u8>,
     response: &http::response::Parts,
     framing: Framing,
     connection: Option<&str>,
 ) {
-    // Also to a client of HTTP/1.0: the version is the sender's own (RFC 9110 §6.2).
+    // An HTTP/1.0 client gets this version, too: it is the version of the sender (RFC 9110 §6.2).
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(response.status.as_str().as_bytes());
     out.push(b' ');
-    // The parser took it from a status line, so it has no line break in it.
+    // An unusual reason phrase was parsed from a status line, so it contains no line break.
     let own = response.extensions.get::<Reason>();
     let usual = || response.status.canonical_reason().unwrap_or_default();
     let reason = own.map_or_else(usual, |reason| &reason.0);
     out.extend_from_slice(reason.as_bytes());
     out.extend_from_slice(b"\r\n");
     for (name, value) in &response.headers {
-        // Where there is no body, the field is the response's own: after HEAD, and in a 304, it is
-        // the length that GET would get (RFC 9110 §8.6).
+        // Without a body, the field is kept: in a response to HEAD, and in a 304, it is the length
+        // that a response to GET would have (RFC 9110 §8.6).
         if framing == Framing::None || name != CONTENT_LENGTH {
             field(out, name.as_str(), value.as_bytes());
         }
@@ -138,7 +139,7 @@ pub(super) fn write_interim(out: &mut Vec<u8>, status: StatusCode, headers: &Hea
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the last chunk, and behind it those of the trailers that go (RFC 9112 §7.1.2).
+/// Writes the last chunk, and after it the trailers that `goes` selects (RFC 9112 §7.1.2).
 pub(super) fn write_trailers(
     out: &mut Vec<u8>,
     trailers: &HeaderMap,
@@ -151,25 +152,25 @@ pub(super) fn write_trailers(
     out.extend_from_slice(b"\r\n");
 }
 
-/// How the client is told the end of a body.
+/// How the client finds the end of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     Chunked,
     Known(u64),
-    /// There is none, whatever the head says of a length.
+    /// There is no body, even if the head has a length.
     None,
     UntilClose,
 }
 
 impl Framing {
-    /// RFC 9112 §6.3, and what the body says of itself.
+    /// The framing by RFC 9112 §6.3, and by the length that the body reports.
     pub(super) fn of(
         is_head: bool,
         version: Version,
         status: StatusCode,
         body: &impl Streamed,
     ) -> Self {
-        // RFC 9112 §6.3, item 1.
+        // RFC 9112 §6.3, item 1: these have no body.
         let has_none = is_head
             || status.is_informational()
             || status == StatusCode::NO_CONTENT
@@ -178,7 +179,7 @@ impl Framing {
             _ if has_none => Self::None,
             Some(bytes) => Self::Known(bytes),
             None if version == Version::HTTP_11 => Self::Chunked,
-            // RFC 9112 §6.1: no chunks to a client that has not said HTTP/1.1.
+            // RFC 9112 §6.1: no chunks for a client whose request is not HTTP/1.1.
             None => Self::UntilClose,
         }
     }

@@ -1,4 +1,4 @@
-//! A connection to a provider, and one exchange on it.
+//! A connection to a provider, and one exchange (a request and its response) on it.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -24,50 +24,51 @@ use crate::proxy::limits::{CONTINUE_TIMEOUT, FRESH, MAX_HEAD, MAX_INTERIM_RESPON
 use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
 
-/// A connection that speaks HTTP/1.1. Its buffers take no memory to speak of between two exchanges.
+/// An HTTP/1.1 connection to a provider. Between two exchanges its buffers are small.
 ///
-/// It is owned by one place at a time, so no lock is needed for it:
+/// It has exactly one owner at a time, so it needs no lock:
 ///
 /// ```text
-/// new ──► exchange ── a final head ──► IncomingBody ── body ended, request out ──► Pool::put
-///            ▲                                                                      │
-///            └──────────────── Pool::take, where it is still quiet ◄────────────────┘
+/// new ──► exchange ── a final head ──► IncomingBody ── body ended, request sent ──► Pool::put
+///            ▲                                                                          │
+///            └──────────────── Pool::take, if nothing has come on it ◄──────────────────┘
 /// ```
 ///
-/// Whatever else happens to it (a fault, a body that breaks off, `Connection: close`), its owner
-/// drops it, which closes it.
+/// In every other case (a fault, a body that breaks off, `Connection: close`) its owner drops it,
+/// which closes it.
 #[derive(Debug)]
 pub(in crate::proxy) struct Connection<T> {
     io: T,
-    /// What came and was not yet taken.
+    /// Bytes that were read and not consumed yet.
     pub(super) read: BytesMut,
-    /// How much is asked for at once: more where much comes.
+    /// How much the next read asks for: more when much comes.
     read_size: usize,
-    /// What is to go out, and how much of it has.
+    /// Bytes to write, and how many of them have been written.
     out: Vec<u8>,
     gone: usize,
-    /// This task has just asked it for what nobody has sent, and will be woken when something
-    /// comes.
+    /// Set by [`Self::is_quiet()`]: a read has just found nothing, and has registered this task's
+    /// waker for what comes.
     is_quiet: bool,
-    /// When the request went out that it served last, or when it was made.
+    /// When the last exchange started; before the first one, when the connection was made.
     pub(super) used: Instant,
     has_served: bool,
-    /// The wait for a response. It is armed once and looked at when it ends, which spares each
-    /// request the timer's lock.
+    /// The timer for the response, kept from one exchange to the next. It is not reset for each
+    /// request, because that takes the timer's lock. When it fires, `poll_patience` looks how long
+    /// nothing has moved.
     clock: Option<Pin<Box<Sleep>>>,
 }
 
-/// What is known of a request on its way.
+/// A request to send, and what its exchange needs to know.
 #[derive(Debug)]
 pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) parts: &'a Parts,
     pub(in crate::proxy) form: RequestForm<'a>,
-    /// The pieces of its body that have gone by, so that the wait for the response starts when the
-    /// last one has.
+    /// Counts the pieces of its body that have been sent, so that the wait for the response starts
+    /// after the last one.
     pub(in crate::proxy) pieces: &'a AtomicU64,
-    /// How long the head of a response may take, from the last byte of the request that went out.
+    /// How long the head of the response may take after the last byte of the request was sent.
     pub(in crate::proxy) response_timeout: Duration,
-    /// Where the interim responses go.
+    /// Where interim responses are forwarded to.
     pub(in crate::proxy) interim: &'a Interim,
 }
 
@@ -86,28 +87,30 @@ impl<T: Source + AsyncWrite> Connection<T> {
         }
     }
 
-    /// Whether it may serve another request: nothing has come that nobody asked for, not even its
-    /// end.
+    /// Whether it can serve another request: nothing has come that was not asked for, neither bytes
+    /// nor the end of the stream.
     pub(in crate::proxy) fn is_quiet(&mut self, context: &mut Context<'_>) -> bool {
-        // What comes without a request is no response to any (RFC 9112 §9.2): taken for the next
-        // one's, it would give each client the response of another. Bytes and an end both make the
-        // read ready; only a pending one shows that nothing has come.
+        // Bytes that come without a request are not a response to any request (RFC 9112 §9.2).
+        // Taken for the response to the next request, they would give each client the response to
+        // another client's request (response queue poisoning). Bytes and an end of the stream both
+        // make a read ready; only a pending read shows that nothing has come.
         self.is_quiet = self.read.is_empty() && self.poll_fill(context).is_pending();
         self.is_quiet
     }
 
-    /// Whether it was made just now, for a request that has yet to go out on it.
+    /// Whether it was made just now, and has not been used for a request yet.
     pub(super) fn is_fresh(&self) -> bool {
         !self.has_served && self.used.elapsed() < FRESH
     }
 
-    /// Whether nothing has come since the request went out.
+    /// Whether no bytes of a response have come since the request was sent. Interim responses that
+    /// have been forwarded do not count.
     pub(in crate::proxy) fn is_unanswered(&self) -> bool {
         self.read.is_empty()
     }
 
-    /// Sends a request and waits for the head of its response, which may come before the whole
-    /// request is out.
+    /// Sends a request and waits for the head of its final response, which may come before the
+    /// whole request is sent.
     pub(in crate::proxy) async fn exchange(
         &mut self,
         request: &Outgoing<'_>,
@@ -119,7 +122,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
         write::write(&mut self.out, request.parts, &request.form);
         let since = Instant::now();
         self.used = since;
-        // Also where the exchange fails: a connection is new for one request only.
+        // Also set if the exchange fails: a connection is fresh for one request only.
         self.has_served = true;
         let mut waiting = Waiting {
             since,
@@ -132,14 +135,15 @@ impl<T: Source + AsyncWrite> Connection<T> {
         poll_fn(|context| self.poll_exchange(context, request, upload, &mut waiting)).await
     }
 
-    /// One turn of an exchange, from what can be done now to what must be waited for:
+    /// Polls an exchange once: does what can be done now, and then waits:
     ///
     /// ```text
-    /// send ──► read ── a final head, or a fault ────────────────────────────────► ends
-    ///           ├── 100 ──► the body is released, and sent ──► read
-    ///           ├── another interim head ──► to the client ──► read
-    ///           └── nothing ── no 100 for CONTINUE_TIMEOUT ──► the body is released, and sent
-    ///                       └─ no piece of the body for `response_timeout` ─────────────► ends, by a time-out
+    /// send ──► read ─┬─ a final head, or a fault ──────────────► the exchange ends
+    ///                ├─ 100 ──────────► release the body, send ► read
+    ///                ├─ another interim head ► forward it ─────► read
+    ///                └─ nothing ─┬─ no 100 for CONTINUE_TIMEOUT ► release the body, send
+    ///                            └─ no piece of the body sent for
+    ///                               `response_timeout` ────────► the exchange ends with a time-out
     /// ```
     fn poll_exchange(
         &mut self,
@@ -148,11 +152,11 @@ impl<T: Source + AsyncWrite> Connection<T> {
         upload: &mut Upload<impl Streamed>,
         waiting: &mut Waiting,
     ) -> Poll<Result<Head, Fault>> {
-        // What can be sent is sent before anything is read, and reading does not wait for all of
-        // it: a server may refuse a body while that is on its way (RFC 9112 §9.5).
+        // Send what can be sent before reading. Reading does not wait until the whole request is
+        // sent: a server may reject a body while it is still on its way (RFC 9112 §9.5).
         self.send_now(context, upload)?;
-        // The pool has just asked for bytes in this task and found none, so the first turn after
-        // that spares a read.
+        // `Pool::take` has just polled the stream in this task and found nothing, so the first poll
+        // after that skips a read.
         while !std::mem::take(&mut self.is_quiet) {
             let head = match self.poll_head(context, &request.parts.method, waiting) {
                 Poll::Pending => break,
@@ -163,22 +167,23 @@ impl<T: Source + AsyncWrite> Connection<T> {
             let fields = head.headers.iter();
             let sizes = fields.map(|(name, value)| name.as_str().len() + value.len());
             waiting.interim_bytes += sizes.sum::<usize>();
-            // The time for a response bounds how long they may come, and this how many of them, and
-            // how much, waits for a client that does not read.
+            // `response_timeout` limits how long interim responses may come. This limits their
+            // number and size, because they are queued if the client does not read.
             if waiting.interim > MAX_INTERIM_RESPONSES || waiting.interim_bytes > MAX_HEAD {
                 return Poll::Ready(Err(Fault::Malformed(
                     "it sends interim responses without end",
                 )));
             }
-            // RFC 9110 §10.1.1: the body is wanted. A 100 that nobody waits for changes nothing.
+            // RFC 9110 §10.1.1: the server wants the body. A 100 that the upload does not wait for
+            // changes nothing.
             if head.status == StatusCode::CONTINUE {
                 upload.release();
                 self.send_now(context, upload)?;
             }
             request.interim.push(head.status, head.headers);
         }
-        // Servers of HTTP/1.0, and some others, never send 100. RFC 9110 §10.1.1: a client does not
-        // wait for it without end.
+        // HTTP/1.0 servers, and some others, never send a 100. RFC 9110 §10.1.1: a client should
+        // not wait for it indefinitely.
         if upload.is_held() && waiting.has_been_patient(context) {
             upload.release();
             self.send_now(context, upload)?;
@@ -186,7 +191,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
         self.poll_patience(context, request, waiting)
     }
 
-    /// Reads up to the end of the next head.
+    /// Reads up to the end of the next response head.
     fn poll_head(
         &mut self,
         context: &mut Context<'_>,
@@ -194,8 +199,9 @@ impl<T: Source + AsyncWrite> Connection<T> {
         waiting: &mut Waiting,
     ) -> Poll<Result<Head, Fault>> {
         loop {
-            // As in `Server::next_head`: one parse at first, then a search for an empty line, so
-            // that a head that comes byte for byte is not parsed for each of them.
+            // As in `Server::next_head`: the first attempt parses at once. After that an empty line
+            // is searched first, so that a head that comes byte by byte is not parsed for each
+            // byte.
             let may_be_whole = !self.read.is_empty()
                 && (waiting.searched == 0
                     || self.read.len() > MAX_HEAD
@@ -206,8 +212,9 @@ impl<T: Source + AsyncWrite> Connection<T> {
             }
             waiting.searched = self.read.len();
             match ready!(self.poll_fill(context)) {
-                // Whether anything came before that is for `is_unanswered` to say: only a request
-                // that met a connection already closed may go out again (RFC 9112 §9.3.1).
+                // `is_unanswered` says whether bytes had come before the end. A request may be sent
+                // again only if its connection was already closed when it was sent (RFC 9112
+                // §9.3.1).
                 Ok(0) => return Poll::Ready(Err(Fault::Closed(None))),
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Err(Fault::Closed(Some(error)))),
@@ -215,16 +222,16 @@ impl<T: Source + AsyncWrite> Connection<T> {
         }
     }
 
-    /// Ends the wait where nothing of the request has moved for too long.
+    /// Ends the exchange if it has made no progress for too long.
     fn poll_patience(
         &mut self,
         context: &mut Context<'_>,
         request: &Outgoing<'_>,
         waiting: &mut Waiting,
     ) -> Poll<Result<Head, Fault>> {
-        // Bounds a server that takes a request and never answers. The clock may be that of an
-        // earlier exchange, and end too early for this one: its end is only the occasion to look
-        // how long nothing has moved.
+        // Limits a server that takes a request and never responds. The timer may be left from an
+        // earlier exchange and fire too early for this one. So when it fires, only the time since
+        // the last progress decides.
         let clock = self.clock.get_or_insert_with(|| {
             Box::pin(tokio::time::sleep_until(
                 waiting.since + request.response_timeout,
@@ -232,9 +239,9 @@ impl<T: Source + AsyncWrite> Connection<T> {
         });
         while clock.as_mut().poll(context).is_ready() {
             let pieces = request.pieces.load(Ordering::Relaxed);
-            // The body has moved since the last look: a long upload is not cut off amid its way. So
-            // the wait ends after one to two times the response_timeout, and no piece costs a look
-            // at the clock.
+            // The body has moved since the last look, so a long upload is not cut off midway. The
+            // exchange ends after one to two times `response_timeout` without progress, and no
+            // piece of the body has to read the clock.
             if pieces != waiting.pieces {
                 (waiting.pieces, waiting.since) = (pieces, Instant::now());
             }
@@ -247,7 +254,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
         Poll::Pending
     }
 
-    /// Brings out what of the request can go now.
+    /// Sends the part of the request that can be sent now.
     fn send_now(
         &mut self,
         context: &mut Context<'_>,
@@ -259,8 +266,8 @@ impl<T: Source + AsyncWrite> Connection<T> {
         }
     }
 
-    /// Brings the request out: what is in the buffer, and the body as it comes. Ready when all is
-    /// out, or the server takes no more.
+    /// Sends the request: what is in the buffer, and the body as it comes. Ready when everything is
+    /// sent, or the server accepts no more.
     pub(super) fn poll_send(
         &mut self,
         context: &mut Context<'_>,
@@ -270,15 +277,15 @@ impl<T: Source + AsyncWrite> Connection<T> {
         upload.poll_send(context, io, out, gone)
     }
 
-    /// Reads once; the number of bytes, 0 at the end.
+    /// Reads once. Returns the number of bytes, 0 at the end of the stream.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         read_some(&mut self.io, &mut self.read, &mut self.read_size, context)
     }
 
-    /// The exchange is over: the next one begins with nothing.
+    /// Releases large buffers at the end of an exchange.
     pub(super) fn rest(&mut self) {
-        // A pool may hold many connections. A buffer that has grown for a large body is given back,
-        // a small one is kept for the next head.
+        // A pool may hold many connections. A buffer that has grown for a large body is released; a
+        // small one is kept for the next head.
         if self.read_size > MIN_READ {
             (self.read, self.read_size) = (BytesMut::new(), MIN_READ);
         }
@@ -287,34 +294,36 @@ impl<T: Source + AsyncWrite> Connection<T> {
         }
     }
 
-    /// It has been idle for a while, and may be for longer.
+    /// Releases all buffers of a connection that has been idle for a while, and may stay idle.
     pub(super) fn relax(&mut self) {
         self.read = BytesMut::new();
         self.out = Vec::new();
     }
 
-    /// The stream, and what has come on it already: for another protocol.
+    /// The stream, and the bytes that were already read from it, for another protocol.
     pub(in crate::proxy) fn into_parts(self) -> (T, Bytes) {
         (self.io, self.read.freeze())
     }
 }
 
-/// How a wait for a response stands.
+/// The state of a wait for a response.
 struct Waiting {
+    /// When the request last moved, as far as the timer has noticed.
     since: Instant,
-    /// Of the request's body, when that was last looked at.
+    /// [`Outgoing::pieces`] at the last look.
     pieces: u64,
-    /// Bytes in which no whole head was found.
+    /// How many bytes of the read buffer are known to contain no complete head.
     searched: usize,
+    /// How many interim responses have come.
     interim: usize,
-    /// Bytes of their fields.
+    /// The total size of their fields, in bytes.
     interim_bytes: usize,
-    /// For a server that does not say whether it wants the body.
+    /// The timer for a server that sends no 100.
     until_asked: Option<Pin<Box<Sleep>>>,
 }
 
 impl Waiting {
-    /// Whether a client that expects 100 has been held up for long enough.
+    /// Whether the body has waited for a 100 for [`CONTINUE_TIMEOUT`].
     fn has_been_patient(&mut self, context: &mut Context<'_>) -> bool {
         let sleep = || Box::pin(tokio::time::sleep(CONTINUE_TIMEOUT));
         let clock = self.until_asked.get_or_insert_with(sleep);
@@ -322,7 +331,7 @@ impl Waiting {
     }
 }
 
-/// 101 ends the exchange, whatever comes after it.
+/// A 101 is not interim here: it ends the exchange, and another protocol follows.
 fn is_interim(status: StatusCode) -> bool {
     status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
 }

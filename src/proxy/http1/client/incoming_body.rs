@@ -1,5 +1,5 @@
-//! The body of a response, which gives its connection back when it has come to its end and the
-//! request is out.
+//! The body of a response. It gives its connection back to the pool when it has ended and the
+//! request is sent.
 
 use std::io;
 use std::pin::Pin;
@@ -19,34 +19,34 @@ use crate::proxy::http1::response_head::{Head, Reason};
 use crate::proxy::io::readiness::Source as Readable;
 use crate::proxy::message::body::Streamed;
 
-/// A response's body on its way from the provider.
+/// A response's body, as it comes from the provider.
 #[derive(Debug)]
 pub(in crate::proxy) struct IncomingBody<T, B> {
     source: Source<T, B>,
     decoder: Decoder,
 }
 
-/// Where it comes from.
+/// Where the body is read from.
 ///
 /// ```text
-/// EarlyResponse ── upload ends ──► Connection ── body ends ──► None (the connection goes to its pool)
-///   └── body ends first, then the upload ─────────────► None (likewise)
-/// any of them ── it breaks off ──► Broken
+/// EarlyResponse ── the upload ends ──► Connection ── the body ends ──► None, connection pooled
+///   └── the body ends, then the upload ──────────────────────────────► None, connection pooled
+/// EarlyResponse, Connection ── the upload or the connection fails ───► Broken
 /// ```
 ///
-/// Where the server takes no more of the upload, or the client gets a response in place of a 100
-/// ([`IncomingBody::settle`]), the rest of the request never goes out. Then the connection is
-/// closed with the body's end: the server would read the next request as the rest of this one.
+/// If the server accepts no more of the upload, or the client gets a response instead of a 100
+/// ([`IncomingBody::settle`]), the rest of the request is never sent. The connection is then closed
+/// at the end of the body: the server would read the next request as the rest of this one.
 #[derive(Debug)]
 enum Source<T, B> {
-    /// It broke off: whoever asks is told so each time, or a cut body would look like a whole one.
+    /// It broke off. Every further poll reports an error, or a truncated body would look complete.
     Broken,
-    /// A connection that does nothing else, and where it goes when the body has ended; it is closed
-    /// if that is nowhere.
+    /// A connection on which only the body is left, and the pool that it returns to when the body
+    /// has ended. Without a pool it is closed.
     Connection(Box<Connection<T>>, Option<Arc<Pool<T>>>),
-    /// The response has come before the whole request was out, and the rest of that goes on.
+    /// The response came before the whole request was sent; the upload continues.
     EarlyResponse(Box<EarlyResponse<T, B>>),
-    /// It has all been read.
+    /// The whole body has been read.
     None,
 }
 
@@ -58,20 +58,20 @@ struct EarlyResponse<T, B> {
 }
 
 impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
-    /// The response whose head has come on that connection, to a request of which all is out, or
-    /// the rest is sent from now on.
+    /// The response whose head has come on this connection. If some of the request is still unsent,
+    /// polling the response's body sends it.
     pub(in crate::proxy) fn response(
         head: Head,
         connection: Box<Connection<T>>,
         upload: Upload<B>,
         pool: &Arc<Pool<T>>,
     ) -> Response<Self> {
-        // After a 101 no response follows, whatever its head says of the connection (RFC 9110
-        // §15.2.2).
+        // After a 101 no HTTP response follows, whatever its head says about the connection (RFC
+        // 9110 §15.2.2).
         let is_reusable = head.persists && !head.switches();
         let home = is_reusable.then(|| Arc::clone(pool));
-        // Usually the request is out before its response comes, and the body needs no second
-        // direction. `EarlyResponse` is in a box, so that the usual body has no room for it.
+        // Usually the request is sent before its response comes, and the connection is only read
+        // from then on. `EarlyResponse` is boxed to keep the usual case small.
         let source = if upload.is_over() {
             Source::Connection(connection, home)
         } else if upload.has_write_failed() {
@@ -87,8 +87,8 @@ impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
             source,
             decoder: Decoder::new(head.length),
         };
-        // No body: the connection is free before the client has the head. That of a 101 is not: it
-        // goes to whoever speaks the other protocol.
+        // Without a body, the connection is free before the client has the head. After a 101 it is
+        // not: the other protocol needs it.
         if body.decoder.has_ended() && head.status != StatusCode::SWITCHING_PROTOCOLS {
             body.release();
         }
@@ -101,7 +101,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
         response
     }
 
-    /// One of which nothing is left.
+    /// A body that has already ended.
     pub(in crate::proxy) fn ended() -> Self {
         Self {
             source: Source::None,
@@ -109,7 +109,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
         }
     }
 
-    /// After a 101: the stream, and what has come on it already.
+    /// After a 101: the stream, and the bytes that were already read from it.
     pub(in crate::proxy) fn into_stream(self) -> Option<(T, Bytes)> {
         match self.source {
             Source::Connection(connection, _) => Some(connection.into_parts()),
@@ -117,7 +117,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
         }
     }
 
-    /// What of the request's body has not gone out, where some of it has not.
+    /// The request's body, if some of it has not been sent.
     pub(in crate::proxy) fn upload(&self) -> Option<&B> {
         match &self.source {
             Source::EarlyResponse(early) => Some(early.upload.body()),
@@ -125,10 +125,11 @@ impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
         }
     }
 
-    /// The same for another attempt, which ends this one.
+    /// Takes the request's body for another attempt, if some of it has not been sent. This ends the
+    /// exchange.
     pub(in crate::proxy) fn take_upload(&mut self) -> Option<B> {
         match std::mem::replace(&mut self.source, Source::Broken) {
-            // The connection is dropped with what is left: part of a request is out on it.
+            // This drops and so closes the connection: only a part of the request was sent on it.
             Source::EarlyResponse(early) => Some(early.upload.into_body()),
             other => {
                 self.source = other;
@@ -137,12 +138,12 @@ impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
         }
     }
 
-    /// This response is the one that the client gets. If the server has answered in place of asking
-    /// for the body (RFC 9110 §10.1.1), nobody will ask for it any more.
+    /// Called when the client gets this response. If the server has responded instead of sending a
+    /// 100 (RFC 9110 §10.1.1), the request's body will not be asked for any more.
     pub(in crate::proxy) fn settle(&mut self) {
         if matches!(&self.source, Source::EarlyResponse(early) if early.upload.is_held()) {
             let source = std::mem::replace(&mut self.source, Source::Broken);
-            // The upload is dropped here with nothing of it asked for.
+            // The upload is dropped here; none of its body was read.
             if let Source::EarlyResponse(early) = source {
                 self.source = Source::Connection(early.connection, None);
             }
@@ -152,7 +153,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
         }
     }
 
-    /// How many bytes the server has taken, where some wait for it to take them.
+    /// How many bytes the server has accepted, if the upload waits for it to accept more.
     pub(in crate::proxy) fn blocked_upload(&self) -> Option<u64> {
         match &self.source {
             Source::EarlyResponse(early) => early.upload.blocked(),
@@ -160,8 +161,8 @@ impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
         }
     }
 
-    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no
-    /// more.
+    /// Sends the rest of the request's body. Ready when everything is sent, or the server accepts
+    /// no more.
     pub(in crate::proxy) fn poll_upload(
         &mut self,
         context: &mut Context<'_>,
@@ -170,8 +171,8 @@ impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
             return Poll::Ready(Ok(()));
         };
         let sent = ready!(early.connection.poll_send(context, &mut early.upload));
-        // If the client's body has failed, the request cannot become whole, and a response to a
-        // part of it is none that counts: it stays broken.
+        // If the client's body fails, the request stays incomplete, and a response to a part of a
+        // request must not look like a valid one. So the source stays `Broken`.
         let source = std::mem::replace(&mut self.source, Source::Broken);
         if let Err(fault) = sent {
             return Poll::Ready(Err(io::Error::other(fault)));
@@ -186,12 +187,13 @@ impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
         Poll::Ready(Ok(()))
     }
 
-    /// Nothing more comes: the connection is free, or closed. One on which the request still goes
-    /// out stays.
+    /// Called when the body has ended: returns the connection to its pool, or closes it. A
+    /// connection on which the request is still being sent is kept.
     fn release(&mut self) {
         match std::mem::replace(&mut self.source, Source::None) {
             Source::Connection(connection, Some(pool)) => pool.put(connection),
-            // The response has ended first; `poll_upload` comes back here when the request is out.
+            // The response has ended first. `poll_upload` calls this again when the request is
+            // sent.
             early @ Source::EarlyResponse(_) => self.source = early,
             _ => {}
         }
@@ -207,14 +209,14 @@ impl<T: Readable + AsyncWrite, B: Streamed> IncomingBody<T, B> {
             };
             match self.decoder.next(&mut connection.read) {
                 Ok(Piece::Incomplete) => {}
-                // Bytes behind the end of the body stay in the buffer: the pool refuses a
-                // connection that has some.
+                // Bytes after the end of the body stay in the buffer: the pool rejects a connection
+                // that has some.
                 piece => return Poll::Ready(piece.map_err(io::Error::other)),
             }
             if ready!(connection.poll_fill(context))? == 0 {
-                // RFC 9112 §8: an end before the length or the last chunk is no end of the body.
-                // Where the close is the end (§6.3, item 8), nobody can tell a cut body from a
-                // whole one.
+                // RFC 9112 §8: if the connection ends before the declared length or the last chunk,
+                // the body is incomplete. If the close is the end of the body (§6.3, item 8), a
+                // truncated body cannot be distinguished from a complete one.
                 return Poll::Ready(if self.decoder.ends_with_connection() {
                     self.decoder = Decoder::ended();
                     Ok(Piece::End)
@@ -235,14 +237,14 @@ impl<T: Readable + AsyncWrite, B: Streamed> Body for IncomingBody<T, B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
-        // A server may want to read on before it says more.
+        // The server may wait for more of the request before it sends more of the response.
         if let Poll::Ready(Err(error)) = this.poll_upload(context) {
             return Poll::Ready(Some(Err(error)));
         }
         let frame = match ready!(this.poll_piece(context)) {
             Ok(Piece::Data(data)) => {
-                // At once, and not with a next poll: whoever sends this on asks `is_end_stream` and
-                // then polls no more.
+                // Now, and not at the next poll: the sender checks `is_end_stream` and then does
+                // not poll again.
                 if this.decoder.has_ended() {
                     this.release();
                 }
@@ -251,7 +253,7 @@ impl<T: Readable + AsyncWrite, B: Streamed> Body for IncomingBody<T, B> {
             Ok(Piece::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
             Ok(Piece::End | Piece::Incomplete) => None,
             Err(error) => {
-                // Drops the connection; and a next poll must not say that the body has ended.
+                // Closes the connection. A later poll must not report that the body has ended.
                 this.source = Source::Broken;
                 return Poll::Ready(Some(Err(error)));
             }

@@ -9,11 +9,11 @@ use super::connection::Connection;
 use crate::proxy::io::readiness::Source;
 use crate::proxy::limits::{IDLE_UPSTREAM, MAX_IDLE_UPSTREAM};
 
-/// The idle connections to one place.
+/// The idle connections to one destination.
 #[derive(Debug)]
 pub(in crate::proxy) struct Pool<T> {
-    /// The one that was used last is the last. Held for a push or a pop: on a session's one thread
-    /// nobody ever waits for it.
+    /// The most recently used connection is the last. The lock is never waited for: a session has
+    /// one thread, and nothing is awaited under the lock.
     idle: Mutex<Vec<Box<Connection<T>>>>,
 }
 
@@ -26,7 +26,7 @@ impl<T> Default for Pool<T> {
 }
 
 impl<T: Source + AsyncWrite> Pool<T> {
-    /// Takes the connection that was used last; it may have been closed meanwhile.
+    /// Takes the most recently used connection, which may have been closed in the meantime.
     pub(in crate::proxy::http1) fn pop(&self) -> Option<Box<Connection<T>>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.pop()
@@ -35,28 +35,28 @@ impl<T: Source + AsyncWrite> Pool<T> {
     /// Keeps a connection whose exchange is over.
     pub(in crate::proxy) fn put(&self, mut connection: Box<Connection<T>>) {
         if !connection.read.is_empty() {
-            return; // it has said what nobody asked for
+            return; // it has sent bytes that were not asked for
         }
         connection.rest();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        // Each holds a descriptor, here and at the server.
+        // Each connection costs a file descriptor, here and at the server.
         if idle.len() < MAX_IDLE_UPSTREAM {
             idle.push(connection);
         }
     }
 
-    /// Takes a connection that still stands. One that has served before only where `may_reuse` says
-    /// so: if not, the one that was used last is closed, so that a server that serves one
-    /// connection at a time has room for the new one.
+    /// Takes a connection that is still open. One that has served a request is returned only if
+    /// `may_reuse` is true. If it is false, the most recently used one is closed, so that a server
+    /// that serves one connection at a time can accept the new one.
     pub(in crate::proxy) async fn take(&self, may_reuse: bool) -> Option<Box<Connection<T>>> {
         while let Some(mut connection) = self.pop() {
             if !may_reuse && !connection.is_fresh() {
                 return None;
             }
-            // Servers close idle connections whenever they like (RFC 9112 §9.5). This sees an end
-            // that has come; one that is still on its way is the caller's to deal with. The poll
-            // also leaves this task's waker with the stream, for the read in
-            // `Connection::exchange`.
+            // A server may close an idle connection at any time (RFC 9112 §9.5). This notices an
+            // end that has come; the caller must handle one that is still on its way. The poll also
+            // registers this task's waker with the stream, so that `Connection::exchange` can skip
+            // its first read.
             if std::future::poll_fn(|context| std::task::Poll::Ready(connection.is_quiet(context)))
                 .await
             {
@@ -66,20 +66,21 @@ impl<T: Source + AsyncWrite> Pool<T> {
         None
     }
 
-    /// Closes all of them.
+    /// Closes all connections.
     pub(in crate::proxy) fn clear(&self) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.clear();
     }
 
-    /// Closes what has waited for too long, and what the other side has closed; whether anything is
-    /// left.
+    /// Closes the connections that have been idle for too long or that the server has closed.
+    /// Returns whether any is left.
     pub(in crate::proxy) fn sweep(&self) -> bool {
-        // Nobody waits for these streams. Whoever takes one asks again, with its own waker.
+        // Nothing waits on these streams. Whoever takes one polls it again, with its own waker.
         let mut context = Context::from_waker(std::task::Waker::noop());
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        // Counted from the request that it served last, which spares each request a look at the
-        // clock; one that took long is not kept.
+        // Counted from the start of its last exchange, so that the end of an exchange does not have
+        // to read the clock. So a connection whose last exchange took longer than `IDLE_UPSTREAM`
+        // is closed.
         idle.retain_mut(|connection| {
             let stays =
                 connection.used.elapsed() < IDLE_UPSTREAM && connection.is_quiet(&mut context);

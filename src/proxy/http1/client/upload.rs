@@ -1,4 +1,4 @@
-//! A request's body on its way out by HTTP/1.1.
+//! Sending a request's body over HTTP/1.1.
 
 use std::io;
 use std::pin::Pin;
@@ -16,68 +16,68 @@ use crate::proxy::http1::write::write_trailers;
 use crate::proxy::limits::UPSTREAM_WRITE_BUFFER;
 use crate::proxy::message::body::Streamed;
 
-/// Most heads of requests are shorter, in bytes.
+/// Most request heads are shorter than this, in bytes.
 pub(super) const DEFAULT_HEAD: usize = 2048;
 
-/// The most that one TLS record holds (RFC 8446 §5.1), in bytes. A chunk goes out in one record
-/// with its size line: some servers (Puma 5) answer 400 where a record ends inside of that line,
-/// though RFC 9112 §7.1 knows no such border.
+/// The most that one TLS record holds (RFC 8446 §5.1), in bytes. A chunk is sent in one record with
+/// its size line: some servers (Puma 5) respond with 400 if a record ends inside that line,
+/// although the borders of records have no meaning in HTTP.
 const RECORD: usize = 16 * 1024;
 
-/// What a chunk in one record needs beside its data: up to four digits, two line breaks, and the
-/// last chunk.
+/// What a chunk in one record needs besides its data, in bytes: up to four digits, two line breaks,
+/// and the last chunk.
 const CHUNK_FRAMING: usize = 4 + 2 + 2 + LAST_CHUNK.len();
 
-/// Less than this left in a record is not worth a chunk, in bytes.
+/// If less than this is left in a record, in bytes, the next chunk waits for a new record.
 const MIN_CHUNK: usize = 1024;
 
-/// A request's body on its way out.
+/// A request's body while it is sent.
 #[derive(Debug)]
 pub(in crate::proxy) struct Upload<B> {
     body: B,
     length: Option<Length>,
-    /// The names of the trailers that the request has announced.
+    /// The names of the trailers that the request announced.
     trailers: Vec<HeaderName>,
-    /// What did not fit into the last chunk.
+    /// Data that did not fit into the last written chunk.
     rest: Bytes,
     state: UploadState,
-    /// Bytes that the server has taken, and whether it is the server who is waited for.
+    /// How many bytes the server has accepted, and whether the upload waits for the server.
     taken: u64,
     is_blocked: bool,
 }
 
-/// Where the sending stands.
+/// The state of an upload.
 ///
 /// ```text
-/// Held ── the server asks, or says nothing for long ──► Body ── it ends ──► Last ── all is written ──► Done
-/// any of them ── a write fails ──► WriteFailed
+/// Held ── a 100, or CONTINUE_TIMEOUT ──► Body ── it ends ──► Last ── all is written ──► Done
+/// Held, Body, Last ── a write fails ──► WriteFailed
 /// ```
 ///
-/// It begins in `Held` where the client waits for 100, in `Last` where there is no body, and else
-/// in `Body`. `Done` and `WriteFailed` are ends: only after `Done` may the connection serve another
-/// request.
+/// The first state is `Held` if the client waits for a 100, `Last` if there is no body, and
+/// otherwise `Body`. `Done` and `WriteFailed` are final. Only after `Done` may the connection serve
+/// another request: otherwise the server would read it as the rest of this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum UploadState {
     /// More of the body may come.
     Body,
-    /// The server takes no more, but may have answered.
+    /// The server accepts no more, but may have responded.
     WriteFailed,
-    /// All is out.
+    /// Everything is written.
     Done,
-    /// The client waits for 100, and so far the server has not said it.
+    /// The client waits for a 100, which the server has not sent yet.
     Held,
-    /// What is in the buffer is the last.
+    /// Nothing more is put into the buffer; it still has to be written.
     Last,
 }
 
 impl<B: Streamed> Upload<B> {
-    /// `is_held` where the client waits to hear that its body is wanted (RFC 9110 §10.1.1), and the
-    /// server has yet to say so.
+    /// `is_held` is true if the client waits for a 100 before it sends its body (RFC 9110 §10.1.1),
+    /// and the server has not sent one yet.
     pub(in crate::proxy) fn new(body: B, parts: &Parts, is_held: bool) -> Self {
         let length = length_of(&body);
         let trailers = match length {
-            // Trailers are for chunked bodies only (RFC 9110 §6.5). Of a known length, nothing can
-            // follow its last byte.
+            // Only a chunked body can have trailers (RFC 9112 §7.1.2). A body of known length ends
+            // with its last byte.
             Some(Length::Chunked) => announced(&parts.headers),
             _ => Vec::new(),
         };
@@ -96,7 +96,7 @@ impl<B: Streamed> Upload<B> {
         }
     }
 
-    /// How the end of the body will be told.
+    /// How the body is framed.
     pub(in crate::proxy) fn length(&self) -> Option<Length> {
         self.length
     }
@@ -105,40 +105,40 @@ impl<B: Streamed> Upload<B> {
         &self.body
     }
 
-    /// The body, for another attempt.
+    /// Gives the body back for another attempt.
     pub(in crate::proxy) fn into_body(self) -> B {
         self.body
     }
 
-    /// Whether all of it is out.
+    /// Whether the whole request has been sent.
     pub(super) fn is_over(&self) -> bool {
         self.state == UploadState::Done
     }
 
-    /// Whether the server takes no more of it.
+    /// Whether the server accepts no more of it.
     pub(super) fn has_write_failed(&self) -> bool {
         self.state == UploadState::WriteFailed
     }
 
-    /// Whether it waits for the server to ask for it.
+    /// Whether it waits for the server's 100.
     pub(super) fn is_held(&self) -> bool {
         self.state == UploadState::Held
     }
 
-    /// The server has asked for the body, or has had the time to.
+    /// Called when the server has sent a 100, or has had the time to.
     pub(super) fn release(&mut self) {
         if self.state == UploadState::Held {
             self.state = UploadState::Body;
         }
     }
 
-    /// How many bytes the server has taken, where some wait for it to take them.
+    /// How many bytes the server has accepted, if the upload waits for it to accept more.
     pub(super) fn blocked(&self) -> Option<u64> {
         self.is_blocked.then_some(self.taken)
     }
 
-    /// Brings out what is in the buffer, and the body as it comes. Ready when all is out, or the
-    /// server takes no more.
+    /// Sends what is in the buffer, and the body as it comes. Ready when everything is sent, or the
+    /// server accepts no more.
     pub(super) fn poll_send(
         &mut self,
         context: &mut Context<'_>,
@@ -146,24 +146,24 @@ impl<B: Streamed> Upload<B> {
         out: &mut Vec<u8>,
         gone: &mut usize,
     ) -> Poll<Result<(), Fault>> {
-        self.is_blocked = true; // unless it turns out below that the client is waited for
+        self.is_blocked = true; // reset below if the upload waits for the client
         while !matches!(self.state, UploadState::WriteFailed | UploadState::Done) {
-            // The client is asked for more only while there is room: otherwise a slow server would
-            // let the body gather here.
+            // The client's body is polled only while there is room: otherwise it would pile up here
+            // if the server is slow.
             while self.state == UploadState::Body && self.has_room(out) {
                 if self.poll_body(context, out)?.is_pending() {
                     break;
                 }
             }
             if *gone == out.len() {
-                // Nothing is left to write and nothing more comes now: without a flush, TLS might
-                // hold back what the server waits for.
+                // Everything is written and no more comes now. Without a flush, TLS might hold back
+                // what the server waits for.
                 ready!(self.poll_flush(context, io));
                 match self.state {
                     UploadState::WriteFailed => {}
                     UploadState::Last => self.state = UploadState::Done,
                     _ => {
-                        // It is the client, or the server's 100, that is waited for.
+                        // The upload waits for the client, or for the server's 100.
                         self.is_blocked = false;
                         return Poll::Pending;
                     }
@@ -175,17 +175,17 @@ impl<B: Streamed> Upload<B> {
                     *gone += count;
                     self.taken += count as u64;
                 }
-                // A server may answer and close before it has read all: what it said is read next,
-                // and where it said nothing, its end is.
+                // A server may respond and close before it has read everything. What it sent is
+                // read next; if it sent nothing, that read finds the end of the stream.
                 _ => self.state = UploadState::WriteFailed,
             }
             if *gone == out.len() {
                 let end = out.len().min(4 * DEFAULT_HEAD);
-                out[..end].fill(0); // the head, which has the token, is no longer
+                out[..end].fill(0); // wipes the token in the head, up to this bound
                 out.clear();
                 *gone = 0;
                 if self.length == Some(Length::Chunked) && self.state == UploadState::Body {
-                    // So that the next chunk begins a record of its own.
+                    // So that the next chunk begins a new record.
                     ready!(self.poll_flush(context, io));
                 }
             }
@@ -194,7 +194,7 @@ impl<B: Streamed> Upload<B> {
         Poll::Ready(Ok(()))
     }
 
-    /// Flushes; a server that has closed takes no more.
+    /// Flushes. After an error the server accepts no more.
     fn poll_flush(
         &mut self,
         context: &mut Context<'_>,
@@ -225,7 +225,7 @@ impl<B: Streamed> Upload<B> {
             self.put_chunk(out);
             return self.end_with_body(out);
         }
-        // For a client of HTTP/1.1 that waits for 100, this is what makes its connection send one.
+        // If an HTTP/1.1 client waits for a 100, this poll makes its connection send one.
         let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
             return Ok(Poll::Pending);
         };
@@ -241,14 +241,14 @@ impl<B: Streamed> Upload<B> {
             Ok(data) => {
                 if let Some(Length::Known(left)) = &mut self.length {
                     let more = || Fault::Body(io::Error::other("the body is longer than said"));
-                    // More than said would be the beginning of another request to the server (RFC
-                    // 9112 §11.2).
+                    // To the server, bytes beyond the declared length would be the beginning of
+                    // another request (request smuggling, RFC 9112 §11.2).
                     *left = left.checked_sub(data.len() as u64).ok_or_else(more)?;
                 }
                 out.extend_from_slice(&data);
             }
             Err(frame) => {
-                // A frame that is not data has the trailers, and is the last.
+                // A frame that is not data holds the trailers, and is the last.
                 let trailers = frame.into_trailers().ok();
                 self.finish(out, trailers.as_ref())?;
             }
@@ -256,8 +256,7 @@ impl<B: Streamed> Upload<B> {
         self.end_with_body(out)
     }
 
-    /// A body of known length, and one that has come to its end with its last data, get no further
-    /// poll.
+    /// If the body reports its end together with its last data, it is not polled again.
     fn end_with_body(&mut self, out: &mut Vec<u8>) -> Result<Poll<()>, Fault> {
         if self.state == UploadState::Body && self.rest.is_empty() && self.body.is_end_stream() {
             self.finish(out, None)?;
@@ -265,7 +264,8 @@ impl<B: Streamed> Upload<B> {
         Ok(Poll::Ready(()))
     }
 
-    /// Frames as much of a piece as the record has room for; an empty chunk would be the last one.
+    /// Writes as much of `rest` as fits into the record, as one chunk. An empty chunk would be the
+    /// last one, so none is written.
     fn put_chunk(&mut self, out: &mut Vec<u8>) {
         let room = RECORD.saturating_sub(out.len() + CHUNK_FRAMING);
         let data = self.rest.split_to(self.rest.len().min(room));
@@ -285,15 +285,15 @@ impl<B: Streamed> Upload<B> {
                 match trailers {
                     None => out.extend_from_slice(LAST_CHUNK),
                     Some(trailers) => {
-                        // Those that the head has named (RFC 9110 §6.6.2): a server may know
-                        // beforehand which ones to expect.
+                        // Only those that the head has announced (RFC 9110 §6.6.2), so that the
+                        // server knows in advance which ones to expect.
                         write_trailers(out, trailers, |name| self.trailers.contains(name));
                     }
                 }
                 Ok(())
             }
-            // The server still waits for the rest. The fault closes the connection, so that it sees
-            // a request that is not whole (RFC 9112 §8).
+            // The server still waits for the rest. The fault closes the connection, so the server
+            // sees an incomplete request (RFC 9112 §8).
             Some(_) => Err(Fault::Body(io::Error::other(
                 "the body is shorter than said",
             ))),
@@ -306,7 +306,7 @@ fn length_of(body: &impl Streamed) -> Option<Length> {
         return None;
     }
     Some(
-        // Chunks only where no length is known: a server may refuse a body without a length (RFC
+        // Chunks only if the length is unknown: a server may reject a request without a length (RFC
         // 9112 §6.3).
         body.size_hint()
             .exact()
@@ -321,7 +321,7 @@ mod tests {
     use super::*;
     use crate::proxy::message::body::scripted::Frames;
 
-    /// A stream that keeps what it is given by each write.
+    /// A stream that records each write.
     #[derive(Debug, Default)]
     struct Records(Vec<Vec<u8>>);
 
@@ -344,7 +344,7 @@ mod tests {
         }
     }
 
-    /// What goes out of a body of those pieces behind a head of that size.
+    /// The writes for a body of `pieces` behind a head of `head` bytes.
     fn records(head: usize, pieces: &[usize]) -> Vec<Vec<u8>> {
         let data = |size: &usize| Ok(Frame::data(Bytes::from(vec![b'x'; *size])));
         let body = Frames::new(pieces.iter().map(data));

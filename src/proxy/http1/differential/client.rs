@@ -1,4 +1,4 @@
-//! What a client makes of a server's bytes.
+//! How a client reads a server's bytes.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -20,7 +20,7 @@ use crate::proxy::http1::{Connection, Fault, IncomingBody, Outgoing, Pool, Reque
 use crate::proxy::message::body::scripted::Frames;
 use crate::proxy::message::interim::Interim;
 
-/// The response that a client has got, if it took it for one.
+/// The response that a client has read, if it accepted one.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
     Refused,
@@ -28,7 +28,7 @@ pub(super) enum Verdict {
         status: StatusCode,
         fields: Fields,
         body: Whole,
-        /// Whether another request may go out on its connection.
+        /// Whether another request may be sent on its connection.
         is_reusable: bool,
     },
 }
@@ -39,7 +39,7 @@ impl Verdict {
     }
 }
 
-/// What was asked for, and what came.
+/// The method of the request, which the first byte gives, and the server's bytes.
 fn split(wire: &[u8]) -> (Method, &[u8]) {
     match wire.split_first() {
         Some((b'h', wire)) => (Method::HEAD, wire),
@@ -85,7 +85,8 @@ pub(super) async fn ours(wire: &[u8]) -> Verdict {
     }
 }
 
-/// A connection to a server that has said all, and the server.
+/// A connection to a server that has sent these bytes and closed its sending direction; and the
+/// server's end of it.
 fn connected(says: &[u8]) -> (tokio::net::TcpStream, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -96,8 +97,8 @@ fn connected(says: &[u8]) -> (tokio::net::TcpStream, TcpStream) {
     (tokio::net::TcpStream::from_std(client).unwrap(), server)
 }
 
-/// The server's stream ends only when the client waits for more: whether it may be used again is
-/// seen before.
+/// The server's stream ends only if the client waits for more. Otherwise it stays open, so that it
+/// can be seen whether the client would reuse the connection.
 pub(super) fn hypers(wire: &[u8]) -> Verdict {
     let (method, wire) = split(wire);
     let (script, strings) = Script::of_server(wire);
@@ -129,22 +130,22 @@ pub(super) fn hypers(wire: &[u8]) -> Verdict {
     }
 }
 
-/// hyper's client, driven by hand.
+/// hyper's client, polled by hand.
 struct Hyper {
     sender: SendRequest<Empty<Bytes>>,
     connection: Option<HyperConnection<TokioIo<Script>, Empty<Bytes>>>,
     strings: Strings,
 }
 
-/// Polls that may change nothing before nothing will change.
+/// How many polls in a row may change nothing before none will.
 const IDLE_POLLS: usize = 4;
 
 impl Hyper {
-    /// Drives the connection until that is ready; `None` where it never is.
+    /// Polls the connection until `poll` is ready; `None` if it never is.
     fn drive<O>(&mut self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<O>) -> Option<O> {
         let mut context = Context::from_waker(Waker::noop());
-        // First on a connection that stays open: a response that is whole by its own framing is
-        // taken before the end could be its end.
+        // First on a connection that stays open, so that a response with its own framing is
+        // accepted before the close could count as its end.
         for ends in [false, true] {
             if ends {
                 self.strings.ends.store(true, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The differences from hyper that are known, each with its reason.
+//! The known differences from hyper, each with its reason.
 
 use super::Case;
 use super::client::Verdict as Response;
@@ -152,13 +152,13 @@ pub(super) const RESPONSES: &[Known<Response>] = &[
     },
 ];
 
-/// How many requests both have seen alike.
+/// How many requests, from the first on, both have read the same.
 fn equal(case: &Case<Requests>) -> usize {
     let pairs = case.ours.requests.iter().zip(&case.hypers.requests);
     pairs.take_while(|(ours, hypers)| ours == hypers).count()
 }
 
-/// What hyper has seen where this proxy has refused.
+/// The request that hyper has accepted and this proxy has refused.
 fn refused_by_us(case: &Case<Requests>) -> Option<&Seen> {
     let same = equal(case);
     let refuses = case.ours.refuses && case.ours.requests.len() == same;
@@ -171,7 +171,7 @@ fn refused_by_hyper(case: &Case<Requests>) -> Option<&Seen> {
     case.ours.requests.get(same).filter(|_| refuses)
 }
 
-/// Whether a body is whole to hyper alone.
+/// Whether a body is complete for hyper and incomplete for this proxy.
 fn is_cut_by_us(case: &Case<Requests>) -> bool {
     let same = equal(case);
     let pair = case
@@ -222,7 +222,8 @@ fn is_broken_to_us(case: &Case<Response>) -> bool {
     }
 }
 
-/// Whether they agree but for `Content-Length`, and what they say of the connection fits together.
+/// Whether both agree on everything but `Content-Length`, and `fits` accepts what they say about
+/// reuse of the connection.
 fn same_without_length(case: &Case<Response>, fits: impl Fn(bool, bool) -> bool) -> bool {
     match (&case.ours, &case.hypers) {
         (
@@ -271,7 +272,7 @@ fn has_other_coding(fields: &Fields) -> bool {
     }
 }
 
-/// Whether there is no length, or one number, however often.
+/// Whether there is no length, or one number, however often it is repeated.
 fn has_one_length(fields: &Fields) -> bool {
     let said = values(fields, "content-length").flat_map(|value| value.split(|byte| *byte == b','));
     let numbers: Vec<Option<u64>> = said

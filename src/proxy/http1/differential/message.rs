@@ -1,4 +1,4 @@
-//! A message in its parts, and what may be odd about the parts that requests and responses share.
+//! A message in its parts, and the oddities that requests and responses share.
 
 use super::random::Random;
 use super::words::{
@@ -6,7 +6,7 @@ use super::words::{
     ODD_ENDS, ODD_SIZES,
 };
 
-/// A message before it is written down: each part may be replaced by an odd one.
+/// A message before it is written as bytes. Each part can be replaced by an odd one.
 pub(super) struct Message {
     pub(super) before: Vec<u8>,
     pub(super) start: Vec<u8>,
@@ -16,7 +16,7 @@ pub(super) struct Message {
     pub(super) body: Vec<u8>,
 }
 
-/// A field's line.
+/// A field line.
 #[derive(Clone)]
 pub(super) struct Field {
     name: Vec<u8>,
@@ -48,7 +48,7 @@ impl Message {
         }
     }
 
-    /// Gives it a body, and the fields that say where it ends: each in its place most of the time.
+    /// Adds a body and the field that frames it. Most of the time the two fit together.
     pub(super) fn frame(&mut self, random: &mut Random) {
         let chunked = |random: &mut Random| match random.below(8) {
             0 => odd_chunk(random),
@@ -69,13 +69,13 @@ impl Message {
         }
     }
 
-    /// Puts a field in somewhere.
+    /// Inserts a field at a random place.
     pub(super) fn put(&mut self, random: &mut Random, field: Field) {
         let place = random.below(self.fields.len() + 1);
         self.fields.insert(place, field);
     }
 
-    /// As bytes; a few of them may be others.
+    /// Writes the message as bytes. A few of them may be changed.
     pub(super) fn write(self, random: &mut Random) -> Vec<u8> {
         let mut wire = self.before;
         wire.extend(self.start);
@@ -95,13 +95,13 @@ impl Message {
     }
 }
 
-/// Something that may be odd about a message.
+/// A change that makes a message odd.
 pub(super) type Oddity = fn(&mut Message, &mut Random);
 
-/// What may be odd about any message.
+/// Oddities of any message.
 pub(super) const ODDITIES: &[Oddity] = &[
-    // One more field that frames, beside what is there: two lengths, or a length and chunks, are
-    // what requests are smuggled by (RFC 9112 §11.2).
+    // One more framing field, besides the one that may be there: request smuggling uses two
+    // lengths, or a length and chunks (RFC 9112 §11.2).
     |message, random| {
         let (name, value) = *random.pick(&FRAMING.iter().collect::<Vec<_>>());
         message.put(random, Field::new(name, value));
@@ -117,7 +117,7 @@ pub(super) const ODDITIES: &[Oddity] = &[
         let (name, value) = *random.pick(&CONNECTION.iter().collect::<Vec<_>>());
         message.put(random, Field::new(name, value));
     },
-    // Three times, so that it comes more often.
+    // Listed three times, so that it comes more often.
     |message, random| message.body = random.pick(ODD_CHUNKED).as_bytes().to_vec(),
     |message, random| message.body = random.pick(ODD_CHUNKED).as_bytes().to_vec(),
     |message, random| message.body = random.pick(ODD_CHUNKED).as_bytes().to_vec(),
@@ -126,12 +126,14 @@ pub(super) const ODDITIES: &[Oddity] = &[
         message.body = random.pick(ODD_CHUNKED).as_bytes().to_vec();
     },
     |message, random| message.body = odd_chunk(random),
-    // Bare line feeds and carriage returns: RFC 9112 §2.2 leaves a reader some freedom with these.
+    // Bare line feeds and carriage returns: RFC 9112 §2.2 leaves recipients some freedom with
+    // these.
     |message, random| message.start_end = random.pick(ODD_ENDS).into(),
     |message, random| message.end = random.pick(ODD_ENDS).into(),
     |message, random| message.before = random.pick(BEFORE).into(),
     |message, random| message.body.truncate(random.below(message.body.len())),
-    // What stands behind a body is the next message to whoever finds the same end of it.
+    // Bytes after a body: recipients that find the same end of the body take them for the next
+    // message.
     |message, random| {
         message
             .body
@@ -142,8 +144,8 @@ pub(super) const ODDITIES: &[Oddity] = &[
             field.end = random.pick(ODD_ENDS).into();
         });
     },
-    // A blank before the colon, among others: RFC 9112 §5.1 has a server refuse it, and a proxy
-    // remove it from a response.
+    // Whitespace before the colon, among others: RFC 9112 §5.1 requires a server to reject it, and
+    // a proxy to remove it from a response.
     |message, random| {
         odd_field(message, random, |field, random| {
             field.colon = random.pick(ODD_COLONS).into();
@@ -180,7 +182,7 @@ pub(super) const ODDITIES: &[Oddity] = &[
             message.put(random, field);
         }
     },
-    // About hyper's bound of 100 fields, and beyond this proxy's own, `MAX_HEADERS`.
+    // Around hyper's limit of 100 fields, and beyond this proxy's own, `MAX_HEADERS`.
     |message, random| {
         if random.one_in(4) {
             let count = *random.pick(&[&95, &101, &150, &2100]);
@@ -198,7 +200,7 @@ fn odd_field(message: &mut Message, random: &mut Random, change: impl Fn(&mut Fi
     }
 }
 
-/// Makes another message of it, which may be none.
+/// Changes random bytes. The result may be another message, or not a message at all.
 fn scramble(wire: &mut Vec<u8>, random: &mut Random) {
     const TELLING: &[u8] = b"\r\n\r\n :,;\t\0\x0b09afA/?#%\x7f\x80\xff";
     for _ in 0..=random.below(3) {

@@ -1,6 +1,6 @@
-//! Random choices, the same in each run.
+//! Random choices that are the same in each run.
 
-/// `SplitMix64`: a fixed sequence, so that a difference comes again in the next run.
+/// `SplitMix64` with a fixed seed, so that the next run shows the same differences.
 pub(super) struct Random(u64);
 
 impl Random {
@@ -15,7 +15,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below that bound; 0 where the bound is 0.
+    /// A number below `bound`; 0 if the bound is 0.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         let bound = bound.max(1) as u64;
         usize::try_from(self.next() % bound).unwrap()

@@ -1,10 +1,10 @@
-//! Requests, valid and not.
+//! Requests, valid and invalid.
 
 use super::message::{Field, Message, ODDITIES, Oddity};
 use super::random::Random;
 
-/// One request, or what is none, and mostly another one behind it: whoever reads the first one to
-/// another end finds another second one.
+/// One request, valid or not, and mostly another one after it: a recipient that finds another end
+/// of the first also finds another second request.
 pub(super) fn generate(random: &mut Random) -> Vec<u8> {
     let method = random.pick(METHODS);
     let target = random.pick(TARGETS);
@@ -21,17 +21,17 @@ pub(super) fn generate(random: &mut Random) -> Vec<u8> {
         oddities[random.below(oddities.len())](&mut message, random);
     }
     let mut wire = message.write(random);
-    // Not always: a request that is the last one can also be cut off.
+    // Not always: if the request is the last one, it can also be cut off.
     if !random.one_in(4) {
         wire.extend_from_slice(b"GET /next HTTP/1.1\r\nHost: gitlab.test\r\n\r\n");
     }
     wire
 }
 
-/// What may be odd about a request alone.
+/// Oddities of requests only.
 const OWN: &[Oddity] = &[
     |message, random| message.start = random.pick(ODD_LINES).into(),
-    // Twice, so that it comes more often.
+    // Listed twice, so that it comes more often.
     |message, random| message.start = format!("GET {} HTTP/1.1", random.pick(ODD_TARGETS)).into(),
     |message, random| message.start = format!("GET {} HTTP/1.1", random.pick(ODD_TARGETS)).into(),
     |message, random| message.start = format!("POST / {}", random.pick(ODD_VERSIONS)).into(),
@@ -44,7 +44,7 @@ const OWN: &[Oddity] = &[
         let (name, value) = *random.pick(&OWN_FIELDS.iter().collect::<Vec<_>>());
         message.put(random, Field::new(name, value));
     },
-    // About the bounds of a target (`MAX_TARGET`) and of a head (`MAX_HEAD`).
+    // Around the limits of a target (`MAX_TARGET`) and of a head (`MAX_HEAD`).
     |message, random| {
         if random.one_in(16) {
             let length = *random.pick(&[&60_000, &65_535, &70_000, &140_000]);

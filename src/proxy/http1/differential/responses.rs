@@ -1,10 +1,10 @@
-//! Responses, valid and not.
+//! Responses, valid and invalid.
 
 use super::message::{Field, Message, ODDITIES, Oddity};
 use super::random::Random;
 
-/// One response, or what is none. Its first byte tells what was asked for: nothing of a body, with
-/// `h`.
+/// One response, valid or not. The first byte gives the method of the request: HEAD if it is `h`,
+/// otherwise GET.
 pub(super) fn generate(random: &mut Random) -> Vec<u8> {
     let status = random.pick(STATUSES);
     let version = if random.one_in(8) {
@@ -19,8 +19,7 @@ pub(super) fn generate(random: &mut Random) -> Vec<u8> {
         let oddities: &[Oddity] = if random.one_in(4) { OWN } else { ODDITIES };
         oddities[random.below(oddities.len())](&mut message, random);
     }
-    // Whether there is a body at all depends on the method that was asked for (RFC 9112 §6.3, item
-    // 1).
+    // The method of the request decides whether there is a body at all (RFC 9112 §6.3, item 1).
     let mut wire = vec![if random.one_in(12) { b'h' } else { b'g' }];
     while random.one_in(8) {
         wire.extend_from_slice(random.pick(INTERIM).as_bytes());
@@ -29,7 +28,7 @@ pub(super) fn generate(random: &mut Random) -> Vec<u8> {
     wire
 }
 
-/// What may be odd about a response alone.
+/// Oddities of responses only.
 const OWN: &[Oddity] = &[
     |message, random| message.start = format!("{} 200 OK", random.pick(ODD_VERSIONS)).into(),
     |message, random| message.start = format!("HTTP/1.1 {}", random.pick(ODD_STATUSES)).into(),
@@ -39,8 +38,8 @@ const OWN: &[Oddity] = &[
         let place = random.below(message.start.len() + 1);
         message.start.insert(place, random.byte());
     },
-    // A body that looks like a response: where a reader ends the first one early, it finds a second
-    // one.
+    // A body that looks like a response: a recipient that ends the first response early finds a
+    // second one.
     |message, _| message.body = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec(),
 ];
 

@@ -1,4 +1,4 @@
-//! A stream that says what a script has, and keeps what it is told.
+//! A stream that plays a script, and records what is written to it.
 
 use std::io;
 use std::pin::Pin;
@@ -10,34 +10,35 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::proxy::io::readiness::Source;
 
-/// What stands behind a script.
+/// What a test sees and controls of a [`Script`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Strings {
     /// What was written to the stream.
     pub(super) told: Arc<Mutex<Vec<u8>>>,
-    /// Whether the stream ends behind its last byte, or just says no more.
+    /// Whether the stream ends after its last byte, or stays open without more.
     pub(super) ends: Arc<AtomicBool>,
 }
 
-/// The stream.
+/// A stream that plays a script.
 #[derive(Debug)]
 pub(super) struct Script {
     says: Vec<u8>,
     said: usize,
-    /// It says nothing before it is spoken to.
+    /// Nothing can be read before something was written.
     responses: bool,
     strings: Strings,
 }
 
 impl Script {
-    /// A client's: it says all at once, and ends.
+    /// A client's stream: all bytes can be read at once, and then it ends.
     pub(super) fn of_client(says: &[u8]) -> (Self, Strings) {
         let strings = Strings::default();
         strings.ends.store(true, Ordering::Relaxed);
         Self::new(says, false, strings)
     }
 
-    /// A server's: it says all once it was asked, and ends when [`Strings::ends`] says so.
+    /// A server's stream: all bytes can be read once something was written, and it ends when
+    /// [`Strings::ends`] is set.
     pub(super) fn of_server(says: &[u8]) -> (Self, Strings) {
         Self::new(says, true, Strings::default())
     }
@@ -64,7 +65,7 @@ impl AsyncRead for Script {
         }
         let rest = &self.says[self.said..];
         if rest.is_empty() && !self.strings.ends.load(Ordering::Relaxed) {
-            return Poll::Pending; // whoever drives it polls again
+            return Poll::Pending; // the test polls again by itself
         }
         let length = rest.len().min(buffer.remaining());
         buffer.put_slice(&rest[..length]);

@@ -1,4 +1,4 @@
-//! What a server makes of a client's bytes.
+//! How a server reads a client's bytes.
 
 use std::cell::RefCell;
 
@@ -13,13 +13,13 @@ use super::script::{Script, Strings};
 use crate::proxy::http1::serve;
 use crate::proxy::message::body::scripted::Frames;
 
-/// Fields in the order of their names; those of one name as they came.
+/// Fields sorted by name; those with the same name in the order in which they came.
 pub(super) type Fields = Vec<(String, Vec<u8>)>;
 
-/// What a body was: its bytes and its trailers, or nothing whole.
+/// A body's bytes and trailers; `None` if it is not complete.
 pub(super) type Whole = Option<(Vec<u8>, Fields)>;
 
-/// The requests that a server has seen, and whether it has then refused what followed.
+/// The requests that a server has accepted, and whether it has refused what follows.
 #[derive(Debug, PartialEq)]
 pub(super) struct Verdict {
     pub(super) requests: Vec<Seen>,
@@ -42,7 +42,7 @@ impl Verdict {
     }
 }
 
-/// What the requests of a script are answered with; neither server says it by itself.
+/// The response to each request of a script. Neither server sends this status by itself.
 const RESPONSE: StatusCode = StatusCode::NOT_FOUND;
 
 pub(super) async fn ours(wire: &[u8]) -> Verdict {
@@ -76,7 +76,7 @@ pub(super) async fn hypers(wire: &[u8]) -> Verdict {
         Ok::<_, std::convert::Infallible>(response)
     });
     let served = hyper::server::conn::http1::Builder::new()
-        .half_close(true) // the script's end is no reason to leave its requests
+        .half_close(true) // the script's end must not abort its requests
         .serve_connection(TokioIo::new(script), service)
         .await;
     let is_refusal = |error: &hyper::Error| error.is_parse() || error.is_parse_too_large();
@@ -86,7 +86,7 @@ pub(super) async fn hypers(wire: &[u8]) -> Verdict {
     }
 }
 
-/// Whether a server has answered what no request was made of.
+/// Whether a server has sent a 4xx of its own, to bytes that did not become a request.
 fn has_refused(strings: &Strings) -> bool {
     let told = strings.told.lock().unwrap();
     let own = RESPONSE.as_str().as_bytes();

@@ -1,4 +1,4 @@
-//! What stands in messages, as it should and as it should not.
+//! The parts of messages, valid and invalid.
 
 pub(super) const FRAMING: &[(&str, &str)] = &[
     ("Content-Length", "0"),

@@ -1,8 +1,9 @@
-//! Bodies in whichever pieces they come.
+//! Bodies that come in pieces of any size.
 
 use super::*;
 
-/// What comes out of `wire` when it is read in pieces of that size, and what is left of it.
+/// Decodes `wire`, which is read in pieces of `piece` bytes. Returns the body, whether it had
+/// trailers, and how many bytes were left over.
 fn decode(length: Length, wire: &[u8], piece: usize) -> Result<(Vec<u8>, bool, usize), Fault> {
     let (mut decoder, mut read) = (Decoder::new(length), BytesMut::new());
     let (mut body, mut trailers) = (Vec::new(), false);
@@ -58,8 +59,8 @@ fn bodies_end_where_they_say_however_they_are_read() {
     for (length, wire, body, trailers, left) in table {
         for piece in 1..=wire.len() {
             let decoded = decode(length, wire, piece).unwrap();
-            // What is read in one piece with the end is left; what comes later is not even
-            // read.
+            // The bytes after the body are left over: those in the same piece stay in the buffer,
+            // later pieces are not even read.
             assert_eq!(
                 decoded,
                 (body.to_vec(), trailers, left),
@@ -99,7 +100,8 @@ fn what_two_servers_could_read_differently_is_refused() {
     }
 }
 
-/// Once it was 60,000 one-byte records, 0.7 s: all of the trailers were parsed for each.
+/// A regression test: 60,000 one-byte records once took 0.7 s, because all of the trailers were
+/// parsed again for each record.
 #[test]
 fn what_drips_in_is_looked_at_once() {
     let mut wire = b"0\r\nx: ".to_vec();

@@ -1,4 +1,4 @@
-//! The body of a request, on its way from the client.
+//! The body of a request, as it comes from the client.
 
 use std::io;
 use std::pin::Pin;
@@ -12,25 +12,25 @@ use super::wire::{BodyState, Wire};
 use crate::proxy::http1::framing::{Decoder, Length, Piece};
 use crate::proxy::io::readiness::Source;
 
-// Sent by this connection when the body is first polled. The server's own 100 is not forwarded to
+// This connection sends it when the body is first polled. The server's own 100 is not forwarded to
 // an HTTP/1.1 client: it releases the upload (`Upload::release`), which then polls the body.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// The body of a request, on its way from the client.
+/// The body of a request, as it comes from the client.
 ///
-/// Until it has ended or is dropped, it alone reads from the connection. [`BodyState`] has what
-/// comes after that.
+/// Until it has ended or is dropped, only this body reads from the connection. [`BodyState`] says
+/// what follows.
 #[derive(Debug)]
 pub(in crate::proxy) struct ClientBody<T> {
-    /// `None` where there is no body.
+    /// `None` if there is no body, or the body has given the connection back.
     wire: Option<Wire<T>>,
     decoder: Decoder,
-    /// The client waits to hear that it is wanted.
+    /// The client waits for a 100, which has not been sent.
     is_unasked: bool,
 }
 
 impl<T> ClientBody<T> {
-    /// Of a request without one.
+    /// For a request without a body.
     pub(super) fn none() -> Self {
         Self {
             wire: None,
@@ -41,9 +41,10 @@ impl<T> ClientBody<T> {
 }
 
 impl<T: Source + AsyncWrite> ClientBody<T> {
-    /// The one behind a head that has just been taken, lent out by its connection.
+    /// The body after a head that was just parsed. The connection lends it the stream.
     pub(super) fn lent(wire: &Wire<T>, length: Length, expects: bool) -> Self {
-        // From here on the connection reads nothing itself: what is behind the head is the body's.
+        // From here on the connection itself reads nothing: the bytes after the head belong to the
+        // body.
         wire.lock().body = BodyState::Lent;
         Self {
             wire: Some(wire.share()),
@@ -53,33 +54,32 @@ impl<T: Source + AsyncWrite> ClientBody<T> {
     }
 
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Piece>> {
-        // There was no body, or it was given back with its last piece.
+        // There was no body, or it has given the connection back with its last piece.
         let Some(wire) = &self.wire else {
             return Poll::Ready(Ok(Piece::End));
         };
         let mut state = wire.lock();
         let state = &mut *state;
-        // To poll is to ask for it: whoever does not want the body drops it without a poll, and the
-        // client gets a final response in place of a 100 (RFC 9110 §10.1.1). A client that did not
-        // wait for it gets it all the same, which the RFC allows.
+        // A poll means that the body is wanted. A body that is not wanted is dropped without a
+        // poll, and the client gets a final response instead of a 100 (RFC 9110 §10.1.1). A client
+        // that has not waited for the 100 gets it nevertheless, which the RFC allows.
         if std::mem::take(&mut self.is_unasked) {
             state.out.extend_from_slice(CONTINUE);
         }
-        // What the client waits for goes out before anything is awaited of it: it may send nothing
-        // until it has it.
+        // The 100 is sent before anything is read: the client may send nothing until it has it.
         ready!(state.poll_write_out(context))?;
         loop {
             match self.decoder.next(&mut state.read) {
                 Ok(Piece::Incomplete) => {}
                 Ok(piece) => return Poll::Ready(Ok(piece)),
-                // Of that kind, so that whoever answers can tell a body that is wrong from one
-                // whose client has left.
+                // By this kind of error the caller can distinguish a malformed body from a client
+                // that has left.
                 Err(fault) => {
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, fault)));
                 }
             }
-            // RFC 9112 §8: the body is incomplete, and so is the request. It must not look whole to
-            // the server, so this is an error and no end.
+            // RFC 9112 §8: the body is incomplete, and so is the request. It must not look complete
+            // to the server, so this is an error and not an end.
             if ready!(state.poll_fill(context))? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
@@ -97,8 +97,8 @@ impl<T: Source + AsyncWrite> Body for ClientBody<T> {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let piece = ready!(this.poll_piece(context));
-        // Before the piece is passed on: its end comes with the last data, and this body is polled
-        // no more after that.
+        // Before the piece is returned: the end comes with the last data, and after that the body
+        // is not polled again.
         if this.decoder.has_ended() {
             this.give_back();
         }
@@ -122,22 +122,23 @@ impl<T: Source + AsyncWrite> Body for ClientBody<T> {
 }
 
 impl<T> ClientBody<T> {
-    /// Whatever is left of it is the connection's affair again: the next request, or a client that
-    /// leaves, can be told from it. At once when it has ended, as whoever sends it on may keep it
-    /// for long.
+    /// Gives the connection back, with what is left of the body, so that it can read the next
+    /// request or notice that the client leaves. This happens as soon as the body has ended,
+    /// because whoever forwards the body may keep it for long.
     fn give_back(&mut self) {
         let Some(wire) = self.wire.take() else {
             return;
         };
         let mut state = wire.lock();
-        // A decoder amid a body knows where that goes on; only with it can the rest be told from
-        // the next request.
+        // Only the decoder knows where the rest of an unfinished body ends, and so where the next
+        // request begins.
         let decoder = std::mem::replace(&mut self.decoder, Decoder::ended());
         state.body = if decoder.has_ended() {
             BodyState::Taken
         } else if self.is_unasked {
-            // The client may send its body now, or not at all and a next request in its place (RFC
-            // 9110 §10.1.1). If one were read as the other, a body could carry a request.
+            // The client may send its body now, or skip it and send the next request (RFC 9110
+            // §10.1.1). If one were read as the other, a body could contain a request (request
+            // smuggling, RFC 9112 §11.2).
             BodyState::Unasked
         } else {
             BodyState::Unwanted(decoder)

@@ -1,4 +1,4 @@
-//! A response on its way to the client.
+//! Sending a response to the client.
 
 use std::io::{self, IoSlice, Write};
 use std::pin::Pin;
@@ -14,46 +14,48 @@ use crate::proxy::http1::framing::LAST_CHUNK;
 use crate::proxy::http1::write::{Framing, write_trailers};
 use crate::proxy::message::body::Streamed;
 
-/// A piece of a body up to this size is copied behind what is to go out with it, in bytes: one
-/// record in place of two.
+/// A piece of a body up to this size, in bytes, is copied into the buffer with the bytes before it:
+/// one TLS record instead of two.
 const SMALL_PIECE: usize = 4 * 1024;
 
-/// A response's body on its way out, behind its head.
+/// A response while it is sent: its head, then its body.
 ///
-/// `fill` takes frames in, `poll_out` sends bytes, and both are called in turns:
+/// The caller calls `fill`, which takes frames from the body, and `poll_out`, which sends bytes, in
+/// turns:
 ///
 /// ```text
-/// open ── a frame of data ─────────────────────────► open, with a piece to send
-///      ── the body's end, or its trailers ─────────► has_ended ── all is sent ──► Ready(true)
-///      ── an error, or a length other than said ───► broken ── what came is sent ──► an error
+/// open ── a data frame ────────────────────────────► open, with a piece to send
+///      ── the end of the body, or its trailers ────► has_ended ── all is sent ──► Ready(true)
+///      ── an error, or another length than declared ► broken ── what came is sent ──► an error
 /// ```
 ///
-/// The bytes go in this order: `out` from `gone` on, then `data`, then `after`. No frame is taken
-/// in while one waits in `data`, so a client that does not read holds up the body, and with it the
-/// server; beside the head, one frame and two small buffers are held for it.
+/// The bytes are sent in this order: `out` from `gone` on, then `data`, then `after`. No frame is
+/// taken while one waits in `data`. So a client that does not read holds back the body, and with it
+/// the server; besides the head, only one frame and two small buffers are kept for it.
 #[derive(Debug)]
 pub(super) struct Download<B> {
     body: B,
     framing: Framing,
     takes_trailers: bool,
     has_ended: bool,
-    /// Why no more comes, where that is before the end.
+    /// The error, if the body broke off or has another length than declared.
     broken: Option<io::Error>,
-    /// The head, and what frames and precedes `data`; and how much of it has gone.
+    /// The head, small pieces of the body, and the framing before `data`; and how many of these
+    /// bytes are sent.
     out: Vec<u8>,
     gone: usize,
-    /// A large piece, as it came.
+    /// A large piece, which is not copied.
     data: Bytes,
-    /// What follows `data`.
+    /// The bytes after `data`.
     after: Vec<u8>,
 }
 
 impl<B: Streamed> Download<B> {
-    /// `out` is an empty buffer, for the head.
+    /// `out` is an empty buffer for the head.
     pub(super) fn new(body: B, framing: Framing, takes_trailers: bool, out: Vec<u8>) -> Self {
         Self {
-            // Nothing of such a body is asked for. After HEAD, 204 and 304 nothing may follow the
-            // head (RFC 9112 §6.3), whatever the body has.
+            // Such a body is not polled. After HEAD, 204 and 304 nothing may follow the head (RFC
+            // 9112 §6.3), even if the body has data.
             has_ended: matches!(framing, Framing::None | Framing::Known(0)),
             body,
             framing,
@@ -71,56 +73,56 @@ impl<B: Streamed> Download<B> {
         (self.body, self.out)
     }
 
-    /// Where the head is written.
+    /// The buffer for the head.
     pub(super) fn head(&mut self) -> &mut Vec<u8> {
         &mut self.out
     }
 
-    /// The body, of which the rest of its request's goes out beside.
+    /// The body, which also sends the rest of the request's body upstream.
     pub(super) fn body(&mut self) -> &mut B {
         &mut self.body
     }
 
-    /// Whether a client that knows where its bodies end notices that this one has not come to its
-    /// end.
+    /// Whether the client can see that this body is incomplete: it knows the length, or reads
+    /// chunks.
     pub(super) fn shows_its_end(&self) -> bool {
         self.framing != Framing::UntilClose
     }
 
-    /// Whether the body has broken off, or is another than said.
+    /// Whether the body broke off, or has another length than declared.
     pub(super) fn is_broken(&self) -> bool {
         self.broken.is_some()
     }
 
-    /// Takes in what there is of the body. Not under the lock of the client's connection: the body
-    /// may have that of the request read.
+    /// Takes the frames that the body has now. Must not be called under the lock of the client's
+    /// connection: the body's poll may read the request's body, which takes that lock.
     pub(super) fn fill(&mut self, context: &mut Context<'_>) {
         while !self.has_ended
             && self.broken.is_none()
             && self.data.is_empty()
             && self.out.len() < SMALL_PIECE
         {
-            // Where nothing is there, the body has this task's waker, and `poll_out` says pending.
+            // The body has registered this task's waker, and `poll_out` returns pending.
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
                 return;
             };
-            // What came before goes out all the same: a client that gets nothing at all sends its
-            // request again (RFC 9112 §9.3.1 is no leave for one that changes something), and one
-            // that gets a part of a response knows that there was one.
+            // What came before the error is still sent. A client that gets nothing at all may
+            // repeat its request, although RFC 9112 §9.3.1 does not allow that if the request
+            // changes something. A client that gets a part of a response knows that there was one.
             self.broken = frame.transpose().and_then(|frame| self.take(frame)).err();
         }
     }
 
-    /// Sends some of it. Ready with `true` when all has gone, and with an error where that is not
-    /// all of it.
+    /// Sends some of it. Ready with `false` if more may follow, with `true` when everything is
+    /// sent, and with an error when everything is sent of a body that broke off.
     pub(super) fn poll_out(
         &mut self,
         context: &mut Context<'_>,
         io: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<io::Result<bool>> {
         if self.gone == self.out.len() && self.data.is_empty() {
-            // Before any wait for the body: TLS may hold back what was written, and a client of an
-            // event stream is to see each event at once.
+            // Before any wait for the body: TLS may hold back what was written, and the client of
+            // an event stream must see each event at once.
             ready!(Pin::new(&mut *io).poll_flush(context))?;
             return match &self.broken {
                 Some(error) => Poll::Ready(Err(error.kind().into())),
@@ -132,7 +134,8 @@ impl<B: Streamed> Download<B> {
         let written = if self.data.is_empty() {
             Pin::new(&mut *io).poll_write(context, rest)
         } else {
-            // In one call, so that TLS may put the frame of a chunk into one record with its data.
+            // In one call, so that TLS can put the framing of a chunk into one record with its
+            // data.
             let slices = [rest, &self.data, &self.after].map(IoSlice::new);
             Pin::new(&mut *io).poll_write_vectored(context, &slices)
         };
@@ -140,18 +143,18 @@ impl<B: Streamed> Download<B> {
         Poll::Ready(Ok(false))
     }
 
-    /// Takes the next piece of the body in.
+    /// Takes the next frame of the body.
     fn take(&mut self, frame: Option<Frame<Bytes>>) -> io::Result<()> {
         let Some(frame) = frame else {
             return self.end(None);
         };
         match frame.into_data() {
-            // A chunk of no bytes would be the last one (RFC 9112 §7.1).
+            // An empty chunk would be the last one (RFC 9112 §7.1).
             Ok(data) if data.is_empty() => {}
             Ok(data) => self.take_data(data)?,
             Err(frame) => return self.end(frame.into_trailers().ok().as_ref()),
         }
-        // The end goes out with the last data, and not in a record of its own after one more poll.
+        // The end is sent with the last data, and not in a record of its own after one more poll.
         if self.body.is_end_stream() {
             self.end(None)?;
         }
@@ -160,8 +163,8 @@ impl<B: Streamed> Download<B> {
 
     fn take_data(&mut self, data: Bytes) -> io::Result<()> {
         if let Framing::Known(left) = &mut self.framing {
-            // Bytes behind the length that was said would be the beginning of the next response to
-            // the client (RFC 9112 §6.3).
+            // To the client, bytes beyond the declared length would be the beginning of the next
+            // response (response splitting, RFC 9112 §11.1).
             let longer = || io::Error::other("the body is longer than said");
             *left = left.checked_sub(data.len() as u64).ok_or_else(longer)?;
         }
@@ -169,8 +172,7 @@ impl<B: Streamed> Download<B> {
         if chunked {
             write!(self.out, "{:x}\r\n", data.len())?;
         }
-        // A copy costs less than a second piece on the way; but not if the buffer had to grow for
-        // it.
+        // A copy costs less than a separate slice, unless the buffer would have to grow for it.
         if data.len() > SMALL_PIECE.min(self.out.capacity() - self.out.len()) {
             self.data = data;
         } else {
@@ -182,7 +184,7 @@ impl<B: Streamed> Download<B> {
         Ok(())
     }
 
-    /// Where the next bytes go.
+    /// The buffer for the bytes that come next.
     fn last(&mut self) -> &mut Vec<u8> {
         if self.data.is_empty() {
             &mut self.out
@@ -194,14 +196,13 @@ impl<B: Streamed> Download<B> {
     fn end(&mut self, trailers: Option<&HeaderMap>) -> io::Result<()> {
         self.has_ended = true;
         match self.framing {
-            // The client waits for the rest. Only the end of the connection tells it that none
-            // comes.
+            // The client waits for the rest. Only the end of the connection shows that none comes.
             Framing::Known(left) if left > 0 => {
                 Err(io::Error::other("the body is shorter than said"))
             }
             Framing::Chunked => {
-                // RFC 9110 §6.5.1: only to a client that has said `TE: trailers`. Some fields have
-                // no place behind a body even then.
+                // RFC 9110 §6.5.1: only for a client that has sent `TE: trailers`. Even then some
+                // fields are not allowed as trailers.
                 match trailers.filter(|_| self.takes_trailers) {
                     None => self.last().extend_from_slice(LAST_CHUNK),
                     Some(trailers) => {
@@ -215,20 +216,20 @@ impl<B: Streamed> Download<B> {
     }
 
     fn went(&mut self, written: usize) -> io::Result<()> {
-        // A stream that takes nothing is not going to: the loop would turn forever.
+        // A stream that accepts nothing now never will, and the loop would run forever.
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        // One write may end within any of the three.
+        // One write may end inside any of the three buffers.
         let of_out = written.min(self.out.len() - self.gone);
         let of_data = (written - of_out).min(self.data.len());
         self.gone += of_out;
         self.data.advance(of_data);
         if self.gone == self.out.len() && self.data.is_empty() {
-            self.data = Bytes::new(); // its buffer is free again
+            self.data = Bytes::new(); // releases its buffer
             self.out.clear();
             self.out.append(&mut self.after);
-            // The same write may have taken some of what comes behind `data`.
+            // The same write may have taken some of `after`, which is in `out` now.
             self.gone = written - of_out - of_data;
         }
         if self.gone == self.out.len() {
@@ -261,7 +262,8 @@ mod tests {
         .await
     }
 
-    /// What a client gets of those pieces, however little of them it takes at once.
+    /// What a client gets of a body of `pieces`. It must not depend on how little the client reads
+    /// at once.
     async fn sent(framing: Framing, pieces: &[usize], trailers: Option<HeaderMap>) -> String {
         let mut frames: Vec<_> = pieces
             .iter()

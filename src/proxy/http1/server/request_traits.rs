@@ -1,17 +1,17 @@
-//! What of a request is still known when its response goes out.
+//! What is kept of a request until its response is sent.
 
 use http::{Method, Version};
 
 use crate::proxy::http1::request_head::RequestHead;
 
-/// What a response must know of its request.
+/// What a response depends on in its request.
 #[derive(Clone, Copy, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is one thing that a head says, and none excludes another"
 )]
 pub(super) struct RequestTraits {
-    /// The response has no body, whatever its head says.
+    /// The request is a HEAD: the response has no body, whatever its head says.
     pub(super) is_head: bool,
     pub(super) version: Version,
     pub(super) persists: bool,
@@ -19,18 +19,21 @@ pub(super) struct RequestTraits {
     pub(super) takes_trailers: bool,
 }
 
-/// What follows a response.
+/// What follows a response on its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
+    /// The connection is closed.
     Close,
+    /// Another request may follow.
     Next,
+    /// Another protocol follows (101).
     Switch,
 }
 
 impl RequestTraits {
     pub(super) fn of(head: &RequestHead) -> Self {
         Self {
-            // RFC 9110 §9.3.2: with its fields alone, the response would look as if it had a body.
+            // RFC 9110 §9.3.2: judged by its fields alone, the response would seem to have a body.
             is_head: head.method == Method::HEAD,
             version: head.version,
             persists: head.persists,
@@ -39,11 +42,11 @@ impl RequestTraits {
         }
     }
 
-    /// Of a request that could not be read.
+    /// For a request that could not be parsed.
     pub(super) const UNREADABLE: Self = Self {
         is_head: false,
-        // A client that cannot say what it speaks gets what most speak, and then the end of the
-        // connection: where the next request would begin is not known.
+        // The client's version is unknown, so it gets the most common one. The connection is closed
+        // after the response, because it is unknown where the next request would begin.
         version: Version::HTTP_11,
         persists: false,
         asks_to_persist: false,
