@@ -1,4 +1,5 @@
-//! What a program that is started finds: variables, git's configuration, files beside them.
+//! What a started program finds: environment variables, git's configuration, and the files that
+//! they name.
 
 pub mod env_vars;
 pub mod git_config;

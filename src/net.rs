@@ -1,4 +1,4 @@
-//! The way to a host: whom TLS trusts, the user's own proxies and addresses, a connection.
+//! Connections to hosts: TLS trust, the user's own proxies and addresses, dialing.
 
 pub(crate) mod dial;
 pub mod resolve;

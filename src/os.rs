@@ -1,4 +1,4 @@
-//! What the operating system gives: private files, processes, sockets' owners, limits.
+//! What the operating system provides: private files, processes, the owners of sockets, limits.
 
 pub mod home;
 pub mod port_owner;

@@ -1,4 +1,4 @@
-//! The roots that a child shall trust.
+//! The roots that a child trusts.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,35 +11,35 @@ use rustls_pki_types::pem::PemObject;
 
 use crate::{CaError, key_store, pem_text};
 
-/// How many files of a directory of roots are read, and how large one may be: a directory named by
-/// mistake must not fill the memory.
+/// How many files of a directory of roots are read, and how large each may be: a wrong directory
+/// must not fill the memory.
 const MAX_FILES: usize = 4096;
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// PEM of all roots that a child shall trust: the platform's, the user's own, and those appended
-/// for the session.
+/// PEM of all roots that a child trusts: the platform's, the user's own, and those added for the
+/// session.
 ///
-/// The files are copied as they are, unparsed; [`Self::certificates`] parses.
+/// The files are copied without parsing; [`Self::certificates`] parses them.
 #[derive(Clone, Debug, Default)]
 pub struct TrustBundle {
     pem: Vec<u8>,
-    /// The certificates in it, once somebody has asked for them.
+    /// The certificates in it, parsed at first use.
     certificates: OnceLock<Vec<CertificateDer<'static>>>,
 }
 
 impl TrustBundle {
-    /// The platform's roots, then those of the file `extra` (what the user's `SSL_CERT_FILE`
-    /// names), if it differs.
+    /// The platform's roots, then those of the file `extra` (the user's `SSL_CERT_FILE`), if it
+    /// differs.
     ///
-    /// The platform's roots are the first readable file of the usual ones
-    /// ([`Self::platform_file`]); where there is none, what its certificate store gives. There may
-    /// be none at all (an empty container); that is no error here. [`CaError::RootsUnreadable`]
-    /// names an `extra` that is missing or unreadable.
+    /// The platform's roots come from the first readable one of the usual files
+    /// ([`Self::platform_file`]), otherwise from the platform's certificate store. There may be
+    /// none at all, as in an empty container; this is not an error here.
+    /// [`CaError::RootsUnreadable`] names an `extra` that is missing or unreadable.
     pub fn platform(extra: Option<&Path>) -> Result<Self, CaError> {
         let Some((file, roots)) = first_readable(PLATFORM_BUNDLES) else {
             return Self::from_roots(native_roots(), extra);
         };
-        // Mostly SSL_CERT_FILE names the very file; then there is nothing to read twice.
+        // `SSL_CERT_FILE` usually names this very file; then it is not read twice.
         Self::from_roots(roots, extra.filter(|extra| *extra != Path::new(file)))
     }
 
@@ -49,9 +49,9 @@ impl TrustBundle {
         usual.into_iter().find(|path| path.is_file())
     }
 
-    /// Appends the certificates in `pem`, and nothing else that stands there: a private key in a CA
-    /// file must not travel into a file that every child can read. Damaged blocks are left out;
-    /// [`crate::parse_ca_pem`] reports them.
+    /// Appends the certificates in `pem` and nothing else: a private key in a CA file must not get
+    /// into a file that every child can read. Damaged blocks are left out; [`crate::parse_ca_pem`]
+    /// reports them.
     #[must_use]
     pub fn with_pem(mut self, pem: &str) -> Self {
         let added = pem_text::certificates(pem.as_bytes());
@@ -64,7 +64,7 @@ impl TrustBundle {
         self
     }
 
-    /// The whole as PEM text.
+    /// All roots as PEM text.
     pub fn pem(&self) -> &[u8] {
         &self.pem
     }
@@ -92,8 +92,8 @@ impl TrustBundle {
             .all(|certificate| roots.contains(certificate))
     }
 
-    /// Appends the certificates of the files in a directory (what the user's `SSL_CERT_DIR` names).
-    /// What cannot be read is left out, as OpenSSL does.
+    /// Appends the certificates of the files in a directory (the user's `SSL_CERT_DIR`). Unreadable
+    /// files are left out, as in OpenSSL.
     #[must_use]
     pub fn with_directory(mut self, directory: &Path) -> Self {
         let Ok(entries) = fs::read_dir(directory) else {
@@ -109,7 +109,7 @@ impl TrustBundle {
         self
     }
 
-    /// How many blocks [`Self::certificates`] skips. Decodes all of them to know.
+    /// How many blocks [`Self::certificates`] skips. Decodes all blocks to count them.
     pub fn damaged_blocks(&self) -> usize {
         CertificateDer::pem_slice_iter(&self.pem)
             .filter(Result::is_err)
@@ -129,11 +129,11 @@ impl TrustBundle {
             path: path.to_owned(),
             source,
         })?;
-        // A copy of the platform's file, or that file with a root or two at its end, as a session
-        // within a session sees it: the platform's part must not stand there twice.
+        // `extra` may be a copy of the platform's file, with or without more roots at its end. A
+        // session within a session sees such a file. Do not append the platform's part twice.
         let added = extra.strip_prefix(pem.as_slice()).unwrap_or(&extra);
-        // Some keep their key in the same file; it must not travel into one that every child can
-        // read.
+        // Some users keep their private key in the same file. It must not get into a file that
+        // every child can read.
         if contains(added, b"PRIVATE KEY") {
             for certificate in pem_text::certificates(added) {
                 append(&mut pem, pem_text::encode(&certificate).as_bytes());
@@ -145,7 +145,8 @@ impl TrustBundle {
     }
 }
 
-/// Text that ends without a line feed would swallow the BEGIN line of what follows.
+/// Without a line feed before it, appended text would continue the last line, and its BEGIN line
+/// would be lost.
 fn append(pem: &mut Vec<u8>, text: &[u8]) {
     if text.is_empty() {
         return;
@@ -176,7 +177,7 @@ fn native_roots() -> Vec<u8> {
         .collect()
 }
 
-/// Where the platforms keep their roots in one file.
+/// The files in which platforms keep their roots.
 const PLATFORM_BUNDLES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch, Gentoo, Alpine
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, RHEL

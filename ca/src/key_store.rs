@@ -1,29 +1,29 @@
-//! The roots in Java's own format, which a Java program reads without a password.
+//! The roots in Java's own format, which a Java program can read without a password.
 
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use rustls_pki_types::CertificateDer;
 
-/// What a JKS file begins with.
+/// The first bytes of a JKS file.
 const MAGIC: u32 = 0xFEED_FEED;
 
 /// The version that Java has written since 1.2.
 const VERSION: u32 = 2;
 
-/// An entry that is a trusted certificate, not a key.
+/// The type of an entry that is a trusted certificate, not a key.
 const TRUSTED_CERTIFICATE: u32 = 2;
 
-/// The password of Java's own `cacerts`, and the words that the format mixes into its digest. They
+/// The password of Java's own `cacerts`, and the constant that the format adds to its digest. They
 /// protect nothing: the file has no secret in it, and a Java program that names no password skips
 /// the digest.
 const PASSWORD: &str = "changeit";
 const DIGEST_WORDS: &[u8] = b"Mighty Aphrodite";
 
-/// A JKS file (`sun.security.provider.JavaKeyStore`, method `engineStore`) with those certificates
+/// A JKS file (`sun.security.provider.JavaKeyStore`, method `engineStore`) with these certificates
 /// as trusted entries.
 ///
-/// `created_ms` is the entries' date, in milliseconds since 1970. JKS rather than PKCS #12: the
-/// latter needs Oracle's attribute for trusted certificates and a key derivation that costs more
-/// time than the whole start of a session.
+/// `created_ms` is the entries' date, in milliseconds since 1970. The format is JKS and not PKCS
+/// #12, which needs Oracle's attribute for trusted certificates and a key derivation that takes
+/// longer than the whole start of a session.
 pub(crate) fn encode(certificates: &[CertificateDer<'_>], created_ms: u64) -> Vec<u8> {
     let size: usize = certificates.iter().map(|der| der.len() + 40).sum();
     let mut store = Vec::with_capacity(size + 64);
@@ -48,13 +48,14 @@ pub(crate) fn encode(certificates: &[CertificateDer<'_>], created_ms: u64) -> Ve
     store
 }
 
-/// Java's modified UTF-8 with its length before it; only ASCII comes here, which both spell alike.
+/// Appends text in Java's modified UTF-8, with its length in front. Only ASCII is used here, which
+/// modified UTF-8 encodes like UTF-8.
 fn text(store: &mut Vec<u8>, text: &str) {
     store.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
     store.extend_from_slice(text.as_bytes());
 }
 
-/// The format counts in 32 bits; no set of roots comes near.
+/// The format has 32-bit counts; no set of roots is that large.
 fn length(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

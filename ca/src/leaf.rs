@@ -1,4 +1,4 @@
-//! The certificates that the proxy shows, one for each host.
+//! The certificates that the proxy presents, one for each host.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,32 +12,33 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use crate::session::generate_key_with;
 use crate::{CaError, SessionCa};
 
-/// How many hosts' certificates are kept. Beyond it an arbitrary one makes room: a child that walks
-/// through names below a permitted domain costs signatures, not memory.
+/// How many certificates are kept. Above this, an arbitrary one is evicted. So a child that
+/// connects to very many names below a permitted domain causes more signatures, not more memory
+/// use.
 const CAPACITY: usize = 1024;
 
-/// The leaf certificates of a session, minted at first use.
+/// The leaf certificates of a session, made at first use.
 ///
-/// All leaves share one P-256 key, made for this session and never the CA's. Each carries one SAN
-/// (a dNSName or an iPAddress, as the host is), EKU serverAuth, critical keyUsage digitalSignature,
-/// critical basicConstraints CA:FALSE, and both key identifiers; it ends when the CA ends. The
-/// chain is the leaf and the CA, unless that is large.
+/// All leaves share one P-256 key, made for this session and different from the CA's. Each leaf has
+/// one SAN (a dNSName or an iPAddress, depending on the host), EKU serverAuth, critical keyUsage
+/// digitalSignature, critical basicConstraints CA:FALSE, and both key identifiers. It expires with
+/// the CA. The chain is the leaf and the CA, unless the CA's certificate is large.
 pub struct LeafCache {
     ca: SessionCa,
-    /// The subject of all leaves, for the encoder.
+    /// The key of all leaves, for signing their certificates.
     key: KeyPair,
     /// The same key, for handshakes.
     signer: Arc<dyn SigningKey>,
     minted: Mutex<HashMap<ServerName<'static>, Arc<CertifiedKey>>>,
 }
 
-/// A larger root is not sent with its leaves, in bytes of DER: it names each host that it may sign
-/// for, each handshake would carry all of them, and beyond 64 KiB none would succeed. Clients trust
-/// it by itself; only Chrome, which is told its key, needs to be sent it.
+/// A root larger than this, in bytes of DER, is not sent with the leaves. It lists each host that
+/// it may sign for, so it makes every handshake larger, and above 64 KiB handshakes fail. Clients
+/// trust the root without receiving it. Only Chrome, which is given its key, needs to receive it.
 const MAX_ROOT: usize = 8 * 1024;
 
 impl LeafCache {
-    /// Takes over the CA and makes the session's leaf key.
+    /// Takes the CA and generates the session's leaf key.
     pub fn new(ca: SessionCa) -> Result<Self, CaError> {
         let (key, signer) = generate_key_with(|key| {
             let pkcs8 = PrivatePkcs8KeyDer::from(key.serialized_der());
@@ -51,12 +52,12 @@ impl LeafCache {
         })
     }
 
-    /// The certified key for one host; minted at first use, then kept. Case and a trailing dot do
+    /// The certified key for one host, made at first use and then kept. Case and a trailing dot do
     /// not matter.
     ///
-    /// [`CaError::NotPermitted`] where the CA's name constraints do not cover the host. No lock is
-    /// held while a certificate is signed; of two callers that mint for one host at once, both get
-    /// the one that came first.
+    /// Fails with [`CaError::NotPermitted`] where the CA's name constraints do not cover the host.
+    /// No lock is held while a certificate is signed. If two callers make one for the same host at
+    /// the same time, both get the one that was inserted first.
     pub fn get(&self, host: &ServerName<'_>) -> Result<Arc<CertifiedKey>, CaError> {
         if let Some(known) = self.minted().get(host) {
             return Ok(Arc::clone(known));
@@ -89,9 +90,9 @@ impl LeafCache {
         self.ca.public_key_digest()
     }
 
-    /// The root goes along if it is small, although clients have it: one that lacks it then says
-    /// "self-signed certificate in the chain", which points at the trust settings, and not "unable
-    /// to get the issuer".
+    /// Sends a small root along, although clients have it. A client that does not trust it then
+    /// reports "self-signed certificate in the chain", which points to the trust settings, instead
+    /// of "unable to get the issuer".
     fn mint(&self, host: &ServerName<'_>) -> Result<CertifiedKey, CaError> {
         let leaf = self.ca.sign_leaf(host, &self.key)?;
         let mut chain = vec![leaf];
@@ -99,8 +100,8 @@ impl LeafCache {
         Ok(CertifiedKey::new(chain, Arc::clone(&self.signer)))
     }
 
-    /// Each entry is whole before it is inserted, so a panic elsewhere leaves nothing half done
-    /// behind.
+    /// Ignores poisoning: an entry is complete before it is inserted, so a panic cannot leave a
+    /// partial one.
     fn minted(&self) -> MutexGuard<'_, HashMap<ServerName<'static>, Arc<CertifiedKey>>> {
         self.minted.lock().unwrap_or_else(PoisonError::into_inner)
     }

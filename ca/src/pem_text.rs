@@ -1,4 +1,4 @@
-//! PEM text (RFC 7468), read and written.
+//! Reads and writes PEM text (RFC 7468).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,8 +8,8 @@ use rustls_pki_types::pem::PemObject;
 
 use crate::CaError;
 
-/// Parses a user's `--ca-file`: at least one CERTIFICATE block, each fit to be a root. Other blocks
-/// are passed over.
+/// Parses a user's `--ca-file`: at least one CERTIFICATE block, each usable as a root. Other blocks
+/// are ignored.
 ///
 /// The error says what the file is instead: empty, DER, a private key, other PEM, no PEM, or
 /// damaged.
@@ -35,15 +35,15 @@ pub fn parse_ca_pem(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, CaError
     Ok(certificates)
 }
 
-/// Every certificate in `text`, as OpenSSL reads a file of roots: other blocks and damaged ones are
-/// left out.
+/// All certificates in `text`. Other blocks and damaged ones are skipped, as OpenSSL does for a
+/// file of roots.
 pub(crate) fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
     plain(text).unwrap_or_else(|| CertificateDer::pem_slice_iter(text).flatten().collect())
 }
 
-/// The same for a text that has nothing out of the ordinary, `None` for any other. A start reads
-/// all roots of the platform, and rustls's reader, which must take as long for each secret as for
-/// any other, takes eight times as long for them.
+/// A fast path for text with only well-formed CERTIFICATE blocks; `None` for any other text. Each
+/// start reads all roots of the platform. rustls's reader is constant-time, because it also reads
+/// secrets, and takes eight times as long for them.
 fn plain(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let mut found = Vec::new();
     let mut block: Option<Vec<u8>> = None;
@@ -58,13 +58,13 @@ fn plain(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
             }
             (line, _) if line.starts_with(b"-----") => return None,
             (line, Some(base64)) => base64.extend_from_slice(line),
-            (_, None) => {} // words between the blocks
+            (_, None) => {} // text between the blocks
         }
     }
     block.is_none().then_some(found)
 }
 
-/// One CERTIFICATE block that ends with a line feed.
+/// The certificate as one PEM block that ends with a line feed.
 pub(crate) fn encode(certificate: &CertificateDer<'_>) -> String {
     let block = pem::Pem::new("CERTIFICATE", certificate.as_ref());
     let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
@@ -88,16 +88,16 @@ fn what_it_is_instead(text: &[u8]) -> CaError {
     }
 }
 
-/// A DER SEQUENCE whose length takes the long form, as that of every certificate does; `0` and then
-/// a byte beyond ASCII begins no PEM text.
+/// A DER SEQUENCE with a length in the long form, as every certificate is. PEM text cannot begin
+/// like this: `0` followed by a byte that is not ASCII.
 fn is_der(text: &[u8]) -> bool {
     matches!(text, [0x30, 0x81..=0x84, ..])
 }
 
-/// The base64 of most roots is shorter.
+/// The initial capacity for a block's base64, enough for most roots.
 const DEFAULT_BLOCK: usize = 2048;
 
-/// How much of a foreign label an error repeats, in characters.
+/// How many characters of an unexpected label an error repeats.
 const LABEL_SHOWN: usize = 40;
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ mod tests {
         let both = [&one, &other].map(|ca| ca.certificate_der().clone());
         assert_eq!(plain(text.as_bytes()).unwrap(), both);
         assert_eq!(plain(b"").unwrap(), []);
-        // What is not plain is left to the other.
+        // The fast path leaves any other text to the slow one.
         let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
         let begun = "-----BEGIN CERTIFICATE-----\n";
         for (odd, expected) in [

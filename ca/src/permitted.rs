@@ -1,4 +1,4 @@
-//! The hosts that a session intercepts, and the name constraints that say so.
+//! The hosts that a session intercepts, and the name constraints for them.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,18 +8,18 @@ use rustls_pki_types::{DnsName, ServerName};
 
 use crate::CaError;
 
-/// A host (or domain) that this session intercepts: what the CA's name constraints permit (RFC 5280
-/// §4.2.1.10).
+/// A host or domain that this session intercepts, and that the CA's name constraints therefore
+/// permit (RFC 5280 §4.2.1.10).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum PermittedHost {
     /// This DNS name and everything below it. Case and a trailing dot do not matter.
     Domain(String),
-    /// This one address.
+    /// This single address.
     Ip(IpAddr),
 }
 
-/// The permitted hosts, checked once.
+/// The permitted hosts, checked and normalized.
 #[derive(Debug)]
 pub(crate) struct PermittedNames {
     /// In lower case, without a trailing dot.
@@ -28,7 +28,7 @@ pub(crate) struct PermittedNames {
 }
 
 impl PermittedNames {
-    /// Checks and normalises the hosts. An empty list is valid: it permits nothing.
+    /// Checks and normalizes the hosts. An empty list is valid: it permits nothing.
     pub(crate) fn parse(hosts: &[PermittedHost]) -> Result<Self, CaError> {
         let mut names = Self {
             domains: BTreeSet::new(),
@@ -52,7 +52,7 @@ impl PermittedNames {
         Ok(names)
     }
 
-    /// Whether a verifier that honours [`Self::constraints`] would take a leaf for `host`.
+    /// Whether a verifier that enforces [`Self::constraints`] would accept a leaf for `host`.
     pub(crate) fn permits(&self, host: &ServerName<'_>) -> bool {
         match host {
             ServerName::DnsName(name) => {
@@ -66,9 +66,10 @@ impl PermittedNames {
 
     /// The constraints for the CA certificate.
     ///
-    /// RFC 5280 leaves a name form that is not mentioned *unconstrained*, so a form that the
-    /// session does not use is closed by a name nobody has. `IPv4` and `IPv6` count apart, since
-    /// some verifiers compare only like with like.
+    /// In RFC 5280 a name form without a constraint is *unconstrained*. So a form that the session
+    /// does not use is constrained to a name that no host has. `IPv4` and `IPv6` each get such a
+    /// constraint, because some verifiers compare an address only with constraints of its own
+    /// family.
     pub(crate) fn constraints(&self) -> NameConstraints {
         let mut permitted_subtrees: Vec<_> = self
             .domains
@@ -92,7 +93,7 @@ impl PermittedNames {
     }
 }
 
-/// The name itself, and every domain that it is below.
+/// The name itself, and each of its parent domains.
 fn within(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(name), |name| {
         name.split_once('.').map(|(_, domain)| domain)

@@ -1,4 +1,4 @@
-//! The root of one session.
+//! The CA certificate of one session.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,15 +15,15 @@ use zeroize::Zeroize;
 use crate::permitted::PermittedNames;
 use crate::{CaError, PermittedHost, pem_text};
 
-/// How far before `now` a certificate begins to be valid, for clients whose clock is behind.
+/// How long before `now` a certificate becomes valid, for clients whose clock is slow.
 pub const BACKDATE: Duration = Duration::from_hours(1);
 /// How long after `now` the root and all its leaves stay valid.
 pub const LIFETIME: Duration = Duration::from_hours(7 * 24);
 
-/// The root of one session: made at its start, gone with the process.
+/// The root of one session: made at its start, and gone when the process ends.
 ///
 /// ECDSA P-256 with SHA-256, X.509 v3 (RFC 5280): critical basicConstraints (a CA, path length 0),
-/// critical keyUsage (certificates and CRLs), a subject key identifier, and critical name
+/// critical keyUsage (certificate and CRL signing), a subject key identifier, and critical name
 /// constraints for the permitted hosts.
 pub struct SessionCa {
     issuer: Issuer<'static, KeyPair>,
@@ -37,15 +37,14 @@ impl SessionCa {
     /// Makes a root that permits only `permitted`, valid from [`BACKDATE`] before `now` to
     /// [`LIFETIME`] after it.
     ///
-    /// Fails where a domain is not a DNS name, where `now` has no form in a certificate, or without
-    /// randomness.
+    /// Fails if a domain is not a DNS name, if `now` cannot be encoded in a certificate, or if
+    /// there is no randomness.
     pub fn new(permitted: &[PermittedHost], now: SystemTime) -> Result<Self, CaError> {
         let permitted = PermittedNames::parse(permitted)?;
         let validity = Validity::around(now)?;
         let key = generate_key()?;
 
-        // A name of its own, so that two sessions' roots in one trust store are never taken for
-        // each other.
+        // A unique name, so that the roots of two sessions in one trust store are never confused.
         let [a, b, c, d] = random()?;
         let subject = format!("authsome session {a:02x}{b:02x}{c:02x}{d:02x}");
         let mut params = params(validity, &subject)?;
@@ -87,7 +86,8 @@ impl SessionCa {
         self.permitted.permits(host)
     }
 
-    /// Signs a leaf for `host` with `key` as its subject. Does not ask whether `host` is permitted.
+    /// Signs a leaf for `host` with the public key of `key`. Does not check whether `host` is
+    /// permitted.
     pub(crate) fn sign_leaf(
         &self,
         host: &ServerName<'_>,
@@ -140,8 +140,8 @@ fn generate_key() -> Result<KeyPair, CaError> {
     generate_key_with(|_| ()).map(|(key, ())| key)
 }
 
-/// A fresh P-256 key. The serialised copy that rcgen keeps beside it is wiped, since the key only
-/// signs and never leaves; `read` sees the key while the copy is still there, and must not keep it.
+/// Generates a P-256 key. rcgen's serialized copy of it is wiped, because the key only signs and is
+/// never exported. `read` gets the key while that copy still exists, and must not keep it.
 pub(crate) fn generate_key_with<T>(
     read: impl FnOnce(&KeyPair) -> T,
 ) -> Result<(KeyPair, T), CaError> {
@@ -151,7 +151,7 @@ pub(crate) fn generate_key_with<T>(
     Ok((key, value))
 }
 
-/// What the root and its leaves have in common.
+/// The parameters that the root and its leaves share.
 fn params(validity: Validity, common_name: &str) -> Result<CertificateParams, CaError> {
     let mut params = CertificateParams::default();
     params.not_before = validity.not_before;
@@ -164,8 +164,8 @@ fn params(validity: Validity, common_name: &str) -> Result<CertificateParams, Ca
     Ok(params)
 }
 
-/// The subject's common name, and the subject alternative name (RFC 6125 §6.4: the one that
-/// verifiers read).
+/// The subject's common name, and the subject alternative name, which is the one that verifiers
+/// check (RFC 6125 §6.4).
 fn leaf_names(host: &ServerName<'_>) -> Result<(String, SanType), CaError> {
     match host {
         ServerName::DnsName(name) => {
@@ -177,9 +177,9 @@ fn leaf_names(host: &ServerName<'_>) -> Result<(String, SanType), CaError> {
             };
             Ok((subject, SanType::DnsName(name.try_into()?)))
         }
-        // Not the address: where there is no dNSName, OpenSSL reads a common name that looks like a
-        // DNS name as one, and `10.0.0.1` does; the constraints on DNS names would then refuse the
-        // leaf.
+        // The common name is not the address. Without a dNSName, OpenSSL treats a common name that
+        // looks like a DNS name as one, as `10.0.0.1` does, and the constraints on DNS names would
+        // then reject the leaf.
         ServerName::IpAddress(address) => Ok((
             OTHER_COMMON_NAME.to_owned(),
             SanType::IpAddress((*address).into()),
@@ -190,7 +190,8 @@ fn leaf_names(host: &ServerName<'_>) -> Result<(String, SanType), CaError> {
     }
 }
 
-/// Sixteen random bytes, positive, and never with a leading zero byte (RFC 5280 §4.1.2.2).
+/// Sixteen random bytes that form a positive number without a leading zero byte (RFC 5280
+/// §4.1.2.2).
 fn serial_number() -> Result<SerialNumber, CaError> {
     let mut bytes: [u8; 16] = random()?;
     bytes[0] = bytes[0] & 0x7f | 0x40;
@@ -205,7 +206,7 @@ fn random<const N: usize>() -> Result<[u8; N], CaError> {
 
 /// `ub-common-name` (RFC 5280 appendix A.1), in bytes.
 const COMMON_NAME_MAX: usize = 64;
-/// With blanks, so that nobody can read it as a DNS name.
+/// It has spaces, so that no verifier treats it as a DNS name.
 const OTHER_COMMON_NAME: &str = "authsome intercepted host";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The address of an instance, normalised once so that equal addresses are equal values.
+//! The address of an instance, normalized so that equal addresses are equal values.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -12,9 +12,9 @@ use crate::scheme::Scheme;
 
 /// The address of an instance: scheme, host, port and path prefix.
 ///
-/// Normalised: lower-case host (IDN in punycode, no trailing dot), no default port, no trailing
-/// `/`. It is https, unless the host is this very machine (`127.0.0.0/8`, `::1`, `localhost`). Text
-/// without a scheme gets `https://`.
+/// Normalized: lower-case host (IDN in Punycode, no trailing dot), no default port, no trailing
+/// `/`. The scheme is https, unless the host is this machine (`127.0.0.0/8`, `::1`, `localhost`).
+/// Text without a scheme gets `https://`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct BaseUrl {
     scheme: Scheme,
@@ -25,7 +25,7 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
-    /// The scheme: https, or http on this very machine.
+    /// The scheme: https, or http on this machine.
     pub fn scheme(&self) -> Scheme {
         self.scheme
     }
@@ -35,18 +35,17 @@ impl BaseUrl {
         &self.host
     }
 
-    /// The port, the default one of the scheme included.
+    /// The port, even if it is the scheme's default.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// `""` or, under a relative root, for example `/gitlab`.
+    /// The path of the instance's root, for example `/gitlab`; `""` if it is the root of the host.
     pub fn path_prefix(&self) -> &str {
         &self.path_prefix
     }
 
-    /// The URL of a path of this instance, below the path prefix. `path` starts with `/` and may
-    /// have a query.
+    /// The URL of a path below this base URL. `path` starts with `/` and may have a query.
     pub fn join(&self, path: &str) -> Url {
         let (path, query) = match path.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -58,7 +57,7 @@ impl BaseUrl {
         url
     }
 
-    /// The same without what follows the first `segments` segments of its path.
+    /// The same base URL with only the first `segments` segments of its path.
     pub(crate) fn cut_to(&self, segments: usize) -> Self {
         let kept = self.path_prefix.split('/').skip(1).take(segments);
         let path_prefix: String = kept.flat_map(|segment| ["/", segment]).collect();
@@ -71,7 +70,7 @@ impl BaseUrl {
         }
     }
 
-    /// The path of `url` below this base URL, if it is of the same origin and below the same
+    /// The path of `url` relative to this base URL, if it has the same origin and is below the path
     /// prefix.
     pub(crate) fn path_below<'url>(&self, url: &'url Url) -> Option<&'url str> {
         if url.origin() != self.url.origin() {
@@ -100,7 +99,7 @@ impl FromStr for BaseUrl {
         let mut url = Url::parse(text).map_err(UrlError::Invalid)?;
         let scheme = secure_scheme(&url)?;
         let host = normalise_host(url.host_str().unwrap_or_default()).map_err(UrlError::Host)?;
-        // An IPv6 address needs its brackets back; the host was parsed already, so this cannot
+        // An IPv6 address needs its brackets again. The host has been parsed before, so this cannot
         // fail.
         let written = if host.contains(':') {
             format!("[{host}]")
@@ -125,32 +124,32 @@ impl FromStr for BaseUrl {
     }
 }
 
-/// Why a URL is refused.
+/// Why a URL is rejected.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// Percent-encoding, a backslash, a blank or a control character in an address.
+    /// Percent-encoding, a backslash, white space or a control character.
     #[error("it has a character that is not allowed")]
     Character,
     /// `.` or `..` in the path.
     #[error("it has a `.` or `..` in its path")]
     DotSegment,
-    /// A part after `#`.
+    /// A fragment: a part after `#`.
     #[error("it has a fragment (`#`)")]
     Fragment,
-    /// The host is none.
+    /// The host is not valid.
     #[error(transparent)]
     Host(HostError),
-    /// http, and not to this very machine.
+    /// http to another machine.
     #[error("it must be https (http is for this machine only: 127.0.0.1, [::1] or localhost)")]
     Insecure,
-    /// Not a URL at all.
+    /// Not a URL.
     #[error("it is not a URL: {0}")]
     Invalid(#[source] url::ParseError),
     /// No port, or port 0.
     #[error("its port is not valid")]
     Port,
-    /// A part after `?`.
+    /// A query: a part after `?`.
     #[error("it has a query (`?`)")]
     Query,
     /// `user@` or `user:password@`.
@@ -158,7 +157,7 @@ pub enum UrlError {
     Userinfo,
 }
 
-/// A URL that a definition names: https, or http on this very machine; no userinfo, no fragment.
+/// A URL in a definition: https, or http on this machine, without userinfo and fragment.
 pub(crate) fn parse_url(text: &str) -> Result<Url, UrlError> {
     let url = Url::parse(text).map_err(UrlError::Invalid)?;
     secure_scheme(&url)?;
@@ -172,7 +171,8 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, UrlError> {
     Ok(url)
 }
 
-/// `path` below `prefix`, cut at the boundary of a segment: `/gitlab` does not hold `/gitlab-ci/x`.
+/// The part of `path` below `prefix`. The prefix must end where a segment ends: `/gitlab-ci/x` is
+/// not below `/gitlab`.
 pub(crate) fn strip_path_prefix<'path>(path: &'path str, prefix: &str) -> Option<&'path str> {
     let rest = path.strip_prefix(prefix)?;
     match rest.as_bytes().first() {
@@ -183,8 +183,8 @@ pub(crate) fn strip_path_prefix<'path>(path: &'path str, prefix: &str) -> Option
     }
 }
 
-/// What the URL parser would quietly repair, and so hide from whoever compares the text with the
-/// result.
+/// Rejects what the URL parser would silently repair: the result would then differ from the text
+/// that the user sees.
 fn refuse_unusual(text: &str) -> Result<(), UrlError> {
     if text.contains('@') {
         return Err(UrlError::Userinfo);
@@ -210,7 +210,7 @@ fn refuse_unusual(text: &str) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// https, or http to this very machine, where nobody can listen on the way.
+/// https, or http to this machine, where no network attacker can listen.
 fn secure_scheme(url: &Url) -> Result<Scheme, UrlError> {
     match url.scheme() {
         "https" => Ok(Scheme::Https),
@@ -230,8 +230,8 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
-/// A prefix is compared byte by byte with the canonical path of each request, so it may hold
-/// nothing that could be spelled in two ways.
+/// Rejects a prefix with more than one possible spelling, because it is compared byte by byte with
+/// the canonical path of each request.
 fn check_prefix(prefix: &str) -> Result<(), UrlError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     if prefix.bytes().all(plain) && !prefix.contains("//") {

@@ -1,4 +1,4 @@
-//! Every definition there is: those bundled with authsome, and the user's own.
+//! All definitions: those bundled with authsome, and the user's own.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -18,10 +18,10 @@ const BUNDLED: [(&str, &str); 1] = [("gitlab", include_str!("../bundled/gitlab.j
 /// The largest custom definition that is read.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Names that are offered for one that is not known.
+/// How many known names are suggested for an unknown one.
 const MAX_NEAR: usize = 3;
 
-/// Every definition there is. A custom one wins over the bundled one of the same name.
+/// All definitions. A custom one takes precedence over the bundled one of the same name.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     custom_dir: Option<PathBuf>,
@@ -46,9 +46,9 @@ impl Catalog {
         definition.map_err(|error| CatalogError::Invalid { file, error })
     }
 
-    /// The definition to start a custom one from, and the custom file that was passed over because
-    /// nothing stands in it: a shell that writes the definition into that very file has emptied it
-    /// before anybody could read it.
+    /// The definition to start a custom one from, and the empty custom file that was skipped, if
+    /// there is one: a shell that redirects the output into that file empties it before this
+    /// program can read it.
     pub fn template(&self, id: &ProviderId) -> Result<(Definition, Option<PathBuf>), CatalogError> {
         let is_bundled = BUNDLED.iter().any(|(name, _)| *name == id.as_str());
         let path = self.custom_path(id).filter(|_| is_bundled);
@@ -60,8 +60,8 @@ impl Catalog {
         Ok((definition, empty))
     }
 
-    /// Every definition, sorted by name; a custom file that is wrong is an entry with its error. A
-    /// file whose name is no provider's name is none of ours, and passed over.
+    /// All definitions, sorted by name. An invalid custom file is an entry with its error. A file
+    /// whose name is not a valid provider name is ignored.
     pub fn list(&self) -> Vec<Listed> {
         let entry = |id: ProviderId| Listed {
             source: self.source(&id),
@@ -114,7 +114,7 @@ impl Catalog {
             .map(|dir| dir.join(format!("{id}.json")))
     }
 
-    /// Known names that a slip of the finger turns into `id`, the nearest first.
+    /// The known names of which `id` may be a misspelling, the nearest first.
     fn near(&self, id: &ProviderId) -> Vec<ProviderId> {
         let allowed = 1 + id.as_str().len() / 4;
         let mut near: Vec<(usize, ProviderId)> = self
@@ -148,14 +148,14 @@ pub struct Listed {
     pub definition: Result<Definition, CatalogError>,
 }
 
-/// Why there is no definition.
+/// Why a definition cannot be provided.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CatalogError {
-    /// The definition is wrong.
+    /// The definition is not valid.
     #[error("{}: {error}", file.display())]
     Invalid {
-        /// The file it stands in.
+        /// The file with the definition.
         file: PathBuf,
         /// What is wrong with it.
         error: DefinitionError,
@@ -165,7 +165,7 @@ pub enum CatalogError {
     NotFound {
         /// The name.
         id: ProviderId,
-        /// Names that are nearly the same, the nearest first: at most three.
+        /// At most three similar names, the nearest first.
         near: Vec<ProviderId>,
     },
     /// The custom definition cannot be read.
@@ -173,7 +173,7 @@ pub enum CatalogError {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         error: io::Error,
     },
 }
@@ -189,8 +189,7 @@ fn check_name(definition: Definition, id: &ProviderId) -> Result<Definition, Def
     ))
 }
 
-/// The text of a file of bounded size. Not from a pipe or device, which could keep the command
-/// waiting.
+/// The text of a file of limited size. A pipe or device is refused, because reading it could block.
 fn read(path: &Path) -> io::Result<String> {
     if !path.metadata()?.is_file() {
         return Err(io::Error::new(
@@ -212,7 +211,7 @@ fn read(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Letters to insert, remove or replace (Levenshtein).
+/// The Levenshtein distance: how many letters must be inserted, removed or replaced.
 fn edit_distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();

@@ -1,18 +1,18 @@
-//! What an `inject` rule asks of a request beside its path.
+//! The conditions of an `inject` rule, in addition to its path.
 
 use percent_encoding::percent_decode_str;
 
-/// Holds for requests of these methods that have all of these parameters.
+/// True for requests with one of these methods and with all of these parameters.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Condition {
-    /// In upper case; none means all.
+    /// In upper case; empty means all methods.
     pub(crate) methods: Vec<String>,
     /// Names and values, decoded.
     pub(crate) query: Vec<(String, String)>,
 }
 
 impl Condition {
-    /// Whether a request is meant. Methods are compared as RFC 9110 §9.1 says: to the letter.
+    /// Whether the condition is true for a request. Methods are case-sensitive (RFC 9110 §9.1).
     pub(crate) fn holds(&self, method: &str, query: Option<&str>) -> bool {
         let mut parameters = self.query.iter();
         (self.methods.is_empty() || self.methods.iter().any(|known| known == method))
@@ -27,7 +27,7 @@ fn has(query: &str, name: &str, value: &str) -> bool {
     })
 }
 
-/// Whether that is how a query writes the text.
+/// Whether `written`, after percent-decoding, is `text`.
 fn is(written: &str, text: &str) -> bool {
     written == text || percent_decode_str(written).eq(text.bytes())
 }

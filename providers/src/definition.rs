@@ -1,4 +1,4 @@
-//! A definition: a provider, and the text it was read from.
+//! A definition: a provider, and the text that it was parsed from.
 
 use std::io::Read;
 
@@ -10,14 +10,14 @@ use crate::parse;
 use crate::provider::Provider;
 use crate::source::Source;
 
-/// A provider, and the text it was read from.
+/// A provider, and the text that it was parsed from.
 #[derive(Clone, Debug)]
 pub struct Definition {
-    /// What it says, checked.
+    /// The parsed content, checked.
     pub provider: Provider,
     /// Where it comes from.
     pub source: Source,
-    /// Fields that have no effect.
+    /// Warnings about fields that have no effect.
     pub warnings: Vec<String>,
     text: String,
     json: Value,
@@ -37,19 +37,19 @@ impl Definition {
         })
     }
 
-    /// The JSON without its comments: fields in their order, unknown ones included, ready to edit
-    /// as a custom definition.
+    /// The JSON without comments. It has all fields in their order, unknown ones too, so that it
+    /// can be edited as a custom definition.
     pub fn json(&self) -> &Value {
         &self.json
     }
 
-    /// The text as it was read, comments included.
+    /// The original text, with its comments.
     pub fn text(&self) -> &str {
         &self.text
     }
 }
 
-/// Comments become blanks first, so that lines and columns stay those of the file.
+/// Replaces comments by spaces first, so that errors have the lines and columns of the file.
 fn parse_json(text: &str) -> Result<Value, DefinitionError> {
     let mut stripped = String::with_capacity(text.len());
     if StripComments::new(text.as_bytes())

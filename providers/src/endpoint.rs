@@ -1,4 +1,4 @@
-//! An endpoint that a definition names: fixed, or on the instance.
+//! An endpoint in a definition: a fixed URL, or a path on the instance.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,26 +7,27 @@ use url::Url;
 
 use crate::base_url::{BaseUrl, UrlError, parse_url};
 
-/// What existing definitions write where ours start with `/`.
+/// Existing definitions write this before a path on the instance; a leading `/` alone means the
+/// same.
 const BASE_URL_TEMPLATE: &str = "{base_url}";
 
-/// An endpoint that a definition names.
+/// An endpoint in a definition.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Endpoint {
-    /// A URL of its own.
+    /// A fixed URL.
     Fixed(Url),
     /// A path below the base URL: `/oauth/token`, or `{base_url}/oauth/token`.
     OnInstance(String),
 }
 
 impl Endpoint {
-    /// Whether the endpoint follows the base URL.
+    /// Whether the endpoint is relative to the base URL.
     pub fn is_on_instance(&self) -> bool {
         matches!(self, Self::OnInstance(_))
     }
 
-    /// The URL at `base`. A fixed URL below `own` (the definition's own base URL) follows it as
-    /// well. `None` if the endpoint needs a base URL and there is none.
+    /// The URL of the endpoint at `base`. A fixed URL below `own` (the definition's own base URL)
+    /// moves to `base` too. `None` if the endpoint needs a base URL and there is none.
     pub(crate) fn resolve(&self, base: Option<&BaseUrl>, own: Option<&BaseUrl>) -> Option<Url> {
         match (self, base) {
             (Self::OnInstance(path), base) => Some(base?.join(path)),
@@ -64,7 +65,7 @@ impl FromStr for Endpoint {
         let odd = |character: char| {
             character.is_control() || character.is_whitespace() || "#%\\{}".contains(character)
         };
-        // `//host/path` is another host's URL to every URL parser.
+        // URL parsers read `//host/path` as a URL of another host.
         if path.contains(odd) || path.contains("//") {
             return Err(UrlError::Character);
         }

@@ -1,10 +1,10 @@
-//! Why a definition is refused.
+//! Why a definition is rejected.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// Why a definition is refused.
+/// Why a definition is rejected.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum DefinitionError {
@@ -14,34 +14,34 @@ pub enum DefinitionError {
         /// The provider's name.
         provider: String,
     },
-    /// The connection has a base URL that the definition has no use for.
+    /// The connection has a base URL, but the definition does not use one.
     #[error("{provider} has fixed endpoints: a base URL cannot move them")]
     BaseUrlUnused {
         /// The provider's name.
         provider: String,
     },
-    /// A field has a wrong value.
+    /// A field has an invalid value.
     #[error("`{path}`: {reason}")]
     Field {
-        /// Where the field stands, for example `oauth.token_url` or `inject[2].path`.
+        /// The path of the field, for example `oauth.token_url` or `inject[2].path`.
         path: String,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         reason: String,
     },
     /// The text is not JSON with comments.
     #[error("line {line}, column {column}: {reason}")]
     Syntax {
-        /// Counted from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// Counted from 1.
+        /// The column, counted from 1.
         column: usize,
-        /// What the JSON parser said.
+        /// The JSON parser's message.
         reason: String,
     },
 }
 
 impl DefinitionError {
-    /// A wrong field: `reason` is any error's own words.
+    /// An error in a field. `reason` may be any error.
     pub(crate) fn field(path: impl Into<String>, reason: impl fmt::Display) -> Self {
         Self::Field {
             path: path.into(),

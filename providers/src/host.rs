@@ -1,4 +1,4 @@
-//! Which hosts a route is for.
+//! The hosts of a route.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -10,21 +10,21 @@ use url::Host;
 
 use crate::suffix::{self, Suffix};
 
-/// How a host pattern that is a regular expression starts.
+/// The prefix of a host pattern that is a regular expression.
 const REGEX_PREFIX: &str = "regex:";
 
-/// Which hosts a route is for: one, or all below a domain that a regular expression describes.
+/// The hosts of a route: one host, or hosts below one domain that match a regular expression.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum HostPattern {
-    /// One host: lower case, no trailing dot, an IPv6 address without brackets.
+    /// One host: in lower case, without a trailing dot; an IPv6 address without brackets.
     Exact(String),
     /// Hosts below one domain.
     Regex(HostRegex),
 }
 
 impl HostPattern {
-    /// Whether `host` is meant. Case and one trailing dot make no difference; an IPv6 address has
-    /// no brackets.
+    /// Whether the pattern matches `host`. Case and one trailing dot do not matter; an IPv6 address
+    /// has no brackets.
     pub fn matches(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host);
         match self {
@@ -33,7 +33,7 @@ impl HostPattern {
         }
     }
 
-    /// For a regular expression, the domain that every host it matches is, or is below:
+    /// For a regular expression, the domain that each matching host equals or is below:
     /// `example.com` for `regex:.*\.example\.com`. An X.509 name constraint can be built from it.
     /// `None` for an exact host, which is its own constraint.
     pub fn literal_suffix(&self) -> Option<&str> {
@@ -43,9 +43,9 @@ impl HostPattern {
         }
     }
 
-    /// The patterns that `text` stands for: a regular expression that lists its hosts one by one,
-    /// such as `regex:^(www\.linkedin\.com|linkedin\.com)`, becomes those hosts, whatever domains
-    /// they are of.
+    /// The patterns for `text`. A regular expression that lists its hosts one by one, such as
+    /// `regex:^(www\.linkedin\.com|linkedin\.com)`, becomes those hosts, which may be in different
+    /// domains.
     pub(crate) fn expand(text: &str) -> Result<Vec<Self>, HostError> {
         let Some(pattern) = text.strip_prefix(REGEX_PREFIX) else {
             return Ok(vec![text.parse()?]);
@@ -90,8 +90,8 @@ impl FromStr for HostPattern {
     }
 }
 
-/// A regular expression for hosts: anchored at both ends, whatever it says itself, blind to case,
-/// and bound to one domain.
+/// A regular expression for hosts. It always matches the whole host, ignores case, and matches only
+/// hosts of one domain.
 #[derive(Clone, Debug)]
 pub struct HostRegex {
     text: String,
@@ -128,25 +128,25 @@ impl PartialEq for HostRegex {
 
 impl Eq for HostRegex {}
 
-/// Why a host, or a pattern of hosts, is refused.
+/// Why a host, or a host pattern, is rejected.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum HostError {
     /// Not a host name or IP address.
     #[error("`{0}` is not a host name (a pattern is written `regex:.*\\.example\\.com`)")]
     Invalid(String),
-    /// A regular expression that no host matches.
+    /// A regular expression that matches no host.
     #[error("the pattern matches no host at all")]
     MatchesNothing,
-    /// A regular expression that hosts of strangers could match.
+    /// A regular expression that another person's host could match.
     #[error(
         "the pattern is not bound to one domain, so that anybody's host could match it: write `{advice}`"
     )]
     NoDomain {
-        /// How it could be written.
+        /// A correct pattern to suggest.
         advice: String,
     },
-    /// A regular expression over hosts of several domains.
+    /// A regular expression that matches hosts of several domains.
     #[error("the pattern matches hosts of several domains: list them one by one")]
     SeveralDomains,
     /// Not a regular expression.
@@ -160,14 +160,15 @@ impl HostError {
     }
 }
 
-/// A host as the routes know it: lower case, IDN in punycode, no trailing dot, an IPv6 address
-/// without brackets.
+/// A host in the normalized form that routes use: in lower case, IDN in Punycode, without a
+/// trailing dot; an IPv6 address without brackets.
 pub(crate) fn normalise_host(text: &str) -> Result<String, HostError> {
     let invalid = || HostError::Invalid(text.to_owned());
     if let Ok(address) = text.parse::<Ipv6Addr>() {
         return Ok(address.to_string());
     }
-    // `Host::parse` would decode this, and so hide what was written.
+    // `Host::parse` would decode percent-encoding, so that the host would differ from the written
+    // one.
     if text.contains('%') {
         return Err(invalid());
     }
@@ -191,15 +192,16 @@ pub(crate) fn normalise_host(text: &str) -> Result<String, HostError> {
     }
 }
 
-/// The message of a regex error without the drawing of the pattern above it.
+/// The message of a regex error, without the picture of the pattern above it.
 pub(crate) fn last_line(message: &str) -> String {
     let line = message.lines().next_back().unwrap_or_default();
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
-/// Host names are ASCII here, so the ASCII tables do, and no letter folds to a surprising one.
+/// Compiles the pattern without Unicode: host names are ASCII here, and no ASCII letter may match a
+/// non-ASCII one by case folding.
 fn compile(pattern: &str) -> Result<Regex, HostError> {
-    // Parsed alone first: an unbalanced `)` must not close the group that carries the anchors.
+    // Parse the pattern alone first: an unbalanced `)` must not close the group inside the anchors.
     suffix::parse(pattern).map_err(HostError::from_syntax)?;
     RegexBuilder::new(&format!(r"\A(?:{pattern})\z"))
         .unicode(false)
@@ -208,8 +210,8 @@ fn compile(pattern: &str) -> Result<Regex, HostError> {
         .map_err(HostError::from_syntax)
 }
 
-/// How a refused pattern could be written: with the longest word in it that could be a domain, else
-/// with an example.
+/// A correct form of a rejected pattern: with the longest word in it that could be a domain,
+/// otherwise with an example.
 fn advice(pattern: &str) -> String {
     let plain = pattern.replace('\\', "");
     let in_word = |character: char| character.is_ascii_alphanumeric() || ".-".contains(character);
@@ -221,7 +223,7 @@ fn advice(pattern: &str) -> String {
     let domain = match (name.contains('.'), word.starts_with('.')) {
         (true, _) => name.to_owned(),
         (false, false) => format!("{name}.com"),
-        // A top-level domain alone.
+        // Only a top-level domain.
         (false, true) => String::new(),
     };
     let written = |domain: &str| format!(r".*\.{}", domain.replace('.', r"\."));
@@ -276,7 +278,7 @@ mod tests {
         ] {
             assert_eq!(google.matches(name), expected, "{name:?}");
         }
-        // Half anchors and alternatives do not open the other end.
+        // An anchor in only one alternative does not open the pattern at its other ends.
         let either = pattern(r"regex:^a\.x\.example\.com|b\.x\.example\.com$");
         assert!(either.matches("a.x.example.com") && either.matches("b.x.example.com"));
         assert!(

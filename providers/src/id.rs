@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// The longest name, in bytes: it becomes a file name and a part of vault keys.
+/// The maximum length in bytes: the name is used as a file name and in vault keys.
 const MAX_LENGTH: usize = 64;
 
 /// The name of a provider: `[a-z0-9][a-z0-9._-]{0,63}`.
@@ -44,7 +44,7 @@ impl FromStr for ProviderId {
     }
 }
 
-/// The text is no provider name.
+/// The text is not a valid provider name.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error(
     "a provider name has 1 to 64 lower-case letters, digits, dots, dashes or underscores, and starts with a letter or digit"

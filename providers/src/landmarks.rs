@@ -1,23 +1,24 @@
-//! Which paths are worth comparing with many patterns.
+//! Finds the few patterns that may match a path.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-/// Segments of which a path has at least one if any of the patterns matches it: a look at each of
-/// its segments tells most paths apart from all patterns at once.
+/// An index of patterns by one literal segment each, the pattern's landmark. A path can match a
+/// pattern only if it has the pattern's landmark, so looking up the path's segments rules out most
+/// patterns without matching them.
 #[derive(Debug, Default)]
 pub(crate) struct Landmarks {
-    /// A bit for each segment's fingerprint.
+    /// A bit for the fingerprint of each landmark.
     fingerprints: u64,
-    /// Each segment, and the numbers of the patterns that have it.
+    /// Each landmark, and the numbers of its patterns.
     segments: Vec<(Box<str>, Vec<usize>)>,
-    /// The numbers of the patterns without such a segment.
+    /// The numbers of the patterns without a literal segment.
     anywhere: Vec<usize>,
 }
 
 impl Landmarks {
-    /// The numbers, in order, of the patterns that might match the path, or what it is without a
-    /// format suffix or trailing slash: mostly of none.
+    /// The numbers, in order, of the patterns that may match the path, or the path without its
+    /// format suffix or trailing slash. For most paths there are none.
     pub(crate) fn near(&self, path: &str) -> Vec<usize> {
         let mut near = self.anywhere.clone();
         if self.fingerprints != 0 {
@@ -44,8 +45,9 @@ impl Landmarks {
 }
 
 impl Landmarks {
-    /// Of patterns, by the segments that all paths have that they match. The rarest of a pattern's
-    /// is its landmark, of those the longest: the others (`api`, `projects`) are in most paths.
+    /// Builds the index. Each item holds the literal segments of one pattern, which every matching
+    /// path contains. The pattern's landmark is the rarest of them, and of those the longest:
+    /// frequent segments (`api`, `projects`) are in most paths.
     pub(crate) fn of_patterns<'a>(patterns: impl Iterator<Item = Vec<&'a str>> + Clone) -> Self {
         let mut uses: HashMap<&str, usize> = HashMap::new();
         for segment in patterns.clone().flatten() {
@@ -69,7 +71,8 @@ impl Landmarks {
     }
 }
 
-/// One of 64 bits, by length and ends; none for an empty segment.
+/// One of 64 bits, computed from the segment's length and its first and last byte; 0 if it is
+/// empty.
 fn fingerprint(segment: &str) -> u64 {
     let (Some(first), Some(last)) = (segment.bytes().next(), segment.bytes().next_back()) else {
         return 0;

@@ -1,9 +1,9 @@
-//! What a service is: its hosts, its endpoints and the shape of its credential.
+//! Describes services: their hosts, their endpoints and the form of their credentials.
 //!
 //! A *definition* is JSON with comments, bundled with authsome or written by the user. It is parsed
-//! once, at the edge, into a [`Provider`]; [`Provider::at`] puts that provider at a place (the base
-//! URL of a connection) and gives a [`Service`], which the proxy asks everything else;
-//! [`Provider::sign_in_at`] gives what the login asks.
+//! once into a [`Provider`]. [`Provider::at`] applies the base URL of a connection and returns a
+//! [`Service`], which answers all questions of the proxy. [`Provider::sign_in_at`] does the same
+//! for a login.
 //!
 //! ```
 //! use authsome_providers::{Catalog, Shape};
@@ -18,8 +18,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Invariant:** nothing here knows a token, a store, an HTTP client or the time. The only files
-//! read are the custom definitions.
+//! **Invariant:** this crate knows no tokens, storage, HTTP clients or time. The only files that it
+//! reads are the custom definitions.
 
 mod base_url;
 mod catalog;

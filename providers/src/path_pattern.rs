@@ -1,4 +1,4 @@
-//! The language of paths in `inject` and `guard`.
+//! Path patterns of `inject` and `guard` rules.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,23 +8,23 @@ use thiserror::Error;
 
 use crate::host::last_line;
 
-/// How a path pattern that is a regular expression starts.
+/// The prefix of a path pattern that is a regular expression.
 const REGEX_PREFIX: &str = "regex:";
 
-/// A pattern of paths: a glob (`*` within a segment, `**` anything, the rest literally) or
-/// `regex:…`. Anchored at both ends.
+/// A path pattern: a glob (`*` matches within a segment, `**` matches anything, other characters
+/// match themselves) or `regex:…`. It matches whole paths only.
 #[derive(Clone, Debug)]
 pub(crate) struct PathPattern {
     text: String,
-    /// How much of a glob stands before its first star.
+    /// The length of the glob before its first star.
     literal: usize,
-    /// `None`: the text is a glob. One that is a regular expression costs a thousand times more to
-    /// prepare, at each start.
+    /// `None` if the text is a glob. To compile a glob as a regular expression would take a
+    /// thousand times longer, at each start.
     regex: Option<Regex>,
 }
 
 impl PathPattern {
-    /// Everything.
+    /// A pattern that matches every path.
     pub(crate) fn any() -> Self {
         Self {
             text: "/**".to_owned(),
@@ -33,19 +33,19 @@ impl PathPattern {
         }
     }
 
-    /// The segments that each path has that is meant.
+    /// Segments that every matching path contains.
     pub(crate) fn literal_segments(&self) -> impl Iterator<Item = &str> {
         let glob = self.regex.is_none().then(|| self.text.split('/'));
         let segments = glob.into_iter().flatten();
         segments.filter(|segment| !segment.is_empty() && !segment.contains('*'))
     }
 
-    /// Whether the whole path is meant.
+    /// Whether the pattern matches the whole path.
     pub(crate) fn matches(&self, path: &str) -> bool {
         if let Some(regex) = &self.regex {
             return regex.is_match(path.as_bytes());
         }
-        // Most paths differ from most patterns before the first star.
+        // Compare the text before the first star first: most paths differ from most patterns there.
         let (begin, glob) = self.text.split_at(self.literal);
         let rest = path.strip_prefix(begin);
         rest.is_some_and(|rest| glob_matches(glob.as_bytes(), rest.as_bytes()))
@@ -87,14 +87,14 @@ impl FromStr for PathPattern {
 
 fn compile(regex: &str) -> Result<Regex, PatternError> {
     let syntax = |error: &dyn fmt::Display| PatternError::Syntax(last_line(&error.to_string()));
-    // Parsed alone first: an unbalanced `)` must not close the group that carries the anchors.
+    // Parse the pattern alone first: an unbalanced `)` must not close the group inside the anchors.
     regex_syntax::ParserBuilder::new()
         .unicode(false)
         .utf8(false)
         .build()
         .parse(regex)
         .map_err(|error| syntax(&error))?;
-    // `.` must match a line feed: a decoded %0A would otherwise walk past a guard.
+    // `.` must match a line feed too. Otherwise a path with a decoded `%0A` could bypass a guard.
     RegexBuilder::new(&format!(r"\A(?:{regex})\z"))
         .unicode(false)
         .dot_matches_new_line(true)
@@ -102,17 +102,17 @@ fn compile(regex: &str) -> Result<Regex, PatternError> {
         .map_err(|error| syntax(&error))
 }
 
-/// The pattern and the path to go on with where the text after a star does not fit: the star takes
-/// a byte more.
+/// Where to continue in the pattern and in the path if the text after a star does not match. The
+/// star then takes one more byte.
 #[derive(Clone, Copy)]
 struct Star {
     pattern: usize,
     path: usize,
 }
 
-/// Of several places where the text after a star fits, the first leaves the most to the stars
-/// behind it. So only the last star is ever tried again, and, when that one has come to a slash,
-/// the last double star.
+/// Matches with backtracking to at most two stars. If the text after a star matches at several
+/// places, the first one leaves the most of the path for the later stars. So only the last star
+/// (`within`) is retried, and once it would have to match a slash, the last double star (`across`).
 fn glob_matches(glob: &[u8], path: &[u8]) -> bool {
     let (mut pattern, mut at) = (0, 0);
     let (mut within, mut across): (Option<Star>, Option<Star>) = (None, None);
@@ -146,7 +146,7 @@ fn glob_matches(glob: &[u8], path: &[u8]) -> bool {
                 if within.is_none() {
                     across = across.map(more);
                 }
-                // A star that would begin behind the end has nothing left to try.
+                // A star that would start after the end of the path has nothing left to try.
                 match within.or(across).filter(|star| star.path <= path.len()) {
                     Some(star) => (pattern, at) = (star.pattern, star.path),
                     None => return false,
@@ -156,11 +156,11 @@ fn glob_matches(glob: &[u8], path: &[u8]) -> bool {
     }
 }
 
-/// Why a path pattern is refused.
+/// Why a path pattern is rejected.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PatternError {
-    /// A glob that does not start at the root.
+    /// A glob that does not start with `/`.
     #[error("a path pattern starts with `/` (or with `regex:`)")]
     NotRooted,
     /// More than two stars in a row.
@@ -211,8 +211,8 @@ mod tests {
         }
     }
 
-    /// Every glob of a few pieces on every path of a few bytes, against the regular expression that
-    /// it stands for.
+    /// Compares every glob of a few pieces with its equivalent regular expression, on every path of
+    /// a few bytes.
     #[test]
     fn a_glob_is_its_regular_expression() {
         let texts = |alphabet: &[&str], most: usize| {

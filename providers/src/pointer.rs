@@ -1,4 +1,4 @@
-//! JSON pointers (RFC 6901), by which a definition says where a response holds what.
+//! JSON pointers (RFC 6901), by which a definition locates values in a response.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,7 +40,7 @@ impl FromStr for JsonPointer {
     }
 }
 
-/// The text is no JSON pointer.
+/// The text is not a JSON pointer.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("a JSON pointer starts with `/`, such as `/username`")]
 pub struct JsonPointerError(());

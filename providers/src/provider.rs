@@ -1,4 +1,4 @@
-//! A provider: what a definition says, checked.
+//! A provider: the checked content of a definition.
 
 use std::fmt;
 
@@ -13,40 +13,40 @@ use crate::id::ProviderId;
 use crate::pointer::JsonPointer;
 use crate::rules::SharedRules;
 
-/// A service that a connection can be made to. [`Provider::at`] and [`Provider::sign_in_at`] put it
-/// at a place.
+/// A service that a connection can be made to. [`Provider::at`] and [`Provider::sign_in_at`] apply
+/// the base URL of a connection to it.
 #[derive(Clone, Debug)]
 pub struct Provider {
-    /// Its name, by which every command calls it.
+    /// Its name, which all commands use.
     pub id: ProviderId,
-    /// Its name for people.
+    /// Its name to display.
     pub display_name: String,
-    /// How it is logged in to, unless the user says otherwise.
+    /// How the user logs in, unless they choose another flow.
     pub flow: Flow,
-    /// What a credential is here, and how one is got.
+    /// The kind of credential, and how to obtain one.
     pub auth: Auth,
     /// The address of the public instance; `None` where endpoints are fixed, or every instance is
     /// self-hosted.
     pub base_url: Option<BaseUrl>,
-    /// Environment variables that get the credential.
+    /// Environment variables that hold the credential.
     pub export: Vec<Export>,
-    /// More variables that get the placeholder under `authsome run`.
+    /// Other variables that hold the placeholder under `authsome run`.
     pub placeholders: Vec<String>,
-    /// Variables in which this service's tools look for the address of an instance that is not the
+    /// Variables in which this service's tools look for the address of an instance other than the
     /// public one.
     pub addresses: Vec<Address>,
-    /// Where people can read about credentials.
+    /// Documentation about credentials for users.
     pub docs_url: Option<Url>,
     /// Where the user registers an OAuth application.
     pub applications_url: Option<Endpoint>,
-    /// Paths of an instance that people copy along with its address.
+    /// Pages of an instance whose paths users may copy together with its address.
     pub(crate) pages: Vec<String>,
     pub(crate) api_urls: Vec<ApiUrl>,
     pub(crate) accounts: Vec<AccountSource>,
     pub(crate) rules: SharedRules,
 }
 
-/// What a credential is, and how one is got.
+/// The kind of credential, and how to obtain one.
 #[derive(Clone, Debug)]
 pub enum Auth {
     /// A key that the user copies from the service.
@@ -60,54 +60,54 @@ pub enum Auth {
 pub struct ApiKey {
     /// The variable in which tools of this service look for the key.
     pub env_var: Option<String>,
-    /// What a key looks like.
+    /// The form of a key.
     pub key_pattern: Option<KeyPattern>,
-    /// The same in words.
+    /// The form of a key in words.
     pub key_pattern_hint: Option<String>,
 }
 
-/// What an API key looks like: a regular expression for the whole key.
+/// The form of an API key: a regular expression that must match the whole key.
 #[derive(Clone, Debug)]
 pub struct KeyPattern(pub(crate) Regex);
 
 impl KeyPattern {
-    /// Whether the key looks right.
+    /// Whether the key has this form.
     pub fn accepts(&self, key: &str) -> bool {
         self.0.is_match(key)
     }
 }
 
-/// An OAuth 2 authorization server, and what it is asked for.
+/// An OAuth 2 authorization server, and what is requested from it.
 #[derive(Clone, Debug)]
 pub struct OAuth {
-    /// Where the user consents (RFC 6749 §3.1).
+    /// The authorization endpoint (RFC 6749 §3.1).
     pub authorization: Endpoint,
-    /// Where a code or refresh token becomes an access token (RFC 6749 §3.2).
+    /// The token endpoint (RFC 6749 §3.2).
     pub token: Endpoint,
-    /// Where a token is revoked (RFC 7009).
+    /// The revocation endpoint (RFC 7009).
     pub revocation: Option<Endpoint>,
-    /// Where a device code is got (RFC 8628).
+    /// The device authorization endpoint (RFC 8628).
     pub device_authorization: Option<Endpoint>,
-    /// Where a client registers itself (RFC 7591).
+    /// The client registration endpoint (RFC 7591).
     pub registration: Option<Endpoint>,
-    /// What is asked for, unless the user says otherwise.
+    /// The scopes to request, unless the user chooses others.
     pub scopes: Vec<String>,
-    /// Whether the server takes a code challenge (RFC 7636).
+    /// Whether the server supports PKCE (RFC 7636).
     pub pkce: bool,
-    /// Whether the server takes the device flow.
+    /// Whether the server supports the device flow.
     pub supports_device_code: bool,
-    /// Whether the server lets clients register themselves.
+    /// Whether the server supports dynamic client registration.
     pub supports_dcr: bool,
-    /// What else goes into the authorization request.
+    /// Additional parameters of the authorization request.
     pub authorization_params: Vec<(String, String)>,
-    /// How the client names itself at the token endpoint, where the definition says so.
+    /// How the client authenticates at the token endpoint, if the definition says so.
     pub client_authentication: Option<ClientAuthentication>,
-    /// How the token endpoint is polled in the device flow.
+    /// The form of the token request in the device flow.
     pub device_token_request: DeviceTokenRequest,
 }
 
 impl OAuth {
-    /// Every endpoint that there is.
+    /// All endpoints of the definition.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         let optional = [
             &self.revocation,
@@ -120,21 +120,21 @@ impl OAuth {
     }
 }
 
-/// A variable and what it gets.
+/// A variable and the credential that it holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Export {
-    /// What it gets.
+    /// What the variable holds.
     pub field: ExportField,
     /// Its name.
     pub variable: String,
 }
 
-/// A variable in which a tool looks for an address.
+/// A variable in which a tool looks for the address of an instance.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Address {
     /// Its name.
     pub variable: String,
-    /// What follows the base URL in it: empty, or a path that starts with `/`.
+    /// The path after the base URL: empty, or starting with `/`.
     pub path: String,
 }
 
@@ -154,15 +154,15 @@ pub(crate) struct AccountSource {
     pub(crate) label: Option<JsonPointer>,
 }
 
-/// A word of a definition that is none of those known.
+/// A word in a definition that is not one of the known ones.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("it must be one of {known}")]
 pub struct WordError {
     known: &'static str,
 }
 
-/// An enum of words: the enum, its `FromStr` and its `Display` from one table. The first word of a
-/// line is the one that is shown.
+/// Defines an enum of words with its `FromStr` and `Display` from one table. `Display` shows the
+/// first word of a line.
 macro_rules! words {
     ($(#[$about:meta])* $name:ident, $known:literal, $($(#[$doc:meta])* $variant:ident = $word:literal $(| $also:literal)*,)+) => {
         $(#[$about])*
@@ -194,25 +194,25 @@ macro_rules! words {
 }
 
 words! {
-    /// How the client names itself at the token endpoint (RFC 6749 §2.3.1).
+    /// How the client authenticates at the token endpoint (RFC 6749 §2.3.1).
     ClientAuthentication, "basic, post",
-    /// In the `Authorization` header.
+    /// In the `Authorization` field.
     Basic = "basic" | "header" | "client_secret_basic",
-    /// In the form.
+    /// In the form body.
     Post = "post" | "body" | "client_secret_post",
 }
 
 words! {
-    /// How the token endpoint is polled in the device flow.
+    /// The form of the token request in the device flow.
     DeviceTokenRequest, "oauth2_form, json",
-    /// A JSON body, which some servers want.
+    /// A JSON body, which some servers require.
     Json = "json",
     /// The form of RFC 8628.
     OAuth2Form = "oauth2_form",
 }
 
 words! {
-    /// A part of a credential that a variable can get.
+    /// A part of a credential that a variable can hold.
     ExportField, "access_token, refresh_token, api_token",
     /// The OAuth access token.
     AccessToken = "access_token",
@@ -223,14 +223,14 @@ words! {
 }
 
 words! {
-    /// A way to get a credential.
+    /// A way to obtain a credential.
     Flow, "pkce, device_code, dcr_pkce, api_key",
-    /// The user pastes a key.
+    /// The user pastes an API key.
     ApiKey = "api_key",
-    /// The authorization code flow with a client that registers itself (RFC 7591).
+    /// The authorization code flow with dynamic client registration (RFC 7591).
     DcrPkce = "dcr_pkce",
     /// The device flow (RFC 8628).
     DeviceCode = "device_code",
-    /// The authorization code flow with a code challenge (RFC 7636).
+    /// The authorization code flow with PKCE (RFC 7636).
     Pkce = "pkce",
 }

@@ -1,4 +1,5 @@
-//! Reads a JSON object field by field, and remembers where it stands and what nobody asked for.
+//! Reads a JSON object field by field. It remembers the path of each field for errors, and which
+//! fields were read, to warn of unknown ones.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,15 +8,15 @@ use serde_json::{Map, Value};
 
 use crate::error::DefinitionError;
 
-/// The fields of one JSON object. A field that is `null` counts as absent, as existing definitions
-/// mean it.
+/// The fields of one JSON object. A field that is `null` counts as missing, as in existing
+/// definitions.
 pub(crate) struct Fields<'json> {
     path: String,
     map: &'json Map<String, Value>,
     seen: Vec<&'static str>,
 }
 
-/// A string of the definition, and where it stands.
+/// A string of the definition, with its path.
 pub(crate) struct Text<'json> {
     pub(crate) path: String,
     pub(crate) text: &'json str,
@@ -58,7 +59,7 @@ impl<'json> Fields<'json> {
         }
     }
 
-    /// Where a field stands.
+    /// The path of a field.
     pub(crate) fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() {
             name.to_owned()
@@ -146,12 +147,12 @@ impl<'json> Fields<'json> {
         }
     }
 
-    /// Names and values of an object whose names are the definition's own.
+    /// The names and values of an object whose names the definition chooses.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&'json String, &'json Value)> {
         self.map.iter()
     }
 
-    /// A warning for every field that nobody asked for.
+    /// Adds a warning for each field that was not read.
     pub(crate) fn warn_of_unknown(&self, warnings: &mut Vec<String>) {
         let unknown = self
             .map

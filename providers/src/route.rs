@@ -1,4 +1,4 @@
-//! Where a connection's requests go.
+//! The origins and paths of a connection's requests.
 
 use std::fmt;
 
@@ -6,31 +6,32 @@ use crate::base_url::{BaseUrl, strip_path_prefix};
 use crate::host::HostPattern;
 use crate::scheme::Scheme;
 
-/// Scheme, hosts, port and path prefix that belong to a connection.
+/// The scheme, hosts, port and path prefix of requests that belong to a connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RoutePattern {
     /// http or https.
     pub scheme: Scheme,
-    /// Which hosts.
+    /// The hosts.
     pub host: HostPattern,
-    /// Exactly this port.
+    /// The port.
     pub port: u16,
-    /// `""` or for example `/v4`, without a trailing slash; from the root of the host.
+    /// The path prefix from the root of the host, without a trailing slash: for example `/v4`, or
+    /// `""`.
     pub path_prefix: String,
 }
 
 impl RoutePattern {
-    /// Whether a request to this origin and canonical path is the connection's.
+    /// Whether a request to this origin and canonical path belongs to the connection.
     pub fn matches(&self, scheme: Scheme, host: &str, port: u16, path: &str) -> bool {
         self.has_origin(scheme, host, port) && self.is_above(path)
     }
 
-    /// Whether a canonical path is below the prefix, which ends at the boundary of a segment.
+    /// Whether a canonical path is below the prefix. The prefix must end where a segment ends.
     pub fn is_above(&self, path: &str) -> bool {
         strip_path_prefix(path, &self.path_prefix).is_some()
     }
 
-    /// Whether every request that is `other`'s is this one's too.
+    /// Whether this route matches every request that `other` matches.
     pub fn covers(&self, other: &Self) -> bool {
         let same_place = self.scheme == other.scheme && self.port == other.port;
         let hosts = self.host == other.host
@@ -42,7 +43,7 @@ impl RoutePattern {
         self.scheme == scheme && self.port == port && self.host.matches(host)
     }
 
-    /// Everything below a base URL.
+    /// All paths below a base URL.
     pub(crate) fn below(base: &BaseUrl) -> Self {
         Self {
             scheme: base.scheme(),
@@ -52,7 +53,7 @@ impl RoutePattern {
         }
     }
 
-    /// Every path of the hosts of a pattern.
+    /// All paths of the hosts that a pattern matches, over https.
     pub(crate) fn of_host(host: HostPattern) -> Self {
         Self {
             scheme: Scheme::Https,

@@ -1,4 +1,4 @@
-//! What is put on a request, and which requests are denied: the definition's rules, prepared once.
+//! The rules of a definition, prepared once: what is injected into requests, and which are denied.
 
 mod carriers;
 mod common;
@@ -11,23 +11,24 @@ pub(crate) use self::common::{CommonRules, SharedRules};
 use crate::path_pattern::PathPattern;
 use crate::shape::Shape;
 
-/// The rules of a provider at a place. What does not depend on the place is there once for all of
-/// them.
+/// The rules of a provider at one base URL. All base URLs share the part that does not depend on
+/// it.
 ///
-/// Every `path` given to them is canonical and below the base URL's path prefix
-/// ([`Service::relative_path`](crate::Service::relative_path)): percent-decoded once (`%2F` stays
-/// as it is), no dot segments, no doubled slashes, no query.
+/// Each `path` argument is canonical and relative to the base URL
+/// ([`Service::relative_path`](crate::Service::relative_path)): percent-decoded once (except
+/// `%2F`), without dot segments, double slashes or query.
 #[derive(Debug)]
 pub struct Rules {
     common: Arc<CommonRules>,
     oauth_paths: Vec<String>,
-    /// What all of those begin with.
+    /// The common prefix of `oauth_paths`.
     oauth_prefix: String,
 }
 
 impl Rules {
-    /// Which of [`shapes`](Self::shapes) a request gets. The first matching rule wins; an OAuth
-    /// endpoint gets none, whatever the rules say. `query` is as the request has it.
+    /// The index in [`shapes`](Self::shapes) of the shape that a request gets. The first matching
+    /// rule applies. An OAuth endpoint gets none, whatever the rules say. `query` is encoded as in
+    /// the request.
     pub fn injection(&self, method: &str, path: &str, query: Option<&str>) -> Option<usize> {
         if self.is_oauth_endpoint(path) {
             return None;
@@ -41,22 +42,22 @@ impl Rules {
         matching.map(|rule| rule.shape)
     }
 
-    /// Every shape that a rule asks for, each once.
+    /// All shapes of the rules, without duplicates.
     pub fn shapes(&self) -> &[Shape] {
         &self.common.shapes
     }
 
-    /// The rule that denies a request, if one does.
+    /// The rule that denies a request, if there is one.
     ///
-    /// A server that routes by Grape or Rails takes `/access_tokens.json` and `/access_tokens/` for
-    /// `/access_tokens`, so a rule holds for a path with a format suffix or a trailing slash as
-    /// well. Methods are compared without regard to case: HTTP says otherwise, servers do not
-    /// always.
+    /// A server that routes with Grape or Rails treats `/access_tokens.json` and `/access_tokens/`
+    /// like `/access_tokens`. So a rule also applies to a path with a format suffix or a trailing
+    /// slash. Methods are compared without regard to case: in HTTP they are case-sensitive, but
+    /// some servers ignore case.
     pub fn guard(&self, method: &str, path: &str) -> Option<&GuardRule> {
         let rules = self.common.guards_for(method);
         let near = rules.landmarks.near(path);
         if near.is_empty() {
-            return None; // as with most requests
+            return None; // the usual case
         }
         let guards = || {
             let indices = near.iter().filter_map(|number| rules.indices.get(*number));
@@ -68,22 +69,22 @@ impl Rules {
             .find_map(|path| guards().find(|rule| rule.pattern.matches(&path)))
     }
 
-    /// Every guard rule, in the definition's order.
+    /// All guard rules, in the definition's order.
     pub fn guards(&self) -> &[GuardRule] {
         &self.common.guards
     }
 
-    /// What can carry a credential to this service.
+    /// The fields and parameters that can carry a credential to this service.
     pub fn carriers(&self) -> &Carriers {
         &self.common.carriers
     }
 
     /// Whether the path is one of the service's own OAuth endpoints, or below one (authorize,
-    /// token, revoke, device, register …): a request there authenticates itself, and is forwarded
-    /// without injection.
+    /// token, revoke, device, register …). Requests to these authenticate themselves, so they are
+    /// forwarded without injection.
     pub fn is_oauth_endpoint(&self, path: &str) -> bool {
         if !path.starts_with(&self.oauth_prefix) {
-            return false; // as with nearly all
+            return false; // the usual case
         }
         self.oauth_paths.iter().any(|endpoint| {
             let rest = path.strip_prefix(endpoint.as_str());
@@ -91,7 +92,7 @@ impl Rules {
         })
     }
 
-    /// `oauth_paths` are below the base URL's path prefix.
+    /// `oauth_paths` are relative to the base URL.
     pub(crate) fn new(common: Arc<CommonRules>, oauth_paths: Vec<String>) -> Self {
         Self {
             common,
@@ -101,7 +102,7 @@ impl Rules {
     }
 }
 
-/// What all of them begin with.
+/// The longest common prefix of `paths`.
 fn common_prefix(paths: &[String]) -> String {
     let Some((first, others)) = paths.split_first() else {
         return String::new();
@@ -117,14 +118,14 @@ fn common_prefix(paths: &[String]) -> String {
     first[..length].to_owned()
 }
 
-/// A kind of request that is denied unless the user allows it.
+/// A rule that denies requests unless the user allows them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GuardRule {
-    /// What the user allows it by.
+    /// The name by which the user allows it.
     pub name: String,
     /// Why it is denied.
     pub reason: String,
-    /// The methods in upper case; none means all.
+    /// The methods in upper case; empty means all.
     pub methods: Vec<String>,
     pub(crate) pattern: PathPattern,
 }
@@ -136,8 +137,8 @@ impl GuardRule {
     }
 }
 
-/// The path as it is, without trailing slash, and without format suffix: the paths that a server
-/// may take it for. Most paths have one spelling.
+/// The path as it is, without its trailing slash, and without its format suffix: the paths that a
+/// server may treat it as. Most paths have only one.
 fn spellings(path: &str) -> [Option<Cow<'_, str>>; 3] {
     let bare = path.strip_suffix('/').unwrap_or(path);
     let last = |text: &str, wanted| text.bytes().rposition(|byte| byte == wanted);

@@ -5,7 +5,7 @@ use std::fmt;
 /// http or https.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Scheme {
-    /// Plain HTTP: on this very machine only.
+    /// Plain HTTP: only on this machine.
     Http,
     /// HTTP over TLS.
     Https,

@@ -1,4 +1,4 @@
-//! A provider at a place: what the base URL of a connection makes of a definition.
+//! A provider at the base URL of a connection.
 
 use std::sync::Arc;
 
@@ -13,20 +13,20 @@ use crate::route::RoutePattern;
 use crate::rules::Rules;
 use crate::scheme::Scheme;
 
-/// One provider at one place: what its requests need. A session has one for each of its
+/// What the proxy needs of a provider at one base URL. A session has one of these for each of its
 /// connections, so it is small.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// The address of the instance, if the provider has such a thing.
+    /// The address of the instance, if the provider has one.
     pub base_url: Option<BaseUrl>,
-    /// Which requests are this connection's.
+    /// The requests that belong to this connection.
     pub routes: Vec<RoutePattern>,
-    /// What is put on them, and what is denied.
+    /// What is injected into these requests, and which are denied.
     pub rules: Arc<Rules>,
 }
 
 impl Service {
-    /// Leaves only the routes that lie within one of those; the response has the others.
+    /// Keeps only the routes that are within one of `routes`, and returns the others.
     pub fn keep_to(&mut self, routes: &[RoutePattern]) -> Vec<RoutePattern> {
         let within = |route: &RoutePattern| routes.iter().any(|known| known.covers(route));
         let (kept, left_out) = std::mem::take(&mut self.routes)
@@ -36,8 +36,8 @@ impl Service {
         left_out
     }
 
-    /// A canonical request path as [`Rules`] want it: below the base URL's path prefix. `None` if
-    /// it is not below it.
+    /// A canonical request path in the form that [`Rules`] need: relative to the base URL's path
+    /// prefix. `None` if it is not below that prefix.
     pub fn relative_path<'path>(&self, path: &'path str) -> Option<&'path str> {
         strip_path_prefix(
             path,
@@ -46,56 +46,56 @@ impl Service {
     }
 }
 
-/// One provider at one place: what a login needs.
+/// What a login needs of a provider at one base URL.
 #[derive(Clone, Debug)]
 pub struct SignIn {
-    /// The address of the instance, if the provider has such a thing.
+    /// The address of the instance, if the provider has one.
     pub base_url: Option<BaseUrl>,
-    /// The base URL as an issuer names itself: without a trailing slash.
+    /// The base URL in the form of an issuer identifier: without a trailing slash.
     pub issuer: Option<String>,
     /// The authorization server; `None` if the credential is an API key.
     pub oauth: Option<OAuthEndpoints>,
     /// Where the user registers an OAuth application.
     pub applications_url: Option<Url>,
-    /// How to learn whose credential it is, in the order to try.
+    /// Requests that identify the account of a credential, in the order in which to try them.
     pub account_lookups: Vec<AccountLookup>,
 }
 
-/// The endpoints of an authorization server, and what it is asked for.
+/// The endpoints of an authorization server, and what is requested from it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OAuthEndpoints {
-    /// Where the user consents.
+    /// The authorization endpoint.
     pub authorization: Url,
-    /// Where a code or refresh token becomes an access token.
+    /// The token endpoint.
     pub token: Url,
-    /// Where a token is revoked.
+    /// The revocation endpoint.
     pub revocation: Option<Url>,
-    /// Where a device code is got.
+    /// The device authorization endpoint.
     pub device_authorization: Option<Url>,
-    /// Where a client registers itself.
+    /// The client registration endpoint.
     pub registration: Option<Url>,
-    /// What is asked for, unless the user says otherwise.
+    /// The scopes to request, unless the user chooses others.
     pub scopes: Vec<String>,
-    /// What else goes into the authorization request.
+    /// Additional parameters of the authorization request.
     pub authorization_params: Vec<(String, String)>,
 }
 
-/// A request that tells whose credential it is.
+/// A request that identifies the account of a credential.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AccountLookup {
-    /// Where to ask, with the credential.
+    /// The URL to request with the credential.
     pub url: Url,
-    /// Where the response has the account's unchanging identifier.
+    /// Where the response has the account's permanent identifier.
     pub id: JsonPointer,
-    /// Where the response has the account's name for people.
+    /// Where the response has the account's display name.
     pub label: Option<JsonPointer>,
 }
 
 impl Provider {
     /// The provider at the base URL of a connection, or at its own.
     ///
-    /// At a base URL that is not the definition's own, only that instance is a route: a token of
-    /// `gitlab.acme.com` has no business at the hosts of the public service.
+    /// At a base URL other than the definition's own, only that instance is a route: a token of
+    /// `gitlab.acme.com` must not be sent to the hosts of the public service.
     pub fn at(&self, base: Option<&BaseUrl>) -> Result<Service, DefinitionError> {
         let place = self.place(base)?;
         let routes = place.routes()?;
@@ -106,7 +106,7 @@ impl Provider {
         })
     }
 
-    /// How one logs in to the provider at the base URL of a connection, or at its own.
+    /// What is needed to log in to the provider at the base URL of a connection, or at its own.
     pub fn sign_in_at(&self, base: Option<&BaseUrl>) -> Result<SignIn, DefinitionError> {
         let place = self.place(base)?;
         let oauth = match &self.auth {
@@ -133,8 +133,8 @@ impl Provider {
         })
     }
 
-    /// The same provider with the guard rules of `other` beside its own, and the names of those
-    /// that it has not got itself. `None` where it has them all.
+    /// The same provider with the guard rules of `other` added, and the names of the added rules.
+    /// `None` if it already has all of them.
     pub fn guarded_like(&self, other: &Self) -> Option<(Self, Vec<String>)> {
         let (rules, added) = self.rules.with_guards_of(&other.rules)?;
         let provider = Self {
@@ -144,9 +144,9 @@ impl Provider {
         Some((provider, added))
     }
 
-    /// The instance that `typed` is a page of, where it is one: people copy what their browser, or
-    /// their API client, has (`…/users/sign_in`, `…/api/v4`). Pages are those that the definition
-    /// names, and its own endpoints with all above them.
+    /// The instance that the typed URL is a page of, if it is one: users copy addresses from their
+    /// browser or their API client (`…/users/sign_in`, `…/api/v4`). The known pages are those that
+    /// the definition names, its own endpoints, and the parents of these endpoints.
     pub fn instance_of(&self, typed: &BaseUrl) -> Option<BaseUrl> {
         let typed_segments: Vec<_> = segments(typed.path_prefix()).collect();
         let is_page = |rest: &[&str]| {
@@ -191,7 +191,8 @@ impl Provider {
         })
     }
 
-    /// Whether a base URL makes a difference. An API key goes wherever the user says.
+    /// Whether a base URL makes a difference. An API key may be sent to any instance that the user
+    /// names.
     fn follows_base_url(&self) -> bool {
         let endpoint_follows = match &self.auth {
             Auth::OAuth2(oauth) => {
@@ -203,12 +204,12 @@ impl Provider {
     }
 }
 
-/// The parts of a path, without empty ones.
+/// The segments of a path, without empty ones.
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|segment| !segment.is_empty())
 }
 
-/// A provider, and the base URL in force.
+/// A provider with the base URL that applies.
 struct Place<'provider> {
     provider: &'provider Provider,
     base: Option<&'provider BaseUrl>,
@@ -255,7 +256,8 @@ impl Place<'_> {
                 .any(|route| route.has_origin(scheme, host, port))
         };
         let paths = || self.oauth_paths(oauth, routes);
-        // Below the base URL, what stands on the instance is at the same paths everywhere.
+        // Relative to the base URL, endpoints on the instance have the same paths at every base
+        // URL.
         if oauth.endpoints().all(Endpoint::is_on_instance) && self.base.is_some_and(is_on_route) {
             rules.usual(paths)
         } else {
@@ -285,7 +287,8 @@ impl Place<'_> {
         Ok(routes)
     }
 
-    /// A fixed `api_url` below the definition's own base URL moves with it; any other stays behind.
+    /// The route of a fixed `api_url` at another base URL: one below the definition's own base URL
+    /// moves to that base URL; any other has no route there.
     fn moved_route(&self, api_url: &ApiUrl) -> Result<Vec<RoutePattern>, DefinitionError> {
         let (ApiUrl::Below(url), Some(own)) = (api_url, self.own()) else {
             return Ok(Vec::new());
@@ -305,7 +308,7 @@ impl Place<'_> {
         Ok(route)
     }
 
-    /// The paths of the authorization server, where it lives on a route of this connection.
+    /// The paths of the authorization server that are on a route of this connection.
     fn oauth_paths(
         &self,
         oauth: &OAuth,
@@ -352,8 +355,8 @@ impl Place<'_> {
     }
 }
 
-/// Endpoints that a definition need not name: they stand beside the token endpoint where that has a
-/// room of its own, such as `/oauth/token` or `/login/oauth/access_token`.
+/// Paths of endpoints that a definition need not name: the siblings of the token endpoint, if its
+/// parent segment is one for OAuth, such as in `/oauth/token` or `/login/oauth/access_token`.
 fn siblings(token_path: &str) -> Vec<String> {
     let Some((room, _)) = token_path.rsplit_once('/') else {
         return Vec::new();
@@ -371,8 +374,7 @@ fn siblings(token_path: &str) -> Vec<String> {
         .collect()
 }
 
-/// Names by which authorization servers know the endpoints of RFC 6749, 7009, 7591, 7662, 8628 and
-/// 9126.
+/// The usual names of the endpoints of RFC 6749, 7009, 7591, 7662, 8628 and 9126.
 const OAUTH_NAMES: [&str; 11] = [
     "access_token",
     "authorize",

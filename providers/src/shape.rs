@@ -1,4 +1,4 @@
-//! The shapes in which a credential goes on the wire.
+//! The forms in which a credential is sent.
 
 use thiserror::Error;
 
@@ -8,17 +8,17 @@ use thiserror::Error;
 pub enum Shape {
     /// `Authorization: Basic base64(username:credential)` (RFC 7617).
     Basic {
-        /// What stands before the colon.
+        /// The user name before the colon.
         username: String,
     },
     /// `Authorization: Bearer credential` (RFC 6750).
     Bearer,
-    /// `name: prefix` directly followed by the credential: the prefix holds its own blank, if it
-    /// needs one.
+    /// `name: prefix`, immediately followed by the credential. The prefix includes its trailing
+    /// space, if it needs one.
     Header {
-        /// The header's name, in lower case.
+        /// The field's name, in lower case.
         name: String,
-        /// What stands before the credential, such as `Token ` or nothing.
+        /// The text before the credential, such as `Token `, or nothing.
         prefix: String,
     },
     /// `?name=credential`.
@@ -28,7 +28,7 @@ pub enum Shape {
     },
 }
 
-/// A header name in lower case, as HTTP/2 writes it.
+/// A field name in lower case, as HTTP/2 requires (RFC 9113 §8.2.1).
 pub(crate) fn header_name(text: &str) -> Result<String, ShapeError> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if text.is_empty() || !text.bytes().all(token) {
@@ -41,9 +41,9 @@ pub(crate) fn header_name(text: &str) -> Result<String, ShapeError> {
     Ok(name)
 }
 
-/// What stands before a credential in a header. A prefix that ends in a word (`Bearer`) gets the
-/// blank that existing definitions leave out; one that ends in punctuation (`token=`) stays as it
-/// is.
+/// The text before a credential in a field. A prefix that ends with a letter or digit (`Bearer`)
+/// gets the space that existing definitions leave out; one that ends with punctuation (`token=`) is
+/// unchanged.
 pub(crate) fn header_prefix(text: &str) -> Result<String, ShapeError> {
     if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Err(ShapeError::Prefix);
@@ -68,7 +68,8 @@ pub(crate) fn query_name(text: &str) -> Result<String, ShapeError> {
     Ok(text.to_owned())
 }
 
-/// A user name of HTTP Basic: RFC 7617 forbids the colon, which would move the password's start.
+/// A user name for HTTP Basic. RFC 7617 forbids a colon in it, because the password starts after
+/// the first colon.
 pub(crate) fn basic_username(text: &str) -> Result<String, ShapeError> {
     if text.contains(':') || !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Err(ShapeError::Username);
@@ -76,8 +77,7 @@ pub(crate) fn basic_username(text: &str) -> Result<String, ShapeError> {
     Ok(text.to_owned())
 }
 
-/// Headers that frame or route a message: a credential there would break the request, not authorize
-/// it.
+/// Fields that frame or route a message. A credential in one of these would break the request.
 const FRAMING_HEADERS: [&str; 10] = [
     "connection",
     "content-length",

@@ -1,12 +1,12 @@
-//! Where a definition comes from.
+//! The origin of a definition.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a definition comes from.
+/// The origin of a definition.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Source {
-    /// The binary.
+    /// It is bundled in the binary.
     Bundled,
     /// The user's own file.
     Custom(PathBuf),

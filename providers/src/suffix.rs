@@ -1,27 +1,27 @@
-//! Which domain a regular expression for hosts is bound to.
+//! Finds the domain that a regular expression for hosts is limited to.
 //!
-//! A pattern is trusted with a credential only where every host that it matches is below one domain
-//! that it spells out: the session CA's name constraints are built from it, and `.*googleapis.*`
-//! would hand the token to `googleapis.evil.com`.
+//! A pattern may receive a credential only if all hosts that it matches are below one domain in its
+//! text. The session CA's name constraints are built from that domain. Without this rule,
+//! `.*googleapis.*` would send the token to `googleapis.evil.com`.
 
 use regex_syntax::hir::Hir;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
-/// Labels a domain must have: one alone is a whole top-level domain.
+/// The minimum number of labels in a domain: a single label would be a whole top-level domain.
 const MIN_LABELS: usize = 2;
 
-/// What a pattern is bound to.
+/// What the matches of a pattern are limited to.
 #[derive(Debug)]
 pub(crate) enum Suffix {
-    /// Every match is this domain or below it.
+    /// Every match is this domain or a host below it.
     Domain(String),
-    /// These hosts and no other.
+    /// The matches are exactly these hosts.
     Hosts(Vec<String>),
-    /// Nothing.
+    /// The matches are not limited.
     None,
 }
 
-/// The pattern's own syntax tree, before any anchor is put around it.
+/// Parses the pattern alone, before anchors are put around it.
 pub(crate) fn parse(pattern: &str) -> Result<Hir, Box<regex_syntax::Error>> {
     regex_syntax::ParserBuilder::new()
         .unicode(false)
@@ -31,8 +31,8 @@ pub(crate) fn parse(pattern: &str) -> Result<Hir, Box<regex_syntax::Error>> {
         .map_err(Box::new)
 }
 
-/// Finds what every match of the pattern ends in. Letters are taken as written, then lower-cased:
-/// the pattern is matched without regard to case.
+/// Finds the common ending of all matches. Letters are read as written and then lower-cased,
+/// because the pattern is matched without regard to case.
 pub(crate) fn analyse(pattern: &str) -> Result<Suffix, Box<regex_syntax::Error>> {
     let hir = parse(pattern.strip_prefix("(?i)").unwrap_or(pattern))?;
     let endings = Extractor::new().kind(ExtractKind::Suffix).extract(&hir);
@@ -58,7 +58,7 @@ pub(crate) fn analyse(pattern: &str) -> Result<Suffix, Box<regex_syntax::Error>>
     Ok(common_domain(&whole).map_or(Suffix::None, Suffix::Domain))
 }
 
-/// The longest domain that all of `names` are, or are below.
+/// The longest domain that each of `names` equals or is below.
 pub(crate) fn common_domain(names: &[String]) -> Option<String> {
     let (first, rest) = names.split_first()?;
     let mut labels: Vec<&str> = first.rsplit('.').collect();
@@ -71,7 +71,7 @@ pub(crate) fn common_domain(names: &[String]) -> Option<String> {
         labels.truncate(shared);
     }
     let has_empty_label = labels.iter().any(|label| label.is_empty());
-    // The tail of an IP address is no domain: `1.0.0.127` is below nothing.
+    // The end of an IP address is not a domain: nothing is below the address `1.0.0.127`.
     let top_is_number = labels
         .first()
         .is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
@@ -82,8 +82,8 @@ pub(crate) fn common_domain(names: &[String]) -> Option<String> {
     Some(labels.join("."))
 }
 
-/// The part of an ending that is whole labels: what precedes an inexact ending is unknown, so its
-/// first label may be the tail of a longer one (`evilgithubusercontent.com`).
+/// The part of an ending that consists of whole labels. What precedes an inexact ending is unknown,
+/// so its first label may be the end of a longer one (`evilgithubusercontent.com`).
 fn whole_labels(ending: &str, exact: bool) -> &str {
     if exact {
         return ending;

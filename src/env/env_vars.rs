@@ -1,5 +1,5 @@
-//! The child's environment: each variable that `authsome run` sets, with its reason. The names were
-//! measured client by client.
+//! The child's environment: each variable that `authsome run` sets, with its reason. Which
+//! variables a client reads was tested with each client.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,24 +13,24 @@ pub use inherited::Inherited;
 use table::VARIABLES;
 pub use table::{MASTER_KEY, MASTER_KEY_FILE, OURS, Pin, Value};
 
-/// What a child gets in place of a secret. It never leaves the machine.
+/// What a child gets in place of a secret. The proxy never lets it leave the machine.
 pub const PLACEHOLDER: &str = "authsome-proxy-managed";
 
-/// The number of git's entries in the environment, and what the names of their variables start with
-/// (git-config(1)).
+/// git's configuration in the environment (git-config(1)): the number of entries, and the prefixes
+/// of the variables that hold them.
 const GIT_CONFIG_COUNT: &str = "GIT_CONFIG_COUNT";
 const GIT_CONFIG_KEY: &str = "GIT_CONFIG_KEY_";
 const GIT_CONFIG_VALUE: &str = "GIT_CONFIG_VALUE_";
 
-/// The files of one session, by what they are for. A variable whose file there is none of stays as
-/// the parent has it.
+/// The files of one session, by purpose. Where a file is missing, its variable stays as the parent
+/// has it.
 #[derive(Clone, Debug, Default)]
 pub struct SessionFiles {
     /// All roots and the session CA.
     pub bundle: PathBuf,
     /// The session CA.
     pub ca: PathBuf,
-    /// The files for variables with which the parent names certificates of its own.
+    /// The merged files for variables in which the parent names its own certificates.
     pub merged: BTreeMap<&'static str, PathBuf>,
     /// `BUN_OPTIONS`.
     pub bun_options: Option<OsString>,
@@ -52,12 +52,12 @@ pub struct SessionFiles {
     pub wgetrc: Option<PathBuf>,
 }
 
-/// What the table's values are in one session.
+/// The session's values for the variables of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionValues<'a> {
     /// `http://authsome:SECRET@127.0.0.1:PORT`.
     pub proxy: &'a str,
-    /// Comma-separated, exact names and addresses: the only form that all clients read alike.
+    /// Comma-separated exact names and addresses: the only form that all clients parse alike.
     pub no_proxy: &'a str,
     /// The session's files.
     pub files: &'a SessionFiles,
@@ -68,7 +68,7 @@ pub struct SessionValues<'a> {
 }
 
 impl SessionValues<'_> {
-    /// What the table's variable of that name is set to; `None` leaves it as the parent has it.
+    /// The value of one variable of the table; `None` if it is not set.
     fn of(&self, name: &str, value: Value) -> Option<&OsStr> {
         let files = self.files;
         match value {
@@ -146,10 +146,10 @@ impl Environment {
         self.changes.insert(name.as_ref().to_owned(), None);
     }
 
-    /// Leaves a variable as the parent has it; `false` if no change was made to it. The master key
-    /// goes whatever is asked.
+    /// Leaves a variable as the parent has it; `false` if it was not going to be changed. The
+    /// variables with the master key are removed in any case.
     ///
-    /// `GIT_CONFIG_COUNT` stands for the entries that it counts.
+    /// `GIT_CONFIG_COUNT` includes the entries that it counts.
     pub fn leave(&mut self, name: &OsStr) -> bool {
         if OURS.iter().any(|ours| name == *ours) {
             return false;
@@ -164,8 +164,8 @@ impl Environment {
         self.changes.remove(name).is_some()
     }
 
-    /// Appends git configuration (`GIT_CONFIG_COUNT`, git 2.31 and later), which beats the user's
-    /// files, to what the parent has.
+    /// Appends git configuration to the parent's (`GIT_CONFIG_COUNT`, git 2.31 and later). It takes
+    /// precedence over the user's files.
     pub fn configure_git(&mut self, parent_count: Option<&OsStr>, entries: &[(String, String)]) {
         let inherited = parent_count
             .and_then(OsStr::to_str)
@@ -178,9 +178,9 @@ impl Environment {
         self.set(GIT_CONFIG_COUNT, (inherited + entries.len()).to_string());
     }
 
-    /// Takes the parent's variables that are not set anew as they have been cleaned; returns the
-    /// names of all that the command gets otherwise than the parent has them, those among them that
-    /// are appended to.
+    /// Takes over the parent's cleaned variables, except those that the session sets itself.
+    /// Returns the names of all cleaned variables whose value reaches the command: those taken
+    /// over, and those to whose cleaned value the session appends.
     pub fn adopt_cleaned(&mut self, inherited: &Inherited) -> Vec<OsString> {
         let mut told = Vec::new();
         for (name, value) in inherited.cleaned() {
@@ -202,7 +202,7 @@ impl Environment {
     }
 }
 
-/// Whether the text has the word in it, and something beside.
+/// Whether the text contains the word and something else.
 fn has_part(text: &OsStr, word: &str) -> bool {
     text != word && memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some()
 }

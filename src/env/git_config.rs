@@ -1,9 +1,9 @@
-//! What git is told in a session, as configuration that beats the user's files: the way to the
-//! proxy, who answers when a password is wanted at the connections' hosts, and that SSH remotes of
-//! these hosts go over HTTPS, where the credential is put on.
+//! git's configuration in a session, which takes precedence over the user's files: the proxy, the
+//! credential helper for the connections' hosts, and the rewrites that send SSH remotes of these
+//! hosts over HTTPS, where the proxy can inject the credential.
 //!
-//! `place.rs` has the places, `rewrites.rs` the way from SSH to them; what the user's own
-//! configuration says, git is asked (`remotes.rs`), and ssh (`ssh.rs`).
+//! `place.rs` finds the places, `rewrites.rs` makes the rewrites from SSH to HTTPS. The user's own
+//! configuration is read by asking git (`remotes.rs`) and ssh (`ssh.rs`).
 
 mod place;
 mod remotes;
@@ -19,15 +19,16 @@ pub use self::place::GitPlace;
 pub use self::remotes::{AskedRemotes, UserRemotes};
 use self::rewrites::rewrites;
 
-/// What git's configuration is made from, beside the places.
+/// What git's configuration is made from, in addition to the places.
 #[derive(Clone, Copy)]
 pub struct GitSession<'a> {
     /// `http://authsome:SECRET@127.0.0.1:PORT`.
     pub proxy: &'a str,
-    /// Whether the user's own configuration names a proxy, which would go before the environment's.
-    /// Otherwise git shall follow the environment, in which a tool within the run may name another.
+    /// Whether the user's own configuration names a proxy, which would take precedence over the
+    /// environment's. Otherwise git follows the environment, where a tool within the run may name
+    /// another proxy.
     pub overrides_proxy: bool,
-    /// Whether the proxy lets git in without the password.
+    /// Whether the proxy admits git without the password.
     pub admits_by_process: bool,
     /// The file with all roots and the session CA.
     pub bundle: &'a Path,
@@ -35,22 +36,23 @@ pub struct GitSession<'a> {
     pub helper: &'a Path,
 }
 
-/// git's configuration for a session, each value of a variable of several after those before it.
+/// git's configuration for a session. Among the values of a multi-valued variable, the order is
+/// kept.
 #[derive(Debug, Default)]
 pub struct GitConfiguration {
-    /// What goes into the environment: keys and values.
+    /// The keys and values that go into the environment.
     pub entries: Vec<(String, String)>,
-    /// What goes into a file which the environment then includes, behind the entries.
+    /// The text of a file that the environment includes after the entries.
     pub file: Option<String>,
 }
 
 impl GitSession<'_> {
-    /// The configuration for everywhere, and for the places; with `user`, SSH remotes go over
-    /// HTTPS.
+    /// The general configuration, and that for the places. With `user`, SSH remotes go over HTTPS.
     ///
-    /// An environment has a bound, so the entries of many places stand in a file. No password of
-    /// ours is ever in one: for these places git has none, and where it would not be let in
-    /// without, it goes by the configuration for everywhere.
+    /// The size of an environment is bounded, so the entries of many places go into a file. That
+    /// file never contains the proxy's password: it names the proxy without one. Where the proxy
+    /// does not admit git without a password, the file names no proxy, and the general
+    /// configuration applies.
     pub fn configuration(
         &self,
         places: &[GitPlace],
@@ -75,8 +77,8 @@ impl GitSession<'_> {
     }
 
     fn everywhere(&self) -> Vec<(String, String)> {
-        // git has its helpers keep a proxy's password once it has worked; this one is worth nothing
-        // after the session.
+        // git lets its credential helpers store a proxy's password once it has worked. This
+        // password is worthless after the session.
         let helper = format!("credential.http://{}.helper", self.proxy_address());
         let mut entries = vec![(helper, String::new())];
         entries.extend(self.http("http", Some(self.proxy)));
@@ -89,7 +91,7 @@ impl GitSession<'_> {
         proxy: Option<&str>,
     ) -> impl Iterator<Item = (String, String)> {
         let entries = move |(number, place): (usize, &GitPlace)| {
-            // What the user set for a URL goes before what is set for all.
+            // A setting of the user's for a URL takes precedence over a general one.
             let http = self.http(&format!("http.{}", place.url), proxy);
             let credential = self.credential(place, number);
             http.into_iter().chain(credential)
@@ -119,38 +121,39 @@ impl GitSession<'_> {
     fn credential(&self, place: &GitPlace, number: usize) -> Vec<(String, String)> {
         let entry = |name, value| (format!("credential.{}.{name}", place.url), value);
         let mut entries = vec![
-            // An empty value ends the list of helpers: none of the user's is asked for this host,
-            // nor told to store or erase.
+            // An empty value clears the list of helpers: none of the user's helpers is asked for
+            // this host, or told to store or erase a credential.
             entry("helper", String::new()),
             entry("helper", self.helper(number)),
         ];
         if !place.path_prefix.is_empty() {
-            // Who asks `git credential` names the host alone otherwise, and entries for a path do
-            // not apply.
+            // Without this, a program that asks `git credential` names only the host, and entries
+            // for a path do not apply.
             entries.push(entry("useHttpPath", "true".to_owned()));
         }
         entries
     }
 
-    /// git gives the command to a shell.
+    /// The helper's command, quoted for the shell by which git runs it.
     fn helper(&self, number: usize) -> String {
         let path = self.helper.display().to_string().replace('\'', r"'\''");
         format!("!sh '{path}' {number}")
     }
 }
 
-/// Answers for a place with the placeholder.
+/// A credential helper that returns the placeholder for a place.
 ///
-/// It is for those who want a password before they send a request (git-lfs at an endpoint that once
-/// answered 401), and for a 401: without an answer, git would go on to the user's `GIT_ASKPASS`.
+/// It serves programs that want a password before they send a request (git-lfs at an endpoint that
+/// has returned 401 before), and git after a 401: without a credential, git would go on to the
+/// user's `GIT_ASKPASS`.
 pub const CREDENTIAL_HELPER: &[u8] = include_bytes!("helpers/git-credential.sh");
 
-/// The environment of a command has a bound, and each entry is two variables: so many places and
-/// rewrites go into it.
+/// How many places and rewrites go into the environment: its size is bounded, and each entry is two
+/// variables.
 const MAX_PLACES: usize = 64;
 const MAX_REWRITES: usize = 1024;
 
-/// git reads the whole file with each command.
+/// The bound for the file: git reads all of it for each command.
 const MAX_REWRITES_IN_FILE: usize = 16 * 1024;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The files that make clients work which the environment alone does not reach: written before the
-//! child starts, gone after it.
+//! The files that configure clients which the environment variables alone do not reach. They are
+//! written before the child starts and removed after it has ended.
 //!
-//! None of them holds a secret of ours: what needs the proxy's password reads it from the
-//! environment, or does without one.
+//! None of them holds a secret: a client that needs the proxy's password reads it from the
+//! environment, or connects without one.
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
@@ -29,24 +29,25 @@ pub use pins::of as pins;
 /// Loaded by Node, Deno and Bun before the program (`NODE_OPTIONS`, `BUN_OPTIONS`).
 const JAVASCRIPT_BOOTSTRAP: &[u8] = include_bytes!("helpers/boot.cjs");
 
-/// Imported by Python before the program, as each Python does with a module of that name
-/// (`PYTHONPATH`).
+/// Imported by Python before the program: Python imports any module named `sitecustomize` that it
+/// finds (`PYTHONPATH`).
 const PYTHON_SITECUSTOMIZE: &[u8] = include_bytes!("helpers/sitecustomize.py");
 
-/// What that one loads when the program imports a client that does not find the proxy by itself.
+/// Loaded by `sitecustomize.py` when the program imports a client that does not find the proxy by
+/// itself.
 const PYTHON_CLIENTS: &[u8] = include_bytes!("helpers/authsome_clients.py");
 
 /// Run by PHP before the program (`auto_prepend_file`).
 const PHP_PREPEND: &[u8] = include_bytes!("helpers/prepend.php");
 
-/// Whether the proxy lets a process of the run in without a password. Where it does not, a client
-/// that can give none must not be led to it: it would reach no host at all.
+/// Whether the proxy admits a process of the run without a password. Where it does not, a client
+/// that cannot send one must not be pointed at the proxy: every request would fail.
 pub const ADMITS_BY_PROCESS: bool = cfg!(target_os = "linux");
 
-/// A CA file of the parent's that is larger is not read: a variable may name anything.
+/// A larger CA file of the parent's is not read: a variable may name any file.
 const MAX_CA_FILE: u64 = 16 * 1024 * 1024;
 
-/// What Chrome knows a desktop by.
+/// The variables by which Chrome recognizes a desktop.
 const DESKTOP: [&str; 4] = [
     "XDG_CURRENT_DESKTOP",
     "DESKTOP_SESSION",
@@ -54,9 +55,9 @@ const DESKTOP: [&str; 4] = [
     "KDE_FULL_SESSION",
 ];
 
-/// What the files are made from.
+/// What the helper files are made from.
 pub struct Helpers<'a> {
-    /// Where they go.
+    /// The directory that they are written to.
     pub directory: &'a RunDirectory,
     /// All roots and the session CA.
     pub bundle: &'a TrustBundle,
@@ -66,18 +67,18 @@ pub struct Helpers<'a> {
     pub ca_public_key_digest: [u8; 32],
     /// Where the proxy listens.
     pub proxy: SocketAddr,
-    /// The hosts that are not to be proxied.
+    /// The hosts that are not proxied.
     pub no_proxy: &'a [String],
     /// The parent's environment.
     pub parent: &'a dyn Fn(&str) -> Option<OsString>,
-    /// The files whose certificates are in the bundle.
+    /// The parent's CA files whose certificates are already in the bundle.
     pub bundled_files: &'a [&'a Path],
-    /// The date of what is written.
+    /// The date written into the Java key store.
     pub now: SystemTime,
 }
 
 impl Helpers<'_> {
-    /// Writes them all.
+    /// Writes all files.
     pub fn write(&self) -> Result<SessionFiles, HomeError> {
         let mut files = SessionFiles {
             bundle: self.directory.write("bundle.pem", self.bundle.pem())?,
@@ -89,14 +90,14 @@ impl Helpers<'_> {
         };
         self.merge_certificates(&mut files)?;
         files.curl_home = self.curl_home()?;
-        // The others are named in formats with rules of quoting of their own.
+        // The other files are named inside formats with their own quoting rules.
         if let Some(directory) = quotable(self.directory.path()) {
             self.directory
                 .write(node::BOOTSTRAP, JAVASCRIPT_BOOTSTRAP)?;
             let boot = format!("{directory}/{}", node::BOOTSTRAP);
             let parent = (self.parent)("NODE_OPTIONS");
             files.node_options = Some(node::options(parent.as_deref(), &boot));
-            // Quoted as a whole: of a path with a blank, Bun takes no other form.
+            // Bun accepts a path with a space only if the whole option is quoted.
             files.bun_options =
                 Some(self.appended("BUN_OPTIONS", &format!("\"--preload={boot}\"")));
             files.php_scan_directory = Some(self.php(directory)?);
@@ -106,13 +107,16 @@ impl Helpers<'_> {
         Ok(files)
     }
 
-    /// On a desktop Chrome asks the desktop's settings for a proxy, and not the environment;
-    /// elsewhere it shall follow the latter.
+    /// The flags for Chrome.
     ///
-    /// It reads no variable for roots; what it can be told is a public key by which a chain is
-    /// trusted. That passes over name constraints and dates: whoever has the session CA's
-    /// certificate, which never leaves the machine, could lead a Chrome of this session astray.
-    /// Chrome takes it only with a profile directory of the program's own, or without a window.
+    /// On a desktop, Chrome takes its proxy from the desktop's settings and not from the
+    /// environment, so the proxy is given as a flag. Elsewhere Chrome follows the environment.
+    ///
+    /// Chrome reads no variable for roots, but a flag can name a public key to trust. Chrome
+    /// accepts any chain with that key, without checking name constraints or dates. So whoever has
+    /// the session CA's certificate, which never leaves the machine, could impersonate a host to a
+    /// Chrome of this session. Chrome honors the flag only with a separate profile directory
+    /// (`--user-data-dir`) or when headless.
     fn chrome(&self) -> OsString {
         let (proxy, key) = (self.proxy, STANDARD.encode(self.ca_public_key_digest));
         let mut flags = format!("--ignore-certificate-errors-spki-list={key}");
@@ -131,7 +135,7 @@ impl Helpers<'_> {
         ] {
             self.directory.write(name, content)?;
         }
-        // An empty part would be the working directory.
+        // An empty element of `PYTHONPATH` would mean the working directory.
         let parent = (self.parent)("PYTHONPATH").filter(|parent| !parent.is_empty());
         let mut value = path.into_os_string();
         if let Some(parent) = parent {
@@ -153,16 +157,17 @@ impl Helpers<'_> {
         self.directory.write("php/authsome.ini", ini.as_bytes())?;
         let own = OsString::from(format!("{directory}/php"));
         Ok(match (self.parent)("PHP_INI_SCAN_DIR") {
-            // An empty part is the directory that PHP was built with; an empty value is none at
-            // all.
+            // In `PHP_INI_SCAN_DIR` an empty element means the directory compiled into PHP; an
+            // empty value means no directory.
             None => joined(OsStr::new(""), ":", &own),
             Some(parent) if parent.is_empty() => own,
             Some(parent) => joined(&parent, ":", &own),
         })
     }
 
-    /// All roots, because a trust store replaces the JVM's own; no user or password, because a JVM
-    /// sends none to a proxy of itself.
+    /// The options for a JVM. The store holds all roots, because a trust store replaces the JVM's
+    /// own. The proxy has no user or password, because a JVM does not send any to a proxy by
+    /// itself.
     fn java(&self, directory: &str) -> Result<OsString, HomeError> {
         let store = self.bundle.java_key_store(self.now);
         self.directory.write("roots.jks", &store)?;
@@ -191,8 +196,8 @@ impl Helpers<'_> {
         self.directory.write("wgetrc", &content)
     }
 
-    /// Only where the user's file would lead around the proxy or its CA: what is not touched cannot
-    /// break.
+    /// Written only where the user's file would bypass the proxy or its CA. A file that is left
+    /// alone cannot break.
     fn curl_home(&self) -> Result<Option<PathBuf>, HomeError> {
         let user = dotfiles::curlrc(self.parent).unwrap_or_default();
         let Some(content) = curlrc::for_session(&user) else {
@@ -203,8 +208,8 @@ impl Helpers<'_> {
         Ok(Some(home))
     }
 
-    /// A variable of the parent's may name certificates that are not in the bundle: those stay
-    /// trusted, by that variable's clients.
+    /// A variable of the parent's may name certificates that are not in the bundle. The clients
+    /// that read this variable keep trusting them.
     fn merge_certificates(&self, files: &mut SessionFiles) -> Result<(), HomeError> {
         for (name, value) in certificate_variables() {
             let Some(path) = (self.parent)(name).map(PathBuf::from) else {
@@ -232,7 +237,7 @@ impl Helpers<'_> {
         Ok(())
     }
 
-    /// The parent's value of a variable with options, and one more.
+    /// The parent's value of an option variable, with `option` appended.
     fn appended(&self, name: &str, option: &str) -> OsString {
         match (self.parent)(name).filter(|parent| !parent.is_empty()) {
             Some(parent) => joined(&parent, " ", OsStr::new(option)),
@@ -248,7 +253,7 @@ fn joined(first: &OsStr, between: &str, second: &OsStr) -> OsString {
     value
 }
 
-/// A path that each of those formats takes between double quotes as it is.
+/// The path as text, if every one of those formats accepts it unchanged between double quotes.
 fn quotable(path: &Path) -> Option<&str> {
     path.to_str().filter(|_| run_dir::is_plain(path))
 }

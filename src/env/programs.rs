@@ -1,7 +1,8 @@
-//! The one way in which authsome starts another program: git, a browser, the desktop's opener.
+//! The only place where authsome starts another program on its own account: git, ssh, a browser,
+//! the desktop's opener.
 //!
-//! What it starts has nothing of ours in its environment, and is found where `os/program_path.rs`
-//! says.
+//! Such a program gets none of authsome's own variables, and is searched for as
+//! `os/program_path.rs` says.
 
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
@@ -9,15 +10,15 @@ use std::process::Command;
 use crate::env::env_vars::{Inherited, OURS};
 use crate::os::program_path::{find, search_path};
 
-/// What the programs that are started get to see of our environment.
+/// The environment for programs that are started.
 #[derive(Clone, Debug, Default)]
 pub struct Programs {
-    /// Variables that held a managed secret, without it.
+    /// The parent's variables that held a managed secret, with the secret replaced.
     cleaned: Vec<(OsString, OsString)>,
 }
 
 impl Programs {
-    /// With those variables of the parent as they have been cleaned.
+    /// Takes over the variables of the parent that were cleaned.
     pub fn new(inherited: &Inherited) -> Self {
         let cleaned = inherited.cleaned();
         Self {
@@ -27,12 +28,12 @@ impl Programs {
         }
     }
 
-    /// A program by name or path, ready to be given arguments; `None` where there is none of that
-    /// name.
+    /// A command for a program's name or path, ready for its arguments; `None` where the program is
+    /// not found.
     pub fn command(&self, program: &OsStr) -> Option<Command> {
         let path = search_path();
         let mut command = Command::new(find(program, &path)?);
-        // It looks for programs of its own as well.
+        // The program searches for other programs as well.
         command.env("PATH", path);
         command.envs(
             self.cleaned
@@ -46,7 +47,7 @@ impl Programs {
         Some(command)
     }
 
-    /// The same as a command that another crate has put together.
+    /// The same program and arguments as in a command that another crate has built.
     pub fn like(&self, model: &Command) -> Option<Command> {
         let mut command = self.command(model.get_program())?;
         command.args(model.get_args());

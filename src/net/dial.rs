@@ -1,4 +1,5 @@
-//! A way to a host: by its name, by the address the user gave it, or through the user's own proxy.
+//! Opens a connection to a host: by its name, by the address that the user gave it, or through the
+//! user's own proxy.
 
 mod error;
 mod http_tunnel;
@@ -39,7 +40,7 @@ pub(crate) struct Dialer {
     proxy_tls: OnceLock<Arc<ClientConfig>>,
     timeout: Duration,
     queue: Arc<Queue>,
-    /// Where this session's own proxy listens, if the connections are a session's.
+    /// The address of this session's own proxy, if the dialer belongs to a session.
     own: Option<SocketAddr>,
 }
 
@@ -67,7 +68,7 @@ impl Dialer {
         }
     }
 
-    /// Connects to a host, by a tunnel through the user's proxy if there is one for it.
+    /// Connects to a host, through a tunnel if the user has a proxy for it.
     pub(crate) async fn dial(&self, authority: &Authority) -> Result<Dialed, ConnectError> {
         let proxy = if self.addresses.contains_key(authority) {
             None
@@ -84,7 +85,7 @@ impl Dialer {
         self.in_time(proxy, &wait, work).await
     }
 
-    /// The same, and TLS with the host.
+    /// Connects to a host and completes a TLS handshake with it.
     pub(crate) async fn dial_tls(
         &self,
         authority: &Authority,
@@ -101,8 +102,8 @@ impl Dialer {
         self.in_time(None, &Wait::new(&self.queue), handshake).await
     }
 
-    /// For plain HTTP: a proxy that takes the request in absolute form
-    /// ([`Self::absolute_form_proxy`]), or the host.
+    /// Connects for plain HTTP: to the proxy that takes the request in absolute form
+    /// ([`Self::absolute_form_proxy`]), or to the host.
     pub(crate) async fn dial_plain(&self, authority: &Authority) -> Result<Link, ConnectError> {
         let proxy = self.plain_proxy(authority)?;
         let wait = Wait::new(&self.queue);
@@ -116,7 +117,8 @@ impl Dialer {
         self.in_time(proxy, &wait, work).await
     }
 
-    /// The user's proxy that takes a request for that host in absolute form, if one does.
+    /// The user's proxy that takes requests for that host in absolute form (RFC 9112 §3.2.2), if
+    /// there is one.
     pub(crate) fn absolute_form_proxy(&self, authority: &Authority) -> Option<&UserProxy> {
         let proxy = self.plain_proxy(authority).ok()?;
         proxy.filter(|proxy| proxy.kind().speaks_http())
@@ -151,7 +153,7 @@ impl Dialer {
         link.await.map(Dialed::from)
     }
 
-    /// A connection to the proxy itself.
+    /// A connection to the proxy itself, with TLS if the proxy uses it.
     async fn reach(&self, proxy: &UserProxy, wait: &Wait<'_>) -> Result<Link, ConnectError> {
         let failed = |words: String| ConnectError::Unreachable(format!("{proxy}: {words}"));
         let place = Authority::new(proxy.host(), proxy.port())
@@ -174,8 +176,8 @@ impl Dialer {
         Ok(Link::Tls(Box::new(stream)))
     }
 
-    /// The CA that a connection was made with is for its own host: a proxy is verified with what
-    /// the user trusts for all.
+    /// The TLS configuration for proxies. It trusts only the user's general roots: the CA of a
+    /// connection is for that connection's host, not for a proxy.
     fn proxy_tls(&self) -> Result<Arc<ClientConfig>, TrustError> {
         if let Some(config) = self.proxy_tls.get() {
             return Ok(Arc::clone(config));
@@ -185,7 +187,7 @@ impl Dialer {
         Ok(Arc::clone(self.proxy_tls.get_or_init(|| Arc::new(config))))
     }
 
-    /// A TCP connection to whichever of the place's addresses is there first.
+    /// A TCP connection to the first of the authority's addresses that accepts one.
     async fn connect(&self, place: &Authority, wait: &Wait<'_>) -> Result<TcpStream, ConnectError> {
         let addresses = match self.addresses.get(place) {
             Some(address) => vec![SocketAddr::new(*address, place.port())],
@@ -193,8 +195,8 @@ impl Dialer {
         };
         race::first(addresses, async |address| {
             let stream = tcp::connect(address, wait).await.map_err(unreachable)?;
-            // Names and the user's proxies may lead anywhere. What comes back here would go out
-            // again, and so on.
+            // A name or the user's proxy may lead back to this proxy. The request would then loop
+            // without an end.
             if self.is_own(&stream) {
                 let reason = "the connection would come back to this proxy";
                 return Err(ConnectError::Unreachable(reason.to_owned()));
@@ -204,7 +206,7 @@ impl Dialer {
         .await
     }
 
-    /// Whether the other end is this session's proxy, by whichever spelling of its address.
+    /// Whether the peer is this session's proxy, in whichever form its address is written.
     fn is_own(&self, stream: &TcpStream) -> bool {
         let (Some(own), Ok(peer)) = (self.own, stream.peer_addr()) else {
             return false;
@@ -232,7 +234,8 @@ impl Dialer {
 }
 
 impl Dialed {
-    /// Where the client speaks first: what has come before is not from the host.
+    /// The connection, for a protocol in which the client sends first. Bytes that came before that
+    /// cannot be the host's, so they are an error.
     pub(crate) fn silent(self) -> Result<Link, ConnectError> {
         if self.early.is_empty() {
             return Ok(self.link);
@@ -277,8 +280,8 @@ mod tests {
         (listener, address)
     }
 
-    /// Dials `ssh.test:22` by a proxy that answers CONNECT with `response`, and then with `more`
-    /// for ever, with a pause before each.
+    /// Dials `ssh.test:22` through a proxy that responds to CONNECT with `response`. Then it sends
+    /// `more` again and again, with a pause after each.
     async fn dial_by(
         response: &'static [u8],
         more: Vec<u8>,
@@ -325,7 +328,7 @@ mod tests {
         ] {
             let dialed = dial_by(response, Vec::new(), TIMEOUT).await.unwrap();
             assert_eq!(dialed.early, "SSH-2.0-x\r\n");
-            // Where the client speaks first, the same is no part of what the host says.
+            // Where the client sends first, these bytes are not the host's.
             assert!(dialed.silent().is_err());
         }
     }

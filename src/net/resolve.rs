@@ -7,8 +7,8 @@ use std::net::IpAddr;
 pub struct Resolve {
     /// The name, in lower case.
     pub host: String,
-    /// Only connections to this port.
+    /// The only port that this applies to.
     pub port: u16,
-    /// Where they go.
+    /// The address to connect to.
     pub address: IpAddr,
 }

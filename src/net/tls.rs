@@ -1,4 +1,4 @@
-//! TLS towards the providers: what is trusted, and that nothing else is.
+//! TLS to the providers: the roots that are trusted.
 //!
 //! There is no switch that turns verification off.
 
@@ -22,8 +22,8 @@ pub use self::client_certificate::{
 use self::own::OwnCertificates;
 pub use self::trouble::{TlsRemedy, TlsTrouble, rustls_error};
 
-/// Where OpenSSL's default directory of roots is, or points to: Debian and SUSE, Debian's
-/// OPENSSLDIR, Fedora.
+/// OpenSSL's default directory of roots, or a link to it: on Debian and SUSE, Debian's
+/// `OPENSSLDIR`, on Fedora.
 const PLATFORM_DIRECTORIES: [&str; 3] =
     ["/etc/ssl/certs", "/usr/lib/ssl/certs", "/etc/pki/tls/certs"];
 
@@ -31,21 +31,21 @@ const PLATFORM_DIRECTORIES: [&str; 3] =
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustError {
-    /// Neither the platform nor `SSL_CERT_FILE` has one usable root.
+    /// Neither the platform nor `SSL_CERT_FILE` provides a usable root.
     #[error("no trusted root certificate was found on this system")]
     Empty,
-    /// The cryptography lacks the protocol versions.
+    /// The cryptography provider does not support the protocol versions.
     #[error("no usable TLS version")]
     Tls(#[from] rustls::Error),
-    /// A file of certificates is unusable.
+    /// A certificate file cannot be used.
     #[error(transparent)]
     Ca(#[from] CaError),
-    /// The stored client certificate is unusable.
+    /// The stored client certificate cannot be used.
     #[error("the connection's client certificate cannot be used: {0}")]
     ClientCertificate(#[from] ClientCertificateError),
 }
 
-/// The platform's roots and what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, read when first needed.
+/// The platform's roots and those from `SSL_CERT_FILE` and `SSL_CERT_DIR`, read when first needed.
 #[derive(Debug)]
 pub struct Trust {
     extra_file: Option<PathBuf>,
@@ -54,9 +54,9 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// `extra_file` is what `SSL_CERT_FILE` names, `extra_directories` what `SSL_CERT_DIR` does.
+    /// `extra_file` is the value of `SSL_CERT_FILE`, `extra_directories` those of `SSL_CERT_DIR`.
     pub fn new(extra_file: Option<PathBuf>, extra_directories: Vec<PathBuf>) -> Self {
-        // The platform's own directory holds what its file holds.
+        // The platform's directory holds the same roots as the platform's file.
         let is_platforms = |directory: &PathBuf| {
             PLATFORM_DIRECTORIES
                 .iter()
@@ -72,7 +72,7 @@ impl Trust {
         }
     }
 
-    /// All of them as PEM.
+    /// All roots as PEM.
     pub fn bundle(&self) -> Result<TrustBundle, TrustError> {
         let bundle = TrustBundle::platform(self.extra_file.as_deref())?;
         let directories = self.extra_directories.iter();
@@ -85,18 +85,19 @@ impl Trust {
         platform.chain(self.extra_file()).collect()
     }
 
-    /// What `SSL_CERT_FILE` names, if anything.
+    /// The value of `SSL_CERT_FILE`, if it is set.
     pub fn extra_file(&self) -> Option<&Path> {
         self.extra_file.as_deref()
     }
 
-    /// Reads them on a thread of its own: all of them are parsed for the files of a session, and
-    /// for its first connection to a provider, which takes as long as the rest of its start.
+    /// Reads and parses all roots on a separate thread, because this takes as long as the rest of a
+    /// session's start. They are needed for the session's files and for its first connection to a
+    /// provider.
     pub fn read_ahead(self: &Arc<Self>) -> ReadAhead {
         let trust = Arc::clone(self);
         let read = move || {
             let bundle = trust.bundle()?;
-            let _ = trust.adopt(&bundle); // what is wrong with the roots, that connection tells
+            let _ = trust.adopt(&bundle); // that connection reports unusable roots
             Ok(bundle)
         };
         ReadAhead {
@@ -105,8 +106,8 @@ impl Trust {
         }
     }
 
-    /// A verifying client configuration that trusts `connection_ca` (PEM) as well, and shows
-    /// `certificate` to servers that ask; without ALPN.
+    /// A verifying client configuration without ALPN. It trusts `connection_ca` (PEM) as well, and
+    /// presents `certificate` to servers that request one.
     pub fn client_config(
         &self,
         connection_ca: &[&str],
@@ -122,7 +123,8 @@ impl Trust {
         })
     }
 
-    /// A CA of the connection's own is enough: there need not be any of the platform's.
+    /// A configuration builder with a verifier. With a CA of the connection's own, the platform may
+    /// have no roots.
     fn verifying(
         &self,
         connection_ca: &[&str],
@@ -142,8 +144,8 @@ impl Trust {
         }
         roots.add_parsable_certificates(own.iter().cloned());
         let verifier = OwnCertificates::new(Arc::new(roots), own, crypto_provider());
-        // The name of this door is for verifiers that verify less; this one is webpki, and what the
-        // user said.
+        // rustls calls this `dangerous` because a custom verifier may verify less. This one
+        // verifies with webpki, and also accepts the exact certificates that the user trusts.
         let builder = builder.dangerous();
         Ok(builder.with_custom_certificate_verifier(Arc::new(verifier)))
     }
@@ -165,21 +167,21 @@ impl Trust {
     }
 }
 
-/// Roots that are being read.
+/// Roots that are being read on another thread.
 #[derive(Debug)]
 pub struct ReadAhead {
     trust: Arc<Trust>,
-    /// `None` where no thread was to be had.
+    /// `None` if no thread could be started.
     reader: Option<JoinHandle<Result<TrustBundle, TrustError>>>,
 }
 
 impl ReadAhead {
-    /// Where they are from.
+    /// The trust that the roots are read for.
     pub fn trust(&self) -> &Arc<Trust> {
         &self.trust
     }
 
-    /// All of them, as [`Trust::bundle`] has them.
+    /// All roots, as [`Trust::bundle`] returns them.
     pub fn bundle(self) -> Result<TrustBundle, TrustError> {
         match self.reader.map(JoinHandle::join) {
             Some(Ok(bundle)) => bundle,
@@ -188,8 +190,8 @@ impl ReadAhead {
     }
 }
 
-/// aws-lc, for every handshake in both directions. AES-128 goes before AES-256, which is no safer
-/// against anybody and costs four rounds of fourteen more.
+/// aws-lc, for every handshake in both directions. AES-128 precedes AES-256, which takes 14 rounds
+/// instead of 10 and is no safer in practice.
 pub fn crypto_provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| {
@@ -203,7 +205,8 @@ pub fn crypto_provider() -> Arc<CryptoProvider> {
             ]
             .contains(&suite)
         };
-        // Stable: versions stay in their order, and where it matters AES stays before ChaCha20.
+        // Moves each AES-256 suite to the end of its group (TLS 1.3, ECDSA, RSA). The groups keep
+        // their order, and AES-128 stays before ChaCha20.
         let suites = &mut provider.cipher_suites;
         for at in 1..suites.len() {
             if is_longer(suites[at - 1].suite()) && !is_longer(suites[at].suite()) {

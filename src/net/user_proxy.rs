@@ -1,8 +1,9 @@
-//! The user's own proxies, as their environment names them: one choice for requests of every kind.
+//! The user's own proxies, as the environment names them: one choice of proxy for requests of every
+//! kind.
 //!
-//! Where programs differ, the reading is the one that surprises least: the upper-case name goes
-//! first (as in Go), an empty variable is none, and a value that cannot be used is an error where
-//! it would be used. Going direct instead would go around a proxy that the user wants.
+//! Programs read these variables in different ways. Here the upper-case name takes precedence (as
+//! in Go), an empty variable counts as unset, and an unusable value is an error for requests that
+//! would use it. To connect directly instead would bypass a proxy that the user wants.
 
 mod exceptions;
 mod for_child;
@@ -13,29 +14,29 @@ use std::ffi::OsString;
 use self::exceptions::Exceptions;
 pub use self::proxy::{Login, ProxyKind, UserProxy, UserProxyError};
 
-/// For both kinds of targets, where they have no proxy of their own.
+/// Used for `https` and `http` targets that have no proxy variable of their own.
 const ALL: [&str; 2] = ["ALL_PROXY", "all_proxy"];
 
-/// Which proxy a target is reached through.
+/// The user's proxies, and which targets they apply to.
 #[derive(Debug)]
 pub struct UserProxies {
     https: Option<Result<UserProxy, UserProxyError>>,
     http: Option<Result<UserProxy, UserProxyError>>,
     exceptions: Exceptions,
-    /// The text that they were read from.
+    /// The text of `NO_PROXY`.
     list: String,
 }
 
 impl UserProxies {
-    /// What the environment says; `variable` looks a name up in it.
+    /// Reads the environment; `variable` looks up a name in it.
     pub fn new(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let filled = |name: &str| variable(name).filter(|value| !value.is_empty());
         let first = |names: [&'static str; 2]| {
             let mut names = names.into_iter().chain(ALL);
             names.find_map(|name| Some(UserProxy::parse(name, &filled(name)?)))
         };
-        // A web server hands a request's `Proxy` header to its CGI programs as HTTP_PROXY
-        // (CVE-2016-5385), and as no other name.
+        // A web server passes a request's `Proxy` header to its CGI programs as `HTTP_PROXY`
+        // (CVE-2016-5385, "httpoxy"), but never as `http_proxy`.
         let is_cgi = variable("REQUEST_METHOD").is_some();
         let http = if is_cgi { "http_proxy" } else { "HTTP_PROXY" };
         let list = filled("NO_PROXY").or_else(|| filled("no_proxy"));
@@ -48,19 +49,19 @@ impl UserProxies {
         }
     }
 
-    /// The proxy for a host that is spoken to by TLS, or is not known to be; an IPv6 address stands
-    /// without brackets.
+    /// The proxy for a host that is contacted by TLS or by an unknown protocol. An IPv6 address has
+    /// no brackets.
     pub fn for_https(&self, host: &str, port: u16) -> Result<Option<&UserProxy>, UserProxyError> {
         self.choose(self.https.as_ref(), host, port)
     }
 
-    /// The proxy for a host that is spoken to by plain HTTP.
+    /// The proxy for a host that is contacted by plain HTTP.
     pub fn for_http(&self, host: &str, port: u16) -> Result<Option<&UserProxy>, UserProxyError> {
         self.choose(self.http.as_ref(), host, port)
     }
 
-    /// The entries of `NO_PROXY` that a child may have, as they are written: those under which no
-    /// client reaches one of `hosts`, or a host below one of `domains`, without the proxy.
+    /// The entries of `NO_PROXY` that a child may have, as they are written. With these, no client
+    /// reaches one of `hosts`, or a host below one of `domains`, without the proxy.
     pub fn exceptions_beside(&self, hosts: &[&str], domains: &[&str]) -> Vec<String> {
         for_child::entries(&self.list, hosts, domains)
     }
@@ -91,7 +92,7 @@ mod tests {
         })
     }
 
-    /// The proxy for `https://gitlab.test` and that for `http://gitlab.test`.
+    /// The proxies for `https://gitlab.test` and for `http://gitlab.test`.
     fn chosen(variables: &[(&str, &str)]) -> (String, String) {
         let proxies = proxies(variables);
         let shown = |chosen: Result<Option<&UserProxy>, UserProxyError>| match chosen {

@@ -11,29 +11,30 @@ use std::time::{Duration, Instant};
 use nix::fcntl::OFlag;
 use nix::unistd::{Gid, Uid};
 
-/// How long between two tries for a lock that another process holds: at first, and at most.
+/// The pause between two attempts to take a lock that another process holds: the first, and the
+/// longest.
 const LOCK_POLL_FIRST: Duration = Duration::from_millis(2);
 const LOCK_POLL_MAX: Duration = Duration::from_millis(40);
 
-/// What can be wrong with the home directory or a file in it.
+/// Errors of the home directory or of a file in it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HomeError {
-    /// Neither `AUTHSOME_HOME` nor `HOME` says where it is.
+    /// Neither `AUTHSOME_HOME` nor `HOME` is set.
     #[error("neither AUTHSOME_HOME nor HOME is set, so there is no place for the vault")]
     Unset,
-    /// The path exists and is no directory.
+    /// The path exists, but it is not a directory.
     #[error("{} is not a directory", .0.display())]
     NotADirectory(PathBuf),
-    /// The directory belongs to somebody else.
+    /// The directory belongs to another user.
     #[error("{} belongs to another user (uid {owner})", .path.display())]
     NotOwned {
         /// The directory.
         path: PathBuf,
-        /// Who owns it.
+        /// The user ID of the owner.
         owner: u32,
     },
-    /// Others can read or enter the directory.
+    /// Other users can read or enter the directory.
     #[error("{} is open to others (mode {mode:04o})", .path.display())]
     TooOpen {
         /// The directory.
@@ -41,34 +42,35 @@ pub enum HomeError {
         /// Its permission bits.
         mode: u32,
     },
-    /// A lock was not free before its deadline.
+    /// The lock was not free before its deadline.
     #[error("another process has held the lock {} for more than {} s", .path.display(), .waited.as_secs())]
     LockTimeout {
         /// The lock file.
         path: PathBuf,
-        /// How long was waited.
+        /// How long the lock was waited for.
         waited: Duration,
     },
     /// A file operation failed.
     #[error("cannot {action} {}: {source}", .path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
-        /// On which file.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
 }
 
-/// `AUTHSOME_HOME`, else `~/.authsome`: 0700, made on first use.
+/// The home directory: `AUTHSOME_HOME`, otherwise `~/.authsome`. It has mode 0700 and is created on
+/// first use.
 #[derive(Clone, Debug)]
 pub struct Home {
     root: PathBuf,
 }
 
-/// A lock that is free again when this is dropped, and when its process dies.
+/// A lock that is released when this value is dropped or its process dies.
 #[derive(Debug)]
 pub struct HomeLock {
     _file: File,
@@ -76,9 +78,9 @@ pub struct HomeLock {
 }
 
 impl HomeLock {
-    /// Takes the lock's file away, and the directory if no other is in it: for a home in which
-    /// nothing has come about. Who waits for the lock meanwhile sees that the file is gone, and
-    /// makes another.
+    /// Removes the lock's file, and its directory if that is then empty: for a home in which
+    /// nothing was stored. A process that is waiting for the lock sees that the file is gone, and
+    /// creates a new one.
     pub fn remove(self) {
         let _ = fs::remove_file(&self.path);
         if let Some(directory) = self.path.parent() {
@@ -88,7 +90,7 @@ impl HomeLock {
 }
 
 impl Home {
-    /// Finds the directory, makes it where it is missing, and refuses one that others can read.
+    /// Finds the directory, creates it if it is missing, and refuses it if other users can read it.
     pub fn open(
         authsome_home: Option<OsString>,
         user_home: Option<OsString>,
@@ -119,13 +121,13 @@ impl Home {
         &self.root
     }
 
-    /// A path inside it.
+    /// The path of a file in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    /// Writes a file of mode 0600 so that a reader sees the old content or the new, never a part,
-    /// and a power cut keeps one of them.
+    /// Writes a file of mode 0600 atomically: a reader sees either the old content or the new, and
+    /// so does the next start after a power failure.
     pub fn write_private(&self, name: &str, content: &[u8]) -> Result<(), HomeError> {
         let target = self.path(name);
         let staging = self.path(&format!("{name}.new"));
@@ -137,7 +139,7 @@ impl Home {
             .map_err(io_error("write", &staging))
             .and_then(|()| fs::rename(&staging, &target).map_err(io_error("replace", &target)));
         if written.is_err() {
-            let _ = fs::remove_file(&staging); // half of it is of no use to anybody
+            let _ = fs::remove_file(&staging); // a partial file is useless
         }
         written?;
         self.sync()
@@ -150,10 +152,11 @@ impl Home {
             .map_err(io_error("synchronise", &self.root))
     }
 
-    /// Waits at most `deadline` for the lock of that name, blocking the thread.
+    /// Waits at most `deadline` for the lock of that name. Blocks the thread.
     ///
-    /// It is `flock(2)` on a file that is removed by none but its holder ([`HomeLock::remove`]): a
-    /// lock on a removed file holds nobody off.
+    /// The lock is `flock(2)` on a file. Only the holder may remove the file
+    /// ([`HomeLock::remove`]), because a lock on a removed file excludes nobody. So a lock counts
+    /// only while its file has a link.
     pub fn lock(&self, name: &str, deadline: Duration) -> Result<HomeLock, HomeError> {
         let directory = self.path("locks");
         let path = directory.join(format!("{name}.lock"));
@@ -186,8 +189,8 @@ impl Home {
     }
 }
 
-/// Opens a file that is to be a file: a pipe in its place, which would hold us up until somebody
-/// opens its other end, is refused.
+/// Opens a file, but refuses a pipe or socket. Without `O_NONBLOCK`, opening a pipe would block
+/// until another process opens its other end.
 pub fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
     let kind = file.metadata()?.file_type();
@@ -197,7 +200,7 @@ pub fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes a directory of mode 0700, with its parents; one that exists is left as it is.
+/// Creates a directory of mode 0700, and its parents. An existing directory is left unchanged.
 pub fn create_private_directory(path: &Path) -> Result<(), HomeError> {
     DirBuilder::new()
         .recursive(true)
@@ -217,7 +220,7 @@ pub fn create_private_file(path: &Path) -> Result<File, HomeError> {
         .map_err(io_error("create", path))
 }
 
-/// Refuses a directory that is not ours alone.
+/// Refuses a directory that is not this user's, or that other users can access.
 pub fn check_private(path: &Path) -> Result<(), HomeError> {
     let metadata = fs::metadata(path).map_err(io_error("look at", path))?;
     if !metadata.is_dir() {
@@ -239,16 +242,16 @@ pub fn check_private(path: &Path) -> Result<(), HomeError> {
     Ok(())
 }
 
-/// What a user puts into the directory by hand, before there is anything secret in it.
+/// What a user may put into the directory by hand, before it holds anything secret.
 const BY_HAND: [&str; 2] = ["config.toml", "providers"];
 
-/// Whether the directory was made by hand to put settings there (`mkdir -p ~/.authsome/providers`),
-/// with the mode that the user's umask gives: nothing secret has been in it yet, so it can still
-/// become private. One in which others could have put something is not taken over, nor one with
-/// nothing in it, of which nobody knows what it is.
+/// Whether the user made the directory to put settings there (`mkdir -p ~/.authsome/providers`),
+/// with the mode that the umask gives. Nothing secret has been in it yet, so it may still be made
+/// private. It is not taken over if other users could have written to it. Nor is an empty
+/// directory, because its purpose is unknown.
 fn is_prepared(root: &Path, mode: u32) -> bool {
     let own_group = |metadata: &fs::Metadata| metadata.gid() == Gid::effective().as_raw();
-    // By a umask of 002 the user's own group may write, of which the user is the only member.
+    // With a umask of 002 the user's own group may write. Only the user is a member of that group.
     let is_ours_to_write = |metadata: &fs::Metadata, mode: u32| {
         metadata.uid() == Uid::effective().as_raw()
             && mode & 0o002 == 0
@@ -277,7 +280,7 @@ fn is_prepared(root: &Path, mode: u32) -> bool {
     writable && is_known && providers_are_ours
 }
 
-/// Removes a file; that it was not there is no error.
+/// Removes a file. It is no error if the file does not exist.
 pub fn remove_if_present(path: &Path) -> Result<(), HomeError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -287,7 +290,7 @@ pub fn remove_if_present(path: &Path) -> Result<(), HomeError> {
     }
 }
 
-/// Names the action and the file of an I/O error.
+/// Adds the action and the path to an I/O error.
 pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HomeError {
     let path = path.to_owned();
     move |source| HomeError::Io {

@@ -1,19 +1,20 @@
-//! Who listens on a port of this machine: so that "address in use" can say by whom.
+//! The process that listens on a port of this machine, so that the error "address in use" can name
+//! it.
 
 use std::fs;
 use std::path::Path;
 
-/// A process that listens.
+/// A process that listens on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortOwner {
     /// Its process id.
     pub pid: u32,
-    /// Its name, as the kernel has it.
+    /// Its name, as the kernel reports it.
     pub name: String,
 }
 
-/// The process that listens on that TCP port of 127.0.0.1 or of all addresses, where `/proc` tells;
-/// other users' processes it does not.
+/// The process that listens on this TCP port of 127.0.0.1 or of all addresses, if `/proc` shows it.
+/// It does not show the sockets of other users' processes.
 pub fn port_owner(port: u16) -> Option<PortOwner> {
     let inode = listening_inode(&fs::read_to_string("/proc/net/tcp").ok()?, port)
         .or_else(|| listening_inode(&fs::read_to_string("/proc/net/tcp6").ok()?, port))?;
@@ -25,7 +26,7 @@ pub fn port_owner(port: u16) -> Option<PortOwner> {
     });
     let processes: Vec<_> = processes.collect();
     let holder = processes.iter().find(|(_, path)| holds(path, &socket));
-    // A process of ours hides its descriptors from its own user, and not what it was started for.
+    // A process of authsome's hides its descriptors even from its own user, but not its arguments.
     let hidden = || {
         let mut logins = processes.iter().filter(|(_, path)| is_hidden_login(path));
         logins.next().filter(|_| logins.next().is_none())
@@ -37,8 +38,8 @@ pub fn port_owner(port: u16) -> Option<PortOwner> {
     })
 }
 
-/// Whether it is an `authsome login` whose descriptors cannot be seen. Whose it is does not matter:
-/// one alone can have the port.
+/// Whether the process is an `authsome login` whose descriptors are hidden. Its user does not
+/// matter: only one process can have the port, so a single such login is taken for its owner.
 fn is_hidden_login(process: &Path) -> bool {
     let command = fs::read(process.join("cmdline")).unwrap_or_default();
     let mut arguments = command.split(|byte| *byte == 0);
@@ -47,7 +48,7 @@ fn is_hidden_login(process: &Path) -> bool {
         && fs::read_dir(process.join("fd")).is_err()
 }
 
-/// The inode of the listening socket (`st` is `0A`) on that port; the columns are those of proc(5).
+/// The inode of the socket that listens on that port (`st` is `0A`). proc(5) describes the columns.
 fn listening_inode(table: &str, port: u16) -> Option<u64> {
     table.lines().skip(1).find_map(|line| {
         let columns: Vec<_> = line.split_ascii_whitespace().collect();

@@ -1,22 +1,29 @@
-//! A process whose memory no other process of the same user can read, from its first instruction
-//! on.
+//! Makes this process one whose memory no other process of the same user can read, from its first
+//! instruction on.
 //!
-//! `prctl(PR_SET_DUMPABLE, 0)` alone comes too late: who has opened `/proc/PID/mem` before it reads
-//! on after it, for that file stands for the address space, and is not asked about again. exec(2)
-//! makes a new address space, and one that nobody can open where the file that is executed cannot
-//! be read by its user (`would_dump` in the kernel's `fs/exec.c`). So this program starts itself
-//! again, once, before it knows any secret, out of such a file: in memory, without a name, sealed,
-//! of mode 0111.
+//! `prctl(PR_SET_DUMPABLE, 0)` alone comes too late. A process that opened `/proc/PID/mem` before
+//! that call can continue to read: the open file refers to the address space, and the kernel does
+//! not check permissions again. exec(2) makes a new address space, which nobody can open if the
+//! user cannot read the executed file (`would_dump` in the kernel's `fs/exec.c`). So this program
+//! executes itself once more, before it knows any secret, from such a file: a sealed memory file
+//! without a name, of mode 0111.
 //!
-//! That file holds the program's loader (`ld.so`: 200 kB, where the program has some ten MB), which
-//! then loads the program from where it is, so that all runs go on to share its pages. A program
-//! without a loader (linked statically), or whose own file is gone, is copied whole. Where an
-//! administrator has made the program unreadable to its users (mode 0711), the kernel has done all
-//! that already.
+//! That file holds the program's loader (`ld.so`), which has 200 kB where the program has about 10
+//! MB. The loader then loads the program from its usual path, so all runs still share its pages. A
+//! program without a loader (statically linked), or whose own file is gone, is copied whole. Where
+//! an administrator has made the program unreadable for its users (mode 0711), the kernel protects
+//! it already.
 //!
-//! What this cannot do: a process that *writes* into the first one's memory, or is its tracer,
-//! decides what it becomes. The latter is refused ([`tracer`]); against the former there is another
-//! user, or a sandbox.
+//! ```text
+//! first image ── exec of an unreadable memfd ──> second image (`image::running()` is `Some`)
+//!      │                                             │
+//!      │ exec fails, or not dumpable already         │
+//!      └────────────────────┬────────────────────────┘
+//!                           └──> prctl(PR_SET_DUMPABLE, 0), then the program proper
+//! ```
+//!
+//! Limits: a process that can *write* to the first image's memory, or that traces it, controls what
+//! it becomes. A tracer is refused ([`tracer`]). Against a writer, use another user or a sandbox.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -32,20 +39,20 @@ static OWN: OnceLock<Own> = OnceLock::new();
 #[derive(Debug)]
 struct Own {
     path: PathBuf,
-    /// Open from the start on, as a later version may be put in its place.
+    /// Kept open from the start on, because a later version may replace the file.
     file: Option<File>,
 }
 
-/// A process that watches this one.
+/// A process that traces this one.
 #[derive(Debug)]
 pub struct Tracer {
-    /// Its number.
+    /// Its process ID.
     pub pid: u32,
     /// Its name.
     pub name: String,
 }
 
-/// Where this program can be started from again.
+/// The path from which this program can be started again.
 pub fn own_program() -> Option<PathBuf> {
     let own = OWN.get()?;
     if fs::exists(&own.path).unwrap_or(false) {
@@ -53,14 +60,14 @@ pub fn own_program() -> Option<PathBuf> {
     }
     let descriptor = own.file.as_ref().map(AsRawFd::as_raw_fd);
     Some(descriptor.map_or_else(
-        // Its own link leads to the running image, though its file was replaced. Under valgrind
-        // that image is valgrind.
+        // This link leads to the running image even if its file was replaced. Under valgrind that
+        // image is valgrind.
         || "/proc/self/exe".into(),
         |descriptor| format!("/proc/self/fd/{descriptor}").into(),
     ))
 }
 
-/// Who watches this process as its debugger, if anybody.
+/// The process that traces this one as its debugger, if any.
 pub fn tracer() -> Option<Tracer> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let pid = status
@@ -76,9 +83,9 @@ pub fn tracer() -> Option<Tracer> {
     })
 }
 
-/// Enters such a process, which begins anew with the same arguments; returns in it, or in this one
-/// where the system does not let us. `readable` leaves the memory as it is, for debuggers and
-/// profilers.
+/// Replaces this process by a protected one, which starts again with the same arguments. Returns in
+/// the protected process, or in this one where the system does not allow it. With `readable`, the
+/// memory stays readable, for debuggers and profilers.
 pub fn enter(program: &OsStr, arguments: &[OsString], readable: bool) {
     if !readable {
         protect(program, arguments);
@@ -93,7 +100,7 @@ fn protect(_: &OsStr, _: &[OsString]) {}
 fn protect(program: &OsStr, arguments: &[OsString]) {
     use nix::sys::prctl;
     if let Some(image) = image::running() {
-        let _ = prctl::set_name(c"authsome"); // the kernel has named it by its descriptor
+        let _ = prctl::set_name(c"authsome"); // the kernel named it after its descriptor
         OWN.get_or_init(|| match image {
             image::Image::Loader => Own {
                 path: program.into(),
@@ -105,8 +112,8 @@ fn protect(program: &OsStr, arguments: &[OsString]) {
             },
         });
     } else if prctl::get_dumpable() != Ok(false) {
-        // Returns only where it cannot be: no memfd that may be executed (vm.memfd_noexec), no
-        // /proc.
+        // Returns only on failure: `vm.memfd_noexec` forbids an executable memfd, or there is no
+        // `/proc`.
         let _ = image::start(program, arguments);
     }
     let _ = prctl::set_dumpable(false); // also where fs.suid_dumpable lets root take core files
@@ -116,7 +123,7 @@ impl Own {
     fn from_start(program: &OsStr) -> Self {
         let path = std::env::current_exe().ok();
         Self {
-            // Without /proc there is what we were called by.
+            // Without `/proc`, use the name by which this program was called.
             path: path
                 .or_else(|| program_path::find_on_path(program))
                 .unwrap_or_default(),
@@ -142,12 +149,12 @@ mod image {
     use nix::sys::prctl;
     use nix::unistd::{Uid, setfsuid};
 
-    /// What is in the file that this process was started from.
+    /// The content of the file from which this process was executed.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) enum Image {
-        /// Our loader.
+        /// The program's loader.
         Loader,
-        /// All of us.
+        /// The whole program.
         Whole,
     }
 
@@ -160,7 +167,7 @@ mod image {
         }
     }
 
-    /// That of this process, if it was started by [`start`].
+    /// The image of this process, if [`start`] has started it.
     pub(super) fn running() -> Option<Image> {
         let path = fs::read_link("/proc/self/exe").ok()?;
         let name = path.to_str()?.strip_prefix("/memfd:")?;
@@ -170,13 +177,14 @@ mod image {
             .find(|image| image.name() == name)
     }
 
-    /// Becomes a new process image; what it returns is why not.
+    /// Executes a new process image. It returns only on failure, with the reason.
     pub(super) fn start(program: &OsStr, arguments: &[OsString]) -> io::Error {
         try_start(program, arguments).unwrap_or_else(|error| error)
     }
 
     fn try_start(program: &OsStr, arguments: &[OsString]) -> io::Result<io::Error> {
-        // Before the file is made: nobody shall open it for writing through our descriptors.
+        // This must come before the file is made. Otherwise another process of the user could open
+        // the file for writing through this process's descriptors.
         prctl::set_dumpable(false)?;
         let own = File::open("/proc/self/exe")?;
         let path = std::env::current_exe()?;
@@ -200,8 +208,8 @@ mod image {
 
     fn unreadable_copy(image: Image, mut from: &File) -> io::Result<File> {
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        // MFD_EXEC (Linux 6.3): without it, vm.memfd_noexec=1 makes a file that cannot be executed.
-        // Older kernels do not know it.
+        // `MFD_EXEC` (Linux 6.3): without it, `vm.memfd_noexec=1` makes the file non-executable.
+        // Older kernels reject the flag.
         let executable = MFdFlags::from_bits_retain(flags.bits() | 0x10);
         let file = memfd_create(image.name(), executable)
             .or_else(|_| memfd_create(image.name(), flags))?;
@@ -213,22 +221,23 @@ mod image {
         Ok(file)
     }
 
-    /// Root may read every file, unless it looks with the eyes of another (setfsuid(2)); exec(2)
-    /// makes it root again. `true` where that was to be done.
+    /// Gives up root's right to read every file: root can read the image, so exec(2) would leave
+    /// the process readable. A file-system user ID of another user prevents this (setfsuid(2)), and
+    /// exec(2) resets it to root's. Returns whether the ID was changed.
     fn see_as_nobody() -> io::Result<bool> {
         const NOBODY: u32 = 65534;
         let unsupported = || io::Error::from(io::ErrorKind::Unsupported);
         if !Uid::effective().is_root() {
             return Ok(false);
         }
-        // The kernel takes the parent-death signal from who does this; to die with a parent comes
-        // first.
+        // `setfsuid` clears the parent-death signal. A process that has one must keep it: to die
+        // with its parent is more important.
         if prctl::get_pdeathsig()?.is_some() {
             return Err(unsupported());
         }
         setfsuid(Uid::from_raw(NOBODY));
-        // It answers with what was before, in error as well: where no such user is mapped, nothing
-        // has changed.
+        // `setfsuid` returns the previous ID, even on error. So a second call shows whether the
+        // first has taken effect; it has not where this user namespace does not map that user.
         if setfsuid(Uid::from_raw(NOBODY)).as_raw() == NOBODY {
             Ok(true)
         } else {
@@ -236,7 +245,7 @@ mod image {
         }
     }
 
-    /// The loader that the program's ELF header names, as the kernel reads it (elf(5),
+    /// The loader named in the program's ELF header, read as the kernel reads it (elf(5),
     /// `PT_INTERP`).
     fn loader_of(program: &File) -> Option<PathBuf> {
         const HEADER: usize = 64;
@@ -247,7 +256,7 @@ mod image {
         program.read_exact_at(&mut header, 0).ok()?;
         let data = if cfg!(target_endian = "little") { 1 } else { 2 };
         if header.get(..6)? != [0x7f, b'E', b'L', b'F', 2, data] {
-            return None; // of 32 bits, or not ELF at all
+            return None; // 32-bit, the other byte order, or not ELF
         }
         let table = u64::from_ne_bytes(bytes_at(&header, 32)?);
         let size = u64::from(u16::from_ne_bytes(bytes_at(&header, 54)?));

@@ -1,35 +1,42 @@
-//! The processes of one run, and whether one of them has a given socket open. Linux only: it is
-//! read from `/proc`.
+//! The processes of one run, and whether one of them has a given socket open. Linux only:
+//! everything is read from `/proc`.
 //!
-//! The run's tree is the command and all that descend from it, and orphans come to us (`child.rs`
-//! makes us their subreaper), so a daemon that forks twice stays in it. Nobody gets into the tree
-//! from outside: a process is born there, and a parent is exchanged for one further up only. Two
-//! kinds of our children are not the run's, and where there can be such ([`Orphans::AreAnybodys`])
-//! an orphan is not believed: those that were there before the command (of a shell that became us
-//! by exec), and, if we are the first process of a container, all orphans in it.
+//! The tree of a run is the command and all its descendants. Orphans become children of authsome
+//! (`child.rs` makes authsome their subreaper), so a daemon that forks twice stays in the tree. No
+//! process can enter the tree from outside: a process is born in it, and a process's parent can
+//! only be replaced by one further up. Two kinds of authsome's children do not belong to the run:
+//! those that existed before the command (children of a shell that became authsome by exec), and,
+//! if authsome is the first process of a container, all orphans in it. Where such children are
+//! possible ([`Orphans::AreAnybodys`]), an orphan does not count as part of the run.
 //!
-//! A list of processes is old when it is read, so here it only says where to look. What counts is
-//! shown of the one process found, in an order that leaves no moment for a lie:
+//! A list of processes is outdated as soon as it is read, so here it only shows where to look. What
+//! counts is verified for the one process that was found. The order of the reads rules out a race
+//! with reused process IDs:
 //!
-//! 1. Its directory in `/proc` is opened once and stands for that process; when it ends, reading
-//!    fails, whoever gets its number.
-//! 2. Through it, the process is seen to have the socket open.
-//! 3. Its line is read upwards, parent by parent to us, and then downwards again, and must be the
-//!    same. A parent's number that was the same twice was that living parent's all the time in
-//!    between, and what was read of it in between was read of it, not of a later owner of its
-//!    number. So every link is real at the moment of the turn.
+//! 1. Its directory in `/proc` is opened once, and refers to that process from then on. When the
+//!    process ends, reads through it fail, even if another process gets its ID.
+//! 2. Through this directory, the process is seen to have the socket open.
+//! 3. Its line of parents is read upwards to authsome, then downwards again; both must be equal. If
+//!    two reads of a process's parent gave the same ID, that ID belonged to the living parent all
+//!    the time in between. So what was read about this ID in between was about that parent, not
+//!    about a later process with the same ID. Therefore every link of the line is real at the
+//!    moment between the two passes.
 //!
-//! What errs, errs towards the password: a process whose descriptors the kernel hides from us
-//! (another user's, one that is not dumpable as `ssh-agent` or authsome itself, one with more
-//! capabilities than we have; `hidepid` hides it altogether), a descriptor that only one thread or
-//! only `io_uring` has, a search that comes to its bounds, a `/proc` of another PID namespace than
-//! ours. A child's own PID namespace is fine: its processes are in ours too.
+//! A process that cannot be verified must use the password. This happens if:
 //!
-//! What this cannot tell apart: a socket that a process of the tree shares with one outside, by
-//! inheritance or `SCM_RIGHTS`. It is admitted, whoever writes to it: that process could as well
-//! hand out the password, relay for others, or let itself be traced. The kernel counts inodes of
-//! sockets with 32 bits; to make two that are open at once alike takes four thousand million of
-//! them.
+//! - the kernel hides its descriptors from authsome (another user's process; one that is not
+//!   dumpable, such as `ssh-agent` or authsome itself; one with more capabilities than authsome),
+//!   or `hidepid` hides the process altogether;
+//! - only one of its threads, or only `io_uring`, has the descriptor;
+//! - the search reaches its limits;
+//! - `/proc` belongs to another PID namespace than authsome's. A PID namespace of a child's is no
+//!   problem: its processes are visible in authsome's namespace too.
+//!
+//! A socket that a process of the tree shares with one outside, by inheritance or `SCM_RIGHTS`,
+//! cannot be recognized. It is admitted, whichever process writes to it: the process in the tree
+//! could as well pass on the password, relay for others, or let itself be traced. The kernel
+//! numbers the inodes of sockets with 32 bits; two open sockets have the same inode only after four
+//! thousand million sockets.
 
 mod ancestors;
 mod proc;
@@ -49,15 +56,16 @@ pub use self::ancestors::{Ancestor, ancestors, own_name};
 pub use self::proc::children_of;
 use self::proc::{has_only_number, parent_in, parent_of, processes};
 
-/// How often the processes are listed: a parent may end, or one be forked, while the list is read.
+/// How many times the processes are listed: while the list is read, a parent may end or a process
+/// may fork.
 const LISTS: usize = 2;
 
-/// Whose child an orphan that comes to us was.
+/// Which process an orphan that becomes authsome's child descends from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Orphans {
-    /// It may have been anybody's.
+    /// Perhaps one outside the run.
     AreAnybodys,
-    /// The command's, or a descendant's of it.
+    /// The command, or a descendant of it.
     AreTheCommands,
 }
 
@@ -69,27 +77,28 @@ pub struct ProcessTree {
     orphans: Orphans,
 }
 
-/// What a search may cost.
+/// The limits of a search.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchLimits {
-    /// When it is given up.
+    /// When the search is given up.
     pub deadline: Instant,
-    /// How many processes and descriptors it may look at.
+    /// How many processes and descriptors it may read.
     pub steps: usize,
 }
 
-/// The limits are spent.
+/// A limit was reached.
 struct Exhausted;
 
-/// A process that its number cannot be taken from.
+/// A process, by its open `/proc` directory: a later process with the same ID is never mistaken for
+/// it.
 struct Process {
     directory: OwnedFd,
     pid: Pid,
 }
 
 impl ProcessTree {
-    /// The tree of the command, a child of this process. `None` where `/proc` does not show it by
-    /// the numbers we know.
+    /// The tree of the command, which is a child of this process. `None` where `/proc` belongs to
+    /// another PID namespace, whose process IDs differ.
     pub fn new(command: Pid, orphans: Orphans) -> Option<Self> {
         let authsome = Pid::this();
         let status = fs::read_to_string("/proc/self/status").ok()?;
@@ -100,8 +109,8 @@ impl ProcessTree {
         })
     }
 
-    /// Whether a process of the tree has the socket of that inode open. It takes milliseconds, and
-    /// blocks.
+    /// Whether a process of the tree has the socket with that inode open. This takes milliseconds,
+    /// and blocks.
     pub fn has_open(&self, inode: u32, mut limits: SearchLimits) -> bool {
         let target = format!("socket:[{inode}]");
         (0..LISTS).any(|_| self.search(&target, &mut limits).unwrap_or(false))
@@ -120,7 +129,7 @@ impl ProcessTree {
         Ok(false)
     }
 
-    /// The processes that seem to be of the tree, the nearest first.
+    /// The processes that seem to belong to the tree, the nearest first.
     fn list(&self, limits: &mut SearchLimits) -> Result<Vec<Pid>, Exhausted> {
         let mut children: HashMap<Pid, Vec<Pid>> = HashMap::new();
         for pid in processes() {
@@ -141,7 +150,7 @@ impl ProcessTree {
         Ok(found)
     }
 
-    /// The third step above.
+    /// Step 3 above.
     fn contains(&self, process: &Process, limits: &mut SearchLimits) -> Result<bool, Exhausted> {
         match self.line_of(process, limits)? {
             Some(line) => self.confirms(process, &line, limits),
@@ -149,8 +158,8 @@ impl ProcessTree {
         }
     }
 
-    /// The process's parent, its parent and so on, up to but without us; `None` where it does not
-    /// lead to us, or not by the command.
+    /// The process's parent, its parent and so on, up to authsome (exclusive). `None` where the
+    /// line does not lead to authsome, or not through the command where that is required.
     fn line_of(
         &self,
         process: &Process,
@@ -171,7 +180,7 @@ impl ProcessTree {
         Ok((next.is_some() && is_the_runs).then_some(line))
     }
 
-    /// Whether that is its line still, read from above.
+    /// Whether the line is still the same, read downwards.
     fn confirms(
         &self,
         process: &Process,
@@ -244,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    /// A process that does nothing but hold a socket, and the socket's inode.
+    /// A process that only holds a socket open, and the socket's inode.
     struct Holder {
         child: Child,
         inode: u32,
@@ -308,7 +317,7 @@ mod tests {
     #[test]
     fn a_line_that_has_changed_is_not_confirmed() {
         let (holder, other) = (Holder::start(), Holder::start());
-        // Seen from our own parent, the line to a child of ours is not empty.
+        // As authsome's place is taken by our own parent, the line to a child of ours is not empty.
         let tree = ProcessTree {
             authsome: nix::unistd::getppid(),
             command: Pid::this(),
@@ -322,7 +331,7 @@ mod tests {
         assert_eq!(confirms(&[other.pid()]), Some(false));
         assert_eq!(confirms(&[Pid::this(), other.pid()]), Some(false));
         assert_eq!(confirms(&[]), Some(false));
-        drop(holder); // whoever gets its number now
+        drop(holder); // its ID may now belong to another process
         assert_eq!(confirms(&[Pid::this()]), Some(false));
         assert_eq!(tree.contains(&process, &mut limits()).ok(), Some(false));
     }

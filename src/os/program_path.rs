@@ -1,15 +1,15 @@
-//! Where a program is: in the absolute directories of `PATH`, where the user's administrator or the
-//! user put it. An empty or a relative element of `PATH` stands for the working directory, which is
-//! often a repository that somebody else has written.
+//! Finds a program: in the absolute directories of `PATH`, which the administrator or the user has
+//! filled. An empty or relative element of `PATH` means the working directory or one below it,
+//! often a repository that somebody else wrote; a program from there could be an attacker's.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Where programs are where `PATH` is not set.
+/// The search path if `PATH` is not set.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Where a program is on `PATH`.
+/// The path of a program, searched for on `PATH`.
 pub fn find_on_path(program: &OsStr) -> Option<PathBuf> {
     find(program, &search_path())
 }
@@ -18,11 +18,11 @@ pub fn find_on_path(program: &OsStr) -> Option<PathBuf> {
 pub fn search_path() -> OsString {
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     let absolute = std::env::split_paths(&path).filter(|directory| directory.is_absolute());
-    // What was split at colons joins by them.
+    // Elements that were split at colons can always be joined by colons.
     std::env::join_paths(absolute).unwrap_or_else(|_| DEFAULT_PATH.into())
 }
 
-/// A program by name in `path`, or by a path of its own.
+/// The path of a program: searched for in `path`, or its own path if `program` has a slash.
 pub fn find(program: &OsStr, path: &OsStr) -> Option<PathBuf> {
     if program.as_encoded_bytes().contains(&b'/') {
         return std::path::absolute(program).ok();

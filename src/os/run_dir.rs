@@ -1,5 +1,5 @@
-//! The private temporary directory of one session, removed at its end, or by the next session if
-//! this one is killed.
+//! The private temporary directory of one session. It is removed at the session's end, or by the
+//! next session if this one was killed.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
@@ -11,22 +11,22 @@ use nix::unistd::Uid;
 
 use crate::os::home::{HomeError, create_private_directory, create_private_file, io_error};
 
-/// What the names of all session directories start with.
+/// The prefix of every session directory's name.
 const PREFIX: &str = "authsome-";
 
-/// The file whose lock says that the session lives.
+/// The file whose lock shows that the session is alive.
 const ALIVE: &str = "alive";
 
 /// A directory of mode 0700 with files of mode 0600. Dropping it removes it.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-    /// Held as long as the session lives; the kernel lets go of it however the process ends.
+    /// Held as long as the session lives. The kernel releases it however the process ends.
     _alive: File,
 }
 
 impl RunDirectory {
-    /// Makes the directory of that session under `parent`.
+    /// Creates the session's directory under `parent`.
     pub fn create(parent: &Path, session: &str) -> Result<Self, HomeError> {
         let path = parent.join(format!("{PREFIX}{session}"));
         let alive_path = path.join(ALIVE);
@@ -35,8 +35,8 @@ impl RunDirectory {
             let alive = create_private_file(&alive_path)?;
             alive.lock().map_err(io_error("lock", &alive_path))?;
             let links = alive.metadata().map_err(io_error("look at", &alive_path))?;
-            // Before the lock was ours, another session's sweep may have taken the directory for a
-            // dead one's: once more.
+            // Before this process had the lock, another session's sweep may have removed the
+            // directory as that of a dead session. Then try again.
             if links.nlink() > 0 {
                 return Ok(Self {
                     path,
@@ -51,7 +51,7 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Makes a directory in it.
+    /// Creates a directory in it.
     pub fn create_directory(&self, name: &str) -> Result<PathBuf, HomeError> {
         let path = self.path.join(name);
         create_private_directory(&path)?;
@@ -70,37 +70,38 @@ impl RunDirectory {
 
 impl Drop for RunDirectory {
     fn drop(&mut self) {
-        // A child may have written into it; the next session tries again.
+        // This fails if a child is writing into the directory; the next session's sweep removes it.
         let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-/// Why a directory is no place for a session's files.
+/// Why a directory is unsuitable for session directories.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
-    /// There is none.
+    /// It does not exist.
     #[error("there is no such directory")]
     Missing,
-    /// It cannot be looked at.
+    /// It cannot be inspected.
     #[error("it cannot be used: {0}")]
     Unusable(io::Error),
-    /// It is something else.
+    /// It is not a directory.
     #[error("it is not a directory")]
     NotADirectory,
-    /// Java, Node, PHP and wget have no way to take such a path.
+    /// Java, Node, PHP and wget cannot be given such a path.
     #[error(
         "its path has a character ($, %, \", \\ or a control character) that not all programs can be given"
     )]
     Unspeakable,
-    /// Others may put another directory in its place, or in that of one above it.
+    /// Other users could replace the directory, or one of its parents.
     #[error("other users can change {}", .0.display())]
     OpenToOthers(PathBuf),
 }
 
-/// The path of a directory under which a session's may be made: nobody but its user and root can
-/// exchange what is in it, and the programs of the run can all be told of it.
+/// The canonical path of a directory that may hold session directories: only this user and root can
+/// replace it or anything in it, and every program of the run can be given its path.
 pub fn fit(directory: &Path) -> Result<PathBuf, Unfit> {
-    // Links are followed here, once: who could exchange one later would exchange the directory.
+    // Symbolic links are resolved here, once. A user who could replace one later could replace the
+    // directory itself.
     let path = std::path::absolute(directory).and_then(fs::canonicalize);
     let path = path.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Unfit::Missing,
@@ -121,8 +122,8 @@ pub fn fit(directory: &Path) -> Result<PathBuf, Unfit> {
     Ok(path)
 }
 
-/// Whether others cannot rename or remove what another user has in that directory: they cannot
-/// write to it, or it is sticky (inode(7)).
+/// Whether other users cannot rename or remove entries of the directory: it belongs to a trusted
+/// user, and others either cannot write to it or it is sticky (inode(7)).
 fn is_kept_from_others(directory: &Metadata) -> bool {
     const WRITABLE_BY_OTHERS: u32 = 0o022;
     const STICKY: u32 = 0o1000;
@@ -132,23 +133,22 @@ fn is_kept_from_others(directory: &Metadata) -> bool {
     is_owners && is_trusted
 }
 
-/// In a user namespace, what belongs to root outside shows as the overflow user's
-/// (`user_namespaces(7)`).
+/// Whether this process is in a user namespace and `owner` is the overflow user ID. The namespace
+/// shows users that it does not map, such as root outside, with this ID (`user_namespaces(7)`).
 fn is_of_nobody_here(owner: u32) -> bool {
     const OVERFLOW: u32 = 65534;
     let maps_all = |map: String| map.split_whitespace().nth(2) == Some("4294967295");
     owner == OVERFLOW && !fs::read_to_string("/proc/self/uid_map").is_ok_and(maps_all)
 }
 
-/// Whether each format in which a path is told to a program takes it between double quotes as it
-/// is.
+/// Whether every format that gives a path to a program accepts it unchanged between double quotes.
 pub fn is_plain(path: &Path) -> bool {
     let special =
         |character: char| matches!(character, '"' | '\\' | '$' | '%') || character.is_control();
     path.to_str().is_some_and(|path| !path.contains(special))
 }
 
-/// Removes the directories of sessions that are no more.
+/// Removes the directories of sessions that have ended.
 pub fn sweep(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
@@ -165,10 +165,11 @@ pub fn sweep(parent: &Path) {
 }
 
 fn remove_if_dead(path: &Path) {
-    // A link or another user's directory of that name is not ours to touch.
+    // A symbolic link or another user's directory with such a name must not be touched.
     let ours = fs::symlink_metadata(path)
         .is_ok_and(|found| found.is_dir() && found.uid() == Uid::effective().as_raw());
-    // Whatever stands there: a link is not followed, and a pipe does not hold us up.
+    // Whatever file has this name: a symbolic link is not followed, and opening a pipe does not
+    // block.
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let mut options = OpenOptions::new();
     let Ok(alive) = options

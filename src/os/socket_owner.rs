@@ -1,20 +1,21 @@
-//! Whether the other end of a loopback connection is this user's, and which socket it is: the
-//! kernel's socket diagnostics tell (`sock_diag(7)`).
+//! Whether the other end of a loopback connection belongs to this user, and which socket it is. The
+//! answer comes from the kernel's socket diagnostics (`sock_diag(7)`).
 //!
-//! It is one question for the exact four addresses and ports, answered from a hash table. The
-//! answer counts only if it is about that socket and a process has it open:
+//! It takes one query for the exact four addresses and ports, which the kernel looks up in a hash
+//! table. The result counts only if it describes that socket and a process has the socket open:
 //!
-//! - Where no connection has these ports, the kernel tells of whoever *listens* at the client's;
-//!   one that is still being set up, or is only remembered (`TIME_WAIT`), is not the client's
-//!   either. Ports and state show it.
-//! - A socket that was closed has no inode, and older kernels call its user root. It belongs to
-//!   nobody.
+//! - Where no connection has these ports, the kernel reports the socket that *listens* on the
+//!   client's port. A connection that is still being set up, or is only remembered (`TIME_WAIT`),
+//!   is not the client's either. The result's ports and state show these cases.
+//! - A closed socket has no inode, and older kernels report root as its user. It counts as
+//!   nobody's.
 //! - An IPv4-mapped IPv6 socket (`::ffff:127.0.0.1`, Java's default) is found by its IPv4
 //!   addresses.
 //!
-//! The user is the one who made the socket (its file-system uid at that time), whoever holds it
-//! now: root alone can change that. Users are told apart as our user namespace sees them; one that
-//! it does not map is nobody's, and so are we where it does not even map us.
+//! The user is the one that created the socket (its file-system user ID at that time), not the one
+//! that holds it now; only root can change it. The kernel maps user IDs into this process's user
+//! namespace. Users that the namespace does not map all get the same ID; if our own user is one of
+//! them, we are not told apart from the others.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -24,44 +25,43 @@ use nix::libc;
 use nix::sys::socket::{MsgFlags, recv, send};
 use nix::unistd::geteuid;
 
-// What the `libc` crate names is taken from there; what it does not name has the kernel's header
-// beside it.
+// Constants come from the `libc` crate where it has them; the others name their kernel header.
 
-/// `SOCK_DIAG_BY_FAMILY`, the type of question and answer (`linux/sock_diag.h`).
+/// `SOCK_DIAG_BY_FAMILY`, the type of the query and of the reply (`linux/sock_diag.h`).
 const BY_FAMILY: u16 = 20;
 
-/// A message that asks (`linux/netlink.h`).
+/// The flags of a query (`linux/netlink.h`).
 #[cfg(target_os = "linux")]
 const REQUEST: u16 = u16::from_le_bytes([byte(libc::NLM_F_REQUEST), 0]);
 #[cfg(not(target_os = "linux"))]
-const REQUEST: u16 = 0; // there is nobody to ask
+const REQUEST: u16 = 0; // no socket diagnostics there
 
-/// A `nlmsghdr`.
+/// The size of a `nlmsghdr`.
 const HEADER_LENGTH: usize = 16;
 
-/// A `nlmsghdr` and an `inet_diag_req_v2` (`linux/inet_diag.h`).
+/// The size of a `nlmsghdr` and an `inet_diag_req_v2` (`linux/inet_diag.h`).
 const QUESTION_LENGTH: u32 = 72;
 
-/// Room for the answer, an `inet_diag_msg` of 72 bytes, and for the attributes behind it, which are
-/// not read.
+/// Room for the reply: an `inet_diag_msg` of 72 bytes, and the attributes after it, which are not
+/// read.
 const MAX_REPLY: usize = 4096;
 
 const AF_INET: u8 = byte(libc::AF_INET);
 const AF_INET6: u8 = byte(libc::AF_INET6);
 const IPPROTO_TCP: u8 = byte(libc::IPPROTO_TCP);
 
-/// A number of C's that has one byte in the message.
+/// A C constant that has one byte in the message.
 const fn byte(number: libc::c_int) -> u8 {
     let [lowest, ..] = number.to_le_bytes();
     lowest
 }
 
-/// The states of a client's socket whose handshake is done and that may still read a response
-/// (`ESTABLISHED`, `FIN_WAIT1`, `FIN_WAIT2`, `CLOSE_WAIT`), by the numbers of `net/tcp_states.h`.
+/// The states of a client's socket after its handshake in which it may still read a response
+/// (`ESTABLISHED`, `FIN_WAIT1`, `FIN_WAIT2`, `CLOSE_WAIT`), with the numbers of `net/tcp_states.h`.
 const CONNECTED: [u8; 4] = [1, 4, 5, 8];
 const LISTENING: u8 = 10;
 
-/// The kernel as a witness.
+/// Asks the kernel for the owners of sockets.
 #[derive(Debug)]
 pub struct SocketOwners {
     netlink: Mutex<Netlink>,
@@ -74,18 +74,18 @@ struct Netlink {
     sequence: u32,
 }
 
-/// Whose the client's end of a connection is.
+/// The owner of the client's end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// Another user's.
+    /// Another user.
     AnotherUser,
-    /// Nobody's, or nobody's any more.
+    /// Nobody: there is no such socket, or it was closed.
     Nobody,
-    /// This user's: the inode of the socket.
+    /// This user, with the inode of the socket.
     ThisUser(u32),
 }
 
-/// What the kernel says of a socket.
+/// The kernel's description of a socket.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
     state: u8,
@@ -96,9 +96,10 @@ struct Found {
 }
 
 impl SocketOwners {
-    /// `None` where the kernel does not tell: elsewhere than on Linux, or where a sandbox keeps us
-    /// from asking. Decided once, by a question whose answer we know, that for our own listener:
-    /// one that fails later must not pass for a kernel that cannot tell.
+    /// `None` where the kernel does not report owners: on other systems than Linux, or where a
+    /// sandbox forbids the query. This is decided once, by a query with a known result: the one for
+    /// our own listener. So a query that fails later is never mistaken for a kernel that cannot
+    /// report owners.
     pub fn new(listener: SocketAddrV4) -> Option<Self> {
         let mut netlink = Netlink {
             socket: open_netlink()?,
@@ -113,11 +114,12 @@ impl SocketOwners {
         })
     }
 
-    /// Whose the client's end of a connection is that a listener with one IPv4 address has
-    /// accepted; `has_peer` looks at the connection.
+    /// The owner of the client's end of a connection that a listener on one IPv4 address has
+    /// accepted. `has_peer` checks whether the connection still has its peer.
     ///
-    /// One that was reset has set its client's port free for another process, of which the kernel
-    /// may have told. One that still has its peer has had it all the time.
+    /// The check comes after the query. If the connection was reset before, its client port was
+    /// free, and the kernel may have reported another process that uses it now. A connection that
+    /// still has its peer has had it all the time.
     pub fn of_accepted(
         &self,
         peer: SocketAddr,
@@ -131,7 +133,8 @@ impl SocketOwners {
         if has_peer() { owner } else { Owner::Nobody }
     }
 
-    /// Whose the client's end of that connection is. It takes some microseconds and does not block.
+    /// The owner of the client's end of that connection. This takes a few microseconds and does not
+    /// block.
     pub fn of_client(&self, client: SocketAddrV4, server: SocketAddrV4) -> Owner {
         let mut netlink = self.netlink.lock().unwrap_or_else(PoisonError::into_inner);
         let found = netlink.ask(client, server);
@@ -151,8 +154,8 @@ impl Found {
 }
 
 impl Netlink {
-    /// The kernel answers while it takes the question, so an answer that is not there yet will not
-    /// come.
+    /// Sends a query and reads its reply. The kernel replies while it handles the query, so a reply
+    /// that is not there yet will not come.
     fn ask(&mut self, local: SocketAddrV4, remote: SocketAddrV4) -> Option<Found> {
         self.sequence = self.sequence.wrapping_add(1);
         let question = question(self.sequence, local, remote);
@@ -161,7 +164,7 @@ impl Netlink {
         loop {
             let length = recv(self.socket.as_raw_fd(), &mut reply, MsgFlags::MSG_DONTWAIT);
             let reply = reply.get(..length.ok()?)?;
-            // An earlier answer may be left, had its reader failed.
+            // A reply to an earlier query may still be queued if reading it failed.
             if u32_at(reply, 8) == Some(self.sequence) {
                 return parse(reply);
             }
@@ -169,7 +172,7 @@ impl Netlink {
     }
 }
 
-/// Connected to the kernel, so that nobody else can answer.
+/// A netlink socket connected to the kernel, so that no other sender can reply.
 #[cfg(target_os = "linux")]
 fn open_netlink() -> Option<OwnedFd> {
     use nix::sys::socket::{
@@ -193,21 +196,21 @@ fn question(sequence: u32, local: SocketAddrV4, remote: SocketAddrV4) -> Vec<u8>
     bytes.extend(BY_FAMILY.to_ne_bytes());
     bytes.extend(REQUEST.to_ne_bytes());
     bytes.extend(sequence.to_ne_bytes());
-    bytes.extend([0; 4]); // from whom: the kernel knows
+    bytes.extend([0; 4]); // the sender: the kernel knows it
     bytes.extend([AF_INET, IPPROTO_TCP, 0, 0]);
-    bytes.extend(u32::MAX.to_ne_bytes()); // whatever its state
+    bytes.extend(u32::MAX.to_ne_bytes()); // any state
     bytes.extend(local.port().to_be_bytes());
     bytes.extend(remote.port().to_be_bytes());
     for address in [local, remote] {
         bytes.extend(address.ip().octets());
         bytes.extend([0; 12]);
     }
-    bytes.extend([0; 4]); // at whatever interface
-    bytes.extend([u8::MAX; 8]); // with whatever cookie
+    bytes.extend([0; 4]); // any interface
+    bytes.extend([u8::MAX; 8]); // any cookie
     bytes
 }
 
-/// Reads an answer; `None` for an error message and for whatever else is not one.
+/// Parses a reply; `None` for an error message or any other message.
 fn parse(message: &[u8]) -> Option<Found> {
     if u16::from_ne_bytes(*message.get(4..)?.first_chunk()?) != BY_FAMILY {
         return None;
@@ -334,8 +337,7 @@ mod tests {
         );
         let mut reply = question(7, local, remote);
         reply[HEADER_LENGTH + 1] = 1;
-        // The question's state mask lies where the answer has its ports: rebuild the answer's
-        // order.
+        // The query has its state mask where the reply has its ports: rebuild the order of a reply.
         let identity = reply.split_off(HEADER_LENGTH + 8);
         reply.truncate(HEADER_LENGTH + 4);
         reply.extend(identity);
@@ -356,7 +358,7 @@ mod tests {
         let mut error = reply.clone();
         error[4..6].copy_from_slice(&2_u16.to_ne_bytes());
         assert_eq!(parse(&error), None);
-        reply[HEADER_LENGTH] = AF_INET6; // addresses that are not mapped
+        reply[HEADER_LENGTH] = AF_INET6; // addresses that are not IPv4-mapped
         assert_eq!(parse(&reply), None);
         assert_eq!(ipv4(AF_INET6, &Ipv6Addr::LOCALHOST.octets()), None);
     }

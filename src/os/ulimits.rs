@@ -1,5 +1,5 @@
-//! What a shell allows a process (`ulimit`, `umask`), where it stands in our way: raised for us,
-//! and given back to the command.
+//! Limits inherited from the shell (`ulimit`, `umask`). Where they are too strict for authsome they
+//! are changed, and restored for the command.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -8,17 +8,17 @@ use std::os::fd::RawFd;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::stat::{Mode, umask};
 
-/// What was allowed when we were started.
+/// The limits that this process was started with.
 #[derive(Clone, Copy, Debug)]
 pub struct Ulimits {
     umask: Mode,
-    /// The soft limit of open files, if it is not what we have now.
+    /// The soft limit of open files, if this process has changed it.
     open_files: Option<rlim_t>,
 }
 
 impl Ulimits {
-    /// Keeps the umask from taking our own files away from us: what we make is private by its mode,
-    /// and `umask 777` would make it unreadable to all.
+    /// Clears the umask's bits for the owner, so that this process can access the files that it
+    /// creates: `umask 777` would make them unreadable. They stay private by their modes.
     pub fn adapt() -> Self {
         let given = umask(Mode::S_IRWXU | Mode::S_IRWXG | Mode::S_IRWXO);
         umask(given - Mode::S_IRWXU);
@@ -28,8 +28,9 @@ impl Ulimits {
         }
     }
 
-    /// Raises the soft limit of open files to the hard one: each connection of the command takes
-    /// two. The soft one is there for programs that use select(2), which takes none above 1,024.
+    /// Raises the soft limit of open files to the hard limit, because each connection of the
+    /// command takes two descriptors. The soft limit exists for programs that use select(2), which
+    /// cannot handle descriptors from 1,024 on.
     #[must_use]
     pub fn with_more_files(mut self) -> Self {
         if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
@@ -41,13 +42,13 @@ impl Ulimits {
         self
     }
 
-    /// As one argument for [`Self::restore`].
+    /// The limits as one argument for [`Self::restore`].
     pub fn to_argument(self) -> OsString {
         let files = self.open_files.map(|files| files.to_string());
         format!("{:o},{}", self.umask.bits(), files.unwrap_or_default()).into()
     }
 
-    /// In the process that becomes the command: what was allowed in the first place.
+    /// Restores the limits in the process that becomes the command.
     pub fn restore(argument: &OsStr) -> io::Result<()> {
         let parse = || {
             let (mask, files) = argument.to_str()?.split_once(',')?;
@@ -65,7 +66,7 @@ impl Ulimits {
     }
 }
 
-/// How many files this process may have open at one time.
+/// How many files this process may have open at the same time.
 pub fn most_open_files() -> usize {
     getrlimit(Resource::RLIMIT_NOFILE)
         .ok()
@@ -73,8 +74,8 @@ pub fn most_open_files() -> usize {
         .unwrap_or(usize::MAX)
 }
 
-/// Whether a descriptor is one that this process has opened, and not one that it was started with:
-/// those are kept from every command (`O_CLOEXEC`).
+/// Whether this process has opened the descriptor itself. Only such descriptors have `O_CLOEXEC`,
+/// which keeps them from every command; inherited ones do not.
 pub fn is_our_own(descriptor: RawFd) -> bool {
     let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}"));
     let about = about.unwrap_or_default();
@@ -83,7 +84,7 @@ pub fn is_our_own(descriptor: RawFd) -> bool {
     flags.is_some_and(|flags| flags & nix::libc::O_CLOEXEC != 0)
 }
 
-/// Closes a descriptor that we were started with, and that the user gave us by its number.
+/// Closes an inherited descriptor that the user has named by its number.
 pub fn close_inherited(descriptor: RawFd) -> io::Result<()> {
     Ok(nix::unistd::close(descriptor)?)
 }

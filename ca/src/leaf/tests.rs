@@ -1,4 +1,4 @@
-//! The cache, and what its tests share with those of the profile.
+//! Tests of the cache, and helpers that they share with the tests of the profile.
 
 mod clients;
 mod profile;
@@ -36,7 +36,7 @@ fn name(host: &str) -> ServerName<'static> {
     ServerName::try_from(host.to_owned()).unwrap()
 }
 
-/// Runs a tool of the machine, and gives all its words.
+/// Runs one of the machine's tools and returns all its output.
 fn tool(dir: &Path, program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)

@@ -1,4 +1,4 @@
-//! `auth_type`, `oauth`, `registration` and `api_key`.
+//! Parses `auth_type`, `oauth`, `registration` and `api_key`.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use crate::provider::{ApiKey, Auth, DeviceTokenRequest, KeyPattern, OAuth};
 use crate::reader::{Fields, Text, text_at};
 use crate::shape::{self, Shape};
 
-/// What `auth_type` and the object that goes with it say.
+/// The parsed `auth_type`, with the object that belongs to it.
 pub(super) struct Parsed {
     pub(super) auth: Auth,
     pub(super) base_url: Option<BaseUrl>,
-    /// The shape of a credential where the definition has no `inject`.
+    /// The shape of a credential if the definition has no `inject`.
     pub(super) default_shape: Shape,
 }
 
@@ -96,7 +96,7 @@ fn parse_oauth(
     })
 }
 
-/// Scopes one by one, or separated by blanks as RFC 6749 §3.3 writes them.
+/// The scopes: a list, or separated by spaces as in RFC 6749 §3.3.
 fn scopes(fields: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
     let mut scopes = Vec::new();
     for text in fields.texts("scopes")? {
@@ -114,8 +114,9 @@ fn scopes(fields: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
     Ok(scopes)
 }
 
-/// More parameters of the authorization request. Those that the flow sets itself are refused: a
-/// definition that fixes `state` or the redirect URI would undo what protects the login.
+/// Additional parameters of the authorization request. Those that the flow sets itself are
+/// rejected: a definition that fixes `state` or the redirect URI would disable the login's
+/// protection against CSRF and code interception.
 fn authorization_params(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>, DefinitionError> {
     let Some(params) = fields.object("authorization_params")? else {
         return Ok(Vec::new());
@@ -135,7 +136,7 @@ fn authorization_params(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>
         .collect()
 }
 
-/// What the authorization code flow sets itself (RFC 6749 §4.1.1, RFC 7636 §4.3).
+/// The parameters that the authorization code flow sets itself (RFC 6749 §4.1.1, RFC 7636 §4.3).
 const FLOW_PARAMS: [&str; 9] = [
     "client_id",
     "client_secret",
@@ -187,8 +188,7 @@ fn parse_api_key(
     })
 }
 
-/// Existing definitions mean `Bearer` where they say nothing, and none where they say `null` or
-/// `""`.
+/// In existing definitions, a missing prefix means `Bearer`, and `null` or `""` means no prefix.
 fn header_prefix(fields: &mut Fields<'_>) -> Result<String, DefinitionError> {
     if let Some(text) = fields.text("header_prefix")? {
         return text.check(shape::header_prefix);
@@ -201,7 +201,7 @@ fn header_prefix(fields: &mut Fields<'_>) -> Result<String, DefinitionError> {
     })
 }
 
-/// The whole key must match, as existing definitions mean it.
+/// The pattern must match the whole key, as in existing definitions.
 fn key_pattern(text: &Text<'_>) -> Result<KeyPattern, DefinitionError> {
     let refuse = |reason: &dyn fmt::Display| {
         let reason = crate::host::last_line(&reason.to_string());
@@ -210,7 +210,7 @@ fn key_pattern(text: &Text<'_>) -> Result<KeyPattern, DefinitionError> {
             format!("it is not a regular expression: {reason}"),
         )
     };
-    // Parsed alone first: an unbalanced `)` must not close the group that carries the anchors.
+    // Parse the pattern alone first: an unbalanced `)` must not close the group inside the anchors.
     regex_syntax::ParserBuilder::new()
         .build()
         .parse(text.text)

@@ -1,4 +1,4 @@
-//! `export` and `placeholders`: names of environment variables.
+//! Parses `export`, `placeholders` and `addresses`: names of environment variables.
 
 use serde_json::Value;
 use thiserror::Error;
@@ -7,8 +7,8 @@ use crate::error::DefinitionError;
 use crate::provider::{Address, Export, ExportField};
 use crate::reader::{Fields, text_at, texts_at};
 
-/// `export`, in each of its spellings: `{"VARIABLE": "ACCESS_TOKEN"}`, `{"access_token":
-/// "VARIABLE"}` (or a list of variables), and either of them below `env`.
+/// `export`, in each of its forms: `{"VARIABLE": "ACCESS_TOKEN"}`, `{"access_token": "VARIABLE"}`
+/// (or a list of variables), and either of them inside `env`.
 pub(super) fn export(
     fields: &mut Fields<'_>,
     warnings: &mut Vec<String>,
@@ -31,7 +31,7 @@ pub(super) fn placeholders(fields: &mut Fields<'_>) -> Result<Vec<String>, Defin
         .collect()
 }
 
-/// `addresses`: `{"VARIABLE": "/path"}`, the path below the base URL.
+/// `addresses`: `{"VARIABLE": "/path"}`, where the path is relative to the base URL.
 pub(super) fn addresses(fields: &mut Fields<'_>) -> Result<Vec<Address>, DefinitionError> {
     let Some(entries) = fields.object("addresses")? else {
         return Ok(Vec::new());
@@ -95,8 +95,8 @@ fn pairs(entries: &Fields<'_>) -> Result<Vec<Export>, DefinitionError> {
     Ok(exports)
 }
 
-/// A name in lower case that is a field is the newer spelling; nobody names a variable
-/// `access_token`.
+/// Parses one entry. If its name is a field in lower case, the entry has the newer form, because no
+/// variable is named `access_token`.
 fn pair(path: &str, name: &str, value: &Value) -> Result<Vec<Export>, DefinitionError> {
     if let Ok(field) = name.parse::<ExportField>() {
         let variables = texts_at(path, value)?;

@@ -1,4 +1,4 @@
-//! From JSON to a [`Provider`]: the one place that knows the names of the fields.
+//! Parses JSON into a [`Provider`]. Only this module knows the names of the fields.
 
 mod auth;
 mod export;
@@ -15,10 +15,10 @@ use crate::reader::{Fields, Text};
 use crate::rules::{CommonRules, SharedRules};
 use crate::shape::Shape;
 
-/// The one schema version there is.
+/// The only schema version.
 const SCHEMA_VERSION: u64 = 1;
 
-/// Fields of existing definitions that say something to people only.
+/// Fields of existing definitions that are only for human readers.
 const DESCRIPTIVE: [&str; 4] = ["description", "logo", "metadata", "type"];
 
 /// Parses a definition; the warnings name the fields that have no effect.
@@ -125,7 +125,8 @@ fn api_url(text: &Text<'_>) -> Result<ApiUrl, DefinitionError> {
         .strip_prefix("{base_url}")
         .or(text.text.starts_with('/').then_some(text.text))
     {
-        // Through `BaseUrl`, so that a prefix of the definition is as canonical as one of the user.
+        // Parsed as a `BaseUrl`, so that the definition's prefix is as canonical as one from the
+        // user.
         let base: BaseUrl = format!("https://localhost{path}")
             .parse()
             .map_err(|reason| DefinitionError::field(&text.path, reason))?;
@@ -134,7 +135,7 @@ fn api_url(text: &Text<'_>) -> Result<ApiUrl, DefinitionError> {
     text.parse().map(ApiUrl::Below)
 }
 
-/// `pages`: paths of the instance.
+/// `pages`: paths on the instance.
 fn pages(fields: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
     let page = |text: &Text<'_>| match text.parse::<Endpoint>()? {
         Endpoint::OnInstance(path) => Ok(path),

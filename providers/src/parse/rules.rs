@@ -1,4 +1,4 @@
-//! `inject`, `carriers` and `guard`.
+//! Parses `inject`, `carriers` and `guard`.
 
 use crate::condition::Condition;
 use crate::error::DefinitionError;
@@ -7,7 +7,7 @@ use crate::reader::{Fields, text_at};
 use crate::rules::{Carriers, GuardRule};
 use crate::shape::{self, Shape};
 
-/// `inject`; a definition without it gets the default shape on every path.
+/// `inject`. Without it, every path gets the default shape.
 pub(super) fn inject(
     fields: &mut Fields<'_>,
     default: Shape,
@@ -25,7 +25,7 @@ pub(super) fn inject(
     Ok(rules)
 }
 
-/// `methods` and `query`, where a rule has either.
+/// `methods` and `query`, if the rule has either.
 fn condition(entry: &mut Fields<'_>) -> Result<Option<Condition>, DefinitionError> {
     let methods = methods(entry)?;
     let mut query = Vec::new();
@@ -94,7 +94,7 @@ pub(super) fn carriers(
     })
 }
 
-/// Names of fields of a body; a form's and a JSON object's may have any character.
+/// The names of body fields. In a form or a JSON object a name may have any character.
 fn body_fields(entry: &mut Fields<'_>, name: &'static str) -> Result<Vec<String>, DefinitionError> {
     let field = |text: &str| match text {
         "" => Err("it is empty"),
@@ -123,7 +123,7 @@ pub(super) fn guards(
     Ok(guards)
 }
 
-/// The user allows a rule by its name, at the command line. Several rules may share one.
+/// The name by which the user allows a rule on the command line. Several rules may share one.
 fn guard_name(text: &str) -> Result<String, &'static str> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !text.is_empty() && text.bytes().all(plain) {

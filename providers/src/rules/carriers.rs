@@ -1,22 +1,23 @@
-//! What of a request can carry a credential.
+//! The parts of a request that can carry a credential.
 
 use crate::shape::Shape;
 
-/// What of a request can carry a credential to a service.
+/// The parts of a request that can carry a credential to a service.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Carriers {
-    /// Header names in lower case; `authorization` is always among them.
+    /// Field names in lower case; `authorization` is always included.
     pub headers: Vec<String>,
     /// Names of query parameters.
     pub query: Vec<String>,
-    /// Names of fields of a form (`application/x-www-form-urlencoded`, `multipart/form-data`).
+    /// Names of form fields (`application/x-www-form-urlencoded`, `multipart/form-data`).
     pub form: Vec<String>,
-    /// Names of fields of a JSON object.
+    /// Names of members of a JSON object.
     pub json: Vec<String>,
 }
 
 impl Carriers {
-    /// With `authorization` and what the shapes themselves use: a placeholder must not stay there.
+    /// Adds `authorization` and the carriers of the shapes themselves, because a placeholder must
+    /// not stay in them.
     pub(super) fn including(&self, shapes: &[Shape]) -> Self {
         let mut all = self.clone();
         let mut headers = vec!["authorization"];

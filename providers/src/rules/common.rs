@@ -1,4 +1,4 @@
-//! The rules that do not depend on the place: made once, looked up with each request.
+//! The rules that do not depend on the base URL. They are made once and used for each request.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -10,16 +10,16 @@ use crate::landmarks::Landmarks;
 use crate::path_pattern::PathPattern;
 use crate::shape::Shape;
 
-/// Which of the shapes the requests to some paths get.
+/// The shape that requests to matching paths get.
 #[derive(Debug)]
 pub(super) struct InjectRule {
     pub(super) pattern: PathPattern,
-    /// Most rules have none.
+    /// `None` for most rules.
     pub(super) condition: Option<Condition>,
     pub(super) shape: usize,
 }
 
-/// The rules that apply to one method.
+/// The guard rules that apply to one method.
 #[derive(Debug, Default)]
 pub(super) struct MethodGuards {
     pub(super) landmarks: Landmarks,
@@ -27,7 +27,7 @@ pub(super) struct MethodGuards {
 }
 
 impl MethodGuards {
-    /// Of all `guards`; no `method` means one that none of them names.
+    /// Selects from all `guards`. `None` as `method` means any method that no rule names.
     fn new(guards: &[GuardRule], method: Option<&str>) -> Self {
         let applies = |rule: &GuardRule| {
             let names = |known: &String| method.is_some_and(|method| method == known);
@@ -46,14 +46,14 @@ impl MethodGuards {
     }
 }
 
-/// What a provider's rules are everywhere.
+/// The part of a provider's rules that is the same at every base URL.
 #[derive(Debug, Default)]
 pub(crate) struct CommonRules {
     pub(super) shapes: Vec<Shape>,
     pub(super) inject: Vec<InjectRule>,
     pub(super) guards: Vec<GuardRule>,
-    /// For each method that a rule names, the rules that apply to it, and those for all other
-    /// methods: a look-up for each request.
+    /// The rules for each method that a guard names, and those for all other methods, so that a
+    /// request needs only one look-up.
     guards_by_method: Vec<(String, MethodGuards)>,
     guards_of_others: MethodGuards,
     pub(super) carriers: Carriers,
@@ -66,7 +66,7 @@ impl CommonRules {
         named.map_or(&self.guards_of_others, |(_, rules)| rules)
     }
 
-    /// Of what the definition says, each part of it checked.
+    /// Builds the rules from the checked parts of the definition.
     pub(crate) fn new(
         inject: Vec<(PathPattern, Option<Condition>, Shape)>,
         guards: Vec<GuardRule>,
@@ -100,11 +100,11 @@ impl CommonRules {
     }
 }
 
-/// A provider's rules, as its places share them.
+/// A provider's rules, shared by all its base URLs.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedRules {
     common: Arc<CommonRules>,
-    /// Those of the places that all have the same OAuth paths.
+    /// The rules for all base URLs with the usual OAuth paths.
     usual: Arc<OnceLock<Arc<Rules>>>,
 }
 
@@ -116,8 +116,8 @@ impl SharedRules {
         }
     }
 
-    /// These rules with the guards of others beside their own, and the names of those that were
-    /// added, if any was.
+    /// These rules with the guards of `others` added, and the names of the added guards. `None` if
+    /// there are none to add.
     pub(crate) fn with_guards_of(&self, others: &Self) -> Option<(Self, Vec<String>)> {
         let own = &self.common.guards;
         let is_known = |rule: &&GuardRule| {
@@ -145,7 +145,7 @@ impl SharedRules {
         Some((Self::new(common), names))
     }
 
-    /// For a place whose OAuth paths are those of every other such place.
+    /// The rules for a base URL that has the usual OAuth paths.
     pub(crate) fn usual(
         &self,
         oauth_paths: impl FnOnce() -> Result<Vec<String>, DefinitionError>,
@@ -157,7 +157,7 @@ impl SharedRules {
         Ok(Arc::clone(self.usual.get_or_init(|| rules)))
     }
 
-    /// For a place that has OAuth paths of its own.
+    /// The rules for a base URL that has OAuth paths of its own.
     pub(crate) fn with(&self, oauth_paths: Vec<String>) -> Arc<Rules> {
         Arc::new(Rules::new(Arc::clone(&self.common), oauth_paths))
     }

@@ -1,4 +1,4 @@
-//! Bundled and custom definitions together.
+//! Tests of bundled and custom definitions together.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -8,7 +8,7 @@ use authsome_providers::{Catalog, CatalogError, ProviderId, Source};
 
 const CUSTOM: &str = r#"{"name": "NAME", "auth_type": "api_key", "api_url": "api.example.com"}"#;
 
-/// A directory of its own for each test, empty at the start.
+/// A separate directory for each test, empty at the start.
 fn directory(test: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = fs::remove_dir_all(&path);
@@ -145,7 +145,7 @@ fn a_page_of_an_instance_is_taken_for_the_instance() {
             assert_eq!(found.as_deref(), Some(root), "{page}");
         }
     }
-    // Near misses are roots of their own.
+    // A path that only resembles a page belongs to the root of the instance.
     for root in [
         "/apis",
         "/users",

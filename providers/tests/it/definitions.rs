@@ -1,4 +1,4 @@
-//! Definitions as users have them, and as they get them wrong.
+//! Tests of definitions as users write them, with and without mistakes.
 
 use authsome_providers::{
     Auth, ClientAuthentication, Definition, DefinitionError, Export, ExportField, Flow, Shape,
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::wrong_fields::right;
 
-/// In the style of the definitions that authsome had before, comments and unknown fields included.
+/// In the style of authsome's earlier definitions, with comments and unknown fields.
 const GITHUB: &str = r#"// GitHub
 {
   "schema_version": 1,

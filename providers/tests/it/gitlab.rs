@@ -1,4 +1,4 @@
-//! The bundled definition of GitLab, rule by rule.
+//! Tests of the bundled definition of GitLab, rule by rule.
 
 use authsome_providers::{
     Auth, Catalog, Definition, ExportField, Flow, HostPattern, Scheme, Service, Shape, SignIn,
@@ -19,7 +19,7 @@ fn sign_in(base: Option<&str>) -> SignIn {
     definition().provider.sign_in_at(base.as_ref()).unwrap()
 }
 
-/// The shape on the wire for a GET of a full path, with its query.
+/// The shape for a GET request of a full path with its query.
 fn shape(service: &Service, target: &str) -> Option<Shape> {
     shape_of(service, "GET", target)
 }
@@ -165,7 +165,7 @@ fn injects_where_gitlab_reads_it() {
         ("/g/p?go-get=1", Some(basic())),
         ("/g/sub/p/pkg/deep?go-get=1", Some(basic())),
         ("/g/p.git?go-get=1", Some(basic())),
-        // The web UI, and what only looks like git.
+        // The web UI, and paths that only look like git's.
         ("/", None),
         ("/g/p", None),
         ("/g/p?go-get=0", None),
@@ -185,7 +185,7 @@ fn injects_where_gitlab_reads_it() {
         ("/-/user_settings/personal_access_tokens", None),
         ("/apix/v4/user", None),
         ("/jwt/auth", None),
-        // The OAuth endpoints authenticate themselves.
+        // Requests to the OAuth endpoints authenticate themselves.
         ("/oauth/authorize", None),
         ("/oauth/token", None),
         ("/oauth/userinfo", None),

@@ -1,5 +1,5 @@
-//! The bundled definition of GitLab against the description of GitLab's API: each endpoint has a
-//! verdict, and gets it.
+//! Tests the bundled definition of GitLab against the description of GitLab's API, which has the
+//! expected verdict for each endpoint.
 
 use std::collections::BTreeSet;
 
@@ -7,17 +7,17 @@ use authsome_providers::{GuardRule, Service};
 
 use crate::gitlab::service;
 
-/// An endpoint and what is said to it.
+/// An endpoint and its verdict.
 struct Row {
     method: &'static str,
     path: &'static str,
-    /// The rule that denies it.
+    /// The rule that denies the endpoint.
     rule: Option<&'static str>,
 }
 
 impl Row {
-    /// A request to it; its first variable segment, which is a project's mostly, is `first`, the
-    /// others are `others`.
+    /// A request path for the endpoint. Its first variable segment, usually a project, is `first`;
+    /// the others are `others`.
     fn path(&self, first: &str, others: &str) -> String {
         let path = self.path.replacen("{}", first, 1).replace("{}", others);
         path.replace('*', &format!("{others}/deep/{others}"))
@@ -59,7 +59,7 @@ fn every_endpoint_gets_its_verdict() {
     assert!(rows.len() > 1800, "{}", rows.len());
 }
 
-/// A branch, a file, a label, a package may have the name of what is guarded.
+/// A branch, a file, a label or a package may have the name of a guarded endpoint.
 #[test]
 fn a_name_that_a_rule_has_too_denies_nothing() {
     let service = service(None);
@@ -72,7 +72,7 @@ fn a_name_that_a_rule_has_too_denies_nothing() {
         })
         .collect();
     assert!(names.contains("variables") && names.contains("support_pin"));
-    // Denied at any depth below one place, where it is no name of anything else.
+    // This name is guarded at any depth below one path, where nothing else can have it.
     let names: Vec<_> = names
         .iter()
         .filter(|name| *name != "direct_access")
@@ -80,7 +80,7 @@ fn a_name_that_a_rule_has_too_denies_nothing() {
     for row in rows.iter().filter(|row| row.rule.is_none()) {
         for name in &names {
             let path = row.path("7", name);
-            // With such a name the path is another endpoint's, which is denied.
+            // With this name, the path may be that of another endpoint, which is denied.
             let denied = |other: &Row| other.rule.is_some() && matches(other.path, &path);
             if denies(&service, row.method, &path).is_some() {
                 assert!(rows.iter().any(denied), "{} {path}", row.method);
@@ -97,8 +97,8 @@ fn matches(template: &str, path: &str) -> bool {
             .all(|(one, other)| one == "{}" || one == other)
 }
 
-/// Rails takes a POST with `X-HTTP-Method-Override`, or `_method` in its body, for a request of any
-/// other method.
+/// Rails treats a POST with `X-HTTP-Method-Override`, or with `_method` in its body, as a request
+/// with that method (HTTP method override).
 #[test]
 fn a_post_goes_around_no_rule() {
     let service = service(None);
@@ -112,8 +112,8 @@ fn a_post_goes_around_no_rule() {
     }
 }
 
-/// A rule that no endpoint needs is one that has a mistake in its path, or that GitLab's
-/// description leaves out.
+/// A rule without an endpoint has a mistake in its path, or GitLab's description leaves its
+/// endpoint out.
 #[test]
 fn every_rule_is_some_endpoints() {
     let service = service(None);
@@ -128,12 +128,13 @@ fn every_rule_is_some_endpoints() {
             unused.push(format!("{} {pattern}", rule.name));
         }
     }
-    // Of older or newer versions; GitLab's documentation has them.
+    // Endpoints of older or newer versions, from GitLab's documentation.
     let elsewhere = ["ssh-certificate /api/v4/admin/ssh_certificates"];
     assert_eq!(unused, elsewhere);
 }
 
-/// The globs of this definition: whole segments, and `**` for any number of them.
+/// Matches the globs that this definition uses: whole segments, and `**` for any number of
+/// segments.
 fn matches_glob(pattern: &str, path: &str) -> bool {
     match pattern.split_once("/**") {
         Some((before, after)) => path.starts_with(&format!("{before}/")) && path.ends_with(after),

@@ -1,4 +1,4 @@
-//! What the bundled definition of GitLab denies.
+//! Tests of what the bundled definition of GitLab denies.
 
 use crate::gitlab::service;
 

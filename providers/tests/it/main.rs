@@ -1,4 +1,4 @@
-//! The crate as the rest of authsome sees it.
+//! Tests of the crate's public interface.
 
 #![expect(
     clippy::unwrap_used,

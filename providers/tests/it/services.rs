@@ -1,4 +1,4 @@
-//! What a base URL makes of a provider.
+//! Tests of providers at different base URLs.
 
 use authsome_providers::{Definition, DefinitionError, Scheme, Service, Source};
 use serde_json::{Value, json};
@@ -136,7 +136,7 @@ fn oauth_endpoints_count_where_they_share_a_route() {
         .unwrap()
         .rules
     };
-    // On another host: nothing of it is seen here.
+    // The token endpoint is on another host, so no path of this host is an OAuth endpoint.
     let elsewhere = rules(
         json!("api.example.com"),
         "https://auth.example.com/oauth/token",
@@ -145,14 +145,15 @@ fn oauth_endpoints_count_where_they_share_a_route() {
         !elsewhere.is_oauth_endpoint("/oauth/token") && !elsewhere.is_oauth_endpoint("/authorize")
     );
     assert_eq!(elsewhere.injection("GET", "/oauth/token", None), Some(0));
-    // In a room of its own on the API's host, with its neighbours.
+    // The token endpoint's parent segment on the API's host is for OAuth, so its siblings count
+    // too.
     let room = rules(
         json!("api.example.com"),
         "https://api.example.com/v1/oauth/token",
     );
     assert!(room.is_oauth_endpoint("/v1/oauth/revoke") && !room.is_oauth_endpoint("/v1/oauth/@me"));
     assert_eq!(room.injection("GET", "/v1/oauth/token", None), None);
-    // Not in one: itself alone.
+    // The parent segment is not for OAuth, so only the named endpoints count.
     let bare = rules(
         json!("regex:.*\\.example\\.com"),
         "https://oauth2.example.com/token",

@@ -1,9 +1,9 @@
-//! Definitions that are wrong in one field, and what is said about each.
+//! Definitions with one invalid field, and the error for each.
 
 use authsome_providers::{Definition, DefinitionError, Source};
 use serde_json::{Value, json};
 
-/// A right definition, to be made wrong.
+/// A valid definition, which the tests change.
 pub(crate) fn right() -> Value {
     json!({
         "schema_version": 1, "name": "example", "auth_type": "oauth2", "api_url": "api.example.com",
@@ -11,7 +11,7 @@ pub(crate) fn right() -> Value {
     })
 }
 
-/// What is said about the right definition with one value set, at a JSON pointer.
+/// The error for the valid definition with one value set at a JSON pointer.
 fn error_with(pointer: &str, value: Value) -> Option<DefinitionError> {
     let mut definition = right();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -24,7 +24,7 @@ fn error_with(pointer: &str, value: Value) -> Option<DefinitionError> {
     Definition::parse(&definition.to_string(), Source::Bundled).err()
 }
 
-/// A JSON pointer, the wrong value to put there, and the field that the error names.
+/// A JSON pointer, the invalid value to set there, and the field that the error names.
 type Wrong = (&'static str, Value, &'static str);
 
 fn wrong_service() -> Vec<Wrong> {

@@ -1,4 +1,4 @@
-//! What the child would inherit, and whether one of a vault's secrets is in it.
+//! The environment that the child would inherit, and whether one of the vault's secrets is in it.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -11,31 +11,33 @@ use memchr::memmem;
 
 use super::PLACEHOLDER;
 
-/// How many bytes of a secret are looked up. A shorter one is searched for.
+/// How many bytes of a secret are looked up in the filter. A shorter secret is searched for
+/// directly.
 const WINDOW: usize = 8;
 
-/// Bits for each byte of the values, and the most of them: so that hardly a window of a secret is
-/// taken for one of a value by chance.
+/// The filter's bits for each byte of the values, and their maximum: enough that a window of a
+/// secret rarely collides with a window of a value.
 const BITS_PER_BYTE: usize = 16;
 const MAX_BITS: usize = 1 << 24;
 
-/// The parent's environment, laid out for many questions: a vault of thousands of connections has a
-/// secret or three in each of them, and a search through all variables for each of those would take
-/// longer than the whole start.
+/// The parent's environment, indexed for many lookups. A vault of thousands of connections has one
+/// to three secrets in each; to search all variables for each secret would take longer than the
+/// rest of the start.
 pub struct Inherited {
     variables: Vec<(OsString, OsString)>,
-    /// What base64 in them says: `Authorization: Basic …` in git's configuration, an auth entry of
-    /// Docker's.
+    /// The decoded base64 in the values: `Authorization: Basic …` in git's configuration, an auth
+    /// entry of Docker's.
     encoded: Vec<Vec<u8>>,
-    /// A bit for each [`WINDOW`] bytes that stand somewhere in a value or in what one says, by
-    /// their hash.
+    /// A Bloom filter with one hash function: a bit for each sequence of [`WINDOW`] bytes in a
+    /// value or in its decoded base64. A clear bit proves that a secret is absent; set bits require
+    /// a search.
     windows: Vec<u64>,
-    /// The places in `variables` of those that a secret was taken out of.
+    /// The indexes in `variables` of those that contained a secret.
     cleaned: Vec<usize>,
 }
 
 impl Inherited {
-    /// Of those variables.
+    /// Indexes these variables.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let variables: Vec<_> = variables.into_iter().collect();
         let encoded = |(_, value): &(OsString, OsString)| -> Vec<_> {
@@ -68,10 +70,10 @@ impl Inherited {
         found.map(|(_, value)| value.as_os_str())
     }
 
-    /// Puts the placeholder in the place of each of `secrets`.
+    /// Replaces each of `secrets` by the placeholder.
     ///
-    /// The rest of a value stays: a URL with a token in it is a URL still, and git counts its
-    /// `GIT_CONFIG_…` variables.
+    /// The rest of a value is kept: a URL with a token in it remains a URL, and the number of git's
+    /// `GIT_CONFIG_…` variables still matches their count.
     pub fn clean(&mut self, secrets: &[&str]) {
         let secrets: Vec<_> = secrets
             .iter()
@@ -86,14 +88,14 @@ impl Inherited {
         }
     }
 
-    /// Name and value of those that a secret was taken out of.
+    /// Name and cleaned value of each variable that contained a secret.
     pub fn cleaned(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         let places = self.cleaned.iter();
         let variables = places.filter_map(|place| self.variables.get(*place));
         variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Whether a value has `secret` in it.
+    /// Whether a value contains `secret`, in plain text or in base64.
     pub fn holds(&self, secret: &str) -> bool {
         let secret = secret.as_bytes();
         let is_known = |window: &[u8]| {
@@ -116,10 +118,10 @@ fn texts<'a>(
     values.chain(encoded.iter().map(Vec::as_slice))
 }
 
-/// A run of fewer characters of base64 is not looked into.
+/// A shorter run of base64 characters is not decoded.
 const MIN_ENCODED: usize = 12;
 
-/// Each run of base64, in either alphabet, and what it says.
+/// Each run of base64 characters, of either alphabet, with its decoded bytes.
 fn encoded(text: &[u8]) -> impl Iterator<Item = (&[u8], Vec<u8>)> {
     let is_of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
     text.split(move |byte| !is_of_base64(byte))
@@ -139,14 +141,14 @@ fn decode(run: &[u8]) -> Option<Vec<u8>> {
         b'_' => b'/',
         other => *other,
     };
-    // One character alone at the end says nothing.
+    // A single leftover character encodes less than a byte.
     let whole = run.len() - usize::from(run.len() % 4 == 1);
     let run: Vec<_> = run.iter().take(whole).map(in_one_alphabet).collect();
     LENIENT.decode(run).ok()
 }
 
-/// The value with the placeholder in the place of the secrets, and of base64 that has one in it;
-/// `None` where there is none.
+/// The value with the placeholder in place of each secret, and of each run of base64 that contains
+/// one; `None` where there is none.
 fn without(value: &[u8], secrets: &[&[u8]]) -> Option<Vec<u8>> {
     let has = |text: &[u8]| {
         secrets
@@ -180,7 +182,7 @@ fn replace(text: &[u8], secret: &[u8]) -> Vec<u8> {
     clean
 }
 
-/// Fibonacci hashing: a multiplication spreads what is alike over the upper bits.
+/// Fibonacci hashing: the multiplication spreads similar inputs over the upper bits.
 fn place(window: &[u8], words: usize) -> (usize, u64) {
     let bytes = window
         .iter()
@@ -220,8 +222,8 @@ mod tests {
 
     #[test]
     fn a_secret_in_base64_is_found_and_taken_out_whole() {
-        // `printf oauth2:glpat-0123456789 | base64`, and the same with a blank before it in the
-        // other alphabet.
+        // `printf oauth2:glpat-0123456789 | base64`, and the same with `?~` in front and without
+        // padding.
         for encoded in [
             "b2F1dGgyOmdscGF0LTAxMjM0NTY3ODk=",
             "P35vYXV0aDI6Z2xwYXQtMDEyMzQ1Njc4OQ",

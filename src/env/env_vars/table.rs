@@ -1,64 +1,67 @@
 //! Each variable that a session sets or removes, with its reason.
 
-/// The variable with the master key; no child ever gets it.
+/// The variable with the master key. No child gets it.
 pub const MASTER_KEY: &str = "AUTHSOME_MASTER_KEY";
 
-/// The variable that names the file with it.
+/// The variable that names the file with the master key.
 pub const MASTER_KEY_FILE: &str = "AUTHSOME_MASTER_KEY_FILE";
 
-/// What is authsome's alone: no program that it starts gets them.
+/// Variables for authsome alone: no program that it starts gets them.
 pub const OURS: [&str; 2] = [MASTER_KEY, MASTER_KEY_FILE];
 
-/// What a variable of the table stands for.
+/// The kind of value that a variable of the table gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// The file with all roots and the session CA, and what the parent's variable names beside.
+    /// The file with all roots, the session CA, and the certificates that the parent's variable
+    /// names.
     Bundle,
-    /// What the parent has, and the bootstrap to load first.
+    /// The parent's value and the bootstrap to preload.
     BunOptions,
-    /// The file with the session CA, and what the parent's variable names, for clients that add
-    /// them to their own roots.
+    /// The file with the session CA and the certificates that the parent's variable names, for
+    /// clients that add them to their own roots.
     Ca,
-    /// What the parent has, and the flags for the proxy and the session CA.
+    /// The parent's value and the flags for the proxy and the session CA.
     ChromeExtraFlags,
-    /// The directory with a `.curlrc` that leaves the proxy and the roots to the environment, where
-    /// the user's own does not.
+    /// The directory with a `.curlrc` that leaves the proxy and the roots to the environment. Set
+    /// only where the user's own file does not.
     CurlHome,
-    /// An empty directory in the place of the user's settings.
+    /// An empty directory, so that the user's settings are not read.
     EmptyDirectory,
-    /// What the parent has, and the JVM's options for the proxy and the trust store. No secret:
-    /// each JVM prints them.
+    /// The parent's value and the JVM's options for the proxy and the trust store. It holds no
+    /// secret, because every JVM prints these options.
     JavaToolOptions,
-    /// What the parent has, and the bootstrap to load first.
+    /// The parent's value and the bootstrap to preload.
     NodeOptions,
-    /// The hosts that are not to be proxied.
+    /// The hosts that are not proxied.
     NoProxy,
-    /// The same where that tool's own settings name a proxy, else nothing.
+    /// The same, where that tool's own settings name a proxy; otherwise the variable is removed.
     NoProxyOver(Pin),
-    /// What the parent has, and the directory with the session's `php.ini`.
+    /// The parent's value and the directory with the session's ini file.
     PhpScanDirectory,
-    /// The proxy's URL, password included.
+    /// The proxy's URL with its password.
     Proxy,
-    /// The same where that tool's own settings name another proxy, else nothing.
+    /// The same, where that tool's own settings name another proxy; otherwise the variable is
+    /// removed.
     ///
-    /// A tool within the run may put the run behind a proxy of its own, by the usual variables:
-    /// what is set beside them would hold its clients at an address that they cannot reach any
-    /// more.
+    /// It is not set always, because a tool within the run may put the run behind a proxy of its
+    /// own by the usual variables. A tool-specific variable would override those and keep its
+    /// clients at an address that they can no longer reach.
     ProxyOver(Pin),
-    /// The directory with `sitecustomize.py`, and what the parent has.
+    /// The directory with `sitecustomize.py`, and the parent's value.
     PythonPath,
-    /// Nothing: the parent's value would lead a client around the proxy or its certificates.
+    /// The variable is removed: the parent's value would make a client bypass the proxy or its
+    /// certificates.
     Remove,
-    /// That text.
+    /// This text.
     Text(&'static str),
     /// A copy of the user's wgetrc that names the roots.
     Wgetrc,
 }
 
-/// A tool whose own settings go before the usual variables.
+/// A tool whose own settings take precedence over the usual proxy variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pin {
-    /// cargo's `config.toml`, and git's configuration, which cargo reads as well.
+    /// cargo's `config.toml`, and git's configuration, which cargo reads too.
     Cargo,
     /// npm's and pnpm's `npmrc`.
     Npm,
@@ -68,7 +71,7 @@ pub enum Pin {
     Yarn,
 }
 
-/// Name, value and reason of each.
+/// Name, value and reason of each variable.
 pub(super) const VARIABLES: &[(&str, Value, &str)] = &[
     ("HTTPS_PROXY", Value::Proxy, "most clients"),
     (

@@ -1,4 +1,4 @@
-//! The places where git's requests get a credential.
+//! The places where the proxy injects a credential into git's requests.
 
 use std::collections::HashSet;
 
@@ -6,10 +6,10 @@ use authsome_providers::{HostPattern, RoutePattern, Scheme, Service, Shape};
 
 use super::ssh::Aliases;
 
-/// Hosts whose SSH has another name and port for networks that let nothing but HTTPS out.
+/// Hosts with a second name and port for SSH, for networks that allow only port 443.
 const SSH_ELSEWHERE: [(&str, &str, u16); 1] = [("gitlab.com", "altssh.gitlab.com", 443)];
 
-/// A place where git's requests get a credential.
+/// A place where the proxy injects a credential into git's requests.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct GitPlace {
     pub(super) host: String,
@@ -19,8 +19,8 @@ pub struct GitPlace {
 }
 
 impl GitPlace {
-    /// Those of the services, each once. A service whose rules put nothing on git's requests has
-    /// none: there the user's own ways stay.
+    /// The places of these services, each once. A service whose rules inject nothing into git's
+    /// requests has none: the user's own settings stay in force there.
     pub fn of<'a>(services: impl Iterator<Item = &'a Service>) -> Vec<Self> {
         let mut places = Vec::new();
         let mut known = HashSet::new();
@@ -40,7 +40,7 @@ impl GitPlace {
 
     fn at(route: &RoutePattern) -> Option<Self> {
         let HostPattern::Exact(host) = &route.host else {
-            return None; // git's configuration knows no such pattern
+            return None; // git's configuration has no such pattern
         };
         let host = if host.contains(':') {
             format!("[{host}]")
@@ -75,7 +75,7 @@ impl GitPlace {
     }
 }
 
-/// git reads Basic only.
+/// Whether the injected credential is one that git can use: over HTTPS, and by HTTP Basic.
 fn serves_git(service: &Service, route: &RoutePattern) -> bool {
     let path = format!("{}/group/project.git/info/refs", route.path_prefix);
     let path = service.relative_path(&path).unwrap_or(&path);
@@ -88,7 +88,7 @@ fn serves_git(service: &Service, route: &RoutePattern) -> bool {
 
 #[cfg(test)]
 impl GitPlace {
-    /// Those of GitLab at these base URLs.
+    /// The places of GitLab at these base URLs.
     pub(super) fn of_gitlab_at(bases: &[&str]) -> Vec<Self> {
         let gitlab = authsome_providers::Catalog::new(None).get(&"gitlab".parse().unwrap());
         let provider = gitlab.unwrap().provider;

@@ -1,4 +1,4 @@
-//! What git's own configuration says of remotes and proxies.
+//! The remotes and proxies in git's own configuration.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -14,21 +14,23 @@ use super::ssh::{self, Aliases, Configuration};
 use super::ssh_url::SshUrl;
 use crate::env::programs::Programs;
 
-/// What git's own configuration has on remotes and proxies: what `run` finds where it is started.
+/// The remotes and proxies in git's own configuration, as found in the directory where `run` is
+/// started.
 #[derive(Clone, Debug, Default)]
 pub struct UserRemotes {
     pub(super) remotes: Vec<String>,
     pub(super) rules: Vec<Rule>,
     pub(super) aliases: Aliases,
-    /// Whether a proxy is named, which would go before the environment's.
+    /// Whether a proxy is named, which would take precedence over the environment's.
     pub names_proxy: bool,
 }
 
 impl UserRemotes {
-    /// Asks git, which knows its files, their order and their includes, and ssh, which knows the
-    /// names that it gives to `places`.
+    /// Asks git, which knows its files, their order and their includes, and asks ssh for the
+    /// aliases of `places`.
     ///
-    /// `home` is where the user's `.ssh` is; without it, and without places, ssh is not asked.
+    /// `home` is the directory with the user's `.ssh`. Without it, or without places, ssh is not
+    /// asked.
     pub fn ask(programs: &Programs, places: &[GitPlace], home: Option<PathBuf>) -> AskedRemotes {
         let git = programs.command("git".as_ref());
         let git = git.and_then(|mut git| {
@@ -47,11 +49,11 @@ impl UserRemotes {
             let read = move || {
                 let mut output = Vec::new();
                 if stdout.take(MAX_OUTPUT).read_to_end(&mut output).is_ok() {
-                    let _ = sender.send(output); // nobody waits for it any more
+                    let _ = sender.send(output); // the receiver may have timed out
                 }
             };
-            // Where no thread is to be had, the receiver is told so, and the rewrites are those
-            // without the user's own.
+            // If no thread can be started, the sender is dropped, so the receiver fails at once and
+            // the rewrites are made without the user's settings.
             let _ = thread::Builder::new().spawn(read);
         }
         let names = places.iter().flat_map(GitPlace::ssh_names);
@@ -72,10 +74,10 @@ impl UserRemotes {
         }))
     }
 
-    /// Reads `scope NUL key LF value NUL`; section and name are in lower case.
+    /// Parses `scope NUL key LF value NUL`; section and name are in lower case.
     ///
-    /// A rule of a repository's own holds there and nowhere else, so it must not become the whole
-    /// run's. A remote's address does not either: it only tells how a place is spelt.
+    /// A rewrite rule of a single repository applies only there, so it must not apply to the whole
+    /// run. A remote's address is taken from any scope: it only shows how a place is spelt.
     pub(super) fn parse(output: &[u8]) -> Self {
         let mut found = Self::default();
         let output = String::from_utf8_lossy(output);
@@ -100,8 +102,8 @@ impl UserRemotes {
         found
     }
 
-    /// The hosts of its SSH remotes and of its rules' targets which ssh may know under another
-    /// name.
+    /// The hosts in its SSH remotes and in its rules' targets that may be aliases and have not been
+    /// looked up.
     fn unknown_hosts(&self) -> BTreeSet<String> {
         let targets = self.rules.iter().map(|rule| &rule.target);
         let urls = self.remotes.iter().chain(targets);
@@ -110,7 +112,7 @@ impl UserRemotes {
     }
 }
 
-/// git, and perhaps ssh, at work beside us.
+/// git, and perhaps ssh, running while the start goes on.
 pub struct AskedRemotes(Option<RemoteQuery>);
 
 struct RemoteQuery {
@@ -121,20 +123,22 @@ struct RemoteQuery {
 }
 
 impl AskedRemotes {
-    /// Waits for it. Without git there are none; what is wrong with its configuration, git tells
-    /// the command itself.
+    /// Waits for the output. Without git there are no remotes. Errors in git's configuration are
+    /// not reported here: the command's own git reports them.
     pub fn wait(self) -> UserRemotes {
         let Some(mut asked) = self.0 else {
             return UserRemotes::default();
         };
         let received = asked.receiver.recv_timeout(READ_TIMEOUT);
-        let _ = asked.git.kill(); // one that has more to say, or hangs; mostly it has ended
+        let _ = asked.git.kill(); // it may hang or have more output; usually it has ended
         let _ = asked.git.wait();
         let is_unknown = received.is_err();
         let output = received.unwrap_or_default();
-        // An entry that was cut off is none.
+        // An entry that was cut off does not count.
         let end = output.iter().rposition(|byte| *byte == 0).unwrap_or(0);
         let mut found = UserRemotes::parse(&output[..end]);
+        // If git has not responded, assume that the user names a proxy, so that git cannot bypass
+        // ours.
         found.names_proxy |= is_unknown;
         if let Some((known, configuration)) = asked.ssh {
             found.aliases = known.wait();
@@ -148,12 +152,12 @@ impl AskedRemotes {
     }
 }
 
-/// How long git may take to tell of its configuration, and how much of it is read: a repository's
-/// own may include a pipe, or be endless.
+/// How long git may take to print its configuration, and how much of it is read: a repository's
+/// configuration may include a pipe, or a file without an end.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_OUTPUT: u64 = 256 * 1024;
 
-/// What of git's configuration [`UserRemotes`] reads.
+/// The settings that [`UserRemotes`] reads from git's configuration.
 const SETTINGS: &str =
     r"^(url\..*\.(push)?insteadof|remote\..*\.(push)?url|submodule\..*\.url|http\.(.*\.)?proxy)$";
 

@@ -1,5 +1,5 @@
-//! SSH remotes of the places over HTTPS: `url.<https>.insteadOf` for every spelling that leads to
-//! SSH.
+//! Sends SSH remotes of the places over HTTPS: `url.<https>.insteadOf` for every spelling that
+//! leads to SSH.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,13 @@ use super::remotes::UserRemotes;
 use super::rule::Rule;
 use super::ssh_url::{SshUrl, ssh_prefixes};
 
-/// The configuration that takes SSH remotes of the places over HTTPS, but for the user's own word
-/// on them: at most so many entries.
+/// The configuration that sends SSH remotes of the places over HTTPS, with at most `most` entries.
+/// The user's own rules for other targets stay in force.
 ///
-/// git replaces the longest prefix that is configured, once, and of two equal ones the first that
-/// it read: the user's. So a rule of theirs that leads to a place's SSH is not beaten by its like,
-/// but by rules that are one character longer, one for each that may follow.
+/// git replaces the longest configured prefix, once; of two equal prefixes, it takes the one that
+/// it read first: the user's. So a rule of the user's that leads to a place's SSH cannot be
+/// overridden by a rule with the same prefix. It is overridden by rules with a prefix that is one
+/// character longer, one for each character that may follow.
 pub(super) fn rewrites(
     places: &[GitPlace],
     user: Option<&UserRemotes>,
@@ -26,7 +27,8 @@ pub(super) fn rewrites(
     for place in places {
         *at_host.entry(&place.host).or_default() += 1;
     }
-    // SSH names a host only, so of two places at one host neither can be told to be meant.
+    // An SSH URL names only the host, so where two places share a host, it is unknown which one is
+    // meant.
     let is_alone = |place: &&GitPlace| at_host.get(place.host.as_str()) == Some(&1);
     let mut entries = Vec::new();
     for place in places.iter().filter(is_alone) {
@@ -48,8 +50,8 @@ pub(super) fn rewrites(
         }
         prefixes.sort();
         prefixes.dedup();
-        // Beside the user's rule for the very prefix ours would have no effect, and git-lfs would
-        // warn of it.
+        // A rule with the same prefix as a user's rule would have no effect, and git-lfs would warn
+        // of it.
         prefixes.retain(|prefix| !user.rules.iter().any(|rule| rule.replaces(prefix)));
         let key = format!("url.{}/.insteadOf", place.url);
         entries.extend(prefixes.into_iter().map(|prefix| (key.clone(), prefix)));
@@ -70,7 +72,7 @@ impl Rule {
         !self.push_only && self.prefix == prefix
     }
 
-    /// The same rule with HTTPS for its SSH target, in longer ones that git prefers.
+    /// The same rule, leading to HTTPS instead of SSH, as longer rules that git prefers.
     fn outranked(&self, place: &str, target: &SshUrl<'_>) -> Vec<(String, String)> {
         let name = if self.push_only {
             "pushInsteadOf"
@@ -97,7 +99,7 @@ impl Rule {
                 .map(follows)
                 .collect()
         } else {
-            vec![follows('/')] // anything else would be another host
+            vec![follows('/')] // any other character would continue the host's name
         }
     }
 }
@@ -118,8 +120,8 @@ mod tests {
         UserRemotes::parse(lines.collect::<String>().as_bytes())
     }
 
-    /// What git would make of a URL: the longest prefix, and the first of two, the user's before
-    /// ours.
+    /// What git would make of a URL: it applies the longest prefix, and of two equal ones the
+    /// first, where the user's rules come before ours.
     fn rewritten(places: &[GitPlace], user: &UserRemotes, url: &str) -> String {
         let users = user.rules.iter().filter(|rule| !rule.push_only);
         let mut best: (usize, String) = (0, url.to_owned());
@@ -237,7 +239,7 @@ mod tests {
         let mirrored = rewritten(&places, &user, "https://acme.test/group/project");
         assert_eq!(mirrored, "https://mirror.test/project");
         let entries = rewrites(&places, Some(&user), MAX_REWRITES);
-        // git-lfs warns of two.
+        // git-lfs warns of two rules with the same prefix.
         assert!(!entries.iter().any(|(_, prefix)| prefix == "git@acme.test:"));
         assert!(
             !entries

@@ -1,5 +1,5 @@
-//! What ssh calls hosts: a name in a remote may be an alias of `~/.ssh/config`, whose real name
-//! only ssh knows.
+//! The aliases in ssh's configuration: the host in a remote may be an alias from `~/.ssh/config`,
+//! and only ssh can resolve it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -12,18 +12,18 @@ use std::time::{Duration, Instant};
 
 use crate::env::programs::Programs;
 
-/// How many names ssh is asked about, and how long it may take for all of them: its configuration
-/// may run programs (`Match exec`).
+/// How many names ssh is asked about, and how long all of them may take: ssh's configuration may
+/// run programs (`Match exec`).
 const MAX_NAMES: usize = 32;
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long one answer of theirs may be, and a file of its configuration; how many of them are
-/// read.
+/// The maximum size of ssh's output for one name and of one configuration file, and the maximum
+/// number of files read.
 const MAX_OUTPUT: u64 = 64 * 1024;
 const MAX_FILE: u64 = 256 * 1024;
 const MAX_FILES: usize = 16;
 
-/// Names of ssh's configuration and the hosts that they stand for, by the names in lower case.
+/// Aliases in ssh's configuration with the hosts that they stand for. The keys are in lower case.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Aliases(HashMap<String, Alias>);
 
@@ -34,7 +34,7 @@ struct Alias {
 }
 
 impl Aliases {
-    /// The name that a host goes by on the network.
+    /// The host's name on the network.
     pub(super) fn real<'a>(&'a self, host: &'a str) -> &'a str {
         let alias = self.0.get(&host.to_ascii_lowercase());
         alias.map_or(host, |alias| &alias.real)
@@ -48,7 +48,7 @@ impl Aliases {
         self.0.extend(more.0);
     }
 
-    /// Those that stand for that host.
+    /// The aliases of that host.
     pub(super) fn of<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a str> {
         let aliases = self.0.values();
         let aliases = aliases.filter(|alias| alias.real.eq_ignore_ascii_case(host));
@@ -64,15 +64,15 @@ impl Aliases {
     }
 }
 
-/// ssh at work.
+/// Running ssh processes, one for each name.
 pub(super) struct HostQuery {
     asked: Vec<(String, Child, Receiver<String>)>,
     until: Instant,
 }
 
 impl HostQuery {
-    /// Asks `ssh -G` about each of these, but for what could be taken for an option, or by a `Match
-    /// exec` for a part of its command.
+    /// Asks `ssh -G` about each name, except those that ssh could parse as an option, or that could
+    /// inject a command into a `Match exec`.
     pub(super) fn about(names: BTreeSet<String>, programs: &Programs) -> Self {
         let names = names.into_iter().filter(|name| is_plain(name));
         let asked = names.take(MAX_NAMES).filter_map(|name| {
@@ -85,7 +85,7 @@ impl HostQuery {
         }
     }
 
-    /// Waits for them.
+    /// Waits for all of them.
     pub(super) fn wait(self) -> Aliases {
         let mut found = Aliases::default();
         for (name, mut ssh, receiver) in self.asked {
@@ -118,10 +118,10 @@ fn ask(name: &str, programs: &Programs) -> Option<(Child, Receiver<String>)> {
     let read = move || {
         let mut output = String::new();
         if stdout.take(MAX_OUTPUT).read_to_string(&mut output).is_ok() {
-            let _ = sender.send(output); // nobody waits for it any more
+            let _ = sender.send(output); // the receiver may have timed out
         }
     };
-    // Where no thread is to be had, the receiver is told so, and the name stands for itself.
+    // If no thread can be started, the sender is dropped, and the name stands for itself.
     let _ = thread::Builder::new().spawn(read);
     Some((ssh, receiver))
 }
@@ -131,20 +131,20 @@ fn is_plain(name: &str) -> bool {
     name.bytes().all(is_plain) && !name.is_empty() && !name.starts_with('-')
 }
 
-/// What can be told of ssh's configuration without ssh: to ask it takes as long as the rest of a
-/// start, and most names have nothing to them.
+/// What ssh's configuration shows without running ssh. To run ssh takes as long as the rest of a
+/// start, and most names have no alias.
 #[derive(Debug, Default)]
 pub(super) struct Configuration {
-    /// The names that are given to one of the hosts, or may be.
+    /// The aliases that stand, or may stand, for one of the hosts.
     pub(super) ours: BTreeSet<String>,
-    /// The names, in lower case, that stand for another one.
+    /// The names, in lower case, that have a `HostName` setting.
     renamed: BTreeSet<String>,
-    /// Whether names are renamed by patterns or conditions.
+    /// Whether a pattern or a condition may rename any name.
     by_pattern: bool,
 }
 
 impl Configuration {
-    /// The user's and the machine's, for `hosts`.
+    /// Reads the user's and the machine's configuration, for `hosts`.
     pub(super) fn read(home: &Path, hosts: &[String]) -> Self {
         let mut found = Self::default();
         found.add(&home.join(".ssh"), "config", home, hosts);
@@ -199,7 +199,8 @@ impl Configuration {
     }
 }
 
-/// A `Host` line and the settings below it (`ssh_config(5)`).
+/// A `Host` or `Match` line with the settings below it, or those before the first one
+/// (`ssh_config(5)`).
 #[derive(Default)]
 struct Section<'a> {
     patterns: Vec<&'a str>,
@@ -240,7 +241,7 @@ fn sections(text: &str) -> Vec<Section<'_>> {
     sections
 }
 
-/// The files that an `Include` names; of patterns, a star in the file's name is known.
+/// The files that an `Include` names. The only supported pattern is one star in the file's name.
 fn matching(directory: &Path, home: &Path, name: &str) -> Vec<PathBuf> {
     let path = match name.strip_prefix("~/") {
         Some(below) => home.join(below),
@@ -264,7 +265,7 @@ fn matching(directory: &Path, home: &Path, name: &str) -> Vec<PathBuf> {
     files
 }
 
-/// A regular file's text: a pipe would hold us up.
+/// The text of a regular file. Opening a pipe would block.
 fn text_of(path: &Path) -> Option<String> {
     if !std::fs::metadata(path).ok()?.is_file() {
         return None;

@@ -1,9 +1,9 @@
-//! SSH remotes as git takes them, in either spelling.
+//! SSH URLs of git remotes, in both syntaxes.
 
-/// The schemes that git takes for SSH.
+/// The URL schemes that git treats as SSH.
 const SSH_SCHEMES: [&str; 3] = ["git+ssh", "ssh", "ssh+git"];
 
-/// An SSH URL in either spelling, cut where its path begins.
+/// An SSH URL in either syntax, split where its path begins.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct SshUrl<'url> {
     pub(super) host: &'url str,
@@ -20,14 +20,15 @@ impl<'url> SshUrl<'url> {
                 (authority, end.min(url.len()))
             }
             Some(_) => return None,
-            // `user@host:path`; a slash before the colon makes it a local path, a second colon
-            // after it the name of a helper.
+            // `user@host:path`. A slash before the colon makes it a local path; a second colon
+            // right after the first makes it a remote helper (`helper::address`).
             None => {
                 let (authority, path) = url.split_once(':')?;
                 if authority.contains('/') || path.starts_with(':') {
                     return None;
                 }
-                // Means the same, and would stand twice in a URL.
+                // A leading slash means the same here, and would become a double slash in the HTTPS
+                // URL.
                 let slash = usize::from(path.starts_with('/'));
                 (authority, authority.len() + ":".len() + slash)
             }
@@ -41,18 +42,19 @@ impl<'url> SshUrl<'url> {
         })
     }
 
-    /// Whether the host's name, or its port, cannot go on after the prefix.
+    /// Whether the prefix is complete: whatever follows it belongs to the path, not to the host or
+    /// port.
     pub(super) fn is_whole(&self) -> bool {
         self.prefix.ends_with([':', '/'])
     }
 }
 
-/// The spellings of an SSH remote that are in use; git compares letter by letter.
+/// The usual spellings of an SSH remote; git compares prefixes byte by byte.
 pub(super) fn ssh_prefixes(host: &str, port: u16) -> [String; 8] {
     [
         format!("git@{host}:"),
         format!("git@{host}:/"),
-        format!("{host}:"), // the user from ~/.ssh/config
+        format!("{host}:"), // the user is in ~/.ssh/config
         format!("ssh://git@{host}/"),
         format!("ssh://git@{host}:{port}/"),
         format!("ssh://{host}/"),

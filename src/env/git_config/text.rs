@@ -1,6 +1,6 @@
-//! git's configuration as the text of a file (git-config(1), "Syntax").
+//! git's configuration in the syntax of its files (git-config(1), "Syntax").
 
-/// The entries, keys and values, in their order.
+/// The text for these entries (key and value), in the given order.
 pub(super) fn file(entries: impl Iterator<Item = (String, String)>) -> String {
     let mut text = String::new();
     let mut section = String::new();

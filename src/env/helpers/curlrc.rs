@@ -1,13 +1,13 @@
-//! The user's `.curlrc`, less what would lead around the proxy or its CA. It is read as curl reads
-//! it (curl(1), `--config`): an option may be written `proxy = x`, `--proxy x`, `-x x`, `-xx` or
-//! behind others in one word (`-sSx x`), and a file may name further ones.
+//! The user's `.curlrc` without the options that would bypass the proxy or its CA. It is parsed as
+//! curl parses it (curl(1), `--config`): an option may be written `proxy = x`, `--proxy x`, `-x x`,
+//! `-xx`, or after other letters in one word (`-sSx x`), and a file may include other files.
 
 use std::path::Path;
 
 use super::dotfiles::{MAX_FILE, read};
 
-/// Options that decide on proxies and trust, and those by which the proxy at 127.0.0.1 could not be
-/// reached.
+/// Options that choose proxies and trust, and those with which curl could not reach the proxy at
+/// 127.0.0.1.
 const LONG: [&str; 20] = [
     "cacert",
     "capath",
@@ -31,20 +31,22 @@ const LONG: [&str; 20] = [
     "socks5-hostname",
 ];
 
-/// The same of one letter: with a value, and without.
+/// The same options as single letters: those with a value, and the one without (`-6`).
 const SHORT_WITH_VALUE: [char; 2] = ['x', 'U'];
 const SHORT: char = '6';
 
-/// Letters whose option has a value: what follows in the word is that value.
+/// Letters whose option takes a value: the rest of the word is that value.
 const TAKES_VALUE: &str = "AbcCdDeEFhHKmoPQrtTuUwxXyYz";
 
-/// curl takes a part of an option's name for it where that is unambiguous.
+/// curl accepts an unambiguous prefix of a long option. A shorter prefix than this is not treated
+/// as one.
 const MIN_PART: usize = 4;
 
-/// How deep files may name others, as a file may name itself; what is deeper is left out.
+/// How deep files may include each other, because a file may include itself. Deeper files are left
+/// out.
 const MAX_DEPTH: usize = 4;
 
-/// The file for a session; `None` where the user's is as good.
+/// The file for a session; `None` where the user's file can be used unchanged.
 pub(super) fn for_session(user: &[u8]) -> Option<Vec<u8>> {
     let content = filtered(user, 0);
     (content != user).then_some(content)
@@ -55,7 +57,7 @@ fn filtered(text: &[u8], depth: usize) -> Vec<u8> {
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let made = match std::str::from_utf8(line) {
             Ok(line) => Line::parse(line).for_session(depth),
-            Err(_) => Made::Same, // no option of these
+            Err(_) => Made::Same, // not one of these options
         };
         match made {
             Made::Same => kept.extend_from_slice(line),
@@ -71,14 +73,14 @@ fn filtered(text: &[u8], depth: usize) -> Vec<u8> {
     kept
 }
 
-/// What becomes of a line.
+/// What replaces a line.
 enum Made {
     Same,
     Other(Vec<u8>),
     Nothing,
 }
 
-/// A line, cut as curl cuts it.
+/// A line, split as curl splits it.
 struct Line<'a> {
     option: &'a str,
     value: &'a str,
@@ -111,7 +113,7 @@ impl<'a> Line<'a> {
     }
 
     fn long(&self, name: &str, depth: usize) -> Made {
-        // `--proxy=x` is no option of curl's, but nothing is lost with it either.
+        // curl has no option `--proxy=x`, so leaving such a line out loses nothing.
         let name = name.split('=').next().unwrap_or_default();
         let is_part = |long: &str| name.len() >= MIN_PART && long.starts_with(name);
         if LONG.iter().any(|long| *long == name || is_part(long)) {
@@ -123,8 +125,8 @@ impl<'a> Line<'a> {
         Made::Same
     }
 
-    /// `sSx`: options without a value may stand before one with a value, which is the rest of the
-    /// word, or the next one.
+    /// `sSx`: letters without a value may precede one with a value, which is the rest of the word
+    /// or the next word.
     fn letters(&self, letters: &str, depth: usize) -> Made {
         let with_value = letters.find(|letter| TAKES_VALUE.contains(letter));
         let (flags, last) = letters.split_at(with_value.unwrap_or(letters.len()));
@@ -166,7 +168,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What a file that is named by another comes to; `None` where it is as good as it is.
+/// The content that replaces an included file; `None` where the file can be used unchanged, or
+/// cannot be read.
 fn included(name: &str, depth: usize) -> Option<Vec<u8>> {
     if depth >= MAX_DEPTH {
         return Some(Vec::new());
@@ -176,7 +179,7 @@ fn included(name: &str, depth: usize) -> Option<Vec<u8>> {
     (made != content).then_some(made)
 }
 
-/// A value, which may stand in double quotes.
+/// The value without the double quotes that may surround it.
 fn unquoted(value: &str) -> String {
     let Some(quoted) = value.strip_prefix('"') else {
         let end = value.find(|character: char| character.is_ascii_whitespace());

@@ -1,15 +1,15 @@
-//! The user's own settings of wget and curl, less what would lead around the proxy or its CA.
+//! The user's settings for wget and curl, without those that would bypass the proxy or its CA.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// A file of settings that is larger is not one.
+/// A larger file is not read: it is no settings file.
 pub(super) const MAX_FILE: u64 = 1024 * 1024;
 
-/// Settings of wget that decide on proxies and trust, and those by which the proxy at 127.0.0.1
-/// could not be reached, in the form in which wget compares: lower case, without `-` and `_`.
+/// wget's settings that choose proxies and trust, and those with which wget could not reach the
+/// proxy at 127.0.0.1. They are spelt as wget compares them: in lower case, without `-` and `_`.
 const WGET_SETTINGS: [&str; 11] = [
     "bindaddress",
     "cacertificate",
@@ -33,7 +33,7 @@ pub(super) fn wgetrc(parent: Parent<'_>) -> Option<Vec<u8>> {
     read(&path, MAX_FILE)
 }
 
-/// The same for a session, whose roots are in the file `bundle`.
+/// The wgetrc for a session whose roots are in the file `bundle`.
 pub(super) fn wgetrc_for_session(user: &[u8], bundle: &str) -> Vec<u8> {
     let mut content = without(user, |line| {
         let name = line.split('=').next().unwrap_or_default().trim_end();
@@ -47,7 +47,7 @@ pub(super) fn wgetrc_for_session(user: &[u8], bundle: &str) -> Vec<u8> {
     content
 }
 
-/// The user's .curlrc: the first of those that curl looks for (curl(1), `--config`).
+/// The user's `.curlrc`: the first existing file in curl's search order (curl(1), `--config`).
 pub(super) fn curlrc(parent: Parent<'_>) -> Option<Vec<u8>> {
     let places = [
         ("CURL_HOME", ".curlrc"),
@@ -60,7 +60,8 @@ pub(super) fn curlrc(parent: Parent<'_>) -> Option<Vec<u8>> {
         .find_map(|(variable, name)| read(&set(parent, variable)?.join(name), MAX_FILE))
 }
 
-/// The lines that `is_left_out` does not name, each as it is; lines that are not UTF-8 stay.
+/// The text without the lines for which `is_left_out` returns true. Lines that are not UTF-8 are
+/// kept.
 fn without(text: &[u8], is_left_out: impl Fn(&str) -> bool) -> Vec<u8> {
     let mut kept = Vec::with_capacity(text.len());
     for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -71,9 +72,9 @@ fn without(text: &[u8], is_left_out: impl Fn(&str) -> bool) -> Vec<u8> {
     kept
 }
 
-/// A regular file of at most that size.
+/// The content of a regular file of at most `largest` bytes.
 pub(super) fn read(path: &Path, largest: u64) -> Option<Vec<u8>> {
-    let found = std::fs::metadata(path).ok()?; // a pipe would hold us up
+    let found = std::fs::metadata(path).ok()?; // opening a pipe would block
     if !found.is_file() || found.len() > largest {
         return None;
     }
@@ -83,7 +84,7 @@ pub(super) fn read(path: &Path, largest: u64) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// A path in a variable that is not empty.
+/// The path in a variable that is set and not empty.
 pub(super) fn set(parent: Parent<'_>, name: &str) -> Option<PathBuf> {
     parent(name)
         .filter(|value| !value.is_empty())

@@ -1,4 +1,4 @@
-//! The proxy and `NO_PROXY` as a JVM's properties have them.
+//! The proxy and `NO_PROXY` as system properties of a JVM.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -9,8 +9,8 @@ use super::dotfiles::{MAX_FILE, read, set};
 /// The parent's environment.
 type Parent<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// Below a JDK's directory, from 9 on, and below that of a JRE and a JDK 8: the defaults of its
-/// networking properties.
+/// The files with the default networking properties, relative to the installation's directory: of
+/// JDK 9 and later, of a JRE 8, and of a JDK 8.
 const DEFAULTS: [&str; 3] = [
     "conf/net.properties",
     "lib/net.properties",
@@ -19,11 +19,11 @@ const DEFAULTS: [&str; 3] = [
 
 /// The options that name the proxy.
 ///
-/// A JVM reads no variable for it, and what is given as an option can follow none. So these are the
-/// properties that the JDK asks last (`sun.net.spi.DefaultProxySelector`: `https.proxyHost` goes
-/// before `proxyHost`): a sandbox within the run has a proxy of its own, sets the others, and
-/// leaves alone what was set before it. Only where the user's own settings have those already, they
-/// are set here as well.
+/// A JVM reads no variable for its proxy, so it is given as options. Options cannot follow later
+/// changes of a variable, so they use the properties that the JDK reads last
+/// (`sun.net.spi.DefaultProxySelector` reads `https.proxyHost` before `proxyHost`). A sandbox
+/// within the run with its own proxy sets the earlier properties, which then win. Only where the
+/// user's own settings already have those are they set here instead.
 pub(super) fn proxy_properties(parent: Parent<'_>, proxy: SocketAddr) -> String {
     let (host, port) = (proxy.ip(), proxy.port());
     let kinds: &[&str] = if names_proxy(parent) {
@@ -54,7 +54,7 @@ fn names_proxy(parent: Parent<'_>) -> bool {
     })
 }
 
-/// The JDKs that are used most likely: the one of the variable, and those on the `PATH`.
+/// The JDKs most likely to be used: the one in `JAVA_HOME`, and those on the `PATH`.
 fn homes(parent: Parent<'_>) -> Vec<PathBuf> {
     let mut homes: Vec<_> = set(parent, "JAVA_HOME").into_iter().collect();
     let places = parent("PATH").unwrap_or_default();
@@ -66,8 +66,8 @@ fn homes(parent: Parent<'_>) -> Vec<PathBuf> {
     homes
 }
 
-/// An entry of `NO_PROXY` as `http.nonProxyHosts` has it; `None` for what that cannot say: a port,
-/// a block of addresses.
+/// An entry of `NO_PROXY` in the syntax of `http.nonProxyHosts`; `None` where that syntax cannot
+/// express it (a port, an address block).
 pub(super) fn direct(entry: &str) -> Option<String> {
     if entry.contains('/') {
         return None;
@@ -82,7 +82,7 @@ pub(super) fn direct(entry: &str) -> Option<String> {
     if entry.contains(':') {
         return None;
     }
-    // A star stands at the beginning or at the end.
+    // `http.nonProxyHosts` takes a star only at the beginning or at the end.
     let name = entry.strip_prefix('*').unwrap_or(entry);
     match name.strip_prefix('.') {
         Some(domain) => Some(format!("*.{domain}")),

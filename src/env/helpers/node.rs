@@ -1,4 +1,4 @@
-//! How Node is made to load the bootstrap, and never fails to start for it.
+//! How Node is made to load the bootstrap without ever failing to start because of it.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -6,16 +6,16 @@ use std::path::Path;
 /// The name of the bootstrap in the run's directory.
 pub(super) const BOOTSTRAP: &str = "boot.cjs";
 
-/// With Node 20's permission model a file that is to be loaded must be readable by its rules; later
-/// ones see to that themselves. Without the model the option that would make it so ends Node, so it
-/// goes nowhere else.
+/// Under Node 20's permission model a preloaded file must be allowed with `--allow-fs-read`; later
+/// versions allow it themselves. Without the model Node exits at that option, so it is added only
+/// where the model is on.
 const PERMISSION_MODEL: &str = "--experimental-permission";
 const READABLE: &str = "--allow-fs-read=";
 
-/// Options with a value in the next word, of those that may stand before the program.
+/// The options that take their value from the next word and may precede the program.
 const WITH_VALUE: [&str; 5] = ["-r", "--require", "--import", "-C", "--conditions"];
 
-/// `NODE_OPTIONS`: what the parent has, and the bootstrap.
+/// `NODE_OPTIONS`: the parent's value with the bootstrap appended.
 pub(super) fn options(parent: Option<&OsStr>, bootstrap: &str) -> OsString {
     let parent = parent.unwrap_or_default();
     let mut options = parent.to_owned();
@@ -25,7 +25,7 @@ pub(super) fn options(parent: Option<&OsStr>, bootstrap: &str) -> OsString {
         }
         options.push(option);
     };
-    // Node 8 and 9 know no quotes, and take them for a part of the name.
+    // Node 8 and 9 do not parse quotes, and would take them as part of the name.
     if bootstrap.contains(char::is_whitespace) {
         append(&format!("--require \"{bootstrap}\""));
     } else {
@@ -40,8 +40,8 @@ pub(super) fn options(parent: Option<&OsStr>, bootstrap: &str) -> OsString {
     options
 }
 
-/// What goes before the arguments of a command that is Node under its permission model: without it,
-/// Node 20 would not start.
+/// The option to put before the arguments, if the command is Node under its permission model.
+/// Without it Node 20 would not start.
 pub fn permission(program: &OsStr, arguments: &[OsString], directory: &Path) -> Option<OsString> {
     let name = Path::new(program).file_name()?;
     if name != "node" && name != "nodejs" {

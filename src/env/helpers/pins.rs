@@ -1,8 +1,8 @@
-//! Which tools have settings of the user's that name a proxy, and would go before the usual
+//! Finds the tools whose own settings name a proxy, which would take precedence over the usual
 //! variables.
 //!
-//! What looks like such a setting is taken for one: to override too much is what a run did always,
-//! too little leads around the proxy.
+//! Anything that looks like such a setting counts as one. A false match only overrides a setting
+//! without need; a missed one lets the tool bypass the proxy.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use crate::env::env_vars::Pin;
 /// The parent's environment.
 type Parent<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// The tools with such settings; `git_names_proxy` is git's own word on its configuration, which
-/// cargo reads as well.
+/// The tools with such settings. `git_names_proxy` is what git reports of its own configuration,
+/// which cargo reads too.
 pub fn of(parent: Parent<'_>, directory: &Path, git_names_proxy: bool) -> Vec<Pin> {
     let mut pins = Vec::new();
     if git_names_proxy || any(&cargo_files(parent, directory), whole_line) {
@@ -32,7 +32,7 @@ pub fn of(parent: Parent<'_>, directory: &Path, git_names_proxy: bool) -> Vec<Pi
     pins
 }
 
-/// Whether one of the files speaks of a proxy in that part of a line.
+/// Whether one of the files mentions a proxy in the given part of a line.
 fn any(files: &[PathBuf], part: fn(&str) -> &str) -> bool {
     files
         .iter()
@@ -43,7 +43,7 @@ fn any(files: &[PathBuf], part: fn(&str) -> &str) -> bool {
         })
 }
 
-/// The name of a setting in ini files, rc files and YAML; a comment has none.
+/// The name of a setting in an ini file, an rc file or YAML; empty for a comment.
 fn key(line: &str) -> &str {
     let line = line.trim_start();
     if line.starts_with(['#', ';']) {
@@ -53,12 +53,12 @@ fn key(line: &str) -> &str {
     &line[..end.unwrap_or(line.len())]
 }
 
-/// TOML may have a whole table in a line.
+/// A TOML line may hold a whole table, so all of it counts except a comment.
 fn whole_line(line: &str) -> &str {
     line.split('#').next().unwrap_or_default()
 }
 
-/// `name` in the directory and all above it.
+/// `name` in the directory and in each of its parents.
 fn upwards<'a>(directory: &'a Path, name: &'a str) -> impl Iterator<Item = PathBuf> + use<'a> {
     directory
         .ancestors()
@@ -76,8 +76,8 @@ fn cargo_files(parent: Parent<'_>, directory: &Path) -> Vec<PathBuf> {
     of_home.chain(nearby).collect()
 }
 
-/// npm(1), "npmrc": the project's, the user's, the global one beside `node`, and that of Debian's
-/// package; pnpm has one more.
+/// The files of npm(1), "npmrc" (of the project, of the user, the global one next to `node`, that
+/// of Debian's package), and pnpm's own.
 fn npm_files(parent: Parent<'_>, directory: &Path) -> Vec<PathBuf> {
     let named = [
         "npm_config_userconfig",
@@ -100,7 +100,7 @@ fn npm_files(parent: Parent<'_>, directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// pip's documentation, "Configuration Files".
+/// The files of pip's documentation, "Configuration Files".
 fn pip_files(parent: Parent<'_>) -> Vec<PathBuf> {
     let mut files = Vec::new();
     files.extend(set(parent, "PIP_CONFIG_FILE"));
@@ -143,7 +143,7 @@ fn below(parent: Parent<'_>, variable: &str, names: &[&str]) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    /// The pins of a user with that one file below the home directory, who is in `home/work/below`.
+    /// The pins of a user whose home directory has only this file and who is in `home/work/below`.
     fn pins(file: &str, content: &str) -> Vec<Pin> {
         let home = tempfile::tempdir().unwrap();
         let work = home.path().join("work/below");
@@ -158,7 +158,7 @@ mod tests {
             _ => None,
         };
         let mut found = of(&parent, &work, false);
-        // The machine's own files may have some.
+        // The machine's own files may name a proxy too.
         let machines = of(&|_| None, Path::new("/nonexistent"), false);
         found.retain(|pin| !machines.contains(pin));
         found

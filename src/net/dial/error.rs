@@ -6,24 +6,24 @@ use super::shortage::Shortage;
 use crate::net::tls::TlsTrouble;
 use crate::net::user_proxy::UserProxyError;
 
-/// Why there is no connection.
+/// Why a connection could not be opened.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
-    /// This machine had no socket to give in time.
+    /// This machine did not provide a socket in time.
     #[error("{0}")]
     Starved(Shortage),
-    /// No response in time.
+    /// The connection was not established in time.
     #[error("no connection within {} s", .after.as_secs())]
     Timeout {
-        /// The wait.
+        /// How long was waited.
         after: Duration,
-        /// The user's proxy, where the way leads through one.
+        /// The user's proxy, if the connection goes through one.
         through: Option<String>,
     },
-    /// The certificate does not verify, or TLS failed otherwise.
+    /// The certificate could not be verified, or TLS failed in another way.
     #[error("{0}")]
     Tls(TlsTrouble),
-    /// The name does not resolve, nobody listens, or the user's proxy refused.
+    /// The name does not resolve, the connection was refused, or the user's proxy refused it.
     #[error("{0}")]
     Unreachable(String),
 }
@@ -39,7 +39,7 @@ pub(super) fn unreachable(error: std::io::Error) -> ConnectError {
     ConnectError::Unreachable(error.to_string())
 }
 
-/// The cause that says most: the last one.
+/// The text of the innermost cause, which is the most specific one.
 pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {

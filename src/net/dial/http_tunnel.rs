@@ -12,11 +12,10 @@ use super::link::{Dialed, Link};
 use crate::authority::Authority;
 use crate::net::user_proxy::UserProxy;
 
-/// The head of the response of the user's own proxy to `CONNECT`, in bytes.
+/// The maximum size of the head of the proxy's response to `CONNECT`, in bytes.
 const MAX_RESPONSE: usize = 16 * 1024;
 
-/// Opens a tunnel to the host; what stands in its way is told in words that follow the proxy's
-/// name.
+/// Opens a tunnel to the host. An error is worded to follow the proxy's name in a message.
 pub(super) async fn open(
     link: Link,
     target: &Authority,
@@ -47,7 +46,7 @@ pub(super) async fn open(
     let mut tunnel = std::pin::pin!(tunnel);
     tokio::select! {
         outcome = &mut tunnel => outcome,
-        // It has handed its stream, or what went wrong, over to the other side.
+        // The connection has ended: it has passed its stream or its error on to `tunnel`.
         _ = connection.with_upgrades() => tunnel.await,
     }
 }
@@ -72,12 +71,13 @@ fn request(target: &Authority, proxy: &UserProxy) -> Result<Request<Empty<Bytes>
     Ok(request)
 }
 
-/// What a response other than yes means, and what to check, in words that follow the proxy's name.
+/// What a response without success means and what to check, worded to follow the proxy's name in a
+/// message.
 pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, proxy: &UserProxy) -> String {
     let variable = proxy.variable();
     let status = status.as_u16();
     let why = match status {
-        // tinyproxy has 401 for a wrong password.
+        // tinyproxy responds with 401 to a wrong password.
         401 | 407 => match foreign_schemes(headers) {
             Some(schemes) => format!("it asks for {schemes}, and authsome knows Basic only"),
             None => format!("check the user name and the password in {variable}"),
@@ -89,7 +89,7 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, proxy: &UserProxy
     format!("answered {status}: {why}")
 }
 
-/// The schemes that a proxy asks for, if Basic is not among them.
+/// The authentication schemes that a proxy requests, if Basic is not among them.
 fn foreign_schemes(headers: &HeaderMap) -> Option<String> {
     let challenges = headers.get_all(PROXY_AUTHENTICATE).iter();
     let schemes: Vec<_> = challenges

@@ -1,4 +1,4 @@
-//! A connection as it was dialled: a socket, or TLS to the user's proxy on one.
+//! A dialed connection: a TCP socket, or TLS over TCP to the user's proxy.
 
 use std::io;
 use std::pin::Pin;
@@ -9,12 +9,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// What bytes to a host travel on.
+/// The transport of a connection.
 #[derive(Debug)]
 pub(crate) enum Link {
-    /// To the host, or to a proxy that is spoken to in clear.
+    /// TCP to the host, or to a proxy without TLS.
     Tcp(TcpStream),
-    /// To a proxy that is spoken to by TLS.
+    /// TLS to a proxy.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -22,7 +22,7 @@ pub(crate) enum Link {
 #[derive(Debug)]
 pub(crate) struct Dialed {
     pub(crate) link: Link,
-    /// What the host has said already: it came in one piece with the proxy's response.
+    /// Bytes that the host has sent already: they arrived together with the proxy's response.
     pub(crate) early: Bytes,
 }
 
@@ -33,7 +33,7 @@ impl From<Link> for Dialed {
     }
 }
 
-/// The same call on whichever it is.
+/// Makes the same call on either variant.
 macro_rules! either {
     ($link:expr, $io:ident => $call:expr) => {
         match &mut *$link {
@@ -68,7 +68,7 @@ impl AsyncWrite for Link {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if let [slice] = slices {
-            return self.poll_write(context, slice); // what the kernel takes most cheaply
+            return self.poll_write(context, slice); // cheaper for the kernel
         }
         either!(self, io => Pin::new(io).poll_write_vectored(context, slices))
     }

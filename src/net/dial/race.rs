@@ -1,4 +1,4 @@
-//! Several ways to one host, of which the first that works is taken (RFC 8305, "Happy Eyeballs").
+//! Tries several ways to one host and takes the first that works (RFC 8305, "Happy Eyeballs").
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::ConnectError;
 
-/// How long a way has before the next one is tried beside it (RFC 8305 §5).
+/// How long an attempt runs alone before the next one starts in parallel (RFC 8305 §5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Tries the ways in their order, the next one as soon as one has failed or has had
-/// [`ATTEMPT_DELAY`]. The first success ends all others; if none succeeds, the failure is the last
-/// one. How long that may take is the caller's to say.
+/// Tries the ways in their order. The next attempt starts as soon as one has failed, or after
+/// [`ATTEMPT_DELAY`]. The first success cancels all other attempts; if none succeeds, the last
+/// failure is returned. The caller limits the total time.
 pub(super) async fn first<W, T, F>(
     ways: Vec<W>,
     attempt: impl Fn(W) -> F,
@@ -48,7 +48,7 @@ where
     }
 }
 
-/// The outcome of one that has ended.
+/// The outcome of an attempt that has ended.
 fn poll_any<F: Future>(
     under_way: &mut Vec<Pin<Box<F>>>,
     context: &mut Context<'_>,
@@ -74,8 +74,8 @@ mod tests {
 
     const SILENT: Duration = Duration::from_hours(1);
 
-    /// What comes of attempts that end after so many milliseconds in success or not, after how
-    /// long, and when each began.
+    /// The result of attempts that end after the given times, with success where the flag is set;
+    /// how long all took; and when each attempt began.
     async fn run(ways: &[(Duration, bool)]) -> (Result<usize, String>, u128, Vec<u128>) {
         let (start, begun) = (Instant::now(), RefCell::new(Vec::new()));
         let ways: Vec<_> = ways.iter().copied().enumerate().collect();
@@ -101,14 +101,14 @@ mod tests {
                 260,
                 vec![0, 250],
             ),
-            // One that is late may still be the first.
+            // A slow attempt may still be the first to succeed.
             (
                 vec![(ms(300), good), (ms(100), good)],
                 Ok(0),
                 300,
                 vec![0, 250],
             ),
-            // A failure is not waited out.
+            // After a failure the next attempt starts at once.
             (vec![(ms(10), bad), (ms(10), good)], Ok(1), 20, vec![0, 10]),
             (
                 vec![(SILENT, bad), (SILENT, bad), (SILENT, bad), (ms(1), good)],

@@ -1,5 +1,5 @@
-//! Where this machine gives no socket, or no thread that resolves a name: waited for, as others
-//! give theirs back, and told for what it is.
+//! This machine may have no socket to give, or no thread to resolve a name. Then a dial waits until
+//! others release theirs, and if that takes too long, the error names the shortage.
 
 use std::fmt;
 use std::io;
@@ -11,18 +11,18 @@ use tokio::net::TcpSocket;
 
 use crate::os::ulimits;
 
-/// How long the first of those who wait lets pass before it tries again: the kernel does not tell
-/// when a descriptor comes free.
+/// The pause between the attempts of the first waiter: the kernel does not notify when a descriptor
+/// is released.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// Descriptors that the system's resolver takes at one time: its files, and sockets to three name
-/// servers.
+/// The descriptors that the system's resolver needs at the same time: its files, and sockets to
+/// three name servers.
 const RESOLVER_FILES: usize = 4;
 
-/// What there is no more of. It is neither the host's fault nor the client's.
+/// A resource that has run out, through no fault of the host's or the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Shortage {
-    /// `ENFILE`: the whole machine has as many open as its kernel allows.
+    /// `ENFILE`: the machine has as many files open as its kernel allows.
     #[error(
         "this machine has as many files open as its kernel allows (fs.file-max); neither the host nor the client is at fault"
     )]
@@ -32,7 +32,7 @@ pub enum Shortage {
         "this machine's kernel has no memory for another socket; neither the host nor the client is at fault"
     )]
     Memory,
-    /// `EMFILE`: this process has as many open as it may.
+    /// `EMFILE`: this process has as many files open as it may.
     #[error(
         "authsome has as many files open as it may, {most} (ulimit -n); neither the host nor the client is at fault"
     )]
@@ -60,7 +60,7 @@ impl Shortage {
         }
     }
 
-    /// What to type.
+    /// What the user can do about it, with the commands to run.
     pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::MachineFiles => {
@@ -79,8 +79,8 @@ impl Shortage {
     }
 }
 
-/// Who waits, in the order in which they came: only the first one tries, however many there are.
-/// All connections of a process share it.
+/// The queue of all dials that wait for a resource, in the order of arrival. Only the first one
+/// tries again, however many wait. All connections of a process share it.
 #[derive(Default)]
 pub struct Queue {
     turn: tokio::sync::Mutex<()>,
@@ -88,15 +88,15 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Has idle connections closed where somebody waits: their descriptors are of more use to him.
+    /// Sets the function that closes idle connections. It is called when a dial has to wait,
+    /// because the dial needs their descriptors more.
     pub(crate) fn relieve_by(&self, close_idle: impl Fn() + Send + Sync + 'static) {
-        let _ = self.relief.set(Box::new(close_idle)); // a process has one session
+        let _ = self.relief.set(Box::new(close_idle)); // a process has only one session
     }
 
-    /// Waits, as long as the caller allows, until there are some descriptors for what is to be
-    /// read.
+    /// Waits until there are descriptors for a file that is to be read. The caller limits the time.
     pub(crate) async fn room(&self) {
-        let _ = Wait::new(self).have(take_room).await; // any other failure is the reader's to meet
+        let _ = Wait::new(self).have(take_room).await; // the reader reports any other failure
     }
 
     pub(crate) fn relieve(&self) {
@@ -112,7 +112,7 @@ impl fmt::Debug for Queue {
     }
 }
 
-/// One dial's part in the queue.
+/// One dial's place in the queue.
 #[derive(Debug)]
 pub(super) struct Wait<'a> {
     queue: &'a Queue,
@@ -125,12 +125,22 @@ impl<'a> Wait<'a> {
         Self { queue, shortage }
     }
 
-    /// What is waited for now. How long, the caller says.
+    /// The resource that is being waited for, if any.
     pub(super) fn shortage(&self) -> Option<Shortage> {
         *self.shortage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes what takes a descriptor, memory or a thread, as soon as there is one.
+    /// Calls `make` until it no longer fails for lack of a resource. The caller limits the time.
+    ///
+    /// ```text
+    /// make ── success, or another error ──> returned
+    ///  │
+    ///  │ shortage: close idle connections
+    ///  ├── without the turn ──> wait for the turn in the queue ──> make again
+    ///  └── with the turn ─────> sleep for RETRY_PAUSE ───────────> make again
+    /// ```
+    ///
+    /// The turn is released on return, and when the caller drops this future.
     pub(super) async fn have<T>(&self, make: impl Fn() -> io::Result<T>) -> io::Result<T> {
         let mut turn = None;
         loop {
@@ -155,8 +165,9 @@ impl<'a> Wait<'a> {
         }
     }
 
-    /// Whether a look-up that has failed with `error` shall be done again: a resolver that gets no
-    /// descriptor says that there is no such name.
+    /// Whether a failed look-up should be repeated because a shortage caused it. A resolver that
+    /// gets no descriptor reports that the name does not exist, so the error alone does not show
+    /// this.
     pub(super) async fn has_starved(&self, error: &io::Error) -> io::Result<bool> {
         let short = |error: &io::Error| Shortage::of(error).is_some();
         let room = take_room();
@@ -164,7 +175,7 @@ impl<'a> Wait<'a> {
             return Ok(false);
         }
         self.have(take_room).await?;
-        tokio::time::sleep(RETRY_PAUSE).await; // what it found may not have been enough
+        tokio::time::sleep(RETRY_PAUSE).await; // the resolver may need more than was free
         Ok(true)
     }
 
@@ -173,7 +184,7 @@ impl<'a> Wait<'a> {
     }
 }
 
-/// As much as a resolver takes, for a moment.
+/// Opens as many sockets as a resolver needs, and closes them at once.
 fn take_room() -> io::Result<()> {
     let sockets: io::Result<Vec<_>> = (0..RESOLVER_FILES).map(|_| TcpSocket::new_v4()).collect();
     sockets.map(drop)
@@ -238,7 +249,7 @@ mod tests {
             })
             .collect();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        // Each has tried once, and the first at its turn.
+        // Each waiter has tried once without the turn; the first waiter goes on with it.
         let count = tries.load(Ordering::Relaxed);
         assert!((120..=160).contains(&count), "{count}");
         free.store(100, Ordering::Relaxed);

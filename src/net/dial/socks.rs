@@ -1,7 +1,13 @@
-//! The SOCKS handshakes: version 5 (RFC 1928, RFC 1929), 4 and 4a.
+//! The SOCKS handshakes: versions 5 (RFC 1928, RFC 1929), 4 and 4a.
 //!
-//! Every reply is read to its last byte and no further: what follows is the host's own. Why no
-//! crate does this, ARCHITECTURE.md says.
+//! ```text
+//! SOCKS 5:  methods ──> no login ───────────────────────> request ──> reply ──> tunnel
+//!                   └─> user and password ──> accepted ──┘
+//! SOCKS 4:  request ──> reply ──> tunnel
+//! ```
+//!
+//! Each reply is read to its last byte and no further, because the bytes after it are the host's.
+//! ARCHITECTURE.md says why no crate is used.
 
 use std::io;
 use std::net::IpAddr;
@@ -18,7 +24,7 @@ const CONNECT: u8 = 1;
 const NO_LOGIN: u8 = 0;
 const PASSWORD: u8 = 2;
 
-/// Why there is no tunnel, in words that follow the proxy's name.
+/// Why there is no tunnel, worded to follow the proxy's name in a message.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SocksError {
     #[error("broke off: {0}")]
@@ -27,15 +33,15 @@ pub(super) enum SocksError {
     Refused(String),
 }
 
-/// A host as a SOCKS server is asked for it.
+/// How a SOCKS server is told the host.
 #[derive(Debug)]
 pub(super) enum Destination {
     Address(IpAddr),
     Name(String),
 }
 
-/// What the host can be asked for as, in the order in which it is tried: names are resolved here or
-/// there, as the scheme says.
+/// The destinations to request, in the order in which they are tried. The proxy's scheme decides
+/// whether names are resolved here or by the proxy.
 pub(super) async fn destinations(
     target: &Authority,
     kind: ProxyKind,
@@ -81,7 +87,7 @@ pub(super) async fn open<T: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Agrees on a login with a SOCKS 5 server, and does it.
+/// Negotiates the authentication method with a SOCKS 5 server, and logs in if it requires that.
 async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut T,
     proxy: &UserProxy,
@@ -112,7 +118,7 @@ async fn log_in<T: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut T,
     login: &Login,
 ) -> Result<bool, SocksError> {
-    // As long as it gets: a buffer that grew would leave its first place unwiped.
+    // The maximum length: a buffer that grows would leave an unwiped copy of the password behind.
     let mut request = Zeroizing::new(Vec::with_capacity(3 + 2 * 255));
     request.push(1);
     for word in [&login.user, login.password.expose()] {
@@ -163,7 +169,7 @@ async fn read_reply_v5<T: AsyncRead + Unpin>(stream: &mut T) -> Result<(), Socks
         3 => usize::from(stream.read_u8().await?),
         _ => return Err(not_socks(5)),
     };
-    // Where the proxy has connected from, and its port: of no use here.
+    // The address and port that the proxy has bound are not needed.
     let mut bound = [0; 255 + 2];
     stream.read_exact(&mut bound[..rest + 2]).await?;
     Ok(())
@@ -194,7 +200,7 @@ fn request_v4(destination: &Destination, port: u16, user: &str) -> Result<Vec<u8
         Destination::Address(IpAddr::V6(_)) => {
             return Err(refused("speaks SOCKS 4, which has no IPv6 addresses"));
         }
-        // No address: 4a's mark for a name behind it.
+        // SOCKS 4a: this invalid address means that the host name follows.
         Destination::Name(name) => ([0, 0, 0, 1], Some(name)),
     };
     request.extend(address);

@@ -1,4 +1,4 @@
-//! TCP by itself: the addresses of a name, and a connection to one of them.
+//! Plain TCP: the addresses of a name, and a connection to one of them.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -12,14 +12,15 @@ use tokio::sync::oneshot;
 use super::shortage::Wait;
 use crate::authority::Authority;
 
-/// Keep-alive probes find a peer that is gone without a word.
+/// Keep-alive probes detect a peer that has vanished without closing the connection.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 
-/// The addresses of a place that are tried at most: a resolver may name any number.
+/// The maximum number of addresses that are tried: a resolver may return any number.
 const MAX_ADDRESSES: usize = 16;
 
-/// The addresses of a place in the order in which they are tried: one family and the other by turns
-/// (RFC 8305 §4), the one that the system puts first before (RFC 6724). An address is its own.
+/// The addresses of an authority in the order in which they are tried: alternately from both
+/// families (RFC 8305 §4), beginning with the one that the system prefers (RFC 6724). A literal
+/// address is returned as it is.
 pub(super) async fn look_up(place: &Authority, wait: &Wait<'_>) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = place.host().parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, place.port())]);
@@ -38,15 +39,15 @@ pub(super) async fn look_up(place: &Authority, wait: &Wait<'_>) -> io::Result<Ve
     Ok(addresses)
 }
 
-/// Asks the system's resolver, which knows the hosts file and all that the user has set up, on a
-/// thread of its own: the runtime's way there panics where the system gives no thread.
+/// Asks the system's resolver, which reads the hosts file and the user's other settings. It runs on
+/// its own thread, because tokio's blocking pool panics where no thread can be started.
 async fn ask(place: &Authority, wait: &Wait<'_>) -> io::Result<Vec<SocketAddr>> {
     let start = || {
         let (sender, receiver) = oneshot::channel();
         let (host, port) = (place.host().to_owned(), place.port());
         let work = move || {
             let found = (host.as_str(), port).to_socket_addrs();
-            let _ = sender.send(found.map(Iterator::collect)); // who asked may have given up
+            let _ = sender.send(found.map(Iterator::collect)); // the caller may have given up
         };
         let thread = thread::Builder::new().name("resolver".to_owned());
         thread.spawn(work).map(|_| receiver)
@@ -62,7 +63,7 @@ pub(super) async fn connect(address: SocketAddr, wait: &Wait<'_>) -> io::Result<
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     });
     let stream = socket.await?.connect(address).await?;
-    // A connection works without them.
+    // A connection works without these options.
     let _ = stream.set_nodelay(true);
     let seconds = u32::try_from(KEEPALIVE.as_secs()).unwrap_or(u32::MAX);
     let _ = setsockopt(&stream, sockopt::KeepAlive, &true);

@@ -1,9 +1,8 @@
-//! The certificate by which a client tells a server who it is, where the server asks for one (RFC
-//! 8446 §4.3.2).
+//! The certificate with which a client authenticates to a server that requests one (RFC 8446
+//! §4.3.2).
 //!
-//! It is kept as the PEM blocks that the user's files have, and nothing else of those files. The
-//! key is decoded into memory that is wiped, for as long as it takes to hand it to the
-//! cryptography.
+//! Only the relevant PEM blocks of the user's files are kept. The key is decoded into memory that
+//! is wiped as soon as the cryptography library has it.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -26,27 +25,27 @@ use crate::secret::Secret;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientCertificateError {
-    /// It is PEM, and no X.509 certificate.
+    /// It is PEM, but not an X.509 certificate.
     #[error("its certificate {position} is not usable: {reason}")]
     Certificate {
-        /// Which, from one.
+        /// Which certificate, counted from 1.
         position: usize,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A block has no end, or is not in base64.
+    /// A PEM block has no end, or is not valid base64.
     #[error("its PEM is cut off or damaged")]
     Damaged,
-    /// The binary form.
+    /// It is DER, the binary form.
     #[error("it is binary (DER), and not PEM")]
     Der,
-    /// There is nothing in the file.
+    /// The file is empty.
     #[error("it is empty")]
     Empty,
     /// The key needs a passphrase.
     #[error("its private key is encrypted")]
     Encrypted,
-    /// A kind of key that is not used in TLS, or a damaged one.
+    /// The key is damaged, or of a kind that TLS does not use.
     #[error(
         "its private key is not usable: those of RSA from 2048 bits on, of ECDSA (P-256, P-384, P-521) and Ed25519 are"
     )]
@@ -54,18 +53,19 @@ pub enum ClientCertificateError {
     /// The key belongs to another certificate.
     #[error("the private key is not that of the first certificate")]
     Mismatch,
-    /// There is no certificate in the file.
+    /// The file has no certificate.
     #[error("there is no certificate in it")]
     NoCertificate,
-    /// There is no key in the file.
+    /// The file has no private key.
     #[error("there is no private key in it")]
     NoKey,
-    /// The container of browsers and Windows.
+    /// It is a PKCS#12 container, as browsers and Windows export it.
     #[error("it is PKCS#12, and not PEM")]
     Pkcs12,
 }
 
-/// A chain of certificates, the client's own first, and the key of that one.
+/// A certificate chain, the client's own certificate first, with the private key of that
+/// certificate.
 #[derive(Clone, Debug)]
 pub struct ClientCertificate {
     chain: String,
@@ -73,14 +73,15 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// Certificates as [`Self::chain_of`] finds them and the key of the first.
+    /// Makes it from certificates as [`Self::chain_of`] returns them, and checks that the key
+    /// belongs to the first one.
     pub fn new(chain: String, key: Secret<String>) -> Result<Self, ClientCertificateError> {
         let made = Self::stored(chain, key);
         made.certified()?;
         Ok(made)
     }
 
-    /// The same as it was stored; it was looked at when it was made.
+    /// Makes it from stored values, which were checked before they were stored.
     pub fn stored(chain: String, key: Secret<String>) -> Self {
         Self { chain, key }
     }
@@ -117,8 +118,8 @@ impl ClientCertificate {
         let Some(key) = found.iter().find(is_key) else {
             return Err(what_it_is_instead(file, ClientCertificateError::NoKey));
         };
-        // PKCS#8 says it in the label (RFC 7468 §11), the older forms in a field (RFC 1421
-        // §4.6.1.1).
+        // PKCS#8 marks encryption in the label (RFC 7468 §11), the older forms in a header field
+        // (RFC 1421 §4.6.1.1).
         if key.label.starts_with(b"ENCRYPTED") || key.text.contains("\nProc-Type: 4,ENCRYPTED") {
             return Err(ClientCertificateError::Encrypted);
         }
@@ -135,7 +136,7 @@ impl ClientCertificate {
         &self.key
     }
 
-    /// Both, as TLS takes them.
+    /// Chain and key in rustls's form.
     pub(super) fn certified(&self) -> Result<CertifiedKey, ClientCertificateError> {
         let key = decoded(self.key.expose())?;
         let key = PrivateKeyDer::try_from(key.as_slice());
@@ -153,7 +154,8 @@ impl ClientCertificate {
     }
 }
 
-/// By the certificates: each has one key, which was compared with it.
+/// Compares the certificates only: each certificate has one key, and [`ClientCertificate::new`] has
+/// checked that it is this one.
 impl PartialEq for ClientCertificate {
     fn eq(&self, other: &Self) -> bool {
         self.chain == other.chain
@@ -168,8 +170,8 @@ impl Hash for ClientCertificate {
     }
 }
 
-/// Whether servers ask for a client certificate, for one configuration: what they say of a client
-/// that has none is often something else.
+/// Records whether servers request a client certificate, for one client configuration. A server
+/// that gets none often reports a different problem.
 #[derive(Debug)]
 pub struct CertificateRequests {
     resolver: Arc<dyn ResolvesClientCert>,
@@ -177,7 +179,7 @@ pub struct CertificateRequests {
 }
 
 impl CertificateRequests {
-    /// Watches the connections of that configuration.
+    /// Records the requests on all connections of that configuration.
     pub fn watch(config: &mut ClientConfig) -> Arc<Self> {
         let watching = Arc::new(Self {
             resolver: Arc::clone(&config.client_auth_cert_resolver),
@@ -187,7 +189,7 @@ impl CertificateRequests {
         watching
     }
 
-    /// A server has asked, and there was none to give.
+    /// Whether a server has requested a certificate and there was none to present.
     pub fn are_unmet(&self) -> bool {
         self.seen.load(Ordering::Relaxed) && !self.resolver.has_certs()
     }
@@ -204,14 +206,14 @@ impl ResolvesClientCert for CertificateRequests {
     }
 }
 
-/// What stands between two lines of dashes (RFC 7468 §2).
+/// A PEM block (RFC 7468 §2).
 struct Block<'a> {
     label: &'a [u8],
-    /// With both lines.
+    /// The whole block, including its BEGIN and END lines.
     text: &'a str,
 }
 
-/// All blocks of a file; what stands between them is no matter.
+/// All blocks of a file. Text between them is ignored.
 fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, ClientCertificateError> {
     let mut found = Vec::new();
     let mut open: Option<(usize, &[u8])> = None;
@@ -222,7 +224,7 @@ fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, ClientCertificateError> {
         let line = line.trim_ascii_end();
         if let Some(label) = label_of(line, b"-----BEGIN ") {
             if open.replace((start, label)).is_some() {
-                return Err(ClientCertificateError::Damaged); // two files as one, the first cut off
+                return Err(ClientCertificateError::Damaged); // two files, the first truncated
             }
         } else if let Some(label) = label_of(line, b"-----END ") {
             let (begin, opened) = open.take().ok_or(ClientCertificateError::Damaged)?;
@@ -243,10 +245,10 @@ fn label_of<'a>(line: &'a [u8], begin: &[u8]) -> Option<&'a [u8]> {
     line.strip_prefix(begin)?.strip_suffix(b"-----")
 }
 
-/// A file that has not what it should have.
+/// The error for a file that does not contain what it should; `otherwise` if the file is PEM.
 fn what_it_is_instead(file: &[u8], otherwise: ClientCertificateError) -> ClientCertificateError {
-    // A SEQUENCE with its length in one to three more bytes, and in it the version of PKCS#12 (RFC
-    // 7292 §4), which is 3.
+    // A SEQUENCE, whose length takes one to four bytes, that begins with the version of PKCS#12,
+    // the INTEGER 3 (RFC 7292 §4).
     let is_pkcs12 = |at: usize| file.get(at..at + 3) == Some(&[0x02, 0x01, 0x03]);
     match file.first() {
         _ if file.trim_ascii().is_empty() => ClientCertificateError::Empty,
@@ -262,7 +264,8 @@ fn certificates(chain: &str) -> Result<Vec<CertificateDer<'static>>, ClientCerti
     certificates.map_err(|_| ClientCertificateError::Damaged)
 }
 
-/// The bytes of a key's block. Nothing here grows, and so leaves no copy behind.
+/// The bytes of a key's block. The buffers have their full capacity from the start: a buffer that
+/// grows would leave an unwiped copy behind.
 fn decoded(key: &str) -> Result<Zeroizing<Vec<u8>>, ClientCertificateError> {
     let mut base64 = Zeroizing::new(Vec::with_capacity(key.len()));
     for line in key.lines().filter(|line| !line.starts_with("-----")) {

@@ -1,11 +1,11 @@
-//! A server's own certificate as the thing that is trusted.
+//! Trusts a server's certificate that the user has named directly.
 //!
-//! Many an instance has a certificate that it signed itself (`openssl req -x509` makes one with
-//! `CA:TRUE`), or one of a CA that nobody has at hand, and people give that very certificate as the
-//! CA file. curl, git, Python and Node take it; webpki does not, as it is no end entity's, or
-//! nobody's known. Here one that is byte for byte in the file is what it says it is, for its names
-//! and its dates, as a path of length zero (RFC 5280 §6.1: the trust anchor is whatever the user
-//! says). That the server has its key is verified as always.
+//! Many servers have a self-signed certificate (`openssl req -x509` makes one with `CA:TRUE`), or
+//! one from a CA whose certificate the user does not have. Users then give the server's certificate
+//! as the CA file. curl, git, Python and Node accept this; webpki does not, because the certificate
+//! is a CA's, or its issuer is unknown. Here a certificate that is byte for byte in the file is
+//! accepted for its names and dates, as a path of length zero (RFC 5280 §6.1: the user chooses the
+//! trust anchors). The signature that proves that the server has the key is verified as always.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use time::{Date, Month, PrimitiveDateTime, Time};
 
-/// webpki, and the certificates that are trusted as they are.
+/// webpki's verifier, and the certificates that are trusted directly.
 #[derive(Debug)]
 pub(super) struct OwnCertificates {
-    /// `None` where there is no root at all.
+    /// `None` where there are no roots.
     chains: Option<Arc<WebPkiServerVerifier>>,
     own: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
@@ -35,7 +35,7 @@ impl OwnCertificates {
     ) -> Self {
         let chains = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
         Self {
-            chains: chains.build().ok(), // its one error here is that there are no roots
+            chains: chains.build().ok(), // it fails only for lack of roots
             own,
             provider,
         }
@@ -120,8 +120,8 @@ const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// `notBefore` and `notAfter` in seconds since the epoch (RFC 5280 §4.1), which webpki reads and
-/// does not tell.
+/// `notBefore` and `notAfter` in seconds since the epoch (RFC 5280 §4.1). webpki reads them, but
+/// does not expose them.
 fn validity(certificate: &[u8]) -> Option<(u64, u64)> {
     let mut outer = certificate;
     let mut signed = expect(&mut outer, SEQUENCE)?;
@@ -136,7 +136,7 @@ fn validity(certificate: &[u8]) -> Option<(u64, u64)> {
     Some((date(&mut dates)?, date(&mut dates)?))
 }
 
-/// The content of the next value, which must have that tag; the input moves on behind it.
+/// The content of the next value, which must have that tag. Advances the input past the value.
 fn expect<'a>(input: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
     let (found, content) = value(input)?;
     (found == tag).then_some(content)
@@ -187,7 +187,7 @@ fn date(input: &mut &[u8]) -> Option<u64> {
     let seconds = PrimitiveDateTime::new(day, hour)
         .assume_utc()
         .unix_timestamp();
-    Some(u64::try_from(seconds).unwrap_or(0)) // before the epoch is long ago
+    Some(u64::try_from(seconds).unwrap_or(0)) // a date before the epoch counts as the epoch
 }
 
 fn number(digits: &[u8]) -> Option<u16> {

@@ -1,4 +1,4 @@
-//! Why there is no TLS connection, in words that say which of the two sides can mend it.
+//! Why a TLS connection failed, in words that show which side can fix it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,39 +9,40 @@ use rustls_pki_types::UnixTime;
 
 use crate::clock::Timestamp;
 
-/// How many of a certificate's names a message repeats.
+/// How many of a certificate's names a message lists.
 const NAMES_SHOWN: usize = 5;
 
-/// A handshake that failed.
+/// A failed handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsTrouble {
     reason: String,
-    /// What helps.
+    /// What can fix it.
     pub remedy: TlsRemedy,
 }
 
-/// What helps against a handshake that fails.
+/// What can fix a failed handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsRemedy {
-    /// A client certificate.
+    /// To present a client certificate.
     ClientCertificate,
-    /// Newer protocols and cipher suites, on the server.
+    /// To enable newer protocol versions and cipher suites on the server.
     Modern,
-    /// Another address: this one does not speak TLS, or has another's certificate.
+    /// To use another address: this server does not speak TLS, or its certificate is for other
+    /// names.
     OtherAddress,
-    /// A certificate that is renewed, or a clock that is right.
+    /// To renew the certificate, or to correct the clock.
     Renewal,
-    /// Another certificate, on the server.
+    /// To install another certificate on the server.
     ServerCertificate,
-    /// To trust the server's CA, or its own certificate.
+    /// To trust the server's CA, or the server's certificate.
     Trust,
-    /// Nothing that is known.
+    /// Unknown.
     Unknown,
 }
 
 impl TlsTrouble {
-    /// Of a server that has asked for a client certificate, got none, and then refused the request.
+    /// The server has requested a client certificate, got none, and then refused the request.
     pub fn without_client_certificate(reason: &str) -> Self {
         Self {
             reason: format!("it asks for a client certificate, got none, and then {reason}"),
@@ -51,8 +52,9 @@ impl TlsTrouble {
 }
 
 impl TlsTrouble {
-    /// Of a connection that its server ends for want of a client certificate that it takes: in TLS
-    /// 1.3 it says so behind the handshake (RFC 8446 §4.4.2.4), to whoever reads.
+    /// The trouble of a connection that the server has closed because it got no client certificate,
+    /// or not one that it accepts. In TLS 1.3 the server reports this after the handshake (RFC 8446
+    /// §4.4.2.4), so a later read returns the error.
     pub fn of_client_certificate(error: &io::Error) -> Option<Self> {
         let trouble = Self::from(rustls_error(error)?);
         (trouble.remedy == TlsRemedy::ClientCertificate).then_some(trouble)
@@ -97,7 +99,7 @@ impl From<&io::Error> for TlsTrouble {
     }
 }
 
-/// rustls's error travels inside an `io::Error`, or inside two, which `source()` does not show.
+/// Finds rustls's error inside one or two `io::Error`s; `source()` does not lead to it.
 pub fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
     error.downcast_ref::<Error>().or_else(|| {
         let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
@@ -165,7 +167,7 @@ fn of_alert(alert: AlertDescription) -> (String, TlsRemedy) {
             "it requires a client certificate".to_owned(),
             TlsRemedy::ClientCertificate,
         ),
-        // A server has no other certificate to speak of than the client's (RFC 8446 §6.2).
+        // From a server, these alerts can only be about the client's certificate (RFC 8446 §6.2).
         Alert::BadCertificate
         | Alert::UnsupportedCertificate
         | Alert::CertificateRevoked
@@ -175,8 +177,8 @@ fn of_alert(alert: AlertDescription) -> (String, TlsRemedy) {
             format!("it rejects the client certificate, or the lack of one ({alert:?})"),
             TlsRemedy::ClientCertificate,
         ),
-        // Both have other causes too: a `Finished` or a PSK's binder that does not fit (RFC 8446
-        // §6.2), which no honest server finds in ours.
+        // These alerts have other causes too: a `Finished` message or a PSK binder that does not
+        // verify (RFC 8446 §6.2). But no correct server finds such an error in our messages.
         Alert::DecryptError | Alert::AccessDenied => (
             format!("it ended the handshake, probably over the client certificate or the lack of one ({alert:?})"),
             TlsRemedy::ClientCertificate,
@@ -207,7 +209,7 @@ fn at(time: UnixTime) -> Timestamp {
     Timestamp::from_seconds(time.as_secs())
 }
 
-/// webpki's names, `DnsName("x")` and `IpAddress(x)`, as people write them.
+/// webpki's names, `DnsName("x")` and `IpAddress(x)`, without that notation.
 fn shown(names: &[String]) -> String {
     let plain = |name: &String| {
         let inner = name

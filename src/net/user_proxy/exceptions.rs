@@ -1,9 +1,9 @@
 //! `NO_PROXY`: the hosts that are reached without a proxy.
 //!
-//! No standard says what it may hold. This takes what curl, Go, Python or hyper-util takes, where
-//! they do not contradict each other: names with all names below them (`corp.test`, `.corp.test`
-//! and `*.corp.test` are the same), addresses, CIDR blocks, a port behind either of them, `*`; with
-//! commas or blanks between them. What is none of these is passed over.
+//! No standard defines its syntax. Here it is what curl, Go, Python or hyper-util accepts, where
+//! they do not contradict each other: names, which include all names below them (`corp.test`,
+//! `.corp.test` and `*.corp.test` are the same); addresses; CIDR blocks; a port after any of these;
+//! `*`. Commas or white space separate the entries. Any other entry is ignored.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use crate::authority::parse_port;
 
-/// How many bits stand before the IPv4 address in `::ffff:10.0.0.0` (RFC 4291 §2.5.5.2).
+/// The prefix length of the IPv4-mapped block `::ffff:0:0/96` (RFC 4291 §2.5.5.2).
 const MAPPED_PREFIX: u8 = 96;
 
 /// The hosts of a `NO_PROXY`.
@@ -58,7 +58,8 @@ impl Exception {
     }
 }
 
-/// `host`, `host:port`, `[v6]`, `[v6]:port`; the colons of a bare IPv6 address are its own.
+/// `host`, `host:port`, `[v6]`, `[v6]:port`. In an IPv6 address without brackets, no colon begins a
+/// port.
 fn split_port(entry: &str) -> Option<(&str, Option<u16>)> {
     if let Some(rest) = entry.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
@@ -82,8 +83,8 @@ impl Hosts {
             return Some(Self::All);
         }
         if let Some((address, bits)) = text.split_once('/') {
-            // The address is read as all others are: to ipnet's own parser `010.0.0.0` is 10.0.0.0,
-            // to other programs it is octal, and to the standard library it is no address.
+            // The address is parsed as all others are. ipnet's own parser would read `010.0.0.0` as
+            // 10.0.0.0, other programs read it as octal, and the standard library rejects it.
             let network = IpNet::new(address.parse().ok()?, bits.parse().ok()?);
             return Some(Self::Network(canonical(network.ok()?)));
         }
@@ -111,7 +112,7 @@ impl Hosts {
     }
 }
 
-/// The network in the form that hosts are compared in: `::ffff:10.0.0.0/104` is 10.0.0.0/8.
+/// The network in the form in which hosts are compared: `::ffff:10.0.0.0/104` becomes 10.0.0.0/8.
 fn canonical(network: IpNet) -> IpNet {
     let address = network.addr().to_canonical();
     match network.prefix_len().checked_sub(MAPPED_PREFIX) {

@@ -1,16 +1,16 @@
-//! What of the user's `NO_PROXY` a child may have: the entries under which no client reaches a host
-//! of a connection without the proxy.
+//! The part of the user's `NO_PROXY` that a child may have: the entries with which no client
+//! reaches a connection's host without the proxy.
 //!
-//! Clients read entries in many ways, and what one takes for nothing covers a host for another:
-//! some look for a dot before a suffix and some do not, some leave the port out, some know blocks
-//! of addresses. So an entry goes if any of these readings covers such a host.
+//! Clients parse entries in different ways, and an entry that one client ignores covers a host for
+//! another: some require a dot before a suffix and some do not, some ignore the port, some know
+//! CIDR blocks. So an entry is removed if any of these readings covers such a host.
 
 use std::net::IpAddr;
 
 use super::exceptions::Exceptions;
 
-/// The entries of `list` that stay, in their order; `hosts` are managed, and what is below
-/// `domains` may be.
+/// The entries of `list` that are kept, in their order. `hosts` are managed; hosts below `domains`
+/// may be.
 pub(super) fn entries(list: &str, hosts: &[&str], domains: &[&str]) -> Vec<String> {
     let entries = list.split(|character: char| character == ',' || character.is_whitespace());
     let mut kept: Vec<String> = Vec::new();
@@ -23,15 +23,15 @@ pub(super) fn entries(list: &str, hosts: &[&str], domains: &[&str]) -> Vec<Strin
     kept
 }
 
-/// What names, addresses, blocks and patterns consist of. `<local>` and the like mean different
-/// things to different clients.
+/// The characters of names, addresses, blocks and patterns. Other entries, such as `<local>`, mean
+/// different things to different clients.
 fn is_usual(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b".-_:/[]*".contains(&byte)
 }
 
 fn may_cover(entry: &str, hosts: &[&str], domains: &[&str]) -> bool {
     let Some(name) = name_of(entry) else {
-        return true; // it names nothing that is known
+        return true; // an entry in an unknown form may cover any host
     };
     let by_our_reading = Exceptions::parse(name);
     let is_covered = |host: &&str| {
@@ -66,8 +66,8 @@ fn name_of(entry: &str) -> Option<&str> {
     }
 }
 
-/// What a host's name ends with that is covered: nothing for `*`, and for what goes on behind a
-/// star that part alone.
+/// The suffix of the host names that the entry covers: empty for `*`, and otherwise what follows
+/// the last star.
 fn suffix_of(name: &str) -> &str {
     let (_, behind) = name.rsplit_once('*').unwrap_or(("", name));
     behind.trim_matches('.')
@@ -102,7 +102,7 @@ mod tests {
             "gitlab.test:5432",
             ".test",
             "test",
-            "lab.test", // without a boundary, as LWP and niquests read it
+            "lab.test", // without a label boundary, as LWP and niquests match
             "*.test",
             "*lab.test",
             "git*.test",

@@ -1,4 +1,4 @@
-//! One proxy of the user, as the variable's value has it.
+//! One of the user's proxies, parsed from a variable's value.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-/// A variable that does not name a usable proxy. Its value could hold a password, and is never
+/// A variable that does not name a usable proxy. Its value may hold a password, so it is never
 /// shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the variable {variable} does not name a proxy that can be used: {problem}")]
@@ -21,30 +21,30 @@ pub struct UserProxyError {
     problem: &'static str,
 }
 
-/// What a proxy is spoken to in.
+/// The protocol of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyKind {
     /// HTTP.
     Http,
-    /// HTTP in TLS.
+    /// HTTP over TLS.
     Https,
-    /// SOCKS 4: it is given IPv4 addresses.
+    /// SOCKS 4, which accepts IPv4 addresses only.
     Socks4,
-    /// SOCKS 4a: it resolves names.
+    /// SOCKS 4a, which resolves names.
     Socks4a,
-    /// SOCKS 5, given addresses.
+    /// SOCKS 5 with addresses that are resolved here.
     Socks5,
-    /// SOCKS 5, which resolves names.
+    /// SOCKS 5 with names that the proxy resolves.
     Socks5h,
 }
 
 impl ProxyKind {
-    /// The kind, and the port where none is named.
+    /// The kind for a URL scheme, and its default port.
     fn of(scheme: &str) -> Option<(Self, u16)> {
         Some(match scheme {
             "http" => (Self::Http, 80),
             "https" => (Self::Https, 443),
-            // Desktops write `socks://`, which is SOCKS 4 to curl.
+            // Desktops write `socks://`, which curl treats as SOCKS 4.
             "socks4" | "socks" => (Self::Socks4, 1080),
             "socks4a" => (Self::Socks4a, 1080),
             "socks5" => (Self::Socks5, 1080),
@@ -74,19 +74,19 @@ impl ProxyKind {
 #[derive(Debug)]
 pub struct UserProxy {
     kind: ProxyKind,
-    /// An IPv6 address stands without brackets.
+    /// A name or an address; an IPv6 address has no brackets.
     host: String,
     port: u16,
     login: Option<Login>,
     variable: &'static str,
 }
 
-/// What a proxy knows the user by.
+/// The user's credentials at a proxy.
 #[derive(Debug)]
 pub struct Login {
     /// The name.
     pub user: String,
-    /// The password; SOCKS 4 has no use for it.
+    /// The password; SOCKS 4 does not use it.
     pub password: Secret<String>,
 }
 
@@ -103,7 +103,7 @@ impl UserProxy {
         let (kind, usual_port) = ProxyKind::of(url.scheme()).ok_or(wrong(
             "its scheme is none of http, https, socks4, socks4a, socks5, socks5h",
         ))?;
-        // `http://user:1/2@host` is a URL too, and its host is `user`.
+        // `http://user:1/2@host` is a valid URL too, but its host is `user`.
         let behind_host = [Some(url.path()), url.query(), url.fragment()];
         if behind_host.iter().flatten().any(|part| part.contains('@')) {
             return Err(wrong(
@@ -124,7 +124,7 @@ impl UserProxy {
         })
     }
 
-    /// What it is spoken to in.
+    /// Its protocol.
     pub fn kind(&self) -> ProxyKind {
         self.kind
     }
@@ -144,23 +144,23 @@ impl UserProxy {
         self.variable
     }
 
-    /// What the user is known by there.
+    /// The user's credentials there.
     pub fn login(&self) -> Option<&Login> {
         self.login.as_ref()
     }
 
-    /// The same for HTTP, as `Proxy-Authorization` has it (RFC 7617); it does not print.
+    /// The credentials as a `Proxy-Authorization` field for HTTP (RFC 7617), marked as sensitive.
     pub fn basic_authorization(&self) -> Option<HeaderValue> {
         let login = self.login.as_ref()?;
         let pair = Zeroizing::new(format!("{}:{}", login.user, login.password.expose()));
         let basic = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(&*pair)));
-        let mut value = HeaderValue::from_str(&basic).ok()?; // base64 is one always
+        let mut value = HeaderValue::from_str(&basic).ok()?; // base64 is always a valid field value
         value.set_sensitive(true);
         Some(value)
     }
 }
 
-/// For messages: without the user name and the password.
+/// For messages: leaves out the user name and the password.
 impl fmt::Display for UserProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, place) = (self.kind.scheme(), HostAndPort(self));
@@ -168,7 +168,7 @@ impl fmt::Display for UserProxy {
     }
 }
 
-/// Host and port as a URL has them.
+/// Host and port as in a URL.
 struct HostAndPort<'a>(&'a UserProxy);
 
 impl fmt::Display for HostAndPort<'_> {
@@ -195,8 +195,8 @@ impl Login {
     }
 }
 
-/// A host that every part of the way takes for one; `url` alone lets more pass with schemes that it
-/// does not know.
+/// A host that every later step accepts. For schemes that it does not know, `url` alone would
+/// accept more.
 fn host_of(url: &Url) -> Option<String> {
     match Host::parse(url.host_str()?).ok()? {
         Host::Ipv4(address) => Some(address.to_string()),

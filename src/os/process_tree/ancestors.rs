@@ -1,4 +1,4 @@
-//! The processes that this one descends from.
+//! The ancestors of this process.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,27 +9,27 @@ use nix::unistd::{Pid, Uid};
 use super::LISTS;
 use super::proc::{name_of, parent_of};
 
-/// The processes above this one that are looked at.
+/// How many ancestors are read.
 const MAX_ANCESTORS: usize = 4096;
 
-/// A process that this one descends from.
+/// An ancestor of this process.
 #[derive(Debug)]
 pub struct Ancestor {
-    /// As the list of processes has it: the first 15 bytes of the program's name.
+    /// The kernel's name for the process: the first 15 bytes of the program's name.
     pub name: OsString,
-    /// What it was started with, its name first.
+    /// Its arguments, beginning with its name.
     pub arguments: Vec<OsString>,
 }
 
-/// The processes of this user that this one descends from, as far as they can be seen; none
-/// elsewhere than on Linux.
+/// The ancestors of this process that belong to this user and are visible. Empty on other systems
+/// than Linux.
 pub fn ancestors() -> Vec<Ancestor> {
     let mut found = Vec::new();
     for _ in 0..LISTS {
         found.clear();
         let mut next = parent_of(Pid::this());
-        // A parent that ends while we look leaves its children to one further up, so the line is
-        // read once more; the end of it is process 0.
+        // A parent that ends meanwhile leaves its children to a process further up. Then the line
+        // breaks off before process 0, and is read once more.
         while let Some(pid) = next.filter(|pid| pid.as_raw() > 0 && found.len() < MAX_ANCESTORS) {
             found.push(pid);
             next = parent_of(pid);
@@ -59,7 +59,7 @@ pub fn ancestors() -> Vec<Ancestor> {
     found.into_iter().filter_map(ancestor).collect()
 }
 
-/// The name of this process, as [`Ancestor::name`] has it.
+/// The name of this process, in the form of [`Ancestor::name`].
 pub fn own_name() -> Option<OsString> {
     name_of("self")
 }

@@ -1,4 +1,4 @@
-//! What `/proc` says of processes, by their numbers.
+//! Data about processes from `/proc`, by process ID.
 
 use std::ffi::OsString;
 use std::fs;
@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use nix::unistd::Pid;
 
-/// Whether a process goes by that number in the PID namespace of `/proc`, and in no other: `NSpid`
-/// has one a namespace, down to its own.
+/// Whether the process has this ID in the PID namespace of `/proc` and is in no other namespace:
+/// `NSpid` lists one ID for each namespace, down to the process's own.
 pub(super) fn has_only_number(status: &str, pid: Pid) -> bool {
     let mut lines = status.lines();
     let numbers = lines.find_map(|line| line.strip_prefix("NSpid:"));
@@ -20,7 +20,7 @@ pub(super) fn name_of(process: &str) -> Option<OsString> {
     Some(OsString::from_vec(name))
 }
 
-/// The processes whose parent that is.
+/// The children of a process.
 pub fn children_of(parent: Pid) -> Vec<Pid> {
     processes()
         .filter(|pid| parent_of(*pid) == Some(parent))
@@ -37,8 +37,8 @@ pub(super) fn parent_of(pid: Pid) -> Option<Pid> {
     parent_in(&fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// The fourth field of `/proc/PID/stat`. The second is the process's name in parentheses, in which
-/// it may have put anything.
+/// The fourth field of `/proc/PID/stat`. The second field is the process's name in parentheses,
+/// which may contain any character, so parsing starts after the last `)`.
 pub(super) fn parent_in(stat: &[u8]) -> Option<Pid> {
     let name_end = stat.iter().rposition(|&byte| byte == b')')?;
     let rest = str::from_utf8(stat.get(name_end + 1..)?).ok()?;

@@ -1,8 +1,8 @@
-//! The profile, judged by whole handshakes of other people's clients: each takes a leaf for a
-//! permitted host, and each but Java refuses a leaf of the same root for a host outside its name
-//! constraints.
+//! The certificate profile, tested by whole handshakes with independent clients. Each client
+//! accepts a leaf for a permitted host, and each except Java rejects a leaf of the same root for a
+//! host outside its name constraints.
 //!
-//! A client that this machine does not have is skipped by name.
+//! A client that this machine does not have is skipped, and its name is printed.
 
 use std::fs;
 use std::io::{Read, Write as _};
@@ -16,10 +16,11 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::*;
 use crate::TrustBundle;
 
-/// What the server answers, and a client prints that took its certificate.
+/// The body of the server's response, which a client prints if it has accepted the certificate.
 const ACCEPTED: &str = "accepted by this client";
 
-/// A server that shows one leaf; the directory has what clients trust: `ca.pem` and `roots.jks`.
+/// A server that presents one leaf. The directory has the files that clients trust: `ca.pem` and
+/// `roots.jks`.
 struct Rig {
     dir: TempDir,
     host: &'static str,
@@ -27,7 +28,7 @@ struct Rig {
 }
 
 impl Rig {
-    /// The leaf is for `host`, the root permits `permitted` only.
+    /// The leaf is for `host`; the root permits only `permitted`.
     fn start(host: &'static str, permitted: &str) -> Self {
         let cache = cache_for(&[PermittedHost::Domain(permitted.to_owned())]);
         let leaf = cache.ca.sign_leaf(&name(host), &cache.key).unwrap();
@@ -58,8 +59,8 @@ impl Rig {
         Self { dir, host, port }
     }
 
-    /// Whether the client took the certificate. Its words must speak of certificates where it did
-    /// not, or it failed otherwise.
+    /// Whether the client accepted the certificate. If not, its output must mention certificates,
+    /// because otherwise it failed for another reason.
     fn accepted(&self, client: &Client) -> bool {
         let port = self.port.to_string();
         let fill = |word: &&str| word.replace("{host}", self.host).replace("{port}", &port);
@@ -90,7 +91,7 @@ impl Rig {
     }
 }
 
-/// Any request gets the response; a client that refuses the certificate ends the handshake.
+/// Responds to any request. A client that rejects the certificate ends the handshake before that.
 fn answer(mut stream: StreamOwned<ServerConnection, std::net::TcpStream>) {
     let mut request = [0; 4096];
     if !matches!(stream.read(&mut request), Ok(length) if length > 0) {
@@ -110,7 +111,7 @@ struct Client {
     name: &'static str,
     program: PathBuf,
     command: Vec<&'static str>,
-    /// What it says when it has taken the certificate.
+    /// What the client prints when it has accepted the certificate.
     accepts: &'static str,
     files: Vec<(&'static str, &'static str)>,
     prepare: Vec<Vec<&'static str>>,
@@ -189,11 +190,12 @@ fn client(name: &'static str, program: &str, command: &[&'static str]) -> Option
 }
 
 fn print_skipped(name: &str) {
-    // Written past libtest, which keeps what a test that passes prints.
+    // Written directly to stderr, because libtest does not show the captured output of a passing
+    // test.
     let _ = writeln!(std::io::stderr(), "skipped: {name} is not on this machine");
 }
 
-/// The Python whose default verifier is the strictest.
+/// The Python version with the strictest default verifier.
 fn python_313() -> Option<Client> {
     let home = std::env::var_os("HOME").map(PathBuf::from)?;
     let versions = fs::read_dir(home.join(".pyenv/versions")).ok().into_iter();
@@ -241,7 +243,7 @@ fn clients() -> Vec<Client> {
             files: vec![("client.go", GO)],
             ..go
         }),
-        // Its input is empty, so it ends after the handshake.
+        // Its standard input is empty, so it ends after the handshake.
         client("GnuTLS", "gnutls-cli", &gnutls).map(|gnutls| Client {
             accepts: "The certificate is trusted.",
             ..gnutls
@@ -251,7 +253,7 @@ fn clients() -> Vec<Client> {
     all.into_iter().flatten().collect()
 }
 
-/// It takes roots from the user's NSS database only.
+/// Chromium takes roots only from the user's NSS database.
 fn chromium(url: &'static str) -> Option<Client> {
     let arguments = [
         "--headless",
@@ -301,8 +303,8 @@ fn each_takes_a_permitted_host_and_refuses_another() {
     }
 }
 
-/// Java takes the roots of a trust store for anchors whose constraints are not looked at (RFC 5280
-/// §6.2 leaves that open).
+/// Java treats the roots of a trust store as trust anchors and does not check their name
+/// constraints (RFC 5280 §6.2 allows this).
 #[test]
 fn java_reads_the_key_store_and_takes_what_its_root_signed() {
     let options = [

@@ -1,4 +1,4 @@
-//! The profile, judged by other people's verifiers.
+//! The certificate profile, tested with independent verifiers.
 
 use std::net::TcpListener;
 
@@ -181,7 +181,7 @@ mod openssl {
     }
 }
 
-/// A whole handshake with the flag that Python 3.13 sets by itself.
+/// A whole handshake with the flag that Python 3.13 sets by default.
 #[test]
 fn python_in_strict_mode_connects() {
     const CLIENT: &str = "

@@ -1,4 +1,4 @@
-//! A scripted server for each reply, and for each way to break off.
+//! A scripted server for each reply, and for each way of breaking off.
 
 use tokio::io::DuplexStream;
 
@@ -6,8 +6,8 @@ use super::*;
 use crate::net::dial::Queue;
 use crate::net::user_proxy::UserProxies;
 
-/// Opens a tunnel to `target` by a scripted server, which says each answer once the question before
-/// it has come, and then `SSH-`.
+/// Opens a tunnel to `target` through a scripted server. It sends each reply after it has read the
+/// request before it, and `SSH-` at the end.
 async fn open_by(proxy: &str, target: &str, script: &[(&[u8], &[u8])]) -> Result<(), String> {
     let proxies = UserProxies::new(|name| (name == "ALL_PROXY").then(|| proxy.into()));
     let target = Authority::parse(target, None).unwrap();
@@ -96,7 +96,7 @@ async fn a_version_5_server_that_wants_no_login_gets_none() {
 
 #[tokio::test]
 async fn names_are_resolved_here_unless_the_scheme_says_otherwise() {
-    // The socket's own resolver knows localhost, as IPv4 at least; version 4 has nothing else.
+    // The system's resolver knows localhost, at least as IPv4; SOCKS 4 has no other addresses.
     open_by(
         "socks4://ada@proxy",
         "localhost:443",
@@ -189,7 +189,8 @@ async fn a_refusal_says_why() {
 async fn a_login_is_sent_as_the_user_wrote_it() {
     let request = b"\x05\x01\0\x01\x7f\0\0\x01\x01\xbb";
     let bound = b"\x05\0\0\x01\x7f\0\0\x01\0\x50";
-    // RFC 1929 has no empty password; servers that know a user by the name alone take one.
+    // RFC 1929 does not allow an empty password, but servers that know a user only by name accept
+    // it.
     open_by(
         "socks5://ada@proxy",
         "127.0.0.1:443",
@@ -201,7 +202,7 @@ async fn a_login_is_sent_as_the_user_wrote_it() {
     )
     .await
     .unwrap();
-    // Some servers put their own version, 5, where that of the login, 1, belongs.
+    // Some servers send their own version, 5, where the version of the login, 1, belongs.
     open_by(
         "socks5://ada:pass@proxy",
         "127.0.0.1:443",
