@@ -2,5 +2,7 @@
 
 pub(super) mod connection;
 pub(super) mod incoming_body;
+mod out;
 pub(super) mod pool;
 pub(super) mod upload;
+mod waiting;

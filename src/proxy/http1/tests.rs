@@ -130,7 +130,10 @@ async fn exchanged(pieces: [&[u8]; 2], ends: bool) -> Result<String, String> {
     };
     let receiving = async {
         let head = connection.exchange(&request, &mut upload).await;
-        let head = head.map_err(|fault: Fault| fault.to_string())?;
+        let head = head.map_err(|fault: Fault| {
+            let unanswered = connection.is_unanswered();
+            format!("{fault} (unanswered: {unanswered})")
+        })?;
         let response = IncomingBody::response(head, connection, upload, &pool);
         let status = response.status();
         let body = response.into_body().collect().await;
@@ -189,4 +192,16 @@ async fn a_body_without_a_length_ends_with_its_connection() {
     let wire = b"HTTP/1.1 200 OK\r\n\r\nhello";
     let read = exchanged([wire, b""], true).await;
     assert_eq!(read.as_deref(), Ok("200 OK b\"hello\" None 0 false"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_server_closes_after_an_interim_response_was_begun() {
+    let hints = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+    for (sent, unanswered) in [(&b""[..], true), (b"HTTP/1.1", false), (hints, false)] {
+        let error = exchanged([sent, b""], true).await.unwrap_err();
+        assert!(
+            error.ends_with(&format!("(unanswered: {unanswered})")),
+            "{error}"
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -11,16 +11,19 @@ use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use tokio::io::AsyncWrite;
+use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
 
-use super::upload::{DEFAULT_HEAD, Upload};
+use super::out::Out;
+use super::upload::Upload;
+use super::waiting::Waiting;
 use crate::proxy::http1::fault::Fault;
 use crate::proxy::http1::fields::may_be_whole;
 use crate::proxy::http1::read_buffer::read_some;
 use crate::proxy::http1::response_head::{self, Head};
-use crate::proxy::http1::write::{self, RequestForm};
+use crate::proxy::http1::write::RequestForm;
 use crate::proxy::io::readiness::Source;
-use crate::proxy::limits::{CONTINUE_TIMEOUT, FRESH, MAX_HEAD, MAX_INTERIM_RESPONSES, MIN_READ};
+use crate::proxy::limits::{FRESH, MAX_HEAD, MAX_INTERIM_RESPONSES, MIN_READ};
 use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
 
@@ -43,12 +46,12 @@ pub(in crate::proxy) struct Connection<T> {
     pub(super) read: BytesMut,
     /// How much the next read asks for: more when much comes.
     read_size: usize,
-    /// Bytes to write, and how many of them have been written.
-    out: Vec<u8>,
-    gone: usize,
+    out: Out,
     /// Set by [`Self::is_quiet()`]: a read has just found nothing, and has registered this task's
     /// waker for what comes.
     is_quiet: bool,
+    /// Whether an interim response has come in this exchange.
+    has_heard: bool,
     /// When the last exchange started; before the first one, when the connection was made.
     pub(super) used: Instant,
     has_served: bool,
@@ -78,9 +81,9 @@ impl<T: Source + AsyncWrite> Connection<T> {
             io,
             read: BytesMut::new(),
             read_size: MIN_READ,
-            out: Vec::new(),
-            gone: 0,
+            out: Out::default(),
             is_quiet: false,
+            has_heard: false,
             used: Instant::now(),
             has_served: false,
             clock: None,
@@ -94,7 +97,12 @@ impl<T: Source + AsyncWrite> Connection<T> {
         // Taken for the response to the next request, they would give each client the response to
         // another client's request (response queue poisoning). Bytes and an end of the stream both
         // make a read ready; only a pending read shows that nothing has come.
-        self.is_quiet = self.read.is_empty() && self.poll_fill(context).is_pending();
+        self.is_quiet = self.read.is_empty() && {
+            // Without a budget, a poll would be pending whatever has come.
+            let fill = poll_fn(|context| Poll::Ready(self.poll_fill(context).is_pending()));
+            let is_pending = pin!(coop::unconstrained(fill)).poll(context);
+            is_pending == Poll::Ready(true)
+        };
         self.is_quiet
     }
 
@@ -103,10 +111,10 @@ impl<T: Source + AsyncWrite> Connection<T> {
         !self.has_served && self.used.elapsed() < FRESH
     }
 
-    /// Whether no bytes of a response have come since the request was sent. Interim responses that
-    /// have been forwarded do not count.
+    /// Whether no bytes of a response have come since the request was sent, not even an interim
+    /// response: the server may not have begun with the request.
     pub(in crate::proxy) fn is_unanswered(&self) -> bool {
-        self.read.is_empty()
+        self.read.is_empty() && !self.has_heard
     }
 
     /// Sends a request and waits for the head of its final response, which may come before the
@@ -116,22 +124,13 @@ impl<T: Source + AsyncWrite> Connection<T> {
         request: &Outgoing<'_>,
         upload: &mut Upload<impl Streamed>,
     ) -> Result<Head, Fault> {
-        self.out.clear();
-        self.out.reserve(DEFAULT_HEAD);
-        self.gone = 0;
-        write::write(&mut self.out, request.parts, &request.form);
+        self.out.put_head(request.parts, &request.form);
+        self.has_heard = false;
         let since = Instant::now();
         self.used = since;
         // Also set if the exchange fails: a connection is fresh for one request only.
         self.has_served = true;
-        let mut waiting = Waiting {
-            since,
-            pieces: request.pieces.load(Ordering::Relaxed),
-            searched: 0,
-            interim: 0,
-            interim_bytes: 0,
-            until_asked: None,
-        };
+        let mut waiting = Waiting::new(since, request.pieces.load(Ordering::Relaxed));
         poll_fn(|context| self.poll_exchange(context, request, upload, &mut waiting)).await
     }
 
@@ -163,6 +162,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
                 Poll::Ready(Ok(head)) if is_interim(head.status) => head,
                 ready @ Poll::Ready(_) => return ready,
             };
+            self.has_heard = true;
             waiting.interim += 1;
             let fields = head.headers.iter();
             let sizes = fields.map(|(name, value)| name.as_str().len() + value.len());
@@ -273,8 +273,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
         context: &mut Context<'_>,
         upload: &mut Upload<impl Streamed>,
     ) -> Poll<Result<(), Fault>> {
-        let Self { io, out, gone, .. } = self;
-        upload.poll_send(context, io, out, gone)
+        upload.poll_send(context, &mut self.io, &mut self.out)
     }
 
     /// Reads once. Returns the number of bytes, 0 at the end of the stream.
@@ -289,45 +288,18 @@ impl<T: Source + AsyncWrite> Connection<T> {
         if self.read_size > MIN_READ {
             (self.read, self.read_size) = (BytesMut::new(), MIN_READ);
         }
-        if self.out.capacity() > 2 * DEFAULT_HEAD {
-            self.out = Vec::new();
-        }
+        self.out.release_if_large();
     }
 
     /// Releases all buffers of a connection that has been idle for a while, and may stay idle.
     pub(super) fn relax(&mut self) {
         self.read = BytesMut::new();
-        self.out = Vec::new();
+        self.out = Out::default();
     }
 
     /// The stream, and the bytes that were already read from it, for another protocol.
     pub(in crate::proxy) fn into_parts(self) -> (T, Bytes) {
         (self.io, self.read.freeze())
-    }
-}
-
-/// The state of a wait for a response.
-struct Waiting {
-    /// When the request last moved, as far as the timer has noticed.
-    since: Instant,
-    /// [`Outgoing::pieces`] at the last look.
-    pieces: u64,
-    /// How many bytes of the read buffer are known to contain no complete head.
-    searched: usize,
-    /// How many interim responses have come.
-    interim: usize,
-    /// The total size of their fields, in bytes.
-    interim_bytes: usize,
-    /// The timer for a server that sends no 100.
-    until_asked: Option<Pin<Box<Sleep>>>,
-}
-
-impl Waiting {
-    /// Whether the body has waited for a 100 for [`CONTINUE_TIMEOUT`].
-    fn has_been_patient(&mut self, context: &mut Context<'_>) -> bool {
-        let sleep = || Box::pin(tokio::time::sleep(CONTINUE_TIMEOUT));
-        let clock = self.until_asked.get_or_insert_with(sleep);
-        clock.as_mut().poll(context).is_ready()
     }
 }
 

@@ -9,15 +9,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use tokio::io::AsyncWrite;
 
+use super::out::Out;
 use crate::proxy::http1::fault::Fault;
 use crate::proxy::http1::fields::announced;
 use crate::proxy::http1::framing::{LAST_CHUNK, Length};
 use crate::proxy::http1::write::write_trailers;
 use crate::proxy::limits::UPSTREAM_WRITE_BUFFER;
 use crate::proxy::message::body::Streamed;
-
-/// Most request heads are shorter than this, in bytes.
-pub(super) const DEFAULT_HEAD: usize = 2048;
 
 /// The most that one TLS record holds (RFC 8446 §5.1), in bytes. A chunk is sent in one record with
 /// its size line: some servers (Puma 5) respond with 400 if a record ends inside that line,
@@ -143,19 +141,18 @@ impl<B: Streamed> Upload<B> {
         &mut self,
         context: &mut Context<'_>,
         io: &mut (impl AsyncWrite + Unpin),
-        out: &mut Vec<u8>,
-        gone: &mut usize,
+        out: &mut Out,
     ) -> Poll<Result<(), Fault>> {
         self.is_blocked = true; // reset below if the upload waits for the client
         while !matches!(self.state, UploadState::WriteFailed | UploadState::Done) {
             // The client's body is polled only while there is room: otherwise it would pile up here
             // if the server is slow.
-            while self.state == UploadState::Body && self.has_room(out) {
-                if self.poll_body(context, out)?.is_pending() {
+            while self.state == UploadState::Body && self.has_room(&out.bytes) {
+                if self.poll_body(context, &mut out.bytes)?.is_pending() {
                     break;
                 }
             }
-            if *gone == out.len() {
+            if out.is_written() {
                 // Everything is written and no more comes now. Without a flush, TLS might hold back
                 // what the server waits for.
                 ready!(self.poll_flush(context, io));
@@ -170,20 +167,17 @@ impl<B: Streamed> Upload<B> {
                 }
                 continue;
             }
-            match ready!(Pin::new(&mut *io).poll_write(context, &out[*gone..])) {
+            match ready!(Pin::new(&mut *io).poll_write(context, out.rest())) {
                 Ok(count) if count > 0 => {
-                    *gone += count;
+                    out.advance(count);
                     self.taken += count as u64;
                 }
                 // A server may respond and close before it has read everything. What it sent is
                 // read next; if it sent nothing, that read finds the end of the stream.
                 _ => self.state = UploadState::WriteFailed,
             }
-            if *gone == out.len() {
-                let end = out.len().min(4 * DEFAULT_HEAD);
-                out[..end].fill(0); // wipes the token in the head, up to this bound
+            if out.is_written() {
                 out.clear();
-                *gone = 0;
                 if self.length == Some(Length::Chunked) && self.state == UploadState::Body {
                     // So that the next chunk begins a new record.
                     ready!(self.poll_flush(context, io));
@@ -350,9 +344,10 @@ mod tests {
         let body = Frames::new(pieces.iter().map(data));
         let (parts, ()) = http::Request::new(()).into_parts();
         let mut upload = Upload::new(body, &parts, false);
-        let (mut io, mut out, mut gone) = (Records::default(), vec![b'h'; head], 0);
+        let (mut io, mut out) = (Records::default(), Out::default());
+        out.bytes.resize(head, b'h');
         let mut context = Context::from_waker(std::task::Waker::noop());
-        let sent = upload.poll_send(&mut context, &mut io, &mut out, &mut gone);
+        let sent = upload.poll_send(&mut context, &mut io, &mut out);
         assert!(matches!(sent, Poll::Ready(Ok(()))) && upload.is_over());
         io.0
     }

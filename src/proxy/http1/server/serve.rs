@@ -189,7 +189,7 @@ impl<T: Source + AsyncWrite> Server<T> {
 
     /// Runs `work` until it ends or the client has left; `None` in the latter case.
     async fn unless_left<O>(&self, mut work: Pin<&mut impl Future<Output = O>>) -> Option<O> {
-        let mut response_timeout = None;
+        let mut half_closed = None;
         poll_fn(|context| {
             // Without the lock: `work` reads the request's body, which takes the lock.
             let worked = work.as_mut().poll(context);
@@ -213,7 +213,7 @@ impl<T: Source + AsyncWrite> Server<T> {
                     // long.
                     Leave::Ended => {
                         let clock = || Box::pin(tokio::time::sleep(HALF_CLOSED_WAIT));
-                        let clock = response_timeout.get_or_insert_with(clock);
+                        let clock = half_closed.get_or_insert_with(clock);
                         clock.as_mut().poll(context).map(|()| None)
                     }
                 },
