@@ -1,8 +1,8 @@
-//! What happened, as JSON lines in `audit.log`: who, where, with which result. Never a value:
-//! [`Event`] has no field for one.
+//! The log of what happened, as JSON lines in `audit.log`: which connection, which request, which
+//! result. It never contains a secret, because [`Event`] has no field for one.
 //!
-//! An [`Event`] becomes a line (`line.rs`), which waits in a buffer until one thread writes it
-//! (`writer.rs`) into the file that all sessions share (`file.rs`).
+//! An [`Event`] becomes a line (`line.rs`). The line waits in a buffer until the writer thread
+//! (`writer.rs`) appends it to the file that all sessions share (`file.rs`).
 
 mod event;
 mod file;
@@ -13,5 +13,5 @@ pub use event::{Event, Kind, Way};
 pub use line::{Quoted, RequestLine};
 pub use writer::Audit;
 
-/// The file in the home directory.
+/// The name of the file in the home directory.
 pub const FILE: &str = "audit.log";

@@ -1,9 +1,10 @@
 //! Limits the members of a session to the terms that their connections were made with, and reports
 //! what has changed since then.
 //!
-//! The present definition is in force, with two bounds: no place that the connection was not made
-//! for, and no guard less than it was made with. Both are lifted by the next login, which a process
-//! of a run cannot do.
+//! The present definition applies, with two limits. It cannot add a route that the connection was
+//! not made for: whoever can write a definition file could otherwise send the credential to another
+//! host. And it cannot drop a guard rule that the connection was made with. Only a new login lifts
+//! these limits, and a process of a run cannot log in, unless the run allows it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
