@@ -147,6 +147,12 @@ impl Child {
 
     /// Waits for the child to end and returns the exit code of `run`: the child's own exit code, or
     /// 128 plus the number of the signal that ended it.
+    ///
+    /// ```text
+    /// running ──┬─ child stops ──▶ both stopped (on a terminal) ── SIGCONT ──▶ running
+    ///           ├─ signal ───────▶ forwarded, unless the terminal sent it to both ──▶ running
+    ///           └─ child ends ───▶ reaped, exit code returned
+    /// ```
     pub async fn wait(&mut self) -> Result<u8, ChildError> {
         loop {
             match peek(
