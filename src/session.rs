@@ -273,8 +273,8 @@ fn credentials(stored: Vec<Stored>, data: &UserData, clients: HttpClients) -> Ar
     Credentials::new(stored, data.store.clone(), Arc::clone(&data.audit), clients)
 }
 
-/// The hosts that the child contacts without the proxy: the loopback names, and the user's
-/// `NO_PROXY` entries, as far as they exclude no host of a connection.
+/// The hosts that the child contacts without the proxy: the loopback names and the user's
+/// `NO_PROXY` entries, without those that would exclude a host of a connection.
 ///
 /// A policy that refuses hosts has to see every request. Under such a policy, the user's entries
 /// apply only to the proxy's own upstream connections.

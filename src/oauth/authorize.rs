@@ -45,12 +45,12 @@ pub struct AuthorizationResponse {
     state: Option<String>,
 }
 
-/// Why a response is not accepted. [`Self::Denied`] ends the login; after any other reason the
-/// login keeps waiting for its response.
+/// Why a response is not accepted. After [`Self::Denied`] no other response will come; after any
+/// other reason, the login keeps waiting for its response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResponseRefused {
-    /// The authorization server, or the user, denied the request. This ends the login.
+    /// The authorization server, or the user, denied the request.
     #[error("the provider refused: {code}{}", .description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
     Denied {
         /// `access_denied`, `invalid_scope`, …

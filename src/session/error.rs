@@ -1,4 +1,4 @@
-//! Why there is no session.
+//! Errors of a session that cannot be created.
 
 use std::io;
 use std::path::PathBuf;
