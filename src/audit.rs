@@ -2,14 +2,17 @@
 //! result. It never contains a secret, because [`Event`] has no field for one.
 //!
 //! An [`Event`] becomes a line (`line.rs`). The line waits in a buffer until the writer thread
-//! (`writer.rs`) appends it to the file that all sessions share (`file.rs`).
+//! (`writer.rs`) appends it to the file that all sessions share (`file.rs`), and passes it to the
+//! subscribers in this process (`feed.rs`).
 
 mod event;
+mod feed;
 mod file;
 mod line;
 mod writer;
 
 pub use event::{Event, Kind, Way};
+pub use feed::{Feed, Told};
 pub use line::{Quoted, RequestLine};
 pub use writer::Audit;
 

@@ -75,6 +75,7 @@ pub(crate) use self::scrub::Scrub;
 use self::scrub::Scrubbed;
 pub use self::settings::{Settings, SettingsError};
 pub use self::user_data::{UserData, UserFiles};
+use crate::audit::{Audit, Feed};
 use crate::child::{Child, ChildError};
 use crate::clock::Timestamp;
 use crate::connection::{Credentials, Stored};
@@ -107,6 +108,7 @@ pub struct SessionPlan<'a> {
 pub struct Session {
     serving: Serving,
     credentials: Arc<Credentials>,
+    audit: Arc<Audit>,
     address: SocketAddr,
     environment: Environment,
     /// `None` if the run could not be registered in the home directory. Its commands are then still
@@ -148,6 +150,12 @@ impl Session {
     /// The child's environment. It contains the proxy's password.
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// Subscribes to the events from now on: completed requests, refusals, refreshes. They are the
+    /// events of the log; none contains a secret.
+    pub fn events(&self) -> Feed {
+        self.audit.subscribe()
     }
 
     /// Starts a command in that environment. Where the kernel shows the process tree (Linux), its
@@ -202,9 +210,8 @@ impl SessionPlan<'_> {
         let programs = scrubbed.programs();
         let contributions = Contributions::of(&members, options.rewrites_ssh, parent, &programs);
         let (routes, stored) = routes(members);
-        for tie in routes.ties() {
-            notify(Notice::Tie(tie.clone()));
-        }
+        let ties = routes.ties().into_iter();
+        ties.for_each(|tie| notify(Notice::Tie(tie)));
         let direct = direct_hosts(&routes, &proxies, options.policy);
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
         let queue = clients.queue();
@@ -241,6 +248,7 @@ impl SessionPlan<'_> {
         Ok(Session {
             serving: proxy.serve(),
             credentials,
+            audit: Arc::clone(&data.audit),
             address,
             environment,
             _entered: entered

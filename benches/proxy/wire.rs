@@ -83,7 +83,7 @@ pub(crate) enum Work {
     },
     /// So many GETs, one after the other, on one connection.
     Counted { requests: u64, protocol: Protocol },
-    /// So many GETs by HTTP/1.1, one after the other, on one connection, each with so many header
+    /// So many GETs over HTTP/1.1, one after the other, on one connection, each with so many header
     /// fields more than usual.
     CountedLong { requests: u64, fields: usize },
     /// So many connections with one GET each, one after the other.

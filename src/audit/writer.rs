@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::FILE;
 use super::event::{Event, Kind};
+use super::feed::{Feed, Subscribers};
 use super::file::LogFile;
 use super::line::{Lines, RequestLine};
 use crate::os::home::Home;
@@ -28,6 +29,7 @@ const BATCH: usize = 64 * 1024;
 pub struct Audit {
     home: Home,
     queue: Arc<Queue>,
+    subscribers: Arc<Subscribers>,
     writer: OnceLock<Mutex<Option<JoinHandle<io::Result<()>>>>>,
 }
 
@@ -54,6 +56,7 @@ impl Audit {
         Self {
             home: home.clone(),
             queue: Arc::default(),
+            subscribers: Arc::default(),
             writer: OnceLock::new(),
         }
     }
@@ -68,9 +71,14 @@ impl Audit {
         self.add(|lines| lines.push_request(line));
     }
 
+    /// Subscribes to the events that are recorded here from now on. Events of other processes, which
+    /// append to the same file, are not among them.
+    pub fn subscribe(&self) -> Feed {
+        self.subscribers.subscribe()
+    }
+
     fn add(&self, write: impl FnOnce(&mut Lines)) {
-        self.writer
-            .get_or_init(|| Mutex::new(start(&self.home, &self.queue)));
+        self.writer.get_or_init(|| Mutex::new(self.start()));
         let mut pending = self.queue.lock();
         if pending.lines.len() >= MAX_QUEUE {
             pending.lost += 1;
@@ -85,8 +93,14 @@ impl Audit {
         }
     }
 
-    /// Writes what is still queued. Returns a message if the log is incomplete.
+    /// Writes what is still queued, and ends the feeds. Returns a message if the log is incomplete.
     pub fn finish(&self) -> Option<String> {
+        let problem = self.finish_writing();
+        self.subscribers.end();
+        problem
+    }
+
+    fn finish_writing(&self) -> Option<String> {
         let writer = self.writer.get()?;
         let thread = writer
             .lock()
@@ -105,6 +119,29 @@ impl Audit {
             "{} is not complete: {why}",
             self.home.path(FILE).display()
         ))
+    }
+
+    fn start(&self) -> Option<JoinHandle<io::Result<()>>> {
+        let (home, queue) = (self.home.clone(), Arc::clone(&self.queue));
+        let subscribers = Arc::clone(&self.subscribers);
+        let writing = thread::Builder::new().name("audit".to_owned());
+        let thread = writing.spawn(move || {
+            // An error is kept for `finish`: a log that cannot be written must not stop what it
+            // logs.
+            let mut log = LogFile::new(home);
+            let mut problem = None;
+            let mut lines = Vec::new();
+            while queue.take(&mut lines) {
+                if let Err(error) = log.append(&lines) {
+                    problem = Some(error);
+                }
+                subscribers.tell(&lines);
+                lines.clear();
+                lines.shrink_to(2 * BATCH);
+            }
+            problem.map_or(Ok(()), Err)
+        });
+        thread.ok()
     }
 }
 
@@ -141,30 +178,11 @@ impl Queue {
     }
 }
 
-fn start(home: &Home, queue: &Arc<Queue>) -> Option<JoinHandle<io::Result<()>>> {
-    let (home, queue) = (home.clone(), Arc::clone(queue));
-    let writing = thread::Builder::new().name("audit".to_owned());
-    let thread = writing.spawn(move || {
-        // An error is kept for `finish`: a log that cannot be written must not stop what it logs.
-        let mut log = LogFile::new(home);
-        let mut problem = None;
-        let mut lines = Vec::new();
-        while queue.take(&mut lines) {
-            if let Err(error) = log.append(&lines) {
-                problem = Some(error);
-            }
-            lines.clear();
-            lines.shrink_to(2 * BATCH);
-        }
-        problem.map_or(Ok(()), Err)
-    });
-    thread.ok()
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
+    use super::super::feed::Told;
     use super::*;
 
     #[test]
@@ -185,6 +203,22 @@ mod tests {
         assert!(!text.contains("SECRET"));
         let event: Event = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!(event.path.as_deref(), Some("/a"));
+    }
+
+    #[tokio::test]
+    async fn who_subscribes_gets_what_is_recorded_though_it_cannot_be_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        fs::create_dir(home.path(FILE)).unwrap();
+        let audit = Audit::new(&home);
+        let mut feed = audit.subscribe();
+        audit.record(&Event::new(Kind::Refresh).of(&"gitlab/work"));
+        let Some(Told::Event(event)) = feed.next().await else {
+            panic!("nothing was told");
+        };
+        assert_eq!(event.connection.as_deref(), Some("gitlab/work"));
+        assert!(audit.finish().is_some());
+        assert!(feed.next().await.is_none());
     }
 
     #[test]

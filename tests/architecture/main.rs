@@ -12,6 +12,7 @@ mod dependencies;
 mod house;
 mod page;
 mod public;
+mod reader;
 mod rooms;
 mod rules;
 mod wrong;
@@ -74,6 +75,22 @@ fn the_crates_at_the_ground_know_nothing_above() {
 #[test]
 fn architecture_md_has_the_table() {
     page::compare(&root().join("ARCHITECTURE.md"), &page::table(&source()));
+}
+
+#[test]
+fn the_documents_name_files_that_are_there() {
+    let documents = [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "SECURITY.md",
+        "benches/README.md",
+    ];
+    let missing: Vec<_> = documents
+        .iter()
+        .flat_map(|name| page::missing(root(), name))
+        .collect();
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 #[test]

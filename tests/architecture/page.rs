@@ -45,6 +45,43 @@ pub(crate) fn table(house: &House) -> String {
     table
 }
 
+/// The files that a document names and that are not there, with its line.
+pub(crate) fn missing(root: &Path, document: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root.join(document)).expect("a document");
+    let mut missing = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let ends_path =
+            |sign: char| !(sign.is_ascii_alphanumeric() || matches!(sign, '_' | '.' | '/' | '-'));
+        let paths = line.split(ends_path).filter(|path| {
+            let extension = Path::new(path).extension().and_then(|found| found.to_str());
+            path.contains('/') && extension.is_some_and(|found| SOURCES.contains(&found))
+        });
+        let absent = paths.filter(|path| {
+            !OTHERS.contains(path)
+                && !FOLDERS
+                    .iter()
+                    .any(|from| root.join(from).join(path).exists())
+        });
+        missing.extend(absent.map(|path| format!("{document}:{}: {path}", index + 1)));
+    }
+    missing
+}
+
+/// The extensions of source files.
+const SOURCES: &[&str] = &["cjs", "js", "json", "py", "rs", "sh", "snap", "toml"];
+
+/// Where the documents' paths begin.
+const FOLDERS: &[&str] = &["", "benches", "src", "src/connection", "src/proxy", "tests"];
+
+/// Files of a user, and an example.
+const OTHERS: &[&str] = &[
+    "./job.sh",
+    "/.authsome/config.toml",
+    "/.authsome/providers/gitlab.json",
+    "/.cargo/config.toml",
+    "src/cli/cmd/NAME.rs",
+];
+
 /// The part between the marks is that text; with `UPDATE` in the environment, it is made so.
 pub(crate) fn compare(page: &Path, text: &str) {
     let whole = std::fs::read_to_string(page).expect("the page");

@@ -30,7 +30,7 @@ async fn serve(mut stream: ServerStream, response: Arc<[u8]>) {
     }
 }
 
-/// What curl gets of a response by each version of HTTP, with its head; and by HTTP/1.1 directly.
+/// What curl gets of a response by each version of HTTP, with its head; and over HTTP/1.1 directly.
 async fn got(
     bench: &Bench,
     response: Vec<u8>,
