@@ -71,8 +71,8 @@ impl Audit {
         self.add(|lines| lines.push_request(line));
     }
 
-    /// Subscribes to the events that are recorded here from now on. Events of other processes, which
-    /// append to the same file, are not among them.
+    /// Subscribes to the events that are recorded here from now on. Events of other processes,
+    /// which append to the same file, are not among them.
     pub fn subscribe(&self) -> Feed {
         self.subscribers.subscribe()
     }
