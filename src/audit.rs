@@ -1,9 +1,9 @@
-//! What happened, as JSON lines in `audit.log`: who, where, with which result. Never a value:
-//! [`Event`] has no field for one.
+//! The log of what happened, as JSON lines in `audit.log`: which connection, which request, which
+//! result. It never contains a secret, because [`Event`] has no field for one.
 //!
-//! An [`Event`] becomes a line (`line.rs`), which waits in a buffer until one thread writes it
-//! (`writer.rs`) into the file that all sessions share (`file.rs`), and hands it to whoever watches
-//! this session (`feed.rs`).
+//! An [`Event`] becomes a line (`line.rs`). The line waits in a buffer until the writer thread
+//! (`writer.rs`) appends it to the file that all sessions share (`file.rs`), and passes it to the
+//! subscribers in this process (`feed.rs`).
 
 mod event;
 mod feed;
@@ -16,5 +16,5 @@ pub use feed::{Feed, Told};
 pub use line::{Quoted, RequestLine};
 pub use writer::Audit;
 
-/// The file in the home directory.
+/// The name of the file in the home directory.
 pub const FILE: &str = "audit.log";

@@ -1,19 +1,20 @@
-//! A host and a port, in the one spelling that every check compares and every message carries.
+//! A host and a port in one canonical spelling, which every check compares and every message
+//! carries.
 //!
-//! What is checked must be what is sent: a name that is compared in one form and forwarded in
-//! another reaches a shared server's default virtual host. So there is one way to make an
-//! [`Authority`], and whoever needs its text takes it from there.
+//! What is checked must be what is sent. A name that is compared in one spelling and forwarded in
+//! another could reach the default virtual host of a shared server. So there is only one way to
+//! make an [`Authority`], and all code that needs its text takes it from there.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use url::Host;
 
-/// The longest name of a host, in bytes (RFC 1035 §2.3.4).
+/// The maximum length of a host name, in bytes (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 253;
 
-/// A host and a port: the name in lower case without its trailing dot, an address in its canonical
-/// form, IPv6 without brackets.
+/// A host and a port. A name is in lower case and has no trailing dot. An address is in its
+/// canonical form; an IPv6 address has no brackets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Authority {
     host: String,
@@ -21,7 +22,7 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// Of a host by itself: a name, or an address without brackets.
+    /// From a host without a port: a name, or an address without brackets.
     pub(crate) fn new(host: &str, port: u16) -> Option<Self> {
         let host = if let Ok(address) = host.parse::<IpAddr>() {
             canonical(address)
@@ -36,12 +37,12 @@ impl Authority {
         (port != 0).then_some(Self { host, port })
     }
 
-    /// Parses `host:port`, `[v6]:port`, and the unbracketed `v6:port` that some clients send;
-    /// `default_port` stands in for a missing one. Brackets are for IPv6 alone (RFC 3986 §3.2.2),
-    /// and a port is digits (§3.2.3).
+    /// Parses `host:port`, `[v6]:port`, and the unbracketed `v6:port` that some clients send. If
+    /// the port is missing, `default_port` is used. Only IPv6 addresses may be in brackets (RFC
+    /// 3986 §3.2.2), and a port consists of digits (§3.2.3).
     pub(crate) fn parse(text: &str, default_port: Option<u16>) -> Option<Self> {
-        // Where a port may be missing, an unbracketed address has none; where it must stand, the
-        // last colon is before it.
+        // An unbracketed IPv6 address is ambiguous. If the port is optional, all of the text is the
+        // address; if it is required, the port follows the last colon.
         let portless = default_port.is_some() && text.parse::<Ipv6Addr>().is_ok();
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') && !portless => (host, parse_port(port)?),
@@ -66,7 +67,7 @@ impl Authority {
         self.port
     }
 
-    /// As `Host` and a URL have it: the scheme's own port is left out, as clients do.
+    /// The form for `Host` and for URLs: the scheme's default port is omitted, as clients do.
     pub(crate) fn in_url(&self, usual_port: u16) -> String {
         let mut text = self.to_string();
         if self.port == usual_port {
@@ -75,7 +76,8 @@ impl Authority {
         text
     }
 
-    /// Whether this is our own machine's loopback, or what a connection to it ends at.
+    /// Whether a connection to this host ends at the machine's own loopback interface. That
+    /// includes unspecified addresses, such as `0.0.0.0`.
     pub(crate) fn is_loopback(&self) -> bool {
         let is_ours = |address: IpAddr| address.is_loopback() || address.is_unspecified();
         self.host == "localhost" || self.host.parse().is_ok_and(is_ours)
@@ -92,20 +94,21 @@ impl fmt::Display for Authority {
     }
 }
 
-/// Digits and nothing else: the standard library takes a sign before them, and no other part of the
-/// way does.
+/// Parses a port that consists of digits only. The standard library also accepts a leading `+`,
+/// which no other software on the way does.
 pub(crate) fn parse_port(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|port| digits && *port != 0)
 }
 
-/// `::ffff:127.0.0.1` is 127.0.0.1 to the kernel (RFC 4291 §2.5.5.2), so it is to every check.
+/// For the kernel, `::ffff:127.0.0.1` is 127.0.0.1 (RFC 4291 §2.5.5.2), so it must be for every
+/// check.
 fn canonical(address: IpAddr) -> String {
     address.to_canonical().to_string()
 }
 
-/// Whether the resolver takes the name for an address (the host parser of the URL standard asks the
-/// same): `127.1`, `0x7f000001`.
+/// Whether the resolver takes the name for an IPv4 address, such as `127.1` or `0x7f000001`. The
+/// host parser of the URL standard has the same check.
 fn ends_in_a_number(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default();
     let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
@@ -114,7 +117,7 @@ fn ends_in_a_number(name: &str) -> bool {
     is_decimal || hexadecimal.is_some_and(is_hexadecimal)
 }
 
-/// The address that such a name is.
+/// The IPv4 address that such a name stands for.
 fn old_address(name: &str) -> Option<String> {
     match Host::parse(name) {
         Ok(Host::Ipv4(address)) => Some(address.to_string()),

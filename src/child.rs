@@ -1,9 +1,10 @@
-//! The child process: started in the foreground of our terminal, with our signals passed on, and
-//! never left behind.
+//! The child process: it runs in the foreground of our terminal, our signals are forwarded to it,
+//! and it is never left behind.
 //!
-//! It shares our process group, so the terminal treats it as it would without us: Ctrl-C and Ctrl-Z
-//! reach it directly. What must be set between fork and exec is set by this program itself, started
-//! again as a small helper ([`exec_in_place`]) that becomes the command.
+//! It shares our process group, so the terminal treats it as if authsome were not there: Ctrl-C and
+//! Ctrl-Z reach it directly. What must be set between fork and exec is set by this program itself:
+//! it is started again as a small helper ([`exec_in_place`]), which then executes the command in
+//! place.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -25,17 +26,17 @@ use crate::os::ulimits::Ulimits;
 /// The hidden first argument that turns this program into the helper.
 pub const EXEC_ARGUMENT: &str = "__exec";
 
-/// `run` itself failed before the child started.
+/// `run` itself failed before the child was started.
 pub const EXIT_NOT_STARTED: u8 = 125;
 
-/// The command exists and cannot be executed.
+/// The command exists but cannot be executed.
 pub const EXIT_NOT_EXECUTABLE: u8 = 126;
 
 /// There is no such command.
 pub const EXIT_NOT_FOUND: u8 = 127;
 
-/// Signals that are for the child, whoever gets them. Ctrl-Z is among them: whether the job stops
-/// is the child's affair, and so is what it does before; we stop when it has stopped.
+/// Signals that are meant for the child, even if only we receive them. Ctrl-Z (SIGTSTP) is among
+/// them: the child decides whether it stops, and what it does before. We stop after it has stopped.
 const FORWARDED: [Signal; 7] = [
     Signal::SIGHUP,
     Signal::SIGINT,
@@ -46,17 +47,17 @@ const FORWARDED: [Signal; 7] = [
     Signal::SIGUSR2,
 ];
 
-/// Why there is no child.
+/// Why the child cannot be started, or cannot be waited for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChildError {
-    /// Our own program, which becomes the command, is not to be found.
+    /// Our own program file, which the helper is started from, cannot be found.
     #[error("cannot start the command: authsome's own file cannot be found without /proc")]
     NoHelper,
     /// The command with its arguments and variables is longer than the system allows.
     #[error("the command, its arguments and its environment are together too long for the system")]
     TooLong(#[source] io::Error),
-    /// The system refused.
+    /// The system refused to start it.
     #[error("cannot start the command")]
     Spawn(#[source] io::Error),
     /// Signals cannot be watched.
@@ -76,7 +77,7 @@ impl ChildError {
     }
 }
 
-/// A running child, and the signals that are passed on to it.
+/// A running child, and the signals that are forwarded to it.
 #[derive(Debug)]
 pub struct Child {
     process: process::Child,
@@ -88,15 +89,15 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts the command. Must be called on a thread that lives as long as the process: the
-    /// kernel's parent-death signal is sent when the thread ends that forked the child.
+    /// Starts the command. Must be called on a thread that lives as long as the process: the kernel
+    /// sends the parent-death signal when the thread that forked the child ends.
     pub fn spawn(
         command: &OsStr,
         arguments: &[OsString],
         environment: &Environment,
         ulimits: Ulimits,
     ) -> Result<Self, ChildError> {
-        // Watched before the child is there, so that no signal falls between.
+        // The signals are watched before the child exists, so that none is lost in between.
         let ignored = ignored_signals();
         let mut forwarded = Vec::new();
         for signal in FORWARDED
@@ -123,8 +124,8 @@ impl Child {
         }
         let orphans = adopt_orphans();
         let process = helper.spawn().map_err(ChildError::from_spawn)?;
-        // A parent may have blocked the signals that we live by. The child has that from it, as it
-        // would without us.
+        // Our own parent may have blocked signals that we depend on, so they are unblocked here.
+        // The child has already inherited the mask, as it would without us.
         let unblocked = SigSet::all().thread_unblock();
         unblocked.map_err(|error| ChildError::Signals(error.into()))?;
         let pid = i32::try_from(process.id())
@@ -139,20 +140,26 @@ impl Child {
         })
     }
 
-    /// The child and all that descend from it, where they can be told.
+    /// The child and all of its descendants, if `/proc` can show them.
     pub fn tree(&self) -> Option<ProcessTree> {
         ProcessTree::new(self.pid, self.orphans)
     }
 
-    /// Waits for the child's end and returns what `run` exits with: its code, or 128 and the number
-    /// of the signal that ended it.
+    /// Waits for the child to end and returns the exit code of `run`: the child's own exit code, or
+    /// 128 plus the number of the signal that ended it.
+    ///
+    /// ```text
+    /// running ──┬─ child stops ──▶ both stopped (on a terminal) ── SIGCONT ──▶ running
+    ///           ├─ signal ───────▶ forwarded, unless the terminal sent it to both ──▶ running
+    ///           └─ child ends ───▶ reaped, exit code returned
+    /// ```
     pub async fn wait(&mut self) -> Result<u8, ChildError> {
         loop {
             match peek(
                 Id::Pid(self.pid),
                 WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED,
             ) {
-                // Invalid: nix has no name for the realtime signal that ended it.
+                // `EINVAL`: a realtime signal ended the child, and nix has no name for it.
                 Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(Errno::EINVAL) => {
                     return self.reap();
                 }
@@ -175,14 +182,14 @@ impl Child {
             .unwrap_or(u8::MAX))
     }
 
-    /// Takes what is left of orphans that have ended. The child's own end is left to
-    /// [`Self::wait`].
+    /// Reaps orphans that have ended. The child itself is reaped in [`Self::wait`].
     fn reap_orphans(&self) {
         let reap = |pid| waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
         loop {
             match peek(Id::All, WaitPidFlag::WEXITED).map(|state| state.pid()) {
                 Ok(Some(pid)) if pid != self.pid && reap(pid).is_ok() => {}
-                // A realtime signal again; whom it ended, only a look at all of them tells.
+                // A realtime signal again. The error does not tell which process it ended, so all
+                // of our children are tried.
                 Err(Errno::EINVAL) => {
                     let orphans = process_tree::children_of(Pid::this()).into_iter();
                     for pid in orphans.filter(|pid| *pid != self.pid) {
@@ -195,11 +202,11 @@ impl Child {
         }
     }
 
-    /// The child has stopped (Ctrl-Z, a shell's `suspend`, a read from the background): we stop
-    /// too, and so give the user's shell the terminal back. Without a terminal nobody would
-    /// continue us.
+    /// The child has stopped (Ctrl-Z, a shell's `suspend`, a read from the background). We stop
+    /// too, which gives the terminal back to the user's shell. Without a terminal, we do not stop,
+    /// because nobody would continue us.
     fn stop_along(&self) -> Result<(), ChildError> {
-        // Taken this time, so that one stop stops us once.
+        // This call consumes the state, so that one stop of the child stops us only once.
         let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
         let state =
             waitid(Id::Pid(self.pid), flags).map_err(|error| ChildError::Wait(error.into()))?;
@@ -225,17 +232,18 @@ impl Child {
         }
     }
 
-    /// Ctrl-C, Ctrl-\ and Ctrl-Z reach the whole group from the terminal; passed on, the child
-    /// would get them twice.
+    /// The terminal sends the signals of Ctrl-C, Ctrl-\ and Ctrl-Z to the whole process group. If
+    /// we forwarded them as well, the child would get them twice.
     fn forward(&self, signal: Signal) {
         let from_terminal =
             matches!(signal, Signal::SIGINT | Signal::SIGQUIT | Signal::SIGTSTP) && is_foreground();
         if !from_terminal {
-            let _ = kill(self.pid, signal); // it may just have ended
+            let _ = kill(self.pid, signal); // it may have ended already
         }
     }
 
-    /// `fg` continues our group; a child with a group of its own (a shell) is continued by us.
+    /// `fg` continues our process group only. A child with a group of its own (a shell) is
+    /// continued by us.
     fn resume(&self) {
         if let Ok(group) = getpgid(Some(self.pid))
             && group != getpgrp()
@@ -245,7 +253,7 @@ impl Child {
     }
 }
 
-/// A state that is left to be seen again.
+/// Reads a state without consuming it, so that it can be read again.
 fn peek(whose: Id, states: WaitPidFlag) -> Result<WaitStatus, Errno> {
     waitid(whose, states | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT)
 }
@@ -254,8 +262,8 @@ fn watch(kind: Signal) -> Result<SignalStream, ChildError> {
     signal(SignalKind::from_raw(kind as i32)).map_err(ChildError::Signals)
 }
 
-/// The signals that were ignored when we were started (`nohup`, a job of a script): they stay so,
-/// for us and for the child.
+/// The signals that were ignored when we were started (by `nohup`, or in a background job of a
+/// script). They stay ignored, for us and for the child.
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -267,12 +275,13 @@ fn is_ignored(mask: u64, signal: Signal) -> bool {
     mask & (1 << (signal as i32 - 1)) != 0
 }
 
-/// Whether the terminal sends its signals to our group.
+/// Whether our process group is the terminal's foreground group.
 fn is_foreground() -> bool {
     foreground_group().is_some_and(|group| group == getpgrp())
 }
 
-/// Whether we or the child have the terminal: without one nobody would continue us.
+/// Whether our process group or that of the child is the terminal's foreground group. If neither
+/// is, nobody would continue us.
 fn on_terminal(child: Pid) -> bool {
     let group = foreground_group();
     group.is_some() && (group == Some(getpgrp()) || group == getpgid(Some(child)).ok())
@@ -283,9 +292,9 @@ fn foreground_group() -> Option<Pid> {
     tcgetpgrp(&terminal).ok()
 }
 
-/// The helper's whole life: `arguments` are our parent's process id, what it was allowed, the
-/// command and its arguments. Returns only if the command could not be started, with the exit code
-/// and the reason.
+/// The entry point of the helper. `arguments` are the process id of authsome, the limits to
+/// restore, the command and its arguments. Returns only if the command could not be started, with
+/// the exit code and the reason.
 pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, String) {
     let parent = arguments
         .next()
@@ -320,11 +329,12 @@ pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, Stri
     }
 }
 
-/// SIGKILL of authsome must not leave a child behind a dead proxy. The signal is kept over exec(2).
+/// If authsome is killed by SIGKILL, no child may stay behind with a dead proxy. The parent-death
+/// signal stays set across exec(2).
 #[cfg(target_os = "linux")]
 fn die_with_parent(parent: Pid) -> Result<(), Errno> {
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-    // The parent may have died before the line above.
+    // If the parent died before the line above, the signal will never come.
     if getppid() == parent {
         Ok(())
     } else {
@@ -341,8 +351,9 @@ fn die_with_parent(parent: Pid) -> Result<(), Errno> {
     }
 }
 
-/// Makes us the parent of the command's orphans, so that a daemon that forks twice stays in the
-/// run's tree, and says whether all orphans that come to us are the command's.
+/// Makes us the subreaper of the command's descendants, so that a daemon that forks twice stays in
+/// the run's process tree. Returns whether all orphans that we adopt are the command's. They may be
+/// others if we had children before, or are the init process of a container.
 #[cfg(target_os = "linux")]
 fn adopt_orphans() -> Orphans {
     let is_childless =

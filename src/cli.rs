@@ -1,4 +1,5 @@
-//! Words and flags in, words and exit codes out: the only floor that prints.
+//! The command line: turns flags into calls, and results into text and exit codes. This is the only
+//! module that prints.
 
 mod args;
 mod browser;
@@ -28,7 +29,7 @@ use crate::child;
 use crate::os::private_memory;
 use crate::os::ulimits::Ulimits;
 
-/// Runs the command that the arguments (the program's name first) name.
+/// Runs the command that the arguments describe. The first argument is the program's name.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.peekable();
     let program = arguments.next().unwrap_or_default();
@@ -52,8 +53,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn run(arguments: Arguments) -> ExitCode {
     let printer = Printer::new(arguments.global);
     let is_run = matches!(arguments.command, Command::Run(_));
-    // A fault of ours has an exit code of ours: after `run`, 101 would be taken for the command's.
-    // What it was, Rust has said.
+    // A bug of ours has its own exit code: after `run`, Rust's 101 would look like an exit code of
+    // the command. Rust has already printed the panic message.
     let dispatched = AssertUnwindSafe(|| dispatch(arguments.command, &printer));
     let outcome = panic::catch_unwind(dispatched).unwrap_or_else(|_| {
         let hint = "this is a fault of authsome; please report what stands above";
@@ -62,8 +63,8 @@ fn run(arguments: Arguments) -> ExitCode {
     });
     match outcome.and_then(|code| printer.finish().map(|()| code)) {
         Ok(code) => ExitCode::from(code),
-        // The child's stdout is its own, and its exit codes are too: our failure has a code of its
-        // own.
+        // With `run`, stdout and the exit codes belong to the child. So our failure goes to stderr,
+        // and has a reserved exit code.
         Err(failure) if is_run => {
             printer.failure_to_stderr(&failure);
             ExitCode::from(child::EXIT_NOT_STARTED)
@@ -98,13 +99,14 @@ fn dispatch(command: Command, printer: &Printer) -> Result<u8, Failure> {
     }
 }
 
-/// Help and version are data; anything else is a usage error, in JSON where that was asked for.
+/// Help and version are data. Anything else is a usage error, printed as JSON if that was
+/// requested.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     ) {
-        // Through the printer, which tells where it could not be written.
+        // Through the printer, which reports a write that failed.
         let printer = Printer::plain();
         printer.styled_data(&error.render());
         return match printer.finish() {

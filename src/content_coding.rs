@@ -1,8 +1,8 @@
-//! Content codings (RFC 9110 §8.4.1), taken off the small bodies that authsome reads itself: a
-//! provider's 401, a response of a token endpoint.
+//! Removes content codings (RFC 9110 §8.4.1) from the small bodies that authsome reads itself: a
+//! provider's 401 response, and the response of a token endpoint.
 //!
-//! What is decoded has a bound of its own, and so has the memory for it: a few bytes that stand for
-//! gigabytes are read to that bound.
+//! Against decompression bombs, both the decoded bytes and the memory of the decoder are limited:
+//! if a few bytes stand for gigabytes, decoding stops at the limit.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -13,17 +13,17 @@ use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use ruzstd::decoding::StreamingDecoder;
 
-/// Codings on top of each other; more are nobody's honest response.
+/// The maximum number of codings on top of each other. No honest response has more.
 const MAX_CODINGS: usize = 3;
 
-/// The largest window that a decoder of the coding `zstd` must have (RFC 9659 §3).
+/// The largest window that a decoder of `zstd` has to support (RFC 9659 §3).
 const MAX_ZSTD_WINDOW: u64 = 8 * 1024 * 1024;
 
-/// What the decoder of `br` reads at once.
+/// The read buffer of the decoder for `br`.
 const BROTLI_BUFFER: usize = 4096;
 
-/// A body without the codings that the fields name, cut at `limit` bytes. One that breaks off is
-/// decoded as far as it came; what has a coding that is not known is left as it is.
+/// The body without the codings that the fields name, cut at `limit` bytes. A body that breaks off
+/// is decoded as far as it arrived. A body with an unknown coding is returned unchanged.
 pub fn decoded<'a>(fields: &HeaderMap, body: &'a [u8], limit: usize) -> Cow<'a, [u8]> {
     let lines = fields.get_all(CONTENT_ENCODING).into_iter();
     let names = lines.filter_map(|line| line.to_str().ok());
@@ -33,7 +33,8 @@ pub fn decoded<'a>(fields: &HeaderMap, body: &'a [u8], limit: usize) -> Cow<'a, 
     if names.len() > MAX_CODINGS {
         return plain;
     }
-    // In the order in which they were applied: the last one is the outermost.
+    // The field names the codings in the order in which they were applied (RFC 9110 §8.4), so the
+    // last one is removed first.
     for name in names.iter().rev() {
         match without(name, &plain, limit) {
             Some(Some(inner)) => plain = Cow::Owned(inner),
@@ -44,15 +45,16 @@ pub fn decoded<'a>(fields: &HeaderMap, body: &'a [u8], limit: usize) -> Cow<'a, 
     plain
 }
 
-/// The body without that coding; `None` for a coding that is not known, `Some(None)` for one that
-/// changes nothing.
+/// The body without one coding: `None` if the coding is unknown, `Some(None)` if it changes
+/// nothing.
 #[expect(clippy::option_option, reason = "three results, each for one use")]
 fn without(coding: &str, body: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
     let plain = match coding.to_ascii_lowercase().as_str() {
         "identity" => return Some(None),
         "gzip" | "x-gzip" => read(MultiGzDecoder::new(body), limit),
         "deflate" => {
-            // The name means zlib's format (RFC 9110 §8.4.1.2); some servers send the bare one.
+            // `deflate` means the zlib format (RFC 9110 §8.4.1.2), but some servers send raw
+            // deflate.
             let zlib = read(ZlibDecoder::new(body), limit);
             if zlib.is_empty() {
                 read(DeflateDecoder::new(body), limit)
@@ -62,7 +64,7 @@ fn without(coding: &str, body: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
         }
         "br" => {
             let mut decoder = Decompressor::new(body, BROTLI_BUFFER);
-            // Windows of up to a gigabyte are an extension that RFC 7932 does not have.
+            // Larger windows, of up to a gigabyte, are an extension that RFC 7932 does not have.
             decoder.set_parameter(BrotliDecoderParameter::BROTLI_DECODER_PARAM_LARGE_WINDOW, 0);
             read(decoder, limit)
         }
@@ -76,7 +78,7 @@ fn without(coding: &str, body: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
 
 fn read(decoder: impl Read, limit: usize) -> Vec<u8> {
     let mut plain = Vec::new();
-    // What came before the break is there.
+    // If the body breaks off, `plain` has what was decoded until then.
     let _ = decoder.take(limit as u64).read_to_end(&mut plain);
     plain
 }
@@ -94,10 +96,10 @@ mod tests {
 
     const TEXT: &[u8] = br#"{"error":"invalid_token"}"#;
 
-    /// `TEXT` by Node's zlib and the `zstd` command.
+    /// `TEXT`, compressed by Node's zlib and by the `zstd` command.
     const BROTLI: &str = "CwyAeyJlcnJvciI6ImludmFsaWRfdG9rZW4ifQM=";
     const ZSTD: &str = "KLUv/QRoyQAAeyJlcnJvciI6ImludmFsaWRfdG9rZW4ifTt7xiQ=";
-    /// 64 MiB of zeros, by Node's zlib.
+    /// 64 MiB of zeros, compressed by Node's zlib.
     const BROTLI_BOMB: &str = "y///PwAkAOKxQHLv//j//weABEAcFoDu/R////8AkACIwwLQvf/j//8fABIAcVgAuvd//P//A0ACIA4LQPf+j///fwBIAMRhAeje//H//w8ACYA4LADd+7/8//8DIAEQhwWge/8H";
 
     fn decode(coding: &str, body: &[u8]) -> Vec<u8> {
@@ -112,7 +114,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// 64 MiB of zeros: one block that says so, over and over (RFC 8878 §3.1.1).
+    /// 64 MiB of zeros: 512 RLE blocks of 128 KiB each (RFC 8878 §3.1.1.2).
     fn zstd_bomb() -> Vec<u8> {
         let block = |last: u32| {
             let header = (131_072 << 3) | (1 << 1) | last;

@@ -1,5 +1,5 @@
-//! For the fuzz targets in `fuzz/` only: what must hold of any bytes that a stranger may send. Each
-//! function panics where it does not.
+//! Only for the fuzz targets in `fuzz/`: what must hold for all bytes that an untrusted peer may
+//! send. Each function panics if it does not hold.
 
 use crate::authority::Authority;
 use crate::oauth::{AuthorizationResponse, OAuthClient, PendingAuthorization, ResponseRefused};
@@ -22,8 +22,8 @@ pub fn chunked_body(bytes: &[u8]) {
     properties::chunked_body(bytes);
 }
 
-/// A host and a port: what is checked is what is sent, so every way to write it down leads back to
-/// it.
+/// A host and a port. What is checked must be what is sent, so every text form of an authority must
+/// parse to that same authority.
 pub fn authority(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -46,8 +46,8 @@ pub fn authority(bytes: &[u8]) {
             Authority::parse(&in_url, Some(443)).as_ref(),
             Some(&authority)
         );
-        // A URL's parser knows names that it does not take; one that it takes is the same one to
-        // it.
+        // The URL parser does not accept every name. If it accepts one, it must see the same host
+        // and port.
         if let Ok(url) = Url::parse(&format!("https://{in_url}/")) {
             let theirs = url.host_str().unwrap_or_default();
             assert_eq!(theirs.trim_matches(['[', ']']), host);
@@ -56,8 +56,8 @@ pub fn authority(bytes: &[u8]) {
     }
 }
 
-/// The query of a redirect to the login's own page (RFC 6749 §4.1.2): without the login's state it
-/// is refused, whatever else it says.
+/// The query of a redirect to the login's own listener (RFC 6749 §4.1.2). Without the login's
+/// `state` it must be refused, whatever else it contains.
 pub fn callback_query(bytes: &[u8]) {
     let Ok(query) = std::str::from_utf8(bytes) else {
         return;
@@ -104,7 +104,7 @@ mod tests {
 
     type Property = fn(&[u8]);
 
-    /// What was found once is not found again, on machines that do not fuzz as well.
+    /// Inputs that once failed must not fail again, and machines without a fuzzer test that too.
     #[test]
     fn the_seeds_of_the_fuzz_targets_hold() {
         let properties: [(&str, Property); 5] = [

@@ -1,9 +1,9 @@
 //! Keeps credentials out of the programs that use them.
 //!
-//! The floors, from the ground up (ARCHITECTURE.md tells the rest; `tests/architecture/` holds
-//! them): [`secret`], [`clock`], [`os`] · [`mod@env`], [`net`] · [`vault`], [`loopback`],
-//! [`credential`] · [`oauth`], [`audit`], [`child`] · [`connection`] · [`proxy`] · [`session`] ·
-//! [`cli`].
+//! The floors (layers), from the bottom up: [`secret`], [`clock`], [`os`] · [`mod@env`], [`net`] ·
+//! [`vault`], [`loopback`], [`credential`] · [`oauth`], [`audit`], [`child`] · [`connection`] ·
+//! [`proxy`] · [`session`] · [`cli`]. ARCHITECTURE.md describes them, and `tests/architecture/`
+//! checks that no import goes up.
 
 pub mod audit;
 mod authority;

@@ -1,21 +1,21 @@
-//! The listener of a login on this machine (RFC 8252 §7.3), and what a page needs that only this
-//! user may see.
+//! The local listener of a login (RFC 8252 §7.3), with everything needed to show pages that only
+//! this user may see.
 //!
-//! It is bound before the browser opens, to an address and not to a name (§8.3). Four checks stand
-//! before every page, each against an attack from this machine or from another site in the same
-//! browser:
+//! It is bound before the browser opens, and to an IP address rather than a name (RFC 8252 §8.3).
+//! Four protections apply to every page. Each is against an attack from this machine, or from
+//! another site in the same browser:
 //!
-//! - **another user** of this machine: the kernel says whose the connection is, before a byte of it
-//!   is read (`accept_limits.rs`);
-//! - **DNS rebinding**: a request is answered only if its `Host` is ours (`requests.rs`);
-//! - **cross-site request forgery**: a form carries a token of this login, and `Origin` and
-//!   `Sec-Fetch-Site` say that our page sent it;
-//! - **framing, sniffing and leaks by `Referer`**: every response has the policy that rules them
-//!   out (`responses.rs`).
+//! - **another user** of this machine: the kernel tells which user a connection belongs to, before
+//!   a byte of it is read (`accept_limits.rs`);
+//! - **DNS rebinding**: a request is served only if its `Host` is ours (`requests.rs`);
+//! - **cross-site request forgery**: a form contains a token of this login, and `Origin` and
+//!   `Sec-Fetch-Site` must not name another site;
+//! - **clickjacking, MIME sniffing and leaks through `Referer`**: every response has fields that
+//!   prevent them (`responses.rs`).
 //!
-//! It knows the form and the redirect of a login as fields and a query. What they mean (RFC 6749)
-//! is for `oauth`, and what follows from them for `connection`: whatever comes in that is not
-//! awaited, the listener keeps waiting.
+//! This module handles the form and the redirect of a login as plain fields and a plain query.
+//! `oauth` knows their meaning (RFC 6749), and `connection` decides what follows. If something
+//! unexpected arrives, the listener keeps waiting.
 
 mod accept;
 mod accept_limits;
@@ -42,11 +42,11 @@ pub use self::shared::Arrival;
 use self::shared::{Shared, Start, lock};
 use crate::secret::random_text;
 
-/// Why the listener is not there.
+/// Why the listener could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The port is taken, or may not be used.
+    /// The port is taken, or this process may not use it.
     #[error("port {REDIRECT_PORT} of 127.0.0.1 cannot be used")]
     Port(#[source] io::Error),
     /// The kernel gave no random bytes.
@@ -54,7 +54,7 @@ pub enum BindError {
     Random(#[from] getrandom::Error),
 }
 
-/// The listener on 127.0.0.1:7998; it ends when dropped.
+/// The listener on 127.0.0.1:7998. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Listener {
     arrivals: mpsc::Receiver<Arrival>,
@@ -63,7 +63,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds the port and starts to serve it.
+    /// Binds the port and starts to accept connections.
     pub async fn bind() -> Result<Self, BindError> {
         let tcp = TcpListener::bind(ADDRESS).await.map_err(BindError::Port)?;
         let (sender, arrivals) = mpsc::channel(4);
@@ -82,12 +82,13 @@ impl Listener {
         })
     }
 
-    /// Shows the form from now on, at [`FORM_URL`].
+    /// Shows the form at [`FORM_URL`] from now on.
     pub fn show_form(&self, form: ClientForm) {
         *lock(&self.shared.form) = Some(form);
     }
 
-    /// An address of this listener that leads to `url`, once: what a browser may be started with.
+    /// A URL of this listener that redirects to `url`, but only once. Unlike `url` itself, it may
+    /// appear in the arguments of a browser.
     pub fn lead_to(&self, url: &Url) -> Result<String, getrandom::Error> {
         let nonce = random_text(22)?;
         let address = format!("{ORIGIN}{START_PATH}{}", nonce.expose());
@@ -98,7 +99,7 @@ impl Listener {
         Ok(address)
     }
 
-    /// The next thing that comes in.
+    /// Waits for the next arrival.
     pub async fn next(&mut self) -> Arrival {
         match self.arrivals.recv().await {
             Some(arrival) => arrival,

@@ -1,9 +1,10 @@
-//! The RFCs: 6749 (authorization code, refresh), 7636 (PKCE), 8252 (its redirect; the listener is
-//! `loopback`), 9207 (issuer), 7009 (revocation).
+//! The OAuth protocol, RFC by RFC: 6749 (authorization code grant, refresh), 7636 (PKCE), 8252
+//! (loopback redirect; the listener itself is in `loopback`), 9207 (issuer identification), 7009
+//! (revocation).
 //!
-//! The one module that knows the `oauth2` crate; none of its types leave it. It knows neither the
-//! vault nor the terminal nor a provider by name: what differs between providers comes in as data
-//! ([`OAuthClient`]).
+//! This is the only module that uses the `oauth2` crate, and none of that crate's types leave it.
+//! It knows neither the vault nor the terminal, and no provider by name: what differs between
+//! providers is passed in as data ([`OAuthClient`]).
 
 mod account;
 mod authorize;
@@ -28,10 +29,10 @@ use crate::secret::Secret;
 pub struct OAuthClient {
     /// Public identifier (RFC 6749 §2.2).
     pub client_id: String,
-    /// Only confidential applications have one.
+    /// Only confidential clients have one (RFC 6749 §2.1).
     pub client_secret: Option<Secret<String>>,
     /// Where codes and refresh tokens are exchanged.
     pub token_endpoint: Url,
-    /// RFC 7009, where there is one.
+    /// RFC 7009. `None` if the provider has no such endpoint.
     pub revocation_endpoint: Option<Url>,
 }

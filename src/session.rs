@@ -1,11 +1,12 @@
-//! One run put together: the user's connections, the session's CA and proxy, and the environment
-//! that leads a child to it.
+//! Puts one run together: the user's connections, the session's CA and proxy, and the environment
+//! that directs a child process to the proxy.
 //!
-//! Whoever starts runs does it through [`Session`]: `authsome run` is the first of them. It is put
-//! together in two steps, each of which consumes the one before: [`Session::plan`] reads the vault
-//! and says which connections take part, [`SessionPlan::start`] binds the proxy and writes the
-//! session's files. What the user should know on the way comes as [`Notice`]s: this module has no
-//! words for a terminal, reads no flags, and ends no process.
+//! Every program that starts runs does so through [`Session`]; `authsome run` is one of them. A
+//! session is built in two steps, and each step consumes the result of the step before:
+//! [`Session::plan`] reads the vault and determines which connections take part, and
+//! [`SessionPlan::start`] binds the proxy and writes the session's files. What the user should know
+//! on the way is reported as a [`Notice`]: this module prints nothing, parses no flags, and never
+//! exits the process.
 //!
 //! ```no_run
 //! use authsome::Session;
@@ -13,7 +14,7 @@
 //!
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
 //! let parent = Parent::of_this_process();
-//! let roots = parent.trust().read_ahead(); // read beside what follows
+//! let roots = parent.trust().read_ahead(); // read on a thread, in parallel with what follows
 //! let data = UserData::open(&parent)?;
 //! let notify = |notice: Notice| eprintln!("{notice:?}");
 //! let options = Options {
@@ -26,7 +27,7 @@
 //! let mut command = std::process::Command::new("agent");
 //! for (name, value) in session.environment().changes() {
 //!     match value {
-//!         Some(value) => command.env(name, value), // one of them has the proxy's password
+//!         Some(value) => command.env(name, value), // one value contains the proxy's password
 //!         None => command.env_remove(name),
 //!     };
 //! }
@@ -88,10 +89,10 @@ use crate::os::ulimits::Ulimits;
 use crate::proxy::{Managed, Policy, Proxy, RouteTable, Serving, SessionConfig};
 use crate::secret::random_text;
 
-/// 43 characters of six random bits: more than 256 bits.
+/// 43 characters with six random bits each: 258 bits.
 const PASSWORD_LENGTH: usize = 43;
 
-/// A session whose connections are known, and of which nothing is there yet.
+/// A session whose connections are known, but of which nothing has been created yet.
 pub struct SessionPlan<'a> {
     options: Options,
     data: &'a UserData,
@@ -101,21 +102,23 @@ pub struct SessionPlan<'a> {
     scrubbed: Scrubbed,
 }
 
-/// A session whose proxy serves. [`Session::close`] ends it and waits for what must not be cut off;
-/// one that is dropped lets nobody else in, and its files go.
+/// A session whose proxy accepts connections. [`Session::close`] ends it and waits for work that
+/// must not be interrupted. If it is dropped instead, the proxy accepts no further connection, and
+/// the session's files are removed.
 pub struct Session {
     serving: Serving,
     credentials: Arc<Credentials>,
     audit: Arc<Audit>,
     address: SocketAddr,
     environment: Environment,
-    /// `None` where the home could not be written: by descent its commands are known all the same.
+    /// `None` if the run could not be registered in the home directory. Its commands are then still
+    /// recognized by their process ancestry.
     _entered: Option<LivingSession>,
     directory: RunDirectory,
 }
 
 impl Session {
-    /// Finds out which connections take part, in one pass over the vault.
+    /// Determines which connections take part, in one pass over the vault.
     pub fn plan<'a>(
         options: Options,
         data: &'a UserData,
@@ -134,28 +137,29 @@ impl Session {
         })
     }
 
-    /// Where the proxy listens.
+    /// The address that the proxy listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where the session's files are; they go with it.
+    /// The directory of the session's files. It is removed with the session.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The child's environment, with the proxy's password in it.
+    /// The child's environment. It contains the proxy's password.
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// What happens from now on: requests that end, refusals, refreshes. The log has the same, and
-    /// no event has a secret.
+    /// Subscribes to the events from now on: completed requests, refusals, refreshes. They are the
+    /// events of the log; none contains a secret.
     pub fn events(&self) -> Feed {
         self.audit.subscribe()
     }
 
-    /// Starts a command in that environment; its processes need no password at the proxy.
+    /// Starts a command in that environment. Where the kernel shows the process tree (Linux), its
+    /// processes need no password at the proxy.
     ///
     /// Must be called on a thread that lives as long as the process, as [`Child::spawn`] says.
     pub fn spawn(
@@ -172,13 +176,15 @@ impl Session {
         if let Some(tree) = child.tree() {
             self.serving.admit_tree(tree);
         }
-        // Not before the child's signals are watched: one that came now would cut a refresh off.
+        // Only now, after `Child::spawn` has installed the signal handlers: without them, a signal
+        // would kill this process in the middle of a refresh.
         self.credentials.renew_due();
         Ok(child)
     }
 
-    /// Ends the session: what is under way at the proxy has a moment, and a refresh that has been
-    /// sent is waited for until `given_up` is ready, which is asked only where it takes long.
+    /// Ends the session. Requests that are under way at the proxy get a short grace period. A
+    /// refresh request that has been sent is waited for until `given_up` completes; `given_up` is
+    /// polled only once the wait has become long.
     pub async fn close(self, notify: &dyn Fn(Notice), given_up: impl Future<Output = ()>) {
         self.serving.shut_down().await;
         finish(&self.credentials, notify, given_up).await;
@@ -189,8 +195,8 @@ impl Session {
 }
 
 impl SessionPlan<'_> {
-    /// Binds the proxy, and writes what leads a child to it. `roots` are the certificates that are
-    /// being read already.
+    /// Binds the proxy, and writes the files and variables that direct a child to it. `roots` are
+    /// the trusted root certificates, which are already being read.
     pub async fn start(self, roots: ReadAhead) -> Result<Session, SessionError> {
         let Self {
             options,
@@ -253,8 +259,8 @@ impl SessionPlan<'_> {
     }
 }
 
-/// What the proxy needs of the members, and what renews them. Of thousands of connections, nothing
-/// is there twice.
+/// Splits each member into what the proxy needs and what renews its tokens. There may be thousands
+/// of connections, so large values are moved, not copied.
 fn routes(members: Vec<Member>) -> (RouteTable, Vec<Stored>) {
     let managed = members.into_iter().map(|mut member| {
         let managed = Managed {
@@ -270,16 +276,16 @@ fn routes(members: Vec<Member>) -> (RouteTable, Vec<Stored>) {
     (RouteTable::new(managed), stored)
 }
 
-/// What the proxy takes a credential from, and what renews it.
+/// The source from which the proxy takes credentials, and which renews them.
 fn credentials(stored: Vec<Stored>, data: &UserData, clients: HttpClients) -> Arc<Credentials> {
     Credentials::new(stored, data.store.clone(), Arc::clone(&data.audit), clients)
 }
 
-/// The hosts that the child reaches without the proxy: its own machine, and what the user excludes,
-/// less the connections' hosts.
+/// The hosts that the child contacts without the proxy: the loopback names and the user's
+/// `NO_PROXY` entries, without those that would exclude a host of a connection.
 ///
-/// A policy that refuses hosts has to see the requests, so there the user's list is read upstream
-/// only.
+/// A policy that refuses hosts has to see every request. Under such a policy, the user's entries
+/// apply only to the proxy's own upstream connections.
 fn direct_hosts(routes: &RouteTable, proxies: &UserProxies, policy: Policy) -> Vec<String> {
     let hosts: Vec<_> = routes.hosts().collect();
     let domains: Vec<_> = routes.domains().collect();

@@ -1,20 +1,20 @@
-//! Text that somebody else wrote (a server, a definition, a repository, a name), made safe before
-//! it is shown.
+//! Makes text safe to show that somebody else wrote: a server, or the author of a definition, of a
+//! repository or of a name.
 //!
-//! Three kinds of characters say something else than they show: controls of the terminal (C0, C1,
-//! with the escape sequences that they begin), those that turn the direction of writing around
-//! ("Trojan Source", CVE-2021-42574), and those that nobody sees. What is shown to a person has a
-//! mark in their place; what is data stays the same data, in JSON's own escapes.
+//! Three kinds of characters can deceive the reader: terminal control characters (C0, C1, and the
+//! escape sequences that start with them), characters that change the text direction ("Trojan
+//! Source", CVE-2021-42574), and invisible characters. In text for people, a mark replaces each of
+//! them. In JSON they are escaped, so that the data stays the same.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use url::Url;
 
-/// What stands in place of a character that is not shown.
+/// What replaces a character that is not shown.
 const MARK: char = char::REPLACEMENT_CHARACTER;
 
-/// Whether a character moves the cursor, turns the direction of writing around, or is not seen.
+/// Whether a character moves the cursor, changes the text direction, or is invisible.
 pub fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -25,7 +25,7 @@ pub fn is_deceptive(character: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// For one line: a line's end in it is a blank, so that nobody else's words begin a line.
+/// For text on one line. A line break becomes a space, so that no foreign text can begin a line.
 pub fn line(text: &str) -> Cow<'_, str> {
     replace(text, |character| match character {
         '\n' | '\t' => Some(' '),
@@ -33,7 +33,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// For words of ours that have several lines.
+/// For our own text with several lines.
 pub fn lines(text: &str) -> Cow<'_, str> {
     replace(text, |character| (character == '\n').then_some('\n'))
 }
@@ -49,8 +49,8 @@ fn replace(text: &str, kept: impl Fn(char) -> Option<char>) -> Cow<'_, str> {
     Cow::Owned(shown.collect())
 }
 
-/// For a JSON text, which stays the same value: there such characters can only stand within strings
-/// (RFC 8259 §7), line ends apart.
+/// For JSON text as `serde_json` writes it. In it, such characters occur only inside strings, apart
+/// from line feeds, so escaping them (RFC 8259 §7) keeps the value the same.
 pub fn json(text: &str) -> Cow<'_, str> {
     let is_raw = |character: char| is_deceptive(character) && character != '\n';
     if !text.contains(is_raw) {
@@ -69,7 +69,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Host and port of a URL, without the rest of it, which may hold what is nobody else's business.
+/// The host and port of a URL. The rest is left out, because it may be private.
 pub fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {

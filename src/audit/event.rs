@@ -1,10 +1,11 @@
-//! One event of the log: who, where, with which result. It has no field for a value.
+//! One event of the log: which connection, which request, which result. It has no field for a
+//! secret.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
-/// The longest path that is kept, in bytes.
+/// The maximum length of a path in the log, in bytes.
 const MAX_PATH: usize = 512;
 
 /// What happened.
@@ -16,14 +17,14 @@ pub enum Kind {
     Denied,
     /// Tokens were handed to the user.
     Export,
-    /// A request, or a managed connection, that did not succeed for want of a network, a
+    /// A request, or a connection to a managed host, that failed because of the network, a
     /// certificate or a credential.
     Failed,
     /// A request that went out with a credential.
     Injected,
-    /// A connection was made.
+    /// A login created a connection.
     Login,
-    /// A connection was forgotten.
+    /// A connection was removed.
     Logout,
     /// Events were dropped because the disk was too slow.
     Lost,
@@ -40,14 +41,14 @@ pub enum Kind {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Way {
-    /// In absolute form (RFC 9112 §3.2.2), which leaves TLS to the proxy.
+    /// In absolute form (RFC 9112 §3.2.2), in which case only the proxy uses TLS.
     Absolute,
-    /// Inside a tunnel.
+    /// Inside a `CONNECT` tunnel.
     Connect,
 }
 
 impl Kind {
-    /// As the log has it.
+    /// Its name in the log.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Denied => "denied",
@@ -65,7 +66,7 @@ impl Kind {
 }
 
 impl Way {
-    /// As the log has it.
+    /// Its name in the log.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Absolute => "absolute",
@@ -77,7 +78,7 @@ impl Way {
 /// One line of the log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
-    /// RFC 3339.
+    /// When it happened, in the format of RFC 3339.
     pub time: String,
     /// What happened.
     pub event: Kind,
@@ -111,7 +112,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event of now with nothing but its kind.
+    /// An event that happens now, with nothing set but its kind.
     pub fn new(event: Kind) -> Self {
         Self {
             time: Timestamp::now().to_string(),
@@ -128,14 +129,15 @@ impl Event {
         }
     }
 
-    /// With the connection it concerns.
+    /// Sets the connection that the event concerns.
     #[must_use]
     pub fn of(mut self, connection: &impl ToString) -> Self {
         self.connection = Some(connection.to_string());
         self
     }
 
-    /// With the request it concerns; the path is cut at its query and at a length.
+    /// Sets the request that the event concerns. The path is cut at its query and at its maximum
+    /// length.
     #[must_use]
     pub fn request(mut self, method: &str, host: &str, path: &str) -> Self {
         self.method = Some(method.to_owned());
@@ -144,7 +146,7 @@ impl Event {
         self
     }
 
-    /// With the reason in words.
+    /// Sets the reason, in words.
     #[must_use]
     pub fn because(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
@@ -152,7 +154,7 @@ impl Event {
     }
 }
 
-/// A path without its query, cut at a length.
+/// A path without its query, cut at its maximum length.
 pub(super) fn kept_path(path: &str) -> &str {
     let cut = path.bytes().position(|byte| byte == b'?' || byte == b'#');
     let path = &path[..cut.unwrap_or(path.len())];

@@ -1,8 +1,8 @@
-//! The log as it is written, for whoever watches a session from within the same process.
+//! The log as it is written, for subscribers in the same process.
 //!
-//! The writer's thread hands on what it has just taken from the queue, so a subscriber costs the
-//! path of a request nothing. Nothing waits for a subscriber: one that falls behind loses the
-//! oldest batches, and is told how many.
+//! The writer thread passes on each batch that it takes from the queue, so a subscriber adds no
+//! work to a request. Nothing waits for a subscriber: one that falls behind loses the oldest
+//! batches, and learns how many it has lost.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,31 +13,31 @@ use tokio::sync::broadcast::{Receiver, Sender, channel};
 
 use super::event::Event;
 
-/// Batches that wait for a slow subscriber.
+/// The maximum number of batches that wait for a slow subscriber.
 const MAX_BATCHES: usize = 16;
 
-/// What a subscriber gets.
+/// What a subscriber receives.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Told {
     /// The next event.
     Event(Box<Event>),
-    /// So many batches of events came faster than they were taken, and are not shown. The file has
-    /// them.
+    /// The subscriber fell behind and lost this number of batches of events. They are still in the
+    /// file, unless it could not be written.
     Missed(u64),
 }
 
-/// The events from the subscription on, in the order of the log.
+/// The events since the subscription, in the order of the log.
 #[derive(Debug)]
 pub struct Feed {
     batches: Receiver<Bytes>,
-    /// Whole lines that are not told yet.
+    /// Complete lines that have not been returned yet.
     lines: Bytes,
 }
 
 impl Feed {
-    /// Waits for the next; `None` once the log is finished. Cancel safe: what was not returned is
-    /// returned by the next call.
+    /// Waits for the next event. `None` once the log is finished. Cancel safe: an event that was
+    /// not returned is returned by the next call.
     pub async fn next(&mut self) -> Option<Told> {
         loop {
             if let Some(event) = self.next_line() {
@@ -63,7 +63,7 @@ impl Feed {
     }
 }
 
-/// Where the writer hands lines on; `None` once the log is finished.
+/// The channel to the subscribers. `None` once the log is finished.
 #[derive(Debug)]
 pub(super) struct Subscribers(Mutex<Option<Sender<Bytes>>>);
 
@@ -82,16 +82,16 @@ impl Subscribers {
         }
     }
 
-    /// Hands whole lines on, where somebody wants them.
+    /// Sends complete lines to the subscribers, if there are any.
     pub(super) fn tell(&self, lines: &[u8]) {
         if let Some(sender) = &*self.lock()
             && sender.receiver_count() > 0
         {
-            let _ = sender.send(Bytes::copy_from_slice(lines)); // the last may have just gone
+            let _ = sender.send(Bytes::copy_from_slice(lines)); // the last one may have just left
         }
     }
 
-    /// Ends every feed, behind what was told.
+    /// Ends every feed, after the lines that have already been sent.
     pub(super) fn end(&self) {
         *self.lock() = None;
     }

@@ -1,4 +1,4 @@
-//! The file of the log, and the one before it.
+//! The log file, and its rotation.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -10,30 +10,30 @@ use super::FILE;
 use crate::net::dial::Shortage;
 use crate::os::home::{Home, open_file};
 
-/// Where the file goes when it is full; the one before it is lost.
+/// The name of a full file after rotation. An older file of that name is overwritten.
 const ROTATED: &str = "audit.log.1";
 
-/// What would make the file larger goes into a new one.
+/// The file is rotated before it would grow beyond this length, in bytes.
 const MAX_LENGTH: u64 = 64 * 1024 * 1024;
 
-/// How long another session may take to put a full file aside.
+/// How long to wait for another session to rotate the file.
 const ROTATION_DEADLINE: Duration = Duration::from_secs(1);
 
-/// How long the writer waits for a descriptor, and how often it looks: meanwhile lines gather, and
-/// the session's end waits for it.
+/// How long the writer waits for a file descriptor, and how often it tries. Meanwhile lines gather
+/// in the buffer, and the end of a session waits for the writer.
 const DESCRIPTOR_DEADLINE: Duration = Duration::from_secs(2);
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
 
-/// The log as its writer sees it. Other sessions append to the same file, and put it aside.
+/// The log file as its writer sees it. Other sessions append to the same file, and may rotate it.
 pub(super) struct LogFile {
     home: Home,
     file: Option<File>,
-    /// The last write failed, maybe amid a line.
+    /// The last write failed, and may have left half a line.
     is_broken: bool,
 }
 
 impl LogFile {
-    /// The log of that home; it is opened with the first lines.
+    /// The log file of that home. It is opened when the first lines are written.
     pub(super) const fn new(home: Home) -> Self {
         Self {
             home,
@@ -42,12 +42,12 @@ impl LogFile {
         }
     }
 
-    /// Writes whole lines, in one call, so that no other session's come between.
+    /// Writes whole lines in a single call, so that lines of other sessions do not get in between.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let length = u64::try_from(lines.len()).unwrap_or(u64::MAX);
         let mut aside = Ok(());
         if self.is_full_with(length) {
-            // Where that cannot be, the lines go where they went before.
+            // If the rotation fails, the lines are still written to the old file.
             aside = self.put_aside(length);
             self.file = None;
         }
@@ -59,7 +59,7 @@ impl LogFile {
             none => none.insert(open_in_time(&self.home)?),
         };
         if std::mem::replace(&mut self.is_broken, true) {
-            // Half a line of ours may stand there, and would take the next one with it.
+            // The failed write may have left half a line, which would spoil the next one.
             file.write_all(b"\n")?;
         }
         file.write_all(lines)?;
@@ -72,7 +72,8 @@ impl LogFile {
         found.is_ok_and(|found| found.is_file() && found.len().saturating_add(more) > MAX_LENGTH)
     }
 
-    /// Sessions that come to it together must not put two aside.
+    /// Rotates the file. The lock and the second check keep sessions from rotating it twice, which
+    /// would overwrite the lines of the first rotation.
     fn put_aside(&self, more: u64) -> io::Result<()> {
         let lock = self.home.lock("audit", ROTATION_DEADLINE);
         let _lock = lock.map_err(io::Error::other)?;
@@ -82,7 +83,7 @@ impl LogFile {
         Ok(())
     }
 
-    /// Whether the open file is the log still, and not one that has been put aside.
+    /// Whether the open file is still the log, and not one that another session has rotated.
     fn is_current(&self) -> bool {
         let identity = |found: fs::Metadata| (found.dev(), found.ino());
         let open = self.file.as_ref().map(File::metadata);
@@ -93,8 +94,8 @@ impl LogFile {
     }
 }
 
-/// Opens it, as soon as there is a descriptor for it: a line that is missing is worse than one that
-/// is late.
+/// Opens the file as soon as a file descriptor is available: a missing line is worse than a late
+/// one.
 fn open_in_time(home: &Home) -> io::Result<File> {
     let start = Instant::now();
     loop {

@@ -1,5 +1,5 @@
-//! Events as lines of JSON. An event's line is serde's; a request's line is put together by hand,
-//! since each request of a session has one.
+//! Events as JSON lines. serde writes the line of an event. The line of a request is assembled by
+//! hand, because every request of a session has one.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use super::event::{Event, Kind, Way, kept_path};
 use crate::clock::Timestamp;
 use crate::text;
 
-/// A text as JSON has it, made once for the many lines that it stands in.
+/// A text as a JSON string, encoded once for the many lines that contain it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quoted(Box<[u8]>);
 
 impl Quoted {
-    /// That text in JSON.
+    /// Encodes a text as a JSON string.
     pub fn new(text: &str) -> Self {
         let mut quoted = Vec::new();
         push_text(&mut quoted, text);
@@ -22,12 +22,12 @@ impl Quoted {
     }
 }
 
-/// A request's line, of borrowed parts.
+/// The line of a request, from borrowed parts.
 #[derive(Debug)]
 pub struct RequestLine<'a> {
-    /// When it came in.
+    /// When the request arrived.
     pub time: Timestamp,
-    /// What became of it.
+    /// What happened to it.
     pub event: Kind,
     /// The connection that it belongs to.
     pub connection: Option<&'a Quoted>,
@@ -35,7 +35,7 @@ pub struct RequestLine<'a> {
     pub method: &'a str,
     /// Host and port.
     pub host: &'a Quoted,
-    /// Its path; what follows a `?` is cut off.
+    /// Its path. A query is cut off.
     pub path: &'a str,
     /// How it reached the proxy.
     pub way: Way,
@@ -43,27 +43,28 @@ pub struct RequestLine<'a> {
     pub status: Option<u16>,
     /// Bytes of the response's body.
     pub bytes: u64,
-    /// From its arrival to the end of the response.
+    /// From the request's arrival to the end of the response.
     pub duration: Duration,
     /// Why, in words.
     pub reason: Option<&'a str>,
 }
 
-/// Whole lines that wait for the disk.
+/// Complete lines that have not been written to disk yet.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     bytes: Vec<u8>,
-    /// The time of the last line, as text: most lines have the second in common with it.
+    /// The time of the last line, as text. It is reused, because most lines are from the same
+    /// second as the line before.
     time: Option<(Timestamp, String)>,
 }
 
 impl Lines {
-    /// The bytes that wait.
+    /// The number of bytes that have not been written.
     pub(super) const fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Takes all lines, with that buffer, which is empty, in their place.
+    /// Takes all lines, and leaves the empty buffer `spare` in their place.
     pub(super) const fn swap(&mut self, spare: &mut Vec<u8>) {
         std::mem::swap(&mut self.bytes, spare);
     }
@@ -74,8 +75,8 @@ impl Lines {
         self.bytes.push(b'\n');
     }
 
-    /// The same line as that of an [`Event`], without one: each request of a session has its line,
-    /// and most of it is known text.
+    /// Adds a request's line. It is the same line as that of an equivalent [`Event`], but is
+    /// written without one: every request has a line, and most of it is constant text.
     pub(super) fn push_request(&mut self, line: &RequestLine<'_>) {
         let time = match &mut self.time {
             Some((time, text)) if *time == line.time => text,
@@ -117,8 +118,8 @@ impl Lines {
     }
 }
 
-/// Whatever is serialized here has nothing that JSON cannot say. Who reads the file with `cat` sees
-/// what is there, and no more.
+/// Writes a value as JSON; the values in this module always serialize. Deceptive characters are
+/// escaped, so that `cat` shows everything that is in the file, and nothing else.
 fn push_value(out: &mut Vec<u8>, value: &impl Serialize) {
     let before = out.len();
     if serde_json::to_writer(&mut *out, value).is_err() {
@@ -135,17 +136,17 @@ fn push_value(out: &mut Vec<u8>, value: &impl Serialize) {
     }
 }
 
-/// A word of ours, which has nothing to escape.
+/// Writes a JSON string that needs no escaping.
 fn push_plain(out: &mut Vec<u8>, word: &str) {
     out.push(b'"');
     out.extend_from_slice(word.as_bytes());
     out.push(b'"');
 }
 
-/// Printable ASCII goes as it is, all else as serde has it.
+/// Writes a JSON string. Text of printable ASCII that needs no escaping is copied; serde writes the
+/// rest.
 fn push_text(out: &mut Vec<u8>, text: &str) {
-    // Without a way out of the loop, which the compiler then turns into one over sixteen bytes at
-    // once.
+    // The loop has no early exit, so that the compiler vectorizes it to sixteen bytes at once.
     let odd = text
         .bytes()
         .fold(0, |odd, byte| odd | u8::from(is_odd(byte)));

@@ -1,5 +1,5 @@
-//! The log as the rest of the program sees it, and the thread that writes it: recording never waits
-//! for the disk.
+//! The log as the rest of the program sees it, and the thread that writes it. Recording an event
+//! never waits for the disk.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,18 +13,18 @@ use super::file::LogFile;
 use super::line::{Lines, RequestLine};
 use crate::os::home::Home;
 
-/// Bytes of lines that wait for the disk; beyond it events are counted and dropped rather than hold
-/// up a request.
+/// The maximum number of bytes that wait for the disk. Beyond it, events are counted and dropped,
+/// because a slow disk must not delay requests.
 const MAX_QUEUE: usize = 1024 * 1024;
 
-/// The writer lets lines gather for this long before it writes them in one call, or until there is
-/// so much of them: to wake it for each would cost a request more than all else that is done for it
-/// here.
+/// How long the writer lets lines gather before it writes them in one call, and how many bytes end
+/// the wait early. Waking the writer for each line would cost a request more than all other work of
+/// the log.
 const GATHERING: Duration = Duration::from_millis(50);
 const BATCH: usize = 64 * 1024;
 
-/// The log. Recording never waits for the disk: one thread, started with the first event, writes
-/// what has come in.
+/// The log. Recording never waits for the disk: a single thread, started with the first event,
+/// writes what was recorded.
 #[derive(Debug)]
 pub struct Audit {
     home: Home,
@@ -37,20 +37,21 @@ pub struct Audit {
 #[derive(Debug, Default)]
 struct Queue {
     pending: Mutex<Pending>,
-    /// There is something to write, or enough of it, or nothing will come any more.
+    /// Notified when there is something to write, when a batch is full, and when nothing more will
+    /// come.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Pending {
     lines: Lines,
-    /// Events that found no room.
+    /// Events that were dropped because the queue was full.
     lost: u64,
     stop: bool,
 }
 
 impl Audit {
-    /// The log of that home; the file is opened with the first event.
+    /// The log of that home. The file is opened with the first event.
     pub fn new(home: &Home) -> Self {
         Self {
             home: home.clone(),
@@ -60,17 +61,18 @@ impl Audit {
         }
     }
 
-    /// Notes an event.
+    /// Records an event.
     pub fn record(&self, event: &Event) {
         self.add(|lines| lines.push(event));
     }
 
-    /// Notes what became of a request.
+    /// Records what happened to a request.
     pub fn record_request(&self, line: &RequestLine<'_>) {
         self.add(|lines| lines.push_request(line));
     }
 
-    /// The events from now on, of this session alone.
+    /// Subscribes to the events that are recorded here from now on. Events of other processes,
+    /// which append to the same file, are not among them.
     pub fn subscribe(&self) -> Feed {
         self.subscribers.subscribe()
     }
@@ -91,7 +93,7 @@ impl Audit {
         }
     }
 
-    /// Writes what is still queued, and ends the feeds; says if something is missing from the log.
+    /// Writes what is still queued, and ends the feeds. Returns a message if the log is incomplete.
     pub fn finish(&self) -> Option<String> {
         let problem = self.finish_writing();
         self.subscribers.end();
@@ -124,7 +126,8 @@ impl Audit {
         let subscribers = Arc::clone(&self.subscribers);
         let writing = thread::Builder::new().name("audit".to_owned());
         let thread = writing.spawn(move || {
-            // A log that cannot be written must not stop what it logs.
+            // An error is kept for `finish`: a log that cannot be written must not stop what it
+            // logs.
             let mut log = LogFile::new(home);
             let mut problem = None;
             let mut lines = Vec::new();
@@ -153,8 +156,8 @@ impl Queue {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for lines, and a little longer for more of them; takes them, with `spare` in their
-    /// place. `false` when nothing will come.
+    /// Waits for lines, then a little longer for more of them, and takes them; `spare` takes their
+    /// place. Returns `false` when nothing more will come.
     fn take(&self, spare: &mut Vec<u8>) -> bool {
         let poisoned = PoisonError::into_inner;
         let is_idle = |pending: &mut Pending| pending.lines.len() == 0 && !pending.stop;

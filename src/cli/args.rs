@@ -1,4 +1,4 @@
-//! Flags, as a user types them.
+//! The flags, as a user types them. clap shows the comments on them as help texts.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -252,7 +252,7 @@ impl FromStr for Choice {
     }
 }
 
-/// `HOST:PORT:ADDR`, the address in brackets or not.
+/// `HOST:PORT:ADDR`, with or without brackets around the address.
 #[derive(Clone, Debug)]
 pub(super) struct ResolveArgument(pub(super) Resolve);
 

@@ -14,21 +14,21 @@ use super::printer::Printer;
 use crate::connection::{Finished, FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use crate::env::programs::Programs;
 
-/// A browser that fails within that time has not shown the page.
+/// A browser that fails within this time has not shown the page.
 const SOON: Duration = Duration::from_secs(10);
 
-/// Shows URLs, opens them, and takes a pasted one.
+/// Shows URLs, opens them in a browser, and reads a URL that the user pastes.
 pub(super) struct Prompt<'a> {
     printer: &'a Printer,
     programs: Programs,
     browser: bool,
-    /// The form sends the browser on by itself.
+    /// The form is open in the browser, and redirects it to the provider by itself.
     form_is_open: bool,
-    /// Whether the browser that was started ended well, once it has ended.
+    /// Whether the browser that was started exited successfully, once it has exited.
     browser_ends: Option<JoinHandle<bool>>,
-    /// Open where a URL may be pasted; `None` at its end too.
+    /// Standard input, while a URL may be pasted. `None` before that, and after its end.
     terminal: Option<BufReader<Stdin>>,
-    /// What was read of a line before something else happened.
+    /// The part of a line that was read before another event interrupted the read.
     line: Vec<u8>,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Prompt<'a> {
         }
     }
 
-    /// Starts the browser; whether it did.
+    /// Starts the browser. Returns whether one could be started.
     fn start_browser(&mut self, url: &str) -> bool {
         let programs = self.programs.clone();
         let mut commands = commands::for_url(url)
@@ -60,7 +60,7 @@ impl<'a> Prompt<'a> {
             if well || began.elapsed() > SOON {
                 return well;
             }
-            // One that fails at once has shown nothing; that is what the next one is named for.
+            // A browser that fails at once has shown nothing, so the next command is tried.
             match commands.next() {
                 Some(next) => child = next,
                 None => return false,
@@ -83,7 +83,7 @@ impl<'a> Prompt<'a> {
             .get_or_insert_with(|| BufReader::new(tokio::io::stdin()));
     }
 
-    /// The next line that is not blank; `None` at the end.
+    /// The next line that is not blank. `None` at the end of the input.
     async fn next_line(&mut self) -> Option<String> {
         loop {
             let line = self.any_line().await?;
@@ -93,7 +93,7 @@ impl<'a> Prompt<'a> {
         }
     }
 
-    /// The next line; `None` at the end.
+    /// The next line. `None` at the end of the input.
     async fn any_line(&mut self) -> Option<String> {
         let terminal = self.terminal.as_mut()?;
         let read = terminal.read_until(b'\n', &mut self.line).await;
@@ -153,7 +153,8 @@ impl LoginPrompt for Prompt<'_> {
             finished.provider, finished.client_id
         );
         if !std::io::stdin().is_terminal() {
-            // Nobody is there to answer; who reads the output of a job sees whose account it has.
+            // There is nobody to ask. Whoever reads the output of this job later sees which account
+            // was stored.
             self.printer.say(&words);
             return true;
         }
@@ -175,7 +176,8 @@ impl LoginPrompt for Prompt<'_> {
                 return line;
             }
             match &mut self.browser_ends {
-                // One that ends well has handed the URL on to a window that is open already.
+                // A browser that exits successfully has passed the URL to a window that is already
+                // open.
                 Some(ends) => {
                     let well = ends.await.unwrap_or(true);
                     self.browser_ends = None;
@@ -190,7 +192,8 @@ impl LoginPrompt for Prompt<'_> {
     }
 }
 
-/// Detached from the terminal, so that Ctrl-C at the login does not close the browser.
+/// Starts a program in a process group of its own, so that Ctrl-C in the login does not close the
+/// browser.
 fn start(command: &Command, programs: &Programs) -> Option<Child> {
     let mut command = programs.like(command)?;
     let quiet = command

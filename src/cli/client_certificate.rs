@@ -1,5 +1,5 @@
-//! The files of `--client-cert` and `--client-key`, and what to do where they are not what they
-//! should be.
+//! Reads the files of `--client-cert` and `--client-key`, and says what to do if they are not
+//! usable.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::secret::Secret;
 const CERTIFICATE_FLAG: &str = "--client-cert";
 const KEY_FLAG: &str = "--client-key";
 
-/// The largest file of a certificate or a secret that is read.
+/// The largest certificate or secret file that is read, in bytes.
 pub(super) const MAX_FILE: u64 = 1024 * 1024;
 
-/// Reads the chain and the key, which is in the same file unless another is named.
+/// Reads the certificate chain and the key. The key is in the same file, unless another is named.
 pub(super) fn read(certificate: &Path, key: Option<&Path>) -> Result<ClientCertificate, Failure> {
     let file = read_file(certificate, CERTIFICATE_FLAG)?;
     let unusable = |error| failure(&error, certificate, CERTIFICATE_FLAG);
@@ -78,7 +78,7 @@ fn mismatch(certificate: &Path, key: &Path) -> Failure {
     Failure::new(Exit::Usage, "client_cert_invalid", message, hint)
 }
 
-/// A file that one of the flags names, as it is.
+/// Reads a file that one of the flags names, without changes.
 pub(super) fn read_file(path: &Path, flag: &str) -> Result<Secret<Vec<u8>>, Failure> {
     let read = File::open(path).and_then(|file| Secret::read(file, MAX_FILE));
     read.map_err(|error| {

@@ -1,4 +1,4 @@
-//! One file for each command: flags to a call, and its outcome to words.
+//! One file for each command. It turns flags into calls, and their results into text.
 
 pub(super) mod completions;
 pub(super) mod export;
@@ -20,7 +20,7 @@ use crate::clock::Timestamp;
 use crate::connection::Connection;
 use authsome_providers::{Auth, Provider};
 
-/// A connection as users see it, every secret hidden.
+/// A connection as it is shown to the user, with every secret hidden.
 fn describe(
     connection: &Connection,
     provider: &Provider,
@@ -57,7 +57,7 @@ fn auth_type(provider: &Provider) -> &'static str {
     }
 }
 
-/// A value of a description in one cell of a table.
+/// Formats a value of a description for a table cell.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),

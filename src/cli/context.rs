@@ -1,4 +1,4 @@
-//! Builds what a command needs, when it needs it.
+//! Builds what a command needs, when the command needs it.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -19,13 +19,14 @@ use crate::os::private_memory;
 use crate::os::ulimits::Ulimits;
 use crate::session::{Parent, UserData, UserFiles, finish};
 
-/// Set to 1, it leaves authsome's memory readable for a debugger or a profiler of this user.
+/// If this variable is 1, authsome's memory stays readable for a debugger or profiler of the same
+/// user.
 const READABLE_MEMORY: &str = "AUTHSOME_READABLE_MEMORY";
 
-/// One command's surroundings.
+/// What every command gets.
 pub(super) struct Context<'a> {
     pub(super) printer: &'a Printer,
-    /// What we were allowed, to be given back to a command.
+    /// The limits that authsome was started with, which are restored for a command.
     pub(super) ulimits: Ulimits,
 }
 
@@ -55,11 +56,11 @@ impl<'a> Context<'a> {
         Ok(files.with_vault(parent)?)
     }
 
-    /// One thread: it is the process's own, so a child that is started from it is tied to the
-    /// process's life.
+    /// A single-threaded runtime on the process's main thread. A child's parent-death signal is
+    /// bound to the thread that starts the child, and so to the life of the process.
     ///
-    /// Names are looked up, and the vault is asked, on others that it starts when they are needed,
-    /// and cannot do without: where not one is to be had, that is said now.
+    /// Name lookups and vault accesses run on further threads, which are started when needed.
+    /// authsome cannot work without them, so this checks right away that a thread can be started.
     pub(super) fn runtime() -> Result<Runtime, Failure> {
         let started = thread::Builder::new().spawn(|| ());
         let ended = started.map(JoinHandle::join);
@@ -80,7 +81,7 @@ impl<'a> Context<'a> {
 }
 
 impl UserData {
-    /// The definition of a provider; its warnings are said.
+    /// The definition of a provider. Its warnings are printed.
     pub(super) fn definition(
         &self,
         id: &ProviderId,
@@ -89,7 +90,7 @@ impl UserData {
         Ok(self.definition_of(id, &|notice| tell(notice, printer))?)
     }
 
-    /// What it says.
+    /// The provider that the definition describes.
     pub(super) fn provider(&self, id: &ProviderId, printer: &Printer) -> Result<Provider, Failure> {
         Ok(self.definition(id, printer)?.provider)
     }
@@ -102,7 +103,8 @@ impl UserData {
             .ok_or_else(|| not_found(&id.provider, Some(&id.name)))
     }
 
-    /// The same, renewed if its end is near: what is handed out shall work for a while.
+    /// The same, but renewed if it expires soon: a token that is handed out should work for a
+    /// while.
     pub(super) fn fresh(&self, named: &Named, printer: &Printer) -> Result<Connection, Failure> {
         let stored = self.connection(named)?;
         let id = stored.connection.id.clone();
@@ -119,7 +121,7 @@ impl UserData {
                 outcome = credentials.get(&id, Usage::Once) => outcome.map_err(Failure::from),
                 failure = interrupted() => Err(failure),
             };
-            // Whatever ended the wait: a pair that the provider has issued is stored.
+            // Also after an interrupt: a token pair that the provider has issued must be stored.
             let notify = |notice| tell(notice, printer);
             (outcome, finish(&credentials, &notify, interrupt()).await)
         });
@@ -139,7 +141,7 @@ impl UserData {
         Ok(stored.connection)
     }
 
-    /// The connection that a provider and a name, or its default, mean.
+    /// The id of the provider's connection with that name, or of its default connection.
     pub(super) fn id(
         &self,
         provider: &ProviderId,
@@ -162,7 +164,7 @@ impl UserData {
             .filter(|id| id.provider == *provider)
             .collect();
         if others.is_empty() {
-            self.catalog.get(provider)?; // an unknown provider is the nearer cause
+            self.catalog.get(provider)?; // an unknown provider is reported first
             return Err(not_found(provider, None));
         }
         let names: Vec<_> = others.iter().map(|id| id.name.to_string()).collect();
@@ -180,12 +182,12 @@ impl UserData {
     }
 }
 
-/// The user debugs or profiles authsome itself.
+/// Whether the user wants to debug or profile authsome itself.
 pub(super) fn wants_readable_memory() -> bool {
     std::env::var_os(READABLE_MEMORY).is_some_and(|value| value == "1")
 }
 
-/// A debugger would read every secret of ours, and decide what we do with them.
+/// Refuses to work under a tracer, which could read every secret and control what is done with it.
 fn refuse_tracer() -> Result<(), Failure> {
     let Some(tracer) = private_memory::tracer() else {
         return Ok(());
@@ -200,7 +202,7 @@ fn refuse_tracer() -> Result<(), Failure> {
     Err(Failure::new(Exit::Vault, "traced", message, hint))
 }
 
-/// Waits for Ctrl-C, the end of the terminal, or to be told to end.
+/// Waits for SIGINT, SIGHUP, SIGQUIT or SIGTERM.
 async fn interrupted() -> Failure {
     let wait = async || -> std::io::Result<()> {
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -221,7 +223,7 @@ async fn interrupted() -> Failure {
     }
 }
 
-/// Waits for Ctrl-C, which ends nothing by itself from the moment that this is waited for.
+/// Waits for Ctrl-C. From the first poll on, Ctrl-C no longer ends the process by itself.
 pub(super) async fn interrupt() {
     match signal(SignalKind::interrupt()) {
         Ok(mut interrupt) => drop(interrupt.recv().await),
@@ -229,13 +231,14 @@ pub(super) async fn interrupt() {
     }
 }
 
-/// Where the provider is for this connection, which keeps to the places that it was made with.
+/// The service at this connection's instance, limited to the routes that the connection was made
+/// with.
 pub(super) fn service_of(provider: &Provider, connection: &Connection) -> Result<Service, Failure> {
     let mut service = provider.at(connection.base_url.as_ref())?;
     if let Some(terms) = &connection.terms {
         service.keep_to(&terms.routes);
         if service.routes.is_empty() {
-            service.routes.clone_from(&terms.routes); // the definition has moved away altogether
+            service.routes.clone_from(&terms.routes); // the definition names none of them any more
         }
     }
     Ok(service)

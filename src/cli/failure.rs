@@ -1,4 +1,4 @@
-//! The only table from an error to words, a code and an exit status.
+//! The only place that turns an error into text, an error code and an exit code.
 
 mod connection;
 mod login;
@@ -20,12 +20,12 @@ use crate::proxy::ProxyError;
 pub(super) use self::connection::not_found;
 pub(super) use self::session::unused_directory;
 
-/// The exit codes, as users rely on them.
+/// The exit codes. Users rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
     Ok = 0,
     Unexpected = 1,
-    /// Usage, authentication failed, or input cancelled.
+    /// Wrong usage, a failed authentication, or cancelled input.
     Usage = 2,
     NoConnection = 3,
     NoProvider = 4,
@@ -35,7 +35,7 @@ pub(super) enum Exit {
     Vault = 9,
 }
 
-/// A command that did not do what it should: what happened and why, and the next command to type.
+/// A command that failed: what happened and why, and the next command to type.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) exit: Exit,
@@ -64,7 +64,7 @@ impl Failure {
     }
 }
 
-/// An error with its causes, each said once.
+/// An error with its causes. A cause whose text is already there is not repeated.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -123,7 +123,7 @@ impl From<DefinitionError> for Failure {
 impl From<CaError> for Failure {
     fn from(error: CaError) -> Self {
         let message = match &error {
-            // Its cause shows the block's name as a list of bytes.
+            // Its source shows the name of the PEM block as a list of bytes.
             CaError::CaFileMalformed { .. } => error.to_string(),
             _ => chain(&error),
         };
@@ -194,10 +194,10 @@ impl From<ChildError> for Failure {
     }
 }
 
-/// What to do where no process or thread is to be had.
+/// The hint for when no process or thread can be started.
 pub(super) const MORE_PROCESSES: &str = "this user or this container has reached its limit of processes: see ulimit -u, and pids.max of its cgroup";
 
-/// fork(2) and `pthread_create(3)` say so.
+/// fork(2) and `pthread_create(3)` report a limit on processes as `EAGAIN`.
 fn is_for_want_of_processes(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::WouldBlock
 }

@@ -1,12 +1,15 @@
-//! Commands inside of a run: what prints or changes a secret is refused there, unless the run
-//! allows it.
+//! Commands inside a run: a command that prints or changes a secret is refused there, unless the
+//! run allows it.
 //!
-//! A run keeps the token from its command; `authsome export`, typed by the command, would undo
-//! that. A process is of a run if one that it descends from is `authsome run`, which the kernel
-//! says and no variable undoes (orphans stay below it: `os/process_tree.rs`), or if
-//! `AUTHSOME_SESSION` names a run that lives, for those that were started elsewhere with the run's
-//! environment, as by a server of terminals. This is no cage: a process of the same user can still
-//! read the vault's files.
+//! A run keeps the token from its command. That would be useless if the command could call
+//! `authsome export`. A process belongs to a run in either of two cases:
+//!
+//! - One of its ancestors is `authsome run`. The kernel tells this, and no variable can change it.
+//!   Orphans stay below the run (`os/process_tree.rs`).
+//! - `AUTHSOME_SESSION` names a run that is alive. This covers processes that something else
+//!   started with the run's environment, such as the server of a terminal multiplexer.
+//!
+//! This is no sandbox: a process of the same user can still read the vault's files.
 
 use std::ffi::{OsStr, OsString};
 
@@ -20,13 +23,13 @@ use crate::os::home::Home;
 use crate::os::process_tree::{self, Ancestor};
 use crate::session::allows_export;
 
-/// How the program is called in the list of processes.
+/// The program's name in the list of processes.
 const PROGRAM: &str = "authsome";
 
-/// The name of a session in its command's environment.
+/// The variable that names the session in its command's environment.
 const SESSION: &str = "AUTHSOME_SESSION";
 
-/// Refuses the command where it must not be given; the refusal is logged.
+/// Refuses the command if it must not be used here, and logs the refusal.
 pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure> {
     let Some(words) = secret_words(command) else {
         return Ok(());
@@ -60,7 +63,7 @@ pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure>
     ))
 }
 
-/// The command in words, if it prints or changes a secret, or would let another one do so.
+/// The command in words, if it prints or changes a secret, or lets another command do so.
 fn secret_words(command: &Command) -> Option<&'static str> {
     match command {
         Command::Export(_) => Some("export"),
@@ -78,8 +81,8 @@ fn secret_words(command: &Command) -> Option<&'static str> {
     }
 }
 
-/// Whether an ancestor is `authsome run`, and if so, whether it allows its command to have secrets.
-/// Its arguments are its own: what is below it cannot write them.
+/// Whether an ancestor is an `authsome run` that allows its command to print and change secrets.
+/// `None` if it is no run. A process below the run cannot change the ancestor's arguments.
 fn run_of(ancestor: &Ancestor, own_name: Option<&OsStr>) -> Option<bool> {
     let name = ancestor.name.as_os_str();
     if name != PROGRAM && Some(name) != own_name {
@@ -88,17 +91,17 @@ fn run_of(ancestor: &Ancestor, own_name: Option<&OsStr>) -> Option<bool> {
     allows(&ancestor.arguments)
 }
 
-/// The same by the arguments, the program's name first.
+/// The same from its arguments, which begin with the program's name.
 fn allows(arguments: &[OsString]) -> Option<bool> {
-    // One that has started itself again is its loader, whose first argument is the program
-    // (`os/private_memory.rs`).
+    // An authsome that has restarted itself shows up as its loader, with the program's path as the
+    // first argument (`os/private_memory.rs`).
     let by_loader = |word: &OsString| word.as_encoded_bytes().starts_with(b"/");
     let arguments = match arguments {
         [_, program, ..] if by_loader(program) => &arguments[1..],
         whole => whole,
     };
     let Ok(parsed) = Arguments::try_parse_from(arguments) else {
-        // Of another version, with flags that this one does not know.
+        // The arguments are those of another version, with flags that this version does not know.
         let mut words = arguments.iter().skip(1);
         return words.any(|word| word == "run").then_some(false);
     };

@@ -1,4 +1,4 @@
-//! The only table from what a session has to say to words.
+//! The only place that turns the notices of a session into text.
 
 use std::fmt::Display;
 
@@ -6,10 +6,10 @@ use super::failure::{Failure, unused_directory};
 use super::printer::Printer;
 use crate::session::{Change, Notice};
 
-/// The names that a line tells.
+/// The maximum number of names in one line.
 const MAX_NAMES: usize = 4;
 
-/// Says it.
+/// Prints a notice.
 pub(super) fn tell(notice: Notice, printer: &Printer) {
     match notice {
         Notice::NoConnection | Notice::WaitingForRefresh => printer.say(&words(notice)),
@@ -94,7 +94,7 @@ fn changed(change: &Change) -> String {
     }
 }
 
-/// Some names in a line, and how many more there are.
+/// The first names in one line, with the number of the remaining ones.
 fn list(names: &[impl Display]) -> String {
     let shown: Vec<_> = names
         .iter()

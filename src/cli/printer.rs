@@ -1,8 +1,9 @@
-//! How words reach the user: data to stdout, everything said about it to stderr, `hint:` lines for
-//! what can be mended.
+//! Prints to the user: data to stdout, everything else to stderr, and `hint:` lines for what the
+//! user can fix.
 //!
-//! Whatever is shown goes through [`crate::text`]: words hold what servers, definitions and names
-//! say. Only what is exact by its nature (a script, a secret that was asked for) does not.
+//! All output goes through [`crate::text`], because it contains text from servers, definitions and
+//! names. The only exception is output that must be exact: a script, or a secret that was asked
+//! for.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -14,7 +15,7 @@ use super::args::Global;
 use super::failure::{Exit, Failure};
 use crate::text;
 
-/// Writes for one command.
+/// Prints the output of one command.
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -28,14 +29,14 @@ pub(super) struct Printer {
     reader: Cell<Reader>,
 }
 
-/// Who takes the data.
+/// The reader of stdout. It is `There` until a write fails; the other two states are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reader {
-    /// The write failed.
+    /// A write failed.
     Failed(io::ErrorKind),
-    /// It has closed its end.
+    /// It has closed its end of the pipe.
     Gone,
-    /// As far as is known.
+    /// It still reads, as far as is known.
     There,
 }
 
@@ -52,7 +53,7 @@ impl Printer {
         }
     }
 
-    /// For what is printed before the flags are known.
+    /// For output before the flags are known.
     pub(super) fn plain() -> Self {
         Self {
             json: false,
@@ -60,7 +61,7 @@ impl Printer {
         }
     }
 
-    /// For errors in the flags themselves.
+    /// For errors in the flags themselves, as JSON.
     pub(super) fn json() -> Self {
         Self {
             json: true,
@@ -75,8 +76,8 @@ impl Printer {
         self.json
     }
 
-    /// Data. A reader that has gone away is no error of ours, but there is nothing more to say to
-    /// it; a full disk is.
+    /// Prints data. A reader that has closed the pipe is no error, but nothing more is written to
+    /// it. A full disk is an error.
     pub(super) fn data(&self, text: &str) {
         if self.reader.get() != Reader::There {
             return;
@@ -94,7 +95,7 @@ impl Printer {
         }
     }
 
-    /// Help and version, in the colours that clap gives them where it would.
+    /// Prints help and version, in clap's colors if they are wanted.
     pub(super) fn styled_data(&self, text: &StyledStr) {
         let colourful = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         if colourful {
@@ -104,12 +105,12 @@ impl Printer {
         }
     }
 
-    /// Whether anybody still reads the data.
+    /// Whether the data is still being read.
     pub(super) fn has_reader(&self) -> bool {
         self.reader.get() == Reader::There
     }
 
-    /// Data that could not be written makes the command a failed one.
+    /// If data could not be written, the command fails.
     pub(super) fn finish(&self) -> Result<(), Failure> {
         match self.reader.get() {
             Reader::Failed(kind) => {
@@ -125,12 +126,13 @@ impl Printer {
         }
     }
 
-    /// Data, one line.
+    /// Prints data on one line.
     pub(super) fn line(&self, text: &str) {
         self.data(&format!("{}\n", text::line(text)));
     }
 
-    /// Data that a program takes as it is, one line. At a terminal nobody does.
+    /// Prints data on one line, unchanged, for a program that reads it. At a terminal there is no
+    /// such program, so deceptive characters are replaced.
     pub(super) fn exact(&self, text: &str) {
         if io::stdout().is_terminal() {
             self.line(text);
@@ -139,24 +141,24 @@ impl Printer {
         }
     }
 
-    /// Data that is JSON already, one line.
+    /// Prints data that is already JSON.
     pub(super) fn json_line(&self, text: &str) {
         self.data(&format!("{}\n", text::json(text)));
     }
 
-    /// Data as JSON.
+    /// Prints data as JSON.
     pub(super) fn value(&self, value: &Value) {
         self.json_line(&format!("{value:#}"));
     }
 
-    /// Words about what happens.
+    /// Prints what happens, unless `--quiet` is given.
     pub(super) fn say(&self, words: &str) {
         if !self.quiet {
             to_stderr(&text::line(words));
         }
     }
 
-    /// Words without which the user cannot go on, on as many lines as they need.
+    /// Prints text that the user needs to go on, even with `--quiet`. It may have several lines.
     #[expect(
         clippy::unused_self,
         reason = "where words go is the printer's to decide"
@@ -165,20 +167,20 @@ impl Printer {
         to_stderr(&text::lines(words));
     }
 
-    /// Words for those who asked for more.
+    /// Prints details, if `--verbose` is given.
     pub(super) fn detail(&self, words: &str) {
         if self.verbose && !self.quiet {
             to_stderr(&text::line(words));
         }
     }
 
-    /// Words that matter even to those who asked for none.
+    /// Prints a warning, even with `--quiet`.
     pub(super) fn warn(&self, words: &str) {
         let warning = self.styled("33;1", "warning:");
         to_stderr(&format!("{warning} {}", text::line(words)));
     }
 
-    /// A failed command.
+    /// Prints the error of a failed command.
     pub(super) fn failure(&self, failure: &Failure) {
         if self.json && self.has_reader() {
             self.value(&as_json(failure));
@@ -187,7 +189,7 @@ impl Printer {
         }
     }
 
-    /// The same where stdout belongs to a child.
+    /// The same to stderr, for when stdout belongs to a child.
     pub(super) fn failure_to_stderr(&self, failure: &Failure) {
         if self.json {
             to_stderr(&text::json(&format!("{:#}", as_json(failure))));
@@ -196,7 +198,7 @@ impl Printer {
         }
     }
 
-    /// Rows in columns, the first one being their heads.
+    /// Prints rows in columns. The first row has the headings.
     pub(super) fn table(&self, rows: &[Vec<String>]) {
         let safe = |cell: &String| text::line(cell).into_owned();
         let rows = rows.iter().map(|row| row.iter().map(safe).collect());
@@ -244,7 +246,7 @@ impl Printer {
     }
 }
 
-/// A reader that has gone away is no error of ours.
+/// If stderr is closed, that is no error of ours.
 fn to_stderr(words: &str) {
     let _ = writeln!(io::stderr().lock(), "{words}");
 }

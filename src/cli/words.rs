@@ -1,11 +1,11 @@
-//! Words of a command line, for hints that are typed as they stand.
+//! Quotes words for hints, so that they can be typed as they are shown.
 
 use std::ffi::OsStr;
 
-/// What no shell takes for anything else.
+/// The characters, besides letters and digits, that no shell interprets.
 const PLAIN: &str = "%+,-./:=@_";
 
-/// One word as a POSIX shell reads it.
+/// Quotes one word for a POSIX shell.
 pub(super) fn shell_word(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let is_plain = |character: char| character.is_ascii_alphanumeric() || PLAIN.contains(character);
@@ -15,7 +15,7 @@ pub(super) fn shell_word(word: &OsStr) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// The command that this process was started with, with these words after it.
+/// The command line that this process was started with, followed by more words.
 pub(super) fn typed_command_with(more: &str) -> String {
     let typed = std::env::args_os().skip(1);
     let words: Vec<_> = typed.map(|word| shell_word(&word)).collect();

@@ -1,4 +1,4 @@
-//! The listener's connections: each is let in and served, or told why it is not.
+//! The listener's connections: each one is served, or told why it is refused.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use super::requests::{READ_TIMEOUT, respond};
 use super::responses::plain;
 use super::shared::{Arrival, Shared};
 
-/// How long a stranger may take to hear why it is turned away.
+/// How long it may take to tell a stranger the reason for the refusal.
 const STRANGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) async fn accept(tcp: TcpListener, shared: Arc<Shared>) {
     loop {
         let Ok((stream, peer)) = tcp.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors: wait for one
+            tokio::time::sleep(Duration::from_millis(50)).await; // no descriptor left: wait for one
             continue;
         };
         match shared.accept_limits.recognize(&stream, peer) {
             Ok(visitor) => drop(tokio::spawn(serve(stream, visitor, Arc::clone(&shared)))),
             Err(of_another_user) => {
                 if shared.accept_limits.is_news(of_another_user) {
-                    // One that finds no room is one of many things that came in: the login has
-                    // enough to say.
+                    // If the channel is full, this one is dropped: the login then has enough to
+                    // report.
                     let _ = shared
                         .arrivals
                         .try_send(Arrival::Stranger { of_another_user });
@@ -49,10 +49,10 @@ async fn serve(stream: TcpStream, visitor: Visitor, shared: Arc<Shared>) {
         .header_read_timeout(READ_TIMEOUT)
         .max_buf_size(32 * 1024)
         .serve_connection(TokioIo::new(stream), service);
-    let _ = connection.await; // the browser's business
+    let _ = connection.await; // an error matters only to the browser
 }
 
-/// Says why to the first request, whatever it is, and closes the connection.
+/// Responds to the first request, whatever it is, with the reason, and closes the connection.
 async fn turn_away(stream: TcpStream, shared: Arc<Shared>) {
     let Ok(_place) = shared.accept_limits.strangers.try_acquire() else {
         return;

@@ -1,6 +1,7 @@
-//! Who may speak to the listener: this user's own processes. On a machine with several users any of
-//! them can connect to a loopback port, so the kernel is asked whose each connection is before it
-//! takes any of the room that there is, and before a byte of it is read.
+//! Who may connect to the listener: only processes of this user. On a machine with several users,
+//! any of them can connect to a loopback port. So the kernel is asked which user each connection
+//! belongs to, before the connection takes one of the limited slots and before a byte of it is
+//! read.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,35 +12,35 @@ use tokio::sync::Semaphore;
 use super::address::ADDRESS;
 use crate::os::socket_owner::{Owner, SocketOwners};
 
-/// Browsers open a few connections ahead; more than this at once is not a login.
+/// Browsers open a few connections in advance. More than this at once is no login.
 const MAX_CONNECTIONS: usize = 16;
 
-/// How many strangers are told at one time why they are turned away. The others are cut off.
+/// How many strangers are told at one time why they are refused. Any others are disconnected.
 const MAX_STRANGERS: usize = 4;
 
-/// Whose a connection is that was let in.
+/// The owner of a connection that was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visitor {
-    /// This user's.
+    /// This user.
     ThisUser,
-    /// Somebody's: here the kernel does not tell.
+    /// Unknown, because the kernel of this machine does not tell.
     Unknown,
 }
 
-/// The room that there is, and whom to ask.
+/// The limits on connections, and the means to find out who owns one.
 #[derive(Debug)]
 pub(super) struct AcceptLimits {
-    /// `None` where the kernel does not tell.
+    /// `None` if the kernel does not tell.
     owners: Option<SocketOwners>,
     pub(super) open: Semaphore,
     pub(super) strangers: Semaphore,
-    /// What the login was told already: that there was another user's connection; that there was
-    /// one of nobody's.
+    /// What has already been reported to the login. Index 0: a connection without a known owner.
+    /// Index 1: a connection of another user.
     told: [AtomicBool; 2],
 }
 
 impl AcceptLimits {
-    /// For the listener, which must be bound.
+    /// Limits for the listener, which must already be bound.
     pub(super) fn new() -> Self {
         Self {
             owners: SocketOwners::new(ADDRESS),
@@ -49,7 +50,8 @@ impl AcceptLimits {
         }
     }
 
-    /// Whose the connection is; the error is whether it is another user's rather than nobody's.
+    /// The owner of the connection. The error tells whether it belongs to another user (`true`) or
+    /// to nobody (`false`).
     pub(super) fn recognize(&self, stream: &TcpStream, peer: SocketAddr) -> Result<Visitor, bool> {
         let Some(owners) = &self.owners else {
             return Ok(Visitor::Unknown);
@@ -61,7 +63,8 @@ impl AcceptLimits {
         }
     }
 
-    /// Whether that is new to the login: there can be any number of strangers.
+    /// Whether this has not been reported yet. There can be any number of strangers, but each of
+    /// the two kinds is reported once.
     pub(super) fn is_news(&self, of_another_user: bool) -> bool {
         !self.told[usize::from(of_another_user)].swap(true, Ordering::Relaxed)
     }

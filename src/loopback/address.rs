@@ -1,25 +1,25 @@
-//! Where the listener is, and what is to be found there.
+//! The listener's address and its paths.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-/// The one port, so that one redirect URI can be registered for good.
+/// A fixed port, so that one redirect URI can be registered permanently.
 pub const REDIRECT_PORT: u16 = 7998;
 
-/// The one redirect URI.
+/// The only redirect URI.
 pub const REDIRECT_URI: &str = "http://127.0.0.1:7998/auth/callback/oauth";
 
 /// The path of [`REDIRECT_URI`].
 pub(super) const REDIRECT_PATH: &str = "/auth/callback/oauth";
 
-/// Where the form is.
+/// The URL of the form.
 pub const FORM_URL: &str = ORIGIN;
 
-/// What a browser must send as `Host` and as `Origin`.
+/// The `Host` and the `Origin` that a browser must send.
 pub(super) const HOST: &str = "127.0.0.1:7998";
 pub(super) const ORIGIN: &str = "http://127.0.0.1:7998";
 
-/// Below it is the address that leads to the provider, once.
+/// The prefix of the path that redirects to the provider, once.
 pub(super) const START_PATH: &str = "/start/";
 
-/// Where the listener is.
+/// The address that the listener is bound to.
 pub(super) const ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, REDIRECT_PORT);

@@ -1,5 +1,5 @@
-//! The pages that the loopback listener shows: plain HTML, no foreign asset, nothing secret in
-//! them.
+//! The pages that the loopback listener shows: plain HTML, with no resource from another site and
+//! with no secret.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use url::Url;
 use super::address::REDIRECT_URI;
 use crate::text;
 
-/// One file holds the frame and both bodies.
+/// The file contains the frame and both bodies.
 const PAGE: &str = include_str!("page.html");
 
-/// What the form for an application's `client_id` and `client_secret` shows.
+/// What is shown in the form for an application's `client_id` and `client_secret`.
 #[derive(Clone, Debug)]
 pub struct ClientForm {
     /// The provider's display name.
@@ -20,39 +20,39 @@ pub struct ClientForm {
     pub applications_url: Option<Url>,
     /// The scopes that the application needs.
     pub scopes: Vec<String>,
-    /// Where the browser goes after the form; the page may submit to nowhere else.
+    /// Where the browser goes after the form. The page's policy lets it submit to no other site.
     pub authorization_endpoint: Url,
-    /// What was typed before, where the form is shown again. The secret is not: the page holds
-    /// none.
+    /// The id that was typed before, if the form is shown again. The secret is not filled in again,
+    /// because no page contains a secret.
     pub client_id: String,
-    /// Why it is shown again.
+    /// Why the form is shown again.
     pub problem: Option<String>,
 }
 
 /// How a step ended, as the browser shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It worked: a headline and a sentence.
+    /// It succeeded: a headline and a sentence.
     Good(String, String),
-    /// It did not.
+    /// It failed: a headline and a sentence.
     Bad(String, String),
-    /// It did not, and the form says why.
+    /// It failed, and the form is shown again and says why.
     Again,
 }
 
-/// How a result looks.
+/// How the page of a result looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PageStyle {
     Good,
     Bad,
 }
 
-/// A page with the headers that go with it.
+/// A page, and the header fields that it needs.
 pub(super) struct Page {
     pub(super) html: String,
     pub(super) content_security_policy: String,
-    /// A form that is posted under `no-referrer` would carry `Origin: null`, so the form's page
-    /// says `same-origin`.
+    /// The form's page uses `same-origin`: a form posted under `no-referrer` would carry `Origin:
+    /// null`.
     pub(super) referrer_policy: &'static str,
 }
 
@@ -82,7 +82,7 @@ pub(super) fn form(form: &ClientForm, csrf: &str, nonce: &str) -> Page {
         ("scopes", escape(&scopes)),
         ("title", escape(&title)),
     ]);
-    // Chromium applies form-action to the redirect that follows the form as well.
+    // Chromium applies `form-action` also to the redirect that follows the form.
     let origin = form.authorization_endpoint.origin().ascii_serialization();
     Page {
         html: fill("form", &values),
@@ -124,8 +124,8 @@ fn policy(nonce: &str, form_action: &str, script: bool) -> String {
     )
 }
 
-/// The frame with the body of that name, and each `{{name}}` replaced once: a value that contains
-/// `{{…}}` is not looked into again.
+/// The frame with the body `section`, in which each `{{name}}` is replaced. Replacements are not
+/// searched again, so a value that contains `{{…}}` has no effect.
 fn fill(section: &str, values: &HashMap<&str, String>) -> String {
     let mut parts = PAGE.split("<!-- section: ");
     let head = parts.next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The requests that the listener takes: the form, the form sent in, the way to the provider, and
-//! the redirect back.
+//! The requests that the listener serves: the form, its submission, the redirect to the provider,
+//! and the redirect back.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -21,17 +21,17 @@ use super::shared::{Arrival, Shared, lock};
 use crate::secret::Secret;
 use crate::text::is_deceptive;
 
-/// A client that is slower than this with its headers, or with a form, is cut off.
+/// A client that takes longer than this to send its fields, or the form, is disconnected.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The form has two short fields.
+/// The maximum size of a submitted form in bytes. It has two short fields.
 const MAX_FORM: usize = 8 * 1024;
 
-/// How long the browser waits for the login to say how it went; the exchange with the provider has
-/// its own, shorter limits.
+/// How long the browser waits for the login's result. The exchange with the provider has its own,
+/// shorter limits.
 const OUTCOME_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// The response to a request of somebody who was let in.
+/// The response to a request on a connection that was accepted.
 pub(super) async fn respond(
     request: Request<Incoming>,
     visitor: Visitor,
@@ -41,8 +41,8 @@ pub(super) async fn respond(
         .headers()
         .get(header::HOST)
         .map(HeaderValue::as_bytes);
-    // A name of another site may resolve to 127.0.0.1 ("DNS rebinding"): its browser then sends
-    // that name.
+    // DNS rebinding: a name of another site may resolve to 127.0.0.1. The browser then sends that
+    // name as `Host`.
     if host != Some(HOST.as_bytes()) {
         return Ok(plain(
             StatusCode::MISDIRECTED_REQUEST,
@@ -77,8 +77,8 @@ impl Shared {
     }
 }
 
-/// The way to the provider, for the first who asks. A browser that only looks ahead is told to come
-/// again.
+/// Redirects to the provider, for the first request only. A browser that only prefetches must not
+/// use this up, so it gets a 503.
 fn start(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
     let looks_ahead = |name: &str| {
         let value = request.headers().get(name).map(HeaderValue::as_bytes);
@@ -99,8 +99,8 @@ fn start(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> 
     }
 }
 
-/// The form comes back. Browsers send `Origin` with each POST; where it, or `Sec-Fetch-Site`, names
-/// another site, that site made the form.
+/// Handles the submitted form. Browsers send `Origin` with every `POST` request. If `Origin` or
+/// `Sec-Fetch-Site` names another site, that site sent the form: cross-site request forgery.
 async fn submit(
     request: Request<Incoming>,
     visitor: Visitor,
@@ -143,10 +143,10 @@ async fn submit(
     }
 }
 
-/// An application's ID, and its secret if it has one.
+/// An application's client id, and its client secret if it has one.
 type FilledIn = (String, Option<Secret<String>>);
 
-/// The two fields of a form that is of this login.
+/// The two fields of the form, if its CSRF token is that of this login.
 fn filled_in(body: &[u8], shared: &Shared) -> Result<FilledIn, (StatusCode, &'static str)> {
     let mut fields: HashMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
     let csrf = fields.remove("csrf").unwrap_or_default();

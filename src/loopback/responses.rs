@@ -1,4 +1,4 @@
-//! The responses of the listener, and the policies that stand in each of their heads.
+//! The responses of the listener, with the security fields that each of them has.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -9,8 +9,8 @@ use url::Url;
 use super::pages::Page;
 use crate::secret::random_text;
 
-/// A page with the policies that it asks for; `render` is given the nonce that its own style and
-/// script carry.
+/// A page with its own policies. `render` gets the nonce which allows the page's own style and
+/// script (Content Security Policy).
 pub(super) fn page(status: StatusCode, render: impl FnOnce(&str) -> Page) -> Response<Full<Bytes>> {
     let Ok(nonce) = random_text(22) else {
         return plain(
@@ -38,7 +38,7 @@ pub(super) fn page(status: StatusCode, render: impl FnOnce(&str) -> Page) -> Res
     response
 }
 
-/// To the form; the address with the code does not stay in the bar.
+/// Redirects to the form, so that the URL with the code does not stay in the address bar.
 pub(super) fn see_form() -> Response<Full<Bytes>> {
     let mut response = plain(StatusCode::SEE_OTHER, "");
     response
@@ -47,7 +47,7 @@ pub(super) fn see_form() -> Response<Full<Bytes>> {
     response
 }
 
-/// To another site, which does not learn where the browser comes from.
+/// Redirects to another site, without telling it where the browser comes from.
 pub(super) fn see_other(url: &Url) -> Response<Full<Bytes>> {
     let mut response = plain(StatusCode::SEE_OTHER, "");
     if let Ok(location) = HeaderValue::from_str(url.as_str()) {
@@ -60,7 +60,7 @@ pub(super) fn see_other(url: &Url) -> Response<Full<Bytes>> {
     response
 }
 
-/// RFC 9110 §15.5.6: a 405 says what is allowed.
+/// A 405 response must list the allowed methods (RFC 9110 §15.5.6).
 pub(super) fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
     let mut response = plain(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -72,8 +72,8 @@ pub(super) fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
     response
 }
 
-/// A text with the fields that every response has: it is not kept, not framed, not sniffed, and
-/// tells no other site where it is from.
+/// A text response, with the fields that every response has. They forbid caching, framing and MIME
+/// sniffing, and keep the browser from sending a `Referer`.
 pub(super) fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! What comes in, and what the connections of one listener have in common.
+//! What arrives at the listener, and what its connections share.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,37 +9,37 @@ use super::accept_limits::{AcceptLimits, Visitor};
 use super::pages::{ClientForm, Outcome};
 use crate::secret::Secret;
 
-/// Something that came in from the browser and waits for a response.
+/// Something that arrived at the listener.
 #[derive(Debug)]
 pub enum Arrival {
-    /// The form was filled in.
+    /// The form was submitted.
     Client {
-        /// Its first field.
+        /// The application's client id.
         client_id: String,
-        /// Its second, unless left empty.
+        /// The application's client secret, unless the field was left empty.
         client_secret: Option<Secret<String>>,
-        /// Who did that.
+        /// Who submitted it.
         visitor: Visitor,
-        /// Where to send the browser, or what is wrong with the fields.
+        /// Takes the URL to redirect the browser to, or what is wrong with the fields.
         reply: oneshot::Sender<Result<Url, String>>,
     },
-    /// The provider sent the browser back.
+    /// The provider redirected the browser back.
     Redirect {
-        /// With this query, which has the code in it.
+        /// The query of the redirect. It contains the code.
         query: Secret<String>,
         /// Whose browser it is.
         visitor: Visitor,
-        /// How it went.
+        /// Takes the outcome to show.
         reply: oneshot::Sender<Outcome>,
     },
-    /// A connection was turned away, for the first time in this login. It waits for no response.
+    /// A connection was refused, the first one of its kind in this login. It expects no reply.
     Stranger {
-        /// It is another user's for sure; else nobody's that the kernel knows of.
+        /// Whether it certainly belongs to another user. Otherwise the kernel knows no owner.
         of_another_user: bool,
     },
 }
 
-/// What the connections of one listener have in common.
+/// What the connections of one listener share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) arrivals: mpsc::Sender<Arrival>,
@@ -49,15 +49,15 @@ pub(super) struct Shared {
     pub(super) accept_limits: AcceptLimits,
 }
 
-/// The way to the provider: its URL holds the `state`, which a browser's argument list would show
-/// to everybody on the machine.
+/// The redirect to the provider. The provider's URL contains the `state`, and the arguments of a
+/// browser are visible to everybody on the machine.
 #[derive(Debug)]
 pub(super) struct Start {
     pub(super) nonce: Secret<String>,
     pub(super) leads_to: Url,
 }
 
-/// A lock that a panic elsewhere does not keep.
+/// Locks the mutex even if a panic has poisoned it.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Whose grant it is, asked of the provider after a login.
+//! Asks the provider, after a login, which account the grant belongs to.
 
 use serde_json::Value;
 use url::Url;
@@ -7,19 +7,20 @@ use super::error::printable;
 use super::http::HttpClient;
 use crate::secret::Secret;
 
-/// Name of the connection behind a grant.
+/// The account that a grant belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The provider's own identifier.
     pub id: String,
-    /// What a person would recognise: a user name.
+    /// What a person recognizes, such as a user name.
     pub label: Option<String>,
 }
 
-/// One place to ask, with where the response stands (JSON pointers, RFC 6901).
+/// A resource that describes the account, and where in its response the values are (JSON pointers,
+/// RFC 6901).
 #[derive(Clone, Debug)]
 pub struct AccountLookup {
-    /// A JSON resource that takes the bearer token.
+    /// A JSON resource that accepts the bearer token.
     pub url: Url,
     /// Where the identifier is.
     pub id: String,
@@ -27,8 +28,8 @@ pub struct AccountLookup {
     pub label: Option<String>,
 }
 
-/// Asks one place after the other until one knows. That none does is no failure of a login: the
-/// scopes may not allow it.
+/// Asks one resource after another until one names the account. If none does, the login still
+/// succeeds: the granted scopes may not allow these requests.
 pub async fn look_up_account(
     lookups: &[AccountLookup],
     access_token: &Secret<String>,

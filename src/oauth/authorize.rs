@@ -1,5 +1,12 @@
-//! The authorization code grant with PKCE (RFC 6749 §4.1, RFC 7636), as a chain of types that are
-//! consumed.
+//! The authorization code grant with PKCE (RFC 6749 §4.1, RFC 7636). Each state is a type of its
+//! own, and a step consumes what must not be used twice.
+//!
+//! ```text
+//! begin ──▶ PendingAuthorization ── verify(response) ──┬──▶ Err: refused, still pending
+//!                                                      └──▶ Ok(code) ── exchange ──▶ TokenSet
+//! ```
+//!
+//! `verify` consumes the response; `exchange` consumes the request and the code.
 
 use oauth2::{
     AuthUrl, AuthorizationCode, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
@@ -13,12 +20,12 @@ use super::token::TokenSet;
 use crate::loopback::REDIRECT_URI;
 use crate::secret::{Secret, random_text};
 
-/// `state`: 43 characters of six random bits each are more than the 128 bits that RFC 9700 §4.7.1
-/// asks for.
+/// The length of `state`. 43 characters with six random bits each are more than the 128 bits that
+/// RFC 6749 §10.12 and §10.10 ask for.
 const STATE_LENGTH: usize = 43;
 
-/// An authorization request that was sent out and not yet answered. It holds the state and the PKCE
-/// verifier, and is not `Clone`: each is good for one response.
+/// An authorization request that has no accepted response yet. It holds the `state` and the PKCE
+/// verifier. It is not `Clone`, because each of the two is good for one response only.
 #[derive(Debug)]
 pub struct PendingAuthorization {
     client: OAuthClient,
@@ -28,7 +35,7 @@ pub struct PendingAuthorization {
     verifier: PkceCodeVerifier,
 }
 
-/// The query of a redirect back to us (RFC 6749 §4.1.2).
+/// The query of a redirect to our redirect URI (RFC 6749 §4.1.2).
 #[derive(Debug, Default)]
 pub struct AuthorizationResponse {
     code: Option<Secret<String>>,
@@ -38,41 +45,43 @@ pub struct AuthorizationResponse {
     state: Option<String>,
 }
 
-/// Why a response is not the response to this request. It is refused, and the wait goes on.
+/// Why a response is not accepted. After [`Self::Denied`] no other response will come; after any
+/// other reason, the login keeps waiting for its response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResponseRefused {
-    /// The authorization server, or the user, said no: the end of this login.
+    /// The authorization server, or the user, denied the request.
     #[error("the provider refused: {code}{}", .description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
     Denied {
         /// `access_denied`, `invalid_scope`, …
         code: String,
-        /// The server's words.
+        /// The server's description of the error.
         description: Option<String>,
     },
-    /// Neither a code nor an error, or a parameter twice.
+    /// There is neither a code nor an error, or a parameter occurs twice.
     #[error("the redirect carries neither a code nor an error")]
     Incomplete,
-    /// The response is of another authorization server (RFC 9207 §2.4).
+    /// The response comes from another authorization server: a mix-up attack (RFC 9207 §2.4).
     #[error("the response is from {found}, but the login was sent to {expected}")]
     Issuer {
-        /// Whom we asked.
+        /// The issuer that the request was sent to.
         expected: String,
-        /// Who answers.
+        /// The issuer that the response names.
         found: String,
     },
-    /// The response is to another request, or forged (RFC 6749 §10.12).
+    /// The response belongs to another request, or is forged: cross-site request forgery (RFC 6749
+    /// §10.12).
     #[error("the state in the redirect is not that of this login")]
     State,
 }
 
 impl AuthorizationResponse {
-    /// The query of a redirect, as a browser brought it.
+    /// Reads the query of a redirect, as a browser brought it.
     pub fn from_redirect(query: &Secret<String>) -> Self {
         Self::parse(query.expose())
     }
 
-    /// Reads the query of the redirect. A parameter that comes twice makes the whole response
+    /// Reads the query of a redirect. A parameter that occurs twice makes the whole response
     /// unusable (RFC 6749 §3.1).
     pub(crate) fn parse(query: &str) -> Self {
         let mut response = Self::default();
@@ -96,7 +105,7 @@ impl AuthorizationResponse {
         response
     }
 
-    /// The same of a whole URL, as a user pastes it.
+    /// The same from a whole URL that the user pastes.
     pub fn from_pasted(text: &str) -> Option<Self> {
         let url = Url::parse(text.trim()).ok()?;
         url.query().map(Self::parse)
@@ -104,8 +113,8 @@ impl AuthorizationResponse {
 }
 
 impl PendingAuthorization {
-    /// Makes the request that the browser is sent to. PKCE is always S256, for confidential clients
-    /// too (RFC 9700 §2.1.1).
+    /// Makes the authorization request, for which the user's browser is opened. PKCE always uses
+    /// S256, also for confidential clients (RFC 9700 §2.1.1).
     pub fn begin(
         client: OAuthClient,
         authorization_endpoint: &Url,
@@ -114,8 +123,8 @@ impl PendingAuthorization {
         extra: &[(String, String)],
     ) -> Result<Self, OAuthError> {
         let state = random_text(STATE_LENGTH)?;
-        // The library's own verifier would come from a user-space generator; 43 characters of this
-        // alphabet are the 256 bits of RFC 7636 §4.1.
+        // The library would make the verifier with a random generator in user space. 43 characters
+        // of this alphabet hold the 256 bits that RFC 7636 §7.1 asks for.
         let verifier = PkceCodeVerifier::new(random_text(STATE_LENGTH)?.expose().clone());
         let builder = client
             .client()
@@ -139,12 +148,12 @@ impl PendingAuthorization {
         })
     }
 
-    /// Where the browser goes.
+    /// The URL to open in the browser.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Checks that `response` answers this request, and takes the code out of it.
+    /// Checks that `response` belongs to this request, and takes the code out of it.
     pub fn verify(
         &self,
         response: AuthorizationResponse,
@@ -173,8 +182,8 @@ impl PendingAuthorization {
             .ok_or(ResponseRefused::Incomplete)
     }
 
-    /// Exchanges the code for tokens. It consumes the request: a state is checked once, a code used
-    /// once.
+    /// Exchanges the code for tokens. It consumes the request, so that its `state` and code cannot
+    /// be used again.
     pub async fn exchange(
         self,
         code: Secret<String>,
@@ -298,7 +307,7 @@ mod tests {
         let mut pending = pending();
         pending.client.client_secret = Some(Secret::new("hunter2".to_owned()));
         let shown = format!("{pending:?}");
-        // The browser is given the state with the URL; it stands nowhere else.
+        // The state is part of the URL for the browser. It must be printed nowhere else.
         let query = pending.url().query().unwrap();
         assert!(shown.contains(query), "{shown}");
         let beside = shown.replace(query, "");

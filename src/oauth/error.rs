@@ -9,15 +9,15 @@ use crate::net::dial::Shortage;
 use crate::net::tls::TlsTrouble;
 use crate::text::is_deceptive;
 
-/// The longest error text of a server that is passed on, in characters.
+/// The maximum length of a server's error text that is passed on, in characters.
 const MAX_DESCRIPTION: usize = 300;
 
-/// Why an authorization server gave no usable response. No variant carries the body of a response:
-/// it could hold a token.
+/// Why an authorization server gave no usable response. No variant contains the body of a response,
+/// because the body could contain a token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OAuthError {
-    /// A success that lacks what RFC 6749 §5.1 requires.
+    /// A success response that lacks what RFC 6749 §5.1 requires.
     #[error("the response from {host} is not a token response: {reason}")]
     Malformed {
         /// The server.
@@ -25,7 +25,7 @@ pub enum OAuthError {
         /// What is wrong, without the body.
         reason: String,
     },
-    /// HTML of a login wall, a plain error page.
+    /// Something other than JSON, such as the HTML of a login page or a plain error page.
     #[error("{host} responded with {status} and {content_type} where JSON was expected")]
     NotJson {
         /// The server.
@@ -35,13 +35,13 @@ pub enum OAuthError {
         /// Its content type.
         content_type: String,
     },
-    /// The provider has no such endpoint.
+    /// The provider has no revocation endpoint.
     #[error("the provider has no revocation endpoint")]
     NoRevocation,
     /// The kernel gave no random bytes.
     #[error("the system has no random bytes")]
     Random(#[from] getrandom::Error),
-    /// A redirect, which is never followed with a credential in hand (RFC 9700 §4.12).
+    /// A redirect. It is never followed, because the request carries a credential (RFC 9700 §4.12).
     #[error(
         "{host} responded with {status}, a redirect to {location}, which is not followed when a credential is sent"
     )]
@@ -50,38 +50,38 @@ pub enum OAuthError {
         host: String,
         /// Its status.
         status: u16,
-        /// The host it points to.
+        /// The host that it points to.
         location: String,
     },
-    /// An error response of RFC 6749 §5.2.
+    /// An error response (RFC 6749 §5.2).
     #[error("{host} refused: {code}{}", .description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
     Refused {
         /// The server.
         host: String,
         /// `invalid_grant`, `invalid_client`, …
         code: String,
-        /// The server's words, printable and shortened.
+        /// The server's description, printable and shortened.
         description: Option<String>,
     },
-    /// A status that says nothing about the grant: 429, 5xx.
+    /// A status that says nothing about the grant: 408, 429 or 5xx.
     #[error("{host} responded with {status}")]
     Status {
         /// The server.
         host: String,
         /// Its status.
         status: u16,
-        /// How long it asks to wait.
+        /// How long the server asks to wait.
         retry_after: Option<Duration>,
     },
-    /// This machine had nothing to open a connection with.
+    /// This machine lacks a resource that a new connection needs, such as a file descriptor.
     #[error("no connection to {host} can be opened: {shortage}")]
     Starved {
         /// The server.
         host: String,
-        /// What there is no more of.
+        /// Which resource.
         shortage: Shortage,
     },
-    /// No whole response in time.
+    /// No complete response arrived in time.
     #[error("{host} did not respond in time")]
     Timeout {
         /// The server.
@@ -89,7 +89,7 @@ pub enum OAuthError {
         /// Whether the request may have reached it.
         sent: bool,
     },
-    /// The certificate does not verify, or TLS failed otherwise.
+    /// The certificate could not be verified, or TLS failed for another reason.
     #[error("no trusted TLS connection to {host}: {trouble}")]
     Tls {
         /// The server.
@@ -97,7 +97,7 @@ pub enum OAuthError {
         /// Why.
         trouble: TlsTrouble,
     },
-    /// There are no usable roots to verify a server with.
+    /// There are no usable root certificates to verify a server with.
     #[error(transparent)]
     Trust(#[from] crate::net::tls::TrustError),
     /// The body is larger than any token response.
@@ -108,12 +108,12 @@ pub enum OAuthError {
         /// The bound.
         limit: usize,
     },
-    /// The name does not resolve, nobody listens, or the connection broke.
+    /// The name does not resolve, nothing listens, or the connection broke.
     #[error("cannot reach {host}: {reason}")]
     Unreachable {
         /// The server.
         host: String,
-        /// What the system said.
+        /// What the system reported.
         reason: String,
         /// Whether the request may have reached it.
         sent: bool,
@@ -123,14 +123,16 @@ pub enum OAuthError {
 /// What a failed refresh says about the grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshFailure {
-    /// `invalid_client`, `unauthorized_client` and the like: the registration is wrong, the grant
-    /// may be good.
+    /// `invalid_client`, `unauthorized_client` and the like: the application's registration is
+    /// wrong, but the grant may still be valid.
     Configuration,
-    /// `invalid_grant`: the refresh token is spent or revoked, or the server's replica lags.
+    /// `invalid_grant`: the refresh token is used up or revoked, or the server's replica lags
+    /// behind.
     Grant,
-    /// The request may have been carried out and its response lost: the stored token may be spent.
+    /// The server may have processed the request, but its response was lost. The stored refresh
+    /// token may be used up.
     LostResponse,
-    /// Nothing happened; try again later.
+    /// Nothing is known to have changed; try again later.
     Transient {
         /// How long the server asked to wait.
         retry_after: Option<Duration>,
@@ -161,7 +163,7 @@ impl OAuthError {
         }
     }
 
-    /// Whether the server could not be reached at all, as opposed to having refused.
+    /// Whether the server could not be reached at all, as opposed to a server that refused.
     pub fn is_unreachable(&self) -> bool {
         matches!(
             self,
@@ -172,7 +174,7 @@ impl OAuthError {
         )
     }
 
-    /// Without what was sent: a server may echo it in its words.
+    /// Masks the secrets that were sent, because a server may repeat them in its error text.
     pub(super) fn without(mut self, sent: &[&str]) -> Self {
         if let Self::Refused {
             description: Some(text),
@@ -186,8 +188,8 @@ impl OAuthError {
         self
     }
 
-    /// Takes the `oauth2` crate's error apart. Its parse errors carry the body, which is dropped
-    /// here.
+    /// Converts the `oauth2` crate's error. Its parse errors contain the response body, which is
+    /// dropped here.
     pub(super) fn from_token_request(
         host: &str,
         error: RequestTokenError<Self, BasicErrorResponse>,
@@ -219,7 +221,7 @@ fn refused(host: String, response: &BasicErrorResponse) -> OAuthError {
     }
 }
 
-/// The server's words, fit for a terminal: nothing that deceives, no novels.
+/// Makes a server's text safe for a terminal: without deceptive characters, and shortened.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .filter(|character| !is_deceptive(*character))

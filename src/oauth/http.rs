@@ -1,5 +1,5 @@
-//! How the program talks to an authorization server: verified TLS, no redirects, small JSON
-//! responses only, in bounded time.
+//! How authsome talks to an authorization server: verified TLS, no redirects, only small JSON
+//! responses, and a limited time.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,23 +21,25 @@ use crate::net::user_proxy::UserProxies;
 pub(super) use crate::text::host_of;
 use crate::waiting::at_most;
 
-/// How long a connection to the authorization server may take to stand; TLS as long again.
+/// How long the connection to the authorization server may take; the TLS handshake may take as long
+/// again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a whole exchange may take, of the time in which this process could listen.
+/// How long a whole exchange may take. Time in which this process was stopped does not count
+/// (`waiting.rs`).
 pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The largest response that is read. Token responses have some hundred bytes; one with JWTs a few
-/// thousand.
+/// The largest response body that is read. Token responses have some hundred bytes; with JWTs in
+/// them, a few thousand.
 const MAX_RESPONSE: usize = 128 * 1024;
 
-/// The memory that a response has at first.
+/// The initial capacity of the buffer for a response body.
 const FIRST_ROOM: usize = 4096;
 
-/// The longest wait a server can ask for with `Retry-After`.
+/// The longest wait that a server can request with `Retry-After`.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
-/// Makes the clients of one process: what all of them trust, and by which way they go.
+/// Makes the HTTP clients of one process. They share the trusted root certificates and the dialer.
 #[derive(Clone, Debug)]
 pub struct HttpClients {
     trust: Arc<Trust>,
@@ -46,7 +48,7 @@ pub struct HttpClients {
 }
 
 impl HttpClients {
-    /// Clients with that trust, those addresses and the user's own proxies.
+    /// Clients with these trusted roots, these fixed addresses, and the user's own proxies.
     pub fn new(trust: Arc<Trust>, resolve: &[Resolve], proxies: Arc<UserProxies>) -> Self {
         let queue = Arc::<Queue>::default();
         let dialer = Dialer::new(
@@ -64,13 +66,14 @@ impl HttpClients {
         }
     }
 
-    /// Where its connections wait for a descriptor: others of the process shall wait there as well.
+    /// The queue in which its connections wait for a file descriptor. All other connections of the
+    /// process should wait in the same one.
     pub fn queue(&self) -> Arc<Queue> {
         Arc::clone(&self.queue)
     }
 
-    /// The client for one connection; `ca_pem` is its own CA, and `certificate` what it shows to
-    /// servers that ask for one.
+    /// The client for one connection. `ca_pem` is the connection's own CA, and `certificate` is
+    /// presented to servers that ask for one.
     pub fn for_connection(
         &self,
         ca_pem: Option<&str>,
@@ -87,13 +90,13 @@ impl HttpClients {
 pub struct HttpClient(Transport);
 
 impl HttpClient {
-    /// Finds out whether anybody is there whom we trust.
+    /// Checks that the server can be reached and is trusted.
     pub async fn reach(&self, server: &Url) -> Result<(), OAuthError> {
         self.0.reach(server).await
     }
 
-    /// One request for the `oauth2` crate. What comes back is JSON with a status that speaks about
-    /// the request; the rest is an error.
+    /// Sends one request for the `oauth2` crate. Returns JSON with a status that is about the
+    /// request. Everything else is an error.
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
         let uri = request.uri();
         let url = Url::parse(&uri.to_string()).map_err(|error| OAuthError::Unreachable {
@@ -116,8 +119,8 @@ impl HttpClient {
         Ok(response)
     }
 
-    /// nginx lets everybody through TLS and then answers 400 with a page of HTML to who has no
-    /// certificate; others answer 403.
+    /// nginx lets a client without a certificate complete the TLS handshake, and then responds with
+    /// 400 and an HTML page. Other servers respond with 403.
     fn blame_certificate(&self, error: OAuthError) -> OAuthError {
         match error {
             OAuthError::NotJson {
@@ -132,8 +135,8 @@ impl HttpClient {
         }
     }
 
-    /// As [`Self::exchange`], for a response to a revocation: its status alone counts (RFC 7009
-    /// §2.2), the body may be of any type, or none.
+    /// As [`Self::exchange`], for the response to a revocation. Only its status counts (RFC 7009
+    /// §2.2); its body may be of any type, or be missing.
     async fn revocation_exchange(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
         match self.exchange(request).await {
             Err(OAuthError::NotJson {
@@ -147,7 +150,7 @@ impl HttpClient {
         }
     }
 
-    /// `GET` with a bearer token, for a JSON response.
+    /// Sends a `GET` request with a bearer token, and expects JSON.
     pub(super) async fn get_json(
         &self,
         url: &Url,
@@ -189,7 +192,7 @@ impl HttpClient {
     }
 }
 
-/// The `oauth2` crate's seam: its client is a function from request to response.
+/// The interface of the `oauth2` crate: its HTTP client is a function from request to response.
 impl<'c> AsyncHttpClient<'c> for HttpClient {
     type Error = OAuthError;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, OAuthError>> + Send + 'c>>;
@@ -199,7 +202,7 @@ impl<'c> AsyncHttpClient<'c> for HttpClient {
     }
 }
 
-/// The same client, for revocations.
+/// The same client, but for revocations.
 pub(super) struct RevocationClient<'a>(pub(super) &'a HttpClient);
 
 impl<'c> AsyncHttpClient<'c> for RevocationClient<'_> {
@@ -211,8 +214,9 @@ impl<'c> AsyncHttpClient<'c> for RevocationClient<'_> {
     }
 }
 
-/// Bounds an exchange by the time in which this process could listen: a timer alone has run out
-/// before a process that was stopped has looked at what lies unread in its socket.
+/// Limits the time of an exchange, without the time in which this process was stopped. With a plain
+/// timer, a process that resumes would time out before it reads a response that has already
+/// arrived.
 async fn in_time<T>(
     host: &str,
     exchange: impl Future<Output = Result<T, OAuthError>>,
@@ -226,7 +230,7 @@ async fn in_time<T>(
     })
 }
 
-/// Reads a response, if it is one that may be read.
+/// Reads a JSON response, unless its status is an error of the server.
 async fn judge(host: &str, response: StreamedResponse) -> Result<Vec<u8>, OAuthError> {
     speaks_of_the_request(host, &response)?;
     if let Some(error) = other_than_json(host, &response) {
@@ -237,8 +241,8 @@ async fn judge(host: &str, response: StreamedResponse) -> Result<Vec<u8>, OAuthE
     Ok(body)
 }
 
-/// The same for the endpoints of OAuth, where the content counts before the type and the status
-/// that came with it (`response.rs`).
+/// The same for the OAuth endpoints. There, the content counts more than the content type and the
+/// status that came with it (`response.rs`).
 async fn judge_content(
     host: &str,
     response: StreamedResponse,
@@ -249,12 +253,12 @@ async fn judge_content(
     let mut body = Vec::with_capacity(FIRST_ROOM);
     let read = read_bounded(host, response, &mut body).await;
     if let Err(error @ OAuthError::TooLarge { .. }) = read {
-        return Err(unlike.unwrap_or(error)); // a page
+        return Err(unlike.unwrap_or(error)); // an HTML page, not a token response
     }
     let plain = content_coding::decoded(&headers, &body, MAX_RESPONSE);
     if let Err(error) = read {
-        // Of a pair that is issued, what counts is whether it is here: not a `close_notify` that is
-        // missing, nor a length that was announced wrong.
+        // Once a token pair is issued, all that counts is whether it has arrived. A missing
+        // `close_notify`, or a wrong `Content-Length`, must not lose it.
         return response::recognise_whole(status, &plain).ok_or(error);
     }
     match (response::recognise(status, &plain), unlike) {
@@ -264,8 +268,8 @@ async fn judge_content(
     }
 }
 
-/// A redirect, and a status that says that the server did not get to the request, are errors
-/// whatever comes with them.
+/// Rejects a redirect, and any status which says that the server did not process the request,
+/// whatever the content is.
 fn speaks_of_the_request(host: &str, response: &StreamedResponse) -> Result<(), OAuthError> {
     let host = host.to_owned();
     let status = response.status();
@@ -295,7 +299,7 @@ fn speaks_of_the_request(host: &str, response: &StreamedResponse) -> Result<(), 
     Ok(())
 }
 
-/// What a response is called that names another type than JSON.
+/// The error for a response whose content type is not JSON.
 fn other_than_json(host: &str, response: &StreamedResponse) -> Option<OAuthError> {
     let content_type = response
         .headers()
@@ -309,7 +313,7 @@ fn other_than_json(host: &str, response: &StreamedResponse) -> Option<OAuthError
     })
 }
 
-/// Reads a body into `body`, which has all that has come where it breaks off.
+/// Reads the response body into `body`. If it breaks off, `body` has what arrived until then.
 async fn read_bounded(
     host: &str,
     mut response: StreamedResponse,
@@ -327,7 +331,8 @@ async fn read_bounded(
     Ok(())
 }
 
-/// `application/json`, with parameters or a structured suffix (RFC 6839), in any case.
+/// `application/json` or a type with the suffix `+json` (RFC 6839), in any case, with or without
+/// parameters.
 fn is_json(content_type: &str) -> bool {
     let essence = content_type
         .split(';')
@@ -339,8 +344,8 @@ fn is_json(content_type: &str) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// Whole seconds only; the date form (RFC 9110 §10.2.3) is rare on APIs and then our own back-off
-/// applies.
+/// Reads whole seconds only. The date form (RFC 9110 §10.2.3) is rare for APIs; for it, our own
+/// back-off applies.
 fn retry_after(response: &StreamedResponse) -> Option<Duration> {
     let seconds = response
         .headers()

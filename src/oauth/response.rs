@@ -1,9 +1,10 @@
-//! What a token endpoint answered, told from its content rather than from its form.
+//! Recognizes the response of a token endpoint by its content rather than by its form.
 //!
-//! A pair that a provider has issued is there once: a response that was put aside for an odd field,
-//! a byte order mark, another 2xx or another content type would lose the grant, as the refresh
-//! token is spent. So whatever has an access token is a response with a token (RFC 6749 §5.1), and
-//! the rest of it is read with sense or left out.
+//! A provider issues a token pair only once, and with it the old refresh token is used up. If the
+//! response were rejected for an odd field, a byte order mark, another 2xx status or another
+//! content type, the grant would be lost. So every response with an access token counts as a token
+//! response (RFC 6749 §5.1). Its other fields are read where they make sense, and ignored where
+//! they do not.
 
 use std::time::Duration;
 
@@ -11,17 +12,18 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
-/// A lifetime beyond this says that there is no end.
+/// A lifetime longer than this is taken as no expiry at all.
 const MAX_LIFETIME: Duration = Duration::from_hours(24 * 366 * 100);
 
-/// UTF-8's byte order mark, which a JSON text must not have and some frameworks write (RFC 8259
-/// §8.1).
+/// The byte order mark of UTF-8. A JSON text must not start with it (RFC 8259 §8.1), but some
+/// frameworks write it.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 type Object = Map<String, Value>;
 
-/// The response in the one form that is read on: a token with 200, a refusal (RFC 6749 §5.2) with
-/// its status, or with 400 where it came with a success. `None` where there is neither.
+/// Brings a response into a uniform form. A response with a token gets status 200. A refusal (RFC
+/// 6749 §5.2) keeps its status, or gets 400 if it came with a success status. `None` if the
+/// response is neither.
 pub(super) fn recognise(status: StatusCode, body: &[u8]) -> Option<(StatusCode, Vec<u8>)> {
     let text = String::from_utf8_lossy(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
     let object = object_in(&text)?;
@@ -39,8 +41,8 @@ pub(super) fn recognise(status: StatusCode, body: &[u8]) -> Option<(StatusCode, 
     Some((status, refusal.to_string().into_bytes()))
 }
 
-/// The response out of a body that broke off: a token, in an object that is whole and has nothing
-/// behind it. Whatever else there is may be the beginning of something else.
+/// Recognizes a token in a body that broke off. The JSON object must be complete and nothing may
+/// follow it; anything else may be only the beginning of a response.
 pub(super) fn recognise_whole(status: StatusCode, body: &[u8]) -> Option<(StatusCode, Vec<u8>)> {
     let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     serde_json::from_slice::<Object>(text).ok()?;
@@ -59,8 +61,9 @@ pub(super) fn refresh_token_in(object: &Object) -> Option<&str> {
     (!token.is_empty()).then_some(token)
 }
 
-/// The lifetime of the access token in seconds: a number, or a text with one. What is none, or not
-/// above zero (some servers say so of a token that has no end), says nothing.
+/// The lifetime of the access token in seconds, given as a number or as a string. `None` if there
+/// is no such value, or if it is less than one second: some servers send 0 or -1 for a token that
+/// does not expire.
 pub(super) fn lifetime_in(object: &Object) -> Option<Duration> {
     let seconds = match object.get("expires_in")? {
         Value::Number(number) => number.as_f64()?,
@@ -72,8 +75,8 @@ pub(super) fn lifetime_in(object: &Object) -> Option<Duration> {
         .then(|| Duration::from_secs(lifetime.as_secs()))
 }
 
-/// The granted scopes: a text with blanks (RFC 6749 §3.3) or commas between them, or a list. `None`
-/// where the server does not say.
+/// The granted scopes: a string with spaces (RFC 6749 §3.3) or commas between them, or a list.
+/// `None` if the server does not name them.
 pub(super) fn scopes_in(object: &Object) -> Option<Vec<String>> {
     let said = ["scope", "scopes"]
         .into_iter()
@@ -97,8 +100,9 @@ pub(super) fn scopes_in(object: &Object) -> Option<Vec<String>> {
     }
 }
 
-/// The JSON object of a response, or the form that older servers send; one that stands in a list or
-/// under a name of its own, such as `data`, if it is what has the token.
+/// The JSON object of a response, or the form-encoded body of older servers. If the object has no
+/// token itself, but an object inside it has one (under `data`, for example), the inner one is
+/// taken. Of a list, the first object is taken.
 fn object_in(text: &str) -> Option<Object> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     match values.next() {
@@ -119,13 +123,13 @@ fn object_in(text: &str) -> Option<Object> {
     }
 }
 
-/// `access_token=…&token_type=…`, as drafts of OAuth 2 had it.
+/// Parses `access_token=…&token_type=…`, the format in drafts of OAuth 2.0.
 fn form_in(text: &str) -> Option<Object> {
     let text = text.trim();
     let of_a_form = |byte: u8| byte.is_ascii_graphic() && !b"<>\"{}[]".contains(&byte);
     let has = |name: &str| text.split('&').any(|pair| pair.starts_with(name));
     if !text.bytes().all(of_a_form) || !(has("access_token=") || has("error=")) {
-        return None; // a page, with a link of that kind perhaps
+        return None; // probably a page that contains such a link
     }
     let pairs = form_urlencoded::parse(text.as_bytes());
     Some(
@@ -135,7 +139,7 @@ fn form_in(text: &str) -> Option<Object> {
     )
 }
 
-/// A refusal with its code and its words as texts, whatever they were.
+/// An error response with its code and description as strings, whichever form the server used.
 fn refusal_in(object: &Object) -> Option<Value> {
     let (code, words) = match object.get("error")? {
         Value::String(code) => (code.clone(), object.get("error_description")),

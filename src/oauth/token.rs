@@ -24,14 +24,14 @@ use crate::secret::Secret;
 /// What a token endpoint granted.
 #[derive(Debug)]
 pub struct TokenSet {
-    /// The bearer token.
+    /// The access token, which is a bearer token.
     pub access_token: Secret<String>,
-    /// The next refresh token; `None` means that the one in hand stays good (RFC 6749 §6).
+    /// The next refresh token. `None` means that the current one stays valid (RFC 6749 §6).
     pub refresh_token: Option<Secret<String>>,
-    /// Lifetime of the access token from the moment of the response; `None` where the server does
-    /// not say.
+    /// Lifetime of the access token, from the moment of the response. `None` if the server does not
+    /// say.
     pub expires_in: Option<Duration>,
-    /// The granted scopes; `None` means: as requested.
+    /// The granted scopes. `None` means that they are the requested ones.
     pub scopes: Option<Vec<String>>,
 }
 
@@ -49,8 +49,8 @@ pub(super) type Client = oauth2::Client<
     EndpointSet,
 >;
 
-/// The wire form. What has an access token is one; the rest is taken as far as it makes sense
-/// (`response.rs` says why).
+/// The response as the server sent it. Every object with an access token is accepted; its other
+/// fields are read where they make sense (`response.rs` says why).
 #[derive(Serialize)]
 pub(super) struct LenientTokenResponse {
     access_token: AccessToken,
@@ -68,8 +68,9 @@ impl<'de> Deserialize<'de> for LenientTokenResponse {
         let scope = |scope: &String| Scope::new(scope.clone());
         Ok(Self {
             access_token: AccessToken::new(access_token.to_owned()),
-            // Servers have many words for it, or none. A token of another kind than bearer would be
-            // refused where it is used, and that is said; put aside, the grant would be lost.
+            // Servers write the type in many ways, or omit it. If the token is of another type than
+            // bearer, the provider refuses it later, and the user learns about it. If it were
+            // rejected here, the grant would be lost.
             token_type: BasicTokenType::Bearer,
             expires_in: response::lifetime_in(&object).map(|lifetime| lifetime.as_secs()),
             refresh_token: response::refresh_token_in(&object)
@@ -79,7 +80,7 @@ impl<'de> Deserialize<'de> for LenientTokenResponse {
     }
 }
 
-/// The trait asks for `Debug`; a token response has nothing to show.
+/// The trait requires `Debug`, but nothing of a token response may be printed.
 impl fmt::Debug for LenientTokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LenientTokenResponse([redacted])")
@@ -111,7 +112,8 @@ impl TokenResponse for LenientTokenResponse {
 }
 
 impl LenientTokenResponse {
-    /// Checks what the types cannot: that the token is one we can send (RFC 6750 §2.1).
+    /// Checks what the types cannot express: that the token can be sent in a header (RFC 6750
+    /// §2.1).
     pub(super) fn into_token_set(self, host: &str) -> Result<TokenSet, OAuthError> {
         let malformed = |reason: &str| OAuthError::Malformed {
             host: host.to_owned(),
@@ -138,7 +140,7 @@ impl LenientTokenResponse {
 }
 
 impl OAuthClient {
-    /// Exchanges the refresh token for a new pair. Sent exactly once.
+    /// Exchanges the refresh token for a new token pair. The request is sent exactly once.
     pub async fn refresh(
         &self,
         refresh_token: &Secret<String>,
@@ -158,8 +160,8 @@ impl OAuthClient {
             .into_token_set(&host)
     }
 
-    /// Revokes the grant (RFC 7009 §2.1). The server answers the same for a token that it does not
-    /// know.
+    /// Revokes the grant (RFC 7009 §2.1). The server responds in the same way if it does not know
+    /// the token (§2.2).
     pub async fn revoke(
         &self,
         token: RevocableToken<'_>,
@@ -199,7 +201,7 @@ impl OAuthClient {
         })
     }
 
-    /// What must not come back in a server's words.
+    /// The secret that must not be repeated in a server's error text.
     pub(super) fn secret_text(&self) -> &str {
         self.client_secret
             .as_ref()
@@ -208,7 +210,8 @@ impl OAuthClient {
 
     pub(super) fn client(&self) -> Client {
         let mut client = oauth2::Client::new(ClientId::new(self.client_id.clone()))
-            // One fixed style: probing for another would spend a code or a refresh token twice.
+            // A fixed authentication method: trying another one would send a code or a refresh
+            // token twice.
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(TokenUrl::from_url(self.token_endpoint.clone()))
             .set_revocation_url_option(
@@ -223,12 +226,12 @@ impl OAuthClient {
     }
 }
 
-/// Which token to revoke; its kind goes along as `token_type_hint`.
+/// Which token to revoke. Its type is sent as `token_type_hint`.
 #[derive(Clone, Copy, Debug)]
 pub enum RevocableToken<'a> {
-    /// Where there is no refresh token.
+    /// The access token, for a grant without a refresh token.
     Access(&'a Secret<String>),
-    /// Revokes the whole grant.
+    /// The refresh token. Revoking it revokes the whole grant.
     Refresh(&'a Secret<String>),
 }
 

@@ -1,8 +1,8 @@
-//! One request over a connection of its own: HTTP/1.1, by the way that every connection of the
-//! program goes.
+//! Sends one request over a connection of its own, in HTTP/1.1, through the dialer that all
+//! connections of authsome use.
 //!
-//! Nothing here sends a request twice: a refresh token is spent by one. How long all of it may
-//! take, the caller says (`http.rs`).
+//! Nothing here sends a request twice, because a refresh token can be used only once. The caller
+//! limits the total time (`http.rs`).
 
 use std::error::Error;
 use std::fmt;
@@ -29,14 +29,14 @@ use crate::net::dial::{ConnectError, Dialer, innermost};
 use crate::net::tls::{CertificateRequests, TlsRemedy, TlsTrouble};
 use crate::net::user_proxy::UserProxy;
 
-/// The head of a response: its fields, and their bytes.
+/// The limits for the head of a response: the number of its fields, and its size in bytes.
 const MAX_FIELDS: usize = 500;
 const MAX_HEAD: usize = 128 * 1024;
 
-/// How long a server may take to refuse a connection after its handshake.
+/// How long to wait, after the TLS handshake, for the server to reject the connection.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
-/// The way to one server.
+/// Opens connections with the TLS settings of one stored connection.
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
     dialer: Arc<Dialer>,
@@ -53,14 +53,15 @@ pub(super) struct StreamedResponse {
     connection: Connection,
 }
 
-/// What a connection is made of.
+/// The byte stream that HTTP runs on: TCP or TLS.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 type Http = http1::Connection<TokioIo<Box<dyn Stream>>, Full<Bytes>>;
 
-/// The connection's own work, done while somebody waits for it: after a stop of the whole process
-/// the first look finds what has arrived, before the deadline is looked at.
+/// Drives the HTTP connection while somebody waits for a result of it, instead of in a task of its
+/// own. So after a stop of the whole process, the first poll finds what has arrived, before any
+/// deadline is checked.
 struct Connection(Option<Pin<Box<Http>>>);
 
 impl Connection {
@@ -69,7 +70,7 @@ impl Connection {
         if let Some(http) = &mut self.0 {
             tokio::select! {
                 biased;
-                _ = http => self.0 = None, // how it ended, the work is told
+                _ = http => self.0 = None, // `work` itself gets the error
                 output = &mut work => return output,
             }
         }
@@ -88,17 +89,17 @@ impl Transport {
         }
     }
 
-    /// Whether a server has asked for a client certificate, and this connection has none.
+    /// Whether a server has asked for a client certificate although this connection has none.
     pub(super) fn lacks_certificate(&self) -> bool {
         self.certificate_requests.are_unmet()
     }
 
-    /// Finds out whether somebody is there whom we trust: what they would answer does not matter,
-    /// and some drop what they do not expect.
+    /// Checks that the server can be reached and is trusted. It sends no request: the response
+    /// would not matter, and some servers drop a connection with an unexpected request.
     pub(super) async fn reach(&self, url: &Url) -> Result<(), OAuthError> {
         let mut stream = self.connect(url, &authority(url)?).await?;
-        // That it wants a certificate of ours, a server of TLS 1.3 says behind the handshake (RFC
-        // 8446 §4.4.2); nothing else is due.
+        // A TLS 1.3 server rejects a missing client certificate only after the client has finished
+        // its handshake (RFC 8446 §4.4.2). Nothing else is expected to arrive here.
         let mut first = [0];
         let Ok(Err(error)) = timeout(LAST_WORD, stream.read(&mut first)).await else {
             return Ok(());
@@ -163,7 +164,7 @@ impl Transport {
                 sent: false,
             },
             ConnectError::Starved(shortage) => OAuthError::Starved { host, shortage },
-            // Some servers of TLS 1.2 say no more than that the handshake has failed.
+            // Some TLS 1.2 servers only report that the handshake failed.
             ConnectError::Tls(trouble)
                 if self.lacks_certificate()
                     && matches!(trouble.remedy, TlsRemedy::Modern | TlsRemedy::Unknown) =>
@@ -184,7 +185,8 @@ impl Transport {
         })
     }
 
-    /// Writes the target as this way wants it, and what every request has.
+    /// Sets the request target, in the form that a proxy or a server needs (RFC 9112 §3.2), and the
+    /// fields that every request has.
     fn prepare(
         &self,
         url: &Url,
@@ -238,7 +240,7 @@ impl StreamedResponse {
             match self.connection.serve(self.body.frame()).await {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(broken(&self.url, &error, true)),
-                // What is no data is trailers.
+                // A frame without data holds trailers, which are not needed.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
@@ -249,7 +251,7 @@ impl StreamedResponse {
     }
 }
 
-/// Its body may hold a token.
+/// The body is left out, because it may contain a token.
 impl fmt::Debug for StreamedResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamedResponse")
@@ -260,7 +262,7 @@ impl fmt::Debug for StreamedResponse {
 
 fn authority(url: &Url) -> Result<Authority, OAuthError> {
     let host = url.host_str().unwrap_or_default();
-    let bare = host.trim_matches(['[', ']']); // an IPv6 address
+    let bare = host.trim_matches(['[', ']']); // around an IPv6 address
     let port = url.port_or_known_default().unwrap_or_default();
     Authority::new(bare, port).ok_or_else(|| not_a_url(url))
 }
@@ -273,12 +275,12 @@ fn not_a_url(url: &Url) -> OAuthError {
     }
 }
 
-/// The URL, which could hold a code, is left out.
+/// The URL is left out, because it could contain a code.
 fn broken(url: &Url, error: &hyper::Error, sent: bool) -> OAuthError {
     let cause = error.source().and_then(<dyn Error>::downcast_ref);
     if let Some(trouble) = cause.and_then(TlsTrouble::of_client_certificate) {
         let host = host_of(url);
-        // No server reads a request before it knows the client.
+        // A server does not process a request before it has accepted the client's certificate.
         return OAuthError::Tls { host, trouble };
     }
     OAuthError::Unreachable {

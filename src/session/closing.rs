@@ -1,16 +1,16 @@
-//! The end of a session, or of a command that renews one connection: a refresh that has been sent
-//! is not cut off.
+//! The end of a session, or of a command that renews one connection: it waits for a refresh request
+//! that has already been sent.
 
 use std::time::Duration;
 
 use super::notice::Notice;
 use crate::connection::Credentials;
 
-/// How long the end waits for a refresh before it says so.
+/// How long the end waits for a refresh before it notifies the user.
 const QUIET_WAIT: Duration = Duration::from_secs(2);
 
-/// Waits for a refresh that is under way, and says so where it takes long; from then on `given_up`
-/// ends the wait. Whether its pair is durable.
+/// Waits for a refresh that is under way. If that takes long, it notifies the user, and from then
+/// on `given_up` ends the wait. Returns whether the new token pair is durable.
 pub(crate) async fn finish(
     credentials: &Credentials,
     notify: &dyn Fn(Notice),

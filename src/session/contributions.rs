@@ -1,5 +1,5 @@
-//! What the members of a session contribute to the child's environment: placeholders, addresses,
-//! places for git, and none of the real values.
+//! What the members of a session contribute to the child's environment: placeholders, instance
+//! URLs, and the URLs where git gets a credential. It contains no real token.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -13,32 +13,33 @@ use crate::env::git_config::{AskedRemotes, GitPlace, UserRemotes};
 use crate::env::programs::Programs;
 use crate::proxy::Preference;
 
-/// What the members want the child to have, and not to have.
+/// What the members require in the child's environment, and what they ban from it.
 pub(super) struct Contributions {
-    /// Variables that get the placeholder.
+    /// Variables that are set to the placeholder.
     placeholders: Vec<String>,
     /// Variables that the child must not have.
     removed: Vec<String>,
-    /// Variables with the address of an instance.
+    /// Variables that are set to the URL of an instance.
     addresses: Vec<Address>,
-    /// Where git's requests get a credential.
+    /// The URLs at which git's requests get a credential.
     pub(super) git: Vec<GitPlace>,
-    /// What git says of the user's remotes and proxies, until it is waited for.
+    /// The running query of git about the user's remotes and proxies, until its result is waited
+    /// for.
     remotes: Option<AskedRemotes>,
-    /// Whether SSH remotes go over HTTPS.
+    /// Whether SSH remotes are rewritten to HTTPS.
     pub(super) rewrites_ssh: bool,
 }
 
-/// A variable with the address of a member's instance.
+/// A variable that holds the URL of a member's instance.
 struct Address {
     variable: String,
     url: String,
-    /// Whether it is set where the parent has another value: the user chose that connection for
-    /// this very run.
+    /// Whether it replaces a value that the parent has set. It does if the user chose this
+    /// connection for this run.
     overrides: bool,
 }
 
-/// The connections of one provider in a session.
+/// What is counted of one provider's connections in a session.
 #[derive(Default)]
 struct OfProvider {
     members: usize,
@@ -46,8 +47,8 @@ struct OfProvider {
 }
 
 impl Contributions {
-    /// Those of all members. It starts git and ssh, which take their time, and have it until the
-    /// rest of the session is made.
+    /// Collects the contributions of all members. Starts git and ssh right away, because they are
+    /// slow; they run while the rest of the session is built.
     pub(super) fn of(
         members: &[Member],
         rewrites_ssh: bool,
@@ -72,7 +73,7 @@ impl Contributions {
         }
         let mut known = HashSet::new();
         for member in members {
-            // What the definition says is the same for all of a provider's connections.
+            // The definition is the same for all connections of a provider, so it is added once.
             if known.insert(&member.provider.id) {
                 contributions.add(&member.provider);
             }
@@ -94,13 +95,13 @@ impl Contributions {
         self.placeholders.extend_from_slice(&provider.placeholders);
     }
 
-    /// Waits for what git says.
+    /// Waits for the result of git's query.
     pub(super) fn remotes(&mut self) -> UserRemotes {
         let asked = self.remotes.take();
         asked.map(AskedRemotes::wait).unwrap_or_default()
     }
 
-    /// Writes the variables.
+    /// Sets and removes the variables.
     pub(super) fn fill(&self, environment: &mut Environment, parent: &Parent) {
         for address in &self.addresses {
             if address.overrides || parent.filled(&address.variable).is_none() {
@@ -116,8 +117,9 @@ impl Contributions {
     }
 }
 
-/// A tool that is told nothing goes to the public instance; where the provider's default connection
-/// is another one, it is told.
+/// A tool whose address variable is not set contacts the provider's public instance. If the
+/// session's preferred connection of the provider is at another instance, the variable is set to
+/// that one.
 fn addresses(member: &Member, of_provider: &OfProvider) -> Vec<Address> {
     let Some(base) = &member.service.base_url else {
         return Vec::new();

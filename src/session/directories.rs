@@ -1,4 +1,4 @@
-//! Where the session's files go: the first good one of the directories that are there for such.
+//! Where the session's files go: the first usable one of several candidate directories.
 
 use std::path::{Path, PathBuf};
 
@@ -8,13 +8,13 @@ use super::parent::Parent;
 use crate::os::home::{self, HomeError};
 use crate::os::run_dir::{Unfit, fit};
 
-/// Where nothing else is set.
+/// The last candidate, which no variable has to name.
 const LAST: &str = "/tmp";
 
 const RUNTIME: &str = "XDG_RUNTIME_DIR";
 
-/// Has the files made in the first directory where they can be: what is wrong with one of them is
-/// told, and the next is tried.
+/// Calls `write` with the first usable directory. Each directory that turns out to be unusable is
+/// reported as a notice when the next one is tried; the last one is returned in the error.
 pub(super) fn in_first_good<T>(
     parent: &Parent,
     notify: &dyn Fn(Notice),
@@ -30,8 +30,8 @@ pub(super) fn in_first_good<T>(
                 Ok(made) => return Ok(made),
                 Err(error) => DirectoryTrouble::Files(error),
             },
-            // That of a login that has ended, as `sudo -E` and `su` leave it: nothing to be told
-            // each time.
+            // The runtime directory of a login session that has ended. `sudo -E` and `su` leave the
+            // variable behind, so this is too common to report each time.
             Err(Unfit::Missing) if variable == RUNTIME => continue,
             Err(unfit) => DirectoryTrouble::Unfit(unfit),
         };
@@ -44,15 +44,15 @@ pub(super) fn in_first_good<T>(
     Err(SessionError::NoDirectory(last))
 }
 
-/// The user's own directory for such files, the one for temporary files, and everybody's. A
-/// variable that is empty says nothing.
+/// The user's runtime directory, the directory for temporary files, and `/tmp`. An empty variable
+/// counts as unset.
 fn candidates(parent: &Parent) -> impl Iterator<Item = (&'static str, PathBuf)> {
     let of = |name| {
         let value = parent.filled(name);
         value.map(|value| (name, PathBuf::from(value)))
     };
-    // A runtime directory is its user's alone (the XDG Base Directory Specification); what is not,
-    // is none.
+    // The XDG Base Directory Specification demands that a runtime directory is accessible to its
+    // user only. An existing directory that is not, is not used.
     let runtime =
         of(RUNTIME).filter(|(_, path)| !path.is_dir() || home::check_private(path).is_ok());
     let all = [runtime, of("TMPDIR"), Some((LAST, LAST.into()))];
@@ -72,7 +72,7 @@ mod tests {
         Parent::new(variables, "/")
     }
 
-    /// Where the files go, and the variables whose directories were told to be unused.
+    /// Where the files go, and the variables whose directories were reported as unused.
     fn first_good(parent: &Parent) -> (PathBuf, Vec<&'static str>) {
         let told = RefCell::new(Vec::new());
         let notify = |notice| match notice {

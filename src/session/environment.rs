@@ -1,4 +1,4 @@
-//! The session's files, and the child's whole environment.
+//! Writes the session's files and builds the child's complete environment.
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
@@ -23,25 +23,25 @@ use crate::secret::Secret;
 /// The length of a session's public name.
 pub(super) const NAME_LENGTH: usize = 16;
 
-/// What the child's environment is made from, beside what the members contribute.
+/// What the child's environment is made from, except what the members contribute.
 pub(super) struct EnvironmentBuilder<'a> {
     pub(super) parent: &'a Parent,
     /// The public name of the session.
     pub(super) name: &'a str,
-    /// The files that the trusted roots are from.
+    /// The files that the trusted roots were read from.
     pub(super) trusted_files: &'a [&'a Path],
     pub(super) ca_pem: &'a str,
     pub(super) ca_public_key_digest: [u8; 32],
     pub(super) proxy: SocketAddr,
     pub(super) password: &'a Secret<String>,
-    /// The hosts that the child shall reach without the proxy.
+    /// The hosts that the child contacts without the proxy.
     pub(super) direct: &'a [String],
-    /// Variables that the user wants as they are.
+    /// Variables that the user asked to leave unchanged.
     pub(super) left_alone: &'a [OsString],
 }
 
 impl EnvironmentBuilder<'_> {
-    /// Makes the run directory with its files, and the environment that names them.
+    /// Creates the run directory with its files, and the environment that refers to them.
     pub(super) fn build(
         &self,
         roots: ReadAhead,

@@ -1,4 +1,4 @@
-//! Why there is no session.
+//! Errors of a session that cannot be created.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,11 +14,11 @@ use crate::os::run_dir::Unfit;
 use crate::proxy::ProxyError;
 use crate::vault::VaultError;
 
-/// What kept a session, or what it is made from, from being there.
+/// Why a session, or a part that it is made from, could not be created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// A definition is not there, or cannot be read.
+    /// A definition is missing or cannot be read.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// A definition does not fit a connection.
@@ -35,13 +35,14 @@ pub enum SessionError {
         /// Why.
         source: io::Error,
     },
-    /// A connection that was chosen is not there.
+    /// A connection that the user chose does not exist.
     #[error("there is no connection {0}")]
     NoConnection(ConnectionId),
-    /// There is no directory for the session's files: what is wrong with the last that was tried.
+    /// No directory is usable for the session's files. Contains what is wrong with the last one
+    /// tried.
     #[error("there is no directory for the session's files")]
     NoDirectory(Option<UnusedDirectory>),
-    /// The proxy cannot listen, or has no CA.
+    /// The proxy cannot listen, or its CA cannot be created.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     /// The kernel gave no random bytes.
@@ -62,7 +63,7 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// Whether it is one connection's trouble, and not also the others'.
+    /// Whether the error concerns one connection only, so that the others can still take part.
     pub(super) fn is_of_one_connection(&self) -> bool {
         matches!(
             self,
@@ -78,7 +79,7 @@ impl SessionError {
 /// A directory in which the session's files cannot be made.
 #[derive(Debug)]
 pub struct UnusedDirectory {
-    /// The variable that names it, or its own path where none does.
+    /// The variable that names it, or its own path if no variable does.
     pub variable: &'static str,
     /// Where it is.
     pub path: PathBuf,
@@ -89,8 +90,8 @@ pub struct UnusedDirectory {
 /// Why files cannot be made in a directory.
 #[derive(Debug)]
 pub enum DirectoryTrouble {
-    /// One of them could not be written.
+    /// A file could not be written.
     Files(HomeError),
-    /// It is not fit for them.
+    /// The directory is not fit for such files.
     Unfit(Unfit),
 }

@@ -1,4 +1,5 @@
-//! The master key out of a file or an open descriptor, for jobs whose environment others can read.
+//! Reads the master key from a file or from an open descriptor, for jobs whose environment other
+//! processes can read.
 
 use std::fs::File;
 use std::io;
@@ -8,14 +9,14 @@ use std::path::Path;
 use crate::os::ulimits;
 use crate::secret::Secret;
 
-/// A key is 44 characters; more than this is another file.
+/// A key has 44 characters. A file longer than this is no key file.
 const MAX_LENGTH: u64 = 1024;
 
-/// The names by which a process's own descriptors can be opened.
+/// The directories through which a process can open its own descriptors.
 const DESCRIPTORS: [&str; 2] = ["/dev/fd", "/proc/self/fd"];
 
-/// Reads the key. A descriptor is taken: the command that is started later does not get it, or it
-/// could read the file from its beginning.
+/// Reads the key. A descriptor that the path names is closed afterwards. Otherwise the command that
+/// is started later would inherit it, and could read the key from the file's beginning.
 pub(super) fn read(path: &Path) -> io::Result<Secret<Vec<u8>>> {
     let descriptor = descriptor_of(path);
     let opened = File::open(path);
@@ -28,17 +29,17 @@ pub(super) fn read(path: &Path) -> io::Result<Secret<Vec<u8>>> {
     Ok(Secret::new(text.expose().trim_ascii().to_vec()))
 }
 
-/// Takes the descriptor alone, where the key is not read from it.
+/// Only closes the descriptor, for the case that the key is not read from it.
 pub(super) fn close(path: &Path) {
     if let Some(descriptor) = descriptor_of(path)
         && !ulimits::is_our_own(descriptor)
     {
-        // One that is not open is nobody's.
+        // If the descriptor is not open, the command cannot inherit it.
         let _ = ulimits::close_inherited(descriptor);
     }
 }
 
-/// The number in `/dev/fd/N`; the standard streams stay the command's.
+/// The number in `/dev/fd/N`. The standard streams, 0 to 2, are left to the command.
 fn descriptor_of(path: &Path) -> Option<RawFd> {
     let parent = path.parent()?;
     let number: RawFd = path.file_name()?.to_str()?.parse().ok()?;

@@ -1,7 +1,8 @@
-//! Which runs of this home live: `sessions/ID.lock`, which each of them holds locked to its end.
+//! Which runs of this home directory are alive. Each run holds a lock on its file
+//! `sessions/ID.lock` until it ends.
 //!
-//! A lock says it better than a file with a process id in it: the kernel lets go of it however the
-//! process ends, and gives it to nobody else.
+//! A lock is more reliable than a file with a process id: the kernel releases it however the
+//! process ends, whereas a process id may be reused by another process.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
@@ -9,19 +10,19 @@ use std::path::{Path, PathBuf};
 
 use crate::os::home::{Home, HomeError, create_private_directory, create_private_file, io_error};
 
-/// The directory in the home.
+/// The directory of the lock files, in the home directory.
 const DIRECTORY: &str = "sessions";
 
-/// How the names of its files end.
+/// The suffix of the lock files' names.
 const ENDING: &str = ".lock";
 
-/// What stands in the file of a run whose commands may have secrets.
+/// The content of the lock file if the run allows its commands to print and change secrets.
 const ALLOWS_EXPORT: &str = "allow-export\n";
 
-/// The longest id of a session, in bytes; ours are shorter.
+/// The longest accepted session id, in bytes. Ids that authsome makes are shorter.
 const MAX_ID: usize = 64;
 
-/// A run that lives. Dropping it ends it.
+/// A run that is alive. Dropping it removes its lock file.
 #[derive(Debug)]
 pub(super) struct LivingSession {
     path: PathBuf,
@@ -29,7 +30,7 @@ pub(super) struct LivingSession {
 }
 
 impl LivingSession {
-    /// Enters a run into the list, and takes out those that were killed.
+    /// Registers a run, and removes the files of runs that were killed.
     pub(super) fn enter(home: &Home, id: &str, allows_export: bool) -> Result<Self, HomeError> {
         let directory = home.path(DIRECTORY);
         create_private_directory(&directory)?;
@@ -47,12 +48,12 @@ impl LivingSession {
 
 impl Drop for LivingSession {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path); // else the next run does it
+        let _ = fs::remove_file(&self.path); // if this fails, the next run removes it
     }
 }
 
-/// Whether the run of that id lives, and if so, whether it allows its commands to have secrets. The
-/// id may be any text.
+/// Whether the commands of the run with that id may print and change secrets. `None` if no such run
+/// is alive. The id is untrusted and may be any text.
 pub fn allows_export(home: &Home, id: &str) -> Option<bool> {
     let of_an_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(of_an_id) {
@@ -60,7 +61,8 @@ pub fn allows_export(home: &Home, id: &str) -> Option<bool> {
     }
     let path = home.path(DIRECTORY).join(format!("{id}{ENDING}"));
     let file = File::open(path).ok()?;
-    // Shared, so that two who ask do not take each other for the run.
+    // A shared lock: with exclusive ones, two processes that check at the same time would each take
+    // the other's lock for that of the run.
     if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
         return None;
     }
@@ -79,8 +81,8 @@ fn sweep(directory: &Path) {
         let Some(file) = is_ours.then(|| File::open(&path).ok()).flatten() else {
             continue;
         };
-        // One that is being made is not locked yet; its run is then not found by its id, but still
-        // by its processes.
+        // This may remove a file that its run has created but not locked yet. That run is then not
+        // found by its id, but its processes are still recognized by their ancestry.
         if file.try_lock().is_ok() {
             let _ = fs::remove_file(&path);
         }

@@ -1,9 +1,10 @@
-//! Holds the members of a session to what their connections were made with, and tells what is
-//! another since then.
+//! Limits the members of a session to the terms that their connections were made with, and reports
+//! what has changed since then.
 //!
-//! The present definition is in force, with two bounds: no place that the connection was not made
-//! for, and no guard less than it was made with. Both are lifted by the next login, which a process
-//! of a run cannot do.
+//! The present definition applies, with two limits. It cannot add a route that the connection was
+//! not made for: whoever can write a definition file could otherwise send the credential to another
+//! host. And it cannot drop a guard rule that the connection was made with. Only a new login lifts
+//! these limits, and a process of a run cannot log in, unless the run allows it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,13 +18,13 @@ use super::user_data::UserData;
 use crate::connection::{DefinitionUsed, Terms, replace_beside_renewals};
 use crate::credential::ConnectionId;
 
-/// The kinds of changes that are told at most.
+/// The maximum number of kinds of changes that are reported.
 const MAX_CHANGES: usize = 12;
 
-/// The definitions in force, for all connections of a provider.
+/// The present definitions, one for all connections of a provider.
 pub(super) type Present = HashMap<ProviderId, (Arc<Provider>, DefinitionUsed)>;
 
-/// Narrows each member down, and tells of which connections what has changed.
+/// Limits each member to its terms, and reports each kind of change with its connections.
 pub(super) fn hold(
     members: &mut [Member],
     present: &Present,
@@ -53,19 +54,19 @@ pub(super) fn hold(
     Ok(())
 }
 
-/// What is known of a definition that connections were made with and that is not the present one.
+/// A definition that connections were made with and that is not the present one.
 #[derive(Clone)]
 struct EarlierDefinition {
     provider: Option<Arc<Provider>>,
-    /// The present provider with its guards beside the present ones, and the names of those, where
-    /// that makes a difference.
+    /// The present provider with the guard rules of this definition added, and the names of the
+    /// added rules. `None` if there is nothing to add.
     guarded: Option<(Arc<Provider>, Vec<String>)>,
 }
 
 struct Holding<'a> {
     data: &'a UserData,
     present: &'a Present,
-    /// By provider and digest of a custom definition.
+    /// By provider, and by digest if the definition is a custom one.
     earlier: HashMap<(ProviderId, Option<String>), EarlierDefinition>,
     allowed: HashMap<ProviderId, Vec<String>>,
     changes: BTreeMap<Change, Vec<ConnectionId>>,
@@ -110,9 +111,9 @@ impl Holding<'_> {
         Ok(())
     }
 
-    /// For a connection of before these were kept: the places of the definition that comes with
-    /// authsome, where there is one, else of the present one. Stored, so that from now on they are
-    /// kept.
+    /// The terms of a connection that was stored before authsome kept terms. The routes come from
+    /// the definition that is bundled with authsome, if there is one, else from the present
+    /// definition. The terms are stored, so that they apply from now on.
     fn first_terms(
         &self,
         member: &mut Member,
@@ -136,8 +137,8 @@ impl Holding<'_> {
                 .allowed_guards_of(&connection.id.provider),
         };
         connection.terms = Some(terms.clone());
-        // A vault that cannot be written is no hindrance, and neither is a renewal that is under
-        // way: the same is found the next time.
+        // If the vault cannot be written, or a renewal is under way, the session goes on without
+        // storing the terms; the next session tries again.
         let store = &self.data.store;
         if let Ok(generation) = replace_beside_renewals(store, &member.stored) {
             (member.stored.generation, member.stored.step) = (generation, 0);

@@ -9,10 +9,10 @@ use crate::proxy::Preference;
 
 pub(super) struct Member {
     pub(super) stored: Stored,
-    /// What its definition says at present, for all of the provider's connections.
+    /// What its definition says at present, for all connections of the provider.
     pub(super) provider: Arc<Provider>,
-    /// The same where this connection is, within what it was made with.
+    /// The same for the instance of this connection, limited to what the connection was made with.
     pub(super) service: Service,
-    /// Whether it is taken where several fit.
+    /// Its rank among connections that match the same request equally well.
     pub(super) preference: Preference,
 }

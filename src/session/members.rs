@@ -1,4 +1,4 @@
-//! The connections that take part in a session: one pass over the vault, however many there are.
+//! Collects the connections that take part in a session, in a single pass over the vault.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::connection::{DefinitionUsed, Found, GrantState, StoreError, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::proxy::Preference;
 
-/// All of them, and the parent's variables without the vault's secrets.
+/// All members, and the parent's variables with the vault's secrets replaced.
 pub(super) struct Members {
     pub(super) members: Vec<Member>,
     pub(super) scrubbed: Scrubbed,
 }
 
-/// Reads them out of the vault, holds each to what it was made with, and says which is preferred
-/// where several fit.
+/// Reads the connections from the vault, limits each to the terms that it was made with, and sets
+/// which is preferred where several match.
 pub(super) fn gather(
     options: &Options,
     data: &UserData,
@@ -72,8 +72,8 @@ pub(super) fn gather(
     })
 }
 
-/// A name that means nothing would quietly leave out, or choose, something else than what was
-/// meant.
+/// Checks that the names given by the user exist. A misspelled name would silently leave out, or
+/// choose, another connection than the user meant.
 fn check_names(
     options: &Options,
     data: &UserData,
@@ -90,7 +90,7 @@ fn check_names(
     Ok(())
 }
 
-/// What a pass over the vault has come to.
+/// The state of a pass over the vault.
 struct Gathering<'a> {
     data: &'a UserData,
     notify: &'a dyn Fn(Notice),
@@ -98,7 +98,7 @@ struct Gathering<'a> {
     members: Vec<Member>,
     /// The definition of each provider, for all of its connections.
     providers: Present,
-    /// What is wrong with more than one connection; the first of it.
+    /// The first error that concerns more than one connection.
     error: Option<SessionError>,
 }
 
@@ -110,8 +110,7 @@ impl Gathering<'_> {
         takes_part: impl Fn(&ConnectionId) -> bool,
     ) {
         let member = match found {
-            // No managed secret reaches the child, that of a connection that takes no part as
-            // little as the others.
+            // No managed secret reaches the child, not even one of a connection that takes no part.
             Ok(Found::Secrets(secrets)) => {
                 for secret in &secrets {
                     self.scrub.look_for(secret);
@@ -128,7 +127,7 @@ impl Gathering<'_> {
         };
         match member {
             Ok(member) => self.members.push(member),
-            // One connection's trouble is not the others'.
+            // An error of one connection does not exclude the others.
             Err(error) if error.is_of_one_connection() => {
                 if takes_part(&id) {
                     (self.notify)(Notice::LeftOut { id, error });
@@ -152,13 +151,14 @@ impl Gathering<'_> {
             self.providers.insert(id.provider.clone(), entry);
             provider
         };
-        // What it says at present; after the pass it is held to what the connection was made with.
+        // The present definition. After the pass, it is limited to what the connection was made
+        // with.
         let service = provider.at(stored.connection.base_url.as_ref())?;
         Ok(Member {
             stored,
             provider,
             service,
-            preference: Preference::None, // what is chosen is known after the pass
+            preference: Preference::None, // set after the pass
         })
     }
 }
@@ -177,7 +177,7 @@ fn preference(
     }
 }
 
-/// Tells what the user has to know of the connections before the command starts.
+/// Reports what the user has to know about the connections before the command starts.
 pub(super) fn announce(members: &[Member], notify: &dyn Fn(Notice)) {
     if members.is_empty() {
         notify(Notice::NoConnection);

@@ -1,6 +1,7 @@
-//! What the user should know of while a session is put together, and when it ends.
+//! What the user should know while a session is put together, and when it ends.
 //!
-//! It is data: whoever starts the session has the words, and knows which command to advise.
+//! Notices are data. The caller that starts the session has the words, and knows which command to
+//! suggest.
 
 use std::ffi::OsString;
 
@@ -11,13 +12,13 @@ use crate::credential::ConnectionId;
 use crate::os::home::HomeError;
 use crate::proxy::Tie;
 
-/// Something to be said. None of them ends the session, and none holds a secret.
+/// Something to report to the user. No notice ends the session, and none contains a secret.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// Something is another than these connections were made with.
+    /// Something has changed since these connections were made.
     Changed {
-        /// What it is.
+        /// What has changed.
         change: Change,
         /// The connections.
         connections: Vec<ConnectionId>,
@@ -29,9 +30,10 @@ pub enum Notice {
         /// What is wrong with it.
         warning: String,
     },
-    /// The session's files go elsewhere.
+    /// A directory is not usable for the session's files, so another one is tried.
     DirectoryUnused(UnusedDirectory),
-    /// A variable that was to be left alone is none that would be changed.
+    /// The user asked to leave a variable unchanged, but this has no effect: authsome does not
+    /// change the variable, or always removes it.
     LeftAlone(OsString),
     /// A connection takes no part.
     LeftOut {
@@ -40,52 +42,57 @@ pub enum Notice {
         /// Why.
         error: SessionError,
     },
-    /// So many more kinds of [`Notice::Changed`] are not told.
+    /// The number of further kinds of [`Notice::Changed`] that are not reported.
     MoreChanges(usize),
     /// The user has to log in again.
     NeedsLogin {
-        /// To which connection.
+        /// Which connection.
         id: ConnectionId,
         /// Why.
         reason: String,
     },
-    /// There is no connection, so nothing will be injected.
+    /// There is no connection, so no credential will be injected.
     NoConnection,
     /// This system has no trusted root certificates.
     NoRoots,
-    /// The run is not entered in the home: its commands are known by descent alone.
+    /// The run could not be registered in the home directory. Its commands are recognized by their
+    /// process ancestry alone.
     NotEntered(HomeError),
-    /// Nothing is injected at a place of a connection, as it is not spoken to by TLS.
+    /// No credential is injected on a route of a connection, because the route is plain HTTP.
     NotHttps {
         /// The connection.
         id: ConnectionId,
-        /// The place.
+        /// The route.
         route: String,
     },
     /// A refresh was still under way and was given up.
     RefreshGivenUp,
-    /// A variable of the parent's has a secret of the vault in it; the child gets the placeholder.
+    /// A variable of the parent contains a secret of the vault. The child gets the placeholder
+    /// instead.
     SecretFound(OsString),
-    /// A new pair could not be written to the vault and is kept beside it.
+    /// A new token pair could not be written to the vault. It is kept sealed in a file beside the
+    /// vault.
     SetAside(ConnectionId),
-    /// Connections that have the same right to a place, where none is taken.
+    /// Several connections match the same requests equally well, so none of them is used.
     Tie(Tie),
-    /// The end takes long: a refresh is under way.
+    /// The end of the session takes long, because a refresh is under way.
     WaitingForRefresh,
 }
 
-/// What is another since a connection was made, in the order in which it is told.
+/// What has changed since a connection was made. The variants are in the order in which they are
+/// reported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
-    /// The settings lift these guards since then.
+    /// The settings have lifted these guard rules since then.
     Allowed(Vec<String>),
-    /// The definition names none of its places any more; these are new, and nothing goes there.
+    /// The definition names none of the connection's routes any more. It names these instead, and
+    /// no credential is sent there.
     Elsewhere(Vec<String>),
-    /// Nothing goes to these places.
+    /// The definition names these further routes. No credential is sent there.
     LeftOut(Vec<String>),
-    /// The definition is another. What was denied is denied still, by the names of the rules.
+    /// The definition has been replaced. What the earlier one denied is still denied.
     Replaced {
-        /// Those that the present definition does not deny.
+        /// The names of the guard rules that the present definition does not have.
         denied: Vec<String>,
     },
 }

@@ -11,19 +11,19 @@ use crate::proxy::Policy;
 /// What a user may choose for a session.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whether commands within the run may print and change secrets.
+    /// Whether commands inside the run may print and change secrets.
     pub allows_export: bool,
-    /// The connections that are taken where several of one provider have the same right to a place.
+    /// The connections to use where several connections of one provider match equally well.
     pub chosen: Vec<ConnectionId>,
-    /// Variables that the child has as the parent has them.
+    /// Variables that the child inherits unchanged from the parent.
     pub left_alone: Vec<OsString>,
-    /// The providers whose connections take part; all, where none is named.
+    /// The providers whose connections take part. If it is empty, all connections do.
     pub only: Vec<ProviderId>,
     /// What happens to hosts that belong to no connection.
     pub policy: Policy,
-    /// Names with given addresses.
+    /// Host names with fixed addresses.
     pub resolve: Vec<Resolve>,
-    /// Whether git's SSH remotes at the connections' hosts go over HTTPS.
+    /// Whether git's SSH remotes at the connections' hosts are rewritten to HTTPS.
     pub rewrites_ssh: bool,
 }
 

@@ -1,7 +1,7 @@
 //! What a run inherits: the variables and the working directory of the process that starts it.
 //!
-//! They are read once and handed on as a value. Nothing else in this room asks the process for
-//! them, so a test, or a program that starts runs for others, can say what the parent has.
+//! They are read once and passed on as a value. No other code in this module reads them from the
+//! process. A test, or a program that starts runs for others, can therefore supply its own.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use std::sync::Arc;
 use crate::net::tls::Trust;
 use crate::net::user_proxy::UserProxies;
 
-/// The parent's environment. It does not print: anything may be in it.
+/// The parent's environment. It does not implement `Debug`, because any variable may be a secret.
 pub struct Parent {
     variables: Vec<(OsString, OsString)>,
     directory: PathBuf,
 }
 
 impl Parent {
-    /// With those variables, in that working directory.
+    /// An environment with these variables and this working directory.
     pub fn new(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         directory: impl Into<PathBuf>,
@@ -28,7 +28,7 @@ impl Parent {
         }
     }
 
-    /// As this process has them.
+    /// The environment of this process.
     pub fn of_this_process() -> Self {
         let directory = std::env::current_dir().unwrap_or_default();
         Self::new(std::env::vars_os(), directory)
@@ -41,7 +41,7 @@ impl Parent {
         found.map(|(_, value)| value.as_os_str())
     }
 
-    /// The same, unless it is empty.
+    /// The same, but `None` if the value is empty.
     pub(super) fn filled(&self, name: &str) -> Option<&OsStr> {
         self.variable(name).filter(|value| !value.is_empty())
     }
@@ -56,7 +56,7 @@ impl Parent {
         &self.directory
     }
 
-    /// The certificates that its programs trust.
+    /// The root certificates that programs with this environment trust.
     pub fn trust(&self) -> Arc<Trust> {
         let extra = self.filled("SSL_CERT_FILE").map(PathBuf::from);
         let directories = self.variable("SSL_CERT_DIR").unwrap_or_default();
@@ -64,7 +64,7 @@ impl Parent {
         Arc::new(Trust::new(extra, directories.collect()))
     }
 
-    /// The user's own proxies.
+    /// The user's own proxies, as the variables name them.
     pub fn proxies(&self) -> Arc<UserProxies> {
         let variable = |name: &str| self.variable(name).map(OsStr::to_owned);
         Arc::new(UserProxies::new(variable))

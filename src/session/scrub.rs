@@ -1,5 +1,5 @@
-//! No secret of the vault reaches the child, or another program that we start, whatever the
-//! variable, and whoever set it.
+//! Keeps the vault's secrets out of the environment of the child, and of every other program that
+//! authsome starts, whichever variable contains one and whoever set it.
 
 use std::ffi::OsString;
 
@@ -10,19 +10,19 @@ use crate::env::env_vars::{Environment, Inherited};
 use crate::env::programs::Programs;
 use crate::secret::Secret;
 
-/// The variables that a program of ours would inherit, and the secrets that were found in them.
+/// The variables that a started program would inherit, and the secrets that were found in them.
 pub(crate) struct Scrub {
     inherited: Inherited,
     found: Vec<Secret<String>>,
 }
 
-/// The same variables without these secrets.
+/// The same variables, with these secrets replaced.
 pub(super) struct Scrubbed {
     inherited: Inherited,
 }
 
 impl Scrub {
-    /// For what a parent hands down.
+    /// For the variables that a parent hands down.
     pub(super) fn new(parent: &Parent) -> Self {
         Self {
             inherited: Inherited::new(parent.variables()),
@@ -30,13 +30,13 @@ impl Scrub {
         }
     }
 
-    /// The programs that this process starts without a session, which gathers nothing of the vault.
+    /// How to start programs outside of a session, where no session has searched the variables.
     pub(crate) fn programs(store: &ConnectionStore) -> Result<Programs, StoreError> {
         let mut scrub = Self::new(&Parent::of_this_process());
         store.each(
             |_| false,
             |_, found| {
-                // A record that does not open is told by who needs it.
+                // A record that cannot be opened is reported by the code that needs it.
                 if let Ok(Found::Secrets(secrets)) = found {
                     for secret in &secrets {
                         scrub.look_for(secret);
@@ -47,14 +47,14 @@ impl Scrub {
         Ok(scrub.apply().programs())
     }
 
-    /// One of the vault's secrets; it is kept only where a variable has it.
+    /// Searches the variables for one of the vault's secrets, which is kept only if it is found.
     pub(super) fn look_for(&mut self, secret: &Secret<String>) {
         if self.inherited.holds(secret.expose()) {
             self.found.push(secret.clone());
         }
     }
 
-    /// Puts the placeholder in their place.
+    /// Replaces the secrets that were found with the placeholder.
     pub(super) fn apply(mut self) -> Scrubbed {
         let secrets = self.found.iter();
         let secrets: Vec<_> = secrets.map(|secret| secret.expose().as_str()).collect();
@@ -66,17 +66,17 @@ impl Scrub {
 }
 
 impl Scrubbed {
-    /// What programs that are not the child get.
+    /// How to start programs other than the child.
     pub(super) fn programs(&self) -> Programs {
         Programs::new(&self.inherited)
     }
 
-    /// A variable of the parent's, to be appended to.
+    /// A variable of the parent, for a value that is appended to it.
     pub(super) fn parent(&self, name: &str) -> Option<OsString> {
         self.inherited.get(name).map(ToOwned::to_owned)
     }
 
-    /// Completes the child's environment, and tells what is taken from it.
+    /// Completes the child's environment, and reports each variable in which a secret was replaced.
     pub(super) fn complete(&self, environment: &mut Environment, notify: &dyn Fn(Notice)) {
         for name in environment.adopt_cleaned(&self.inherited) {
             notify(Notice::SecretFound(name));

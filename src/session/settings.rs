@@ -1,4 +1,5 @@
-//! `config.toml`: optional, and strict: an unknown key is an error that names it.
+//! `config.toml`. The file is optional. It is parsed strictly: an unknown key is an error that
+//! names the key.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,7 +16,7 @@ use crate::proxy::Timeouts;
 /// The file in the home directory.
 const FILE: &str = "config.toml";
 
-/// The settings cannot be read, or say something that they cannot say.
+/// The settings cannot be read, or contain an invalid value.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {}", .path.display(), .reason.trim_end())]
 pub struct SettingsError {
@@ -46,13 +47,13 @@ struct TimeoutSettings {
     response_seconds: Option<Seconds>,
 }
 
-/// A wait that a user may set: no wait at all would fail every request, and one that the clock
-/// cannot add would be a panic in each.
+/// A time-out that the user may set. With zero, every request would fail; a value that overflows
+/// when it is added to the clock's time would panic in every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "i64")]
 struct Seconds(Duration);
 
-/// A day.
+/// One day, in seconds.
 const MAX_WAIT: u64 = 24 * 60 * 60;
 
 impl TryFrom<i64> for Seconds {
@@ -87,7 +88,7 @@ impl Settings {
         self.guard.allow.clone()
     }
 
-    /// Those of one provider, by the rules' names.
+    /// The same for one provider: the names of the rules.
     pub fn allowed_guards_of(&self, provider: &ProviderId) -> Vec<String> {
         let names = self.guard.allow.iter().filter_map(|allowed| {
             let (of, rule) = allowed.split_once('/')?;
@@ -98,7 +99,7 @@ impl Settings {
         names
     }
 
-    /// The waits that the proxy keeps to.
+    /// The proxy's time-outs.
     pub fn timeouts(&self) -> Timeouts {
         let mut timeouts = Timeouts::default();
         if let Some(Seconds(wait)) = self.timeouts.connect_seconds {
@@ -111,7 +112,7 @@ impl Settings {
     }
 }
 
-/// An error on one line; the library's own words draw the place over several.
+/// Formats an error on one line. The library's own message draws the location on several lines.
 fn placed(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     match before {

@@ -19,7 +19,7 @@ use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 use crate::os::home::Home;
 use crate::vault;
 
-/// The home directory without its vault.
+/// An open home directory, without its vault.
 pub struct UserFiles {
     /// Where it is.
     pub home: Home,
@@ -31,7 +31,7 @@ pub struct UserFiles {
     pub settings: Settings,
 }
 
-/// The home directory with its vault.
+/// An open home directory with its vault.
 pub struct UserData {
     /// Where it is.
     pub home: Home,
@@ -60,10 +60,10 @@ impl UserFiles {
         })
     }
 
-    /// Opens the vault too, with the key that the parent's variables have, the file that they name,
-    /// or the home's own.
+    /// Opens the vault too. The master key comes from one variable of the parent, from the file
+    /// that another variable names, or from the home's own key file.
     ///
-    /// A descriptor that they name (`/dev/fd/N`) is taken: it is closed, though the key be in the
+    /// If that file is a descriptor (`/dev/fd/N`), it is closed, even if the key comes from the
     /// other variable.
     pub fn with_vault(self, parent: &Parent) -> Result<UserData, SessionError> {
         let vault = match (
@@ -110,7 +110,7 @@ impl UserData {
         UserFiles::open(parent)?.with_vault(parent)
     }
 
-    /// The definition of a provider; what has no effect in it is told.
+    /// The definition of a provider. Fields in it that have no effect are reported.
     pub(crate) fn definition_of(
         &self,
         id: &ProviderId,

@@ -1,10 +1,10 @@
-//! The commands that may open a URL: those of `BROWSER`, else the desktop's.
+//! The commands that may open a URL: those in `BROWSER`, or else those of the desktop.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 
-/// In the order in which they are to be tried.
+/// The commands, in the order in which they are tried.
 pub(super) fn for_url(url: &str) -> Vec<Command> {
     match std::env::var_os("BROWSER").filter(|browser| !browser.is_empty()) {
         Some(browser) => of_variable(&browser, url)
@@ -22,9 +22,9 @@ fn command(words: &[OsString]) -> Option<Command> {
     Some(command)
 }
 
-/// The words of each command of `BROWSER` (environ(7)): commands with colons between them, each a
-/// path, or a program with arguments in which `%s` stands for the URL, `%c` for a colon and `%%`
-/// for a percent sign. Without `%s` the URL comes last.
+/// Splits `BROWSER` (environ(7)) into the words of its commands. Colons separate the commands. Each
+/// one is either a path, or a program with arguments in which `%s` stands for the URL, `%c` for a
+/// colon and `%%` for a percent sign. Without `%s`, the URL is added as the last word.
 fn of_variable(value: &OsStr, url: &str) -> Vec<Vec<OsString>> {
     let alone = |program: &OsStr| vec![program.to_owned(), url.into()];
     if Path::new(value).is_file() {
@@ -70,8 +70,8 @@ fn fill(word: &str, url: &str, has_url: &mut bool) -> String {
     filled
 }
 
-/// As a shell cuts them: blanks separate, quotes and backslashes take that from them. Nothing else
-/// means anything.
+/// Splits a command as a shell does: whitespace separates words, and quotes and backslashes escape
+/// it. Nothing else is special.
 fn words(command: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

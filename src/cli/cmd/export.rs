@@ -1,4 +1,5 @@
-//! `authsome export`: a token in the open, for a program that cannot run under `authsome run`.
+//! `authsome export`: prints a token unprotected, for a program that cannot run under `authsome
+//! run`.
 
 use authsome_providers::ExportField;
 use serde_json::{Map, Value};
@@ -12,7 +13,8 @@ pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(
     let data = Context::user_data()?;
     let provider = data.provider(&arguments.named.provider, context.printer)?;
     let connection = data.fresh(&arguments.named, context.printer)?;
-    // Refresh tokens never: whoever spends one locks everybody else out.
+    // Refresh tokens are never exported: the first program that uses one makes it invalid for all
+    // others.
     let names = provider
         .export
         .iter()
@@ -22,7 +24,7 @@ pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(
         .collect();
     data.audit
         .record(&Event::new(Kind::Export).of(&connection.id));
-    // Before the token is shown: an export that the log does not know of is said.
+    // Before the token is shown, so that the user is warned of an export that is not in the log.
     if let Some(problem) = data.audit.finish() {
         context.printer.warn(&problem);
     }
@@ -53,7 +55,7 @@ pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(
     Ok(())
 }
 
-/// Single quotes keep everything but themselves from a POSIX shell.
+/// Inside single quotes, a POSIX shell interprets nothing but the closing quote.
 fn quote(value: &str) -> String {
     format!("'{}'", value.replace('\'', "'\\''"))
 }

@@ -29,7 +29,7 @@ pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), 
         show_secrets(&mut described, &connection);
         let event = Event::new(Kind::Export).of(&connection.id);
         data.audit.record(&event.because("get --show-secret"));
-        // Before it is shown: a reading that the log does not know of is said.
+        // Before the secret is shown, so that the user is warned if this is not in the log.
         if let Some(problem) = data.audit.finish() {
             printer.warn(&problem);
         }

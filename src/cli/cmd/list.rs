@@ -23,7 +23,8 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
         let own = ids.iter().filter(|id| id.provider == listed.id);
         providers.push(entry(&data, listed, own, printer)?);
     }
-    // A definition may be gone while its connections are still there, to be revoked or forgotten.
+    // Connections whose definition no longer exists are listed too: the user may want to revoke or
+    // remove them.
     let orphans: BTreeSet<_> = ids.iter().map(|id| &id.provider).collect();
     for provider in orphans {
         if !catalog.iter().any(|listed| listed.id == *provider) {
@@ -88,7 +89,7 @@ fn entry<'a>(
     Ok(entry)
 }
 
-/// Each connection, described as far as it can be: one that is damaged, or has no definition, must
+/// Describes each connection as far as possible: one that is damaged, or has no definition, must
 /// not hide the others.
 fn connections<'a>(
     data: &UserData,

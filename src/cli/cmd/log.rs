@@ -14,10 +14,11 @@ use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
 use crate::os::home::open_file;
 
-/// How often `--follow` looks for more.
+/// How often `--follow` checks for new lines.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// From where the newest lines are looked for: more than a screen of the longest lines.
+/// How far before the end of the file the search for the newest lines starts, in bytes. This is
+/// more than a screen of the longest lines.
 const TAIL: u64 = 4 * 1024 * 1024;
 
 pub(in crate::cli) fn run(arguments: &Log, context: &Context<'_>) -> Result<(), Failure> {
@@ -43,7 +44,7 @@ pub(in crate::cli) fn run(arguments: &Log, context: &Context<'_>) -> Result<(), 
             .as_ref()
             .is_none_or(|reader| is_rotated(reader.get_ref(), &path))
         {
-            // What was written before the rotation is read to its end first.
+            // The rotated file is read to its end first.
             show_rest(reader.as_mut(), printer)?;
             reader = open(&path)?;
         }
@@ -61,7 +62,7 @@ fn show_rest(reader: Option<&mut BufReader<File>>, printer: &Printer) -> Result<
     Ok(())
 }
 
-/// Whether the path is another file by now.
+/// Whether the path has become another file.
 fn is_rotated(open: &File, path: &Path) -> bool {
     let identity = |found: std::fs::Metadata| (found.dev(), found.ino());
     match (open.metadata(), std::fs::metadata(path)) {
@@ -82,7 +83,7 @@ fn next_line(reader: &mut BufReader<File>) -> Result<Option<String>, Failure> {
     let mut line = Vec::new();
     let read = reader.read_until(b'\n', &mut line)?;
     if read > 0 && line.last() != Some(&b'\n') {
-        // Half a line: its rest comes later.
+        // Only a part of the line has been written. It is read again later.
         reader.seek_relative(-i64::try_from(read).unwrap_or(0))?;
         return Ok(None);
     }

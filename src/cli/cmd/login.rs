@@ -31,7 +31,7 @@ use crate::secret::Secret;
 use crate::session::{Scrub, UserData};
 use crate::vault::VaultError;
 
-/// How long a cancelled login is waited for before that is said, and then at most.
+/// After Ctrl-C: how long to wait for the login before the user is told, and how long after that.
 const QUIET_WAIT: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
@@ -55,7 +55,7 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     let provider = definition.provider;
     let clients = Context::clients(&[]);
     let outcome = runtime.block_on(async {
-        // Before anything is shown: whoever sees it may press Ctrl-C.
+        // Before anything is shown, because the user may press Ctrl-C from then on.
         let interrupt = signal(SignalKind::interrupt())?;
         let mut prompt = Prompt::new(printer, programs, browser);
         let (cancel, cancelled) = oneshot::channel();
@@ -71,7 +71,7 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
             .await?
             .map_err(|error| failure(error, typed_certificate.as_deref()))
     });
-    runtime.shutdown_background(); // a read of the terminal may still be under way
+    runtime.shutdown_background(); // a read of the terminal may still be running
     let LoggedIn {
         connection,
         requested_scopes,
@@ -94,8 +94,9 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     Ok(())
 }
 
-/// The outcome of a login that Ctrl-C cancels. By then it may have a grant, or be about to get one,
-/// which it gives back: only a second Ctrl-C, or [`MAX_WAIT`], leaves that undone.
+/// Runs a login until it ends or Ctrl-C cancels it. A cancelled login may already have a grant, or
+/// be about to get one; it then revokes that grant. Only a second Ctrl-C, or [`MAX_WAIT`], prevents
+/// this.
 async fn watched<T>(
     login: impl Future<Output = T>,
     cancel: oneshot::Sender<()>,
@@ -120,7 +121,8 @@ async fn watched<T>(
     }
 }
 
-/// What helps against a server that wants a certificate is this very command, with one more flag.
+/// If the server requires a client certificate, the hint is the command that the user typed, with
+/// one more flag.
 fn failure(error: LoginError, certificate: Option<&Path>) -> Failure {
     let wants_certificate = matches!(
         &error,
@@ -159,7 +161,7 @@ fn say_scopes(granted: &[String], requested: &[String], printer: &Printer) {
     }
 }
 
-/// The login did not come to its end after Ctrl-C.
+/// The error for a login that did not end in time after Ctrl-C.
 fn given_up() -> Failure {
     Failure::new(
         Exit::Usage,
@@ -249,11 +251,11 @@ fn request(
     })
 }
 
-/// The connection that a login replaces. `login PROVIDER --connection NAME --force`, as every hint
-/// says it, renews it where it is.
+/// The connection that a login replaces. `login PROVIDER --connection NAME --force`, which all
+/// hints suggest, renews it at its own instance.
 fn stored(id: &ConnectionId, user_data: &UserData) -> Result<Option<Connection>, Failure> {
     match user_data.store.load(id) {
-        // A record that no longer opens is no hindrance: this login replaces it.
+        // A record that can no longer be opened is no obstacle, because this login replaces it.
         Err(StoreError::Unreadable { .. } | StoreError::Vault(VaultError::Tampered { .. })) => {
             Ok(None)
         }
@@ -274,7 +276,7 @@ fn account_lookups(sign_in: &SignIn) -> Vec<AccountLookup> {
     lookups.collect()
 }
 
-/// The application that the user names, with its secret where there is one.
+/// The application that the user names, with its secret if it has one.
 fn application(
     client_id: String,
     secret_file: Option<&Path>,
@@ -342,13 +344,14 @@ fn read_ca(path: &Path) -> Result<String, Failure> {
     })
 }
 
-/// `-` is standard input: read masked at a terminal, else to its end. An empty secret is none.
+/// Reads the client secret. `-` is standard input: typed without echo at a terminal, otherwise read
+/// to its end. An empty secret counts as none.
 fn read_secret(path: &Path, runtime: &Runtime) -> Result<Option<Secret<String>>, Failure> {
     let bytes = if path.as_os_str() != "-" {
         client_certificate::read_file(path, "--client-secret-file")?
     } else if io::stdin().is_terminal() {
-        // Ctrl-C must come back as an error: the default would end us with the terminal's echo
-        // still off.
+        // Ctrl-C must be returned as an error: by default it would end the process while the
+        // terminal's echo is still off.
         let _entered = runtime.enter();
         let _held = signal(SignalKind::interrupt())?;
         let typed = rpassword::prompt_password("Client secret (not shown): ");

@@ -1,4 +1,4 @@
-//! `authsome logout`: local only.
+//! `authsome logout`: removes a connection from this machine only.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::cli::failure::not_found;
 pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<(), Failure> {
     let data = Context::user_data()?;
     let id = data.id(&arguments.provider, arguments.connection.as_ref())?;
-    // Not opened: a record that no longer opens can be forgotten too.
+    // The record is not opened, so that a record that can no longer be opened can be removed too.
     if data.store.generation(&id)?.is_none() {
         return Err(not_found(&id.provider, Some(&id.name)));
     }

@@ -1,4 +1,4 @@
-//! `authsome revoke`: at the provider, then here, whatever the provider answered.
+//! `authsome revoke`: revokes the grant at the provider, then removes it here in any case.
 
 use serde_json::json;
 
@@ -12,9 +12,10 @@ use crate::oauth::{HttpClients, OAuthError, RevocableToken};
 pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<(), Failure> {
     let data = Context::user_data()?;
     let id = data.connection(arguments)?.connection.id;
-    // A refresh in another process would put a new pair in the place of the one that is revoked.
+    // Without the lock, another process could refresh and store a new pair in place of the revoked
+    // one.
     let _lock = lock_grant(&data.store, &id)?;
-    // This very connection: the default may be another by now.
+    // Loaded by its id, because the default connection may have changed in the meantime.
     let stored = data.store.load(&id)?;
     let connection = stored
         .ok_or_else(|| not_found(&id.provider, Some(&id.name)))?
@@ -58,8 +59,8 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
     Ok(())
 }
 
-/// The refresh token goes: with it the whole grant ends, while an expired access token would be a
-/// silent no-op for some servers.
+/// Revokes the refresh token, if there is one, because that ends the whole grant. Some servers
+/// silently ignore the revocation of an expired access token.
 async fn revoke(connection: &Connection, clients: &HttpClients) -> Result<(), OAuthError> {
     if connection.client.revocation_endpoint.is_none() {
         return Err(OAuthError::NoRevocation);

@@ -1,4 +1,4 @@
-//! `authsome run`: flags to a session and its command, and what comes of them to words and an exit
+//! `authsome run`: turns flags into a session and its command, and the result into text and an exit
 //! code.
 
 use crate::cli::args::{PolicyArgument, Run};
@@ -13,7 +13,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let printer = context.printer;
     let ulimits = context.ulimits.with_more_files();
     let parent = Parent::of_this_process();
-    let roots = parent.trust().read_ahead(); // beside the vault
+    let roots = parent.trust().read_ahead(); // in parallel with opening the vault
     let data = Context::user_data_of(&parent)?;
     let notify = |notice| tell(notice, printer);
     let mut command = std::mem::take(&mut arguments.command).into_iter();

@@ -16,7 +16,7 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
         accounts.push(match data.store.load(&id) {
             Ok(Some(stored)) => account(&stored.connection),
             Ok(None) => continue,
-            // One that is damaged must not hide the others.
+            // A damaged record must not hide the others.
             Err(error) => json!({
                 "connection": id.to_string(),
                 "account": null,

@@ -1,4 +1,4 @@
-//! What is said where there is no such connection.
+//! The error for a connection that does not exist.
 
 use authsome_providers::ProviderId;
 

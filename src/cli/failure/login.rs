@@ -1,4 +1,4 @@
-//! Of a login, and of requests to a provider's endpoints.
+//! Errors of a login, and of requests to a provider's endpoints.
 
 use super::tls::tls_hint;
 use super::{Exit, Failure, chain};

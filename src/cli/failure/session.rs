@@ -1,4 +1,4 @@
-//! What is said where there is no session.
+//! Errors of a session that could not be started.
 
 use std::io;
 use std::path::Path;
@@ -66,7 +66,7 @@ pub(in crate::cli) fn unused_directory(unused: UnusedDirectory) -> String {
     let named = if Path::new(variable) == path {
         variable.to_owned()
     } else {
-        // A path that cannot be told to programs shall not move the cursor either.
+        // Control characters in the path are escaped, so that it cannot move the cursor.
         format!("{variable} ({})", path.to_string_lossy().escape_debug())
     };
     format!("{named} is not used for the session's files: {reason}")

@@ -1,5 +1,5 @@
-//! Each error of the modules below as the terminal shows it. A variant that is new stands in none
-//! of the snapshots, which `tests/it/words/complete.rs` finds.
+//! How the terminal shows each error of the modules below. If a new variant is in none of the
+//! snapshots, `tests/it/words/complete.rs` fails.
 
 mod ca;
 mod login;
@@ -20,8 +20,8 @@ use crate::oauth::OAuthError;
 use crate::os::home::HomeError;
 use crate::vault::{KeyOrigin, VaultError};
 
-/// The failures under the names of their causes, as they are printed, with the code in JSON and the
-/// exit code.
+/// The failures as they are printed, by the names of their causes, each with its code in JSON and
+/// its exit code.
 fn shown<E: Into<Failure>>(errors: impl IntoIterator<Item = (&'static str, E)>) -> String {
     let mut text = String::new();
     for (name, error) in errors {

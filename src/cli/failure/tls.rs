@@ -1,4 +1,4 @@
-//! What to do about trouble with TLS.
+//! What to do about TLS errors.
 
 use crate::net::tls::TlsRemedy;
 

@@ -1,4 +1,4 @@
-//! Of the home and the vault.
+//! Errors of the home directory and of the vault.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::connection::StoreError;
 use crate::os::home::HomeError;
 use crate::vault::VaultError;
 
-/// Where the home cannot be written.
+/// The hint for a home directory that cannot be written.
 const ELSEWHERE: &str = "authsome writes there even to read: copy the home to a writable disk (cp -a), and set AUTHSOME_HOME=DIR";
 
 fn make_room(path: &Path) -> String {

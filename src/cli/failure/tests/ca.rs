@@ -1,4 +1,4 @@
-//! Errors of CAs: the user's file, and the session's own.
+//! Errors of CAs: of the user's CA file, and of the session's own CA.
 
 use super::*;
 
@@ -43,7 +43,7 @@ fn of_a_file_with_a_ca() {
 
 #[test]
 fn of_the_session_ca() {
-    // These are faults of ours or of the system, in a session that cannot begin.
+    // These are bugs of authsome or faults of the system, with which no session can start.
     let of_session = |error: CaError| ProxyError::Ca(error);
     let errors = [
         (

@@ -88,7 +88,7 @@ fn of_an_authorization_server() {
     assert_words!("errors", "authorization_server", shown(errors));
 }
 
-/// What rustls says of a handshake, by what helps against it.
+/// Errors that rustls reports for a handshake, by what helps against them.
 #[test]
 fn of_tls() {
     use rustls::{AlertDescription as Alert, CertificateError as Certificate, Error};
