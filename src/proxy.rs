@@ -1,23 +1,23 @@
-//! Bytes in, a credential on, bytes out: the one place where TLS is ended.
+//! Adds credentials to requests and forwards them. The only module that terminates TLS.
 //!
-//! The rooms, from the socket down; each imports only from those below it:
+//! The modules, from the client's socket down. Each one imports only from those below it:
 //!
 //! ```text
 //! serve/      a client's socket: CONNECT, TLS, a tunnel
 //! exchange/   one request, from its arrival to its response
-//! upstream/   the way to the providers
-//! body/       a request's body on its way, kept as far as it is small
+//! upstream/   requests to the providers
+//! body/       a request's body; a small one is kept so that it can be sent again
 //! http2/      RFC 9113 on both sides      http1/   RFC 9112 on both sides; neither knows the other
-//! message/    what both of these say of a message
-//! policy/     what is done with a request: decisions on a head
+//! message/    what both protocols have in common
+//! policy/     what is done with a request: decisions on its head
 //! admission/  who may use the proxy
 //! rewrite/    edits of a head; the search for the placeholder
 //! io/         byte streams
-//! refusal.rs  why a request is not served      limits.rs   every wait and bound
+//! refusal.rs  why a request is not served      limits.rs   every timeout and limit
 //! ```
 //!
-//! This floor sees neither vault nor OAuth nor the child;
-//! credentials come from a [`CredentialSource`](crate::connection::CredentialSource).
+//! The proxy knows nothing of the vault, OAuth or the child; credentials come from a
+//! [`CredentialSource`](crate::connection::CredentialSource).
 
 mod admission;
 #[doc(hidden)]

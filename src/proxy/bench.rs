@@ -1,5 +1,5 @@
-//! For `benches/parts.rs` only: steps of a request's way by themselves, which are private to this
-//! floor. Each runs the code that `exchange` runs.
+//! For `benches/parts.rs` only: single steps in the path of a request, which are private to the
+//! proxy. Each runs the code that `exchange` runs.
 
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ pub struct Tunnel(Candidates);
 pub struct Owner(Arc<Route>);
 
 impl Tunnel {
-    /// To that `host:port`; `None` where that is no such thing.
+    /// To that `host:port`; `None` if it is not valid.
     pub fn to(table: &RouteTable, authority: &str) -> Option<Self> {
         Some(Self(table.to(&Authority::parse(authority, None)?)))
     }
 
-    /// Whose the request for that path is, if it is exactly one connection's.
+    /// The connection that a request for that path belongs to, if it is exactly one.
     pub fn owner(&self, path: &str) -> Option<Owner> {
         match self.0.resolve(path) {
             RouteMatch::Route(route) => Some(Owner(Arc::clone(route))),
@@ -40,8 +40,8 @@ impl Tunnel {
 }
 
 impl Owner {
-    /// Takes every carrier off, puts the credential on in the route's first shape, and looks for
-    /// the placeholder; whether the request may go out.
+    /// Removes every carrier, adds the credential in the route's first shape, and searches for the
+    /// placeholder. Returns whether the request may be sent.
     pub fn inject(&self, parts: &mut Parts, credential: &Credential) -> bool {
         let route = &self.0;
         carriers::strip(parts, &route.carriers, route.rules.carriers());

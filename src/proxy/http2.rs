@@ -1,7 +1,7 @@
-//! HTTP/2 (RFC 9113) on both sides of an intercepted request, on the `h2` crate itself: hyper, on
-//! top of it, takes a stream that was reset with `NO_ERROR` or `CANCEL` for a body that has ended,
-//! so that an upload or a response that broke off looked whole; and it forwards no interim
-//! response.
+//! HTTP/2 (RFC 9113) on both sides of an intercepted request, directly on the `h2` crate. hyper,
+//! which is built on `h2`, treats a stream that was reset with `NO_ERROR` or `CANCEL` as a body
+//! that has ended, so an upload or a response that broke off would look complete. hyper also
+//! forwards no interim responses.
 
 mod client;
 mod exchange;

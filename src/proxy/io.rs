@@ -1,4 +1,4 @@
-//! Byte streams, whatever is said on them.
+//! Byte streams, whatever protocol they carry.
 
 pub(super) mod activity;
 pub(super) mod readiness;

@@ -1,4 +1,4 @@
-//! What both protocols say of a message.
+//! What both protocols have in common.
 
 pub(super) mod body;
 pub(super) mod interim;

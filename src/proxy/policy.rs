@@ -1,4 +1,4 @@
-//! What is done with a request: decisions on a head, without a look at anything else.
+//! Decides what is done with a request, from its head alone.
 
 pub(super) mod candidates;
 pub(super) mod decide;

@@ -1,4 +1,4 @@
-//! Why authsome answers in place of the provider: one variant a cause.
+//! Why authsome itself responds in place of the provider: one variant for each cause.
 
 use crate::audit::Kind;
 use crate::connection::CredentialError;
@@ -9,24 +9,24 @@ use crate::net::tls::TlsTrouble;
 /// A request, or a connection, that is not served.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
-    /// The client has broken its own request off.
+    /// The client broke its own request off.
     #[error("the request's body broke off before its end")]
     Abandoned,
-    /// A web page asks for another host than its own.
+    /// A web page sent a request to another origin than its own.
     #[error("a web page of another origin sent this request, which would act as the user")]
     AnotherOrigin,
-    /// The client's end of the connection is another user's.
+    /// The client's end of the connection belongs to another user.
     #[error("the session belongs to another user of this machine")]
     AnotherUser,
-    /// Two connections have the same right to the request.
+    /// Two or more connections match the request equally well.
     #[error("more than one connection fits this host: {}", .0.join(", "))]
     Ambiguous(Vec<String>),
-    /// No connection to the provider stood in time.
+    /// No connection to the provider was established in time.
     #[error("no connection to {host} within {seconds} s")]
     ConnectTimeout {
-        /// The provider, and the user's proxy if the way leads through one.
+        /// The provider, and the user's proxy if the connection goes through one.
         host: String,
-        /// The wait.
+        /// The limit.
         seconds: u64,
     },
     /// There is no credential to send.
@@ -42,10 +42,10 @@ pub(super) enum Refusal {
         /// Its reason.
         reason: String,
     },
-    /// The head of the request is beyond any bound.
+    /// The head of the request exceeds a limit.
     #[error("the head of the request is too large")]
     HeadTooLarge,
-    /// The request is not one that HTTP knows.
+    /// The request is not valid HTTP.
     #[error("{0}")]
     Malformed(&'static str),
     /// The method is not served on managed hosts.
@@ -56,7 +56,7 @@ pub(super) enum Refusal {
     Misdirected {
         /// The tunnel's host.
         expected: String,
-        /// The request's.
+        /// The request's host.
         found: String,
     },
     /// The proxy was asked to connect to itself.
@@ -68,21 +68,21 @@ pub(super) enum Refusal {
     /// The placeholder was sent over plain HTTP.
     #[error("the placeholder was sent over plain HTTP, where no credential is ever put")]
     PlaceholderInClear,
-    /// The session admits only its own: by password, or by process where there is none.
+    /// The session serves only its own clients: by password, or by process if no password is sent.
     #[error("the session's password is missing or wrong")]
     ProxyAuthentication,
-    /// This machine had nothing to open another connection with.
+    /// This machine lacks a resource that another connection needs.
     #[error("no connection to {host} can be opened: {shortage}")]
     Starved {
         /// The provider.
         host: String,
-        /// What there is no more of.
+        /// The resource that is used up.
         shortage: Shortage,
     },
     /// The policy allows managed hosts only.
     #[error("{0} belongs to no connection, and the policy of this session is to deny such hosts")]
     Unmanaged(String),
-    /// What the provider sent is no response.
+    /// The provider sent something that is not a valid response.
     #[error("{host} did not send a valid HTTP response: {reason}")]
     UpstreamMalformed {
         /// The provider.
@@ -97,15 +97,15 @@ pub(super) enum Refusal {
         host: String,
         /// Why.
         trouble: TlsTrouble,
-        /// Whose request it was.
+        /// The connection that the request belongs to.
         connection: Option<ConnectionId>,
     },
-    /// The provider did not answer in time.
+    /// The provider did not respond in time.
     #[error("{host} did not respond within {seconds} s")]
     UpstreamTimeout {
         /// The provider.
         host: String,
-        /// The wait.
+        /// The limit.
         seconds: u64,
     },
     /// There is no connection to the provider, or it broke.
@@ -113,13 +113,13 @@ pub(super) enum Refusal {
     UpstreamUnreachable {
         /// The provider.
         host: String,
-        /// What the system said.
+        /// The cause of the failure.
         reason: String,
     },
 }
 
 impl Refusal {
-    /// What came of a request that belongs to that connection.
+    /// Adds the connection that the request belongs to.
     pub(super) fn of(mut self, owner: Option<&ConnectionId>) -> Self {
         if let Self::UpstreamTls { connection, .. } = &mut self {
             *connection = owner.cloned();
@@ -127,7 +127,7 @@ impl Refusal {
         self
     }
 
-    /// Whether authsome said no, or could not.
+    /// Whether authsome would not serve the request, or could not.
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::ConnectTimeout { .. }

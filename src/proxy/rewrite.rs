@@ -1,4 +1,4 @@
-//! Edits of a message's head, and the search for what must not leave the machine.
+//! Edits of a message's head, and the search for the placeholder.
 
 pub(super) mod carriers;
 pub(super) mod credential;

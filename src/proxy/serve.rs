@@ -1,5 +1,5 @@
-//! From a client's socket to its requests: what is asked of the proxy itself, and where TLS is
-//! ended.
+//! From a client's socket to its requests: what a client may ask of the proxy itself, and where TLS
+//! is terminated.
 
 mod absolute_form;
 mod connect;

@@ -1,5 +1,5 @@
-//! The way to the providers: pooled connections, verified TLS, streamed bodies; no redirect is
-//! followed and no body decoded.
+//! Requests to the providers: pooled connections, verified TLS, streamed bodies. Redirects are not
+//! followed, and bodies are not decoded.
 
 pub(super) mod body;
 mod connector;

@@ -1,6 +1,6 @@
-//! Who may use the proxy: this user's processes (where the kernel tells whose a connection is) that
-//! have the session's password, and those of the run's own tree without it, for clients that cannot
-//! send one.
+//! Who may use the proxy: processes of this user (where the kernel reports the owner of a
+//! connection) that have the session's password. Processes of the run need no password, because
+//! some clients cannot send one.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,14 +24,14 @@ use crate::secret::Secret;
 /// The user name in the proxy's URL.
 pub(in crate::proxy) const USER: &str = "authsome";
 
-/// What is asked of a connection before it is served.
+/// Decides which connections and requests are served.
 #[derive(Debug)]
 pub(in crate::proxy) struct Admission {
-    /// The one credential (RFC 7617) that is admitted.
+    /// The one Basic credential (RFC 7617) that is admitted, in base64.
     expected: Secret<String>,
-    /// Where the proxy listens.
+    /// The address that the proxy listens on.
     listener: SocketAddr,
-    /// `None` where the kernel does not tell: there the password alone decides.
+    /// `None` where the kernel does not report owners: there the password alone decides.
     owners: Option<SocketOwners>,
     tree: OnceLock<ProcessTree>,
     searches: Arc<Semaphore>,
@@ -42,26 +42,26 @@ pub(in crate::proxy) struct Admission {
 /// A client's connection.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Client {
-    /// The client's end of it, as the kernel numbers it.
+    /// The inode of the client's socket, if the kernel reports it.
     socket: Option<u32>,
-    /// Whether the run's tree holds it; looked up for the first request that comes without a
+    /// Whether a process of the run has that socket open. Looked up for the first request without a
     /// password.
     is_of_the_tree: OnceCell<bool>,
 }
 
-/// Whose a new connection is.
+/// Who has opened a new connection.
 #[derive(Debug)]
 pub(in crate::proxy) enum Recognition {
-    /// Another user's.
+    /// Another user.
     AnotherUser,
-    /// This user's, or one of which the kernel does not tell.
+    /// This user, or any user where the kernel does not report owners.
     Client(Client),
-    /// Nobody waits for a response any more, and who has asked cannot be told.
+    /// The kernel finds no client: nobody waits for a response, and the owner is unknown.
     Nobody,
 }
 
 impl Admission {
-    /// For a proxy that listens there.
+    /// For a proxy that listens on `listener`.
     pub(in crate::proxy) fn new(
         password: &Secret<String>,
         listener: SocketAddr,
@@ -88,8 +88,8 @@ impl Admission {
         let _ = self.tree.set(tree); // a session has one command
     }
 
-    /// Whose connection this is. Asked as soon as it is accepted: of what another user sends, one
-    /// head is read at most, and answered with a refusal whatever it says.
+    /// Finds out who has opened a connection, as soon as it is accepted. From another user at most
+    /// the head of one request is read, and it is refused whatever it says.
     pub(in crate::proxy) fn recognize(&self, stream: &TcpStream, peer: SocketAddr) -> Recognition {
         let Some(owners) = &self.owners else {
             return Recognition::Client(Client::default());
@@ -104,8 +104,8 @@ impl Admission {
         }
     }
 
-    /// Whether this is the first connection of another user: one line in the log must do, as there
-    /// can be any number of them.
+    /// Whether this is the first connection of another user. Only the first one is logged, because
+    /// there may be any number of them.
     pub(in crate::proxy) fn is_first_stranger(&self) -> bool {
         !self.met_stranger.swap(true, Ordering::Relaxed)
     }
@@ -128,8 +128,8 @@ impl Admission {
         }
     }
 
-    /// Compares in constant time; the scheme is compared without case, as httplib2 sends it in
-    /// lower case.
+    /// Compares in constant time, so that the time tells nothing about the password ("timing
+    /// attack"). The scheme is compared without case, because httplib2 sends it in lower case.
     fn is_the_password(&self, offered: &HeaderValue) -> bool {
         let parts = offered.as_bytes().split_at_checked("basic ".len());
         parts.is_some_and(|(scheme, credential)| {
@@ -137,22 +137,22 @@ impl Admission {
         })
     }
 
-    /// Searches beside the proxy's one thread, and few at a time: who comes without a password
-    /// waits for others of that kind only.
+    /// Searches on another thread than the one that serves all connections, and only a few searches
+    /// run at a time: clients without a password wait only for each other.
     async fn is_of_the_tree(&self, socket: Option<u32>) -> bool {
         let (Some(inode), Some(tree)) = (socket, self.tree.get().copied()) else {
             return false;
         };
         let turn = async {
             let turn = Arc::clone(&self.searches).acquire_owned().await;
-            self.queue.room().await; // a search that cannot open what it looks at finds nothing
+            self.queue.room().await; // without a file descriptor, a search would find nothing
             turn
         };
         let Ok(Ok(turn)) = tokio::time::timeout(SEARCH_WAIT, turn).await else {
             return false;
         };
         let search = tokio::task::spawn_blocking(move || {
-            let _turn = turn; // kept to the end of the search, though the client may leave before
+            let _turn = turn; // held until the search ends, even if the client leaves before
             let limits = SearchLimits {
                 deadline: Instant::now() + SEARCH_TIME,
                 steps: SEARCH_STEPS,

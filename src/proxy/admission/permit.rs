@@ -1,8 +1,8 @@
-//! Room for a connection.
+//! The permit of a connection.
 
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-/// What a connection holds until its last byte: dropping it makes room for another.
+/// Held by a connection until its last byte; dropping it makes room for another one.
 pub(in crate::proxy) type Permit = Arc<OwnedSemaphorePermit>;

@@ -1,4 +1,4 @@
-//! A client's body, by whichever protocol it comes.
+//! The body of a client's request, over any protocol.
 
 use std::io;
 use std::pin::Pin;
@@ -11,14 +11,14 @@ use crate::proxy::http1;
 use crate::proxy::http2::ReceivedBody;
 use crate::proxy::io::watched::ClientStream;
 
-/// A client's body.
+/// The body of a client's request.
 #[derive(Debug)]
 pub(in crate::proxy) enum ClientBody {
-    /// Of an intercepted connection that speaks HTTP/1.1.
+    /// On an intercepted connection, over HTTP/1.1.
     Http1(http1::ClientBody<ClientStream>),
-    /// Of an intercepted connection that speaks HTTP/2.
+    /// On an intercepted connection, over HTTP/2.
     Http2(ReceivedBody),
-    /// By hyper: of a request to the proxy itself.
+    /// Of a request to the proxy itself, which hyper serves.
     Hyper(Incoming),
 }
 

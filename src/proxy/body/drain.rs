@@ -1,4 +1,4 @@
-//! What is left of a request's body that nobody sends on.
+//! Drains the rest of a request's body that is not forwarded.
 
 use bytes::Bytes;
 use http_body::Body;
@@ -7,14 +7,16 @@ use http_body_util::BodyExt;
 use super::client::ClientBody;
 use crate::proxy::limits::{DRAIN_TIMEOUT, MAX_DRAIN};
 
-/// Reads on what a client still sends, while the response is on its way. A socket that is closed
-/// with unread bytes in it resets the connection, and the client may lose the response; some HTTP/2
-/// clients lose it when they are told to send no more. A body without end is cut off.
+/// Reads what a client still sends, while the response is on its way. Closing a socket with unread
+/// bytes resets its connection, and the client may lose the response. Some HTTP/2 clients lose it
+/// when they are told to stop sending. An endless body is cut off by `MAX_DRAIN` or
+/// `DRAIN_TIMEOUT`.
 pub(in crate::proxy) fn drain_beside(body: ClientBody, is_unasked: bool) {
     let mut body = match body {
-        // That of HTTP/1.1 is drained by the task that serves its connection.
+        // The task that serves an HTTP/1.1 connection drains the body itself.
         ClientBody::Http1(_) => return,
-        // To read it would be to ask for it. By HTTP/2 clients send it all the same.
+        // Reading the body would ask the client for it (100 Continue). HTTP/2 clients send it in
+        // any case.
         ClientBody::Hyper(_) if is_unasked => return,
         body if body.is_end_stream() => return,
         body => body,
@@ -27,7 +29,7 @@ pub(in crate::proxy) fn drain_beside(body: ClientBody, is_unasked: bool) {
             read += frame.data_ref().map_or(0, Bytes::len);
         }
     };
-    // At the session's end there is no runtime any more, and nobody who reads.
+    // After the session's end there is no runtime, and no client that reads a response.
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(tokio::time::timeout(DRAIN_TIMEOUT, draining));
     }

@@ -1,5 +1,4 @@
-//! What is known of a request's body while it goes out, and what of it is kept, as far as it is
-//! small.
+//! The progress of a request's body while it is sent, and a copy of the body if it is small.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,31 +10,32 @@ use http_body::Frame;
 
 use crate::proxy::limits::MAX_HELD_BODY;
 
-/// What is known of a request's body while it goes out.
+/// The progress of a request's body while it is sent.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct UploadProgress {
-    /// Pieces that have gone by, so that a wait for the response starts when the last one has.
+    /// Pieces that have been passed on: the wait for the response counts from the last one.
     pub(in crate::proxy) pieces: AtomicU64,
-    /// The placeholder was found: the request was broken off.
+    /// The placeholder was found, and the request was broken off.
     pub(in crate::proxy) placeholder: AtomicBool,
-    /// The client waits for 100 before it sends the body (RFC 9110 §10.1.1).
+    /// The client waits for a 100 before it sends the body (RFC 9110 §10.1.1).
     pub(in crate::proxy) expects: bool,
     held: Mutex<Held>,
 }
 
-/// A small body, kept for a repetition.
+/// A small body, kept so that the request can be sent again.
 #[derive(Debug, Default)]
 struct Held {
     pieces: VecDeque<Bytes>,
-    /// Small pieces behind those, as a copy: a part of a buffer keeps the whole of it, and a body
-    /// may come a byte at a time.
+    /// Copies of small pieces that come after `pieces`. A slice keeps its whole buffer in memory,
+    /// and a body may come one byte at a time.
     crumbs: Vec<u8>,
     size: usize,
     state: HeldState,
     trailers: Option<HeaderMap>,
 }
 
-/// A piece of this size is worth its buffer, in bytes.
+/// Pieces of at least this size, in bytes, are kept as slices of their buffers. Smaller ones are
+/// copied.
 const MIN_SHARED: usize = 2 * 1024;
 
 impl Held {
@@ -56,23 +56,29 @@ impl Held {
     }
 }
 
+/// How much of the body is kept.
+///
+/// ```text
+/// Filling ── the body ends ──► Complete
+///   └─────── it is too large, breaks off, or holds the placeholder ──► Lost
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum HeldState {
-    /// The whole body is here.
+    /// The whole body is kept.
     Complete,
     /// More may come.
     #[default]
     Filling,
-    /// It was too large, or broke off.
+    /// The body was too large, or broke off.
     Lost,
 }
 
-/// What of a body was kept.
+/// What was kept of a body.
 #[derive(Debug)]
 pub(super) enum Kept {
-    /// All that has gone by; more may come.
+    /// All that has been passed on; more may come.
     Beginning(VecDeque<Bytes>),
-    /// Not all of it.
+    /// Not everything was kept.
     Lost,
     /// The whole body.
     Whole {
@@ -80,13 +86,13 @@ pub(super) enum Kept {
         pieces: VecDeque<Bytes>,
         /// Its size in bytes.
         size: u64,
-        /// What came after it.
+        /// The trailers after it.
         trailers: Option<HeaderMap>,
     },
 }
 
 impl UploadProgress {
-    /// Of a request whose client waits for 100, or does not.
+    /// For a request whose client waits for a 100, if `expects` is `true`.
     pub(in crate::proxy) fn new(expects: bool) -> Self {
         Self {
             expects,
@@ -94,16 +100,16 @@ impl UploadProgress {
         }
     }
 
-    /// Of a request without a body; it never changes, and all of them share it.
+    /// For a request without a body. It never changes, so all such requests share it.
     pub(in crate::proxy) fn of_nothing() -> Arc<Self> {
         let progress = Self::default();
         progress.end(true);
         Arc::new(progress)
     }
 
-    /// Whether a request that was refused goes out once more: all of its body is here, or will be,
-    /// as it `is_small` by its length; or none of it has been asked for. (Of one that a server has
-    /// not even begun with, any part that was kept will do:
+    /// Whether a request that the server refused can be sent again. All of its body must be kept,
+    /// or certain to be kept because it `is_small` by its length, or none of it may have been read.
+    /// (If the server has not even begun with the request, any part that was kept is enough:
     /// [`RequestBody::rewind`](super::request::RequestBody::rewind).)
     pub(in crate::proxy) fn is_repeatable(&self, is_small: bool) -> bool {
         match self.held().state {
@@ -113,7 +119,7 @@ impl UploadProgress {
         }
     }
 
-    /// What has gone by and was kept.
+    /// What has been passed on and kept.
     pub(super) fn kept(&self) -> Kept {
         let mut held = self.held();
         held.gather();

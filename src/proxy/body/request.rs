@@ -1,5 +1,5 @@
-//! A request's body on its way to the provider: streamed, watched for the placeholder, and kept as
-//! far as it is small, so that the request can be sent once more.
+//! A request's body on its way to the provider: streamed, searched for the placeholder, and kept if
+//! it is small, so that the request can be sent again.
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,32 +23,33 @@ use crate::proxy::rewrite::placeholder::{Scanner, find_in_headers};
 /// A request's body on its way to the provider.
 #[derive(Debug)]
 pub(in crate::proxy) enum RequestBody {
-    /// None.
+    /// No body.
     Empty,
-    /// One that went out before.
+    /// A body that was sent before.
     Repeated {
         /// Its pieces.
         pieces: VecDeque<Bytes>,
         /// Its size in bytes.
         size: u64,
-        /// What came after it.
+        /// The trailers after it.
         trailers: Option<HeaderMap>,
     },
-    /// The client's.
+    /// The client's body, as it comes.
     Streamed {
-        /// What has gone by before, and goes out once more ahead of the rest.
+        /// What was sent before, and is sent again ahead of the rest.
         replay: VecDeque<Bytes>,
-        /// What comes in.
+        /// What still comes from the client.
         incoming: Option<ClientBody>,
-        /// Watches for the placeholder.
+        /// Searches for the placeholder.
         scanner: Scanner,
-        /// What is known of it.
+        /// The progress of this body.
         progress: Arc<UploadProgress>,
     },
 }
 
 impl RequestBody {
-    /// The body once more: what has gone by, if all of it was kept, and then what is left of it.
+    /// The body from its beginning: what has been passed on, if all of it was kept, and then the
+    /// rest.
     pub(in crate::proxy) fn rewind(progress: &UploadProgress, rest: Option<Self>) -> Option<Self> {
         match (progress.kept(), rest) {
             (
@@ -73,10 +74,10 @@ impl RequestBody {
         }
     }
 
-    /// Whether its client waits for 100, and nothing of it has been asked for. To read a body by
-    /// HTTP/2 does not ask for it; most clients send theirs at once, and those that wait get the
-    /// server's own 100. So none by HTTP/2 is held back, and as one goes out by HTTP/2 only where
-    /// it has come by it, nothing knows of this there.
+    /// Whether the client waits for a 100, and none of its body has been asked for. Reading a body
+    /// over HTTP/2 does not ask for it: most clients send it at once, and those that wait get the
+    /// server's own 100. So no body that comes over HTTP/2 is held back. Only such bodies are sent
+    /// over HTTP/2, so the sending side of HTTP/2 needs no check for this.
     pub(in crate::proxy) fn is_unasked(&self) -> bool {
         let Self::Streamed {
             incoming, progress, ..
@@ -89,7 +90,8 @@ impl RequestBody {
             && !matches!(incoming, Some(ClientBody::Http2(_)))
     }
 
-    /// Whether it comes by hyper, which ends what it serves with the response.
+    /// Whether it belongs to a request to the proxy itself. hyper serves these, and ends the
+    /// exchange with the response.
     pub(in crate::proxy) fn is_of_the_proxy_itself(&self) -> bool {
         matches!(
             self,
@@ -114,8 +116,8 @@ impl RequestBody {
     }
 }
 
-/// Whether a request could be sent a second time: a body of unknown length, or a large one, streams
-/// through once.
+/// Whether a request can surely be sent a second time. A body of unknown length may turn out to be
+/// large, and a large body is not kept.
 pub(in crate::proxy) fn is_repeatable(parts: &Parts, has_no_body: bool) -> bool {
     if has_no_body {
         return true;
@@ -177,7 +179,7 @@ impl Body for RequestBody {
                     Some(Ok(frame)) => {
                         progress.keep(&frame);
                         if incoming.is_end_stream() {
-                            progress.end(true); // a body of known length gets no last poll
+                            progress.end(true); // a body of known length is not polled again
                         }
                         Some(Ok(frame))
                     }
@@ -220,15 +222,15 @@ impl Body for RequestBody {
     }
 }
 
-/// In the data so far, or in a trailer.
+/// Whether the placeholder is in the data so far, or in a trailer.
 fn holds_placeholder(frame: &Frame<Bytes>, scanner: &mut Scanner) -> bool {
     let in_data = frame.data_ref().is_some_and(|data| scanner.completes(data));
     in_data || frame.trailers_ref().and_then(find_in_headers).is_some()
 }
 
 impl Drop for RequestBody {
-    /// The provider has answered early, or has gone: the client must be able to read what it gets
-    /// instead.
+    /// The provider has responded early, or has gone. What the client still sends is drained, so
+    /// that it can read the response that it gets.
     fn drop(&mut self) {
         if let Self::Streamed {
             incoming, progress, ..

@@ -1,4 +1,4 @@
-//! One request on its way, one line a stage.
+//! One request from its arrival to its response.
 
 use std::sync::Arc;
 
@@ -37,17 +37,17 @@ pub(super) struct Attempt<'a, S> {
     place: &'a Place,
     parts: Parts,
     pub(super) flags: HeaderFlags,
-    /// The client's, until it is on its way.
+    /// The client's body, until it is sent.
     pub(super) body: Option<ClientBody>,
     upgrade_request: Option<UpgradeRequest>,
     interim: Interim,
     /// The route that it belongs to, once that is known.
     pub(super) owner: Option<&'a Arc<Route>>,
-    /// Its line in the log, until the response has it.
+    /// Its line in the log, until the response takes it over.
     pub(super) entry: Entry,
 }
 
-/// A response of the provider, with what was read of its body.
+/// A provider's response, and the part of its body that was read to look at it.
 struct Outcome {
     response: Response<UpstreamBody>,
     head: Option<Box<BodyStart>>,
@@ -78,7 +78,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         }
     }
 
-    /// The way of the request, one line a stage.
+    /// Serves the request: each stage is one line.
     pub(super) async fn exchange(&mut self) -> Result<Response<ResponseBody>, Refusal> {
         let target = self.admit()?;
         let plan = self.plan(&target)?;
@@ -99,7 +99,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         Ok(hand_over(outcome, self.upgrade_request.take(), entry))
     }
 
-    /// Refuses what is not served at all, and what is not for this place.
+    /// Refuses a request that is never served, or that is not for this place.
     fn admit(&self) -> Result<Target, Refusal> {
         decide::check_method(&self.parts.method)?;
         let place = self.place;
@@ -116,7 +116,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         )
     }
 
-    /// What is done with the request; whose it is goes into its line.
+    /// Decides what is done with the request, and notes its owner for the log.
     fn plan(&mut self, target: &Target) -> Result<Plan<'a>, Refusal> {
         let place = self.place;
         let rules = Rules {
@@ -133,7 +133,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         plan
     }
 
-    /// What is known of the body from now on.
+    /// The progress of the request's body.
     fn progress(&self) -> Arc<UploadProgress> {
         match &self.body {
             Some(body) if !body.is_end_stream() => Arc::new(UploadProgress::new(self.flags.expect)),
@@ -141,8 +141,8 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         }
     }
 
-    /// Sends the request as it stands. Not an `async fn`, which would keep room for the body beside
-    /// what is made of it.
+    /// Sends the request as it is now. Not an `async fn`: that would reserve space for the body in
+    /// addition to what is made of it.
     fn send<'s>(
         &'s self,
         progress: &'s Arc<UploadProgress>,
@@ -169,7 +169,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
                 carriers::strip_placeholders(parts, &route.carriers, route.rules.carriers());
             }
             if let Some(found) = placeholder::find_in_head(parts) {
-                return Err(Refusal::Placeholder(found)); // in a place that no definition names
+                return Err(Refusal::Placeholder(found)); // in a part that no definition names
             }
         }
         let body = outgoing(&mut self.body, progress);
@@ -180,8 +180,8 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         })
     }
 
-    /// Puts the credential on and sends the request; after a 401 that is about the token, once more
-    /// with a better one.
+    /// Adds the credential and sends the request. After a 401 that may be about the token, sends it
+    /// again, with the same credential or a newer one.
     async fn inject(
         &mut self,
         progress: &Arc<UploadProgress>,
@@ -214,7 +214,8 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
                     head: None,
                 });
             }
-            // Rare, and large: in a box, the request of the usual way has no room for it.
+            // Rare and large: boxed, so that the future of a usual request does not reserve space
+            // for it.
             let looking = self.look_into(route, &credential, attempt, response);
             let (mut outcome, verdict) = Box::pin(looking).await;
             match verdict {
@@ -268,15 +269,15 @@ fn hand_over(
     }
 }
 
-/// The client's body on its way; it is taken once.
+/// The client's body, to be sent. A second call gets an empty one.
 fn outgoing(body: &mut Option<ClientBody>, progress: &Arc<UploadProgress>) -> RequestBody {
     body.take().map_or(RequestBody::Empty, |incoming| {
         RequestBody::new(incoming, progress)
     })
 }
 
-/// Whether the request could be sent a second time: a body of unknown length, or a large one,
-/// streams through once.
+/// Whether the request can surely be sent a second time. A body of unknown length may turn out to
+/// be large, and a large body is not kept.
 fn usage(parts: &Parts, body: Option<&ClientBody>) -> Usage {
     if is_repeatable(parts, body.is_none_or(Body::is_end_stream)) {
         Usage::Repeatable

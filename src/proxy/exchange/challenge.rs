@@ -1,22 +1,23 @@
-//! `WWW-Authenticate` (RFC 9110 §11.6.1), of which the proxy reads the reason of a refusal (RFC
+//! `WWW-Authenticate` (RFC 9110 §11.6.1), from which the proxy reads why a token was refused (RFC
 //! 6750 §3).
 //!
-//! A field may have several challenges and a challenge several parameters, all of them with commas
-//! between; servers are not strict about it, so neither is this. It reads each byte once.
+//! A field may have several challenges, and a challenge several parameters, all separated by
+//! commas. Servers do not keep strictly to the grammar, so neither does this parser. It reads each
+//! byte once.
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
-/// Why a token was refused, in a challenge's words.
+/// Why a token was refused, as stated by a challenge.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::proxy) struct Reason {
     /// `error`.
     pub(in crate::proxy) code: String,
-    /// `error_description`, or nothing.
+    /// `error_description`, or empty.
     pub(in crate::proxy) description: String,
 }
 
-/// The first reason that a challenge names, whatever its scheme: `DPoP` (RFC 9449 §7.1) has the
+/// The first reason that a challenge states, whatever its scheme: `DPoP` (RFC 9449 §7.1) has the
 /// same parameters as Bearer.
 pub(in crate::proxy) fn reason(fields: &HeaderMap) -> Option<Reason> {
     fields
@@ -38,12 +39,12 @@ fn reason_in(value: &str) -> Option<Reason> {
         let (name, behind) = word(rest);
         let after = behind.trim_start();
         let Some(value) = after.strip_prefix('=') else {
-            // A scheme: another challenge begins, and what was said of the one before is complete.
+            // A scheme: another challenge begins, and the one before it is complete.
             if code.is_some() {
                 break;
             }
             description.clear();
-            // A stray quote or the like would be read for ever.
+            // Skip a stray character such as a quote, or this loop would never end.
             rest = if name.is_empty() {
                 skip_one(rest)
             } else {
@@ -62,7 +63,7 @@ fn reason_in(value: &str) -> Option<Reason> {
     code.map(|code| Reason { code, description })
 }
 
-/// What stands before the next delimiter, and the rest.
+/// The text before the next delimiter, and the rest.
 fn word(text: &str) -> (&str, &str) {
     let end = |character: char| character.is_whitespace() || matches!(character, '=' | ',' | '"');
     text.split_at(text.find(end).unwrap_or(text.len()))

@@ -1,4 +1,4 @@
-//! The heart: one request, from its arrival to its response.
+//! The entry to `exchange`: one request, from its arrival to its response.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::proxy::body::client::ClientBody;
 use crate::proxy::body::drain::drain_beside;
 use crate::proxy::message::interim::Interim;
 
-/// Answers one request; every failure becomes a response that says what to do.
+/// Responds to one request. Every failure becomes a response that says what to do.
 ///
-/// Not an `async fn`: that would keep room for its arguments beside what is made of them, and a
-/// future of more than 2 KiB is moved at a price.
+/// Not an `async fn`: that would reserve space for its arguments in addition to what is made of
+/// them, and a future of more than 2 KiB is expensive to move.
 pub(in crate::proxy) fn handle<'a, S: CredentialSource>(
     session: &'a Session<S>,
     place: &'a Arc<Place>,

@@ -11,13 +11,16 @@ use crate::audit::{Kind, RequestLine};
 use crate::clock::Timestamp;
 use crate::proxy::policy::route::Route;
 
-/// A line in the making; empty once it is written, or not worth one.
+/// A line that is not written yet. Empty once it is written, or if the request needs no line.
+/// `finish` writes it. If it is dropped without that, it is written only if the request was sent
+/// with a credential.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Entry {
     line: Option<Line>,
 }
 
-/// All of it is shared or borrowed with the request: nothing is copied that may never be written.
+/// Everything in it is shared with the request or cheap: nothing is copied for a line that may
+/// never be written.
 #[derive(Debug)]
 struct Line {
     event: Kind,
@@ -48,31 +51,32 @@ impl Entry {
         Self { line: Some(line) }
     }
 
-    /// The connection it turned out to belong to.
+    /// Records the route that the request belongs to.
     pub(in crate::proxy) fn belongs_to(&mut self, route: &Arc<Route>) {
         if let Some(line) = &mut self.line {
             line.route = Some(Arc::clone(route));
         }
     }
 
-    /// It is not worth a line: nothing was injected, nothing refused.
+    /// Drops the line: nothing was injected, and nothing refused.
     pub(in crate::proxy) fn forget(&mut self) {
         self.line = None;
     }
 
-    /// It goes out with a credential: from now on it has a line, whatever becomes of it.
+    /// The request is being sent with a credential: from now on it is logged, whatever happens to
+    /// it.
     pub(in crate::proxy) fn sent(&mut self) {
         if let Some(line) = &mut self.line {
             line.event = Kind::Injected;
         }
     }
 
-    /// It went out with a credential, and this came back.
+    /// A request that was sent with a credential got a response with this status.
     pub(in crate::proxy) fn injected(&mut self, status: u16) {
         self.set(Kind::Injected, status, None);
     }
 
-    /// It was answered by authsome itself.
+    /// authsome itself responded, with this status and for this reason.
     pub(in crate::proxy) fn refused(&mut self, kind: Kind, status: u16, reason: String) {
         self.set(kind, status, Some(reason));
     }
@@ -83,14 +87,14 @@ impl Entry {
         }
     }
 
-    /// The response has broken off: its line says so, as its status does not.
+    /// The response broke off. The line says so, because its status does not.
     pub(in crate::proxy) fn broke_off(&mut self) {
         if let Some(line) = &mut self.line {
             line.reason = Some("the response broke off before its end".to_owned());
         }
     }
 
-    /// The response has ended, after that many bytes of body.
+    /// The response has ended after `bytes` bytes of its body: writes the line.
     pub(in crate::proxy) fn finish(&mut self, bytes: u64) {
         let Some(line) = self.line.take() else {
             return;
@@ -112,8 +116,8 @@ impl Entry {
 }
 
 impl Drop for Entry {
-    /// A client that leaves before the response takes its request down with it, and so does the end
-    /// of the session; but what went out went out.
+    /// An entry that is dropped early belongs to a client that left before the response, or to a
+    /// session that ended. A request that was sent with a credential is logged even then.
     fn drop(&mut self) {
         if let Some(line) = &mut self.line
             && line.event == Kind::Injected

@@ -14,24 +14,24 @@ use crate::proxy::upstream::origins::Origins;
 #[derive(Debug)]
 pub(in crate::proxy) struct Place {
     pub(in crate::proxy) authority: Authority,
-    /// The same, for the log.
+    /// `authority`, quoted for the log.
     pub(in crate::proxy) quoted: Quoted,
-    /// The name in the client's TLS hello, where it is another one.
+    /// The name in the client's TLS `ClientHello` (SNI), if it is another host's.
     pub(in crate::proxy) sni_differs: Option<String>,
-    /// How the requests reach the proxy.
+    /// How the requests reached the proxy.
     pub(in crate::proxy) way: Way,
-    /// The connections that they go on by.
+    /// The connections that they are sent on.
     pub(in crate::proxy) origins: Origins,
-    /// Whose they can be.
+    /// The routes that they may belong to.
     pub(in crate::proxy) candidates: Candidates,
-    /// Where what becomes of them is noted.
+    /// Where they are logged.
     pub(in crate::proxy) audit: Arc<Audit>,
-    /// What is known of the body of a request that has none.
+    /// The progress of a body that does not exist, shared by all requests without one.
     pub(in crate::proxy) nothing: Arc<UploadProgress>,
 }
 
 impl Place {
-    /// The place of a tunnel; `sni` is the name in its TLS hello.
+    /// The place of a tunnel; `sni` is the name in its TLS `ClientHello`.
     pub(in crate::proxy) fn of_tunnel<S>(
         session: &Session<S>,
         authority: Authority,
@@ -72,7 +72,7 @@ impl Place {
     }
 }
 
-/// The name in a TLS hello, where it is another host's.
+/// The name in a TLS `ClientHello`, if it is another host's.
 fn differing(sni: Option<&str>, host: &str) -> Option<String> {
     let other = sni.filter(|name| !name.eq_ignore_ascii_case(host));
     other.map(ToOwned::to_owned)

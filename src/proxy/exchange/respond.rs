@@ -1,5 +1,5 @@
-//! The only table from a cause to an HTTP response. Each response says that it comes from authsome,
-//! why, and what to do.
+//! The only place that turns a cause into an HTTP response. Each response says that it comes from
+//! authsome, why, and what to do.
 
 use bytes::Bytes;
 use http::header::{
@@ -16,10 +16,10 @@ use crate::proxy::limits::STARVED_RETRY;
 use crate::proxy::refusal::Refusal;
 use crate::text;
 
-/// The header by which a client, or a test, tells our responses from a provider's.
+/// The field by which a client, or a test, distinguishes authsome's responses from a provider's.
 const ERROR_HEADER: HeaderName = HeaderName::from_static("authsome-error");
 
-/// Status, code and the way out.
+/// Status, error code, and what to do.
 struct ErrorResponse {
     status: StatusCode,
     code: &'static str,
@@ -54,8 +54,8 @@ pub(in crate::proxy) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody
         Refusal::Starved { .. } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(STARVED_RETRY.as_secs()));
         }
-        // A challenge that git does not know: a Basic one would make it ask for, and then erase,
-        // the user's own password.
+        // Bearer is a challenge that git does not know. A Basic challenge would make git ask for
+        // the user's own password, and then erase it.
         _ if error.status == StatusCode::UNAUTHORIZED => {
             headers.insert(
                 WWW_AUTHENTICATE,

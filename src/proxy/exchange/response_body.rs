@@ -1,5 +1,5 @@
-//! A response's body on its way to the client, and what is left of its request's body on the way to
-//! the provider.
+//! The body of a response on its way to the client, with the rest of its request's body on its way
+//! to the provider.
 
 use std::io;
 use std::pin::Pin;
@@ -13,27 +13,27 @@ use super::log_entry::Entry;
 use crate::proxy::message::body::Uploading;
 use crate::proxy::upstream::body::UpstreamBody;
 
-/// A response's body on its way to the client.
+/// The body of a response on its way to the client.
 #[derive(Debug)]
 pub(in crate::proxy) enum ResponseBody {
-    /// Of our own making.
+    /// Made by authsome itself.
     Whole(Option<Bytes>),
-    /// The provider's, with what was already read of it.
+    /// The provider's body, and the part of it that was already read.
     Streamed {
-        /// Read to look at it.
+        /// The part that was read to look at it.
         head: Option<Box<BodyStart>>,
-        /// Still to come.
+        /// The part still to come.
         rest: UpstreamBody,
-        /// Bytes that have passed.
+        /// Bytes that have been passed on.
         bytes: u64,
         /// The request's line in the log.
         entry: Entry,
-        /// The provider has refused the request.
+        /// Whether the provider refused the request (4xx or 5xx).
         is_refused: bool,
     },
 }
 
-/// What was read of a body: its beginning, and its trailers where that is all of it.
+/// The part of a body that was read: its beginning, and its trailers if it was read to the end.
 #[derive(Debug)]
 pub(in crate::proxy) struct BodyStart {
     pub(super) data: Bytes,
@@ -45,7 +45,7 @@ impl BodyStart {
         self.data.is_empty() && self.trailers.is_none()
     }
 
-    /// The next of it.
+    /// The next frame of it.
     fn next(&mut self) -> Option<Frame<Bytes>> {
         if self.data.is_empty() {
             return self.trailers.take().map(Frame::trailers);
@@ -185,10 +185,11 @@ impl Drop for ResponseBody {
         else {
             return;
         };
-        // The client may have left, or a body of known length needs no last poll.
+        // The client may have left. Or the body was of known length, and was not polled again at
+        // its end.
         entry.finish(*bytes);
-        // hyper drops a body at its end; whoever else serves a client goes on with the upload
-        // itself.
+        // hyper drops the body at its end. The other servers continue the upload themselves, by
+        // `finish_upload`.
         let has_ended = head.is_none() && rest.is_end_stream();
         if has_ended
             && rest.uploads_for_hyper()

@@ -7,17 +7,17 @@ use crate::audit::Audit;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::upstream::send::Upstream;
 
-/// The state of a session, as its requests see it. A request reads it, and takes no lock.
+/// The state of a session, as its requests see it. A request only reads it, and takes no lock.
 #[derive(Debug)]
 pub(in crate::proxy) struct Session<S> {
     /// Guard rules that the user has lifted, as `provider/rule`.
     pub(in crate::proxy) allowed_guards: HashSet<String>,
     /// The log.
     pub(in crate::proxy) audit: Arc<Audit>,
-    /// Which requests are whose.
+    /// Which connection a request belongs to.
     pub(in crate::proxy) routes: Arc<RouteTable>,
     /// Where credentials come from.
     pub(in crate::proxy) source: Arc<S>,
-    /// The ways to the providers.
+    /// The connections to the providers.
     pub(in crate::proxy) upstream: Upstream,
 }

@@ -1,4 +1,4 @@
-//! What a provider's 401 says.
+//! What a provider's 401 says about the token.
 
 use bytes::BytesMut;
 use http::header::CONTENT_TYPE;
@@ -13,7 +13,7 @@ use crate::proxy::limits::{MAX_DECODED_REJECTION, MAX_REJECTION, REJECTION_TIMEO
 use crate::proxy::message::body::Streamed;
 use crate::proxy::upstream::body::UpstreamBody;
 
-/// Reads as much of a 401 as it takes to tell what it says.
+/// Reads as much of a 401 as is needed to classify it.
 pub(in crate::proxy) async fn look_into(
     response: Response<UpstreamBody>,
 ) -> (Response<UpstreamBody>, BodyStart, Rejection) {
@@ -36,13 +36,13 @@ async fn read_ahead(body: &mut impl Streamed) -> BodyStart {
             }
         }
     };
-    let _ = tokio::time::timeout(REJECTION_TIMEOUT, reading).await; // what has come by then must do
+    let _ = tokio::time::timeout(REJECTION_TIMEOUT, reading).await; // use what has come by then
     let data = data.freeze();
     BodyStart { data, trailers }
 }
 
-/// What a 401 says, where RFC 6750 §3 has it, or in its body. `invalid_token` stands for every
-/// cause; the description tells them apart.
+/// Classifies a 401 by its challenge (RFC 6750 §3) or, if that gives no reason, by its body.
+/// `invalid_token` is the code for every cause; only the description distinguishes them.
 fn classify(fields: &HeaderMap, body: &[u8]) -> Rejection {
     let reason = challenge::reason(fields).or_else(|| reason_in_body(fields, body));
     let Some(Reason { code, description }) = reason else {
@@ -57,7 +57,8 @@ fn classify(fields: &HeaderMap, body: &[u8]) -> Rejection {
     }
 }
 
-/// A JSON object with the names of RFC 6750, in whatever coding the client has asked for.
+/// Reads a JSON object with the names of RFC 6750. The body may have any content coding that the
+/// client has asked for.
 fn reason_in_body(fields: &HeaderMap, body: &[u8]) -> Option<Reason> {
     let content_type = fields.get(CONTENT_TYPE)?.to_str().ok()?;
     if !is_json(content_type) {
@@ -72,7 +73,7 @@ fn reason_in_body(fields: &HeaderMap, body: &[u8]) -> Option<Reason> {
     })
 }
 
-/// `application/json`, or another type with its syntax (RFC 6839).
+/// `application/json`, or another type with JSON syntax (RFC 6839).
 fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default();
     let essence = essence.trim().to_ascii_lowercase();

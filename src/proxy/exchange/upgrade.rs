@@ -1,5 +1,5 @@
-//! Protocol upgrades of HTTP/1.1 (RFC 9110 §7.8): WebSocket and whatever else, relayed after an
-//! injected handshake.
+//! Protocol upgrades of HTTP/1.1 (RFC 9110 §7.8), such as WebSocket. The credential is injected
+//! into the handshake; the bytes after it are relayed.
 
 use std::pin::pin;
 
@@ -20,24 +20,24 @@ use crate::proxy::io::watched::{ClientStream, Watched};
 use crate::proxy::limits::IDLE_TIMEOUT;
 use crate::proxy::upstream::body::UpstreamBody;
 
-/// A client's request for another protocol.
+/// A client's request to switch to another protocol.
 pub(in crate::proxy) struct UpgradeRequest {
     client: ClientUpgrade,
     protocol: HeaderValue,
 }
 
-/// The promise of a client's stream, for after a 101; and what it holds, so that the relay counts
-/// as long as it lives.
+/// A future for a client's stream after a 101, and the permit: the relay counts as a connection as
+/// long as it lives.
 pub(in crate::proxy) enum ClientUpgrade {
-    /// Of an intercepted connection.
+    /// On an intercepted connection.
     Http1(Upgrade<ClientStream>, Permit),
-    /// Of a connection to the proxy itself.
+    /// On a connection to the proxy itself.
     Hyper(OnUpgrade, Permit),
 }
 
 impl UpgradeRequest {
-    /// The one that a request has, if any. `h2c` is not granted: it would be HTTP that nobody
-    /// looks into.
+    /// The upgrade that a request asks for, if any. `h2c` is not granted: the proxy would relay
+    /// HTTP requests that it does not inspect ("h2c smuggling").
     pub(in crate::proxy) fn of<B>(request: &Request<B>, client: ClientUpgrade) -> Option<Self> {
         let protocol = request.headers().get(UPGRADE)?.clone();
         let names = protocol.to_str().ok()?;
@@ -48,13 +48,14 @@ impl UpgradeRequest {
         (asked && !h2c).then_some(Self { client, protocol })
     }
 
-    /// Puts it back on a request whose hop-by-hop headers were taken off.
+    /// Puts it back on a request whose hop-by-hop fields were removed.
     pub(in crate::proxy) fn renew(&self, headers: &mut HeaderMap) {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, self.protocol.clone());
     }
 
-    /// The provider has agreed: the response for the client, and a relay that outlives it.
+    /// The provider has agreed. Returns the response for the client, and starts a relay that
+    /// outlives it.
     pub(in crate::proxy) fn grant(
         self,
         response: Response<UpstreamBody>,
@@ -66,7 +67,7 @@ impl UpgradeRequest {
             .cloned()
             .unwrap_or(self.protocol);
         let (mut parts, body) = response.into_parts();
-        // It goes upstream by HTTP/1.1 only, and a 101 ends its exchange.
+        // An upgrade is sent upstream over HTTP/1.1 only, and a 101 ends the HTTP exchange.
         let upstream = match body {
             UpstreamBody::Http1(body) => body.into_stream(),
             UpstreamBody::Http2(_) => None,
@@ -99,7 +100,8 @@ impl UpgradeRequest {
     }
 }
 
-/// Relays until one side ends it or nothing moves any more; the bytes that the client got.
+/// Relays until both sides have ended, one breaks off, or nothing has moved for [`IDLE_TIMEOUT`].
+/// Returns the bytes that the client got, or 0 in the last case.
 async fn relay_until_idle<C, U>(client: C, early: Bytes, mut upstream: Watched<U>) -> u64
 where
     C: AsyncRead + AsyncWrite + Unpin,

@@ -29,7 +29,7 @@ use crate::proxy::limits::{
 use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
 
-/// A connection that speaks HTTP/2. It ends when nobody has a part in it any more.
+/// A connection that speaks HTTP/2. It closes when its last clone and its last stream are gone.
 #[derive(Clone, Debug)]
 pub(in crate::proxy) struct Connection {
     requests: SendRequest<Piece>,
@@ -37,23 +37,23 @@ pub(in crate::proxy) struct Connection {
     certificate_trouble: Arc<OnceLock<TlsTrouble>>,
 }
 
-/// What is known of a request on its way.
+/// A request to send, and how its response is waited for.
 #[derive(Debug)]
 pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) parts: &'a Parts,
-    /// Whose the request is, as a URL has it.
+    /// The authority of the request's URL.
     pub(in crate::proxy) authority: &'a http::uri::Authority,
-    /// The pieces of its body that have gone by, so that the wait for the response starts when the
-    /// last one has.
+    /// How many pieces of its body have been passed on: the wait for the response counts from the
+    /// last one.
     pub(in crate::proxy) pieces: &'a AtomicU64,
-    /// How long the head of a response may take, from the last byte of the request that went out.
+    /// How long the response's head may take after the last part of the request was passed on.
     pub(in crate::proxy) response_timeout: Duration,
-    /// Where the interim responses go.
+    /// Where its interim responses go.
     pub(in crate::proxy) interim: &'a Interim,
 }
 
 impl Connection {
-    /// Begins to speak on a stream that has agreed to HTTP/2.
+    /// Starts HTTP/2 on a stream for which both sides have agreed on it.
     pub(in crate::proxy) async fn open<T>(io: T) -> Result<Self, h2::Error>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -66,13 +66,14 @@ impl Connection {
             .initial_max_send_streams(FIRST_STREAMS)
             .max_header_list_size(MAX_HEADER_LIST)
             .max_send_buffer_size(SEND_BUFFER)
-            // What comes for a stream that the client has reset is no fault of the server's.
+            // Frames may still arrive for a stream that the client has reset. That is no error of
+            // the server, so it must not end the connection.
             .max_concurrent_reset_streams(MAX_RESET_STREAMS)
             .max_local_error_reset_streams(None)
             .handshake::<_, Piece>(ReadAfterWriteError::new(io).noting_in(&certificate_trouble))
             .await?;
         tokio::spawn(async move {
-            let _ = connection.await; // each stream learns of its end
+            let _ = connection.await; // each stream gets the error itself
         });
         Ok(Self {
             requests,
@@ -81,7 +82,7 @@ impl Connection {
         })
     }
 
-    /// Whether it takes another request, as far as is known.
+    /// Whether it accepts another request, as far as is known.
     pub(in crate::proxy) fn is_open(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         !matches!(self.requests.poll_ready(&mut context), Poll::Ready(Err(_)))
@@ -92,18 +93,19 @@ impl Connection {
         Arc::ptr_eq(&self.has_served, &other.has_served)
     }
 
-    /// Why the server has ended it, where that is for a client certificate.
+    /// Why the server closed it, if the reason is the client certificate.
     pub(in crate::proxy) fn certificate_trouble(&self) -> Option<&TlsTrouble> {
         self.certificate_trouble.get()
     }
 
-    /// Whether it has brought a response: if not, its end is no idle connection's.
+    /// Whether a response has come on it. If none has, its close is not that of an idle connection,
+    /// and no reason to send a request again.
     pub(in crate::proxy) fn has_served(&self) -> bool {
         self.has_served.load(Ordering::Relaxed)
     }
 
     /// Sends a request and waits for the head of its response, which may come before the whole
-    /// request is out. With a fault comes what of the body has not been asked for.
+    /// request is sent. A fault comes with the part of the body that was not read, if there is one.
     pub(in crate::proxy) async fn exchange<B: Streamed>(
         &self,
         request: &Outgoing<'_>,
@@ -141,8 +143,9 @@ impl Connection {
     }
 }
 
-/// The head of a request. What HTTP/1.1 needs has no place in it: `Host` is said by `:authority`,
-/// and a second spelling of it is at best superfluous; nginx answers 400 (RFC 9113 §8.3.1).
+/// The head of a request over HTTP/2. `Host` is removed, as `:authority` replaces it (RFC 9113
+/// §8.3.1). The same host in a second spelling is at best redundant, and nginx responds to it with
+/// 400.
 fn head_of(request: &Outgoing<'_>) -> Option<Request<()>> {
     let parts = request.parts;
     let mut uri = parts.uri.clone().into_parts();
@@ -157,7 +160,7 @@ fn head_of(request: &Outgoing<'_>) -> Option<Request<()>> {
     Some(head)
 }
 
-/// Waits for the head of a response, and brings the body out meanwhile.
+/// Waits for the head of a response, and sends the body meanwhile.
 async fn wait(
     request: &Outgoing<'_>,
     response: &mut ResponseFuture,

@@ -1,4 +1,4 @@
-//! An exchange by HTTP/2 whose response has begun, beside what is left of its request.
+//! An HTTP/2 exchange whose response has begun, with the rest of its request's body.
 
 use std::io;
 use std::pin::Pin;
@@ -12,21 +12,21 @@ use super::received::ReceivedBody;
 use super::sender::Sender;
 use crate::proxy::message::body::Streamed;
 
-/// An exchange whose response has begun: its body, and what is left of the request's.
+/// An exchange whose response has begun: the response's body, and the rest of the request's body.
 #[derive(Debug)]
 pub(in crate::proxy) struct Exchange<B> {
     pub(super) received: ReceivedBody,
     pub(super) upload: Option<Upload<B>>,
 }
 
-/// A request's body on its way out.
+/// A request's body that is being sent.
 #[derive(Debug)]
 pub(super) struct Upload<B> {
     pub(super) sender: Sender,
     pub(super) body: B,
 }
 
-/// Sends what there is of the body; it stays, for another attempt.
+/// Sends what the body has now. The body is kept, for another attempt.
 pub(super) fn poll_upload(
     upload: &mut Option<Upload<impl Streamed>>,
     context: &mut Context<'_>,
@@ -41,22 +41,22 @@ pub(super) fn poll_upload(
 }
 
 impl<B: Streamed> Exchange<B> {
-    /// What of the request's body has not gone out, where some of it has not.
+    /// The part of the request's body that has not been sent, if any.
     pub(in crate::proxy) fn upload(&self) -> Option<&B> {
         self.upload.as_ref().map(|upload| &upload.body)
     }
 
-    /// The same for another attempt, which ends this one.
+    /// Takes the rest of the request's body for another attempt, which ends this one.
     pub(in crate::proxy) fn take_upload(&mut self) -> Option<B> {
         self.upload.take().map(|upload| upload.body)
     }
 
-    /// How many bytes the server has taken, where some wait for it to take them.
+    /// How many bytes the server has taken, if more of them wait for it.
     pub(in crate::proxy) fn blocked_upload(&self) -> Option<u64> {
         self.upload.as_ref()?.sender.blocked()
     }
 
-    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no
+    /// Sends the rest of the request's body. Ready when nothing is left, or the server takes no
     /// more.
     pub(in crate::proxy) fn poll_upload(
         &mut self,
@@ -67,7 +67,7 @@ impl<B: Streamed> Exchange<B> {
         };
         let sent = ready!(upload.sender.poll_send(context, &mut upload.body));
         if sent.is_err() {
-            // Cut, so that it does not look whole to the server (RFC 9113 §8.1.1).
+            // Reset, so that the body does not look complete to the server (RFC 9113 §8.1).
             upload.sender.cancel();
         }
         self.upload = None;
@@ -84,7 +84,7 @@ impl<B: Streamed> Body for Exchange<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
-        // A server may want to read on before it says more.
+        // A server may need more of the request before it sends more of its response.
         if let Poll::Ready(Err(error)) = this.poll_upload(context) {
             return Poll::Ready(Some(Err(error)));
         }

@@ -1,28 +1,27 @@
-//! Why an exchange came to nothing.
+//! Why an exchange failed.
 
 use std::io;
 
-/// Why an exchange came to nothing.
+/// Why an exchange failed.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::proxy) enum Fault {
-    /// The request's own body failed, or holds what must not go out.
+    /// The request's body failed, or holds the placeholder; or its head cannot be sent.
     #[error("the request's body broke off")]
     Body(#[source] io::Error),
-    /// The connection, or the stream on it, ended before a response.
+    /// The connection ended before a response came.
     #[error("the connection was closed before the response came")]
     Closed(#[source] h2::Error),
-    /// The server says ever more before it says what it has to.
+    /// The server sent more interim responses than `MAX_INTERIM_RESPONSES`.
     #[error("it sends interim responses without end")]
     Endless,
-    /// The server has ended the stream with an error of its own making, or what it sent is not
-    /// HTTP/2.
+    /// The server ended the stream with an error, or sent something that is not valid HTTP/2.
     #[error("the server broke the request off")]
     Reset(#[source] h2::Error),
-    /// No head of a response came for so long.
+    /// The head of the response did not come in time.
     #[error("no response came in time")]
     Timeout,
-    /// The peer says that it has not begun with the request, or it was never sent (RFC 9113 §8.7):
-    /// it may go out again, whatever its method.
+    /// The server says that it has not begun to process the request, or the request was never sent
+    /// (RFC 9113 §8.7). It may be sent again, whatever its method.
     #[error("the server has not begun with the request")]
     Unprocessed(#[source] h2::Error),
 }
@@ -30,8 +29,8 @@ pub(in crate::proxy) enum Fault {
 impl Fault {
     pub(super) fn of(error: h2::Error) -> Self {
         let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-        // A GOAWAY names the last stream that may have been begun; h2 gives this error to those
-        // beyond it alone (RFC 9113 §6.8).
+        // A GOAWAY names the last stream that the server may have processed. h2 gives this error
+        // only to later streams (RFC 9113 §6.8).
         let beyond = error.is_go_away();
         if error.is_remote() && (refused || beyond) {
             Self::Unprocessed(error)
@@ -42,13 +41,13 @@ impl Fault {
         }
     }
 
-    /// The server wants HTTP/1.1 for this request (RFC 9113 §7).
+    /// Whether the server requires HTTP/1.1 for this request (RFC 9113 §7).
     pub(in crate::proxy) fn requires_http1(&self) -> bool {
         matches!(self, Self::Reset(error)
             if error.is_remote() && error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED))
     }
 
-    /// The stream was refused, on a connection that goes on.
+    /// Whether the server refused only this stream, and the connection goes on.
     pub(in crate::proxy) fn is_stream_refused(&self) -> bool {
         matches!(self, Self::Unprocessed(error) if error.is_reset())
     }

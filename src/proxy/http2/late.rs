@@ -1,11 +1,13 @@
 //! Uploads that end after their responses, and refusals that come before their uploads have ended:
-//! what curl 7.88 makes of them.
+//! how to serve curl 7.88 in these two cases.
 //!
-//! Told of a refusal, curl stops sending and marks the end of its upload at once, whatever length
-//! it has said; h2 resets such a stream, as RFC 9113 §8.1.1 has it, and drops what of the response
-//! it has not sent. Most other servers let it pass. So a refusal is sent with its body, in one
-//! piece ([`gather`]). And where nothing is left to be sent, the stream ends without a frame, for
-//! which curl waits without end: so it gets one ([`LateUpload`]).
+//! When curl gets a refusal, it stops sending and marks the end of its upload at once, even before
+//! its `Content-Length`. h2 resets such a stream (RFC 9113 §8.1.1) and drops the part of the
+//! response that it has not sent yet. Most other servers tolerate the short upload. So a refusal is
+//! sent together with its body, in one piece ([`gather`]).
+//!
+//! When such an upload ends after the response and nothing is left to send, the stream ends without
+//! another frame, and curl waits for one forever. So it gets a frame ([`LateUpload`]).
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -22,11 +24,11 @@ use tokio::sync::Notify;
 use crate::proxy::limits::{GATHERED_REFUSAL, REFUSAL_GATHERING};
 use crate::proxy::message::body::Uploading;
 
-/// Has a frame sent where an upload ends after its response.
+/// Sends a frame when an upload ends after its response.
 ///
 /// ```text
-/// open ── the response is out (`answered`) ──► late ── nobody reads it any more (`left`) ──► a frame
-///   └── the client marks its end (`ended`) ──► in time: the response itself is the last frame
+/// open ── the response is sent (`answered`) ──► late ── nobody reads the upload any more (`left`) ──► a frame is sent
+///   └──── the client ends its upload (`ended`) ──► in time: the response itself is the last frame
 /// ```
 #[derive(Clone, Debug)]
 pub(super) struct LateUpload {
@@ -36,14 +38,14 @@ pub(super) struct LateUpload {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The upload has come to its end.
+    /// The client has ended its upload.
     has_ended: AtomicBool,
-    /// The response is out.
+    /// The response is sent.
     is_answered: AtomicBool,
 }
 
 impl LateUpload {
-    /// For one stream of a connection that sends a frame for each notification.
+    /// For one stream. Its connection sends a frame for each notification of `frames`.
     pub(super) fn new(frames: &Arc<Notify>) -> Self {
         Self {
             state: Arc::default(),
@@ -51,17 +53,17 @@ impl LateUpload {
         }
     }
 
-    /// The response is out: from now on, the upload's end is late.
+    /// The response is sent: from now on, the end of the upload is late.
     pub(super) fn answered(&self) {
         self.state.is_answered.store(true, Ordering::Relaxed);
     }
 
-    /// The client has marked the upload's end.
+    /// The client has ended its upload.
     pub(super) fn ended(&self) {
         self.state.has_ended.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it has not yet.
+    /// Whether the client has not ended its upload yet.
     pub(super) fn is_open(&self) -> bool {
         !self.state.has_ended.load(Ordering::Relaxed)
     }
@@ -74,14 +76,14 @@ impl LateUpload {
     }
 }
 
-/// A body of which some has been read ahead.
+/// A body whose beginning has been read ahead.
 pub(super) struct Gathered<'a, B> {
     ahead: VecDeque<io::Result<Frame<Bytes>>>,
     rest: &'a mut B,
 }
 
 impl<'a, B: Uploading> Gathered<'a, B> {
-    /// Nothing has been read.
+    /// Nothing has been read ahead.
     pub(super) fn none(rest: &'a mut B) -> Self {
         Self {
             ahead: VecDeque::new(),
@@ -89,14 +91,14 @@ impl<'a, B: Uploading> Gathered<'a, B> {
         }
     }
 
-    /// Goes on with the upload while the response is sent.
+    /// Continues the upload while the response is sent.
     pub(super) fn poll_upload(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.rest.poll_upload(context)
     }
 }
 
-/// Reads a response ahead to its end, as far as it is there soon and small. The upload goes on
-/// meanwhile.
+/// Reads the body of a response ahead, up to the limits `GATHERED_REFUSAL` and `REFUSAL_GATHERING`.
+/// The upload continues meanwhile.
 pub(super) async fn gather<B: Uploading>(rest: &mut B) -> Gathered<'_, B> {
     let (mut ahead, mut size) = (VecDeque::new(), 0);
     let mut over = pin!(tokio::time::sleep(REFUSAL_GATHERING));
@@ -113,10 +115,11 @@ pub(super) async fn gather<B: Uploading>(rest: &mut B) -> Gathered<'_, B> {
                 }
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => {
-                    // Whether the server takes more of the upload or not, the client may still send
-                    // it, and its response is what is waited for.
+                    // Go on waiting for the response even if the server takes no more of the
+                    // upload: the client may still be sending it.
                     return match rest.poll_upload(context) {
-                        // The client has broken it off: that is noticed when the response is sent.
+                        // The client has broken the upload off. `send` notices that, when it sends
+                        // the response.
                         Poll::Ready(Err(_)) => Poll::Ready(()),
                         _ => over.as_mut().poll(context),
                     };
@@ -129,8 +132,8 @@ pub(super) async fn gather<B: Uploading>(rest: &mut B) -> Gathered<'_, B> {
     Gathered { ahead, rest }
 }
 
-/// Bytes of a frame that is kept: an empty one takes room as well, and a server may send any number
-/// of those.
+/// The size of a frame that is kept. A frame without data counts as well: it takes memory, and a
+/// server may send any number of them.
 fn length(frame: &Frame<Bytes>) -> usize {
     frame.data_ref().map_or(0, Bytes::len) + size_of::<Frame<Bytes>>()
 }
@@ -161,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    /// A body whose pieces come when they do, and whose upload nobody takes any more of.
+    /// A body whose pieces arrive with pauses. The server takes no more of its upload.
     struct Slow(tokio::sync::mpsc::Receiver<Bytes>);
 
     impl Body for Slow {
@@ -191,7 +194,7 @@ mod tests {
         }
     }
 
-    /// How much is gathered of a body whose pieces have such pauses before them.
+    /// How many pieces are gathered of a body, each of which comes after a pause in milliseconds.
     async fn gathered(pieces: &[(u64, &'static [u8])]) -> usize {
         let (send, receive) = tokio::sync::mpsc::channel(1);
         let pieces: Vec<_> = pieces.to_vec();

@@ -1,14 +1,14 @@
-//! What h2 is given to send.
+//! The buffers that h2 sends.
 
 use bytes::{Buf, Bytes};
 use tokio::sync::oneshot;
 
-/// What h2 sends: a piece of a body, and a word to whoever waits for all before it to be on the
-/// wire.
+/// A piece of a body for h2 to send, with an optional signal to a task that waits until everything
+/// before it is on the wire.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) data: Bytes,
-    /// Dropped with it, once it is written or will never be.
+    /// Dropped together with the piece, when it is written or never will be.
     pub(super) _written: Option<oneshot::Sender<()>>,
 }
 

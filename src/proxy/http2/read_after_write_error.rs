@@ -1,4 +1,4 @@
-//! A stream for HTTP/2 that reads on where it cannot write any more.
+//! A stream for HTTP/2 that can still be read after a write has failed.
 
 use std::io;
 use std::pin::Pin;
@@ -9,19 +9,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::tls::TlsTrouble;
 
-/// A stream whose writes may fail before all that its peer has said is read: a server refuses a
-/// large upload and closes, a client sends the end of its upload and leaves. h2 gives a connection
-/// up at the first write that fails; and it reads no more while a write waits, as the answer to a
-/// PING has to be out before the next frame is read.
+/// A stream for HTTP/2 that can still be read after a write has failed. What the peer sent before
+/// may not be read yet: a server refuses a large upload and closes, or a client sends the end of
+/// its upload and leaves. But h2 gives a connection up at the first write that fails. It also stops
+/// reading while a write is pending, because the acknowledgement of a PING must be written before
+/// the next frame is read.
 ///
 /// ```text
-/// Open ── a write fails because the peer has closed ──► WriteFailed (writes go nowhere) ── nothing is left to read ──► Ended (writes fail)
+/// Open ── a write fails because the peer has closed ──► WriteFailed (writes are discarded)
+///                                                           └── nothing is left to read ──► Ended (writes fail)
 /// ```
 #[derive(Debug)]
 pub(in crate::proxy) struct ReadAfterWriteError<T> {
     stream: T,
     state: State,
-    /// Where it is noted that the peer refuses our certificate: h2 makes words of it.
+    /// Set when the peer refuses our certificate: h2 keeps only the text of that error.
     certificate_trouble: Option<Arc<OnceLock<TlsTrouble>>>,
 }
 
@@ -41,13 +43,15 @@ impl<T> ReadAfterWriteError<T> {
         }
     }
 
-    /// Notes there that the peer wants another certificate of ours, or one at all.
+    /// Records in `certificate_trouble` that the peer requires a client certificate, or another
+    /// one.
     pub(super) fn noting_in(mut self, certificate_trouble: &Arc<OnceLock<TlsTrouble>>) -> Self {
         self.certificate_trouble = Some(Arc::clone(certificate_trouble));
         self
     }
 
-    /// What a write has come to; `whole` is what one of all the bytes would have.
+    /// The result to report for a write that returned `written`; `whole` is the result of a
+    /// complete write.
     fn written<O>(&mut self, written: Poll<io::Result<O>>, whole: O) -> Poll<io::Result<O>> {
         match written {
             Poll::Ready(Err(error)) if has_closed(&error) && self.state == State::Open => {
@@ -58,7 +62,8 @@ impl<T> ReadAfterWriteError<T> {
         }
     }
 
-    /// What is said without the stream of a write of so many bytes.
+    /// The result of a write of `length` bytes that does not reach the stream any more; `None` if
+    /// the stream is still written to.
     fn unwritten(&self, length: usize) -> Option<Poll<io::Result<usize>>> {
         match self.state {
             State::Open => None,
@@ -89,7 +94,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for ReadAfterWriteError<T> {
         if let (Err(error), Some(place)) = (&read, &self.certificate_trouble)
             && let Some(trouble) = TlsTrouble::of_client_certificate(error)
         {
-            let _ = place.set(trouble); // the first is the reason
+            let _ = place.set(trouble); // the first error is the reason
         }
         Poll::Ready(read)
     }
@@ -127,7 +132,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ReadAfterWriteError<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.state != State::Open {
-            return Poll::Ready(Ok(())); // what is left will never go
+            return Poll::Ready(Ok(())); // what is left can never be sent
         }
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         self.written(flushed, ())

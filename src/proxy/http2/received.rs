@@ -1,4 +1,4 @@
-//! A body that comes by HTTP/2.
+//! A body that is received over HTTP/2.
 
 use std::io;
 use std::pin::Pin;
@@ -14,18 +14,24 @@ use tokio::sync::Notify;
 
 use super::late::LateUpload;
 
-/// A body that comes by HTTP/2. Its end is the one that its peer has marked: a reset, with
-/// whichever code, and the end of the connection are errors (RFC 9113 §8.1).
+/// A body that is received over HTTP/2. It ends only where its peer has marked the end: a reset,
+/// with any code, and the end of the connection are errors (RFC 9113 §8.1).
 #[derive(Debug)]
 pub(in crate::proxy) struct ReceivedBody {
     stream: RecvStream,
-    /// The bytes that are still to come, where that was said; h2 holds the peer to it.
+    /// The bytes that are still to come, if the message has a `Content-Length`; h2 enforces it.
     left: Option<u64>,
     state: State,
-    /// Of an upload: what it does at its end.
+    /// For an upload: what happens if it ends after its response.
     late: Option<LateUpload>,
 }
 
+/// What is read next.
+///
+/// ```text
+/// Data ── data that ends the stream ──► Ended
+///   └──── no more data ──► Trailers ── trailers, or none ──► Ended
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Data,
@@ -34,7 +40,7 @@ enum State {
 }
 
 impl ReceivedBody {
-    /// The body behind these fields.
+    /// The body of the message with these fields.
     pub(super) fn new(stream: RecvStream, fields: &HeaderMap) -> Self {
         let said = fields.get(CONTENT_LENGTH);
         let left = said.and_then(|value| value.to_str().ok()?.parse().ok());
@@ -51,7 +57,8 @@ impl ReceivedBody {
         }
     }
 
-    /// The same, for the server's side of a connection; nothing where the body has ended already.
+    /// The same body on the server's side of a connection. `None` if it has ended already, as it
+    /// cannot end late then.
     pub(super) fn of_upload(mut self, frames: &Arc<Notify>) -> (Self, Option<LateUpload>) {
         if self.state == State::Data {
             self.late = Some(LateUpload::new(frames));
@@ -69,8 +76,7 @@ impl ReceivedBody {
 }
 
 impl Drop for ReceivedBody {
-    /// Whoever had it has read it, or has drained it as far as it is worth (`body.rs`): its end may
-    /// lie unread behind that.
+    /// The body was read, or drained up to a limit (`drain_beside`). Its end may still be unread.
     fn drop(&mut self) {
         if let Some(late) = &self.late {
             late.left();
@@ -90,8 +96,7 @@ impl Body for ReceivedBody {
         if this.state == State::Data {
             match ready!(this.stream.poll_data(context)) {
                 Some(Ok(data)) => {
-                    // Whoever takes it has room for it: what they have no room for they do not ask
-                    // for.
+                    // Released at once: a caller asks for data only when it has room for it.
                     let _ = this.stream.flow_control().release_capacity(data.len());
                     this.left = this.left.map(|left| left.saturating_sub(data.len() as u64));
                     if this.stream.is_end_stream() {

@@ -1,5 +1,5 @@
-//! Which of a client's requests h2 refuses by itself: it resets the stream of one that is not
-//! well-formed (RFC 9113 §8.1.1), and tells nobody.
+//! Detects the requests that h2 refuses by itself: it resets the stream of a malformed request (RFC
+//! 9113 §8.1.1), and does not report it to its caller.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,9 +7,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection that tells when a reset with `PROTOCOL_ERROR` goes out on it, and of which stream.
-/// h2 sends that code by itself; we send it where a provider has broken its response off with it,
-/// on a stream whose request was well-formed.
+/// A connection that reports each stream on which a reset with `PROTOCOL_ERROR` is sent. h2 sends
+/// that code by itself. We send it only where a provider has reset its response with it, on a
+/// stream whose request was well-formed.
 #[derive(Debug)]
 pub(super) struct ResetWatch<T, F> {
     stream: T,
@@ -17,28 +17,28 @@ pub(super) struct ResetWatch<T, F> {
     tell: F,
 }
 
-/// Follows the borders of frames (RFC 9113 §4.1) through what is written, however that is cut.
+/// Follows the frames (RFC 9113 §4.1) in the bytes that are written, wherever these are split.
 #[derive(Debug, Default)]
 struct Frames {
-    /// The head of the frame in hand, and of a reset its code.
+    /// The header of the current frame and, for a reset, its error code.
     bytes: [u8; HEAD + CODE],
     filled: usize,
-    /// How much of `bytes` this frame fills.
+    /// `HEAD + CODE` once the current frame is known to be a reset, and 0 before that.
     kept: usize,
-    /// Bytes of the frame that are still to come and tell nothing.
+    /// Bytes of the current frame that are still to come and are skipped.
     rest: usize,
 }
 
-/// Sizes of a frame's head and of an error code, in bytes.
+/// Sizes of a frame's header and of an error code, in bytes.
 const HEAD: usize = 9;
 const CODE: usize = 4;
 
-/// RFC 9113 §6.4 and §7.
+/// The values of RFC 9113 §6.4 and §7.
 const RST_STREAM: u8 = 3;
 const PROTOCOL_ERROR: [u8; CODE] = [0, 0, 0, 1];
 
 impl Frames {
-    /// Calls `tell` for each stream whose reset with `PROTOCOL_ERROR` ends in these bytes.
+    /// Calls `tell` for each stream whose reset with `PROTOCOL_ERROR` is completed by these bytes.
     fn pass(&mut self, mut bytes: &[u8], mut tell: impl FnMut(u32)) {
         while !bytes.is_empty() {
             let skipped = self.rest.min(bytes.len());
@@ -57,8 +57,8 @@ impl Frames {
         }
     }
 
-    /// The head is whole, or of a reset all of it: the stream, where that is one with
-    /// `PROTOCOL_ERROR`.
+    /// The header is complete or, for a reset, the whole frame. Returns the stream if it is a reset
+    /// with `PROTOCOL_ERROR`.
     fn complete(&mut self) -> Option<u32> {
         let [a, b, c, kind, _, id @ .., _, _, _, _] = self.bytes;
         let length = u32::from_be_bytes([0, a, b, c]) as usize;
@@ -154,7 +154,7 @@ mod tests {
             frame(RST_STREAM, &[0, 0, 0, 8]),
         ];
         let wire = [
-            frame(0, &resets.concat()), // as data, they are none
+            frame(0, &resets.concat()), // inside of data, they are no resets
             frame(4, &[]),
             resets[1].clone(),
             resets[0].clone(),

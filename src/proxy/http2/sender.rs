@@ -1,4 +1,4 @@
-//! A body on its way out by HTTP/2.
+//! Sends a body over HTTP/2.
 
 use std::io;
 use std::pin::Pin;
@@ -11,11 +11,12 @@ use tokio::sync::oneshot;
 use super::piece::Piece;
 use crate::proxy::message::body::Streamed;
 
-/// The sending half of a stream, and what of its body has been asked for and could not be sent yet.
+/// The sending half of a stream, with the data that was read from its body and could not be sent
+/// yet.
 #[derive(Debug)]
 pub(super) struct Sender {
     stream: SendStream<Piece>,
-    /// Waits for the peer's window.
+    /// Data that waits for room in the peer's window.
     waiting: Bytes,
     has_ended: bool,
     /// Bytes that the peer's window had room for.
@@ -23,13 +24,13 @@ pub(super) struct Sender {
     is_blocked: bool,
 }
 
-/// How a body's way out has ended.
+/// How the sending of a body has ended.
 #[derive(Debug)]
 pub(super) enum Sent {
-    /// All of it is out.
+    /// All of it is sent.
     All,
-    /// The peer has reset the stream, or its connection has ended: with `NO_ERROR`, it has what it
-    /// wants of the body (RFC 9113 §8.1).
+    /// The peer has reset the stream, or the connection has ended. A reset with `NO_ERROR` means
+    /// that the peer needs no more of the body (RFC 9113 §8.1).
     Refused,
 }
 
@@ -44,12 +45,12 @@ impl Sender {
         }
     }
 
-    /// How many bytes the peer has taken, where some wait for it to take them.
+    /// How many bytes the peer has taken, if more of them wait for it.
     pub(super) fn blocked(&self) -> Option<u64> {
         self.is_blocked.then_some(self.taken)
     }
 
-    /// Sends what there is of the body. An error is the body's own.
+    /// Sends what the body has now. An error comes from the body itself.
     pub(super) fn poll_send(
         &mut self,
         context: &mut Context<'_>,
@@ -66,7 +67,7 @@ impl Sender {
                 continue;
             }
             let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(context) else {
-                // A peer that has left is noticed though there is nothing to send to it.
+                // Notices a peer that has left even while there is nothing to send to it.
                 return match self.stream.poll_reset(context) {
                     Poll::Ready(_) => Poll::Ready(Ok(Sent::Refused)),
                     Poll::Pending => Poll::Pending,
@@ -94,7 +95,7 @@ impl Sender {
         Poll::Ready(Ok(Sent::All))
     }
 
-    /// Sends as much of what waits as the peer's window has room for.
+    /// Sends as much of `waiting` as the peer's window has room for.
     fn poll_piece(&mut self, context: &mut Context<'_>, is_last: bool) -> Poll<Sent> {
         self.stream.reserve_capacity(self.waiting.len());
         let mut room = self.stream.capacity();
@@ -119,8 +120,8 @@ impl Sender {
         self.stream.send_data(Bytes::new().into(), true)
     }
 
-    /// Resets the stream, once what was sent before is on the wire: h2 drops what it has not yet
-    /// written of a stream that is reset.
+    /// Resets the stream once everything that was sent before is on the wire. Without that wait, h2
+    /// would drop what it has not written yet.
     pub(super) async fn break_off(mut self, reason: h2::Reason) {
         let (written, on_the_wire) = oneshot::channel();
         let last = Piece {
@@ -134,7 +135,7 @@ impl Sender {
         self.stream.send_reset(reason);
     }
 
-    /// Resets the stream at once: nobody wants what is done on it.
+    /// Resets the stream at once, without waiting for what was sent before.
     pub(super) fn cancel(&mut self) {
         self.stream.send_reset(h2::Reason::CANCEL);
     }

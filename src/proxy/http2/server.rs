@@ -1,5 +1,5 @@
-//! HTTP/2 for the client of an intercepted connection: a task for each stream, which has the
-//! request answered and sends the response.
+//! HTTP/2 for the client of an intercepted connection. Each stream has a task, which gets the
+//! response to the request and sends it.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -27,16 +27,16 @@ use crate::proxy::limits::{
 use crate::proxy::message::body::Uploading;
 use crate::proxy::message::interim::Interim;
 
-/// Serves a connection to its end. `respond` gets each request, and where its interim responses go;
-/// `permit` is held for as long as anything is done for the connection; `malformed` is called for
-/// each request that is none by RFC 9113 §8.1.1, whose stream is reset.
+/// Serves a connection to its end. `respond` is called with each request, and the queue for its
+/// interim responses. `permit` is held as long as any work is done for the connection. `malformed`
+/// is called for each malformed request (RFC 9113 §8.1.1), whose stream h2 resets.
 ///
 /// The life of a stream:
 ///
 /// ```text
-/// request ──► respond ──► head ──► body ──► its end ──► the upload, for as long as the server takes it
-///    └── the client resets the stream, or leaves: all that was done for it is dropped, which ends it upstream
-///                                   └── the body breaks off: what has come of it is sent, then the stream is reset
+/// request ──► respond ──► response head ──► response body ──► its end ──► the rest of the upload, while the server takes it
+///    │                                          └── the body breaks off: what has come of it is sent, then the stream is reset
+///    └── at any stage: the client resets the stream, or leaves: all work for it is dropped, which ends it upstream
 /// ```
 pub(in crate::proxy) async fn serve<T, F, R, B, P>(
     io: T,
@@ -64,7 +64,7 @@ pub(in crate::proxy) async fn serve<T, F, R, B, P>(
         .max_header_list_size(MAX_HEADER_LIST)
         .max_send_buffer_size(SEND_BUFFER)
         .handshake::<_, Piece>(ResetWatch::new(ReadAfterWriteError::new(io), refused));
-    // How a client leaves is its own affair.
+    // A client that fails the handshake is not reported.
     let Ok(mut connection) = handshake.await else {
         return;
     };
@@ -80,13 +80,13 @@ pub(in crate::proxy) async fn serve<T, F, R, B, P>(
             () = pings.answered() => continue,
         };
         let Some(Ok((request, reply))) = accepted else {
-            return; // each stream learns of it
+            return; // each stream gets the error itself
         };
         requests.note(reply.stream_id().as_u32());
         let interim = Interim::queue(true);
         let is_head = request.method() == Method::HEAD;
         let (request, upload) = receive(request, &late);
-        // In a box: what is around it is moved a few times until it stands.
+        // Boxed, as the future around it is moved a few times before it runs.
         let responding = Box::pin(respond(request, interim.clone()));
         let permit = permit.clone();
         tokio::spawn(async move {
@@ -105,10 +105,11 @@ fn receive(
     (Request::from_parts(parts, body), upload)
 }
 
-/// The streams whose requests were well-formed, of late: what ends one of them is noted with its
-/// request. h2 resets it for an upload that is shorter than it said, which curl 7.88 sends once it
-/// has been refused. That may be when the stream's task has ended and somebody else drains its
-/// upload, so a stream is forgotten by its age.
+/// The newest streams whose requests were well-formed. A reset of one of them is logged with its
+/// request, and not as a malformed request. h2 resets such a stream if its upload is shorter than
+/// its `Content-Length`, which is what curl 7.88 sends after a refusal. That may happen after the
+/// stream's task has ended, while another task drains the upload. So a stream is forgotten by its
+/// age, and not when its task ends.
 #[derive(Clone, Default)]
 struct Requests(Arc<Mutex<VecDeque<u32>>>);
 
@@ -127,12 +128,13 @@ impl Requests {
     }
 }
 
-/// Sends a frame that asks for nothing, which is a PING. One at a time: h2 sends no other before
-/// the client has answered it.
+/// Sends a PING, which is a frame that asks the client for nothing. Only one at a time: h2 sends no
+/// other before the client has acknowledged it.
 struct Pings {
     channel: Option<PingPong>,
     is_under_way: bool,
-    /// Another was asked for meanwhile. The one under way may have been read before that was so.
+    /// Another PING was requested meanwhile. The client may have read the current one before the
+    /// reason for the other one arose, so the other one is still sent.
     is_owed: bool,
 }
 
@@ -149,12 +151,13 @@ impl Pings {
         if self.is_under_way {
             self.is_owed = true;
         } else if let Some(channel) = &mut self.channel {
-            // It fails where the connection has ended.
+            // The call fails if the connection has ended.
             self.is_under_way = channel.send_ping(Ping::opaque()).is_ok();
         }
     }
 
-    /// Waits until the one under way has been answered, and sends what was asked for meanwhile.
+    /// Waits until the current PING is acknowledged, and sends the one that was requested
+    /// meanwhile.
     async fn answered(&mut self) {
         let Some(channel) = self.channel.as_mut().filter(|_| self.is_under_way) else {
             return std::future::pending().await;
@@ -167,7 +170,7 @@ impl Pings {
     }
 }
 
-/// One stream, to its end.
+/// Serves one stream to its end.
 async fn stream(
     responding: impl Future<Output = Response<impl Uploading>>,
     interim: Interim,
@@ -179,8 +182,8 @@ async fn stream(
         return;
     };
     let (mut parts, mut body) = response.into_parts();
-    // RFC 9110 §8.6: a 204 has no length; and what is not to be read as a body has no end but that
-    // of the head.
+    // RFC 9110 §8.6: a 204 has no `Content-Length`. A response without a body (§6.4.1) ends with
+    // its head.
     if parts.status == StatusCode::NO_CONTENT {
         parts.headers.remove(CONTENT_LENGTH);
     }
@@ -210,15 +213,16 @@ async fn stream(
     if let Some(upload) = upload {
         upload.answered();
     }
-    // Where the server takes no more, what the client still sends is read for a while, when the
-    // body is dropped; then h2 tells it to stop, by a reset with NO_ERROR (RFC 9113 §8.1). At once
-    // it would do harm: curl 7.88 drops a whole response for it while it sends.
+    // Where the server takes no more, what the client still sends is read for a while after the
+    // body is dropped. Only then does h2 tell the client to stop, by a reset with NO_ERROR (RFC
+    // 9113 §8.1). An immediate reset would do harm: curl 7.88 discards even a complete response if
+    // it gets one while it sends.
     if body.uploads() {
         let _ = body.finish_upload().await;
     }
 }
 
-/// Runs the work until it ends, or the client has given the stream up; `None` in the latter case.
+/// Runs `work` until it ends, or the client has given the stream up; `None` in the latter case.
 async fn unless_left<O>(
     work: impl Future<Output = O>,
     interim: &Interim,
@@ -230,7 +234,7 @@ async fn unless_left<O>(
         for (status, headers) in interim.take() {
             let mut head = Response::new(());
             (*head.status_mut(), *head.headers_mut()) = (status, headers);
-            let _ = reply.send_informational(head); // that the stream is gone is told below
+            let _ = reply.send_informational(head); // a closed stream is noticed below
         }
         match worked {
             Poll::Ready(output) => Poll::Ready(Some(output)),
@@ -240,17 +244,17 @@ async fn unless_left<O>(
     .await
 }
 
-/// What has become of a response's body.
+/// How the sending of a response's body has ended.
 enum Delivery {
     /// The client does not want it any more.
     Abandoned,
-    /// It breaks off.
+    /// The body broke off, and the stream is reset with this code.
     Broken(Reason),
-    /// All of it is out.
+    /// All of it is sent.
     Whole,
 }
 
-/// Sends a body, and beside it what is left of its request's.
+/// Sends the body of a response and, meanwhile, the rest of its request's body.
 async fn send(sender: &mut Sender, body: &mut Gathered<'_, impl Uploading>) -> Delivery {
     poll_fn(|context| {
         if let Poll::Ready(Err(_)) = body.poll_upload(context) {
@@ -265,8 +269,8 @@ async fn send(sender: &mut Sender, body: &mut Gathered<'_, impl Uploading>) -> D
     .await
 }
 
-/// The provider's own reason where it has one: it may mean something to the client (gRPC maps them
-/// to its codes).
+/// The provider's own error code if it sent one: it may mean something to the client (gRPC maps
+/// such codes to its own).
 fn reason_of(error: &std::io::Error) -> Reason {
     let cause = error
         .get_ref()

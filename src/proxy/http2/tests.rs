@@ -1,4 +1,4 @@
-//! Both ends against h2 by itself, over streams in memory.
+//! Tests both sides against the `h2` crate, over streams in memory.
 
 use std::io;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::proxy::message::interim::Interim;
 
 type Client = h2::client::SendRequest<Bytes>;
 
-/// A client of ours, whose requests are answered like that.
+/// An h2 client, whose requests are served by `respond`.
 async fn client_of<F, R>(respond: F) -> Client
 where
     F: Fn(Request<ReceivedBody>, Interim) -> R + Send + 'static,
@@ -33,7 +33,7 @@ where
     client.ready().await.unwrap()
 }
 
-/// Reads what nobody wants, beside the response.
+/// Reads and drops a body in a task of its own.
 fn read_on(mut body: ReceivedBody) {
     tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
 }
@@ -68,7 +68,7 @@ async fn a_reset_upload_has_not_ended_whatever_its_code() {
         let mut client = client_of(move |mut request, _| {
             let tell = tell.clone();
             async move {
-                // Apart from its response, which ends with its stream.
+                // In a task of its own, because the task of the response ends with its stream.
                 tokio::spawn(async move {
                     for _ in 0..2 {
                         let frame = request.body_mut().frame().await;
@@ -120,8 +120,8 @@ async fn a_response_without_content_has_no_length() {
     assert!(response.headers().is_empty() && response.body().is_end_stream());
 }
 
-/// A request whose target has what no URI has (`<`), as some clients send it: literal fields of
-/// HPACK without an index.
+/// A request whose target has a character that is not allowed in a URI (`<`), as some clients send
+/// it. `:authority` and `:path` are literals without indexing (RFC 7541 §6.2.2).
 fn malformed_request() -> Vec<u8> {
     let mut block = vec![0x82, 0x87, 0x01, 11]; // GET, https, :authority
     block.extend_from_slice(b"gitlab.test");
@@ -130,7 +130,7 @@ fn malformed_request() -> Vec<u8> {
     let mut wire = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     wire.extend_from_slice(&[0, 0, 0, 4, 0, 0, 0, 0, 0]); // SETTINGS
     let length = u8::try_from(block.len()).unwrap();
-    wire.extend_from_slice(&[0, 0, length, 1, 5, 0, 0, 0, 1]); // HEADERS, and nothing after them
+    wire.extend_from_slice(&[0, 0, length, 1, 5, 0, 0, 0, 1]); // HEADERS with END_STREAM
     wire.extend_from_slice(&block);
     wire
 }
@@ -154,7 +154,7 @@ async fn what_is_read_on_after_a_refusal_counts_as_long_as_it_is_read() {
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     let mut body = response.into_body();
     while body.data().await.is_some() {}
-    // More than the windows hold: somebody reads it.
+    // More than the windows hold, so the body is being read.
     let piece = Bytes::from(vec![b'x'; 64 * 1024]);
     for _ in 0..64 {
         upload.reserve_capacity(piece.len());
@@ -168,7 +168,7 @@ async fn what_is_read_on_after_a_refusal_counts_as_long_as_it_is_read() {
     }
     connecting.abort();
     serving.await.unwrap();
-    // Nobody sends any more, so nothing is read on, and nothing is held.
+    // The client has gone, so the drain ends and the permit is released.
     while held.strong_count() > 0 {
         tokio::task::yield_now().await;
     }
@@ -201,7 +201,7 @@ async fn a_client_that_reads_nothing_and_leaves_amid_its_pings_ends_the_connecti
         .await
         .unwrap();
     far.write_all(&SETTINGS).await.unwrap();
-    // No more acknowledgements find room, neither on the stream nor before it.
+    // Until there is no room for another PING acknowledgement, neither in the stream nor in h2.
     let pinging = async { while far.write_all(&PING).await.is_ok() {} };
     let limit = Duration::from_secs(10);
     assert!(tokio::time::timeout(limit, pinging).await.is_err());
@@ -209,7 +209,7 @@ async fn a_client_that_reads_nothing_and_leaves_amid_its_pings_ends_the_connecti
     tokio::time::timeout(limit, serving).await.unwrap().unwrap();
 }
 
-/// What a server of h2 makes of one request of ours.
+/// The result of one request to an h2 server, which `serve` implements.
 async fn exchange_with<F, R>(serve: F) -> Result<Response<super::Exchange<Frames>>, Fault>
 where
     F: FnOnce(h2::server::Connection<tokio::io::DuplexStream, Bytes>) -> R + Send + 'static,
@@ -288,7 +288,7 @@ async fn what_a_server_has_not_begun_is_told_from_what_it_may_have() {
     );
 }
 
-/// A client of ours as [`client_of`], and a signal for each PING that it gets.
+/// Like [`client_of`], with a signal for each PING that the client gets.
 async fn watched_client_of<F, R>(respond: F) -> (Client, mpsc::Receiver<()>)
 where
     F: Fn(Request<ReceivedBody>, Interim) -> R + Send + 'static,
@@ -323,7 +323,7 @@ where
 #[tokio::test]
 async fn an_upload_that_is_given_up_before_its_response_has_ended_ends_with_a_frame() {
     let (mut client, mut pings) = watched_client_of(|request, _| async {
-        // Nobody wants the body any more: it is drained by itself.
+        // The body is not used any more, and is drained in a task of its own.
         read_on(request.into_body());
         Response::builder()
             .status(403)
@@ -366,7 +366,7 @@ async fn an_upload_that_is_shorter_than_it_said_is_no_malformed_request() {
     upload
         .send_data(Bytes::from_static(b"short"), true)
         .unwrap();
-    // The connection goes on, and what came before this request has been read.
+    // The connection still works, and everything before this request has been read.
     let (response, _) = client.send_request(get(), true).unwrap();
     assert_eq!(response.await.unwrap().status(), StatusCode::FORBIDDEN);
     drop(client);

@@ -1,4 +1,4 @@
-//! Whether a stream moves, and waits beside a task's work.
+//! Whether a stream moves, and a timer for use inside a task.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::task::coop;
 use tokio::time::Sleep;
 
-/// How often the wait for an idle stream looks, within the time that it may be idle: it ends at
-/// most that part of it too late.
+/// How often a stream is checked within the time that it may be idle. An idle stream is noticed
+/// late by at most one interval between two checks.
 const LOOKS: u32 = 4;
 
-/// Whether a stream has moved, for whoever waits for it to be idle. To note it costs no look at the
+/// Whether a stream has moved since it was last checked. Recording a movement does not read the
 /// clock.
 #[derive(Clone, Debug, Default)]
 pub(in crate::proxy) struct Activity(Arc<AtomicBool>);
@@ -28,9 +28,9 @@ impl Activity {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Runs `work` until it ends or its stream has not moved for `limit`; `None` in the latter
-    /// case. The work stays where it is: moved in here, each connection would have room for it
-    /// twice.
+    /// Runs `work` until it ends, or its stream has not moved for `limit`; `None` in the latter
+    /// case. The work is borrowed: if it were moved in here, each connection would reserve space
+    /// for it twice.
     pub(in crate::proxy) async fn unless_idle<T>(
         &self,
         limit: Duration,
@@ -56,8 +56,8 @@ impl Activity {
     }
 }
 
-/// A wait beside a task's work, for as long as it is the same task's: it is polled when it is
-/// started and not again until it has ended, as the waker that it has is the task's own.
+/// A timer for use inside one task. It is polled when it is started, and not again until it has
+/// ended: the waker that it keeps stays valid only as long as the same task polls it.
 #[derive(Debug)]
 pub(in crate::proxy) struct Clock {
     sleep: Pin<Box<Sleep>>,
@@ -72,10 +72,11 @@ impl Clock {
         }
     }
 
-    /// Whether it has; if not, the task is woken when it does.
+    /// Whether it has ended. If not, the task is woken when it does.
     pub(in crate::proxy) fn has_ended(&mut self, context: &mut Context<'_>) -> bool {
         if !self.is_polled {
-            // With the task's budget spent, it wakes the task at once and not when it ends.
+            // If tokio's cooperative budget is used up, this poll wakes the task at once and does
+            // not register the timer, so it must be polled again.
             self.is_polled = coop::has_budget_remaining();
             return self.sleep.as_mut().poll(context).is_ready();
         }

@@ -1,4 +1,4 @@
-//! Streams that are read by little work.
+//! Streams that can be read with little work.
 
 use std::future::Future;
 use std::io;
@@ -14,13 +14,15 @@ use tokio_util::either::Either;
 
 use crate::net::dial::Link;
 
-/// A stream that is read by less work than by [`AsyncRead`] alone, which is what a request in a
-/// hurry for nothing large wants.
+/// A stream that can be read with less work than by [`AsyncRead`] alone, which makes small requests
+/// faster.
 pub(in crate::proxy) trait Source: AsyncRead + Unpin {
-    /// Pending where a read would be: each request asks its connections in vain a few times.
+    /// Pending where a read would be pending, but cheaper: each request checks its connections a
+    /// few times while nothing has come.
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()>;
 
-    /// Reads once, and no more than comes of that; the number of bytes, 0 at the end.
+    /// Reads once, and no more than one read returns. The result is the number of bytes, 0 at the
+    /// end.
     fn poll_append(
         &mut self,
         context: &mut Context<'_>,
@@ -30,8 +32,8 @@ pub(in crate::proxy) trait Source: AsyncRead + Unpin {
     }
 }
 
-/// [`AsyncRead`] of a TLS stream asks for another record when it has one, which is in vain nearly
-/// always.
+/// [`AsyncRead`] of a TLS stream tries to read another record after it has one, and almost never
+/// gets it.
 macro_rules! append_a_record {
     () => {
         fn poll_append(
@@ -72,8 +74,8 @@ impl<T: Source + AsyncWrite> Source for client::TlsStream<T> {
     append_a_record!();
 }
 
-/// rustls wants to read when it holds no plaintext; nor does it then hold a whole record that it
-/// could decrypt.
+/// rustls wants to read when it holds no plaintext. It then holds no whole record that it could
+/// decrypt either.
 fn poll_records<T: Source, D>(
     io: &T,
     session: &ConnectionCommon<D>,
@@ -140,7 +142,7 @@ impl<L: Source, R: Source> Source for Either<L, R> {
     }
 }
 
-/// Nobody but a read tells whether something is there.
+/// Always ready: only a read shows whether something has come.
 #[cfg(test)]
 impl Source for tokio::io::DuplexStream {
     fn poll_readable(&self, _: &mut Context<'_>) -> Poll<()> {

@@ -1,4 +1,4 @@
-//! Bytes from one stream to another, both ways, as they come.
+//! Relays bytes between two streams, in both directions.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -11,34 +11,39 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::proxy::limits::RELAY_BUFFER;
 
 thread_local! {
-    /// What is read is written at once, so that all relays of a thread can do with one buffer, and
-    /// an idle one has none. Only what the other side does not take at once is kept for it.
+    /// One buffer for all relays of a thread: what is read is written at once, so an idle relay
+    /// holds no buffer. Only what the other side does not take at once is copied and kept.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; RELAY_BUFFER]);
 }
 
-/// One direction.
+/// One direction of a relay.
 #[derive(Debug, Default)]
 struct Direction {
-    /// What was read and not taken yet, and how much of it has been taken.
+    /// What was read and has not been written yet, and how much of it has been written.
     left: Vec<u8>,
     taken: usize,
-    /// Bytes that have passed.
+    /// Bytes that have been read from the source.
     bytes: u64,
     needs_flush: bool,
     stage: Stage,
 }
 
+/// How far a direction has come. An error in either direction ends the whole relay.
+///
+/// ```text
+/// Open ── the source ends ──► Ending ── the sink is shut down ──► Ended
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
     #[default]
     Open,
-    /// Its source has ended, and its sink is told.
+    /// The source has ended, and the sink is being shut down.
     Ending,
     Ended,
 }
 
-/// Relays until both sides have ended or one breaks off; the bytes that went from `one` to `other`,
-/// and back.
+/// Relays until both sides have ended, or one breaks off. Returns the bytes that came from `one`,
+/// and those that came from `other`.
 pub(in crate::proxy) async fn both_ways<A, B>(one: &mut A, other: &mut B) -> (u64, u64)
 where
     A: AsyncRead + AsyncWrite + Unpin,
@@ -53,7 +58,7 @@ where
             _ => Poll::Pending,
         }
     });
-    let _ = relaying.await; // whichever way it ends, it has ended
+    let _ = relaying.await; // an error ends it as well
     (there.bytes, back.bytes)
 }
 
@@ -146,7 +151,7 @@ impl Direction {
     }
 }
 
-/// A sink that takes nothing will never take anything.
+/// A sink that accepts no bytes will never accept any.
 fn some(written: usize) -> io::Result<usize> {
     if written == 0 {
         return Err(io::ErrorKind::WriteZero.into());
@@ -162,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn all_passes_in_order_however_slowly_it_is_taken() {
-        // Far less room than is sent, so that much is left over again and again.
+        // The streams hold far less than is sent, so that much is left over again and again.
         let (mut client, mut near) = duplex(1000);
         let (mut far, mut server) = duplex(7);
         let relay = tokio::spawn(async move { both_ways(&mut near, &mut far).await });
@@ -180,7 +185,7 @@ mod tests {
         let mut received = Vec::new();
         server.read_to_end(&mut received).await.unwrap();
         assert!(received == expected);
-        // One way has ended, the other one goes on.
+        // One direction has ended, and the other one goes on.
         server.write_all(b"heard").await.unwrap();
         drop(server);
         assert_eq!(sending.await.unwrap(), b"heard");

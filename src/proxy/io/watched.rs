@@ -1,4 +1,4 @@
-//! A stream that begins with bytes that were read too early, and tells when it moves.
+//! A stream that begins with bytes that were read too early, and records when it moves.
 
 use std::io;
 use std::pin::Pin;
@@ -12,10 +12,10 @@ use tokio_rustls::server;
 use super::activity::Activity;
 use super::readiness::Source;
 
-/// A client's end of an intercepted connection.
+/// The stream of a client on an intercepted connection.
 pub(in crate::proxy) type ClientStream = server::TlsStream<Watched<TcpStream>>;
 
-/// A stream that begins with `prefix` and notes when it moves.
+/// A stream that begins with `prefix` and records when it moves.
 #[derive(Debug)]
 pub(in crate::proxy) struct Watched<T> {
     inner: T,
@@ -34,7 +34,7 @@ impl<T> Watched<T> {
 }
 
 impl<T> Watched<T> {
-    /// Where it notes its movements.
+    /// Where it records its movements.
     pub(in crate::proxy) fn activity(&self) -> Activity {
         self.activity.clone()
     }
@@ -79,8 +79,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // rustls hands a single record over as one slice of one, and the kernel takes a plain one
-        // more cheaply.
+        // rustls passes a single record as a vector of one slice, and the kernel takes a plain
+        // write more cheaply.
         if let [slice] = slices {
             return self.poll_write(context, slice);
         }

@@ -1,4 +1,4 @@
-//! What both protocols ask of a body that they send.
+//! What both protocols require of a body that they send.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::Body;
 
-/// A body as it streams.
+/// A body that is streamed.
 pub(in crate::proxy) trait Streamed:
     Body<Data = Bytes, Error = io::Error> + Unpin
 {
@@ -14,21 +14,21 @@ pub(in crate::proxy) trait Streamed:
 
 impl<B: Body<Data = Bytes, Error = io::Error> + Unpin> Streamed for B {}
 
-/// A response's body, beside which the rest of its request's body may still go out.
+/// The body of a response. The rest of its request's body may still be sent meanwhile.
 pub(in crate::proxy) trait Uploading: Streamed {
-    /// Whether some of the request's body has not gone out.
+    /// Whether some of the request's body has not been sent.
     fn uploads(&self) -> bool;
 
-    /// Sends what is left of the request's body, beside the response. Ready when nothing is left,
-    /// or the server takes no more; an error where the client has broken it off.
+    /// Sends the rest of the request's body, while the response is sent. Ready when nothing is
+    /// left, or the server takes no more; an error if the client has broken the body off.
     fn poll_upload(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// The response has reached the client with its end: notes it, and goes on with the upload for
-    /// as long as the server takes it.
+    /// The whole response has been sent to the client. Records that, and continues the upload as
+    /// long as the server takes it.
     fn finish_upload(&mut self) -> impl Future<Output = io::Result<()>> + Send;
 }
 
-/// For tests of whoever sends one.
+/// For tests of code that sends a body.
 #[cfg(test)]
 pub(in crate::proxy) mod scripted {
     use std::collections::VecDeque;

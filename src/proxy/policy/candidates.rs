@@ -1,27 +1,27 @@
-//! The routes of one place, and which of them a request belongs to.
+//! The routes for one host and port, and which of them a request belongs to.
 
 use std::sync::Arc;
 
 use super::route::Route;
 
-/// What the table says of a request.
+/// Which route a request belongs to.
 #[derive(Debug)]
 pub(in crate::proxy) enum RouteMatch<'a> {
-    /// Several connections have the same right to it.
+    /// Several connections match it equally well.
     Ambiguous(Vec<&'a Arc<Route>>),
-    /// The host is managed, this path of it is not.
+    /// The host is managed, but this path is not.
     None,
-    /// It belongs to this connection.
+    /// It belongs to this route.
     Route(&'a Arc<Route>),
 }
 
-/// The routes that lead to one place, best first: looked up once for a tunnel, so that a request of
-/// it looks at no other.
+/// The routes for one host and port, best first. They are looked up once for a tunnel, so that a
+/// request in it looks at no others.
 #[derive(Clone, Debug, Default)]
 pub(in crate::proxy) struct Candidates(pub(super) Arc<[Arc<Route>]>);
 
 impl Candidates {
-    /// The connection that a request belongs to. Pure; a tie is a result too.
+    /// The route that a request for this path belongs to. A tie is a result as well.
     pub(in crate::proxy) fn resolve(&self, path: &str) -> RouteMatch<'_> {
         let mut fitting = self.0.iter().filter(|route| route.pattern.is_above(path));
         let Some(best) = fitting.next() else {
@@ -34,13 +34,13 @@ impl Candidates {
         RouteMatch::Ambiguous(std::iter::once(best).chain(tied).collect())
     }
 
-    /// All of them.
+    /// All routes, best first.
     pub(in crate::proxy) fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.0.iter()
     }
 
-    /// The one that says what a credential for this place looks like where a request belongs to
-    /// none of them.
+    /// The best route. Even a request that belongs to no route needs it: it says which fields and
+    /// parameters can carry a credential for this host.
     pub(in crate::proxy) fn first(&self) -> Option<&Arc<Route>> {
         self.0.first()
     }

@@ -1,4 +1,4 @@
-//! What is done with a request of a managed host, by its head alone.
+//! Decides what is done with a request of a managed host, from its head alone.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,45 +15,46 @@ use crate::proxy::refusal::Refusal;
 /// What is done with a request.
 #[derive(Debug)]
 pub(in crate::proxy) enum Plan<'a> {
-    /// The connection's credential goes on, in the shape of that index.
+    /// The connection's credential is added, in the shape with that index.
     Inject(&'a Arc<Route>, usize),
-    /// It goes on without: the provider's web pages, its OAuth endpoints. The route says what
-    /// carries a credential there.
+    /// The request is sent without a credential, as for the provider's web pages and its OAuth
+    /// endpoints. The route says what can carry a credential there.
     Pass(Option<&'a Arc<Route>>),
 }
 
-/// What is decided on a request's head.
+/// The decision about a request.
 #[derive(Debug)]
 pub(in crate::proxy) struct Decision<'a> {
-    /// The connection that it belongs to, where that is one: its certificate is shown.
+    /// The route that it belongs to, if it is exactly one. Its client certificate is presented.
     pub(in crate::proxy) owner: Option<&'a Arc<Route>>,
-    /// What is done, or why nothing is.
+    /// What is done, or why the request is refused.
     pub(in crate::proxy) plan: Result<Plan<'a>, Refusal>,
 }
 
-/// What a decision rests on beside the request.
+/// What a decision depends on besides the request.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::proxy) struct Rules<'a> {
     /// Where the request goes.
     pub(in crate::proxy) authority: &'a Authority,
-    /// Whose it can be.
+    /// The routes that it may belong to.
     pub(in crate::proxy) candidates: &'a Candidates,
     /// Guard rules that the user has lifted, as `provider/rule`.
     pub(in crate::proxy) allowed_guards: &'a HashSet<String>,
 }
 
-/// Refuses the methods that are served nowhere.
+/// Refuses the methods that are never served.
 pub(in crate::proxy) fn check_method(method: &Method) -> Result<(), Refusal> {
     match *method {
-        // Its response would show the credential to the client.
+        // A server's response to TRACE repeats the request, which would show the credential to the
+        // client ("cross-site tracing", RFC 9110 §9.3.8).
         Method::TRACE => Err(Refusal::Method("TRACE")),
         Method::CONNECT => Err(Refusal::Method("CONNECT inside a tunnel")),
         _ => Ok(()),
     }
 }
 
-/// Which connection the request belongs to, and what its rules say. `path` is the canonical one;
-/// `of_page` where a browser says which page asks.
+/// Decides which connection the request belongs to, and what its rules say. `path` is the canonical
+/// path. `of_page` is `true` if a browser says which page sent the request.
 pub(in crate::proxy) fn decide<'a>(
     rules: Rules<'a>,
     parts: &Parts,
@@ -66,7 +67,7 @@ pub(in crate::proxy) fn decide<'a>(
             let plan = Err(Refusal::Ambiguous(labels));
             Decision { owner: None, plan }
         }
-        // None of them would put anything on, or show.
+        // No route of the tie would add a credential or present a certificate.
         RouteMatch::Ambiguous(_) | RouteMatch::None => {
             let plan = Ok(Plan::Pass(rules.candidates.first()));
             Decision { owner: None, plan }
@@ -75,8 +76,8 @@ pub(in crate::proxy) fn decide<'a>(
     }
 }
 
-/// Whether the server would learn from the request whose it is. A certificate is a credential as
-/// well.
+/// Whether the request would tell the server which user sends it: by a credential, or by a client
+/// certificate.
 fn gives(route: &Route, parts: &Parts, path: &str) -> bool {
     let (method, query) = (parts.method.as_str(), parts.uri.query());
     let path = route.relative_path(path);
@@ -103,8 +104,8 @@ fn by_route<'a>(
     if of_page && same_origin::is_of_another_origin(&parts.headers, rules.authority) {
         return match shape {
             Some(_) => belonging(Err(Refusal::AnotherOrigin)),
-            // As whoever follows a link to a page gets it: nobody's, so that no certificate is
-            // shown.
+            // Served as anybody who follows a link gets the page: the request has no owner, so no
+            // client certificate is presented.
             None => Decision {
                 owner: None,
                 plan: Ok(Plan::Pass(Some(route))),
@@ -120,7 +121,7 @@ fn by_route<'a>(
     }))
 }
 
-/// What a rule of the definition denies, unless the user has lifted it.
+/// The refusal of a guard rule of the definition, unless the user has lifted the rule.
 fn guarded(rules: Rules<'_>, route: &Route, method: &str, path: &str) -> Option<Refusal> {
     let rule = route.rules.guard(method, path)?;
     let provider = route.id.provider.to_string();
@@ -147,7 +148,7 @@ mod tests {
     use crate::proxy::policy::routes::{Managed, RouteTable};
     use crate::secret::Secret;
 
-    /// GitLab with a guard outside of its API, with a client certificate or without.
+    /// GitLab with a guard rule outside of its API, with a client certificate or without.
     fn candidates(has_certificate: bool) -> Candidates {
         let home = tempfile::tempdir().unwrap();
         let bundled = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
@@ -175,7 +176,7 @@ mod tests {
         table.to(&crate::authority::Authority::new("gitlab.test", 443).unwrap())
     }
 
-    /// Whether it shows the certificate, and what becomes of it.
+    /// What is decided, and whether the request has an owner, whose certificate is presented.
     fn decided(candidates: &Candidates, method: &str, path: &str, origin: &str) -> String {
         let request = Request::builder().method(method).uri(path);
         let request = request.header("origin", origin).body(()).unwrap();

@@ -1,4 +1,4 @@
-//! The CAs that the user's connections were made with.
+//! The private CAs of the user's connections.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use authsome_providers::RoutePattern;
 use super::route::authority_of;
 use crate::authority::Authority;
 
-/// The CAs (PEM) that connections were made with, by their places.
+/// The private CAs (PEM) of the connections, by host and port.
 #[derive(Debug, Default)]
 pub(super) struct PrivateCas {
     exact: HashMap<Authority, Vec<Arc<str>>>,
@@ -27,7 +27,7 @@ impl PrivateCas {
         }
     }
 
-    /// The private CAs (PEM) for connections to that place, each once.
+    /// The private CAs (PEM) for connections to that authority, without duplicates.
     pub(super) fn at(&self, authority: &Authority) -> Vec<Arc<str>> {
         let exact = self.exact.get(authority).into_iter().flatten();
         let here = |pattern: &RoutePattern| {

@@ -1,4 +1,4 @@
-//! One place of one connection, and how it stands among others.
+//! One route of a connection, and its rank among others.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::credential::{ConnectionId, Credential};
 use crate::net::tls::ClientCertificate;
 use crate::proxy::rewrite::credential::ReadyCredential;
 
-/// How a connection stands among those of the same right: the user's word counts most.
+/// Which connection wins among those that match equally well. The user's own choice counts most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Preference {
-    /// Nothing speaks for it.
+    /// No preference.
     None,
     /// It is its provider's default.
     Default,
@@ -23,17 +23,17 @@ pub enum Preference {
     Chosen,
 }
 
-/// One place of one connection.
+/// One host pattern, port and path prefix of a connection.
 #[derive(Debug)]
 pub(in crate::proxy) struct Route {
     pub(in crate::proxy) id: ConnectionId,
     pub(in crate::proxy) label: String,
-    /// The same, for the log.
+    /// `label`, quoted for the log.
     pub(in crate::proxy) quoted: Quoted,
     pub(in crate::proxy) rules: Arc<Rules>,
     /// The headers that can carry a credential.
     pub(in crate::proxy) carriers: Arc<[HeaderName]>,
-    /// What is shown to the server of a request that belongs to it.
+    /// Presented to the server for a request that belongs to this route.
     pub(in crate::proxy) client_certificate: Option<Arc<ClientCertificate>>,
     pub(super) pattern: RoutePattern,
     pub(super) preference: Preference,
@@ -41,7 +41,7 @@ pub(in crate::proxy) struct Route {
     pub(super) ready: ArcSwapOption<ReadyCredential>,
 }
 
-/// The one place of a pattern, if it has only one.
+/// The host and port of a pattern, if it matches only one host.
 pub(super) fn authority_of(pattern: &RoutePattern) -> Option<Authority> {
     match &pattern.host {
         HostPattern::Exact(host) => Authority::new(host, pattern.port),
@@ -50,6 +50,7 @@ pub(super) fn authority_of(pattern: &RoutePattern) -> Option<Authority> {
 }
 
 impl Route {
+    /// Compared in this order: a longer path prefix, then an exact host, then the preference.
     pub(super) fn rank(&self) -> (usize, bool, Preference) {
         (
             self.pattern.path_prefix.len(),
@@ -66,13 +67,13 @@ impl Route {
         self.rank() == other.rank() && self.id != other.id
     }
 
-    /// A canonical path as the rules want it: below the service's base.
+    /// A canonical path relative to the service's base path, as the rules expect it.
     pub(in crate::proxy) fn relative_path<'a>(&self, path: &'a str) -> &'a str {
         self.service.relative_path(path).unwrap_or(path)
     }
 
-    /// The credential in the forms of this route's shapes; made anew only when the token has
-    /// changed.
+    /// The credential in the forms of this route's shapes. They are made again only when the token
+    /// has changed.
     pub(in crate::proxy) fn ready(&self, credential: &Credential) -> Arc<ReadyCredential> {
         match &*self.ready.load() {
             Some(ready) if ready.generation == credential.generation => Arc::clone(ready),

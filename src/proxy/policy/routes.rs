@@ -1,5 +1,5 @@
-//! Which connection a request belongs to: longest path prefix first, then exact host, then
-//! `regex:`.
+//! Which connection a request belongs to: the longest path prefix wins, then an exact host before a
+//! `regex:`, then the preference.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -26,16 +26,16 @@ pub struct Managed {
     pub service: Service,
     /// A private CA (PEM) that it trusts.
     pub ca_pem: Option<String>,
-    /// What it shows to its hosts, where they ask for a certificate.
+    /// Presented to its hosts if they ask for a client certificate.
     pub client_certificate: Option<ClientCertificate>,
-    /// Against others of the same right.
+    /// Its preference among connections that match equally well.
     pub preference: Preference,
 }
 
-/// Two or more connections that have the same right to a place.
+/// Two or more connections that match the same place equally well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tie {
-    /// Scheme, host, port and prefix.
+    /// Scheme, host, port and path prefix.
     pub place: String,
     /// The connections.
     pub connections: Vec<ConnectionId>,
@@ -96,13 +96,13 @@ impl RouteTable {
         }
     }
 
-    /// Whether TLS to that place is ended here.
+    /// Whether TLS to that authority is terminated here.
     pub(in crate::proxy) fn manages(&self, authority: &Authority) -> bool {
         self.exact.contains_key(authority)
             || self.patterns.iter().any(|route| route.has_host(authority))
     }
 
-    /// The routes to that place.
+    /// The routes to that authority.
     pub(in crate::proxy) fn to(&self, authority: &Authority) -> Candidates {
         let exact = self.exact.get(authority).into_iter().flatten();
         let patterns = self
@@ -114,7 +114,7 @@ impl RouteTable {
         Candidates(routes.into())
     }
 
-    /// The ties that `run` tells the user of at the start.
+    /// The ties, which `run` reports to the user at the start.
     pub fn ties(&self) -> Vec<Tie> {
         let mut ties = Vec::new();
         for routes in self.exact.values().chain([&self.patterns]) {
@@ -133,7 +133,7 @@ impl RouteTable {
         ties
     }
 
-    /// What the session CA may sign for.
+    /// The hosts that the session CA may sign for.
     pub fn permitted_hosts(&self) -> Vec<PermittedHost> {
         let routes = self.exact.values().flatten().chain(&self.patterns);
         let mut permitted: Vec<_> = routes
@@ -144,24 +144,25 @@ impl RouteTable {
         permitted
     }
 
-    /// The private CAs (PEM) for connections to that place, each once.
+    /// The private CAs (PEM) for connections to that authority, without duplicates.
     pub(in crate::proxy) fn private_ca(&self, authority: &Authority) -> Vec<Arc<str>> {
         self.private_ca.at(authority)
     }
 
-    /// The exact hosts, for what names them to the child: variables, git configuration.
+    /// The exact hosts, for the settings of the child that name hosts: variables, git
+    /// configuration.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.exact.keys().map(Authority::host)
     }
 
-    /// The domains that the hosts of all others are below.
+    /// The domains that contain the hosts of all other routes.
     pub fn domains(&self) -> impl Iterator<Item = &str> {
         let hosts = self.patterns.iter().map(|route| &route.pattern.host);
         hosts.filter_map(HostPattern::literal_suffix)
     }
 }
 
-/// The connections of the best right among those at one place, if they are several.
+/// The connections of the highest preference for one place, if there are several.
 fn tie(place: String, routes: &[&Arc<Route>]) -> Option<Tie> {
     let best = routes.iter().map(|route| route.preference).max()?;
     let equals = routes.iter().filter(|route| route.preference == best);

@@ -1,15 +1,16 @@
-//! Which web page asks. A browser of the run sends the requests of every page that it opens through
-//! the proxy, and any page may ask for any host: with the credential on, each would act as the
-//! user. No page can forge the headers that tell, and other programs send them for the target
-//! itself, if at all.
+//! Checks which web page sent a request. A browser of the run sends the requests of all its pages
+//! through the proxy, and any page may send requests to any host. With the credential, each of them
+//! would act as the user ("cross-site request forgery"). No page can forge the fields that are
+//! checked here. Other programs that send them name the target itself.
 
 use http::header::{HeaderMap, HeaderName, ORIGIN};
 use http::uri::Authority;
 
-/// Fetch Metadata: what the page and the target have to do with each other.
+/// Fetch Metadata: how the page and the target are related.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whether a page of another origin asks: its own site's other hosts may be anybody's, too.
+/// Whether a page of another origin sent the request. `same-site` counts as another origin, because
+/// other hosts of the site may belong to anybody.
 pub(in crate::proxy) fn is_of_another_origin(headers: &HeaderMap, target: &Authority) -> bool {
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
     let mut origins = headers.get_all(ORIGIN).iter();
@@ -17,7 +18,7 @@ pub(in crate::proxy) fn is_of_another_origin(headers: &HeaderMap, target: &Autho
         || origins.any(|origin| !is_of(target, origin.as_bytes()))
 }
 
-/// Whether an origin is the target's. Browsers send no path with it (RFC 6454 §6.1), but other
+/// Whether an origin is the target's. Browsers send no path with it (RFC 6454 §7.1), but other
 /// programs put their base URL there.
 fn is_of(target: &Authority, origin: &[u8]) -> bool {
     let scheme = origin.split_at_checked(SCHEME.len());
@@ -27,10 +28,10 @@ fn is_of(target: &Authority, origin: &[u8]) -> bool {
     let mut parts = rest.split(|byte| b"/?#".contains(byte));
     let authority = parts.next().unwrap_or_default();
     let authority = authority.strip_suffix(b":443").unwrap_or(authority);
-    authority.eq_ignore_ascii_case(target.as_str().as_bytes()) // which has no default port, either
+    authority.eq_ignore_ascii_case(target.as_str().as_bytes()) // the target has none, either
 }
 
-/// A target's; what a page of another scheme's origin asks for is not its own.
+/// The scheme of every target. A page with another scheme has another origin.
 const SCHEME: &[u8] = b"https://";
 
 #[cfg(test)]

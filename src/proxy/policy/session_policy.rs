@@ -6,14 +6,14 @@ use crate::proxy::refusal::Refusal;
 /// What happens to hosts that belong to no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Tunnel them unread.
+    /// They are tunneled without inspection.
     Allow,
-    /// 403.
+    /// They are refused with 403.
     Deny,
 }
 
 impl Policy {
-    /// What it says of a host that no route names.
+    /// Whether a host that no route names may be reached.
     pub(in crate::proxy) fn admits_unmanaged(self, authority: &Authority) -> Result<(), Refusal> {
         match self {
             Self::Allow => Ok(()),

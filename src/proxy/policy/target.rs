@@ -1,4 +1,4 @@
-//! Where a request goes: parsed once, strictly, into types that everything below trusts.
+//! Where a request goes: parsed once and strictly, into types that all later code can trust.
 
 use std::borrow::Cow;
 
@@ -12,14 +12,15 @@ use crate::proxy::refusal::Refusal;
 /// The target of one request.
 #[derive(Debug)]
 pub(in crate::proxy) struct Target {
-    /// The path in canonical form, for rules only; what goes upstream is the client's own spelling.
+    /// The path in canonical form, for rules only. The client's own spelling is sent upstream.
     pub(in crate::proxy) path: String,
 }
 
 impl Target {
-    /// Checks a request that came through a tunnel to `authority`: `Host` and `:authority` must
-    /// name that very host (RFC 9110 §7.4), or one connection could reach another one's host with a
-    /// credential. `usual` is how most clients write it.
+    /// Checks a request that came through a tunnel to `authority`. `Host` and `:authority` must
+    /// name that very host (RFC 9110 §7.4). Otherwise a server with several hosts could serve the
+    /// request for another host than the one that its credential is for ("domain fronting").
+    /// `usual` is the spelling that most clients use.
     pub(in crate::proxy) fn parse(
         authority: &Authority,
         usual: &str,
@@ -58,12 +59,12 @@ impl Target {
     }
 }
 
-/// The one spelling of a path that rules are compared in: decoded once, `%2F` kept apart from `/`,
-/// runs of slashes as one.
+/// The canonical spelling of a path, for rules to compare: decoded once, with `%2F` distinct from
+/// `/`, and repeated slashes as one.
 ///
-/// What could be read in two ways by two servers (dot segments in any encoding, a backslash, a
-/// control character) is refused rather than guessed: a rule that denies a path must not be walked
-/// around by another spelling of it.
+/// A path that two servers could read differently (dot segments in any encoding, a backslash, a
+/// control character) is refused, and no reading is guessed: a rule that denies a path must not be
+/// bypassed by another spelling of it ("path traversal").
 pub(in crate::proxy) fn canonical_path(raw: &str) -> Result<Cow<'_, str>, Refusal> {
     if is_canonical(raw) {
         return Ok(Cow::Borrowed(raw));
@@ -81,7 +82,7 @@ pub(in crate::proxy) fn canonical_path(raw: &str) -> Result<Cow<'_, str>, Refusa
             ));
         }
         if segment.is_empty() {
-            continue; // `//` is `/` to the servers that matter, and a second spelling to a rule
+            continue; // the servers that matter read `//` as `/`; a rule would not
         }
         canonical.push('/');
         canonical.push_str(&decoded.replace('/', "%2F"));
@@ -92,19 +93,19 @@ pub(in crate::proxy) fn canonical_path(raw: &str) -> Result<Cow<'_, str>, Refusa
     Ok(Cow::Owned(canonical))
 }
 
-/// Whether there is nothing to decide about a path, as with nearly all: in one pass, for each
-/// request has one.
+/// Whether a path is canonical already, as nearly all are. Each request needs this, so it is one
+/// pass.
 fn is_canonical(raw: &str) -> bool {
     let mut before = b' ';
     raw.bytes().all(|byte| {
-        // Segments that begin with a dot are looked at more closely.
+        // A segment that begins with a dot needs the closer look.
         let begins_badly = before == b'/' && (byte == b'/' || byte == b'.');
         before = byte;
         PLAIN[usize::from(byte)] && !begins_badly
     }) && !raw.starts_with('.')
 }
 
-/// Bytes that stand for themselves in a path, and are no percent sign.
+/// Bytes that stand for themselves in a path, which the percent sign does not.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let bytes = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-_~.:@+,=!$&'()*;";
@@ -117,7 +118,7 @@ const PLAIN: [bool; 256] = {
 };
 
 fn is_dots(segment: &str) -> bool {
-    // `;` starts a parameter of the segment for some servers (RFC 3986 §3.3): `..;x` is `..` to
+    // For some servers, `;` starts a parameter of the segment (RFC 3986 §3.3), so `..;x` is `..` to
     // them.
     let name = segment.split(';').next().unwrap_or_default();
     name == "." || name == ".."
@@ -127,7 +128,7 @@ fn is_ambiguous(character: char) -> bool {
     character == '\\' || character.is_control()
 }
 
-/// A peer's text, fit for a message.
+/// A peer's text, made safe for a message.
 fn shown(text: &str) -> String {
     text.chars()
         .filter(|character| !character.is_control())

@@ -1,4 +1,4 @@
-//! What carries a credential in a request, and is taken off.
+//! What carries a credential in a request, and how it is removed.
 
 use authsome_providers::Carriers;
 use http::header::HeaderName;
@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 
 use super::placeholder;
 
-/// Takes every carrier of a credential off.
+/// Removes every carrier of a credential.
 pub(in crate::proxy) fn strip(parts: &mut Parts, headers: &[HeaderName], carriers: &Carriers) {
     for name in headers {
         parts.headers.remove(name);
@@ -16,9 +16,9 @@ pub(in crate::proxy) fn strip(parts: &mut Parts, headers: &[HeaderName], carrier
     strip_query(parts, carriers, |_| true);
 }
 
-/// Takes the carriers off that hold the placeholder, and leaves the program's own credentials: for
-/// a request that gets none of ours. The programs that send their token everywhere are then served
-/// there as if they had none.
+/// Removes the carriers that hold the placeholder, and keeps the program's own credentials. For a
+/// request that gets no credential of ours: a program that sends its token everywhere is then
+/// served there as if it had none.
 pub(in crate::proxy) fn strip_placeholders(
     parts: &mut Parts,
     headers: &[HeaderName],
@@ -36,7 +36,7 @@ pub(in crate::proxy) fn strip_placeholders(
     strip_query(parts, carriers, placeholder::is_in_text);
 }
 
-/// Takes those of the carriers off the query that `goes` says.
+/// Removes the carriers from the query for which `goes` returns `true`.
 fn strip_query(parts: &mut Parts, carriers: &Carriers, goes: impl Fn(&str) -> bool) {
     let Some(query) = parts.uri.query() else {
         return;
@@ -64,11 +64,11 @@ fn strip_query(parts: &mut Parts, carriers: &Carriers, goes: impl Fn(&str) -> bo
     set_target(parts, target);
 }
 
-/// Rack parts a query at both.
+/// Rack, the web interface of Ruby, splits a query at both.
 const SEPARATORS: [char; 2] = ['&', ';'];
 
-/// Rack decodes names before it compares them, drops brackets before a name, and takes `name[]` for
-/// a list of that name.
+/// Whether a query parameter is a carrier, as Rack reads it: names are decoded before they are
+/// compared, brackets before a name are dropped, and `name[]` is a list of that name.
 fn carries(pair: &str, carriers: &Carriers) -> bool {
     let brackets = ['[', ']'];
     let name = pair.split('=').next().unwrap_or_default();
@@ -89,7 +89,7 @@ fn carries(pair: &str, carriers: &Carriers) -> bool {
     carriers.query.iter().any(|carrier| carrier == name)
 }
 
-/// Puts another target in; `false` where that is none.
+/// Replaces the request's target; `false` if the new one is not valid.
 pub(super) fn set_target(parts: &mut Parts, target: String) -> bool {
     let Ok(target) = PathAndQuery::try_from(target) else {
         return false;

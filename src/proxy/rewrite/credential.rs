@@ -1,4 +1,5 @@
-//! The credential goes on: every other carrier is taken off first, so that exactly one arrives.
+//! Adds the credential. Every other carrier is removed first, so that exactly one credential
+//! arrives.
 
 use authsome_providers::Shape;
 use base64::Engine;
@@ -11,18 +12,18 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::carriers::set_target;
 use crate::credential::Credential;
 
-/// A credential in the form that one shape puts on the wire, made once for each token.
+/// A credential in the form in which one shape sends it; made once for each token.
 #[derive(Clone, Debug)]
 pub(in crate::proxy) enum Ready {
     /// A header and its value, marked sensitive.
     Header(HeaderName, HeaderValue),
     /// A query parameter and its encoded value.
     Query(String, crate::secret::Secret<String>),
-    /// The token does not fit the shape: it has characters that no header can carry.
+    /// The token does not fit the shape: it has characters that no field can carry.
     Unfit,
 }
 
-/// The forms of a credential, by the shape's index.
+/// The forms of a credential, indexed like the shapes.
 #[derive(Debug)]
 pub(in crate::proxy) struct ReadyCredential {
     pub(in crate::proxy) generation: u64,
@@ -77,8 +78,8 @@ impl Ready {
     }
 }
 
-/// Puts the credential on a request whose carriers are off, in place of one that it may have
-/// already; `stripped` is its target without any. `false` where it does not fit.
+/// Adds the credential to a request whose carriers are removed, and replaces one that was added
+/// before. `stripped` is its target without any credential. `false` if it does not fit.
 pub(in crate::proxy) fn put(parts: &mut Parts, stripped: &Uri, ready: &Ready) -> bool {
     match ready {
         Ready::Header(name, value) => {
@@ -118,7 +119,7 @@ mod tests {
         let headers = carriers.headers.iter().map(|name| name.parse().unwrap());
         strip(parts, &headers.collect::<Vec<_>>(), carriers);
         let stripped = parts.uri.clone();
-        // A repetition has the one credential, too.
+        // When a request is sent again, it must not have the credential twice.
         put(parts, &stripped, ready) && put(parts, &stripped, ready)
     }
 

@@ -1,23 +1,22 @@
-//! What is between two neighbours only, and goes no further (RFC 9110 §7.6.1).
+//! Fields that are for one connection only, and are not forwarded (RFC 9110 §7.6.1).
 
 use http::header::{ALT_SVC, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, TE};
 
-/// What of a message's headers wants a closer look. Most messages have nothing of all this, and one
-/// pass tells.
+/// Which fields of a message need work. Most messages have none of them, which one pass shows.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is one thing to look at, and none excludes another"
 )]
 pub(in crate::proxy) struct HeaderFlags {
-    /// `Connection`, and what is hop-by-hop whether `Connection` lists it or not.
+    /// `Connection`, or a field that is hop-by-hop whether `Connection` lists it or not.
     hop_by_hop: bool,
     cookie: bool,
     te: bool,
     alt_svc: bool,
-    /// The client waits for 100 before it sends its body.
+    /// The client waits for a 100 before it sends its body.
     pub(in crate::proxy) expect: bool,
-    /// A browser says which page asks.
+    /// A browser says which page sent the request.
     pub(in crate::proxy) page: bool,
 }
 
@@ -55,7 +54,7 @@ fn is_hop_by_hop(name: &str) -> bool {
 
 /// Prepares a request's headers for the next hop.
 pub(in crate::proxy) fn clean_request(headers: &mut HeaderMap, flags: HeaderFlags) {
-    // `TE: trailers` is the one value with a meaning end to end: gRPC servers insist on it.
+    // `TE: trailers` is the one value that is forwarded: gRPC servers insist on it.
     let trailers = flags.te
         && headers.get_all(TE).iter().any(|value| {
             value.to_str().is_ok_and(|text| {
@@ -77,8 +76,8 @@ pub(in crate::proxy) fn clean_request(headers: &mut HeaderMap, flags: HeaderFlag
     }
 }
 
-/// Prepares a response's headers for the client. `Alt-Svc` would lead it around the proxy, to
-/// HTTP/3.
+/// Prepares a response's headers for the client. `Alt-Svc` is removed: it would lead the client
+/// past the proxy, to HTTP/3.
 pub(in crate::proxy) fn clean_response(headers: &mut HeaderMap) {
     let flags = HeaderFlags::of(headers);
     if flags.hop_by_hop {
@@ -96,10 +95,11 @@ fn strip(headers: &mut HeaderMap) {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|text| text.split(','))
         .map(str::trim)
-        // What most clients and servers write there names no header.
+        // Most clients and servers list only these, and neither is the name of a field.
         .filter(|name| !["keep-alive", "close"].contains(name))
         .filter_map(|name| name.parse().ok())
-        // A client must not be able to name a header that we set, or that frames the message.
+        // A client must not be able to remove a field that we set, or that frames the message
+        // ("hop-by-hop header abuse").
         .filter(|name: &HeaderName| {
             !matches!(
                 name.as_str(),
@@ -116,7 +116,7 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// HTTP/2 splits cookies into several headers; HTTP/1.1 knows one (RFC 9113 §8.2.3).
+/// HTTP/2 may split cookies into several fields; HTTP/1.1 has one (RFC 9113 §8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
     if headers.get_all(COOKIE).iter().nth(1).is_none() {
         return;
@@ -125,7 +125,8 @@ fn join_cookies(headers: &mut HeaderMap) {
         .get_all(COOKIE)
         .iter()
         .map(HeaderValue::as_bytes)
-        // Or the joined one could end with a blank, which no value does (RFC 9110 §5.5).
+        // With an empty value, the joined one could end with a space, which no field value does
+        // (RFC 9110 §5.5).
         .filter(|value| !value.is_empty())
         .collect::<Vec<_>>()
         .join(&b"; "[..]);

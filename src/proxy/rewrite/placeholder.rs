@@ -1,4 +1,4 @@
-//! No placeholder leaves the machine: where it may stand in a request, and how it is found.
+//! Finds the placeholder wherever it may be in a request, so that it does not leave the machine.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use percent_encoding::percent_decode;
 
 use crate::env::env_vars::PLACEHOLDER;
 
-/// Where the placeholder still stands in a request's head, if anywhere.
+/// Which part of a request's head holds the placeholder, if any.
 pub(in crate::proxy) fn find_in_head(parts: &Parts) -> Option<&'static str> {
     let target = parts
         .uri
@@ -25,18 +25,18 @@ pub(in crate::proxy) fn find_in_head(parts: &Parts) -> Option<&'static str> {
     find_in_headers(&parts.headers)
 }
 
-/// Whether it stands in a part of a URL, percent-encoded or not.
+/// Whether a part of a URL holds the placeholder, percent-encoded or not.
 pub(in crate::proxy) fn is_in_text(text: &str) -> bool {
     holds(text.as_bytes())
         || (text.contains('%') && holds(&percent_decode(text.as_bytes()).collect::<Vec<_>>()))
 }
 
-/// Whether it stands in a header's value, in the way of Basic or not.
+/// Whether a field value holds the placeholder, as it is or inside Basic credentials.
 pub(in crate::proxy) fn is_in_value(value: &HeaderValue) -> bool {
     holds(value.as_bytes()) || decoded_basic(value).is_some_and(|plain| holds(&plain))
 }
 
-/// The same of headers, or of trailers.
+/// Which of these fields or trailers holds the placeholder, if any.
 pub(in crate::proxy) fn find_in_headers(headers: &HeaderMap) -> Option<&'static str> {
     let in_basic = |value: &HeaderValue| decoded_basic(value).is_some_and(|plain| holds(&plain));
     if headers.get_all(AUTHORIZATION).iter().any(in_basic) {
@@ -48,8 +48,9 @@ pub(in crate::proxy) fn find_in_headers(headers: &HeaderMap) -> Option<&'static 
     headers.iter().any(stands).then_some("a header")
 }
 
-/// As forgivingly as the most forgiving server: either alphabet, padded or not, with other
-/// characters in between, and whatever bits are left over (Ruby's `decode64` takes all of these).
+/// Decodes Basic credentials as leniently as the most lenient server: either alphabet, padded or
+/// not, with other characters in between, and with any bits left over (Ruby's `decode64` accepts
+/// all of these).
 fn decoded_basic(value: &HeaderValue) -> Option<Vec<u8>> {
     let (scheme, credential) = value.as_bytes().split_at_checked("basic ".len())?;
     if !scheme.eq_ignore_ascii_case(b"basic ") {
@@ -62,7 +63,7 @@ fn decoded_basic(value: &HeaderValue) -> Option<Vec<u8>> {
         other => other.is_ascii_alphanumeric().then_some(*other),
     });
     let mut standard: Vec<u8> = letters.collect();
-    // One letter alone is not a byte.
+    // A single letter at the end encodes no whole byte.
     if standard.len() % 4 == 1 {
         standard.pop();
     }
@@ -76,15 +77,15 @@ const FORGIVING: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
-/// Made once: to prepare the search costs more than to search a header.
+/// Made once: preparing the search costs more than searching a field.
 static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PLACEHOLDER.as_bytes()));
 
 fn holds(bytes: &[u8]) -> bool {
     bytes.len() >= PLACEHOLDER.len() && FINDER.find(bytes).is_some()
 }
 
-/// Looks for the placeholder in a body as it streams, across the borders of its pieces. It holds
-/// nothing back: what has gone by was at most the beginning of a placeholder, and the piece that
+/// Searches a body for the placeholder as it streams, across the boundaries of its pieces. It holds
+/// nothing back: what was sent before is at most the beginning of a placeholder, and the piece that
 /// would complete it is not sent.
 #[derive(Debug)]
 pub(in crate::proxy) struct Scanner {

@@ -1,4 +1,4 @@
-//! Requests in absolute form (RFC 9112 §3.2.2), as some clients send them instead of a `CONNECT`.
+//! Requests in absolute form (RFC 9112 §3.2.2), which some clients send instead of a `CONNECT`.
 
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ const NO_TARGET: Refusal = Refusal::Malformed(
     "the target names no host, or names it in a form that servers read differently",
 );
 
-/// `GET https://…` (older axios): the same as through a tunnel. The target counts, and `Host` is
-/// made to agree (RFC 9112 §3.2.2).
+/// `GET https://…` (older axios): handled as if it had come through a tunnel. The target decides
+/// where it goes, and `Host` is replaced to match it (RFC 9112 §3.2.2).
 pub(super) async fn https<S: CredentialSource>(
     shared: &Shared<S>,
     permit: Permit,
@@ -54,8 +54,8 @@ pub(super) async fn https<S: CredentialSource>(
     }
 }
 
-/// `GET http://…`: forwarded as it is. In clear, nothing is ever injected, and the placeholder does
-/// not go out either.
+/// `GET http://…`: forwarded. Over plain HTTP no credential is ever injected, and the placeholder
+/// is not sent either.
 pub(super) async fn http<S>(
     shared: &Shared<S>,
     mut request: Request<Incoming>,
@@ -88,7 +88,7 @@ async fn forward_http<S>(
     let (mut parts, body) = request.into_parts();
     let flags = HeaderFlags::of(&parts.headers);
     let progress = Arc::new(UploadProgress::new(flags.expect));
-    // Where the request is refused, its body is drained as it is dropped.
+    // If the request is refused, dropping this body drains it.
     let body = RequestBody::new(ClientBody::Hyper(body), &progress);
     check_unmanaged(shared, &place.authority)?;
     if placeholder::find_in_head(&parts).is_some() {
@@ -110,14 +110,14 @@ async fn forward_http<S>(
     Ok(response)
 }
 
-/// The promise of the client's stream, where it asks for another protocol, and what it holds as
-/// long as it lives.
+/// A future for the client's stream if the request asks for another protocol, with the permit that
+/// is held as long as the stream lives.
 fn upgrade_of<B>(request: &mut Request<B>, permit: Permit) -> Option<ClientUpgrade> {
     let is_wished = request.headers().contains_key(UPGRADE);
     is_wished.then(|| ClientUpgrade::Hyper(hyper::upgrade::on(request), permit))
 }
 
-/// Where such a request goes; its `Host` is made to agree.
+/// Where such a request goes. Its `Host` is replaced to match.
 fn place_of<S>(
     shared: &Shared<S>,
     request: &mut Request<Incoming>,

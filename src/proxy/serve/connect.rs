@@ -20,7 +20,7 @@ use crate::proxy::admission::permit::Permit;
 use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::refusal::Refusal;
 
-/// Answers one request to the proxy.
+/// Responds to one request to the proxy itself.
 pub(in crate::proxy) async fn handle<S: CredentialSource>(
     shared: Arc<Shared<S>>,
     client: Arc<Client>,
@@ -28,7 +28,7 @@ pub(in crate::proxy) async fn handle<S: CredentialSource>(
     mut request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     if let Err(refusal) = shared.admission.check(&client, request.headers()).await {
-        // Many clients come without the password first: no line in the log.
+        // Not logged, because many clients send their first request without the password.
         return Ok(refuse(&refusal, request));
     }
     request.headers_mut().remove(PROXY_AUTHORIZATION);

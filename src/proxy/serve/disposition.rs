@@ -1,21 +1,21 @@
-//! What becomes of a `CONNECT`.
+//! What is done with a `CONNECT`.
 
 use super::shared::Shared;
 use crate::authority::Authority;
 use crate::proxy::refusal::Refusal;
 
-/// What becomes of a `CONNECT`.
+/// What is done with a `CONNECT`, or with a request in absolute form for `https://`.
 #[derive(Debug)]
 pub(super) enum Disposition {
-    /// TLS is ended here.
+    /// TLS is terminated here.
     Intercept,
     /// It is not served.
     Refuse(Refusal),
-    /// Bytes go through untouched.
+    /// Bytes are relayed unchanged.
     Tunnel,
 }
 
-/// Pure: what the routes and the policy say of a `CONNECT`.
+/// Decides by the routes and the policy alone, without I/O.
 pub(super) fn dispose<S>(shared: &Shared<S>, authority: &Authority) -> Disposition {
     if !shared.is_loop(authority) && shared.session.routes.manages(authority) {
         return Disposition::Intercept;

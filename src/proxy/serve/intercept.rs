@@ -1,5 +1,5 @@
-//! The inside of a managed tunnel: TLS ended with a leaf for the tunnel's host, HTTP/1.1 and HTTP/2
-//! served.
+//! The inside of a managed tunnel: TLS is terminated with a leaf certificate for the tunnel's host,
+//! and HTTP/1.1 or HTTP/2 is served.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ use crate::proxy::io::watched::{ClientStream, Watched};
 use crate::proxy::limits::{DEFAULT_READ, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT};
 use crate::proxy::refusal::Refusal;
 
-/// The first byte of a TLS record with a handshake (RFC 8446 §5.1).
+/// The first byte of a TLS record with a handshake message (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Serves a managed tunnel to its end.
@@ -51,7 +51,7 @@ pub(in crate::proxy) async fn serve<S: CredentialSource>(
     .await;
     match accepted {
         Ok(Ok(stream)) => {
-            // In a box: the task around it is moved a few times until it stands.
+            // Boxed, as the future around it is moved a few times before it runs.
             let mut speaking = Box::pin(speak(shared, authority, stream, permit));
             activity.unless_idle(IDLE_TIMEOUT, speaking.as_mut()).await;
         }
@@ -106,7 +106,7 @@ async fn speak<S: CredentialSource>(
             let reason = "a stream was reset with PROTOCOL_ERROR: its request is malformed (a raw <, > or \" in its URL is, in HTTP/2)";
             note(session, &place.authority, reason);
         };
-        // An HTTP/2 stream cannot change its protocol.
+        // No upgrade: HTTP/2 has none (RFC 9113 §8.6).
         http2::serve(stream, permit, malformed, |request, interim| {
             let (shared, place) = (Arc::clone(&shared), Arc::clone(&place));
             let request = request.map(ClientBody::Http2);
@@ -123,7 +123,7 @@ async fn speak<S: CredentialSource>(
     }
 }
 
-/// What a client gets whose head is none.
+/// The response to a request whose head cannot be read.
 fn refuse_head(malformed: MalformedHead) -> Response<ResponseBody> {
     respond::from_refusal(&match malformed {
         MalformedHead::Malformed(reason) => Refusal::Malformed(reason),

@@ -1,4 +1,4 @@
-//! The door: a loopback socket whose address is known before the child starts.
+//! The listener: a loopback socket whose address is known before the child starts.
 
 use std::convert::Infallible;
 use std::io;
@@ -36,7 +36,7 @@ use crate::proxy::refusal::Refusal;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// No port of 127.0.0.1 can be had.
+    /// No port on 127.0.0.1 can be bound.
     #[error("cannot listen on 127.0.0.1")]
     Bind(#[source] io::Error),
     /// The session CA cannot be made.
@@ -51,7 +51,7 @@ pub struct Proxy<S> {
     shared: Arc<Shared<S>>,
 }
 
-/// A proxy at work.
+/// A proxy that accepts connections.
 #[derive(Debug)]
 pub struct Serving {
     accepting: JoinHandle<()>,
@@ -76,7 +76,7 @@ impl<S: CredentialSource> Proxy<S> {
         self.shared.address
     }
 
-    /// The certificate that clients must trust.
+    /// The certificate of the session CA, which clients must trust.
     pub fn ca_pem(&self) -> &str {
         self.shared.tls.ca_pem()
     }
@@ -86,7 +86,7 @@ impl<S: CredentialSource> Proxy<S> {
         self.shared.tls.ca_public_key_digest()
     }
 
-    /// Starts to accept.
+    /// Starts to accept connections.
     pub fn serve(self) -> Serving {
         let most = most_connections(ulimits::most_open_files());
         let open = Arc::new(Semaphore::new(most));
@@ -101,21 +101,21 @@ impl<S: CredentialSource> Proxy<S> {
     }
 }
 
-/// How many connections are served at one time, so that each finds a descriptor for its way
-/// upstream: who comes beyond waits to be accepted, where it would have been accepted and then
-/// refused.
+/// How many connections are served at one time, so that each finds a file descriptor for its
+/// connection upstream. Further clients wait to be accepted; otherwise they would be accepted and
+/// then refused.
 fn most_connections(files: usize) -> usize {
     let room = files.saturating_sub(RESERVED_FILES) / FILES_PER_CONNECTION;
     room.clamp(MIN_CONNECTIONS, MAX_CONNECTIONS)
 }
 
 impl Serving {
-    /// Serves the processes of that tree without a password, too.
+    /// Serves the processes of that tree without a password as well.
     pub fn admit_tree(&self, tree: ProcessTree) {
         self.admission.admit_tree(tree);
     }
 
-    /// Stops to accept, and gives what is under way a moment to end.
+    /// Stops accepting connections, and gives requests in progress a moment to end.
     pub async fn shut_down(self) {
         self.accepting.abort();
         let all = u32::try_from(self.most).unwrap_or(u32::MAX);
@@ -123,7 +123,7 @@ impl Serving {
     }
 }
 
-/// Nobody else is let in; what is under way goes on while the runtime does.
+/// No new connection is accepted; those that are open continue as long as the runtime.
 impl Drop for Serving {
     fn drop(&mut self) {
         self.accepting.abort();
@@ -145,7 +145,7 @@ async fn accept<S: CredentialSource>(
                 let (shared, strangers) = (Arc::clone(&shared), Arc::clone(&strangers));
                 tokio::spawn(serve(stream, peer, shared, Arc::new(permit), strangers));
             }
-            // Out of descriptors, or a client that is gone again: the next one may do better.
+            // Out of file descriptors, or the client has already left: the next accept may succeed.
             Err(error) => {
                 if Shortage::of(&error).is_some() {
                     shared.queue.relieve();
@@ -163,12 +163,12 @@ async fn serve<S: CredentialSource>(
     permit: Permit,
     strangers: Arc<Semaphore>,
 ) {
-    // Without it, Nagle and delayed acknowledgement add 40 ms to each new connection.
+    // Without it, Nagle's algorithm and delayed acknowledgements add 40 ms to each new connection.
     let _ = stream.set_nodelay(true);
     let client = match shared.admission.recognize(&stream, peer) {
         Recognition::Client(client) => Arc::new(client),
         Recognition::AnotherUser => {
-            drop(permit); // another user shall not fill the room of the run's own connections
+            drop(permit); // other users must not take the permits of the run's own connections
             return turn_away(stream, &shared, &strangers).await;
         }
         Recognition::Nobody => return,
@@ -187,11 +187,11 @@ async fn serve<S: CredentialSource>(
         .preserve_header_case(false)
         .serve_connection(TokioIo::new(watched), service)
         .with_upgrades();
-    // A client that breaks off is its own affair.
+    // A client that breaks its connection off is not reported.
     activity.unless_idle(IDLE_TIMEOUT, pin!(connection)).await;
 }
 
-/// Says why to the first request, whatever it is, and closes the connection.
+/// Responds to the first request with the reason, whatever it asks for, and closes the connection.
 async fn turn_away<S>(stream: TcpStream, shared: &Shared<S>, strangers: &Semaphore) {
     let refusal = Refusal::AnotherUser;
     if shared.admission.is_first_stranger() {

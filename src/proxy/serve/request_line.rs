@@ -1,5 +1,5 @@
-//! The one request line that real clients send and no parser takes: `CONNECT 2001:db8::1:443`,
-//! without brackets (httpx does so).
+//! Corrects the one request line that real clients send and no parser accepts, an IPv6 address
+//! without brackets (httpx does so): `CONNECT 2001:db8::1:443`.
 
 use std::net::Ipv6Addr;
 
@@ -9,14 +9,14 @@ use tokio::net::TcpStream;
 
 use crate::proxy::limits::{DEFAULT_READ, HEAD_TIMEOUT};
 
-/// Reads the first bytes of a connection, with brackets where that line wants them (RFC 3986
-/// §3.2.2). A line that comes in pieces is left alone; clients write it at once. Nothing where
-/// nothing comes within [`HEAD_TIMEOUT`], or the connection has ended.
+/// Reads the first bytes of a connection, and adds the brackets to such a line (RFC 3986 §3.2.2). A
+/// line that arrives in pieces is left alone; clients write it at once. Returns nothing if nothing
+/// arrives within [`HEAD_TIMEOUT`], or the connection has ended.
 pub(in crate::proxy) async fn first_bytes(stream: &mut TcpStream) -> Bytes {
     let mut first = BytesMut::with_capacity(DEFAULT_READ);
     let reading = stream.read_buf(&mut first);
     let Ok(Ok(_)) = tokio::time::timeout(HEAD_TIMEOUT, reading).await else {
-        return Bytes::new(); // hyper finds the end, or waits as long again for the head
+        return Bytes::new(); // hyper finds the end, or waits for the head once more
     };
     match unbracketed(&first) {
         None => first.freeze(),
@@ -28,8 +28,7 @@ pub(in crate::proxy) async fn first_bytes(stream: &mut TcpStream) -> Bytes {
     }
 }
 
-/// The length of the line's beginning up to the blank after its target, and the target with
-/// brackets.
+/// The length of the line up to the space after its target, and the target with brackets.
 fn unbracketed(first: &[u8]) -> Option<(usize, String)> {
     let rest = first.strip_prefix(b"CONNECT ")?;
     let end = rest.iter().position(|byte| *byte == b' ')?;

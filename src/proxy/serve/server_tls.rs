@@ -1,4 +1,4 @@
-//! TLS for the clients of managed hosts: a leaf of the session's CA for each.
+//! TLS for the clients of managed hosts: each host has a leaf certificate of the session's CA.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use rustls_pki_types::ServerName;
 use crate::net::tls::crypto_provider;
 use crate::proxy::limits::{MAX_SERVER_CONFIGS, MAX_TLS_SESSIONS};
 
-/// The leaves of a session, and the configurations that they are served with.
+/// The leaf certificates of a session, and the TLS configurations that use them.
 pub(super) struct ServerTls {
     leaves: LeafCache,
     configs: RwLock<HashMap<String, Arc<ServerConfig>>>,
@@ -38,7 +38,7 @@ impl ServerTls {
         self.leaves.ca_pem()
     }
 
-    /// By which a client that takes no certificate trusts it.
+    /// For a client that cannot be given a CA certificate: it trusts the CA by this digest.
     pub(super) fn ca_public_key_digest(&self) -> [u8; 32] {
         self.leaves.ca_public_key_digest()
     }
@@ -70,19 +70,19 @@ fn server_config(leaf: Arc<CertifiedKey>) -> ServerConfig {
         .expect("aws-lc supports the default protocol versions")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(OneLeaf(leaf)));
-    // The last is of clients that offer nothing newer; the same server serves them.
+    // `http/1.0` is for clients that offer nothing newer. The HTTP/1.1 server serves them as well.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
-    // AES-128 before AES-256, whatever the client prefers: as strong on this machine's loopback,
-    // and a quarter cheaper a byte.
+    // AES-128 before AES-256, whatever the client prefers: it is as strong on this machine's
+    // loopback, and costs a quarter less for each byte.
     config.ignore_client_order = true;
-    // A client that wants another one gets it with its next connection.
+    // One ticket is enough: a client that uses it gets a new one on its next connection.
     config.send_tls13_tickets = 1;
     config.session_storage = ServerSessionMemoryCache::new(MAX_TLS_SESSIONS);
     config
 }
 
-/// The leaf of the host that the tunnel was opened to, whatever name the client says hello with:
-/// one that differs is answered with 421.
+/// Presents the leaf certificate of the tunnel's host, whatever name the client sends (SNI).
+/// Requests on a connection with another name get 421 (RFC 9110 §15.5.20).
 #[derive(Debug)]
 struct OneLeaf(Arc<CertifiedKey>);
 

@@ -27,34 +27,34 @@ use crate::proxy::refusal::Refusal;
 use crate::proxy::upstream::send::Upstream;
 use crate::secret::Secret;
 
-/// What a session is made of.
+/// The configuration of a session.
 #[derive(Debug)]
 pub struct SessionConfig {
-    /// What the proxy's URL carries; drawn anew for each session.
+    /// The password in the proxy's URL; a new one for each session.
     pub password: Secret<String>,
-    /// Which requests are whose.
+    /// Which connection a request belongs to.
     pub routes: RouteTable,
-    /// What a provider's certificate is verified with.
+    /// How the providers' certificates are verified.
     pub trust: Arc<Trust>,
     /// The user's own proxies.
     pub proxies: Arc<UserProxies>,
-    /// Names with given addresses.
+    /// Host names with addresses that the user has given.
     pub resolve: Vec<Resolve>,
-    /// For hosts that belong to no connection.
+    /// What is done with hosts that belong to no connection.
     pub policy: Policy,
     /// Guard rules that the user has lifted, as `provider/rule`.
     pub allowed_guards: HashSet<String>,
-    /// The waits that a user may set.
+    /// The timeouts that a user may set.
     pub timeouts: Timeouts,
-    /// Who waits for a descriptor, in all of the process.
+    /// The queue for file descriptors, one for the whole process.
     pub queue: Arc<Queue>,
     /// The log.
     pub audit: Arc<Audit>,
-    /// The start of the session: certificates count from it.
+    /// The start of the session: the validity of its certificates is computed from it.
     pub now: SystemTime,
 }
 
-/// What a connection reads of its session before its first request.
+/// What all connections of one run share.
 #[derive(Debug)]
 pub(super) struct Shared<S> {
     pub(super) address: SocketAddr,
@@ -66,7 +66,7 @@ pub(super) struct Shared<S> {
 }
 
 impl<S> Shared<S> {
-    /// For a proxy that listens there.
+    /// For a proxy that listens on `address`.
     pub(super) fn new(
         config: SessionConfig,
         source: Arc<S>,
@@ -107,12 +107,12 @@ impl<S> Shared<S> {
             tls: ServerTls::new(ca)?,
         })
     }
-    /// Whether a connection there would come back here.
+    /// Whether a connection to `authority` would come back to this proxy.
     pub(super) fn is_loop(&self, authority: &Authority) -> bool {
         authority.port() == self.address.port() && authority.is_loopback()
     }
 
-    /// The response to what is not served, which is noted.
+    /// Logs a refusal, and makes the response for it.
     pub(super) fn refuse(
         &self,
         authority: &Authority,

@@ -1,4 +1,4 @@
-//! Bytes both ways, without a look inside.
+//! A blind tunnel: bytes both ways, without inspection.
 
 use std::pin::pin;
 
@@ -14,7 +14,8 @@ use crate::proxy::io::relay;
 use crate::proxy::io::watched::Watched;
 use crate::proxy::limits::IDLE_TIMEOUT;
 
-/// Relays a client's tunnel until both sides have ended, one breaks off, or nothing moves any more.
+/// Relays a client's tunnel until both sides have ended, one breaks off, or nothing has moved for
+/// [`IDLE_TIMEOUT`].
 pub(in crate::proxy) async fn relay(client: Upgraded, upstream: Dialed) {
     let Dialed { link, early } = upstream;
     match link {
@@ -36,7 +37,7 @@ async fn relay_client<T: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// `early` is what the client, `greeting` what the host has said already.
+/// `early` is what the client has sent already, `greeting` what the host has sent.
 async fn between<C, U>(client: C, early: Bytes, mut upstream: U, greeting: &[u8])
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -49,12 +50,12 @@ where
             relay::both_ways(&mut client, &mut upstream).await;
         }
     };
-    // Whichever way it ends, both sides are closed then.
+    // However it ends, both sides are closed after it.
     activity.unless_idle(IDLE_TIMEOUT, pin!(relaying)).await;
 }
 
-/// The socket itself, and what hyper has read of it already: without its wrappers each byte takes a
-/// shorter way.
+/// The socket itself, and what hyper has already read from it. Without hyper's wrappers, each byte
+/// costs less.
 pub(in crate::proxy) fn unwrap(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     let parts = upgraded.downcast::<TokioIo<Watched<TcpStream>>>()?;
     let (stream, _) = parts.io.into_inner().into_parts();

@@ -1,5 +1,5 @@
-//! A provider's body, by whichever protocol it comes, and what is left of its request's body on the
-//! way to the provider.
+//! The body of a provider's response, over either protocol, with the part of its request's body
+//! that has not been sent yet.
 
 use std::future::poll_fn;
 use std::io;
@@ -16,18 +16,18 @@ use crate::proxy::http1::IncomingBody;
 use crate::proxy::http2;
 use crate::proxy::limits::{ACCEPTED_UPLOAD_STALL, REFUSED_UPLOAD_STALL};
 
-/// A provider's body.
+/// The body of a provider's response.
 #[derive(Debug)]
 pub(in crate::proxy) enum UpstreamBody {
-    /// By HTTP/1.1.
+    /// Over HTTP/1.1.
     Http1(IncomingBody<UpstreamStream, RequestBody>),
-    /// By HTTP/2.
+    /// Over HTTP/2.
     Http2(Box<http2::Exchange<RequestBody>>),
 }
 
 impl UpstreamBody {
-    /// Sends what is left of the request's body. Ready when nothing is left, or the server takes no
-    /// more; an error where the client has broken it off.
+    /// Sends the rest of the request's body. Ready when nothing is left, or the server takes no
+    /// more; an error if the client has broken the body off.
     pub(in crate::proxy) fn poll_upload(
         &mut self,
         context: &mut Context<'_>,
@@ -38,7 +38,7 @@ impl UpstreamBody {
         }
     }
 
-    /// What is left of the request's body, for another attempt.
+    /// Takes the rest of the request's body, for another attempt.
     pub(in crate::proxy) fn take_upload(&mut self) -> Option<RequestBody> {
         match self {
             Self::Http1(body) => body.take_upload(),
@@ -46,8 +46,8 @@ impl UpstreamBody {
         }
     }
 
-    /// How much of the request's body the server has taken since its response began, in whatever
-    /// unit, if it is the server who is waited for.
+    /// How much the server has taken so far, if the upload waits for the server; `None` if it waits
+    /// for the client. The value has no fixed unit: compare it only with an earlier one.
     pub(in crate::proxy) fn blocked_upload(&self) -> Option<u64> {
         match self {
             Self::Http1(body) => body.blocked_upload(),
@@ -55,15 +55,16 @@ impl UpstreamBody {
         }
     }
 
-    /// This response is the one that the client gets.
+    /// Marks this response as the one that the client gets. An upload that still waits for a 100 is
+    /// dropped, because no 100 will come any more.
     pub(in crate::proxy) fn settle(&mut self) {
         match self {
             Self::Http1(body) => body.settle(),
-            Self::Http2(_) => {} // which holds no upload back
+            Self::Http2(_) => {} // an upload over HTTP/2 never waits for a 100
         }
     }
 
-    /// What of the request's body has not gone out, where some of it has not.
+    /// The part of the request's body that has not been sent, if any.
     pub(in crate::proxy) fn upload(&self) -> Option<&RequestBody> {
         match self {
             Self::Http1(body) => body.upload(),
@@ -71,7 +72,7 @@ impl UpstreamBody {
         }
     }
 
-    /// Moves it out, and leaves one that has ended.
+    /// Moves the body out, and leaves one that has ended.
     pub(in crate::proxy) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Http1(IncomingBody::ended()))
     }
@@ -81,13 +82,13 @@ impl UpstreamBody {
         upload.is_some_and(RequestBody::is_of_the_proxy_itself)
     }
 
-    /// Goes on with the upload after the response has ended.
+    /// Continues the upload after the response has ended.
     ///
-    /// RFC 9112 §9.3 lets a server respond before it has read the whole request; whether it still
-    /// wants the rest, only its reading tells. So the upload goes on while the server takes it, and
-    /// is given up when that stands still: soon where the request was refused, and after a long
-    /// while where it was accepted. Whether the client is still there is no matter by then: what it
-    /// has sent whole arrives whole.
+    /// RFC 9110 §7.5 lets a server respond before it has read the whole request. Only its reading
+    /// shows whether it still wants the rest. So the upload continues while the server takes it,
+    /// and is given up when the server stops: soon if it refused the request, after a long while if
+    /// it accepted it. The client may have left by then: what it has sent completely still arrives
+    /// completely.
     pub(in crate::proxy) async fn finish_upload(&mut self, is_refused: bool) -> io::Result<()> {
         let limit = stall_limit(is_refused);
         let mut clock = pin!(tokio::time::sleep(limit));

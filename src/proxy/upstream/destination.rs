@@ -1,4 +1,4 @@
-//! The places upstream, each with its idle connections.
+//! The servers upstream, each with its idle connections.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::proxy::http1::Pool;
 use crate::proxy::http2;
 use crate::proxy::limits::{IDLE_UPSTREAM, MAX_DESTINATIONS, MAX_IDLE_UPSTREAM, SWEEP_INTERVAL};
 
-/// Whether the way to a place is TLS.
+/// Whether connections to a server use TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::proxy) enum Scheme {
     Http,
@@ -21,7 +21,7 @@ pub(in crate::proxy) enum Scheme {
 }
 
 impl Scheme {
-    /// The port that a URL of that scheme leaves out.
+    /// The default port, which a URL of that scheme may leave out.
     pub(in crate::proxy) fn usual_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -33,24 +33,24 @@ impl Scheme {
 /// Which protocol an upstream connection may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::proxy) enum Dialect {
-    /// HTTP/1.1 only: for HTTP/1.1 clients, which it serves with less work, and for upgrades.
+    /// HTTP/1.1 only: for HTTP/1.1 clients, as it costs less than HTTP/2, and for upgrades.
     Http1,
-    /// HTTP/2 where the server has it: for clients that speak it themselves (gRPC needs it).
+    /// HTTP/2 if the server supports it: for clients that speak it themselves (gRPC needs it).
     Http2,
 }
 
-/// A place upstream, and the idle connections to it.
+/// A server upstream, and the idle connections to it.
 #[derive(Debug)]
 pub(super) struct Destination {
     pub(super) authority: Authority,
     pub(super) scheme: Scheme,
-    /// What its connections show to the server.
+    /// What its connections present to the server.
     pub(super) client_certificate: Option<Arc<ClientCertificate>>,
     pub(super) pool: Arc<Pool<UpstreamStream>>,
     http2: Mutex<Vec<Idle>>,
 }
 
-/// An HTTP/2 connection that no client's connection has now.
+/// An HTTP/2 connection that no client's connection uses now.
 #[derive(Debug)]
 struct Idle {
     connection: http2::Connection,
@@ -58,13 +58,13 @@ struct Idle {
 }
 
 impl Destination {
-    /// Whether its connections show that certificate, or none.
+    /// Whether its connections present that certificate; `None` means no certificate.
     pub(super) fn shows(&self, certificate: Option<&Arc<ClientCertificate>>) -> bool {
         self.client_certificate.as_ref() == certificate
     }
 
-    /// The HTTP/2 connection that was used last, of those that still stand; it is closed where it
-    /// must not be used.
+    /// Takes the HTTP/2 connection that was used last, of those that are still open. If `may_reuse`
+    /// is `false`, that connection is closed instead.
     pub(super) fn take_http2(&self, may_reuse: bool) -> Option<http2::Connection> {
         let mut idle = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
         let stands = |mut idle: Idle| idle.connection.is_open().then_some(idle.connection);
@@ -72,7 +72,7 @@ impl Destination {
         last.filter(|_| may_reuse)
     }
 
-    /// Keeps an HTTP/2 connection that nobody uses now.
+    /// Keeps an HTTP/2 connection that no client uses now.
     pub(super) fn put_http2(&self, mut connection: http2::Connection) {
         if !connection.is_open() {
             return;
@@ -84,14 +84,14 @@ impl Destination {
         }
     }
 
-    /// Closes what is idle: its descriptors are wanted.
+    /// Closes all idle connections, because their file descriptors are needed.
     fn close_idle(&self) {
         self.pool.clear();
         let mut http2 = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
         http2.clear();
     }
 
-    /// Closes what has been idle for too long; whether anything is left.
+    /// Closes connections that have been idle for too long. Returns whether any are left.
     fn sweep(&self) -> bool {
         let mut http2 = self.http2.lock().unwrap_or_else(PoisonError::into_inner);
         http2.retain_mut(|idle| idle.since.elapsed() < IDLE_UPSTREAM && idle.connection.is_open());
@@ -100,18 +100,19 @@ impl Destination {
     }
 }
 
-/// The places that are in use, or have idle connections.
+/// The destinations that are in use or have idle connections.
 #[derive(Debug, Default)]
 pub(super) struct Destinations {
     known: Mutex<HashMap<Key, Arc<Destination>>>,
+    /// Whether the task of `sweep_later` runs.
     is_swept: AtomicBool,
 }
 
 type Key = (Authority, Scheme, Option<Arc<ClientCertificate>>);
 
 impl Destinations {
-    /// The place of that name, for connections that show that certificate; whoever asks for it
-    /// often shall keep it.
+    /// The destination with that name, for connections that present that certificate. The lookup
+    /// takes a lock, so a caller that needs the destination often should keep it.
     pub(super) fn get(
         &self,
         authority: &Authority,
@@ -136,7 +137,7 @@ impl Destinations {
         destination
     }
 
-    /// Closes what is idle, wherever it leads.
+    /// Closes the idle connections to all destinations.
     pub(super) fn close_idle(&self) {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for destination in known.values() {
@@ -144,7 +145,8 @@ impl Destinations {
         }
     }
 
-    /// Has idle connections closed when their time has come, as long as there are any.
+    /// Starts the task that closes connections which are idle for too long, unless it runs already.
+    /// It ends when no destination is left.
     pub(super) fn sweep_later(self: &Arc<Self>) {
         if self.is_swept.swap(true, Ordering::Relaxed) {
             return;
@@ -163,8 +165,8 @@ impl Destinations {
         });
     }
 
-    /// Closes what has waited for too long, and forgets what nobody uses; whether anything is left
-    /// to do.
+    /// Closes connections that have been idle for too long, and removes destinations that nobody
+    /// uses. Returns whether any destination is left.
     fn sweep(&self) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, destination| {

@@ -1,4 +1,4 @@
-//! What is said of an exchange that has come to nothing.
+//! The refusals for exchanges that failed upstream.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::proxy::http1;
 use crate::proxy::http2;
 use crate::proxy::refusal::Refusal;
 
-/// No connection stood.
+/// For a connection that could not be established.
 pub(super) fn unconnected(authority: &Authority, error: &ConnectError) -> Refusal {
     let host = authority.to_string();
     match error {
@@ -34,7 +34,8 @@ pub(super) fn unconnected(authority: &Authority, error: &ConnectError) -> Refusa
     }
 }
 
-/// Whose request it was, its sender knows.
+/// For TLS that failed. Only the sender of the request knows its owner, so [`Refusal::of`] sets
+/// `connection` later.
 pub(super) fn of_tls(authority: &Authority, trouble: TlsTrouble) -> Refusal {
     Refusal::UpstreamTls {
         host: authority.to_string(),
@@ -43,7 +44,7 @@ pub(super) fn of_tls(authority: &Authority, trouble: TlsTrouble) -> Refusal {
     }
 }
 
-/// By HTTP/1.1; a response was waited for that long.
+/// For an exchange over HTTP/1.1 that failed; `wait` is how long the response was waited for.
 pub(super) fn by_http1(
     authority: &Authority,
     progress: &UploadProgress,
@@ -70,7 +71,7 @@ pub(super) fn by_http1(
     }
 }
 
-/// By HTTP/2; a response was waited for that long.
+/// For an exchange over HTTP/2 that failed; `wait` is how long the response was waited for.
 pub(super) fn by_http2(
     authority: &Authority,
     progress: &UploadProgress,
@@ -100,8 +101,7 @@ fn late(authority: &Authority, wait: Duration) -> Refusal {
     }
 }
 
-/// Whose fault it is that a request's body did not come to its end: its framing is wrong, or its
-/// client has left.
+/// For a request's body that did not come to its end: its framing is wrong, or its client has left.
 fn of_body(error: &std::io::Error) -> Refusal {
     if error.kind() == std::io::ErrorKind::InvalidData {
         Refusal::Malformed("the request's body is not framed as HTTP/1.1 requires")

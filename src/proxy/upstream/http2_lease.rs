@@ -1,7 +1,7 @@
-//! The HTTP/2 connection by which one client's connection reaches an origin. Another client gets it
-//! when this one has ended, and not before: what one client leaves unread, or resets, counts
-//! against the limits of the whole connection, so that the other would wait for it, or be broken
-//! off with it.
+//! The HTTP/2 connection through which one client's connection reaches an origin. Another client
+//! gets it only after this client's connection has ended. What one client leaves unread or resets
+//! counts against the limits of the whole HTTP/2 connection: a second client on it would wait for
+//! the first, or fail with it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,12 +14,15 @@ use crate::net::dial::ConnectError;
 use crate::proxy::http1;
 use crate::proxy::http2;
 
-/// How one client's requests by HTTP/2 go on.
+/// The state of the HTTP/2 connection for one client's requests.
 ///
 /// ```text
-/// None ── a request comes ──► Dialing ── it stands ──► Http2 ── it ends, goes away or is silent ──► None
-///                                │  └── the server has no HTTP/2 ──► Http1
-///                                └── it fails ──► None
+/// None ── a request takes an idle connection ──► Http2
+///   └──── a request finds none ──► Dialing ── connected ──► Http2
+///                                     ├── the server does not speak HTTP/2 ──► Http1
+///                                     └── the dial fails ──► None
+/// Http2 ── it is closed, going away (GOAWAY), or gives no response in time ──► None
+///   └───── a stream is reset with HTTP_1_1_REQUIRED ──► Http1
 /// ```
 #[derive(Debug)]
 pub(super) struct Http2Lease {
@@ -29,9 +32,9 @@ pub(super) struct Http2Lease {
 
 #[derive(Debug, Default)]
 enum State {
-    /// One request dials for all that come meanwhile.
+    /// One task dials for all requests that come meanwhile.
     Dialing(Dialing),
-    /// The server does not speak HTTP/2: connections for one request each come from its pool.
+    /// The server does not speak HTTP/2: each request takes an HTTP/1.1 connection from the pool.
     Http1,
     Http2(http2::Connection),
     #[default]
@@ -39,10 +42,11 @@ enum State {
 }
 
 impl State {
-    /// What a request finds; `None` where it has to dial.
+    /// What a request can use or has to wait for; `None` if it has to dial.
     fn standing(&mut self) -> Option<Result<Leased, Dialing>> {
         match self {
-            // All who waited for it have gone, so nobody has noted that it failed.
+            // The dial failed after all requests that waited for it were gone, so none of them has
+            // set the state to `None`.
             Self::Dialing(dialing) if matches!(&*dialing.borrow(), Some(Err(_))) => None,
             Self::Dialing(dialing) => Some(Err(dialing.clone())),
             Self::Http1 => Some(Ok(Leased::Http1)),
@@ -57,12 +61,12 @@ impl State {
 
 type Dialing = watch::Receiver<Option<Result<Leased, ConnectError>>>;
 
-/// What a request goes on by.
+/// What a request is sent on.
 #[derive(Clone, Debug)]
 pub(super) enum Leased {
-    /// A connection of the pool.
+    /// An HTTP/1.1 connection from the pool.
     Http1,
-    /// This one.
+    /// This HTTP/2 connection.
     Http2(http2::Connection),
 }
 
@@ -74,8 +78,8 @@ impl Http2Lease {
         }
     }
 
-    /// The connection of this client, or a new one; another client's former one only where
-    /// `may_reuse` says so.
+    /// The connection of this client, which is dialed if there is none. One that another client has
+    /// used is taken only if `may_reuse` is `true`.
     pub(super) async fn get(
         &self,
         connector: &Connector,
@@ -87,14 +91,14 @@ impl Http2Lease {
         };
         let outcome = match dialing.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone(),
-            Err(_) => None, // the task is gone, as at the session's end
+            Err(_) => None, // the task was dropped, as at the session's end
         };
         let outcome = outcome.unwrap_or_else(|| {
             let reason = "the session ends".to_owned();
             Err(ConnectError::Unreachable(reason))
         });
         let mut state = self.lock();
-        // The first of those who have waited says how it went on.
+        // The first request that wakes records the outcome for all.
         if matches!(&*state, State::Dialing(current) if current.same_channel(&dialing)) {
             *state = match &outcome {
                 Ok(Leased::Http1) => State::Http1,
@@ -105,7 +109,7 @@ impl Http2Lease {
         outcome
     }
 
-    /// What there is, or how to learn of what is being dialled.
+    /// What a request can use now, or the dial that it has to wait for.
     fn standing(&self, connector: &Connector, may_reuse: bool) -> Result<Leased, Dialing> {
         let mut state = self.lock();
         if let Some(standing) = state.standing() {
@@ -117,7 +121,8 @@ impl Http2Lease {
         }
         let (tell, dialing) = watch::channel(None);
         let (connector, destination) = (connector.clone(), Arc::clone(&self.destination));
-        // In a task of its own: the request that came first may be given up, and the others go on.
+        // In a task of its own: the request that started the dial may be dropped, and the others
+        // still wait for it.
         tokio::spawn(async move {
             let outcome = dial(&connector, &destination).await;
             tell.send_replace(Some(outcome));
@@ -126,13 +131,13 @@ impl Http2Lease {
         Err(dialing)
     }
 
-    /// The server wants HTTP/1.1 for what it was asked (RFC 9113 §7, `HTTP_1_1_REQUIRED`).
+    /// The server requires HTTP/1.1 for a request (RFC 9113 §7, `HTTP_1_1_REQUIRED`).
     pub(super) fn speaks_http1_only(&self) {
         *self.lock() = State::Http1;
     }
 
-    /// A request has waited on that connection in vain: its server may be gone, and the next one
-    /// shall not wait for it as well. What is under way on it goes on.
+    /// A request on that connection got no response in time. Its server may be gone, so the next
+    /// request does not use the connection. The exchanges that are in progress on it continue.
     pub(super) fn forget(&self, silent: &http2::Connection) {
         let mut state = self.lock();
         if matches!(&*state, State::Http2(current) if current.is_same(silent)) {

@@ -11,15 +11,15 @@ use super::destination::Destination;
 use super::http2_lease::Http2Lease;
 use crate::proxy::body::request::{RequestBody, is_repeatable};
 
-/// An origin (RFC 9110 §4.3.1), and the connections by which one client's requests go on to it.
+/// An origin (RFC 9110 §4.3.1), and the connections on which one client's requests are sent to it.
 #[derive(Debug)]
 pub(in crate::proxy) struct Origin {
-    /// Host and port, as a URL has them.
+    /// Host and port, as in a URL: without the default port.
     pub(in crate::proxy) uri_authority: uri::Authority,
     pub(super) destination: Arc<Destination>,
-    /// The same, where they speak HTTP/2.
+    /// The connection for requests over HTTP/2.
     pub(super) http2: Http2Lease,
-    /// A request of this client's connection has been answered.
+    /// Whether a request on this client's connection has had a response.
     has_served: AtomicBool,
 }
 
@@ -33,16 +33,17 @@ impl Origin {
         }
     }
 
-    /// Whether a request may go out on a connection that another client has used: it may turn out
-    /// to be closed, and then the request is sent again, which one that changes something must not
-    /// be (RFC 9110 §9.2.2). A client's own connection may close under its requests as well; a new
-    /// one does not, so its first request goes out on a new one.
+    /// Whether a request may be sent on a connection that another client has used. Such a
+    /// connection may turn out to be closed. The request must then be sent again, which is not
+    /// allowed for one that is not idempotent (RFC 9110 §9.2.2). After its first response, a client
+    /// expects its connection to be reused and takes that risk itself. A new connection has no such
+    /// risk, so the client's first request is sent on a new one, unless it can be sent again.
     pub(super) fn may_reuse(&self, parts: &Parts, body: &RequestBody) -> bool {
         let repeats = || parts.method.is_idempotent() && is_repeatable(parts, body.is_end_stream());
         self.has_served.load(Ordering::Relaxed) || repeats()
     }
 
-    /// A response has come.
+    /// Records that a response has come.
     pub(super) fn note_response(&self) {
         self.has_served.store(true, Ordering::Relaxed);
     }

@@ -1,9 +1,9 @@
-//! The origin of one client's connection once for each client certificate.
+//! The origin of one client's connection, once for each client certificate.
 //!
-//! A TLS connection is its certificate's from the handshake to its end. A request that went out on
-//! one of another account would be that account's in the server's eyes (curl's CVE-2016-5420), so
-//! what is idle is kept apart as well. Where no connection has a certificate, which is nearly
-//! everywhere, there is one for all requests.
+//! A TLS connection belongs to its client certificate from the handshake to its end. A request sent
+//! on a connection with another account's certificate would be that account's request to the server
+//! (curl's CVE-2016-5420), so idle connections are kept apart as well. Where no connection has a
+//! certificate, which is nearly always, there is one origin for all requests.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::origin::Origin;
 use crate::net::tls::ClientCertificate;
 use crate::proxy::policy::route::Route;
 
-/// One origin, apart by the client certificate that its connections show.
+/// One origin, once for each client certificate that its connections present.
 #[derive(Debug)]
 pub(in crate::proxy) struct Origins {
     without: Origin,
@@ -21,7 +21,8 @@ pub(in crate::proxy) struct Origins {
 }
 
 impl Origins {
-    /// For requests of connections that have these certificates, each made by `origin`.
+    /// One origin for each of these certificates and one without a certificate, all made by
+    /// `origin`.
     pub(super) fn new<'a>(
         certificates: impl Iterator<Item = &'a Arc<ClientCertificate>>,
         origin: impl Fn(Option<&Arc<ClientCertificate>>) -> Origin,
@@ -41,13 +42,13 @@ impl Origins {
         }
     }
 
-    /// Host and port, as a URL has them.
+    /// Host and port, as in a URL: without the default port.
     pub(in crate::proxy) fn uri_authority(&self) -> &uri::Authority {
         &self.without.uri_authority
     }
 
-    /// For a request that belongs to that route. One that belongs to none shows no certificate: it
-    /// would be a credential.
+    /// The origin for a request that belongs to that route. A request that belongs to no route
+    /// presents no certificate, because a certificate is a credential.
     pub(in crate::proxy) fn of(&self, owner: Option<&Arc<Route>>) -> &Origin {
         if self.with.is_empty() {
             return &self.without;

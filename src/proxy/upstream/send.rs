@@ -1,4 +1,4 @@
-//! One request on its way to its provider, and the head of its response.
+//! Sends one request to its provider, and receives the head of its response.
 
 use std::sync::Arc;
 
@@ -29,17 +29,17 @@ use crate::proxy::policy::candidates::Candidates;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::refusal::Refusal;
 
-/// The ways to the providers of a session.
+/// The connections of a session to the providers.
 #[derive(Debug)]
 pub(in crate::proxy) struct Upstream {
     connector: Connector,
     destinations: Arc<Destinations>,
 }
 
-/// What a request takes along on its way.
+/// What accompanies a request while it is sent.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::proxy) struct RequestContext<'a> {
-    /// What is known of its body.
+    /// The progress of its body.
     pub(in crate::proxy) progress: &'a Arc<UploadProgress>,
     /// Where it goes.
     pub(in crate::proxy) origin: &'a Origin,
@@ -74,8 +74,8 @@ impl Upstream {
         dialed.map_err(|error| error::unconnected(authority, &error))
     }
 
-    /// That origin, for one client's connection, whose requests belong to these routes, if to any;
-    /// `None` where no URL can name it.
+    /// The origin at `authority` for one client's connection, whose requests may belong to the
+    /// routes in `candidates`. `None` if no URL can name the authority.
     pub(in crate::proxy) fn origins(
         &self,
         authority: &Authority,
@@ -103,7 +103,8 @@ impl Upstream {
     ) -> Result<Response<UpstreamBody>, Refusal> {
         match dialect {
             Dialect::Http1 => self.send_http1(parts, body, sending).await,
-            // In a box, an HTTP/1.1 request has no room for it; so with what opens a connection.
+            // Boxed, so that the future of an HTTP/1.1 request does not reserve space for it.
+            // `connect` is boxed for the same reason.
             Dialect::Http2 => Box::pin(self.send_http2(parts, body, sending)).await,
         }
     }
@@ -154,8 +155,8 @@ impl Upstream {
                 }
                 Err(fault) => fault,
             };
-            // The server had closed it, and that crossed with the request, which is as good as
-            // unsent (RFC 9110 §9.2.2).
+            // The server closed the idle connection while the request was on its way. No byte of a
+            // response has come, so an idempotent request may be sent again (RFC 9110 §9.2.2).
             let is_unsent = is_reused
                 && matches!(fault, Fault::Closed(_))
                 && connection.is_unanswered()
@@ -169,7 +170,7 @@ impl Upstream {
         }
     }
 
-    /// The user's proxy that takes requests of that scheme in absolute form.
+    /// The user's proxy that takes requests to that destination in absolute form, if there is one.
     fn absolute_form_proxy(&self, destination: &Destination) -> Option<&UserProxy> {
         let dialer = &self.connector.dialer;
         match destination.scheme {
@@ -197,7 +198,7 @@ impl Upstream {
         error::by_http1(&destination.authority, progress, fault, wait)
     }
 
-    /// HTTP/2 is for `https://` only, so no proxy of the user's sees such a request.
+    /// HTTP/2 is for `https://` only, so no request in absolute form goes to a proxy of the user.
     async fn send_http2(
         &self,
         parts: &Parts,
@@ -256,13 +257,15 @@ impl Upstream {
     }
 }
 
-/// A body on its way out by HTTP/1.1.
+/// A request's body, to be sent over HTTP/1.1.
 fn upload(body: RequestBody, parts: &Parts) -> Upload<RequestBody> {
     let is_held = body.is_unasked();
     Upload::new(body, parts, is_held)
 }
 
-/// Whether a request that has come to nothing by HTTP/2 may go out once more.
+/// Whether a request that failed over HTTP/2 may be sent again: one that the server has not
+/// processed (RFC 9113 §8.7), an idempotent one after a close (RFC 9110 §9.2.2), or one for which
+/// the server requires HTTP/1.1.
 fn may_be_sent_again(fault: &http2::Fault, is_reused: bool, parts: &Parts) -> bool {
     match fault {
         http2::Fault::Unprocessed(_) => true,
@@ -272,7 +275,8 @@ fn may_be_sent_again(fault: &http2::Fault, is_reused: bool, parts: &Parts) -> bo
     }
 }
 
-/// A 407 of the user's proxy would look to the client like one of ours.
+/// Turns a 407 of the user's proxy into a refusal: to the client it would look like a 407 of this
+/// proxy.
 fn response_of(
     response: Response<UpstreamBody>,
     destination: &Destination,

@@ -5,10 +5,10 @@ use tokio_util::either::Either;
 
 use crate::net::dial::Link;
 
-/// What a connection is made of: the link alone for `http://`, TLS on it for `https://`.
+/// The stream of a connection: the link alone for `http://`, TLS over it for `https://`.
 pub(in crate::proxy) type UpstreamStream = Either<Link, Box<TlsStream<Link>>>;
 
-/// Whether the server has agreed to HTTP/2 (RFC 9113 §3.2).
+/// Whether the server has chosen HTTP/2 in the TLS handshake (RFC 9113 §3.2).
 pub(super) fn speaks_http2(stream: &UpstreamStream) -> bool {
     match stream {
         Either::Left(_) => false,

@@ -1,5 +1,5 @@
-//! TLS configurations towards the providers: made when first needed, one for each set of CAs,
-//! client certificate and dialect.
+//! TLS configurations for connections to the providers. Each is made when it is first needed, one
+//! for each combination of CAs, client certificate and dialect.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +13,9 @@ use crate::net::tls::{ClientCertificate, Trust};
 use crate::proxy::limits::MAX_CLIENT_CONFIGS;
 use crate::proxy::policy::routes::RouteTable;
 
-/// What a configuration is made of: private CAs (PEM), the client's certificate and the protocol.
-/// Not the place: a `regex:` route has any number of those, and they share these.
+/// What a configuration depends on: private CAs (PEM), the client certificate and the protocol. The
+/// destination is not part of it: a `regex:` route may have any number of destinations, and they
+/// share these configurations.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct TlsKey(Vec<Arc<str>>, Option<Arc<ClientCertificate>>, Dialect);
 
@@ -27,7 +28,7 @@ pub(in crate::proxy) struct TlsConfigs {
 }
 
 impl TlsConfigs {
-    /// None yet.
+    /// Without any configuration yet.
     pub(in crate::proxy) fn new(trust: Arc<Trust>, routes: Arc<RouteTable>) -> Self {
         Self {
             trust,
@@ -36,8 +37,8 @@ impl TlsConfigs {
         }
     }
 
-    /// The configuration for connections to that place. Each has its own store of sessions, so that
-    /// none is resumed by another certificate.
+    /// The configuration for connections to that authority. Each configuration has its own store of
+    /// TLS sessions, so that no session is resumed with another client certificate.
     pub(in crate::proxy) fn get(
         &self,
         authority: &Authority,
@@ -81,7 +82,7 @@ mod tests {
     use crate::proxy::policy::route::Preference;
     use crate::proxy::policy::routes::Managed;
 
-    /// Routes to every host below `.acme.test`, by a definition of its own, with a private CA.
+    /// Routes to every host below `acme.test`, from a definition with a private CA.
     fn routes() -> RouteTable {
         let home = tempfile::tempdir().unwrap();
         let bundled = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
