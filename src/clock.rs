@@ -1,4 +1,4 @@
-//! Wall-clock time, in one place, so that everything above takes it as an argument.
+//! Wall-clock time. It is read only here; what decides by it takes it as an argument.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The present, by the system's clock.
+    /// The present time, by the system's clock.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the clock"
@@ -33,13 +33,13 @@ impl Timestamp {
         self.0
     }
 
-    /// This time and `duration` more, in whole seconds.
+    /// This time plus `duration`, in whole seconds.
     #[must_use]
     pub const fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration.as_secs()))
     }
 
-    /// This time less `duration`, in whole seconds.
+    /// This time minus `duration`, in whole seconds.
     #[must_use]
     pub const fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(duration.as_secs()))
@@ -50,7 +50,7 @@ impl Timestamp {
         Duration::from_secs(later.0.saturating_sub(self.0))
     }
 
-    /// The same instant for interfaces that take the standard library's type.
+    /// The same time, for interfaces that take the standard library's type.
     pub fn to_system_time(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(self.0)
     }

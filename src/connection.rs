@@ -1,6 +1,16 @@
 //! A stored login and its life: fresh, due for renewal, expired, in need of a new login.
 //!
-//! This floor decides which secret is used and renews it. It knows no proxy and prints nothing.
+//! This module decides which credential a request gets, and renews it. It knows nothing of the
+//! proxy and prints nothing.
+//!
+//! Words that its files use:
+//!
+//! - a *pair* is an access token and the refresh token that was issued with it;
+//! - a refresh token is *spent* once the provider has accepted it and will not accept it again;
+//! - a state is *beside the vault* if the database cannot take it yet, and it is in a sealed file
+//!   next to the database (`vault/pending.rs`);
+//! - a *generation* is the vault's number for a state of a record; a state's *number* also counts
+//!   those beside the vault (`store.rs`).
 
 mod closing;
 mod credentials;

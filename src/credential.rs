@@ -1,4 +1,4 @@
-//! The vocabulary: which connection, and what of it goes on the wire.
+//! The name of a connection, and what a request needs of it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ pub const DEFAULT_NAME: &str = "default";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionName(String);
 
-/// Why a text is no connection name.
+/// The text is no valid connection name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a connection name is 1 to 64 letters, digits, '.', '_' or '-', and starts with a letter or digit"
@@ -53,12 +53,12 @@ impl Default for ConnectionName {
     }
 }
 
-/// One account's credential at one provider; printed as `gitlab/work`.
+/// Identifies one account's credential at one provider; printed as `gitlab/work`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId {
     /// The provider.
     pub provider: ProviderId,
-    /// Name of the connection there, by the user's name for it.
+    /// The user's name for the connection at that provider.
     pub name: ConnectionName,
 }
 
@@ -68,19 +68,19 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// What of a connection goes on the wire, as the vault has it.
+/// What a request needs of a connection, as the vault has it.
 #[derive(Debug)]
 pub struct Credential {
-    /// The bearer token.
+    /// The access token.
     pub token: Secret<String>,
-    /// The vault's number for this state of the record; a newer state has a greater one.
+    /// The number of the stored state that it comes from; a newer state has a greater one.
     pub generation: u64,
-    /// When it arrived. A token that is new may be unknown to a lagging replica of the provider.
+    /// When it arrived. A replica of the provider may not know a new token yet.
     pub obtained_at: Timestamp,
-    /// From here on it is due for renewal, though it still works; `None` where it cannot be renewed
-    /// or does not expire.
+    /// From this time on it is due for renewal, though it still works; `None` if it cannot be
+    /// renewed or does not expire.
     pub refresh_at: Option<Timestamp>,
-    /// From here on the provider refuses it; `None` where the provider named no end.
+    /// From this time on the provider refuses it; `None` if no such time is known.
     pub expires_at: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! Bytes that wipe themselves and do not print.
+//! Values that are wiped when they are dropped, and that do not print.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -6,28 +6,29 @@ use std::io::{self, Read, Write};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-/// A value that is wiped when dropped, whose `Debug` is redacted, and that is read by one greppable
-/// word: [`Secret::expose`].
+/// A value that is wiped when it is dropped, whose `Debug` is redacted, and that can only be read
+/// through [`Secret::expose`], a word that a search finds.
 ///
-/// It has no `Display`, no `Serialize` and no `PartialEq`, so that it cannot slip into a message, a
-/// file or a timing difference.
+/// It has no `Display`, no `Serialize` and no `PartialEq`. So it cannot get into a message or a
+/// file by mistake, and is not revealed by the time that a comparison takes.
 #[derive(Clone)]
 pub struct Secret<T: Zeroize>(Zeroizing<T>);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes the value in.
+    /// Wraps the value.
     pub fn new(value: T) -> Self {
         Self(Zeroizing::new(value))
     }
 
-    /// The value itself. Each use of this word is a place where a secret is in the open.
+    /// The value itself. Each call is a place where a secret is exposed.
     pub fn expose(&self) -> &T {
         &self.0
     }
 }
 
 impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
-    /// Whether `candidate` is the same, in a time that does not depend on where they differ.
+    /// Whether `candidate` is the same, in a time that depends on the lengths, but not on where the
+    /// two differ (no timing attack).
     pub fn matches(&self, candidate: &[u8]) -> bool {
         self.0.as_ref().ct_eq(candidate).into()
     }
@@ -46,8 +47,8 @@ impl<T: Zeroize> From<T> for Secret<T> {
 }
 
 impl Secret<Vec<u8>> {
-    /// Reads to the end; more than `limit` bytes are an error. `read_to_end` would leave a copy
-    /// behind each time it grows.
+    /// Reads to the end; more than `limit` bytes are an error. `read_to_end` would leave an unwiped
+    /// copy behind each time its buffer grows.
     pub fn read(from: impl Read, limit: u64) -> io::Result<Self> {
         let mut from = from.take(limit + 1);
         let mut piece = Zeroizing::new([0; 4096]);
@@ -67,8 +68,8 @@ impl Secret<Vec<u8>> {
     }
 }
 
-/// A growing buffer for secrets: where a plain `Vec` would leave its old copy behind when it grows,
-/// this one wipes it.
+/// A growing buffer for secrets. A plain `Vec` leaves its old content in memory when it grows; this
+/// buffer wipes it.
 #[derive(Default)]
 pub struct SecretBuffer(Zeroizing<Vec<u8>>);
 
@@ -86,7 +87,7 @@ impl Write for SecretBuffer {
             let mut larger =
                 Zeroizing::new(Vec::with_capacity(needed.next_power_of_two().max(1024)));
             larger.extend_from_slice(&self.0);
-            self.0 = larger; // the old one is wiped as it is dropped
+            self.0 = larger; // the old buffer is wiped when it is dropped
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -97,10 +98,12 @@ impl Write for SecretBuffer {
     }
 }
 
-/// The characters of every random text we make: no client needs to escape them in a URL's userinfo.
+/// The characters of every random text made here: none of them must be escaped in the userinfo of a
+/// URL.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// A random text of `length` characters out of `[A-Za-z0-9_-]`, six bits each, from the kernel.
+/// A random text of `length` characters of `[A-Za-z0-9_-]`, each from six random bits of the
+/// kernel.
 pub fn random_text(length: usize) -> Result<Secret<String>, getrandom::Error> {
     let mut bytes = Zeroizing::new(vec![0_u8; length]);
     getrandom::fill(&mut bytes)?;

@@ -1,13 +1,13 @@
 //! Sealed records by key.
 //!
-//! A record is a value that only the master key opens, under a kind and a name, with a generation
-//! that grows with each write. The vault knows nothing of what is inside. It is safe under many
-//! processes at once: every change is one transaction, and one that was made on an old state of a
-//! record is refused ([`VaultError::Conflict`]).
+//! A record is a value that only the master key opens. It has a kind, a name, and a generation that
+//! grows with each write. The vault knows nothing about the content. Many processes can use it at
+//! once: every change is a transaction, and a change to an outdated state of a record is refused
+//! ([`VaultError::Conflict`]).
 //!
-//! [`Vault`] is what the rest of the program sees. [`open()`] gives the one of a home: `sealed.rs`
-//! seals and opens the values of a store that has no key, and `sqlite.rs` is that store. `tests.rs`
-//! is what every implementation has to keep to.
+//! The rest of the program uses the [`Vault`] trait. [`open()`] opens the vault of a home
+//! directory: `sealed.rs` seals and opens the values of a store that has no key, and `sqlite.rs` is
+//! that store. `tests.rs` tests what every implementation must do.
 
 mod error;
 mod master_key;
@@ -35,49 +35,48 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 
-/// A place for records. All methods block for the length of a disk access.
+/// A store of records. All methods block for a disk access.
 pub trait Vault: Send + Sync {
     /// The record of that key.
     fn get(&self, key: &RecordKey) -> Result<Option<Record>, VaultError>;
 
-    /// The generation of that record, without opening it.
+    /// The generation of that record, without decrypting it.
     fn generation(&self, key: &RecordKey) -> Result<Option<u64>, VaultError>;
 
-    /// All records of that kind in one pass, by name: for each, `visit` is told the name and what
-    /// is in it. It must not call the vault.
+    /// All records of that kind in one pass, sorted by name: `visit` gets the name and the record.
+    /// It must not call the vault, which is locked meanwhile.
     fn each(
         &self,
         kind: &'static str,
         visit: &mut dyn FnMut(&str, Result<Record, VaultError>),
     ) -> Result<(), VaultError>;
 
-    /// The names of the records of that kind that start with `prefix`, in order.
+    /// The names of the records of that kind that start with `prefix`, sorted.
     fn names_from(&self, kind: &'static str, prefix: &str) -> Result<Vec<String>, VaultError>;
 
-    /// The names of all records of that kind, in order.
+    /// The names of all records of that kind, sorted.
     fn names(&self, kind: &'static str) -> Result<Vec<String>, VaultError> {
         self.names_from(kind, "")
     }
 
-    /// Makes all changes, durably, or none; the result has the new generation of each `Put`, in
-    /// order.
+    /// Makes all changes durably, or none. Returns the new generation of each `Put`, in order.
     fn apply(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError>;
 
-    /// The same, without waiting for another process's transaction: it does not hold up those who
-    /// read meanwhile.
+    /// As [`Self::apply`], but without waiting for another process's transaction: such a wait would
+    /// hold up the readers in this process.
     fn apply_now(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError>;
 
-    /// Finds out by a small write, which changes no record, whether the vault can be written.
+    /// Checks by a small write, which changes no record, that the vault can be written.
     fn check_writable(&self) -> Result<(), VaultError>;
 
-    /// Waits for the right to renew that record, at most so long. Blocks the thread. It keeps no
-    /// writer off who does without: a login replaces a record whatever a renewal makes of it
-    /// meanwhile.
+    /// Takes the lock under which that record is renewed, waiting at most that long. Blocks the
+    /// thread. The lock excludes only those who take it: a login replaces a record without it, even
+    /// during a renewal.
     fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError>;
 
-    /// Gets room for a value of that size, durably, that will replace the state `base` as its
-    /// successor number `step`. The caller is the only one who does so for this record: it holds
-    /// the lock.
+    /// Reserves durable room for a value of that size, which will replace the generation `base` as
+    /// its successor number `step`. The caller holds the record's lock, so nobody else does this
+    /// for the record.
     fn reserve(
         &self,
         key: &RecordKey,
@@ -86,31 +85,31 @@ pub trait Vault: Send + Sync {
         size: usize,
     ) -> Result<Box<dyn Reserve>, VaultError>;
 
-    /// The newest value of that record which has not come into the vault.
+    /// The newest value of that record that waits beside the vault.
     fn pending(&self, key: &RecordKey) -> Result<Option<Pending>, VaultError>;
 
-    /// The names of the records that have such a value, or an unused reserve that a process left
-    /// behind.
+    /// The names of the records that have such a value, or a reserve that a process left behind
+    /// unused.
     fn pending_names(&self) -> Result<BTreeSet<String>, VaultError>;
 
-    /// Forgets what waits for that record: it has come into the vault, or a newer state has.
+    /// Removes what waits for that record: it has been written into the vault, or it is outdated.
     fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError>;
 }
 
-/// Room for a value that will come. Dropped before it is filled, it gives the room back.
+/// Room for a value. If it is dropped before it is filled, the room is released.
 pub trait Reserve: Send {
-    /// Puts the value into its room, durably. It can be tried again.
+    /// Writes the value into its room, durably. This can be repeated.
     fn fill(&mut self, value: &Secret<Vec<u8>>) -> Result<(), VaultError>;
 }
 
-/// The right to renew a record, which one process has at a time. It is given up when this is
-/// dropped, and when its process dies.
+/// The right to renew a record, which one process has at a time. It is released when this is
+/// dropped, or when the process dies.
 #[derive(Debug)]
 pub struct RecordLock {
     _held: Box<dyn Held>,
 }
 
-/// Whatever holds a lock until it is dropped.
+/// Anything that holds a lock until it is dropped.
 trait Held: fmt::Debug + Send {}
 
 impl<T: fmt::Debug + Send> Held for T {}

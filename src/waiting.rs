@@ -1,4 +1,4 @@
-//! Waiting for a peer, measured by the time in which this process could listen to it.
+//! Timeouts that do not count time in which this process was stopped.
 
 use std::future::Future;
 use std::pin::pin;
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-/// The steps in which a wait is counted.
+/// The steps in which a timeout is counted.
 const STEP: Duration = Duration::from_millis(250);
 
-/// What `work` comes to within `limit`, or `None`.
+/// The output of `work`, or `None` if it takes longer than `limit`.
 ///
-/// A process that was stopped (Ctrl-Z, a frozen container) wakes with its timers run out, while the
-/// response that came meanwhile lies unread in the socket. So the time is counted in steps, and a
-/// step that ended late is not counted: behind each stop there is time left to read.
+/// When a stopped process continues (after Ctrl-Z, or in a container that was frozen), its timers
+/// have run out, although the response may be in the socket, unread. So the time is counted in
+/// steps, and a step that ended late is not counted: after each stop there is time left to read.
 pub(crate) async fn at_most<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
     let mut work = pin!(work);
     let mut left = limit;
@@ -53,7 +53,7 @@ mod tests {
         let limit = Duration::from_millis(300);
         let waiting = tokio::spawn(at_most(limit, receiver));
         tokio::task::yield_now().await;
-        // Nothing runs meanwhile, as in a stopped process.
+        // Nothing else runs meanwhile, as in a stopped process.
         std::thread::sleep(Duration::from_secs(1));
         tokio::spawn(async move {
             tokio::task::yield_now().await;

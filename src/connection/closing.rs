@@ -1,16 +1,16 @@
-//! The end of a session: what is under way is waited for, nothing new begins.
+//! The end of a session: running work is waited for, and no new work begins.
 //!
 //! ```text
-//! open, n under way ── begin ──→ open, n + 1         an UnderWay is dropped: n - 1
+//! open, n running ── begin ──→ open, n + 1           an UnderWay is dropped: n - 1
 //!        │
 //!        │ close
 //!        ↓
-//! closed, n ── an UnderWay is dropped ──→ closed, n - 1 … closed, 0: all was done
+//! closed, n running ── an UnderWay is dropped ──→ closed, n - 1 … closed, 0: all was done
 //!        │
 //!        └── the deadline ──→ not all was done
 //! ```
 //!
-//! `begin` is refused from `close` on, and nothing opens it again.
+//! After `close`, `begin` returns `None`, and nothing opens it again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::waiting::at_most;
 
-/// Shared by all who do work that must not be cut off.
+/// Shared by all work that the end of the session must not cut off.
 #[derive(Clone, Debug)]
 pub(super) struct Closing {
     state: Arc<watch::Sender<State>>,
@@ -31,7 +31,7 @@ struct State {
     under_way: usize,
 }
 
-/// Work under way; dropping it says that the work is done.
+/// Running work; dropping it says that the work is done.
 #[derive(Debug)]
 pub(super) struct UnderWay {
     state: Arc<watch::Sender<State>>,
@@ -44,10 +44,10 @@ impl Closing {
         }
     }
 
-    /// Announces work; `None` once the session ends.
+    /// Registers work; `None` once the session ends.
     pub(super) fn begin(&self) -> Option<UnderWay> {
-        // The question and the count are one step: no work can begin between the end and the look
-        // at how much is under way.
+        // The check and the count are one step, so that no work can begin between the end of the
+        // session and the look at how much is running.
         let begun = self.state.send_if_modified(|state| {
             let open = !state.closed;
             state.under_way += usize::from(open);
@@ -58,25 +58,26 @@ impl Closing {
         })
     }
 
-    /// Whether the session ends.
+    /// Whether the session is ending.
     pub(super) fn is_closed(&self) -> bool {
         self.state.borrow().closed
     }
 
-    /// Sleeps, but not past the session's end.
+    /// Sleeps, but wakes up when the session ends.
     pub(super) async fn sleep(&self, duration: Duration) {
         let mut watched = self.state.subscribe();
-        // Whichever ends it: the caller asks `begin` whether the session goes on.
+        // It does not matter which of the two ends the sleep: the caller asks `begin` whether the
+        // session goes on.
         let _ = tokio::time::timeout(duration, watched.wait_for(|state| state.closed)).await;
     }
 
-    /// Ends the session: waits for what is under way, at most `deadline`. Whether all of it was
-    /// done in time.
+    /// Ends the session: waits for running work, at most for `deadline`. Returns whether all of it
+    /// was done in time.
     pub(super) async fn close(&self, deadline: Duration) -> bool {
         self.state.send_modify(|state| state.closed = true);
         let mut watched = self.state.subscribe();
-        // Time in which this process was stopped does not count: the response may lie in its
-        // socket. The deadline is against a server that never answers.
+        // `at_most` does not count time in which this process was stopped: the response may be in
+        // its socket. The deadline is for a server that never responds.
         at_most(deadline, watched.wait_for(|state| state.under_way == 0))
             .await
             .is_some()
@@ -85,8 +86,8 @@ impl Closing {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        // Also on a panic: the guard is dropped as the stack unwinds, so the end does not wait for
-        // work that has died.
+        // This also runs if the work panics, since unwinding drops the guard. So the end of the
+        // session does not wait for work that has died.
         self.state.send_modify(|state| state.under_way -= 1);
     }
 }

@@ -1,7 +1,7 @@
-//! The credentials of one session: the pair in force of each connection, ready without a lock, and
-//! its renewal.
+//! The credentials of one session: for each connection the current pair, which is read without a
+//! lock, and its renewal.
 //!
-//! How the pair of a connection stands, and what moves it on:
+//! The states of a connection's pair, and what moves it from one to the next:
 //!
 //! ```text
 //! Fresh ── refresh_at ──→ Due ── expires_at ──→ Expired
@@ -11,9 +11,9 @@
 //!
 //! Fresh ── a 401 of the provider ──→ recovery.rs: refreshed, or left as it is
 //!
-//! any ── invalid_grant, believed ──→ NeedsLogin ── a new login ──→ Fresh
-//!                                    no refresh; the access token is used to its end,
-//!                                    unless it is known to be dead too
+//! any ── invalid_grant, confirmed ──→ NeedsLogin ── a new login ──→ Fresh
+//!                                     no refresh; the access token is used until it expires,
+//!                                     unless it is known to be dead too
 //! ```
 //!
 //! What a request gets:
@@ -21,8 +21,8 @@
 //! | the pair | the request can be repeated | its body can be sent only once |
 //! | --- | --- | --- |
 //! | fresh | the pair | the pair, if the vault still has that state; else the newer one |
-//! | due | the pair; a refresh begins beside it | a refresh first; if that fails, as above |
-//! | expired | waits for a refresh; in a pause, a newer pair of the vault, or an error | likewise |
+//! | due | the pair; a refresh begins in the background | a refresh first; if that fails, as for a fresh pair |
+//! | expired | waits for a refresh; in a pause after a failure, a newer pair of the vault, or an error | the same |
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,26 +46,29 @@ use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
 use crate::oauth::{EXCHANGE_TIMEOUT, HttpClients};
 
-/// How long the end of a session waits for a refresh that has been sent, and for its pair to be
-/// durable: a pair that was issued is worth it.
+/// How long the end of a session waits for a refresh whose request was sent, and for its pair to be
+/// durable. Without this wait the new pair would be lost.
 const CLOSE_DEADLINE: Duration = EXCHANGE_TIMEOUT.saturating_add(Duration::from_secs(10));
 
-/// The credentials of the chosen connections.
+/// The credentials of the connections that a session uses.
 pub struct Credentials {
     renewal: Arc<Renewal>,
-    /// Ordered: a session has few, and to compare names costs less than to hash them.
+    /// A sorted map, since a session has few connections: comparing names costs less than hashing
+    /// them.
     slots: BTreeMap<ConnectionId, Arc<Slot>>,
 }
 
 /// One connection.
 struct Slot {
+    /// The current pair; only a newer state replaces it.
     current: ArcSwap<Credential>,
+    /// At most one refresh at a time.
     flight: Flight<Outcome>,
     state: Mutex<State>,
 }
 
-/// What was tried for a connection, and what came of it. It is locked for a moment, and by no
-/// request whose token is fresh.
+/// What was tried for a connection, and the results. The lock is held for a moment only, and a
+/// request with a fresh token does not take it.
 #[derive(Default)]
 struct State {
     pace: Pace,
@@ -73,7 +76,7 @@ struct State {
 }
 
 impl Credentials {
-    /// The credentials of those connections, as they were read.
+    /// The credentials of those connections, as they were read from the vault.
     pub fn new(
         connections: impl IntoIterator<Item = Stored>,
         store: ConnectionStore,
@@ -95,7 +98,7 @@ impl Credentials {
         Arc::new(Self { renewal, slots })
     }
 
-    /// Starts to renew what is due; nobody waits for it.
+    /// Starts to renew the pairs that are due, in the background.
     pub fn renew_due(&self) {
         let now = Timestamp::now();
         for (id, slot) in &self.slots {
@@ -108,19 +111,19 @@ impl Credentials {
         }
     }
 
-    /// The session ends: waits for a refresh that has been sent, so that its pair is not lost.
-    /// Whether it was stored in time.
+    /// Ends the session: waits for a refresh whose request was sent, so that its pair is not lost.
+    /// Returns whether that was done in time.
     pub async fn close(&self) -> bool {
         self.renewal.closing.close(CLOSE_DEADLINE).await
     }
 
-    /// The connections whose newest pair could not be written into the vault; it waits beside it,
-    /// sealed.
+    /// The connections whose newest pair is in a sealed file beside the vault, since the vault
+    /// could not be written.
     pub fn set_aside(&self) -> Vec<ConnectionId> {
         self.renewal.unsaved.aside()
     }
 
-    /// The connections whose refresh was refused for good in this session, and why.
+    /// The connections that were found to need a new login in this session, with the reason.
     pub fn needing_login(&self) -> Vec<(ConnectionId, String)> {
         let reason = |slot: &Slot| slot.state().pace.needs_login().map(str::to_owned);
         self.slots
@@ -129,14 +132,14 @@ impl Credentials {
             .collect()
     }
 
-    /// While no refresh may be tried: what another process, or a new login, has put into the vault
-    /// meanwhile, if that works.
+    /// In a pause after a failed refresh: the pair that another process or a new login has put into
+    /// the vault in the meantime, if it works.
     async fn rescued(&self, id: &ConnectionId, slot: &Slot) -> Option<Arc<Credential>> {
-        // One read of the vault and no request to the provider, so a pause does not forbid it.
-        // Where the vault fails too, the caller returns the failure that began the pause.
+        // This reads the vault once and sends no request to the provider, so it may be done in a
+        // pause. If the vault fails too, the caller returns the failure that began the pause.
         let current = self.reload(id, slot).await.ok()?;
         (stands(&current, Timestamp::now()) != Freshness::Expired).then(|| {
-            // A pair that works ends the pause: what failed was the refresh of an older one.
+            // A pair that works ends the pause: the refresh that failed was that of an older pair.
             slot.note(&Ok(Arc::clone(&current)));
             current
         })
@@ -148,12 +151,12 @@ impl Credentials {
             .ok_or_else(|| CredentialError::Removed { id: id.clone() })
     }
 
-    /// Joins the renewal under way or starts one.
+    /// Joins the running refresh, or starts one.
     async fn renew(&self, id: &ConnectionId, slot: &Arc<Slot>, why: RefreshReason) -> Outcome {
-        // A reason that is stronger than that of the refresh under way joins it all the same: there
-        // is one refresh token, and whoever spends it spends it for all.
+        // This joins a running refresh even if its reason is weaker than `why`: there is one
+        // refresh token, and one refresh spends it for all.
         let outcome = slot.flight.join(|| self.work(id, slot, why)).await;
-        // The refresh is a task of its own; if it panicked it has left no outcome.
+        // The refresh is a task of its own. If it panicked, there is no outcome.
         let crashed = || CredentialError::Vault {
             reason: "the refresh crashed".to_owned(),
         };
@@ -161,15 +164,15 @@ impl Credentials {
     }
 
     fn renew_in_background(&self, id: &ConnectionId, slot: &Arc<Slot>) {
-        // Each request over a due token comes here: without the pause, a provider that is away
-        // would be asked as often as the user calls its API.
+        // Each request with a token that is due comes here. Without the pause, a provider that is
+        // unavailable would get a token request for every API request of the user.
         if slot.paused(Urgency::Background).is_none() {
-            // The task has begun when `join` returns; only the wait for its outcome is dropped.
+            // `join` has started the task; only the future that waits for its outcome is dropped.
             drop(slot.flight.join(|| self.work(id, slot, RefreshReason::Due)));
         }
     }
 
-    /// The work of a flight: what comes of it is in force, whether anybody waits for it or not.
+    /// The work of a flight. Its outcome takes effect even if nobody waits for it.
     fn work(
         &self,
         id: &ConnectionId,
@@ -179,49 +182,49 @@ impl Credentials {
         let (renewal, id, slot) = (Arc::clone(&self.renewal), id.clone(), Arc::clone(slot));
         async move {
             let outcome = renewal.run(id.clone(), why).await;
-            // Here and not where it is waited for: a refresh in the background has nobody who
-            // waits, and a client may have hung up. The next request would go out with the dead
-            // token.
+            // Noted here and not by those who wait: nobody waits for a refresh in the background,
+            // and a client may have disconnected. Otherwise the next request would be sent with the
+            // old token, which is dead.
             slot.note(&outcome);
             if let Err(CredentialError::NeedsLogin { .. }) = &outcome
                 && let Ok(stored) = renewal.load(&id).await
             {
-                // The record now says whether the access token is dead too. Such a one must not go
-                // out again: on git's paths GitLab counts each failure towards a ban.
+                // The record now says whether the access token is dead too. A dead token must not
+                // be sent again: on git's paths GitLab counts each failed login towards a ban.
                 slot.adopt(&credential(&stored));
             }
             outcome
         }
     }
 
-    /// What the vault has now; adopted if it is newer.
+    /// Reads the newest stored state, and takes it if it is newer than the current one.
     async fn reload(&self, id: &ConnectionId, slot: &Slot) -> Outcome {
         let stored = self.renewal.load(id).await?;
         Ok(slot.adopt(&credential(&stored)))
     }
 
-    /// Whether the vault still has the state in hand: one small read, for requests that cannot be
-    /// repeated.
+    /// Checks that `current` is still the newest stored state: one small read, for requests that
+    /// cannot be repeated.
     async fn confirm(
         &self,
         id: &ConnectionId,
         slot: &Arc<Slot>,
         current: Arc<Credential>,
     ) -> Outcome {
-        // Every refresh and every login gives the record another number, so an equal one means that
-        // no process has replaced this pair.
+        // Every refresh and every login gives the record another number. So if the number is the
+        // same, no process has replaced this pair.
         if self.renewal.number(id).await? == Some(current.generation) {
             return Ok(current);
         }
         let newer = self.reload(id, slot).await?;
-        // Another process may have found the grant dead, and have noted it.
+        // Another process may have noted that the grant is dead.
         match stands(&newer, Timestamp::now()) {
             Freshness::Expired => self.renew(id, slot, RefreshReason::Expired).await,
             Freshness::Fresh | Freshness::Due => Ok(newer),
         }
     }
 
-    /// A credential that is due or at its end, or must be surely in force.
+    /// For a credential that is due or expired, or that must be checked against the vault.
     async fn look_closely(
         &self,
         id: &ConnectionId,
@@ -233,32 +236,32 @@ impl Credentials {
         match (stands, usage) {
             // `get` has returned this one already.
             (Freshness::Fresh, Usage::Repeatable) => Ok(current),
-            // A refresh of another process has killed the token at once (GitLab lets
-            // none overlap), and after the 401 this request could not be sent again.
+            // A refresh in another process may have invalidated the token (GitLab does so at once),
+            // and after a 401 this request could not be sent again.
             (Freshness::Fresh, Usage::Once) => self.confirm(id, slot, current).await,
             (Freshness::Due, Usage::Repeatable) => {
-                // The token works until its end, so nobody waits.
+                // The token works until it expires, so nobody waits.
                 self.renew_in_background(id, slot);
                 Ok(current)
             }
-            // A refresh that somebody starts while the body streams would kill the token that the
-            // request was sent with. So it is made before. In a pause it would fail again, and the
-            // token still works.
+            // A refresh during the upload would invalidate the token that the request was sent
+            // with, so the refresh comes first. In a pause it would fail again, and the token still
+            // works.
             (Freshness::Due, Usage::Once) => match slot.paused(Urgency::Background) {
                 Some(_) => self.confirm(id, slot, current).await,
                 None => match self.renew(id, slot, RefreshReason::Due).await {
-                    // The user has removed it: what is still in memory must not be used.
+                    // The user has removed the connection: the token in memory must not be used.
                     Err(error @ CredentialError::Removed { .. }) => Err(error),
-                    // The refresh was tried for so long that the token has reached its end.
+                    // The refresh was tried for so long that the token has expired.
                     Err(error) if slot.has_ended() => Err(error),
-                    // Read again: the task may have put a newer state in force before it failed.
+                    // Read again: the work may have put a newer state in force before it failed.
                     Err(_) => self.confirm(id, slot, slot.current.load_full()).await,
                     renewed => renewed,
                 },
             },
             (Freshness::Expired, _) => match slot.paused(Urgency::Waiting) {
-                // Another process may have renewed it, or the user may have logged in anew: an
-                // error is only for where there is no valid token.
+                // Another process may have renewed the pair, or the user may have logged in again.
+                // An error is returned only if there is no valid token.
                 Some(error) => self.rescued(id, slot).await.ok_or(error),
                 None => self.renew(id, slot, RefreshReason::Expired).await,
             },
@@ -269,14 +272,14 @@ impl Credentials {
 impl CredentialSource for Credentials {
     async fn get(&self, id: &ConnectionId, usage: Usage) -> Outcome {
         let slot = self.slot(id)?;
-        // The way of nearly every request: one atomic load and one look at the clock. It does not
-        // wait for a refresh under way, for the disk or for another request.
+        // The path of nearly every request: one atomic load and one look at the clock. It does not
+        // wait for a running refresh, for the disk or for another request.
         let current = slot.current.load_full();
         let stands = stands(&current, Timestamp::now());
         if (stands, usage) == (Freshness::Fresh, Usage::Repeatable) {
             return Ok(current);
         }
-        // In a box: what may wait is large, and nearly every request has no need of it.
+        // Boxed: the future that may wait is large, and few requests need it.
         Box::pin(self.look_closely(id, slot, current, stands, usage)).await
     }
 
@@ -288,14 +291,14 @@ impl CredentialSource for Credentials {
         attempt: u32,
     ) -> UnauthorizedAction {
         let Ok(slot) = self.slot(id) else {
-            // A connection that this session does not have: the 401 is not about a token of ours.
+            // This session does not have the connection, so the 401 is not about one of its tokens.
             return UnauthorizedAction::Accept;
         };
-        // Somebody else may have renewed, in this process or in another. It is looked for before
-        // anything else, as a refresh now would kill the pair that this one brought.
+        // Another request or another process may have renewed the pair already. This is checked
+        // first: a refresh now would invalidate that new pair.
         match self.reload(id, slot).await {
             Ok(current) if current.generation != refused.generation => {
-                // Through `get`, since the newer pair may be due or at its end as well.
+                // Through `get`, since the newer pair may be due or expired as well.
                 return match self.get(id, Usage::Repeatable).await {
                     Ok(current) => UnauthorizedAction::Retry(current),
                     Err(error) => UnauthorizedAction::Fail(error),
@@ -303,11 +306,11 @@ impl CredentialSource for Credentials {
             }
             Ok(_) => {}
             Err(error @ CredentialError::Removed { .. }) => return UnauthorizedAction::Fail(error),
-            // Where the vault cannot be read, the provider's 401 is the best that is known.
+            // If the vault cannot be read, nothing better is known than the provider's 401.
             Err(_) => return UnauthorizedAction::Accept,
         }
-        // The state is locked for the decision, and again for the outcome, but not for the refresh
-        // between the two: others are refused meanwhile and ask the same.
+        // The state is locked for the decision and again for the outcome, but not during the
+        // refresh in between: other requests may get a 401 meanwhile and come here too.
         match slot.after(rejection, refused, attempt) {
             Step::Accept => UnauthorizedAction::Accept,
             Step::Fail(error) => UnauthorizedAction::Fail(error),
@@ -335,8 +338,8 @@ impl Slot {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic under the lock can leave a count or a pause behind that is wrong: at worst a try
-        // comes too early or too late. The tokens are not in it.
+        // A panic under the lock can leave a wrong count or pause behind: at worst the next try
+        // comes too early or too late. There are no tokens in this state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -347,10 +350,10 @@ impl Slot {
         recovery.after(rejection, refused, attempt, pace, Moment::now())
     }
 
-    /// Takes a credential in, unless the one in hand is newer; returns the one in force.
+    /// Takes `candidate` if it is newer than the current credential; returns the newer of the two.
     fn adopt(&self, candidate: &Arc<Credential>) -> Arc<Credential> {
-        // A reload and a refresh may come here at one time. `rcu` compares again where another was
-        // faster, so an older state never replaces a newer one.
+        // A reload and a refresh may come here at the same time. `rcu` compares again if the value
+        // was changed in between, so an older state never replaces a newer one.
         self.current.rcu(|current| {
             Arc::clone(if candidate.generation > current.generation {
                 candidate
@@ -367,8 +370,8 @@ impl Slot {
                 self.state().pace.succeed();
                 self.adopt(renewed);
             }
-            // The pair in hand stays: where the refresh failed for a passing reason, it is good
-            // until its end.
+            // The current pair stays: if the refresh failed for a passing reason, the pair works
+            // until it expires.
             Err(error) => self.state().pace.fail(error, Moment::now()),
         }
     }

@@ -1,8 +1,8 @@
-//! Disk accesses off the runtime's thread, by a thread that is there before they are needed.
+//! Disk access on a thread of its own, which is started before it is needed.
 //!
-//! The runtime's own pool starts a thread where it needs one, and panics where the system gives
-//! none (`pids.max`, `RLIMIT_NPROC`). Between a token request and the commit that would cost the
-//! grant: so a refresh has its thread before the request goes out.
+//! Tokio's blocking pool starts a thread when it needs one, and panics if the system refuses it
+//! (`pids.max`, `RLIMIT_NPROC`). Between a token request and the commit, such a panic would lose
+//! the grant. So a refresh starts its thread before it sends the request.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,61 +14,61 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that does one disk access after the other; it ends when this is dropped and all is
-/// done.
+/// A thread that runs disk accesses one after the other. It ends once this is dropped and all of
+/// them are done.
 #[derive(Debug)]
 pub(super) struct Disk {
     jobs: Sender<Job>,
 }
 
-/// A disk access has died, or there was no thread for it.
+/// Why a disk access has no result.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DiskError {
-    /// The system gave no thread.
+    /// The system refused to start a thread.
     #[error("cannot start a thread: {0}")]
     NoThread(#[from] io::Error),
-    /// A job panicked.
+    /// The disk access panicked.
     #[error("a disk access crashed")]
     Died,
 }
 
 impl Disk {
     pub(super) fn start() -> Result<Self, DiskError> {
-        // Unbounded: one refresh has a handful of jobs, and to send one must never wait.
+        // Unbounded, so that sending never waits. One refresh sends only a handful of jobs.
         let (jobs, received) = channel::<Job>();
         let thread = thread::Builder::new().name("vault".to_owned());
-        // One that panics is told to whoever waits, by its dropped sender, and the next one is
-        // done.
+        // A panic must not end the thread. It drops the job's sender, so that `run` returns an
+        // error, and the next job still runs.
         let work = move || {
             for job in received {
                 let _ = catch_unwind(AssertUnwindSafe(job));
             }
         };
-        // An error where the system has no thread to give, and no panic: nothing was spent yet.
+        // If the system refuses a thread, this is an error and not a panic. Nothing is spent yet.
         thread.spawn(work)?;
         Ok(Self { jobs })
     }
 
-    /// Does it, and waits for what it comes to. Who stops waiting does not stop it.
+    /// Runs `work` on the thread and waits for its result. If the caller stops waiting, `work`
+    /// still runs to its end.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, DiskError> {
         let (sender, receiver) = oneshot::channel();
-        // A caller that has gone away is no reason to leave the job: its outcome is dropped, its
-        // effect on the disk is not.
+        // If the caller is gone, the result is dropped, but the work is done all the same.
         self.begin(move || drop(sender.send(work())));
         receiver.await.map_err(|_| DiskError::Died)
     }
 
-    /// Does it when it has done what came before; nobody waits.
+    /// Queues `work` behind what was queued before, without waiting for it.
     pub(super) fn begin(&self, work: impl FnOnce() + Send + 'static) {
-        // Where the thread has died the job is dropped, and whoever waits for it is told.
+        // If the thread has died, the job is dropped with its sender, and `run` returns an error.
         let _ = self.jobs.send(Box::new(work));
     }
 }
 
-/// The thread for the session's small reads, started with the first of them.
+/// The thread for the session's small reads. The first of them starts it.
 #[derive(Debug, Default)]
 pub(super) struct Reader(Mutex<Option<Disk>>);
 
@@ -84,8 +84,8 @@ impl Reader {
 
     fn begin(&self, job: Job) -> Result<(), DiskError> {
         let mut disk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The channel is closed only where the thread has died; the job comes back, and gets a new
-        // thread.
+        // Sending fails only if the thread has died. The error gives the job back, and a new thread
+        // runs it.
         let job = match disk.as_ref() {
             Some(disk) => match disk.jobs.send(job) {
                 Ok(()) => return Ok(()),

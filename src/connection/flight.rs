@@ -1,21 +1,21 @@
-//! One piece of work for many who need its result: the first starts it, all wait for the same
-//! outcome, and nobody who leaves stops it.
+//! One piece of work for many callers: the first one starts it, all wait for the same outcome, and
+//! a caller that stops waiting does not stop the work.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// At most one piece of work at a time, whose outcome all share.
+/// At most one piece of work at a time, whose outcome all callers share.
 ///
 /// ```text
-/// empty ─────┬── join: spawn the work ──→ under way ─┬─ its outcome: all who wait get it → done
-/// done, dead ┘                              │  ↑     └─ it panics: all who wait get None → dead
+/// empty ──────┬── join: start the work ──→ running ─┬─ it ends: all who wait get its outcome → done
+/// done, dead ─┘                             │  ↑    └─ it panics: all who wait get None → dead
 ///                                           └──┘ join: wait for the same outcome
 /// ```
 ///
-/// An outcome that is there is not given to those who come later: they have a newer reason, such as
-/// a 401 for the very pair that this work brought.
+/// A caller that comes after the end does not get that outcome, but starts the work again. It has a
+/// newer reason, such as a 401 for the very pair that the earlier work brought.
 #[derive(Debug)]
 pub(super) struct Flight<T> {
     current: Mutex<Option<watch::Receiver<Option<T>>>>,
@@ -28,7 +28,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         }
     }
 
-    /// Joins the work under way, or starts `work`. `None` where the work died without an outcome.
+    /// Joins the running work, or starts `work`. `None` if the work ended without an outcome.
     pub(super) fn join<F, W>(
         &self,
         work: F,
@@ -37,12 +37,12 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         F: FnOnce() -> W,
         W: Future<Output = T> + Send + 'static,
     {
-        // The look and the start are under one lock, which is held across no await: of two who come
-        // at one time, one starts the work and the other joins it. All of this is done when `join`
-        // is called; what it returns only waits, and may be dropped.
+        // The check and the start happen under one lock, which is not held across an await: of two
+        // callers at the same time, one starts the work and the other joins it. All of this is done
+        // when `join` returns. The future that it returns only waits, and may be dropped.
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        // `has_changed` fails once the sender is gone. One that is gone without a value panicked:
-        // nobody may wait for it, and the next caller starts anew.
+        // `has_changed` fails once the sender is gone. If it is gone without a value, the work has
+        // panicked: nobody may wait for it, and the next caller starts again.
         let under_way = current
             .as_ref()
             .filter(|receiver| receiver.borrow().is_none() && receiver.has_changed().is_ok());
@@ -51,17 +51,17 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         } else {
             let (sender, receiver) = watch::channel(None);
             let work = work();
-            // A task of its own: the client whose request started a refresh may hang up, and the
-            // response to what was sent has the only copy of the next refresh token.
+            // A task of its own: the client whose request started a refresh may disconnect, and the
+            // response to the token request has the only copy of the next refresh token.
             tokio::spawn(async move { sender.send_replace(Some(work.await)) });
             *current = Some(receiver.clone());
             receiver
         };
         async move {
             receiver
-                // Ready at once where the value came before the wait; an error means that the
-                // sender is gone. The wait has no bound of its own: the work bounds its requests
-                // and its locks.
+                // This is ready at once if the value is there already. An error means that the
+                // sender is gone. There is no timeout here, since the work has its own for requests
+                // and locks.
                 .wait_for(Option::is_some)
                 .await
                 .ok()
@@ -89,7 +89,7 @@ mod tests {
             }
         };
         let (first, second) = (flight.join(work), flight.join(work));
-        drop(first); // the one who started it leaves
+        drop(first); // the caller that started it stops waiting
         assert_eq!(second.await, Some(1));
         assert_eq!(
             flight.join(work).await,

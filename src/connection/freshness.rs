@@ -5,38 +5,39 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::credential::Credential;
 
-/// A token is renewed this long before its end…
+/// A token is renewed this long before it expires…
 const MARGIN: Duration = Duration::from_mins(5);
 
-/// …or, if it lives shorter than ten times that, when this part of its life is left: else it would
-/// be renewed at each use.
+/// …or, if its life is shorter than ten times that, when this part (a tenth) of it is left.
+/// Otherwise it would be renewed at each use.
 const SHARE_OF_LIFE: u32 = 10;
 
-/// A token that arrived this far in the future arrived under another clock: nothing is known of its
-/// age.
+/// A token that arrived further in the future than this arrived under another clock: its age is
+/// unknown.
 const CLOCK_SLACK: Duration = Duration::from_mins(5);
 
-/// A pair this young is not renewed by force once more: a loop of refusals and renewals would kill
-/// the tokens that others hold.
+/// A pair younger than this is not renewed again because of a 401: a loop of 401s and refreshes
+/// would invalidate the tokens that others use.
 pub(super) const FORCED_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How a token stands.
+/// How fresh an access token is. With time it goes from `Fresh` to `Due` to `Expired`; if it cannot
+/// be renewed, it is never `Due`. A refresh brings a `Fresh` one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// It works, and shall be renewed in the background.
+    /// It works, and should be renewed in the background.
     Due,
-    /// It is at its end: nothing may be sent with it.
+    /// It has expired, and must not be sent.
     Expired,
-    /// It works for a while.
+    /// It works, and need not be renewed yet.
     Fresh,
 }
 
-/// From when on a token that ends at `expires_at` is due.
+/// When a token that expires at `expires_at` becomes due.
 pub(super) fn refresh_at(expires_at: Timestamp, lifetime: Duration) -> Timestamp {
     expires_at.minus(MARGIN.min(lifetime / SHARE_OF_LIFE))
 }
 
-/// How a token stands at `now`.
+/// How fresh a token is at `now`.
 pub(super) fn stands(credential: &Credential, now: Timestamp) -> Freshness {
     let Credential {
         obtained_at,
@@ -47,30 +48,33 @@ pub(super) fn stands(credential: &Credential, now: Timestamp) -> Freshness {
     freshness(obtained_at, refresh_at, expires_at, now)
 }
 
-/// How long ago a token arrived; `None` where the clock was set back since, and nobody knows.
+/// How long ago a token arrived; `None` if the clock was set back since, so that nobody knows.
 pub(super) fn age(obtained_at: Timestamp, now: Timestamp) -> Option<Duration> {
-    // A little ahead is no other clock: time servers correct one by small steps.
+    // A little ahead does not mean another clock: time synchronisation corrects a clock in small
+    // steps.
     (obtained_at <= now.plus(CLOCK_SLACK)).then(|| obtained_at.until(now))
 }
 
-/// Whether a token is so new that it is refused for another reason than its age: a provider that
-/// refuses the result of a renewal at once will refuse the next one too. Not where it is at its
-/// end: one that lives for seconds gets there within the interval, and the provider's clock says so
-/// before ours.
+/// Whether a token is so new that it must have been refused for another reason than its age: a
+/// provider that refuses a new pair at once will refuse the next one too. A token that is due or
+/// expired is not too new: one that lives for seconds gets there within the interval, and the
+/// provider's clock may be ahead of ours.
 pub(super) fn is_too_new(obtained_at: Timestamp, stands: Freshness, now: Timestamp) -> bool {
     let is_young = age(obtained_at, now).is_some_and(|age| age < FORCED_INTERVAL);
     is_young && stands == Freshness::Fresh
 }
 
-/// The same of its dates. One whose dates are another clock's is renewed, which sets them right.
+/// The same, from a token's dates. If the dates come from another clock, the token is due, and the
+/// renewal corrects them.
 pub(super) fn freshness(
     obtained_at: Timestamp,
     refresh_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Freshness {
-    // Counted from the arrival, as the server counts from a moment before: by our clock the end
-    // comes a little late. The 401 for that is what `recovery.rs` is for.
+    // `expires_at` is counted from the arrival of the token, and the server began to count a moment
+    // before. So the token may expire at the server a little earlier; `recovery.rs` handles the 401
+    // for that.
     if expires_at.is_some_and(|end| end <= now) {
         Freshness::Expired
     } else if refresh_at.is_some_and(|due| due <= now || age(obtained_at, now).is_none()) {
@@ -90,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_forced_renewals_own_token_that_is_refused_at_its_end_within_the_interval_is_renewed() {
-        // It lives for 20 s and is due 2 s before its end; or for two hours.
+        // One token lives for 20 s and is due 2 s before its end; the other lives for two hours.
         let (obtained, brief, long) = (at(1000), at(1020), at(8200));
         let too_new = |expires: Timestamp, now: Timestamp| {
             let due = refresh_at(expires, obtained.until(expires));
@@ -105,7 +109,7 @@ mod tests {
             (brief, at(1020), false),
             (long, at(1029), true),
             (long, at(1030), false),
-            // The clock was set back since, by an hour.
+            // The clock was set back since, to ten minutes before the arrival.
             (long, at(1000 - 600), false),
         ] {
             assert_eq!(too_new(expires, now), expected, "{expires:?} at {now:?}");

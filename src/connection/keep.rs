@@ -1,28 +1,28 @@
-//! Keeping a pair that was issued, whatever the disk does.
+//! Storing a pair that was just issued, whatever the state of the disk.
 //!
-//! From the request on, everything that this takes is there: the thread, the room, the connection's
-//! lock. The pair is first written aside, sealed, into room that was had before; then into the
-//! vault.
+//! All that this needs was acquired before the token request: the thread, the reserved file, the
+//! connection's lock. The pair is first written, sealed, into the reserved file beside the vault;
+//! then it is committed to the vault.
 //!
-//! | written | what follows |
+//! | the pair is | what follows |
 //! | --- | --- |
-//! | into the vault | done |
-//! | aside only | it counts as the connection's state for every process; it is taken into the vault as soon as that can be written |
-//! | nowhere | it serves this session. The lock is kept, so that nobody else spends the dead token; both are tried until one succeeds |
+//! | in the vault | done |
+//! | in the file only | every process takes it for the connection's state; it is moved into the vault as soon as the vault can be written |
+//! | in memory only | this session uses it. It keeps the lock, so that no other process uses the spent refresh token, and tries both places until one takes the pair |
 //!
 //! ```text
-//! keep      issued ──→ write aside ──→ commit ─┬─ done ───────→ InVault
-//!                                    ↑         ├─ conflict ───→ Overtaken: the file goes away
-//!                                    └─────────┼─ locked, for COMMIT_WAIT
-//!                                              └─ else ───────→ NotYet
+//! keep      issued ──→ write the file ──→ commit ─┬─ done ──────→ InVault
+//!                                           ↑     ├─ conflict ──→ Overtaken: the file is removed
+//!                                           └─────┼─ locked: again, for COMMIT_WAIT
+//!                                                 └─ failed ────→ NotYet
 //!
-//! keep_on   NotYet ─┬─ aside ──── the lock is given back ─┬─ the vault takes it ──→ done
-//!                   │    ↑                                └─ the session ends ────→ left there
-//!                   │    └─ the file takes it
-//!                   └─ nowhere ── the lock is kept ───────── the vault takes it ──→ done
+//! keep_on   NotYet ─┬─ in the file ──── release the lock ─┬─ the vault takes it ──→ done
+//!                   │       ↑                             └─ the session ends ────→ it stays there
+//!                   │       └─ the file takes it
+//!                   └─ in memory only ── keep the lock ────── the vault takes it ──→ done
 //! ```
 //!
-//! A pair that is written nowhere holds up the end of the session, up to its deadline.
+//! The end of the session waits, up to its deadline, for a pair that is in memory only.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,43 +35,45 @@ use super::store::{ConnectionStore, StoreError};
 use crate::credential::ConnectionId;
 use crate::vault::{RecordLock, Reserve, VaultError};
 
-/// How long a pair that is written aside waits for another process's transaction before it is
-/// handed out.
+/// How long a commit is tried while another process's transaction holds the vault. After that the
+/// new pair is handed out although the vault does not have it yet.
 const COMMIT_WAIT: Duration = Duration::from_millis(500);
 
-/// How often that is tried.
+/// The pause between those tries.
 const COMMIT_STEP: Duration = Duration::from_millis(10);
 
-/// Pauses between later tries, doubling; while the session ends the first one repeats.
+/// The first and the longest pause of [`Issued::keep_on`]. Each pause is twice as long as the one
+/// before; while the session ends, all are as short as the first.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// How finely a pause is cut, so that the session's end is noticed.
+/// A pause is slept in steps of this length, so that the end of the session is noticed.
 const NOTICE: Duration = Duration::from_millis(50);
 
-/// A pair that has just been issued, and all that it takes to keep it.
+/// A pair that was just issued, and all that is needed to store it.
 pub(super) struct Issued {
     pub(super) store: ConnectionStore,
     pub(super) closing: Closing,
     /// The connection with the new pair.
     pub(super) connection: Connection,
-    /// The state in the vault that it replaces.
+    /// The generation in the vault that it replaces.
     pub(super) generation: u64,
     pub(super) reserve: Box<dyn Reserve>,
-    /// Given up once the pair is durable.
+    /// Released once the pair is durable.
     pub(super) lock: Option<RecordLock>,
     pub(super) unsaved: Unsaved,
-    /// The session's end waits for it.
+    /// Makes the end of the session wait.
     pub(super) _under_way: UnderWay,
 }
 
-/// What became of a new pair at first.
+/// The result of the first attempt to store a new pair.
 pub(super) enum Kept {
-    /// The vault has it, in that state.
+    /// It is in the vault, with that generation.
     InVault(u64),
-    /// Somebody logged in anew, or out: that is what the user wants.
+    /// In the meantime the user has logged in again, or has removed the connection: the pair is
+    /// dropped.
     Overtaken,
-    /// The vault could not take it; somebody must go on with [`Issued::keep_on`].
+    /// The vault could not take it; the caller must go on with [`Issued::keep_on`].
     NotYet {
         issued: Box<Issued>,
         is_aside: bool,
@@ -79,20 +81,20 @@ pub(super) enum Kept {
     },
 }
 
-/// The connections whose newest pair the vault does not have, and whether it is at least written
-/// aside.
+/// The connections whose newest pair is not in the vault, and whether it is at least in a file
+/// beside the vault.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unsaved(Arc<Mutex<BTreeMap<ConnectionId, bool>>>);
 
 impl Unsaved {
-    /// Those whose newest pair is durable beside the vault.
+    /// Those whose newest pair is in a file beside the vault.
     pub(super) fn aside(&self) -> Vec<ConnectionId> {
         let connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let aside = connections.iter().filter(|(_, is_aside)| **is_aside);
         aside.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Notes it; whether somebody was at it already.
+    /// Adds or updates an entry; returns whether there was one already.
     fn note(&self, id: &ConnectionId, is_aside: bool) -> bool {
         let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         connections.insert(id.clone(), is_aside).is_some()
@@ -105,24 +107,24 @@ impl Unsaved {
 }
 
 impl Issued {
-    /// Writes it aside, then into the vault. Blocks the thread.
+    /// Writes the pair into its file, then into the vault. Blocks the thread.
     pub(super) fn keep(mut self) -> Kept {
-        // Before the vault is asked: this takes no lock of the vault, no descriptor and no block of
-        // the disk. Once it is written, a kill loses nothing.
+        // The file comes first: it needs no lock of the vault, no new file descriptor and no new
+        // disk block. Once it is written, the pair survives a kill of this process.
         let is_aside = self.write_aside();
         let started = Instant::now();
         loop {
             match self.commit() {
                 Ok(generation) => return Kept::InVault(generation),
                 Err(StoreError::Conflict) => {
-                    // The file aside replaces a state that the vault no longer has. It is not taken
-                    // in but removed; one that stays behind counts for nothing.
+                    // The file replaces a generation that the vault no longer has, so `take_in`
+                    // only removes it. If that fails, the file is ignored.
                     let _ = self.store.take_in(&self.connection.id);
                     return Kept::Overtaken;
                 }
-                // Waited out here and not in SQLite, where the wait would hold the one connection
-                // on which this process reads. A transaction that lasts longer than this is not
-                // waited for by the requests.
+                // The wait is here and not in SQLite, where it would block the only connection
+                // through which this process reads the vault. If the other transaction lasts
+                // longer, the requests do not wait for it.
                 Err(StoreError::Vault(VaultError::Locked(_)))
                     if started.elapsed() < COMMIT_WAIT =>
                 {
@@ -139,26 +141,26 @@ impl Issued {
         }
     }
 
-    /// Goes on until the vault has it, or until the session ends and it is at least written aside.
-    /// Blocks the thread.
+    /// Tries again until the vault has the pair, or until the session ends and the pair is at least
+    /// in its file. Blocks the thread.
     pub(super) fn keep_on(mut self, mut is_aside: bool) {
         let id = self.connection.id.clone();
-        // One thread for each connection is enough: the one that has an earlier pair of it takes in
-        // whatever is newest beside the vault. A pair that is only in memory needs its own.
+        // One thread for each connection is enough: the thread of an earlier pair takes in whatever
+        // is newest beside the vault. A pair that is only in memory needs its own thread.
         if self.unsaved.note(&id, is_aside) && is_aside {
             return;
         }
         let mut pause = FIRST_PAUSE;
         loop {
             if is_aside {
-                // The others read it now, so a refresh of theirs would spend this pair's token and
-                // not the dead one.
+                // Other processes can read the pair now. A refresh of theirs would use its refresh
+                // token, and not the spent one.
                 self.lock = None;
             }
             self.rest(pause);
             let is_ending = self.closing.is_closed();
-            // Durable: the next command takes it in. `unsaved` keeps the entry, so the user is
-            // told.
+            // The pair is durable, and the next command takes it in. The entry in `unsaved` stays,
+            // so that the user is told.
             if is_aside && is_ending {
                 return;
             }
@@ -169,8 +171,8 @@ impl Issued {
                 is_aside = self.write_aside();
                 self.unsaved.note(&id, is_aside);
             }
-            // The process now waits for nothing but this, so it is tried often; before, a disk that
-            // is full for hours is asked every few seconds.
+            // While the session ends, the process waits for nothing but this, so the tries follow
+            // quickly. Before that, a disk that is full for hours is tried every few seconds.
             pause = if is_ending {
                 FIRST_PAUSE
             } else {
@@ -182,17 +184,18 @@ impl Issued {
     fn is_in_vault(&self) -> bool {
         let id = &self.connection.id;
         if self.lock.is_some() {
-            // A conflict is an end too: a login or a removal has made the pair of no use.
+            // A conflict ends this too: after a login or a removal, nobody needs the pair.
             return matches!(self.commit(), Ok(_) | Err(StoreError::Conflict));
         }
-        // Not waited for: whoever holds the lock refreshes from this pair, and its successor takes
-        // this one's place. What is newest beside the vault is taken in, which may be that.
+        // This does not wait. Whoever holds the lock refreshes this pair, and the pair after it
+        // takes its place. `take_in` takes the newest state beside the vault, which may be that
+        // one.
         let locked = self.store.lock(id, Duration::ZERO);
         locked.is_ok_and(|_lock| self.store.take_in(id).is_ok())
     }
 
     fn write_aside(&mut self) -> bool {
-        // It can be repeated: the room is written from its start each time.
+        // This can be repeated: the file is written from its start each time.
         let written = ConnectionStore::keep_aside(&mut *self.reserve, &self.connection);
         written.is_ok()
     }
@@ -203,8 +206,8 @@ impl Issued {
 
     fn rest(&self, pause: Duration) {
         let started = Instant::now();
-        // Only the end itself cuts a pause short. A pause that begins after it is slept, or the
-        // tries would run without one.
+        // Only the moment at which the session ends cuts a pause short. A later pause is slept in
+        // full; otherwise the tries would follow each other without a pause.
         let was_closed = self.closing.is_closed();
         while started.elapsed() < pause && self.closing.is_closed() == was_closed {
             thread::sleep(NOTICE);
@@ -212,12 +215,12 @@ impl Issued {
     }
 }
 
-/// Takes into the vault what sessions that have ended could not write there. What fails is tried by
-/// the next command; until then each reader finds it beside the vault.
+/// Moves pairs into the vault that earlier sessions could not write there. If that fails, the next
+/// command tries again; until then, every reader finds the pair beside the vault.
 pub fn take_in_pending(store: &ConnectionStore) {
     for id in store.waiting().unwrap_or_default() {
-        // Each command that opens the vault does this first, and waits for nobody. A lock that is
-        // held belongs to a living process, which takes in what it has.
+        // Each command that opens the vault does this first, so it must not wait. A lock that is
+        // held belongs to a running process, which takes in its pairs itself.
         if let Ok(_lock) = store.lock(&id, Duration::ZERO) {
             let _ = store.take_in(&id);
         }
@@ -232,7 +235,8 @@ mod tests {
     use crate::secret::Secret;
     use crate::vault::Refuses;
 
-    /// A pair with the token `new`, as a refresh has it at hand, and what would end its session.
+    /// A new pair with the access token `new`, ready to be stored, and the `Closing` of its
+    /// session.
     fn issued(store: &ConnectionStore, stored: &Stored) -> (Issued, Closing) {
         let mut connection = stored.connection.clone();
         connection.tokens.access = Secret::new("new".to_owned());
@@ -250,7 +254,7 @@ mod tests {
         (issued, closing)
     }
 
-    /// The token that every process reads.
+    /// The access token that every process reads.
     fn token(store: &ConnectionStore, id: &ConnectionId) -> String {
         let stored = store.load(id).unwrap().unwrap();
         stored.connection.tokens.access.expose().clone()
@@ -286,7 +290,7 @@ mod tests {
         assert_eq!(store.current(id).unwrap(), Some(stored.number() + 1));
         let keeping = thread::spawn(move || issued.keep_on(true));
         while unsaved.aside().is_empty() || store.lock(id, Duration::ZERO).is_err() {
-            // The lock is given back, as the others can read it.
+            // The lock is released, since other processes can read the pair.
             thread::sleep(Duration::from_millis(1));
         }
         vault.refuse(Refuses::Nothing);

@@ -1,16 +1,16 @@
-//! A login from the first page to the stored connection.
+//! A login, from the first page to the stored connection.
 //!
-//! Until the last step nothing is stored, and the last step is one transaction: whoever leaves
-//! before leaves nothing half-done. A grant that cannot be stored is revoked.
+//! Nothing is stored before the last step, and the last step is one transaction. So a login that
+//! ends early leaves nothing behind. A grant that cannot be stored is revoked.
 //!
 //! ```text
-//! checks ──→ listener ──→ walk ──→ confirmed ──→ one transaction ──→ LoggedIn
-//!   │           │          │           │               │
-//!   │           │          │           │               └─ NotStored, Exists: the grant is revoked
-//!   │           │          │           └─ Declined, Deadline: the grant is revoked
-//!   │           │          └─ Denied, OAuth, Deadline
+//! checks ──→ listener ──→ code flow ──→ confirmed ──→ one transaction ──→ LoggedIn
+//!   │           │             │             │               │
+//!   │           │             │             │               └─ NotStored, Exists: the grant is revoked
+//!   │           │             │             └─ Declined, Deadline, Cancelled: the grant is revoked
+//!   │           │             └─ Denied, OAuth, Deadline, Cancelled: there is no grant to revoke
 //!   │           └─ Bind
-//!   └─ Exists, Store
+//!   └─ Exists, Store, OAuth
 //! ```
 
 mod code;
@@ -35,7 +35,7 @@ use crate::loopback::{Listener, Outcome};
 use crate::oauth::{HttpClient, HttpClients, OAuthClient, OAuthError, RevocableToken};
 use crate::secret::Secret;
 
-/// How long, and how often, a grant is tried to be stored before it is revoked.
+/// For how long, and at which intervals, storing a grant is tried before the grant is revoked.
 const STORE_WAIT: Duration = Duration::from_secs(3);
 const STORE_STEP: Duration = Duration::from_millis(100);
 
@@ -48,9 +48,9 @@ pub async fn login(
     prompt: &mut impl LoginPrompt,
     cancelled: impl Future<Output = ()>,
 ) -> Result<LoggedIn, LoginError> {
-    // Once ready, nobody polls it again.
+    // It is not polled again once it is ready.
     let mut cancelled = pin!(cancelled);
-    // Said before the user has anything to do; `create` decides it in its transaction.
+    // An early check, before the user has anything to do. The transaction of `create` checks again.
     if !request.replace
         && store
             .generation(&request.id)
@@ -60,13 +60,14 @@ pub async fn login(
         return Err(LoginError::Exists(request.id));
     }
     let known = known_application(&request, store)?;
-    // A disk that is full is said before the user has anything to do.
+    // A full disk is reported before the user has anything to do.
     store.check_writable().map_err(LoginError::Store)?;
     let http = clients.for_connection(
         request.ca_pem.as_deref(),
         request.client_certificate.as_ref(),
     )?;
-    // Before a browser is opened: whoever else had the port would get the code (RFC 8252 §8.3).
+    // Before a browser is opened: a process that had the port instead would get the code (RFC 8252
+    // §8.3).
     let mut listener = Listener::bind().await?;
     let walk = CodeFlow {
         request: &request,
@@ -81,7 +82,8 @@ pub async fn login(
         Err((error, unstored)) => {
             let (client, tokens) = (&unstored.client, &unstored.tokens);
             let revocation = revoke(client, &tokens.access, tokens.refresh.as_ref(), &http).await;
-            // The page was sent by `finish`; the listener ends with this function.
+            // `finish` has sent the page. The listener is closed when this function returns, so the
+            // browser gets some time to load the page.
             tokio::time::sleep(LAST_PAGE).await;
             return Err(not_stored(request.id, error, revocation));
         }
@@ -101,7 +103,7 @@ pub async fn login(
     })
 }
 
-/// The application that the user has named, or the one of an earlier login there.
+/// The application that the user has named, or the one of an earlier login at the same place.
 fn known_application(
     request: &LoginRequest,
     store: &ConnectionStore,
@@ -120,7 +122,7 @@ fn not_stored(
     revocation: Result<(), OAuthError>,
 ) -> LoginError {
     match error {
-        // Another login took the name while this one was with the provider.
+        // Another login took the name while the user was at the provider.
         StoreError::Conflict => LoginError::Exists(id),
         source => LoginError::NotStored {
             source: Box::new(source),
@@ -129,7 +131,8 @@ fn not_stored(
     }
 }
 
-/// Shows whose login it is, and asks before one is stored that another user may have finished.
+/// If another user may have finished the login, asks the user whether to store it. If not, its
+/// grant is revoked.
 async fn confirmed(
     request: &LoginRequest,
     granted: Granted,
@@ -137,8 +140,9 @@ async fn confirmed(
     prompt: &mut impl LoginPrompt,
     mut cancelled: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Granted, LoginError> {
-    // Whoever brings the redirect chooses the account. With an account of another in the vault,
-    // what the user sends goes there (RFC 6749 §10.12). `state` stops only who has not seen it.
+    // Login CSRF (RFC 6749 §10.12): whoever brings the redirect chooses the account. If it is the
+    // attacker's account, whatever the user sends goes there. `state` stops only an attacker who
+    // has not seen it.
     if granted.by == FinishedBy::ThisUser && !granted.is_cancelled {
         return Ok(granted);
     }
@@ -174,13 +178,13 @@ async fn confirmed(
         LoginOutcome::Cancelled => LoginError::Cancelled {
             revoked: Some(revoked),
         },
-        // That nobody is there to ask is said as such, where the grant is none any more.
+        // `Deadline` does not mention the grant, so it is used only if the grant was revoked.
         LoginOutcome::Late if revoked => LoginError::Deadline,
         _ => LoginError::Declined { revoked },
     })
 }
 
-/// What the user says of a login that is about to be stored.
+/// What becomes of a login that the user is asked about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LoginOutcome {
     Cancelled,
@@ -189,21 +193,21 @@ enum LoginOutcome {
     Stored,
 }
 
-/// Gives a grant back that is not stored, so that none is alive that nobody uses.
+/// Revokes a grant that is not stored, so that no unused grant stays alive.
 async fn revoke(
     client: &OAuthClient,
     access: &Secret<String>,
     refresh: Option<&Secret<String>>,
     http: &HttpClient,
 ) -> Result<(), OAuthError> {
-    // The refresh token where there is one: a server ends the access tokens of the grant with it
-    // (RFC 7009 §2.1), and not always the other way round.
+    // The refresh token if there is one: with it, a server should also invalidate the access tokens
+    // of the grant (RFC 7009 §2.1). The other way round it need not.
     let token = refresh.map_or(RevocableToken::Access(access), RevocableToken::Refresh);
     client.revoke(token, http).await
 }
 
-/// Stores the connection. It does not await, so that Ctrl-C comes before or after it, and never
-/// amid.
+/// Stores the connection. It does not await, so that Ctrl-C takes effect before or after it, and
+/// never in between.
 fn finish(
     request: &LoginRequest,
     granted: Granted,
@@ -224,7 +228,7 @@ fn finish(
         Ok(_) => Ok((connection, granted.page)),
         Err(error) => {
             let outcome = Outcome::Bad("Not stored".to_owned(), error.to_string());
-            // Sent before the revocation, which may take as long as a request may.
+            // Sent before the revocation, which may take as long as any request.
             let _ = granted.page.send(outcome);
             Err((error, Box::new(connection)))
         }
@@ -236,13 +240,13 @@ fn store_soon(
     replace: bool,
     store: &ConnectionStore,
 ) -> Result<u64, StoreError> {
-    // This blocks the thread of the runtime, at most for `STORE_WAIT`: an await would be a place at
-    // which Ctrl-C could end the login between the grant and its record.
+    // This blocks the runtime's thread, for `STORE_WAIT` at most. At an await, Ctrl-C could end the
+    // login after the grant was issued and before it is stored.
     let started = Instant::now();
     loop {
         match store.create(connection, replace) {
-            // A lock of another process, or a disk that is full for a moment. A conflict does not
-            // pass.
+            // Another process's lock, or a disk that is full for a moment. A conflict does not
+            // pass, so it is returned at once.
             Err(StoreError::Vault(_)) if started.elapsed() < STORE_WAIT => {
                 thread::sleep(STORE_STEP);
             }

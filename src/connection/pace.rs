@@ -11,24 +11,24 @@
 //! | who asks | the pause |
 //! | --- | --- |
 //! | the background | 5, 10, 20 s and so on, or what the server asked for if that is longer |
-//! | one who waits | what the error says; as in the background where it says nothing |
+//! | a request that waits | the `retry_after` of the error; without one, as in the background |
 //!
-//! Neither is longer than two minutes.
+//! No pause is longer than two minutes.
 
 use std::time::{Duration, Instant};
 
 use super::source::CredentialError;
 use crate::clock::Timestamp;
 
-/// After a background refresh failed, this long the next one waits, doubling up to the longest.
+/// The first and the longest pause of the background. It doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const MAX_PAUSE: Duration = Duration::from_mins(2);
 
-/// By how much two clocks may drift apart before one of them must have been set. A machine that
-/// slept looks the same: its monotonic clock stood still.
+/// How far the two clocks may drift apart before one of them must have been set. After the machine
+/// has slept they differ too, since the monotonic clock stood still.
 const CLOCK_SLACK: Duration = Duration::from_secs(20);
 
-/// Now, by both clocks.
+/// The present, by the monotonic clock and the wall clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     pub(super) steady: Instant,
@@ -43,16 +43,16 @@ impl Moment {
         }
     }
 
-    /// By the clock on the wall.
+    /// By the wall clock.
     pub(super) fn wall(self) -> Timestamp {
         self.wall
     }
 
-    /// How long ago `earlier` was; `None` where a clock was set meanwhile, or the machine slept.
+    /// How long ago `earlier` was; `None` if a clock was set in between, or the machine slept.
     fn since(self, earlier: Self) -> Option<Duration> {
-        // Two clocks, as each alone misleads: the wall clock can be set, and the steady one stands
-        // still while the machine sleeps. Where they disagree, nothing is known of the time
-        // between, and an early try does less harm than a pause that is too long.
+        // Two clocks, since each alone misleads: the wall clock can be set, and the monotonic one
+        // stands still while the machine sleeps. If they disagree, the time in between is unknown,
+        // and an early try does less harm than a pause that is too long.
         let steady = self.steady.checked_duration_since(earlier.steady)?;
         let wall = earlier.wall.until(self.wall);
         let backwards = self.wall.until(earlier.wall);
@@ -61,17 +61,17 @@ impl Moment {
     }
 }
 
-/// Who wants the next try.
+/// Who asks for the next try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// Nobody waits: the token in hand works.
+    /// No request waits: the current token works.
     Background,
-    /// Somebody waits for it.
+    /// A request waits for the new token.
     Waiting,
 }
 
-/// A stretch of time without a try. It ends early where the clock is set: what failed under another
-/// time (a certificate that was not valid yet) says nothing about this one.
+/// A time without a try. It ends early if a clock is set: a failure under the wrong time (a
+/// certificate that was not valid yet) says nothing about the right one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pause {
     begun: Moment,
@@ -83,7 +83,7 @@ impl Pause {
         Self { begun: now, length }
     }
 
-    /// How much of it is to come.
+    /// The rest of the pause; `None` once it is over.
     pub(super) fn left(self, now: Moment) -> Option<Duration> {
         let left = self.length.checked_sub(now.since(self.begun)?)?;
         (!left.is_zero()).then_some(left)
@@ -105,21 +105,21 @@ impl Pace {
         *self = Self::default();
     }
 
-    /// A renewal has failed. Who needs a token asks again as soon as the error says, so that a
-    /// provider that is back is noticed; in the background there is time.
+    /// A renewal has failed. A request that waits may cause another try as soon as the error says,
+    /// so that a provider that is back is noticed. In the background there is more time.
     pub(super) fn fail(&mut self, error: &CredentialError, now: Moment) {
-        // The power is bounded where the pause has long reached its own bound.
+        // The exponent is bounded; the pause has reached its own bound by then.
         let doubled = FIRST_PAUSE * 2_u32.saturating_pow(self.failures.min(8));
         let (background, waiting) = match error {
             CredentialError::Unavailable { retry_after, .. } => {
                 (doubled.max(*retry_after), *retry_after)
             }
-            // A dead grant or a vault that cannot be read: no time is known at which a try would
-            // help, so one who waits has no reason to hurry either.
+            // A dead grant, or a vault that cannot be read: nobody knows when another try would
+            // help, so a request that waits gets the longer pause too.
             _ => (doubled, doubled),
         };
-        // Also a time that the server has asked for is cut: a session must notice within minutes
-        // that something was mended.
+        // Even a time that the server has asked for is cut: a session must notice within minutes
+        // that the problem is solved.
         let pause = |length: Duration| Some(Pause::new(length.min(MAX_PAUSE), now));
         self.failures += 1;
         self.background = pause(background);
@@ -133,8 +133,7 @@ impl Pace {
             Urgency::Background => self.background,
             Urgency::Waiting => self.waiting,
         };
-        // The error that is given out again says how long is left of the pause, not how long it
-        // was.
+        // The error says how much is left of the pause, not how long the whole pause is.
         let left = pause?.left(now)?;
         self.last_error.clone().map(|error| match error {
             CredentialError::Unavailable { id, reason, .. } => CredentialError::Unavailable {
@@ -146,7 +145,7 @@ impl Pace {
         })
     }
 
-    /// Why only a new login helps, if that is so.
+    /// The reason for a new login, if the last failure calls for one.
     pub(super) fn needs_login(&self) -> Option<&str> {
         match &self.last_error {
             Some(CredentialError::NeedsLogin { reason, .. }) => Some(reason),
@@ -170,7 +169,7 @@ mod tests {
         }
     }
 
-    /// A moment so many seconds later by the steady clock, and by the wall clock.
+    /// A later moment, by these seconds on each of the two clocks.
     fn later(moment: Moment, steady: u64, wall: u64) -> Moment {
         Moment {
             steady: moment.steady + Duration::from_secs(steady),

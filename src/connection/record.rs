@@ -1,4 +1,4 @@
-//! What is known of one connection.
+//! What is stored of one connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::secret::Secret;
 /// The application that a user registered at a provider.
 #[derive(Clone, Debug)]
 pub struct ClientCredentials {
-    /// Public identifier.
+    /// The public identifier.
     pub client_id: String,
-    /// Only confidential applications have one.
+    /// Only confidential clients have one (RFC 6749 §2.1).
     pub client_secret: Option<Secret<String>>,
 }
 
@@ -28,37 +28,38 @@ pub struct ClientCredentials {
 pub struct Connection {
     /// Provider and name.
     pub id: ConnectionId,
-    /// Where the provider is, for one that can be self-hosted.
+    /// Where the provider is, if it can be self-hosted.
     pub base_url: Option<BaseUrl>,
-    /// A private CA (PEM) that this connection trusts beside the platform's.
+    /// A private CA (PEM) that this connection trusts in addition to those of the platform.
     pub ca_pem: Option<String>,
-    /// What tells its servers whose connection it is, where they ask in TLS.
+    /// The certificate for servers that ask for one in the TLS handshake.
     pub client_certificate: Option<ClientCertificate>,
-    /// The application that issued the grant. A refresh token works with exactly this one, so it is
-    /// kept with it; the endpoints are kept too, so that a definition that changes later cannot
-    /// send the refresh token elsewhere.
+    /// The application that the grant was issued to. A refresh token works only with this one (RFC
+    /// 6749 §6), so the two are kept together. The endpoints are kept too, so that a definition
+    /// that is changed later cannot send the refresh token elsewhere.
     pub client: OAuthClient,
-    /// The present pair.
+    /// The current pair.
     pub tokens: Tokens,
-    /// Whose it is, if the provider said.
+    /// The account, if the provider named it.
     pub account: Option<Account>,
     /// Whether it can still be renewed.
     pub standing: GrantState,
-    /// What it was made with; `None` of one that was stored before that was kept, until its first
-    /// use.
+    /// The definition and the routes that it was made with. `None` if it was stored before these
+    /// were kept, until it is first used.
     pub terms: Option<Terms>,
 }
 
 /// A token pair and its dates.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// The bearer token.
+    /// The access token.
     pub access: Secret<String>,
-    /// The single-use token for the next pair.
+    /// The refresh token; a provider may accept it only once.
     pub refresh: Option<Secret<String>>,
     /// When the pair arrived, by this machine's clock.
     pub obtained_at: Timestamp,
-    /// When the access token ends, counted from its arrival: the server's own clock may differ.
+    /// When the access token expires, counted from its arrival, since the server's clock may
+    /// differ.
     pub expires_at: Option<Timestamp>,
     /// The granted scopes.
     pub scopes: Vec<String>,
@@ -72,18 +73,18 @@ pub struct Tokens {
 ///   └────────────────────────────── a new login ───────────────────────────────┘
 /// ```
 ///
-/// The record is kept either way: the access token may work until its end.
+/// The record is kept in both states, since the access token may work until it expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrantState {
-    /// As far as is known.
+    /// No final refusal is known.
     Good,
-    /// The provider has refused the refresh token for good.
+    /// The refresh token does not work any more.
     NeedsLogin {
         /// Why, in words.
         reason: String,
         /// Since when.
         since: Timestamp,
-        /// Whether the access token is known to be dead too; it is not sent any more.
+        /// Whether the access token is known to be dead too. Such a token is not sent any more.
         access_ended: bool,
     },
 }
@@ -93,7 +94,7 @@ pub enum GrantState {
 pub enum Status {
     /// Usable as it is.
     Connected,
-    /// It will be refreshed when used.
+    /// It will be refreshed when it is used.
     Expired,
     /// Only a new login helps.
     NeedsLogin,
@@ -110,8 +111,8 @@ impl fmt::Display for Status {
 }
 
 impl Tokens {
-    /// The first pair of a grant; `requested` are its scopes where the server names none (RFC 6749
-    /// §5.1).
+    /// The first pair of a grant. If the server names no scopes, they are those that were
+    /// `requested` (RFC 6749 §5.1).
     pub fn first(set: TokenSet, requested: &[String], now: Timestamp) -> Self {
         Self {
             access: set.access_token,
@@ -122,7 +123,7 @@ impl Tokens {
         }
     }
 
-    /// The pair after a refresh: what the server leaves out stays as it was (RFC 6749 §6).
+    /// The pair after a refresh. What the server leaves out stays as it was (RFC 6749 §6).
     #[must_use]
     pub fn rotate(&self, set: TokenSet, now: Timestamp) -> Self {
         Self {
@@ -131,14 +132,14 @@ impl Tokens {
         }
     }
 
-    /// From the arrival to the end.
+    /// The life of the access token, from its arrival to its end.
     pub fn lifetime(&self) -> Option<Duration> {
         self.expires_at.map(|end| self.obtained_at.until(end))
     }
 }
 
 impl Connection {
-    /// How the access token stands.
+    /// How fresh the access token is.
     pub fn freshness(&self, now: Timestamp) -> Freshness {
         freshness(
             self.tokens.obtained_at,
@@ -148,7 +149,7 @@ impl Connection {
         )
     }
 
-    /// When the access token ends, or has ended before its time.
+    /// When the access token expires, or since when it is known to be dead.
     fn ends_at(&self) -> Option<Timestamp> {
         match self.standing {
             GrantState::NeedsLogin {
@@ -160,7 +161,7 @@ impl Connection {
         }
     }
 
-    /// From when on a renewal is due; `None` where there is nothing to renew with, or no end.
+    /// When a renewal becomes due; `None` if the token cannot be renewed or does not expire.
     pub fn refresh_at(&self) -> Option<Timestamp> {
         let renewable = self.tokens.refresh.is_some() && self.standing == GrantState::Good;
         let end = self.tokens.expires_at.filter(|_| renewable)?;
@@ -178,7 +179,7 @@ impl Connection {
         }
     }
 
-    /// What of it goes on the wire.
+    /// What a request needs of it.
     pub fn credential(&self, generation: u64) -> Credential {
         Credential {
             token: self.tokens.access.clone(),
@@ -189,12 +190,12 @@ impl Connection {
         }
     }
 
-    /// The token endpoint, by which the authorization server is known.
+    /// The token endpoint, which identifies the authorization server.
     pub fn authorization_server(&self) -> &Url {
         &self.client.token_endpoint
     }
 
-    /// Every secret of the connection, for checks that none of them is in a child's environment.
+    /// Every secret of the connection, to check that none of them is in a child's environment.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret<String>> {
         [
             Some(&self.tokens.access),

@@ -1,27 +1,28 @@
-//! What follows a provider's 401: one policy, decided on values.
+//! What to do about a provider's 401: one policy, decided without I/O.
 //!
-//! A 401 is about the token, or it is not, and only some providers say which (RFC 6750 §3.1). What
-//! was tried is remembered for a connection, so that a request costs at most one refresh, and a 401
-//! that has another reason costs none after the first:
+//! A 401 is about the token, or it has another cause, and only some providers say which (RFC 6750
+//! §3.1). What was tried is remembered for each connection. So a request costs at most one refresh;
+//! and if a 401 has another cause, the first refresh is followed by none for ten minutes:
 //!
 //! ```text
-//! says "expired", "revoked" ─────────────────────────────┬→ came of a refresh just now? accepted
-//!                                                        ├→ a refresh has just failed?   Fail
-//!                                                        └→ Renew(Refused)
-//! says nothing ─┬→ came of a refresh for such a 401?      it is accepted, and there is no refresh
-//!               │                                         for such a 401 for 10 minutes
-//!               ├→ the token is new?                      RetrySame, 3 times; then it is accepted
-//!               └→ RetrySame, once, then ─────────────────→ Renew(Doubted)
+//! says "expired" or "revoked" ─┬→ the pair is from a refresh for a 401 just now?    Accept
+//!                              ├→ a refresh has just failed?                        Fail
+//!                              └→ otherwise                                         Renew(Refused)
+//! gives no reason ─┬→ the pair is from a refresh for such a 401?    Accept, then for 10 minutes no
+//!                  │                                                refresh for such a 401
+//!                  ├→ the token is new?    RetrySame, 3 times; then Accept
+//!                  └→ otherwise            RetrySame, once; then Renew(Doubted),
+//!                                          or Accept if no refresh may be made now
 //! ```
 //!
 //! What is remembered, and until when:
 //!
 //! ```text
-//! forced:      a Renew brought n ──→ n ──→ n is no longer too new, or a later Renew
+//! forced:      a Renew brought n ──→ n ──→ until n is no longer too new, or until a later Renew
 //! unspecific:  Renew(Doubted) brought n ──→ n ── a 401 for n ──→ pause, for UNSPECIFIC_INTERVAL
 //! ```
 //!
-//! Before this is asked, the vault was read again: another process may have renewed the token.
+//! The caller reads the vault first, since another process may have renewed the token.
 
 use std::time::Duration;
 
@@ -32,30 +33,29 @@ use super::wanted::{Outcome, RefreshReason};
 use crate::clock::Timestamp;
 use crate::credential::Credential;
 
-/// A token younger than this may be unknown to a replica of the provider: it is sent again before
-/// anything else is tried.
+/// A replica of the provider may not know a token that is younger than this: the token is sent
+/// again before anything else is tried.
 const NEW_TOKEN: Duration = Duration::from_secs(10);
 
-/// The pauses between those tries.
+/// The pauses before those tries.
 const NEW_TOKEN_PAUSES: [Duration; 3] = [
     Duration::from_millis(300),
     Duration::from_secs(1),
     Duration::from_secs(3),
 ];
 
-/// A refresh for the sake of an unspecific 401 that changed nothing shows that the 401 was not
-/// about the token: no other for this long.
+/// If a refresh for a 401 without a reason changes nothing, the 401 was not about the token. No
+/// other such refresh is made for this long.
 const UNSPECIFIC_INTERVAL: Duration = Duration::from_mins(10);
 
 /// What was tried for the 401s of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
-    /// The generation that came of a refresh for a 401.
+    /// The generation of the pair that the last refresh for a 401 brought.
     forced: Option<u64>,
-    /// The generation that came of a refresh for an unspecific 401, if that was the last thing
-    /// tried.
+    /// The same for the last refresh for a 401 without a reason.
     unspecific: Option<u64>,
-    /// Until when there is no other refresh for an unspecific 401.
+    /// Until this is over, no refresh is made for a 401 without a reason.
     pause: Option<Pause>,
 }
 
@@ -64,17 +64,17 @@ pub(super) struct Recovery {
 pub(super) enum Step {
     /// The 401 goes to the client.
     Accept,
-    /// There is no credential that works.
+    /// The request fails: there is no credential that works.
     Fail(CredentialError),
-    /// A refresh; what comes of it, [`Recovery::renewed`] judges.
+    /// A refresh, whose outcome goes to [`Recovery::renewed`].
     Renew(RefreshReason),
-    /// The same token again after that time.
+    /// The same token is sent again after that time.
     RetrySame(Duration),
 }
 
 impl Recovery {
-    /// After the provider has refused the pair in force, for the `attempt`th time (from 0) in one
-    /// exchange.
+    /// Decides what to do after the provider has refused the current pair, for the `attempt`th time
+    /// (from 0) in one exchange.
     pub(super) fn after(
         &mut self,
         rejection: Rejection,
@@ -86,41 +86,43 @@ impl Recovery {
         let generation = refused.generation;
         if rejection != Rejection::Unspecific {
             return match pace.paused(Urgency::Waiting, now) {
-                // Before the pause is looked at: where the provider refuses what it has just
-                // issued, its response says more than an earlier error of ours.
+                // Checked before the pause: if the provider refuses what it has just issued, its
+                // response says more than an earlier error of ours.
                 _ if self.is_forced(refused, now.wall()) => Step::Accept,
-                // The token is dead, and there is no other for now. The error tells the client when
-                // to come back, which the provider's 401 does not.
+                // The token is dead, and no other can be had for now. The error tells the client
+                // when to come back; the provider's 401 does not.
                 Some(error) => Step::Fail(error),
                 None => Step::Renew(RefreshReason::Refused { generation }),
             };
         }
         if self.unspecific == Some(generation) {
-            // A new token has not changed it, so it is not about the token: the account may lack a
-            // right. From now on such a 401 costs no refresh, each of which would kill the token
-            // that other processes have in hand.
+            // A new token has not helped, so the 401 is not about the token: the account may lack a
+            // permission. For a while such a 401 causes no refresh, since each refresh would
+            // invalidate the token that other processes use.
             self.pause = Some(Pause::new(UNSPECIFIC_INTERVAL, now));
             return Step::Accept;
         }
         let is_new = is_younger(refused, NEW_TOKEN, now.wall());
-        // A token of some seconds may not have reached the replica that was asked, which then knows
-        // nothing of it and says nothing about it. That passes. An older one has had the time, so
-        // it is sent once more only, against a passing fault.
+        // A token that is seconds old may not have reached the replica that got the request. That
+        // replica knows nothing of the token and gives no reason, and a later try works. An older
+        // token has reached all replicas, so it is sent only once more, against a passing fault.
         let pauses = if is_new {
             &NEW_TOKEN_PAUSES[..]
         } else {
             &NEW_TOKEN_PAUSES[..1]
         };
-        // `attempt` counts the whole exchange, so the pauses of one request are bounded too.
+        // `attempt` counts over the whole exchange, so the sum of a request's pauses is bounded
+        // too.
         match pauses.get(attempt as usize) {
             Some(pause) => Step::RetrySame(*pause),
-            // A token that is new was issued just now: a refresh would give one as new.
+            // A new token was issued just now: a refresh would only bring another new one.
             None if is_new || !self.may_doubt(refused, pace, now) => Step::Accept,
             None => Step::Renew(RefreshReason::Doubted { generation }),
         }
     }
 
-    /// After that refresh. `has_ended` is whether the pair in force is at its end by now.
+    /// Decides what to do after that refresh. `has_ended` is whether the current pair has expired
+    /// by now.
     pub(super) fn renewed(
         &mut self,
         why: RefreshReason,
@@ -133,39 +135,41 @@ impl Recovery {
             RefreshReason::Due | RefreshReason::Expired => (None, false),
         };
         match outcome {
-            // The refused pair came back: the turn found it too new to be renewed for a doubt.
+            // The refused pair came back: it is too new to be renewed for such a 401 (`turn.rs`).
             Ok(renewed) if Some(renewed.generation) == generation => UnauthorizedAction::Accept,
             Ok(renewed) => {
-                // Also where another process has made the refresh: its pair is as new.
+                // Also if another process has made the refresh: its pair is just as new.
                 self.forced = Some(renewed.generation);
                 if is_doubt {
                     self.unspecific = Some(renewed.generation);
                 }
                 UnauthorizedAction::Retry(renewed)
             }
-            // A right that the account lacks is no reason to say that the token is dead.
+            // A missing permission is no reason to say that the token is dead.
             Err(_) if is_doubt && !has_ended => UnauthorizedAction::Accept,
             Err(error) => UnauthorizedAction::Fail(error),
         }
     }
 
-    /// Whether a refresh may be made for a 401 that may have another reason.
+    /// Whether a refresh may be made for a 401 without a reason.
     fn may_doubt(&self, refused: &Credential, pace: &Pace, now: Moment) -> bool {
         let is_paused = self.pause.is_some_and(|pause| pause.left(now).is_some());
         let is_renewable = refused.refresh_at.is_some();
-        // A doubt can wait as a refresh in the background can: the token may be good.
+        // Such a refresh can wait like one in the background: the token may be good.
         let may_try = pace.paused(Urgency::Background, now).is_none();
         is_renewable && !is_paused && may_try && !self.is_forced(refused, now.wall())
     }
 
-    /// One forced renewal is enough.
+    /// Whether the refused pair came from a refresh for a 401 moments ago: one such refresh is
+    /// enough.
     fn is_forced(&self, refused: &Credential, now: Timestamp) -> bool {
         self.forced == Some(refused.generation)
             && is_too_new(refused.obtained_at, stands(refused, now), now)
     }
 }
 
-/// A token of a later clock, which was set back since, is not young for ever.
+/// If the clock was set back after the token arrived, its age is unknown, and it does not count as
+/// young.
 fn is_younger(credential: &Credential, limit: Duration, now: Timestamp) -> bool {
     age(credential.obtained_at, now).is_some_and(|age| age < limit)
 }
@@ -184,7 +188,7 @@ mod tests {
         Step::RetrySame(NEW_TOKEN_PAUSES[2]),
     ];
 
-    /// A token of two hours that arrived so long ago.
+    /// A token that lives for two hours and has this age.
     fn token(generation: u64, age: Duration, now: Moment) -> Credential {
         let obtained_at = now.wall().minus(age);
         let end = obtained_at.plus(Duration::from_hours(2));
@@ -226,10 +230,10 @@ mod tests {
             let new = Arc::new(token(2, Duration::ZERO, now));
             let verdict = recovery.renewed(why, Ok(Arc::clone(&new)), false);
             assert!(matches!(verdict, UnauthorizedAction::Retry(better) if better.generation == 2));
-            // Its result is refused at once: the next one would be too.
+            // The new pair is refused at once: another one would be refused too.
             let step = recovery.after(rejection, &new, 1, &pace, now);
             assert_eq!(step, Step::Accept);
-            // Not at once.
+            // If it is refused later, it is renewed.
             let later = token(2, FORCED_INTERVAL, now);
             let step = recovery.after(rejection, &later, 0, &pace, now);
             assert_eq!(step, Step::Renew(RefreshReason::Refused { generation: 2 }));
@@ -268,14 +272,14 @@ mod tests {
         let new = Arc::new(token(2, Duration::ZERO, now));
         let verdict = recovery.renewed(why, Ok(Arc::clone(&new)), false);
         assert!(matches!(verdict, UnauthorizedAction::Retry(_)));
-        // It changes nothing: the 401 goes to the client, and no other refresh is made for 10
-        // minutes.
+        // The new token does not help: the 401 goes to the client, and no other such refresh is
+        // made for 10 minutes.
         let found = steps(&mut recovery, Rejection::Unspecific, &new);
         assert_eq!(found[0], Step::Accept);
         let other = token(3, Duration::from_mins(5), now);
         let found = steps(&mut recovery, Rejection::Unspecific, &other);
         assert_eq!(found[..2], [PAUSES[0].clone(), Step::Accept]);
-        // What the provider says of the token itself is believed all the same.
+        // What the provider says about the token itself is believed all the same.
         let step = recovery.after(Rejection::Revoked, &other, 0, &Pace::default(), now);
         assert_eq!(step, Step::Renew(RefreshReason::Refused { generation: 3 }));
     }

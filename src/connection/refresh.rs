@@ -1,26 +1,26 @@
-//! Renewing a pair so that none is lost: under the connection's lock, after a second look at the
-//! vault, with room for the new pair had beforehand, and durable before it is used
-//! ([`super::keep`]).
+//! Renewing a pair without losing one. A refresh takes the connection's lock, reads the vault
+//! again, reserves room for the new pair, sends its request, and makes the new pair durable before
+//! it is used ([`super::keep`]).
 //!
-//! A provider such as GitLab spends the refresh token with its first use and kills the old access
-//! token at that instant. Two processes that refresh at once would lock each other out; a response
-//! that nobody stores is lost for good. What nobody can prevent is that the process is killed while
-//! the response is on its way.
+//! A provider such as GitLab accepts a refresh token only once, and invalidates the old access
+//! token at that moment. Two processes that refreshed at the same time would lock each other out,
+//! and a new pair that nobody stores is lost for good. One loss cannot be prevented: the process
+//! may be killed while the response is on its way.
 //!
 //! ```text
 //! thread ──→ turn ──→ room ──→ request ──→ keep ──→ the new pair
 //!   │         │        │        ↑  │
 //!   │         │        │        │  └─ it fails: tries.rs
-//!   │         │        │        │       ├─ Again ──→ pause, load ─┬─ a newer state ──→ that
+//!   │         │        │        │       ├─ Again ──→ pause, load ─┬─ a newer state ──→ that state
 //!   │         │        │        └───────│─────────────────────────┘ the same state
 //!   │         │        │                ├─ Fail ───→ Unavailable; or NeedsLogin, not stored
-//!   │         │        │                └─ GiveUp ─→ NeedsLogin, noted in the record
-//!   │         ├─ somebody was faster, or nothing can be renewed ──→ that
-//!   └─────────┴────────┴─ not available ──→ Unavailable; nothing was spent
+//!   │         │        │                └─ GiveUp ─→ NeedsLogin, stored in the record
+//!   │         ├─ another process was faster, or nothing can be renewed ──→ that outcome
+//!   └─────────┴────────┴─ not available ──→ Unavailable; no token is spent
 //! ```
 //!
-//! What the system may refuse is acquired before the request is sent. After that only the peer and
-//! the disk can fail, and [`super::keep`] is about the disk.
+//! What the system may refuse is acquired before the request is sent. After that only the server
+//! and the disk can fail; [`super::keep`] deals with the disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ use crate::credential::ConnectionId;
 use crate::oauth::{HttpClients, OAuthError, TokenSet};
 use crate::vault::{RecordLock, Reserve};
 
-/// What a refresh needs of the world.
+/// What all refreshes of a session share.
 pub(super) struct Renewal {
     pub(super) store: ConnectionStore,
     pub(super) audit: Arc<Audit>,
@@ -52,22 +52,23 @@ pub(super) struct Renewal {
 }
 
 impl Renewal {
-    /// Renews a connection, or adopts what another process has renewed.
+    /// Renews a connection, or takes the state that another process has stored.
     pub(super) async fn run(&self, id: ConnectionId, why: RefreshReason) -> Outcome {
         let cannot = |error: DiskError| unavailable(&id, &error.to_string(), NEXT_TRY);
-        // The thread, the lock and the room are acquired before anything is spent. Where one of
-        // them is missing, that costs a delay and no grant.
+        // The thread, the lock and the room are acquired before a token is spent. If one of them is
+        // not available, that costs a delay, but not the grant.
         let disk = Disk::start().map_err(cannot)?;
         let (lock, mut stored) = match self.turn(&disk, &id, why).await? {
             Turn::Over(outcome) => return outcome,
             Turn::Ours { lock, stored } => (lock, *stored),
         };
-        // A disk that is full is found out here, while the old refresh token is still good.
+        // A full disk is noticed here, while the old refresh token is still good.
         let reserve = self.reserve(&disk, &stored).await?;
         let mut tries = Tries::begin(Moment::now());
         loop {
-            // Held from the request to the commit: at exit the process waits for it. It is taken
-            // for each request anew, as the session may have ended in the pause before.
+            // Held from the request to the commit, so that the end of the session waits for both.
+            // It is taken anew for each request, since the session may have ended during the pause
+            // before.
             let Some(under_way) = self.closing.begin() else {
                 return Err(unavailable(&id, "authsome is ending", FOREGROUND_TIMEOUT));
             };
@@ -81,21 +82,20 @@ impl Renewal {
                     };
                     return self.keep(&stored, set, means).await;
                 }
-                // The lock is held through the pauses too: another process would only meet the same
+                // The lock is also held during the pauses: another process would only get the same
                 // failure with the same token.
                 Err(error) => self.judge(&disk, &stored, why, &mut tries, &error).await,
             };
-            // Nothing that could be lost is on its way during a pause, so the end of a session does
-            // not wait for one.
+            // Nothing can be lost during a pause, so the end of the session does not wait for it.
             drop(under_way);
             match judged {
-                // It wakes when the session ends; `begin` then allows no further request.
+                // The sleep ends early if the session ends; `begin` then refuses another request.
                 Ok(pause) => self.closing.sleep(pause).await,
                 Err(outcome) => return outcome,
             }
-            // The lock keeps other refreshes out, not a login: it writes without the lock, and its
-            // pair is not to be renewed for the failure of an older one. A removal is found out
-            // here as well.
+            // The lock keeps other refreshes out, but not a login. If a login has stored a new
+            // pair, that pair must not be renewed because an older one failed. A removal is noticed
+            // here too.
             let seen = stored.number();
             stored = self.load_by(&disk, &id).await?;
             if stored.number() != seen {
@@ -105,9 +105,9 @@ impl Renewal {
     }
 
     async fn request(&self, connection: &Connection) -> Result<TokenSet, OAuthError> {
-        // The connection's own CA and client certificate count for its token endpoint as well. The
+        // The connection's own CA and client certificate apply to its token endpoint too. The
         // endpoint and the application are those of the record (RFC 6749 §6 binds a refresh token
-        // to its client), whatever the provider's definition says by now.
+        // to its client), even if the provider's definition has changed since.
         let http = self.http.for_connection(
             connection.ca_pem.as_deref(),
             connection.client_certificate.as_ref(),
@@ -125,7 +125,7 @@ impl Renewal {
     ) -> Result<Box<dyn Reserve>, CredentialError> {
         let (store, stored) = (self.store.clone(), stored.clone());
         let id = stored.connection.id.clone();
-        // The size is that of the present record; the room has some to spare for longer tokens.
+        // The size is that of the present record; the room has some more for longer tokens.
         let reserved = disk.run(move || store.reserve(&stored)).await;
         let words = match reserved {
             Ok(Ok(reserve)) => return Ok(reserve),
@@ -137,7 +137,7 @@ impl Renewal {
         Err(unavailable(&id, &reason, NEXT_TRY))
     }
 
-    /// Makes the new pair durable, then hands it out.
+    /// Makes the new pair durable, then returns it.
     async fn keep(&self, stored: &Stored, set: TokenSet, means: RefreshResources) -> Outcome {
         let id = &stored.connection.id;
         let mut connection = stored.connection.clone();
@@ -165,7 +165,7 @@ impl Renewal {
                 self.audit.record(&event);
                 Ok(Arc::new(connection.credential(number(generation, 0))))
             }
-            // Replaced or removed meanwhile: what is there now is newer than what was spent.
+            // The connection was replaced or removed in between: what is stored now is newer.
             Ok(Kept::Overtaken) => self
                 .load_by(&disk, id)
                 .await
@@ -175,7 +175,7 @@ impl Renewal {
                 is_aside,
                 error,
             }) => {
-                // By the thread that is there: the system may give no other.
+                // On the thread of this refresh: the system may refuse another one.
                 disk.begin(move || issued.keep_on(is_aside));
                 let place = if is_aside {
                     "beside the vault"
@@ -184,12 +184,13 @@ impl Renewal {
                 };
                 let reason = format!("kept {place} for now: {}", chain(&error));
                 self.audit.record(&event.because(reason));
-                // As all others number the state in the file, between this one and the next.
+                // The same number that other processes give to the state in the file. It is greater
+                // than that of `stored`, and smaller than that of the next generation.
                 let number = number(stored.generation, stored.step.saturating_add(1));
                 Ok(Arc::new(connection.credential(number)))
             }
             Err(error) => {
-                // The job panicked: the next read of the vault tells whether it has the pair.
+                // The job panicked. The next read of the vault shows whether the pair was stored.
                 let reason = error.to_string();
                 let event = Event::new(Kind::RefreshFailed).of(id).because(&reason);
                 self.audit.record(&event);
@@ -198,7 +199,7 @@ impl Renewal {
         }
     }
 
-    /// What follows from a failure: a pause, or the end.
+    /// What follows from a failure: a pause, or the end of the refresh.
     async fn judge(
         &self,
         disk: &Disk,
@@ -207,8 +208,8 @@ impl Renewal {
         tries: &mut Tries,
         error: &OAuthError,
     ) -> Result<Duration, Outcome> {
-        // Each failed request is logged, also one that is made again: the log is where a provider
-        // that is often away shows.
+        // Each failed request is logged, even if it is repeated: so the log shows when a provider
+        // is often unavailable.
         let event = Event::new(Kind::RefreshFailed).of(&stored.connection.id);
         self.audit.record(&event.because(error.to_string()));
         match tries.judge(&stored.connection, why, error, Moment::now()) {
@@ -221,7 +222,7 @@ impl Renewal {
         }
     }
 
-    /// The grant is dead: noted in the record, which is kept as it is otherwise.
+    /// Notes in the record that the grant is dead; the rest of the record stays as it is.
     async fn give_up(
         &self,
         disk: &Disk,
@@ -237,17 +238,18 @@ impl Renewal {
         };
         let id = connection.id.clone();
         let (store, generation) = (self.store.clone(), stored.generation);
-        // Compare and swap: a login that came meanwhile is not marked as dead. A mark that cannot
-        // be written at once is found again: to wait would hold the one connection on which this
-        // process reads the vault.
+        // Compare and swap, so that a login that came in between is not marked as dead. This does
+        // not wait for another process's transaction, which would block the only connection through
+        // which this process reads the vault. If the mark is not written, the next refresh finds
+        // the same again.
         let written = disk.run(move || store.replace_now(&connection, generation));
         match written.await {
             Ok(Err(StoreError::Conflict)) => self
                 .load_by(disk, &id)
                 .await
                 .map(|stored| credential(&stored)),
-            // Where the mark cannot be written the caller is told all the same, and the next
-            // session finds it out for itself.
+            // The caller gets this error even if the mark could not be written; the next session
+            // then finds out for itself.
             _ => Err(CredentialError::NeedsLogin { id, reason }),
         }
     }
@@ -261,8 +263,8 @@ impl Renewal {
         let (store, wanted) = (self.store.clone(), id.clone());
         let turn = disk.run(move || turn::take(&store, &wanted, why));
         let words = match turn.await {
-            // A lock that is held may be free in a moment; a vault that cannot be read is another
-            // fault, and is reported as such.
+            // A lock that is held may be free in a moment, so the caller may try again. A vault
+            // that cannot be read is a different fault, and is reported as such.
             Ok(Ok(turn)) => return Ok(turn),
             Ok(Err(TurnError::Lock(error))) => chain(&error),
             Ok(Err(TurnError::Store(error))) => return read(Ok(Err(error))),
@@ -272,33 +274,34 @@ impl Renewal {
         Err(unavailable(id, &words, NEXT_TRY))
     }
 
-    /// What the vault has now, or what waits for it.
+    /// The newest state, in the vault or beside it.
     pub(super) async fn load(&self, id: &ConnectionId) -> Result<Stored, CredentialError> {
         let (store, wanted) = (self.store.clone(), id.clone());
-        // By the thread of the small reads: requests come here which have no refresh, and so no
-        // thread of one.
+        // On the thread for small reads: requests that need no refresh come here too, and there is
+        // no thread of a refresh for them.
         let found = self.reader.run(move || store.load(&wanted)).await;
         loaded(id, found)
     }
 
     async fn load_by(&self, disk: &Disk, id: &ConnectionId) -> Result<Stored, CredentialError> {
         let (store, wanted) = (self.store.clone(), id.clone());
-        // By the refresh's own thread, since the system may give no other by now.
+        // On the thread of the refresh: the system may refuse another one by now.
         loaded(id, disk.run(move || store.load(&wanted)).await)
     }
 
-    /// The number of the state that the vault has now, or that waits for it; `None` where there is
-    /// no such connection.
+    /// The number of the newest state, in the vault or beside it; `None` if there is no such
+    /// connection.
     pub(super) async fn number(&self, id: &ConnectionId) -> Result<Option<u64>, CredentialError> {
         let (store, wanted) = (self.store.clone(), id.clone());
         read(self.reader.run(move || store.current(&wanted)).await)
     }
 }
 
-/// What a refresh has at hand from before its request until the new pair is durable.
+/// What a refresh holds from before its request until the new pair is durable.
 struct RefreshResources {
-    // The lock and the guard go into the job with the pair. If the task of the refresh is dropped,
-    // the job still stores the pair, under the lock, and the end of the session waits for it.
+    // `lock` and `under_way` move into the disk job with the pair. If the task of the refresh is
+    // dropped, the job still stores the pair under the lock, and the end of the session waits for
+    // it.
     disk: Disk,
     lock: RecordLock,
     reserve: Box<dyn Reserve>,
@@ -321,7 +324,7 @@ fn read<T>(found: Result<Result<T, StoreError>, DiskError>) -> Result<T, Credent
     Err(CredentialError::Vault { reason })
 }
 
-/// An error with its causes: the last one says that the disk is full.
+/// An error with its causes: it is the last one that says, for example, that the disk is full.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();

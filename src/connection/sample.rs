@@ -10,7 +10,8 @@ use crate::oauth::OAuthClient;
 use crate::secret::Secret;
 use crate::vault::MemoryVault;
 
-/// When its pair arrived, and when it ends: it lives for two hours, the last five minutes as due.
+/// When the pair arrives, and when it ends: it lives for two hours, and is due in the last five
+/// minutes.
 pub(super) const ARRIVED: u64 = 1_700_000_000;
 pub(super) const ENDS: u64 = ARRIVED + 7200;
 
@@ -44,7 +45,7 @@ pub(super) fn connection() -> Connection {
     }
 }
 
-/// A store with it, and the vault behind it.
+/// A store with that connection, and the vault behind it.
 pub(super) fn stored() -> (MemoryVault, ConnectionStore, Stored) {
     let vault = MemoryVault::default();
     let store = ConnectionStore::new(Arc::new(vault.clone()));

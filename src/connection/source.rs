@@ -1,4 +1,4 @@
-//! What the proxy asks of this floor.
+//! What the proxy needs from this module.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::credential::{ConnectionId, Credential};
 
-/// Why there is no usable credential. Cheap to clone: all who wait for one refresh share
-/// its outcome.
+/// Why there is no usable credential. Cheap to clone, since all who wait for one refresh share its
+/// outcome.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialError {
@@ -25,43 +25,43 @@ pub enum CredentialError {
         /// The connection.
         id: ConnectionId,
     },
-    /// It has expired, and could not be renewed for now.
+    /// The access token has expired, and could not be renewed for now.
     #[error("the token of {id} has expired and cannot be renewed at present: {reason}")]
     Unavailable {
         /// The connection.
         id: ConnectionId,
         /// Why.
         reason: String,
-        /// When it is worth another try.
+        /// How long to wait before another try.
         retry_after: Duration,
     },
     /// The vault cannot be read or written.
     #[error("the vault failed: {reason}")]
     Vault {
-        /// What it said.
+        /// What went wrong.
         reason: String,
     },
 }
 
-/// What the request that needs a credential could do if the provider refused it.
+/// Whether a request could be sent again if the provider refused its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usage {
-    /// It cannot be sent a second time (a streamed body), so the credential must be surely in
-    /// force.
+    /// It cannot be sent a second time (its body is streamed), so its credential is first checked
+    /// against the vault.
     Once,
-    /// It can be repeated, so the credential in hand will do.
+    /// It can be sent again, so the credential in memory is used without a check.
     Repeatable,
 }
 
-/// What a provider's 401 says about the token, told from its body (RFC 6750 §3.1 has one code for
-/// all of them).
+/// What a provider's 401 says about the access token, in its `WWW-Authenticate` field or its body.
+/// RFC 6750 §3.1 has one code for all causes, so they are told apart by the description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// The token is past its end.
+    /// The token has expired, or it is called invalid without another cause.
     Expired,
-    /// The token was replaced by a refresh elsewhere, or revoked by the user.
+    /// The token was revoked, by the user or by a refresh elsewhere.
     Revoked,
-    /// Nothing about the token: it may be unknown to a replica, or the account may lack a right.
+    /// Nothing: a replica may not know the token yet, or the account may lack a permission.
     Unspecific,
 }
 
@@ -70,25 +70,25 @@ pub enum Rejection {
 pub enum UnauthorizedAction {
     /// Give the provider's response to the client.
     Accept,
-    /// There will be no credential that works.
+    /// The request fails: there is no credential that works.
     Fail(CredentialError),
-    /// Send the request again, with this.
+    /// Send the request again, with this credential.
     Retry(Arc<Credential>),
-    /// Send it again with the same credential after that time.
+    /// Send the request again with the same credential, after this time.
     RetrySame(Duration),
 }
 
-/// Hands out credentials, and hears when one was refused.
+/// Provides credentials, and decides what to do when a provider refuses one.
 pub trait CredentialSource: Send + Sync + 'static {
-    /// A credential to send now. Waits for a renewal only where the token in hand has expired, or
-    /// where `usage` asks for certainty.
+    /// A credential for a request that is sent now. It waits for a refresh only if the current
+    /// token has expired, or if `usage` is [`Usage::Once`].
     fn get(
         &self,
         id: &ConnectionId,
         usage: Usage,
     ) -> impl Future<Output = Result<Arc<Credential>, CredentialError>> + Send;
 
-    /// The provider answered 401 to `refused`, for the `attempt`th time (from 0) in one exchange.
+    /// The provider responded 401 to `refused`, for the `attempt`th time (from 0) in one exchange.
     fn reject(
         &self,
         id: &ConnectionId,

@@ -1,18 +1,19 @@
 //! Connections, applications and defaults as records of the vault.
 //!
-//! A connection's state is the record in the vault, or what waits beside it for the vault
-//! (`vault/pending.rs`), as long as that replaces the very generation that the vault has:
+//! A connection's state is its record in the vault. If a newer state waits beside the vault
+//! (`vault/pending.rs`), that one is the connection's state, as long as it replaces exactly the
+//! generation that the vault has:
 //!
 //! ```text
-//! vault: 7 ── kept aside ──→ vault: 7, beside it 7.1 ── kept aside ──→ vault: 7, beside it 7.2
-//!    │                                  │                                   │
-//!    └── replaced, or taken in ─────────┴───────────────────────────────────┴──→ vault: 8
+//! vault: 7 ── keep_aside ──→ vault: 7, beside it: 7.1 ── keep_aside ──→ vault: 7, beside it: 7.2
+//!    │                                 │                                     │
+//!    └── replaced, or taken in ────────┴─────────────────────────────────────┴──→ vault: 8
 //!
-//! 7 < 7.1 < 7.2 < 8        what replaces 7 counts for nothing once the vault has 8
+//! 7 < 7.1 < 7.2 < 8        once the vault has 8, a state that replaces 7 is ignored
 //! ```
 //!
-//! A login that may replace a connection replaces any state of it; a refresh replaces only the one
-//! that it has read.
+//! A login that may replace a connection replaces any state of it; a refresh replaces only the
+//! state that it has read.
 
 mod codec;
 mod error;
@@ -39,20 +40,21 @@ const DEFINITION: &str = "definition";
 /// What [`ConnectionStore::each`] has read of a connection.
 #[derive(Debug)]
 pub enum Found {
-    /// Its secrets and nothing else: it was not wanted.
+    /// Only its secrets, since it was not `wanted`.
     Secrets(Vec<Secret<String>>),
     /// All of it.
     Whole(Box<Stored>),
 }
 
-/// A connection with the state that the vault has it in.
+/// A connection, and which of its states this is.
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// The connection.
     pub connection: Connection,
-    /// The number of the state that the vault has.
+    /// The generation of the record in the vault.
     pub generation: u64,
-    /// How many states have replaced that one and wait for the vault beside it; mostly none.
+    /// How many states beside the vault have replaced that record, up to this one; 0 if this is the
+    /// record.
     pub step: u32,
 }
 
@@ -63,13 +65,14 @@ impl Stored {
     }
 }
 
-/// States that wait for the vault come between the one that it has and the next.
+/// The number of a state. Those beside the vault come between the generation in the vault and the
+/// next one.
 pub(super) fn number(generation: u64, step: u32) -> u64 {
-    // At its bound the step stays below the next generation.
+    // The step is bounded, so that the number stays below that of the next generation.
     (generation << 16) | u64::from(step.min(u16::MAX.into()))
 }
 
-/// Reads and writes connections. All methods block for the length of a disk access.
+/// Reads and writes connections. All methods block for a disk access.
 #[derive(Clone)]
 pub struct ConnectionStore {
     vault: Arc<dyn Vault>,
@@ -81,11 +84,12 @@ impl ConnectionStore {
         Self { vault }
     }
 
-    /// One connection.
+    /// The newest state of a connection.
     pub fn load(&self, id: &ConnectionId) -> Result<Option<Stored>, StoreError> {
         let key = connection_key(id);
-        // In this order: what comes into the vault between the two is then found there. The other
-        // way round, the old record would be read and the file be gone: a spent token in force.
+        // In this order: a state that moves into the vault between the two reads is then found in
+        // the vault. In the other order, the old record would be read and the file would then be
+        // gone: a spent refresh token would be used.
         let pending = self.vault.pending(&key)?;
         let Some(record) = self.vault.get(&key)? else {
             return Ok(None);
@@ -93,17 +97,16 @@ impl ConnectionStore {
         newest(id, record, pending).map(Some)
     }
 
-    /// All connections in one pass, by provider and name: those that are `wanted` whole, of the
-    /// others their secrets. A record whose name no longer parses is left out. `visit` must not
-    /// call the store.
+    /// All connections in one pass, sorted by provider and name: the whole of those that are
+    /// `wanted`, and only the secrets of the others. A record whose name no longer parses is left
+    /// out. `visit` must not call the store, which is locked meanwhile.
     pub fn each(
         &self,
         wanted: impl Fn(&ConnectionId) -> bool,
         mut visit: impl FnMut(ConnectionId, Result<Found, StoreError>),
     ) -> Result<(), StoreError> {
-        // One listing of the directory spares two attempts to open a file for each connection.
-        // Before the records, as in `load`: what is taken into the vault meanwhile is then found
-        // there.
+        // One listing of the directory saves two attempts to open a file for each connection. It
+        // comes before the records for the same reason as in `load`.
         let mut waiting: BTreeMap<_, _> = self
             .vault
             .pending_names()?
@@ -132,20 +135,21 @@ impl ConnectionStore {
         Ok(())
     }
 
-    /// The state that a connection is in, without opening it.
+    /// The generation of a connection's record, without opening the record.
     pub fn generation(&self, id: &ConnectionId) -> Result<Option<u64>, StoreError> {
         Ok(self.vault.generation(&connection_key(id))?)
     }
 
-    /// All connections, by provider and name. A record whose name no longer parses is left out.
+    /// All connections, sorted by provider and name. A record whose name no longer parses is left
+    /// out.
     pub fn list(&self) -> Result<Vec<ConnectionId>, StoreError> {
         let names = self.vault.names(CONNECTION)?;
         Ok(names.iter().filter_map(|name| parse_id(name)).collect())
     }
 
-    /// Writes a new login, with its application for the logins to come, in one transaction; the
-    /// first connection of a provider becomes its default. Without `replace` there must be none of
-    /// that name.
+    /// Stores a new login in one transaction, together with its application, which later logins
+    /// use. The first connection of a provider becomes its default. Without `replace`, a connection
+    /// of that name is a conflict.
     pub fn create(&self, connection: &Connection, replace: bool) -> Result<u64, StoreError> {
         let id = &connection.id;
         let expect = if replace { Expect::Any } else { Expect::Absent };
@@ -166,8 +170,8 @@ impl ConnectionStore {
             },
         ];
         changes.extend(definition_change(connection));
-        // Read outside the transaction: of two first logins at one time either may become the
-        // default.
+        // Read outside the transaction: if two first logins happen at the same time, either may
+        // become the default.
         if self.default_of(&id.provider)?.is_none() {
             changes.push(default_change(&id.provider, &id.name));
         }
@@ -175,31 +179,32 @@ impl ConnectionStore {
         Ok(generations[0])
     }
 
-    /// Finds out by a small write whether anything can be written.
+    /// Checks by a small write that the vault can be written.
     pub fn check_writable(&self) -> Result<(), StoreError> {
         Ok(self.vault.check_writable()?)
     }
 
-    /// Writes a connection over the state that was read: compare and swap.
+    /// Replaces a connection if its record still has that generation (compare and swap).
     pub fn replace(&self, connection: &Connection, generation: u64) -> Result<u64, StoreError> {
         let mut changes = vec![Change::Put {
             key: connection_key(&connection.id),
-            // A refresh that took long must not overwrite a login that came meanwhile.
             value: codec::encode(connection)?,
+            // A slow refresh must not overwrite a login that came in between.
             expect: Expect::Generation(generation),
         }];
         changes.extend(definition_change(connection));
         Ok(self.vault.apply(&changes).map_err(conflict)?[0])
     }
 
-    /// The text of the custom definition of that digest, as a connection was made with it.
+    /// The text of the custom definition with that digest, as it was when a connection was made
+    /// with it.
     pub fn definition(&self, digest: &str) -> Result<Option<String>, StoreError> {
         let record = self.vault.get(&RecordKey::new(DEFINITION, digest))?;
         let text = record.map(|record| String::from_utf8_lossy(record.value.expose()).into_owned());
         Ok(text)
     }
 
-    /// Forgets a connection; a default that named it is forgotten too.
+    /// Deletes a connection, and the default if it names that connection.
     pub fn delete(&self, id: &ConnectionId) -> Result<(), StoreError> {
         let mut changes = vec![Change::Delete(connection_key(id))];
         if self.stored_default(&id.provider)?.as_ref() == Some(&id.name) {
@@ -208,13 +213,14 @@ impl ConnectionStore {
                 id.provider.as_str(),
             )));
         }
-        // The record first. A kill between the two leaves a file that replaces nothing: no later
-        // record has its generation.
+        // The record first. If the process is killed between the two, the file that is left is
+        // ignored: no later record has the generation that it replaces.
         self.vault.apply(&changes)?;
         Ok(self.vault.forget_pending(&connection_key(id))?)
     }
 
-    /// The connection that a provider's name alone means: the one that was set, else the only one.
+    /// The connection that a provider's name alone stands for: the default that was set, else the
+    /// only one.
     pub fn default_of(&self, provider: &ProviderId) -> Result<Option<ConnectionName>, StoreError> {
         if let Some(name) = self.stored_default(provider)? {
             let id = ConnectionId {
@@ -239,7 +245,7 @@ impl ConnectionStore {
         Ok(())
     }
 
-    /// The application that earlier logins at that place used.
+    /// The application that earlier logins used at that instance of the provider.
     pub fn client(
         &self,
         provider: &ProviderId,
@@ -265,14 +271,15 @@ impl ConnectionStore {
     }
 }
 
-/// A record, or what replaces the very state that it is in.
+/// The record, or the state beside the vault that replaces exactly this generation.
 fn newest(
     id: &ConnectionId,
     record: Record,
     pending: Option<Pending>,
 ) -> Result<Stored, StoreError> {
     let generation = record.generation;
-    // Any other base was overtaken: a login, or the same value on its way through the vault.
+    // Any other base is outdated: a login has replaced it, or this state itself has been taken into
+    // the vault.
     let (value, step) = match pending.filter(|pending| pending.base == generation) {
         Some(pending) => (pending.value, pending.step),
         None => (record.value, 0),
@@ -290,8 +297,8 @@ fn connection_key(id: &ConnectionId) -> RecordKey {
 
 fn client_key(provider: &ProviderId, base_url: Option<&BaseUrl>) -> RecordKey {
     let place = base_url.map(ToString::to_string).unwrap_or_default();
-    // An application is registered at one instance, so each has its own. A provider's name has no
-    // blank.
+    // An application is registered at one instance, so each instance has its own record. The space
+    // is unambiguous, since a provider's name has none.
     RecordKey::new(CLIENT, format!("{provider} {place}"))
 }
 
@@ -303,7 +310,7 @@ fn default_change(provider: &ProviderId, name: &ConnectionName) -> Change {
     }
 }
 
-/// Keeps the text of the custom definition that the connection is made with.
+/// Stores the text of the custom definition that the connection is made with.
 fn definition_change(connection: &Connection) -> Option<Change> {
     let DefinitionUsed::Custom(custom) = &connection.terms.as_ref()?.definition else {
         return None;

@@ -1,6 +1,7 @@
-//! What a connection was made with, sealed with it: a definition that is changed later, by whoever
-//! can write a file, does not send a stored credential to more hosts, nor lift what was denied,
-//! until the user logs in again.
+//! What a connection was made with, sealed together with it: its routes, its definition and the
+//! guards that were lifted. If the definition is changed later, by anybody who can write the file,
+//! the change cannot send a stored credential to more hosts, nor allow what was denied, until the
+//! user logs in again.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -11,35 +12,35 @@ use aws_lc_rs::digest::{SHA256, digest};
 /// What a connection was made with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// Where its credential goes at most.
+    /// Its credential goes to no other routes than these.
     pub routes: Vec<RoutePattern>,
     /// The definition of its provider.
     pub definition: DefinitionUsed,
-    /// The guard rules of its provider that were lifted then, by name.
+    /// The names of the provider's guard rules that were lifted at that time.
     pub allowed_guards: Vec<String>,
 }
 
-/// Which definition.
+/// Which definition a connection was made with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DefinitionUsed {
-    /// The one that comes with authsome, of whatever version.
+    /// The one that is bundled with authsome, whatever its version.
     Bundled,
-    /// The user's own.
+    /// One that the user wrote.
     Custom(CustomDefinition),
 }
 
-/// A definition of the user's own.
+/// A definition that the user wrote.
 #[derive(Clone, Debug)]
 pub struct CustomDefinition {
-    /// SHA-256 of its text, in hexadecimal; the vault has the text under it.
+    /// SHA-256 of its text, in hexadecimal; the vault stores the text under this digest.
     pub digest: String,
-    /// The text, where it is still to be stored.
+    /// The text, as long as it is not stored yet.
     pub text: Option<Arc<str>>,
 }
 
 impl PartialEq for CustomDefinition {
     fn eq(&self, other: &Self) -> bool {
-        // The text is left out: it is there only until it is stored.
+        // The text is not compared, since it is there only until it is stored.
         self.digest == other.digest
     }
 }
@@ -47,7 +48,7 @@ impl PartialEq for CustomDefinition {
 impl Eq for CustomDefinition {}
 
 impl Terms {
-    /// What a connection that is made now is made with.
+    /// The terms of a connection that is made now.
     pub fn new(definition: &Definition, service: &Service, allowed_guards: Vec<String>) -> Self {
         Self {
             routes: service.routes.clone(),
@@ -58,7 +59,7 @@ impl Terms {
 }
 
 impl DefinitionUsed {
-    /// That definition.
+    /// That definition, by its source.
     pub fn of(definition: &Definition) -> Self {
         match definition.source {
             Source::Bundled => Self::Bundled,
@@ -73,7 +74,7 @@ impl DefinitionUsed {
 fn hexadecimal(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
-        let _ = write!(text, "{byte:02x}"); // a String takes everything
+        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
     }
     text
 }

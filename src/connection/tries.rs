@@ -1,21 +1,22 @@
-//! What a failed token request means, and when the next one is made.
+//! What a failed token request means, and when the next one is sent.
 //!
 //! | the failure | what is known | what follows |
 //! | --- | --- | --- |
-//! | lost response, the first | the refresh token may be spent | the same request, once more |
-//! | lost response, another | as much | as a transient failure |
-//! | `invalid_grant` after a lost response | the new pair is lost | the grant is dead, both tokens |
-//! | `invalid_grant` | the token is dead, or a replica lags | again, 3 times; the grant is dead |
-//! | other refusals | the registration is wrong | said at once; the record stays as it is |
-//! | transient | nothing about the grant | in the background put off; else again |
+//! | the response is lost, first time | the refresh token may be spent | the same request, once more |
+//! | the response is lost, again | the refresh token may be spent | as for a transient failure |
+//! | `invalid_grant` after a lost response | the new pair is lost | the grant is dead: neither token works |
+//! | `invalid_grant` | the token is dead, or a replica lags | 3 more requests; then the grant is dead |
+//! | any other refusal | the registration is wrong | reported at once; the record stays as it is |
+//! | transient | nothing about the grant | in the background no more requests for now; else another one |
 //!
 //! ```text
-//! begin ──→ judge ─┬─ Again(pause) ──→ another request ──→ judge …
-//!                  ├─ Fail ──→ the refresh ends, the grant may be good
-//!                  └─ GiveUp ─→ the refresh ends, the grant is dead
+//! begin ──→ judge ─┬─ Again(pause) ──→ the next request fails ──→ judge
+//!                  ├─ Fail ──────────→ the refresh ends; the grant may still be good
+//!                  └─ GiveUp ────────→ the refresh ends; the grant is dead
 //! ```
 //!
-//! `Again` is bounded: transient failures by [`FOREGROUND_TIMEOUT`], all of them by [`WORK_LIMIT`].
+//! The time for `Again` is bounded: after transient failures by [`FOREGROUND_TIMEOUT`], after all
+//! failures by [`WORK_LIMIT`].
 
 use std::time::Duration;
 
@@ -27,15 +28,15 @@ use super::wanted::RefreshReason;
 use crate::credential::ConnectionId;
 use crate::oauth::{OAuthError, RefreshFailure};
 
-/// No request to the authorization server begins later than this after the first one: others wait
-/// for the lock.
+/// The last request of a refresh begins at most this long after the first one, since other
+/// processes wait for the lock.
 pub(super) const WORK_LIMIT: Duration = Duration::from_mins(1);
 
-/// How long a refresh that somebody waits for is tried again after transient failures.
+/// How long a refresh that a request waits for is tried again after transient failures.
 pub(super) const FOREGROUND_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// When it is worth another try, where the provider does not say: a provider that is back is
-/// noticed within that.
+/// When to try again if the provider does not say. It is short, so that a provider that is back is
+/// noticed soon.
 pub(super) const NEXT_TRY: Duration = Duration::from_secs(2);
 
 /// Pauses between tries after transient failures; the last one repeats.
@@ -53,10 +54,10 @@ const GRANT_PAUSES: [Duration; 3] = [
     Duration::from_secs(10),
 ];
 
-/// The pause before the one repetition of a request whose response was lost.
+/// The pause before a request whose response was lost is sent once more.
 const LOST_RESPONSE_PAUSE: Duration = Duration::from_millis(250);
 
-/// How the requests of one refresh went so far.
+/// The failures of one refresh so far.
 #[derive(Debug)]
 pub(super) struct Tries {
     started: Moment,
@@ -68,11 +69,11 @@ pub(super) struct Tries {
 /// What follows from a failure.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Judgement {
-    /// Once more, after that pause.
+    /// Send the request again after that pause.
     Again(Duration),
-    /// Not now.
+    /// The refresh fails; the grant may still be good.
     Fail(CredentialError),
-    /// The grant is dead.
+    /// The refresh fails, and the grant is dead.
     GiveUp {
         /// Why, in words.
         reason: String,
@@ -82,7 +83,7 @@ pub(super) enum Judgement {
 }
 
 impl Tries {
-    /// Before the first one.
+    /// Before the first request.
     pub(super) fn begin(now: Moment) -> Self {
         Self {
             started: now,
@@ -92,7 +93,7 @@ impl Tries {
         }
     }
 
-    /// Decides what a failure that is known at `now` means.
+    /// Decides what follows from a failure that came at `now`.
     pub(super) fn judge(
         &mut self,
         connection: &Connection,
@@ -101,30 +102,31 @@ impl Tries {
         now: Moment,
     ) -> Judgement {
         let id = &connection.id;
-        // The access token was refused just now, and what would renew it is refused as well: both
+        // The provider has refused the access token, and now refuses the refresh token too: both
         // are dead.
         let refused = matches!(
             why,
             RefreshReason::Doubted { .. } | RefreshReason::Refused { .. }
         );
         match error.refresh_failure() {
-            // A server that had not carried it out answers the same request now, and nothing was
-            // lost. One that had takes the token for spent. Once only: a server may revoke a grant
-            // whose spent token comes back (RFC 9700 §4.14.2).
+            // If the server did not carry out the first request, it accepts this one, and nothing
+            // is lost. If it did, it sees a spent refresh token. The request is repeated only once:
+            // a server may revoke a grant whose spent refresh token is used again (RFC 9700
+            // §4.14.2).
             RefreshFailure::LostResponse if !self.lost_response => {
                 self.lost_response = true;
                 self.again(id, LOST_RESPONSE_PAUSE, now)
             }
-            // The pair was issued and has never arrived. GitLab ends the old access token at the
-            // same moment, so it is taken for dead.
+            // The new pair was issued but never arrived. GitLab invalidates the old access token at
+            // that moment, so it is assumed to be dead.
             RefreshFailure::Grant if self.lost_response => Judgement::GiveUp {
                 reason: format!(
                     "a response of the provider was lost after it had spent the refresh token ({error})"
                 ),
                 access_ended: true,
             },
-            // RFC 6749 §5.2: invalid, expired or revoked. GitLab says so of a valid token too where
-            // the replica that answers does not have it yet.
+            // RFC 6749 §5.2: invalid, expired or revoked. GitLab says so of a valid token too, if
+            // the replica that gets the request does not know it yet.
             RefreshFailure::Grant => match GRANT_PAUSES.get(self.grant) {
                 Some(pause) => {
                     self.grant += 1;
@@ -132,13 +134,13 @@ impl Tries {
                 }
                 None => Judgement::GiveUp {
                     reason: error.to_string(),
-                    // A refresh that was due by the dates says nothing about the access token: it
-                    // goes on to its end.
+                    // A refresh that was made because of the dates says nothing about the access
+                    // token, which works until it expires.
                     access_ended: refused,
                 },
             },
-            // Not noted in the record: another secret, or another registration at the provider,
-            // makes the same grant good again.
+            // Not noted in the record: the same grant works again with another client secret, or
+            // once the registration at the provider is corrected.
             RefreshFailure::Configuration => Judgement::Fail(CredentialError::NeedsLogin {
                 id: id.clone(),
                 reason: error.to_string(),
@@ -150,8 +152,8 @@ impl Tries {
         }
     }
 
-    /// While the token works there is no hurry; where somebody waits, it is tried again for a
-    /// while.
+    /// While the token works there is no hurry. If a request waits, the refresh is tried again for
+    /// a while.
     fn transient(
         &mut self,
         connection: &Connection,
@@ -160,15 +162,14 @@ impl Tries {
         error: &OAuthError,
         now: Moment,
     ) -> Judgement {
-        // A server that asks for no pause, or for less than the planned one, does not get a request
-        // at once.
+        // The planned pause is the minimum, even if the server asks for a shorter one or for none.
         let planned = TRANSIENT_PAUSES[self.transient.min(TRANSIENT_PAUSES.len() - 1)];
         let pause = retry_after.unwrap_or(planned).max(planned);
-        // A refresh that began early may have outlasted the token, and been joined by those who
-        // wait for it.
+        // A refresh may last longer than the token that it began with, and requests may wait for it
+        // by now.
         let works = connection.freshness(now.wall) != Freshness::Expired;
         if (why == RefreshReason::Due && works) || self.elapsed(now) + pause > FOREGROUND_TIMEOUT {
-            // The server's own time, where it gave one, is what the client is told (RFC 9110
+            // If the server named a time, the client gets that one (`Retry-After`, RFC 9110
             // §10.2.3).
             let next = retry_after.unwrap_or(NEXT_TRY);
             return Judgement::Fail(unavailable(&connection.id, &error.to_string(), next));
@@ -177,9 +178,9 @@ impl Tries {
         self.again(&connection.id, pause, now)
     }
 
-    /// Whoever waits for the lock shall not give up before it is free.
+    /// Another request, unless it would begin after [`WORK_LIMIT`].
     fn again(&self, id: &ConnectionId, pause: Duration, now: Moment) -> Judgement {
-        // The bound of those who wait for the lock (`turn.rs`) is made of this one.
+        // The time for which others wait for the lock (`turn.rs`) is computed from this limit.
         if self.elapsed(now) + pause <= WORK_LIMIT {
             return Judgement::Again(pause);
         }
@@ -188,7 +189,7 @@ impl Tries {
     }
 
     fn elapsed(&self, now: Moment) -> Duration {
-        // By the clock that is never set.
+        // The monotonic clock is never set.
         now.steady.saturating_duration_since(self.started.steady)
     }
 }
@@ -213,7 +214,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::connection::sample::{ENDS, connection};
 
-    /// Requests of a refresh whose token ends at [`ENDS`], by a clock of our own.
+    /// A refresh of a token that ends at [`ENDS`], with a clock that the test moves.
     struct Refresh {
         tries: Tries,
         why: RefreshReason,
@@ -221,7 +222,7 @@ mod tests {
     }
 
     impl Refresh {
-        /// It began so long before the token's end.
+        /// Begins `before_end` seconds before the token's end.
         fn begun(why: RefreshReason, before_end: u64) -> Self {
             let now = Moment {
                 steady: Instant::now(),
@@ -234,7 +235,7 @@ mod tests {
             }
         }
 
-        /// The next request fails; a pause that follows is slept.
+        /// The next request fails. If a pause follows, the clock moves on by it.
         fn fails(&mut self, error: &OAuthError) -> Judgement {
             let judgement = self.tries.judge(&connection(), self.why, error, self.now);
             if let Judgement::Again(pause) = judgement {
@@ -244,7 +245,8 @@ mod tests {
             judgement
         }
 
-        /// The pauses until something else than a pause follows, and that.
+        /// Fails until something else than a pause follows; returns the pauses in milliseconds, and
+        /// that.
         fn fails_until_the_end(&mut self, error: &OAuthError) -> (Vec<u64>, Judgement) {
             let mut pauses = Vec::new();
             loop {
@@ -288,7 +290,7 @@ mod tests {
         }
     }
 
-    /// Whether it is put off, and for how many seconds.
+    /// The seconds until the next try, if the refresh is put off.
     fn put_off(judgement: &Judgement) -> Option<u64> {
         match judgement {
             Judgement::Fail(CredentialError::Unavailable { retry_after, .. }) => {

@@ -1,21 +1,24 @@
-//! Whose turn it is to spend a connection's refresh token: one process at a time, and nobody whose
-//! need another has met.
+//! Who may use a connection's refresh token: one process at a time. A process that waits stops
+//! waiting as soon as another one has stored a pair that it can use.
 //!
 //! ```text
-//! ask for the lock ─┬ ours ──→ load ─┬ settled ─────────────→ Over(a pair, or NeedsLogin)
-//!    ↑              │                └ not ─────────────────→ Ours: the lock and the state
-//!    │              ├ another's ─→ the record's number
-//!    │              │                ├ as it was ───────────┐
-//!    │              │                └ new ─→ load ─┬ a pair ─→ Over(that pair), without the lock
-//!    │              │                               └ none ─┤
-//!    └──────────────│── LOOK_INTERVAL ──────────────────────┘
-//!                   ├ another's for LOCK_DEADLINE ──────────→ TurnError
-//!                   └ the lock or the vault fails ──────────→ TurnError
+//! lock, waiting for ─┬─ ours ──→ load ─┬─ settled ──────→ Over(a pair, or NeedsLogin)
+//! LOOK_INTERVAL      │                 └─ not settled ──→ Ours(the lock, the state)
+//!    ↑               ├─ another process has it ──→ read the record's number
+//!    │               │     ├─ unchanged ──────────────────────────────────────┐
+//!    │               │     └─ changed, or read for the first time ──→ load    │
+//!    │               │           ├─ no usable pair ───────────────────────────┤
+//!    │               │           └─ a usable pair ──→ Over(that pair)         │
+//!    └───────────────│────────────────────────────────────────────────────────┘
+//!                    ├─ another process has it for LOCK_DEADLINE ──→ TurnError
+//!                    └─ the lock or the vault fails ───────────────→ TurnError
 //! ```
 //!
-//! A provider that rotates refresh tokens (RFC 9700 §4.14.2) takes each of them once. So the state
-//! is read again under the lock: what the caller has seen may have been spent by whoever had the
-//! turn before.
+//! *Settled* means that no request is needed, or that none would help.
+//!
+//! A provider that rotates refresh tokens accepts each of them only once (RFC 9700 §4.14.2). So the
+//! state is read again under the lock: the process that had the lock before may have spent the
+//! refresh token that the caller has seen.
 
 use std::time::{Duration, Instant};
 
@@ -31,42 +34,43 @@ use crate::credential::ConnectionId;
 use crate::oauth::EXCHANGE_TIMEOUT;
 use crate::vault::{RecordLock, VaultError};
 
-/// How long to wait for another process's refresh: longer than one that works can take. One that is
-/// stopped keeps its turn, since only it can read the response to what it has sent.
+/// How long to wait for another process's refresh: longer than a working refresh can take. A
+/// process that is stopped (Ctrl-Z) during its refresh keeps the lock, since only that process can
+/// read the response to its request.
 const LOCK_DEADLINE: Duration = WORK_LIMIT
-    // The last request of another refresh may begin at `WORK_LIMIT`, and takes `EXCHANGE_TIMEOUT`
-    // at most; the rest is for its pair to become durable.
+    // Another process may begin its last request `WORK_LIMIT` after its first one, and that request
+    // takes `EXCHANGE_TIMEOUT` at most. The rest is for making its pair durable.
     .saturating_add(EXCHANGE_TIMEOUT)
     .saturating_add(Duration::from_secs(15));
 
-/// How often who waits looks whether there is something newer: of a crowd, all go on with the first
-/// one's pair at once, and not one after the other.
+/// How often a waiting process looks for a newer state. If many processes wait, all of them go on
+/// at once with the first one's pair, and do not take the lock one after the other.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What waiting for one's turn has come to.
+/// The result of [`take`].
 pub(super) enum Turn {
-    /// It is ours, and this is the state to renew.
+    /// This process has the lock, and this is the state to renew.
     Ours {
-        /// Nobody else refreshes meanwhile.
+        /// Keeps other processes from refreshing.
         lock: RecordLock,
         /// Read under the lock.
         stored: Box<Stored>,
     },
-    /// There is nothing to do any more, or nothing that can be done.
+    /// No request is to be made: another process has renewed the pair, or nothing can be renewed.
     Over(Outcome),
 }
 
-/// Why there is no turn.
+/// Why [`take`] failed.
 pub(super) enum TurnError {
-    /// The lock cannot be had.
+    /// The lock could not be taken.
     Lock(VaultError),
-    /// There is no such connection any more.
+    /// The connection is no longer in the vault.
     Removed,
     /// The vault cannot be read.
     Store(StoreError),
 }
 
-/// Waits for the turn, or until it is not needed. Blocks the thread.
+/// Waits for the lock, or until it is not needed. Blocks the thread.
 pub(super) fn take(
     store: &ConnectionStore,
     id: &ConnectionId,
@@ -83,29 +87,29 @@ pub(super) fn take(
             Ok(lock) => Some(lock),
             Err(VaultError::RecordLocked { .. }) if started.elapsed() < LOCK_DEADLINE => None,
             Err(VaultError::RecordLocked { lock, .. }) => {
-                // The error tells the user for how long it was tried in all, not the last interval.
+                // The error shows the user the whole wait, not its last interval.
                 let waited = LOCK_DEADLINE;
                 return Err(TurnError::Lock(VaultError::RecordLocked { lock, waited }));
             }
             Err(error) => return Err(TurnError::Lock(error)),
         };
         if lock.is_none() {
-            // Of a crowd each process looks ten times a second: so it reads a number, and opens the
-            // record only where that is another. The first look always opens it, as the caller may
-            // have been refused with an older pair than the vault has.
+            // Each waiting process looks ten times a second. So it reads only a number, and opens
+            // the record only if the number has changed. The first look always opens it: the
+            // provider may have refused an older pair than the vault has.
             let current = store.current(id).map_err(TurnError::Store)?;
             if seen.replace(current) == Some(current) {
                 continue;
             }
         }
-        // With the lock in hand nobody else refreshes: what is read here is what a request would
-        // spend.
+        // If the lock is ours, nobody else refreshes: this is the refresh token that a request
+        // would spend.
         let stored = Box::new(load()?);
         let outcome = settled(&stored, why, Timestamp::now());
         match (lock, outcome) {
-            // A pair that works is good with the lock or without. That nothing can be renewed is
-            // believed only under the lock: without it, whoever holds it may be about to store a
-            // pair.
+            // A pair that works can be used with or without the lock. That nothing can be renewed
+            // is believed only under the lock: without it, the process that holds the lock may be
+            // about to store a pair.
             (_, Some(outcome @ Ok(_))) | (Some(_), Some(outcome)) => {
                 return Ok(Turn::Over(outcome));
             }
@@ -115,13 +119,14 @@ pub(super) fn take(
     }
 }
 
-/// Writes what is no new pair into a record, unless somebody renews it just now.
+/// Changes a stored connection, but not its pair. It fails if a renewal is under way.
 ///
-/// A renewal ends with a commit over the state that it began with. A change beside it would make
-/// that commit fail, and the new pair, the only one that the provider still takes, be dropped.
+/// A renewal ends with a compare-and-swap on the state that it began with. A change in between
+/// would make that commit fail, and the new pair, the only one that the provider still accepts,
+/// would be dropped.
 ///
-/// For the same reason it must be the newest state that is changed: one that waits beside the vault
-/// would count for nothing once the vault has a later number.
+/// For the same reason only the newest state may be changed. A pair that waits beside the vault
+/// replaces the present generation, and would be ignored if the vault got a new one.
 pub fn replace_beside_renewals(
     store: &ConnectionStore,
     stored: &Stored,
@@ -134,22 +139,22 @@ pub fn replace_beside_renewals(
     store.replace(connection, stored.generation)
 }
 
-/// Waits for the right to spend a connection's refresh token, whatever others make of it. Blocks
-/// the thread.
+/// Takes the lock under which a connection is renewed. Unlike `take`, it goes on waiting for the
+/// lock even if another process stores a new pair. Blocks the thread.
 pub fn lock_grant(store: &ConnectionStore, id: &ConnectionId) -> Result<RecordLock, StoreError> {
     Ok(store.lock(id, LOCK_DEADLINE)?)
 }
 
-/// A stored state that answers the call without a request: another process was faster, or nothing
-/// can be renewed.
+/// The outcome, if the stored state needs no request: its pair can be used as it is, or it cannot
+/// be renewed. `None` if a request is needed.
 fn settled(stored: &Stored, why: RefreshReason, now: Timestamp) -> Option<Outcome> {
     let connection = &stored.connection;
     let freshness = connection.freshness(now);
     let renewed = match why {
-        // A pair that is due would not do: it would have to be renewed next.
+        // A pair that is due would not do: it would have to be renewed right after.
         RefreshReason::Due | RefreshReason::Expired => freshness == Freshness::Fresh,
-        // However fresh the refused state looks by its dates, the provider does not take it; any
-        // other one has not been tried yet.
+        // The provider refuses this state, however fresh its dates are. Any other state has not
+        // been tried yet.
         RefreshReason::Doubted { generation } | RefreshReason::Refused { generation } => {
             stored.number() != generation
         }
@@ -164,16 +169,16 @@ fn settled(stored: &Stored, why: RefreshReason, now: Timestamp) -> Option<Outcom
         }))
     };
     match &connection.standing {
-        // It was believed after several tries (`tries.rs`), and a refresh token that is refused for
-        // good stays refused: each session would only ask again.
+        // Several tries have confirmed this (`tries.rs`), and a refresh token that is refused for
+        // good stays refused. So no later session asks again.
         GrantState::NeedsLogin { reason, .. } => lost(reason),
-        // A server need not issue one (RFC 6749 §5.1).
+        // A server need not issue a refresh token (RFC 6749 §5.1).
         GrantState::Good if connection.tokens.refresh.is_none() => {
             lost("the provider issued no refresh token")
         }
-        // The provider gave no reason for its 401, and the pair is some seconds old: another one
-        // would be refused as well, and would kill the token under all who use this one. The caller
-        // gets the refused state back, and so knows that nothing was tried.
+        // The provider gave no reason for its 401, and the pair is only seconds old: a new pair
+        // would be refused as well, and would invalidate the token for all others who use it. The
+        // caller gets the refused state back, which shows that nothing was tried.
         GrantState::Good
             if matches!(why, RefreshReason::Doubted { .. })
                 && is_too_new(connection.tokens.obtained_at, freshness, now) =>
@@ -189,7 +194,7 @@ mod tests {
     use super::*;
     use crate::connection::sample::{ARRIVED, ENDS, stored};
 
-    /// What a state is worth to who wants a renewal for that reason, at that second.
+    /// What `settled` says about a state, for that reason and at that second.
     fn verdict(stored: &Stored, why: RefreshReason, now: u64) -> &'static str {
         match settled(stored, why, Timestamp::from_seconds(now)) {
             None => "renew",
@@ -269,14 +274,14 @@ mod tests {
             beside,
             Err(StoreError::Vault(VaultError::RecordLocked { .. }))
         ));
-        // So the renewal's commit finds the state that it began with.
+        // The renewal's commit finds the state that it began with.
         assert!(store.replace(connection, generation).is_ok());
         drop(renewing);
-        // What was read before that commit is not the newest state any more.
+        // `stored` was read before that commit, so it is not the newest state any more.
         let outdated = replace_beside_renewals(&store, &stored);
         assert!(matches!(outdated, Err(StoreError::Conflict)));
         let later = store.load(&connection.id).unwrap().unwrap();
-        // Nor is what waits beside the vault overwritten.
+        // A state that waits beside the vault is not overwritten either.
         let mut reserve = store.reserve(&later).unwrap();
         ConnectionStore::keep_aside(&mut *reserve, &later.connection).unwrap();
         let beside = replace_beside_renewals(&store, &later);

@@ -1,4 +1,4 @@
-//! Why a renewal is wanted, and what comes of it for all who wait.
+//! Why a refresh is made, and the outcome that all who wait for it share.
 
 use std::sync::Arc;
 
@@ -6,29 +6,30 @@ use super::source::CredentialError;
 use super::store::Stored;
 use crate::credential::Credential;
 
-/// Why a refresh is due.
+/// Why a refresh is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefreshReason {
-    /// The window before the end has opened; the token still works.
+    /// Its time has come (`refresh_at`); the access token still works.
     Due,
-    /// Somebody waits: the token is at its end.
+    /// The access token has expired, and a request waits for a new one.
     Expired,
-    /// The provider refused the pair of that generation with a 401 that may have another reason.
+    /// The provider refused the pair of that generation with a 401 that gives no reason: the token
+    /// may be good.
     Doubted {
-        /// The refused state.
+        /// The number of the refused state.
         generation: u64,
     },
-    /// The provider said that the pair of that generation has ended.
+    /// The provider said that the access token of that generation has expired or was revoked.
     Refused {
-        /// The refused state.
+        /// The number of the refused state.
         generation: u64,
     },
 }
 
-/// The outcome that all who wait share.
+/// The outcome of a refresh, shared by all who wait for it.
 pub(super) type Outcome = Result<Arc<Credential>, CredentialError>;
 
-/// What a stored connection hands out.
+/// The credential of a stored connection, with the number of its state.
 pub(super) fn credential(stored: &Stored) -> Arc<Credential> {
     Arc::new(stored.connection.credential(stored.number()))
 }

@@ -9,9 +9,9 @@ use crate::os::home::HomeError;
 /// Where a key came from, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyOrigin {
-    /// `AUTHSOME_MASTER_KEY`.
+    /// `AUTHSOME_MASTER_KEY`, or the file that `AUTHSOME_MASTER_KEY_FILE` names.
     Environment,
-    /// The file of that path.
+    /// The file at that path.
     File(PathBuf),
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for KeyOrigin {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
-    /// Another writer was first.
+    /// Another writer was faster.
     #[error("the record was changed by another process")]
     Conflict,
     /// The file is not an intact vault.
@@ -44,7 +44,7 @@ pub enum VaultError {
     /// The home directory or a file in it is unusable.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// The master key is not 32 bytes of base64.
+    /// The master key is not 32 bytes in base64.
     #[error("the master key in {0} is not 32 bytes in base64")]
     KeyMalformed(KeyOrigin),
     /// There is a vault but no key.
@@ -59,15 +59,17 @@ pub enum VaultError {
     /// Another process has kept the lock of a record for too long.
     #[error("another process has held the lock {} for more than {} s", .lock.display(), .waited.as_secs())]
     RecordLocked {
-        /// The lock's file; `fuser` tells who holds it.
+        /// The lock's file; `fuser` shows which process holds it.
         lock: PathBuf,
-        /// How long was waited.
+        /// How long this process has waited.
         waited: Duration,
     },
-    /// There is no room on the disk: `SQLite` needs some beside the vault, even to read it.
+    /// There is no space on the disk. `SQLite` needs some for files beside the vault, even to read
+    /// it.
     #[error("there is no space left on the disk for the vault {}", .0.display())]
     NoRoom(PathBuf),
-    /// The vault, or its directory, cannot be written: `SQLite` writes beside it, even to read it.
+    /// The vault, or its directory, cannot be written. `SQLite` writes files beside the vault, even
+    /// to read it.
     #[error("the vault {} cannot be written: its disk or its directory is read-only", .0.display())]
     ReadOnly(PathBuf),
     /// `SQLite` failed for another reason.
@@ -75,7 +77,7 @@ pub enum VaultError {
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What is wrong, in words, with what `SQLite` said of it.
+        /// What is wrong, in words, and the message of `SQLite`.
         reason: String,
     },
     /// The vault was written by a later version.
@@ -86,7 +88,7 @@ pub enum VaultError {
         /// The newest version known here.
         known: u32,
     },
-    /// A record does not open: it was moved to another name, or altered.
+    /// A record cannot be opened: it was altered, or moved from another name.
     #[error(
         "the record {kind} {name} cannot be opened: it was altered, or moved from another name"
     )]
@@ -96,7 +98,7 @@ pub enum VaultError {
         /// The record's name.
         name: String,
     },
-    /// The key is a good key, but not this vault's.
+    /// The key is well-formed, but it is not the key of this vault.
     #[error("the master key in {0} is not the key of this vault")]
     WrongKey(KeyOrigin),
 }

@@ -1,4 +1,5 @@
-//! The 256-bit key that opens the vault: from `AUTHSOME_MASTER_KEY`, else the file `master.key`.
+//! The 256-bit key that opens the vault. It is given by the environment (`AUTHSOME_MASTER_KEY`, or
+//! the file that `AUTHSOME_MASTER_KEY_FILE` names), or it is in the file `master.key`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,10 +16,10 @@ use crate::secret::Secret;
 /// The file in the home directory.
 const FILE: &str = "master.key";
 
-/// Bytes of that file: 32 in base64, and the end of the line.
+/// The bytes of that file: 32 bytes in base64, and a line feed.
 const LENGTH: usize = 45;
 
-/// The vault's key. It prints nothing and wipes itself.
+/// The vault's key. It does not print, and is wiped when it is dropped.
 #[derive(Debug)]
 pub struct MasterKey {
     bytes: Secret<[u8; 32]>,
@@ -41,17 +42,19 @@ impl MasterKey {
         }
     }
 
-    /// Whether there is a file with a key.
+    /// Whether there is a file with a key. If that cannot be found out, it is assumed, so that no
+    /// key is removed.
     pub(super) fn is_there(home: &Home) -> bool {
         fs::exists(home.path(FILE)).unwrap_or(true)
     }
 
-    /// Takes away the file of a vault that has not come about.
+    /// Removes the key file of a vault that could not be created.
     pub(super) fn forget(home: &Home) {
         let _ = fs::remove_file(home.path(FILE));
     }
 
-    /// The key for a new vault: an existing one, or a fresh one, stored before it is used.
+    /// The key for a new vault: an existing one, or a random one, which is stored before it is
+    /// used.
     pub(super) fn load_or_create(
         home: &Home,
         environment: Option<&OsStr>,
@@ -60,7 +63,7 @@ impl MasterKey {
             Err(VaultError::KeyMissing(path)) => {
                 let mut bytes = Zeroizing::new([0_u8; 32]);
                 getrandom::fill(bytes.as_mut())?;
-                // As long as it gets: a buffer that grew would leave its first place unwiped.
+                // With its final capacity: a string that grew would leave an unwiped copy behind.
                 let mut text = Zeroizing::new(String::with_capacity(LENGTH));
                 STANDARD.encode_string(bytes.as_ref(), &mut text);
                 text.push('\n');

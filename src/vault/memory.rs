@@ -1,5 +1,5 @@
-//! A vault in memory, for tests: it has no file and no key, and keeps to what `tests.rs` asks of
-//! each vault. Its clones are the same vault, as other processes see it.
+//! A vault in memory, for tests. It has no file and no key, and passes the tests that every vault
+//! must pass (`tests.rs`). Its clones are the same vault, as several processes see one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Change, Expect, Pending, Record, RecordKey, RecordLock, Reserve, Vault, VaultError};
 use crate::secret::Secret;
 
-/// A vault that goes with its last clone.
+/// A vault that exists as long as one of its clones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MemoryVault {
     shared: Arc<Shared>,
@@ -25,9 +25,9 @@ struct Shared {
 struct State {
     /// By kind and name.
     records: BTreeMap<(&'static str, String), Stored>,
-    /// The generation that was given last.
+    /// The last generation that was given.
     generation: u64,
-    /// By the record's name: the replaced state, the step, the value.
+    /// By the record's name: the replaced generation, the step, the value.
     pending: BTreeMap<String, (u64, u32, Secret<Vec<u8>>)>,
     reserved: BTreeSet<String>,
     locked: BTreeSet<String>,
@@ -49,18 +49,18 @@ impl Stored {
     }
 }
 
-/// What a vault does not take, as where the disk is full.
+/// What a vault refuses to store, as if the disk were full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Refuses {
     #[default]
     Nothing,
-    /// Records; values may wait beside it.
+    /// Records; values can still be stored beside the vault.
     Records,
     Everything,
 }
 
 impl MemoryVault {
-    /// From now on it does not take that.
+    /// From now on, the vault refuses that.
     pub(crate) fn refuse(&self, what: Refuses) {
         self.state().refuses = what;
     }
@@ -192,7 +192,7 @@ impl State {
             .map(|((_, name), stored)| (name, stored))
     }
 
-    /// No key stands twice in the changes: each is looked at as it was before them.
+    /// Compares each change with the state before all of them, so no key may be in two changes.
     fn apply(&mut self, changes: &[Change]) -> Result<Vec<u64>, VaultError> {
         if self.refuses != Refuses::Nothing {
             return Err(full());

@@ -1,4 +1,4 @@
-//! The vault of a home: made on first use, opened by its key.
+//! The vault of a home directory: created on first use, opened with its key.
 
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use super::sqlite::SqliteStore;
 use super::{Vault, VaultError};
 use crate::os::home::Home;
 
-/// Opens the vault of that home, made on first use; `environment_key` is the value of
-/// `AUTHSOME_MASTER_KEY`.
+/// Opens the vault of that home, and creates it on first use. `environment_key` is the key that the
+/// environment gives, if it gives one (`AUTHSOME_MASTER_KEY` or `AUTHSOME_MASTER_KEY_FILE`).
 pub fn open(home: &Home, environment_key: Option<&OsStr>) -> Result<Arc<dyn Vault>, VaultError> {
     if !SqliteStore::is_in(home)? {
         create(home, environment_key)?;
@@ -29,7 +29,7 @@ fn create(home: &Home, environment_key: Option<&OsStr>) -> Result<(), VaultError
     let had_key = MasterKey::is_there(home);
     let made = make(home, environment_key);
     if made.is_err() {
-        // A home in which nothing has come about (a full disk) is left as it was found.
+        // If the vault could not be created (on a full disk), the home is left as it was found.
         SqliteStore::forget_half_made(home);
         if !had_key {
             MasterKey::forget(home);

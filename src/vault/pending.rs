@@ -1,25 +1,27 @@
-//! Values on their way into the vault: sealed, in files beside it whose room is had beforehand.
+//! Values that wait to be written into the vault: sealed, in files beside it whose disk space is
+//! reserved beforehand.
 //!
-//! A refresh spends a token before its successor is known, and the successor must then be written
-//! whatever has become of the disk and of the vault's lock. So a [`FileReserve`] is made first: a
-//! file of the size that will be needed, written and synchronised. To fill it takes no further
-//! block, file descriptor or lock. What it holds counts as the record's state, for every process,
-//! for as long as the vault still has the state that it replaces.
+//! A refresh spends a refresh token before the next one is known. The next one must then be
+//! written, whatever the state of the disk and of the vault's lock. So a [`FileReserve`] is made
+//! first: a file of the size that will be needed, written and synchronised. Filling it needs no
+//! lock, no further file descriptor, and, on a file system that overwrites in place, no further
+//! disk block. For every process, its content is the record's state, as long as the vault still has
+//! the generation that it replaces.
 //!
-//! A record has two files in turn, so that a reserve never overwrites a value that is still
-//! waiting.
+//! A record has two files, which are used in turn, so that a reserve never overwrites a value that
+//! still waits.
 //!
 //! ```text
 //! none ── reserve ──→ room (no mark) ── fill ──→ a value ── the vault has it: forget ──→ none
 //!                       │                           │
-//!                       ├─ dropped ──→ none         └─ the vault has another state: it counts
-//!                       └─ a kill: it stays,           for nothing, until it is forgotten
-//!                          and is read as no value
+//!                       ├─ dropped ──→ none         └─ the vault has another generation: it is
+//!                       └─ the process is killed:      ignored, until it is forgotten
+//!                          it stays, and is ignored
 //! ```
 //!
-//! A fill that a kill or an error cuts short leaves bytes that do not open. They count for no
-//! value, and the state before is untouched in the other file. It can be repeated: each fill writes
-//! from the start of the file, whose length and blocks stay as they are.
+//! If a fill is interrupted by a kill or an error, the bytes in the file do not open and are
+//! ignored. The earlier value is intact in the other file. A fill can be repeated: each one writes
+//! from the start of the file, whose length and blocks stay the same.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -35,30 +37,30 @@ use crate::os::home::{
 };
 use crate::secret::Secret;
 
-/// The directory beside the vault, and the ends of a record's two files.
+/// The directory beside the vault, and the endings of a record's two files.
 const DIRECTORY: &str = "pending";
 const ENDS: [&str; 2] = [".a", ".b"];
 
-/// How a file begins that holds a value; an unused reserve begins with zeros.
+/// The mark at the start of a file that holds a value; an unused reserve has zeros there.
 const MAGIC: [u8; 8] = *b"authpend";
 
-/// The mark, the replaced generation, the step, the length of the sealed value.
+/// The mark, the replaced generation, the step, and the length of the sealed value.
 const HEAD: usize = MAGIC.len() + 8 + 4 + 4;
 
-/// By how much a value may outgrow the one it replaces: tokens that are JWTs come in all sizes.
+/// How much longer a value may be than the one it replaces: tokens that are JWTs vary in size.
 const SPARE: usize = 16 * 1024;
 
-/// The largest file that is read: a record with a token response of the largest size, a CA bundle
-/// and a client certificate, each of which may have 1 MiB, and JSON's marks in them.
+/// A file that is read must be shorter than this. It may have a record with a token response, a CA
+/// bundle and a client certificate, each of up to 1 MiB, and the escapes of JSON in them.
 const MAX_LENGTH: u64 = 8 * 1024 * 1024;
 
-/// Where such values wait.
+/// The files in which such values wait.
 pub(super) struct PendingFiles {
     directory: PathBuf,
     seal: Arc<Seal>,
 }
 
-/// Room for a value that will come. Dropped before it is filled, it gives the room back.
+/// Room for a value. If it is dropped before it is filled, the file is removed.
 pub(super) struct FileReserve {
     seal: Arc<Seal>,
     file: File,
@@ -78,23 +80,23 @@ impl PendingFiles {
         }
     }
 
-    /// The newest value of that record which has not come into the vault.
+    /// The newest value of that record that waits beside the vault.
     pub(super) fn newest(&self, key: &RecordKey) -> Result<Option<Pending>, VaultError> {
         let [one, other] = self.both(key)?;
         Ok(one
             .into_iter()
             .chain(other)
-            // A later base is a later state of the vault; of one base, the higher step replaces the
-            // lower.
+            // A later base is a later state of the vault. Of two values with the same base, the one
+            // with the higher step is newer.
             .max_by_key(|pending| (pending.base, pending.step)))
     }
 
-    /// The names of the records that have such a file, be it an unused reserve that a process left
-    /// behind.
+    /// The names of the records that have such a file, even if it is a reserve that a process left
+    /// behind unused.
     pub(super) fn names(&self) -> Result<BTreeSet<String>, VaultError> {
         let directory = &self.directory;
         let entries = match fs::read_dir(directory) {
-            // It is made by the first refresh.
+            // The first refresh creates it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
             other => other.map_err(io_error("read", directory))?,
         };
@@ -104,14 +106,14 @@ impl PendingFiles {
             let stem = entry
                 .to_str()
                 .and_then(|name| ENDS.iter().find_map(|end| name.strip_suffix(end)));
-            // A file that is not named as ours says nothing about a record.
+            // A file with another ending belongs to no record.
             names.extend(stem.map(|stem| stem.replace('@', "/")));
         }
         Ok(names)
     }
 
-    /// Gets room for a value of that size, durably, that will replace the state `base` as its
-    /// successor number `step`. The caller is the only one who does so for this record.
+    /// Reserves durable room for a value of that size, which will replace the generation `base` as
+    /// its successor number `step`. Nobody else may do this for the record at the same time.
     pub(super) fn reserve(
         &self,
         key: &RecordKey,
@@ -122,7 +124,8 @@ impl PendingFiles {
         let directory = &self.directory;
         create_private_directory(directory)?;
         let path = self.path(key, self.free_end(key)?);
-        // An unused reserve of a process that was killed, or a value that a newer one has replaced.
+        // It may be an unused reserve of a process that was killed, or a value that a newer one has
+        // replaced.
         remove_if_present(&path)?;
         let reserve = FileReserve {
             seal: Arc::clone(&self.seal),
@@ -133,23 +136,23 @@ impl PendingFiles {
             step,
             is_filled: false,
         };
-        // Random, since some filesystems give zeros no room. The place of the mark stays zero, so
-        // that the file is read as no value until it is filled.
+        // Random bytes, since some file systems allocate no blocks for zeros. The mark stays zero,
+        // so that the file is ignored until it is filled.
         let mut filler = vec![0; HEAD + size + SPARE];
         getrandom::fill(&mut filler[MAGIC.len()..])?;
         let mut file = &reserve.file;
         file.write_all(&filler)
-            // A network filesystem may say only here that the disk is full.
+            // A network file system may report a full disk only here.
             .and_then(|()| file.sync_all())
             .map_err(io_error("write", &reserve.path))?;
-        // The name of the new file is in the directory, which has to be durable as well.
+        // The directory holds the name of the new file, so it must be durable as well.
         File::open(directory)
             .and_then(|directory| directory.sync_all())
             .map_err(io_error("synchronise", directory))?;
         Ok(reserve)
     }
 
-    /// Forgets what waits for that record: it has come into the vault, or a newer state has.
+    /// Removes what waits for that record: it has been written into the vault, or it is outdated.
     pub(super) fn forget(&self, key: &RecordKey) -> Result<(), VaultError> {
         for end in ENDS {
             remove_if_present(&self.path(key, end))?;
@@ -162,7 +165,7 @@ impl PendingFiles {
         Ok([one?, other?])
     }
 
-    /// The file that does not hold the newest value.
+    /// The ending of the file that does not hold the newest value.
     fn free_end(&self, key: &RecordKey) -> Result<&'static str, VaultError> {
         let [one, other] = self.both(key)?;
         let age = |pending: &Pending| (pending.base, pending.step);
@@ -175,7 +178,8 @@ impl PendingFiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(io_error("open", path))?,
         };
-        // A file that cannot be read is an error: to take it for none would spend a dead token.
+        // A file that cannot be read is an error: if it were ignored, a spent refresh token would
+        // be used.
         let mut bytes = Vec::new();
         file.take(MAX_LENGTH)
             .read_to_end(&mut bytes)
@@ -190,7 +194,7 @@ impl PendingFiles {
         }))
     }
 
-    /// A name of ours has no `@`, and no `/` beside the one between provider and connection.
+    /// The name of a record here has no `@`, and only one `/`, between provider and connection.
     fn path(&self, key: &RecordKey, end: &str) -> PathBuf {
         let name = key.name.replace('/', "@");
         self.directory.join(format!("{name}{end}"))
@@ -210,6 +214,7 @@ impl Reserve for FileReserve {
         bytes.extend_from_slice(&self.step.to_be_bytes());
         bytes.extend_from_slice(&length.to_be_bytes());
         bytes.extend_from_slice(&sealed);
+        // Set before the write: even if that fails, the file may hold the value, and is kept.
         self.is_filled = true;
         let file = &self.file;
         file.write_all_at(&bytes, 0)
@@ -227,7 +232,8 @@ impl Drop for FileReserve {
     }
 }
 
-/// Under which names a pending value is sealed; no record of the vault has them.
+/// The kind and the name that a pending value is sealed with. No record of the vault has them, so a
+/// pending value cannot be passed off as a record, nor a record as a pending value.
 struct Names {
     kind: String,
     name: String,
@@ -250,9 +256,11 @@ impl Names {
     }
 }
 
-/// Takes a file apart; `None` for an unused reserve, or half a value.
+/// Splits a file into base, step and sealed value; `None` for an unused reserve or a part of a
+/// value.
 fn parse(bytes: &[u8]) -> Option<(u64, u32, &[u8])> {
-    // The mark is written with the value, in one call; whether all of it arrived, the seal tells.
+    // The mark is written in the same call as the value. Whether all of it arrived is checked when
+    // it is opened.
     let rest = bytes.strip_prefix(&MAGIC)?;
     let (base, rest) = rest.split_first_chunk::<8>()?;
     let (step, rest) = rest.split_first_chunk::<4>()?;
@@ -298,7 +306,7 @@ mod tests {
         let bytes = fs::read(&path).unwrap();
         assert!(!bytes.windows(5).any(|window| window == b"TOKEN"));
         assert_eq!(value(&files, &key), Some((7, 1, b"TOKEN".to_vec())));
-        // Under another name, for another step, or cut, it does not open.
+        // It does not open under another name, and does not parse if it is cut short.
         let other = RecordKey::new("thing", "a/c");
         fs::rename(&path, files.path(&other, ENDS[0])).unwrap();
         assert_eq!(value(&files, &other), None);

@@ -2,7 +2,7 @@
 
 use crate::secret::Secret;
 
-/// Which record: a kind that the program chooses and a name within it.
+/// The key of a record: a kind that the program chooses, and a name within it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordKey {
     pub(super) kind: &'static str,
@@ -22,20 +22,20 @@ impl RecordKey {
 /// A record as it is stored now.
 #[derive(Debug)]
 pub struct Record {
-    /// Greater than that of any earlier state of any record.
+    /// Greater than the generation of any earlier state of any record.
     pub generation: u64,
-    /// The opened value.
+    /// The decrypted value.
     pub value: Secret<Vec<u8>>,
 }
 
-/// The state that a writer believes a record to be in.
+/// The state that a writer expects a record to be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// There must be none.
+    /// There is no such record.
     Absent,
-    /// Whatever there is.
+    /// Any state, or no record.
     Any,
-    /// Exactly this state: compare and swap.
+    /// Exactly this generation: compare and swap.
     Generation(u64),
 }
 
@@ -46,23 +46,23 @@ pub enum Change {
     Delete(RecordKey),
     /// Writes the record.
     Put {
-        /// Which.
+        /// Which record.
         key: RecordKey,
         /// Its new value.
         value: Secret<Vec<u8>>,
-        /// What must be there for the write to happen.
+        /// What must be there, or the transaction is refused.
         expect: Expect,
     },
 }
 
-/// A value that the vault does not have yet: it waits beside it.
+/// A value that waits beside the vault to be written into it.
 #[derive(Debug)]
 pub struct Pending {
-    /// The state in the vault that it replaces.
+    /// The generation in the vault that it replaces.
     pub base: u64,
-    /// How many states have replaced that one, this one included: the vault may not have had the
-    /// one before either.
+    /// Its number among the values that have replaced that generation, from 1: the value before it
+    /// may not have been written into the vault either.
     pub step: u32,
-    /// The opened value.
+    /// The decrypted value.
     pub value: Secret<Vec<u8>>,
 }

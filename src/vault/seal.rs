@@ -1,36 +1,38 @@
-//! AES-256-GCM with the record's key and its generation as associated data.
+//! AES-256-GCM with the record's kind, name and generation as associated data.
 //!
 //! A sealed value is `version (1 byte) ‖ nonce (12 bytes) ‖ ciphertext ‖ tag (16 bytes)`. The
-//! version is that of this layout, and has nothing to do with the tables' (`schema.rs`), which
-//! change without any record being sealed anew. The first layout had the tables' number in its
-//! associated data; it is still read, with the one number that there was, and each record gets the
-//! present layout with its next write. A nonce is random: with 96 bits and the few thousand writes
-//! a vault sees, a repetition is out of reach (NIST SP 800-38D §8.3 allows 2^32 of them for one
-//! key).
+//! version is that of this layout. It is independent of the version of the tables (`schema.rs`), so
+//! that the tables can change without sealing any record again.
+//!
+//! The first layout had the version of the tables in its associated data, which was always the same
+//! number. It can still be read; a record gets the present layout when it is next written.
+//!
+//! A nonce is random. With 96 bits, and the few thousand writes that a vault sees, a repetition is
+//! practically impossible (NIST SP 800-38D §8.3 allows 2^32 random nonces for one key).
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use super::master_key::MasterKey;
 use crate::secret::Secret;
 
-/// The layout of a sealed value, its first byte.
+/// The version of the layout: the first byte of a sealed value.
 const SEAL_VERSION: u8 = 2;
 
-/// The layout before, and the number of the tables in its associated data: no other was ever sealed
-/// with it.
+/// The first layout, and the version of the tables in its associated data: no other version was
+/// ever sealed with it.
 const FIRST_SEAL_VERSION: u8 = 1;
 const FIRST_SCHEMA_VERSION: u32 = 1;
 
-/// The cipher under the master key.
+/// The cipher, with the master key.
 pub(super) struct Seal {
     key: LessSafeKey,
 }
 
-/// The value does not open under this key and this identity.
+/// The value cannot be opened with this key and this identity.
 #[derive(Debug)]
 pub(super) struct DoesNotOpen;
 
-/// What a sealed value belongs to; any other identity does not open it.
+/// The record that a sealed value belongs to. With any other identity, the value does not open.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Identity<'a> {
     pub(super) kind: &'a str,
@@ -39,7 +41,7 @@ pub(super) struct Identity<'a> {
 }
 
 impl Identity<'_> {
-    /// Lengths go before texts, so that no two identities give the same bytes.
+    /// Each text comes after its length, so that no two identities give the same bytes.
     fn associated_data(&self, seal_version: u8) -> Vec<u8> {
         let mut data = b"authsome vault".to_vec();
         data.push(seal_version);
@@ -72,8 +74,8 @@ impl Seal {
         let mut nonce = [0_u8; NONCE_LEN];
         getrandom::fill(&mut nonce)?;
         let header = 1 + NONCE_LEN;
-        // Encrypted in place in a buffer that never grows, so that no copy of the plain text stays
-        // behind.
+        // Encrypted in place, in a buffer that never grows, so that no copy of the plaintext stays
+        // in memory.
         let mut sealed = Vec::with_capacity(header + plain.expose().len() + AES_256_GCM.tag_len());
         sealed.push(SEAL_VERSION);
         sealed.extend_from_slice(&nonce);
@@ -110,7 +112,7 @@ impl Seal {
             .open_in_place(nonce, aad, &mut buffer)
             .map_err(|_| DoesNotOpen)?;
         let length = plain.len();
-        buffer.truncate(length); // behind it stands the tag, which is no secret
+        buffer.truncate(length); // the tag follows it, which is no secret
         Ok(Secret::new(std::mem::take(&mut *buffer)))
     }
 }

@@ -1,9 +1,9 @@
 //! A vault whose values only the master key opens, over a store that has no key.
 //!
-//! A sealed value is bound to its name and its generation, so that a store which hands out another
-//! record, or an old state, is found out. A generation is known only within the store's
-//! transaction: so a store is given, for each value, what seals it under the generation that it
-//! gives.
+//! A sealed value is bound to its name and its generation: if a store returns it for another
+//! record, or with another generation, it does not open. A generation is known only within the
+//! store's transaction. So for each value, a store gets a function that seals it for the generation
+//! that the store assigns.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,11 +17,11 @@ use super::{Change, Expect, Pending, Record, RecordKey, RecordLock, Reserve, Vau
 use crate::os::home::Home;
 use crate::secret::Secret;
 
-/// The record by which a wrong key is told from a damaged record.
+/// The record that tells a wrong key from a damaged record: it opens with the right key only.
 const KEY_CHECK: (&str, &str) = ("vault", "key-check");
 
-/// Where sealed values are kept. It sees names, generations, and bytes that it cannot open;
-/// [`Vault`] says what each method promises.
+/// A store of sealed values. It sees names, generations, and bytes that it cannot open. [`Vault`]
+/// says what each method does.
 pub(super) trait SealedStore: Send + Sync {
     /// Where it is, for messages.
     fn path(&self) -> &Path;
@@ -30,7 +30,7 @@ pub(super) trait SealedStore: Send + Sync {
 
     fn generation(&self, key: &RecordKey) -> Result<Option<u64>, VaultError>;
 
-    /// `visit` is told name, generation and sealed value.
+    /// `visit` gets the name, the generation and the sealed value.
     fn each(&self, kind: &str, visit: &mut dyn FnMut(&str, u64, &[u8])) -> Result<(), VaultError>;
 
     fn names_from(&self, kind: &str, prefix: &str) -> Result<Vec<String>, VaultError>;
@@ -39,8 +39,8 @@ pub(super) trait SealedStore: Send + Sync {
 
     fn check_writable(&self) -> Result<(), VaultError>;
 
-    /// An error where a later version has taken the store over meanwhile: what it has sealed is not
-    /// damaged.
+    /// An error if a later version has taken over the store in between: a record that it has sealed
+    /// is not damaged, but unknown here.
     fn check_version(&self) -> Result<(), VaultError>;
 
     fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError>;
@@ -58,12 +58,12 @@ pub(super) enum SealedChange<'a> {
     Put {
         key: &'a RecordKey,
         expect: Expect,
-        /// Gives the sealed value for the generation that the record gets.
+        /// Seals the value for the generation that the record gets.
         seal: Box<dyn Fn(u64) -> Result<Vec<u8>, VaultError> + 'a>,
     },
 }
 
-/// Whether a transaction waits until other processes have ended theirs.
+/// Whether a transaction waits for the transactions of other processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
     ForOthers,
@@ -78,7 +78,8 @@ pub(super) struct SealedVault<S> {
 }
 
 impl<S: SealedStore> SealedVault<S> {
-    /// Opens that store with that key; what cannot be written into it waits in files of the home.
+    /// Opens that store with that key. Values that cannot be written into it wait in files of the
+    /// home.
     pub(super) fn open(store: S, key: &MasterKey, home: &Home) -> Result<Self, VaultError> {
         let seal = Arc::new(Seal::new(key));
         let vault = Self {
@@ -204,7 +205,7 @@ impl<S: SealedStore> Vault for SealedVault<S> {
     }
 }
 
-/// The same change for a store, which asks for the sealed value once it knows the generation.
+/// The same change for a store, which calls `seal` once it knows the generation.
 pub(super) fn sealed<'a>(seal: &'a Seal, change: &'a Change) -> SealedChange<'a> {
     match change {
         Change::Delete(key) => SealedChange::Delete(key),
@@ -223,7 +224,7 @@ pub(super) fn sealed<'a>(seal: &'a Seal, change: &'a Change) -> SealedChange<'a>
     }
 }
 
-/// What a new vault has from its first moment.
+/// The record that a new vault is created with.
 pub(super) fn key_check() -> Change {
     let (kind, name) = KEY_CHECK;
     Change::Put {

@@ -1,5 +1,5 @@
-//! Sealed values in one `SQLite` file: WAL, so that readers and a writer do not wait for each
-//! other; full synchronisation, so that a commit that was reported survives a power cut.
+//! Sealed values in one `SQLite` file. It uses WAL, so that readers and a writer do not wait for
+//! each other, and full synchronisation, so that a reported commit survives a power failure.
 
 mod error;
 mod file;
@@ -22,16 +22,16 @@ use super::sealed::{SealedChange, SealedRecord, SealedStore, Wait};
 use super::{Expect, RecordKey, RecordLock, VaultError};
 use crate::os::home::{Home, HomeError, HomeLock};
 
-/// How long to wait for another process that is making or migrating the vault.
+/// How long to wait for another process that is creating or migrating the vault.
 const SETUP_DEADLINE: Duration = Duration::from_secs(20);
 
 impl SqliteStore {
-    /// The lock under which the file is made or migrated.
+    /// The lock under which the file is created or migrated.
     pub(super) fn setup_lock(home: &Home) -> Result<HomeLock, VaultError> {
         Ok(home.lock("vault", SETUP_DEADLINE)?)
     }
 
-    /// Opens the file of that home, which is there, and takes it to the present version.
+    /// Opens the file of that home, which must exist, and migrates it to the present version.
     pub(super) fn open(home: &Home) -> Result<Self, VaultError> {
         let path = home.path(FILE);
         let mut connection = file::open(&path)?;
@@ -49,8 +49,8 @@ impl SqliteStore {
         })
     }
 
-    /// A panic while the connection was in use leaves no transaction open (rusqlite rolls it back),
-    /// so a poisoned lock is still good.
+    /// A poisoned lock is still good: a panic leaves no transaction open, since rusqlite rolls it
+    /// back.
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection
             .lock()
@@ -148,7 +148,8 @@ impl SealedStore for SqliteStore {
     }
 
     fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError> {
-        // Every version of authsome must mean the same file: two of them may run at one time.
+        // The name must be the same in every version of authsome, since two of them may run at the
+        // same time.
         let name = format!("refresh-{}", key.name.replace('/', "@"));
         match self.home.lock(&name, wait) {
             Ok(lock) => Ok(RecordLock::new(lock)),
@@ -169,7 +170,7 @@ fn change(
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(classify(path))?;
-    // A later version may have taken the vault over since it was opened.
+    // A later version may have taken over the vault since it was opened.
     schema::refuse_later(schema::version(&transaction).map_err(classify(path))?)?;
     let mut generations = Vec::new();
     for change in changes {

@@ -1,5 +1,5 @@
-//! What every vault keeps to, whatever is behind it. An implementation joins the suite by a line in
-//! `suite!`.
+//! What every vault must do, however it stores its records. An implementation is added to these
+//! tests by its name in `suite!`.
 
 use std::sync::Arc;
 use std::thread;
@@ -10,7 +10,7 @@ use super::{Change, Expect, RecordKey, RecordLock, Vault, VaultError, open};
 use crate::os::home::Home;
 use crate::secret::Secret;
 
-/// A vault, and a way to open it once more, as another process does.
+/// A vault, and a function that opens it again, as another process would.
 struct Subject {
     vault: Arc<dyn Vault>,
     again: Box<dyn Fn() -> Arc<dyn Vault>>,
@@ -153,7 +153,7 @@ fn never_gives_a_generation_twice(Subject { vault, .. }: &Subject) {
     let write = || vault.apply(&[put("a", "x", Expect::Any)]).unwrap()[0];
     let before = write();
     vault.apply(&[Change::Delete(key("a"))]).unwrap();
-    vault.apply(&[Change::Delete(key("a"))]).unwrap(); // that it is not there is no error
+    vault.apply(&[Change::Delete(key("a"))]).unwrap(); // to delete nothing is no error
     assert!(write() > before);
 }
 
@@ -200,7 +200,7 @@ fn has_one_renewal_of_a_record_at_a_time(Subject { vault, again }: &Subject) {
         );
     }
     let _free = lock(&*other, "a/c").unwrap();
-    // Who logs in anew does not wait for a renewal.
+    // A new login does not wait for a renewal.
     let written = other.apply(&[put("a/b", "x", Expect::Any)]);
     written.unwrap();
     drop(held);

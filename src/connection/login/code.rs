@@ -1,20 +1,20 @@
-//! The walk through the pages: the form, the provider, and back.
+//! The authorization code flow (RFC 6749 §4.1): the form, the provider's page, and the way back.
 //!
 //! ```text
-//! known application ─────────────────────────┐
-//!                                            ↓
-//! none ──→ form ── an application named ──→ pending ←──────────────┐
-//!           ↑                                │ a redirect, a paste │
-//!           │                                ├─ to another request ┘ the wait goes on
-//!           ├─ about the application (*) ────┼─ refused ──→ the end
-//!           │                                └─ a code ──→ exchange ──→ the account ──→ granted
-//!           └─ about the application (*) ────────────────────┴─ refused ──→ the end
+//! application known ──────────────────────────┐
+//!                                             ↓
+//! unknown ──→ form ── the user names one ──→ pending ←───────────────┐
+//!              ↑                              │ a redirect, a paste  │
+//!              │                              ├─ for another request ┘ the wait goes on
+//!              ├─ about the application (*) ──┼─ an error ──→ the end
+//!              │                              └─ a code ──→ exchange ──→ the account ──→ granted
+//!              └─ about the application (*) ──────────────────┴─ an error ──→ the end
 //!
-//! (*) and the form has named it; else this is the end too
+//! (*) if the form has named the application; otherwise this is the end too
 //! ```
 //!
-//! Each request has a `state` and a PKCE verifier of its own (RFC 7636 §4.1, RFC 9700 §2.1): the
-//! response to an earlier request of the same login is not taken for one to a later request.
+//! Each authorization request has its own `state` and PKCE verifier (RFC 7636 §4.1, RFC 9700 §2.1).
+//! So a response to an earlier request of the same login is not accepted for a later one.
 
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -33,24 +33,24 @@ use crate::oauth::{
 };
 use crate::secret::Secret;
 
-/// How long the browser gets to load the last page before the listener goes away.
+/// How long the browser gets to load the last page before the listener is closed.
 pub(super) const LAST_PAGE: Duration = Duration::from_millis(300);
 
-/// What the walk brings home.
+/// What the flow results in.
 pub(super) struct Granted {
     pub(super) client: OAuthClient,
     pub(super) set: TokenSet,
     pub(super) account: Option<Account>,
     pub(super) by: FinishedBy,
-    /// The browser waits for its last page, unless the redirect was pasted.
+    /// Sends the last page to the browser; nobody receives it if the redirect was pasted.
     pub(super) page: PageReply,
-    /// The user has given the login up since: the grant is only to be revoked.
+    /// The user has cancelled the login in between, so the grant is only to be revoked.
     pub(super) is_cancelled: bool,
 }
 
 pub(super) type PageReply = tokio::sync::oneshot::Sender<Outcome>;
 
-/// A walk under way.
+/// A flow that is running.
 pub(super) struct CodeFlow<'a, P> {
     pub(super) request: &'a LoginRequest,
     pub(super) http: &'a HttpClient,
@@ -58,11 +58,12 @@ pub(super) struct CodeFlow<'a, P> {
     pub(super) prompt: &'a mut P,
 }
 
-/// An application, the request that was made for it, and who named it.
+/// An authorization request that has no response yet, its application, and who named the
+/// application.
 struct Pending {
     client: OAuthClient,
     authorization: PendingAuthorization,
-    /// `None` where it was known before: then the form has nothing to say.
+    /// `None` if the application was known before; then an error does not lead back to the form.
     named_by: Option<Visitor>,
 }
 
@@ -73,20 +74,20 @@ struct Redirect {
     page: PageReply,
 }
 
-/// Who brought a redirect, and where their browser waits.
+/// Who brought a redirect, and where their browser waits for a page.
 struct Redirected {
     by: FinishedBy,
     page: PageReply,
 }
 
-/// What a response led to.
+/// What follows from a redirect.
 enum Step {
     Done(Box<Granted>),
     Wait(Option<Box<Pending>>),
 }
 
 impl<P: LoginPrompt> CodeFlow<'_, P> {
-    /// From the first page to a token.
+    /// From the first page to the tokens.
     pub(super) async fn run(
         mut self,
         known: Option<ClientCredentials>,
@@ -110,20 +111,20 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         }
         loop {
             // Both ways stay open: a browser on another machine, or in a container, cannot reach
-            // the listener, and its user pastes the address. What ends this wait ends nothing else:
-            // an exchange that has begun may bring a grant, which is then stored or revoked.
+            // the listener, and its user pastes the address. The other events end only this wait.
+            // They do not end an exchange that has begun: it may bring a grant, which is then
+            // stored or revoked.
             let response = tokio::select! {
                 arrival = self.listener.next() => self.arrived(arrival, &mut pending)?,
                 line = self.prompt.pasted() => self.pasted(&line),
-                // Against a user who has closed the tab: nobody tells that the redirect will not
-                // come.
+                // For a user who has closed the tab: nothing reports that no redirect will come.
                 () = sleep_until(deadline) => return Err(LoginError::Deadline),
                 error = &mut nobody_there => return Err(error.into()),
                 () = cancelled.as_mut() => return Err(LoginError::Cancelled { revoked: None }),
             };
             let Some(response) = response else { continue };
-            // Taken out, and put back only if the response was not to it: a code is exchanged once
-            // (RFC 6749 §4.1.2).
+            // Taken out, and put back only if the response was to another request: a code is
+            // exchanged only once (RFC 6749 §4.1.2).
             match self
                 .answered(pending.take(), response, cancelled.as_mut())
                 .await?
@@ -160,8 +161,8 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         }))
     }
 
-    /// Shows the provider's page. What a browser is started with is seen by everybody on the
-    /// machine, so that is not the URL with the `state`.
+    /// Shows the provider's page. Everybody on the machine can see a browser's arguments, so it is
+    /// not started with the URL that has the `state`.
     fn open(&mut self, url: &Url) -> Result<(), LoginError> {
         let opened = self.listener.lead_to(url).map_err(OAuthError::from)?;
         let place = PageAddress {
@@ -172,7 +173,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         Ok(())
     }
 
-    /// Takes what the browser sent; the response of a provider is given back.
+    /// Handles what the browser sent; returns the redirect, if it was one.
     fn arrived(
         &mut self,
         arrival: Arrival,
@@ -189,8 +190,8 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                     client_id,
                     client_secret,
                 };
-                // A form that is sent again takes the place of the request before: its tab can no
-                // longer end this login.
+                // A form that is sent again replaces the earlier request: the tab of that request
+                // can no longer end this login.
                 let begun = self.begin(client, Some(visitor))?;
                 self.open(begun.authorization.url())?;
                 let _ = reply.send(Ok(begun.authorization.url().clone()));
@@ -223,7 +224,8 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         Some(Redirect {
             response: response?,
             by: FinishedBy::Paste,
-            // Nobody reads from it: the browser of a pasted address did not reach this listener.
+            // Nobody receives from it: the browser of a pasted address has not reached this
+            // listener.
             page: tokio::sync::oneshot::channel().0,
         })
     }
@@ -234,7 +236,8 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         response: Redirect,
         cancelled: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Step, LoginError> {
-        // No request that this could answer: a tab of an earlier login, or one that guesses.
+        // No request is waiting for a response: this comes from a tab of an earlier login, or from
+        // somebody who guesses.
         let Some(pending) = pending else {
             let _ = response.page.send(Outcome::Bad(
                 "Not yet".to_owned(),
@@ -242,8 +245,8 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             ));
             return Ok(Step::Wait(None));
         };
-        // `state` first, then the issuer, then whether it is an error (RFC 6749 §10.12, RFC 9207
-        // §2.4): an error without the right `state` may be forged, and must not end the login.
+        // First `state`, then the issuer, then the error (RFC 6749 §10.12, RFC 9207 §2.4): an error
+        // without the right `state` may be forged, and must not end the login.
         match pending.authorization.verify(response.response) {
             Ok(code) => {
                 let Redirect { by, page, .. } = response;
@@ -251,7 +254,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                 self.exchange(pending, code, redirected, cancelled).await
             }
             Err(ResponseRefused::Denied { code, description })
-                // Only for an application that came by the form: the user is there with the page
+                // Only if the user named the application in the form: then the user has that page
                 // open, and can correct it.
                 if pending.named_by.is_some() && is_about_the_application(&code) =>
             {
@@ -259,7 +262,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                 self.ask_again(&pending.client, &refused.to_string(), response.page);
                 Ok(Step::Wait(None))
             }
-            // With the right `state` it is the provider that says so, or the user there.
+            // The `state` is right, so the provider says this, or the user at the provider's page.
             Err(refused @ ResponseRefused::Denied { .. }) => {
                 let outcome = Outcome::Bad("Refused".to_owned(), refused.to_string());
                 let _ = response.page.send(outcome);
@@ -267,7 +270,8 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                 Err(refused.into())
             }
             Err(refused) => {
-                // Not the response to this login: a forged one must not end it (RFC 8252 §8.9).
+                // It is not the response to this login. A forged one must not end the login (RFC
+                // 8252 §8.9).
                 self.prompt.say(&format!(
                     "a redirect was not accepted: {refused}; still waiting"
                 ));
@@ -290,9 +294,9 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             authorization,
             named_by,
         } = *pending;
-        // It consumes the request. A code is spent whatever comes of it, so the way back is the
-        // form, and no second exchange. Nor does Ctrl-C end it: it may bring a grant, which is then
-        // revoked.
+        // `exchange` consumes the request. The code is spent whatever the result, so after an error
+        // the form begins a new request. Ctrl-C does not end the exchange either: it may bring a
+        // grant, which is then revoked.
         let set = match authorization.exchange(code, self.http).await {
             Ok(set) => set,
             Err(OAuthError::Refused {
@@ -315,8 +319,8 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             }
         };
         let lookups = &self.request.account_lookups;
-        // For the user to recognise the account by; a provider that does not say is no reason to
-        // lose the grant.
+        // So that the user can recognize the account. If the provider does not name it, the grant
+        // is kept all the same.
         let (account, is_cancelled) = tokio::select! {
             biased;
             () = cancelled.as_mut() => (None, true),
@@ -332,8 +336,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         })))
     }
 
-    /// The form once more, with what was typed: the application is registered otherwise than it was
-    /// said to be.
+    /// Shows the form again, with what was typed: the application's registration differs from it.
     fn ask_again(&mut self, client: &OAuthClient, refusal: &str, page: PageReply) {
         let advice = if client.client_secret.is_some() {
             "Check the ID, and paste the secret again; leave it empty if the application is not confidential."
@@ -351,7 +354,8 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
     }
 }
 
-/// Errors that another ID, another secret or another registration mends (RFC 6749 §4.1.2.1, §5.2).
+/// Errors that another client ID, another secret or another registration solves (RFC 6749 §4.1.2.1,
+/// §5.2).
 fn is_about_the_application(code: &str) -> bool {
     [
         "invalid_client",
@@ -374,10 +378,11 @@ fn form(request: &LoginRequest) -> ClientForm {
     }
 }
 
-/// Ready only if the server cannot be reached: whoever mistyped it shall not wait for the deadline.
+/// Ready only if the server cannot be reached: a user who has mistyped its address must not wait
+/// for the deadline.
 async fn nobody_there(http: &HttpClient, server: &Url) -> OAuthError {
     match http.reach(server).await {
-        // Any response shows that the server is there; what it says, the walk finds out.
+        // Any response shows that the server is there. What it means, the flow finds out.
         Err(error) if error.is_unreachable() => error,
         _ => std::future::pending().await,
     }

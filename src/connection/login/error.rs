@@ -1,4 +1,4 @@
-//! Why a login did not come to its end.
+//! Why a login failed.
 
 use std::time::Duration;
 
@@ -10,32 +10,32 @@ use crate::oauth::{OAuthError, ResponseRefused};
 /// How long a user has for the pages, and again for the question at the terminal.
 pub(super) const DEADLINE: Duration = Duration::from_mins(10);
 
-/// Why a login did not come to its end. Nothing was stored.
+/// Why a login failed. Nothing was stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
-    /// The port is taken.
+    /// The listener could not be started.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The user gave it up.
+    /// The user cancelled the login.
     #[error("the login was cancelled; nothing was stored{}", words_of(*.revoked))]
     Cancelled {
-        /// Whether the provider has taken the grant back; `None` where there was none yet.
+        /// Whether the provider has revoked the grant; `None` if there was none yet.
         revoked: Option<bool>,
     },
     /// The user took too long.
     #[error("the login was not finished within {} minutes", DEADLINE.as_secs() / 60)]
     Deadline,
-    /// The user does not know the account or the application.
+    /// The user did not confirm the account or the application.
     #[error("the login was not confirmed{}", if *.revoked { ", and its grant was revoked" } else { "; its grant could not be revoked" })]
     Declined {
-        /// Whether the provider has taken the grant back.
+        /// Whether the provider has revoked the grant.
         revoked: bool,
     },
-    /// The provider, or the user there, said no.
+    /// The provider refused, or the user at the provider's page.
     #[error(transparent)]
     Denied(#[from] ResponseRefused),
-    /// There is a connection of that name.
+    /// There is already a connection of that name.
     #[error("the connection {0} already exists")]
     Exists(ConnectionId),
     /// The grant could not be stored.
@@ -44,10 +44,10 @@ pub enum LoginError {
         /// Why not.
         #[source]
         source: Box<StoreError>,
-        /// Why the grant is still good at the provider; `None` where it was revoked.
+        /// Why the grant could not be revoked; `None` if it was revoked.
         revocation: Option<Box<OAuthError>>,
     },
-    /// The authorization server gave no token.
+    /// A request to the authorization server failed, or could not be made.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
     /// The vault failed.

@@ -8,32 +8,33 @@ use crate::oauth::Account;
 pub enum LoginStep {
     /// The provider's page.
     Authorize,
-    /// The form for the application.
+    /// The form in which the user names the application.
     Client,
 }
 
-/// Where that page is.
+/// The address of such a page.
 #[derive(Clone, Copy, Debug)]
 pub struct PageAddress<'a> {
-    /// For the user's own eyes; it may hold what others must not know.
+    /// Shown to the user only; it may contain what others must not know.
     pub shown: &'a str,
-    /// For a browser's argument list, which every user of the machine can read.
+    /// Passed to a browser as an argument, which every user of the machine can read.
     pub opened: &'a str,
 }
 
 /// Who has finished a login at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishedBy {
-    /// Whoever had the address that was pasted at the terminal.
+    /// Somebody unknown: the address of the redirect was pasted at the terminal.
     Paste,
-    /// A browser of this very user.
+    /// A browser of the user who runs authsome.
     ThisUser,
-    /// Somebody: the system does not tell whose browser it was.
+    /// A browser whose user the system does not report.
     Unknown,
 }
 
 impl FinishedBy {
-    /// For what two had a hand in; the application may have been known before.
+    /// Combines who brought the redirect with who named the application (`None` if it was known
+    /// before). If the latter is unknown, so is the result.
     pub(super) fn and(self, application: Option<Self>) -> Self {
         match application {
             Some(Self::Unknown) => Self::Unknown,
@@ -51,31 +52,31 @@ impl From<Visitor> for FinishedBy {
     }
 }
 
-/// A login that is about to be stored, for the user to look at.
+/// A login that is about to be stored, as it is shown to the user.
 #[derive(Debug)]
 pub struct Finished<'a> {
-    /// The provider's name for people, and where it is.
+    /// The provider's display name, and its base URL if it has one.
     pub provider: String,
-    /// Whose grant it is, if the provider said.
+    /// The account, if the provider named it.
     pub account: Option<&'a Account>,
-    /// Which application has it.
+    /// The application that the grant was issued to.
     pub client_id: &'a str,
-    /// Who brought it.
+    /// Who finished the login.
     pub by: FinishedBy,
 }
 
 /// The user's side of a login: a browser and a terminal.
 pub trait LoginPrompt {
-    /// Shows the URL, and opens it if it can.
+    /// Shows the URL, and opens it in a browser if that is possible.
     fn open(&mut self, step: LoginStep, place: PageAddress<'_>);
-    /// Another user's connection was refused, or one of nobody's: it may have been the user's own
-    /// browser, in a container or behind a relay.
+    /// The listener refused a connection: it belongs to another user, or to none that the kernel
+    /// knows of. It may be that of the user's own browser, in a container or behind a relay.
     fn stranger(&mut self, of_another_user: bool);
-    /// Shows a login, and asks whether it is to be stored where another than this user may have
-    /// finished it and somebody is there to ask.
+    /// Shows a login that another user may have finished, and asks whether to store it. If nobody
+    /// is there to ask, it is stored.
     fn confirm(&mut self, finished: &Finished<'_>) -> impl Future<Output = bool>;
-    /// Says something that did not end the login.
+    /// Reports something that does not end the login.
     fn say(&mut self, words: &str);
-    /// The next line that the user pastes; never ready where nobody can.
+    /// The next line that the user pastes; never ready if nobody can paste one.
     fn pasted(&mut self) -> impl Future<Output = String>;
 }

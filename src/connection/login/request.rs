@@ -1,4 +1,4 @@
-//! What a login is made of, and what comes of it.
+//! The input of a login, and its result.
 
 use authsome_providers::BaseUrl;
 use url::Url;
@@ -9,21 +9,21 @@ use crate::credential::ConnectionId;
 use crate::net::tls::ClientCertificate;
 use crate::oauth::AccountLookup;
 
-/// What a login needs to know.
+/// The input of a login.
 #[derive(Debug)]
 pub struct LoginRequest {
     /// The connection to make.
     pub id: ConnectionId,
-    /// The provider's name for people.
+    /// The provider's display name.
     pub provider: String,
-    /// Where it is, for one that can be self-hosted.
+    /// Where the provider is, if it can be self-hosted.
     pub base_url: Option<BaseUrl>,
     /// A private CA (PEM) to trust for this connection.
     pub ca_pem: Option<String>,
-    /// What tells the servers of this connection who logs in, where they ask in TLS.
+    /// The certificate for servers that ask for one in the TLS handshake.
     pub client_certificate: Option<ClientCertificate>,
-    /// The application, where the user named one; else the one of an earlier login; else the form
-    /// asks.
+    /// The application that the user named. If it is `None`, the one of an earlier login is used,
+    /// or else the form asks for one.
     pub client: Option<ClientCredentials>,
     /// Where the user is sent.
     pub authorization_endpoint: Url,
@@ -31,15 +31,15 @@ pub struct LoginRequest {
     pub token_endpoint: Url,
     /// Where the grant can be revoked.
     pub revocation_endpoint: Option<Url>,
-    /// What `iss` must say, if it comes.
+    /// What `iss` must be, if the redirect has it (RFC 9207).
     pub issuer: Option<String>,
     /// Further parameters of the authorization request.
     pub extra_parameters: Vec<(String, String)>,
-    /// The provider's page of applications.
+    /// The provider's page on which applications are registered.
     pub applications_url: Option<Url>,
-    /// Where to ask whose grant it is.
+    /// Requests that tell whose account the grant is for.
     pub account_lookups: Vec<AccountLookup>,
-    /// What to ask for.
+    /// The scopes to request.
     pub scopes: Vec<String>,
     /// Whether a connection of that name may be replaced.
     pub replace: bool,
@@ -47,11 +47,11 @@ pub struct LoginRequest {
     pub terms: Terms,
 }
 
-/// A login that is stored.
+/// A login that was stored.
 #[derive(Debug)]
 pub struct LoggedIn {
     /// The new connection.
     pub connection: Connection,
-    /// What was asked for; the connection has what was granted.
+    /// The scopes that were requested; the connection has those that were granted.
     pub requested_scopes: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The JSON inside a sealed record. The only place that writes a secret down, and there only into
+//! The JSON inside a sealed record. No other file serializes secrets, and this one does it only for
 //! the vault.
 
 use authsome_providers::{BaseUrl, RoutePattern, Scheme};
@@ -14,11 +14,12 @@ use crate::net::tls::ClientCertificate;
 use crate::oauth::{Account, OAuthClient};
 use crate::secret::{Secret, SecretBuffer};
 
-/// A connection.
+/// The JSON of a connection.
 #[derive(Serialize, Deserialize)]
 struct ConnectionRecord {
-    // The names are the format on the disk. What was added later may be absent, so that a record of
-    // before is still read; unknown names are passed over, so that a later version's is.
+    // The names are the format on disk. A field that was added later may be absent, so that older
+    // records can still be read. Unknown names are ignored, so that records of a later version can
+    // be read.
     base_url: Option<String>,
     ca_pem: Option<String>,
     client_id: String,
@@ -45,7 +46,7 @@ struct CertificateRecord {
     key: Plain,
 }
 
-/// The key of such a record; the chain is passed over.
+/// The key of such a record; the chain is ignored.
 #[derive(Deserialize)]
 struct CertificateKeyRecord {
     key: Plain,
@@ -54,7 +55,7 @@ struct CertificateKeyRecord {
 #[derive(Serialize, Deserialize)]
 struct TermsRecord {
     routes: Vec<RouteRecord>,
-    /// The digest of a custom definition.
+    /// The digest of a custom definition; `None` for the bundled one.
     definition: Option<String>,
     allowed_guards: Vec<String>,
 }
@@ -67,7 +68,7 @@ struct RouteRecord {
     path: String,
 }
 
-/// The secrets of such a record; the rest is passed over.
+/// The secrets of a connection's record; the rest is ignored.
 #[derive(Deserialize)]
 struct SecretsRecord {
     client_secret: Option<Plain>,
@@ -89,7 +90,7 @@ struct ClientRecord {
     client_secret: Option<Plain>,
 }
 
-/// A secret that is written down: only here, and only into the buffer that is sealed.
+/// A secret that can be serialized: only here, and only into the buffer that is sealed.
 struct Plain(Secret<String>);
 
 impl Serialize for Plain {
@@ -151,7 +152,7 @@ pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreEr
     write(&connection.id.to_string(), &record)
 }
 
-/// How long [`encode`] makes it.
+/// The length of what [`encode`] returns.
 pub(super) fn encoded_length(connection: &Connection) -> Result<usize, StoreError> {
     Ok(encode(connection)?.expose().len())
 }
@@ -295,7 +296,7 @@ fn write(name: &str, record: &impl Serialize) -> Result<Secret<Vec<u8>>, StoreEr
     Ok(buffer.finish())
 }
 
-/// serde's messages can quote a value; only the place is passed on.
+/// serde's messages can quote a value, so the error has only the position.
 fn parse<'a, T: Deserialize<'a>>(name: &str, value: &'a [u8]) -> Result<T, StoreError> {
     serde_json::from_slice(value).map_err(|error| StoreError::Unreadable {
         record: name.to_owned(),

@@ -6,15 +6,15 @@ use crate::vault::VaultError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is one of that name already, or it changed meanwhile.
+    /// There is one of that name already, or it was changed in between.
     #[error("the connection was changed by another process")]
     Conflict,
-    /// The record opens, but it is not one of ours.
+    /// The record can be decrypted, but not read.
     #[error("the record of {record} cannot be read: {reason}")]
     Unreadable {
-        /// Which.
+        /// Which record.
         record: String,
-        /// Where it goes wrong, without the content.
+        /// What is wrong, without the content.
         reason: String,
     },
     /// The vault failed.

@@ -1,4 +1,4 @@
-//! New states of connections that the vault cannot take yet.
+//! New states of connections that cannot be written into the vault yet.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::credential::ConnectionId;
 use crate::vault::{Change, Expect, RecordLock, Reserve, VaultError};
 
 impl ConnectionStore {
-    /// Waits for the right to spend a connection's refresh token, at most so long. Blocks the
+    /// Takes the lock under which a connection is renewed, waiting at most that long. Blocks the
     /// thread.
     pub(in crate::connection) fn lock(
         &self,
@@ -20,20 +20,20 @@ impl ConnectionStore {
         self.vault.lock(&connection_key(id), wait)
     }
 
-    /// Durable room for the state that will replace this one. The caller holds the connection's
-    /// refresh lock.
+    /// Reserves durable room for the state that will replace this one. The caller holds the
+    /// connection's lock.
     pub(in crate::connection) fn reserve(
         &self,
         stored: &Stored,
     ) -> Result<Box<dyn Reserve>, StoreError> {
         let key = connection_key(&stored.connection.id);
         let size = codec::encoded_length(&stored.connection)?;
-        // A refresh may begin from a state that the vault has not taken either.
+        // A refresh may also begin from a state that is only beside the vault.
         let step = stored.step.saturating_add(1);
         Ok(self.vault.reserve(&key, stored.generation, step, size)?)
     }
 
-    /// Puts a connection's new state into its room, durably.
+    /// Writes a connection's new state into its room, durably.
     pub(in crate::connection) fn keep_aside(
         reserve: &mut dyn Reserve,
         connection: &Connection,
@@ -41,7 +41,8 @@ impl ConnectionStore {
         Ok(reserve.fill(&codec::encode(connection)?)?)
     }
 
-    /// As [`Self::replace`], without waiting for another process's transaction.
+    /// As [`Self::replace`], but without waiting for another process's transaction. It writes no
+    /// definition, and removes what waits beside the vault.
     pub(in crate::connection) fn replace_now(
         &self,
         connection: &Connection,
@@ -52,22 +53,22 @@ impl ConnectionStore {
             value: codec::encode(connection)?,
             expect: Expect::Generation(generation),
         };
-        // Compare and swap on what the vault has. A refresh that began from a state beside the
-        // vault replaces the same generation as that state.
+        // Compare and swap on the generation in the vault. A refresh that began from a state beside
+        // the vault replaces the same generation as that state.
         let written = self.vault.apply_now(&[change]).map_err(conflict)?;
-        // What was kept aside is of no more use; left behind, it would be taken for what it is:
-        // older.
+        // The file beside the vault is no longer needed. If it cannot be removed, it is ignored,
+        // since it replaces an older generation.
         let _ = self.vault.forget_pending(&connection_key(&connection.id));
         Ok(written[0])
     }
 
-    /// The number of the state that a connection is in, without decoding it.
+    /// The number of a connection's newest state, without decoding it.
     pub(in crate::connection) fn current(
         &self,
         id: &ConnectionId,
     ) -> Result<Option<u64>, StoreError> {
         let key = connection_key(id);
-        // In this order for the same reason as in `load`.
+        // The pending state first, for the same reason as in `load`.
         let pending = self.vault.pending(&key)?;
         let generation = self.vault.generation(&key)?;
         Ok(generation.map(|generation| {
@@ -76,31 +77,32 @@ impl ConnectionStore {
         }))
     }
 
-    /// The connections beside which something lies: a state that waits for the vault, or room that
-    /// nobody used.
+    /// The connections that have a file beside the vault: a state that waits, or unused room.
     pub(in crate::connection) fn waiting(&self) -> Result<Vec<ConnectionId>, StoreError> {
         let names = self.vault.pending_names()?;
         Ok(names.iter().filter_map(|name| parse_id(name)).collect())
     }
 
-    /// Takes into the vault what waits for it. The caller holds the connection's refresh lock:
-    /// nobody else adds to it meanwhile.
+    /// Moves the state beside the vault into the vault. The caller holds the connection's lock, so
+    /// no other state is written beside the vault meanwhile.
     pub(in crate::connection) fn take_in(&self, id: &ConnectionId) -> Result<(), StoreError> {
         let key = connection_key(id);
         if let Some(pending) = self.vault.pending(&key)? {
             let change = Change::Put {
                 key: key.clone(),
                 value: pending.value,
-                // What waits never overwrites a state that it was not made from.
+                // It never overwrites a state other than the one that it was made from.
                 expect: Expect::Generation(pending.base),
             };
             match self.vault.apply_now(&[change]).map_err(conflict) {
-                // The vault has a newer state: it came in already, or somebody logged in anew.
+                // A conflict means that it is outdated: it is in the vault already, or the
+                // connection was replaced or removed.
                 Ok(_) | Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error),
             }
         }
-        // Only after the commit: a kill between the two leaves a file that counts for nothing.
+        // Only after the commit. If the process is killed between the two, the file that is left is
+        // ignored.
         Ok(self.vault.forget_pending(&key)?)
     }
 }

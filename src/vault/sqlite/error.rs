@@ -1,4 +1,4 @@
-//! From an error of `SQLite` to one of the vault.
+//! Converts errors of `SQLite` to errors of the vault.
 
 use std::path::Path;
 
@@ -8,21 +8,21 @@ use rusqlite::ErrorCode;
 
 use crate::vault::VaultError;
 
-/// `SQLITE_IOERR_SHORT_READ`: a page is not there.
+/// `SQLITE_IOERR_SHORT_READ`: the file ends before the page that is read.
 const SHORT_READ: i32 = 522;
 
-/// `SQLITE_IOERR_SHMSIZE`: the file that readers and writers share cannot be made as large as it
-/// has to be.
+/// `SQLITE_IOERR_SHMSIZE`: the `-shm` file, which readers and writers share, cannot be made large
+/// enough.
 const NO_ROOM_TO_SHARE: i32 = 4874;
 
-/// Whether the file is there, and cannot be written. It is not opened for that: to close it again
-/// would drop the locks that `SQLite` has on it in this process (fcntl(2)).
+/// Whether the file is there but cannot be written. The file is not opened to find this out:
+/// closing it again would release the locks that `SQLite` has on it in this process (fcntl(2)).
 fn is_read_only(path: &Path) -> bool {
     let access = nix::unistd::access(path, AccessFlags::W_OK);
     matches!(access, Err(Errno::EACCES | Errno::EROFS))
 }
 
-/// Tells a damaged file and a busy one from the rest.
+/// Tells a damaged, full, read-only or busy file from other errors.
 pub(super) fn classify(path: &Path) -> impl Fn(rusqlite::Error) -> VaultError + use<'_> {
     move |error| match error.sqlite_error_code() {
         Some(_)
@@ -50,8 +50,8 @@ pub(super) fn classify(path: &Path) -> impl Fn(rusqlite::Error) -> VaultError + 
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             VaultError::Locked(path.to_owned())
         }
-        // The last two: the only way our own statements can be wrong is that the tables are not
-        // there.
+        // `Unknown` is `SQLITE_ERROR`, and `None` is no error of SQLite at all. The statements here
+        // are correct, so both mean that the tables are missing or not ours.
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) | None => {
             VaultError::Corrupt {
                 path: path.to_owned(),
@@ -65,7 +65,7 @@ pub(super) fn classify(path: &Path) -> impl Fn(rusqlite::Error) -> VaultError + 
     }
 }
 
-/// What is wrong, for somebody who does not know `SQLite`'s codes.
+/// What is wrong, for somebody who does not know the codes of `SQLite`.
 fn in_words(code: ErrorCode, error: &rusqlite::Error) -> String {
     let words = match code {
         ErrorCode::DiskFull => "the disk is full",

@@ -1,4 +1,4 @@
-//! The file itself: made whole before it has its name, and looked at before it is used.
+//! The vault's file: complete before it gets its name, and checked before it is used.
 
 use std::fs;
 use std::path::Path;
@@ -14,10 +14,11 @@ use crate::os::home::{Home, create_private_file, io_error, remove_if_present};
 use crate::vault::VaultError;
 use crate::vault::sealed::{SealedChange, SealedStore, Wait};
 
-/// How long a statement waits for another process's transaction. Ours last milliseconds.
+/// How long a statement waits for another process's transaction. Those of authsome take
+/// milliseconds.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A vault in the making.
+/// A vault that is being created, and what may be left of it.
 const HALF_MADE: &str = "vault.db.new";
 const LEFTOVERS: [&str; 3] = [HALF_MADE, "vault.db.new-wal", "vault.db.new-shm"];
 
@@ -28,8 +29,8 @@ impl SqliteStore {
         Ok(path.try_exists().map_err(io_error("look at", &path))?)
     }
 
-    /// Makes the file, with those records in it, under a temporary name and renames it, so that
-    /// nobody ever sees half a vault. The caller holds the lock.
+    /// Creates the file, with those records in it, under a temporary name and then renames it, so
+    /// that nobody ever sees half a vault. The caller holds the lock.
     pub(in crate::vault) fn create(
         home: &Home,
         first: &[SealedChange<'_>],
@@ -55,7 +56,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Gives a file that is whole its name.
+    /// Gives a complete file its final name.
     fn publish(self, name: &Path) -> Result<(), VaultError> {
         let staging = self.path.clone();
         self.close()?;
@@ -63,14 +64,14 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Takes away what a failed [`Self::create`] leaves.
+    /// Removes what a failed [`Self::create`] leaves.
     pub(in crate::vault) fn forget_half_made(home: &Home) {
         for leftover in LEFTOVERS {
             let _ = remove_if_present(&home.path(leftover));
         }
     }
 
-    /// Writes the log back into the file, and closes it.
+    /// Writes the WAL back into the file, and closes the file.
     fn close(self) -> Result<(), VaultError> {
         fold_log(&self.connection(), &self.path)?;
         let connection = self.connection.into_inner();
@@ -80,13 +81,13 @@ impl SqliteStore {
     }
 }
 
-/// Opens a file that is an intact vault of some version.
+/// Opens a file, which must be an intact vault of some version.
 pub(super) fn open(path: &Path) -> Result<Connection, VaultError> {
     let corrupt = |reason: &str| VaultError::Corrupt {
         path: path.to_owned(),
         reason: reason.to_owned(),
     };
-    // A vault is renamed into place whole: an empty file was emptied by somebody, and SQLite would
+    // A vault is complete before it gets its name, so an empty file was emptied later. SQLite would
     // take it for a new database.
     let found = fs::metadata(path).map_err(io_error("look at", path))?;
     if found.len() == 0 {
@@ -100,11 +101,11 @@ pub(super) fn open(path: &Path) -> Result<Connection, VaultError> {
     Ok(connection)
 }
 
-/// Writes the log back into the file. It must succeed before the file gets another name: the log
-/// would keep the old one, and with it would go whatever was still in it.
+/// Writes the WAL back into the file. This must succeed before the file is renamed: the WAL would
+/// keep the old name, and what is only in the WAL would be lost.
 fn fold_log(connection: &Connection, path: &Path) -> Result<(), VaultError> {
     let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-        row.get::<_, i64>(0) // 1 where somebody else was in the way
+        row.get::<_, i64>(0) // 1 if another connection prevented it
     });
     if folded.map_err(classify(path))? != 0 {
         return Err(VaultError::Locked(path.to_owned()));
@@ -117,19 +118,19 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // What was overwritten is gone from the file as well.
+    // Content that is overwritten is erased from the file as well.
     connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
     Ok(connection)
 }
 
-/// A file that lost its end opens well enough, until a page of the lost part is asked for.
+/// A file that was cut short opens without an error, until a page of the missing part is read.
 fn check_length(connection: &Connection, path: &Path) -> Result<(), VaultError> {
     let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
     let expected: i64 = connection
         .query_row(pages, [], |row| row.get(0))
         .map_err(classify(path))?;
-    // What stands in the log is not in the file yet, so the file may rightly be shorter.
+    // What is in the WAL may not be in the file yet, so the file may be shorter.
     let log = path.with_extension("db-wal");
     let logged = fs::metadata(&log).is_ok_and(|found| found.len() > 0);
     let found = fs::metadata(path).map_err(io_error("look at", path))?.len();
@@ -155,7 +156,7 @@ mod tests {
         let store = SqliteStore::open(&home).unwrap();
         let path = home.path(FILE);
         let reader = connect(&path).unwrap();
-        reader.execute_batch("BEGIN; SELECT * FROM record").unwrap(); // it needs the log as it is
+        reader.execute_batch("BEGIN; SELECT * FROM record").unwrap(); // it needs the WAL as it is
         store.check_writable().unwrap();
         store.connection().busy_timeout(Duration::ZERO).unwrap();
         let folded = fold_log(&store.connection(), &path);

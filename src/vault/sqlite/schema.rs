@@ -1,10 +1,10 @@
-//! The tables, and the way from each older version to the present one.
+//! The tables, and the migration from each older version to the present one.
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::vault::VaultError;
 
-/// Step `n` takes a vault of version `n` to version `n + 1`; a new vault takes them all.
+/// Step `n` migrates a vault from version `n` to version `n + 1`; a new vault takes all steps.
 const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE record (
@@ -18,16 +18,16 @@ const MIGRATIONS: &[&str] = &[
     CREATE TABLE counter (generation INTEGER NOT NULL) STRICT;
     INSERT INTO counter VALUES (0);
     ",
-    // No table changes: from here on records are sealed in a layout that a program of version 1
-    // does not know, and would call damaged.
+    // The tables do not change. From version 2 on, records are sealed in a layout that a program of
+    // version 1 does not know: it would call them damaged.
     "",
 ];
 
 /// The version that this program writes.
 pub(super) const VERSION: u32 = 2;
 
-/// What `PRAGMA application_id` says of a vault ("auth" in ASCII). `SQLite` takes a file of a few
-/// bytes for a new database: without this mark a truncated vault would be one.
+/// The `PRAGMA application_id` of a vault ("auth" in ASCII). `SQLite` takes a file of a few bytes
+/// for a new database: without this mark, a truncated vault would be taken for one.
 const APPLICATION_ID: i32 = 0x6175_7468;
 
 /// Whether the open file was made by [`migrate`].
@@ -42,12 +42,12 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// Takes the steps that are missing, in one transaction. The caller holds the vault's lock.
+/// Takes the steps that are missing, in one transaction. The caller holds the setup lock.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     let from = version(&transaction)?;
     if from >= VERSION {
-        return Ok(()); // another process was first, perhaps one of a later version: its mark stays
+        return Ok(()); // another process was faster, perhaps a later version: its version stays
     }
     let from = from as usize;
     for step in MIGRATIONS.iter().skip(from) {
@@ -58,14 +58,13 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Whether an open vault needs [`migrate`]; one from the future is an error.
+/// Whether an open vault needs [`migrate`]. A vault of a later version is an error.
 pub(super) fn is_outdated(found: u32) -> Result<bool, VaultError> {
     refuse_later(found)?;
     Ok(found < VERSION)
 }
 
-/// A vault that a later version has taken over, perhaps while we have it open, is not ours to
-/// write.
+/// Refuses a vault that a later version has taken over, perhaps while this process has it open.
 pub(super) fn refuse_later(found: u32) -> Result<(), VaultError> {
     if found > VERSION {
         return Err(VaultError::TooNew {

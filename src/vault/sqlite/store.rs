@@ -7,10 +7,10 @@ use rusqlite::Connection;
 
 use crate::os::home::Home;
 
-/// The file in the home directory.
+/// The file's name in the home directory.
 pub(super) const FILE: &str = "vault.db";
 
-/// An open file.
+/// An open vault file.
 pub(in crate::vault) struct SqliteStore {
     pub(super) home: Home,
     pub(super) connection: Mutex<Connection>,

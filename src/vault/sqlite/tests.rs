@@ -1,4 +1,4 @@
-//! What only a file can do: be open to others, lose its end, be taken over by a later version.
+//! What concerns only a vault in a file: its mode, a truncation, a later version.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -16,7 +16,7 @@ struct Opened {
     vault: Arc<dyn Vault>,
 }
 
-/// A vault with those things in it.
+/// A vault with records of those names.
 fn opened(things: &[&str]) -> Opened {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
