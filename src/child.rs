@@ -6,18 +6,21 @@
 //! it is started again as a small helper ([`exec_in_place`]), which then executes the command in
 //! place.
 
+mod exec;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Command};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Pid, getpgid, getpgrp, getppid, tcgetpgrp};
+use nix::unistd::{Pid, getpgid, getpgrp, tcgetpgrp};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
+pub use self::exec::exec_in_place;
 use crate::env::env_vars::Environment;
 use crate::os::private_memory;
 use crate::os::process_tree::{self, Orphans, ProcessTree};
@@ -290,65 +293,6 @@ fn on_terminal(child: Pid) -> bool {
 fn foreground_group() -> Option<Pid> {
     let terminal = File::open("/dev/tty").ok()?;
     tcgetpgrp(&terminal).ok()
-}
-
-/// The entry point of the helper. `arguments` are the process id of authsome, the limits to
-/// restore, the command and its arguments. Returns only if the command could not be started, with
-/// the exit code and the reason.
-pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, String) {
-    let parent = arguments
-        .next()
-        .and_then(|pid| pid.to_str()?.parse::<i32>().ok());
-    let (Some(parent), Some(ulimits), Some(command)) = (parent, arguments.next(), arguments.next())
-    else {
-        return (
-            EXIT_NOT_STARTED,
-            format!("{EXEC_ARGUMENT} is for authsome's own use"),
-        );
-    };
-    if let Err(error) = Ulimits::restore(&ulimits) {
-        return (
-            EXIT_NOT_STARTED,
-            format!("cannot give the command its own limits: {error}"),
-        );
-    }
-    if let Err(error) = die_with_parent(Pid::from_raw(parent)) {
-        return (
-            EXIT_NOT_STARTED,
-            format!("cannot tie the command to authsome: {error}"),
-        );
-    }
-    let error = Command::new(&command).args(arguments).exec();
-    let shown = command.display();
-    match error.kind() {
-        io::ErrorKind::NotFound => (EXIT_NOT_FOUND, format!("{shown}: command not found")),
-        _ => (
-            EXIT_NOT_EXECUTABLE,
-            format!("{shown}: cannot be executed: {error}"),
-        ),
-    }
-}
-
-/// If authsome is killed by SIGKILL, no child may stay behind with a dead proxy. The parent-death
-/// signal stays set across exec(2).
-#[cfg(target_os = "linux")]
-fn die_with_parent(parent: Pid) -> Result<(), Errno> {
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-    // If the parent died before the line above, the signal will never come.
-    if getppid() == parent {
-        Ok(())
-    } else {
-        Err(Errno::ESRCH)
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn die_with_parent(parent: Pid) -> Result<(), Errno> {
-    if getppid() == parent {
-        Ok(())
-    } else {
-        Err(Errno::ESRCH)
-    }
 }
 
 /// Makes us the subreaper of the command's descendants, so that a daemon that forks twice stays in

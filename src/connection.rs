@@ -20,11 +20,13 @@ mod freshness;
 mod keep;
 mod login;
 mod pace;
+mod reading;
 mod record;
 mod recovery;
 mod refresh;
 #[cfg(test)]
 mod sample;
+mod slot;
 mod source;
 mod store;
 mod terms;

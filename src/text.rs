@@ -7,6 +7,7 @@
 //! them. In JSON they are escaped, so that the data stays the same.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt::Write;
 
 use url::Url;
@@ -76,6 +77,20 @@ pub fn host_of(url: &Url) -> String {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     }
+}
+
+/// An error with its causes. A cause whose text is already there is not repeated.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let words = next.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = next.source();
+    }
+    text
 }
 
 #[cfg(test)]

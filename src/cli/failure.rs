@@ -16,6 +16,7 @@ use crate::child::ChildError;
 use crate::connection::CredentialError;
 use crate::net::tls::{TlsRemedy, TrustError};
 use crate::proxy::ProxyError;
+use crate::text::with_causes;
 
 pub(super) use self::connection::not_found;
 pub(super) use self::session::unused_directory;
@@ -60,22 +61,8 @@ impl Failure {
     }
 
     fn of(exit: Exit, code: &'static str, error: &dyn Error, hint: impl Into<String>) -> Self {
-        Self::new(exit, code, chain(error), hint)
+        Self::new(exit, code, with_causes(error), hint)
     }
-}
-
-/// An error with its causes. A cause whose text is already there is not repeated.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let words = next.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = next.source();
-    }
-    text
 }
 
 impl From<CatalogError> for Failure {
@@ -125,7 +112,7 @@ impl From<CaError> for Failure {
         let message = match &error {
             // Its source shows the name of the PEM block as a list of bytes.
             CaError::CaFileMalformed { .. } => error.to_string(),
-            _ => chain(&error),
+            _ => with_causes(&error),
         };
         let hint = "--ca-file takes a PEM file, which begins with -----BEGIN CERTIFICATE-----";
         Self::new(Exit::Usage, "ca_file_invalid", message, hint)

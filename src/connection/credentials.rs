@@ -25,19 +25,17 @@
 //! | expired | waits for a refresh; in a pause after a failure, a newer pair of the vault, or an error | the same |
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-
-use arc_swap::ArcSwap;
 
 use super::closing::Closing;
 use super::disk::Reader;
-use super::flight::Flight;
 use super::freshness::{Freshness, stands};
 use super::keep::Unsaved;
-use super::pace::{Moment, Pace, Urgency};
-use super::recovery::{Recovery, Step};
+use super::pace::Urgency;
+use super::recovery::Step;
 use super::refresh::Renewal;
+use super::slot::Slot;
 use super::source::{CredentialError, CredentialSource, Rejection, UnauthorizedAction, Usage};
 use super::store::{ConnectionStore, Stored};
 use super::wanted::{Outcome, RefreshReason, credential};
@@ -56,23 +54,6 @@ pub struct Credentials {
     /// A sorted map, since a session has few connections: comparing names costs less than hashing
     /// them.
     slots: BTreeMap<ConnectionId, Arc<Slot>>,
-}
-
-/// One connection.
-struct Slot {
-    /// The current pair; only a newer state replaces it.
-    current: ArcSwap<Credential>,
-    /// At most one refresh at a time.
-    flight: Flight<Outcome>,
-    state: Mutex<State>,
-}
-
-/// What was tried for a connection, and the results. The lock is held for a moment only, and a
-/// request with a fresh token does not take it.
-#[derive(Default)]
-struct State {
-    pace: Pace,
-    recovery: Recovery,
 }
 
 impl Credentials {
@@ -321,63 +302,5 @@ impl CredentialSource for Credentials {
                 slot.state().recovery.renewed(why, outcome, has_ended)
             }
         }
-    }
-}
-
-impl Slot {
-    fn new(stored: &Stored) -> Self {
-        Self {
-            current: ArcSwap::new(credential(stored)),
-            flight: Flight::new(),
-            state: Mutex::default(),
-        }
-    }
-
-    fn has_ended(&self) -> bool {
-        stands(&self.current.load(), Timestamp::now()) == Freshness::Expired
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A panic under the lock can leave a wrong count or pause behind: at worst the next try
-        // comes too early or too late. There are no tokens in this state.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What to do after a 401.
-    fn after(&self, rejection: Rejection, refused: &Credential, attempt: u32) -> Step {
-        let mut state = self.state();
-        let State { pace, recovery } = &mut *state;
-        recovery.after(rejection, refused, attempt, pace, Moment::now())
-    }
-
-    /// Takes `candidate` if it is newer than the current credential; returns the newer of the two.
-    fn adopt(&self, candidate: &Arc<Credential>) -> Arc<Credential> {
-        // A reload and a refresh may come here at the same time. `rcu` compares again if the value
-        // was changed in between, so an older state never replaces a newer one.
-        self.current.rcu(|current| {
-            Arc::clone(if candidate.generation > current.generation {
-                candidate
-            } else {
-                current
-            })
-        });
-        self.current.load_full()
-    }
-
-    fn note(&self, outcome: &Outcome) {
-        match outcome {
-            Ok(renewed) => {
-                self.state().pace.succeed();
-                self.adopt(renewed);
-            }
-            // The current pair stays: if the refresh failed for a passing reason, the pair works
-            // until it expires.
-            Err(error) => self.state().pace.fail(error, Moment::now()),
-        }
-    }
-
-    /// The last failure, while it is too early for another try.
-    fn paused(&self, urgency: Urgency) -> Option<CredentialError> {
-        self.state().pace.paused(urgency, Moment::now())
     }
 }

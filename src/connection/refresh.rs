@@ -29,6 +29,7 @@ use super::closing::{Closing, UnderWay};
 use super::disk::{Disk, DiskError, Reader};
 use super::keep::{Issued, Kept, Unsaved};
 use super::pace::Moment;
+use super::reading::{loaded, read};
 use super::record::{Connection, GrantState};
 use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored, number};
@@ -39,6 +40,7 @@ use crate::audit::{Audit, Event, Kind};
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::oauth::{HttpClients, OAuthError, TokenSet};
+use crate::text::with_causes;
 use crate::vault::{RecordLock, Reserve};
 
 /// What all refreshes of a session share.
@@ -129,7 +131,7 @@ impl Renewal {
         let reserved = disk.run(move || store.reserve(&stored)).await;
         let words = match reserved {
             Ok(Ok(reserve)) => return Ok(reserve),
-            Ok(Err(error)) => chain(&error),
+            Ok(Err(error)) => with_causes(&error),
             Err(error) => error.to_string(),
         };
         let reason =
@@ -182,7 +184,7 @@ impl Renewal {
                 } else {
                     "in memory"
                 };
-                let reason = format!("kept {place} for now: {}", chain(&error));
+                let reason = format!("kept {place} for now: {}", with_causes(&error));
                 self.audit.record(&event.because(reason));
                 // The same number that other processes give to the state in the file. It is greater
                 // than that of `stored`, and smaller than that of the next generation.
@@ -266,7 +268,7 @@ impl Renewal {
             // A lock that is held may be free in a moment, so the caller may try again. A vault
             // that cannot be read is a different fault, and is reported as such.
             Ok(Ok(turn)) => return Ok(turn),
-            Ok(Err(TurnError::Lock(error))) => chain(&error),
+            Ok(Err(TurnError::Lock(error))) => with_causes(&error),
             Ok(Err(TurnError::Store(error))) => return read(Ok(Err(error))),
             Ok(Err(TurnError::Removed)) => return Err(CredentialError::Removed { id: id.clone() }),
             Err(error) => error.to_string(),
@@ -306,31 +308,4 @@ struct RefreshResources {
     lock: RecordLock,
     reserve: Box<dyn Reserve>,
     under_way: UnderWay,
-}
-
-fn loaded(
-    id: &ConnectionId,
-    found: Result<Result<Option<Stored>, StoreError>, DiskError>,
-) -> Result<Stored, CredentialError> {
-    read(found)?.ok_or_else(|| CredentialError::Removed { id: id.clone() })
-}
-
-fn read<T>(found: Result<Result<T, StoreError>, DiskError>) -> Result<T, CredentialError> {
-    let reason = match found {
-        Ok(Ok(found)) => return Ok(found),
-        Ok(Err(error)) => chain(&error),
-        Err(error) => error.to_string(),
-    };
-    Err(CredentialError::Vault { reason })
-}
-
-/// An error with its causes: it is the last one that says, for example, that the disk is full.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        words = format!("{words}: {next}");
-        cause = next.source();
-    }
-    words
 }

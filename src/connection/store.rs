@@ -17,6 +17,7 @@
 
 mod codec;
 mod error;
+mod keys;
 mod pending;
 
 use std::collections::BTreeMap;
@@ -25,17 +26,14 @@ use std::sync::Arc;
 use authsome_providers::{BaseUrl, ProviderId};
 
 pub use self::error::StoreError;
+use self::keys::{
+    CONNECTION, DEFAULT, DEFINITION, client_key, connection_key, default_change, definition_change,
+    parse_id,
+};
 use super::record::{ClientCredentials, Connection};
-use super::terms::DefinitionUsed;
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::secret::Secret;
 use crate::vault::{Change, Expect, Pending, Record, RecordKey, Vault, VaultError};
-
-/// The kinds of records.
-const CONNECTION: &str = "connection";
-const CLIENT: &str = "client";
-const DEFAULT: &str = "default";
-const DEFINITION: &str = "definition";
 
 /// What [`ConnectionStore::each`] has read of a connection.
 #[derive(Debug)]
@@ -291,49 +289,9 @@ fn newest(
     })
 }
 
-fn connection_key(id: &ConnectionId) -> RecordKey {
-    RecordKey::new(CONNECTION, id.to_string())
-}
-
-fn client_key(provider: &ProviderId, base_url: Option<&BaseUrl>) -> RecordKey {
-    let place = base_url.map(ToString::to_string).unwrap_or_default();
-    // An application is registered at one instance, so each instance has its own record. The space
-    // is unambiguous, since a provider's name has none.
-    RecordKey::new(CLIENT, format!("{provider} {place}"))
-}
-
-fn default_change(provider: &ProviderId, name: &ConnectionName) -> Change {
-    Change::Put {
-        key: RecordKey::new(DEFAULT, provider.as_str()),
-        value: Secret::new(name.to_string().into_bytes()),
-        expect: Expect::Any,
-    }
-}
-
-/// Stores the text of the custom definition that the connection is made with.
-fn definition_change(connection: &Connection) -> Option<Change> {
-    let DefinitionUsed::Custom(custom) = &connection.terms.as_ref()?.definition else {
-        return None;
-    };
-    let text = custom.text.as_ref()?;
-    Some(Change::Put {
-        key: RecordKey::new(DEFINITION, custom.digest.as_str()),
-        value: Secret::new(text.as_bytes().to_vec()),
-        expect: Expect::Any,
-    })
-}
-
 fn conflict(error: VaultError) -> StoreError {
     match error {
         VaultError::Conflict => StoreError::Conflict,
         other => StoreError::Vault(other),
     }
-}
-
-fn parse_id(name: &str) -> Option<ConnectionId> {
-    let (provider, name) = name.split_once('/')?;
-    Some(ConnectionId {
-        provider: provider.parse().ok()?,
-        name: name.parse().ok()?,
-    })
 }

@@ -16,6 +16,7 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
         "nix",
         &[
             "child.rs",
+            "child/exec.rs",
             "net/dial/shortage.rs",
             "net/dial/tcp.rs",
             "vault/sqlite/error.rs",
@@ -66,6 +67,7 @@ const ENVIRONMENT: &[&str] = &["cli", "os/program_path.rs", "session/parent.rs"]
 /// Where other programs are started.
 const STARTING: &[&str] = &[
     "child.rs",
+    "child/exec.rs",
     "cli/browser.rs",
     "cli/browser/commands.rs",
     "env/programs.rs",
@@ -77,7 +79,7 @@ pub(crate) const EXPOSING: &[&str] = &[
     "cli/client_certificate.rs",
     "cli/cmd/export.rs",
     "cli/cmd/get.rs",
-    "cli/cmd/login.rs",
+    "cli/cmd/login/files.rs",
     "connection/store.rs",
     "connection/store/codec.rs",
     "loopback.rs",

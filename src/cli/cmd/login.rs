@@ -1,22 +1,22 @@
 //! `authsome login`.
 
-use std::io::{self, IsTerminal};
+mod files;
+
 use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
-use authsome_ca::parse_ca_pem;
 use authsome_providers::{Definition, OAuthEndpoints, Provider, SignIn};
 
-use super::describe;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
+use self::files::{client_certificate, read_ca, read_secret};
+use super::describe;
 use crate::audit::{Event, Kind};
 use crate::cli::args::Login;
 use crate::cli::browser::Prompt;
-use crate::cli::client_certificate::{self, MAX_FILE};
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
@@ -25,9 +25,8 @@ use crate::connection::{
     ClientCredentials, Connection, LoggedIn, LoginError, LoginRequest, StoreError, Terms, login,
 };
 use crate::credential::ConnectionId;
-use crate::net::tls::{ClientCertificate, TlsRemedy};
+use crate::net::tls::TlsRemedy;
 use crate::oauth::{AccountLookup, OAuthError};
-use crate::secret::Secret;
 use crate::session::{Scrub, UserData};
 use crate::vault::VaultError;
 
@@ -306,82 +305,4 @@ fn split_scopes(text: &str) -> Vec<String> {
         .filter(|scope| !scope.is_empty())
         .map(str::to_owned)
         .collect()
-}
-
-fn client_certificate(
-    file: &Path,
-    key: Option<&Path>,
-    endpoints: &OAuthEndpoints,
-) -> Result<ClientCertificate, Failure> {
-    if endpoints.token.scheme() != "https" {
-        let message = format!(
-            "--client-cert is shown in TLS, and {} is plain HTTP",
-            endpoints.token.origin().ascii_serialization()
-        );
-        let hint = "name the service's https:// URL with --base-url, or leave --client-cert out";
-        return Err(Failure::new(Exit::Usage, "usage", message, hint));
-    }
-    client_certificate::read(file, key)
-}
-
-fn read_ca(path: &Path) -> Result<String, Failure> {
-    let bytes = client_certificate::read_file(path, "--ca-file")?;
-    let bytes = bytes.expose();
-    let named = |error: authsome_ca::CaError| {
-        let mut failure = Failure::from(error);
-        failure.message = format!("{}: {}", path.display(), failure.message);
-        failure
-    };
-    parse_ca_pem(bytes).map_err(named)?;
-    let text = std::str::from_utf8(bytes).map(str::to_owned);
-    text.map_err(|_| {
-        Failure::new(
-            Exit::Usage,
-            "ca_file_invalid",
-            format!("{} is not text", path.display()),
-            "use a PEM file",
-        )
-    })
-}
-
-/// Reads the client secret. `-` is standard input: typed without echo at a terminal, otherwise read
-/// to its end. An empty secret counts as none.
-fn read_secret(path: &Path, runtime: &Runtime) -> Result<Option<Secret<String>>, Failure> {
-    let bytes = if path.as_os_str() != "-" {
-        client_certificate::read_file(path, "--client-secret-file")?
-    } else if io::stdin().is_terminal() {
-        // Ctrl-C must be returned as an error: by default it would end the process while the
-        // terminal's echo is still off.
-        let _entered = runtime.enter();
-        let _held = signal(SignalKind::interrupt())?;
-        let typed = rpassword::prompt_password("Client secret (not shown): ");
-        Secret::new(
-            typed
-                .map_err(|error| no_secret("cancelled", &error))?
-                .into_bytes(),
-        )
-    } else {
-        let read = Secret::read(io::stdin().lock(), MAX_FILE);
-        read.map_err(|error| no_secret("usage", &error))?
-    };
-    let text = std::str::from_utf8(bytes.expose()).map_err(|_| {
-        let message = format!("the client secret in {} is not text", path.display());
-        Failure::new(
-            Exit::Usage,
-            "usage",
-            message,
-            "copy it again from the provider's page",
-        )
-    })?;
-    let trimmed = text.trim();
-    Ok((!trimmed.is_empty()).then(|| Secret::new(trimmed.to_owned())))
-}
-
-fn no_secret(code: &'static str, error: &io::Error) -> Failure {
-    Failure::new(
-        Exit::Usage,
-        code,
-        format!("no secret was read: {error}"),
-        "use --client-secret-file PATH",
-    )
 }

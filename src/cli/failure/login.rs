@@ -1,11 +1,12 @@
 //! Errors of a login, and of requests to a provider's endpoints.
 
 use super::tls::tls_hint;
-use super::{Exit, Failure, chain};
+use super::{Exit, Failure};
 use crate::connection::LoginError;
 use crate::loopback::{BindError, REDIRECT_PORT};
 use crate::oauth::OAuthError;
 use crate::os::port_owner::port_owner;
+use crate::text::with_causes;
 
 impl From<OAuthError> for Failure {
     fn from(error: OAuthError) -> Self {
@@ -113,7 +114,7 @@ fn port_taken(error: &BindError) -> Failure {
     Failure::new(
         Exit::Unreachable,
         "port_unavailable",
-        format!("{}{by}", chain(error)),
+        format!("{}{by}", with_causes(error)),
         hint,
     )
 }

@@ -16,6 +16,8 @@
 //! Each authorization request has its own `state` and PKCE verifier (RFC 7636 §4.1, RFC 9700 §2.1).
 //! So a response to an earlier request of the same login is not accepted for a later one.
 
+mod redirect;
+
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -26,10 +28,10 @@ use super::error::{DEADLINE, LoginError};
 use super::prompt::{FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use super::request::LoginRequest;
 use crate::connection::record::ClientCredentials;
-use crate::loopback::{Arrival, ClientForm, FORM_URL, Listener, Outcome, Visitor};
+use crate::loopback::{ClientForm, FORM_URL, Listener, Outcome, Visitor};
 use crate::oauth::{
     Account, AuthorizationResponse, HttpClient, OAuthClient, OAuthError, PendingAuthorization,
-    ResponseRefused, TokenSet, look_up_account,
+    TokenSet, look_up_account,
 };
 use crate::secret::Secret;
 
@@ -103,11 +105,11 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             pending = Some(begun);
         } else {
             self.listener.show_form(form(self.request));
-            let place = PageAddress {
+            let page = PageAddress {
                 shown: FORM_URL,
                 opened: FORM_URL,
             };
-            self.prompt.open(LoginStep::Client, place);
+            self.prompt.open(LoginStep::Client, page);
         }
         loop {
             // Both ways stay open: a browser on another machine, or in a container, cannot reach
@@ -165,121 +167,12 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
     /// not started with the URL that has the `state`.
     fn open(&mut self, url: &Url) -> Result<(), LoginError> {
         let opened = self.listener.lead_to(url).map_err(OAuthError::from)?;
-        let place = PageAddress {
+        let page = PageAddress {
             shown: url.as_str(),
             opened: &opened,
         };
-        self.prompt.open(LoginStep::Authorize, place);
+        self.prompt.open(LoginStep::Authorize, page);
         Ok(())
-    }
-
-    /// Handles what the browser sent; returns the redirect, if it was one.
-    fn arrived(
-        &mut self,
-        arrival: Arrival,
-        pending: &mut Option<Box<Pending>>,
-    ) -> Result<Option<Redirect>, LoginError> {
-        match arrival {
-            Arrival::Client {
-                client_id,
-                client_secret,
-                visitor,
-                reply,
-            } => {
-                let client = ClientCredentials {
-                    client_id,
-                    client_secret,
-                };
-                // A form that is sent again replaces the earlier request: the tab of that request
-                // can no longer end this login.
-                let begun = self.begin(client, Some(visitor))?;
-                self.open(begun.authorization.url())?;
-                let _ = reply.send(Ok(begun.authorization.url().clone()));
-                *pending = Some(begun);
-                Ok(None)
-            }
-            Arrival::Redirect {
-                query,
-                visitor,
-                reply,
-            } => Ok(Some(Redirect {
-                response: AuthorizationResponse::from_redirect(&query),
-                by: visitor.into(),
-                page: reply,
-            })),
-            Arrival::Stranger { of_another_user } => {
-                self.prompt.stranger(of_another_user);
-                Ok(None)
-            }
-        }
-    }
-
-    fn pasted(&mut self, line: &str) -> Option<Redirect> {
-        let response = AuthorizationResponse::from_pasted(line);
-        if response.is_none() {
-            self.prompt.say(
-                "that is not a URL with a query; paste the whole address that the browser ended at",
-            );
-        }
-        Some(Redirect {
-            response: response?,
-            by: FinishedBy::Paste,
-            // Nobody receives from it: the browser of a pasted address has not reached this
-            // listener.
-            page: tokio::sync::oneshot::channel().0,
-        })
-    }
-
-    async fn answered(
-        &mut self,
-        pending: Option<Box<Pending>>,
-        response: Redirect,
-        cancelled: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<Step, LoginError> {
-        // No request is waiting for a response: this comes from a tab of an earlier login, or from
-        // somebody who guesses.
-        let Some(pending) = pending else {
-            let _ = response.page.send(Outcome::Bad(
-                "Not yet".to_owned(),
-                "The login has not reached the provider.".to_owned(),
-            ));
-            return Ok(Step::Wait(None));
-        };
-        // First `state`, then the issuer, then the error (RFC 6749 §10.12, RFC 9207 §2.4): an error
-        // without the right `state` may be forged, and must not end the login.
-        match pending.authorization.verify(response.response) {
-            Ok(code) => {
-                let Redirect { by, page, .. } = response;
-                let redirected = Redirected { by, page };
-                self.exchange(pending, code, redirected, cancelled).await
-            }
-            Err(ResponseRefused::Denied { code, description })
-                // Only if the user named the application in the form: then the user has that page
-                // open, and can correct it.
-                if pending.named_by.is_some() && is_about_the_application(&code) =>
-            {
-                let refused = ResponseRefused::Denied { code, description };
-                self.ask_again(&pending.client, &refused.to_string(), response.page);
-                Ok(Step::Wait(None))
-            }
-            // The `state` is right, so the provider says this, or the user at the provider's page.
-            Err(refused @ ResponseRefused::Denied { .. }) => {
-                let outcome = Outcome::Bad("Refused".to_owned(), refused.to_string());
-                let _ = response.page.send(outcome);
-                tokio::time::sleep(LAST_PAGE).await;
-                Err(refused.into())
-            }
-            Err(refused) => {
-                // It is not the response to this login. A forged one must not end the login (RFC
-                // 8252 §8.9).
-                self.prompt.say(&format!(
-                    "a redirect was not accepted: {refused}; still waiting"
-                ));
-                let outcome = Outcome::Bad("Not accepted".to_owned(), refused.to_string());
-                let _ = response.page.send(outcome);
-                Ok(Step::Wait(Some(pending)))
-            }
-        }
     }
 
     async fn exchange(

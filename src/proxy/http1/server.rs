@@ -3,5 +3,6 @@
 pub(super) mod body;
 mod download;
 mod request_traits;
+mod send;
 pub(super) mod serve;
 mod wire;

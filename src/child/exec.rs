@@ -1,0 +1,72 @@
+//! The helper that becomes the command: the same binary, started in its place.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::unistd::{Pid, getppid};
+
+use super::{EXEC_ARGUMENT, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_NOT_STARTED};
+use crate::os::ulimits::Ulimits;
+
+/// The entry point of the helper. `arguments` are the process id of authsome, the limits to
+/// restore, the command and its arguments. Returns only if the command could not be started, with
+/// the exit code and the reason.
+pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, String) {
+    let parent = arguments
+        .next()
+        .and_then(|pid| pid.to_str()?.parse::<i32>().ok());
+    let (Some(parent), Some(ulimits), Some(command)) = (parent, arguments.next(), arguments.next())
+    else {
+        return (
+            EXIT_NOT_STARTED,
+            format!("{EXEC_ARGUMENT} is for authsome's own use"),
+        );
+    };
+    if let Err(error) = Ulimits::restore(&ulimits) {
+        return (
+            EXIT_NOT_STARTED,
+            format!("cannot give the command its own limits: {error}"),
+        );
+    }
+    if let Err(error) = die_with_parent(Pid::from_raw(parent)) {
+        return (
+            EXIT_NOT_STARTED,
+            format!("cannot tie the command to authsome: {error}"),
+        );
+    }
+    let error = Command::new(&command).args(arguments).exec();
+    let shown = command.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => (EXIT_NOT_FOUND, format!("{shown}: command not found")),
+        _ => (
+            EXIT_NOT_EXECUTABLE,
+            format!("{shown}: cannot be executed: {error}"),
+        ),
+    }
+}
+
+/// If authsome is killed by SIGKILL, no child may stay behind with a dead proxy. The parent-death
+/// signal stays set across exec(2).
+#[cfg(target_os = "linux")]
+fn die_with_parent(parent: Pid) -> Result<(), Errno> {
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // If the parent died before the line above, the signal will never come.
+    if getppid() == parent {
+        Ok(())
+    } else {
+        Err(Errno::ESRCH)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(parent: Pid) -> Result<(), Errno> {
+    if getppid() == parent {
+        Ok(())
+    } else {
+        Err(Errno::ESRCH)
+    }
+}

@@ -1,0 +1,95 @@
+//! What a login reads of the files that its flags name.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use authsome_ca::parse_ca_pem;
+use authsome_providers::OAuthEndpoints;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::client_certificate::{self, MAX_FILE};
+use crate::cli::failure::{Exit, Failure};
+use crate::net::tls::ClientCertificate;
+use crate::secret::Secret;
+
+pub(super) fn client_certificate(
+    file: &Path,
+    key: Option<&Path>,
+    endpoints: &OAuthEndpoints,
+) -> Result<ClientCertificate, Failure> {
+    if endpoints.token.scheme() != "https" {
+        let message = format!(
+            "--client-cert is shown in TLS, and {} is plain HTTP",
+            endpoints.token.origin().ascii_serialization()
+        );
+        let hint = "name the service's https:// URL with --base-url, or leave --client-cert out";
+        return Err(Failure::new(Exit::Usage, "usage", message, hint));
+    }
+    client_certificate::read(file, key)
+}
+
+pub(super) fn read_ca(path: &Path) -> Result<String, Failure> {
+    let bytes = client_certificate::read_file(path, "--ca-file")?;
+    let bytes = bytes.expose();
+    let named = |error: authsome_ca::CaError| {
+        let mut failure = Failure::from(error);
+        failure.message = format!("{}: {}", path.display(), failure.message);
+        failure
+    };
+    parse_ca_pem(bytes).map_err(named)?;
+    let text = std::str::from_utf8(bytes).map(str::to_owned);
+    text.map_err(|_| {
+        Failure::new(
+            Exit::Usage,
+            "ca_file_invalid",
+            format!("{} is not text", path.display()),
+            "use a PEM file",
+        )
+    })
+}
+
+/// Reads the client secret. `-` is standard input: typed without echo at a terminal, otherwise read
+/// to its end. An empty secret counts as none.
+pub(super) fn read_secret(
+    path: &Path,
+    runtime: &Runtime,
+) -> Result<Option<Secret<String>>, Failure> {
+    let bytes = if path.as_os_str() != "-" {
+        client_certificate::read_file(path, "--client-secret-file")?
+    } else if io::stdin().is_terminal() {
+        // Ctrl-C must be returned as an error: by default it would end the process while the
+        // terminal's echo is still off.
+        let _entered = runtime.enter();
+        let _held = signal(SignalKind::interrupt())?;
+        let typed = rpassword::prompt_password("Client secret (not shown): ");
+        Secret::new(
+            typed
+                .map_err(|error| no_secret("cancelled", &error))?
+                .into_bytes(),
+        )
+    } else {
+        let read = Secret::read(io::stdin().lock(), MAX_FILE);
+        read.map_err(|error| no_secret("usage", &error))?
+    };
+    let text = std::str::from_utf8(bytes.expose()).map_err(|_| {
+        let message = format!("the client secret in {} is not text", path.display());
+        Failure::new(
+            Exit::Usage,
+            "usage",
+            message,
+            "copy it again from the provider's page",
+        )
+    })?;
+    let trimmed = text.trim();
+    Ok((!trimmed.is_empty()).then(|| Secret::new(trimmed.to_owned())))
+}
+
+fn no_secret(code: &'static str, error: &io::Error) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        code,
+        format!("no secret was read: {error}"),
+        "use --client-secret-file PATH",
+    )
+}

@@ -1,0 +1,55 @@
+//! The keys of the vault's records, and the records that hold one value.
+
+use authsome_providers::{BaseUrl, ProviderId};
+
+use crate::connection::record::Connection;
+use crate::connection::terms::DefinitionUsed;
+use crate::credential::{ConnectionId, ConnectionName};
+use crate::secret::Secret;
+use crate::vault::{Change, Expect, RecordKey};
+
+/// The kinds of records.
+pub(super) const CONNECTION: &str = "connection";
+pub(super) const CLIENT: &str = "client";
+pub(super) const DEFAULT: &str = "default";
+pub(super) const DEFINITION: &str = "definition";
+
+pub(super) fn connection_key(id: &ConnectionId) -> RecordKey {
+    RecordKey::new(CONNECTION, id.to_string())
+}
+
+pub(super) fn client_key(provider: &ProviderId, base_url: Option<&BaseUrl>) -> RecordKey {
+    let place = base_url.map(ToString::to_string).unwrap_or_default();
+    // An application is registered at one instance, so each instance has its own record. The space
+    // is unambiguous, since a provider's name has none.
+    RecordKey::new(CLIENT, format!("{provider} {place}"))
+}
+
+pub(super) fn default_change(provider: &ProviderId, name: &ConnectionName) -> Change {
+    Change::Put {
+        key: RecordKey::new(DEFAULT, provider.as_str()),
+        value: Secret::new(name.to_string().into_bytes()),
+        expect: Expect::Any,
+    }
+}
+
+/// Stores the text of the custom definition that the connection is made with.
+pub(super) fn definition_change(connection: &Connection) -> Option<Change> {
+    let DefinitionUsed::Custom(custom) = &connection.terms.as_ref()?.definition else {
+        return None;
+    };
+    let text = custom.text.as_ref()?;
+    Some(Change::Put {
+        key: RecordKey::new(DEFINITION, custom.digest.as_str()),
+        value: Secret::new(text.as_bytes().to_vec()),
+        expect: Expect::Any,
+    })
+}
+
+pub(super) fn parse_id(name: &str) -> Option<ConnectionId> {
+    let (provider, name) = name.split_once('/')?;
+    Some(ConnectionId {
+        provider: provider.parse().ok()?,
+        name: name.parse().ok()?,
+    })
+}
