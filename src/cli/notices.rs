@@ -27,7 +27,7 @@ fn words(notice: Notice) -> String {
         Notice::Definition { provider, warning } => format!("{provider}: {warning}"),
         Notice::DirectoryUnused(unused) => unused_directory(unused),
         Notice::LeftAlone(name) => {
-            format!("--no-env {} has no effect: authsome does not change that variable", name.display())
+            format!("--no-env {} has no effect: authsome does not set that variable", name.display())
         }
         Notice::LeftOut { id, error } => {
             format!("{id} takes no part: {}", Failure::from(error).message)

@@ -42,8 +42,7 @@ enum Reader {
 
 impl Printer {
     pub(super) fn new(global: Global) -> Self {
-        let wanted =
-            !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let wanted = !global.no_color && is_color_wanted();
         Self {
             json: global.json,
             quiet: global.quiet,
@@ -97,7 +96,7 @@ impl Printer {
 
     /// Prints help and version, in clap's colors if they are wanted.
     pub(super) fn styled_data(&self, text: &StyledStr) {
-        let colourful = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colourful = io::stdout().is_terminal() && is_color_wanted();
         if colourful {
             self.data(&text.ansi().to_string());
         } else {
@@ -253,4 +252,10 @@ fn to_stderr(words: &str) {
 
 fn as_json(failure: &Failure) -> Value {
     json!({ "error": failure.code, "message": failure.message, "hint": failure.hint })
+}
+
+/// Whether the environment permits colors: an empty `NO_COLOR` forbids none, as its convention
+/// says.
+fn is_color_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -110,7 +110,6 @@ impl ConnectionStore {
             .pending_names()?
             .into_iter()
             .filter_map(|name| parse_id(&name))
-            .filter(|id| wanted(id))
             .map(|id| {
                 let pending = self.vault.pending(&connection_key(&id));
                 (id, pending)
@@ -118,11 +117,15 @@ impl ConnectionStore {
             .collect();
         let mut read = |id: &ConnectionId, record: Result<Record, VaultError>| {
             let record = record?;
+            let pending = waiting.remove(id).transpose()?.flatten();
             if wanted(id) {
-                let pending = waiting.remove(id).transpose()?.flatten();
                 return Ok(Found::Whole(Box::new(newest(id, record, pending)?)));
             }
-            Ok(Found::Secrets(codec::secrets(id, &record.value)?))
+            let mut secrets = codec::secrets(id, &record.value)?;
+            if let Some(pending) = pending {
+                secrets.extend(codec::secrets(id, &pending.value)?);
+            }
+            Ok(Found::Secrets(secrets))
         };
         self.vault.each(CONNECTION, &mut |name, record| {
             if let Some(id) = parse_id(name) {

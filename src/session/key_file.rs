@@ -19,6 +19,9 @@ const DESCRIPTORS: [&str; 2] = ["/dev/fd", "/proc/self/fd"];
 /// is started later would inherit it, and could read the key from the file's beginning.
 pub(super) fn read(path: &Path) -> io::Result<Secret<Vec<u8>>> {
     let descriptor = descriptor_of(path);
+    if descriptor.is_some_and(ulimits::is_our_own) {
+        return Err(io::Error::other("no such descriptor was handed over"));
+    }
     let opened = File::open(path);
     if let Some(descriptor) = descriptor
         && opened.is_ok()

@@ -134,6 +134,7 @@ impl SharedRules {
             return None;
         }
         let mut names: Vec<_> = added.iter().map(|rule| rule.name.clone()).collect();
+        names.sort_unstable();
         names.dedup();
         let shape = |rule: &InjectRule| {
             let shape = self.common.shapes.get(rule.shape)?.clone();

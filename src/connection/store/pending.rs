@@ -106,3 +106,28 @@ impl ConnectionStore {
         Ok(self.vault.forget_pending(&key)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::sample::stored;
+    use crate::connection::store::Found;
+    use crate::secret::Secret;
+
+    #[test]
+    fn the_secrets_of_a_state_beside_the_vault_are_known_for_connections_that_take_no_part() {
+        let (_vault, store, stored) = stored();
+        let mut renewed = stored.connection.clone();
+        renewed.tokens.access = Secret::new("newer".to_owned());
+        let mut reserve = store.reserve(&stored).unwrap();
+        ConnectionStore::keep_aside(&mut *reserve, &renewed).unwrap();
+        let mut secrets = Vec::new();
+        let mut visit = |_, found: Result<Found, StoreError>| match found.unwrap() {
+            Found::Secrets(found) => secrets.extend(found),
+            Found::Whole(_) => panic!("it takes no part"),
+        };
+        store.each(|_| false, &mut visit).unwrap();
+        let has = |wanted: &[u8]| secrets.iter().any(|secret| secret.matches(wanted));
+        assert!(has(b"access") && has(b"newer"));
+    }
+}

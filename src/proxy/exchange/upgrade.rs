@@ -15,7 +15,7 @@ use super::response_body::ResponseBody;
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::http1::Upgrade;
 use crate::proxy::io::activity::Activity;
-use crate::proxy::io::relay;
+use crate::proxy::io::relay::Relay;
 use crate::proxy::io::watched::{ClientStream, Watched};
 use crate::proxy::limits::IDLE_TIMEOUT;
 use crate::proxy::upstream::body::UpstreamBody;
@@ -101,7 +101,7 @@ impl UpgradeRequest {
 }
 
 /// Relays until both sides have ended, one breaks off, or nothing has moved for [`IDLE_TIMEOUT`].
-/// Returns the bytes that the client got, or 0 in the last case.
+/// Returns the bytes that the client got.
 async fn relay_until_idle<C, U>(client: C, early: Bytes, mut upstream: Watched<U>) -> u64
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -109,9 +109,12 @@ where
 {
     let activity = upstream.activity();
     let mut client = Watched::new(client, early, activity.clone());
-    let relaying = pin!(relay::both_ways(&mut client, &mut upstream));
-    let relayed = activity.unless_idle(IDLE_TIMEOUT, relaying).await;
-    relayed.map_or(0, |(_, down)| down)
+    let mut relay = Relay::default();
+    {
+        let relaying = pin!(relay.run(&mut client, &mut upstream));
+        activity.unless_idle(IDLE_TIMEOUT, relaying).await;
+    }
+    relay.back()
 }
 
 fn lists_upgrade(headers: &HeaderMap) -> bool {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use h2::client::{ResponseFuture, SendRequest};
 use http::header::HOST;
 use http::request::Parts;
-use http::{Request, Response, Uri, Version};
+use http::{Request, Response, StatusCode, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -23,8 +23,8 @@ use super::received::ReceivedBody;
 use super::sender::Sender;
 use crate::net::tls::TlsTrouble;
 use crate::proxy::limits::{
-    CONNECTION_WINDOW, FIRST_STREAMS, MAX_HEADER_LIST, MAX_INTERIM_RESPONSES, MAX_RESET_STREAMS,
-    SEND_BUFFER, STREAM_WINDOW,
+    CONNECTION_WINDOW, FIRST_STREAMS, MAX_HEAD, MAX_HEADER_LIST, MAX_INTERIM_RESPONSES,
+    MAX_RESET_STREAMS, SEND_BUFFER, STREAM_WINDOW,
 };
 use crate::proxy::message::body::Streamed;
 use crate::proxy::message::interim::Interim;
@@ -167,17 +167,24 @@ async fn wait(
     upload: &mut Option<Upload<impl Streamed>>,
 ) -> Result<Response<h2::RecvStream>, Fault> {
     let mut seen = request.pieces.load(Ordering::Relaxed);
-    let mut interims = 0;
+    let (mut interims, mut interim_bytes) = (0, 0);
     let mut clock = pin!(tokio::time::sleep(request.response_timeout));
     poll_fn(|context| {
         poll_upload(upload, context)?;
         while let Poll::Ready(Some(Ok(interim))) = response.poll_informational(context) {
+            let (head, ()) = interim.into_parts();
             interims += 1;
-            if interims > MAX_INTERIM_RESPONSES {
+            let fields = head.headers.iter();
+            let sizes = fields.map(|(name, value)| name.as_str().len() + value.len());
+            interim_bytes += sizes.sum::<usize>();
+            // They are queued if the client does not read, so their number and size are limited.
+            if interims > MAX_INTERIM_RESPONSES || interim_bytes > MAX_HEAD {
                 return Poll::Ready(Err(Fault::Endless));
             }
-            let (head, ()) = interim.into_parts();
-            request.interim.push(head.status, head.headers);
+            // HTTP/2 has no 101 (RFC 9113 §8.6), and the client did not ask for another protocol.
+            if head.status != StatusCode::SWITCHING_PROTOCOLS {
+                request.interim.push(head.status, head.headers);
+            }
         }
         if let Poll::Ready(head) = Pin::new(&mut *response).poll(context) {
             return Poll::Ready(head.map_err(Fault::of));

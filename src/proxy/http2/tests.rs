@@ -1,8 +1,9 @@
 //! Tests both sides against the `h2` crate, over streams in memory.
 
+mod client;
+
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,10 +12,9 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::{Connection, Fault, Outgoing, ReceivedBody, serve};
-use crate::proxy::limits::MAX_INTERIM_RESPONSES;
+use super::{ReceivedBody, serve};
 use crate::proxy::message::body::scripted::Frames;
 use crate::proxy::message::interim::Interim;
 
@@ -207,85 +207,6 @@ async fn a_client_that_reads_nothing_and_leaves_amid_its_pings_ends_the_connecti
     assert!(tokio::time::timeout(limit, pinging).await.is_err());
     drop(far);
     tokio::time::timeout(limit, serving).await.unwrap().unwrap();
-}
-
-/// The result of one request to an h2 server, which `serve` implements.
-async fn exchange_with<F, R>(serve: F) -> Result<Response<super::Exchange<Frames>>, Fault>
-where
-    F: FnOnce(h2::server::Connection<tokio::io::DuplexStream, Bytes>) -> R + Send + 'static,
-    R: Future<Output = ()> + Send + 'static,
-{
-    let (near, far) = tokio::io::duplex(1 << 20);
-    tokio::spawn(async move { serve(h2::server::handshake(far).await.unwrap()).await });
-    let connection = Connection::open(near).await.unwrap();
-    let request = Request::get("/a?b=c").header("host", "GITLAB.test:443");
-    let (parts, ()) = request.body(()).unwrap().into_parts();
-    let request = Outgoing {
-        parts: &parts,
-        authority: &"gitlab.test".parse().unwrap(),
-        pieces: &AtomicU64::new(0),
-        response_timeout: Duration::from_secs(10),
-        interim: &Interim::default(),
-    };
-    let sent = connection.exchange(&request, Frames::default()).await;
-    sent.map_err(|(fault, _)| fault)
-}
-
-#[tokio::test]
-async fn the_authority_is_said_once() {
-    let (tell, told) = oneshot::channel();
-    let response = exchange_with(|mut server| async move {
-        let (request, mut reply) = server.accept().await.unwrap().unwrap();
-        let _ = tell.send((request.uri().to_string(), request.headers().clone()));
-        reply.send_response(Response::new(()), true).unwrap();
-        while server.accept().await.is_some() {}
-    })
-    .await;
-    assert_eq!(response.unwrap().status(), StatusCode::OK);
-    let (uri, fields) = told.await.unwrap();
-    assert_eq!(uri, "https://gitlab.test/a?b=c");
-    assert!(fields.is_empty(), "{fields:?}");
-}
-
-#[tokio::test]
-async fn interim_responses_have_a_bound() {
-    let endless = exchange_with(|mut server| async move {
-        let (_, mut reply) = server.accept().await.unwrap().unwrap();
-        for _ in 0..=MAX_INTERIM_RESPONSES {
-            let interim = Response::builder().status(102).body(()).unwrap();
-            reply.send_informational(interim).unwrap();
-        }
-        while server.accept().await.is_some() {}
-    })
-    .await;
-    assert!(matches!(endless, Err(Fault::Endless)), "{endless:?}");
-}
-
-#[tokio::test]
-async fn what_a_server_has_not_begun_is_told_from_what_it_may_have() {
-    let refused = exchange_with(|mut server| async move {
-        let (_, mut reply) = server.accept().await.unwrap().unwrap();
-        reply.send_reset(Reason::REFUSED_STREAM);
-        while server.accept().await.is_some() {}
-    })
-    .await;
-    assert!(matches!(refused, Err(Fault::Unprocessed(_))), "{refused:?}");
-    assert!(refused.unwrap_err().is_stream_refused());
-    let reset = exchange_with(|mut server| async move {
-        let (_, mut reply) = server.accept().await.unwrap().unwrap();
-        reply.send_reset(Reason::HTTP_1_1_REQUIRED);
-        while server.accept().await.is_some() {}
-    })
-    .await;
-    assert!(reset.unwrap_err().requires_http1());
-    let closed = exchange_with(|mut server| async move {
-        let _ = server.accept().await.unwrap().unwrap();
-    })
-    .await;
-    assert!(
-        !matches!(closed, Ok(_) | Err(Fault::Unprocessed(_))),
-        "{closed:?}"
-    );
 }
 
 /// Like [`client_of`], with a signal for each PING that the client gets.

@@ -42,24 +42,35 @@ enum Stage {
     Ended,
 }
 
-/// Relays until both sides have ended, or one breaks off. Returns the bytes that came from `one`,
-/// and those that came from `other`.
-pub(in crate::proxy) async fn both_ways<A, B>(one: &mut A, other: &mut B) -> (u64, u64)
-where
-    A: AsyncRead + AsyncWrite + Unpin,
-    B: AsyncRead + AsyncWrite + Unpin,
-{
-    let (mut there, mut back) = (Direction::default(), Direction::default());
-    let relaying = poll_fn(|context| {
-        let there = there.poll(context, one, other)?;
-        let back = back.poll(context, other, one)?;
-        match (there, back) {
-            (Poll::Ready(()), Poll::Ready(())) => Poll::Ready(Ok::<_, io::Error>(())),
-            _ => Poll::Pending,
-        }
-    });
-    let _ = relaying.await; // an error ends it as well
-    (there.bytes, back.bytes)
+/// A relay in both directions. It knows how much it has relayed, even if it is dropped midway.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Relay {
+    there: Direction,
+    back: Direction,
+}
+
+impl Relay {
+    /// Relays until both sides have ended, or one breaks off.
+    pub(in crate::proxy) async fn run<A, B>(&mut self, one: &mut A, other: &mut B)
+    where
+        A: AsyncRead + AsyncWrite + Unpin,
+        B: AsyncRead + AsyncWrite + Unpin,
+    {
+        let relaying = poll_fn(|context| {
+            let there = self.there.poll(context, one, other)?;
+            let back = self.back.poll(context, other, one)?;
+            match (there, back) {
+                (Poll::Ready(()), Poll::Ready(())) => Poll::Ready(Ok::<_, io::Error>(())),
+                _ => Poll::Pending,
+            }
+        });
+        let _ = relaying.await; // an error ends it as well
+    }
+
+    /// The bytes that have come from `other`.
+    pub(in crate::proxy) fn back(&self) -> u64 {
+        self.back.bytes
+    }
 }
 
 impl Direction {
@@ -170,7 +181,11 @@ mod tests {
         // The streams hold far less than is sent, so that much is left over again and again.
         let (mut client, mut near) = duplex(1000);
         let (mut far, mut server) = duplex(7);
-        let relay = tokio::spawn(async move { both_ways(&mut near, &mut far).await });
+        let relay = tokio::spawn(async move {
+            let mut relay = Relay::default();
+            relay.run(&mut near, &mut far).await;
+            (relay.there.bytes, relay.back())
+        });
         let sent: Vec<u8> = (0..300_000_u32)
             .map(|number| number.to_le_bytes()[1])
             .collect();

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::net::dial::{Dialed, Link};
 use crate::proxy::io::activity::Activity;
-use crate::proxy::io::relay;
+use crate::proxy::io::relay::Relay;
 use crate::proxy::io::watched::Watched;
 use crate::proxy::limits::IDLE_TIMEOUT;
 
@@ -47,7 +47,7 @@ where
     let mut client = Watched::new(client, early, activity.clone());
     let relaying = async {
         if client.write_all(greeting).await.is_ok() {
-            relay::both_ways(&mut client, &mut upstream).await;
+            Relay::default().run(&mut client, &mut upstream).await;
         }
     };
     // However it ends, both sides are closed after it.

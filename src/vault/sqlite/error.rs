@@ -68,9 +68,6 @@ pub(super) fn classify(path: &Path) -> impl Fn(rusqlite::Error) -> VaultError + 
 /// What is wrong, for somebody who does not know the codes of `SQLite`.
 fn in_words(code: ErrorCode, error: &rusqlite::Error) -> String {
     let words = match code {
-        ErrorCode::DiskFull => "the disk is full",
-        ErrorCode::ReadOnly => "it, or the file system that it is on, is read-only",
-        ErrorCode::PermissionDenied => "its permissions do not allow it",
         ErrorCode::CannotOpen => {
             "it, or its log beside it, cannot be opened (a read-only directory, or no descriptor left)"
         }

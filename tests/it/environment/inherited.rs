@@ -154,7 +154,7 @@ fn each_variable_can_be_left_alone() {
     assert!(
         report
             .stderr
-            .contains("--no-env MINE has no effect: authsome does not change that variable")
+            .contains("--no-env MINE has no effect: authsome does not set that variable")
     );
     assert!(report.stderr.contains("--no-env AUTHSOME_MASTER_KEY"));
 }

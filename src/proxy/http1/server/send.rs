@@ -37,12 +37,10 @@ impl<T: Source + AsyncWrite> Server<T> {
             && framing != Framing::UntilClose
             && self.wire.rest() != BodyRemainder::Unknown
             && !is_half_closed;
-        let mut download = Download::new(
-            body,
-            framing,
-            asked.takes_trailers,
-            std::mem::take(&mut self.out),
-        );
+        // Not before: a connection on which no request has come yet has no buffer.
+        let mut out = std::mem::take(&mut self.out);
+        out.reserve(DEFAULT_HEAD);
+        let mut download = Download::new(body, framing, asked.takes_trailers, out);
         // RFC 9112 §9.6: the side that will close says so. Otherwise the client could send another
         // request that is never read. An HTTP/1.0 client that asked to persist must be told that it
         // may (RFC 9112 §C.2.2). A 101 has its own `Connection: Upgrade`.
@@ -75,7 +73,7 @@ impl<T: Source + AsyncWrite> Server<T> {
         // A client may be silent for minutes between two requests. A buffer that has grown for a
         // large head is not kept for that time.
         if self.out.capacity() > 2 * DEFAULT_HEAD {
-            self.out = Vec::with_capacity(DEFAULT_HEAD);
+            self.out = Vec::new();
         }
         if switches {
             return Ok(After::Switch);

@@ -78,7 +78,7 @@ pub(in crate::proxy) async fn serve<T, F, B>(
         clock: Clock::new(HEAD_TIMEOUT),
         has_served: false,
         interim: Interim::queue(false),
-        out: Vec::with_capacity(DEFAULT_HEAD),
+        out: Vec::new(),
     };
     while let Some(head) = server.next_head().await {
         let head = match head {
