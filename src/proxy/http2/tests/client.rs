@@ -6,8 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::Reason;
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
-use tokio::io::AsyncReadExt;
 use tokio::sync::oneshot;
 
 use super::super::{Connection, Exchange, Fault, Outgoing};
