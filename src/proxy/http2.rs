@@ -3,6 +3,7 @@
 //! that has ended, so an upload or a response that broke off would look complete. hyper also
 //! forwards no interim responses.
 
+mod batch;
 mod client;
 mod exchange;
 mod fault;

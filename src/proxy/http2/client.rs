@@ -15,6 +15,7 @@ use http::{Request, Response, StatusCode, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::batch::Batch;
 use super::exchange::{Exchange, Upload, poll_upload};
 use super::fault::Fault;
 use super::piece::Piece;
@@ -59,7 +60,9 @@ impl Connection {
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let certificate_trouble = Arc::default();
-        let (requests, connection) = h2::client::Builder::new()
+        let io = Batch::new(ReadAfterWriteError::new(io).noting_in(&certificate_trouble));
+        let batch = io.clone();
+        let (requests, mut connection) = h2::client::Builder::new()
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -70,11 +73,13 @@ impl Connection {
             // the server, so it must not end the connection.
             .max_concurrent_reset_streams(MAX_RESET_STREAMS)
             .max_local_error_reset_streams(None)
-            .handshake::<_, Piece>(ReadAfterWriteError::new(io).noting_in(&certificate_trouble))
+            .handshake::<_, Piece>(io)
             .await?;
-        tokio::spawn(async move {
-            let _ = connection.await; // each stream gets the error itself
-        });
+        tokio::spawn(poll_fn(move |context| {
+            let ended = Pin::new(&mut connection).poll(context);
+            let _ = batch.poll_send(context); // h2 gets an error with its next write
+            ended.map(drop) // each stream gets the error itself
+        }));
         Ok(Self {
             requests,
             has_served: Arc::default(),

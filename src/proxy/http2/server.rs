@@ -15,6 +15,7 @@ use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
+use super::batch::Batch;
 use super::late::{Gathered, LateUpload, gather};
 use super::piece::Piece;
 use super::read_after_write_error::ReadAfterWriteError;
@@ -57,13 +58,15 @@ pub(in crate::proxy) async fn serve<T, F, R, B, P>(
             malformed();
         }
     };
+    let io = Batch::new(ReadAfterWriteError::new(io));
+    let batch = io.clone();
     let handshake = h2::server::Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADER_LIST)
         .max_send_buffer_size(SEND_BUFFER)
-        .handshake::<_, Piece>(ResetWatch::new(ReadAfterWriteError::new(io), refused));
+        .handshake::<_, Piece>(ResetWatch::new(io, refused));
     // A client that fails the handshake is not reported.
     let Ok(mut connection) = handshake.await else {
         return;
@@ -72,7 +75,11 @@ pub(in crate::proxy) async fn serve<T, F, R, B, P>(
     let late = Arc::new(Notify::new());
     loop {
         let accepted = tokio::select! {
-            accepted = connection.accept() => accepted,
+            accepted = poll_fn(|context| {
+                let accepted = connection.poll_accept(context);
+                let _ = batch.poll_send(context); // h2 gets an error with its next write
+                accepted
+            }) => accepted,
             () = late.notified() => {
                 pings.send();
                 continue;
