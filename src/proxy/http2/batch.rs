@@ -17,11 +17,11 @@ const MAX_KEPT: usize = 4 * 1024;
 /// bytes, so each of many responses that are ready at once would be a TLS record and a system call
 /// of its own.
 ///
-/// Whoever polls the h2 connection must call [`Self::poll_send`] after each poll. Nothing is
+/// Whoever polls the h2 connection must call [`Self::after`] after each poll. Nothing is
 /// delayed by the gathering, as all of it happens within one poll of one task.
 ///
 /// ```text
-/// empty ── h2 writes ──► gathered ── poll_send, poll_shutdown, or no more room ──► written ──► empty
+/// empty ── h2 writes ──► gathered ── after a poll, at a shutdown, or without room ──► written ──► empty
 /// ```
 #[derive(Debug)]
 pub(super) struct Batch<T>(Arc<Mutex<State<T>>>);
@@ -62,13 +62,14 @@ impl<T> Batch<T> {
 }
 
 impl<T: AsyncWrite + Unpin> Batch<T> {
-    /// Writes and flushes what was gathered. If that fails, the next write of h2 fails too, so the
-    /// caller need not handle it.
-    pub(super) fn poll_send(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// To be called with what a poll of the h2 connection has returned: writes and flushes what was
+    /// gathered. If that fails, the next write of h2 fails.
+    pub(super) fn after<O>(&self, polled: Poll<O>, context: &mut Context<'_>) -> Poll<O> {
         let mut state = self.lock();
-        let sent = ready!(state.poll_send(context));
-        state.failed = sent.as_ref().err().map(io::Error::kind);
-        Poll::Ready(sent)
+        if let Poll::Ready(Err(error)) = state.poll_send(context) {
+            state.failed = Some(error.kind());
+        }
+        polled
     }
 }
 
@@ -157,7 +158,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Batch<T> {
         self.lock().stream.is_write_vectored()
     }
 
-    /// Does nothing: [`Batch::poll_send`] flushes, once.
+    /// Does nothing: [`Batch::after`] flushes, once.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -177,6 +178,11 @@ mod tests {
 
     use super::*;
 
+    /// As if h2 had been polled.
+    async fn sent(batch: &Batch<tokio::io::DuplexStream>) {
+        poll_fn(|context| batch.after(Poll::Ready(()), context)).await;
+    }
+
     #[tokio::test]
     async fn what_is_written_and_flushed_goes_out_in_one_piece_when_it_is_sent() {
         let (near, mut far) = duplex(1 << 20);
@@ -188,7 +194,7 @@ mod tests {
         let mut buffer = [0; 64];
         let unsent = tokio::time::timeout(std::time::Duration::ZERO, far.read(&mut buffer)).await;
         assert!(unsent.is_err(), "nothing was to be sent yet");
-        poll_fn(|context| batch.poll_send(context)).await.unwrap();
+        sent(&batch).await;
         let length = far.read(&mut buffer).await.unwrap();
         assert_eq!(&buffer[..length], b"one two three");
     }
@@ -226,7 +232,7 @@ mod tests {
         let mut batch = Batch::new(near);
         drop(far);
         batch.write_all(b"small").await.unwrap();
-        assert!(poll_fn(|context| batch.poll_send(context)).await.is_err());
+        sent(&batch).await;
         assert!(batch.write_all(b"more").await.is_err());
     }
 }

@@ -76,8 +76,7 @@ impl Connection {
             .handshake::<_, Piece>(io)
             .await?;
         tokio::spawn(poll_fn(move |context| {
-            let ended = Pin::new(&mut connection).poll(context);
-            let _ = batch.poll_send(context); // h2 gets an error with its next write
+            let ended = batch.after(Pin::new(&mut connection).poll(context), context);
             ended.map(drop) // each stream gets the error itself
         }));
         Ok(Self {

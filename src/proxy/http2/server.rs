@@ -75,11 +75,7 @@ pub(in crate::proxy) async fn serve<T, F, R, B, P>(
     let late = Arc::new(Notify::new());
     loop {
         let accepted = tokio::select! {
-            accepted = poll_fn(|context| {
-                let accepted = connection.poll_accept(context);
-                let _ = batch.poll_send(context); // h2 gets an error with its next write
-                accepted
-            }) => accepted,
+            accepted = poll_fn(|context| batch.after(connection.poll_accept(context), context)) => accepted,
             () = late.notified() => {
                 pings.send();
                 continue;
