@@ -39,7 +39,7 @@ let plainOrigin;
 let proxy;
 
 /** What the origin answers; the same over TLS (HTTP/1.1 and 2) and without. */
-function answer(request, response) {
+function respond(request, response) {
   response.on('error', () => {});
   request.on('error', () => {});
   if (request.url === '/large') {
@@ -217,8 +217,8 @@ before(async () => {
     ...['-addext', 'subjectAltName=DNS:gitlab.test,IP:127.0.0.1', '-keyout', key, '-out', certificate],
   ], { stdio: 'pipe' });
   // Keeps idle connections open for ever, so that a program which waits for them does not end.
-  origin = http2.createSecureServer({ allowHTTP1: true, key: fs.readFileSync(key), cert: fs.readFileSync(certificate) }, response);
-  plainOrigin = http.createServer(response);
+  origin = http2.createSecureServer({ allowHTTP1: true, key: fs.readFileSync(key), cert: fs.readFileSync(certificate) }, respond);
+  plainOrigin = http.createServer(respond);
   for (const server of [origin, plainOrigin]) {
     server.keepAliveTimeout = 0;
     server.on('connection', (socket) => {

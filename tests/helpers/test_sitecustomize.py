@@ -643,7 +643,7 @@ class Aiohttp(Case):
         source = """
             import asyncio, aiohttp, socket, threading
 
-            async def answer(reader, writer):
+            async def respond(reader, writer):
                 request = await reader.readuntil(b"\\r\\n\\r\\n")
                 body = repr((request.splitlines()[0], b"proxy" in request.lower())).encode()
                 writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n%s" % (len(body), body))
@@ -651,7 +651,7 @@ class Aiohttp(Case):
                 writer.close()
 
             async def main():
-                server = await asyncio.start_unix_server(response, "socket")
+                server = await asyncio.start_unix_server(respond, "socket")
                 async with aiohttp.ClientSession(connector=aiohttp.UnixConnector("socket")) as session:
                     async with session.get("http://daemon.test/a") as response:
                         print(await response.text())

@@ -105,7 +105,7 @@ function refusal(authority, [, status, reason], head, body) {
 }
 
 /** What the proxy answered: `{ rest }`, the first bytes out of the tunnel, or `{ error }`; null as long as more must come. */
-function readAnswer(bytes, hasEnded, authority) {
+function readResponse(bytes, hasEnded, authority) {
   const end = bytes.indexOf('\r\n\r\n');
   if (end > MAX_HEAD || (end < 0 && bytes.length > MAX_HEAD)) {
     return { error: tunnelError(`the proxy's response to CONNECT ${authority} is too large`) };
@@ -129,7 +129,7 @@ const STATE = Symbol('authsome');
 function advance(tunnel, chunk, hasEnded) {
   const state = tunnel[STATE];
   state.response = Buffer.concat([state.response, chunk]);
-  const response = readAnswer(state.response, hasEnded, state.authority);
+  const response = readResponse(state.response, hasEnded, state.authority);
   if (response === null) return;
   if (response.error) {
     tunnel.destroy(response.error);

@@ -24,9 +24,9 @@ server.on("request", (request, response) => {
   const headers = passed(request.headers);
   headers.host = request.headers[":authority"] || request.headers.host;
   const options = { agent, headers, host: "127.0.0.1", method: request.method, path: request.url, port: gitlab };
-  const upstream = https.request(options, (response) => {
-    response.writeHead(response.statusCode, passed(response.headers));
-    response.pipe(response);
+  const upstream = https.request(options, (answer) => {
+    response.writeHead(answer.statusCode, passed(answer.headers));
+    answer.pipe(response);
   });
   upstream.on("error", (error) => {
     if (!response.headersSent) response.writeHead(502);
