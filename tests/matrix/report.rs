@@ -13,7 +13,7 @@ pub(crate) struct Found {
     pub(crate) cell: Cell,
     direct: Vec<Outcome>,
     proxied: Outcome,
-    /// What came of it behind the proxy the first time, where it was run twice.
+    /// What came of it behind the proxy the first time, where it was run again.
     first: Option<Outcome>,
 }
 
@@ -32,9 +32,10 @@ impl Found {
         self.direct.push(direct);
     }
 
-    /// Another outcome of the client behind the proxy, which counts in place of the first.
+    /// Another outcome of the client behind the proxy, which counts in place of the last.
     pub(crate) fn again(&mut self, proxied: Outcome) {
-        self.first = Some(std::mem::replace(&mut self.proxied, proxied));
+        let last = std::mem::replace(&mut self.proxied, proxied);
+        self.first.get_or_insert(last);
     }
 
     /// In what the client behind the proxy is worse than each time directly; nothing where it is no
@@ -43,7 +44,7 @@ impl Found {
         self.reasons_of(&self.proxied)
     }
 
-    /// The same of the first outcome, where the second is no worse.
+    /// The same of the first outcome, where the last is no worse.
     fn reasons_once(&self) -> Vec<Reason> {
         let first = self.first.iter().filter(|_| self.reasons().is_empty());
         first.flat_map(|first| self.reasons_of(first)).collect()
