@@ -70,11 +70,6 @@ impl<T: Source + AsyncWrite> Server<T> {
         }
         let (mut body, out) = download.into_parts();
         self.out = out;
-        // A client may be silent for minutes between two requests. A buffer that has grown for a
-        // large head is not kept for that time.
-        if self.out.capacity() > 2 * DEFAULT_HEAD {
-            self.out = Vec::new();
-        }
         if switches {
             return Ok(After::Switch);
         }

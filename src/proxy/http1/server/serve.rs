@@ -52,12 +52,11 @@ pub(super) struct Server<T> {
     clock: Clock,
     has_served: bool,
     interim: Interim,
-    /// The buffer for the head of a response, kept from one response to the next.
+    /// The buffer for the head of a response. It has no memory while a request is waited for.
     pub(super) out: Vec<u8>,
 }
 
-/// Most response heads are shorter than this, in bytes. A buffer that has grown for a larger one is
-/// not kept.
+/// Most response heads are shorter than this, in bytes.
 pub(super) const DEFAULT_HEAD: usize = 1024;
 
 /// Serves a connection until it ends. `respond` gets each request; the receiver of the client's
@@ -156,8 +155,9 @@ impl<T: Source + AsyncWrite> Server<T> {
                     Poll::Pending => break,
                 }
             }
-            // Only before a wait: the next request of a busy client finds the buffer as it is.
+            // Only before a wait: a request that is there already finds the buffers as they are.
             state.relax();
+            self.out = Vec::new();
             // Only a complete head extends the time, and not a part of one: a client that sends its
             // head byte by byte to hold connections at little cost (the "Slowloris" attack) is cut
             // off like a silent one.
