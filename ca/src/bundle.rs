@@ -76,7 +76,7 @@ impl TrustBundle {
             .get_or_init(|| pem_text::certificates(&self.pem))
     }
 
-    /// The roots as a Java key store (JKS), dated `created`; see [`crate::key_store::encode`] for
+    /// The roots as a Java key store (JKS), dated `created`; see `key_store::encode` for
     /// the format.
     pub fn java_key_store(&self, created: SystemTime) -> Vec<u8> {
         let since = created.duration_since(UNIX_EPOCH).unwrap_or_default();

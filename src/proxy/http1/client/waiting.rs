@@ -11,7 +11,7 @@ use crate::proxy::limits::CONTINUE_TIMEOUT;
 pub(super) struct Waiting {
     /// When the request last moved, as far as the timer has noticed.
     pub(super) since: Instant,
-    /// [`Outgoing::pieces`] at the last look.
+    /// The pieces of the body that had been sent at the last look.
     pub(super) pieces: u64,
     /// How many bytes of the read buffer are known to contain no complete head.
     pub(super) searched: usize,
