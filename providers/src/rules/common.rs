@@ -133,9 +133,12 @@ impl SharedRules {
         if added.is_empty() {
             return None;
         }
-        let mut names: Vec<_> = added.iter().map(|rule| rule.name.clone()).collect();
-        names.sort_unstable();
-        names.dedup();
+        let mut names: Vec<String> = Vec::new();
+        for rule in &added {
+            if !names.contains(&rule.name) {
+                names.push(rule.name.clone()); // several rules may share a name
+            }
+        }
         let shape = |rule: &InjectRule| {
             let shape = self.common.shapes.get(rule.shape)?.clone();
             Some((rule.pattern.clone(), rule.condition.clone(), shape))
