@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -11,7 +11,6 @@ use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use tokio::io::AsyncWrite;
-use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
 
 use super::out::Out;
@@ -97,12 +96,7 @@ impl<T: Source + AsyncWrite> Connection<T> {
         // Taken for the response to the next request, they would give each client the response to
         // another client's request (response queue poisoning). Bytes and an end of the stream both
         // make a read ready; only a pending read shows that nothing has come.
-        self.is_quiet = self.read.is_empty() && {
-            // Without a budget, a poll would be pending whatever has come.
-            let fill = poll_fn(|context| Poll::Ready(self.poll_fill(context).is_pending()));
-            let is_pending = pin!(coop::unconstrained(fill)).poll(context);
-            is_pending == Poll::Ready(true)
-        };
+        self.is_quiet = self.read.is_empty() && self.poll_fill(context).is_pending();
         self.is_quiet
     }
 

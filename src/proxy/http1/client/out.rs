@@ -1,7 +1,7 @@
 //! Bytes on their way to a server, of which the head holds the credential.
 
 use http::request::Parts;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::proxy::http1::write::{self, RequestForm};
 
@@ -57,7 +57,9 @@ impl Out {
     /// Empties the buffer.
     pub(super) fn clear(&mut self) {
         if let Some(head) = self.bytes.get_mut(..self.head) {
-            head.zeroize();
+            // `zeroize` writes one byte at a time. These writes are not optimized away, because the
+            // buffer stays.
+            head.fill(0);
         }
         self.bytes.clear();
         (self.gone, self.head) = (0, 0);

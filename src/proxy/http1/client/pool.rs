@@ -1,9 +1,11 @@
 //! Connections that wait for another request.
 
+use std::future::poll_fn;
 use std::sync::{Mutex, PoisonError};
-use std::task::Context;
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::AsyncWrite;
+use tokio::task::coop;
 
 use super::connection::Connection;
 use crate::proxy::io::readiness::Source;
@@ -57,9 +59,15 @@ impl<T: Source + AsyncWrite> Pool<T> {
             // end that has come; the caller must handle one that is still on its way. The poll also
             // registers this task's waker with the stream, so that `Connection::exchange` can skip
             // its first read.
-            if std::future::poll_fn(|context| std::task::Poll::Ready(connection.is_quiet(context)))
-                .await
-            {
+            let is_quiet = poll_fn(|context| {
+                // Without a budget, a poll is pending whatever has come.
+                if coop::has_budget_remaining() {
+                    return Poll::Ready(connection.is_quiet(context));
+                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            });
+            if is_quiet.await {
                 return Some(connection);
             }
         }
@@ -76,7 +84,7 @@ impl<T: Source + AsyncWrite> Pool<T> {
     /// Returns whether any is left.
     pub(in crate::proxy) fn sweep(&self) -> bool {
         // Nothing waits on these streams. Whoever takes one polls it again, with its own waker.
-        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut context = Context::from_waker(Waker::noop());
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // Counted from the start of its last exchange, so that the end of an exchange does not have
         // to read the clock. So a connection whose last exchange took longer than `IDLE_UPSTREAM`
