@@ -55,6 +55,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
             let length = self.prefix.len().min(buffer.remaining());
             buffer.put_slice(&self.prefix[..length]);
             self.prefix.advance(length);
+            if self.prefix.is_empty() {
+                self.prefix = Bytes::new(); // an empty part still keeps the whole buffer
+            }
             return Poll::Ready(Ok(()));
         }
         ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;

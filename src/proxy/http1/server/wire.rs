@@ -250,9 +250,9 @@ impl<T: Source + AsyncWrite> State<T> {
         }
     }
 
-    /// Between two requests: a client may be silent for long, so no buffer is kept for it.
+    /// Between two requests: a client may be silent for long, so no large buffer is kept for it.
     pub(super) fn relax(&mut self) {
-        if self.read.is_empty() {
+        if self.read.is_empty() && self.read_size > DEFAULT_READ {
             self.read = BytesMut::new();
             self.read_size = DEFAULT_READ;
         }
