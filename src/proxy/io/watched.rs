@@ -39,6 +39,17 @@ impl<T> Watched<T> {
         self.activity.clone()
     }
 
+    /// Reads from the prefix. Apart from the reads of the stream, which are many.
+    #[cold]
+    fn take_prefix(&mut self, buffer: &mut ReadBuf<'_>) {
+        let length = self.prefix.len().min(buffer.remaining());
+        buffer.put_slice(&self.prefix[..length]);
+        self.prefix.advance(length);
+        if self.prefix.is_empty() {
+            self.prefix = Bytes::new(); // an empty part still keeps the whole buffer
+        }
+    }
+
     /// The stream, and what is left of its prefix.
     pub(in crate::proxy) fn into_parts(self) -> (T, Bytes) {
         (self.inner, self.prefix)
@@ -52,12 +63,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if !self.prefix.is_empty() {
-            let length = self.prefix.len().min(buffer.remaining());
-            buffer.put_slice(&self.prefix[..length]);
-            self.prefix.advance(length);
-            if self.prefix.is_empty() {
-                self.prefix = Bytes::new(); // an empty part still keeps the whole buffer
-            }
+            self.take_prefix(buffer);
             return Poll::Ready(Ok(()));
         }
         ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
