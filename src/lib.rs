@@ -1,8 +1,8 @@
 //! Keeps credentials out of the programs that use them.
 //!
-//! The floors (layers), from the bottom up: [`secret`], [`clock`], [`os`] · [`mod@env`], [`net`] ·
-//! [`vault`], [`loopback`], [`credential`] · [`oauth`], [`audit`], [`child`] · [`connection`] ·
-//! [`proxy`] · [`session`] · [`cli`]. ARCHITECTURE.md describes them, and `tests/architecture/`
+//! The floors (layers), from the bottom up: [`secret`], [`clock`], [`os`]; [`mod@env`], [`net`];
+//! [`vault`], [`loopback`], [`credential`]; [`oauth`], [`audit`], [`child`]; [`connection`];
+//! [`proxy`]; [`session`]; [`cli`]. ARCHITECTURE.md describes them, and `tests/architecture/`
 //! checks that no import goes up.
 
 pub mod audit;

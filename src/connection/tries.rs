@@ -1,18 +1,18 @@
 //! What a failed token request means, and when the next one is sent.
 //!
-//! | the failure | what is known | what follows |
+//! | failure | what is known | what follows |
 //! | --- | --- | --- |
-//! | the response is lost, first time | the refresh token may be spent | the same request, once more |
-//! | the response is lost, again | the refresh token may be spent | as for a transient failure |
-//! | `invalid_grant` after a lost response | the new pair is lost | the grant is dead: neither token works |
-//! | `invalid_grant` | the token is dead, or a replica lags | 3 more requests; then the grant is dead |
+//! | response lost, first time | the refresh token may be spent | the same request, once more |
+//! | response lost, again | the refresh token may be spent | as for a transient failure |
+//! | `invalid_grant` after that | the new pair is lost | the grant is dead, with both tokens |
+//! | `invalid_grant` | dead, or a replica lags | 3 more requests; then the grant is dead |
 //! | any other refusal | the registration is wrong | reported at once; the record stays as it is |
-//! | transient | nothing about the grant | in the background no more requests for now; else another one |
+//! | transient | nothing of the grant | if somebody waits, another request; else none for now |
 //!
 //! ```text
-//! begin ──→ judge ─┬─ Again(pause) ──→ the next request fails ──→ judge
-//!                  ├─ Fail ──────────→ the refresh ends; the grant may still be good
-//!                  └─ GiveUp ────────→ the refresh ends; the grant is dead
+//! begin ──→ judge ─┬─ Again(pause) ─→ the next request fails ─→ judge
+//!                  ├─ Fail ─→ the refresh ends; the grant may still be good
+//!                  └─ GiveUp ─→ the refresh ends; the grant is dead
 //! ```
 //!
 //! The time for `Again` is bounded: after transient failures by [`FOREGROUND_TIMEOUT`], after all

@@ -12,11 +12,12 @@
 //! still waits.
 //!
 //! ```text
-//! none ── reserve ──→ room (no mark) ── fill ──→ a value ── the vault has it: forget ──→ none
-//!                       │                           │
-//!                       ├─ dropped ──→ none         └─ the vault has another generation: it is
-//!                       └─ the process is killed:      ignored, until it is forgotten
-//!                          it stays, and is ignored
+//! none  ─ reserve ─→ room (no mark)
+//! room  ─ fill ─→ value
+//!       ─ dropped ─→ none
+//!       ─ the process is killed ─→ it stays, and is ignored
+//! value ─ the vault has it: forget ─→ none
+//!       ─ the vault has another generation ─→ it is ignored until it is forgotten
 //! ```
 //!
 //! If a fill is interrupted by a kill or an error, the bytes in the file do not open and are

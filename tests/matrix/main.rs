@@ -194,8 +194,8 @@ impl Bench {
         found
     }
 
-    /// Runs a cell by itself, twice at most, where a busy machine can be what made it worse: a client
-    /// that closes right behind its last byte takes along what its kernel has not sent by then.
+    /// Runs a cell by itself, twice at most, where a busy machine can be what made it worse: a
+    /// client that closes right after its last byte discards what its kernel has not sent by then.
     async fn repeat(&self, found: &mut Found) {
         let is_of_time = |reasons: Vec<Reason>| {
             !reasons.is_empty() && reasons.into_iter().all(Reason::is_of_time)

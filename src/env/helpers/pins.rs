@@ -143,10 +143,11 @@ fn below(parent: Parent<'_>, variable: &str, names: &[&str]) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    /// The pins of a user whose home directory has only this file and who is in `home/work/below`.
+    /// The pins of a user whose home directory has only this file and who is in `project/below`
+    /// there.
     fn pins(file: &str, content: &str) -> Vec<Pin> {
         let home = tempfile::tempdir().unwrap();
-        let work = home.path().join("work/below");
+        let work = home.path().join("project/below");
         std::fs::create_dir_all(&work).unwrap();
         let file = home.path().join(file);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -172,18 +173,18 @@ mod tests {
                 "registry=x\n https-proxy = http://corp:1\n",
                 Pin::Npm,
             ),
-            ("work/.npmrc", "noproxy=x", Pin::Npm),
+            ("project/.npmrc", "noproxy=x", Pin::Npm),
             (".config/pnpm/rc", "proxy=x", Pin::Npm),
             (".config/pip/pip.conf", "[global]\nproxy = x\n", Pin::Pip),
             ("named", "[global]\nProxy: x\n", Pin::Pip),
             (".cargo/config.toml", "[http]\nproxy = 'x'\n", Pin::Cargo),
             (
-                "work/below/.cargo/config",
+                "project/below/.cargo/config",
                 "http = { proxy = 'x' }\n",
                 Pin::Cargo,
             ),
             (".yarnrc.yml", "httpsProxy: x\n", Pin::Yarn),
-            ("work/.yarnrc", "https-proxy \"x\"\n", Pin::Yarn),
+            ("project/.yarnrc", "https-proxy \"x\"\n", Pin::Yarn),
         ] {
             assert_eq!(pins(file, content), [expected], "{file}");
         }

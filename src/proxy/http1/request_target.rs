@@ -42,8 +42,8 @@ pub(super) fn parse(target: &Bytes) -> Result<Uri, MalformedHead> {
     with_path(uri)
 }
 
-/// Gives a URL without a path the root path (RFC 9110 §4.2.3). Of `https://host?a=b`, [`Uri`] keeps
-/// `?a=b`, which is not a valid target for the request line that is sent upstream.
+/// Gives a URL without a path the root path (RFC 9110 §4.2.3). Of `https://host?a=b`, [`Uri`]
+/// keeps `?a=b`, which is not a valid target for the request line that is sent upstream.
 fn with_path(uri: Uri) -> Result<Uri, MalformedHead> {
     match uri.path_and_query() {
         Some(target) if target.as_str().starts_with('?') => {

@@ -17,13 +17,12 @@ const MAX_KEPT: usize = 4 * 1024;
 /// bytes, so each of many responses that are ready at once would be a TLS record and a system call
 /// of its own.
 ///
-/// Whoever polls the h2 connection must call [`Self::after`] after each poll. Nothing is
-/// delayed by the gathering, as all of it happens within one poll of one task.
+/// Whoever polls the h2 connection must call [`Self::after`] after each poll. Nothing is delayed by
+/// the gathering, as all of it happens within one poll of one task.
 ///
 /// ```text
-/// empty ── h2 writes ──► gathered ── after a poll, at a shutdown, or without room ──► written ──► empty
+/// empty ─ h2 writes ─► gathered ─ after a poll, at a shutdown, or without room ─► empty
 /// ```
-#[derive(Debug)]
 pub(super) struct Batch<T>(Arc<Mutex<State<T>>>);
 
 impl<T> Clone for Batch<T> {
@@ -32,9 +31,9 @@ impl<T> Clone for Batch<T> {
     }
 }
 
-#[derive(Debug)]
 struct State<T> {
     stream: T,
+    /// Header fields of requests are among it.
     gathered: Vec<u8>,
     /// How many of the gathered bytes have been written.
     written: usize,

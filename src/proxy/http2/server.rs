@@ -35,10 +35,12 @@ use crate::proxy::message::interim::Interim;
 /// The life of a stream:
 ///
 /// ```text
-/// request ──► respond ──► response head ──► response body ──► its end ──► the rest of the upload, while the server takes it
-///    │                                          └── the body breaks off: what has come of it is sent, then the stream is reset
-///    └── at any stage: the client resets the stream, or leaves: all work for it is dropped, which ends it upstream
+/// request ─► respond ─► response head ─► response body ─► its end ─► rest of the upload
 /// ```
+///
+/// The rest of the upload is sent while the server takes it. If the response body breaks off, what
+/// has come of it is sent, and then the stream is reset. If the client resets the stream or leaves,
+/// at any stage, all work for it is dropped, which ends it upstream.
 pub(in crate::proxy) async fn serve<T, F, R, B, P>(
     io: T,
     permit: P,

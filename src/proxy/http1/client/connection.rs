@@ -31,9 +31,9 @@ use crate::proxy::message::interim::Interim;
 /// It has exactly one owner at a time, so it needs no lock:
 ///
 /// ```text
-/// new ──► exchange ── a final head ──► IncomingBody ── body ended, request sent ──► Pool::put
-///            ▲                                                                          │
-///            └──────────────── Pool::take, if nothing has come on it ◄──────────────────┘
+/// new, or Pool::take ─► exchange ─ a final head ─► IncomingBody
+///     IncomingBody ─ body ended, request sent ─► Pool::put
+///     Pool::put ─ another request, and nothing has come on it ─► Pool::take
 /// ```
 ///
 /// In every other case (a fault, a body that breaks off, `Connection: close`) its owner drops it,
@@ -131,12 +131,11 @@ impl<T: Source + AsyncWrite> Connection<T> {
     /// Polls an exchange once: does what can be done now, and then waits:
     ///
     /// ```text
-    /// send ──► read ─┬─ a final head, or a fault ──────────────► the exchange ends
-    ///                ├─ 100 ──────────► release the body, send ► read
-    ///                ├─ another interim head ► forward it ─────► read
-    ///                └─ nothing ─┬─ no 100 for CONTINUE_TIMEOUT ► release the body, send
-    ///                            └─ no piece of the body sent for
-    ///                               `response_timeout` ────────► the exchange ends with a time-out
+    /// send ─► read ─ a final head, or a fault ─► the exchange ends
+    ///              ─ 100 ─► release the body, send ─► read
+    ///              ─ another interim head ─► forward it ─► read
+    ///              ─ nothing, and no 100 for CONTINUE_TIMEOUT ─► release the body, send
+    ///              ─ nothing, and no piece sent for `response_timeout` ─► a time-out
     /// ```
     fn poll_exchange(
         &mut self,
