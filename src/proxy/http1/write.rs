@@ -4,6 +4,8 @@ use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode, Version};
 
+use zeroize::Zeroize;
+
 use super::framing::Length;
 use super::response_head::Reason;
 use crate::proxy::message::body::Streamed;
@@ -21,24 +23,43 @@ pub(in crate::proxy) struct RequestForm<'a> {
     pub(in crate::proxy) length: Option<Length>,
 }
 
-/// Writes a request's head. The body itself determines its framing, not the `Content-Length` in the
-/// headers.
-pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
-    out.extend_from_slice(parts.method.as_str().as_bytes());
-    out.push(b' ');
-    // Only a request for `http://` goes to the user's proxy in absolute-form. A request for
-    // `https://` goes through a tunnel, and the origin server gets the origin-form.
-    if let Some((authority, _)) = &form.by_proxy {
-        out.extend_from_slice(b"http://");
-        out.extend_from_slice(authority.as_str().as_bytes());
+/// What follows the last field of a request's head needs at most so many bytes.
+const MAX_END: usize = "content-length: 18446744073709551615\r\n\r\n".len();
+
+/// Makes room for `count` more bytes of a head with a credential. A vector that grows by itself
+/// leaves a copy of its bytes behind, and nobody overwrites that.
+#[inline]
+fn reserve(out: &mut Vec<u8>, count: usize) {
+    if out.capacity() - out.len() < count {
+        let mut larger = Vec::with_capacity(2 * out.len() + count);
+        larger.extend_from_slice(out);
+        std::mem::replace(out, larger).zeroize();
     }
+}
+
+/// Writes a request's head. The body itself determines its framing, not the `Content-Length` in the
+/// headers. If `out` has to grow, the memory that it leaves is overwritten.
+pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
     let target = parts
         .uri
         .path_and_query()
         .map_or("/", |target| target.as_str());
+    let authority = form.by_proxy.as_ref();
+    let authority = authority.map_or("", |(authority, _)| authority.as_str());
+    let method = parts.method.as_str();
+    let line = method.len() + authority.len() + target.len() + " http:// HTTP/1.1\r\n".len();
+    reserve(out, line);
+    out.extend_from_slice(method.as_bytes());
+    out.push(b' ');
+    // Only a request for `http://` goes to the user's proxy in absolute-form. A request for
+    // `https://` goes through a tunnel, and the origin server gets the origin-form.
+    if form.by_proxy.is_some() {
+        out.extend_from_slice(b"http://");
+        out.extend_from_slice(authority.as_bytes());
+    }
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    field(out, "host", form.host.as_bytes()); // RFC 9110 §7.2: it should come first
+    secret_field(out, "host", form.host.as_bytes()); // RFC 9110 §7.2: it should come first
     let mut had_length = false;
     for (name, value) in &parts.headers {
         // The client's own `Host`: a second one, or another one than was checked, could lead the
@@ -52,12 +73,13 @@ pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
             had_length = true;
             continue;
         }
-        field(out, name.as_str(), value.as_bytes());
+        secret_field(out, name.as_str(), value.as_bytes());
     }
     // The client's own `Proxy-Authorization` was for this proxy, and was removed before.
     if let Some((_, Some(authorization))) = &form.by_proxy {
-        field(out, "proxy-authorization", authorization.as_bytes());
+        secret_field(out, "proxy-authorization", authorization.as_bytes());
     }
+    let capacity = out.capacity();
     match form.length {
         // The client has sent a length. RFC 9110 §8.6 asks for it in a POST without content, and
         // some servers respond with 411 if it is missing.
@@ -73,6 +95,13 @@ pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
         Some(Length::Chunked) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
     }
     out.extend_from_slice(b"\r\n");
+    debug_assert_eq!(out.capacity(), capacity, "`MAX_END` is too small");
+}
+
+/// A field of a head with a credential, for which there is room, as there is for the head's end.
+fn secret_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    reserve(out, name.len() + value.len() + ": \r\n".len() + MAX_END);
+    field(out, name, value);
 }
 
 // A name or a value cannot contain a line break, because `HeaderName` and `HeaderValue` allow none.
@@ -227,5 +256,25 @@ mod tests {
             .headers
             .insert(HOST, HeaderValue::from_static("GITLAB.test.:0443"));
         assert_eq!(written(&parts, None), format!("{head}\r\n"));
+    }
+    #[test]
+    fn a_head_is_the_same_whatever_room_there_was() {
+        let request = http::Request::get("https://gitlab.test/a?b=c")
+            .header("authorization", "Bearer secret")
+            .header("x-long", "v".repeat(500));
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let authority = http::uri::Authority::from_static("gitlab.test");
+        let form = RequestForm {
+            host: "gitlab.test",
+            by_proxy: Some((&authority, Some(HeaderValue::from_static("Basic c2VjcmV0")))),
+            length: Some(Length::Known(u64::MAX)),
+        };
+        let mut whole = Vec::new();
+        write(&mut whole, &parts, &form);
+        for capacity in 0..whole.len() + 40 {
+            let mut out = Vec::with_capacity(capacity);
+            write(&mut out, &parts, &form);
+            assert_eq!(out, whole);
+        }
     }
 }
