@@ -112,8 +112,15 @@ pub(crate) const ROOMS: &[Room] = &[
         "proxy/upstream",
         609,
         "the way to the providers: origins, idle connections, TLS, what is sent again",
-        "the client, the log",
-        &["vault", "oauth", "child", "audit", "proxy/admission"],
+        "the client, the log, routes, policy",
+        &[
+            "vault",
+            "oauth",
+            "child",
+            "audit",
+            "proxy/admission",
+            "proxy/policy",
+        ],
     ),
     room(
         "proxy/body",

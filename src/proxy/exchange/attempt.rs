@@ -148,9 +148,12 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         progress: &'s Arc<UploadProgress>,
         body: RequestBody,
     ) -> impl Future<Output = Result<Response<UpstreamBody>, Refusal>> + use<'s, 'a, S> {
+        let certificate = self
+            .owner
+            .and_then(|route| route.client_certificate.as_ref());
         let sending = RequestContext {
             progress,
-            origin: self.place.origins.of(self.owner),
+            origin: self.place.origins.of(certificate),
             interim: &self.interim,
         };
         let dialect = dialect(self.parts.version, self.upgrade_request.is_some());

@@ -58,7 +58,11 @@ impl Place {
         sni_differs: Option<String>,
     ) -> Option<Arc<Self>> {
         let candidates = session.routes.to(&authority);
-        let origins = session.upstream.origins(&authority, scheme, &candidates)?;
+        let certificates = candidates
+            .iter()
+            .filter_map(|route| route.client_certificate.as_ref());
+        let upstream = &session.upstream;
+        let origins = upstream.origins(&authority, scheme, certificates)?;
         Some(Arc::new(Self {
             quoted: Quoted::new(&authority.to_string()),
             sni_differs,

@@ -44,3 +44,33 @@ impl PrivateCas {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use authsome_providers::Scheme;
+
+    use super::*;
+
+    fn pattern(host: &str, path_prefix: &str) -> RoutePattern {
+        RoutePattern {
+            scheme: Scheme::Https,
+            host: host.parse().unwrap(),
+            port: 443,
+            path_prefix: path_prefix.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_private_ca_is_trusted_for_the_hosts_of_its_connections_only() {
+        let mut cas = PrivateCas::default();
+        let (one, all): (Arc<str>, Arc<str>) = ("one".into(), "all".into());
+        cas.add(&pattern("a.acme.test", ""), &one);
+        cas.add(&pattern("a.acme.test", "/api"), &one);
+        cas.add(&pattern("regex:.*\\.acme\\.test", ""), &all);
+        let at = |host, port| cas.at(&Authority::new(host, port).unwrap());
+        assert_eq!(at("a.acme.test", 443), [Arc::clone(&all), one]);
+        assert_eq!(at("b.acme.test", 443), [all]);
+        assert!(at("b.acme.test", 8443).is_empty());
+        assert!(at("acme.test", 443).is_empty());
+    }
+}

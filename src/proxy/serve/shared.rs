@@ -82,6 +82,14 @@ impl<S> Shared<S> {
             Arc::clone(&config.queue),
             Some(address),
         ));
+        let private_cas = Arc::clone(&routes);
+        let upstream = Upstream::new(
+            dialer,
+            config.trust,
+            Box::new(move |authority| private_cas.private_ca(authority)),
+            config.timeouts,
+            &config.queue,
+        );
         Ok(Self {
             address,
             admission: Arc::new(Admission::new(
@@ -93,13 +101,7 @@ impl<S> Shared<S> {
             session: Session {
                 allowed_guards: config.allowed_guards,
                 audit: config.audit,
-                upstream: Upstream::new(
-                    dialer,
-                    config.trust,
-                    Arc::clone(&routes),
-                    config.timeouts,
-                    &config.queue,
-                ),
+                upstream,
                 routes,
                 source,
             },

@@ -11,7 +11,6 @@ use http::uri;
 
 use super::origin::Origin;
 use crate::net::tls::ClientCertificate;
-use crate::proxy::policy::route::Route;
 
 /// One origin, once for each client certificate that its connections present.
 #[derive(Debug)]
@@ -47,13 +46,12 @@ impl Origins {
         &self.without.uri_authority
     }
 
-    /// The origin for a request that belongs to that route. A request that belongs to no route
-    /// presents no certificate, because a certificate is a credential.
-    pub(in crate::proxy) fn of(&self, owner: Option<&Arc<Route>>) -> &Origin {
+    /// The origin for a request with that client certificate. A request that belongs to no
+    /// connection has none, because a certificate is a credential.
+    pub(in crate::proxy) fn of(&self, certificate: Option<&Arc<ClientCertificate>>) -> &Origin {
         if self.with.is_empty() {
             return &self.without;
         }
-        let certificate = owner.and_then(|route| route.client_certificate.as_ref());
         let mut with = self.with.iter();
         with.find(|origin| origin.destination.shows(certificate))
             .unwrap_or(&self.without)

@@ -14,10 +14,10 @@ use super::http2_lease::Leased;
 use super::origin::Origin;
 use super::origins::Origins;
 use super::stream::UpstreamStream;
-use super::tls::TlsConfigs;
+use super::tls::{PrivateCas, TlsConfigs};
 use crate::authority::Authority;
 use crate::net::dial::{self, Dialed, Dialer, Queue};
-use crate::net::tls::Trust;
+use crate::net::tls::{ClientCertificate, Trust};
 use crate::net::user_proxy::UserProxy;
 use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::RequestBody;
@@ -25,8 +25,6 @@ use crate::proxy::http1::{Connection, Fault, IncomingBody, Outgoing, RequestForm
 use crate::proxy::http2;
 use crate::proxy::limits::{MAX_RESENDS, RESEND_PAUSE, Timeouts};
 use crate::proxy::message::interim::Interim;
-use crate::proxy::policy::candidates::Candidates;
-use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::refusal::Refusal;
 
 /// The connections of a session to the providers.
@@ -51,7 +49,7 @@ impl Upstream {
     pub(in crate::proxy) fn new(
         dialer: Arc<Dialer>,
         trust: Arc<Trust>,
-        routes: Arc<RouteTable>,
+        private_cas: Box<PrivateCas>,
         timeouts: Timeouts,
         queue: &Queue,
     ) -> Self {
@@ -63,7 +61,7 @@ impl Upstream {
             }
         });
         Self {
-            connector: Connector::new(dialer, TlsConfigs::new(trust, routes), timeouts),
+            connector: Connector::new(dialer, TlsConfigs::new(trust, private_cas), timeouts),
             destinations,
         }
     }
@@ -74,19 +72,16 @@ impl Upstream {
         dialed.map_err(|error| error::unconnected(authority, &error))
     }
 
-    /// The origin at `authority` for one client's connection, whose requests may belong to the
-    /// routes in `candidates`. `None` if no URL can name the authority.
-    pub(in crate::proxy) fn origins(
+    /// The origin at `authority` for one client's connection, whose requests may need one of the
+    /// client certificates. `None` if no URL can name the authority.
+    pub(in crate::proxy) fn origins<'a>(
         &self,
         authority: &Authority,
         scheme: Scheme,
-        candidates: &Candidates,
+        certificates: impl Iterator<Item = &'a Arc<ClientCertificate>>,
     ) -> Option<Origins> {
         // The default port is left out, as clients do in `Host`.
         let uri_authority: uri::Authority = authority.in_url(scheme.usual_port()).parse().ok()?;
-        let certificates = candidates
-            .iter()
-            .filter_map(|route| route.client_certificate.as_ref());
         Some(Origins::new(certificates, |certificate| {
             let destination = self.destinations.get(authority, scheme, certificate);
             Origin::new(destination, uri_authority.clone())

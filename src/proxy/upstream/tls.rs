@@ -2,6 +2,7 @@
 //! for each combination of CAs, client certificate and dialect.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::ClientConfig;
@@ -11,7 +12,6 @@ use crate::authority::Authority;
 use crate::net::dial::ConnectError;
 use crate::net::tls::{ClientCertificate, Trust};
 use crate::proxy::limits::MAX_CLIENT_CONFIGS;
-use crate::proxy::policy::routes::RouteTable;
 
 /// What a configuration depends on: private CAs (PEM), the client certificate and the protocol. The
 /// destination is not part of it: a `regex:` route may have any number of destinations, and they
@@ -19,20 +19,29 @@ use crate::proxy::policy::routes::RouteTable;
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct TlsKey(Vec<Arc<str>>, Option<Arc<ClientCertificate>>, Dialect);
 
+/// Tells the private CAs (PEM) that are trusted for connections to an authority.
+pub(in crate::proxy) type PrivateCas = dyn Fn(&Authority) -> Vec<Arc<str>> + Send + Sync;
+
 /// The configurations of a session.
-#[derive(Debug)]
 pub(in crate::proxy) struct TlsConfigs {
     trust: Arc<Trust>,
-    routes: Arc<RouteTable>,
+    private_cas: Box<PrivateCas>,
     made: Mutex<HashMap<TlsKey, Arc<ClientConfig>>>,
+}
+
+impl fmt::Debug for TlsConfigs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut configs = formatter.debug_struct("TlsConfigs");
+        configs.field("made", &self.made).finish_non_exhaustive()
+    }
 }
 
 impl TlsConfigs {
     /// Without any configuration yet.
-    pub(in crate::proxy) fn new(trust: Arc<Trust>, routes: Arc<RouteTable>) -> Self {
+    pub(in crate::proxy) fn new(trust: Arc<Trust>, private_cas: Box<PrivateCas>) -> Self {
         Self {
             trust,
-            routes,
+            private_cas,
             made: Mutex::default(),
         }
     }
@@ -45,7 +54,7 @@ impl TlsConfigs {
         certificate: Option<&Arc<ClientCertificate>>,
         dialect: Dialect,
     ) -> Result<Arc<ClientConfig>, ConnectError> {
-        let private_ca = self.routes.private_ca(authority);
+        let private_ca = (self.private_cas)(authority);
         let key = TlsKey(private_ca, certificate.map(Arc::clone), dialect);
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = made.get(&key) {
@@ -70,50 +79,22 @@ impl TlsConfigs {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-    use std::io::Write;
-
     use authsome_ca::{PermittedHost, SessionCa};
-    use authsome_providers::Catalog;
 
     use super::*;
     use crate::clock::Timestamp;
-    use crate::credential::ConnectionId;
-    use crate::proxy::policy::route::Preference;
-    use crate::proxy::policy::routes::Managed;
-
-    /// Routes to every host below `acme.test`, from a definition with a private CA.
-    fn routes() -> RouteTable {
-        let home = tempfile::tempdir().unwrap();
-        let bundled = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
-        let mut definition = bundled.json().clone();
-        definition["name"] = "acme".into();
-        definition["api_url"] = "regex:.*\\.acme\\.test".into();
-        let mut file = File::create(home.path().join("acme.json")).unwrap();
-        file.write_all(definition.to_string().as_bytes()).unwrap();
-        let definition = Catalog::new(Some(home.path().to_owned()))
-            .get(&"acme".parse().unwrap())
-            .unwrap();
-        let ca = SessionCa::new(
-            &[PermittedHost::Domain("acme.test".to_owned())],
-            Timestamp::now().to_system_time(),
-        );
-        RouteTable::new([Managed {
-            id: ConnectionId {
-                provider: "acme".parse().unwrap(),
-                name: "default".parse().unwrap(),
-            },
-            service: definition.provider.at(None).unwrap(),
-            ca_pem: Some(ca.unwrap().certificate_pem().to_owned()),
-            client_certificate: None,
-            preference: Preference::None,
-        }])
-    }
 
     #[test]
-    fn the_names_of_one_route_share_a_configuration() {
+    fn the_hosts_with_the_same_private_ca_share_a_configuration() {
+        let permitted = PermittedHost::Domain("acme.test".to_owned());
+        let ca = SessionCa::new(&[permitted], Timestamp::now().to_system_time()).unwrap();
+        let pem: Arc<str> = Arc::from(ca.certificate_pem());
+        let private_cas = move |authority: &Authority| {
+            let is_private = authority.host().ends_with(".acme.test");
+            Vec::from_iter(is_private.then(|| Arc::clone(&pem)))
+        };
         let trust = Arc::new(Trust::new(None, Vec::new()));
-        let configs = TlsConfigs::new(trust, Arc::new(routes()));
+        let configs = TlsConfigs::new(trust, Box::new(private_cas));
         for number in 0..1000 {
             let place = Authority::new(&format!("n{number}.acme.test"), 443).unwrap();
             for dialect in [Dialect::Http1, Dialect::Http2] {
