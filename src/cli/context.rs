@@ -97,10 +97,20 @@ impl UserData {
 
     /// The connection that the flags name.
     pub(super) fn connection(&self, named: &Named) -> Result<Stored, Failure> {
-        let id = self.id(&named.provider, named.connection.as_ref())?;
+        let id = self.id_of(named)?;
         self.store
             .load(&id)?
             .ok_or_else(|| not_found(&id.provider, Some(&id.name)))
+    }
+
+    /// The id of the connection that the flags name.
+    pub(super) fn id_of(&self, named: &Named) -> Result<ConnectionId, Failure> {
+        if let Some((one, other)) = named.contradiction() {
+            let message = format!("it names two connections, {one} and {other}");
+            let hint = "leave out --connection, or the name after the slash";
+            return Err(Failure::new(Exit::Usage, "usage", message, hint));
+        }
+        self.id(named.provider(), named.name())
     }
 
     /// The same, but renewed if it expires soon: a token that is handed out should work for a
@@ -142,7 +152,7 @@ impl UserData {
     }
 
     /// The id of the provider's connection with that name, or of its default connection.
-    pub(super) fn id(
+    fn id(
         &self,
         provider: &ProviderId,
         name: Option<&ConnectionName>,

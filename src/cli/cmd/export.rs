@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 
 pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(), Failure> {
     let data = Context::user_data()?;
-    let provider = data.provider(&arguments.named.provider, context.printer)?;
+    let provider = data.provider(arguments.named.provider(), context.printer)?;
     let connection = data.fresh(&arguments.named, context.printer)?;
     // Refresh tokens are never exported: the first program that uses one makes it invalid for all
     // others.

@@ -10,7 +10,7 @@ use crate::cli::failure::not_found;
 
 pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<(), Failure> {
     let data = Context::user_data()?;
-    let id = data.id(&arguments.provider, arguments.connection.as_ref())?;
+    let id = data.id_of(arguments)?;
     // The record is not opened, so that a record that can no longer be opened can be removed too.
     if data.store.generation(&id)?.is_none() {
         return Err(not_found(&id.provider, Some(&id.name)));

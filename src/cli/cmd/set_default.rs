@@ -4,14 +4,20 @@ use serde_json::json;
 
 use crate::cli::args::{Named, SetDefault};
 use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Exit, Failure};
 
 pub(in crate::cli) fn run(arguments: &SetDefault, context: &Context<'_>) -> Result<(), Failure> {
     let data = Context::user_data()?;
     let named = Named {
-        provider: arguments.provider.clone(),
-        connection: Some(arguments.name.clone()),
+        target: arguments.target.clone(),
+        connection: arguments.name.clone(),
     };
+    if named.name().is_none() {
+        let provider = named.provider();
+        let hint = format!("authsome set-default {provider} NAME; see: authsome list");
+        let message = "the connection's name is missing";
+        return Err(Failure::new(Exit::Usage, "usage", message, hint));
+    }
     let id = data.connection(&named)?.connection.id;
     data.store.set_default(&id)?;
     let printer = context.printer;

@@ -1,0 +1,131 @@
+//! The flags of `authsome run`.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use authsome_providers::ProviderId;
+use clap::{Args, ValueEnum};
+
+use crate::authority::{Authority, parse_port};
+use crate::credential::ConnectionName;
+use crate::net::resolve::Resolve;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  authsome run -- python my_agent.py
+  authsome run --connection gitlab=work -- npx semantic-release
+  authsome run --policy deny -- ./untrusted.sh
+
+Exit codes:
+  125    authsome failed before the command started
+  126    the command is not executable
+  127    the command was not found
+  128+N  signal N ended the command
+  Any other is the command's own.";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Run {
+    /// Connection to use for a provider where more than one fits
+    #[arg(long, value_name = "PROVIDER=NAME")]
+    pub(in crate::cli) connection: Vec<Choice>,
+    /// Use only the connections of these providers
+    #[arg(long, value_name = "PROVIDER,...", value_delimiter = ',')]
+    pub(in crate::cli) only: Vec<ProviderId>,
+    /// What to do with requests to hosts of no connection
+    #[arg(long, value_enum, default_value_t = PolicyArgument::Allow)]
+    pub(in crate::cli) policy: PolicyArgument,
+    /// Allow commands that print or change secrets inside the run, such as `authsome export`
+    #[arg(long)]
+    pub(in crate::cli) allow_export: bool,
+    /// Connect to this address for a host and port, as curl's --resolve does
+    #[arg(long, value_name = "HOST:PORT:ADDR")]
+    pub(in crate::cli) resolve: Vec<ResolveArgument>,
+    /// Leave an environment variable unchanged, for example `NODE_OPTIONS`
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) no_env: Vec<OsString>,
+    /// Do not use HTTPS for git's SSH remotes at the connections' hosts
+    #[arg(long)]
+    pub(in crate::cli) no_ssh_rewrite: bool,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
+    pub(in crate::cli) command: Vec<OsString>,
+}
+
+/// `PROVIDER=NAME`, or `PROVIDER/NAME` as connections are shown.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Choice {
+    pub(in crate::cli) provider: ProviderId,
+    pub(in crate::cli) name: ConnectionName,
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (provider, name) = text
+            .split_once(['=', '/'])
+            .ok_or("expected PROVIDER=NAME, e.g. gitlab=work")?;
+        let provider = provider.parse().map_err(|error| format!("{error}"))?;
+        Ok(Self {
+            provider,
+            name: name.parse().map_err(|error| format!("{error}"))?,
+        })
+    }
+}
+
+/// `HOST:PORT:ADDR`, with or without brackets around the address.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct ResolveArgument(pub(in crate::cli) Resolve);
+
+impl FromStr for ResolveArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = "expected HOST:PORT:ADDR, e.g. gitlab.test:443:127.0.0.1";
+        let mut parts = text.splitn(3, ':');
+        let (Some(host), Some(port), Some(address)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return Err(expected.to_owned());
+        };
+        let bare = address
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        let address = bare.unwrap_or(address).parse::<IpAddr>();
+        let address = address.map_err(|_| expected.to_owned())?;
+        let place = parse_port(port).and_then(|port| Authority::new(host, port));
+        let place = place.ok_or(expected)?;
+        Ok(Self(Resolve {
+            host: place.host().to_owned(),
+            port: place.port(),
+            address,
+        }))
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(in crate::cli) enum PolicyArgument {
+    /// Tunnel them unread
+    Allow,
+    /// Refuse them
+    Deny,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolve_takes_both_families() {
+        let entry = "GitLab.test:443:127.0.0.1"
+            .parse::<ResolveArgument>()
+            .unwrap()
+            .0;
+        assert_eq!((entry.host.as_str(), entry.port), ("gitlab.test", 443));
+        assert!("h:1:[::1]".parse::<ResolveArgument>().is_ok());
+        assert!("h:1:::1".parse::<ResolveArgument>().is_ok());
+        for bad in ["", "h", "h:1", "h:x:127.0.0.1", "h:1:name"] {
+            assert!(bad.parse::<ResolveArgument>().is_err(), "{bad}");
+        }
+    }
+}
