@@ -262,7 +262,7 @@ fn stored(id: &ConnectionId, user_data: &UserData) -> Result<Option<Connection>,
     }
 }
 
-fn account_lookups(sign_in: &SignIn) -> Vec<AccountLookup> {
+pub(super) fn account_lookups(sign_in: &SignIn) -> Vec<AccountLookup> {
     let lookups = sign_in.account_lookups.iter();
     let lookups = lookups.map(|lookup| AccountLookup {
         url: lookup.url.clone(),
