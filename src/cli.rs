@@ -5,6 +5,7 @@ mod args;
 mod browser;
 mod client_certificate;
 mod cmd;
+mod complete;
 mod context;
 mod editor;
 mod failure;
@@ -46,6 +47,12 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         return ExitCode::from(code);
     }
     let arguments: Vec<_> = arguments.collect();
+    let asked: Vec<_> = std::iter::once(program.clone())
+        .chain(arguments.clone())
+        .collect();
+    if complete::answer(&asked) {
+        return ExitCode::from(Exit::Ok as u8);
+    }
     private_memory::enter(&program, &arguments, context::wants_readable_memory());
     let mut arguments: Vec<_> = std::iter::once(program).chain(arguments).collect();
     habits::translate(&mut arguments);
@@ -91,10 +98,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         return cmd::start::run(&context).map(done);
     };
     match command {
-        Command::Completions(arguments) => {
-            cmd::completions::run(&arguments, printer);
-            Ok(Exit::Ok as u8)
-        }
+        Command::Completions(arguments) => cmd::completions::run(&arguments, printer).map(done),
         Command::Doctor(arguments) => cmd::doctor::run(&arguments, &context).map(done),
         Command::Export(arguments) => cmd::export::run(&arguments, &context).map(done),
         Command::Get(arguments) => cmd::get::run(&arguments, &context).map(done),

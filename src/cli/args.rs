@@ -9,9 +9,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use clap_complete::engine::ArgValueCandidates;
 
 use authsome_providers::ProviderId;
 
+use super::complete;
 use crate::credential::ConnectionName;
 
 pub(super) use self::login::Login;
@@ -102,6 +104,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
     /// The provider
+    #[arg(add = ArgValueCandidates::new(complete::providers))]
     pub(super) provider: ProviderId,
     /// Edit a definition of your own, which wins over the bundled one
     #[arg(long)]
@@ -174,7 +177,7 @@ pub(super) struct Uninstall {
 #[derive(Debug, Args)]
 pub(super) struct SetDefault {
     /// The provider, or the connection, for example gitlab/work
-    #[arg(value_name = "PROVIDER[/NAME]")]
+    #[arg(value_name = "PROVIDER[/NAME]", add = ArgValueCandidates::new(complete::targets))]
     pub(super) target: Target,
     /// Name of the connection, unless it is part of the first word
     pub(super) name: Option<ConnectionName>,

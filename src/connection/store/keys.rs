@@ -5,8 +5,9 @@ use authsome_providers::{BaseUrl, ProviderId};
 use crate::connection::record::Connection;
 use crate::connection::terms::DefinitionUsed;
 use crate::credential::{ConnectionId, ConnectionName};
+use crate::os::home::Home;
 use crate::secret::Secret;
-use crate::vault::{Change, Expect, RecordKey};
+use crate::vault::{self, Change, Expect, RecordKey};
 
 /// The kinds of records.
 pub(super) const CONNECTION: &str = "connection";
@@ -44,6 +45,13 @@ pub(super) fn definition_change(connection: &Connection) -> Option<Change> {
         value: Secret::new(text.as_bytes().to_vec()),
         expect: Expect::Any,
     })
+}
+
+/// The connections in the vault of that home, without its key: for completion. None if that cannot
+/// be told.
+pub fn names_in(home: &Home) -> Vec<ConnectionId> {
+    let names = vault::names_without_key(home, CONNECTION).unwrap_or_default();
+    names.iter().filter_map(|name| parse_id(name)).collect()
 }
 
 pub(super) fn parse_id(name: &str) -> Option<ConnectionId> {
