@@ -1,11 +1,14 @@
 //! Asks the provider, after a login, which account the grant belongs to.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use url::Url;
 
 use super::error::printable;
 use super::http::HttpClient;
 use crate::secret::Secret;
+use crate::waiting::at_most;
 
 /// The account that a grant belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,9 @@ pub struct AccountLookup {
     pub label: Option<String>,
 }
 
+/// How long all of these requests may take. The grant is not stored before they have ended.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Asks one resource after another until one names the account. If none does, the login still
 /// succeeds: the granted scopes may not allow these requests.
 pub async fn look_up_account(
@@ -35,8 +41,18 @@ pub async fn look_up_account(
     access_token: &Secret<String>,
     http: &HttpClient,
 ) -> Option<Account> {
+    let asked = Box::pin(ask_each(lookups, access_token, http));
+    at_most(LOOKUP_TIMEOUT, asked).await.flatten()
+}
+
+async fn ask_each(
+    lookups: &[AccountLookup],
+    access_token: &Secret<String>,
+    http: &HttpClient,
+) -> Option<Account> {
     for lookup in lookups {
-        let Ok(response) = http.get_json(&lookup.url, access_token.expose()).await else {
+        let bearer = access_token.expose();
+        let Ok(response) = http.get_json(&lookup.url, Some(bearer)).await else {
             continue;
         };
         if let Some(id) = response.pointer(&lookup.id).and_then(text) {

@@ -6,8 +6,10 @@ mod form;
 mod listener;
 mod oauth;
 mod opening;
+mod target;
 mod terminal;
 mod token_endpoint;
+mod unattended;
 mod window;
 
 use crate::kit::Setup;
