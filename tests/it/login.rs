@@ -6,6 +6,7 @@ mod form;
 mod listener;
 mod oauth;
 mod opening;
+mod pages;
 mod target;
 mod terminal;
 mod token_endpoint;
