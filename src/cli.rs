@@ -6,10 +6,14 @@ mod browser;
 mod client_certificate;
 mod cmd;
 mod context;
+mod editor;
 mod failure;
+mod habits;
+mod help;
 mod inside;
 mod notices;
 mod printer;
+mod usage;
 mod words;
 
 use std::ffi::OsString;
@@ -43,7 +47,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
     let arguments: Vec<_> = arguments.collect();
     private_memory::enter(&program, &arguments, context::wants_readable_memory());
-    let arguments: Vec<_> = std::iter::once(program).chain(arguments).collect();
+    let mut arguments: Vec<_> = std::iter::once(program).chain(arguments).collect();
+    habits::translate(&mut arguments);
     match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => run(parsed),
         Err(error) => usage(&error, &arguments),
@@ -52,7 +57,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn run(arguments: Arguments) -> ExitCode {
     let printer = Printer::new(arguments.global);
-    let is_run = matches!(arguments.command, Command::Run(_));
+    let is_run = matches!(arguments.command, Some(Command::Run(_)));
     // A bug of ours has its own exit code: after `run`, Rust's 101 would look like an exit code of
     // the command. Rust has already printed the panic message.
     let dispatched = AssertUnwindSafe(|| dispatch(arguments.command, &printer));
@@ -76,39 +81,65 @@ fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn dispatch(command: Command, printer: &Printer) -> Result<u8, Failure> {
-    inside::check(&command, printer)?;
+fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> {
+    if let Some(command) = &command {
+        inside::check(command, printer)?;
+    }
     let context = Context::new(printer, Ulimits::adapt());
     let done = |()| Exit::Ok as u8;
+    let Some(command) = command else {
+        return cmd::start::run(&context).map(done);
+    };
     match command {
         Command::Completions(arguments) => {
             cmd::completions::run(&arguments, printer);
             Ok(Exit::Ok as u8)
         }
+        Command::Doctor(arguments) => cmd::doctor::run(&arguments, &context).map(done),
         Command::Export(arguments) => cmd::export::run(&arguments, &context).map(done),
         Command::Get(arguments) => cmd::get::run(&arguments, &context).map(done),
+        Command::Allow(arguments) => cmd::allow::run(&arguments, true, &context).map(done),
+        Command::Deny(arguments) => cmd::allow::run(&arguments, false, &context).map(done),
+        Command::Help(arguments) => cmd::help::run(&arguments, printer).map(done),
         Command::Inspect(arguments) => cmd::inspect::run(&arguments, &context).map(done),
         Command::List => cmd::list::run(&context).map(done),
         Command::Log(arguments) => cmd::log::run(&arguments, &context).map(done),
         Command::Login(arguments) => cmd::login::run(*arguments, &context).map(done),
         Command::Logout(arguments) => cmd::logout::run(&arguments, &context).map(done),
+        Command::Man(arguments) => cmd::man::run(&arguments, printer).map(done),
         Command::Revoke(arguments) => cmd::revoke::run(&arguments, &context).map(done),
         Command::Run(arguments) => cmd::run::run(arguments, &context),
         Command::SetDefault(arguments) => cmd::set_default::run(&arguments, &context).map(done),
+        Command::Status(arguments) => cmd::status::run(&arguments, &context).map(done),
+        Command::Uninstall(arguments) => cmd::uninstall::run(&arguments, &context).map(done),
+        Command::Version => {
+            cmd::version::run(printer);
+            Ok(Exit::Ok as u8)
+        }
         Command::Whoami => cmd::whoami::run(&context).map(done),
     }
 }
 
-/// Help and version are data. Anything else is a usage error, printed as JSON if that was
-/// requested.
+/// Help and version are data. Anything else is an error in the command line, printed as JSON if
+/// that was requested.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let mut own = arguments.iter().take_while(|argument| *argument != "--");
+    let printer = if own.any(|argument| argument == "--json") {
+        Printer::json()
+    } else {
+        Printer::plain()
+    };
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     ) {
         // Through the printer, which reports a write that failed.
         let printer = Printer::plain();
-        printer.styled_data(&error.render());
+        if error.kind() == ErrorKind::DisplayHelp && usage::command_of(arguments).is_none() {
+            printer.data(&help::text(help::columns()));
+        } else {
+            printer.styled_data(&error.render());
+        }
         return match printer.finish() {
             Ok(()) => ExitCode::from(Exit::Ok as u8),
             Err(failure) => {
@@ -117,21 +148,11 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
             }
         };
     }
-    let ours = arguments.iter().take_while(|argument| *argument != "--");
-    if ours.into_iter().any(|argument| argument == "--json") {
-        let text = error.render().to_string();
-        let ends = ["Usage:", "For more information"];
-        let said = text
-            .lines()
-            .take_while(|line| !ends.iter().any(|end| line.starts_with(end)))
-            .map(str::trim);
-        let said: Vec<_> = said.filter(|line| !line.is_empty()).collect();
-        let first = said.join(" ").replace(" tip: ", "; tip: ");
-        let first = first.trim_start_matches("error: ").to_owned();
-        let failure = Failure::new(Exit::Usage, "usage", first, "authsome --help");
-        Printer::json().failure(&failure);
-    } else {
-        let _ = error.print();
+    let failure = usage::failure(error, arguments);
+    if usage::is_run(arguments) {
+        printer.failure_to_stderr(&failure);
+        return ExitCode::from(child::EXIT_NOT_STARTED);
     }
-    ExitCode::from(Exit::Usage as u8)
+    printer.failure(&failure);
+    ExitCode::from(failure.exit as u8)
 }

@@ -15,7 +15,7 @@ mod response;
 mod token;
 mod transport;
 
-pub use account::{Account, AccountLookup, look_up_account};
+pub use account::{Account, AccountLookup, TokenCheck, check_token, look_up_account};
 pub use authorize::{AuthorizationResponse, PendingAuthorization, ResponseRefused};
 pub use error::{OAuthError, RefreshFailure};
 pub use http::{EXCHANGE_TIMEOUT, HttpClient, HttpClients};

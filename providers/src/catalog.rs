@@ -46,6 +46,22 @@ impl Catalog {
         definition.map_err(|error| CatalogError::Invalid { file, error })
     }
 
+    /// The definition of this name, for what only shows it. If the user's own file cannot be used
+    /// and a definition of that name is bundled, this is the bundled one, and the error.
+    pub fn get_or_bundled(
+        &self,
+        id: &ProviderId,
+    ) -> Result<(Definition, Option<CatalogError>), CatalogError> {
+        match self.get(id) {
+            Ok(definition) => Ok((definition, None)),
+            Err(error @ CatalogError::NotFound { .. }) => Err(error),
+            Err(error) => match Self::new(None).get(id) {
+                Ok(bundled) => Ok((bundled, Some(error))),
+                Err(_) => Err(error),
+            },
+        }
+    }
+
     /// The definition to start a custom one from, and the empty custom file that was skipped, if
     /// there is one: a shell that redirects the output into that file empties it before this
     /// program can read it.

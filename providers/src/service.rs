@@ -14,7 +14,7 @@ use crate::error::DefinitionError;
 use crate::pointer::JsonPointer;
 use crate::provider::{Auth, Provider};
 use crate::route::RoutePattern;
-use crate::rules::Rules;
+use crate::rules::{GuardRule, Rules};
 
 /// What the proxy needs of a provider at one base URL. A session has one of these for each of its
 /// connections, so it is small.
@@ -115,6 +115,11 @@ impl Provider {
                 .map(lookup)
                 .collect::<Result<_, DefinitionError>>()?,
         })
+    }
+
+    /// All guard rules.
+    pub fn guards(&self) -> &[GuardRule] {
+        self.rules.guards()
     }
 
     /// The same provider with the guard rules of `other` added, and the names of the added rules.

@@ -6,6 +6,8 @@ mod named;
 mod run;
 mod show;
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -19,23 +21,14 @@ pub(super) use self::named::{Named, Target};
 pub(super) use self::run::{PolicyArgument, Run};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log};
 
-const EXAMPLES: &str = "\
-Examples:
-  authsome login gitlab                 log in at gitlab.com, in the browser
-  authsome run -- python my_agent.py    run an agent that never sees the token
-  authsome run -- git clone https://gitlab.com/group/private.git
-  authsome log --follow                 watch what it does
-
-Files are in ~/.authsome, or in the directory that AUTHSOME_HOME names.";
-
-/// Log in once; run programs that never see the token.
+/// Give your agent GitLab, not your GitLab token.
 #[derive(Debug, Parser)]
-#[command(name = "authsome", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "authsome", version, disable_help_subcommand = true)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) global: Global,
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: Option<Command>,
 }
 
 /// Flags of every command.
@@ -67,6 +60,8 @@ pub(super) enum Command {
     /// Run a command that uses the connections but never sees a token
     #[command(after_help = run::EXAMPLES)]
     Run(Run),
+    /// Show who is connected, whether it works, and which runs are alive
+    Status(Status),
     /// Show a connection, or one field of it
     Get(Get),
     /// Print a connection's token for a program that cannot run under `authsome run`
@@ -87,12 +82,64 @@ pub(super) enum Command {
     Log(Log),
     /// Print a shell completion script
     Completions(Completions),
+    /// Look for what does not work, and say what mends it
+    Doctor(Doctor),
+    /// List the guard rules, or lift one from the next run on
+    Allow(Rule),
+    /// List the guard rules, or put one in force again
+    Deny(Rule),
+    /// Print the manual page, or write all pages to a directory
+    Man(Man),
+    /// Show what authsome keeps on this machine, or remove it
+    Uninstall(Uninstall),
+    /// Explain authsome, or one of its commands
+    Help(Help),
+    /// Print the version
+    Version,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
     /// The provider
     pub(super) provider: ProviderId,
+    /// Edit a definition of your own, which wins over the bundled one
+    #[arg(long)]
+    pub(super) edit: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rule {
+    /// The rule, as a refusal names it, for example gitlab/project-access-token
+    #[arg(value_name = "RULE")]
+    pub(super) rule: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// Write a page for each command to this directory
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// Do not ask the servers
+    #[arg(long)]
+    pub(super) offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Also try each HTTP client that is found on this machine
+    #[arg(long)]
+    pub(super) clients: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Uninstall {
+    /// Remove what is shown without this flag
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -108,6 +155,13 @@ pub(super) struct SetDefault {
 pub(super) struct Completions {
     /// The shell
     pub(super) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Help {
+    /// The command to explain
+    #[arg(value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
 }
 
 #[cfg(test)]
@@ -126,7 +180,7 @@ mod tests {
         let parsed =
             Arguments::try_parse_from(["authsome", "run", "curl", "--json", "-q", "--", "x"])
                 .unwrap();
-        let Command::Run(run) = parsed.command else {
+        let Some(Command::Run(run)) = parsed.command else {
             panic!("not run")
         };
         assert_eq!(run.command, ["curl", "--json", "-q", "--", "x"]);

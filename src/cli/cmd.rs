@@ -1,16 +1,24 @@
 //! One file for each command. It turns flags into calls, and their results into text.
 
+pub(super) mod allow;
 pub(super) mod completions;
+pub(super) mod doctor;
 pub(super) mod export;
 pub(super) mod get;
+pub(super) mod help;
 pub(super) mod inspect;
 pub(super) mod list;
 pub(super) mod log;
 pub(super) mod login;
 pub(super) mod logout;
+pub(super) mod man;
 pub(super) mod revoke;
 pub(super) mod run;
 pub(super) mod set_default;
+pub(super) mod start;
+pub(super) mod status;
+pub(super) mod uninstall;
+pub(super) mod version;
 pub(super) mod whoami;
 
 use serde_json::{Value, json};

@@ -95,6 +95,23 @@ impl UserData {
         Ok(self.definition(id, printer)?.provider)
     }
 
+    /// The same for a command that only shows something. If the user's own definition cannot be
+    /// used, that is reported, and the bundled one is shown.
+    pub(super) fn provider_to_show(
+        &self,
+        id: &ProviderId,
+        printer: &Printer,
+    ) -> Result<Provider, Failure> {
+        let (definition, unused) = self.catalog.get_or_bundled(id)?;
+        if let Some(error) = unused {
+            printer.warn(&format!(
+                "{error}; this is by the definition that comes with authsome"
+            ));
+            return Ok(definition.provider);
+        }
+        self.provider(id, printer)
+    }
+
     /// The connection that the flags name.
     pub(super) fn connection(&self, named: &Named) -> Result<Stored, Failure> {
         let id = self.id_of(named)?;

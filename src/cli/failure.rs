@@ -81,7 +81,8 @@ impl From<CatalogError> for Failure {
                 let hint = if is_empty {
                     format!("it is empty; remove it: rm '{}'", file.display())
                 } else {
-                    format!("correct {}", file.display())
+                    let file = file.display();
+                    format!("correct it, or remove it so that the bundled one counts: rm '{file}'")
                 };
                 ("definition_invalid", hint)
             }

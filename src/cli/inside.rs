@@ -66,17 +66,26 @@ pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure>
 /// The command in words, if it prints or changes a secret, or lets another command do so.
 fn secret_words(command: &Command) -> Option<&'static str> {
     match command {
+        // What later runs may do is the user's to say.
+        Command::Allow(rule) => rule.rule.as_ref().map(|_| "allow"),
         Command::Export(_) => Some("export"),
         Command::Get(arguments) => arguments.show_secret.then_some("get --show-secret"),
+        Command::Inspect(arguments) => arguments.edit.then_some("inspect --edit"),
         Command::Login(_) => Some("login"),
         Command::Logout(_) => Some("logout"),
         Command::Revoke(_) => Some("revoke"),
         Command::Run(arguments) => arguments.allow_export.then_some("run --allow-export"),
+        Command::Uninstall(arguments) => arguments.yes.then_some("uninstall --yes"),
         Command::Completions(_)
-        | Command::Inspect(_)
+        | Command::Deny(_)
+        | Command::Doctor(_)
+        | Command::Help(_)
         | Command::List
         | Command::Log(_)
+        | Command::Man(_)
         | Command::SetDefault(_)
+        | Command::Status(_)
+        | Command::Version
         | Command::Whoami => None,
     }
 }
@@ -106,7 +115,7 @@ fn allows(arguments: &[OsString]) -> Option<bool> {
         return words.any(|word| word == "run").then_some(false);
     };
     match parsed.command {
-        Command::Run(run) => Some(run.allow_export),
+        Some(Command::Run(run)) => Some(run.allow_export),
         _ => None,
     }
 }

@@ -193,7 +193,7 @@ impl Printer {
 
     /// Prints a warning, even with `--quiet`.
     pub(super) fn warn(&self, words: &str) {
-        let warning = self.styled("33;1", "warning:");
+        let warning = self.styled("35;1", "warning:");
         to_stderr(&format!("{warning} {}", text::line(words)));
     }
 
@@ -215,7 +215,8 @@ impl Printer {
         }
     }
 
-    /// Prints rows in columns. The first row has the headings.
+    /// Prints rows in columns. The first row may have the headings. A row of one cell goes over all
+    /// columns.
     pub(super) fn table(&self, rows: &[Vec<String>]) {
         let safe = |cell: &String| text::line(cell).into_owned();
         let rows = rows.iter().map(|row| row.iter().map(safe).collect());
@@ -223,6 +224,7 @@ impl Printer {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             rows.iter()
+                .filter(|row| row.len() > 1)
                 .filter_map(|row| row.get(column))
                 .map(|cell| cell.chars().count())
                 .max()
@@ -248,7 +250,7 @@ impl Printer {
         if !failure.hint.is_empty() {
             to_stderr(&format!(
                 "{} {}",
-                self.styled("36;1", "hint:"),
+                self.styled("1", "hint:"),
                 text::line(&failure.hint)
             ));
         }
@@ -273,7 +275,9 @@ fn as_json(failure: &Failure) -> Value {
 }
 
 /// Whether the environment permits colors: an empty `NO_COLOR` forbids none, as its convention
-/// says.
+/// says, and a terminal that calls itself dumb has none. All colors that are used can be read on a
+/// dark and on a light background.
 fn is_color_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    !is_dumb && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

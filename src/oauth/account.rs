@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
-use super::error::printable;
+use super::error::{OAuthError, printable};
 use super::http::HttpClient;
 use crate::secret::Secret;
 use crate::waiting::at_most;
@@ -73,4 +73,39 @@ fn text(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// What a provider makes of an access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenCheck {
+    /// The provider knows the token.
+    Accepted,
+    /// The provider refuses the token: it was revoked, or has expired.
+    Refused,
+    /// The provider gave no response that tells.
+    Unknown(String),
+}
+
+/// Asks the provider whether it accepts an access token. Nothing is refreshed by this.
+pub async fn check_token(
+    lookups: &[AccountLookup],
+    access_token: &Secret<String>,
+    http: &HttpClient,
+) -> TokenCheck {
+    let mut found = TokenCheck::Unknown("its definition names no resource to ask".to_owned());
+    for lookup in lookups {
+        found = match http
+            .get_json(&lookup.url, Some(access_token.expose()))
+            .await
+        {
+            Err(OAuthError::Status { status: 401, .. }) => TokenCheck::Refused,
+            // 403: the token is known, but has not the scope for this resource (RFC 6750 §3.1).
+            Ok(_) | Err(OAuthError::Status { status: 403, .. }) => return TokenCheck::Accepted,
+            Err(error) => TokenCheck::Unknown(error.to_string()),
+        };
+        if found == TokenCheck::Refused {
+            break;
+        }
+    }
+    found
 }

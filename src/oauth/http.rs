@@ -5,9 +5,9 @@ mod judge;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
 use http::{Method, Request, StatusCode};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use url::Url;
@@ -89,6 +89,22 @@ impl HttpClient {
     /// The same, and that the server goes on with it: this takes some seconds.
     pub async fn reach(&self, server: &Url) -> Result<(), OAuthError> {
         self.0.reach(server).await
+    }
+
+    /// The time by the server's clock (RFC 9110 §6.6.1), if it tells. The request carries no
+    /// credential.
+    pub async fn date_of(&self, server: &Url) -> Result<Option<SystemTime>, OAuthError> {
+        let mut request = Request::new(Vec::new());
+        *request.method_mut() = Method::HEAD;
+        let mut root = server.clone();
+        root.set_path("/");
+        root.set_query(None);
+        let response = self.0.send(&root, request).await?;
+        let date = response
+            .headers()
+            .get(DATE)
+            .and_then(|date| date.to_str().ok());
+        Ok(date.and_then(|date| httpdate::parse_http_date(date).ok()))
     }
 
     /// Sends one request for the `oauth2` crate. Returns JSON with a status that is about the

@@ -90,17 +90,25 @@ impl HomeLock {
 }
 
 impl Home {
-    /// Finds the directory, creates it if it is missing, and refuses it if other users can read it.
-    pub fn open(
+    /// Where the directory is, whether it exists or not.
+    pub fn path_of(
         authsome_home: Option<OsString>,
         user_home: Option<OsString>,
-    ) -> Result<Self, HomeError> {
+    ) -> Result<PathBuf, HomeError> {
         let root = match (authsome_home, user_home) {
             (Some(root), _) if !root.is_empty() => PathBuf::from(root),
             (_, Some(home)) if !home.is_empty() => Path::new(&home).join(".authsome"),
             _ => return Err(HomeError::Unset),
         };
-        let root = std::path::absolute(&root).map_err(io_error("find", &root))?;
+        std::path::absolute(&root).map_err(io_error("find", &root))
+    }
+
+    /// Finds the directory, creates it if it is missing, and refuses it if other users can read it.
+    pub fn open(
+        authsome_home: Option<OsString>,
+        user_home: Option<OsString>,
+    ) -> Result<Self, HomeError> {
+        let root = Self::path_of(authsome_home, user_home)?;
         if root.exists() && !root.is_dir() {
             return Err(HomeError::NotADirectory(root));
         }

@@ -67,7 +67,9 @@ impl SessionError {
     pub(super) fn is_of_one_connection(&self) -> bool {
         matches!(
             self,
-            Self::Catalog(_)
+            // A definition of the user's own that cannot be used is the user's to mend or remove:
+            // without it, a run would go on in another way than the user has set up.
+            Self::Catalog(CatalogError::NotFound { .. })
                 | Self::Definition(_)
                 | Self::Store(
                     StoreError::Unreadable { .. } | StoreError::Vault(VaultError::Tampered { .. })

@@ -72,6 +72,18 @@ pub fn allows_export(home: &Home, id: &str) -> Option<bool> {
     Some(read.is_ok() && text == ALLOWS_EXPORT)
 }
 
+/// The ids of the runs that are alive, sorted.
+pub fn living(home: &Home) -> Vec<String> {
+    let entries = fs::read_dir(home.path(DIRECTORY)).into_iter().flatten();
+    let ids = entries.flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_suffix(ENDING).map(str::to_owned)
+    });
+    let mut ids: Vec<_> = ids.filter(|id| allows_export(home, id).is_some()).collect();
+    ids.sort();
+    ids
+}
+
 fn sweep(directory: &Path) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     for entry in entries {
@@ -102,7 +114,9 @@ mod tests {
         let two = LivingSession::enter(&home, "two", true).unwrap();
         assert_eq!(allows_export(&home, "one"), Some(false));
         assert_eq!(allows_export(&home, "two"), Some(true));
+        assert_eq!(living(&home), ["one", "two"]);
         drop(one);
+        assert_eq!(living(&home), ["two"]);
         assert_eq!(allows_export(&home, "one"), None);
         for id in [
             "",

@@ -127,6 +127,7 @@ impl Gathering<'_> {
         };
         match member {
             Ok(member) => self.members.push(member),
+            Err(SessionError::Catalog(_)) if !takes_part(&id) => {}
             // An error of one connection does not exclude the others.
             Err(error) if error.is_of_one_connection() => {
                 if takes_part(&id) {

@@ -1,6 +1,10 @@
 //! `config.toml`. The file is optional. It is parsed strictly: an unknown key is an error that
 //! names the key.
 
+mod edit;
+
+pub use self::edit::set_allowed;
+
 use std::collections::HashSet;
 use std::fs;
 use std::io;
@@ -77,7 +81,7 @@ impl Settings {
             reason,
         };
         match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| invalid(placed(&error, &text))),
+            Ok(text) => parse(&text).map_err(invalid),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(invalid(error.to_string())),
         }
@@ -110,6 +114,10 @@ impl Settings {
         }
         timeouts
     }
+}
+
+fn parse(text: &str) -> Result<Settings, String> {
+    toml::from_str(text).map_err(|error| placed(&error, text))
 }
 
 /// Formats an error on one line. The library's own message draws the location on several lines.

@@ -8,6 +8,7 @@ mod admission;
 mod child;
 mod cli;
 mod client_certificate;
+mod daily;
 mod durability;
 mod environment;
 mod git;

@@ -116,6 +116,11 @@ impl SharedRules {
         }
     }
 
+    /// All guard rules.
+    pub(crate) fn guards(&self) -> &[GuardRule] {
+        &self.common.guards
+    }
+
     /// These rules with the guards of `others` added, and the names of the added guards. `None` if
     /// there are none to add.
     pub(crate) fn with_guards_of(&self, others: &Self) -> Option<(Self, Vec<String>)> {

@@ -13,7 +13,7 @@ use crate::secret::Secret;
 
 pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), Failure> {
     let data = Context::user_data()?;
-    let provider = data.provider(arguments.named.provider(), context.printer)?;
+    let provider = data.provider_to_show(arguments.named.provider(), context.printer)?;
     let hands_out_token = arguments.show_secret
         && !matches!(arguments.field, Some(field) if field != Field::AccessToken);
     let connection = if hands_out_token {

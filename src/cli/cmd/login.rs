@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use self::files::Files;
 use self::goal::{Goal, Search, typed_name};
 use self::report::failure;
+pub(super) use self::request::account_lookups;
 use super::describe;
 use crate::audit::{Event, Kind};
 use crate::cli::args::Login;

@@ -32,7 +32,7 @@ fn a_usage_error_as_json_names_what_is_wrong() {
     let world = World::new();
     for (words, name) in [
         (&["get", "--json"][..], "PROVIDER"),
-        (&["set-default", "gitlab", "--json"], "NAME"),
+        (&["set-default", "gitlab", "--json"], "name"),
         (&["frobnicate", "--json"], "frobnicate"),
         (&["get", "gitlab", "--field", "nope", "--json"], "nope"),
         (
@@ -47,14 +47,16 @@ fn a_usage_error_as_json_names_what_is_wrong() {
 }
 
 #[test]
-fn no_command_is_a_usage_error_with_the_help() {
-    let outcome = World::new().call::<&str>([]).expect(2);
-    assert!(
-        outcome.stderr.contains("Usage: authsome"),
-        "{}",
-        outcome.stderr
-    );
-    assert_eq!(outcome.stdout, "");
+fn an_error_before_the_child_is_125_in_run_whatever_it_is() {
+    let world = World::new();
+    for words in [
+        &["run"][..],
+        &["run", "--frobnicate", "--", "true"],
+        &["run", "--only", "x", "--", "true"],
+    ] {
+        let outcome = world.call(words).expect(125);
+        assert_eq!(outcome.stdout, "", "it is the command's");
+    }
 }
 
 #[test]

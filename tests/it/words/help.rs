@@ -7,18 +7,26 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 20] = [
+    "allow",
     "completions",
+    "deny",
+    "doctor",
     "export",
     "get",
+    "help",
     "inspect",
     "list",
     "log",
     "login",
     "logout",
+    "man",
     "revoke",
     "run",
     "set-default",
+    "status",
+    "uninstall",
+    "version",
     "whoami",
 ];
 
@@ -29,7 +37,30 @@ fn of_each_command() {
         assert_words!("help", command, help(&world, &[command]));
     }
     assert_words!("help", "authsome", help(&world, &[]));
-    assert_words!("help", "version", transcript(&world, &[&["--version"]]));
+    assert_words!(
+        "help",
+        "program_version",
+        transcript(&world, &[&["--version"], &["version"]])
+    );
+    assert_words!("help", "narrow", {
+        let mut command = world.authsome(["help"]);
+        Outcome::of(command.env("COLUMNS", "40").output().unwrap())
+            .expect(0)
+            .stdout
+    });
+    let explained =
+        ["login", "exec", "auth", "frobnicate"].map(|word| at_80_columns(&world, &["help", word]));
+    let [login, exec, auth, unknown] = explained;
+    assert_eq!(
+        login.stdout,
+        at_80_columns(&world, &["login", "--help"]).stdout
+    );
+    assert_eq!(
+        exec.stdout,
+        at_80_columns(&world, &["run", "--help"]).stdout
+    );
+    assert_eq!(auth.stdout, login.stdout);
+    assert_eq!(unknown.code, Some(2));
 }
 
 /// Both forms of the help, the short one alone where they are the same.
@@ -49,12 +80,11 @@ fn help(world: &World, command: &[&str]) -> String {
 #[test]
 fn no_command_is_left_out() {
     let help = World::new().call(["--help"]).expect(0).stdout;
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let listed = listed.take_while(|line| !line.is_empty());
-    let mut listed: Vec<_> = listed
-        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
+    let listed = help
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = listed.filter_map(|line| line.trim().split("  ").next());
+    let mut listed: Vec<_> = names.flat_map(|names| names.split(", ")).collect();
     listed.sort_unstable();
     assert_eq!(listed, COMMANDS);
 }

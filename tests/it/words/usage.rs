@@ -5,9 +5,21 @@ use authsome_test_support::assert_words;
 use super::{Scrub, transcript};
 use crate::kit::World;
 
-const WRONG: [&[&str]; 19] = [
-    &[],
+const WRONG: [&[&str]; 31] = [
     &["frobnicate"],
+    &["logn"],
+    &["revok"],
+    &["ls"],
+    &["auth", "login"],
+    &["auth", "status"],
+    &["exec", "--", "python", "agent.py"],
+    &["rm", "gitlab/work"],
+    &["token", "gitlab"],
+    &["gitlab"],
+    &["sh", "-c", "echo it's"],
+    &["--frobnicate"],
+    &["run", "--frobnicate", "--", "true"],
+    &["get", "gitlab/a", "--connection", "b"],
     &["completions", "tcsh"],
     &["export", "gitlab", "--format", "xml"],
     &["get"],

@@ -106,7 +106,7 @@ fn form_words(form: &ApplicationForm) -> FormWords {
     }
 }
 
-fn account_lookups(sign_in: &SignIn) -> Vec<AccountLookup> {
+pub(in crate::cli) fn account_lookups(sign_in: &SignIn) -> Vec<AccountLookup> {
     let lookups = sign_in.account_lookups.iter();
     let lookups = lookups.map(|lookup| AccountLookup {
         url: lookup.url.clone(),

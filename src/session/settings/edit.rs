@@ -1,0 +1,123 @@
+//! Changes the guard rules that `config.toml` lifts, and leaves all else in the file as it stands:
+//! the user's order, comments and blank lines.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+
+use toml_edit::{Array, DocumentMut, Item, Table, Value};
+
+use super::{FILE, Settings, SettingsError, parse};
+use crate::os::home::Home;
+
+/// Lifts a guard rule (`provider/rule`), or puts it in force again. Returns whether that changed
+/// anything.
+pub fn set_allowed(home: &Home, rule: &str, is_allowed: bool) -> Result<bool, SettingsError> {
+    let path = home.path(FILE);
+    let invalid = |reason: String| SettingsError {
+        path: path.clone(),
+        reason,
+    };
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(invalid(error.to_string())),
+    };
+    // What is not valid is reported in the same words as everywhere, before anything is changed.
+    let settings: Settings = parse(&text).map_err(&invalid)?;
+    if settings.guard.allow.contains(rule) == is_allowed {
+        return Ok(false);
+    }
+    let changed = changed(&text, rule, is_allowed).map_err(&invalid)?;
+    parse(&changed).map_err(&invalid)?;
+    // A link, as into a collection of dotfiles, stays one: its target is written.
+    let is_link = fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
+    let written = if is_link {
+        let mut options = File::options();
+        let opened = options.write(true).truncate(true).open(&path);
+        let written = opened.and_then(|mut file| file.write_all(changed.as_bytes()));
+        written.map_err(|error| error.to_string())
+    } else {
+        let written = home.write_private(FILE, changed.as_bytes());
+        written.map_err(|error| error.to_string())
+    };
+    written.map_err(&invalid)?;
+    Ok(true)
+}
+
+fn changed(text: &str, rule: &str, is_allowed: bool) -> Result<String, String> {
+    let mut document: DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
+    let guard = document
+        .entry("guard")
+        .or_insert_with(|| Table::new().into());
+    let guard = guard.as_table_like_mut().ok_or("guard is not a table")?;
+    let allow = guard.entry("allow");
+    let allow = allow.or_insert_with(|| Item::Value(Value::Array(Array::new())));
+    let allow = allow.as_array_mut().ok_or("guard.allow is not an array")?;
+    if is_allowed {
+        allow.push(rule);
+    } else {
+        allow.retain(|known| known.as_str() != Some(rule));
+    }
+    Ok(document.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home_with(text: Option<&str>) -> (tempfile::TempDir, Home) {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        if let Some(text) = text {
+            home.write_private(FILE, text.as_bytes()).unwrap();
+        }
+        (directory, home)
+    }
+
+    fn text(home: &Home) -> String {
+        fs::read_to_string(home.path(FILE)).unwrap()
+    }
+
+    #[test]
+    fn a_rule_is_lifted_and_put_in_force_again_and_the_rest_stays() {
+        let own = "# mine\n[timeouts]\nconnect_seconds = 15 # slow\n\n[guard]\nallow = [\n  \"gitlab/a\", # why\n]\n";
+        let (_directory, home) = home_with(Some(own));
+        assert!(set_allowed(&home, "gitlab/b", true).unwrap());
+        assert!(!set_allowed(&home, "gitlab/b", true).unwrap());
+        assert!(text(&home).contains("# why") && text(&home).contains("15 # slow"));
+        let settings = Settings::load(&home).unwrap();
+        assert_eq!(settings.allowed_guards().len(), 2);
+        assert!(set_allowed(&home, "gitlab/b", false).unwrap());
+        assert!(!set_allowed(&home, "gitlab/b", false).unwrap());
+        assert_eq!(Settings::load(&home).unwrap().allowed_guards().len(), 1);
+    }
+
+    #[test]
+    fn a_file_is_made_where_there_is_none_and_a_link_stays_one() {
+        let (_directory, home) = home_with(None);
+        assert!(!set_allowed(&home, "gitlab/a", false).unwrap());
+        assert!(!home.path(FILE).exists());
+        assert!(set_allowed(&home, "gitlab/a", true).unwrap());
+        assert_eq!(text(&home), "[guard]\nallow = [\"gitlab/a\"]\n");
+        let dotfile = home.path("dotfile");
+        fs::rename(home.path(FILE), &dotfile).unwrap();
+        std::os::unix::fs::symlink(&dotfile, home.path(FILE)).unwrap();
+        assert!(set_allowed(&home, "gitlab/b", true).unwrap());
+        assert!(fs::symlink_metadata(home.path(FILE)).unwrap().is_symlink());
+        assert!(fs::read_to_string(dotfile).unwrap().contains("gitlab/b"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_valid_is_left_alone() {
+        for wrong in [
+            "[guard\n",
+            "[guards]\n",
+            "guard = 1\n",
+            "[guard]\nallow = 1\n",
+        ] {
+            let (_directory, home) = home_with(Some(wrong));
+            set_allowed(&home, "gitlab/a", true).unwrap_err();
+            assert_eq!(text(&home), wrong);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What a user does from day to day: look, mend, change a rule, and leave.
+
+mod doctor;
+mod edit;
+mod leave;
+mod rules;
+mod start;
+mod status;
