@@ -16,6 +16,8 @@ pub(in crate::cli) enum LoginTarget {
     Provider(Target, Option<BaseUrl>),
 }
 
+const EXPECTED: &str = "expected a provider, such as gitlab, a connection, or a server's address";
+
 impl FromStr for LoginTarget {
     type Err = String;
 
@@ -28,9 +30,9 @@ impl FromStr for LoginTarget {
             Ok(target) => Ok(Self::Provider(target, None)),
             Err(_) if text.contains([':', '.']) => match address(text) {
                 Ok(address) => Ok(Self::Address(address)),
-                Err(error) => Err(format!("{error}; expected a server's address")),
+                Err(error) => Err(error.to_string()),
             },
-            Err(error) => Err(error),
+            Err(_) => Err(EXPECTED.to_owned()),
         }
     }
 }

@@ -57,6 +57,7 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     let asked = request::Asked {
         id,
         base_url: goal.base_url,
+        is_by_address: goal.is_by_address,
         files,
     };
     let request = request::request(arguments, asked, &definition, &user_data, &runtime)?;

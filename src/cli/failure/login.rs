@@ -26,14 +26,14 @@ impl From<OAuthError> for Failure {
                 Exit::Unreachable,
                 "endpoint_unreachable",
                 &error,
-                "check --base-url and the network",
+                "check the server's address and the network",
             ),
             OAuthError::Refused { ref code, .. } if code == "invalid_client" => {
                 let hint = "check the application's ID and secret (--client-id ID, --client-secret-file PATH), then try again: authsome login PROVIDER";
                 Self::of(Exit::Usage, "authentication_failed", &error, hint)
             }
             OAuthError::NotJson { .. } | OAuthError::Redirected { .. } => {
-                let hint = "check --base-url: this does not look like the service's OAuth endpoint";
+                let hint = "check the server's address: this does not look like the service's OAuth endpoint";
                 Self::of(Exit::Usage, "authentication_failed", &error, hint)
             }
             _ => Self::of(

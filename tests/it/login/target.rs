@@ -87,8 +87,10 @@ fn a_second_server_gets_a_name_of_its_own() {
         "{}",
         again.stderr
     );
-    let login = start(&world, &second, &app, &[&host, "--force"]);
-    finish(login, &second);
+    // It is renewed at its own server, with the CA that it has.
+    let port = port_7998();
+    let command = world.authsome(["login", &host, "--force", "--no-browser"]);
+    finish(Login::spawn(command, Some(port)), &second);
     let list = world.call(["list", "--json"]).expect(0).json();
     let connections = list["providers"][0]["connections"].as_array().unwrap();
     assert_eq!(connections.len(), 2);
@@ -148,6 +150,16 @@ fn a_server_that_hangs_up_is_told_before_a_browser_opens() {
         "{}",
         outcome.stderr
     );
+}
+
+#[test]
+fn an_untrusted_server_is_told_with_the_command_that_trusts_it() {
+    let (world, gitlab) = Setup::unconnected();
+    let host = format!("localhost:{}", gitlab.port());
+    let _port = port_7998();
+    let outcome = world.call(["login", &host, "--no-browser"]).expect(8);
+    let hint = format!("authsome login {host} --no-browser --ca-file CA.pem");
+    assert!(outcome.stderr.contains(&hint), "{}", outcome.stderr);
 }
 
 #[test]

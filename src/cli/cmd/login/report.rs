@@ -13,17 +13,19 @@ use crate::net::tls::TlsRemedy;
 use crate::oauth::OAuthError;
 use crate::session::UserData;
 
-/// If the server requires a client certificate, the hint is the command that the user typed, with
-/// one more flag.
+/// The hint is the command that the user typed, with one more flag where that helps.
 pub(super) fn failure(error: LoginError, certificate: Option<&Path>) -> Failure {
-    let wants_certificate = matches!(
-        &error,
-        LoginError::OAuth(OAuthError::Tls { trouble, .. }) if trouble.remedy == TlsRemedy::ClientCertificate
-    );
+    let remedy = match &error {
+        LoginError::OAuth(OAuthError::Tls { trouble, .. }) => Some(trouble.remedy),
+        _ => None,
+    };
     let mut failure = Failure::from(error);
     // Other commands can say only in general how to log in.
     failure.hint = failure.hint.replace(ANY_LOGIN, &typed_command());
-    if wants_certificate {
+    if remedy == Some(TlsRemedy::Trust) && typed_command().contains(" --ca-file") {
+        failure.hint = String::from(OTHER_CA);
+    }
+    if remedy == Some(TlsRemedy::ClientCertificate) {
         failure.hint = match certificate {
             None => typed_command_with("--client-cert CERT.pem [--client-key KEY.pem]"),
             Some(file) => format!(
@@ -34,6 +36,10 @@ pub(super) fn failure(error: LoginError, certificate: Option<&Path>) -> Failure 
     }
     failure
 }
+
+/// The hint where a CA file is already named.
+const OTHER_CA: &str =
+    "the file of --ca-file is not of the CA, nor the certificate, of this server";
 
 /// What stands for the typed command in the hints of errors.
 const ANY_LOGIN: &str = "authsome login PROVIDER";

@@ -20,6 +20,8 @@ use crate::vault::VaultError;
 pub(super) struct Asked {
     pub(super) id: ConnectionId,
     pub(super) base_url: Option<BaseUrl>,
+    /// The address was the target, and no flag.
+    pub(super) is_by_address: bool,
     pub(super) files: Files,
 }
 
@@ -34,11 +36,17 @@ pub(super) fn request(
     let Asked {
         id,
         base_url,
+        is_by_address,
         files,
     } = asked;
-    let renews = arguments.force && base_url.is_none();
+    // A flag with an address stands for all that the connection was made with; a target that is the
+    // connection's own server does not.
+    let renews = |connection: &Connection| {
+        let is_its_own = is_by_address && base_url == connection.base_url;
+        arguments.force && (base_url.is_none() || is_its_own)
+    };
     let (stored_base, stored_ca, stored_certificate) = match stored(&id, user_data)? {
-        Some(connection) if renews => {
+        Some(connection) if renews(&connection) => {
             let certificate = connection.client_certificate;
             (connection.base_url, connection.ca_pem, certificate)
         }
