@@ -50,7 +50,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let asked: Vec<_> = std::iter::once(program.clone())
         .chain(arguments.clone())
         .collect();
-    if complete::answer(&asked) {
+    if cmd::completions::answer(&asked) {
         return ExitCode::from(Exit::Ok as u8);
     }
     private_memory::enter(&program, &arguments, context::wants_readable_memory());

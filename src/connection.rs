@@ -43,6 +43,6 @@ pub use login::{
 };
 pub use record::{ClientCredentials, Connection, GrantState, Status, Tokens};
 pub use source::{CredentialError, CredentialSource, Rejection, UnauthorizedAction, Usage};
-pub use store::{ConnectionStore, Found, StoreError, Stored, names_in};
+pub use store::{ConnectionStore, Found, StoreError, Stored, ids_by_names};
 pub use terms::{CustomDefinition, DefinitionUsed, Terms};
 pub use turn::{lock_grant, replace_beside_renewals};

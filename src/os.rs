@@ -1,7 +1,7 @@
 //! What the operating system provides: private files, processes, the owners of sockets, limits.
 
 pub mod home;
-
+pub mod host_name;
 pub mod port_owner;
 pub mod private_memory;
 pub mod process_tree;

@@ -1,6 +1,7 @@
 //! The flags, as a user types them. clap shows the comments on them as help texts.
 
 mod login;
+mod login_target;
 mod named;
 mod run;
 mod show;
@@ -17,6 +18,7 @@ use super::complete;
 use crate::credential::ConnectionName;
 
 pub(super) use self::login::Login;
+pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Target};
 pub(super) use self::run::{PolicyArgument, Run};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log};

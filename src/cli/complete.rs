@@ -1,42 +1,24 @@
 //! Completion by the shell: of commands and flags, of providers and connections that exist, and of
 //! the command that follows `authsome run --`.
 //!
-//! The script that a shell loads (`cmd/completions.rs`) calls authsome with the words so far, in
-//! the form `COMPLETE=bash authsome -- WORDS`. What is completed comes from names alone: the vault's
-//! key is not read, no file is made, and whatever cannot be read is left out.
+//! What is completed comes from names alone: the vault's key is not read, no file is made, and
+//! whatever cannot be read is left out.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use authsome_providers::Catalog;
-use clap::CommandFactory;
-use clap_complete::CompleteEnv;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 
-use super::args::Arguments;
-use crate::connection::names_in;
+use crate::connection::ids_by_names;
+use crate::credential::ConnectionId;
 use crate::os::home::Home;
 use crate::os::program_path::search_path;
-
-/// The variable that names the shell.
-pub(super) const VARIABLE: &str = "COMPLETE";
+use crate::vault::names_without_key;
 
 /// At most so many programs are offered; a shell would ask before it showed more.
 const MAX_PROGRAMS: usize = 2000;
-
-/// Prints the completions, if this call asks for them.
-pub(super) fn answer(arguments: &[OsString]) -> bool {
-    let is_asked = std::env::var_os(VARIABLE).is_some()
-        && arguments.get(1).is_some_and(|argument| argument == "--");
-    if !is_asked {
-        return false;
-    }
-    let directory = std::env::current_dir().ok();
-    let completed = CompleteEnv::with_factory(Arguments::command)
-        .try_complete(arguments.to_vec(), directory.as_deref());
-    completed.unwrap_or(true) // an error message would stand in the user's line
-}
 
 /// The home, if there is one.
 fn home() -> Option<Home> {
@@ -62,9 +44,16 @@ pub(super) fn providers() -> Vec<CompletionCandidate> {
     named.collect()
 }
 
+/// The connections, if there is a vault that tells.
+fn connections() -> Vec<ConnectionId> {
+    let names =
+        |home: &Home| ids_by_names(|kind| names_without_key(home, kind).unwrap_or_default());
+    home().as_ref().map(names).unwrap_or_default()
+}
+
 /// The providers, and the connections as `provider/name`.
 pub(super) fn targets() -> Vec<CompletionCandidate> {
-    let ids = home().map(|home| names_in(&home)).unwrap_or_default();
+    let ids = connections();
     let ids = ids
         .iter()
         .map(|id| CompletionCandidate::new(id.to_string()));
@@ -73,8 +62,8 @@ pub(super) fn targets() -> Vec<CompletionCandidate> {
 
 /// The connections as `provider=name`.
 pub(super) fn choices() -> Vec<CompletionCandidate> {
-    let ids = home().map(|home| names_in(&home)).unwrap_or_default();
-    let choice = |id: &crate::credential::ConnectionId| format!("{}={}", id.provider, id.name);
+    let ids = connections();
+    let choice = |id: &ConnectionId| format!("{}={}", id.provider, id.name);
     ids.iter()
         .map(choice)
         .map(CompletionCandidate::new)

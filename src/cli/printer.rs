@@ -173,6 +173,24 @@ impl Printer {
         }
     }
 
+    /// The same for several lines.
+    pub(super) fn detail_lines(&self, words: &str) {
+        if self.verbose && !self.quiet {
+            to_stderr(&text::lines(words));
+        }
+    }
+
+    /// Writes a line at a terminal that the next line replaces, or removes it if it is empty.
+    /// Returns whether it is there.
+    pub(super) fn replace_line(&self, words: &str) -> bool {
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        if self.quiet || self.json || is_dumb || !io::stderr().is_terminal() {
+            return false;
+        }
+        let _ = write!(io::stderr().lock(), "\r\u{1b}[2K{}", text::line(words));
+        !words.is_empty()
+    }
+
     /// Prints a warning, even with `--quiet`.
     pub(super) fn warn(&self, words: &str) {
         let warning = self.styled("35;1", "warning:");

@@ -5,9 +5,9 @@ use authsome_providers::{BaseUrl, ProviderId};
 use crate::connection::record::Connection;
 use crate::connection::terms::DefinitionUsed;
 use crate::credential::{ConnectionId, ConnectionName};
-use crate::os::home::Home;
+
 use crate::secret::Secret;
-use crate::vault::{self, Change, Expect, RecordKey};
+use crate::vault::{Change, Expect, RecordKey};
 
 /// The kinds of records.
 pub(super) const CONNECTION: &str = "connection";
@@ -47,10 +47,10 @@ pub(super) fn definition_change(connection: &Connection) -> Option<Change> {
     })
 }
 
-/// The connections in the vault of that home, without its key: for completion. None if that cannot
-/// be told.
-pub fn names_in(home: &Home) -> Vec<ConnectionId> {
-    let names = vault::names_without_key(home, CONNECTION).unwrap_or_default();
+/// The connections by the names of their records, which need no key. `names_of` gives the names of
+/// all records of a kind.
+pub fn ids_by_names(names_of: impl FnOnce(&'static str) -> Vec<String>) -> Vec<ConnectionId> {
+    let names = names_of(CONNECTION);
     names.iter().filter_map(|name| parse_id(name)).collect()
 }
 
