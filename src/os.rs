@@ -1,6 +1,7 @@
 //! What the operating system provides: private files, processes, the owners of sockets, limits.
 
 pub mod home;
+
 pub mod port_owner;
 pub mod private_memory;
 pub mod process_tree;
