@@ -8,6 +8,8 @@ mod playground;
 mod spans;
 mod transcript;
 
+use std::collections::BTreeSet;
+
 use self::page::{Block, Language, Page, pages};
 use self::playground::Playground;
 
@@ -86,6 +88,25 @@ fn each_command_within_a_line_exists() {
 fn each_link_leads_somewhere() {
     let faults = links::faults(&pages());
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The snapshots have each of authsome's own responses (`tests/it/words/complete.rs` sees to it).
+#[test]
+fn each_refusal_has_its_line_on_the_page_of_symptoms() {
+    let codes = |text: &str, mark: &str, end: &[char]| -> BTreeSet<String> {
+        let after = text.lines().filter_map(|line| line.strip_prefix(mark));
+        let codes = after.filter_map(|rest| rest.split(end).next());
+        codes.map(str::to_owned).collect()
+    };
+    let mut given = BTreeSet::new();
+    for entry in std::fs::read_dir(page::root().join("tests/snapshots/refusals")).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        given.extend(codes(&text, "authsome-error: ", &[' ', '\r']));
+    }
+    let page = std::fs::read_to_string(page::root().join("docs/troubleshooting.md")).unwrap();
+    let (_, table) = page.split_once("## By code").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    assert_eq!(codes(table, "| `", &['`']), given);
 }
 
 /// The tests of these tests: what is wrong has to be seen.

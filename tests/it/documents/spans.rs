@@ -7,6 +7,9 @@ use std::process::Command;
 use super::page::Page;
 use crate::kit::binary;
 
+/// Commands of ours, and of the Python program, whose name has a second word.
+const OF_TWO_WORDS: [&str; 3] = ["connections", "provider", "vault"];
+
 pub(super) fn faults(pages: &[Page]) -> Vec<String> {
     let mut helps = HashMap::new();
     let mut faults = Vec::new();
@@ -28,8 +31,11 @@ pub(super) fn faults(pages: &[Page]) -> Vec<String> {
 
 /// The words of the command that a span begins with, up to what is a command of its own.
 fn command(span: &str) -> Option<Vec<&str>> {
-    let inner = span.strip_prefix("eval \"$(").unwrap_or(span);
-    let words = inner.strip_prefix("authsome ")?;
+    let (before, words) = span.split_once("authsome ")?;
+    let is_assignment = before.ends_with(' ') && before.contains('=');
+    if !(before.is_empty() || before == "eval \"$(" || is_assignment) {
+        return None;
+    }
     let words = words.split([')', ';', '|', '>']).next()?;
     let words = words.split_whitespace().take_while(|&word| word != "--");
     Some(words.collect())
@@ -37,13 +43,14 @@ fn command(span: &str) -> Option<Vec<&str>> {
 
 fn fault(words: &[&str], helps: &mut HashMap<String, Option<String>>) -> Option<String> {
     let is_flag = |word: &&&str| word.starts_with('-');
-    let word = words.iter().find(|word| !is_flag(word))?;
-    let help = helps
-        .entry((*word).to_owned())
-        .or_insert_with(|| help(word))
-        .as_ref();
+    let mut own = words.iter().filter(|word| !is_flag(word));
+    let mut name = (*own.next()?).to_owned();
+    if OF_TWO_WORDS.contains(&name.as_str()) {
+        name = format!("{name} {}", own.next()?);
+    }
+    let help = helps.entry(name.clone()).or_insert_with(|| help(&name));
     let Some(help) = help else {
-        return Some(format!("there is no command {word}"));
+        return Some(format!("there is no command {name}"));
     };
     let flags = words.iter().filter(is_flag);
     let flags = flags.map(|flag| flag.split_once('=').map_or(*flag, |(flag, _)| flag));
@@ -58,14 +65,9 @@ fn names(help: &str, flag: &str) -> bool {
 }
 
 /// What `authsome COMMAND --help` prints, if there is such a command.
-fn help(word: &str) -> Option<String> {
-    let second = match word {
-        // The words of the Python program have two parts.
-        "provider" | "connections" => Some("list"),
-        _ => None,
-    };
+fn help(name: &str) -> Option<String> {
     let mut command = Command::new(binary());
-    command.arg(word).args(second).arg("--help");
+    command.args(name.split(' ')).arg("--help");
     let output = command.output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     output.status.success().then_some(help)
