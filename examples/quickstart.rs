@@ -1,8 +1,8 @@
 //! The main job on this machine, with nothing set up: a GitLab of our own, a login, an agent, a
 //! refresh.
 //!
-//! `cargo run --release --example quickstart` needs curl, git and the free port 7998. It ends by
-//! itself, and leaves nothing behind.
+//! `cargo run --profile quickstart --example quickstart` needs curl, git and the free port 7998. It
+//! ends by itself, and leaves nothing behind.
 #![allow(clippy::print_stdout, reason = "it is there to be read")]
 
 use std::error::Error;

@@ -9,6 +9,7 @@ mod child;
 mod cli;
 mod client_certificate;
 mod daily;
+mod documents;
 mod durability;
 mod environment;
 mod git;
