@@ -32,7 +32,7 @@ pub(in crate::proxy) fn handle<'a, S: CredentialSource>(
             Ok(response) => return response,
             Err(refusal) => refusal.of(attempt.owner.map(|route| &route.id)),
         };
-        let response = respond::from_refusal(&refusal);
+        let response = respond::to_client(&refusal, &attempt.parts.headers);
         attempt.entry.refused(
             refusal.kind(),
             response.status().as_u16(),
