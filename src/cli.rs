@@ -1,6 +1,7 @@
 //! The command line: turns flags into calls, and results into text and exit codes. This is the only
 //! module that prints.
 
+mod alerts;
 mod args;
 mod browser;
 mod client_certificate;
@@ -8,6 +9,8 @@ mod cmd;
 mod context;
 mod failure;
 mod inside;
+mod log_reader;
+mod log_words;
 mod notices;
 mod printer;
 mod words;
@@ -94,6 +97,7 @@ fn dispatch(command: Command, printer: &Printer) -> Result<u8, Failure> {
         Command::Logout(arguments) => cmd::logout::run(&arguments, &context).map(done),
         Command::Revoke(arguments) => cmd::revoke::run(&arguments, &context).map(done),
         Command::Run(arguments) => cmd::run::run(arguments, &context),
+        Command::Runs(arguments) => cmd::runs::run(&arguments, &context).map(done),
         Command::SetDefault(arguments) => cmd::set_default::run(&arguments, &context).map(done),
         Command::Whoami => cmd::whoami::run(&context).map(done),
     }

@@ -15,7 +15,7 @@ use crate::credential::ConnectionName;
 pub(super) use self::login::Login;
 pub(super) use self::named::{Named, Target};
 pub(super) use self::run::{PolicyArgument, Run};
-pub(super) use self::show::{Export, ExportFormat, Field, Get, Log};
+pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,6 +83,8 @@ pub(super) enum Command {
     Whoami,
     /// Show what was injected, denied and refreshed
     Log(Log),
+    /// List the runs, the newest first
+    Runs(Runs),
     /// Print a shell completion script
     Completions(Completions),
 }

@@ -10,6 +10,7 @@ pub(super) mod login;
 pub(super) mod logout;
 pub(super) mod revoke;
 pub(super) mod run;
+pub(super) mod runs;
 pub(super) mod set_default;
 pub(super) mod whoami;
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use authsome_providers::ProviderId;
 use clap::{Args, ValueEnum};
 
+use super::named::Target;
 use crate::authority::{Authority, parse_port};
 use crate::credential::ConnectionName;
 use crate::net::resolve::Resolve;
@@ -32,6 +33,9 @@ pub(in crate::cli) struct Run {
     /// Use only the connections of these providers
     #[arg(long, value_name = "PROVIDER,...", value_delimiter = ',')]
     pub(in crate::cli) only: Vec<ProviderId>,
+    /// Fail unless these are connected and need no new login
+    #[arg(long, value_name = "PROVIDER[/NAME],...", value_delimiter = ',')]
+    pub(in crate::cli) require: Vec<Target>,
     /// What to do with requests to hosts of no connection
     #[arg(long, value_enum, default_value_t = PolicyArgument::Allow)]
     pub(in crate::cli) policy: PolicyArgument,

@@ -7,7 +7,7 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "completions",
     "export",
     "get",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 12] = [
     "logout",
     "revoke",
     "run",
+    "runs",
     "set-default",
     "whoami",
 ];
