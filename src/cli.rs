@@ -1,6 +1,7 @@
 //! The command line: turns flags into calls, and results into text and exit codes. This is the only
 //! module that prints.
 
+mod alerts;
 mod args;
 mod browser;
 mod client_certificate;
@@ -12,6 +13,8 @@ mod failure;
 mod habits;
 mod help;
 mod inside;
+mod log_reader;
+mod log_words;
 mod notices;
 mod printer;
 mod usage;
@@ -113,6 +116,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         Command::Man(arguments) => cmd::man::run(&arguments, printer).map(done),
         Command::Revoke(arguments) => cmd::revoke::run(&arguments, &context).map(done),
         Command::Run(arguments) => cmd::run::run(arguments, &context),
+        Command::Runs(arguments) => cmd::runs::run(&arguments, &context).map(done),
         Command::SetDefault(arguments) => cmd::set_default::run(&arguments, &context).map(done),
         Command::Status(arguments) => cmd::status::run(&arguments, &context).map(done),
         Command::Uninstall(arguments) => cmd::uninstall::run(&arguments, &context).map(done),

@@ -19,6 +19,7 @@ mod flight;
 mod freshness;
 mod keep;
 mod login;
+mod new_login;
 mod pace;
 mod reading;
 mod record;

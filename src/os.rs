@@ -8,4 +8,5 @@ pub mod process_tree;
 pub mod program_path;
 pub mod run_dir;
 pub mod socket_owner;
+pub mod terminal;
 pub mod ulimits;

@@ -21,7 +21,7 @@ pub(super) use self::login::Login;
 pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Target};
 pub(super) use self::run::{PolicyArgument, Run};
-pub(super) use self::show::{Export, ExportFormat, Field, Get, Log};
+pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
 
 /// Give your agent GitLab, not your GitLab token.
 #[derive(Debug, Parser)]
@@ -82,6 +82,8 @@ pub(super) enum Command {
     Whoami,
     /// Show what was injected, denied and refreshed
     Log(Log),
+    /// List the runs, the newest first
+    Runs(Runs),
     /// Print a shell completion script
     Completions(Completions),
     /// Look for what does not work, and say what mends it

@@ -75,6 +75,10 @@ impl Printer {
         self.json
     }
 
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints data. A reader that has closed the pipe is no error, but nothing more is written to
     /// it. A full disk is an error.
     pub(super) fn data(&self, text: &str) {

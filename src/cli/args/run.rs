@@ -8,6 +8,7 @@ use authsome_providers::ProviderId;
 use clap::{Args, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
+use super::named::Target;
 use crate::authority::{Authority, parse_port};
 use crate::cli::complete;
 use crate::credential::ConnectionName;
@@ -39,6 +40,9 @@ pub(in crate::cli) struct Run {
         add = ArgValueCandidates::new(complete::providers)
     )]
     pub(in crate::cli) only: Vec<ProviderId>,
+    /// Fail unless these are connected and need no new login
+    #[arg(long, value_name = "PROVIDER[/NAME],...", value_delimiter = ',')]
+    pub(in crate::cli) require: Vec<Target>,
     /// What to do with requests to hosts of no connection
     #[arg(long, value_enum, default_value_t = PolicyArgument::Allow)]
     pub(in crate::cli) policy: PolicyArgument,
