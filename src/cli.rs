@@ -112,6 +112,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         Command::SetDefault(arguments) => cmd::set_default::run(&arguments, &context).map(done),
         Command::Status(arguments) => cmd::status::run(&arguments, &context).map(done),
         Command::Uninstall(arguments) => cmd::uninstall::run(&arguments, &context).map(done),
+        Command::Vault(arguments) => cmd::vault::run(&arguments, &context).map(done),
         Command::Version => {
             cmd::version::run(printer);
             Ok(Exit::Ok as u8)

@@ -14,8 +14,10 @@ mod master_key;
 #[cfg(test)]
 mod memory;
 mod open;
+mod os_keyring;
 mod pending;
 mod record;
+mod rekey;
 mod seal;
 mod sealed;
 mod sqlite;
@@ -26,8 +28,10 @@ pub use error::{KeyOrigin, VaultError};
 pub use master_key::MasterKey;
 #[cfg(test)]
 pub(crate) use memory::{MemoryVault, Refuses};
-pub use open::open;
+pub use open::{forget_key, key_origin, open, open_or_create};
+pub use os_keyring::KeyringError;
 pub use record::{Change, Expect, Pending, Record, RecordKey};
+pub use rekey::{KeyPlace, rekey};
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -8,7 +8,7 @@ mod show;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use authsome_providers::ProviderId;
@@ -90,6 +90,9 @@ pub(super) enum Command {
     Deny(Rule),
     /// Print the manual page, or write all pages to a directory
     Man(Man),
+    /// Show where the vault's key is, or give the vault a new key
+    #[command(subcommand)]
+    Vault(Vault),
     /// Show what authsome keeps on this machine, or remove it
     Uninstall(Uninstall),
     /// Explain authsome, or one of its commands
@@ -133,6 +136,34 @@ pub(super) struct Doctor {
     /// Also try each HTTP client that is found on this machine
     #[arg(long)]
     pub(super) clients: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum Vault {
+    /// Show where the vault and its key are
+    Status,
+    /// Give the vault a new key, and keep that in another place
+    Rekey(Rekey),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct Rekey {
+    /// Where to keep the new key
+    #[arg(long, value_enum)]
+    pub(super) to: KeyPlaceArgument,
+    /// Print the new key, which is needed for `--to env`
+    #[arg(long)]
+    pub(super) show_secret: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum KeyPlaceArgument {
+    /// The keyring of your session
+    Keyring,
+    /// A file beside the vault
+    File,
+    /// Nowhere: you keep it, and set `AUTHSOME_MASTER_KEY`
+    Env,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ pub(super) mod set_default;
 pub(super) mod start;
 pub(super) mod status;
 pub(super) mod uninstall;
+pub(super) mod vault;
 pub(super) mod version;
 pub(super) mod whoami;
 

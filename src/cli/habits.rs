@@ -18,7 +18,7 @@ const TRANSLATED: [(&[&str], &[&str]); 10] = [
 
 /// Words of `gh`, `glab`, `aws-vault`, `op`, `docker` and others, with what to type here. None of
 /// them is carried out: what is meant has to be typed once.
-const MEANT: [(&[&str], &str); 12] = [
+const MEANT: [(&[&str], &str); 13] = [
     (
         &[
             "add",
@@ -59,6 +59,7 @@ const MEANT: [(&[&str], &str); 12] = [
     (&["check", "diagnose", "ping", "test", "verify"], "doctor"),
     (&["edit"], "inspect PROVIDER --edit"),
     (&["completion"], "completions SHELL"),
+    (&["key", "rekey", "rotate"], "vault rekey --to keyring"),
 ];
 
 /// What to type in place of a word, and of the one that follows it, if both are known.

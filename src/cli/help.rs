@@ -42,8 +42,8 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
             ),
             ("completions, man", "Print a shell's script, a manual page"),
             (
-                "uninstall",
-                "Show what is kept on this machine, or remove it",
+                "vault, uninstall",
+                "Where the key is, what is kept on this machine",
             ),
             ("help, version", "Explain a command, print the version"),
         ],

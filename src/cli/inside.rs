@@ -15,7 +15,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::Parser;
 
-use super::args::{Arguments, Command};
+use super::args::{Arguments, Command, Vault};
 use super::failure::{Exit, Failure};
 use super::printer::Printer;
 use crate::audit::{Audit, Event, Kind};
@@ -75,6 +75,7 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         Command::Logout(_) => Some("logout"),
         Command::Revoke(_) => Some("revoke"),
         Command::Run(arguments) => arguments.allow_export.then_some("run --allow-export"),
+        Command::Vault(Vault::Rekey(_)) => Some("vault rekey"),
         Command::Uninstall(arguments) => arguments.yes.then_some("uninstall --yes"),
         Command::Completions(_)
         | Command::Deny(_)
@@ -85,6 +86,7 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         | Command::Man(_)
         | Command::SetDefault(_)
         | Command::Status(_)
+        | Command::Vault(Vault::Status)
         | Command::Version
         | Command::Whoami => None,
     }

@@ -2,6 +2,7 @@
 //! in its vault.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use crate::audit::Audit;
 use crate::connection::{ConnectionStore, take_in_pending};
 use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 use crate::os::home::Home;
-use crate::vault;
+use crate::secret::Secret;
+use crate::vault::{self, KeyOrigin, KeyPlace};
 
 /// An open home directory, without its vault.
 pub struct UserFiles {
@@ -43,6 +45,8 @@ pub struct UserData {
     pub settings: Settings,
     /// The connections.
     pub store: ConnectionStore,
+    /// Where the vault's key is, if the vault was created just now.
+    pub key_made: Option<KeyOrigin>,
 }
 
 impl UserFiles {
@@ -66,7 +70,9 @@ impl UserFiles {
     /// If that file is a descriptor (`/dev/fd/N`), it is closed, even if the key comes from the
     /// other variable.
     pub fn with_vault(self, parent: &Parent) -> Result<UserData, SessionError> {
-        let vault = match (
+        let wants_keyring = wants_keyring(parent);
+        let open = |key| vault::open_or_create(&self.home, key, wants_keyring);
+        let opened = match (
             parent.variable(MASTER_KEY),
             parent.variable(MASTER_KEY_FILE),
         ) {
@@ -74,7 +80,7 @@ impl UserFiles {
                 if let Some(path) = unread {
                     key_file::close(Path::new(path));
                 }
-                vault::open(&self.home, Some(key))
+                open(Some(key))
             }
             (None, Some(path)) => {
                 let path = Path::new(path);
@@ -82,11 +88,12 @@ impl UserFiles {
                     path: path.to_owned(),
                     source,
                 })?;
-                vault::open(&self.home, Some(OsStr::from_bytes(key.expose())))
+                open(Some(OsStr::from_bytes(key.expose())))
             }
-            (None, None) => vault::open(&self.home, None),
+            (None, None) => open(None),
         };
-        let store = ConnectionStore::new(vault?);
+        let (vault, key_made) = opened?;
+        let store = ConnectionStore::new(vault);
         take_in_pending(&store);
         let Self {
             home,
@@ -100,14 +107,45 @@ impl UserFiles {
             catalog,
             settings,
             store,
+            key_made,
         })
     }
+}
+
+/// Whether a new vault's key should be in the user's keyring: where the user's session has a bus
+/// for one. In a CI job, a keyring would not outlive the job.
+fn wants_keyring(parent: &Parent) -> bool {
+    let has = |name| parent.variable(name).is_some_and(|value| !value.is_empty());
+    (has("DBUS_SESSION_BUS_ADDRESS") || cfg!(target_os = "macos")) && !has("CI")
 }
 
 impl UserData {
     /// Opens the home that the parent's variables name, and its vault.
     pub fn open(parent: &Parent) -> Result<Self, SessionError> {
         UserFiles::open(parent)?.with_vault(parent)
+    }
+
+    /// Where the vault's key comes from.
+    pub fn key_origin(&self, parent: &Parent) -> Result<KeyOrigin, SessionError> {
+        let given = [MASTER_KEY, MASTER_KEY_FILE];
+        if given.iter().any(|name| parent.variable(name).is_some()) {
+            return Ok(KeyOrigin::Environment);
+        }
+        Ok(vault::key_origin(&self.home)?)
+    }
+
+    /// Gives the vault a new key (`vault/rekey.rs`). No run must be alive. This value can no longer
+    /// be used.
+    pub fn rekey(
+        self,
+        parent: &Parent,
+        place: KeyPlace,
+        hand_over: &mut dyn FnMut(&Secret<String>) -> io::Result<()>,
+    ) -> Result<KeyOrigin, SessionError> {
+        let key = parent.variable(MASTER_KEY).map(OsStr::to_owned);
+        let Self { home, store, .. } = self;
+        drop(store); // closes the vault
+        Ok(vault::rekey(&home, key.as_deref(), place, hand_over)?)
     }
 
     /// The definition of a provider. Fields in it that have no effect are reported.

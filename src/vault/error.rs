@@ -1,9 +1,11 @@
 //! What can go wrong with a vault.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::os_keyring::KeyringError;
 use crate::os::home::HomeError;
 
 /// Where a key came from, for messages.
@@ -13,6 +15,8 @@ pub enum KeyOrigin {
     Environment,
     /// The file at that path.
     File(PathBuf),
+    /// The keyring of the user's session.
+    Keyring,
 }
 
 impl fmt::Display for KeyOrigin {
@@ -22,6 +26,7 @@ impl fmt::Display for KeyOrigin {
                 f.write_str("AUTHSOME_MASTER_KEY, or the file that AUTHSOME_MASTER_KEY_FILE names,")
             }
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Keyring => f.write_str("the keyring"),
         }
     }
 }
@@ -50,6 +55,18 @@ pub enum VaultError {
     /// There is a vault but no key.
     #[error("there is a vault, but its master key {} is missing", .0.display())]
     KeyMissing(PathBuf),
+    /// The key is kept by the user, who has not given it.
+    #[error("the vault's key is not kept here, and AUTHSOME_MASTER_KEY is not set")]
+    KeyNotGiven,
+    /// The key is in the keyring, which does not give it.
+    #[error("the vault's key is in the keyring: {0}")]
+    Keyring(KeyringError),
+    /// The new key could not be given to the user, so nothing was changed.
+    #[error("the new key could not be written: {0}")]
+    NotHandedOver(io::Error),
+    /// Values wait beside the vault that are sealed with the present key.
+    #[error("new tokens wait beside the vault to be written into it")]
+    PendingValues,
     /// Other processes kept the vault busy for too long.
     #[error("the vault {} is locked by another process", .0.display())]
     Locked(PathBuf),

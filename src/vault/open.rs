@@ -7,27 +7,67 @@ use super::master_key::MasterKey;
 use super::seal::Seal;
 use super::sealed::{SealedVault, key_check, sealed};
 use super::sqlite::SqliteStore;
-use super::{Vault, VaultError};
+use super::{KeyOrigin, Vault, VaultError};
 use crate::os::home::Home;
 
 /// Opens the vault of that home, and creates it on first use. `environment_key` is the key that the
 /// environment gives, if it gives one (`AUTHSOME_MASTER_KEY` or `AUTHSOME_MASTER_KEY_FILE`).
 pub fn open(home: &Home, environment_key: Option<&OsStr>) -> Result<Arc<dyn Vault>, VaultError> {
-    if !SqliteStore::is_in(home)? {
-        create(home, environment_key)?;
+    open_or_create(home, environment_key, false).map(|(vault, _)| vault)
+}
+
+/// The same. A vault that is created keeps its key in the keyring, if that is wanted and one is
+/// open. Returns where the key of a new vault is.
+pub fn open_or_create(
+    home: &Home,
+    environment_key: Option<&OsStr>,
+    wants_keyring: bool,
+) -> Result<(Arc<dyn Vault>, Option<KeyOrigin>), VaultError> {
+    let is_new = !SqliteStore::is_in(home)?;
+    if is_new {
+        create(home, environment_key, wants_keyring)?;
     }
     let store = SqliteStore::open(home)?;
     let key = MasterKey::load(home, environment_key)?;
-    Ok(Arc::new(SealedVault::open(store, &key, home)?))
+    match SealedVault::open(store, &key, home) {
+        Ok(vault) => {
+            let origin = is_new.then(|| key.origin().clone());
+            Ok((Arc::new(vault), origin))
+        }
+        // A change of the key was interrupted after all was sealed with the next one.
+        Err(VaultError::WrongKey(origin)) => match MasterKey::load_next(home) {
+            Some(next) => {
+                let vault = SealedVault::open(SqliteStore::open(home)?, &next, home)?;
+                MasterKey::put_next_in_place(home)?;
+                Ok((Arc::new(vault), None))
+            }
+            None => Err(VaultError::WrongKey(origin)),
+        },
+        Err(error) => Err(error),
+    }
 }
 
-fn create(home: &Home, environment_key: Option<&OsStr>) -> Result<(), VaultError> {
+/// Where the key of that home's vault is, if the environment does not give it.
+pub fn key_origin(home: &Home) -> Result<KeyOrigin, VaultError> {
+    MasterKey::origin_in(home)
+}
+
+/// Removes the key of that home's vault: from the keyring, if it is there, and the file.
+pub fn forget_key(home: &Home) {
+    MasterKey::forget(home);
+}
+
+fn create(
+    home: &Home,
+    environment_key: Option<&OsStr>,
+    wants_keyring: bool,
+) -> Result<(), VaultError> {
     let lock = SqliteStore::setup_lock(home)?;
     if SqliteStore::is_in(home)? {
         return Ok(()); // another process was first
     }
     let had_key = MasterKey::is_there(home);
-    let made = make(home, environment_key);
+    let made = make(home, environment_key, wants_keyring);
     if made.is_err() {
         // If the vault could not be created (on a full disk), the home is left as it was found.
         SqliteStore::forget_half_made(home);
@@ -39,8 +79,12 @@ fn create(home: &Home, environment_key: Option<&OsStr>) -> Result<(), VaultError
     made
 }
 
-fn make(home: &Home, environment_key: Option<&OsStr>) -> Result<(), VaultError> {
-    let key = MasterKey::load_or_create(home, environment_key)?;
+fn make(
+    home: &Home,
+    environment_key: Option<&OsStr>,
+    wants_keyring: bool,
+) -> Result<(), VaultError> {
+    let key = MasterKey::load_or_create(home, environment_key, wants_keyring)?;
     let seal = Seal::new(&key);
     SqliteStore::create(home, &[sealed(&seal, &key_check())])
 }

@@ -44,7 +44,14 @@ pub(super) trait SealedStore: Send + Sync {
     fn check_version(&self) -> Result<(), VaultError>;
 
     fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError>;
+
+    /// Replaces each sealed value, all in one transaction. The generations stay.
+    fn seal_anew(&self, seal: &mut Reseal<'_>) -> Result<(), VaultError>;
 }
+
+/// Seals a value with another key. It gets the kind, the name, the generation, and the value as it
+/// is sealed now.
+pub(super) type Reseal<'a> = dyn FnMut(&str, &str, u64, &[u8]) -> Result<Vec<u8>, VaultError> + 'a;
 
 /// A record as a store has it.
 pub(super) struct SealedRecord {
@@ -126,6 +133,28 @@ impl<S: SealedStore> SealedVault<S> {
                 name: name.to_owned(),
             }),
         }
+    }
+
+    /// Seals every record with another key. This value goes on with the key before, so it is of no
+    /// more use.
+    pub(super) fn seal_anew(self, next: &Seal) -> Result<(), VaultError> {
+        self.store.seal_anew(&mut |kind, name, generation, sealed| {
+            let record = self.unseal(kind, name, generation, sealed)?;
+            let identity = Identity {
+                kind,
+                name,
+                generation,
+            };
+            Ok(next.seal(&identity, &record.value)?)
+        })
+    }
+
+    /// An error if a value waits beside the vault: it is sealed with the present key.
+    pub(super) fn refuse_pending(&self) -> Result<(), VaultError> {
+        if self.pending.names()?.is_empty() {
+            return Ok(());
+        }
+        Err(VaultError::PendingValues)
     }
 
     fn write(&self, changes: &[Change], wait: Wait) -> Result<Vec<u64>, VaultError> {

@@ -18,7 +18,7 @@ use self::error::classify;
 use self::file::BUSY_TIMEOUT;
 use self::store::FILE;
 pub(super) use self::store::SqliteStore;
-use super::sealed::{SealedChange, SealedRecord, SealedStore, Wait};
+use super::sealed::{Reseal, SealedChange, SealedRecord, SealedStore, Wait};
 use super::{Expect, RecordKey, RecordLock, VaultError};
 use crate::os::home::{Home, HomeError, HomeLock};
 
@@ -147,6 +147,10 @@ impl SealedStore for SqliteStore {
         schema::refuse_later(version)
     }
 
+    fn seal_anew(&self, seal: &mut Reseal<'_>) -> Result<(), VaultError> {
+        seal_anew(&mut self.connection(), &self.path, seal)
+    }
+
     fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError> {
         // The name must be the same in every version of authsome, since two of them may run at the
         // same time.
@@ -159,6 +163,38 @@ impl SealedStore for SqliteStore {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Replaces all sealed values in one transaction, or none.
+fn seal_anew(
+    connection: &mut Connection,
+    path: &Path,
+    seal: &mut Reseal<'_>,
+) -> Result<(), VaultError> {
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(classify(path))?;
+    schema::refuse_later(schema::version(&transaction).map_err(classify(path))?)?;
+    let names = || -> rusqlite::Result<Vec<(String, String)>> {
+        let mut statement = transaction.prepare("SELECT kind, name FROM record")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    };
+    for (kind, name) in names().map_err(classify(path))? {
+        let record = "SELECT generation, sealed FROM record WHERE kind = ?1 AND name = ?2";
+        let record = transaction.query_row(record, params![kind, name], |row| {
+            Ok((
+                row.get::<_, i64>(0)?.cast_unsigned(),
+                row.get::<_, Vec<u8>>(1)?,
+            ))
+        });
+        let (generation, sealed) = record.map_err(classify(path))?;
+        let sealed = seal(&kind, &name, generation, &sealed)?;
+        let update = "UPDATE record SET sealed = ?1 WHERE kind = ?2 AND name = ?3";
+        let updated = transaction.execute(update, params![sealed, kind, name]);
+        updated.map_err(classify(path))?;
+    }
+    transaction.commit().map_err(classify(path))
 }
 
 /// Makes all changes in one transaction, or none.

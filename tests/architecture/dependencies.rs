@@ -23,6 +23,7 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
             "os",
         ],
     ),
+    ("keyring", &["vault/os_keyring.rs"]),
     ("oauth2", &["oauth"]),
     ("rusqlite", &["vault/sqlite.rs", "vault/sqlite"]),
     (
@@ -80,6 +81,7 @@ pub(crate) const EXPOSING: &[&str] = &[
     "cli/cmd/export.rs",
     "cli/cmd/get.rs",
     "cli/cmd/login/files.rs",
+    "cli/cmd/vault.rs",
     "connection/store.rs",
     "connection/store/codec.rs",
     "loopback.rs",
@@ -98,5 +100,7 @@ pub(crate) const EXPOSING: &[&str] = &[
     "session/key_file.rs",
     "session/scrub.rs",
     "session/user_data.rs",
+    "vault/os_keyring.rs",
+    "vault/master_key.rs",
     "vault/seal.rs",
 ];

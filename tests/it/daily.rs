@@ -2,6 +2,7 @@
 
 mod doctor;
 mod edit;
+mod keyring;
 mod leave;
 mod rules;
 mod start;

@@ -13,14 +13,16 @@ use crate::credential::ConnectionId;
 use crate::os::home::Home;
 use crate::os::private_memory;
 use crate::session::living;
+use crate::vault::forget_key;
 
 /// What authsome makes in its home directory. Nothing else in it is removed.
-const OWN: [&str; 13] = [
+const OWN: [&str; 14] = [
     "audit.log",
     "audit.log.1",
     "config.toml",
     "locks",
     "master.key",
+    "master.key.next",
     "pending",
     "providers",
     "sessions",
@@ -101,7 +103,11 @@ impl Found {
             let hint = "end it first, see: authsome status";
             return Err(Failure::new(Exit::Usage, "run_alive", message, hint));
         }
+        forget_key(&self.home); // in the keyring, if it is there
         for path in &self.own {
+            if path.symlink_metadata().is_err() {
+                continue; // the key is removed already
+            }
             remove(path).map_err(|error| {
                 let message = format!("cannot remove {}: {error}", path.display());
                 let hint = format!("rm -r '{}'", path.display());

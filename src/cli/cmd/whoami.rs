@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
+use crate::session::Parent;
 
 pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let data = Context::user_data()?;
@@ -31,10 +32,10 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let named = named
         .into_iter()
         .find(|name| std::env::var_os(name).is_some());
-    let key = named.map_or_else(
-        || data.home.path("master.key").display().to_string(),
-        str::to_owned,
-    );
+    let key = match named {
+        Some(name) => name.to_owned(),
+        None => data.key_origin(&Parent::of_this_process())?.to_string(),
+    };
     let printer = context.printer;
     if printer.is_json() {
         printer.value(&json!({ "home": home, "master_key": key, "accounts": accounts }));

@@ -18,7 +18,7 @@ use crate::net::dial::Shortage;
 use crate::net::tls::{ClientCertificateError, TlsTrouble};
 use crate::oauth::OAuthError;
 use crate::os::home::HomeError;
-use crate::vault::{KeyOrigin, VaultError};
+use crate::vault::{KeyOrigin, KeyringError, VaultError};
 
 /// The failures as they are printed, by the names of their causes, each with its code in JSON and
 /// its exit code.
@@ -134,6 +134,16 @@ fn of_the_vault() {
             "VaultError::KeyMissing",
             VaultError::KeyMissing(path("master.key")),
         ),
+        ("VaultError::KeyNotGiven", VaultError::KeyNotGiven),
+        (
+            "VaultError::Keyring",
+            VaultError::Keyring(KeyringError::NoEntry),
+        ),
+        (
+            "VaultError::NotHandedOver",
+            VaultError::NotHandedOver(std::io::ErrorKind::BrokenPipe.into()),
+        ),
+        ("VaultError::PendingValues", VaultError::PendingValues),
         ("VaultError::Locked", VaultError::Locked(vault())),
         ("VaultError::NoRoom", VaultError::NoRoom(vault())),
         (

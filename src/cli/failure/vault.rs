@@ -68,6 +68,16 @@ impl From<VaultError> for Failure {
                 "use the key that the vault was made with: check AUTHSOME_MASTER_KEY and master.key"
                     .to_owned()
             }
+            VaultError::KeyNotGiven => {
+                "export AUTHSOME_MASTER_KEY with the key that `authsome vault rekey` has printed"
+                    .to_owned()
+            }
+            VaultError::Keyring(_) => {
+                "unlock the keyring, or start authsome in the session that has it; to do without it: authsome vault rekey --to file"
+                    .to_owned()
+            }
+            VaultError::NotHandedOver(_) => "nothing was changed; try again".to_owned(),
+            VaultError::PendingValues => "authsome status, then try again".to_owned(),
             VaultError::Locked(path) => {
                 format!("try again; see who holds it: fuser -v '{}'", path.display())
             }

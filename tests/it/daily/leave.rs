@@ -44,9 +44,14 @@ fn a_run_keeps_its_files() {
     // From outside, while the run is alive.
     let mut outside = setup.world.authsome(["run", "--", "sleep", "60"]);
     let mut run = outside.spawn().unwrap();
-    let sessions = setup.world.home().join("sessions");
     crate::kit::until("the run is alive", || {
-        fs::read_dir(&sessions).is_ok_and(|mut entries| entries.next().is_some())
+        let status = setup
+            .world
+            .call(["status", "--offline", "--json"])
+            .expect(0);
+        status.json()["runs"]
+            .as_array()
+            .is_some_and(|runs| !runs.is_empty())
     });
     let refused = setup.world.call(["uninstall", "--yes"]).expect(2);
     assert!(refused.stderr.contains("alive"), "{refused:?}");

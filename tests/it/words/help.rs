@@ -7,7 +7,7 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "allow",
     "completions",
     "deny",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 20] = [
     "set-default",
     "status",
     "uninstall",
+    "vault",
     "version",
     "whoami",
 ];
