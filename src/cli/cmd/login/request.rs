@@ -58,10 +58,8 @@ pub(super) fn request(
         refuse_without_tls(&endpoints)?;
     }
     let secret_file = arguments.client_secret_file.as_deref();
-    let client = match arguments.client_id {
-        Some(client_id) => Some(application(client_id, secret_file, runtime)?),
-        None => None,
-    };
+    let client = arguments.client_id;
+    let client = client.map(|client_id| application(client_id, secret_file, runtime));
     let scopes = arguments.scopes.as_deref().map(split_scopes);
     let scopes = scopes.unwrap_or(endpoints.scopes);
     let service = provider.at(sign_in.base_url.as_ref())?;
@@ -74,7 +72,7 @@ pub(super) fn request(
         base_url: sign_in.base_url.clone(),
         ca_pem: files.ca_pem.or(stored_ca),
         client_certificate: files.client_certificate.or(stored_certificate),
-        client,
+        client: client.transpose()?,
         authorization_endpoint: endpoints.authorization,
         token_endpoint: endpoints.token,
         revocation_endpoint: endpoints.revocation,
