@@ -60,6 +60,10 @@ quickstart:
 interop:
     .ci/run interop
 
+# The .deb, the .rpm and the tarball: built twice, installed, upgraded, removed
+packaging:
+    .ci/run packaging
+
 # Instructions of a request, beside those committed
 instructions:
     .ci/run instructions

@@ -5,16 +5,24 @@
 //! (`writer.rs`) appends it to the file that all sessions share (`file.rs`), and passes it to the
 //! subscribers in this process (`feed.rs`).
 
+mod command;
 mod event;
 mod feed;
 mod file;
 mod line;
+mod run;
+mod tally;
 mod writer;
 
 pub use event::{Event, Kind, Way};
 pub use feed::{Feed, Told};
 pub use line::{Quoted, RequestLine};
+pub use run::{RunEnd, RunStart};
+pub use tally::{POLICY, Tally};
 pub use writer::Audit;
 
 /// The name of the file in the home directory.
 pub const FILE: &str = "audit.log";
+
+/// The name of a full file after rotation. An older file of that name is overwritten.
+pub const ROTATED: &str = "audit.log.1";

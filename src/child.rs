@@ -6,10 +6,12 @@
 //! it is started again as a small helper ([`exec_in_place`]), which then executes the command in
 //! place.
 
+mod apart;
 mod exec;
+mod foreground;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Command};
@@ -17,10 +19,12 @@ use std::process::{self, Command};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Pid, getpgid, getpgrp, tcgetpgrp};
+use nix::unistd::{Pid, getpgid, getpgrp};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
+pub use self::apart::{Apart, ApartChild};
 pub use self::exec::exec_in_place;
+use self::foreground::{is_foreground, on_terminal};
 use crate::env::env_vars::Environment;
 use crate::os::private_memory;
 use crate::os::process_tree::{self, Orphans, ProcessTree};
@@ -89,6 +93,9 @@ pub struct Child {
     changes: SignalStream,
     continued: SignalStream,
     forwarded: Vec<(Signal, SignalStream)>,
+    /// The signal that has ended it.
+    ended_by: Option<i32>,
+    apart: Apart,
 }
 
 impl Child {
@@ -140,12 +147,29 @@ impl Child {
             changes,
             continued,
             forwarded,
+            ended_by: None,
+            apart: Apart::default(),
         })
     }
 
     /// The child and all of its descendants, if `/proc` can show them.
     pub fn tree(&self) -> Option<ProcessTree> {
         ProcessTree::new(self.pid, self.orphans)
+    }
+
+    /// Its process ID.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Starts programs that are not the command's, and that are not reaped with its orphans.
+    pub fn apart(&self) -> Apart {
+        self.apart.clone()
+    }
+
+    /// The signal that has ended it, after [`Self::wait`].
+    pub fn ended_by(&self) -> Option<i32> {
+        self.ended_by
     }
 
     /// Waits for the child to end and returns the exit code of `run`: the child's own exit code, or
@@ -177,6 +201,7 @@ impl Child {
 
     fn reap(&mut self) -> Result<u8, ChildError> {
         let status = self.process.wait().map_err(ChildError::Wait)?;
+        self.ended_by = status.signal();
         let code = status
             .code()
             .or_else(|| status.signal().map(|signal| 128 + signal));
@@ -188,14 +213,19 @@ impl Child {
     /// Reaps orphans that have ended. The child itself is reaped in [`Self::wait`].
     fn reap_orphans(&self) {
         let reap = |pid| waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
+        let Some(apart) = self.apart.known() else {
+            return; // the end of that program is another occasion
+        };
+        let is_ours = |pid: Pid| pid != self.pid && !apart.contains(&pid);
         loop {
             match peek(Id::All, WaitPidFlag::WEXITED).map(|state| state.pid()) {
-                Ok(Some(pid)) if pid != self.pid && reap(pid).is_ok() => {}
-                // A realtime signal again. The error does not tell which process it ended, so all
-                // of our children are tried.
-                Err(Errno::EINVAL) => {
+                Ok(Some(pid)) if is_ours(pid) && reap(pid).is_ok() => {}
+                // A program apart has ended and hides the others. Or a realtime signal again: the
+                // error does not tell which process it ended. So all of our children are tried.
+                Ok(Some(pid)) if !apart.contains(&pid) => return,
+                Ok(Some(_)) | Err(Errno::EINVAL) => {
                     let orphans = process_tree::children_of(Pid::this()).into_iter();
-                    for pid in orphans.filter(|pid| *pid != self.pid) {
+                    for pid in orphans.filter(|pid| is_ours(*pid)) {
                         let _ = reap(pid);
                     }
                     return;
@@ -276,23 +306,6 @@ fn ignored_signals() -> u64 {
 
 fn is_ignored(mask: u64, signal: Signal) -> bool {
     mask & (1 << (signal as i32 - 1)) != 0
-}
-
-/// Whether our process group is the terminal's foreground group.
-fn is_foreground() -> bool {
-    foreground_group().is_some_and(|group| group == getpgrp())
-}
-
-/// Whether our process group or that of the child is the terminal's foreground group. If neither
-/// is, nobody would continue us.
-fn on_terminal(child: Pid) -> bool {
-    let group = foreground_group();
-    group.is_some() && (group == Some(getpgrp()) || group == getpgid(Some(child)).ok())
-}
-
-fn foreground_group() -> Option<Pid> {
-    let terminal = File::open("/dev/tty").ok()?;
-    tcgetpgrp(&terminal).ok()
 }
 
 /// Makes us the subreaper of the command's descendants, so that a daemon that forks twice stays in

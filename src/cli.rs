@@ -1,16 +1,20 @@
 //! The command line: turns flags into calls, and results into text and exit codes. This is the only
 //! module that prints.
 
+mod alerts;
 mod args;
 mod browser;
 mod client_certificate;
 mod cmd;
+mod complete;
 mod context;
 mod editor;
 mod failure;
 mod habits;
 mod help;
 mod inside;
+mod log_reader;
+mod log_words;
 mod notices;
 mod printer;
 mod usage;
@@ -46,6 +50,12 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         return ExitCode::from(code);
     }
     let arguments: Vec<_> = arguments.collect();
+    let asked: Vec<_> = std::iter::once(program.clone())
+        .chain(arguments.clone())
+        .collect();
+    if cmd::completions::answer(&asked) {
+        return ExitCode::from(Exit::Ok as u8);
+    }
     private_memory::enter(&program, &arguments, context::wants_readable_memory());
     let mut arguments: Vec<_> = std::iter::once(program).chain(arguments).collect();
     habits::translate(&mut arguments);
@@ -91,10 +101,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         return cmd::start::run(&context).map(done);
     };
     match command {
-        Command::Completions(arguments) => {
-            cmd::completions::run(&arguments, printer);
-            Ok(Exit::Ok as u8)
-        }
+        Command::Completions(arguments) => cmd::completions::run(&arguments, printer).map(done),
         Command::Doctor(arguments) => cmd::doctor::run(&arguments, &context).map(done),
         Command::Export(arguments) => cmd::export::run(&arguments, &context).map(done),
         Command::Get(arguments) => cmd::get::run(&arguments, &context).map(done),
@@ -109,6 +116,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         Command::Man(arguments) => cmd::man::run(&arguments, printer).map(done),
         Command::Revoke(arguments) => cmd::revoke::run(&arguments, &context).map(done),
         Command::Run(arguments) => cmd::run::run(arguments, &context),
+        Command::Runs(arguments) => cmd::runs::run(&arguments, &context).map(done),
         Command::SetDefault(arguments) => cmd::set_default::run(&arguments, &context).map(done),
         Command::Status(arguments) => cmd::status::run(&arguments, &context).map(done),
         Command::Uninstall(arguments) => cmd::uninstall::run(&arguments, &context).map(done),

@@ -1,10 +1,14 @@
 //! Wall-clock time. It is read only here; what decides by it takes it as an argument.
 
+mod local;
+
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+pub use self::local::LocalTime;
 
 /// Seconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -19,6 +19,7 @@ mod flight;
 mod freshness;
 mod keep;
 mod login;
+mod new_login;
 mod pace;
 mod reading;
 mod record;
@@ -43,6 +44,6 @@ pub use login::{
 };
 pub use record::{ClientCredentials, Connection, GrantState, Status, Tokens};
 pub use source::{CredentialError, CredentialSource, Rejection, UnauthorizedAction, Usage};
-pub use store::{ConnectionStore, Found, StoreError, Stored};
+pub use store::{ConnectionStore, Found, StoreError, Stored, ids_by_names};
 pub use terms::{CustomDefinition, DefinitionUsed, Terms};
 pub use turn::{lock_grant, replace_beside_renewals};

@@ -37,7 +37,7 @@ use self::accept_limits::AcceptLimits;
 pub use self::accept_limits::Visitor;
 use self::address::{ADDRESS, ORIGIN, START_PATH};
 pub use self::address::{FORM_URL, REDIRECT_PORT, REDIRECT_URI};
-pub use self::pages::{ClientForm, Outcome};
+pub use self::pages::{ClientForm, Connected, FormField, FormProblem, FormWords, Outcome};
 pub use self::shared::Arrival;
 use self::shared::{Shared, Start, lock};
 use crate::secret::random_text;

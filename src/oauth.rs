@@ -1,6 +1,6 @@
 //! The OAuth protocol, RFC by RFC: 6749 (authorization code grant, refresh), 7636 (PKCE), 8252
 //! (loopback redirect; the listener itself is in `loopback`), 9207 (issuer identification), 7009
-//! (revocation).
+//! (revocation), 8414 (metadata).
 //!
 //! This is the only module that uses the `oauth2` crate, and none of that crate's types leave it.
 //! It knows neither the vault nor the terminal, and no provider by name: what differs between
@@ -10,6 +10,7 @@ mod account;
 mod authorize;
 mod error;
 mod http;
+mod metadata;
 mod response;
 mod token;
 mod transport;
@@ -18,6 +19,7 @@ pub use account::{Account, AccountLookup, TokenCheck, check_token, look_up_accou
 pub use authorize::{AuthorizationResponse, PendingAuthorization, ResponseRefused};
 pub use error::{OAuthError, RefreshFailure};
 pub use http::{EXCHANGE_TIMEOUT, HttpClient, HttpClients};
+pub use metadata::{Recognized, recognize};
 pub use token::{RevocableToken, TokenSet};
 
 use url::Url;

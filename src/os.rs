@@ -1,11 +1,12 @@
 //! What the operating system provides: private files, processes, the owners of sockets, limits.
 
 pub mod home;
-
+pub mod host_name;
 pub mod port_owner;
 pub mod private_memory;
 pub mod process_tree;
 pub mod program_path;
 pub mod run_dir;
 pub mod socket_owner;
+pub mod terminal;
 pub mod ulimits;

@@ -40,6 +40,7 @@
 
 mod closing;
 mod contributions;
+mod direct_hosts;
 mod directories;
 mod environment;
 mod error;
@@ -51,10 +52,14 @@ mod members;
 mod notice;
 mod options;
 mod parent;
+mod routes;
+mod run_log;
 mod scrub;
 mod settings;
 mod user_data;
+mod watch;
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -62,6 +67,7 @@ use std::sync::Arc;
 
 pub(crate) use self::closing::finish;
 use self::contributions::Contributions;
+use self::direct_hosts::direct_hosts;
 use self::environment::EnvironmentBuilder;
 pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
 use self::living::LivingSession;
@@ -71,22 +77,25 @@ use self::members::Members;
 pub use self::notice::{Change, Notice};
 pub use self::options::Options;
 pub use self::parent::Parent;
+use self::routes::{credentials, routes};
+use self::run_log::RunLog;
 pub(crate) use self::scrub::Scrub;
 use self::scrub::Scrubbed;
 pub use self::settings::{Settings, SettingsError, set_allowed};
 pub use self::user_data::{UserData, UserFiles};
-use crate::audit::{Audit, Feed};
+use crate::audit::Feed;
 use crate::child::{Child, ChildError};
 use crate::clock::Timestamp;
-use crate::connection::{Credentials, Stored};
+use crate::connection::{Credentials, GrantState};
+use crate::credential::ConnectionId;
 use crate::env::env_vars::Environment;
 use crate::env::helpers;
+use crate::env::programs::Programs;
 use crate::net::tls::ReadAhead;
-use crate::net::user_proxy::UserProxies;
 use crate::oauth::HttpClients;
 use crate::os::run_dir::RunDirectory;
 use crate::os::ulimits::Ulimits;
-use crate::proxy::{Managed, Policy, Proxy, RouteTable, Serving, SessionConfig};
+use crate::proxy::{Proxy, Serving, SessionConfig};
 use crate::secret::random_text;
 
 /// 43 characters with six random bits each: 258 bits.
@@ -108,9 +117,13 @@ pub struct SessionPlan<'a> {
 pub struct Session {
     serving: Serving,
     credentials: Arc<Credentials>,
-    audit: Arc<Audit>,
     address: SocketAddr,
     environment: Environment,
+    log: RunLog,
+    /// How programs other than the command are started.
+    programs: Programs,
+    /// The connections that were known to need a new login at the start.
+    needing_login: Vec<ConnectionId>,
     /// `None` if the run could not be registered in the home directory. Its commands are then still
     /// recognized by their process ancestry.
     _entered: Option<LivingSession>,
@@ -155,7 +168,7 @@ impl Session {
     /// Subscribes to the events from now on: completed requests, refusals, refreshes. They are the
     /// events of the log; none contains a secret.
     pub fn events(&self) -> Feed {
-        self.audit.subscribe()
+        self.log.audit().subscribe()
     }
 
     /// Starts a command in that environment. Where the kernel shows the process tree (Linux), its
@@ -168,11 +181,16 @@ impl Session {
         mut arguments: Vec<OsString>,
         ulimits: Ulimits,
     ) -> Result<Child, ChildError> {
+        let words: Vec<_> = std::iter::once(program)
+            .chain(&arguments)
+            .cloned()
+            .collect();
         let permission = helpers::node_permission(program, &arguments, self.directory());
         if let Some(option) = permission {
             arguments.insert(0, option);
         }
         let child = Child::spawn(program, &arguments, &self.environment, ulimits)?;
+        self.log.begin(&words, &child);
         if let Some(tree) = child.tree() {
             self.serving.admit_tree(tree);
         }
@@ -182,12 +200,36 @@ impl Session {
         Ok(child)
     }
 
+    /// Waits for a command that this session has started, and returns the exit code of the run.
+    pub async fn wait(&self, child: &mut Child) -> Result<u8, ChildError> {
+        let code = child.wait().await?;
+        self.log.ended(code, child);
+        Ok(code)
+    }
+
+    /// Tells during the run which connections come to need a new login, and which have got one
+    /// elsewhere. It never completes.
+    pub async fn watch(&self, notify: &dyn Fn(Notice)) -> Infallible {
+        watch::watch(&self.credentials, &self.needing_login, notify).await
+    }
+
+    /// The public name of the session, as in `AUTHSOME_SESSION`.
+    pub fn name(&self) -> &str {
+        self.log.id()
+    }
+
+    /// How to start programs other than the command: without a variable that holds a secret.
+    pub(crate) fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
     /// Ends the session. Requests that are under way at the proxy get a short grace period. A
     /// refresh request that has been sent is waited for until `given_up` completes; `given_up` is
     /// polled only once the wait has become long.
     pub async fn close(self, notify: &dyn Fn(Notice), given_up: impl Future<Output = ()>) {
         self.serving.shut_down().await;
         finish(&self.credentials, notify, given_up).await;
+        self.log.finish();
         for (id, reason) in self.credentials.needing_login() {
             notify(Notice::NeedsLogin { id, reason });
         }
@@ -195,6 +237,12 @@ impl Session {
 }
 
 impl SessionPlan<'_> {
+    /// The connections that take part, and whether each is known to need a new login.
+    pub fn connections(&self) -> impl Iterator<Item = (&ConnectionId, &GrantState)> {
+        let connections = self.members.iter().map(|member| &member.stored.connection);
+        connections.map(|connection| (&connection.id, &connection.standing))
+    }
+
     /// Binds the proxy, and writes the files and variables that direct a child to it. `roots` are
     /// the trusted root certificates, which are already being read.
     pub async fn start(self, roots: ReadAhead) -> Result<Session, SessionError> {
@@ -207,15 +255,14 @@ impl SessionPlan<'_> {
             scrubbed,
         } = self;
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
-        let programs = scrubbed.programs();
-        let contributions = Contributions::of(&members, options.rewrites_ssh, parent, &programs);
+        let needing_login = members::needing_login(&members);
+        let contributions =
+            Contributions::of(&members, options.rewrites_ssh, parent, &scrubbed.programs());
         let (routes, stored) = routes(members);
         let ties = routes.ties().into_iter();
         ties.for_each(|tie| notify(Notice::Tie(tie)));
         let direct = direct_hosts(&routes, &proxies, options.policy);
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
-        let queue = clients.queue();
-        let credentials = credentials(stored, data, clients);
         let password = random_text(PASSWORD_LENGTH)?;
         let config = SessionConfig {
             password: password.clone(),
@@ -226,12 +273,14 @@ impl SessionPlan<'_> {
             policy: options.policy,
             allowed_guards: data.settings.allowed_guards(),
             timeouts: data.settings.timeouts(),
-            queue,
+            queue: clients.queue(),
             audit: Arc::clone(&data.audit),
             now: Timestamp::now().to_system_time(),
         };
+        let credentials = credentials(stored, data, clients);
         let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
         let (address, name) = (proxy.address(), random_text(environment::NAME_LENGTH)?);
+        let log = RunLog::new(&data.audit, name.expose(), parent.directory().to_owned());
         let builder = EnvironmentBuilder {
             parent,
             name: name.expose(),
@@ -244,58 +293,16 @@ impl SessionPlan<'_> {
             left_alone: &options.left_alone,
         };
         let (directory, environment) = builder.build(roots, contributions, &scrubbed, notify)?;
-        let entered = LivingSession::enter(&data.home, name.expose(), options.allows_export);
         Ok(Session {
             serving: proxy.serve(),
             credentials,
-            audit: Arc::clone(&data.audit),
             address,
             environment,
-            _entered: entered
-                .map_err(|error| notify(Notice::NotEntered(error)))
-                .ok(),
+            log,
+            programs: scrubbed.programs(),
+            needing_login,
+            _entered: living::enter(&data.home, name.expose(), options.allows_export, notify),
             directory,
         })
     }
-}
-
-/// Splits each member into what the proxy needs and what renews its tokens. There may be thousands
-/// of connections, so large values are moved, not copied.
-fn routes(members: Vec<Member>) -> (RouteTable, Vec<Stored>) {
-    let managed = members.into_iter().map(|mut member| {
-        let managed = Managed {
-            id: member.stored.connection.id.clone(),
-            service: member.service,
-            ca_pem: member.stored.connection.ca_pem.take(),
-            client_certificate: member.stored.connection.client_certificate.take(),
-            preference: member.preference,
-        };
-        (managed, member.stored)
-    });
-    let (managed, stored): (Vec<_>, Vec<_>) = managed.unzip();
-    (RouteTable::new(managed), stored)
-}
-
-/// The source from which the proxy takes credentials, and which renews them.
-fn credentials(stored: Vec<Stored>, data: &UserData, clients: HttpClients) -> Arc<Credentials> {
-    Credentials::new(stored, data.store.clone(), Arc::clone(&data.audit), clients)
-}
-
-/// The hosts that the child contacts without the proxy: the loopback names and the user's
-/// `NO_PROXY` entries, without those that would exclude a host of a connection.
-///
-/// A policy that refuses hosts has to see every request. Under such a policy, the user's entries
-/// apply only to the proxy's own upstream connections.
-fn direct_hosts(routes: &RouteTable, proxies: &UserProxies, policy: Policy) -> Vec<String> {
-    let hosts: Vec<_> = routes.hosts().collect();
-    let domains: Vec<_> = routes.domains().collect();
-    let loopback = ["localhost", "127.0.0.1", "::1"].into_iter();
-    let loopback = loopback.filter(|host| !hosts.contains(host));
-    let mut direct: Vec<_> = loopback.map(str::to_owned).collect();
-    if policy == Policy::Allow {
-        let mut excluded = proxies.exceptions_beside(&hosts, &domains);
-        excluded.retain(|host| !direct.contains(host));
-        direct.append(&mut excluded);
-    }
-    direct
 }

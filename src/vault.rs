@@ -28,7 +28,7 @@ pub use error::{KeyOrigin, VaultError};
 pub use master_key::MasterKey;
 #[cfg(test)]
 pub(crate) use memory::{MemoryVault, Refuses};
-pub use open::{forget_key, key_origin, open, open_or_create};
+pub use open::{forget_key, key_origin, names_without_key, open, open_or_create};
 pub use os_keyring::KeyringError;
 pub use record::{Change, Expect, Pending, Record, RecordKey};
 pub use rekey::{KeyPlace, rekey};

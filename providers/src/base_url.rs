@@ -58,7 +58,8 @@ impl BaseUrl {
     }
 
     /// The same base URL with only the first `segments` segments of its path.
-    pub(crate) fn cut_to(&self, segments: usize) -> Self {
+    #[must_use]
+    pub fn cut_to(&self, segments: usize) -> Self {
         let kept = self.path_prefix.split('/').skip(1).take(segments);
         let path_prefix: String = kept.flat_map(|segment| ["/", segment]).collect();
         let mut url = self.url.clone();
@@ -68,6 +69,11 @@ impl BaseUrl {
             url,
             ..self.clone()
         }
+    }
+
+    /// Whether `other` is this address, or one below it on the same host.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.path_below(&other.url).is_some()
     }
 
     /// The path of `url` relative to this base URL, if it has the same origin and is below the path

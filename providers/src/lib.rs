@@ -53,8 +53,8 @@ pub use id::{ProviderId, ProviderIdError};
 pub use path_pattern::PatternError;
 pub use pointer::{JsonPointer, JsonPointerError};
 pub use provider::{
-    Address, ApiKey, Auth, ClientAuthentication, DeviceTokenRequest, Export, ExportField, Flow,
-    KeyPattern, OAuth, Provider,
+    Address, ApiKey, ApplicationForm, Auth, ClientAuthentication, DeviceTokenRequest, Export,
+    ExportField, Flow, KeyPattern, OAuth, Provider,
 };
 pub use route::RoutePattern;
 pub use rules::{Carriers, GuardRule, Rules};

@@ -39,6 +39,8 @@ pub struct Provider {
     pub docs_url: Option<Url>,
     /// Where the user registers an OAuth application.
     pub applications_url: Option<Endpoint>,
+    /// What the provider's page for registering an application calls its fields.
+    pub application_form: ApplicationForm,
     /// Pages of an instance whose paths users may copy together with its address.
     pub(crate) pages: Vec<String>,
     pub(crate) api_urls: Vec<ApiUrl>,
@@ -86,6 +88,8 @@ pub struct OAuth {
     pub token: Endpoint,
     /// The revocation endpoint (RFC 7009).
     pub revocation: Option<Endpoint>,
+    /// The authorization server's metadata (RFC 8414, or `OpenID` Connect Discovery).
+    pub metadata: Option<Endpoint>,
     /// The device authorization endpoint (RFC 8628).
     pub device_authorization: Option<Endpoint>,
     /// The client registration endpoint (RFC 7591).
@@ -118,6 +122,27 @@ impl OAuth {
             .into_iter()
             .chain(optional.into_iter().flatten())
     }
+}
+
+/// What the provider's page for registering an OAuth application calls its fields and buttons.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ApplicationForm {
+    /// The button or link that begins a new application.
+    pub add: String,
+    /// The field for its name.
+    pub name: String,
+    /// The field for the redirect URI.
+    pub redirect_uri: String,
+    /// The box that is ticked for an application that can keep a secret; `None` if there is none.
+    pub confidential: Option<String>,
+    /// The list of scopes.
+    pub scopes: String,
+    /// The button that registers it.
+    pub save: String,
+    /// What the client ID is called.
+    pub id: String,
+    /// What the client secret is called.
+    pub secret: String,
 }
 
 /// A variable and the credential that it holds.

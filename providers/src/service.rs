@@ -180,6 +180,11 @@ impl Provider {
         })
     }
 
+    /// Whether it is connected by OAuth at any address that the user names.
+    pub fn can_move(&self) -> bool {
+        matches!(self.auth, Auth::OAuth2(_)) && self.follows_base_url()
+    }
+
     /// Whether a base URL makes a difference. An API key may be sent to any instance that the user
     /// names.
     fn follows_base_url(&self) -> bool {

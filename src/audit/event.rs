@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::run::{RunEnd, RunStart};
 use crate::clock::Timestamp;
 
 /// The maximum length of a path in the log, in bytes.
@@ -34,6 +35,10 @@ pub enum Kind {
     RefreshFailed,
     /// A grant was revoked.
     Revoke,
+    /// A run has ended.
+    RunEnd,
+    /// A run has begun.
+    RunStart,
 }
 
 /// How a request reached the proxy.
@@ -49,7 +54,7 @@ pub enum Way {
 
 impl Kind {
     /// Its name in the log.
-    pub(super) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Denied => "denied",
             Self::Export => "export",
@@ -61,6 +66,8 @@ impl Kind {
             Self::Refresh => "refresh",
             Self::RefreshFailed => "refresh_failed",
             Self::Revoke => "revoke",
+            Self::RunEnd => "run_end",
+            Self::RunStart => "run_start",
         }
     }
 }
@@ -109,6 +116,18 @@ pub struct Event {
     /// Why, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// The guard rule that denied the request, as `provider/rule`, or [`super::POLICY`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rule: Option<String>,
+    /// The start of a run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub start: Option<RunStart>,
+    /// The end of a run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub end: Option<RunEnd>,
+    /// The run in which it happened. The log itself adds it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub run: Option<String>,
 }
 
 impl Event {
@@ -126,6 +145,10 @@ impl Event {
             bytes: None,
             milliseconds: None,
             reason: None,
+            rule: None,
+            start: None,
+            end: None,
+            run: None,
         }
     }
 
@@ -176,6 +199,8 @@ mod tests {
             Kind::Failed,
             Kind::Injected,
             Kind::RefreshFailed,
+            Kind::RunEnd,
+            Kind::RunStart,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }

@@ -6,12 +6,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::FILE;
+use super::{FILE, ROTATED};
 use crate::net::dial::Shortage;
 use crate::os::home::{Home, open_file};
-
-/// The name of a full file after rotation. An older file of that name is overwritten.
-const ROTATED: &str = "audit.log.1";
 
 /// The file is rotated before it would grow beyond this length, in bytes.
 const MAX_LENGTH: u64 = 64 * 1024 * 1024;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::event::{Event, Kind, Way, kept_path};
+use super::tally::Tally;
 use crate::clock::Timestamp;
 use crate::text;
 
@@ -19,6 +20,12 @@ impl Quoted {
         let mut quoted = Vec::new();
         push_text(&mut quoted, text);
         Self(quoted.into())
+    }
+
+    /// The text, if it needed no escaping.
+    fn plain(&self) -> &str {
+        let text = std::str::from_utf8(&self.0).unwrap_or_default();
+        text.trim_matches('"')
     }
 }
 
@@ -47,18 +54,48 @@ pub struct RequestLine<'a> {
     pub duration: Duration,
     /// Why, in words.
     pub reason: Option<&'a str>,
+    /// The rule that denied it.
+    pub rule: Option<&'a str>,
 }
 
 /// Complete lines that have not been written to disk yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lines {
     bytes: Vec<u8>,
+    /// The end of every line. It names the run, encoded once for all of them.
+    tail: Box<[u8]>,
+    /// What the lines said.
+    tally: Tally,
     /// The time of the last line, as text. It is reused, because most lines are from the same
     /// second as the line before.
     time: Option<(Timestamp, String)>,
 }
 
+impl Default for Lines {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            tail: b"}\n".as_slice().into(),
+            tally: Tally::default(),
+            time: None,
+        }
+    }
+}
+
 impl Lines {
+    /// From now on every line names that run.
+    pub(super) fn name_run(&mut self, id: &str) {
+        let mut tail = b",\"run\":".to_vec();
+        push_text(&mut tail, id);
+        tail.extend_from_slice(b"}\n");
+        self.tail = tail.into();
+    }
+
+    /// What has been recorded so far.
+    pub(super) const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     /// The number of bytes that have not been written.
     pub(super) const fn len(&self) -> usize {
         self.bytes.len()
@@ -71,8 +108,14 @@ impl Lines {
 
     /// Adds an event's line.
     pub(super) fn push(&mut self, event: &Event) {
+        let before = self.bytes.len();
         push_value(&mut self.bytes, event);
-        self.bytes.push(b'\n');
+        // The tail closes the object in place of serde's brace.
+        if self.bytes.len() > before && self.bytes.pop() == Some(b'}') {
+            self.bytes.extend_from_slice(&self.tail);
+        }
+        let host = || event.host.clone().unwrap_or_default();
+        self.tally.count(event.event, event.rule.as_deref(), host);
     }
 
     /// Adds a request's line. It is the same line as that of an equivalent [`Event`], but is
@@ -114,7 +157,13 @@ impl Lines {
             out.extend_from_slice(b",\"reason\":");
             push_text(out, reason);
         }
-        out.extend_from_slice(b"}\n");
+        if let Some(rule) = line.rule {
+            out.extend_from_slice(b",\"rule\":");
+            push_text(out, rule);
+        }
+        out.extend_from_slice(&self.tail);
+        let host = || line.host.plain().to_owned();
+        self.tally.count(line.event, line.rule, host);
     }
 }
 
@@ -189,6 +238,7 @@ mod tests {
                 bytes: number,
                 duration: Duration::from_millis(3),
                 reason: Some(path),
+                rule: Some("gitlab/deploy-key"),
             };
             let mut event = Event::new(line.event)
                 .of(&"gitlab/default")
@@ -197,8 +247,16 @@ mod tests {
             event.time = line.time.to_string();
             (event.way, event.status) = (Some(Way::Connect), Some(200));
             (event.bytes, event.milliseconds) = (Some(number), Some(3));
-            let mut lines = Lines::default();
+            event.rule = line.rule.map(str::to_owned);
+            let (mut lines, mut events) = (Lines::default(), Lines::default());
+            if number > 0 {
+                lines.name_run("a run");
+                events.name_run("a run");
+            }
             lines.push_request(&line);
+            events.push(&event);
+            assert_eq!(lines.bytes, events.bytes);
+            event.run = (number > 0).then(|| "a run".to_owned());
             assert_eq!(
                 lines.bytes,
                 format!("{}\n", serde_json::to_string(&event).unwrap()).into_bytes()

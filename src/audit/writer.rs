@@ -11,6 +11,7 @@ use super::event::{Event, Kind};
 use super::feed::{Feed, Subscribers};
 use super::file::LogFile;
 use super::line::{Lines, RequestLine};
+use super::tally::Tally;
 use crate::os::home::Home;
 
 /// The maximum number of bytes that wait for the disk. Beyond it, events are counted and dropped,
@@ -59,6 +60,16 @@ impl Audit {
             subscribers: Arc::default(),
             writer: OnceLock::new(),
         }
+    }
+
+    /// From now on every line names that run.
+    pub fn name_run(&self, id: &str) {
+        self.queue.lock().lines.name_run(id);
+    }
+
+    /// What has been recorded here so far, in numbers.
+    pub fn tally(&self) -> Tally {
+        self.queue.lock().lines.tally().clone()
     }
 
     /// Records an event.

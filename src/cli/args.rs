@@ -1,6 +1,7 @@
 //! The flags, as a user types them. clap shows the comments on them as help texts.
 
 mod login;
+mod login_target;
 mod named;
 mod run;
 mod show;
@@ -9,15 +10,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use clap_complete::engine::ArgValueCandidates;
 
 use authsome_providers::ProviderId;
 
+use super::complete;
 use crate::credential::ConnectionName;
 
 pub(super) use self::login::Login;
+pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Target};
 pub(super) use self::run::{PolicyArgument, Run};
-pub(super) use self::show::{Export, ExportFormat, Field, Get, Log};
+pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
 
 /// Give your agent GitLab, not your GitLab token.
 #[derive(Debug, Parser)]
@@ -78,6 +82,8 @@ pub(super) enum Command {
     Whoami,
     /// Show what was injected, denied and refreshed
     Log(Log),
+    /// List the runs, the newest first
+    Runs(Runs),
     /// Print a shell completion script
     Completions(Completions),
     /// Look for what does not work, and say what mends it
@@ -102,6 +108,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
     /// The provider
+    #[arg(add = ArgValueCandidates::new(complete::providers))]
     pub(super) provider: ProviderId,
     /// Edit a definition of your own, which wins over the bundled one
     #[arg(long)]
@@ -174,7 +181,7 @@ pub(super) struct Uninstall {
 #[derive(Debug, Args)]
 pub(super) struct SetDefault {
     /// The provider, or the connection, for example gitlab/work
-    #[arg(value_name = "PROVIDER[/NAME]")]
+    #[arg(value_name = "PROVIDER[/NAME]", add = ArgValueCandidates::new(complete::targets))]
     pub(super) target: Target,
     /// Name of the connection, unless it is part of the first word
     pub(super) name: Option<ConnectionName>,

@@ -1,29 +1,35 @@
 //! The user's browser and terminal, for a login.
 
 mod commands;
+mod opening;
+mod surroundings;
 
 use std::io::IsTerminal;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
 use tokio::task::JoinHandle;
 
+use self::surroundings::Surroundings;
 use super::printer::Printer;
 use crate::connection::{Finished, FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use crate::env::programs::Programs;
-
-/// A browser that fails within this time has not shown the page.
-const SOON: Duration = Duration::from_secs(10);
+use crate::loopback::{REDIRECT_PORT, REDIRECT_URI};
 
 /// Shows URLs, opens them in a browser, and reads a URL that the user pastes.
 pub(super) struct Prompt<'a> {
     printer: &'a Printer,
     programs: Programs,
     browser: bool,
-    /// The form is open in the browser, and redirects it to the provider by itself.
-    form_is_open: bool,
+    surroundings: Surroundings,
+    /// Whether the surroundings have been explained.
+    is_explained: bool,
+    /// Who shows the page that the user has to see.
+    shown: Shown,
+    /// What to show if the browser that was started turns out to have failed.
+    unopened: Option<Unopened>,
+    /// A line is on the terminal that the next one replaces.
+    is_counting: bool,
     /// Whether the browser that was started exited successfully, once it has exited.
     browser_ends: Option<JoinHandle<bool>>,
     /// Standard input, while a URL may be pasted. `None` before that, and after its end.
@@ -32,13 +38,35 @@ pub(super) struct Prompt<'a> {
     line: Vec<u8>,
 }
 
+/// Who shows the page that the user has to see.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// The user, who opens its URL.
+    ByHand,
+    /// A browser that authsome has started, which each page leads to the next one.
+    InBrowser,
+    /// Nobody yet.
+    Nowhere,
+}
+
+/// A page for which no browser is open.
+struct Unopened {
+    step: LoginStep,
+    shown: String,
+    about: String,
+}
+
 impl<'a> Prompt<'a> {
     pub(super) fn new(printer: &'a Printer, programs: Programs, browser: bool) -> Self {
         Self {
             printer,
             programs,
             browser,
-            form_is_open: false,
+            surroundings: Surroundings::detect(REDIRECT_PORT),
+            is_explained: false,
+            shown: Shown::Nowhere,
+            unopened: None,
+            is_counting: false,
             browser_ends: None,
             terminal: None,
             line: Vec::new(),
@@ -47,35 +75,61 @@ impl<'a> Prompt<'a> {
 
     /// Starts the browser. Returns whether one could be started.
     fn start_browser(&mut self, url: &str) -> bool {
-        let programs = self.programs.clone();
-        let mut commands = commands::for_url(url)
-            .into_iter()
-            .filter_map(move |command| start(&command, &programs));
-        let Some(mut child) = commands.next() else {
+        // Without a display, the desktop's opener would find a browser for a terminal.
+        if !self.browser || self.surroundings != Surroundings::Desktop {
             return false;
-        };
-        let ended = move || loop {
-            let began = Instant::now();
-            let well = child.wait().is_ok_and(|status| status.success());
-            if well || began.elapsed() > SOON {
-                return well;
-            }
-            // A browser that fails at once has shown nothing, so the next command is tried.
-            match commands.next() {
-                Some(next) => child = next,
-                None => return false,
-            }
-        };
-        self.browser_ends = Some(tokio::task::spawn_blocking(ended));
-        true
+        }
+        self.browser_ends = opening::open(url, &self.programs);
+        self.browser_ends.is_some()
     }
 
-    fn take_pasted(&mut self) {
-        if std::io::stdin().is_terminal() && self.terminal.is_none() {
+    /// Shows what the user has to open by hand, and begins to read what is pasted.
+    fn show(&mut self, unopened: &Unopened) {
+        self.explain();
+        let shown = &unopened.shown;
+        let words = match unopened.step {
+            LoginStep::Client => "Open this form on this machine:",
+            LoginStep::Authorize => "Open this URL, on any machine:",
+        };
+        self.printer.prompt(&format!("{words}\n\n  {shown}\n"));
+        if unopened.step == LoginStep::Client {
+            let register_at = &unopened.about;
+            self.printer.say(&format!(
+                "Or register the application at {register_at} with the redirect URI {REDIRECT_URI}, and paste its ID here."
+            ));
+        } else if std::io::stdin().is_terminal() && self.terminal.is_none() {
             self.printer
                 .say("If the browser cannot return here, paste the address that it ends at:");
         }
         self.listen();
+    }
+
+    /// What works here, where a browser that is elsewhere does not reach this login by itself.
+    fn explain(&mut self) {
+        if std::mem::replace(&mut self.is_explained, true) {
+            return;
+        }
+        match &self.surroundings {
+            Surroundings::Ssh { tunnel } => self.printer.prompt(&format!(
+                "This is an SSH session. Keep this running on the computer that you sit at:\n\n  {tunnel}\n"
+            )),
+            Surroundings::Container if self.browser => self.printer.say(
+                "This is a container: a browser outside does not reach it, unless port 7998 is forwarded to its 127.0.0.1.",
+            ),
+            Surroundings::Container | Surroundings::Desktop => {}
+        }
+    }
+
+    /// Whether nobody can go on with this login: no browser is open, no line can be pasted, and
+    /// nobody sees what is printed. With `--no-browser`, the user knows who can.
+    fn is_unattended(&self) -> bool {
+        self.browser && self.terminal.is_none() && !std::io::stderr().is_terminal()
+    }
+
+    fn clear_count(&mut self) {
+        if std::mem::take(&mut self.is_counting) {
+            self.printer.replace_line("");
+        }
     }
 
     fn listen(&mut self) {
@@ -107,26 +161,35 @@ impl<'a> Prompt<'a> {
 
 impl LoginPrompt for Prompt<'_> {
     fn open(&mut self, step: LoginStep, place: PageAddress<'_>) {
-        let opened = self.form_is_open || (self.browser && self.start_browser(place.opened));
-        self.form_is_open |= opened && step == LoginStep::Client;
-        let words = match (step, opened) {
-            (LoginStep::Client, true) => {
-                "The browser asks for the OAuth application; the form is at:"
-            }
-            (LoginStep::Client, false) => "Open this form on this machine, or pass --client-id:",
-            (LoginStep::Authorize, true) => {
-                "The browser asks for your consent; if it does not, open:"
-            }
-            (LoginStep::Authorize, false) => "Open this URL, on any machine:",
+        self.clear_count();
+        let opened = self.shown == Shown::InBrowser || self.start_browser(place.opened);
+        let unopened = Unopened {
+            step,
+            shown: place.shown.to_owned(),
+            about: place.about.to_owned(),
         };
-        let shown = place.shown;
-        self.printer.prompt(&format!("{words}\n\n  {shown}\n"));
-        if step == LoginStep::Authorize && !opened {
-            self.take_pasted();
+        if !opened {
+            self.shown = Shown::ByHand;
+            self.show(&unopened);
+            return;
         }
+        self.shown = Shown::InBrowser;
+        match step {
+            LoginStep::Client => self.printer.say(&format!(
+                "Opening {} in your browser, which asks for the OAuth application.",
+                place.shown
+            )),
+            LoginStep::Authorize => self.printer.say(&format!(
+                "Opening {} in your browser, which asks for your consent.",
+                place.about
+            )),
+        }
+        self.printer.detail_lines(&format!("\n  {}\n", place.shown));
+        self.unopened = Some(unopened);
     }
 
     fn stranger(&mut self, of_another_user: bool) {
+        self.clear_count();
         if of_another_user {
             self.printer.warn("another user of this machine connected to this login and was refused; if it was your own browser (in a container, or behind a relay), paste the address that it ended at");
         }
@@ -136,6 +199,7 @@ impl LoginPrompt for Prompt<'_> {
     }
 
     async fn confirm(&mut self, finished: &Finished<'_>) -> bool {
+        self.clear_count();
         let account = finished.account.map_or_else(
             || "an account that it does not name".to_owned(),
             |account| match &account.label {
@@ -167,38 +231,56 @@ impl LoginPrompt for Prompt<'_> {
     }
 
     fn say(&mut self, words: &str) {
+        self.clear_count();
         self.printer.say(words);
     }
 
-    async fn pasted(&mut self) -> String {
+    async fn pasted(&mut self) -> Option<String> {
         loop {
             if let Some(line) = self.next_line().await {
-                return line;
+                return Some(line);
             }
-            match &mut self.browser_ends {
-                // A browser that exits successfully has passed the URL to a window that is already
-                // open.
-                Some(ends) => {
-                    let well = ends.await.unwrap_or(true);
-                    self.browser_ends = None;
-                    if !well {
-                        self.printer.say("The browser could not be opened.");
-                        self.take_pasted();
-                    }
+            let Some(ends) = &mut self.browser_ends else {
+                if self.shown == Shown::ByHand && self.is_unattended() {
+                    return None;
                 }
-                None => std::future::pending().await,
+                return std::future::pending().await;
+            };
+            // A browser that exits successfully has passed the URL to a window that is already
+            // open.
+            let well = ends.await.unwrap_or(true);
+            self.browser_ends = None;
+            let unopened = self.unopened.take();
+            if let Some(unopened) = unopened.filter(|_| !well) {
+                self.clear_count();
+                self.printer.say("The browser could not be opened.");
+                self.shown = Shown::ByHand;
+                self.show(&unopened);
             }
         }
     }
+
+    fn waiting(&mut self, left: Option<Duration>) {
+        let Some(left) = left else {
+            self.clear_count();
+            return;
+        };
+        // A line that the user types must not be overwritten.
+        if self.terminal.is_some() {
+            return;
+        }
+        let seconds = left.as_secs();
+        let words = format!(
+            "Waiting for the browser, {}:{:02} left",
+            seconds / 60,
+            seconds % 60
+        );
+        self.is_counting = self.printer.replace_line(&words);
+    }
 }
 
-/// Starts a program in a process group of its own, so that Ctrl-C in the login does not close the
-/// browser.
-fn start(command: &Command, programs: &Programs) -> Option<Child> {
-    let mut command = programs.like(command)?;
-    let quiet = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    quiet.process_group(0).spawn().ok()
+impl Drop for Prompt<'_> {
+    fn drop(&mut self) {
+        self.clear_count();
+    }
 }

@@ -14,6 +14,7 @@ pub(super) mod logout;
 pub(super) mod man;
 pub(super) mod revoke;
 pub(super) mod run;
+pub(super) mod runs;
 pub(super) mod set_default;
 pub(super) mod start;
 pub(super) mod status;

@@ -18,7 +18,7 @@ const TRANSLATED: [(&[&str], &[&str]); 10] = [
 
 /// Words of `gh`, `glab`, `aws-vault`, `op`, `docker` and others, with what to type here. None of
 /// them is carried out: what is meant has to be typed once.
-const MEANT: [(&[&str], &str); 13] = [
+const MEANT: [(&[&str], &str); 14] = [
     (
         &[
             "add",
@@ -55,6 +55,7 @@ const MEANT: [(&[&str], &str); 13] = [
     (&["print-token", "token"], "export PROVIDER"),
     (&["env"], "export PROVIDER --format shell"),
     (&["audit", "events", "history", "logs", "tail"], "log"),
+    (&["jobs", "ps", "sessions"], "runs"),
     (&["default", "switch", "use"], "set-default PROVIDER NAME"),
     (&["check", "diagnose", "ping", "test", "verify"], "doctor"),
     (&["edit"], "inspect PROVIDER --edit"),

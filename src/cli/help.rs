@@ -15,7 +15,10 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
             ("login", "Connect an account, in the browser"),
             ("run", "Run a command that uses them but never sees a token"),
             ("status", "Show who is connected, and whether it works"),
-            ("log", "Show what was injected, denied and refreshed"),
+            (
+                "log, runs",
+                "Show what was injected, denied, refreshed, by which run",
+            ),
         ],
     ),
     (

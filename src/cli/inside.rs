@@ -36,8 +36,8 @@ pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure>
     };
     let home = Home::open(std::env::var_os("AUTHSOME_HOME"), std::env::var_os("HOME"));
     let named = std::env::var(SESSION).ok();
-    let by_name = home.as_ref().ok().zip(named);
-    let by_name = by_name.and_then(|(home, id)| allows_export(home, &id));
+    let by_name = home.as_ref().ok().zip(named.as_deref());
+    let by_name = by_name.and_then(|(home, id)| allows_export(home, id));
     let ancestors = process_tree::ancestors();
     let own_name = process_tree::own_name();
     let by_descent = ancestors
@@ -48,6 +48,9 @@ pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure>
     }
     if let Ok(home) = &home {
         let audit = Audit::new(home);
+        if let Some(id) = named.filter(|_| by_name.is_some()) {
+            audit.name_run(&id);
+        }
         audit.record(&Event::new(Kind::Denied).because(format!("{words} inside a run")));
         if let Some(problem) = audit.finish() {
             printer.warn(&problem);
@@ -84,6 +87,7 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         | Command::List
         | Command::Log(_)
         | Command::Man(_)
+        | Command::Runs(_)
         | Command::SetDefault(_)
         | Command::Status(_)
         | Command::Vault(Vault::Status)

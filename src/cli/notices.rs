@@ -12,18 +12,21 @@ const MAX_NAMES: usize = 4;
 /// Prints a notice.
 pub(super) fn tell(notice: Notice, printer: &Printer) {
     match notice {
-        Notice::NoConnection | Notice::WaitingForRefresh => printer.say(&words(notice)),
+        Notice::ConnectedAgain(_) | Notice::NoConnection | Notice::WaitingForRefresh => {
+            printer.say(&words(notice));
+        }
         Notice::NotEntered(_) => printer.detail(&words(notice)),
         _ => printer.warn(&words(notice)),
     }
 }
 
-fn words(notice: Notice) -> String {
+pub(super) fn words(notice: Notice) -> String {
     match notice {
         Notice::Changed {
             change,
             connections,
         } => format!("{}: {}", list(&connections), changed(&change)),
+        Notice::ConnectedAgain(id) => format!("{id} is connected again"),
         Notice::Definition { provider, warning } => format!("{provider}: {warning}"),
         Notice::DirectoryUnused(unused) => unused_directory(unused),
         Notice::LeftAlone(name) => {
@@ -174,6 +177,7 @@ mod tests {
             connections: vec![id("home"), id("work")],
         };
         let notices = [
+            ("ConnectedAgain", Notice::ConnectedAgain(work())),
             (
                 "Definition",
                 Notice::Definition {

@@ -75,6 +75,10 @@ impl Printer {
         self.json
     }
 
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints data. A reader that has closed the pipe is no error, but nothing more is written to
     /// it. A full disk is an error.
     pub(super) fn data(&self, text: &str) {
@@ -171,6 +175,24 @@ impl Printer {
         if self.verbose && !self.quiet {
             to_stderr(&text::line(words));
         }
+    }
+
+    /// The same for several lines.
+    pub(super) fn detail_lines(&self, words: &str) {
+        if self.verbose && !self.quiet {
+            to_stderr(&text::lines(words));
+        }
+    }
+
+    /// Writes a line at a terminal that the next line replaces, or removes it if it is empty.
+    /// Returns whether it is there.
+    pub(super) fn replace_line(&self, words: &str) -> bool {
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        if self.quiet || self.json || is_dumb || !io::stderr().is_terminal() {
+            return false;
+        }
+        let _ = write!(io::stderr().lock(), "\r\u{1b}[2K{}", text::line(words));
+        !words.is_empty()
     }
 
     /// Prints a warning, even with `--quiet`.

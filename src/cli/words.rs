@@ -15,11 +15,16 @@ pub(super) fn shell_word(word: &OsStr) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// The command line that this process was started with, followed by more words.
-pub(super) fn typed_command_with(more: &str) -> String {
+/// The command line that this process was started with.
+pub(super) fn typed_command() -> String {
     let typed = std::env::args_os().skip(1);
     let words: Vec<_> = typed.map(|word| shell_word(&word)).collect();
-    format!("authsome {} {more}", words.join(" "))
+    format!("authsome {}", words.join(" "))
+}
+
+/// The command line that this process was started with, followed by more words.
+pub(super) fn typed_command_with(more: &str) -> String {
+    format!("{} {more}", typed_command())
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::closing::Closing;
 use super::disk::Reader;
 use super::freshness::{Freshness, stands};
@@ -50,7 +52,7 @@ const CLOSE_DEADLINE: Duration = EXCHANGE_TIMEOUT.saturating_add(Duration::from_
 
 /// The credentials of the connections that a session uses.
 pub struct Credentials {
-    renewal: Arc<Renewal>,
+    pub(super) renewal: Arc<Renewal>,
     /// A sorted map, since a session has few connections: comparing names costs less than hashing
     /// them.
     slots: BTreeMap<ConnectionId, Arc<Slot>>,
@@ -71,6 +73,7 @@ impl Credentials {
             closing: Closing::new(),
             reader: Reader::default(),
             unsaved: Unsaved::default(),
+            needed: Notify::new(),
         });
         let slots = connections
             .into_iter()
@@ -126,7 +129,7 @@ impl Credentials {
         })
     }
 
-    fn slot(&self, id: &ConnectionId) -> Result<&Arc<Slot>, CredentialError> {
+    pub(super) fn slot(&self, id: &ConnectionId) -> Result<&Arc<Slot>, CredentialError> {
         self.slots
             .get(id)
             .ok_or_else(|| CredentialError::Removed { id: id.clone() })
@@ -173,6 +176,7 @@ impl Credentials {
                 // The record now says whether the access token is dead too. A dead token must not
                 // be sent again: on git's paths GitLab counts each failed login towards a ban.
                 slot.adopt(&credential(&stored));
+                renewal.needed.notify_one();
             }
             outcome
         }

@@ -4,15 +4,17 @@
 //! ends early leaves nothing behind. A grant that cannot be stored is revoked.
 //!
 //! ```text
-//! checks ──→ listener ──→ code flow ──→ confirmed ──→ one transaction ──→ LoggedIn
-//!   │           │             │             │               │
-//!   │           │             │             │               └─ NotStored, Exists: the grant is revoked
-//!   │           │             │             └─ Declined, Deadline, Cancelled: the grant is revoked
-//!   │           │             └─ Denied, OAuth, Deadline, Cancelled: there is no grant to revoke
+//! checks ──→ listener ──→ server ──→ code flow ──→ confirmed ──→ one transaction ──→ LoggedIn
+//!   │           │           │            │             │               │
+//!   │           │           │            │             │               └─ NotStored, Exists: revoked
+//!   │           │           │            │             └─ Declined, Deadline, Cancelled: revoked
+//!   │           │           │            └─ Denied, OAuth, Deadline, Cancelled, Unattended: no grant
+//!   │           │           └─ AnotherService, OAuth, Cancelled
 //!   │           └─ Bind
 //!   └─ Exists, Store, OAuth
 //! ```
 
+mod check;
 mod code;
 mod error;
 mod prompt;
@@ -22,6 +24,7 @@ use std::pin::{Pin, pin};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::check::check;
 use self::code::{CodeFlow, Granted, LAST_PAGE, PageReply};
 use self::error::DEADLINE;
 pub use self::error::LoginError;
@@ -31,7 +34,7 @@ use super::record::{ClientCredentials, Connection, GrantState, Tokens};
 use super::store::{ConnectionStore, StoreError};
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
-use crate::loopback::{Listener, Outcome};
+use crate::loopback::{Connected, Listener, Outcome};
 use crate::oauth::{HttpClient, HttpClients, OAuthClient, OAuthError, RevocableToken};
 use crate::secret::Secret;
 
@@ -57,7 +60,10 @@ pub async fn login(
             .map_err(LoginError::Store)?
             .is_some()
     {
-        return Err(LoginError::Exists(request.id));
+        return Err(LoginError::Exists {
+            id: request.id,
+            revoked: None,
+        });
     }
     let known = known_application(&request, store)?;
     // A full disk is reported before the user has anything to do.
@@ -69,6 +75,7 @@ pub async fn login(
     // Before a browser is opened: a process that had the port instead would get the code (RFC 8252
     // §8.3).
     let mut listener = Listener::bind().await?;
+    check(&request, &http, prompt, cancelled.as_mut()).await?;
     let walk = CodeFlow {
         request: &request,
         http: &http,
@@ -89,10 +96,7 @@ pub async fn login(
         }
     };
     if page
-        .send(Outcome::Good(
-            "Connected".to_owned(),
-            format!("{} is connected.", request.provider),
-        ))
+        .send(Outcome::Good(connected(&request, &connection)))
         .is_ok()
     {
         tokio::time::sleep(LAST_PAGE).await;
@@ -101,6 +105,20 @@ pub async fn login(
         connection,
         requested_scopes: request.scopes,
     })
+}
+
+/// What the last page says of a login that succeeded.
+fn connected(request: &LoginRequest, connection: &Connection) -> Connected {
+    let base_url = request.base_url.as_ref();
+    let account = connection.account.as_ref();
+    let account = account.map(|account| account.label.as_ref().unwrap_or(&account.id));
+    Connected {
+        provider: request.provider.clone(),
+        server: base_url.map(ToString::to_string),
+        account: account.cloned(),
+        connection: connection.id.to_string(),
+        proof: request.proof.clone(),
+    }
 }
 
 /// The application that the user has named, or the one of an earlier login at the same place.
@@ -123,7 +141,10 @@ fn not_stored(
 ) -> LoginError {
     match error {
         // Another login took the name while the user was at the provider.
-        StoreError::Conflict => LoginError::Exists(id),
+        StoreError::Conflict => LoginError::Exists {
+            id,
+            revoked: Some(revocation.is_ok()),
+        },
         source => LoginError::NotStored {
             source: Box::new(source),
             revocation: revocation.err().map(Box::new),
@@ -170,7 +191,7 @@ async fn confirmed(
     let revocation = revoke(client, &set.access_token, refresh, http).await;
     let revoked = revocation.is_ok();
     let words = "The login was not confirmed at the terminal.".to_owned();
-    let outcome = Outcome::Bad("Not stored".to_owned(), words);
+    let outcome = Outcome::bad("Not stored", words);
     if granted.page.send(outcome).is_ok() {
         tokio::time::sleep(LAST_PAGE).await;
     }
@@ -178,8 +199,9 @@ async fn confirmed(
         LoginOutcome::Cancelled => LoginError::Cancelled {
             revoked: Some(revoked),
         },
-        // `Deadline` does not mention the grant, so it is used only if the grant was revoked.
-        LoginOutcome::Late if revoked => LoginError::Deadline,
+        LoginOutcome::Late => LoginError::Deadline {
+            revoked: Some(revoked),
+        },
         _ => LoginError::Declined { revoked },
     })
 }
@@ -227,7 +249,7 @@ fn finish(
     match store_soon(&connection, request.replace, store) {
         Ok(_) => Ok((connection, granted.page)),
         Err(error) => {
-            let outcome = Outcome::Bad("Not stored".to_owned(), error.to_string());
+            let outcome = Outcome::bad("Not stored", error.to_string());
             // Sent before the revocation, which may take as long as any request.
             let _ = granted.page.send(outcome);
             Err((error, Box::new(connection)))

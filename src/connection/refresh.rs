@@ -25,6 +25,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::closing::{Closing, UnderWay};
 use super::disk::{Disk, DiskError, Reader};
 use super::keep::{Issued, Kept, Unsaved};
@@ -51,6 +53,8 @@ pub(super) struct Renewal {
     pub(super) closing: Closing,
     pub(super) reader: Reader,
     pub(super) unsaved: Unsaved,
+    /// Notified when a connection turns out to need a new login.
+    pub(super) needed: Notify,
 }
 
 impl Renewal {

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use authsome_providers::{BaseUrl, ProviderId};
 
 pub use self::error::StoreError;
+pub use self::keys::ids_by_names;
 use self::keys::{
     CONNECTION, DEFAULT, DEFINITION, client_key, connection_key, default_change, definition_change,
     parse_id,

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::accept_limits::Visitor;
 use super::address::{HOST, ORIGIN, REDIRECT_PATH, START_PATH};
-use super::pages::{self, Outcome};
+use super::pages::{self, FormField, FormProblem, Outcome};
 use super::responses::{not_allowed, page, plain, see_form, see_other};
 use super::shared::{Arrival, Shared, lock};
 use crate::secret::Secret;
@@ -62,11 +62,11 @@ pub(super) async fn respond(
 }
 
 impl Shared {
-    fn form_page(&self, problem: Option<&str>, status: StatusCode) -> Response<Full<Bytes>> {
+    fn form_page(&self, problem: Option<FormProblem>, status: StatusCode) -> Response<Full<Bytes>> {
         let form = lock(&self.form).clone();
         match form {
             Some(mut form) => page(status, |nonce| {
-                form.problem = problem.map(str::to_owned).or(form.problem);
+                form.problem = problem.or(form.problem);
                 pages::form(&form, self.csrf.expose(), nonce)
             }),
             None => plain(
@@ -124,7 +124,7 @@ async fn submit(
     };
     let (client_id, client_secret) = match filled_in(&body.to_bytes(), shared) {
         Ok(filled_in) => filled_in,
-        Err((status, problem)) => return shared.form_page(Some(problem), status),
+        Err((status, text)) => return shared.form_page(Some(at_id(text)), status),
     };
     let (reply, replied) = oneshot::channel();
     let arrival = Arrival::Client {
@@ -138,8 +138,16 @@ async fn submit(
     }
     match tokio::time::timeout(OUTCOME_TIMEOUT, replied).await {
         Ok(Ok(Ok(url))) => see_other(&url),
-        Ok(Ok(Err(problem))) => shared.form_page(Some(&problem), StatusCode::UNPROCESSABLE_ENTITY),
+        Ok(Ok(Err(text))) => shared.form_page(Some(at_id(&text)), StatusCode::UNPROCESSABLE_ENTITY),
         _ => plain(StatusCode::GONE, "authsome: the login has ended"),
+    }
+}
+
+fn at_id(text: &str) -> FormProblem {
+    FormProblem {
+        field: FormField::Id,
+        text: text.to_owned(),
+        detail: None,
     }
 }
 
@@ -183,11 +191,11 @@ async fn redirect(
     }
     match tokio::time::timeout(OUTCOME_TIMEOUT, replied).await {
         Ok(Ok(Outcome::Again)) => see_form(),
-        Ok(Ok(Outcome::Good(title, message))) => page(StatusCode::OK, |nonce| {
-            pages::result(pages::PageStyle::Good, &title, &message, nonce)
-        }),
+        Ok(Ok(Outcome::Good(connected))) => {
+            page(StatusCode::OK, |nonce| pages::connected(&connected, nonce))
+        }
         Ok(Ok(Outcome::Bad(title, message))) => page(StatusCode::BAD_REQUEST, |nonce| {
-            pages::result(pages::PageStyle::Bad, &title, &message, nonce)
+            pages::result(&title, &message, nonce)
         }),
         _ => plain(StatusCode::GONE, "authsome: the login has ended"),
     }

@@ -1,11 +1,14 @@
 //! Asks the provider, after a login, which account the grant belongs to.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use url::Url;
 
 use super::error::{OAuthError, printable};
 use super::http::HttpClient;
 use crate::secret::Secret;
+use crate::waiting::at_most;
 
 /// The account that a grant belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,9 @@ pub struct AccountLookup {
     pub label: Option<String>,
 }
 
+/// How long all of these requests may take. The grant is not stored before they have ended.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Asks one resource after another until one names the account. If none does, the login still
 /// succeeds: the granted scopes may not allow these requests.
 pub async fn look_up_account(
@@ -35,8 +41,18 @@ pub async fn look_up_account(
     access_token: &Secret<String>,
     http: &HttpClient,
 ) -> Option<Account> {
+    let asked = Box::pin(ask_each(lookups, access_token, http));
+    at_most(LOOKUP_TIMEOUT, asked).await.flatten()
+}
+
+async fn ask_each(
+    lookups: &[AccountLookup],
+    access_token: &Secret<String>,
+    http: &HttpClient,
+) -> Option<Account> {
     for lookup in lookups {
-        let Ok(response) = http.get_json(&lookup.url, access_token.expose()).await else {
+        let bearer = access_token.expose();
+        let Ok(response) = http.get_json(&lookup.url, Some(bearer)).await else {
             continue;
         };
         if let Some(id) = response.pointer(&lookup.id).and_then(text) {
@@ -78,7 +94,10 @@ pub async fn check_token(
 ) -> TokenCheck {
     let mut found = TokenCheck::Unknown("its definition names no resource to ask".to_owned());
     for lookup in lookups {
-        found = match http.get_json(&lookup.url, access_token.expose()).await {
+        found = match http
+            .get_json(&lookup.url, Some(access_token.expose()))
+            .await
+        {
             Err(OAuthError::Status { status: 401, .. }) => TokenCheck::Refused,
             // 403: the token is known, but has not the scope for this resource (RFC 6750 §3.1).
             Ok(_) | Err(OAuthError::Status { status: 403, .. }) => return TokenCheck::Accepted,

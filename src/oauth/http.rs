@@ -81,7 +81,12 @@ impl HttpClients {
 pub struct HttpClient(Transport);
 
 impl HttpClient {
-    /// Checks that the server can be reached and is trusted.
+    /// Checks that a connection to the server can be made, in TLS where its URL is https.
+    pub async fn connect(&self, server: &Url) -> Result<(), OAuthError> {
+        self.0.touch(server).await
+    }
+
+    /// The same, and that the server goes on with it: this takes some seconds.
     pub async fn reach(&self, server: &Url) -> Result<(), OAuthError> {
         self.0.reach(server).await
     }
@@ -104,7 +109,7 @@ impl HttpClient {
 
     /// Sends one request for the `oauth2` crate. Returns JSON with a status that is about the
     /// request. Everything else is an error.
-    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
+    pub(super) async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
         let uri = request.uri();
         let url = Url::parse(&uri.to_string()).map_err(|error| OAuthError::Unreachable {
             host: uri.host().unwrap_or_default().to_owned(),
@@ -157,23 +162,25 @@ impl HttpClient {
         }
     }
 
-    /// Sends a `GET` request with a bearer token, and expects JSON.
+    /// Sends a `GET` request, with a bearer token if there is one, and expects JSON.
     pub(super) async fn get_json(
         &self,
         url: &Url,
-        bearer: &str,
+        bearer: Option<&str>,
     ) -> Result<serde_json::Value, OAuthError> {
         let host = host_of(url);
         let mut request = Request::new(Vec::new());
         *request.method_mut() = Method::GET;
         let headers = request.headers_mut();
-        let bearer = HeaderValue::try_from(format!("Bearer {bearer}"));
-        let mut bearer = bearer.map_err(|_| OAuthError::Malformed {
-            host: host.clone(),
-            reason: "its token does not fit into a header".to_owned(),
-        })?;
-        bearer.set_sensitive(true);
-        headers.insert(AUTHORIZATION, bearer);
+        if let Some(bearer) = bearer {
+            let bearer = HeaderValue::try_from(format!("Bearer {bearer}"));
+            let mut bearer = bearer.map_err(|_| OAuthError::Malformed {
+                host: host.clone(),
+                reason: "its token does not fit into a header".to_owned(),
+            })?;
+            bearer.set_sensitive(true);
+            headers.insert(AUTHORIZATION, bearer);
+        }
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let exchange = async {
             let response = self.0.send(url, request).await?;

@@ -94,6 +94,11 @@ impl Transport {
         self.certificate_requests.are_unmet()
     }
 
+    /// Checks that a connection can be made.
+    pub(super) async fn touch(&self, url: &Url) -> Result<(), OAuthError> {
+        self.connect(url, &authority(url)?).await.map(drop)
+    }
+
     /// Checks that the server can be reached and is trusted. It sends no request: the response
     /// would not matter, and some servers drop a connection with an unexpected request.
     pub(super) async fn reach(&self, url: &Url) -> Result<(), OAuthError> {

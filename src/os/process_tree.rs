@@ -55,6 +55,7 @@ use nix::unistd::Pid;
 pub use self::ancestors::{Ancestor, ancestors, own_name};
 pub use self::proc::children_of;
 use self::proc::{has_only_number, parent_in, parent_of, processes};
+use self::proc::{is_alive, name_of};
 
 /// How many times the processes are listed: while the list is read, a parent may end or a process
 /// may fork.
@@ -114,6 +115,20 @@ impl ProcessTree {
     pub fn has_open(&self, inode: u32, mut limits: SearchLimits) -> bool {
         let target = format!("socket:[{inode}]");
         (0..LISTS).any(|_| self.search(&target, &mut limits).unwrap_or(false))
+    }
+
+    /// The processes that are left of the tree after the command has ended, with their names. Only
+    /// to be shown: the list is old as soon as it is read.
+    pub fn left(&self, mut limits: SearchLimits) -> Vec<(i32, String)> {
+        let Ok(found) = self.list(&mut limits) else {
+            return Vec::new();
+        };
+        let left = found.into_iter().filter(|pid| is_alive(*pid));
+        let named = left.filter_map(|pid| {
+            let name = name_of(&pid.to_string())?;
+            Some((pid.as_raw(), name.to_string_lossy().into_owned()))
+        });
+        named.collect()
     }
 
     fn search(&self, target: &str, limits: &mut SearchLimits) -> Result<bool, Exhausted> {

@@ -1,6 +1,6 @@
 //! Why authsome itself responds in place of the provider: one variant for each cause.
 
-use crate::audit::Kind;
+use crate::audit::{Kind, POLICY};
 use crate::connection::CredentialError;
 use crate::credential::ConnectionId;
 use crate::net::dial::Shortage;
@@ -125,6 +125,15 @@ impl Refusal {
             *connection = owner.cloned();
         }
         self
+    }
+
+    /// What denied the request, as the log names it.
+    pub(super) fn rule(&self) -> Option<String> {
+        match self {
+            Self::Guarded { provider, rule, .. } => Some(format!("{provider}/{rule}")),
+            Self::Unmanaged(_) => Some(POLICY.to_owned()),
+            _ => None,
+        }
     }
 
     /// Whether authsome would not serve the request, or could not.

@@ -8,6 +8,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::notice::Notice;
 use crate::os::home::{Home, HomeError, create_private_directory, create_private_file, io_error};
 
 /// The directory of the lock files, in the home directory.
@@ -44,6 +45,19 @@ impl LivingSession {
         }
         Ok(Self { path, _file: file })
     }
+}
+
+/// Registers a run. If that fails, it is told, and the run goes on.
+pub(super) fn enter(
+    home: &Home,
+    id: &str,
+    allows_export: bool,
+    notify: &dyn Fn(Notice),
+) -> Option<LivingSession> {
+    let entered = LivingSession::enter(home, id, allows_export);
+    entered
+        .map_err(|error| notify(Notice::NotEntered(error)))
+        .ok()
 }
 
 impl Drop for LivingSession {

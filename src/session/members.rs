@@ -178,6 +178,13 @@ fn preference(
     }
 }
 
+/// The connections that are known to need a new login.
+pub(super) fn needing_login(members: &[Member]) -> Vec<ConnectionId> {
+    let connections = members.iter().map(|member| &member.stored.connection);
+    let dead = connections.filter(|connection| connection.standing != GrantState::Good);
+    dead.map(|connection| connection.id.clone()).collect()
+}
+
 /// Reports what the user has to know about the connections before the command starts.
 pub(super) fn announce(members: &[Member], notify: &dyn Fn(Notice)) {
     if members.is_empty() {

@@ -23,6 +23,8 @@ pub enum Notice {
         /// The connections.
         connections: Vec<ConnectionId>,
     },
+    /// A connection that needed a new login has one, made elsewhere.
+    ConnectedAgain(ConnectionId),
     /// A field of a definition has no effect.
     Definition {
         /// Whose definition.

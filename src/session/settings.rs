@@ -34,6 +34,7 @@ pub struct SettingsError {
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     guard: GuardSettings,
+    notify: NotifySettings,
     timeouts: TimeoutSettings,
 }
 
@@ -42,6 +43,13 @@ pub struct Settings {
 struct GuardSettings {
     /// Guard rules that are lifted, as `provider/rule`.
     allow: HashSet<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct NotifySettings {
+    /// A program that is told what the user should know, and its arguments.
+    command: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -101,6 +109,12 @@ impl Settings {
         let mut names: Vec<_> = names.collect();
         names.sort();
         names
+    }
+
+    /// The program to tell what the user should know at once, and its arguments. Empty if there is
+    /// none.
+    pub fn notify_command(&self) -> &[String] {
+        &self.notify.command
     }
 
     /// The proxy's time-outs.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::master_key::MasterKey;
 use super::seal::Seal;
-use super::sealed::{SealedVault, key_check, sealed};
+use super::sealed::{SealedStore, SealedVault, key_check, sealed};
 use super::sqlite::SqliteStore;
 use super::{KeyOrigin, Vault, VaultError};
 use crate::os::home::Home;
@@ -45,6 +45,11 @@ pub fn open_or_create(
         },
         Err(error) => Err(error),
     }
+}
+
+/// The names of the records of that kind in an existing vault. They are not sealed.
+pub fn names_without_key(home: &Home, kind: &'static str) -> Result<Vec<String>, VaultError> {
+    SqliteStore::open(home)?.names_from(kind, "")
 }
 
 /// Where the key of that home's vault is, if the environment does not give it.

@@ -12,11 +12,14 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("hyper", HYPER),
     ("hyper_util", HYPER),
     ("ipnet", &["net/user_proxy"]),
+    ("jiff", &["clock"]),
     (
         "nix",
         &[
             "child.rs",
+            "child/apart.rs",
             "child/exec.rs",
+            "child/foreground.rs",
             "net/dial/shortage.rs",
             "net/dial/tcp.rs",
             "vault/sqlite/error.rs",

@@ -6,8 +6,11 @@ mod form;
 mod listener;
 mod oauth;
 mod opening;
+mod pages;
+mod target;
 mod terminal;
 mod token_endpoint;
+mod unattended;
 mod window;
 
 use crate::kit::Setup;

@@ -24,6 +24,7 @@ mod proxy;
 mod refresh;
 mod responses;
 mod run;
+mod run_told;
 mod scale;
 mod settings;
 mod shown;

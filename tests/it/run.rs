@@ -70,6 +70,28 @@ fn a_token_that_is_known_to_be_dead_is_not_sent_any_more() {
 }
 
 #[test]
+fn what_is_required_must_be_connected_and_alive() {
+    let Setup { world, .. } = Setup::connected();
+    let run = |required: &str| world.call(["run", "--require", required, "--", "true"]);
+    for met in ["gitlab", "gitlab/default", "gitlab,gitlab/default"] {
+        run(met).expect(0);
+    }
+    let missing = run("gitlab,gitlab/work").expect(125).stderr;
+    let login = "hint: authsome login gitlab --connection work";
+    assert!(missing.contains(login), "{missing}");
+    let mut connection = world.stored("default");
+    connection.standing = GrantState::NeedsLogin {
+        reason: "a response was lost".to_owned(),
+        since: Timestamp::now(),
+        access_ended: true,
+    };
+    world.store().create(&connection, true).unwrap();
+    let dead = run("gitlab").expect(125).stderr;
+    let login = "hint: authsome login gitlab --connection default --force";
+    assert!(dead.contains(login), "{dead}");
+}
+
+#[test]
 fn a_web_page_of_another_origin_does_not_act_as_the_user() {
     let Setup { world, gitlab, .. } = Setup::connected();
     let url = format!("{}/api/v4/user", gitlab.base_url());

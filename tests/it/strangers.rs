@@ -73,11 +73,8 @@ for option in [socket.SO_REUSEADDR, socket.SO_REUSEPORT]:
         1,
         "said once"
     );
-    assert!(
-        outcome
-            .stderr
-            .contains(&format!("Application: {}", walk.app.client_id))
-    );
+    let stored = walk.world.stored("default").client.client_id;
+    assert_eq!(stored, walk.app.client_id);
 }
 
 #[test]

@@ -57,6 +57,7 @@ fn parse_oauth(
         authorization: fields.required("authorization_url")?.parse()?,
         token: fields.required("token_url")?.parse()?,
         revocation: fields.parsed("revocation_url")?,
+        metadata: fields.parsed("metadata_url")?,
         device_authorization: fields.parsed("device_authorization_url")?,
         registration,
         scopes: scopes(&mut fields)?,

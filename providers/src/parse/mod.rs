@@ -1,5 +1,6 @@
 //! Parses JSON into a [`Provider`]. Only this module knows the names of the fields.
 
+mod application;
 mod auth;
 mod export;
 mod rules;
@@ -52,6 +53,7 @@ pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), Definiti
             .map(|text| text.check(parse_url))
             .transpose()?,
         applications_url: fields.parsed("applications_url")?,
+        application_form: application::form(&mut fields, &mut warnings)?,
         pages: pages(&mut fields)?,
         accounts: accounts(&mut fields, &mut warnings)?,
         auth: parsed.auth,

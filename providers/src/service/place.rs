@@ -21,6 +21,8 @@ pub struct OAuthEndpoints {
     pub token: Url,
     /// The revocation endpoint.
     pub revocation: Option<Url>,
+    /// The authorization server's metadata.
+    pub metadata: Option<Url>,
     /// The device authorization endpoint.
     pub device_authorization: Option<Url>,
     /// The client registration endpoint.
@@ -62,6 +64,7 @@ impl Place<'_> {
             authorization: self.url(&oauth.authorization)?,
             token: self.url(&oauth.token)?,
             revocation: self.optional_url(oauth.revocation.as_ref())?,
+            metadata: self.optional_url(oauth.metadata.as_ref())?,
             device_authorization: self.optional_url(oauth.device_authorization.as_ref())?,
             registration: self.optional_url(oauth.registration.as_ref())?,
             scopes: oauth.scopes.clone(),

@@ -2,23 +2,27 @@
 
 use std::path::PathBuf;
 
-use authsome_providers::{BaseUrl, ProviderId};
+use authsome_providers::BaseUrl;
 use clap::Args;
 
+use super::login_target::LoginTarget;
 use crate::credential::ConnectionName;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
+  authsome login                        show what can be connected
   authsome login gitlab
-  authsome login gitlab --connection work --base-url https://gitlab.acme.com
-  authsome login gitlab --base-url https://gitlab.acme.com --client-cert me.pem
+  authsome login gitlab.acme.com        a server of your own
+  authsome login gitlab/work            a second account
+  authsome login gitlab.acme.com --ca-file ca.pem --client-cert me.pem
   authsome login gitlab --client-id ID --client-secret-file - < secret.txt
   authsome login gitlab --no-browser    open the URL on another machine";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Login {
-    /// The provider, for example gitlab
-    pub(in crate::cli) provider: ProviderId,
+    /// A provider (gitlab), a connection (gitlab/work), or a server (gitlab.acme.com or a URL)
+    #[arg(value_name = "PROVIDER|HOST|URL")]
+    pub(in crate::cli) target: Option<LoginTarget>,
     /// Name for the new connection
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) connection: Option<ConnectionName>,
@@ -28,6 +32,9 @@ pub(in crate::cli) struct Login {
     /// URL of a self-hosted instance
     #[arg(long, value_name = "URL")]
     pub(in crate::cli) base_url: Option<BaseUrl>,
+    /// Host of a self-hosted instance
+    #[arg(long, value_name = "HOST", conflicts_with = "base_url")]
+    pub(in crate::cli) hostname: Option<BaseUrl>,
     /// File with a private CA to trust for this connection
     #[arg(long, value_name = "PEM")]
     pub(in crate::cli) ca_file: Option<PathBuf>,

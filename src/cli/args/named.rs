@@ -4,13 +4,15 @@ use std::str::FromStr;
 
 use authsome_providers::ProviderId;
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 
+use crate::cli::complete;
 use crate::credential::ConnectionName;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Named {
     /// The provider, or a connection of it, for example gitlab/work
-    #[arg(value_name = "PROVIDER[/NAME]")]
+    #[arg(value_name = "PROVIDER[/NAME]", add = ArgValueCandidates::new(complete::targets))]
     pub(in crate::cli) target: Target,
     /// Name of the connection; the provider's default if omitted
     #[arg(long, value_name = "NAME")]

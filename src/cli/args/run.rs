@@ -6,8 +6,11 @@ use std::str::FromStr;
 
 use authsome_providers::ProviderId;
 use clap::{Args, ValueEnum};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
+use super::named::Target;
 use crate::authority::{Authority, parse_port};
+use crate::cli::complete;
 use crate::credential::ConnectionName;
 use crate::net::resolve::Resolve;
 
@@ -27,11 +30,19 @@ Exit codes:
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Run {
     /// Connection to use for a provider where more than one fits
-    #[arg(long, value_name = "PROVIDER=NAME")]
+    #[arg(long, value_name = "PROVIDER=NAME", add = ArgValueCandidates::new(complete::choices))]
     pub(in crate::cli) connection: Vec<Choice>,
     /// Use only the connections of these providers
-    #[arg(long, value_name = "PROVIDER,...", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "PROVIDER,...",
+        value_delimiter = ',',
+        add = ArgValueCandidates::new(complete::providers)
+    )]
     pub(in crate::cli) only: Vec<ProviderId>,
+    /// Fail unless these are connected and need no new login
+    #[arg(long, value_name = "PROVIDER[/NAME],...", value_delimiter = ',')]
+    pub(in crate::cli) require: Vec<Target>,
     /// What to do with requests to hosts of no connection
     #[arg(long, value_enum, default_value_t = PolicyArgument::Allow)]
     pub(in crate::cli) policy: PolicyArgument,
@@ -48,7 +59,12 @@ pub(in crate::cli) struct Run {
     #[arg(long)]
     pub(in crate::cli) no_ssh_rewrite: bool,
     /// The command and its arguments
-    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
+    #[arg(
+        trailing_var_arg = true,
+        required = true,
+        value_name = "COMMAND",
+        add = ArgValueCompleter::new(complete::command_words)
+    )]
     pub(in crate::cli) command: Vec<OsString>,
 }
 

@@ -1,8 +1,11 @@
 //! The flags of the commands that show something.
 
+use std::str::FromStr;
+
 use clap::{Args, ValueEnum};
 
-use super::named::Named;
+use super::named::{Named, Target};
+use crate::clock::Timestamp;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Get {
@@ -27,12 +30,46 @@ pub(in crate::cli) struct Export {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Log {
-    /// Number of lines to print, the newest ones
-    #[arg(short = 'n', value_name = "N", default_value_t = 20)]
-    pub(in crate::cli) lines: usize,
-    /// Keep printing new lines
+    /// Number of events to print, the newest ones; 20, or all that are selected
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(in crate::cli) lines: Option<usize>,
+    /// Keep printing new events
     #[arg(long, short)]
     pub(in crate::cli) follow: bool,
+    /// Only the events of this run; the beginning of its ID is enough
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) run: Option<String>,
+    /// Only the events since then: 10m, 2h, 1d, a date, or a time
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) since: Option<Since>,
+    /// Only the requests that were denied
+    #[arg(long)]
+    pub(in crate::cli) denied: bool,
+    /// Only the events of this connection, or of all connections of a provider
+    #[arg(long, value_name = "PROVIDER[/NAME]")]
+    pub(in crate::cli) connection: Option<Target>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Runs {
+    /// Number of runs to print
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(in crate::cli) lines: usize,
+}
+
+/// A moment in the past.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) struct Since(pub(in crate::cli) Timestamp);
+
+impl FromStr for Since {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let since = Timestamp::parse_since(text, Timestamp::now()).map(Self);
+        since.ok_or(
+            "expected an age (10m, 2h, 1d), a date (2026-11-27) or a time (2026-11-27T10:00)",
+        )
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

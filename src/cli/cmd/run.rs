@@ -1,6 +1,12 @@
 //! `authsome run`: turns flags into a session and its command, and the result into text and an exit
 //! code.
 
+mod end;
+mod require;
+
+use std::io::{IsTerminal, stderr};
+
+use crate::cli::alerts::{Alerts, Programs};
 use crate::cli::args::{PolicyArgument, Run};
 use crate::cli::context::{Context, interrupt};
 use crate::cli::failure::Failure;
@@ -17,8 +23,11 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let data = Context::user_data_of(&parent)?;
     let notify = |notice| tell(notice, printer);
     let mut command = std::mem::take(&mut arguments.command).into_iter();
+    let required = std::mem::take(&mut arguments.require);
     let plan = Session::plan(options(arguments), &data, &parent, &notify)?;
+    require::check(&required, &plan)?;
     let runtime = Context::runtime()?;
+    let at_terminal = stderr().is_terminal() && !printer.is_quiet();
     let code = runtime.block_on(async {
         let session = plan.start(roots).await?;
         printer.detail(&format!(
@@ -28,8 +37,20 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         ));
         let program = command.next().unwrap_or_default();
         let mut child = session.spawn(&program, command.collect(), ulimits)?;
-        let code = child.wait().await;
+        let hook = data.settings.notify_command();
+        let programs = Programs::new(session.programs(), hook, child.apart());
+        let alerts = Alerts::new(session.name(), programs, at_terminal);
+        let alert = |notice| alerts.tell(notice);
+        let code = tokio::select! {
+            code = session.wait(&mut child) => code,
+            never = session.watch(&alert) => match never {},
+        };
+        alerts.finish();
+        let run = session.name().to_owned();
         session.close(&notify, interrupt()).await;
+        if at_terminal {
+            end::tell(&run, &data.audit.tally(), child.tree(), printer);
+        }
         Ok(code?)
     });
     runtime.shutdown_background();

@@ -26,14 +26,14 @@ impl From<OAuthError> for Failure {
                 Exit::Unreachable,
                 "endpoint_unreachable",
                 &error,
-                "check --base-url and the network",
+                "check the server's address and the network",
             ),
             OAuthError::Refused { ref code, .. } if code == "invalid_client" => {
-                let hint = "check the application's ID and secret: authsome login PROVIDER --client-id ID [--client-secret-file PATH]";
+                let hint = "check the application's ID and secret (--client-id ID, --client-secret-file PATH), then try again: authsome login PROVIDER";
                 Self::of(Exit::Usage, "authentication_failed", &error, hint)
             }
             OAuthError::NotJson { .. } | OAuthError::Redirected { .. } => {
-                let hint = "check --base-url: this does not look like the service's OAuth endpoint";
+                let hint = "check the server's address: this does not look like the service's OAuth endpoint";
                 Self::of(Exit::Usage, "authentication_failed", &error, hint)
             }
             _ => Self::of(
@@ -48,34 +48,27 @@ impl From<OAuthError> for Failure {
 
 impl From<LoginError> for Failure {
     fn from(error: LoginError) -> Self {
+        let again = "try again: authsome login PROVIDER";
         match error {
+            LoginError::AnotherService { .. } => {
+                let hint = "check the address; where the service is below a path: --base-url https://HOST/PATH";
+                Self::of(Exit::Usage, "not_the_service", &error, hint)
+            }
             LoginError::Bind(ref cause @ BindError::Port(_)) => port_taken(cause),
             LoginError::Bind(BindError::Random(_)) => {
                 Self::of(Exit::Unexpected, "unexpected", &error, "try again")
             }
-            LoginError::Cancelled { .. } => Self::of(
-                Exit::Usage,
-                "cancelled",
-                &error,
-                "try again: authsome login PROVIDER",
-            ),
-            LoginError::Deadline => Self::of(
-                Exit::Usage,
-                "login_timeout",
-                &error,
-                "try again: authsome login PROVIDER",
-            ),
-            LoginError::Declined { .. } => Self::of(
-                Exit::Usage,
-                "cancelled",
-                &error,
-                "log in again, in a browser that has the right account: authsome login PROVIDER",
-            ),
+            LoginError::Cancelled { .. } => Self::of(Exit::Usage, "cancelled", &error, again),
+            LoginError::Deadline { .. } => Self::of(Exit::Usage, "login_timeout", &error, again),
+            LoginError::Declined { .. } => {
+                let hint = "log in again, in a browser that has the right account: authsome login PROVIDER";
+                Self::of(Exit::Usage, "cancelled", &error, hint)
+            }
             LoginError::Denied(ref refused) => {
                 let hint = "allow it in the browser, or request fewer scopes: --scopes A,B";
                 Self::of(Exit::Usage, "authentication_failed", refused, hint)
             }
-            LoginError::Exists(ref id) => {
+            LoginError::Exists { ref id, .. } => {
                 let hint = format!(
                     "replace it: authsome login {0} --connection {1} --force; or add another: authsome login {0} --connection NAME",
                     id.provider, id.name
@@ -95,6 +88,10 @@ impl From<LoginError> for Failure {
             }
             LoginError::OAuth(error) => error.into(),
             LoginError::Store(error) => error.into(),
+            LoginError::Unattended => {
+                let hint = "log in at a terminal; or, for a browser that opens the URL which it prints: authsome login PROVIDER --no-browser";
+                Self::of(Exit::Usage, "login_unattended", &error, hint)
+            }
         }
     }
 }

@@ -10,33 +10,38 @@
 //!              │                              └─ a code ──→ exchange ──→ the account ──→ granted
 //!              └─ about the application (*) ──────────────────┴─ an error ──→ the end
 //!
-//! (*) if the form has named the application; otherwise this is the end too
+//! (*) unless the command line has named the application; then this is the end too
 //! ```
 //!
 //! Each authorization request has its own `state` and PKCE verifier (RFC 7636 §4.1, RFC 9700 §2.1).
 //! So a response to an earlier request of the same login is not accepted for a later one.
 
+mod form;
 mod redirect;
 
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use url::Url;
 
 use super::error::{DEADLINE, LoginError};
 use super::prompt::{FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use super::request::LoginRequest;
 use crate::connection::record::ClientCredentials;
-use crate::loopback::{ClientForm, FORM_URL, Listener, Outcome, Visitor};
+use crate::loopback::{Listener, Outcome, Visitor};
 use crate::oauth::{
     Account, AuthorizationResponse, HttpClient, OAuthClient, OAuthError, PendingAuthorization,
     TokenSet, look_up_account,
 };
 use crate::secret::Secret;
+use crate::text::host_of;
 
 /// How long the browser gets to load the last page before the listener is closed.
 pub(super) const LAST_PAGE: Duration = Duration::from_millis(300);
+
+/// How often the user is told how much time is left.
+const TICK: Duration = Duration::from_secs(1);
 
 /// What the flow results in.
 pub(super) struct Granted {
@@ -65,7 +70,7 @@ pub(super) struct CodeFlow<'a, P> {
 struct Pending {
     client: OAuthClient,
     authorization: PendingAuthorization,
-    /// `None` if the application was known before; then an error does not lead back to the form.
+    /// `None` if the application was known before.
     named_by: Option<Visitor>,
 }
 
@@ -104,12 +109,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             self.open(begun.authorization.url())?;
             pending = Some(begun);
         } else {
-            self.listener.show_form(form(self.request));
-            let page = PageAddress {
-                shown: FORM_URL,
-                opened: FORM_URL,
-            };
-            self.prompt.open(LoginStep::Client, page);
+            self.ask_for_client();
         }
         loop {
             // Both ways stay open: a browser on another machine, or in a container, cannot reach
@@ -118,13 +118,22 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             // stored or revoked.
             let response = tokio::select! {
                 arrival = self.listener.next() => self.arrived(arrival, &mut pending)?,
-                line = self.prompt.pasted() => self.pasted(&line),
+                line = self.prompt.pasted() => match line {
+                    Some(line) => self.pasted(&line, &mut pending)?,
+                    None => return Err(LoginError::Unattended),
+                },
+                () = sleep(TICK) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    self.prompt.waiting(Some(left));
+                    continue;
+                }
                 // For a user who has closed the tab: nothing reports that no redirect will come.
-                () = sleep_until(deadline) => return Err(LoginError::Deadline),
+                () = sleep_until(deadline) => return Err(LoginError::Deadline { revoked: None }),
                 error = &mut nobody_there => return Err(error.into()),
                 () = cancelled.as_mut() => return Err(LoginError::Cancelled { revoked: None }),
             };
             let Some(response) = response else { continue };
+            self.prompt.waiting(None);
             // Taken out, and put back only if the response was to another request: a code is
             // exchanged only once (RFC 6749 §4.1.2).
             match self
@@ -170,6 +179,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         let page = PageAddress {
             shown: url.as_str(),
             opened: &opened,
+            about: &host_of(url),
         };
         self.prompt.open(LoginStep::Authorize, page);
         Ok(())
@@ -192,21 +202,12 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         // grant, which is then revoked.
         let set = match authorization.exchange(code, self.http).await {
             Ok(set) => set,
-            Err(OAuthError::Refused {
-                host,
-                code,
-                description,
-            }) if named_by.is_some() && is_about_the_application(&code) => {
-                let refused = OAuthError::Refused {
-                    host,
-                    code,
-                    description,
-                };
-                self.ask_again(&client, &refused.to_string(), page);
+            Err(ref refused @ OAuthError::Refused { ref code, .. }) if self.may_ask_again(code) => {
+                self.ask_again(&client, code, &refused.to_string(), page);
                 return Ok(Step::Wait(None));
             }
             Err(error) => {
-                let _ = page.send(Outcome::Bad("No token".to_owned(), error.to_string()));
+                let _ = page.send(Outcome::bad("No token", error.to_string()));
                 tokio::time::sleep(LAST_PAGE).await;
                 return Err(error.into());
             }
@@ -227,47 +228,6 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             page,
             is_cancelled,
         })))
-    }
-
-    /// Shows the form again, with what was typed: the application's registration differs from it.
-    fn ask_again(&mut self, client: &OAuthClient, refusal: &str, page: PageReply) {
-        let advice = if client.client_secret.is_some() {
-            "Check the ID, and paste the secret again; leave it empty if the application is not confidential."
-        } else {
-            "Check the ID; if the application is confidential, paste its secret as well."
-        };
-        self.listener.show_form(ClientForm {
-            client_id: client.client_id.clone(),
-            problem: Some(format!("{refusal}. {advice}")),
-            ..form(self.request)
-        });
-        self.prompt
-            .say(&format!("{refusal}; the form is open again: {FORM_URL}"));
-        let _ = page.send(Outcome::Again);
-    }
-}
-
-/// Errors that another client ID, another secret or another registration solves (RFC 6749 §4.1.2.1,
-/// §5.2).
-fn is_about_the_application(code: &str) -> bool {
-    [
-        "invalid_client",
-        "invalid_scope",
-        "unauthorized_client",
-        "unsupported_grant_type",
-        "unsupported_response_type",
-    ]
-    .contains(&code)
-}
-
-fn form(request: &LoginRequest) -> ClientForm {
-    ClientForm {
-        provider: request.provider.clone(),
-        applications_url: request.applications_url.clone(),
-        scopes: request.scopes.clone(),
-        authorization_endpoint: request.authorization_endpoint.clone(),
-        client_id: String::new(),
-        problem: None,
     }
 }
 

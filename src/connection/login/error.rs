@@ -14,6 +14,16 @@ pub(super) const DEADLINE: Duration = Duration::from_mins(10);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
+    /// The server is there, and is something else.
+    #[error("{host} is not {provider}: {reason}")]
+    AnotherService {
+        /// The server.
+        host: String,
+        /// What it should be.
+        provider: String,
+        /// What it says instead.
+        reason: String,
+    },
     /// The listener could not be started.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -24,8 +34,11 @@ pub enum LoginError {
         revoked: Option<bool>,
     },
     /// The user took too long.
-    #[error("the login was not finished within {} minutes", DEADLINE.as_secs() / 60)]
-    Deadline,
+    #[error("the login was not finished within {} minutes{}", DEADLINE.as_secs() / 60, words_of(*.revoked))]
+    Deadline {
+        /// Whether the provider has revoked the grant; `None` if there was none yet.
+        revoked: Option<bool>,
+    },
     /// The user did not confirm the account or the application.
     #[error("the login was not confirmed{}", if *.revoked { ", and its grant was revoked" } else { "; its grant could not be revoked" })]
     Declined {
@@ -36,8 +49,13 @@ pub enum LoginError {
     #[error(transparent)]
     Denied(#[from] ResponseRefused),
     /// There is already a connection of that name.
-    #[error("the connection {0} already exists")]
-    Exists(ConnectionId),
+    #[error("the connection {id} already exists{}", words_of(*.revoked))]
+    Exists {
+        /// Its name.
+        id: ConnectionId,
+        /// Whether the provider has revoked the new grant; `None` if there was none yet.
+        revoked: Option<bool>,
+    },
     /// The grant could not be stored.
     #[error("the login cannot be stored")]
     NotStored {
@@ -53,6 +71,9 @@ pub enum LoginError {
     /// The vault failed.
     #[error(transparent)]
     Store(StoreError),
+    /// No browser could be opened, and nobody is there who could open one.
+    #[error("no browser can be opened here, and there is no terminal to go on at")]
+    Unattended,
 }
 
 fn words_of(revoked: Option<bool>) -> &'static str {

@@ -1,5 +1,7 @@
 //! The user's side of a login.
 
+use std::time::Duration;
+
 use crate::loopback::Visitor;
 use crate::oauth::Account;
 
@@ -19,6 +21,9 @@ pub struct PageAddress<'a> {
     pub shown: &'a str,
     /// Passed to a browser as an argument, which every user of the machine can read.
     pub opened: &'a str,
+    /// What the page is about: the host that it is at, or for the form the page on which an
+    /// application is registered.
+    pub about: &'a str,
 }
 
 /// Who has finished a login at the provider.
@@ -77,6 +82,10 @@ pub trait LoginPrompt {
     fn confirm(&mut self, finished: &Finished<'_>) -> impl Future<Output = bool>;
     /// Reports something that does not end the login.
     fn say(&mut self, words: &str);
-    /// The next line that the user pastes; never ready if nobody can paste one.
-    fn pasted(&mut self) -> impl Future<Output = String>;
+    /// The next line that the user pastes; never ready if nobody can paste one. `None` if no
+    /// browser is open either, so that nobody can finish this login.
+    fn pasted(&mut self) -> impl Future<Output = Option<String>>;
+    /// Called every second while the user has something to do: how much time is left for it. `None`
+    /// as soon as something has arrived.
+    fn waiting(&mut self, left: Option<Duration>);
 }

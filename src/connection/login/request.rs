@@ -6,6 +6,7 @@ use url::Url;
 use crate::connection::record::{ClientCredentials, Connection};
 use crate::connection::terms::Terms;
 use crate::credential::ConnectionId;
+use crate::loopback::FormWords;
 use crate::net::tls::ClientCertificate;
 use crate::oauth::AccountLookup;
 
@@ -29,6 +30,8 @@ pub struct LoginRequest {
     pub authorization_endpoint: Url,
     /// Where the code is exchanged.
     pub token_endpoint: Url,
+    /// What the server is recognized by, before a browser opens.
+    pub metadata: Option<Url>,
     /// Where the grant can be revoked.
     pub revocation_endpoint: Option<Url>,
     /// What `iss` must be, if the redirect has it (RFC 9207).
@@ -37,6 +40,10 @@ pub struct LoginRequest {
     pub extra_parameters: Vec<(String, String)>,
     /// The provider's page on which applications are registered.
     pub applications_url: Option<Url>,
+    /// What that page calls its fields.
+    pub form_words: FormWords,
+    /// A command that shows that the connection works.
+    pub proof: Option<String>,
     /// Requests that tell whose account the grant is for.
     pub account_lookups: Vec<AccountLookup>,
     /// The scopes to request.

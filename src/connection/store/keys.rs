@@ -5,6 +5,7 @@ use authsome_providers::{BaseUrl, ProviderId};
 use crate::connection::record::Connection;
 use crate::connection::terms::DefinitionUsed;
 use crate::credential::{ConnectionId, ConnectionName};
+
 use crate::secret::Secret;
 use crate::vault::{Change, Expect, RecordKey};
 
@@ -44,6 +45,13 @@ pub(super) fn definition_change(connection: &Connection) -> Option<Change> {
         value: Secret::new(text.as_bytes().to_vec()),
         expect: Expect::Any,
     })
+}
+
+/// The connections by the names of their records, which need no key. `names_of` gives the names of
+/// all records of a kind.
+pub fn ids_by_names(names_of: impl FnOnce(&'static str) -> Vec<String>) -> Vec<ConnectionId> {
+    let names = names_of(CONNECTION);
+    names.iter().filter_map(|name| parse_id(name)).collect()
 }
 
 pub(super) fn parse_id(name: &str) -> Option<ConnectionId> {

@@ -33,6 +33,14 @@ pub(super) fn processes() -> impl Iterator<Item = Pid> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw))
 }
 
+/// Whether the process has not ended. One that has, and was not reaped, is in state Z.
+pub(super) fn is_alive(pid: Pid) -> bool {
+    let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let name_end = stat.iter().rposition(|&byte| byte == b')');
+    let state = name_end.and_then(|end| stat.get(end + 2));
+    state.is_some_and(|state| !matches!(state, b'Z' | b'X'))
+}
+
 pub(super) fn parent_of(pid: Pid) -> Option<Pid> {
     parent_in(&fs::read(format!("/proc/{pid}/stat")).ok()?)
 }

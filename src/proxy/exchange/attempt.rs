@@ -35,7 +35,7 @@ use crate::proxy::upstream::send::RequestContext;
 pub(super) struct Attempt<'a, S> {
     session: &'a Session<S>,
     place: &'a Place,
-    parts: Parts,
+    pub(super) parts: Parts,
     pub(super) flags: HeaderFlags,
     /// The client's body, until it is sent.
     pub(super) body: Option<ClientBody>,

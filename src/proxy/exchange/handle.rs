@@ -32,12 +32,9 @@ pub(in crate::proxy) fn handle<'a, S: CredentialSource>(
             Ok(response) => return response,
             Err(refusal) => refusal.of(attempt.owner.map(|route| &route.id)),
         };
-        let response = respond::from_refusal(&refusal);
-        attempt.entry.refused(
-            refusal.kind(),
-            response.status().as_u16(),
-            refusal.to_string(),
-        );
+        let response = respond::to_client(&refusal, &attempt.parts.headers);
+        let status = response.status().as_u16();
+        attempt.entry.refused(&refusal, status);
         attempt.entry.finish(0);
         if let Some(body) = attempt.body.take() {
             drain_beside(body, attempt.flags.expect);

@@ -10,6 +10,7 @@ use super::place::Place;
 use crate::audit::{Kind, RequestLine};
 use crate::clock::Timestamp;
 use crate::proxy::policy::route::Route;
+use crate::proxy::refusal::Refusal;
 
 /// A line that is not written yet. Empty once it is written, or if the request needs no line.
 /// `finish` writes it. If it is dropped without that, it is written only if the request was sent
@@ -27,11 +28,27 @@ struct Line {
     method: Method,
     path: Option<PathAndQuery>,
     place: Arc<Place>,
-    reason: Option<String>,
+    why: Option<Box<Why>>,
     route: Option<Arc<Route>>,
     started: Instant,
     status: Option<u16>,
     time: Timestamp,
+}
+
+/// Why a request was not served, or not to its end. Boxed, because few lines say it.
+#[derive(Debug)]
+struct Why {
+    reason: String,
+    rule: Option<String>,
+}
+
+impl Why {
+    fn in_words(reason: &str) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            rule: None,
+        }
+    }
 }
 
 impl Entry {
@@ -42,7 +59,7 @@ impl Entry {
             method: request.method().clone(),
             path: request.uri().path_and_query().cloned(),
             place: Arc::clone(place),
-            reason: None,
+            why: None,
             route: None,
             started: Instant::now(),
             status: None,
@@ -77,20 +94,26 @@ impl Entry {
     }
 
     /// authsome itself responded, with this status and for this reason.
-    pub(in crate::proxy) fn refused(&mut self, kind: Kind, status: u16, reason: String) {
-        self.set(kind, status, Some(reason));
+    pub(in crate::proxy) fn refused(&mut self, refusal: &Refusal, status: u16) {
+        let why = Why {
+            reason: refusal.to_string(),
+            rule: refusal.rule(),
+        };
+        self.set(refusal.kind(), status, Some(Box::new(why)));
     }
 
-    fn set(&mut self, kind: Kind, status: u16, reason: Option<String>) {
+    fn set(&mut self, kind: Kind, status: u16, why: Option<Box<Why>>) {
         if let Some(line) = &mut self.line {
-            (line.event, line.status, line.reason) = (kind, Some(status), reason);
+            (line.event, line.status, line.why) = (kind, Some(status), why);
         }
     }
 
     /// The response broke off. The line says so, because its status does not.
     pub(in crate::proxy) fn broke_off(&mut self) {
         if let Some(line) = &mut self.line {
-            line.reason = Some("the response broke off before its end".to_owned());
+            line.why = Some(Box::new(Why::in_words(
+                "the response broke off before its end",
+            )));
         }
     }
 
@@ -110,7 +133,8 @@ impl Entry {
             status: line.status,
             bytes,
             duration: line.started.elapsed(),
-            reason: line.reason.as_deref(),
+            reason: line.why.as_ref().map(|why| why.reason.as_str()),
+            rule: line.why.as_ref().and_then(|why| why.rule.as_deref()),
         });
     }
 }
@@ -123,7 +147,9 @@ impl Drop for Entry {
             && line.event == Kind::Injected
         {
             if line.status.is_none() {
-                line.reason = Some("the client left, or the session ended".to_owned());
+                line.why = Some(Box::new(Why::in_words(
+                    "the client left, or the session ended",
+                )));
             }
             self.finish(0);
         }

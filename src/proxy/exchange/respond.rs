@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, PROXY_AUTHENTICATE, RETRY_AFTER,
-    WWW_AUTHENTICATE,
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, PROXY_AUTHENTICATE, RETRY_AFTER,
+    USER_AGENT, WWW_AUTHENTICATE,
 };
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use super::response_body::ResponseBody;
 use crate::connection::CredentialError;
@@ -26,19 +26,69 @@ struct ErrorResponse {
     hint: String,
 }
 
+/// What a client shows to its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// For programs, agents among them.
+    Json,
+    /// git prints a text behind `remote:`, and nothing of another type.
+    Text,
+}
+
 /// The response for a refusal.
 pub(in crate::proxy) fn from_refusal(refusal: &Refusal) -> Response<ResponseBody> {
+    response(refusal, Format::Json)
+}
+
+/// The same in a format that the client shows to its user, if it shows any; `headers` are those of
+/// its request.
+pub(super) fn to_client(refusal: &Refusal, headers: &HeaderMap) -> Response<ResponseBody> {
+    let format = if is_git(headers) {
+        Format::Text
+    } else {
+        Format::Json
+    };
+    response(refusal, format)
+}
+
+/// Whether git itself sent the request. `http.userAgent` may have changed its name; then it is
+/// known by what it asks for. git-lfs has another name, and reads JSON.
+fn is_git(headers: &HeaderMap) -> bool {
+    let begins = |name: HeaderName, start: &[u8]| {
+        let value = headers.get(name).map(HeaderValue::as_bytes);
+        value.is_some_and(|value| value.starts_with(start))
+    };
+    begins(USER_AGENT, b"git/")
+        || begins(ACCEPT, b"application/x-git-")
+        || headers.contains_key("git-protocol")
+}
+
+fn response(refusal: &Refusal, format: Format) -> Response<ResponseBody> {
     let error = error_response(refusal);
-    let body = serde_json::json!({
-        "error": error.code,
-        "message": format!("authsome: {refusal}"),
-        "hint": error.hint,
-    });
-    let body = Bytes::from(format!("{}\n", text::json(&body.to_string())));
+    let message = format!("authsome: {refusal}");
+    let (kind, body) = match format {
+        Format::Json => {
+            let body = serde_json::json!({
+                "error": error.code,
+                "message": message,
+                "hint": error.hint,
+            });
+            let body = format!("{}\n", text::json(&body.to_string()));
+            ("application/json", body)
+        }
+        Format::Text => {
+            let (message, hint) = (text::line(&message), text::line(&error.hint));
+            (
+                "text/plain; charset=utf-8",
+                format!("{message}\nhint: {hint}\n"),
+            )
+        }
+    };
+    let body = Bytes::from(body);
     let mut response = Response::new(ResponseBody::whole(body.clone()));
     *response.status_mut() = error.status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(ERROR_HEADER, HeaderValue::from_static(error.code));
     match refusal {
@@ -94,7 +144,7 @@ fn error_response(refusal: &Refusal) -> ErrorResponse {
         Refusal::Guarded { provider, rule, .. } => (
             StatusCode::FORBIDDEN,
             "denied",
-            format!("to allow it, put \"{provider}/{rule}\" into `allow` under [guard] of config.toml in authsome's home"),
+            format!("to allow it from the next run on, the user can type: authsome allow {provider}/{rule}"),
         ),
         Refusal::HeadTooLarge => (
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -184,15 +234,18 @@ fn credential_response(error: &CredentialError) -> ErrorResponse {
         CredentialError::NeedsLogin { id, .. } => (
             StatusCode::UNAUTHORIZED,
             "needs_login",
-            format!(
+            ask_user(&format!(
                 "authsome login {} --connection {} --force",
                 id.provider, id.name
-            ),
+            )),
         ),
         CredentialError::Removed { id } => (
             StatusCode::UNAUTHORIZED,
             "needs_login",
-            format!("authsome login {} --connection {}", id.provider, id.name),
+            ask_user(&format!(
+                "authsome login {} --connection {}",
+                id.provider, id.name
+            )),
         ),
         CredentialError::Unavailable { .. } => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -208,6 +261,14 @@ fn credential_response(error: &CredentialError) -> ErrorResponse {
     ErrorResponse { status, code, hint }
 }
 
+/// An agent reads this. It must not log in itself, and need not be started again: the session takes
+/// over what a login elsewhere has stored.
+fn ask_user(command: &str) -> String {
+    format!(
+        "ask the user to type this in another terminal: {command}; when that is done, send the request again: this session goes on, do not restart it"
+    )
+}
+
 fn choose(ids: &[String]) -> String {
     let first = ids
         .first()
@@ -220,150 +281,4 @@ fn choose(ids: &[String]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fmt::Write;
-    use std::time::Duration;
-
-    use authsome_test_support::assert_words;
-
-    use super::*;
-    use crate::credential::ConnectionId;
-    use crate::net::dial::Shortage;
-    use crate::net::tls::TlsTrouble;
-
-    fn host() -> String {
-        "gitlab.com:443".to_owned()
-    }
-
-    fn reason() -> String {
-        "connection refused".to_owned()
-    }
-
-    fn credentials() -> [CredentialError; 4] {
-        let id = || ConnectionId {
-            provider: "gitlab".parse().unwrap(),
-            name: "work".parse().unwrap(),
-        };
-        [
-            CredentialError::NeedsLogin {
-                id: id(),
-                reason: "gitlab.com refused: invalid_grant".to_owned(),
-            },
-            CredentialError::Removed { id: id() },
-            CredentialError::Unavailable {
-                id: id(),
-                reason: "gitlab.com answered 503".to_owned(),
-                retry_after: Duration::from_secs(5),
-            },
-            CredentialError::Vault { reason: reason() },
-        ]
-    }
-
-    fn of_the_request() -> Vec<Refusal> {
-        let ids = ["gitlab/home", "gitlab/work"].map(str::to_owned);
-        vec![
-            Refusal::Abandoned,
-            Refusal::Ambiguous(ids.to_vec()),
-            Refusal::AnotherOrigin,
-            Refusal::AnotherUser,
-            Refusal::Guarded {
-                provider: "gitlab".to_owned(),
-                rule: "deploy-key".to_owned(),
-                reason: "it makes a credential that outlives the session".to_owned(),
-            },
-            Refusal::HeadTooLarge,
-            Refusal::Loop,
-            Refusal::Malformed("the request has two lengths"),
-            Refusal::Method("TRACE"),
-            Refusal::Misdirected {
-                expected: host(),
-                found: "example.com:443".to_owned(),
-            },
-            Refusal::Placeholder("the path"),
-            Refusal::PlaceholderInClear,
-            Refusal::ProxyAuthentication,
-            Refusal::Starved {
-                host: host(),
-                shortage: Shortage::OpenFiles { most: 1024 },
-            },
-            Refusal::Unmanaged("example.com:443".to_owned()),
-        ]
-    }
-
-    fn of_the_provider() -> Vec<Refusal> {
-        let (host, seconds) = (host(), 30);
-        vec![
-            Refusal::ConnectTimeout {
-                host: host.clone(),
-                seconds,
-            },
-            Refusal::UpstreamMalformed {
-                host: host.clone(),
-                reason: "its response has two lengths".to_owned(),
-            },
-            Refusal::UpstreamTimeout {
-                host: host.clone(),
-                seconds,
-            },
-            Refusal::UpstreamTls {
-                host: host.clone(),
-                trouble: TlsTrouble::from("it broke off".to_owned()),
-                connection: None,
-            },
-            Refusal::UpstreamUnreachable {
-                host,
-                reason: reason(),
-            },
-        ]
-    }
-
-    /// The variant's name, and the response as it goes to the client.
-    fn shown(refusals: &[Refusal]) -> String {
-        let mut text = String::new();
-        for refusal in refusals {
-            let debug = format!("{refusal:?}");
-            let name = debug.split([' ', '(']).next().unwrap();
-            let (parts, body) = from_refusal(refusal).into_parts();
-            let ResponseBody::Whole(Some(body)) = &body else {
-                panic!("{name} has no body");
-            };
-            writeln!(text, "Refusal::{name}\nHTTP/1.1 {}", parts.status).unwrap();
-            for (name, value) in &parts.headers {
-                writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
-            }
-            writeln!(text, "\n{}", String::from_utf8(body.to_vec()).unwrap()).unwrap();
-        }
-        text
-    }
-
-    #[test]
-    fn refusals_of_what_a_client_sends() {
-        assert_words!("refusals", "request", shown(&of_the_request()));
-    }
-
-    #[test]
-    fn refusals_for_want_of_a_provider() {
-        assert_words!("refusals", "upstream", shown(&of_the_provider()));
-    }
-
-    #[test]
-    fn refusals_for_want_of_a_credential() {
-        let refusals = credentials().map(Refusal::Credential);
-        assert_words!("refusals", "credential", shown(&refusals));
-    }
-
-    #[test]
-    fn what_helps_against_a_handshake_that_fails() {
-        let remedies = [
-            TlsRemedy::ClientCertificate,
-            TlsRemedy::Modern,
-            TlsRemedy::OtherAddress,
-            TlsRemedy::Renewal,
-            TlsRemedy::ServerCertificate,
-            TlsRemedy::Trust,
-            TlsRemedy::Unknown,
-        ];
-        let hints = remedies.map(|remedy| format!("{remedy:?}: {}\n", tls_hint(remedy, None)));
-        assert_words!("refusals", "tls_hints", hints.concat());
-    }
-}
+mod tests;

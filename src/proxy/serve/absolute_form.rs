@@ -73,7 +73,7 @@ pub(super) async fn http<S>(
         Err(refusal) => {
             let response = respond::from_refusal(&refusal);
             let status = response.status().as_u16();
-            entry.refused(refusal.kind(), status, refusal.to_string());
+            entry.refused(&refusal, status);
             entry.finish(0);
             response
         }

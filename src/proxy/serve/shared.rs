@@ -124,6 +124,7 @@ impl<S> Shared<S> {
         let mut event = Event::new(refusal.kind())
             .request(request.method().as_str(), &authority.to_string(), "")
             .because(refusal.to_string());
+        event.rule = refusal.rule();
         let response = refuse(refusal, request);
         event.status = Some(response.status().as_u16());
         self.session.audit.record(&event);

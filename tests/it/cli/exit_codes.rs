@@ -156,7 +156,7 @@ fn a_server_that_nobody_runs_is_8_before_the_user_waits() {
     let outcome = login_ends(&world, &words).expect(8);
     let port = gitlab.port().to_string();
     assert!(outcome.stderr.contains(&port), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("--base-url"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("address"), "{}", outcome.stderr);
 }
 
 #[test]

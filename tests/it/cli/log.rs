@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::kit::commands::{connected, ends, files, form_field};
-use crate::kit::{Setup, World};
+use crate::kit::{Outcome, Setup, World};
 
 /// Longer than anything here takes on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,7 +23,7 @@ fn log_shows_the_newest_lines() {
     let log = world.call(["log", "-n", "2"]).expect(0).stdout;
     let kinds: Vec<_> = log
         .lines()
-        .map(|line| line.split_whitespace().nth(1).unwrap())
+        .map(|line| line.split_whitespace().nth(2).unwrap())
         .collect();
     assert_eq!(kinds, ["export", "logout"]);
     let lines = world.call(["log", "--json"]).expect(0).stdout;
@@ -154,6 +154,82 @@ fn no_file_of_the_home_holds_a_secret_in_the_clear() {
             assert!(!found, "{name} holds a secret");
         }
     }
+}
+
+#[test]
+fn times_are_those_of_the_users_zone() {
+    let world = World::new();
+    world.call(["list"]).expect(0);
+    let line = r#"{"time":"2026-11-27T20:00:00Z","event":"logout","connection":"gitlab/work"}"#;
+    world.file("home/audit.log", &format!("{line}\n"));
+    let zone = |arguments: &[&str]| {
+        let mut command = world.authsome(arguments);
+        let output = command.env("TZ", "IST-5:30").output().unwrap();
+        Outcome::of(output).expect(0).stdout
+    };
+    let words = "2026-11-28 01:30:00 logout         gitlab/work\n";
+    assert_eq!(zone(&["log"]), words);
+    assert_eq!(zone(&["log", "--since", "2026-11-28T01:30"]), words);
+    assert_eq!(zone(&["log", "--since", "2026-11-28T01:31"]), "");
+    assert_eq!(zone(&["log", "--json"]), format!("{line}\n"));
+}
+
+/// A run that does two things, and what the log has of it.
+#[test]
+fn the_log_knows_runs() {
+    let Setup { world, gitlab, .. } = Setup::connected();
+    let url = format!("{}/api/v4/user", gitlab.base_url());
+    let script = "curl -sS -o /dev/null \"$1\"; authsome() { \"$A\" \"$@\"; }; authsome runs --json; authsome export gitlab; exit 3";
+    let secret = "glpat-0123456789abcdefghij";
+    let mut command = world.authsome(["run", "--", "bash", "-c", script, "bash", &url]);
+    command.args(["--token", "hush", secret]);
+    command.env("A", crate::kit::binary());
+    let ran = Outcome::of(command.output().unwrap()).expect(3);
+    let live: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&live[0]["live"], &live[0]["exit"]),
+        (&true.into(), &Value::Null)
+    );
+    let raw = fs::read_to_string(world.home().join("audit.log")).unwrap();
+    assert!(!raw.contains("hush") && !raw.contains(secret), "{raw}");
+    let id = live[0]["run"].as_str().unwrap();
+    let lines = world
+        .call(["log", "--json", "--run", &id[..4]])
+        .expect(0)
+        .stdout;
+    let events: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let kinds = events.iter().map(|event| event["event"].as_str().unwrap());
+    let mut kinds: Vec<_> = kinds.collect();
+    kinds[1..3].sort_unstable(); // they are of two processes
+    assert_eq!(kinds, ["run_start", "denied", "injected", "run_end"]);
+    assert!(events.iter().all(|event| event["run"] == id), "{lines}");
+    let (start, end) = (&events[0]["start"], &events[3]["end"]);
+    assert_eq!(
+        (&start["command"][0], &start["pid"]),
+        (&"bash".into(), &live[0]["pid"])
+    );
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(start["directory"], here.to_str().unwrap());
+    assert_eq!(
+        (&end["exit"], &end["injected"], &end["denied"]),
+        (&3.into(), &1.into(), &0.into())
+    );
+    let runs = world.call(["runs", "--json"]).expect(0).json();
+    assert_eq!(
+        (&runs[0]["run"], &runs[0]["live"], &runs[0]["exit"]),
+        (&id.into(), &false.into(), &3.into())
+    );
+    assert!(runs[0]["milliseconds"].is_u64(), "{runs}");
+    let signal = world.run(["sh", "-c", "kill -KILL $$"]).expect(137);
+    assert!(signal.stdout.is_empty());
+    let runs = world.call(["runs", "--json"]).expect(0).json();
+    assert_eq!(
+        (&runs[0]["signal"], &runs[0]["exit"]),
+        (&9.into(), &137.into())
+    );
 }
 
 /// A running `authsome log --follow`; it ends with this.

@@ -1,41 +1,85 @@
 //! Help, colours, quiet, JSON, and readers that go away.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use authsome_test_support::FakeGitLab;
 use serde_json::Value;
 
 use crate::kit::commands::connected;
 use crate::kit::{Outcome, World};
 
+/// What bash offers for the last of these words.
+fn completed(world: &World, words: &[&str]) -> Vec<String> {
+    let script = r#"
+source <("$AUTHSOME" completions bash)
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_TYPE=9
+_clap_complete_authsome authsome "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+printf '%s\n' "${COMPREPLY[@]}"
+"#;
+    let mut command = world.authsome::<&str>([]);
+    let program = Path::new(command.get_program()).to_owned();
+    let bin = world.path("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let _ = std::os::unix::fs::symlink(&program, bin.join("authsome"));
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut bash = Command::new("bash");
+    for (name, value) in command
+        .env("AUTHSOME", &program)
+        .env("PATH", path)
+        .get_envs()
+    {
+        if let Some(value) = value {
+            bash.env(name, value);
+        }
+    }
+    let offered = Outcome::of(
+        bash.args(["-c", script, "bash"])
+            .args(words)
+            .output()
+            .unwrap(),
+    );
+    let offered = offered.expect(0).stdout;
+    offered.lines().map(|line| line.trim().to_owned()).collect()
+}
+
 #[test]
-fn completions_are_scripts_of_their_shell() {
+fn bash_completes_what_exists() {
+    let (world, ..) = connected();
+    world.connect_as("work", &FakeGitLab::start(), "https://localhost:1", 7200);
+    for (words, offered) in [
+        (&["authsome", "set-d"][..], "set-default"),
+        (&["authsome", "login", "--base"], "--base-url"),
+        (&["authsome", "inspect", "git"], "gitlab"),
+        (&["authsome", "logout", "gitlab/w"], "gitlab/work"),
+        (
+            &["authsome", "run", "--connection", "gitlab=w"],
+            "gitlab=work",
+        ),
+        (&["authsome", "run", "--", "base"], "bash"),
+    ] {
+        let all = completed(&world, words);
+        let is_offered = |wanted: &str| all.iter().any(|one| one == wanted);
+        match offered {
+            "bash" => assert!(is_offered("basename"), "{words:?}: {all:?}"),
+            offered => assert!(is_offered(offered), "{words:?}: {all:?}"),
+        }
+    }
+}
+
+#[test]
+fn completions_are_scripts_of_their_shell_and_make_no_home() {
     let world = World::new();
-    let bash = world.call(["completions", "bash"]).expect(0).stdout;
-    let file = world.file("completions.bash", &bash);
-    assert!(
-        Command::new("bash")
-            .arg("-n")
-            .arg(file)
-            .status()
-            .unwrap()
-            .success()
-    );
-    assert!(bash.contains("set-default") && bash.contains("--base-url"));
-    assert!(
-        world
-            .call(["completions", "zsh"])
-            .expect(0)
-            .stdout
-            .starts_with("#compdef authsome")
-    );
-    assert!(
-        world
-            .call(["completions", "fish"])
-            .expect(0)
-            .stdout
-            .contains("complete -c authsome")
-    );
+    for (shell, words) in [
+        ("bash", "complete -o nospace"),
+        ("zsh", "#compdef authsome"),
+        ("fish", "complete"),
+    ] {
+        let script = world.call(["completions", shell]).expect(0).stdout;
+        assert!(script.contains(words), "{shell}: {script}");
+    }
+    assert!(completed(&world, &["authsome", "get", ""]).contains(&"gitlab".to_owned()));
     assert!(!world.home().exists(), "a script needs no home");
 }
 

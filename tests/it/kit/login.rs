@@ -133,7 +133,12 @@ impl Login {
     ) -> Self {
         let port = port_7998();
         let mut command = world.authsome(["login", "gitlab", "--base-url", &gitlab.base_url()]);
-        command.arg("--ca-file").arg(gitlab.ca_file()).args(more);
+        command.arg("--ca-file").arg(gitlab.ca_file());
+        // With a browser, the URLs are printed only then.
+        if browser.is_some() && !more.contains(&"--verbose") {
+            command.arg("--verbose");
+        }
+        command.args(more);
         match browser {
             Some(browser) => command.env("BROWSER", browser),
             None => command.arg("--no-browser"),

@@ -68,6 +68,7 @@ impl World {
             .env("HOME", self.directory.path())
             .env("AUTHSOME_HOME", self.home());
         command.env("GIT_CONFIG_NOSYSTEM", "1");
+        command.env("TZ", "UTC0");
         command
     }
 

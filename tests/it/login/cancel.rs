@@ -54,18 +54,21 @@ fn ctrl_c_during_the_exchange_stores_nothing() {
 }
 
 #[test]
-fn ctrl_c_while_the_account_is_looked_up_stores_nothing() {
-    let mut walk = LoginRun::to_consent(&[]);
-    walk.gitlab.fault(Endpoint::Api, Fault::Stall(TIMEOUT), 1);
-    let url = walk.login.url();
-    let callback = consent(&walk.gitlab, &url);
-    let browser = std::thread::spawn(move || get_target(&callback).send_to_end());
-    let asked = |seen: &[Seen]| seen.iter().any(|seen| seen.path == "/api/v4/user");
-    assert!(walk.gitlab.wait_for(TIMEOUT, asked));
-    let outcome = cancel(&mut walk);
-    assert!(outcome.stderr.contains("was revoked"), "{}", outcome.stderr);
-    assert!(walk.gitlab.live_pairs().is_empty(), "no grant is left");
-    browser.join().unwrap();
+fn whatever_stops_it_while_the_account_is_looked_up_the_grant_is_revoked() {
+    // Ctrl-C, a terminal that is closed, and a service manager.
+    for signal in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGTERM] {
+        let mut walk = LoginRun::to_consent(&[]);
+        walk.gitlab.fault(Endpoint::Api, Fault::Stall(TIMEOUT), 1);
+        let url = walk.login.url();
+        let callback = consent(&walk.gitlab, &url);
+        let browser = std::thread::spawn(move || get_target(&callback).send_to_end());
+        let asked = |seen: &[Seen]| seen.iter().any(|seen| seen.path == "/api/v4/user");
+        assert!(walk.gitlab.wait_for(TIMEOUT, asked));
+        let outcome = stop(&mut walk, signal);
+        assert!(outcome.stderr.contains("was revoked"), "{}", outcome.stderr);
+        assert!(walk.gitlab.live_pairs().is_empty(), "no grant is left");
+        browser.join().unwrap();
+    }
 }
 
 #[test]
@@ -98,8 +101,12 @@ fn ctrl_c_at_the_masked_prompt_gives_the_terminal_back() {
 
 /// Ctrl-C, and what must be true after it.
 fn cancel(walk: &mut LoginRun) -> Outcome {
+    stop(walk, Signal::SIGINT)
+}
+
+fn stop(walk: &mut LoginRun, signal: Signal) -> Outcome {
     let pid = Pid::from_raw(i32::try_from(walk.login.child.id()).unwrap());
-    kill(pid, Signal::SIGINT).unwrap();
+    kill(pid, signal).unwrap();
     let outcome = walk.login.wait().expect(2);
     assert!(
         outcome.stderr.contains("nothing was stored"),

@@ -14,16 +14,16 @@ fn the_form_shows_what_to_register_and_where() {
     let walk = LoginRun::to_form();
     let page = get("/").send();
     assert_eq!(page.status, 200);
-    assert!(page.body.contains(&format!("value=\"{REDIRECT_URI}\"")));
+    assert!(page.body.contains(&format!(">{REDIRECT_URI}</code>")));
     let applications = format!(
         "href=\"{}/-/user_settings/applications\"",
         walk.gitlab.base_url()
     );
     assert!(page.body.contains(&applications), "{}", page.body);
-    assert!(
-        page.body
-            .contains("api read_user profile email read_repository write_repository")
-    );
+    for scope in "api read_user profile email read_repository write_repository".split(' ') {
+        let item = format!("<li><code>{scope}</code></li>");
+        assert!(page.body.contains(&item), "{scope}");
+    }
 }
 
 #[test]

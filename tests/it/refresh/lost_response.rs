@@ -73,7 +73,8 @@ fn the_command_that_the_hint_names_mends_a_lost_grant() {
     let (_, body) = outcome.stdout.split_once("\r\n\r\n").unwrap();
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
     let hint = body["hint"].as_str().unwrap().to_owned();
-    let words = hint.strip_prefix("authsome ").unwrap().split(' ');
+    let command = hint.split_once("authsome ").unwrap().1;
+    let words = command.split_once(';').unwrap().0.split(' ');
     // A browser that knows this server only; for any other it ends the login, which would wait for
     // its user.
     let follow = browser_script(&world.path(""), gitlab.ca_file());

@@ -7,7 +7,7 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "allow",
     "completions",
     "deny",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 21] = [
     "man",
     "revoke",
     "run",
+    "runs",
     "set-default",
     "status",
     "uninstall",

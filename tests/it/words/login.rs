@@ -9,7 +9,10 @@ use crate::kit::{Outcome, Setup};
 
 /// What is another in each login.
 fn scrub(walk: &LoginRun) -> Scrub {
-    Scrub::of(&walk.world).and(&walk.app.client_id, "Application-1")
+    let ca_file = walk.gitlab.ca_file().display().to_string();
+    Scrub::of(&walk.world)
+        .and(&walk.app.client_id, "Application-1")
+        .and(&ca_file, "[CA FILE]")
 }
 
 /// The URL of the authorization request is as long as it is, and new each time.

@@ -25,6 +25,8 @@ pub enum Endpoint {
     Api,
     /// `/….git/…`.
     Git,
+    /// `GET /.well-known/openid-configuration`.
+    Metadata,
     /// `POST /oauth/revoke`.
     Revoke,
     /// `POST /oauth/token`.
@@ -37,6 +39,7 @@ impl Endpoint {
         match path {
             "/oauth/token" if method == Method::POST => Self::Token,
             "/oauth/revoke" if method == Method::POST => Self::Revoke,
+            "/.well-known/openid-configuration" => Self::Metadata,
             _ if path.starts_with("/api/") => Self::Api,
             _ if path.contains(".git/") => Self::Git,
             _ => Self::Any,
@@ -287,7 +290,9 @@ async fn respell(response: Response<Body>, spelling: &Spelling) -> Response<Body
 fn lagging(endpoint: Endpoint) -> Response<Body> {
     match endpoint {
         Endpoint::Revoke | Endpoint::Token => OauthError::InvalidGrant.response(),
-        Endpoint::Any | Endpoint::Api | Endpoint::Git => response::bare_unauthorized(),
+        Endpoint::Any | Endpoint::Api | Endpoint::Git | Endpoint::Metadata => {
+            response::bare_unauthorized()
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the OAuth endpoints share: errors, client authentication, dispatch.
 
-use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, HOST, WWW_AUTHENTICATE};
 use http::{Method, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -93,6 +93,29 @@ pub(crate) fn serve(call: &Call) -> Response<Body> {
         (Method::GET | Method::POST, "/oauth/userinfo") => token::userinfo(call),
         _ => response::not_found(),
     }
+}
+
+/// The endpoints, at the address that the client has used.
+pub(crate) fn metadata(call: &Call) -> Response<Body> {
+    let host = call
+        .parts
+        .headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok());
+    let host = host.or(call.parts.uri.authority().map(http::uri::Authority::as_str));
+    let base = format!(
+        "https://{}{}",
+        host.unwrap_or_default(),
+        call.shared.settings.root
+    );
+    let document = json!({
+        "issuer": base,
+        "authorization_endpoint": format!("{base}/oauth/authorize"),
+        "token_endpoint": format!("{base}/oauth/token"),
+        "revocation_endpoint": format!("{base}/oauth/revoke"),
+        "response_types_supported": ["code"],
+    });
+    response::json(StatusCode::OK, &document)
 }
 
 /// Client authentication by `client_secret_basic`, `client_secret_post`, or the bare `client_id`

@@ -127,6 +127,7 @@ async fn dispatch(call: Call, body: Incoming) -> Response<Body> {
     }
     match call.path.as_str() {
         "/" => response::html(StatusCode::OK, page("GitLab")),
+        "/.well-known/openid-configuration" => oauth::metadata(&call),
         "/-/user_settings/applications" => response::html(StatusCode::OK, page("Applications")),
         "/public" => response::text(StatusCode::OK, "public\n"),
         _ => response::not_found(),

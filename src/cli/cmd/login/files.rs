@@ -8,28 +8,45 @@ use authsome_providers::OAuthEndpoints;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cli::args::Login;
 use crate::cli::client_certificate::{self, MAX_FILE};
 use crate::cli::failure::{Exit, Failure};
 use crate::net::tls::ClientCertificate;
 use crate::secret::Secret;
 
-pub(super) fn client_certificate(
-    file: &Path,
-    key: Option<&Path>,
-    endpoints: &OAuthEndpoints,
-) -> Result<ClientCertificate, Failure> {
-    if endpoints.token.scheme() != "https" {
-        let message = format!(
-            "--client-cert is shown in TLS, and {} is plain HTTP",
-            endpoints.token.origin().ascii_serialization()
-        );
-        let hint = "name the service's https:// URL with --base-url, or leave --client-cert out";
-        return Err(Failure::new(Exit::Usage, "usage", message, hint));
-    }
-    client_certificate::read(file, key)
+/// What the flags for TLS name.
+pub(super) struct Files {
+    pub(super) ca_pem: Option<String>,
+    pub(super) client_certificate: Option<ClientCertificate>,
 }
 
-pub(super) fn read_ca(path: &Path) -> Result<String, Failure> {
+impl Files {
+    pub(super) fn read(arguments: &Login) -> Result<Self, Failure> {
+        let ca_pem = arguments.ca_file.as_deref().map(read_ca).transpose()?;
+        let key = arguments.client_key.as_deref();
+        let certificate = arguments.client_cert.as_deref();
+        let certificate = certificate.map(|file| client_certificate::read(file, key));
+        Ok(Self {
+            ca_pem,
+            client_certificate: certificate.transpose()?,
+        })
+    }
+}
+
+/// A client certificate is of no use without TLS.
+pub(super) fn refuse_without_tls(endpoints: &OAuthEndpoints) -> Result<(), Failure> {
+    if endpoints.token.scheme() == "https" {
+        return Ok(());
+    }
+    let message = format!(
+        "--client-cert is shown in TLS, and {} is plain HTTP",
+        endpoints.token.origin().ascii_serialization()
+    );
+    let hint = "name the service's https:// URL with --base-url, or leave --client-cert out";
+    Err(Failure::new(Exit::Usage, "usage", message, hint))
+}
+
+fn read_ca(path: &Path) -> Result<String, Failure> {
     let bytes = client_certificate::read_file(path, "--ca-file")?;
     let bytes = bytes.expose();
     let named = |error: authsome_ca::CaError| {

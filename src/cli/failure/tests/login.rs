@@ -181,7 +181,24 @@ fn of_a_login() {
                 revoked: Some(false),
             },
         ),
-        ("LoginError::Deadline", LoginError::Deadline),
+        (
+            "LoginError::AnotherService",
+            LoginError::AnotherService {
+                host: host(),
+                provider: "GitLab".to_owned(),
+                reason: "its token endpoint is auth.acme.com/token".to_owned(),
+            },
+        ),
+        (
+            "LoginError::Deadline",
+            LoginError::Deadline { revoked: None },
+        ),
+        (
+            "LoginError::Deadline, revoked",
+            LoginError::Deadline {
+                revoked: Some(true),
+            },
+        ),
         (
             "LoginError::Declined, revoked",
             LoginError::Declined { revoked: true },
@@ -197,7 +214,21 @@ fn of_a_login() {
                 description: Some("The resource owner denied the request.".to_owned()),
             }),
         ),
-        ("LoginError::Exists", LoginError::Exists(id())),
+        (
+            "LoginError::Exists",
+            LoginError::Exists {
+                id: id(),
+                revoked: None,
+            },
+        ),
+        (
+            "LoginError::Exists, not revoked",
+            LoginError::Exists {
+                id: id(),
+                revoked: Some(false),
+            },
+        ),
+        ("LoginError::Unattended", LoginError::Unattended),
         ("LoginError::NotStored, revoked", not_stored(None)),
         (
             "LoginError::NotStored, not revoked",

@@ -4,10 +4,11 @@ use std::pin::Pin;
 
 use super::super::error::LoginError;
 use super::super::prompt::{FinishedBy, LoginPrompt};
-use super::{CodeFlow, LAST_PAGE, Pending, Redirect, Redirected, Step, is_about_the_application};
+use super::{CodeFlow, LAST_PAGE, Pending, Redirect, Redirected, Step};
 use crate::connection::record::ClientCredentials;
-use crate::loopback::{Arrival, Outcome};
+use crate::loopback::{Arrival, Outcome, Visitor};
 use crate::oauth::{AuthorizationResponse, ResponseRefused};
+use crate::text::is_deceptive;
 
 impl<P: LoginPrompt> CodeFlow<'_, P> {
     /// Handles what the browser sent; returns the redirect, if it was one.
@@ -51,20 +52,37 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         }
     }
 
-    pub(super) fn pasted(&mut self, line: &str) -> Option<Redirect> {
+    /// Handles a line that was pasted: the address that a browser has ended at, or instead of the
+    /// form an application's ID.
+    pub(super) fn pasted(
+        &mut self,
+        line: &str,
+        pending: &mut Option<Box<Pending>>,
+    ) -> Result<Option<Redirect>, LoginError> {
         let response = AuthorizationResponse::from_pasted(line);
-        if response.is_none() {
-            self.prompt.say(
-                "that is not a URL with a query; paste the whole address that the browser ended at",
-            );
+        if let Some(response) = response {
+            return Ok(Some(Redirect {
+                response,
+                by: FinishedBy::Paste,
+                // Nobody receives from it: the browser of a pasted address has not reached this
+                // listener.
+                page: tokio::sync::oneshot::channel().0,
+            }));
         }
-        Some(Redirect {
-            response: response?,
-            by: FinishedBy::Paste,
-            // Nobody receives from it: the browser of a pasted address has not reached this
-            // listener.
-            page: tokio::sync::oneshot::channel().0,
-        })
+        if pending.is_none() && is_like_an_id(line.trim()) {
+            let client = ClientCredentials {
+                client_id: line.trim().to_owned(),
+                client_secret: None,
+            };
+            let begun = self.begin(client, Some(Visitor::ThisUser))?;
+            self.open(begun.authorization.url())?;
+            *pending = Some(begun);
+            return Ok(None);
+        }
+        self.prompt.say(
+            "that is not a URL with a query; paste the whole address that the browser ended at",
+        );
+        Ok(None)
     }
 
     pub(super) async fn answered(
@@ -76,10 +94,8 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         // No request is waiting for a response: this comes from a tab of an earlier login, or from
         // somebody who guesses.
         let Some(pending) = pending else {
-            let _ = response.page.send(Outcome::Bad(
-                "Not yet".to_owned(),
-                "The login has not reached the provider.".to_owned(),
-            ));
+            let words = "The login has not reached the provider.".to_owned();
+            let _ = response.page.send(Outcome::bad("Not yet", words));
             return Ok(Step::Wait(None));
         };
         // First `state`, then the issuer, then the error (RFC 6749 §10.12, RFC 9207 §2.4): an error
@@ -90,18 +106,15 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                 let redirected = Redirected { by, page };
                 self.exchange(pending, code, redirected, cancelled).await
             }
-            Err(ResponseRefused::Denied { code, description })
-                // Only if the user named the application in the form: then the user has that page
-                // open, and can correct it.
-                if pending.named_by.is_some() && is_about_the_application(&code) =>
+            Err(ref refused @ ResponseRefused::Denied { ref code, .. })
+                if self.may_ask_again(code) =>
             {
-                let refused = ResponseRefused::Denied { code, description };
-                self.ask_again(&pending.client, &refused.to_string(), response.page);
+                self.ask_again(&pending.client, code, &refused.to_string(), response.page);
                 Ok(Step::Wait(None))
             }
             // The `state` is right, so the provider says this, or the user at the provider's page.
             Err(refused @ ResponseRefused::Denied { .. }) => {
-                let outcome = Outcome::Bad("Refused".to_owned(), refused.to_string());
+                let outcome = Outcome::bad("Refused", refused.to_string());
                 let _ = response.page.send(outcome);
                 tokio::time::sleep(LAST_PAGE).await;
                 Err(refused.into())
@@ -112,10 +125,23 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                 self.prompt.say(&format!(
                     "a redirect was not accepted: {refused}; still waiting"
                 ));
-                let outcome = Outcome::Bad("Not accepted".to_owned(), refused.to_string());
+                let outcome = Outcome::bad("Not accepted", refused.to_string());
                 let _ = response.page.send(outcome);
                 Ok(Step::Wait(Some(pending)))
             }
         }
     }
 }
+
+/// Whether a line can be an application's ID: one word, no address, and no word that a user types
+/// to see what happens.
+fn is_like_an_id(line: &str) -> bool {
+    let is_odd = |character: char| {
+        character.is_whitespace() || is_deceptive(character) || "/?&#".contains(character)
+    };
+    (MIN_ID..=MAX_ID).contains(&line.len()) && !line.contains(is_odd)
+}
+
+/// The lengths of IDs.
+const MIN_ID: usize = 8;
+const MAX_ID: usize = 512;

@@ -1,0 +1,133 @@
+//! `authsome login` alone: what can be connected, and the commands to type.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::Read;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use authsome_providers::{BaseUrl, Provider};
+use serde_json::json;
+
+use super::goal::is_named_after;
+use crate::cli::args::address;
+use crate::cli::printer::Printer;
+use crate::env::programs::Programs;
+use crate::session::UserData;
+
+/// How long git may take to tell the remotes of this directory, and how much of it is read.
+const GIT_TIMEOUT: Duration = Duration::from_secs(2);
+const MAX_GIT_OUTPUT: u64 = 64 * 1024;
+
+/// A command that connects something.
+struct Offer {
+    command: String,
+    what: String,
+}
+
+/// Prints what can be connected.
+pub(super) fn offer(user_data: &UserData, programs: &Programs, printer: &Printer) {
+    let definitions = user_data.catalog.list().into_iter();
+    let definitions = definitions.filter_map(|listed| listed.definition.ok());
+    let providers: Vec<_> = definitions.map(|definition| definition.provider).collect();
+    let offers = offers(&providers, &remotes(programs));
+    if printer.is_json() {
+        let offers = offers.iter();
+        let offers = offers.map(|one| json!({ "command": one.command, "connects": one.what }));
+        printer.value(&json!({ "offers": offers.collect::<Vec<_>>() }));
+        return;
+    }
+    let heads = ["COMMAND", "CONNECTS"].map(str::to_owned).to_vec();
+    let rows = offers.into_iter().map(|one| vec![one.command, one.what]);
+    let rows: Vec<_> = std::iter::once(heads).chain(rows).collect();
+    printer.table(&rows);
+}
+
+fn offers(providers: &[Provider], remotes: &BTreeMap<String, BaseUrl>) -> Vec<Offer> {
+    let mut offers = Vec::new();
+    for (remote, address) in remotes {
+        let is_own = |provider: &&Provider| {
+            let own = provider.base_url.as_ref();
+            own.is_some_and(|own| own.covers(address))
+        };
+        let found = providers.iter().find(|provider| {
+            is_own(provider) || (provider.can_move() && is_named_after(address, provider))
+        });
+        let Some(provider) = found else { continue };
+        let host = address.cut_to(0).to_string();
+        let host = host.strip_prefix("https://").unwrap_or(&host);
+        offers.push(Offer {
+            command: format!("authsome login {host}"),
+            what: format!(
+                "{}, where this directory's remote {remote} is",
+                provider.display_name
+            ),
+        });
+    }
+    for provider in providers {
+        let name = &provider.display_name;
+        let place = provider.base_url.as_ref();
+        let place = place
+            .map(|base| format!(" at {}", base.host()))
+            .unwrap_or_default();
+        offers.push(Offer {
+            command: format!("authsome login {}", provider.id),
+            what: format!("{name}{place}"),
+        });
+        if provider.can_move() {
+            let command = match providers.iter().filter(|one| one.can_move()).count() {
+                1 => "authsome login HOST".to_owned(),
+                _ => format!("authsome login {} --hostname HOST", provider.id),
+            };
+            let what = format!("{name} on a server of your own");
+            offers.push(Offer { command, what });
+        }
+    }
+    offers.dedup_by(|later, earlier| later.command == earlier.command);
+    offers
+}
+
+/// The servers of this directory's remotes, each under the name of one of its remotes.
+fn remotes(programs: &Programs) -> BTreeMap<String, BaseUrl> {
+    let mut found: BTreeMap<String, BaseUrl> = BTreeMap::new();
+    for line in ask_git(programs).unwrap_or_default().lines() {
+        let Some((key, url)) = line.split_once(' ') else {
+            continue;
+        };
+        let name = key
+            .strip_prefix("remote.")
+            .and_then(|key| key.strip_suffix(".url"));
+        let (Some(name), Ok(address)) = (name, address(url)) else {
+            continue;
+        };
+        let address = address.cut_to(0);
+        if !found.values().any(|known| *known == address) {
+            found.insert(name.to_owned(), address);
+        }
+    }
+    found
+}
+
+/// What git's configuration says of remotes. Nothing is fetched, and no hook runs.
+fn ask_git(programs: &Programs) -> Option<String> {
+    let mut command = programs.command(OsStr::new("git"))?;
+    command.args(["config", "--get-regexp", r"^remote\..*\.url$"]);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut git = command.spawn().ok()?;
+    let stdout = git.stdout.take()?;
+    let (sender, received) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = stdout.take(MAX_GIT_OUTPUT).read_to_end(&mut text);
+        let _ = sender.send(text);
+    });
+    let text = received.recv_timeout(GIT_TIMEOUT);
+    let _ = git.kill(); // where it has ended, there is nothing to end
+    let _ = git.wait();
+    String::from_utf8(text.ok()?).ok()
+}

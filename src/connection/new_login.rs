@@ -1,0 +1,39 @@
+//! What a session learns of connections that need a new login, and of the login.
+
+use super::credentials::Credentials;
+use super::record::GrantState;
+use super::wanted::credential;
+use crate::credential::ConnectionId;
+
+impl Credentials {
+    /// Waits until a connection turns out to need a new login.
+    pub async fn login_needed(&self) {
+        self.renewal.needed.notified().await;
+    }
+
+    /// The number of the state that is in force for a connection.
+    pub fn generation(&self, id: &ConnectionId) -> Option<u64> {
+        Some(self.slot(id).ok()?.current.load().generation)
+    }
+
+    /// Whether somebody has logged in again since the state of that number. The new pair is then in
+    /// force here.
+    pub async fn has_login_since(&self, id: &ConnectionId, generation: u64) -> bool {
+        let Ok(slot) = self.slot(id) else {
+            return false;
+        };
+        // One small read, as long as nothing has changed.
+        match self.renewal.number(id).await {
+            Ok(Some(number)) if number != generation => {}
+            _ => return false,
+        }
+        let Ok(stored) = self.renewal.load(id).await else {
+            return false;
+        };
+        if stored.connection.standing != GrantState::Good {
+            return false;
+        }
+        slot.note(&Ok(credential(&stored)));
+        true
+    }
+}

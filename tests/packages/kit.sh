@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# What the checks of tests/packages are made of. Sourced by run.sh.
+
+# Runs a command; sets code, out and err.
+attempt() {
+  code=0
+  if declare -F "$1" >/dev/null; then "$@"; else timeout --foreground "$command_timeout" "$@"; fi \
+    >"$work/out" 2>"$work/err" </dev/null || code=$?
+  out=$(<"$work/out")
+  err=$(<"$work/err")
+  printf '(exit code %d)\n' "$code" >>"$work/err"
+}
+
+in_directory() { (cd "$1" && shift && timeout --foreground "$command_timeout" "$@"); }
+
+is() { if [[ $3 == "$2" ]]; then ok "$1"; else not_ok "$1" "expected: $2" "found: $3"; fi; }
+matches() { if [[ $3 =~ $2 ]]; then ok "$1"; else not_ok "$1" "expected to match: $2" "found: $3"; fi; }
+
+ok() {
+  passed=$((passed + 1))
+  printf 'ok - %s\n' "$1"
+}
+
+# With what the last command said.
+not_ok() {
+  failed=$((failed + 1))
+  printf 'not ok - %s\n' "$1"
+  shift
+  printf '# %s\n' "$@" >&2
+  sed 's/^/# | /' "$work/out" "$work/err" >&2 || true
+}
+
+# Nothing of the machine's settings reaches the test.
+isolate() {
+  unset HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
+  unset AUTHSOME_MASTER_KEY AUTHSOME_SESSION AUTHSOME_INSTALL_DIR AUTHSOME_INSTALL_URL XDG_DATA_HOME MANPATH
+  export NO_COLOR=1
+  umask 022
+  : >"$work/out"
+  : >"$work/err"
+}
+
+clean_up() {
+  if [[ -n $server_pid ]]; then
+    kill "$server_pid" 2>/dev/null || true
+    wait "$server_pid" 2>/dev/null || true
+  fi
+  # What is mounted below goes with the mount namespace; what it holds must not be removed through it.
+  if [[ -n ${work:-} ]]; then rm -rf --one-file-system "$work" 2>/dev/null || true; fi
+}
