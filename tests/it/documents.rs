@@ -121,6 +121,7 @@ fn a_wrong_command_is_seen() {
         (Language::Console, "$ authsome version\nerror: no"),
         (Language::Json, "{"),
         (Language::Toml, "a = "),
+        (Language::Toml, "[guard]\nallowed = []\n"),
         (Language::Yaml, "a: [b"),
         (
             Language::Yaml,

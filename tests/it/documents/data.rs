@@ -17,7 +17,10 @@ pub(super) fn scripts(block: &Block) -> Result<Vec<String>, String> {
         }
         Language::Toml => {
             let value = toml::from_str::<Value>(&block.text);
-            Ok(servers(&value.map_err(|error| error.to_string())?))
+            let value = value.map_err(|error| error.to_string())?;
+            let is_ours = value.get("guard").is_some();
+            let settings = is_ours.then(|| settings(&block.text));
+            Ok(servers(&value).into_iter().chain(settings).collect())
         }
         Language::Yaml => Ok(yaml(&block.text)?.as_ref().map_or(Vec::new(), jobs)),
         Language::Ini => Ok(lines(&block.text, |line| line.strip_prefix("ExecStart="))),
@@ -42,6 +45,11 @@ fn servers(value: &Value) -> Vec<String> {
             words.collect::<Vec<_>>().join(" ")
         })
         .collect()
+}
+
+/// A run with these settings: a key that the program does not know stops it.
+fn settings(text: &str) -> String {
+    format!("cat > \"$AUTHSOME_HOME/config.toml\" <<'END'\n{text}END\nauthsome run -- true")
 }
 
 /// What jobs of GitLab CI have under `script`, and those of GitHub Actions under `run`.
