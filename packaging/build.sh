@@ -3,14 +3,17 @@
 #
 #   packaging/build.sh BINARY VERSION OUTDIR
 #
-# BINARY is run for its completions and man pages, so it has to be of this machine's architecture. Two runs with the same BINARY and
-# SOURCE_DATE_EPOCH give the same bytes; without the variable it is the time of the last commit.
+# BINARY is run for its completions and man pages, so it has to be of this machine's architecture.
+# Two runs with the same BINARY and SOURCE_DATE_EPOCH give the same bytes; without the variable it
+# is the time of the last commit.
 #
-# The packagers are the distributions' own, dpkg-deb and rpmbuild: both derive the dependencies from the binary itself (the C library's
-# oldest version that will do), both are reproducible, and nothing has to be compiled first. cargo-deb and cargo-generate-rpm would read
-# the same facts from Cargo.toml, but take minutes to build and know the libraries of one distribution only.
+# The packagers are the distributions' own, dpkg-deb and rpmbuild: both derive the dependencies from
+# the binary itself (the C library's oldest version that will do), both are reproducible, and
+# nothing has to be compiled first. cargo-deb and cargo-generate-rpm would read the same facts from
+# Cargo.toml, but take minutes to build and know the libraries of one distribution only.
 #
-# Needs Debian's packages binutils, dpkg-dev and rpm. PACKAGING_FAST=1 hardly compresses, for packages that a test throws away.
+# Needs Debian's packages binutils, dpkg-dev and rpm. PACKAGING_FAST=1 hardly compresses, for
+# packages that a test throws away.
 set -euo pipefail
 umask 022
 export LC_ALL=C TZ=UTC
@@ -18,7 +21,8 @@ export LC_ALL=C TZ=UTC
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 readonly root=$here/..
-# dpkg-deb compresses otherwise with one thread than with several, so that the bytes would depend on the machine.
+# dpkg-deb compresses otherwise with one thread than with several, so that the bytes would depend on
+# the machine.
 export DPKG_DEB_THREADS_MAX=1
 if [ -n "${PACKAGING_FAST:-}" ]; then
   gzip_level=-1 deb_compression=(-Zgzip -z1) rpm_payload=w1.gzdio
@@ -74,7 +78,8 @@ name_architectures() {
   rpm=authsome-$package_version-1.$rpm_arch.rpm
 }
 
-# What the binary says of itself. A home of its own, so that nothing is read from the user's or written there.
+# What the binary says of itself. A home of its own, so that nothing is read from the user's or
+# written there.
 make_parts() {
   mkdir -p "$work/parts/man" "$work/parts/completions"
   authsome() { HOME=$work/home AUTHSOME_HOME=$work/home/.authsome "$binary" "$@"; }
@@ -93,7 +98,8 @@ make_tarball() {
     "$(basename "$tree")" | gzip "$gzip_level" --no-name >"$out/$tarball"
 }
 
-# The files as they lie on a machine, but for zsh's completions, whose place each distribution has for itself.
+# The files as they lie on a machine, but for zsh's completions, whose place each distribution has
+# for itself.
 stage() {
   local tree=$1 zsh=$2 page
   install -D "$binary" "$tree/usr/bin/authsome"
@@ -125,7 +131,8 @@ make_deb() {
   dpkg-deb --root-owner-group "${deb_compression[@]}" --build "$tree" "$out/$deb" >"$work/deb.log"
 }
 
-# The packages and versions of the libraries that the binary is linked with, from dpkg's own knowledge of their symbols.
+# The packages and versions of the libraries that the binary is linked with, from dpkg's own
+# knowledge of their symbols.
 libraries() {
   mkdir -p "$work/shlibs/debian"
   printf 'Source: authsome\n\nPackage: authsome\nArchitecture: any\n' >"$work/shlibs/debian/control"
@@ -142,7 +149,8 @@ make_rpm() {
   stage "$tree" site-functions
   install -D -m 644 "$root/LICENSE" "$tree/usr/share/licenses/authsome/LICENSE"
   if ! rpmbuild -bb --quiet --target "$rpm_arch-linux" --define "_topdir $work/rpmbuild" --define "_rpmdir $work/rpmbuild/RPMS" \
-    --define "staged $tree" --define "_binary_payload $rpm_payload" --define "package_version $package_version" "$here/rpm/authsome.spec" >"$work/rpm.log" 2>&1; then
+    --define "staged $tree" --define "_binary_payload $rpm_payload" --define "package_version $package_version" \
+    "$here/rpm/authsome.spec" >"$work/rpm.log" 2>&1; then
     cat "$work/rpm.log" >&2
     exit 1
   fi

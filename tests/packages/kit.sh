@@ -45,6 +45,7 @@ clean_up() {
     kill "$server_pid" 2>/dev/null || true
     wait "$server_pid" 2>/dev/null || true
   fi
-  # What is mounted below goes with the mount namespace; what it holds must not be removed through it.
+  # What is mounted below goes with the mount namespace; what it holds must not be removed through
+  # it.
   if [[ -n ${work:-} ]]; then rm -rf --one-file-system "$work" 2>/dev/null || true; fi
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Builds the packages, and installs, upgrades and removes each as a user would, in a root directory of its own.
+# Builds the packages, and installs, upgrades and removes each as a user would, in a root directory
+# of its own.
 #
 #   tests/packages/run.sh BINARY
 #
-# Needs root, for mounts that nobody else sees, and Debian's packages binutils, dpkg-dev, man-db, rpm and shellcheck. The roots
-# are this machine's own file system under an overlay, whose changes are thrown away. For a root that nothing was ever installed in, make
-# one once and name it:
+# Needs root, for mounts that nobody else sees, and Debian's packages binutils, dpkg-dev, man-db,
+# rpm and shellcheck. The roots are this machine's own file system under an overlay, whose changes
+# are thrown away. For a root that nothing was ever installed in, make one once and name it:
 #
 #   mmdebstrap --variant=essential bookworm root.tar
 #   PACKAGES_ROOT=root.tar tests/packages/run.sh BINARY
@@ -27,6 +28,8 @@ server_pid=
 . "$here/kit.sh"
 # shellcheck source=tests/packages/systems.sh
 . "$here/systems.sh"
+# shellcheck source=tests/packages/script.sh
+. "$here/script.sh"
 
 main() {
   if [[ $# -ne 1 || ! -x ${1:-} ]]; then
@@ -46,6 +49,7 @@ main() {
 
   check_files
   build_packages
+  check_script
   check_deb
   check_rpm
 
@@ -60,7 +64,8 @@ check_files() {
   is "shellcheck has nothing to say" 0 "$code"
 }
 
-# The packages of 9.8.7, twice, and those of the version before. A version that no release has, so that none of it is found by chance.
+# The packages of 9.8.7, twice, and those of the version before. A version that no release has, so
+# that none of it is found by chance.
 build_packages() {
   local pids=() pid codes=''
   readonly old=9.8.6 new=9.8.7

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The .deb and the .rpm on a system: installed, upgraded with a vault in place, removed. Sourced by run.sh.
+# The .deb and the .rpm on a system: installed, upgraded with a vault in place, removed. Sourced by
+# run.sh.
 
 check_deb() {
   new_root deb
@@ -27,7 +28,8 @@ check_rpm() {
   matches ".rpm: it names the C library that it needs" 'libc\.so\.6\(GLIBC_[0-9.]+\)\(64bit\)' "$out"
 }
 
-# From the older version to the last trace of the newer one. With `outside`, the commands run on this machine, not in the root.
+# From the older version to the last trace of the newer one. With `outside`, the commands run on
+# this machine, not in the root.
 check_life() {
   local format=$1 zsh=$2 install=$3 upgrade=$4 remove=$5 before vault
   before=$(all_files)
@@ -78,7 +80,8 @@ check_places() {
 
 # === the systems ===
 
-# A file system of its own, in `system`: this machine's under an overlay, or the one that PACKAGES_ROOT names. Both are in memory.
+# A file system of its own, in `system`: this machine's under an overlay, or the one that
+# PACKAGES_ROOT names. Both are in memory.
 new_root() {
   local layers=$work/$1
   mkdir "$layers"
@@ -92,7 +95,8 @@ new_root() {
   fi
   mount --bind /dev "$system/dev"
   mount -t proc proc "$system/proc"
-  # Of this machine's user no file is of interest, and the log of an installation is not a left-over.
+  # Of this machine's user no file is of interest, and the log of an installation is not a
+  # left-over.
   rm -rf "$system/root/.authsome"
 }
 
