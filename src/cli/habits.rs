@@ -90,8 +90,18 @@ pub(super) fn translate(arguments: &mut Vec<OsString>) {
     };
     let known = TRANSLATED.iter().filter(|(words, _)| begins(words));
     if let Some((words, ours)) = known.max_by_key(|(words, _)| words.len()) {
+        let gets = *ours == ["get"];
         let ours = ours.iter().map(OsString::from);
         arguments.splice(first..first + words.len(), ours);
+        // `connections inspect PROVIDER NAME`: here, a connection is one word.
+        let is_name = arguments.get(first + 2).is_some_and(|word| !is_flag(word));
+        if gets && is_name {
+            let name = arguments.remove(first + 2);
+            if let Some(provider) = arguments.get_mut(first + 1) {
+                provider.push("/");
+                provider.push(name);
+            }
+        }
     }
 }
 
@@ -121,6 +131,10 @@ mod tests {
             ),
             ("authsome connections", "authsome list"),
             ("authsome connections inspect gitlab", "authsome get gitlab"),
+            (
+                "authsome connections inspect gitlab work --json",
+                "authsome get gitlab/work --json",
+            ),
             (
                 "authsome connections set-default gitlab work",
                 "authsome set-default gitlab work",

@@ -187,10 +187,10 @@ const INSPECT: &str = "authsome inspect gitlab > ~/.authsome/providers/gitlab.js
 
 #[test]
 fn the_recipe_for_a_definition_works_in_every_order() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
-    let readme = readme.unwrap();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/definitions.md");
+    let page = fs::read_to_string(page).unwrap();
     for words in [MAKE, INSPECT] {
-        assert!(readme.contains(words), "README: {words}");
+        assert!(page.contains(words), "docs/definitions.md: {words}");
     }
     for umask in ["022", "002", "077"] {
         for words in [

@@ -144,7 +144,7 @@ fn a_failure_of_authsome_itself_is_json_on_stderr_where_that_was_asked_for() {
 }
 
 #[test]
-fn wrong_usage_is_2() {
+fn wrong_usage_is_125_as_is_all_that_fails_before_the_command() {
     let world = World::new();
     for arguments in [
         &["run"][..],
@@ -153,12 +153,9 @@ fn wrong_usage_is_2() {
         &["run", "--policy", "maybe", "--", "true"],
         &["run", "--connection", "gitlab", "--", "true"],
     ] {
-        let outcome = world.call(arguments).expect(2);
-        assert!(
-            outcome.stderr.contains("authsome run") || outcome.stderr.contains("--help"),
-            "{}",
-            outcome.stderr
-        );
+        let outcome = world.call(arguments).expect(125);
+        let hint = "hint: authsome help run";
+        assert!(outcome.stderr.contains(hint), "{}", outcome.stderr);
     }
 }
 
