@@ -179,7 +179,7 @@ fn times_are_those_of_the_users_zone() {
 fn the_log_knows_runs() {
     let Setup { world, gitlab, .. } = Setup::connected();
     let url = format!("{}/api/v4/user", gitlab.base_url());
-    let script = "curl -sS -o /dev/null \"$1\"; authsome() { \"$A\" \"$@\"; }; authsome runs --json; authsome export gitlab; exit 3";
+    let script = "curl -sS -o /dev/null \"$1\"; authsome() { \"$A\" \"$@\"; }; until authsome runs --json | grep -q live; do :; done; authsome runs --json; authsome export gitlab; exit 3";
     let secret = "glpat-0123456789abcdefghij";
     let mut command = world.authsome(["run", "--", "bash", "-c", script, "bash", &url]);
     command.args(["--token", "hush", secret]);
