@@ -4,9 +4,6 @@ use std::path::{Component, Path, PathBuf};
 
 use super::page::{Page, root};
 
-/// Written apart from these pages.
-const LATER: &str = "docs/install.md";
-
 pub(super) fn faults(pages: &[Page]) -> Vec<String> {
     let mut faults = Vec::new();
     for page in pages {
@@ -40,9 +37,6 @@ fn fault(page: &Page, target: &str) -> Option<String> {
         beside(&page.name, file)
     };
     let path = root().join(&name);
-    if name == LATER && !path.exists() {
-        return None;
-    }
     if !path.exists() {
         return Some("there is no such file".to_owned());
     }
