@@ -31,6 +31,7 @@ use crate::connection::{LoggedIn, LoginError, LoginRequest, login};
 use crate::credential::ConnectionId;
 use crate::oauth::HttpClients;
 use crate::session::{Scrub, UserData};
+use crate::vault::KeyOrigin;
 
 /// After Ctrl-C: how long to wait for the login before the user is told, and how long after that.
 const QUIET_WAIT: Duration = Duration::from_secs(1);
@@ -39,6 +40,9 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result<(), Failure> {
     let user_data = Context::user_data()?;
     let printer = context.printer;
+    if user_data.key_made == Some(KeyOrigin::Keyring) {
+        printer.say("The vault's key is in your keyring; another place: authsome vault rekey");
+    }
     let programs = Scrub::programs(&user_data.store)?;
     let flag = arguments.base_url.take().or(arguments.hostname.take());
     if arguments.target.is_none() && flag.is_none() {

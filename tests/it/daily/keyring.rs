@@ -56,7 +56,7 @@ fn a_new_vaults_key_goes_to_the_keyring_where_there_is_one() {
     let world = World::new();
     let Some(shown) = in_a_session(
         &world,
-        "authsome list >/dev/null; authsome vault status --json",
+        "authsome login 2>&1 >/dev/null | grep -q 'in your keyring'; authsome vault status --json",
     ) else {
         return;
     };
