@@ -45,7 +45,11 @@ clean_up() {
     kill "$server_pid" 2>/dev/null || true
     wait "$server_pid" 2>/dev/null || true
   fi
-  # What is mounted below goes with the mount namespace; what it holds must not be removed through
-  # it.
-  if [[ -n ${work:-} ]]; then rm -rf --one-file-system "$work" 2>/dev/null || true; fi
+  # The roots first: what is below a mount must not be removed through it, and a directory that is
+  # one cannot be removed. All of them are in this process's own mount namespace.
+  local mounted
+  while read -r mounted; do
+    umount --lazy "$mounted" || true
+  done < <(awk -v below="${work:-none}/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
+  if [[ -n ${work:-} ]]; then rm -rf --one-file-system "$work"; fi
 }

@@ -62,6 +62,12 @@ check_files() {
   # The sourced files by way of run.sh: alone they have variables that nobody sets.
   attempt shellcheck --external-sources --check-sourced --source-path="$project" "$project"/packaging/*.sh "$here/run.sh"
   is "shellcheck has nothing to say" 0 "$code"
+  local file
+  for file in .gitlab-ci.yml .github/workflows/release.yml; do
+    # Debian's Python, as the module is Debian's.
+    attempt /usr/bin/python3 -c 'import sys, yaml; yaml.safe_load(open(sys.argv[1]))' "$project/$file"
+    is "$file is YAML" 0 "$code"
+  done
 }
 
 # The packages of 9.8.7, twice, and those of the version before. A version that no release has, so
@@ -96,7 +102,6 @@ build_packages() {
 build() {
   local version=$1 out=$2
   shift 2
-  # A process each, which outlives the command that is timed by nothing.
   timeout "$build_timeout" "$@" "$project/packaging/build.sh" "$binary" "$version" "$out" >"$out.log" 2>&1
 }
 
