@@ -4,14 +4,14 @@
 //! ends early leaves nothing behind. A grant that cannot be stored is revoked.
 //!
 //! ```text
-//! checks ──→ listener ──→ server ──→ code flow ──→ confirmed ──→ one transaction ──→ LoggedIn
-//!   │           │           │            │             │               │
-//!   │           │           │            │             │               └─ NotStored, Exists: revoked
-//!   │           │           │            │             └─ Declined, Deadline, Cancelled: revoked
-//!   │           │           │            └─ Denied, OAuth, Deadline, Cancelled, Unattended: no grant
-//!   │           │           └─ AnotherService, OAuth, Cancelled
-//!   │           └─ Bind
-//!   └─ Exists, Store, OAuth
+//! checks --> listener --> server --> code flow --> confirmed --> one transaction --> LoggedIn
+//!   |           |           |            |             |               |
+//!   |           |           |            |             |               +- NotStored, Exists: revoked
+//!   |           |           |            |             +- Declined, Deadline, Cancelled: revoked
+//!   |           |           |            +- Denied, OAuth, Deadline, Cancelled, Unattended: no grant
+//!   |           |           +- AnotherService, OAuth, Cancelled
+//!   |           +- Bind
+//!   +- Exists, Store, OAuth
 //! ```
 
 mod check;

@@ -55,6 +55,9 @@ pub enum VaultError {
     /// There is a vault but no key.
     #[error("there is a vault, but its master key {} is missing", .0.display())]
     KeyMissing(PathBuf),
+    /// Another process has given the vault a new key.
+    #[error("the vault was given a new key in the meantime")]
+    KeyChanged,
     /// The key is kept by the user, who has not given it.
     #[error("the vault's key is not kept here, and AUTHSOME_MASTER_KEY is not set")]
     KeyNotGiven,

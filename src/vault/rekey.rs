@@ -11,6 +11,7 @@
 //! ```
 
 use std::ffi::OsStr;
+use std::time::Duration;
 
 use super::master_key::{Holder, MasterKey};
 use super::seal::Seal;
@@ -19,6 +20,9 @@ use super::sqlite::SqliteStore;
 use super::{KeyOrigin, VaultError};
 use crate::os::home::Home;
 use crate::secret::Secret;
+
+/// How long to wait for renewals that are under way.
+const RENEWAL_WAIT: Duration = Duration::from_secs(45);
 
 /// Where a vault's key is to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,7 @@ pub fn rekey(
     let old = MasterKey::load(home, environment_key)?;
     let store = SqliteStore::open(home)?;
     let vault = SealedVault::open(store, &old, home)?;
+    let _renewals = vault.lock_all(RENEWAL_WAIT)?;
     vault.refuse_pending()?;
     let next = MasterKey::random()?;
     match place {
@@ -153,6 +158,52 @@ mod tests {
         assert_whole(&home, None);
         assert!(!home.path("master.key.next").exists());
         assert_whole(&home, None);
+    }
+
+    #[test]
+    fn who_has_the_vault_open_writes_nothing_with_the_old_key() {
+        let (_directory, home) = home();
+        let vault = open(&home, None).unwrap();
+        rekey(&home, None, KeyPlace::File, &mut nowhere).unwrap();
+        let put = Change::Put {
+            key: RecordKey::new("thing", "3"),
+            value: Secret::new(b"sealed with the old key".to_vec()),
+            expect: Expect::Any,
+        };
+        let refused = vault.apply(&[put]);
+        assert!(
+            matches!(refused, Err(VaultError::KeyChanged)),
+            "{refused:?}"
+        );
+        assert_whole(&home, None);
+    }
+
+    #[test]
+    fn a_renewal_that_is_under_way_is_waited_for() {
+        let (_directory, home) = home();
+        let key = RecordKey::new("connection", "gitlab/work");
+        let vault = open(&home, None).unwrap();
+        let put = Change::Put {
+            key: key.clone(),
+            value: Secret::new(b"one".to_vec()),
+            expect: Expect::Absent,
+        };
+        let generation = vault.apply(&[put]).unwrap()[0];
+        let lock = vault.lock(&key, Duration::ZERO).unwrap();
+        let (at, _directory) = (home.clone(), _directory);
+        let changing = std::thread::spawn(move || {
+            rekey(&at, None, KeyPlace::File, &mut nowhere).unwrap();
+        });
+        let put = Change::Put {
+            key: key.clone(),
+            value: Secret::new(b"renewed".to_vec()),
+            expect: Expect::Generation(generation),
+        };
+        vault.apply(&[put]).unwrap();
+        drop(lock);
+        changing.join().unwrap();
+        let renewed = open(&home, None).unwrap().get(&key).unwrap().unwrap();
+        assert_eq!(renewed.value.expose(), b"renewed");
     }
 
     #[test]

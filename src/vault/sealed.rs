@@ -45,6 +45,9 @@ pub(super) trait SealedStore: Send + Sync {
 
     fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError>;
 
+    /// The keys of all records that are renewed under a lock.
+    fn lockable(&self) -> Result<Vec<RecordKey>, VaultError>;
+
     /// Replaces each sealed value, all in one transaction. The generations stay.
     fn seal_anew(&self, seal: &mut Reseal<'_>) -> Result<(), VaultError>;
 }
@@ -62,6 +65,11 @@ pub(super) struct SealedRecord {
 /// One step of a store's transaction.
 pub(super) enum SealedChange<'a> {
     Delete(&'a RecordKey),
+    /// Refuses the transaction unless the record still has this sealed value.
+    Keeps {
+        key: &'a RecordKey,
+        sealed: &'a [u8],
+    },
     Put {
         key: &'a RecordKey,
         expect: Expect,
@@ -82,6 +90,8 @@ pub(super) struct SealedVault<S> {
     store: S,
     seal: Arc<Seal>,
     pending: PendingFiles,
+    /// The record of [`KEY_CHECK`] as it is sealed. It changes only with the vault's key.
+    key_check: Vec<u8>,
 }
 
 impl<S: SealedStore> SealedVault<S> {
@@ -89,12 +99,16 @@ impl<S: SealedStore> SealedVault<S> {
     /// home.
     pub(super) fn open(store: S, key: &MasterKey, home: &Home) -> Result<Self, VaultError> {
         let seal = Arc::new(Seal::new(key));
-        let vault = Self {
+        let mut vault = Self {
             store,
             pending: PendingFiles::new(home, Arc::clone(&seal)),
             seal,
+            key_check: Vec::new(),
         };
         vault.check_key(key)?;
+        let (kind, name) = KEY_CHECK;
+        let record = vault.store.get(&RecordKey::new(kind, name))?;
+        vault.key_check = record.map(|record| record.sealed).unwrap_or_default();
         Ok(vault)
     }
 
@@ -149,6 +163,14 @@ impl<S: SealedStore> SealedVault<S> {
         })
     }
 
+    /// Takes the lock of every record, so that nobody renews one meanwhile. Who gets a lock later
+    /// finds the record sealed with another key before a token is spent.
+    pub(super) fn lock_all(&self, wait: Duration) -> Result<Vec<RecordLock>, VaultError> {
+        let names = self.store.lockable()?;
+        let locks = names.iter().map(|key| self.store.lock(key, wait));
+        locks.collect()
+    }
+
     /// An error if a value waits beside the vault: it is sealed with the present key.
     pub(super) fn refuse_pending(&self) -> Result<(), VaultError> {
         if self.pending.names()?.is_empty() {
@@ -158,10 +180,15 @@ impl<S: SealedStore> SealedVault<S> {
     }
 
     fn write(&self, changes: &[Change], wait: Wait) -> Result<Vec<u64>, VaultError> {
-        let changes: Vec<_> = changes
-            .iter()
-            .map(|change| sealed(&self.seal, change))
-            .collect();
+        let (kind, name) = KEY_CHECK;
+        let key = RecordKey::new(kind, name);
+        // A value that is sealed with a key of before would open no more.
+        let same_key = SealedChange::Keeps {
+            key: &key,
+            sealed: &self.key_check,
+        };
+        let changes = changes.iter().map(|change| sealed(&self.seal, change));
+        let changes: Vec<_> = std::iter::once(same_key).chain(changes).collect();
         self.store.apply(&changes, wait)
     }
 }

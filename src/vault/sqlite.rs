@@ -147,6 +147,21 @@ impl SealedStore for SqliteStore {
         schema::refuse_later(version)
     }
 
+    fn lockable(&self) -> Result<Vec<RecordKey>, VaultError> {
+        // A lock goes by the name alone, and the names that are renewed have a slash in them.
+        let connection = self.connection();
+        let names = || -> rusqlite::Result<Vec<String>> {
+            let all = "SELECT DISTINCT name FROM record WHERE name LIKE '%/%'";
+            let mut statement = connection.prepare(all)?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        };
+        let names = names().map_err(classify(&self.path))?;
+        Ok(names
+            .into_iter()
+            .map(|name| RecordKey::new("", name))
+            .collect())
+    }
+
     fn seal_anew(&self, seal: &mut Reseal<'_>) -> Result<(), VaultError> {
         seal_anew(&mut self.connection(), &self.path, seal)
     }
@@ -212,6 +227,18 @@ fn change(
     for change in changes {
         match change {
             SealedChange::Delete(key) => delete(&transaction, key).map_err(classify(path))?,
+            SealedChange::Keeps { key, sealed } => {
+                let stored = "SELECT sealed FROM record WHERE kind = ?1 AND name = ?2";
+                let stored = transaction
+                    .query_row(stored, params![key.kind, key.name], |row| {
+                        row.get::<_, Vec<u8>>(0)
+                    })
+                    .optional()
+                    .map_err(classify(path))?;
+                if stored.as_deref() != Some(*sealed) {
+                    return Err(VaultError::KeyChanged);
+                }
+            }
             SealedChange::Put { key, expect, seal } => {
                 let stored = generation(&transaction, key).map_err(classify(path))?;
                 if !is_as_expected(stored, *expect) {

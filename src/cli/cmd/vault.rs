@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::cli::args::{KeyPlaceArgument, Rekey, Vault};
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
+use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 use crate::session::{Parent, living};
 use crate::vault::{KeyOrigin, KeyPlace};
 
@@ -63,6 +64,12 @@ fn rekey(arguments: &Rekey, context: &Context<'_>) -> Result<(), Failure> {
         let message = format!("a run is alive ({live}), and would go on with the key of before");
         let hint = "end it first, see: authsome status";
         return Err(Failure::new(Exit::Usage, "run_alive", message, hint));
+    }
+    if parent.variable(MASTER_KEY_FILE).is_some() && parent.variable(MASTER_KEY).is_none() {
+        let message =
+            "the present key comes from AUTHSOME_MASTER_KEY_FILE, which is read only once";
+        let hint = "give it in AUTHSOME_MASTER_KEY for this command";
+        return Err(Failure::new(Exit::Usage, "usage", message, hint));
     }
     let to = match arguments.to {
         KeyPlaceArgument::Env => KeyPlace::Environment,

@@ -134,6 +134,7 @@ fn of_the_vault() {
             "VaultError::KeyMissing",
             VaultError::KeyMissing(path("master.key")),
         ),
+        ("VaultError::KeyChanged", VaultError::KeyChanged),
         ("VaultError::KeyNotGiven", VaultError::KeyNotGiven),
         (
             "VaultError::Keyring",

@@ -87,7 +87,7 @@ impl From<VaultError> for Failure {
             VaultError::TooNew { .. } => {
                 "use the newer version of authsome that wrote it".to_owned()
             }
-            VaultError::Conflict | VaultError::Random(_) => "try again".to_owned(),
+            VaultError::Conflict | VaultError::KeyChanged | VaultError::Random(_) => "try again".to_owned(),
             VaultError::Tampered { .. } => {
                 "log in again: authsome login PROVIDER --force".to_owned()
             }

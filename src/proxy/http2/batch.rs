@@ -21,7 +21,7 @@ const MAX_KEPT: usize = 4 * 1024;
 /// the gathering, as all of it happens within one poll of one task.
 ///
 /// ```text
-/// empty ─ h2 writes ─► gathered ─ after a poll, at a shutdown, or without room ─► empty
+/// empty -- h2 writes -> gathered -- after a poll, at a shutdown, or without room -> empty
 /// ```
 pub(super) struct Batch<T>(Arc<Mutex<State<T>>>);
 

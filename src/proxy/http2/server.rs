@@ -35,7 +35,7 @@ use crate::proxy::message::interim::Interim;
 /// The life of a stream:
 ///
 /// ```text
-/// request ─► respond ─► response head ─► response body ─► its end ─► rest of the upload
+/// request > respond > response head > response body > its end > rest of the upload
 /// ```
 ///
 /// The rest of the upload is sent while the server takes it. If the response body breaks off, what

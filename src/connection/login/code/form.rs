@@ -75,8 +75,8 @@ fn advice(words: &FormWords, has_secret: bool) -> String {
     }
 }
 
-/// Errors that another client ID, another secret or another registration solves (RFC 6749 §4.1.2.1,
-/// §5.2).
+/// Errors that another client ID, another secret or another registration solves (RFC 6749
+/// §4.1.2.1, §5.2).
 fn is_about_the_application(code: &str) -> bool {
     [
         WRONG_CLIENT,
