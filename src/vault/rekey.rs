@@ -190,7 +190,7 @@ mod tests {
         };
         let generation = vault.apply(&[put]).unwrap()[0];
         let lock = vault.lock(&key, Duration::ZERO).unwrap();
-        let (at, _directory) = (home.clone(), _directory);
+        let at = home.clone();
         let changing = std::thread::spawn(move || {
             rekey(&at, None, KeyPlace::File, &mut nowhere).unwrap();
         });
