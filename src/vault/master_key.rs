@@ -112,16 +112,15 @@ impl MasterKey {
 
     /// Removes the key of a vault that could not be created.
     pub(super) fn forget(home: &Home) {
-        Self::remove_entry(home);
+        let entry = Self::entry(home);
         let _ = fs::remove_file(home.path(FILE));
+        remove_entry(entry);
     }
 
-    /// Removes the entry in the keyring that the file names, if it names one.
-    fn remove_entry(home: &Home) {
-        let text = fs::read(home.path(FILE)).map(Zeroizing::new);
-        if let Some(entry) = text.ok().and_then(|text| entry_in(&text)) {
-            let _ = os_keyring::remove(&entry); // a key that opens nothing any more
-        }
+    /// The entry in the keyring that the file names, if it names one.
+    fn entry(home: &Home) -> Option<String> {
+        let text = fs::read(home.path(FILE)).map(Zeroizing::new).ok()?;
+        entry_in(&text)
     }
 
     /// The key for a new vault: an existing one, or a random one, which is stored before it is
@@ -194,15 +193,20 @@ impl MasterKey {
         if !fs::exists(&next).map_err(io_error("look at", &next))? {
             return Ok(()); // another process was first
         }
-        Self::remove_entry(home);
+        let before = Self::entry(home);
         fs::rename(&next, &path).map_err(io_error("replace", &path))?;
-        Ok(home.sync()?)
+        home.sync()?;
+        // Not earlier: until then, a kill would leave a file that names an entry that is gone.
+        remove_entry(before);
+        Ok(())
     }
 
     /// From now on, the key is only where the user keeps it.
     pub(super) fn leave_to_environment(home: &Home) -> Result<(), VaultError> {
-        Self::remove_entry(home);
-        Ok(home.write_private(FILE, IN_ENVIRONMENT.as_bytes())?)
+        let before = Self::entry(home);
+        home.write_private(FILE, IN_ENVIRONMENT.as_bytes())?;
+        remove_entry(before);
+        Ok(())
     }
 
     fn parse(text: &[u8], origin: KeyOrigin) -> Result<Self, VaultError> {
@@ -233,6 +237,14 @@ impl MasterKey {
             bytes: Secret::new(bytes),
             origin: KeyOrigin::Environment,
         }
+    }
+}
+
+/// Removes a key from the keyring that opens nothing any more. If that fails, it stays there to no
+/// effect.
+fn remove_entry(entry: Option<String>) {
+    if let Some(entry) = entry {
+        let _ = os_keyring::remove(&entry);
     }
 }
 
