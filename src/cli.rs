@@ -3,6 +3,7 @@
 
 mod alerts;
 mod args;
+mod ask;
 mod browser;
 mod client_certificate;
 mod cmd;
@@ -18,6 +19,7 @@ mod log_words;
 mod notices;
 mod printer;
 mod usage;
+mod waits;
 mod words;
 
 use std::ffi::OsString;

@@ -2,6 +2,7 @@
 
 pub mod home;
 pub mod host_name;
+pub mod lock_wait;
 pub mod port_owner;
 pub mod private_memory;
 pub mod process_tree;

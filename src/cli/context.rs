@@ -11,6 +11,7 @@ use super::args::Named;
 use super::failure::{Exit, Failure, MORE_PROCESSES, not_found};
 use super::notices::tell;
 use super::printer::Printer;
+use super::waits;
 use crate::connection::{Connection, CredentialError, Credentials, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::net::resolve::Resolve;
@@ -41,7 +42,10 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn user_files() -> Result<UserFiles, Failure> {
-        Ok(UserFiles::open(&Parent::of_this_process())?)
+        Ok(UserFiles::open_telling(
+            &Parent::of_this_process(),
+            Some(waits::told()),
+        )?)
     }
 
     pub(super) fn user_data() -> Result<UserData, Failure> {
@@ -49,7 +53,7 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn user_data_of(parent: &Parent) -> Result<UserData, Failure> {
-        let files = UserFiles::open(parent)?;
+        let files = UserFiles::open_telling(parent, Some(waits::told()))?;
         if !wants_readable_memory() {
             refuse_tracer()?; // before the key is read
         }

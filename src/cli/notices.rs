@@ -1,5 +1,6 @@
 //! The only place that turns the notices of a session into text.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 
 use super::failure::{Failure, unused_directory};
@@ -17,6 +18,44 @@ pub(super) fn tell(notice: Notice, printer: &Printer) {
         }
         Notice::NotEntered(_) => printer.detail(&words(notice)),
         _ => printer.warn(&words(notice)),
+    }
+}
+
+/// Notices that are printed once it is known that they stand.
+pub(super) struct HeldNotices<'a> {
+    printer: &'a Printer,
+    /// `None` once they are printed as they come.
+    held: RefCell<Option<Vec<Notice>>>,
+}
+
+impl<'a> HeldNotices<'a> {
+    /// Holds all notices until [`Self::release`].
+    pub(super) fn new(printer: &'a Printer) -> Self {
+        Self {
+            printer,
+            held: RefCell::new(Some(Vec::new())),
+        }
+    }
+
+    pub(super) fn notify(&self, notice: Notice) {
+        match &mut *self.held.borrow_mut() {
+            Some(held) => held.push(notice),
+            None => tell(notice, self.printer),
+        }
+    }
+
+    /// Drops what is held.
+    pub(super) fn forget(&self) {
+        if let Some(held) = &mut *self.held.borrow_mut() {
+            held.clear();
+        }
+    }
+
+    /// Prints what is held, and what comes from now on.
+    pub(super) fn release(&self) {
+        for notice in self.held.take().into_iter().flatten() {
+            tell(notice, self.printer);
+        }
     }
 }
 

@@ -170,6 +170,17 @@ impl Printer {
         to_stderr(&text::lines(words));
     }
 
+    /// Prints a question, whose answer is typed on the same line.
+    #[expect(
+        clippy::unused_self,
+        reason = "where words go is the printer's to decide"
+    )]
+    pub(super) fn question(&self, words: &str) {
+        let mut stderr = io::stderr().lock();
+        let _ = write!(stderr, "{}", text::line(words));
+        let _ = stderr.flush();
+    }
+
     /// Prints details, if `--verbose` is given.
     pub(super) fn detail(&self, words: &str) {
         if self.verbose && !self.quiet {

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use nix::fcntl::OFlag;
 use nix::unistd::{Gid, Uid};
 
+use super::lock_wait::{LockWaits, TELL_AFTER};
+
 /// The pause between two attempts to take a lock that another process holds: the first, and the
 /// longest.
 const LOCK_POLL_FIRST: Duration = Duration::from_millis(2);
@@ -68,6 +70,8 @@ pub enum HomeError {
 #[derive(Clone, Debug)]
 pub struct Home {
     root: PathBuf,
+    /// Is told of long waits.
+    waits: Option<LockWaits>,
 }
 
 /// A lock that is released when this value is dropped or its process dies.
@@ -121,7 +125,24 @@ impl Home {
             }
             checked => checked?,
         }
-        Ok(Self { root })
+        Ok(Self { root, waits: None })
+    }
+
+    /// The same directory, whose long waits for a lock are told.
+    #[must_use]
+    pub fn telling(self, waits: LockWaits) -> Self {
+        Self {
+            waits: Some(waits),
+            ..self
+        }
+    }
+
+    /// Tells that `file` has been waited for long, which is locked itself or through one of
+    /// `locked`.
+    pub fn tell_wait(&self, file: &Path, locked: &[&Path]) {
+        if let Some(waits) = &self.waits {
+            waits.tell(file, locked);
+        }
     }
 
     /// The directory.
@@ -177,6 +198,7 @@ impl Home {
         let mut file = open()?;
         let started = Instant::now();
         let mut pause = LOCK_POLL_FIRST;
+        let mut is_told = false;
         loop {
             match file.try_lock() {
                 Ok(()) if file.metadata().is_ok_and(|found| found.nlink() > 0) => {
@@ -191,6 +213,10 @@ impl Home {
                     });
                 }
                 Err(TryLockError::WouldBlock) => thread::sleep(pause),
+            }
+            if !is_told && started.elapsed() >= TELL_AFTER {
+                self.tell_wait(&path, &[&path]);
+                is_told = true;
             }
             pause = (pause * 2).min(LOCK_POLL_MAX);
         }

@@ -18,6 +18,7 @@ use crate::audit::Audit;
 use crate::connection::{ConnectionStore, take_in_pending};
 use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 use crate::os::home::Home;
+use crate::os::lock_wait::LockWaits;
 use crate::secret::Secret;
 use crate::vault::{self, KeyOrigin, KeyPlace};
 
@@ -52,8 +53,16 @@ pub struct UserData {
 impl UserFiles {
     /// Opens the home that the parent's variables name.
     pub fn open(parent: &Parent) -> Result<Self, SessionError> {
+        Self::open_telling(parent, None)
+    }
+
+    /// The same; `waits` is told if another process holds the vault for long.
+    pub fn open_telling(parent: &Parent, waits: Option<LockWaits>) -> Result<Self, SessionError> {
         let variable = |name| parent.variable(name).map(OsStr::to_owned);
-        let home = Home::open(variable("AUTHSOME_HOME"), variable("HOME"))?;
+        let mut home = Home::open(variable("AUTHSOME_HOME"), variable("HOME"))?;
+        if let Some(waits) = waits {
+            home = home.telling(waits);
+        }
         let settings = Settings::load(&home)?;
         let catalog = Catalog::new(Some(home.path("providers")));
         Ok(Self {

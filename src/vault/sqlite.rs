@@ -1,6 +1,7 @@
 //! Sealed values in one `SQLite` file. It uses WAL, so that readers and a writer do not wait for
 //! each other, and full synchronisation, so that a reported commit survives a power failure.
 
+mod begin;
 mod error;
 mod file;
 mod schema;
@@ -12,7 +13,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use self::error::classify;
 use self::file::BUSY_TIMEOUT;
@@ -122,17 +123,16 @@ impl SealedStore for SqliteStore {
     }
 
     fn apply(&self, changes: &[SealedChange<'_>], wait: Wait) -> Result<Vec<u64>, VaultError> {
-        let mut connection = self.connection();
-        if wait == Wait::ForOthers {
-            return change(&mut connection, &self.path, changes);
-        }
-        let busy_timeout = |connection: &Connection, time| {
-            let set = connection.busy_timeout(time);
-            set.map_err(classify(&self.path))
+        let patience = match wait {
+            Wait::ForOthers => BUSY_TIMEOUT,
+            Wait::Never => Duration::ZERO,
         };
-        busy_timeout(&connection, Duration::ZERO)?;
-        let applied = change(&mut connection, &self.path, changes);
-        busy_timeout(&connection, BUSY_TIMEOUT)?;
+        let connection = self.connection();
+        let applied = self
+            .begin(&connection, patience)
+            .and_then(|transaction| change(transaction, &self.path, changes));
+        let reset = connection.busy_timeout(BUSY_TIMEOUT);
+        reset.map_err(classify(&self.path))?;
         applied
     }
 
@@ -163,7 +163,9 @@ impl SealedStore for SqliteStore {
     }
 
     fn seal_anew(&self, seal: &mut Reseal<'_>) -> Result<(), VaultError> {
-        seal_anew(&mut self.connection(), &self.path, seal)
+        let connection = self.connection();
+        let transaction = self.begin(&connection, BUSY_TIMEOUT)?;
+        seal_anew(transaction, &self.path, seal)
     }
 
     fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError> {
@@ -182,13 +184,10 @@ impl SealedStore for SqliteStore {
 
 /// Replaces all sealed values in one transaction, or none.
 fn seal_anew(
-    connection: &mut Connection,
+    transaction: Transaction<'_>,
     path: &Path,
     seal: &mut Reseal<'_>,
 ) -> Result<(), VaultError> {
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(classify(path))?;
     schema::refuse_later(schema::version(&transaction).map_err(classify(path))?)?;
     let names = || -> rusqlite::Result<Vec<(String, String)>> {
         let mut statement = transaction.prepare("SELECT kind, name FROM record")?;
@@ -214,13 +213,10 @@ fn seal_anew(
 
 /// Makes all changes in one transaction, or none.
 fn change(
-    connection: &mut Connection,
+    transaction: Transaction<'_>,
     path: &Path,
     changes: &[SealedChange<'_>],
 ) -> Result<Vec<u64>, VaultError> {
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(classify(path))?;
     // A later version may have taken over the vault since it was opened.
     schema::refuse_later(schema::version(&transaction).map_err(classify(path))?)?;
     let mut generations = Vec::new();

@@ -4,6 +4,7 @@ mod doctor;
 mod edit;
 mod keyring;
 mod leave;
+mod offer;
 mod rules;
 mod start;
 mod status;

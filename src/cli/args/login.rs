@@ -18,7 +18,7 @@ Examples:
   authsome login gitlab --client-id ID --client-secret-file - < secret.txt
   authsome login gitlab --no-browser    open the URL on another machine";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(in crate::cli) struct Login {
     /// A provider (gitlab), a connection (gitlab/work), or a server (gitlab.acme.com or a URL)
     #[arg(value_name = "PROVIDER|HOST|URL")]

@@ -43,18 +43,32 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     if user_data.key_made == Some(KeyOrigin::Keyring) {
         printer.say("The vault's key is in your keyring; another place: authsome vault rekey");
     }
+    let is_named = arguments.target.is_some() || arguments.base_url.is_some();
+    if !is_named && arguments.hostname.is_none() {
+        let programs = Scrub::programs(&user_data.store)?;
+        match offer::offer(&user_data, &programs, printer)? {
+            Some(chosen) => arguments.target = Some(chosen),
+            None => return Ok(()),
+        }
+    }
+    with(arguments, &user_data, context)
+}
+
+/// The same, where the vault is open and something is named.
+pub(super) fn with(
+    mut arguments: Login,
+    user_data: &UserData,
+    context: &Context<'_>,
+) -> Result<(), Failure> {
+    let printer = context.printer;
     let programs = Scrub::programs(&user_data.store)?;
     let flag = arguments.base_url.take().or(arguments.hostname.take());
-    if arguments.target.is_none() && flag.is_none() {
-        offer::offer(&user_data, &programs, printer);
-        return Ok(());
-    }
     let runtime = Context::runtime()?;
     let clients = Context::clients(&[]);
     let files = Files::read(&arguments)?;
-    let goal = find_goal(&mut arguments, flag, &files, &user_data, &clients, &runtime)?;
+    let goal = find_goal(&mut arguments, flag, &files, user_data, &clients, &runtime)?;
     let definition = user_data.definition(&goal.provider, printer)?;
-    let (id, goal) = named(goal, &definition, &arguments, &user_data, printer)?;
+    let (id, goal) = named(goal, &definition, &arguments, user_data, printer)?;
     let typed_certificate = arguments.client_cert.clone();
     let provider = definition.provider.clone();
     let browser = !arguments.no_browser;
@@ -64,10 +78,10 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
         is_by_address: goal.is_by_address,
         files,
     };
-    let request = request::request(arguments, asked, &definition, &user_data, &runtime)?;
+    let request = request::request(arguments, asked, &definition, user_data, &runtime)?;
     let proof = request.proof.clone();
     let prompt = Prompt::new(printer, programs, browser);
-    let outcome = logged_in(request, &user_data, &clients, prompt, printer, &runtime);
+    let outcome = logged_in(request, user_data, &clients, prompt, printer, &runtime);
     runtime.shutdown_background(); // a read of the terminal may still be running
     let LoggedIn {
         connection,

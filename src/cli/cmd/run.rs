@@ -2,18 +2,21 @@
 //! code.
 
 mod end;
+mod mend;
 mod require;
 
 use std::io::{IsTerminal, stderr};
 
 use crate::cli::alerts::{Alerts, Programs};
 use crate::cli::args::{PolicyArgument, Run};
+use crate::cli::ask::can_ask;
 use crate::cli::context::{Context, interrupt};
 use crate::cli::failure::Failure;
-use crate::cli::notices::tell;
+use crate::cli::notices::HeldNotices;
+use crate::cli::waits::stop_telling;
 use crate::credential::ConnectionId;
 use crate::proxy::Policy;
-use crate::session::{Options, Parent, Session};
+use crate::session::{Notice, Options, Parent, Session, SessionPlan, UserData};
 
 pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
     let printer = context.printer;
@@ -21,11 +24,13 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let parent = Parent::of_this_process();
     let roots = parent.trust().read_ahead(); // in parallel with opening the vault
     let data = Context::user_data_of(&parent)?;
-    let notify = |notice| tell(notice, printer);
+    let held = HeldNotices::new(printer);
+    let notify = |notice| held.notify(notice);
     let mut command = std::mem::take(&mut arguments.command).into_iter();
     let required = std::mem::take(&mut arguments.require);
-    let plan = Session::plan(options(arguments), &data, &parent, &notify)?;
+    let plan = planned(options(arguments), &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
+    stop_telling();
     let runtime = Context::runtime()?;
     let at_terminal = stderr().is_terminal() && !printer.is_quiet();
     let code = runtime.block_on(async {
@@ -58,6 +63,29 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         printer.warn(&problem);
     }
     code
+}
+
+/// The plan of the run. At a terminal, a new login is offered first for each connection that needs
+/// one; what the first plan had to say is then said by the second.
+fn planned<'a>(
+    options: Options,
+    data: &'a UserData,
+    parent: &'a Parent,
+    notify: &'a dyn Fn(Notice),
+    held: &HeldNotices<'_>,
+    context: &Context<'_>,
+) -> Result<SessionPlan<'a>, Failure> {
+    let plan = || Session::plan(options.clone(), data, parent, notify);
+    let mut planned = plan();
+    if let Ok(first) = &planned
+        && can_ask(context.printer)
+        && mend::offer(first, data, context)?
+    {
+        held.forget();
+        planned = plan();
+    }
+    held.release();
+    Ok(planned?)
 }
 
 fn options(arguments: Run) -> Options {

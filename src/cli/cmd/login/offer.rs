@@ -12,7 +12,9 @@ use authsome_providers::{BaseUrl, Provider};
 use serde_json::json;
 
 use super::goal::is_named_after;
-use crate::cli::args::address;
+use crate::cli::args::{LoginTarget, address};
+use crate::cli::ask::{ask, can_ask};
+use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::env::programs::Programs;
 use crate::session::UserData;
@@ -27,8 +29,13 @@ struct Offer {
     what: String,
 }
 
-/// Prints what can be connected.
-pub(super) fn offer(user_data: &UserData, programs: &Programs, printer: &Printer) {
+/// Prints what can be connected. At a terminal the user is asked which it shall be; `None` if
+/// nobody can be asked, or the answer is empty.
+pub(super) fn offer(
+    user_data: &UserData,
+    programs: &Programs,
+    printer: &Printer,
+) -> Result<Option<LoginTarget>, Failure> {
     let definitions = user_data.catalog.list().into_iter();
     let definitions = definitions.filter_map(|listed| listed.definition.ok());
     let providers: Vec<_> = definitions.map(|definition| definition.provider).collect();
@@ -37,12 +44,26 @@ pub(super) fn offer(user_data: &UserData, programs: &Programs, printer: &Printer
         let offers = offers.iter();
         let offers = offers.map(|one| json!({ "command": one.command, "connects": one.what }));
         printer.value(&json!({ "offers": offers.collect::<Vec<_>>() }));
-        return;
+        return Ok(None);
     }
     let heads = ["COMMAND", "CONNECTS"].map(str::to_owned).to_vec();
     let rows = offers.into_iter().map(|one| vec![one.command, one.what]);
     let rows: Vec<_> = std::iter::once(heads).chain(rows).collect();
     printer.table(&rows);
+    if !can_ask(printer) {
+        return Ok(None);
+    }
+    let question = "Connect what? A provider, or a server's host or URL (Enter for nothing): ";
+    let answer = ask(printer, question).unwrap_or_default();
+    let answer = answer.trim();
+    let answer = answer.strip_prefix("authsome login ").unwrap_or(answer);
+    if answer.is_empty() {
+        return Ok(None);
+    }
+    let target = answer
+        .parse()
+        .map_err(|reason: String| Failure::new(Exit::Usage, "usage", reason, "authsome login"))?;
+    Ok(Some(target))
 }
 
 fn offers(providers: &[Provider], remotes: &BTreeMap<String, BaseUrl>) -> Vec<Offer> {
