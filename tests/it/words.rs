@@ -27,8 +27,13 @@ fn transcript(world: &World, commands: &[&[&str]]) -> String {
 }
 
 fn at_80_columns(world: &World, words: &[&str]) -> Outcome {
+    at_columns(world, 80, words)
+}
+
+fn at_columns(world: &World, columns: u32, words: &[&str]) -> Outcome {
     let mut command = world.authsome(words);
-    Outcome::of(command.env("COLUMNS", "80").output().unwrap())
+    command.env("COLUMNS", columns.to_string());
+    Outcome::of(command.output().unwrap())
 }
 
 /// A command with what it prints, by stream, and its exit code where that is not 0.

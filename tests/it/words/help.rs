@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use authsome_test_support::assert_words;
 
-use super::{at_80_columns, transcript};
+use super::{at_80_columns, at_columns, transcript};
 use crate::kit::{Outcome, World};
 
 const COMMANDS: [&str; 22] = [
@@ -44,12 +44,6 @@ fn of_each_command() {
         "program_version",
         transcript(&world, &[&["--version"], &["version"]])
     );
-    assert_words!("help", "narrow", {
-        let mut command = world.authsome(["help"]);
-        Outcome::of(command.env("COLUMNS", "40").output().unwrap())
-            .expect(0)
-            .stdout
-    });
     let explained =
         ["login", "exec", "auth", "frobnicate"].map(|word| at_80_columns(&world, &["help", word]));
     let [login, exec, auth, unknown] = explained;
@@ -63,6 +57,22 @@ fn of_each_command() {
     );
     assert_eq!(auth.stdout, login.stdout);
     assert_eq!(unknown.code, Some(2));
+}
+
+#[test]
+fn of_each_command_on_a_narrow_screen() {
+    let world = World::new();
+    for command in COMMANDS {
+        let shown = at_columns(&world, 40, &[command, "--help"]).expect(0).stdout;
+        for line in shown.lines().filter(|line| line.chars().count() > 40) {
+            // What has to be pasted in one piece is not broken.
+            let is_whole = line.contains("authsome ") || !line.trim().contains(' ');
+            assert!(is_whole, "{command}: {line:?} is too wide");
+        }
+        assert_words!("help", &format!("narrow_{command}"), shown);
+    }
+    let overview = at_columns(&world, 40, &["help"]).expect(0).stdout;
+    assert_words!("help", "narrow", overview);
 }
 
 /// Both forms of the help, the short one alone where they are the same.

@@ -2,7 +2,7 @@
 
 use authsome_test_support::assert_words;
 
-use super::{Scrub, transcript};
+use super::{Scrub, at_columns, transcript};
 use crate::kit::World;
 
 const WRONG: [&[&str]; 31] = [
@@ -43,6 +43,16 @@ const WRONG: [&[&str]; 31] = [
 fn errors() {
     let world = World::new();
     assert_words!("usage", "text", transcript(&world, &WRONG));
+}
+
+/// A terminal breaks long lines itself, and what is copied from it is then still one line.
+#[test]
+fn errors_are_the_same_on_a_narrow_screen() {
+    let world = World::new();
+    for words in WRONG {
+        let [narrow, wide] = [40, 80].map(|columns| at_columns(&world, columns, words));
+        assert_eq!((narrow.stdout, narrow.stderr), (wide.stdout, wide.stderr));
+    }
 }
 
 #[test]
