@@ -1,6 +1,7 @@
 //! What the operating system provides: private files, processes, the owners of sockets, limits.
 
 pub mod home;
+pub mod home_lock;
 pub mod host_name;
 pub mod lock_wait;
 pub mod port_owner;

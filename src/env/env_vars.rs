@@ -129,6 +129,7 @@ impl Environment {
             }
         }
         environment.set("AUTHSOME_SESSION", values.session);
+        environment.set("AUTHSOME_PROXY_MODE", "true"); // some tools ask for this one
         for name in OURS {
             environment.remove(name);
         }

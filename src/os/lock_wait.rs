@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,21 +24,31 @@ pub struct LockHolder {
     pub name: String,
 }
 
-/// Is told once for each wait that takes longer than [`TELL_AFTER`]: the file, and who holds its
-/// lock, if that is known.
+/// A lock that is waited for.
+#[derive(Clone, Debug)]
+pub struct LockWait {
+    /// The file.
+    pub file: PathBuf,
+    /// Who holds its lock, if that is known.
+    pub holder: Option<LockHolder>,
+}
+
+/// Is told once of each wait that takes longer than [`TELL_AFTER`].
 #[derive(Clone)]
-pub struct LockWaits(Arc<dyn Fn(&Path, Option<LockHolder>) + Send + Sync>);
+pub struct LockWaits(Arc<dyn Fn(LockWait) + Send + Sync>);
 
 impl LockWaits {
     /// Calls `tell` on the thread that waits.
-    pub fn new(tell: impl Fn(&Path, Option<LockHolder>) + Send + Sync + 'static) -> Self {
+    pub fn new(tell: impl Fn(LockWait) + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 
     /// Tells that `file` is waited for, which is locked itself or through one of `locked`.
     pub(super) fn tell(&self, file: &Path, locked: &[&Path]) {
-        let holder = locked.iter().find_map(|path| holder(path));
-        (self.0)(file, holder);
+        (self.0)(LockWait {
+            file: file.to_owned(),
+            holder: locked.iter().find_map(|path| holder(path)),
+        });
     }
 }
 

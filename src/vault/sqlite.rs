@@ -21,7 +21,8 @@ use self::store::FILE;
 pub(super) use self::store::SqliteStore;
 use super::sealed::{Reseal, SealedChange, SealedRecord, SealedStore, Wait};
 use super::{Expect, RecordKey, RecordLock, VaultError};
-use crate::os::home::{Home, HomeError, HomeLock};
+use crate::os::home::{Home, HomeError};
+use crate::os::home_lock::HomeLock;
 
 /// How long to wait for another process that is creating or migrating the vault.
 const SETUP_DEADLINE: Duration = Duration::from_secs(20);

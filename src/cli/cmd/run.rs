@@ -28,7 +28,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let notify = |notice| held.notify(notice);
     let mut command = std::mem::take(&mut arguments.command).into_iter();
     let required = std::mem::take(&mut arguments.require);
-    let plan = planned(options(arguments), &data, &parent, &notify, &held, context)?;
+    let plan = planned(&options(arguments), &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
     stop_telling();
     let runtime = Context::runtime()?;
@@ -68,7 +68,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
 /// The plan of the run. At a terminal, a new login is offered first for each connection that needs
 /// one; what the first plan had to say is then said by the second.
 fn planned<'a>(
-    options: Options,
+    options: &Options,
     data: &'a UserData,
     parent: &'a Parent,
     notify: &'a dyn Fn(Notice),

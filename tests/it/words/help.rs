@@ -63,7 +63,9 @@ fn of_each_command() {
 fn of_each_command_on_a_narrow_screen() {
     let world = World::new();
     for command in COMMANDS {
-        let shown = at_columns(&world, 40, &[command, "--help"]).expect(0).stdout;
+        let shown = at_columns(&world, 40, &[command, "--help"])
+            .expect(0)
+            .stdout;
         for line in shown.lines().filter(|line| line.chars().count() > 40) {
             // What has to be pasted in one piece is not broken.
             let is_whole = line.contains("authsome ") || !line.trim().contains(' ');
