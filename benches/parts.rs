@@ -134,8 +134,8 @@ fn providers(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let path = service.relative_path(black_box(path)).unwrap();
                 (
-                    service.rules.guard("POST", path).is_some(),
-                    service.rules.injection("POST", path, None),
+                    service.rules.guard("gitlab.test", "POST", path).is_some(),
+                    service.rules.injection("gitlab.test", "POST", path, None),
                 )
             });
         });
@@ -187,6 +187,7 @@ fn requests(criterion: &mut Criterion) {
     let owner = tunnel.owner("/api/v4/projects/1").unwrap();
     let credential = Credential {
         token: Secret::new("a".repeat(64)),
+        others: Vec::new(),
         generation: 1,
         obtained_at: Timestamp::from_seconds(1_700_000_000),
         refresh_at: None,
@@ -270,12 +271,16 @@ fn connection() -> Connection {
         base_url: Some(base),
         ca_pem: None,
         client_certificate: None,
-        client: OAuthClient {
+        client: Some(OAuthClient {
             client_id: "bench".to_owned(),
             client_secret: None,
             token_endpoint: endpoints.token,
             revocation_endpoint: endpoints.revocation,
-        },
+            style: authsome::oauth::RequestStyle::default(),
+        }),
+        flow: Some(authsome_providers::Flow::Pkce),
+        params: std::collections::BTreeMap::new(),
+        fields: Vec::new(),
         tokens: Tokens {
             access: Secret::new("a".repeat(64)),
             refresh: Some(Secret::new("r".repeat(64))),

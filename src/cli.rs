@@ -116,6 +116,8 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         Command::Login(arguments) => cmd::login::run(*arguments, &context).map(done),
         Command::Logout(arguments) => cmd::logout::run(&arguments, &context).map(done),
         Command::Man(arguments) => cmd::man::run(&arguments, printer).map(done),
+        Command::Register(arguments) => cmd::register::run(&arguments, &context).map(done),
+        Command::Remove(arguments) => cmd::register::remove(&arguments, &context).map(done),
         Command::Revoke(arguments) => cmd::revoke::run(&arguments, &context).map(done),
         Command::Run(arguments) => cmd::run::run(arguments, &context),
         Command::Runs(arguments) => cmd::runs::run(&arguments, &context).map(done),

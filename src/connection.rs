@@ -39,10 +39,11 @@ pub use credentials::Credentials;
 pub use freshness::Freshness;
 pub use keep::take_in_pending;
 pub use login::{
-    Finished, FinishedBy, LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep, PageAddress,
-    login,
+    DeviceCode, Finished, FinishedBy, LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep,
+    PageAddress, login,
 };
-pub use record::{ClientCredentials, Connection, GrantState, Status, Tokens};
+pub use login::{DiscoverRequest, FlowRequest, KeyRequest, OAuthRequest};
+pub use record::{ClientCredentials, Connection, GrantState, Status, StoredField, Tokens};
 pub use source::{CredentialError, CredentialSource, Rejection, UnauthorizedAction, Usage};
 pub use store::{ConnectionStore, Found, StoreError, Stored, ids_by_names};
 pub use terms::{CustomDefinition, DefinitionUsed, Terms};

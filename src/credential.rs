@@ -1,5 +1,7 @@
 //! The name of a connection, and what a request needs of it.
 
+pub(crate) mod ready;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -71,8 +73,10 @@ impl fmt::Display for ConnectionId {
 /// What a request needs of a connection, as the vault has it.
 #[derive(Debug)]
 pub struct Credential {
-    /// The access token.
+    /// The access token, or the key.
     pub token: Secret<String>,
+    /// The other parts of the credential, by their names in the definition.
+    pub others: Vec<(String, Secret<String>)>,
     /// The number of the stored state that it comes from; a newer state has a greater one.
     pub generation: u64,
     /// When it arrived. A replica of the provider may not know a new token yet.
@@ -82,6 +86,41 @@ pub struct Credential {
     pub refresh_at: Option<Timestamp>,
     /// From this time on the provider refuses it; `None` if no such time is known.
     pub expires_at: Option<Timestamp>,
+}
+
+/// The parts of a credential.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'a> {
+    /// The access token, or the key.
+    pub credential: &'a Secret<String>,
+    /// The other parts, by their names in the definition.
+    pub others: &'a [(String, Secret<String>)],
+}
+
+impl<'a> Fields<'a> {
+    /// A token that has no other parts.
+    pub fn of(credential: &'a Secret<String>) -> Self {
+        Self {
+            credential,
+            others: &[],
+        }
+    }
+
+    /// The part with that name.
+    pub fn named(self, name: &str) -> Option<&'a Secret<String>> {
+        let found = self.others.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value)
+    }
+}
+
+impl Credential {
+    /// Its parts.
+    pub fn fields(&self) -> Fields<'_> {
+        Fields {
+            credential: &self.token,
+            others: &self.others,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -89,12 +89,13 @@ fn pending() -> PendingAuthorization {
         client_secret: None,
         token_endpoint: url("https://gitlab.test/oauth/token"),
         revocation_endpoint: None,
+        style: crate::oauth::RequestStyle::default(),
     };
     let (endpoint, issuer) = (
         url("https://gitlab.test/oauth/authorize"),
         "https://gitlab.test",
     );
-    PendingAuthorization::begin(client, &endpoint, Some(issuer.to_owned()), &[], &[])
+    PendingAuthorization::begin(client, &endpoint, Some(issuer.to_owned()), "", &[])
         .expect("the kernel has randomness")
 }
 

@@ -8,18 +8,24 @@
 
 mod account;
 mod authorize;
+mod device;
+mod discover;
 mod error;
 mod http;
 mod metadata;
+mod register;
 mod response;
 mod token;
 mod transport;
 
 pub use account::{Account, AccountLookup, TokenCheck, check_token, look_up_account};
 pub use authorize::{AuthorizationResponse, PendingAuthorization, ResponseRefused};
+pub use device::DeviceAuthorization;
+pub use discover::{Discovered, discover};
 pub use error::{OAuthError, RefreshFailure};
 pub use http::{EXCHANGE_TIMEOUT, HttpClient, HttpClients};
 pub use metadata::{Recognized, recognize};
+pub use register::{Registration, register};
 pub use token::{RevocableToken, TokenSet};
 
 use url::Url;
@@ -37,4 +43,18 @@ pub struct OAuthClient {
     pub token_endpoint: Url,
     /// RFC 7009. `None` if the provider has no such endpoint.
     pub revocation_endpoint: Option<Url>,
+    /// How this server wants to be asked, where that is not the usual.
+    pub style: RequestStyle,
+}
+
+/// How an authorization server wants to be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestStyle {
+    /// The client's id and secret go into the `Authorization` field instead of the body (RFC 6749
+    /// §2.3.1).
+    pub basic: bool,
+    /// Token requests are JSON instead of a form.
+    pub json: bool,
+    /// The protected resource that tokens are for (RFC 8707): it goes with each request for one.
+    pub resource: Option<String>,
 }

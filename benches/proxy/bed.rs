@@ -116,12 +116,16 @@ impl Bed {
             base_url: Some(base),
             ca_pem: Some(std::fs::read_to_string(self.path("ca.pem"))?),
             client_certificate: None,
-            client: OAuthClient {
+            client: Some(OAuthClient {
                 client_id: "bench".to_owned(),
                 client_secret: None,
                 token_endpoint: endpoints.token,
                 revocation_endpoint: endpoints.revocation,
-            },
+                style: authsome::oauth::RequestStyle::default(),
+            }),
+            flow: Some(authsome_providers::Flow::Pkce),
+            params: std::collections::BTreeMap::new(),
+            fields: Vec::new(),
             tokens: Tokens {
                 access: Secret::new(BEARER.to_owned()),
                 refresh: Some(Secret::new(BEARER.to_owned())),

@@ -13,7 +13,7 @@ use crate::id::ProviderId;
 use crate::source::Source;
 
 /// The definitions in the binary, sorted by name.
-const BUNDLED: [(&str, &str); 1] = [("gitlab", include_str!("../bundled/gitlab.json"))];
+const BUNDLED: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 /// The largest custom definition that is read.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;

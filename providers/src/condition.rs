@@ -2,9 +2,14 @@
 
 use percent_encoding::percent_decode_str;
 
-/// True for requests with one of these methods and with all of these parameters.
-#[derive(Clone, Debug, Eq, PartialEq)]
+use crate::host::HostPattern;
+
+/// True for requests to one of these hosts, with one of these methods and with all of these
+/// parameters.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Condition {
+    /// Empty means all hosts.
+    pub(crate) hosts: Vec<HostPattern>,
     /// In upper case; empty means all methods.
     pub(crate) methods: Vec<String>,
     /// Names and values, decoded.
@@ -13,11 +18,17 @@ pub(crate) struct Condition {
 
 impl Condition {
     /// Whether the condition is true for a request. Methods are case-sensitive (RFC 9110 §9.1).
-    pub(crate) fn holds(&self, method: &str, query: Option<&str>) -> bool {
+    pub(crate) fn holds(&self, host: &str, method: &str, query: Option<&str>) -> bool {
         let mut parameters = self.query.iter();
-        (self.methods.is_empty() || self.methods.iter().any(|known| known == method))
+        is_of(&self.hosts, host)
+            && (self.methods.is_empty() || self.methods.iter().any(|known| known == method))
             && parameters.all(|(name, value)| has(query.unwrap_or_default(), name, value))
     }
+}
+
+/// Whether a host is one of these; no hosts mean all.
+pub(crate) fn is_of(hosts: &[HostPattern], host: &str) -> bool {
+    hosts.is_empty() || hosts.iter().any(|known| known.matches(host))
 }
 
 fn has(query: &str, name: &str, value: &str) -> bool {
@@ -41,6 +52,7 @@ mod tests {
         let condition = Condition {
             methods: vec!["GET".to_owned(), "HEAD".to_owned()],
             query: vec![("go-get".to_owned(), "1".to_owned())],
+            ..Condition::default()
         };
         for (method, query, expected) in [
             ("GET", Some("go-get=1"), true),
@@ -57,7 +69,7 @@ mod tests {
             ("get", Some("go-get=1"), false),
         ] {
             assert_eq!(
-                condition.holds(method, query),
+                condition.holds("a.test", method, query),
                 expected,
                 "{method} {query:?}"
             );

@@ -1,11 +1,13 @@
 //! A definition: a provider, and the text that it was parsed from.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use json_comments::StripComments;
 use serde_json::Value;
 
 use crate::error::DefinitionError;
+use crate::params;
 use crate::parse;
 use crate::provider::Provider;
 use crate::source::Source;
@@ -27,7 +29,9 @@ impl Definition {
     /// Parses a definition: JSON with comments.
     pub fn parse(text: &str, source: Source) -> Result<Self, DefinitionError> {
         let json = parse_json(text)?;
-        let (provider, warnings) = parse::provider(&json)?;
+        // Whatever depends on the place is checked with an example of it.
+        let examples = params::examples(&json)?;
+        let (provider, warnings) = parse::provider(&params::filled(&json, &examples))?;
         Ok(Self {
             provider,
             source,
@@ -35,6 +39,33 @@ impl Definition {
             text: text.to_owned(),
             json,
         })
+    }
+
+    /// The provider at a place: `values` are those of its parameters. A parameter that is not given
+    /// has its default.
+    ///
+    /// The host that a token's response names is one of them,
+    /// [`INSTANCE_URL`](crate::INSTANCE_URL).
+    pub fn placed(&self, values: &BTreeMap<String, String>) -> Result<Provider, DefinitionError> {
+        if self.provider.params.is_empty() && self.provider.instance_url.is_none() {
+            return match values.keys().next() {
+                Some(name) => Err(self.unknown(name)),
+                None => Ok(self.provider.clone()),
+            };
+        }
+        let filled = params::chosen(&self.provider, values)?;
+        let unknown = values.keys().find(|name| !filled.contains_key(*name));
+        if let Some(name) = unknown {
+            return Err(self.unknown(name));
+        }
+        Ok(parse::provider(&params::filled(&self.json, &filled))?.0)
+    }
+
+    fn unknown(&self, name: &str) -> DefinitionError {
+        DefinitionError::ParamUnknown {
+            provider: self.provider.id.to_string(),
+            name: name.to_owned(),
+        }
     }
 
     /// The JSON without comments. It has all fields in their order, unknown ones too, so that it

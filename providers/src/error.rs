@@ -28,6 +28,36 @@ pub enum DefinitionError {
         /// What is wrong with the value.
         reason: String,
     },
+    /// A value for what a place needs does not have its form.
+    #[error("`{value}` is no {label} (for example {example})")]
+    ParamInvalid {
+        /// The parameter.
+        name: String,
+        /// Its name for the user.
+        label: String,
+        /// A value that has the form.
+        example: String,
+        /// What was given.
+        value: String,
+    },
+    /// What a place needs was not given.
+    #[error("{label} is not given (for example {example})")]
+    ParamMissing {
+        /// The parameter.
+        name: String,
+        /// Its name for the user.
+        label: String,
+        /// A value that has the form.
+        example: String,
+    },
+    /// A value was given that the definition has no use for.
+    #[error("{provider} has no parameter `{name}`")]
+    ParamUnknown {
+        /// The provider.
+        provider: String,
+        /// The parameter.
+        name: String,
+    },
     /// The text is not JSON with comments.
     #[error("line {line}, column {column}: {reason}")]
     Syntax {

@@ -13,7 +13,8 @@
 //! let service = gitlab.provider.at(Some(&base))?;
 //!
 //! let path = service.relative_path("/gitlab/api/v4/user").unwrap_or_default();
-//! let shape = service.rules.injection("GET", path, None).map(|index| &service.rules.shapes()[index]);
+//! let shape = service.rules.injection("gitlab.acme.com", "GET", path, None);
+//! let shape = shape.map(|found| &service.rules.shapes()[found.shape]);
 //! assert_eq!(shape, Some(&Shape::Bearer));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -27,9 +28,11 @@ mod condition;
 mod definition;
 mod endpoint;
 mod error;
+mod field;
 mod host;
 mod id;
 mod landmarks;
+mod params;
 mod parse;
 mod path_pattern;
 mod pointer;
@@ -42,23 +45,33 @@ mod service;
 mod shape;
 mod source;
 mod suffix;
+mod template;
+mod words;
 
 pub use base_url::{BaseUrl, UrlError};
 pub use catalog::{Catalog, CatalogError, Listed};
 pub use definition::Definition;
 pub use endpoint::Endpoint;
 pub use error::DefinitionError;
+pub use field::{CredentialField, KeyPattern, Param};
 pub use host::{HostError, HostPattern, HostRegex};
 pub use id::{ProviderId, ProviderIdError};
+pub use params::INSTANCE_URL;
 pub use path_pattern::PatternError;
 pub use pointer::{JsonPointer, JsonPointerError};
 pub use provider::{
-    Address, ApiKey, ApplicationForm, Auth, ClientAuthentication, DeviceTokenRequest, Export,
-    ExportField, Flow, KeyPattern, OAuth, Provider,
+    Address, ApiKey, ApplicationForm, Auth, Checked, Export, GitSection, InstanceUrl, OAuth,
+    Provider,
 };
 pub use route::RoutePattern;
-pub use rules::{Carriers, GuardRule, Rules};
+pub use rules::{Carriers, GuardRule, Injection, Rules};
 pub use scheme::Scheme;
 pub use service::{AccountLookup, OAuthEndpoints, Service, SignIn};
 pub use shape::Shape;
 pub use source::Source;
+pub use template::{Piece, Template};
+pub use words::{ClientAuthentication, ExportField, Flow, TokenRequestForm};
+
+/// What stands for a credential in the environment of a run, unless the definition names something
+/// that fits the form of its keys.
+pub const PLACEHOLDER: &str = "authsome-proxy-managed";

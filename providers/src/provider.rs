@@ -1,17 +1,16 @@
 //! A provider: the checked content of a definition.
 
-use std::fmt;
-
-use regex::Regex;
-use thiserror::Error;
 use url::Url;
 
 use crate::base_url::BaseUrl;
 use crate::endpoint::Endpoint;
+use crate::field::{CredentialField, Param};
 use crate::host::HostPattern;
 use crate::id::ProviderId;
 use crate::pointer::JsonPointer;
 use crate::rules::SharedRules;
+use crate::template::Template;
+use crate::words::{ClientAuthentication, ExportField, Flow, TokenRequestForm};
 
 /// A service that a connection can be made to. [`Provider::at`] and [`Provider::sign_in_at`] apply
 /// the base URL of a connection to it.
@@ -21,6 +20,25 @@ pub struct Provider {
     pub id: ProviderId,
     /// Its name to display.
     pub display_name: String,
+    /// What can be done with it, in one line.
+    pub description: Option<String>,
+    /// What kind of service it is: `ai`, `code`, ….
+    pub category: Option<String>,
+    /// What a place needs to be named. If there are any, the definition is used through
+    /// [`Definition::placed`](crate::Definition::placed).
+    pub params: Vec<Param>,
+    /// What stands for the credential in the environment of a run.
+    pub placeholder: String,
+    /// Variables with values that anybody may see.
+    pub environment: Vec<(String, Template)>,
+    /// Where git's repositories are.
+    pub git: Option<GitSection>,
+    /// Where the token's response names the host of the API.
+    pub instance_url: Option<InstanceUrl>,
+    /// When and by what the definition was checked; `None` for one that says nothing of it.
+    pub checked: Option<Checked>,
+    /// What of the definition could not be checked.
+    pub unverified: Vec<String>,
     /// How the user logs in, unless they choose another flow.
     pub flow: Flow,
     /// The kind of credential, and how to obtain one.
@@ -48,6 +66,16 @@ pub struct Provider {
     pub(crate) rules: SharedRules,
 }
 
+impl Provider {
+    /// The address of the service itself, if the definition has exactly one.
+    pub fn api_address(&self) -> Option<BaseUrl> {
+        match &self.api_urls[..] {
+            [ApiUrl::Below(url)] => Some(url.clone()),
+            _ => None,
+        }
+    }
+}
+
 /// The kind of credential, and how to obtain one.
 #[derive(Clone, Debug)]
 pub enum Auth {
@@ -60,32 +88,50 @@ pub enum Auth {
 /// A key that the user copies from the service.
 #[derive(Clone, Debug)]
 pub struct ApiKey {
-    /// The variable in which tools of this service look for the key.
-    pub env_var: Option<String>,
-    /// The form of a key.
-    pub key_pattern: Option<KeyPattern>,
-    /// The form of a key in words.
-    pub key_pattern_hint: Option<String>,
+    /// Its parts; the first secret one is the key itself, and comes first.
+    pub fields: Vec<CredentialField>,
 }
 
-/// The form of an API key: a regular expression that must match the whole key.
-#[derive(Clone, Debug)]
-pub struct KeyPattern(pub(crate) Regex);
+/// Where git's repositories are, and how git logs in there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct GitSection {
+    /// The host that serves them over HTTPS; `None` for the instance.
+    pub host: Option<HostPattern>,
+    /// Names and ports under which the same repositories are reached by SSH.
+    pub ssh: Vec<(String, u16)>,
+}
 
-impl KeyPattern {
-    /// Whether the key has this form.
-    pub fn accepts(&self, key: &str) -> bool {
-        self.0.is_match(key)
-    }
+/// Where the token's response names the host of the API.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InstanceUrl {
+    /// Where in the response.
+    pub pointer: JsonPointer,
+    /// The domain that the host must be below.
+    pub suffix: String,
+}
+
+/// When a definition was checked against the service's documentation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Checked {
+    /// The date, as `2026-11-28`.
+    pub on: String,
+    /// What was read.
+    pub from: Vec<String>,
 }
 
 /// An OAuth 2 authorization server, and what is requested from it.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the definition"
+)]
 pub struct OAuth {
-    /// The authorization endpoint (RFC 6749 §3.1).
-    pub authorization: Endpoint,
-    /// The token endpoint (RFC 6749 §3.2).
-    pub token: Endpoint,
+    /// The authorization endpoint (RFC 6749 §3.1); `None` if it is discovered, or not used.
+    pub authorization: Option<Endpoint>,
+    /// The token endpoint (RFC 6749 §3.2); `None` if it is discovered.
+    pub token: Option<Endpoint>,
+    /// Whether the endpoints are discovered from the protected resource (RFC 9728, RFC 8414).
+    pub discover: bool,
     /// The revocation endpoint (RFC 7009).
     pub revocation: Option<Endpoint>,
     /// The authorization server's metadata (RFC 8414, or `OpenID` Connect Discovery).
@@ -96,6 +142,10 @@ pub struct OAuth {
     pub registration: Option<Endpoint>,
     /// The scopes to request, unless the user chooses others.
     pub scopes: Vec<String>,
+    /// What stands between scopes in a request: a space (RFC 6749 §3.3), or what the server wants.
+    pub scope_separator: String,
+    /// Variables that may hold the application's id and secret.
+    pub client_variables: (Option<String>, Option<String>),
     /// Whether the server supports PKCE (RFC 7636).
     pub pkce: bool,
     /// Whether the server supports the device flow.
@@ -106,21 +156,23 @@ pub struct OAuth {
     pub authorization_params: Vec<(String, String)>,
     /// How the client authenticates at the token endpoint, if the definition says so.
     pub client_authentication: Option<ClientAuthentication>,
+    /// The form of token requests.
+    pub token_request: TokenRequestForm,
     /// The form of the token request in the device flow.
-    pub device_token_request: DeviceTokenRequest,
+    pub device_token_request: TokenRequestForm,
 }
 
 impl OAuth {
     /// All endpoints of the definition.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         let optional = [
+            &self.authorization,
+            &self.token,
             &self.revocation,
             &self.device_authorization,
             &self.registration,
         ];
-        [&self.authorization, &self.token]
-            .into_iter()
-            .chain(optional.into_iter().flatten())
+        optional.into_iter().flatten()
     }
 }
 
@@ -175,87 +227,8 @@ pub(crate) enum ApiUrl {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct AccountSource {
     pub(crate) url: Endpoint,
-    pub(crate) id: JsonPointer,
+    /// Where the response has the account's id; `None` if it only tells whether a credential is
+    /// good.
+    pub(crate) id: Option<JsonPointer>,
     pub(crate) label: Option<JsonPointer>,
-}
-
-/// A word in a definition that is not one of the known ones.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("it must be one of {known}")]
-pub struct WordError {
-    known: &'static str,
-}
-
-/// Defines an enum of words with its `FromStr` and `Display` from one table. `Display` shows the
-/// first word of a line.
-macro_rules! words {
-    ($(#[$about:meta])* $name:ident, $known:literal, $($(#[$doc:meta])* $variant:ident = $word:literal $(| $also:literal)*,)+) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-        #[non_exhaustive]
-        pub enum $name {
-            $($(#[$doc])* $variant,)+
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = WordError;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text {
-                    $($word $(| $also)* => Ok(Self::$variant),)+
-                    _ => Err(WordError { known: $known }),
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(match self {
-                    $(Self::$variant => $word,)+
-                })
-            }
-        }
-    };
-}
-
-words! {
-    /// How the client authenticates at the token endpoint (RFC 6749 §2.3.1).
-    ClientAuthentication, "basic, post",
-    /// In the `Authorization` field.
-    Basic = "basic" | "header" | "client_secret_basic",
-    /// In the form body.
-    Post = "post" | "body" | "client_secret_post",
-}
-
-words! {
-    /// The form of the token request in the device flow.
-    DeviceTokenRequest, "oauth2_form, json",
-    /// A JSON body, which some servers require.
-    Json = "json",
-    /// The form of RFC 8628.
-    OAuth2Form = "oauth2_form",
-}
-
-words! {
-    /// A part of a credential that a variable can hold.
-    ExportField, "access_token, refresh_token, api_token",
-    /// The OAuth access token.
-    AccessToken = "access_token",
-    /// The API key.
-    ApiToken = "api_token" | "api_key",
-    /// The OAuth refresh token: declared by some definitions, never exported.
-    RefreshToken = "refresh_token",
-}
-
-words! {
-    /// A way to obtain a credential.
-    Flow, "pkce, device_code, dcr_pkce, api_key",
-    /// The user pastes an API key.
-    ApiKey = "api_key",
-    /// The authorization code flow with dynamic client registration (RFC 7591).
-    DcrPkce = "dcr_pkce",
-    /// The device flow (RFC 8628).
-    DeviceCode = "device_code",
-    /// The authorization code flow with PKCE (RFC 7636).
-    Pkce = "pkce",
 }

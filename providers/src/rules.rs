@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use self::carriers::Carriers;
-pub(crate) use self::common::{CommonRules, SharedRules};
+pub(crate) use self::common::{CommonRules, InjectEntry, SharedRules};
+use crate::condition::is_of;
+use crate::host::HostPattern;
 use crate::path_pattern::PathPattern;
 use crate::shape::Shape;
 
@@ -26,10 +28,15 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The index in [`shapes`](Self::shapes) of the shape that a request gets. The first matching
-    /// rule applies. An OAuth endpoint gets none, whatever the rules say. `query` is encoded as in
-    /// the request.
-    pub fn injection(&self, method: &str, path: &str, query: Option<&str>) -> Option<usize> {
+    /// What a request gets. The first matching rule applies. An OAuth endpoint gets none, whatever
+    /// the rules say. `query` is encoded as in the request.
+    pub fn injection(
+        &self,
+        host: &str,
+        method: &str,
+        path: &str,
+        query: Option<&str>,
+    ) -> Option<Injection> {
         if self.is_oauth_endpoint(path) {
             return None;
         }
@@ -37,9 +44,9 @@ impl Rules {
         let matching = rules.find(|rule| {
             let condition = rule.condition.as_ref();
             rule.pattern.matches(path)
-                && condition.is_none_or(|condition| condition.holds(method, query))
+                && condition.is_none_or(|condition| condition.holds(host, method, query))
         });
-        matching.map(|rule| rule.shape)
+        matching.map(|rule| rule.injection)
     }
 
     /// All shapes of the rules, without duplicates.
@@ -53,7 +60,7 @@ impl Rules {
     /// like `/access_tokens`. So a rule also applies to a path with a format suffix or a trailing
     /// slash. Methods are compared without regard to case: in HTTP they are case-sensitive, but
     /// some servers ignore case.
-    pub fn guard(&self, method: &str, path: &str) -> Option<&GuardRule> {
+    pub fn guard(&self, host: &str, method: &str, path: &str) -> Option<&GuardRule> {
         let rules = self.common.guards_for(method);
         let near = rules.landmarks.near(path);
         if near.is_empty() {
@@ -66,12 +73,17 @@ impl Rules {
         spellings(path)
             .into_iter()
             .flatten()
-            .find_map(|path| guards().find(|rule| rule.pattern.matches(&path)))
+            .find_map(|path| guards().find(|rule| rule.holds(host, &path)))
     }
 
     /// All guard rules, in the definition's order.
     pub fn guards(&self) -> &[GuardRule] {
         &self.common.guards
+    }
+
+    /// Fields that each request gets, unless it has them.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.common.headers
     }
 
     /// The fields and parameters that can carry a credential to this service.
@@ -102,6 +114,16 @@ impl Rules {
     }
 }
 
+/// What a request gets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Injection {
+    /// The index of the shape in [`Rules::shapes`].
+    pub shape: usize,
+    /// Only if the request has carried the placeholder: the host serves others, too, who log in
+    /// there for each request, or not at all.
+    pub only_if_sent: bool,
+}
+
 /// The longest common prefix of `paths`.
 fn common_prefix(paths: &[String]) -> String {
     let Some((first, others)) = paths.split_first() else {
@@ -127,10 +149,16 @@ pub struct GuardRule {
     pub reason: String,
     /// The methods in upper case; empty means all.
     pub methods: Vec<String>,
+    /// The hosts; empty means all.
+    pub(crate) hosts: Vec<HostPattern>,
     pub(crate) pattern: PathPattern,
 }
 
 impl GuardRule {
+    fn holds(&self, host: &str, path: &str) -> bool {
+        self.pattern.matches(path) && is_of(&self.hosts, host)
+    }
+
     /// The path pattern as the definition writes it.
     pub fn path(&self) -> String {
         self.pattern.to_string()
@@ -155,18 +183,19 @@ fn spellings(path: &str) -> [Option<Cow<'_, str>>; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::Template;
 
     fn rules(inject: &[(&str, Shape)], oauth_paths: &[&str]) -> Rules {
         let inject = inject
             .iter()
-            .map(|(path, shape)| (path.parse().unwrap(), None, shape.clone()))
+            .map(|(path, shape)| InjectEntry::of(path.parse().unwrap(), shape.clone()))
             .collect();
         let guards = vec![
             guard("mint", &["POST"], "/projects/*/access_tokens"),
             guard("any", &[], "/keys/*"),
             guard("whole", &["PUT"], "regex:^/users/[0-9]+$"),
         ];
-        let common = CommonRules::new(inject, guards, &Carriers::default());
+        let common = CommonRules::new(inject, guards, &Carriers::default(), Vec::new());
         Rules::new(
             Arc::new(common),
             oauth_paths.iter().map(ToString::to_string).collect(),
@@ -178,6 +207,7 @@ mod tests {
             name: name.to_owned(),
             reason: "reason".to_owned(),
             methods: methods.iter().map(ToString::to_string).collect(),
+            hosts: Vec::new(),
             pattern: path.parse().unwrap(),
         }
     }
@@ -203,7 +233,7 @@ mod tests {
             prefix: String::new(),
         };
         let query = Shape::Query {
-            name: "token".to_owned(),
+            values: vec![("token".to_owned(), Template::credential())],
         };
         let rules = rules(
             &[
@@ -227,7 +257,8 @@ mod tests {
             ("/a/token.json", None),
             ("/a/tokens", Some(0)),
         ] {
-            assert_eq!(rules.injection("GET", path, None), expected, "{path}");
+            let found = rules.injection("a.test", "GET", path, None);
+            assert_eq!(found.map(|found| found.shape), expected, "{path}");
         }
         assert_eq!(rules.carriers().headers, ["authorization", "x-key"]);
         assert_eq!(rules.carriers().query, ["token"]);
@@ -256,7 +287,9 @@ mod tests {
             ("POST", "", None),
         ] {
             assert_eq!(
-                rules.guard(method, path).map(|rule| rule.name.as_str()),
+                rules
+                    .guard("a.test", method, path)
+                    .map(|rule| rule.name.as_str()),
                 expected,
                 "{method} {path}"
             );

@@ -12,7 +12,7 @@ use crate::base_url::{BaseUrl, strip_path_prefix};
 use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::pointer::JsonPointer;
-use crate::provider::{Auth, Provider};
+use crate::provider::{Auth, GitSection, Provider};
 use crate::route::RoutePattern;
 use crate::rules::{GuardRule, Rules};
 
@@ -26,6 +26,8 @@ pub struct Service {
     pub routes: Vec<RoutePattern>,
     /// What is injected into these requests, and which are denied.
     pub rules: Arc<Rules>,
+    /// Where git's repositories are. Names for SSH are those of the public instance.
+    pub git: Option<GitSection>,
 }
 
 impl Service {
@@ -69,8 +71,9 @@ pub struct SignIn {
 pub struct AccountLookup {
     /// The URL to request with the credential.
     pub url: Url,
-    /// Where the response has the account's permanent identifier.
-    pub id: JsonPointer,
+    /// Where the response has the account's permanent identifier; `None` if the response only tells
+    /// whether the credential is good.
+    pub id: Option<JsonPointer>,
     /// Where the response has the account's display name.
     pub label: Option<JsonPointer>,
 }
@@ -86,15 +89,26 @@ impl Provider {
         Ok(Service {
             base_url: place.base.cloned(),
             rules: place.rules(&routes)?,
+            git: self.git_at(place.base),
             routes,
         })
+    }
+
+    /// What of `git` holds at that base URL.
+    fn git_at(&self, base: Option<&BaseUrl>) -> Option<GitSection> {
+        let mut git = self.git.clone()?;
+        if base != self.base_url.as_ref() {
+            git.ssh.clear();
+            git.host = None;
+        }
+        Some(git)
     }
 
     /// What is needed to log in to the provider at the base URL of a connection, or at its own.
     pub fn sign_in_at(&self, base: Option<&BaseUrl>) -> Result<SignIn, DefinitionError> {
         let place = self.place(base)?;
         let oauth = match &self.auth {
-            Auth::OAuth2(oauth) => Some(place.oauth(oauth)?),
+            Auth::OAuth2(oauth) => place.oauth(oauth)?,
             Auth::ApiKey(_) => None,
         };
         let lookup = |source: &crate::provider::AccountSource| {
@@ -190,7 +204,7 @@ impl Provider {
     fn follows_base_url(&self) -> bool {
         let endpoint_follows = match &self.auth {
             Auth::OAuth2(oauth) => {
-                oauth.authorization.is_on_instance() || oauth.token.is_on_instance()
+                oauth.discover || oauth.endpoints().any(Endpoint::is_on_instance)
             }
             Auth::ApiKey(_) => true,
         };

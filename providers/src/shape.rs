@@ -2,14 +2,18 @@
 
 use thiserror::Error;
 
+use crate::template::Template;
+
 /// How a credential is put on a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Shape {
-    /// `Authorization: Basic base64(username:credential)` (RFC 7617).
+    /// `Authorization: Basic base64(username:password)` (RFC 7617).
     Basic {
         /// The user name before the colon.
-        username: String,
+        username: Template,
+        /// The password after it.
+        password: Template,
     },
     /// `Authorization: Bearer credential` (RFC 6750).
     Bearer,
@@ -21,11 +25,24 @@ pub enum Shape {
         /// The text before the credential, such as `Token `, or nothing.
         prefix: String,
     },
-    /// `?name=credential`.
-    Query {
-        /// The parameter's name.
-        name: String,
+    /// Several fields, or one that is not the credential alone.
+    Headers {
+        /// Names in lower case, with their values.
+        values: Vec<(String, Template)>,
     },
+    /// A segment of the path: the credential stands right after the prefix.
+    Path {
+        /// The text before it, from the first slash on: `/bot`.
+        prefix: String,
+    },
+    /// `?name=value`, for one parameter or several.
+    Query {
+        /// The parameters' names and values.
+        values: Vec<(String, Template)>,
+    },
+    /// AWS Signature Version 4: the request is signed anew with the key that the fields
+    /// `access_key_id`, `secret_access_key` and `session_token` name.
+    SigV4,
 }
 
 /// A field name in lower case, as HTTP/2 requires (RFC 9113 §8.2.1).
@@ -70,9 +87,18 @@ pub(crate) fn query_name(text: &str) -> Result<String, ShapeError> {
 
 /// A user name for HTTP Basic. RFC 7617 forbids a colon in it, because the password starts after
 /// the first colon.
-pub(crate) fn basic_username(text: &str) -> Result<String, ShapeError> {
+pub(crate) fn basic_username(text: &str) -> Result<(), ShapeError> {
     if text.contains(':') || !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Err(ShapeError::Username);
+    }
+    Ok(())
+}
+
+/// The text before a credential in a path: it begins a segment.
+pub(crate) fn path_prefix(text: &str) -> Result<String, ShapeError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    if !text.starts_with('/') || !text.bytes().all(plain) || text.contains("//") {
+        return Err(ShapeError::PathPrefix);
     }
     Ok(text.to_owned())
 }
@@ -98,6 +124,10 @@ pub(crate) enum ShapeError {
     FramingHeader,
     #[error("a header name has letters, digits and `-` only")]
     HeaderName,
+    #[error(
+        "the text before a credential in a path starts with `/` and has letters, digits and `-._~/` only"
+    )]
+    PathPrefix,
     #[error("a header prefix has printable ASCII characters only")]
     Prefix,
     #[error("a query parameter's name has letters, digits and `-._~[]` only")]

@@ -17,7 +17,7 @@ use authsome_providers::ProviderId;
 use super::complete;
 use crate::credential::ConnectionName;
 
-pub(super) use self::login::Login;
+pub(super) use self::login::{Login, Pair};
 pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Target};
 pub(super) use self::run::{PolicyArgument, Run};
@@ -72,6 +72,11 @@ pub(super) enum Command {
     List,
     /// Print a provider's definition, ready to edit
     Inspect(Inspect),
+    /// Take a definition of your own
+    #[command(after_help = REGISTER_EXAMPLES)]
+    Register(Register),
+    /// Remove a definition of your own
+    Remove(Remove),
     /// Forget a connection on this machine
     Logout(Named),
     /// Revoke a connection's grant at the provider, and forget it
@@ -103,6 +108,32 @@ pub(super) enum Command {
     Help(Help),
     /// Print the version
     Version,
+}
+
+const REGISTER_EXAMPLES: &str = "\
+Examples:
+  authsome inspect openai > acme.json   start from another one, then change its name
+  authsome register acme.json
+  authsome register - --yes < acme.json";
+
+#[derive(Debug, Args)]
+pub(super) struct Register {
+    /// The file, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Replace a definition of the same name
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Remove {
+    /// The provider
+    #[arg(add = ArgValueCandidates::new(complete::providers))]
+    pub(super) provider: ProviderId,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod commands;
 mod opening;
+mod qr;
 mod surroundings;
 
 use std::io::IsTerminal;
@@ -12,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use self::surroundings::Surroundings;
 use super::printer::Printer;
-use crate::connection::{Finished, FinishedBy, LoginPrompt, LoginStep, PageAddress};
+use crate::connection::{DeviceCode, Finished, FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use crate::env::programs::Programs;
 use crate::loopback::{REDIRECT_PORT, REDIRECT_URI};
 
@@ -195,6 +196,21 @@ impl LoginPrompt for Prompt<'_> {
         }
         if std::io::stdin().is_terminal() {
             self.listen();
+        }
+    }
+
+    fn code(&mut self, code: &DeviceCode<'_>) {
+        let DeviceCode {
+            code,
+            uri,
+            complete_uri,
+        } = *code;
+        self.printer.prompt(&format!(
+            "Open this URL on any device, and enter the code:\n\n  {uri}\n  {code}\n"
+        ));
+        let is_terminal = std::io::stderr().is_terminal();
+        if let Some(picture) = complete_uri.and_then(qr::picture).filter(|_| is_terminal) {
+            self.printer.picture(&picture);
         }
     }
 

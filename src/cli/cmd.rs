@@ -12,6 +12,7 @@ pub(super) mod log;
 pub(super) mod login;
 pub(super) mod logout;
 pub(super) mod man;
+pub(super) mod register;
 pub(super) mod revoke;
 pub(super) mod run;
 pub(super) mod runs;
@@ -39,13 +40,14 @@ fn describe(
     let service = super::context::service_of(provider, connection)?;
     let hosts: Vec<_> = service.routes.iter().map(ToString::to_string).collect();
     let tokens = &connection.tokens;
+    let client = connection.client.as_ref();
     let hidden = |present: bool| present.then_some("***");
     Ok(json!({
         "provider": connection.id.provider.to_string(),
         "connection": connection.id.name.to_string(),
         "status": connection.status(Timestamp::now()).to_string(),
         "auth_type": auth_type(provider),
-        "flow": provider.flow.to_string(),
+        "flow": connection.flow.unwrap_or(provider.flow).to_string(),
         "base_url": connection.base_url.as_ref().or(service.base_url.as_ref()).map(ToString::to_string),
         "proxy_hosts": hosts,
         "scopes": tokens.scopes,
@@ -53,11 +55,25 @@ fn describe(
         "obtained_at": tokens.obtained_at.to_string(),
         "expires_at": tokens.expires_at.map(|end| end.to_string()),
         "is_default": is_default,
-        "client_id": connection.client.client_id,
-        "client_secret": hidden(connection.client.client_secret.is_some()),
+        "params": connection.params,
+        "fields": shown_fields(connection),
+        "client_id": client.map(|client| &client.client_id),
+        "client_secret": hidden(client.is_some_and(|client| client.client_secret.is_some())),
         "access_token": hidden(true),
         "refresh_token": hidden(tokens.refresh.is_some()),
     }))
+}
+
+/// The parts of the credential beside the key: a user name is shown, a secret is not.
+fn shown_fields(connection: &Connection) -> Value {
+    let fields = connection.fields.iter().map(|field| {
+        let value = match field.public_value() {
+            Some(value) => Value::from(value),
+            None => Value::from("***"),
+        };
+        (field.name.clone(), value)
+    });
+    Value::Object(fields.collect())
 }
 
 fn auth_type(provider: &Provider) -> &'static str {
@@ -73,12 +89,19 @@ fn cell(value: &Value) -> String {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
-        Value::Object(account) => cell(
-            account
-                .get("label")
-                .filter(|label| !label.is_null())
-                .unwrap_or(&account["id"]),
-        ),
+        Value::Object(fields) => {
+            let named = |name| fields.get(name).filter(|value: &&Value| !value.is_null());
+            match named("label").or_else(|| named("id")) {
+                Some(account) => cell(account),
+                None if fields.is_empty() => "-".to_owned(),
+                None => {
+                    let pairs = fields
+                        .iter()
+                        .map(|(name, value)| format!("{name}={}", cell(value)));
+                    pairs.collect::<Vec<_>>().join(" ")
+                }
+            }
+        }
         other => other.to_string(),
     }
 }

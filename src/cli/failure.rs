@@ -32,6 +32,7 @@ pub(super) enum Exit {
     NoProvider = 4,
     Credential = 5,
     ConnectionExists = 6,
+    ProviderExists = 7,
     Unreachable = 8,
     Vault = 9,
 }
@@ -102,6 +103,13 @@ impl From<DefinitionError> for Failure {
                 format!("authsome login {provider} --base-url URL")
             }
             DefinitionError::BaseUrlUnused { provider } => format!("authsome login {provider}"),
+            DefinitionError::ParamInvalid { name, example, .. }
+            | DefinitionError::ParamMissing { name, example, .. } => {
+                format!("authsome login PROVIDER --param {name}={example}")
+            }
+            DefinitionError::ParamUnknown { provider, .. } => {
+                format!("authsome inspect {provider}")
+            }
             _ => "correct the definition".to_owned(),
         };
         Self::of(Exit::Usage, "usage", &error, hint)

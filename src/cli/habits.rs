@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 
 /// Words of the Python program of the same name, which work here, too.
-const TRANSLATED: [(&[&str], &[&str]); 10] = [
+const TRANSLATED: [(&[&str], &[&str]); 12] = [
     (&["onboard"], &["login"]),
     (&["provider", "list"], &["list"]),
     (&["provider", "inspect"], &["inspect"]),
+    (&["provider", "register"], &["register"]),
+    (&["provider", "remove"], &["remove"]),
     (&["provider", "revoke"], &["revoke"]),
     (&["connections"], &["list"]),
     (&["connections", "list"], &["list"]),
@@ -44,7 +46,6 @@ const MEANT: [(&[&str], &str); 14] = [
             "delete",
             "disconnect",
             "forget",
-            "remove",
             "rm",
             "sign-out",
             "signout",

@@ -13,11 +13,11 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
         "Every day",
         &[
             ("login", "Connect an account, in the browser"),
-            ("run", "Run a command that uses them but never sees a token"),
+            ("run", "Run a command that uses them and sees no token"),
             ("status", "Show who is connected, and whether it works"),
             (
                 "log, runs",
-                "Show what was injected, denied, refreshed, by which run",
+                "What was injected, denied, refreshed, by which run",
             ),
         ],
     ),
@@ -39,16 +39,19 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
         "Setup",
         &[
             ("doctor", "Look for what does not work, and what mends it"),
+            ("allow, deny", "Guard rules: what a run may not do"),
             (
-                "allow, deny, inspect",
-                "Guard rules, a provider's definition",
+                "inspect, register, remove",
+                "A provider's definition, and your own",
             ),
-            ("completions, man", "Print a shell's script, a manual page"),
             (
-                "vault, uninstall",
-                "Where the key is, what is kept on this machine",
+                "help, man, completions",
+                "Explain a command, print a page or a script",
             ),
-            ("help, version", "Explain a command, print the version"),
+            (
+                "vault, uninstall, version",
+                "The key, what is kept here, which version this is",
+            ),
         ],
     ),
 ];
@@ -60,7 +63,7 @@ const FLAGS: &str = "--json, --quiet, --verbose, --no-color, --help, --version";
 const MIN_COLUMNS_FOR_TABLE: usize = 60;
 
 /// The column in which the explanations begin.
-const INDENT: usize = 24;
+const INDENT: usize = 28;
 
 /// The help for a screen of so many columns.
 pub(super) fn text(columns: usize) -> String {

@@ -76,6 +76,8 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         Command::Inspect(arguments) => arguments.edit.then_some("inspect --edit"),
         Command::Login(_) => Some("login"),
         Command::Logout(_) => Some("logout"),
+        Command::Register(_) => Some("register"),
+        Command::Remove(_) => Some("remove"),
         Command::Revoke(_) => Some("revoke"),
         Command::Run(arguments) => arguments.allow_export.then_some("run --allow-export"),
         Command::Vault(Vault::Rekey(_)) => Some("vault rekey"),

@@ -181,6 +181,13 @@ impl Printer {
         let _ = stderr.flush();
     }
 
+    /// Prints a picture of block characters.
+    pub(super) fn picture(&self, picture: &str) {
+        if !self.quiet {
+            to_stderr(picture);
+        }
+    }
+
     /// Prints details, if `--verbose` is given.
     pub(super) fn detail(&self, words: &str) {
         if self.verbose && !self.quiet {

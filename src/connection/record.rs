@@ -1,9 +1,10 @@
 //! What is stored of one connection.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use authsome_providers::BaseUrl;
+use authsome_providers::{BaseUrl, Flow};
 use url::Url;
 
 use super::freshness::{Freshness, freshness, refresh_at};
@@ -34,10 +35,16 @@ pub struct Connection {
     pub ca_pem: Option<String>,
     /// The certificate for servers that ask for one in the TLS handshake.
     pub client_certificate: Option<ClientCertificate>,
-    /// The application that the grant was issued to. A refresh token works only with this one (RFC
-    /// 6749 §6), so the two are kept together. The endpoints are kept too, so that a definition
-    /// that is changed later cannot send the refresh token elsewhere.
-    pub client: OAuthClient,
+    /// The application that the grant was issued to; `None` for a key. A refresh token works only
+    /// with this one (RFC 6749 §6), so the two are kept together. The endpoints are kept too, so
+    /// that a definition that is changed later cannot send the refresh token elsewhere.
+    pub client: Option<OAuthClient>,
+    /// How the user has logged in; `None` if it was stored before this was kept.
+    pub flow: Option<Flow>,
+    /// What names the place, where the definition asks for it: a subdomain, a region.
+    pub params: BTreeMap<String, String>,
+    /// The parts of the credential beside the token or key, by their names in the definition.
+    pub fields: Vec<StoredField>,
     /// The current pair.
     pub tokens: Tokens,
     /// The account, if the provider named it.
@@ -47,6 +54,24 @@ pub struct Connection {
     /// The definition and the routes that it was made with. `None` if it was stored before these
     /// were kept, until it is first used.
     pub terms: Option<Terms>,
+}
+
+/// A part of a credential beside the token or key.
+#[derive(Clone, Debug)]
+pub struct StoredField {
+    /// Its name in the definition.
+    pub name: String,
+    /// What the user has given.
+    pub value: Secret<String>,
+    /// Whether it is secret, or a user name that may be shown.
+    pub is_secret: bool,
+}
+
+impl StoredField {
+    /// The value, if anybody may see it.
+    pub fn public_value(&self) -> Option<&str> {
+        (!self.is_secret).then(|| self.value.expose().as_str())
+    }
 }
 
 /// A token pair and its dates.
@@ -111,6 +136,17 @@ impl fmt::Display for Status {
 }
 
 impl Tokens {
+    /// An empty pair, in the place of one that is about to be known.
+    pub(super) fn none(now: Timestamp) -> Self {
+        Self {
+            access: Secret::new(String::new()),
+            refresh: None,
+            obtained_at: now,
+            expires_at: None,
+            scopes: Vec::new(),
+        }
+    }
+
     /// The first pair of a grant. If the server names no scopes, they are those that were
     /// `requested` (RFC 6749 §5.1).
     pub fn first(set: TokenSet, requested: &[String], now: Timestamp) -> Self {
@@ -163,17 +199,22 @@ impl Connection {
 
     /// When a renewal becomes due; `None` if the token cannot be renewed or does not expire.
     pub fn refresh_at(&self) -> Option<Timestamp> {
-        let renewable = self.tokens.refresh.is_some() && self.standing == GrantState::Good;
-        let end = self.tokens.expires_at.filter(|_| renewable)?;
+        let end = self.tokens.expires_at.filter(|_| self.is_renewable())?;
         Some(refresh_at(end, self.tokens.lifetime().unwrap_or_default()))
+    }
+
+    /// Whether a new token can be had without the user: by a refresh token, or by asking again as
+    /// the application itself (RFC 6749 §4.4).
+    pub fn is_renewable(&self) -> bool {
+        let asks_again = self.flow == Some(Flow::ClientCredentials) && self.client.is_some();
+        (self.tokens.refresh.is_some() || asks_again) && self.standing == GrantState::Good
     }
 
     /// The summary for a user.
     pub fn status(&self, now: Timestamp) -> Status {
-        let renewable = self.tokens.refresh.is_some() && self.standing == GrantState::Good;
         match self.freshness(now) {
             _ if matches!(self.standing, GrantState::NeedsLogin { .. }) => Status::NeedsLogin,
-            Freshness::Expired if !renewable => Status::NeedsLogin,
+            Freshness::Expired if !self.is_renewable() => Status::NeedsLogin,
             Freshness::Expired => Status::Expired,
             Freshness::Due | Freshness::Fresh => Status::Connected,
         }
@@ -183,6 +224,7 @@ impl Connection {
     pub fn credential(&self, generation: u64) -> Credential {
         Credential {
             token: self.tokens.access.clone(),
+            others: self.other_fields(),
             generation,
             obtained_at: self.tokens.obtained_at,
             refresh_at: self.refresh_at(),
@@ -190,20 +232,50 @@ impl Connection {
         }
     }
 
-    /// The token endpoint, which identifies the authorization server.
-    pub fn authorization_server(&self) -> &Url {
-        &self.client.token_endpoint
+    fn other_fields(&self) -> Vec<(String, Secret<String>)> {
+        let fields = self.fields.iter();
+        let pair = |field: &StoredField| (field.name.clone(), field.value.clone());
+        fields.map(pair).collect()
+    }
+
+    /// The fields that are secret. The vault keeps all of them alike; only these are kept from a
+    /// child's environment, where a user name may stand.
+    fn secret_fields(&self) -> impl Iterator<Item = &Secret<String>> {
+        let fields = self.fields.iter();
+        let secret = fields.filter(|field| field.is_secret);
+        secret.map(|field| &field.value)
+    }
+
+    /// The server that can be asked about the connection: the authorization server, or for a key
+    /// the service itself.
+    pub fn server(&self) -> Option<Url> {
+        let endpoint = self
+            .client
+            .as_ref()
+            .map(|client| client.token_endpoint.clone());
+        let base = || self.base_url.as_ref()?.to_string().parse().ok();
+        let route = || {
+            self.terms
+                .as_ref()?
+                .routes
+                .first()?
+                .to_string()
+                .parse()
+                .ok()
+        };
+        endpoint.or_else(base).or_else(route)
     }
 
     /// Every secret of the connection, to check that none of them is in a child's environment.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret<String>> {
-        [
+        let client = self.client.as_ref();
+        let own = [
             Some(&self.tokens.access),
             self.tokens.refresh.as_ref(),
-            self.client.client_secret.as_ref(),
+            client.and_then(|client| client.client_secret.as_ref()),
             self.client_certificate.as_ref().map(ClientCertificate::key),
-        ]
-        .into_iter()
-        .flatten()
+        ];
+        let fields = self.secret_fields();
+        own.into_iter().flatten().chain(fields)
     }
 }

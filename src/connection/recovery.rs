@@ -194,6 +194,7 @@ mod tests {
         let end = obtained_at.plus(Duration::from_hours(2));
         Credential {
             token: Secret::new("token".to_owned()),
+            others: Vec::new(),
             generation,
             obtained_at,
             refresh_at: Some(end.minus(Duration::from_mins(5))),

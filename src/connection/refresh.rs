@@ -99,9 +99,8 @@ impl Renewal {
                 Ok(pause) => self.closing.sleep(pause).await,
                 Err(outcome) => return outcome,
             }
-            // The lock keeps other refreshes out, but not a login. If a login has stored a new
-            // pair, that pair must not be renewed because an older one failed. A removal is noticed
-            // here too.
+            // The lock keeps other refreshes out, but not a login, whose pair must not be renewed
+            // because an older one failed. A removal is noticed here too.
             let seen = stored.number();
             stored = self.load_by(&disk, &id).await?;
             if stored.number() != seen {
@@ -111,16 +110,17 @@ impl Renewal {
     }
 
     async fn request(&self, connection: &Connection) -> Result<TokenSet, OAuthError> {
-        // The connection's own CA and client certificate apply to its token endpoint too. The
-        // endpoint and the application are those of the record (RFC 6749 §6 binds a refresh token
-        // to its client), even if the provider's definition has changed since.
+        // The endpoint and the application are those of the record (RFC 6749 §6 binds a refresh
+        // token to its client), even if the provider's definition has changed since.
         let http = self.http.for_connection(
             connection.ca_pem.as_deref(),
             connection.client_certificate.as_ref(),
         )?;
-        match &connection.tokens.refresh {
-            Some(token) => connection.client.refresh(token, &http).await,
-            None => unreachable!("settled() has answered for a connection without a refresh token"),
+        let tokens = &connection.tokens;
+        match (&connection.client, &tokens.refresh) {
+            (Some(client), Some(token)) => client.refresh(token, &http).await,
+            (Some(client), None) => client.ask_again(&tokens.scopes, &http).await,
+            (None, _) => unreachable!("settled() has answered for what cannot be renewed"),
         }
     }
 

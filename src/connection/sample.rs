@@ -1,12 +1,15 @@
 //! A connection for tests.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use authsome_providers::Flow;
 
 use super::record::{Connection, GrantState, Tokens};
 use super::store::{ConnectionStore, Stored};
 use crate::clock::Timestamp;
-use crate::oauth::OAuthClient;
+use crate::oauth::{OAuthClient, RequestStyle};
 use crate::secret::Secret;
 use crate::vault::MemoryVault;
 
@@ -26,12 +29,16 @@ pub(super) fn connection() -> Connection {
         base_url: None,
         ca_pem: None,
         client_certificate: None,
-        client: OAuthClient {
+        client: Some(OAuthClient {
             client_id: "client".to_owned(),
             client_secret: None,
             token_endpoint: "https://gitlab.test/oauth/token".parse().unwrap(),
             revocation_endpoint: None,
-        },
+            style: RequestStyle::default(),
+        }),
+        flow: Some(Flow::Pkce),
+        params: BTreeMap::new(),
+        fields: Vec::new(),
         tokens: Tokens {
             access: Secret::new("access".to_owned()),
             refresh: Some(Secret::new("refresh".to_owned())),

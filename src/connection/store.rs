@@ -19,11 +19,12 @@ mod codec;
 mod error;
 mod keys;
 mod pending;
+mod records;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use authsome_providers::{BaseUrl, ProviderId};
+use authsome_providers::{BaseUrl, Flow, ProviderId};
 
 pub use self::error::StoreError;
 pub use self::keys::ids_by_names;
@@ -155,22 +156,25 @@ impl ConnectionStore {
     pub fn create(&self, connection: &Connection, replace: bool) -> Result<u64, StoreError> {
         let id = &connection.id;
         let expect = if replace { Expect::Any } else { Expect::Absent };
-        let credentials = ClientCredentials {
-            client_id: connection.client.client_id.clone(),
-            client_secret: connection.client.client_secret.clone(),
-        };
-        let mut changes = vec![
-            Change::Put {
-                key: connection_key(id),
-                value: codec::encode(connection)?,
-                expect,
-            },
-            Change::Put {
+        let mut changes = vec![Change::Put {
+            key: connection_key(id),
+            value: codec::encode(connection)?,
+            expect,
+        }];
+        // A client that has registered itself belongs to its connection alone.
+        if let Some(client) = &connection.client
+            && connection.flow != Some(Flow::DcrPkce)
+        {
+            let credentials = ClientCredentials {
+                client_id: client.client_id.clone(),
+                client_secret: client.client_secret.clone(),
+            };
+            changes.push(Change::Put {
                 key: client_key(&id.provider, connection.base_url.as_ref()),
                 value: codec::encode_client(&credentials)?,
                 expect: Expect::Any,
-            },
-        ];
+            });
+        }
         changes.extend(definition_change(connection));
         // Read outside the transaction: if two first logins happen at the same time, either may
         // become the default.

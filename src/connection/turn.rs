@@ -173,7 +173,7 @@ fn settled(stored: &Stored, why: RefreshReason, now: Timestamp) -> Option<Outcom
         // good stays refused. So no later session asks again.
         GrantState::NeedsLogin { reason, .. } => lost(reason),
         // A server need not issue a refresh token (RFC 6749 §5.1).
-        GrantState::Good if connection.tokens.refresh.is_none() => {
+        GrantState::Good if !connection.is_renewable() => {
             lost("the provider issued no refresh token")
         }
         // The provider gave no reason for its 401, and the pair is only seconds old: a new pair

@@ -31,7 +31,7 @@ pub struct ClientForm {
 }
 
 /// What the provider's page for registering an application calls its fields and buttons.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct FormWords {
     /// The button that begins a new application.
     pub add: String,

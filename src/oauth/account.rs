@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use authsome_providers::Shape;
 use serde_json::Value;
 use url::Url;
 
-use super::error::{OAuthError, printable};
+use super::error::printable;
 use super::http::HttpClient;
-use crate::secret::Secret;
+use crate::credential::Fields;
+use crate::credential::ready::Ready;
 use crate::waiting::at_most;
 
 /// The account that a grant belongs to.
@@ -23,10 +25,12 @@ pub struct Account {
 /// RFC 6901).
 #[derive(Clone, Debug)]
 pub struct AccountLookup {
-    /// A JSON resource that accepts the bearer token.
+    /// A resource that accepts the credential.
     pub url: Url,
-    /// Where the identifier is.
-    pub id: String,
+    /// The form in which it does.
+    pub shape: Shape,
+    /// Where the identifier is; `None` if the response only tells whether the credential is good.
+    pub id: Option<String>,
     /// Where the label is, if anywhere.
     pub label: Option<String>,
 }
@@ -38,24 +42,25 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(20);
 /// succeeds: the granted scopes may not allow these requests.
 pub async fn look_up_account(
     lookups: &[AccountLookup],
-    access_token: &Secret<String>,
+    credential: Fields<'_>,
     http: &HttpClient,
 ) -> Option<Account> {
-    let asked = Box::pin(ask_each(lookups, access_token, http));
+    let asked = Box::pin(ask_each(lookups, credential, http));
     at_most(LOOKUP_TIMEOUT, asked).await.flatten()
 }
 
 async fn ask_each(
     lookups: &[AccountLookup],
-    access_token: &Secret<String>,
+    credential: Fields<'_>,
     http: &HttpClient,
 ) -> Option<Account> {
     for lookup in lookups {
-        let bearer = access_token.expose();
-        let Ok(response) = http.get_json(&lookup.url, Some(bearer)).await else {
+        let Some(id) = &lookup.id else { continue };
+        let ready = Ready::new(credential, &lookup.shape);
+        let Ok(response) = http.get_json(&lookup.url, Some(&ready)).await else {
             continue;
         };
-        if let Some(id) = response.pointer(&lookup.id).and_then(text) {
+        if let Some(id) = response.pointer(id).and_then(text) {
             let label = lookup
                 .label
                 .as_ref()
@@ -89,18 +94,17 @@ pub enum TokenCheck {
 /// Asks the provider whether it accepts an access token. Nothing is refreshed by this.
 pub async fn check_token(
     lookups: &[AccountLookup],
-    access_token: &Secret<String>,
+    credential: Fields<'_>,
     http: &HttpClient,
 ) -> TokenCheck {
     let mut found = TokenCheck::Unknown("its definition names no resource to ask".to_owned());
     for lookup in lookups {
-        found = match http
-            .get_json(&lookup.url, Some(access_token.expose()))
-            .await
-        {
-            Err(OAuthError::Status { status: 401, .. }) => TokenCheck::Refused,
+        let ready = Ready::new(credential, &lookup.shape);
+        found = match http.status(&lookup.url, &ready).await {
+            Ok(401) => TokenCheck::Refused,
             // 403: the token is known, but has not the scope for this resource (RFC 6750 §3.1).
-            Ok(_) | Err(OAuthError::Status { status: 403, .. }) => return TokenCheck::Accepted,
+            Ok(200..=299 | 403) => return TokenCheck::Accepted,
+            Ok(status) => TokenCheck::Unknown(format!("the response is {status}")),
             Err(error) => TokenCheck::Unknown(error.to_string()),
         };
         if found == TokenCheck::Refused {

@@ -16,7 +16,7 @@ use url::Url;
 use super::OAuthClient;
 use super::error::{OAuthError, printable};
 use super::http::{HttpClient, host_of};
-use super::token::TokenSet;
+use super::token::{TokenClient, TokenSet};
 use crate::loopback::REDIRECT_URI;
 use crate::secret::{Secret, random_text};
 
@@ -75,6 +75,16 @@ pub enum ResponseRefused {
     State,
 }
 
+impl ResponseRefused {
+    /// The server's code, if it has refused.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Denied { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+}
+
 impl AuthorizationResponse {
     /// Reads the query of a redirect, as a browser brought it.
     pub fn from_redirect(query: &Secret<String>) -> Self {
@@ -119,7 +129,7 @@ impl PendingAuthorization {
         client: OAuthClient,
         authorization_endpoint: &Url,
         issuer: Option<String>,
-        scopes: &[String],
+        scopes: &str,
         extra: &[(String, String)],
     ) -> Result<Self, OAuthError> {
         let state = random_text(STATE_LENGTH)?;
@@ -133,8 +143,14 @@ impl PendingAuthorization {
         let mut request = builder
             .authorize_url(|| CsrfToken::new(state.expose().clone()))
             .set_redirect_uri(std::borrow::Cow::Borrowed(&redirect))
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
-            .add_scopes(scopes.iter().cloned().map(Scope::new));
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        // Some servers want another separator than RFC 6749 §3.3 has.
+        if !scopes.is_empty() {
+            request = request.add_scope(Scope::new(scopes.to_owned()));
+        }
+        if let Some(resource) = &client.style.resource {
+            request = request.add_extra_param("resource", resource);
+        }
         for (name, value) in extra {
             request = request.add_extra_param(name, value);
         }
@@ -192,11 +208,15 @@ impl PendingAuthorization {
         let host = host_of(&self.client.token_endpoint);
         let redirect = redirect_url();
         let client = self.client.client();
-        let response = client
+        let mut request = client
             .exchange_code(AuthorizationCode::new(code.expose().clone()))
             .set_pkce_verifier(self.verifier)
-            .set_redirect_uri(std::borrow::Cow::Borrowed(&redirect))
-            .request_async(http)
+            .set_redirect_uri(std::borrow::Cow::Borrowed(&redirect));
+        if let Some(resource) = &self.client.style.resource {
+            request = request.add_extra_param("resource", resource);
+        }
+        let response = request
+            .request_async(&TokenClient::new(http, &self.client.style))
             .await;
         let sent = [code.expose().as_str(), self.client.secret_text()];
         response
@@ -221,11 +241,12 @@ mod tests {
             client_secret: None,
             token_endpoint: Url::parse("https://gitlab.test/oauth/token").unwrap(),
             revocation_endpoint: None,
+            style: crate::oauth::RequestStyle::default(),
         };
         let endpoint = Url::parse("https://gitlab.test/oauth/authorize").unwrap();
         let scopes = ["api".to_owned(), "read_user".to_owned()];
         let issuer = Some("https://gitlab.test".to_owned());
-        PendingAuthorization::begin(client, &endpoint, issuer, &scopes, &[]).unwrap()
+        PendingAuthorization::begin(client, &endpoint, issuer, &scopes.join(" "), &[]).unwrap()
     }
 
     fn parameters(pending: &PendingAuthorization) -> HashMap<String, String> {

@@ -35,6 +35,12 @@ pub enum OAuthError {
         /// Its content type.
         content_type: String,
     },
+    /// The server says nowhere how to log in.
+    #[error("{host} says nowhere how to log in: it has no OAuth metadata")]
+    NoMetadata {
+        /// The server.
+        host: String,
+    },
     /// The provider has no revocation endpoint.
     #[error("the provider has no revocation endpoint")]
     NoRevocation,

@@ -1,24 +1,27 @@
 //! Token responses (RFC 6749 §5.1), refresh (§6) and revocation (RFC 7009).
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, HeaderValue};
 
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
     BasicTokenType,
 };
 use oauth2::{
-    AccessToken, AuthType, ClientId, ClientSecret, EndpointMaybeSet, EndpointNotSet, EndpointSet,
-    RefreshToken, RequestTokenError, RevocationUrl, Scope, StandardRevocableToken, TokenResponse,
-    TokenUrl,
+    AccessToken, AsyncHttpClient, AuthType, ClientId, ClientSecret, EndpointMaybeSet,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, RefreshToken, RequestTokenError,
+    RevocationUrl, Scope, StandardRevocableToken, TokenResponse, TokenUrl,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroize;
 
-use super::OAuthClient;
 use super::error::OAuthError;
 use super::http::{HttpClient, RevocationClient, host_of};
 use super::response;
+use super::{OAuthClient, RequestStyle};
 use crate::secret::Secret;
 
 /// What a token endpoint granted.
@@ -149,14 +152,41 @@ impl OAuthClient {
         let host = host_of(&self.token_endpoint);
         let token = RefreshToken::new(refresh_token.expose().clone());
         let client = self.client();
-        let response = client
-            .exchange_refresh_token(&token)
-            .request_async(http)
+        let mut request = client.exchange_refresh_token(&token);
+        if let Some(resource) = &self.style.resource {
+            request = request.add_extra_param("resource", resource);
+        }
+        let response = request
+            .request_async(&TokenClient::new(http, &self.style))
             .await;
         let sent = [refresh_token.expose().as_str(), self.secret_text()];
         wipe(token.into_secret());
         response
             .map_err(|error| OAuthError::from_token_request(&host, error).without(&sent))?
+            .into_token_set(&host)
+    }
+
+    /// Asks for a token as the application itself (RFC 6749 §4.4). The response needs no refresh
+    /// token (§4.4.3): what has expired is asked for again.
+    pub async fn ask_again(
+        &self,
+        scopes: &[String],
+        http: &HttpClient,
+    ) -> Result<TokenSet, OAuthError> {
+        let host = host_of(&self.token_endpoint);
+        let client = self.client();
+        let mut request = client.exchange_client_credentials();
+        request = request.add_scopes(scopes.iter().cloned().map(Scope::new));
+        if let Some(resource) = &self.style.resource {
+            request = request.add_extra_param("resource", resource);
+        }
+        let response = request
+            .request_async(&TokenClient::new(http, &self.style))
+            .await;
+        response
+            .map_err(|error| {
+                OAuthError::from_token_request(&host, error).without(&[self.secret_text()])
+            })?
             .into_token_set(&host)
     }
 
@@ -212,7 +242,11 @@ impl OAuthClient {
         let mut client = oauth2::Client::new(ClientId::new(self.client_id.clone()))
             // A fixed authentication method: trying another one would send a code or a refresh
             // token twice.
-            .set_auth_type(AuthType::RequestBody)
+            .set_auth_type(if self.style.basic {
+                AuthType::BasicAuth
+            } else {
+                AuthType::RequestBody
+            })
             .set_token_uri(TokenUrl::from_url(self.token_endpoint.clone()))
             .set_revocation_url_option(
                 self.revocation_endpoint
@@ -233,6 +267,44 @@ pub enum RevocableToken<'a> {
     Access(&'a Secret<String>),
     /// The refresh token. Revoking it revokes the whole grant.
     Refresh(&'a Secret<String>),
+}
+
+/// Sends token requests as this server wants them.
+pub(super) struct TokenClient<'a> {
+    http: &'a HttpClient,
+    json: bool,
+}
+
+impl<'a> TokenClient<'a> {
+    pub(super) fn new(http: &'a HttpClient, style: &RequestStyle) -> Self {
+        Self {
+            http,
+            json: style.json,
+        }
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for TokenClient<'_> {
+    type Error = OAuthError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, OAuthError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        let request = if self.json { as_json(request) } else { request };
+        Box::pin(self.http.exchange(request))
+    }
+}
+
+/// The same request with a JSON object in place of the form.
+fn as_json(request: HttpRequest) -> HttpRequest {
+    let (mut parts, body) = request.into_parts();
+    let body = zeroize::Zeroizing::new(body);
+    let pairs = url::form_urlencoded::parse(&body);
+    let object: serde_json::Map<_, _> = pairs
+        .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
+        .collect();
+    let json = HeaderValue::from_static("application/json");
+    parts.headers.insert(CONTENT_TYPE, json);
+    HttpRequest::from_parts(parts, serde_json::Value::Object(object).to_string().into())
 }
 
 fn wipe(mut token: String) {

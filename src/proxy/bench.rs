@@ -12,7 +12,6 @@ use crate::proxy::policy::candidates::{Candidates, RouteMatch};
 use crate::proxy::policy::route::Route;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::rewrite::carriers;
-use crate::proxy::rewrite::credential;
 use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
 use crate::proxy::rewrite::placeholder;
 
@@ -47,8 +46,8 @@ impl Owner {
         carriers::strip(parts, &route.carriers, route.rules.carriers());
         let stripped = parts.uri.clone();
         let ready = route.ready(credential);
-        let form = ready.forms.first();
-        form.is_some_and(|form| credential::put(parts, &stripped, form))
+        let form = ready.form(0);
+        form.is_some_and(|form| form.put(parts, &stripped))
             && placeholder::find_in_head(parts).is_none()
     }
 }

@@ -4,19 +4,19 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use authsome_providers::{ExportField, Provider, ProviderId};
+use authsome_providers::{Auth, ExportField, Piece, Provider, ProviderId};
 
 use super::member::Member;
 use super::parent::Parent;
-use crate::env::env_vars::{Environment, PLACEHOLDER};
+use crate::env::env_vars::Environment;
 use crate::env::git_config::{AskedRemotes, GitPlace, UserRemotes};
 use crate::env::programs::Programs;
 use crate::proxy::Preference;
 
 /// What the members require in the child's environment, and what they ban from it.
 pub(super) struct Contributions {
-    /// Variables that are set to the placeholder.
-    placeholders: Vec<String>,
+    /// Variables, and the placeholder or the public value that each is set to.
+    variables: Vec<(String, String)>,
     /// Variables that the child must not have.
     removed: Vec<String>,
     /// Variables that are set to the URL of an instance.
@@ -58,7 +58,7 @@ impl Contributions {
         let git = GitPlace::of(members.iter().map(|member| &member.service));
         let home = parent.variable("HOME").filter(|_| rewrites_ssh);
         let mut contributions = Self {
-            placeholders: Vec::new(),
+            variables: Vec::new(),
             removed: Vec::new(),
             addresses: Vec::new(),
             remotes: Some(UserRemotes::ask(programs, &git, home.map(PathBuf::from))),
@@ -75,7 +75,7 @@ impl Contributions {
         for member in members {
             // The definition is the same for all connections of a provider, so it is added once.
             if known.insert(&member.provider.id) {
-                contributions.add(&member.provider);
+                contributions.add(member);
             }
             if let Some(of_provider) = providers.get(&member.provider.id) {
                 let addresses = addresses(member, of_provider);
@@ -85,14 +85,31 @@ impl Contributions {
         contributions
     }
 
-    fn add(&mut self, provider: &Provider) {
+    fn add(&mut self, member: &Member) {
+        let provider = &*member.provider;
         for export in &provider.export {
-            match export.field {
-                ExportField::RefreshToken => self.removed.push(export.variable.clone()),
-                _ => self.placeholders.push(export.variable.clone()),
-            }
+            let value = match &export.field {
+                ExportField::RefreshToken => {
+                    self.removed.push(export.variable.clone());
+                    continue;
+                }
+                ExportField::Field(name) => value_of(name, member),
+                _ => first_placeholder(provider),
+            };
+            self.variables.push((export.variable.clone(), value));
         }
-        self.placeholders.extend_from_slice(&provider.placeholders);
+        for variable in &provider.placeholders {
+            let value = first_placeholder(provider);
+            self.variables.push((variable.clone(), value));
+        }
+        for (variable, value) in &provider.environment {
+            let pieces = value.pieces().iter().map(|piece| match piece {
+                Piece::Field(name) => value_of(name, member),
+                Piece::Text(text) => text.clone(),
+                _ => first_placeholder(provider),
+            });
+            self.variables.push((variable.clone(), pieces.collect()));
+        }
     }
 
     /// Waits for the result of git's query.
@@ -111,10 +128,33 @@ impl Contributions {
         for name in &self.removed {
             environment.remove(name);
         }
-        for name in &self.placeholders {
-            environment.set(name, PLACEHOLDER);
+        for (name, value) in &self.variables {
+            environment.set(name, value);
         }
     }
+}
+
+/// What stands for the credential itself.
+fn first_placeholder(provider: &Provider) -> String {
+    let first = match &provider.auth {
+        Auth::ApiKey(key) => key.fields.first().map(|field| &field.placeholder),
+        Auth::OAuth2(_) => None,
+    };
+    first.unwrap_or(&provider.placeholder).clone()
+}
+
+/// What stands for another field: a user name as it is, a placeholder for a secret.
+fn value_of(name: &str, member: &Member) -> String {
+    let mut stored = member.stored.connection.fields.iter();
+    let stored = stored.find(|field| field.name == name);
+    if let Some(value) = stored.and_then(|field| field.public_value()) {
+        return value.to_owned();
+    }
+    let Auth::ApiKey(key) = &member.provider.auth else {
+        return member.provider.placeholder.clone();
+    };
+    let declared = key.fields.iter().find(|field| field.name == name);
+    declared.map_or_else(String::new, |field| field.placeholder.clone())
 }
 
 /// A tool whose address variable is not set contacts the provider's public instance. If the

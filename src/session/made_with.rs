@@ -22,7 +22,10 @@ use crate::credential::ConnectionId;
 const MAX_CHANGES: usize = 12;
 
 /// The present definitions, one for all connections of a provider.
-pub(super) type Present = HashMap<ProviderId, (Arc<Provider>, DefinitionUsed)>;
+pub(super) type Present = HashMap<ProviderId, (Arc<Definition>, DefinitionUsed)>;
+
+/// What names a connection's place.
+type Params = BTreeMap<String, String>;
 
 /// Limits each member to its terms, and reports each kind of change with its connections.
 pub(super) fn hold(
@@ -66,8 +69,8 @@ struct EarlierDefinition {
 struct Holding<'a> {
     data: &'a UserData,
     present: &'a Present,
-    /// By provider, and by digest if the definition is a custom one.
-    earlier: HashMap<(ProviderId, Option<String>), EarlierDefinition>,
+    /// By provider, by digest if the definition is a custom one, and by place.
+    earlier: HashMap<(ProviderId, Option<String>, Params), EarlierDefinition>,
     allowed: HashMap<ProviderId, Vec<String>>,
     changes: BTreeMap<Change, Vec<ConnectionId>>,
 }
@@ -75,7 +78,7 @@ struct Holding<'a> {
 impl Holding<'_> {
     fn hold(&mut self, member: &mut Member) -> Result<(), SessionError> {
         let id = member.stored.connection.id.clone();
-        let Some((present, used)) = self.present.get(&id.provider) else {
+        let Some((_, used)) = self.present.get(&id.provider) else {
             return Ok(());
         };
         let terms = match &member.stored.connection.terms {
@@ -84,7 +87,7 @@ impl Holding<'_> {
         };
         let base = member.stored.connection.base_url.clone();
         if terms.definition != *used {
-            let earlier = self.earlier(&id.provider, &terms.definition, present)?;
+            let earlier = self.earlier(member, &terms.definition)?;
             let mut denied = Vec::new();
             if let Some((guarded, names)) = earlier.guarded {
                 member.service = guarded.at(base.as_ref())?;
@@ -120,7 +123,7 @@ impl Holding<'_> {
         used: &DefinitionUsed,
     ) -> Result<Terms, SessionError> {
         let connection = &mut member.stored.connection;
-        let bundled = bundled(&connection.id.provider);
+        let bundled = bundled(&connection.id.provider, &connection.params);
         let bundled = bundled.filter(|bundled| bundled.at(connection.base_url.as_ref()).is_ok());
         let terms = Terms {
             routes: match &bundled {
@@ -148,15 +151,16 @@ impl Holding<'_> {
 
     fn earlier(
         &mut self,
-        id: &ProviderId,
+        member: &Member,
         made_with: &DefinitionUsed,
-        present: &Provider,
     ) -> Result<EarlierDefinition, SessionError> {
+        let (id, present) = (&member.provider.id, &member.provider);
+        let params = &member.stored.connection.params;
         let digest = match made_with {
             DefinitionUsed::Bundled => None,
             DefinitionUsed::Custom(custom) => Some(custom.digest.clone()),
         };
-        let key = (id.clone(), digest);
+        let key = (id.clone(), digest, params.clone());
         if let Some(known) = self.earlier.get(&key) {
             return Ok(known.clone());
         }
@@ -166,9 +170,9 @@ impl Holding<'_> {
         };
         let stored = text.and_then(|text| {
             let source = Source::Custom("the vault".into());
-            Some(Definition::parse(&text, source).ok()?.provider)
+            Definition::parse(&text, source).ok()?.placed(params).ok()
         });
-        let provider = stored.or_else(|| bundled(id)).map(Arc::new);
+        let provider = stored.or_else(|| bundled(id, params)).map(Arc::new);
         let guarded = provider.as_ref().and_then(|earlier| {
             let (provider, added) = present.guarded_like(earlier)?;
             Some((Arc::new(provider), added))
@@ -198,7 +202,6 @@ impl Holding<'_> {
     }
 }
 
-fn bundled(id: &ProviderId) -> Option<Provider> {
-    let definition = Catalog::new(None).get(id).ok()?;
-    Some(definition.provider)
+fn bundled(id: &ProviderId, params: &Params) -> Option<Provider> {
+    Catalog::new(None).get(id).ok()?.placed(params).ok()
 }

@@ -142,16 +142,17 @@ impl Gathering<'_> {
 
     fn member(&mut self, stored: Stored) -> Result<Member, SessionError> {
         let id = &stored.connection.id;
-        let provider = if let Some(provider) = self.providers.get(&id.provider) {
-            Arc::clone(&provider.0)
+        let known = self.providers.get(&id.provider);
+        let definition = if let Some((definition, _)) = known {
+            Arc::clone(definition)
         } else {
-            let definition = self.data.definition_of(&id.provider, self.notify)?;
+            let definition = Arc::new(self.data.definition_of(&id.provider, self.notify)?);
             let used = DefinitionUsed::of(&definition);
-            let provider = Arc::new(definition.provider);
-            let entry = (Arc::clone(&provider), used);
+            let entry = (Arc::clone(&definition), used);
             self.providers.insert(id.provider.clone(), entry);
-            provider
+            definition
         };
+        let provider = Arc::new(definition.placed(&stored.connection.params)?);
         // The present definition. After the pass, it is limited to what the connection was made
         // with.
         let service = provider.at(stored.connection.base_url.as_ref())?;

@@ -89,7 +89,6 @@ pub(crate) const ROOMS: &[Room] = &[
             "vault",
             "oauth",
             "child",
-            "proxy/rewrite/credential",
             "proxy/rewrite/carriers",
             "credential",
         ],

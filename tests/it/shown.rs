@@ -39,7 +39,7 @@ fn world_of_odd_texts() -> (World, FakeGitLab) {
         label: Some(ODD.to_owned()),
     });
     connection.tokens.scopes = vec!["api".to_owned(), ODD.to_owned()];
-    ODD.clone_into(&mut connection.client.client_id);
+    ODD.clone_into(&mut connection.client.as_mut().unwrap().client_id);
     connection.standing = GrantState::NeedsLogin {
         reason: ODD.to_owned(),
         since: Timestamp::now(),

@@ -73,7 +73,7 @@ for option in [socket.SO_REUSEADDR, socket.SO_REUSEPORT]:
         1,
         "said once"
     );
-    let stored = walk.world.stored("default").client.client_id;
+    let stored = walk.world.stored("default").client.unwrap().client_id;
     assert_eq!(stored, walk.app.client_id);
 }
 

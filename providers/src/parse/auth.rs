@@ -1,14 +1,13 @@
-//! Parses `auth_type`, `oauth`, `registration` and `api_key`.
+//! Parses `auth_type`, `oauth`, `registration`, `client`, `api_key` and `fields`.
 
-use std::fmt;
-
-use regex::Regex;
-
+use super::export::variable;
+use super::field;
 use crate::base_url::BaseUrl;
 use crate::error::DefinitionError;
-use crate::provider::{ApiKey, Auth, DeviceTokenRequest, KeyPattern, OAuth};
-use crate::reader::{Fields, Text, text_at};
+use crate::provider::{ApiKey, Auth, OAuth};
+use crate::reader::{Fields, text_at};
 use crate::shape::{self, Shape};
+use crate::words::TokenRequestForm;
 
 /// The parsed `auth_type`, with the object that belongs to it.
 pub(super) struct Parsed {
@@ -18,20 +17,39 @@ pub(super) struct Parsed {
     pub(super) default_shape: Shape,
 }
 
+impl Parsed {
+    /// The names of the credential's parts, its own first.
+    pub(super) fn names(&self) -> Vec<String> {
+        match &self.auth {
+            Auth::ApiKey(key) => key.fields.iter().map(|field| field.name.clone()).collect(),
+            Auth::OAuth2(_) => vec!["access_token".to_owned()],
+        }
+    }
+}
+
 pub(super) fn auth(
     fields: &mut Fields<'_>,
+    placeholder: &str,
     warnings: &mut Vec<String>,
 ) -> Result<Parsed, DefinitionError> {
     let auth_type = fields.required("auth_type")?;
     let oauth = fields.object("oauth")?;
     let api_key = fields.object("api_key")?;
     let registration = fields.object("registration")?;
+    let client = fields.object("client")?;
     match auth_type.text {
         "oauth2" => {
             let oauth = oauth.ok_or_else(|| DefinitionError::field("oauth", "it is missing"))?;
-            parse_oauth(oauth, registration, warnings)
+            parse_oauth(oauth, registration, client, warnings)
         }
-        "api_key" => parse_api_key(api_key, warnings),
+        "api_key" => {
+            let parts = field::fields(fields, placeholder, warnings)?;
+            parse_api_key(api_key, parts, placeholder, warnings)
+        }
+        "browser" => Err(DefinitionError::field(
+            auth_type.path,
+            "authsome does not read a browser's cookies: use the service's API, with `oauth2` or `api_key`",
+        )),
         _ => Err(DefinitionError::field(
             auth_type.path,
             "it must be one of oauth2, api_key",
@@ -42,35 +60,58 @@ pub(super) fn auth(
 fn parse_oauth(
     mut fields: Fields<'_>,
     registration: Option<Fields<'_>>,
+    client: Option<Fields<'_>>,
     warnings: &mut Vec<String>,
 ) -> Result<Parsed, DefinitionError> {
+    let older_registration = fields.parsed("registration_endpoint")?;
     let registration = match registration {
         Some(mut registration) => {
             let endpoint = registration.parsed("registration_endpoint")?;
             registration.warn_of_unknown(warnings);
             endpoint
         }
-        None => None,
+        None => older_registration,
     };
     let base_url = fields.parsed("base_url")?;
+    let older_device_flag = fields.flag("supports_device_flow", false)?;
     let oauth = OAuth {
-        authorization: fields.required("authorization_url")?.parse()?,
-        token: fields.required("token_url")?.parse()?,
+        authorization: fields.parsed("authorization_url")?,
+        token: fields.parsed("token_url")?,
+        discover: fields.flag("discover", false)?,
         revocation: fields.parsed("revocation_url")?,
         metadata: fields.parsed("metadata_url")?,
         device_authorization: fields.parsed("device_authorization_url")?,
         registration,
         scopes: scopes(&mut fields)?,
+        scope_separator: scope_separator(&mut fields)?,
+        client_variables: client_variables(client, warnings)?,
         pkce: fields.flag("pkce", true)?,
-        supports_device_code: fields.flag("supports_device_code", false)?,
+        supports_device_code: fields.flag("supports_device_code", older_device_flag)?,
         supports_dcr: fields.flag("supports_dcr", false)?,
         authorization_params: authorization_params(&mut fields)?,
         client_authentication: fields.parsed("authorization_method")?,
+        token_request: fields
+            .parsed("token_request")?
+            .unwrap_or(TokenRequestForm::Form),
         device_token_request: fields
             .parsed("device_token_request")?
-            .unwrap_or(DeviceTokenRequest::OAuth2Form),
+            .unwrap_or(TokenRequestForm::Form),
     };
-    for (needs, endpoint, name) in [
+    check_endpoints(&oauth)?;
+    fields.warn_of_unknown(warnings);
+    Ok(Parsed {
+        auth: Auth::OAuth2(Box::new(oauth)),
+        base_url,
+        default_shape: Shape::Bearer,
+    })
+}
+
+/// What is not discovered must be named.
+fn check_endpoints(oauth: &OAuth) -> Result<(), DefinitionError> {
+    if !oauth.discover && oauth.token.is_none() {
+        return Err(DefinitionError::field("oauth.token_url", "it is missing"));
+    }
+    let needed = [
         (
             oauth.supports_device_code,
             &oauth.device_authorization,
@@ -81,20 +122,16 @@ fn parse_oauth(
             &oauth.registration,
             "registration.registration_endpoint",
         ),
-    ] {
-        if needs && endpoint.is_none() {
+    ];
+    for (needs, endpoint, name) in needed {
+        if needs && !oauth.discover && endpoint.is_none() {
             return Err(DefinitionError::field(
                 name,
                 "it is missing, and a flow that needs it is declared",
             ));
         }
     }
-    fields.warn_of_unknown(warnings);
-    Ok(Parsed {
-        auth: Auth::OAuth2(Box::new(oauth)),
-        base_url,
-        default_shape: Shape::Bearer,
-    })
+    Ok(())
 }
 
 /// The scopes: a list, or separated by spaces as in RFC 6749 §3.3.
@@ -113,6 +150,39 @@ fn scopes(fields: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
         }
     }
     Ok(scopes)
+}
+
+/// What stands between scopes; some services want a comma.
+fn scope_separator(fields: &mut Fields<'_>) -> Result<String, DefinitionError> {
+    let Some(text) = fields.text("scope_separator")? else {
+        return Ok(" ".to_owned());
+    };
+    match text.text {
+        " " | "," | "+" => Ok(text.text.to_owned()),
+        _ => Err(DefinitionError::field(
+            text.path,
+            "it must be a space, a comma or a plus sign",
+        )),
+    }
+}
+
+/// `client`: variables that may hold the application's id and secret.
+fn client_variables(
+    client: Option<Fields<'_>>,
+    warnings: &mut Vec<String>,
+) -> Result<(Option<String>, Option<String>), DefinitionError> {
+    let Some(mut client) = client else {
+        return Ok((None, None));
+    };
+    let mut named = |name| {
+        client
+            .text(name)?
+            .map(|text| text.check(variable))
+            .transpose()
+    };
+    let variables = (named("client_id_env")?, named("client_secret_env")?);
+    client.warn_of_unknown(warnings);
+    Ok(variables)
 }
 
 /// Additional parameters of the authorization request. Those that the flow sets itself are
@@ -150,8 +220,11 @@ const FLOW_PARAMS: [&str; 9] = [
     "state",
 ];
 
+/// `api_key`, or the credential's `fields`.
 fn parse_api_key(
     fields: Option<Fields<'_>>,
+    parts: Vec<crate::field::CredentialField>,
+    placeholder: &str,
     warnings: &mut Vec<String>,
 ) -> Result<Parsed, DefinitionError> {
     let empty = serde_json::Value::Object(serde_json::Map::new());
@@ -164,31 +237,23 @@ fn parse_api_key(
         .map(|text| text.check(shape::header_name))
         .transpose()?;
     let prefix = header_prefix(&mut fields)?;
-    let api_key = ApiKey {
-        env_var: fields
-            .text("env_var")?
-            .map(|text| text.check(super::export::variable))
-            .transpose()?,
-        key_pattern: fields
-            .text("key_pattern")?
-            .map(|text| key_pattern(&text))
-            .transpose()?,
-        key_pattern_hint: fields
-            .text("key_pattern_hint")?
-            .map(|text| text.text.to_owned()),
-    };
+    let single = field::single(&mut fields, placeholder)?;
     fields.warn_of_unknown(warnings);
     let default_shape = Shape::Header {
         name: name.unwrap_or_else(|| "authorization".to_owned()),
         prefix,
     };
+    let fields = if parts.is_empty() {
+        vec![single]
+    } else {
+        parts
+    };
     Ok(Parsed {
-        auth: Auth::ApiKey(api_key),
+        auth: Auth::ApiKey(ApiKey { fields }),
         base_url: None,
         default_shape,
     })
 }
-
 /// In existing definitions, a missing prefix means `Bearer`, and `null` or `""` means no prefix.
 fn header_prefix(fields: &mut Fields<'_>) -> Result<String, DefinitionError> {
     if let Some(text) = fields.text("header_prefix")? {
@@ -200,23 +265,4 @@ fn header_prefix(fields: &mut Fields<'_>) -> Result<String, DefinitionError> {
     } else {
         "Bearer ".to_owned()
     })
-}
-
-/// The pattern must match the whole key, as in existing definitions.
-fn key_pattern(text: &Text<'_>) -> Result<KeyPattern, DefinitionError> {
-    let refuse = |reason: &dyn fmt::Display| {
-        let reason = crate::host::last_line(&reason.to_string());
-        DefinitionError::field(
-            &text.path,
-            format!("it is not a regular expression: {reason}"),
-        )
-    };
-    // Parse the pattern alone first: an unbalanced `)` must not close the group inside the anchors.
-    regex_syntax::ParserBuilder::new()
-        .build()
-        .parse(text.text)
-        .map_err(|error| refuse(&error))?;
-    Regex::new(&format!(r"\A(?:{})\z", text.text))
-        .map(KeyPattern)
-        .map_err(|error| refuse(&error))
 }

@@ -4,13 +4,16 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::error::DefinitionError;
-use crate::provider::{Address, Export, ExportField};
+use crate::provider::{Address, Export};
 use crate::reader::{Fields, text_at, texts_at};
+use crate::template::Template;
+use crate::words::ExportField;
 
 /// `export`, in each of its forms: `{"VARIABLE": "ACCESS_TOKEN"}`, `{"access_token": "VARIABLE"}`
 /// (or a list of variables), and either of them inside `env`.
 pub(super) fn export(
     fields: &mut Fields<'_>,
+    names: &[String],
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Export>, DefinitionError> {
     let Some(mut entries) = fields.object("export")? else {
@@ -18,9 +21,9 @@ pub(super) fn export(
     };
     if let Some(nested) = entries.object("env")? {
         entries.warn_of_unknown(warnings);
-        return pairs(&nested);
+        return pairs(&nested, names);
     }
-    pairs(&entries)
+    pairs(&entries, names)
 }
 
 pub(super) fn placeholders(fields: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
@@ -55,6 +58,23 @@ pub(super) fn addresses(fields: &mut Fields<'_>) -> Result<Vec<Address>, Definit
     Ok(addresses)
 }
 
+/// `environment`: variables with values that anybody may see, fields of the credential included.
+pub(super) fn environment(
+    fields: &mut Fields<'_>,
+    names: &[String],
+) -> Result<Vec<(String, Template)>, DefinitionError> {
+    let Some(entries) = fields.object("environment")? else {
+        return Ok(Vec::new());
+    };
+    let pair = |(name, value): (&String, &Value)| {
+        let path = entries.path_of(name);
+        let variable = variable(name).map_err(|reason| DefinitionError::field(&path, reason))?;
+        let value = text_at(path, value)?.check(|text| Template::parse(text, names))?;
+        Ok((variable, value))
+    };
+    entries.entries().map(pair).collect()
+}
+
 /// A name that every shell can set.
 pub(super) fn variable(text: &str) -> Result<String, VariableError> {
     let starts_well = text
@@ -76,10 +96,10 @@ pub(super) fn variable(text: &str) -> Result<String, VariableError> {
 #[error("a variable's name has letters, digits and `_` only, and does not start with a digit")]
 pub(super) struct VariableError(());
 
-fn pairs(entries: &Fields<'_>) -> Result<Vec<Export>, DefinitionError> {
+fn pairs(entries: &Fields<'_>, names: &[String]) -> Result<Vec<Export>, DefinitionError> {
     let mut exports: Vec<Export> = Vec::new();
     for (name, value) in entries.entries().filter(|(_, value)| !value.is_null()) {
-        for export in pair(&entries.path_of(name), name, value)? {
+        for export in pair(&entries.path_of(name), name, value, names)? {
             if exports
                 .iter()
                 .any(|known| known.variable == export.variable)
@@ -97,21 +117,28 @@ fn pairs(entries: &Fields<'_>) -> Result<Vec<Export>, DefinitionError> {
 
 /// Parses one entry. If its name is a field in lower case, the entry has the newer form, because no
 /// variable is named `access_token`.
-fn pair(path: &str, name: &str, value: &Value) -> Result<Vec<Export>, DefinitionError> {
-    if let Ok(field) = name.parse::<ExportField>() {
+fn pair(
+    path: &str,
+    name: &str,
+    value: &Value,
+    names: &[String],
+) -> Result<Vec<Export>, DefinitionError> {
+    let is_field = name
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if is_field && let Ok(field) = ExportField::named(name, names) {
         let variables = texts_at(path, value)?;
         return variables
             .iter()
             .map(|text| {
                 Ok(Export {
-                    field,
+                    field: field.clone(),
                     variable: text.check(variable)?,
                 })
             })
             .collect();
     }
-    let field = text_at(path.to_owned(), value)?
-        .check(|text| text.to_ascii_lowercase().parse::<ExportField>())?;
+    let field = text_at(path.to_owned(), value)?.check(|text| ExportField::named(text, names))?;
     let variable = variable(name).map_err(|reason| DefinitionError::field(path, reason))?;
     Ok(vec![Export { field, variable }])
 }

@@ -1,33 +1,40 @@
-//! Parses `inject`, `carriers` and `guard`.
+//! Parses `inject`, `carriers`, `guard` and `headers`.
 
 use crate::condition::Condition;
 use crate::error::DefinitionError;
+use crate::host::HostPattern;
 use crate::path_pattern::PathPattern;
-use crate::reader::{Fields, text_at};
-use crate::rules::{Carriers, GuardRule};
+use crate::reader::{Fields, Text, text_at};
+use crate::rules::{Carriers, GuardRule, InjectEntry};
 use crate::shape::{self, Shape};
+use crate::template::{Piece, Template};
 
-/// `inject`. Without it, every path gets the default shape.
+/// `inject`. Without it, every path gets the default shape. `names` are the credential's fields.
 pub(super) fn inject(
     fields: &mut Fields<'_>,
     default: Shape,
+    names: &[String],
     warnings: &mut Vec<String>,
-) -> Result<Vec<(PathPattern, Option<Condition>, Shape)>, DefinitionError> {
+) -> Result<Vec<InjectEntry>, DefinitionError> {
     if fields.value("inject").is_none() {
-        return Ok(vec![(PathPattern::any(), None, default)]);
+        return Ok(vec![InjectEntry::of(PathPattern::any(), default)]);
     }
     let mut rules = Vec::new();
     for mut entry in fields.objects("inject")? {
-        let pattern = entry.required("path")?.parse()?;
-        rules.push((pattern, condition(&mut entry)?, shape(&mut entry)?));
+        rules.push(InjectEntry {
+            pattern: entry.required("path")?.parse()?,
+            condition: condition(&mut entry)?,
+            shape: shape(&mut entry, names)?,
+            only_if_sent: only_if_sent(&mut entry)?,
+        });
         entry.warn_of_unknown(warnings);
     }
     Ok(rules)
 }
 
-/// `methods` and `query`, if the rule has either.
+/// `hosts`, `methods` and `query`, if the rule has one of them.
 fn condition(entry: &mut Fields<'_>) -> Result<Option<Condition>, DefinitionError> {
-    let methods = methods(entry)?;
+    let (hosts, methods) = (hosts(entry)?, methods(entry)?);
     let mut query = Vec::new();
     if let Some(parameters) = entry.object("query")? {
         for (name, value) in parameters.entries() {
@@ -36,36 +43,157 @@ fn condition(entry: &mut Fields<'_>) -> Result<Option<Condition>, DefinitionErro
             query.push((name.clone(), value.to_owned()));
         }
     }
-    let is_one = !methods.is_empty() || !query.is_empty();
-    Ok(is_one.then_some(Condition { methods, query }))
+    let is_one = !hosts.is_empty() || !methods.is_empty() || !query.is_empty();
+    let condition = Condition {
+        hosts,
+        methods,
+        query,
+    };
+    Ok(is_one.then_some(condition))
 }
 
-fn shape(entry: &mut Fields<'_>) -> Result<Shape, DefinitionError> {
-    let kind = entry.required("as")?;
-    match kind.text {
-        "basic" => Ok(Shape::Basic {
-            username: entry.required("username")?.check(shape::basic_username)?,
-        }),
-        "bearer" => Ok(Shape::Bearer),
-        "header" => {
-            let name = entry.required("name")?.check(shape::header_name)?;
-            let prefix = entry
-                .text("prefix")?
-                .map(|text| text.check(shape::header_prefix))
-                .transpose()?;
-            Ok(Shape::Header {
-                name,
-                prefix: prefix.unwrap_or_default(),
-            })
-        }
-        "query" => Ok(Shape::Query {
-            name: entry.required("name")?.check(shape::query_name)?,
-        }),
-        _ => Err(DefinitionError::field(
-            kind.path,
-            "it must be one of basic, bearer, header, query",
+fn hosts(entry: &mut Fields<'_>) -> Result<Vec<HostPattern>, DefinitionError> {
+    entry.texts("hosts")?.iter().map(Text::parse).collect()
+}
+
+/// `when`: only `placeholder` is a condition; `always` is the same as nothing.
+fn only_if_sent(entry: &mut Fields<'_>) -> Result<bool, DefinitionError> {
+    match entry.text("when")? {
+        None => Ok(false),
+        Some(text) if text.text == "always" => Ok(false),
+        Some(text) if text.text == "placeholder" => Ok(true),
+        Some(text) => Err(DefinitionError::field(
+            text.path,
+            "it must be one of always, placeholder",
         )),
     }
+}
+
+fn shape(entry: &mut Fields<'_>, names: &[String]) -> Result<Shape, DefinitionError> {
+    let kind = entry.required("as")?;
+    match kind.text {
+        "basic" => basic(entry, names),
+        "bearer" => Ok(match field(entry, names)? {
+            Some(template) => Shape::Headers {
+                values: vec![("authorization".to_owned(), prefixed("Bearer ", &template))],
+            },
+            None => Shape::Bearer,
+        }),
+        "header" => header(entry, names),
+        "headers" => Ok(Shape::Headers {
+            values: values(entry, names, &|text| text.check(shape::header_name))?,
+        }),
+        "path" => Ok(Shape::Path {
+            prefix: entry.required("prefix")?.check(shape::path_prefix)?,
+        }),
+        "query" if entry.value("values").is_some() => Ok(Shape::Query {
+            values: values(entry, names, &|text| text.check(shape::query_name))?,
+        }),
+        "query" => {
+            let name = entry.required("name")?.check(shape::query_name)?;
+            let value = field(entry, names)?.unwrap_or_else(Template::credential);
+            Ok(Shape::Query {
+                values: vec![(name, value)],
+            })
+        }
+        "sigv4" => Ok(Shape::SigV4),
+        _ => Err(DefinitionError::field(
+            kind.path,
+            "it must be one of basic, bearer, header, headers, path, query, sigv4",
+        )),
+    }
+}
+
+/// The user name stands before the first colon, so none may be in it, and the password is the
+/// credential unless the rule says otherwise.
+fn basic(entry: &mut Fields<'_>, names: &[String]) -> Result<Shape, DefinitionError> {
+    let username = entry.required("username")?;
+    username.check(shape::basic_username)?;
+    let password = entry.text("password")?;
+    Ok(Shape::Basic {
+        username: template(&username, names)?,
+        password: match password {
+            Some(text) => template(&text, names)?,
+            None => Template::credential(),
+        },
+    })
+}
+
+fn header(entry: &mut Fields<'_>, names: &[String]) -> Result<Shape, DefinitionError> {
+    let name = entry.required("name")?.check(shape::header_name)?;
+    let prefix = entry
+        .text("prefix")?
+        .map(|text| text.check(shape::header_prefix))
+        .transpose()?
+        .unwrap_or_default();
+    Ok(match field(entry, names)? {
+        Some(template) => Shape::Headers {
+            values: vec![(name, prefixed(&prefix, &template))],
+        },
+        None => Shape::Header { name, prefix },
+    })
+}
+
+/// `field`: another part of the credential than the first.
+fn field(entry: &mut Fields<'_>, names: &[String]) -> Result<Option<Template>, DefinitionError> {
+    let other = entry.text("field")?.map(|text| {
+        let written = format!("{{{}}}", text.text);
+        Template::parse(&written, names).map_err(|error| DefinitionError::field(text.path, error))
+    });
+    other.transpose()
+}
+
+fn prefixed(prefix: &str, template: &Template) -> Template {
+    let pieces = template.pieces().iter().cloned();
+    Template::of(std::iter::once(Piece::Text(prefix.to_owned())).chain(pieces))
+}
+
+fn template(text: &Text<'_>, names: &[String]) -> Result<Template, DefinitionError> {
+    text.check(|text| Template::parse(text, names))
+}
+
+/// `values`: names, and what each of them carries.
+fn values(
+    entry: &mut Fields<'_>,
+    names: &[String],
+    check: &dyn Fn(&Text<'_>) -> Result<String, DefinitionError>,
+) -> Result<Vec<(String, Template)>, DefinitionError> {
+    let path = entry.path_of("values");
+    let Some(object) = entry.object("values")? else {
+        return Err(DefinitionError::field(path, "it is missing"));
+    };
+    object
+        .entries()
+        .map(|(name, value)| {
+            let path = object.path_of(name);
+            let name = check(&Text {
+                path: path.clone(),
+                text: name,
+            })?;
+            Ok((name, template(&text_at(path, value)?, names)?))
+        })
+        .collect()
+}
+
+/// `headers`: fields that each request gets, unless it has them.
+pub(super) fn headers(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>, DefinitionError> {
+    let Some(entries) = fields.object("headers")? else {
+        return Ok(Vec::new());
+    };
+    let mut headers = Vec::new();
+    for (name, value) in entries.entries() {
+        let path = entries.path_of(name);
+        let written = Text {
+            path: path.clone(),
+            text: name,
+        };
+        let value = text_at(path, value)?.check(shape::header_prefix)?;
+        headers.push((
+            written.check(shape::header_name)?,
+            value.trim_end().to_owned(),
+        ));
+    }
+    Ok(headers)
 }
 
 pub(super) fn carriers(
@@ -115,6 +243,7 @@ pub(super) fn guards(
             name: name.check(guard_name)?,
             reason: entry.required("reason")?.text.to_owned(),
             methods: methods(&mut entry)?,
+            hosts: hosts(&mut entry)?,
             pattern: entry.required("path")?.parse()?,
         };
         guards.push(guard);

@@ -20,13 +20,18 @@ impl Carriers {
     /// not stay in them.
     pub(super) fn including(&self, shapes: &[Shape]) -> Self {
         let mut all = self.clone();
-        let mut headers = vec!["authorization"];
+        let mut headers: Vec<&str> = vec!["authorization"];
         for shape in shapes {
             match shape {
-                Shape::Basic { .. } | Shape::Bearer => {}
+                Shape::Basic { .. } | Shape::Bearer | Shape::Path { .. } => {}
                 Shape::Header { name, .. } => headers.push(name),
-                Shape::Query { name } if all.query.contains(name) => {}
-                Shape::Query { name } => all.query.push(name.clone()),
+                Shape::Headers { values } => headers.extend(values.iter().map(|(name, _)| &**name)),
+                Shape::Query { values } => {
+                    let names = values.iter().map(|(name, _)| name.clone());
+                    let new: Vec<_> = names.filter(|name| !all.query.contains(name)).collect();
+                    all.query.extend(new);
+                }
+                Shape::SigV4 => headers.push("x-amz-security-token"),
             }
         }
         for name in headers {

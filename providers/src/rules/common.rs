@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use super::{Carriers, GuardRule, Rules};
+use super::{Carriers, GuardRule, Injection, Rules};
 use crate::condition::Condition;
 use crate::error::DefinitionError;
 use crate::landmarks::Landmarks;
@@ -16,7 +16,28 @@ pub(super) struct InjectRule {
     pub(super) pattern: PathPattern,
     /// `None` for most rules.
     pub(super) condition: Option<Condition>,
-    pub(super) shape: usize,
+    pub(super) injection: Injection,
+}
+
+/// An entry of `inject`, as it is parsed.
+#[derive(Clone, Debug)]
+pub(crate) struct InjectEntry {
+    pub(crate) pattern: PathPattern,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) shape: Shape,
+    pub(crate) only_if_sent: bool,
+}
+
+impl InjectEntry {
+    /// One that depends on the path alone.
+    pub(crate) fn of(pattern: PathPattern, shape: Shape) -> Self {
+        Self {
+            pattern,
+            condition: None,
+            shape,
+            only_if_sent: false,
+        }
+    }
 }
 
 /// The guard rules that apply to one method.
@@ -57,6 +78,7 @@ pub(crate) struct CommonRules {
     guards_by_method: Vec<(String, MethodGuards)>,
     guards_of_others: MethodGuards,
     pub(super) carriers: Carriers,
+    pub(super) headers: Vec<(String, String)>,
 }
 
 impl CommonRules {
@@ -68,18 +90,28 @@ impl CommonRules {
 
     /// Builds the rules from the checked parts of the definition.
     pub(crate) fn new(
-        inject: Vec<(PathPattern, Option<Condition>, Shape)>,
+        inject: Vec<InjectEntry>,
         guards: Vec<GuardRule>,
         carriers: &Carriers,
+        headers: Vec<(String, String)>,
     ) -> Self {
         let mut shapes: Vec<Shape> = Vec::new();
         let mut numbered = Vec::with_capacity(inject.len());
-        for (pattern, condition, shape) in inject {
+        for entry in inject {
+            let InjectEntry {
+                pattern,
+                condition,
+                shape,
+                only_if_sent,
+            } = entry;
             let known = shapes.iter().position(|known| *known == shape);
             numbered.push(InjectRule {
                 pattern,
                 condition,
-                shape: known.unwrap_or(shapes.len()),
+                injection: Injection {
+                    shape: known.unwrap_or(shapes.len()),
+                    only_if_sent,
+                },
             });
             if known.is_none() {
                 shapes.push(shape);
@@ -96,6 +128,7 @@ impl CommonRules {
                 .collect(),
             guards_of_others: MethodGuards::new(&guards, None),
             guards,
+            headers,
         }
     }
 }
@@ -126,8 +159,11 @@ impl SharedRules {
     pub(crate) fn with_guards_of(&self, others: &Self) -> Option<(Self, Vec<String>)> {
         let own = &self.common.guards;
         let is_known = |rule: &&GuardRule| {
-            own.iter()
-                .any(|known| known.methods == rule.methods && known.pattern == rule.pattern)
+            own.iter().any(|known| {
+                known.methods == rule.methods
+                    && known.pattern == rule.pattern
+                    && known.hosts == rule.hosts
+            })
         };
         let added: Vec<_> = others
             .common
@@ -145,12 +181,17 @@ impl SharedRules {
             }
         }
         let shape = |rule: &InjectRule| {
-            let shape = self.common.shapes.get(rule.shape)?.clone();
-            Some((rule.pattern.clone(), rule.condition.clone(), shape))
+            Some(InjectEntry {
+                pattern: rule.pattern.clone(),
+                condition: rule.condition.clone(),
+                shape: self.common.shapes.get(rule.injection.shape)?.clone(),
+                only_if_sent: rule.injection.only_if_sent,
+            })
         };
         let inject = self.common.inject.iter().filter_map(shape).collect();
         let guards = own.iter().chain(added).cloned().collect();
-        let common = CommonRules::new(inject, guards, &self.common.carriers);
+        let headers = self.common.headers.clone();
+        let common = CommonRules::new(inject, guards, &self.common.carriers, headers);
         Some((Self::new(common), names))
     }
 

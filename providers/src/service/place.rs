@@ -15,8 +15,8 @@ use crate::scheme::Scheme;
 /// The endpoints of an authorization server, and what is requested from it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OAuthEndpoints {
-    /// The authorization endpoint.
-    pub authorization: Url,
+    /// The authorization endpoint; the flows without a browser have no use for it.
+    pub authorization: Option<Url>,
     /// The token endpoint.
     pub token: Url,
     /// The revocation endpoint.
@@ -59,17 +59,21 @@ impl Place<'_> {
         endpoint.map(|endpoint| self.url(endpoint)).transpose()
     }
 
-    pub(super) fn oauth(&self, oauth: &OAuth) -> Result<OAuthEndpoints, DefinitionError> {
-        Ok(OAuthEndpoints {
-            authorization: self.url(&oauth.authorization)?,
-            token: self.url(&oauth.token)?,
+    /// `None` if they are discovered.
+    pub(super) fn oauth(&self, oauth: &OAuth) -> Result<Option<OAuthEndpoints>, DefinitionError> {
+        let Some(token) = &oauth.token else {
+            return Ok(None);
+        };
+        Ok(Some(OAuthEndpoints {
+            authorization: self.optional_url(oauth.authorization.as_ref())?,
+            token: self.url(token)?,
             revocation: self.optional_url(oauth.revocation.as_ref())?,
             metadata: self.optional_url(oauth.metadata.as_ref())?,
             device_authorization: self.optional_url(oauth.device_authorization.as_ref())?,
             registration: self.optional_url(oauth.registration.as_ref())?,
             scopes: oauth.scopes.clone(),
             authorization_params: oauth.authorization_params.clone(),
-        })
+        }))
     }
 
     pub(super) fn rules(&self, routes: &[RoutePattern]) -> Result<Arc<Rules>, DefinitionError> {
@@ -149,7 +153,8 @@ impl Place<'_> {
         let paths = oauth.endpoints().map(path);
         let paths: Vec<Option<String>> = paths.collect::<Result<_, DefinitionError>>()?;
         let mut paths: Vec<String> = paths.into_iter().flatten().collect();
-        if let Some(token) = path(&oauth.token)? {
+        let token = oauth.token.as_ref().map(path).transpose()?;
+        if let Some(token) = token.flatten() {
             paths.extend(siblings(&token));
         }
         paths.retain(|path| !path.is_empty());

@@ -52,15 +52,15 @@ fn the_list_is_sorted_and_shows_what_is_broken() {
         .iter()
         .map(|entry| (entry.id.as_str(), entry.definition.is_ok()))
         .collect();
-    assert_eq!(
-        names,
-        [
-            ("acme", true),
-            ("broken", false),
-            ("gitlab", true),
-            ("other", false)
-        ]
-    );
+    assert!(names.is_sorted());
+    for entry in [
+        ("acme", true),
+        ("broken", false),
+        ("gitlab", true),
+        ("other", false),
+    ] {
+        assert!(names.contains(&entry), "{entry:?}");
+    }
     let errors: Vec<_> = listed
         .iter()
         .filter_map(|entry| entry.definition.as_ref().err())
@@ -76,17 +76,17 @@ fn the_list_is_sorted_and_shows_what_is_broken() {
         "{}",
         errors[1]
     );
-    assert_eq!(listed[1].source.to_string(), "custom");
+    let broken = listed.iter().find(|entry| entry.id.as_str() == "broken");
+    assert_eq!(broken.unwrap().source.to_string(), "custom");
 }
 
 #[test]
 fn an_unknown_name_brings_near_ones() {
     let catalog = Catalog::new(Some(PathBuf::from("/nonexistent")));
     for (name, expected) in [
-        ("gitlb", vec!["gitlab"]),
-        ("git", vec!["gitlab"]),
-        ("gitlab-mcp", vec!["gitlab"]),
-        ("slack", vec![]),
+        ("gitlba", vec!["gitlab"]),
+        ("teleqram", vec!["telegram"]),
+        ("nothing-like-it", vec![]),
     ] {
         let Err(CatalogError::NotFound { id: found, near }) = catalog.get(&id(name)) else {
             panic!("{name} was found");

@@ -1,8 +1,8 @@
 //! Tests of definitions as users write them, with and without mistakes.
 
 use authsome_providers::{
-    Auth, ClientAuthentication, Definition, DefinitionError, Export, ExportField, Flow, Shape,
-    Source,
+    Auth, ClientAuthentication, Definition, DefinitionError, Export, ExportField, Flow, Injection,
+    Shape, Source,
 };
 use serde_json::json;
 
@@ -91,8 +91,8 @@ fn existing_oauth_definitions_parse() {
     assert_eq!(
         service
             .rules
-            .injection("GET", "/user", None)
-            .map(|index| &service.rules.shapes()[index]),
+            .injection("gitlab.test", "GET", "/user", None)
+            .map(|found| &service.rules.shapes()[found.shape]),
         Some(&Shape::Bearer)
     );
 
@@ -137,13 +137,18 @@ fn existing_api_key_definitions_parse() {
     };
     assert_eq!(service.rules.shapes(), [header]);
     assert_eq!(
-        service.rules.injection("GET", "/client/v4/zones", None),
-        Some(0)
+        service
+            .rules
+            .injection("gitlab.test", "GET", "/client/v4/zones", None),
+        Some(Injection {
+            shape: 0,
+            only_if_sent: false
+        })
     );
     let Auth::ApiKey(key) = &definition.provider.auth else {
         panic!("not a key")
     };
-    let pattern = key.key_pattern.as_ref().unwrap();
+    let pattern = key.fields[0].pattern.as_ref().unwrap();
     assert!(
         pattern.accepts(&"a".repeat(40))
             && !pattern.accepts(&"a".repeat(41))
@@ -252,11 +257,11 @@ fn a_syntax_error_has_its_place() {
 #[test]
 fn unknown_fields_are_kept_in_their_place_and_warned_about() {
     let text = r#"{ "zeta": 1, "name": "x", /* gone */ "auth_type": "api_key", "api_url": "x.example.com",
-        "inject": [{"path": "/**", "as": "bearer", "when": "always"}] }"#;
+        "inject": [{"path": "/**", "as": "bearer", "whence": "always"}] }"#;
     let definition = parse(text);
     assert_eq!(definition.warnings.len(), 2);
     assert!(
-        definition.warnings[0].contains("`inject[0].when`"),
+        definition.warnings[0].contains("`inject[0].whence`"),
         "{:?}",
         definition.warnings
     );

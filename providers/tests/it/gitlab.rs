@@ -2,7 +2,7 @@
 
 use authsome_providers::{
     Auth, Catalog, Definition, ExportField, Flow, HostPattern, Scheme, Service, Shape, SignIn,
-    Source,
+    Source, Template,
 };
 
 fn definition() -> Definition {
@@ -30,13 +30,16 @@ fn shape_of(service: &Service, method: &str, target: &str) -> Option<Shape> {
         None => (target, None),
     };
     let path = service.relative_path(path)?;
-    let index = service.rules.injection(method, path, query)?;
-    service.rules.shapes().get(index).cloned()
+    let found = service
+        .rules
+        .injection("gitlab.test", method, path, query)?;
+    service.rules.shapes().get(found.shape).cloned()
 }
 
 fn basic() -> Shape {
     Shape::Basic {
-        username: "oauth2".to_owned(),
+        username: Template::text("oauth2"),
+        password: Template::credential(),
     }
 }
 
@@ -67,7 +70,7 @@ fn parses_without_warnings() {
     let exports: Vec<_> = provider
         .export
         .iter()
-        .map(|export| (export.field, export.variable.as_str()))
+        .map(|export| (export.field.clone(), export.variable.as_str()))
         .collect();
     assert_eq!(
         exports,
@@ -101,7 +104,7 @@ fn stands_at_gitlab_com_or_anywhere_else() {
         assert_eq!(sign_in.issuer.as_deref(), Some(at));
         let oauth = sign_in.oauth.as_ref().unwrap();
         assert_eq!(
-            oauth.authorization.as_str(),
+            oauth.authorization.as_ref().unwrap().as_str(),
             format!("{at}/oauth/authorize")
         );
         assert_eq!(oauth.token.as_str(), format!("{at}/oauth/token"));

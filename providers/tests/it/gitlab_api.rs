@@ -41,7 +41,7 @@ fn row(line: &'static str) -> Row {
 }
 
 fn denies<'a>(service: &'a Service, method: &str, path: &str) -> Option<&'a str> {
-    let rule = service.rules.guard(method, path);
+    let rule = service.rules.guard("gitlab.test", method, path);
     rule.map(|rule| rule.name.as_str())
 }
 

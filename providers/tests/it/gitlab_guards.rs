@@ -162,7 +162,9 @@ const MINTING: &[(&str, &str, &str)] = &[
 fn denies_what_mints_credentials() {
     for (method, path, expected) in MINTING.iter().copied() {
         let service = service(None);
-        let rule = service.rules.guard(method, &format!("/api/v4{path}"));
+        let rule = service
+            .rules
+            .guard("gitlab.test", method, &format!("/api/v4{path}"));
         let rule = rule.unwrap_or_else(|| panic!("{method} {path} is not denied"));
         assert_eq!(rule.name, expected, "{method} {path}");
         assert!(
@@ -193,7 +195,7 @@ fn denies_nothing_else() {
         ("POST", "/oauth/token"),
     ] {
         assert_eq!(
-            service(None).rules.guard(method, path),
+            service(None).rules.guard("gitlab.test", method, path),
             None,
             "{method} {path}"
         );

@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod bundled;
 mod catalog;
 mod definitions;
 mod gitlab;

@@ -1,12 +1,38 @@
 //! The flags of `authsome login`.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use authsome_providers::BaseUrl;
+use authsome_providers::{BaseUrl, Flow};
 use clap::Args;
 
 use super::login_target::LoginTarget;
 use crate::credential::ConnectionName;
+
+/// `NAME=VALUE`.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Pair {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) value: String,
+}
+
+impl FromStr for Pair {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok(Self {
+                name: name.to_owned(),
+                value: value.to_owned(),
+            }),
+            _ => Err("expected NAME=VALUE"),
+        }
+    }
+}
+
+fn flow(text: &str) -> Result<Flow, String> {
+    text.parse::<Flow>().map_err(|error| error.to_string())
+}
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -16,7 +42,9 @@ Examples:
   authsome login gitlab/work            a second account
   authsome login gitlab.acme.com --ca-file ca.pem --client-cert me.pem
   authsome login gitlab --client-id ID --client-secret-file - < secret.txt
-  authsome login gitlab --no-browser    open the URL on another machine";
+  authsome login gitlab --no-browser    open the URL on another machine
+  authsome login openai --api-key-file - < key.txt
+  authsome login zendesk --param subdomain=acme --field user=ada@acme.com";
 
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct Login {
@@ -45,6 +73,18 @@ pub(in crate::cli) struct Login {
     /// File with the key of --client-cert
     #[arg(long, value_name = "PEM", requires = "client_cert")]
     pub(in crate::cli) client_key: Option<PathBuf>,
+    /// How to log in, where the provider has several ways
+    #[arg(long, value_name = "FLOW", value_parser = flow)]
+    pub(in crate::cli) flow: Option<Flow>,
+    /// What names the place, such as subdomain=acme
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(in crate::cli) param: Vec<Pair>,
+    /// File with the API key, or - for standard input
+    #[arg(long, value_name = "PATH")]
+    pub(in crate::cli) api_key_file: Option<PathBuf>,
+    /// A part of the credential: a value that may be seen, or @PATH or - for a secret
+    #[arg(long, value_name = "NAME=@PATH|-")]
+    pub(in crate::cli) field: Vec<Pair>,
     /// ID of the OAuth application, instead of the form
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) client_id: Option<String>,

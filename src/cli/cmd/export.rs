@@ -19,8 +19,16 @@ pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(
         .export
         .iter()
         .filter(|export| export.field != ExportField::RefreshToken);
+    let credential = connection.credential(0);
+    let fields = credential.fields();
     let variables: Vec<_> = names
-        .map(|export| (export.variable.as_str(), connection.tokens.access.expose()))
+        .filter_map(|export| {
+            let value = match &export.field {
+                ExportField::Field(name) => fields.named(name)?,
+                _ => fields.credential,
+            };
+            Some((export.variable.as_str(), value.expose()))
+        })
         .collect();
     data.audit
         .record(&Event::new(Kind::Export).of(&connection.id));

@@ -75,10 +75,14 @@ fn show_secrets(described: &mut Value, connection: &Connection) {
     let shown = |secret: Option<&Secret<String>>| {
         secret.map_or(Value::Null, |secret| Value::from(secret.expose().as_str()))
     };
+    let client = connection.client.as_ref();
     let secrets = [
         ("access_token", Some(&connection.tokens.access)),
         ("refresh_token", connection.tokens.refresh.as_ref()),
-        ("client_secret", connection.client.client_secret.as_ref()),
+        (
+            "client_secret",
+            client.and_then(|client| client.client_secret.as_ref()),
+        ),
     ];
     for (name, secret) in secrets {
         described[name] = shown(secret);

@@ -2,10 +2,13 @@
 
 mod files;
 mod goal;
+mod key;
 mod name;
 mod offer;
+mod place;
 mod report;
 mod request;
+mod server;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -78,7 +81,7 @@ pub(super) fn with(
         is_by_address: goal.is_by_address,
         files,
     };
-    let request = request::request(arguments, asked, &definition, user_data, &runtime)?;
+    let request = request::request(&arguments, asked, &definition, user_data, &runtime, printer)?;
     let proof = request.proof.clone();
     let prompt = Prompt::new(printer, programs, browser);
     let outcome = logged_in(request, user_data, &clients, prompt, printer, &runtime);
@@ -97,8 +100,10 @@ pub(super) fn with(
         return Ok(());
     }
     report::say_connected(&connection, &provider, printer);
-    report::say_scopes(&connection.tokens.scopes, &requested_scopes, printer);
-    report::say_lifetime(&connection.tokens, printer);
+    if connection.client.is_some() {
+        report::say_scopes(&connection.tokens.scopes, &requested_scopes, printer);
+    }
+    report::say_lifetime(&connection, printer);
     report::say_next(proof.as_deref(), printer);
     Ok(())
 }

@@ -62,9 +62,10 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
 /// Revokes the refresh token, if there is one, because that ends the whole grant. Some servers
 /// silently ignore the revocation of an expired access token.
 async fn revoke(connection: &Connection, clients: &HttpClients) -> Result<(), OAuthError> {
-    if connection.client.revocation_endpoint.is_none() {
+    let client = connection.client.as_ref();
+    let Some(client) = client.filter(|client| client.revocation_endpoint.is_some()) else {
         return Err(OAuthError::NoRevocation);
-    }
+    };
     let http = clients.for_connection(
         connection.ca_pem.as_deref(),
         connection.client_certificate.as_ref(),
@@ -73,5 +74,5 @@ async fn revoke(connection: &Connection, clients: &HttpClients) -> Result<(), OA
         Some(token) => RevocableToken::Refresh(token),
         None => RevocableToken::Access(&connection.tokens.access),
     };
-    connection.client.revoke(token, &http).await
+    client.revoke(token, &http).await
 }

@@ -86,14 +86,13 @@ impl Report {
     fn new(connection: &Connection, is_default: bool) -> Self {
         let account = connection.account.as_ref();
         let account = account.map(|known| known.label.as_ref().unwrap_or(&known.id).clone());
-        let server = connection.authorization_server();
         let place = connection.base_url.as_ref().map(ToString::to_string);
         Self {
             id: connection.id.clone(),
             account,
-            place: place.or_else(|| Some(server.origin().ascii_serialization())),
+            place: place.or_else(|| Some(connection.server()?.origin().ascii_serialization())),
             is_default,
-            renews: connection.tokens.refresh.is_some(),
+            renews: connection.is_renewable(),
             expires_at: connection.tokens.expires_at,
             state: match connection.status(Timestamp::now()) {
                 Status::NeedsLogin => State::NeedsLogin,

@@ -88,12 +88,41 @@ impl From<LoginError> for Failure {
             }
             LoginError::OAuth(error) => error.into(),
             LoginError::Store(error) => error.into(),
+            LoginError::CodeExpired { .. }
+            | LoginError::KeyRefused { .. }
+            | LoginError::NoApplication
+            | LoginError::NoEndpoint(_)
+            | LoginError::NotRegistered { .. } => flow_failed(&error),
             LoginError::Unattended => {
                 let hint = "log in at a terminal; or, for a browser that opens the URL which it prints: authsome login PROVIDER --no-browser";
                 Self::of(Exit::Usage, "login_unattended", &error, hint)
             }
         }
     }
+}
+
+/// A flow that the provider, the user or the definition does not allow.
+fn flow_failed(error: &LoginError) -> Failure {
+    let (code, hint) = match error {
+        LoginError::KeyRefused { .. } => (
+            "authentication_failed",
+            "check it on the service's page, then try again: authsome login PROVIDER",
+        ),
+        LoginError::NoApplication => (
+            "usage",
+            "authsome login PROVIDER --client-id ID --client-secret-file PATH",
+        ),
+        LoginError::NoEndpoint(_) => (
+            "flow_not_offered",
+            "another way to log in: authsome login PROVIDER --flow FLOW",
+        ),
+        LoginError::NotRegistered { .. } => (
+            "not_registered",
+            "register an application there by hand: authsome login PROVIDER --client-id ID",
+        ),
+        _ => ("login_timeout", "try again: authsome login PROVIDER"),
+    };
+    Failure::of(Exit::Usage, code, error, hint)
 }
 
 fn port_taken(error: &BindError) -> Failure {

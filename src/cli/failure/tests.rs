@@ -250,6 +250,30 @@ fn of_the_catalog() {
         ),
         ("DefinitionError::Field", field()),
         (
+            "DefinitionError::ParamInvalid",
+            DefinitionError::ParamInvalid {
+                name: "subdomain".to_owned(),
+                label: "Zendesk subdomain".to_owned(),
+                example: "acme".to_owned(),
+                value: "evil.test/".to_owned(),
+            },
+        ),
+        (
+            "DefinitionError::ParamMissing",
+            DefinitionError::ParamMissing {
+                name: "subdomain".to_owned(),
+                label: "Zendesk subdomain".to_owned(),
+                example: "acme".to_owned(),
+            },
+        ),
+        (
+            "DefinitionError::ParamUnknown",
+            DefinitionError::ParamUnknown {
+                provider: "zendesk".to_owned(),
+                name: "region".to_owned(),
+            },
+        ),
+        (
             "DefinitionError::Syntax",
             DefinitionError::Syntax {
                 line: 3,

@@ -5,22 +5,23 @@ use std::pin::Pin;
 
 use super::error::LoginError;
 use super::prompt::LoginPrompt;
-use super::request::LoginRequest;
+use super::request::{LoginRequest, OAuthRequest};
 use crate::oauth::{HttpClient, OAuthError, Recognized, recognize};
 use crate::text::host_of;
 
 /// Fails if the server cannot be reached or trusted, or certainly is something else.
 pub(super) async fn check(
     request: &LoginRequest,
+    server: &OAuthRequest,
     http: &HttpClient,
     prompt: &mut impl LoginPrompt,
     cancelled: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), LoginError> {
     let recognized = tokio::select! {
-        recognized = ask(request, http) => recognized?,
+        recognized = ask(server, http) => recognized?,
         () = cancelled => return Err(LoginError::Cancelled { revoked: None }),
     };
-    let (host, provider) = (host_of(&request.token_endpoint), &request.provider);
+    let (host, provider) = (host_of(&server.token_endpoint), &request.provider);
     match recognized {
         Recognized::ByMetadata => Ok(()),
         Recognized::Hidden(reason) => {
@@ -37,11 +38,11 @@ pub(super) async fn check(
     }
 }
 
-async fn ask(request: &LoginRequest, http: &HttpClient) -> Result<Recognized, OAuthError> {
-    if let Some(metadata) = &request.metadata {
-        return recognize(http, metadata, &request.token_endpoint).await;
+async fn ask(server: &OAuthRequest, http: &HttpClient) -> Result<Recognized, OAuthError> {
+    if let Some(metadata) = &server.metadata {
+        return recognize(http, metadata, &server.token_endpoint).await;
     }
     // The definition names nothing to be recognized by.
-    http.connect(&request.token_endpoint).await?;
+    http.connect(&server.token_endpoint).await?;
     Ok(Recognized::ByMetadata)
 }

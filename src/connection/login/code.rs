@@ -27,8 +27,9 @@ use url::Url;
 
 use super::error::{DEADLINE, LoginError};
 use super::prompt::{FinishedBy, LoginPrompt, LoginStep, PageAddress};
-use super::request::LoginRequest;
+use super::request::{LoginRequest, OAuthRequest};
 use crate::connection::record::ClientCredentials;
+use crate::credential::Fields;
 use crate::loopback::{Listener, Outcome, Visitor};
 use crate::oauth::{
     Account, AuthorizationResponse, HttpClient, OAuthClient, OAuthError, PendingAuthorization,
@@ -60,6 +61,7 @@ pub(super) type PageReply = tokio::sync::oneshot::Sender<Outcome>;
 /// A flow that is running.
 pub(super) struct CodeFlow<'a, P> {
     pub(super) request: &'a LoginRequest,
+    pub(super) code: &'a OAuthRequest,
     pub(super) http: &'a HttpClient,
     pub(super) listener: &'a mut Listener,
     pub(super) prompt: &'a mut P,
@@ -100,9 +102,8 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         known: Option<ClientCredentials>,
         mut cancelled: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Granted, LoginError> {
-        let request = self.request;
         let deadline = Instant::now() + DEADLINE;
-        let mut nobody_there = pin!(nobody_there(self.http, &request.token_endpoint));
+        let mut nobody_there = pin!(nobody_there(self.http, &self.code.token_endpoint));
         let mut pending = None;
         if let Some(client) = known {
             let begun = self.begin(client, None)?;
@@ -151,19 +152,15 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         client: ClientCredentials,
         named_by: Option<Visitor>,
     ) -> Result<Box<Pending>, LoginError> {
-        let request = self.request;
-        let client = OAuthClient {
-            client_id: client.client_id,
-            client_secret: client.client_secret,
-            token_endpoint: request.token_endpoint.clone(),
-            revocation_endpoint: request.revocation_endpoint.clone(),
-        };
+        let code = self.code;
+        let client = code.client_of(client);
+        let endpoint = code.authorization_endpoint.as_ref();
         let authorization = PendingAuthorization::begin(
             client.clone(),
-            &request.authorization_endpoint,
-            request.issuer.clone(),
-            &request.scopes,
-            &request.extra_parameters,
+            endpoint.ok_or(LoginError::NoEndpoint("authorization"))?,
+            code.issuer.clone(),
+            &code.scopes.join(&code.scope_separator),
+            &code.extra_parameters,
         )?;
         Ok(Box::new(Pending {
             client,
@@ -218,7 +215,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         let (account, is_cancelled) = tokio::select! {
             biased;
             () = cancelled.as_mut() => (None, true),
-            account = look_up_account(lookups, &set.access_token, self.http) => (account, false),
+            account = look_up_account(lookups, Fields::of(&set.access_token), self.http) => (account, false),
         };
         Ok(Step::Done(Box::new(Granted {
             client,

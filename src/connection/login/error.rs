@@ -56,6 +56,34 @@ pub enum LoginError {
         /// Whether the provider has revoked the new grant; `None` if there was none yet.
         revoked: Option<bool>,
     },
+    /// The service refuses the key.
+    #[error("{host} refuses this {what}")]
+    KeyRefused {
+        /// The server.
+        host: String,
+        /// What was refused: a key, or an application's credentials.
+        what: &'static str,
+    },
+    /// The user did not enter the code in time.
+    #[error("the code has expired before it was entered at {uri}")]
+    CodeExpired {
+        /// Where it was to be entered.
+        uri: String,
+    },
+    /// The flow needs an application, and none is known.
+    #[error("no application is named")]
+    NoApplication,
+    /// The flow needs an endpoint that neither the definition nor the server names.
+    #[error("there is no {0} endpoint")]
+    NoEndpoint(&'static str),
+    /// The server has not registered the application.
+    #[error("{host} has not registered authsome: {reason}")]
+    NotRegistered {
+        /// The server.
+        host: String,
+        /// What it says.
+        reason: String,
+    },
     /// The grant could not be stored.
     #[error("the login cannot be stored")]
     NotStored {

@@ -26,6 +26,17 @@ pub struct PageAddress<'a> {
     pub about: &'a str,
 }
 
+/// A code that the user enters on another device.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceCode<'a> {
+    /// The code.
+    pub code: &'a str,
+    /// Where it is entered.
+    pub uri: &'a str,
+    /// The same with the code in it, if the server has such a URL.
+    pub complete_uri: Option<&'a str>,
+}
+
 /// Who has finished a login at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishedBy {
@@ -77,6 +88,8 @@ pub trait LoginPrompt {
     /// The listener refused a connection: it belongs to another user, or to none that the kernel
     /// knows of. It may be that of the user's own browser, in a container or behind a relay.
     fn stranger(&mut self, of_another_user: bool);
+    /// Shows the code that the user enters on another device, and where (RFC 8628 §3.3).
+    fn code(&mut self, code: &DeviceCode<'_>);
     /// Shows a login that another user may have finished, and asks whether to store it. If nobody
     /// is there to ask, it is stored.
     fn confirm(&mut self, finished: &Finished<'_>) -> impl Future<Output = bool>;

@@ -1,112 +1,23 @@
 //! The JSON inside a sealed record. No other file serializes secrets, and this one does it only for
 //! the vault.
 
-use authsome_providers::{BaseUrl, RoutePattern, Scheme};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use url::Url;
+use authsome_providers::BaseUrl;
+use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
+use super::records::{
+    CertificateRecord, ClientRecord, ConnectionRecord, FieldRecord, NeedsLogin, Plain,
+    SecretsRecord, StyleRecord, TermsRecord,
+};
 use crate::clock::Timestamp;
 use crate::connection::record::{ClientCredentials, Connection, GrantState, Tokens};
-use crate::connection::terms::{CustomDefinition, DefinitionUsed, Terms};
 use crate::credential::ConnectionId;
 use crate::net::tls::ClientCertificate;
-use crate::oauth::{Account, OAuthClient};
+use crate::oauth::{Account, OAuthClient, RequestStyle};
 use crate::secret::{Secret, SecretBuffer};
 
-/// The JSON of a connection.
-#[derive(Serialize, Deserialize)]
-struct ConnectionRecord {
-    // The names are the format on disk. A field that was added later may be absent, so that older
-    // records can still be read. Unknown names are ignored, so that records of a later version can
-    // be read.
-    base_url: Option<String>,
-    ca_pem: Option<String>,
-    client_id: String,
-    client_secret: Option<Plain>,
-    token_endpoint: Url,
-    revocation_endpoint: Option<Url>,
-    access_token: Plain,
-    refresh_token: Option<Plain>,
-    obtained_at: u64,
-    expires_at: Option<u64>,
-    scopes: Vec<String>,
-    account_id: Option<String>,
-    account_label: Option<String>,
-    needs_login: Option<NeedsLogin>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    terms: Option<TermsRecord>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    client_certificate: Option<CertificateRecord>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct CertificateRecord {
-    chain: String,
-    key: Plain,
-}
-
-/// The key of such a record; the chain is ignored.
-#[derive(Deserialize)]
-struct CertificateKeyRecord {
-    key: Plain,
-}
-
-#[derive(Serialize, Deserialize)]
-struct TermsRecord {
-    routes: Vec<RouteRecord>,
-    /// The digest of a custom definition; `None` for the bundled one.
-    definition: Option<String>,
-    allowed_guards: Vec<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct RouteRecord {
-    scheme: String,
-    host: String,
-    port: u16,
-    path: String,
-}
-
-/// The secrets of a connection's record; the rest is ignored.
-#[derive(Deserialize)]
-struct SecretsRecord {
-    client_secret: Option<Plain>,
-    access_token: Plain,
-    refresh_token: Option<Plain>,
-    client_certificate: Option<CertificateKeyRecord>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct NeedsLogin {
-    reason: String,
-    since: u64,
-    access_ended: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct ClientRecord {
-    client_id: String,
-    client_secret: Option<Plain>,
-}
-
-/// A secret that can be serialized: only here, and only into the buffer that is sealed.
-struct Plain(Secret<String>);
-
-impl Serialize for Plain {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.expose())
-    }
-}
-
-impl<'de> Deserialize<'de> for Plain {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
-    }
-}
-
 pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreError> {
-    let tokens = &connection.tokens;
+    let (tokens, client) = (&connection.tokens, connection.client.as_ref());
     let needs_login = match &connection.standing {
         GrantState::Good => None,
         GrantState::NeedsLogin {
@@ -122,10 +33,18 @@ pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreEr
     let record = ConnectionRecord {
         base_url: connection.base_url.as_ref().map(ToString::to_string),
         ca_pem: connection.ca_pem.clone(),
-        client_id: connection.client.client_id.clone(),
-        client_secret: connection.client.client_secret.clone().map(Plain),
-        token_endpoint: connection.client.token_endpoint.clone(),
-        revocation_endpoint: connection.client.revocation_endpoint.clone(),
+        client_id: client.map(|client| client.client_id.clone()),
+        client_secret: client.and_then(|client| client.client_secret.clone().map(Plain)),
+        token_endpoint: client.map(|client| client.token_endpoint.clone()),
+        revocation_endpoint: client.and_then(|client| client.revocation_endpoint.clone()),
+        style: client.map_or_else(StyleRecord::default, |client| StyleRecord {
+            basic: client.style.basic,
+            json: client.style.json,
+            resource: client.style.resource.clone(),
+        }),
+        flow: connection.flow.map(|flow| flow.to_string()),
+        params: connection.params.clone(),
+        fields: connection.fields.iter().map(FieldRecord::of).collect(),
         access_token: Plain(tokens.access.clone()),
         refresh_token: tokens.refresh.clone().map(Plain),
         obtained_at: tokens.obtained_at.seconds(),
@@ -176,12 +95,23 @@ pub(super) fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Conne
         client_certificate: record
             .client_certificate
             .map(|found| ClientCertificate::stored(found.chain, found.key.0)),
-        client: OAuthClient {
-            client_id: record.client_id,
-            client_secret: record.client_secret.map(|secret| secret.0),
-            token_endpoint: record.token_endpoint,
-            revocation_endpoint: record.revocation_endpoint,
-        },
+        client: record
+            .client_id
+            .zip(record.token_endpoint)
+            .map(|(client_id, token_endpoint)| OAuthClient {
+                client_id,
+                client_secret: record.client_secret.map(|secret| secret.0),
+                token_endpoint,
+                revocation_endpoint: record.revocation_endpoint,
+                style: RequestStyle {
+                    basic: record.style.basic,
+                    json: record.style.json,
+                    resource: record.style.resource,
+                },
+            }),
+        flow: record.flow.and_then(|flow| flow.parse().ok()),
+        params: record.params,
+        fields: record.fields.into_iter().map(FieldRecord::read).collect(),
         tokens: Tokens {
             access: record.access_token.0,
             refresh: record.refresh_token.map(|token| token.0),
@@ -201,56 +131,6 @@ pub(super) fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Conne
     })
 }
 
-impl TermsRecord {
-    fn of(terms: &Terms) -> Self {
-        let route = |route: &RoutePattern| RouteRecord {
-            scheme: route.scheme.to_string(),
-            host: route.host.to_string(),
-            port: route.port,
-            path: route.path_prefix.clone(),
-        };
-        Self {
-            routes: terms.routes.iter().map(route).collect(),
-            definition: match &terms.definition {
-                DefinitionUsed::Bundled => None,
-                DefinitionUsed::Custom(custom) => Some(custom.digest.clone()),
-            },
-            allowed_guards: terms.allowed_guards.clone(),
-        }
-    }
-
-    fn read(self) -> Result<Terms, String> {
-        let custom = |digest| DefinitionUsed::Custom(CustomDefinition { digest, text: None });
-        Ok(Terms {
-            routes: self
-                .routes
-                .into_iter()
-                .map(RouteRecord::read)
-                .collect::<Result<_, _>>()?,
-            definition: self.definition.map_or(DefinitionUsed::Bundled, custom),
-            allowed_guards: self.allowed_guards,
-        })
-    }
-}
-
-impl RouteRecord {
-    fn read(self) -> Result<RoutePattern, String> {
-        let schemes = [Scheme::Http, Scheme::Https];
-        let scheme = schemes
-            .into_iter()
-            .find(|scheme| scheme.as_str() == self.scheme);
-        Ok(RoutePattern {
-            scheme: scheme.ok_or("a route has an unknown scheme")?,
-            host: self
-                .host
-                .parse()
-                .map_err(|error| format!("a route has no host: {error}"))?,
-            port: self.port,
-            path_prefix: self.path,
-        })
-    }
-}
-
 /// The secrets of a connection, without the rest of it.
 pub(super) fn secrets(
     id: &ConnectionId,
@@ -263,9 +143,11 @@ pub(super) fn secrets(
         found.client_secret,
         found.client_certificate.map(|found| found.key),
     ];
+    let fields = found.fields.into_iter().filter(|field| field.secret);
     Ok(secrets
         .into_iter()
         .flatten()
+        .chain(fields.map(|field| field.value))
         .map(|secret| secret.0)
         .collect())
 }

@@ -6,8 +6,8 @@ use authsome_providers::{HostPattern, RoutePattern, Scheme, Service, Shape};
 
 use super::ssh::Aliases;
 
-/// Hosts with a second name and port for SSH, for networks that allow only port 443.
-const SSH_ELSEWHERE: [(&str, &str, u16); 1] = [("gitlab.com", "altssh.gitlab.com", 443)];
+/// The port of SSH.
+const SSH: u16 = 22;
 
 /// A place where the proxy injects a credential into git's requests.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -16,6 +16,8 @@ pub struct GitPlace {
     /// `https://host:8443/root`, without a slash at the end.
     pub(super) url: String,
     pub(super) path_prefix: String,
+    /// Other names and ports under which the same repositories are reached by SSH.
+    ssh: Vec<(String, u16)>,
 }
 
 impl GitPlace {
@@ -29,7 +31,9 @@ impl GitPlace {
                 .routes
                 .iter()
                 .filter(|route| serves_git(service, route));
-            for place in routes.filter_map(Self::at) {
+            let ssh = service.git.as_ref().map(|git| git.ssh.clone());
+            let ssh = ssh.unwrap_or_default();
+            for place in routes.filter_map(|route| Self::at(route, &ssh)) {
                 if known.insert(place.clone()) {
                     places.push(place);
                 }
@@ -38,7 +42,7 @@ impl GitPlace {
         places
     }
 
-    fn at(route: &RoutePattern) -> Option<Self> {
+    fn at(route: &RoutePattern, ssh: &[(String, u16)]) -> Option<Self> {
         let HostPattern::Exact(host) = &route.host else {
             return None; // git's configuration has no such pattern
         };
@@ -55,17 +59,15 @@ impl GitPlace {
             url: format!("https://{host}{port}{}", route.path_prefix),
             host,
             path_prefix: route.path_prefix.clone(),
+            ssh: ssh.to_vec(),
         })
     }
 
     /// The names under which the place may be reached by SSH, with the port.
     pub(super) fn ssh_names(&self) -> impl Iterator<Item = (&str, u16)> {
-        let other = SSH_ELSEWHERE
-            .iter()
-            .filter(|(host, _, _)| *host == self.host);
-        [(self.host.as_str(), 22)]
-            .into_iter()
-            .chain(other.map(|(_, name, port)| (*name, *port)))
+        let own = (self.host.as_str(), SSH);
+        let others = self.ssh.iter().map(|(name, port)| (name.as_str(), *port));
+        std::iter::once(own).chain(others.filter(move |other| *other != own))
     }
 
     pub(super) fn has_ssh_name(&self, host: &str, aliases: &Aliases) -> bool {
@@ -77,13 +79,27 @@ impl GitPlace {
 
 /// Whether the injected credential is one that git can use: over HTTPS, and by HTTP Basic.
 fn serves_git(service: &Service, route: &RoutePattern) -> bool {
-    let path = format!("{}/group/project.git/info/refs", route.path_prefix);
-    let path = service.relative_path(&path).unwrap_or(&path);
-    let shape = service
-        .rules
-        .injection("GET", path, Some("service=git-upload-pack"))
-        .map(|index| &service.rules.shapes()[index]);
-    route.scheme == Scheme::Https && matches!(shape, Some(Shape::Basic { .. }))
+    let HostPattern::Exact(host) = &route.host else {
+        return false;
+    };
+    let gives_basic = |below: &str, query| {
+        let path = format!("{}{below}", route.path_prefix);
+        let path = service.relative_path(&path).unwrap_or(&path);
+        let found = service.rules.injection(host, "GET", path, query);
+        let shape = found.and_then(|found| service.rules.shapes().get(found.shape));
+        matches!(shape, Some(Shape::Basic { .. }))
+    };
+    let query = Some("service=git-upload-pack");
+    // A service that takes HTTP Basic for everything has no repositories, unless it says so.
+    let is_forge = service.git.is_some() || !gives_basic("/", None);
+    let is_git_host = match service.git.as_ref().and_then(|git| git.host.as_ref()) {
+        Some(named) => named.matches(host),
+        None => true,
+    };
+    route.scheme == Scheme::Https
+        && is_forge
+        && is_git_host
+        && gives_basic("/group/project.git/info/refs", query)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! A request's body on its way to the provider: streamed, searched for the placeholder, and kept if
-//! it is small, so that the request can be sent again.
+//! A request's body on its way to the provider: streamed, searched for the placeholder in what
+//! carries a credential, and kept if it is small, so that the request can be sent again.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,7 +18,8 @@ use super::client::ClientBody;
 use super::drain::drain_beside;
 use super::replay::{Kept, UploadProgress};
 use crate::proxy::limits::MAX_HELD_BODY;
-use crate::proxy::rewrite::placeholder::{Scanner, find_in_headers};
+use crate::proxy::rewrite::body_fields::BodyFields;
+use crate::proxy::rewrite::placeholder::find_in_headers;
 
 /// A request's body on its way to the provider.
 #[derive(Debug)]
@@ -40,8 +41,8 @@ pub(in crate::proxy) enum RequestBody {
         replay: VecDeque<Bytes>,
         /// What still comes from the client.
         incoming: Option<ClientBody>,
-        /// Searches for the placeholder.
-        scanner: Scanner,
+        /// Searches the fields that carry a credential; `None` if it can have none.
+        fields: Option<BodyFields>,
         /// The progress of this body.
         progress: Arc<UploadProgress>,
     },
@@ -102,7 +103,11 @@ impl RequestBody {
         )
     }
 
-    pub(in crate::proxy) fn new(incoming: ClientBody, progress: &Arc<UploadProgress>) -> Self {
+    pub(in crate::proxy) fn new(
+        incoming: ClientBody,
+        fields: Option<BodyFields>,
+        progress: &Arc<UploadProgress>,
+    ) -> Self {
         if incoming.is_end_stream() {
             progress.end(true);
             return Self::Empty;
@@ -110,7 +115,7 @@ impl RequestBody {
         Self::Streamed {
             replay: VecDeque::new(),
             incoming: Some(incoming),
-            scanner: Scanner::new(),
+            fields,
             progress: Arc::clone(progress),
         }
     }
@@ -151,7 +156,7 @@ impl Body for RequestBody {
             Self::Streamed {
                 replay,
                 incoming,
-                scanner,
+                fields,
                 progress,
             } => {
                 if let Some(piece) = replay.pop_front() {
@@ -171,7 +176,7 @@ impl Body for RequestBody {
                         progress.end(false);
                         Some(Err(error))
                     }
-                    Some(Ok(frame)) if holds_placeholder(&frame, scanner) => {
+                    Some(Ok(frame)) if holds_placeholder(&frame, fields.as_mut()) => {
                         progress.placeholder.store(true, Ordering::Relaxed);
                         progress.end(false);
                         Some(Err(io::Error::other("the body holds the placeholder")))
@@ -222,9 +227,10 @@ impl Body for RequestBody {
     }
 }
 
-/// Whether the placeholder is in the data so far, or in a trailer.
-fn holds_placeholder(frame: &Frame<Bytes>, scanner: &mut Scanner) -> bool {
-    let in_data = frame.data_ref().is_some_and(|data| scanner.completes(data));
+/// Whether the placeholder stands for a credential in the data so far, or in a trailer.
+fn holds_placeholder(frame: &Frame<Bytes>, fields: Option<&mut BodyFields>) -> bool {
+    let data = frame.data_ref().zip(fields);
+    let in_data = data.is_some_and(|(data, fields)| fields.completes(data));
     in_data || frame.trailers_ref().and_then(find_in_headers).is_some()
 }
 
@@ -255,10 +261,10 @@ mod tests {
     #[test]
     fn the_placeholder_is_found_in_trailers_as_well() {
         let trailers = |value| HeaderMap::from_iter([(EXPECT, HeaderValue::from_static(value))]);
-        let found = |frame| holds_placeholder(&frame, &mut Scanner::new());
+        let found = |frame| holds_placeholder(&frame, None);
         assert!(found(Frame::trailers(trailers("authsome-proxy-managed"))));
         assert!(!found(Frame::trailers(trailers("0"))));
-        assert!(found(Frame::data(Bytes::from_static(
+        assert!(!found(Frame::data(Bytes::from_static(
             b"x authsome-proxy-managed"
         ))));
     }

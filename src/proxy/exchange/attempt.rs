@@ -23,8 +23,8 @@ use crate::proxy::policy::decide::{self, Decision, Plan, Rules};
 use crate::proxy::policy::route::Route;
 use crate::proxy::policy::target::Target;
 use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::body_fields::BodyFields;
 use crate::proxy::rewrite::carriers;
-use crate::proxy::rewrite::credential;
 use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
 use crate::proxy::rewrite::placeholder;
 use crate::proxy::upstream::body::UpstreamBody;
@@ -175,7 +175,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
                 return Err(Refusal::Placeholder(found)); // in a part that no definition names
             }
         }
-        let body = outgoing(&mut self.body, progress);
+        let body = outgoing(&mut self.body, &self.parts, route, progress);
         let response = self.send(progress, body).await?;
         Ok(Outcome {
             response,
@@ -194,14 +194,18 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         let usage = usage(&self.parts, self.body.as_ref());
         let is_small = usage == Usage::Repeatable;
         let mut credential = self.session.source.get(&route.id, usage).await?;
-        let mut next = outgoing(&mut self.body, progress);
+        let mut next = outgoing(&mut self.body, &self.parts, Some(route), progress);
         let mut attempt = 0;
         carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
+        for (name, value) in &*route.constant {
+            let entry = self.parts.headers.entry(name);
+            entry.or_insert_with(|| value.clone());
+        }
         let stripped = self.parts.uri.clone();
         loop {
             let ready = route.ready(&credential);
-            let form = ready.forms.get(shape);
-            if !form.is_some_and(|form| credential::put(&mut self.parts, &stripped, form)) {
+            let form = ready.form(shape);
+            if !form.is_some_and(|form| form.put(&mut self.parts, &stripped)) {
                 return Err(Refusal::Malformed(
                     "the credential does not fit into this request",
                 ));
@@ -273,9 +277,16 @@ fn hand_over(
 }
 
 /// The client's body, to be sent. A second call gets an empty one.
-fn outgoing(body: &mut Option<ClientBody>, progress: &Arc<UploadProgress>) -> RequestBody {
+fn outgoing(
+    body: &mut Option<ClientBody>,
+    parts: &Parts,
+    route: Option<&Arc<Route>>,
+    progress: &Arc<UploadProgress>,
+) -> RequestBody {
     body.take().map_or(RequestBody::Empty, |incoming| {
-        RequestBody::new(incoming, progress)
+        let carriers = route.map(|route| route.rules.carriers());
+        let fields = carriers.and_then(|carriers| BodyFields::of(&parts.headers, carriers));
+        RequestBody::new(incoming, fields, progress)
     })
 }
 

@@ -11,6 +11,7 @@ use super::candidates::{Candidates, RouteMatch};
 use super::route::Route;
 use super::same_origin;
 use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::placeholder;
 
 /// What is done with a request.
 #[derive(Debug)]
@@ -62,7 +63,11 @@ pub(in crate::proxy) fn decide<'a>(
     of_page: bool,
 ) -> Decision<'a> {
     match rules.candidates.resolve(path) {
-        RouteMatch::Ambiguous(tied) if tied.iter().any(|route| gives(route, parts, path)) => {
+        RouteMatch::Ambiguous(tied)
+            if tied
+                .iter()
+                .any(|route| gives(route, rules.authority.host(), parts, path)) =>
+        {
             let labels = tied.iter().map(|route| route.label.clone()).collect();
             let plan = Err(Refusal::Ambiguous(labels));
             Decision { owner: None, plan }
@@ -78,10 +83,11 @@ pub(in crate::proxy) fn decide<'a>(
 
 /// Whether the request would tell the server which user sends it: by a credential, or by a client
 /// certificate.
-fn gives(route: &Route, parts: &Parts, path: &str) -> bool {
+fn gives(route: &Route, host: &str, parts: &Parts, path: &str) -> bool {
     let (method, query) = (parts.method.as_str(), parts.uri.query());
     let path = route.relative_path(path);
-    route.client_certificate.is_some() || route.rules.injection(method, path, query).is_some()
+    let injection = || route.rules.injection(host, method, path, query);
+    route.client_certificate.is_some() || injection().is_some()
 }
 
 fn by_route<'a>(
@@ -97,7 +103,12 @@ fn by_route<'a>(
     };
     let (method, query) = (parts.method.as_str(), parts.uri.query());
     let path = route.relative_path(path);
-    let shape = route.rules.injection(method, path, query);
+    let host = rules.authority.host();
+    let injection = route.rules.injection(host, method, path, query);
+    // Others use this host too, as themselves.
+    let injection =
+        injection.filter(|found| !found.only_if_sent || placeholder::find_in_head(parts).is_some());
+    let shape = injection.map(|found| found.shape);
     if shape.is_none() && route.client_certificate.is_none() {
         return belonging(Ok(Plan::Pass(Some(route))));
     }
@@ -123,7 +134,7 @@ fn by_route<'a>(
 
 /// The refusal of a guard rule of the definition, unless the user has lifted the rule.
 fn guarded(rules: Rules<'_>, route: &Route, method: &str, path: &str) -> Option<Refusal> {
-    let rule = route.rules.guard(method, path)?;
+    let rule = route.rules.guard(rules.authority.host(), method, path)?;
     let provider = route.id.provider.to_string();
     let name = format!("{provider}/{}", rule.name);
     let is_denied = !rules.allowed_guards.contains(&name);

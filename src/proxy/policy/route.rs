@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use authsome_providers::{HostPattern, RoutePattern, Rules, Service};
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use crate::audit::Quoted;
 use crate::authority::Authority;
+use crate::credential::ready::Ready;
 use crate::credential::{ConnectionId, Credential};
 use crate::net::tls::ClientCertificate;
-use crate::proxy::rewrite::credential::ReadyCredential;
 
 /// Which connection wins among those that match equally well. The user's own choice counts most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,12 +33,38 @@ pub(in crate::proxy) struct Route {
     pub(in crate::proxy) rules: Arc<Rules>,
     /// The headers that can carry a credential.
     pub(in crate::proxy) carriers: Arc<[HeaderName]>,
+    /// Fields that each request gets, unless it has them.
+    pub(in crate::proxy) constant: Arc<[(HeaderName, HeaderValue)]>,
     /// Presented to the server for a request that belongs to this route.
     pub(in crate::proxy) client_certificate: Option<Arc<ClientCertificate>>,
     pub(super) pattern: RoutePattern,
     pub(super) preference: Preference,
     pub(super) service: Arc<Service>,
     pub(super) ready: ArcSwapOption<ReadyCredential>,
+}
+
+/// The forms of a credential, indexed like the shapes.
+#[derive(Debug)]
+pub(in crate::proxy) struct ReadyCredential {
+    generation: u64,
+    forms: Vec<Ready>,
+}
+
+impl ReadyCredential {
+    fn new(credential: &Credential, rules: &Rules) -> Self {
+        let shapes = rules.shapes().iter();
+        Self {
+            generation: credential.generation,
+            forms: shapes
+                .map(|shape| Ready::new(credential.fields(), shape))
+                .collect(),
+        }
+    }
+
+    /// The form of the shape with that index.
+    pub(in crate::proxy) fn form(&self, shape: usize) -> Option<&Ready> {
+        self.forms.get(shape)
+    }
 }
 
 /// The host and port of a pattern, if it matches only one host.
@@ -78,7 +104,7 @@ impl Route {
         match &*self.ready.load() {
             Some(ready) if ready.generation == credential.generation => Arc::clone(ready),
             _ => {
-                let ready = Arc::new(ReadyCredential::new(credential, self.rules.shapes()));
+                let ready = Arc::new(ReadyCredential::new(credential, &self.rules));
                 self.ready.store(Some(Arc::clone(&ready)));
                 ready
             }

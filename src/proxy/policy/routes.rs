@@ -64,6 +64,12 @@ impl RouteTable {
                 .iter()
                 .filter_map(|name| name.parse().ok())
                 .collect();
+            let constant: Arc<[_]> = service
+                .rules
+                .headers()
+                .iter()
+                .filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)))
+                .collect();
             for pattern in service
                 .routes
                 .iter()
@@ -78,6 +84,7 @@ impl RouteTable {
                     label: connection.id.to_string(),
                     rules: Arc::clone(&service.rules),
                     carriers: Arc::clone(&carriers),
+                    constant: Arc::clone(&constant),
                     client_certificate: client_certificate.clone(),
                     pattern: pattern.clone(),
                     preference: connection.preference,

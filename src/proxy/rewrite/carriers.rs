@@ -3,10 +3,10 @@
 use authsome_providers::Carriers;
 use http::header::HeaderName;
 use http::request::Parts;
-use http::uri::{PathAndQuery, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::placeholder;
+use crate::credential::ready::set_target;
 
 /// Removes every carrier of a credential.
 pub(in crate::proxy) fn strip(parts: &mut Parts, headers: &[HeaderName], carriers: &Carriers) {
@@ -87,22 +87,6 @@ fn carries(pair: &str, carriers: &Carriers) -> bool {
         .next()
         .unwrap_or_default();
     carriers.query.iter().any(|carrier| carrier == name)
-}
-
-/// Replaces the request's target; `false` if the new one is not valid.
-pub(super) fn set_target(parts: &mut Parts, target: String) -> bool {
-    let Ok(target) = PathAndQuery::try_from(target) else {
-        return false;
-    };
-    let mut uri = parts.uri.clone().into_parts();
-    uri.path_and_query = Some(target);
-    match Uri::from_parts(uri) {
-        Ok(uri) => {
-            parts.uri = uri;
-            true
-        }
-        Err(_) => false,
-    }
 }
 
 #[cfg(test)]

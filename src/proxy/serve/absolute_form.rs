@@ -89,7 +89,7 @@ async fn forward_http<S>(
     let flags = HeaderFlags::of(&parts.headers);
     let progress = Arc::new(UploadProgress::new(flags.expect));
     // If the request is refused, dropping this body drains it.
-    let body = RequestBody::new(ClientBody::Hyper(body), &progress);
+    let body = RequestBody::new(ClientBody::Hyper(body), None, &progress);
     check_unmanaged(shared, &place.authority)?;
     if placeholder::find_in_head(&parts).is_some() {
         return Err(Refusal::PlaceholderInClear);

@@ -80,7 +80,7 @@ fn no_value_holds_a_secret_even_where_the_parent_had_one() {
     } = Setup::connected();
     let mut connection = world.stored("default");
     let client_secret = "gloas-0123456789abcdef";
-    connection.client.client_secret = Some(Secret::new(client_secret.to_owned()));
+    connection.client.as_mut().unwrap().client_secret = Some(Secret::new(client_secret.to_owned()));
     world.store().create(&connection, true).unwrap();
     let remote = format!("https://oauth2:{}@localhost/group/project.git", pair.access);
     let curl = format!("--user x:{}", pair.refresh);

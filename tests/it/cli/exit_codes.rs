@@ -144,7 +144,10 @@ fn an_existing_connection_is_6_without_force() {
     assert_eq!(world.stored("default").tokens.access.expose(), &pair.access);
     let app = gitlab.register_app(false);
     world.login(&gitlab, &app, &["--force"]).expect(0);
-    assert_eq!(world.stored("default").client.client_id, app.client_id);
+    assert_eq!(
+        world.stored("default").client.unwrap().client_id,
+        app.client_id
+    );
 }
 
 #[test]

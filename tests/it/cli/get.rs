@@ -170,7 +170,8 @@ fn secrets_with_any_characters_are_kept_as_they_are() {
     // JSON escapes these; RFC 6749 appendix A allows them in secrets and refresh tokens.
     let odd = "a\"b\\c/d é $(x) '";
     let mut connection = world.stored("default");
-    connection.client.client_secret = Some(authsome::secret::Secret::new(odd.to_owned()));
+    connection.client.as_mut().unwrap().client_secret =
+        Some(authsome::secret::Secret::new(odd.to_owned()));
     connection.tokens.refresh = Some(authsome::secret::Secret::new(odd.to_owned()));
     world.store().create(&connection, true).unwrap();
     let got = world

@@ -186,7 +186,12 @@ fn a_client_secret_comes_through_a_pipe() {
         .write_all(secret.as_bytes())
         .unwrap();
     Outcome::of(child.wait_with_output().unwrap()).expect(0);
-    let stored = world.stored("default").client.client_secret.unwrap();
+    let stored = world
+        .stored("default")
+        .client
+        .unwrap()
+        .client_secret
+        .unwrap();
     assert_eq!(stored.expose(), app.client_secret.as_ref().unwrap());
 }
 

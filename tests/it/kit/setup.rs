@@ -74,12 +74,16 @@ pub(crate) fn connection(
         base_url: Some(base),
         ca_pem: Some(gitlab.ca_pem().to_owned()),
         client_certificate: None,
-        client: OAuthClient {
+        client: Some(OAuthClient {
             client_id: app.client_id.clone(),
             client_secret: app.client_secret.clone().map(Secret::new),
             token_endpoint: endpoints.token,
             revocation_endpoint: endpoints.revocation,
-        },
+            style: authsome::oauth::RequestStyle::default(),
+        }),
+        flow: Some(authsome_providers::Flow::Pkce),
+        params: std::collections::BTreeMap::new(),
+        fields: Vec::new(),
         tokens: Tokens {
             access: Secret::new(pair.access.clone()),
             refresh: Some(Secret::new(pair.refresh.clone())),

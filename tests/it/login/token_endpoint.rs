@@ -77,7 +77,13 @@ fn a_wrong_confidential_shows_the_form_again_with_what_was_typed() {
         assert!(!secret.unwrap().contains("value"), "no page holds a secret");
         let outcome = walk.finish_by_form().expect(0);
         assert!(!outcome.stderr.contains("wrong"), "{}", outcome.stderr);
-        let stored = walk.world.stored("default").client.client_secret.unwrap();
+        let stored = walk
+            .world
+            .stored("default")
+            .client
+            .unwrap()
+            .client_secret
+            .unwrap();
         assert_eq!(Some(stored.expose()), walk.app.client_secret.as_ref());
     }
 }

@@ -44,7 +44,7 @@ fn furnished() -> (World, FakeGitLab) {
 fn change(world: &World, name: &str, change: impl FnOnce(&mut Connection)) {
     let mut connection = world.store().load(&id(name)).unwrap().unwrap().connection;
     change(&mut connection);
-    "Application-1".clone_into(&mut connection.client.client_id);
+    "Application-1".clone_into(&mut connection.client.as_mut().unwrap().client_id);
     world.store().create(&connection, true).unwrap();
 }
 

@@ -56,7 +56,9 @@ async fn reach_all(connections: Vec<Connection>, clients: HttpClients) -> Vec<Fi
     let mut tasks = JoinSet::new();
     let mut asked = Vec::new();
     for connection in connections {
-        let server = connection.authorization_server().origin();
+        let Some(server) = connection.server().map(|server| server.origin()) else {
+            continue; // any host of a pattern
+        };
         if !asked.contains(&server) {
             asked.push(server);
             let clients = clients.clone();
@@ -69,14 +71,18 @@ async fn reach_all(connections: Vec<Connection>, clients: HttpClients) -> Vec<Fi
 }
 
 async fn reach(connection: &Connection, clients: &HttpClients) -> Finding {
-    let server = connection.authorization_server();
-    let subject = server.origin().ascii_serialization();
+    let server = connection.server();
+    let origin = |server: &url::Url| server.origin().ascii_serialization();
+    let subject = server.as_ref().map(origin).unwrap_or_default();
     let client = clients.for_connection(
         connection.ca_pem.as_deref(),
         connection.client_certificate.as_ref(),
     );
     let date = match client {
-        Ok(client) => at_most(PATIENCE, client.date_of(server)).await,
+        Ok(client) => match &server {
+            Some(server) => at_most(PATIENCE, client.date_of(server)).await,
+            None => Some(Ok(None)),
+        },
         Err(error) => Some(Err(error)),
     };
     match date {

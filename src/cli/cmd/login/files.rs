@@ -72,25 +72,36 @@ pub(super) fn read_secret(
     path: &Path,
     runtime: &Runtime,
 ) -> Result<Option<Secret<String>>, Failure> {
+    let prompt = "Client secret (not shown): ";
+    read_secret_of(path, "--client-secret-file", prompt, runtime)
+}
+
+/// The same for what another flag names.
+pub(super) fn read_secret_of(
+    path: &Path,
+    flag: &'static str,
+    prompt: &str,
+    runtime: &Runtime,
+) -> Result<Option<Secret<String>>, Failure> {
     let bytes = if path.as_os_str() != "-" {
-        client_certificate::read_file(path, "--client-secret-file")?
+        client_certificate::read_file(path, flag)?
     } else if io::stdin().is_terminal() {
         // Ctrl-C must be returned as an error: by default it would end the process while the
         // terminal's echo is still off.
         let _entered = runtime.enter();
         let _held = signal(SignalKind::interrupt())?;
-        let typed = rpassword::prompt_password("Client secret (not shown): ");
+        let typed = rpassword::prompt_password(prompt);
         Secret::new(
             typed
-                .map_err(|error| no_secret("cancelled", &error))?
+                .map_err(|error| no_secret("cancelled", flag, &error))?
                 .into_bytes(),
         )
     } else {
         let read = Secret::read(io::stdin().lock(), MAX_FILE);
-        read.map_err(|error| no_secret("usage", &error))?
+        read.map_err(|error| no_secret("usage", flag, &error))?
     };
     let text = std::str::from_utf8(bytes.expose()).map_err(|_| {
-        let message = format!("the client secret in {} is not text", path.display());
+        let message = format!("the secret in {} is not text", path.display());
         Failure::new(
             Exit::Usage,
             "usage",
@@ -102,11 +113,11 @@ pub(super) fn read_secret(
     Ok((!trimmed.is_empty()).then(|| Secret::new(trimmed.to_owned())))
 }
 
-fn no_secret(code: &'static str, error: &io::Error) -> Failure {
+fn no_secret(code: &'static str, flag: &str, error: &io::Error) -> Failure {
     Failure::new(
         Exit::Usage,
         code,
         format!("no secret was read: {error}"),
-        "use --client-secret-file PATH",
+        format!("use {flag} PATH"),
     )
 }

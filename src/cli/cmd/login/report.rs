@@ -7,7 +7,7 @@ use authsome_providers::{Provider, SignIn};
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
 use crate::cli::words::{shell_word, typed_command, typed_command_with};
-use crate::connection::{Connection, LoginError, Tokens};
+use crate::connection::{Connection, LoginError};
 use crate::credential::ConnectionId;
 use crate::net::tls::TlsRemedy;
 use crate::oauth::OAuthError;
@@ -81,16 +81,18 @@ pub(super) fn say_connected(connection: &Connection, provider: &Provider, printe
         "Connected {}{account}{place} (connection {}).",
         provider.display_name, connection.id
     ));
-    let application = &connection.client.client_id;
-    printer.detail(&format!("Application: {application}"));
+    if let Some(client) = &connection.client {
+        printer.detail(&format!("Application: {}", client.client_id));
+    }
 }
 
 /// Whether the user has to come back.
-pub(super) fn say_lifetime(tokens: &Tokens, printer: &Printer) {
-    match (&tokens.refresh, tokens.expires_at) {
-        (Some(_), _) => printer.say("It renews itself."),
-        (None, Some(end)) => printer.say(&format!("It ends at {end}, and cannot be renewed.")),
-        (None, None) => printer.say("It does not expire."),
+pub(super) fn say_lifetime(connection: &Connection, printer: &Printer) {
+    match (connection.is_renewable(), connection.tokens.expires_at) {
+        (true, _) => printer.say("It renews itself."),
+        _ if connection.client.is_none() => {}
+        (false, Some(end)) => printer.say(&format!("It ends at {end}, and cannot be renewed.")),
+        (false, None) => printer.say("It does not expire."),
     }
 }
 

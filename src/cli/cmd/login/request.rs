@@ -1,17 +1,20 @@
 //! The request for a login, from its flags and the definition.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
-use authsome_providers::{ApplicationForm, BaseUrl, Definition, OAuthEndpoints, Provider, SignIn};
+use authsome_providers::{Auth, BaseUrl, Definition, JsonPointer, Service, Shape, SignIn};
 use tokio::runtime::Runtime;
 
-use super::files::{Files, read_secret, refuse_without_tls};
+use super::files::Files;
+use super::key::key;
 use super::report::proof;
+use super::{place, server};
 use crate::cli::args::Login;
-use crate::cli::failure::{Exit, Failure};
-use crate::connection::{ClientCredentials, Connection, LoginRequest, StoreError, Terms};
+use crate::cli::failure::Failure;
+use crate::cli::printer::Printer;
+use crate::connection::{Connection, FlowRequest, LoginRequest, StoreError, Terms};
 use crate::credential::ConnectionId;
-use crate::loopback::FormWords;
+use crate::net::tls::ClientCertificate;
 use crate::oauth::AccountLookup;
 use crate::session::UserData;
 use crate::vault::VaultError;
@@ -26,13 +29,13 @@ pub(super) struct Asked {
 }
 
 pub(super) fn request(
-    arguments: Login,
+    arguments: &Login,
     asked: Asked,
     definition: &Definition,
     user_data: &UserData,
     runtime: &Runtime,
+    printer: &Printer,
 ) -> Result<LoginRequest, Failure> {
-    let provider = &definition.provider;
     let Asked {
         id,
         base_url,
@@ -45,24 +48,29 @@ pub(super) fn request(
         let is_its_own = is_by_address && base_url == connection.base_url;
         arguments.force && (base_url.is_none() || is_its_own)
     };
-    let (stored_base, stored_ca, stored_certificate) = match stored(&id, user_data)? {
-        Some(connection) if renews(&connection) => {
-            let certificate = connection.client_certificate;
-            (connection.base_url, connection.ca_pem, certificate)
-        }
-        _ => (None, None, None),
-    };
-    let sign_in = provider.sign_in_at(base_url.or(stored_base).as_ref())?;
-    let endpoints = endpoints(&sign_in, provider)?.clone();
-    if files.client_certificate.is_some() {
-        refuse_without_tls(&endpoints)?;
-    }
-    let secret_file = arguments.client_secret_file.as_deref();
-    let client = arguments.client_id;
-    let client = client.map(|client_id| application(client_id, secret_file, runtime));
-    let scopes = arguments.scopes.as_deref().map(split_scopes);
-    let scopes = scopes.unwrap_or(endpoints.scopes);
+    let renewed = stored(&id, user_data)?.filter(renews);
+    let earlier = renewed.map(Earlier::of).unwrap_or_default();
+    let params = place::params(arguments, definition, earlier.params, printer)?;
+    let provider = definition.placed(&params)?;
+    let sign_in = provider.sign_in_at(base_url.or(earlier.base_url).as_ref())?;
     let service = provider.at(sign_in.base_url.as_ref())?;
+    let flow = match &provider.auth {
+        Auth::ApiKey(api_key) => {
+            server::flow(arguments, &provider)?;
+            FlowRequest::Key(key(arguments, &provider, api_key, runtime, printer)?)
+        }
+        Auth::OAuth2(oauth) => {
+            let has_certificate = files.client_certificate.is_some();
+            server::request(
+                arguments,
+                &provider,
+                oauth,
+                &sign_in,
+                has_certificate,
+                runtime,
+            )?
+        }
+    };
     let allowed_guards = user_data.settings.allowed_guards_of(&id.provider);
     Ok(LoginRequest {
         terms: Terms::new(definition, &service, allowed_guards),
@@ -70,21 +78,33 @@ pub(super) fn request(
         id,
         provider: provider.display_name.clone(),
         base_url: sign_in.base_url.clone(),
-        ca_pem: files.ca_pem.or(stored_ca),
-        client_certificate: files.client_certificate.or(stored_certificate),
-        client: client.transpose()?,
-        authorization_endpoint: endpoints.authorization,
-        token_endpoint: endpoints.token,
-        revocation_endpoint: endpoints.revocation,
-        metadata: endpoints.metadata,
-        issuer: sign_in.issuer.clone(),
-        extra_parameters: endpoints.authorization_params,
-        applications_url: sign_in.applications_url.clone(),
-        form_words: form_words(&provider.application_form),
-        account_lookups: account_lookups(&sign_in),
-        scopes,
+        params,
+        ca_pem: files.ca_pem.or(earlier.ca_pem),
+        client_certificate: files.client_certificate.or(earlier.client_certificate),
+        account_lookups: account_lookups(&sign_in, &service),
         replace: arguments.force,
+        flow,
     })
+}
+
+/// What a connection that is renewed was made with.
+#[derive(Default)]
+struct Earlier {
+    base_url: Option<BaseUrl>,
+    ca_pem: Option<String>,
+    client_certificate: Option<ClientCertificate>,
+    params: BTreeMap<String, String>,
+}
+
+impl Earlier {
+    fn of(connection: Connection) -> Self {
+        Self {
+            base_url: connection.base_url,
+            ca_pem: connection.ca_pem,
+            client_certificate: connection.client_certificate,
+            params: connection.params,
+        }
+    }
 }
 
 /// The connection that a login replaces. `login PROVIDER --connection NAME --force`, which all
@@ -99,60 +119,22 @@ fn stored(id: &ConnectionId, user_data: &UserData) -> Result<Option<Connection>,
     }
 }
 
-fn form_words(form: &ApplicationForm) -> FormWords {
-    FormWords {
-        add: form.add.clone(),
-        name: form.name.clone(),
-        redirect_uri: form.redirect_uri.clone(),
-        confidential: form.confidential.clone(),
-        scopes: form.scopes.clone(),
-        save: form.save.clone(),
-        id: form.id.clone(),
-        secret: form.secret.clone(),
-    }
-}
-
-pub(in crate::cli) fn account_lookups(sign_in: &SignIn) -> Vec<AccountLookup> {
+/// Each look-up with the shape in which that resource takes the credential.
+pub(in crate::cli) fn account_lookups(sign_in: &SignIn, service: &Service) -> Vec<AccountLookup> {
     let lookups = sign_in.account_lookups.iter();
-    let lookups = lookups.map(|lookup| AccountLookup {
-        url: lookup.url.clone(),
-        id: lookup.id.as_str().to_owned(),
-        label: lookup
-            .label
-            .as_ref()
-            .map(|pointer| pointer.as_str().to_owned()),
+    let lookups = lookups.map(|lookup| {
+        let url = &lookup.url;
+        let path = service.relative_path(url.path()).unwrap_or(url.path());
+        let host = url.host_str().unwrap_or_default();
+        let found = service.rules.injection(host, "GET", path, url.query());
+        let shape = found.and_then(|found| service.rules.shapes().get(found.shape));
+        let text = |pointer: &JsonPointer| pointer.as_str().to_owned();
+        AccountLookup {
+            url: url.clone(),
+            shape: shape.cloned().unwrap_or(Shape::Bearer),
+            id: lookup.id.as_ref().map(text),
+            label: lookup.label.as_ref().map(text),
+        }
     });
     lookups.collect()
-}
-
-/// The application that the user names, with its secret if it has one.
-fn application(
-    client_id: String,
-    secret_file: Option<&Path>,
-    runtime: &Runtime,
-) -> Result<ClientCredentials, Failure> {
-    let secret = secret_file.map(|path| read_secret(path, runtime));
-    Ok(ClientCredentials {
-        client_id,
-        client_secret: secret.transpose()?.flatten(),
-    })
-}
-
-fn endpoints<'a>(sign_in: &'a SignIn, provider: &Provider) -> Result<&'a OAuthEndpoints, Failure> {
-    sign_in.oauth.as_ref().ok_or_else(|| {
-        let message = format!("{} is not connected by OAuth", provider.display_name);
-        Failure::new(
-            Exit::Usage,
-            "usage",
-            message,
-            format!("authsome inspect {}", provider.id),
-        )
-    })
-}
-
-fn split_scopes(text: &str) -> Vec<String> {
-    text.split([',', ' ', '\t'])
-        .filter(|scope| !scope.is_empty())
-        .map(str::to_owned)
-        .collect()
 }

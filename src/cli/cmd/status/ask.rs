@@ -36,12 +36,14 @@ impl Question {
     pub(super) fn new(data: &UserData, stored: Stored) -> Option<Self> {
         let provider = &stored.connection.id.provider;
         let (definition, _) = data.catalog.get_or_bundled(provider).ok()?;
+        let provider = definition.placed(&stored.connection.params).ok()?;
         let base = stored.connection.base_url.as_ref();
-        let sign_in = definition.provider.sign_in_at(base).ok()?;
+        let sign_in = provider.sign_in_at(base).ok()?;
+        let service = provider.at(base).ok()?;
         Some(Self {
             connection: stored.connection,
             generation: stored.generation,
-            lookups: account_lookups(&sign_in),
+            lookups: account_lookups(&sign_in, &service),
         })
     }
 }
@@ -115,5 +117,6 @@ async fn check(
     lookups: &[AccountLookup],
     client: &HttpClient,
 ) -> TokenCheck {
-    check_token(lookups, &connection.tokens.access, client).await
+    let credential = connection.credential(0);
+    check_token(lookups, credential.fields(), client).await
 }

@@ -17,6 +17,10 @@ fn of_an_authorization_server() {
                 reason: "missing field `access_token`".to_owned(),
             },
         ),
+        (
+            "OAuthError::NoMetadata",
+            OAuthError::NoMetadata { host: host() },
+        ),
         ("OAuthError::NoRevocation", OAuthError::NoRevocation),
         (
             "OAuthError::NotJson",
@@ -152,6 +156,38 @@ fn of_tls() {
         "tls",
         format!("OAuthError::Tls\n\n{}", shown(errors))
     );
+}
+
+#[test]
+fn of_a_flow() {
+    let errors = [
+        (
+            "LoginError::CodeExpired",
+            LoginError::CodeExpired {
+                uri: "https://gitlab.acme.com/device".to_owned(),
+            },
+        ),
+        (
+            "LoginError::KeyRefused",
+            LoginError::KeyRefused {
+                host: host(),
+                what: "key",
+            },
+        ),
+        ("LoginError::NoApplication", LoginError::NoApplication),
+        (
+            "LoginError::NoEndpoint",
+            LoginError::NoEndpoint("device authorization"),
+        ),
+        (
+            "LoginError::NotRegistered",
+            LoginError::NotRegistered {
+                host: host(),
+                reason: "redirect URIs must be https".to_owned(),
+            },
+        ),
+    ];
+    assert_words!("errors", "login_flow", shown(errors));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The form in which the user names the application: its first time, and again.
 
 use super::super::prompt::{LoginPrompt, LoginStep, PageAddress};
-use super::super::request::LoginRequest;
+use super::super::request::{LoginRequest, OAuthRequest};
 use super::{CodeFlow, PageReply};
 use crate::loopback::{ClientForm, FORM_URL, FormField, FormProblem, FormWords, Outcome};
 use crate::oauth::OAuthClient;
@@ -9,7 +9,7 @@ use crate::oauth::OAuthClient;
 impl<P: LoginPrompt> CodeFlow<'_, P> {
     /// Shows the form for the first time.
     pub(super) fn ask_for_client(&mut self) {
-        let form = form(self.request);
+        let form = form(self.request, self.code);
         let register_at = form.applications_url.as_ref();
         let register_at = register_at.map(ToString::to_string).unwrap_or_default();
         self.listener.show_form(form);
@@ -24,7 +24,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
     /// Whether the form can mend this error. An application that the command line has named is not
     /// for the form to change.
     pub(super) fn may_ask_again(&self, code: &str) -> bool {
-        self.request.client.is_none() && is_about_the_application(code)
+        self.code.client.is_none() && is_about_the_application(code)
     }
 
     /// Shows the form again, with what was typed: the application's registration differs from it.
@@ -35,7 +35,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         refusal: &str,
         page: PageReply,
     ) {
-        let words = &self.request.form_words;
+        let words = &self.code.form_words;
         let (field, text) = if code == WRONG_CLIENT {
             let text = advice(words, client.client_secret.is_some());
             (FormField::Secret, text)
@@ -51,7 +51,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                 text,
                 detail: Some(refusal.to_owned()),
             }),
-            ..form(self.request)
+            ..form(self.request, self.code)
         });
         self.prompt
             .say(&format!("{refusal}; the form is open again: {FORM_URL}"));
@@ -88,13 +88,14 @@ fn is_about_the_application(code: &str) -> bool {
     .contains(&code)
 }
 
-fn form(request: &LoginRequest) -> ClientForm {
+fn form(request: &LoginRequest, code: &OAuthRequest) -> ClientForm {
+    let endpoint = code.authorization_endpoint.as_ref();
     ClientForm {
         provider: request.provider.clone(),
-        applications_url: request.applications_url.clone(),
-        scopes: request.scopes.clone(),
-        authorization_endpoint: request.authorization_endpoint.clone(),
-        words: request.form_words.clone(),
+        applications_url: code.applications_url.clone(),
+        scopes: code.scopes.clone(),
+        authorization_endpoint: endpoint.unwrap_or(&code.token_endpoint).clone(),
+        words: code.form_words.clone(),
         client_id: String::new(),
         problem: None,
     }

@@ -1,0 +1,88 @@
+//! Parses what a definition says of itself, and `instance_url`.
+
+use crate::error::DefinitionError;
+use crate::host::HostPattern;
+use crate::provider::{Checked, InstanceUrl};
+use crate::reader::Fields;
+
+/// The longest line that is taken: it stands in a table.
+const MAX_LINE: usize = 200;
+
+/// A line of text.
+pub(super) fn line(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+) -> Result<Option<String>, DefinitionError> {
+    let Some(text) = fields.text(name)? else {
+        return Ok(None);
+    };
+    if text.text.chars().count() > MAX_LINE || text.text.contains(char::is_control) {
+        let reason = "it is one line of at most 200 characters";
+        return Err(DefinitionError::field(text.path, reason));
+    }
+    Ok(Some(text.text.to_owned()))
+}
+
+/// `checked` and `unverified`.
+pub(super) fn checked(
+    fields: &mut Fields<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(Option<Checked>, Vec<String>), DefinitionError> {
+    let owned = |fields: &mut Fields<'_>, name| -> Result<Vec<String>, DefinitionError> {
+        let texts = fields.texts(name)?;
+        Ok(texts.iter().map(|text| text.text.to_owned()).collect())
+    };
+    let checked = match fields.object("checked")? {
+        None => None,
+        Some(mut entry) => {
+            let checked = Checked {
+                on: entry.required("on")?.check(date)?,
+                from: owned(&mut entry, "from")?,
+            };
+            entry.warn_of_unknown(warnings);
+            Some(checked)
+        }
+    };
+    Ok((checked, owned(fields, "unverified")?))
+}
+
+/// A date of ISO 8601.
+fn date(text: &str) -> Result<String, &'static str> {
+    let is_date = text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    if is_date {
+        Ok(text.to_owned())
+    } else {
+        Err("it is a date, such as 2026-11-28")
+    }
+}
+
+/// `instance_url`: where the token's response names the host of the API.
+pub(super) fn instance_url(
+    fields: &mut Fields<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<InstanceUrl>, DefinitionError> {
+    let Some(mut entry) = fields.object("instance_url")? else {
+        return Ok(None);
+    };
+    let pointer = entry.required("pointer")?.parse()?;
+    let suffix = entry.required("suffix")?;
+    let instance = match suffix.parse::<HostPattern>()? {
+        // A bare top-level domain would admit everybody's hosts.
+        HostPattern::Exact(host) if host.contains('.') => InstanceUrl {
+            pointer,
+            suffix: host,
+        },
+        _ => {
+            return Err(DefinitionError::field(
+                suffix.path,
+                "it is a domain, such as example.com",
+            ));
+        }
+    };
+    entry.warn_of_unknown(warnings);
+    Ok(Some(instance))
+}

@@ -1,0 +1,195 @@
+//! What holds for every definition that comes with authsome.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use authsome_providers::{
+    Auth, Catalog, Definition, ExportField, Flow, HostPattern, PLACEHOLDER, Provider, Scheme,
+    Source,
+};
+
+fn all() -> Vec<Definition> {
+    let listed = Catalog::new(None).list();
+    let (mut definitions, mut wrong) = (Vec::new(), Vec::new());
+    for listed in listed {
+        match listed.definition {
+            Ok(definition) => definitions.push(definition),
+            Err(error) => wrong.push(error.to_string()),
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    definitions
+}
+
+/// The provider at an example of its place.
+fn placed(definition: &Definition) -> Provider {
+    let params = definition.provider.params.iter();
+    let values: BTreeMap<_, _> = params
+        .map(|param| (param.name.clone(), param.example.clone()))
+        .collect();
+    let placed = definition.placed(&values);
+    placed.unwrap_or_else(|error| panic!("{}: {error}", definition.provider.id))
+}
+
+#[test]
+fn each_is_valid_and_has_only_known_fields() {
+    for definition in all() {
+        let id = &definition.provider.id;
+        assert_eq!(definition.source, Source::Bundled);
+        assert_eq!(definition.warnings, [""; 0], "{id}");
+        placed(&definition);
+    }
+}
+
+#[test]
+fn each_says_when_it_was_checked_or_what_was_not() {
+    for definition in all() {
+        let provider = &definition.provider;
+        let id = &provider.id;
+        let is_said = provider.checked.is_some() || !provider.unverified.is_empty();
+        assert!(
+            is_said || id.as_str() == "gitlab" || id.as_str() == "mcp",
+            "{id}"
+        );
+        assert!(provider.description.is_some(), "{id} has no description");
+        assert!(provider.docs_url.is_some(), "{id} has no docs_url");
+    }
+}
+
+/// A host that is not the service's, made from one that is.
+fn look_alikes(host: &str) -> Vec<String> {
+    let homograph = host.replacen('a', "\u{430}", 1).replacen('o', "\u{43e}", 1);
+    let mut others = vec![
+        format!("evil-{host}"),
+        format!("evil{host}"),
+        format!("{host}.evil.test"),
+        format!("x{host}"),
+        format!("{host}x"),
+        format!("{host}..evil.test"),
+        format!("{}.evil.test", host.trim_end_matches(".com")),
+        host.replace('.', "-"),
+        host.replacen('.', "x", 1),
+    ];
+    if homograph != host {
+        others.push(homograph);
+    }
+    others
+}
+
+/// Hosts that a pattern is for: an exact one, or examples below its domain.
+fn own_hosts(pattern: &HostPattern) -> Vec<String> {
+    match pattern {
+        HostPattern::Exact(host) => vec![host.clone()],
+        pattern @ HostPattern::Regex(_) => vec![pattern.literal_suffix().unwrap().to_owned()],
+    }
+}
+
+#[test]
+fn no_host_that_only_looks_like_one_is_taken() {
+    for definition in all() {
+        let provider = placed(&definition);
+        let base = "https://self-hosted.test".parse().unwrap();
+        let service = provider.at(None).or_else(|_| provider.at(Some(&base)));
+        let service = service.unwrap_or_else(|error| panic!("{}: {error}", provider.id));
+        for route in &service.routes {
+            assert_eq!(route.scheme, Scheme::Https, "{}: {route}", provider.id);
+            for host in own_hosts(&route.host) {
+                for other in look_alikes(&host) {
+                    // A pattern is anchored to a domain: below it, everything may be its own.
+                    let suffix = route.host.literal_suffix();
+                    let is_below =
+                        suffix.is_some_and(|suffix| other.ends_with(&format!(".{suffix}")));
+                    assert!(
+                        is_below || !route.host.matches(&other),
+                        "{}: {route} takes {other}",
+                        provider.id
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn case_and_a_final_dot_do_not_matter() {
+    for definition in all() {
+        let provider = placed(&definition);
+        let Ok(service) = provider.at(None) else {
+            continue;
+        };
+        for route in &service.routes {
+            if let HostPattern::Exact(host) = &route.host {
+                assert!(route.host.matches(&host.to_uppercase()));
+                assert!(route.host.matches(&format!("{host}.")));
+                assert!(!route.host.matches(&format!("{host}..")));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_stands_for_a_key_has_the_form_of_one() {
+    for definition in all() {
+        let provider = &definition.provider;
+        if let Auth::ApiKey(key) = &provider.auth {
+            for field in key.fields.iter().filter(|field| field.is_secret) {
+                let placeholder = &field.placeholder;
+                let fits = field
+                    .pattern
+                    .as_ref()
+                    .is_none_or(|pattern| pattern.accepts(placeholder));
+                assert!(fits, "{}: {placeholder} as {}", provider.id, field.name);
+                assert!(placeholder.len() >= 12, "{}", provider.id);
+            }
+        }
+    }
+    let gitlab = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
+    assert_eq!(gitlab.provider.placeholder, PLACEHOLDER);
+}
+
+#[test]
+fn a_variable_holds_what_it_says() {
+    for definition in all() {
+        let provider = &definition.provider;
+        let mut seen = BTreeSet::new();
+        for export in &provider.export {
+            let is_oauth = matches!(provider.auth, Auth::OAuth2(_));
+            match export.field {
+                ExportField::AccessToken => assert!(is_oauth, "{}", provider.id),
+                ExportField::ApiToken => assert!(!is_oauth, "{}", provider.id),
+                _ => {}
+            }
+            assert!(
+                seen.insert(&export.variable),
+                "{}: {}",
+                provider.id,
+                export.variable
+            );
+        }
+        let placeholders = provider.placeholders.iter();
+        for variable in placeholders {
+            assert!(seen.insert(variable), "{}: {variable} twice", provider.id);
+        }
+        assert!(
+            !seen.is_empty() || provider.id.as_str() == "mcp",
+            "{} sets no variable",
+            provider.id
+        );
+    }
+}
+
+#[test]
+fn each_has_a_way_to_log_in() {
+    for definition in all() {
+        let provider = placed(&definition);
+        let Auth::OAuth2(oauth) = &provider.auth else {
+            assert_eq!(provider.flow, Flow::ApiKey);
+            continue;
+        };
+        let is_possible = match provider.flow {
+            Flow::DcrPkce => oauth.supports_dcr || oauth.discover,
+            Flow::DeviceCode => oauth.supports_device_code,
+            _ => true,
+        };
+        assert!(is_possible, "{} by {}", provider.id, provider.flow);
+    }
+}

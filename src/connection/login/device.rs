@@ -1,0 +1,66 @@
+//! A login on another device (RFC 8628).
+
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::check::check;
+use super::error::LoginError;
+use super::means::Means;
+use super::prompt::{DeviceCode, LoginPrompt};
+use super::request::OAuthRequest;
+use crate::connection::record::Connection;
+use crate::credential::Fields;
+use crate::oauth::{OAuthClient, OAuthError, look_up_account};
+
+/// How often the user is told how much time is left.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Shows a code, and waits until the user has entered it elsewhere.
+pub(super) async fn by_device(
+    means: Means<'_>,
+    server: &OAuthRequest,
+    client: OAuthClient,
+    prompt: &mut impl LoginPrompt,
+    mut cancelled: Pin<&mut impl Future<Output = ()>>,
+) -> Result<Connection, LoginError> {
+    let Means { request, http, .. } = means;
+    let endpoint = server.device_endpoint.as_ref();
+    let endpoint = endpoint.ok_or(LoginError::NoEndpoint("device authorization"))?;
+    check(request, server, http, prompt, cancelled.as_mut()).await?;
+    let scopes = server.scopes.join(&server.scope_separator);
+    let begun = client.clone().begin_device(endpoint, &scopes, http).await?;
+    let (code, uri) = (begun.user_code(), begun.verification_uri());
+    let complete = begun.complete_uri();
+    prompt.code(&DeviceCode {
+        code: &code,
+        uri: &uri,
+        complete_uri: complete.as_ref().map(|uri| uri.expose().as_str()),
+    });
+    let deadline = Instant::now() + begun.lifetime();
+    let mut waiting = pin!(begun.wait(http));
+    let set = loop {
+        tokio::select! {
+            granted = &mut waiting => break granted,
+            () = sleep(TICK) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                prompt.waiting(Some(left));
+            }
+            // A grant that the user has just made ends by itself: nobody has its token.
+            () = cancelled.as_mut() => return Err(LoginError::Cancelled { revoked: None }),
+        }
+    };
+    prompt.waiting(None);
+    let set = set.map_err(|error| match error {
+        OAuthError::Refused { ref code, .. } if code == "expired_token" => {
+            LoginError::CodeExpired { uri: uri.clone() }
+        }
+        other => other.into(),
+    })?;
+    let lookups = &request.account_lookups;
+    let account = look_up_account(lookups, Fields::of(&set.access_token), http).await;
+    let connection = means.of_grant(server, client, set, account);
+    means.keep(&connection)?;
+    Ok(connection)
+}

@@ -1,0 +1,112 @@
+//! What every way to log in works with, and what it ends with: a stored connection.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::error::LoginError;
+use super::request::{LoginRequest, OAuthRequest};
+use crate::clock::Timestamp;
+use crate::connection::record::{ClientCredentials, Connection, GrantState, Tokens};
+use crate::connection::store::{ConnectionStore, StoreError};
+use crate::oauth::{Account, HttpClient, OAuthClient, TokenSet};
+
+/// For how long, and at which intervals, storing a grant is tried before the grant is revoked.
+const STORE_WAIT: Duration = Duration::from_secs(3);
+const STORE_STEP: Duration = Duration::from_millis(100);
+
+/// What every way to log in works with.
+#[derive(Clone, Copy)]
+pub(super) struct Means<'a> {
+    pub(super) request: &'a LoginRequest,
+    pub(super) store: &'a ConnectionStore,
+    pub(super) http: &'a HttpClient,
+}
+
+impl Means<'_> {
+    /// The application that the user has named, or the one of an earlier login at the same place.
+    pub(super) fn known_application(
+        self,
+        server: &OAuthRequest,
+    ) -> Result<Option<ClientCredentials>, LoginError> {
+        if server.client.is_some() {
+            return Ok(server.client.clone());
+        }
+        let base_url = self.request.base_url.as_ref();
+        let known = self.store.client(&self.request.id.provider, base_url);
+        known.map_err(LoginError::Store)
+    }
+
+    /// The same, where there is no form to ask for one.
+    pub(super) fn application(self, server: &OAuthRequest) -> Result<OAuthClient, LoginError> {
+        let known = self.known_application(server)?;
+        Ok(server.client_of(known.ok_or(LoginError::NoApplication)?))
+    }
+
+    /// The connection of a grant.
+    pub(super) fn of_grant(
+        self,
+        server: &OAuthRequest,
+        client: OAuthClient,
+        set: TokenSet,
+        account: Option<Account>,
+    ) -> Connection {
+        let now = Timestamp::now();
+        Connection {
+            tokens: Tokens::first(set, &server.scopes, now),
+            ..self.connection(Some(client), account, now)
+        }
+    }
+
+    /// A connection that has no credential yet.
+    pub(super) fn connection(
+        self,
+        client: Option<OAuthClient>,
+        account: Option<Account>,
+        now: Timestamp,
+    ) -> Connection {
+        let request = self.request;
+        Connection {
+            id: request.id.clone(),
+            base_url: request.base_url.clone(),
+            ca_pem: request.ca_pem.clone(),
+            client_certificate: request.client_certificate.clone(),
+            client,
+            flow: Some(request.flow.flow()),
+            params: request.params.clone(),
+            fields: Vec::new(),
+            tokens: Tokens::none(now),
+            account,
+            standing: GrantState::Good,
+            terms: Some(request.terms.clone()),
+        }
+    }
+
+    /// Stores a connection whose grant needs no revocation if that fails.
+    pub(super) fn keep(self, connection: &Connection) -> Result<(), LoginError> {
+        match self.store_soon(connection) {
+            Ok(_) => Ok(()),
+            Err(StoreError::Conflict) => Err(LoginError::Exists {
+                id: self.request.id.clone(),
+                revoked: None,
+            }),
+            Err(error) => Err(LoginError::Store(error)),
+        }
+    }
+
+    /// Stores a connection, and tries again for a while.
+    pub(super) fn store_soon(self, connection: &Connection) -> Result<u64, StoreError> {
+        // This blocks the runtime's thread, for `STORE_WAIT` at most. At an await, Ctrl-C could end
+        // the login after the grant was issued and before it is stored.
+        let started = Instant::now();
+        loop {
+            match self.store.create(connection, self.request.replace) {
+                // Another process's lock, or a disk that is full for a moment. A conflict does not
+                // pass, so it is returned at once.
+                Err(StoreError::Vault(_)) if started.elapsed() < STORE_WAIT => {
+                    thread::sleep(STORE_STEP);
+                }
+                other => return other,
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Logins of an application that registers itself (RFC 7591), where the authorization server may
+//! have to be discovered first.
+//!
+//! ```text
+//! registered at an earlier login of this connection? ── yes ──→ code flow ── invalid_client ─┐
+//!            │ no                                                                            │
+//!            └──→ register ──→ code flow                register, once ←─────────────────────┘
+//! ```
+
+use std::pin::Pin;
+
+use super::browser::by_browser;
+use super::error::LoginError;
+use super::means::Means;
+use super::prompt::LoginPrompt;
+use super::request::{DiscoverRequest, OAuthRequest};
+use crate::connection::record::{ClientCredentials, Connection};
+use crate::loopback::FormWords;
+use crate::oauth::{HttpClient, OAuthClient, OAuthError, RequestStyle, discover, register};
+use crate::text::host_of;
+
+/// Finds the authorization server of a resource.
+pub(super) async fn discovered(
+    wanted: &DiscoverRequest,
+    http: &HttpClient,
+) -> Result<OAuthRequest, LoginError> {
+    let found = discover(&wanted.resource, http).await?;
+    Ok(OAuthRequest {
+        client: wanted.client.clone(),
+        authorization_endpoint: Some(found.authorization_endpoint),
+        device_endpoint: None,
+        token_endpoint: found.token_endpoint,
+        style: RequestStyle {
+            resource: Some(found.resource),
+            ..RequestStyle::default()
+        },
+        metadata: None,
+        revocation_endpoint: found.revocation_endpoint,
+        issuer: Some(found.issuer),
+        extra_parameters: Vec::new(),
+        applications_url: None,
+        form_words: FormWords::default(),
+        scopes: wanted.scopes.clone().unwrap_or(found.scopes),
+        scope_separator: " ".to_owned(),
+        instance: None,
+        registration_endpoint: found.registration_endpoint,
+    })
+}
+
+/// Leads the user through the pages, as an application that has registered itself.
+pub(super) async fn by_registration(
+    means: Means<'_>,
+    server: &OAuthRequest,
+    prompt: &mut impl LoginPrompt,
+    mut cancelled: Pin<&mut impl Future<Output = ()>>,
+) -> Result<Connection, LoginError> {
+    if server.client.is_some() || server.registration_endpoint.is_none() {
+        let known = server.client.clone();
+        return by_browser(means, server, known, prompt, cancelled).await;
+    }
+    if let Some(earlier) = earlier(means, server) {
+        let server = styled(server, &earlier);
+        let known = Some(ClientCredentials {
+            client_id: earlier.client_id,
+            client_secret: earlier.client_secret,
+        });
+        let tried = by_browser(means, &server, known, prompt, cancelled.as_mut());
+        match tried.await {
+            Err(ref error) if is_unknown_client(error) => {
+                prompt.say("The server no longer knows the application; registering it anew.");
+            }
+            other => return other,
+        }
+    }
+    let endpoint = server.registration_endpoint.as_ref();
+    let endpoint = endpoint.ok_or(LoginError::NoEndpoint("registration"))?;
+    let registered = tokio::select! {
+        registered = register(endpoint, &server.scopes, means.http) => registered,
+        () = cancelled.as_mut() => return Err(LoginError::Cancelled { revoked: None }),
+    };
+    let registered = registered.map_err(|error| refused(error, &host_of(endpoint)))?;
+    let client = OAuthClient {
+        style: RequestStyle {
+            basic: registered.basic,
+            ..server.style.clone()
+        },
+        ..server.client_of(ClientCredentials {
+            client_id: registered.client_id.clone(),
+            client_secret: registered.client_secret.clone(),
+        })
+    };
+    let server = styled(server, &client);
+    let known = Some(ClientCredentials {
+        client_id: registered.client_id,
+        client_secret: registered.client_secret,
+    });
+    by_browser(means, &server, known, prompt, cancelled).await
+}
+
+/// The application of this connection's earlier login at the same server.
+fn earlier(means: Means<'_>, server: &OAuthRequest) -> Option<OAuthClient> {
+    let stored = means.store.load(&means.request.id).ok()??;
+    let client = stored.connection.client?;
+    (client.token_endpoint == server.token_endpoint).then_some(client)
+}
+
+/// The same server, asked as that application wants it.
+fn styled(server: &OAuthRequest, client: &OAuthClient) -> OAuthRequest {
+    OAuthRequest {
+        style: RequestStyle {
+            basic: client.style.basic,
+            ..server.style.clone()
+        },
+        // The form is of no use: the user does not know the application.
+        client: Some(ClientCredentials {
+            client_id: client.client_id.clone(),
+            client_secret: client.client_secret.clone(),
+        }),
+        ..server.clone()
+    }
+}
+
+/// `invalid_client`, from either endpoint. `invalid_grant` is about the code, or the user.
+fn is_unknown_client(error: &LoginError) -> bool {
+    let codes = ["invalid_client", "unauthorized_client"];
+    match error {
+        LoginError::OAuth(OAuthError::Refused { code, .. }) => codes.contains(&code.as_str()),
+        LoginError::Denied(refused) => refused.code().is_some_and(|code| codes.contains(&code)),
+        _ => false,
+    }
+}
+
+fn refused(error: OAuthError, host: &str) -> LoginError {
+    match error {
+        OAuthError::Refused {
+            code, description, ..
+        } => LoginError::NotRegistered {
+            host: host.to_owned(),
+            reason: description.unwrap_or(code),
+        },
+        other => other.into(),
+    }
+}

@@ -1,0 +1,287 @@
+//! A credential in the form in which a service takes it.
+
+use authsome_providers::{Piece, Shape, Template};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::{PathAndQuery, Uri};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
+
+use super::Fields;
+use crate::secret::Secret;
+
+/// A credential in the form in which one shape sends it; made once for each token.
+#[derive(Clone, Debug)]
+pub(crate) enum Ready {
+    /// Headers and their values, marked sensitive.
+    Headers(Vec<(HeaderName, HeaderValue)>),
+    /// The text before the credential in a path, and the encoded credential.
+    Path(String, Secret<String>),
+    /// `name=value`, encoded; several are joined with `&`.
+    Query(Secret<String>),
+    /// The token does not fit the shape: it has characters that no field can carry.
+    Unfit,
+}
+
+impl Ready {
+    /// That credential in that shape.
+    pub(crate) fn new(fields: Fields<'_>, shape: &Shape) -> Self {
+        let made = match shape {
+            Shape::Basic { username, password } => {
+                let plain = Zeroizing::new(fill(username, fields) + ":");
+                let plain = Zeroizing::new(plain.to_string() + &fill(password, fields));
+                header(AUTHORIZATION, format!("Basic {}", STANDARD.encode(&*plain)))
+            }
+            Shape::Bearer => header(
+                AUTHORIZATION,
+                format!("Bearer {}", fields.credential.expose()),
+            ),
+            Shape::Header { name, prefix } => {
+                named(name, format!("{prefix}{}", fields.credential.expose()))
+            }
+            Shape::Headers { values } => {
+                let made = values
+                    .iter()
+                    .map(|(name, value)| named(name, fill(value, fields)));
+                made.collect::<Option<Vec<_>>>().map(|made| made.concat())
+            }
+            Shape::Path { prefix } => {
+                let value =
+                    utf8_percent_encode(fields.credential.expose(), NOT_OF_A_SEGMENT).to_string();
+                return Self::Path(prefix.clone(), value.into());
+            }
+            Shape::Query { values } => {
+                let pairs = values.iter().map(|(name, value)| {
+                    let value = Zeroizing::new(fill(value, fields));
+                    format!("{name}={}", encoded(&value))
+                });
+                return Self::Query(pairs.collect::<Vec<_>>().join("&").into());
+            }
+            _ => None,
+        };
+        made.map_or(Self::Unfit, Self::Headers)
+    }
+
+    /// Adds the credential to a request whose carriers are removed, and replaces one that was added
+    /// before. `stripped` is its target without any credential. `false` if it does not fit.
+    pub(crate) fn put(&self, parts: &mut Parts, stripped: &Uri) -> bool {
+        match self {
+            Self::Headers(headers) => {
+                for (name, value) in headers {
+                    parts.headers.insert(name.clone(), value.clone());
+                }
+                true
+            }
+            Self::Path(prefix, value) => {
+                parts.uri = stripped.clone();
+                put_segment(parts, prefix, value.expose())
+            }
+            Self::Query(pairs) => {
+                parts.uri = stripped.clone();
+                append_query(parts, pairs.expose())
+            }
+            Self::Unfit => false,
+        }
+    }
+}
+
+/// The text of a template. What holds it is wiped by the caller, or becomes the value of a header.
+fn fill(template: &Template, fields: Fields<'_>) -> String {
+    let mut text = String::new();
+    for piece in template.pieces() {
+        match piece {
+            Piece::Credential => text.push_str(fields.credential.expose()),
+            Piece::Field(name) => {
+                text.push_str(fields.named(name).map_or("", |value| value.expose()));
+            }
+            Piece::Text(fixed) => text.push_str(fixed),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// What has to be encoded in a segment (`pchar`, RFC 3986 §3.3).
+const NOT_OF_A_SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+fn named(name: &str, value: String) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+    header(name, value)
+}
+
+fn header(name: HeaderName, value: String) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let mut value = HeaderValue::from_maybe_shared(bytes::Bytes::from(value)).ok()?;
+    value.set_sensitive(true); // kept out of HPACK's table and of every `Debug`
+    Some(vec![(name, value)])
+}
+
+fn append_query(parts: &mut Parts, pairs: &str) -> bool {
+    let separator = if parts.uri.query().is_some() {
+        '&'
+    } else {
+        '?'
+    };
+    let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let target = format!("{target}{separator}{pairs}");
+    set_target(parts, target)
+}
+
+/// Replaces what stands between the prefix and the next slash.
+fn put_segment(parts: &mut Parts, prefix: &str, value: &str) -> bool {
+    let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let Some(rest) = target.strip_prefix(prefix) else {
+        return false;
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let target = format!("{prefix}{value}{}", &rest[end..]);
+    set_target(parts, target)
+}
+
+/// Replaces the request's target; `false` if the new one is not valid.
+pub(crate) fn set_target(parts: &mut Parts, target: String) -> bool {
+    let Ok(target) = PathAndQuery::try_from(target) else {
+        return false;
+    };
+    let mut uri = parts.uri.clone().into_parts();
+    uri.path_and_query = Some(target);
+    match Uri::from_parts(uri) {
+        Ok(uri) => {
+            parts.uri = uri;
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn apply(parts: &mut Parts, shape: &Shape) -> bool {
+        let fields = [("user".to_owned(), Secret::new("ada@acme".to_owned()))];
+        let credential = Secret::new("to/ken".to_owned());
+        let ready = Ready::new(
+            Fields {
+                credential: &credential,
+                others: &fields,
+            },
+            shape,
+        );
+        let stripped = parts.uri.clone();
+        // When a request is sent again, it must not have the credential twice.
+        ready.put(parts, &stripped) && ready.put(parts, &stripped)
+    }
+
+    /// What a definition of three fields makes of that rule.
+    fn shape(rule: &str) -> Shape {
+        let definition = format!(
+            r#"{{"name":"a","auth_type":"api_key","api_url":"a.test","inject":[{rule}],
+            "fields":[{{"name":"token"}},{{"name":"user","secret":false}}]}}"#
+        );
+        let source = authsome_providers::Source::Bundled;
+        let definition = authsome_providers::Definition::parse(&definition, source).unwrap();
+        let rules = definition.provider.at(None).unwrap().rules;
+        rules.shapes()[0].clone()
+    }
+
+    #[test]
+    fn each_shape_is_as_the_service_wants_it() {
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        for (rule, name, value) in [
+            (r#""as":"bearer""#, "authorization", "Bearer to/ken"),
+            (
+                r#""as":"bearer","field":"user""#,
+                "authorization",
+                "Bearer ada@acme",
+            ),
+            (r#""as":"header","name":"X-Key""#, "x-key", "to/ken"),
+            (
+                r#""as":"header","name":"authorization","prefix":"Token""#,
+                "authorization",
+                "Token to/ken",
+            ),
+            (
+                r#""as":"headers","values":{"x-a":"{token}","x-u":"u={user}"}"#,
+                "x-u",
+                "u=ada@acme",
+            ),
+            (
+                r#""as":"basic","username":"oauth2""#,
+                "authorization",
+                &basic("oauth2:to/ken"),
+            ),
+            (
+                r#""as":"basic","username":"{token}","password":"""#,
+                "authorization",
+                &basic("to/ken:"),
+            ),
+            (
+                r#""as":"basic","username":"{user}/token""#,
+                "authorization",
+                &basic("ada@acme/token:to/ken"),
+            ),
+        ] {
+            let mut parts = parts("/g/p?a=b", &[]);
+            let rule = format!(r#"{{"path":"/**",{rule}}}"#);
+            assert!(apply(&mut parts, &shape(&rule)), "{rule}");
+            assert_eq!(parts.headers[name], value, "{rule}");
+            assert!(parts.headers[name].is_sensitive());
+            assert!(!format!("{:?}", parts.headers).contains("to/ken"));
+            assert_eq!(parts.uri, "/g/p?a=b");
+        }
+    }
+
+    #[test]
+    fn a_credential_in_the_target_is_encoded() {
+        let query = r#"{"path":"/**","as":"query","name":"key"}"#;
+        let two = r#"{"path":"/**","as":"query","values":{"k":"{token}","u":"{user}"}}"#;
+        let path = r#"{"path":"/**","as":"path","prefix":"/bot"}"#;
+        for (rule, before, after) in [
+            (query, "/u", "/u?key=to%2Fken"),
+            (query, "/u?a=b", "/u?a=b&key=to%2Fken"),
+            (query, "https://h/u", "https://h/u?key=to%2Fken"),
+            (two, "/u", "/u?k=to%2Fken&u=ada%40acme"),
+            (path, "/botX:Y/send?a=b", "/botto%2Fken/send?a=b"),
+            (path, "/bot/send", "/botto%2Fken/send"),
+            (path, "/botX", "/botto%2Fken"),
+        ] {
+            let mut parts = parts(before, &[]);
+            assert!(apply(&mut parts, &shape(rule)), "{rule}");
+            assert_eq!(parts.uri.to_string(), after);
+        }
+        let mut elsewhere = parts("/other/send", &[]);
+        assert!(!apply(&mut elsewhere, &shape(path)));
+    }
+
+    fn parts(uri: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+}

@@ -1,0 +1,79 @@
+//! Dynamic client registration (RFC 7591).
+
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::error::{OAuthError, printable};
+use super::http::{HttpClient, host_of};
+use crate::loopback::REDIRECT_URI;
+use crate::secret::Secret;
+
+/// An application that has registered itself.
+#[derive(Debug)]
+pub struct Registration {
+    /// Its id.
+    pub client_id: String,
+    /// Its secret; a public client, as it is asked for, has none.
+    pub client_secret: Option<Secret<String>>,
+    /// Whether the server wants the id and the secret in the `Authorization` field.
+    pub basic: bool,
+}
+
+/// Registers a public client whose redirect URI is the loopback listener's. The resource that
+/// tokens will be for is not named: some servers refuse a field that they do not know.
+pub async fn register(
+    endpoint: &Url,
+    scopes: &[String],
+    http: &HttpClient,
+) -> Result<Registration, OAuthError> {
+    let host = host_of(endpoint);
+    let malformed = |reason: &str| OAuthError::Malformed {
+        host: host.clone(),
+        reason: reason.to_owned(),
+    };
+    let mut metadata = json!({
+        "client_name": "authsome",
+        "redirect_uris": [REDIRECT_URI],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+    });
+    if !scopes.is_empty() {
+        metadata["scope"] = Value::from(scopes.join(" "));
+    }
+    let mut request = Request::new(metadata.to_string().into_bytes());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = endpoint
+        .as_str()
+        .parse()
+        .map_err(|_| malformed("its registration endpoint is no URL of HTTP"))?;
+    let json = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(CONTENT_TYPE, json);
+    let response = http.exchange(request).await?;
+    let status = response.status();
+    let body = zeroize::Zeroizing::new(response.into_body());
+    let found: Value = serde_json::from_slice(&body)
+        .map_err(|_| malformed("its response to the registration is no JSON"))?;
+    let text = |name: &str| found.get(name).and_then(Value::as_str);
+    if !status.is_success() {
+        return Err(OAuthError::Refused {
+            host: host.clone(),
+            code: printable(text("error").unwrap_or("registration refused")),
+            description: text("error_description").map(printable),
+        });
+    }
+    let client_id = text("client_id").filter(|id| !id.is_empty());
+    let client_id = client_id.ok_or_else(|| malformed("it has registered no client_id"))?;
+    let client_secret = text("client_secret").filter(|secret| !secret.is_empty());
+    let method = text("token_endpoint_auth_method");
+    // RFC 7591 §2: a server that says nothing means client_secret_basic.
+    let basic =
+        client_secret.is_some() && method.is_none_or(|found| found == "client_secret_basic");
+    Ok(Registration {
+        client_id: client_id.to_owned(),
+        client_secret: client_secret.map(|secret| Secret::new(secret.to_owned())),
+        basic,
+    })
+}
