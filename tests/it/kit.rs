@@ -7,6 +7,7 @@ mod children;
 pub(crate) mod client;
 pub(crate) mod commands;
 pub(crate) mod doors;
+pub(crate) mod emulator;
 pub(crate) mod faults;
 pub(crate) mod git;
 pub(crate) mod journey;

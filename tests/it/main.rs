@@ -12,6 +12,7 @@ mod daily;
 mod documents;
 mod durability;
 mod environment;
+mod full_screen;
 mod git;
 mod gitlab_map;
 mod inside;

@@ -1,7 +1,7 @@
 //! Alerts on the terminal that the command uses too.
 //!
 //! ```text
-//! line mode (a plain program)    a line, at once
+//! line mode (a plain program)    a line, as soon as that mode has lasted a moment
 //! any other (full screen, or     the title and a notification, and no text;
 //!   a prompt with editing)         the line follows as soon as line mode is back
 //! ```
@@ -49,6 +49,13 @@ enum Notification {
     Rxvt,
 }
 
+struct Waiting {
+    id: ConnectionId,
+    line: String,
+    /// The user has not been made to look yet.
+    title: Option<String>,
+}
+
 pub(super) struct Screen {
     terminal: Option<Terminal>,
     has_title: bool,
@@ -56,8 +63,8 @@ pub(super) struct Screen {
     is_title_set: bool,
     /// The terminal was in line mode when it was looked at last.
     is_free: bool,
-    /// Lines that wait until the program in front has ended.
-    waiting: Vec<(ConnectionId, String)>,
+    /// What waits for a free terminal.
+    waiting: Vec<Waiting>,
 }
 
 impl Screen {
@@ -85,7 +92,7 @@ impl Screen {
         let is_mended = alert.command.is_none();
         if is_mended {
             let before = self.waiting.len();
-            self.waiting.retain(|(id, _)| *id != alert.id);
+            self.waiting.retain(|waiting| waiting.id != alert.id);
             if self.waiting.len() < before {
                 // The user has seen neither line, and needs none of them any more.
                 self.look();
@@ -93,16 +100,19 @@ impl Screen {
             }
         }
         self.is_free = terminal.is_in_line_mode();
-        self.waiting.push((alert.id.clone(), alert.line.clone()));
-        if self.is_free {
-            self.show();
-        } else if !is_mended {
-            self.call(&alert.title);
+        self.waiting.push(Waiting {
+            id: alert.id.clone(),
+            line: alert.line.clone(),
+            title: (!is_mended).then(|| alert.title.clone()),
+        });
+        if !self.is_free {
+            self.call_all();
         }
     }
 
-    /// Shows what waits, if the terminal is free again. A program may leave its mode for a moment,
-    /// to start another one: so it is looked at twice.
+    /// Shows what waits, if the terminal is free. A program may leave its mode for a moment, to
+    /// start another one (vim does for `system()`), and the alert may be of that one's request: so
+    /// it is looked at twice.
     pub(super) fn look(&mut self) {
         let Some(terminal) = &self.terminal else {
             return;
@@ -111,6 +121,15 @@ impl Screen {
         if self.waiting.is_empty() || (was_free && self.is_free) {
             self.restore();
             self.show();
+        } else if !self.is_free {
+            self.call_all();
+        }
+    }
+
+    fn call_all(&mut self) {
+        let titles = self.waiting.iter_mut().filter_map(|it| it.title.take());
+        for title in titles.collect::<Vec<_>>() {
+            self.call(&title);
         }
     }
 
@@ -118,7 +137,7 @@ impl Screen {
         if let Some(terminal) = &self.terminal {
             // The command's own line may have no end yet.
             self.waiting
-                .retain(|(_, line)| !terminal.write(&format!("\nauthsome: {line}\n")));
+                .retain(|it| !terminal.write(&format!("\nauthsome: {}\n", it.line)));
         }
     }
 
