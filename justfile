@@ -60,7 +60,7 @@ quickstart:
 interop:
     .ci/run interop
 
-# The .deb, the .rpm and the tarball: built twice, installed, upgraded, removed
+# The .deb, the .rpm and the tarball: built twice, installed, used, upgraded, removed
 packaging:
     .ci/run packaging
 

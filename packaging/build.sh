@@ -12,8 +12,11 @@
 # nothing has to be compiled first. cargo-deb and cargo-generate-rpm would read the same facts from
 # Cargo.toml, but take minutes to build and know the libraries of one distribution only.
 #
-# Needs Debian's packages binutils, dpkg-dev and rpm. PACKAGING_FAST=1 hardly compresses, for
-# packages that a test throws away.
+# The licences of what is linked in come from the crates' own files, which the build of BINARY has
+# left in Cargo's directory (licenses.py).
+#
+# Needs Debian's packages binutils, dpkg-dev, python3 and rpm, and cargo. PACKAGING_FAST=1 hardly
+# compresses, for packages that a test throws away.
 set -euo pipefail
 umask 022
 export LC_ALL=C TZ=UTC
@@ -21,6 +24,8 @@ export LC_ALL=C TZ=UTC
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 readonly root=$here/..
+# Who answers for the packages: whoever publishes them puts a name and an address here.
+readonly maintainer=${PACKAGING_MAINTAINER:-The authsome authors <authsome@localhost>}
 # dpkg-deb compresses otherwise with one thread than with several, so that the bytes would depend on
 # the machine.
 export DPKG_DEB_THREADS_MAX=1
@@ -87,13 +92,14 @@ make_parts() {
   authsome completions zsh >"$work/parts/completions/_authsome"
   authsome completions fish >"$work/parts/completions/authsome.fish"
   authsome man --dir "$work/parts/man" >"$work/man.log"
+  "$here/licenses.py" "$triple" >"$work/parts/THIRD-PARTY-LICENSES"
 }
 
 make_tarball() {
   local tree=$work/authsome-$version-$triple
   install -D "$binary" "$tree/authsome"
   install -m 644 "$root"/{LICENSE,NOTICE,README.md} "$tree"
-  cp -r "$work/parts/completions" "$work/parts/man" "$tree"
+  cp -r "$work"/parts/{completions,man,THIRD-PARTY-LICENSES} "$tree"
   tar --create --directory "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --format=ustar \
     "$(basename "$tree")" | gzip "$gzip_level" --no-name >"$out/$tarball"
 }
@@ -117,14 +123,16 @@ make_deb() {
   local tree=$work/deb doc=$work/deb/usr/share/doc/authsome
   stage "$tree" vendor-completions
   install -m 644 "$here/deb/copyright" "$doc/copyright"
+  gzip --best --no-name <"$work/parts/THIRD-PARTY-LICENSES" >"$doc/THIRD-PARTY-LICENSES.gz"
   gzip --best --no-name <"$root/CHANGELOG.md" >"$doc/changelog.gz"
   {
     printf 'authsome (%s-1) unstable; urgency=medium\n\n  * See changelog.gz.\n\n' "$package_version"
-    printf ' -- The authsome authors <authsome@localhost>  %s\n' "$(date -R -d "@$SOURCE_DATE_EPOCH")"
+    printf ' -- %s  %s\n' "$maintainer" "$(date -R -d "@$SOURCE_DATE_EPOCH")"
   } | gzip --best --no-name >"$doc/changelog.Debian.gz"
   mkdir "$tree/DEBIAN"
   sed -e "s/@VERSION@/$package_version-1/" -e "s/@ARCHITECTURE@/$deb_arch/" -e "s/@DEPENDS@/$(libraries)/" \
-    -e "s/@SIZE@/$(installed_size "$tree/usr")/" "$here/deb/control" >"$tree/DEBIAN/control"
+    -e "s/@SIZE@/$(installed_size "$tree/usr")/" -e "s/@MAINTAINER@/$(sed 's/[\/&]/\\&/g' <<<"$maintainer")/" \
+    "$here/deb/control" >"$tree/DEBIAN/control"
   (cd "$tree" && find usr -type f | sort | xargs md5sum) >"$tree/DEBIAN/md5sums"
   # dpkg-deb clamps later times only; what the commit has left older has to be set.
   find "$tree" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
@@ -147,9 +155,9 @@ installed_size() {
 make_rpm() {
   local tree=$work/rpm
   stage "$tree" site-functions
-  install -D -m 644 "$root/LICENSE" "$tree/usr/share/licenses/authsome/LICENSE"
+  install -D -m 644 -t "$tree/usr/share/licenses/authsome" "$root/LICENSE" "$work/parts/THIRD-PARTY-LICENSES"
   if ! rpmbuild -bb --quiet --target "$rpm_arch-linux" --define "_topdir $work/rpmbuild" --define "_rpmdir $work/rpmbuild/RPMS" \
-    --define "staged $tree" --define "_binary_payload $rpm_payload" --define "package_version $package_version" \
+    --define "staged $tree" --define "packager $maintainer" --define "_binary_payload $rpm_payload" --define "package_version $package_version" \
     "$here/rpm/authsome.spec" >"$work/rpm.log" 2>&1; then
     cat "$work/rpm.log" >&2
     exit 1

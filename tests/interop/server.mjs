@@ -4,6 +4,7 @@
 //
 // Beside what a provider has:
 //   GET  /counters   what happened so far, by client
+//   GET  /seen       each credential that came to /api/v4/user, once
 //   POST /control?access_token_ttl=SECONDS   for the access tokens issued from now on
 
 import { execFileSync } from 'node:child_process';
@@ -31,6 +32,7 @@ process.stdin.on('end', () => process.exit(0)).resume();
 
 const { ca, cert, key } = makeCertificates();
 const clients = makeClients();
+const seen = new Set();
 const counters = Object.fromEntries(clients.map((client) => [client.client_id, newCounters()]));
 
 const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) });
@@ -60,6 +62,7 @@ async function route(request, response) {
   if (request.method === 'GET' && pathname === '/api/v4/user') return answerUser(request, response);
   if (request.method === 'GET' && pathname.startsWith('/interaction/')) return consent(request, response);
   if (request.method === 'GET' && pathname === '/counters') return json(response, 200, counters);
+  if (request.method === 'GET' && pathname === '/seen') return json(response, 200, [...seen]);
   if (request.method === 'POST' && pathname === '/control') {
     const seconds = Number(searchParams.get('access_token_ttl'));
     if (!Number.isInteger(seconds) || seconds < 1) return json(response, 400, { error: 'access_token_ttl' });
@@ -71,7 +74,9 @@ async function route(request, response) {
 
 /** The resource behind the token: GitLab's account endpoint. */
 async function answerUser(request, response) {
-  const [, bearer] = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  const { authorization, 'private-token': privateToken } = request.headers;
+  for (const credential of [authorization, privateToken]) if (credential) seen.add(credential);
+  const [, bearer] = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization ?? '') ?? [];
   const token = bearer && await provider.AccessToken.find(bearer);
   if (!token || token.isExpired) {
     response.setHeader('WWW-Authenticate', 'Bearer realm="interop", error="invalid_token"');

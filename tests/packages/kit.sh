@@ -40,11 +40,16 @@ isolate() {
   : >"$work/err"
 }
 
-clean_up() {
+stop_server() {
   if [[ -n $server_pid ]]; then
     kill "$server_pid" 2>/dev/null || true
     wait "$server_pid" 2>/dev/null || true
   fi
+  server_pid=
+}
+
+clean_up() {
+  stop_server
   # The roots first: what is below a mount must not be removed through it, and a directory that is
   # one cannot be removed. All of them are in this process's own mount namespace.
   local mounted

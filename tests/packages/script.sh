@@ -24,11 +24,19 @@ check_script() {
 
   eval "$(install_script_removal)"
   is "install.sh: what it says for uninstalling leaves no file" '' "$(find "$home" -type f)"
+  install_script
+  attempt env -u AUTHSOME_HOME HOME="$home" "$home/.local/bin/authsome" uninstall --yes
+  eval "$(sed -n 's/^To remove .*: rm/rm/p' <<<"$out$err")"
+  is "install.sh: nor does what \`authsome uninstall\` says" '' "$(find "$home" -type f)"
   check_refusals
+  stop_server
 }
 
 # After each of these no file may be there.
 check_refusals() {
+  attempt env -u AUTHSOME_INSTALL_URL HOME="$home" sh "$project/packaging/install.sh"
+  is "install.sh: without an address it is refused" "1 " "$code $(find "$home" -type f)"
+  matches "install.sh: and says what to set" "set AUTHSOME_INSTALL_URL" "$err"
   local whole=$work/new tarball
   tarball=$(basename "$whole"/*.tar.gz)
   sed -i "s/^[0-9a-f]*/$(printf '0%.0s' {1..64})/" "$site/SHA256SUMS"
@@ -70,7 +78,8 @@ refused() {
 
 install_script() {
   mkdir -p "$work/tmp"
-  attempt env HOME="$home" TMPDIR="$work/tmp" PATH="$work/stubs:$PATH" AUTHSOME_INSTALL_URL="$url" sh "$project/packaging/install.sh"
+  attempt env HOME="$home" TMPDIR="$work/tmp" PATH="$work/stubs:$PATH" \
+    sh -c "cd '$project' && $(documented install.sh "$new")"
 }
 
 # The command that the script printed, as a user would paste it.

@@ -64,7 +64,7 @@ pub(in crate::cli) fn run(arguments: &Export, context: &Context<'_>) -> Result<(
 }
 
 /// Inside single quotes, a POSIX shell interprets nothing but the closing quote.
-fn quote(value: &str) -> String {
+pub(in crate::cli::cmd) fn quote(value: &str) -> String {
     format!("'{}'", value.replace('\'', "'\\''"))
 }
 

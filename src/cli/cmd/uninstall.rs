@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::cli::args::Uninstall;
+use crate::cli::cmd::export::quote;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::credential::ConnectionId;
@@ -33,6 +34,14 @@ const OWN: [&str; 14] = [
     "vault.db-wal",
 ];
 
+/// What packaging/install.sh puts below `~/.local/share`, but for the man pages. A user's own
+/// `authsome completions bash > FILE` goes to the same places.
+const COMPLETIONS: [&str; 3] = [
+    "bash-completion/completions/authsome",
+    "fish/vendor_completions.d/authsome.fish",
+    "zsh/site-functions/_authsome",
+];
+
 /// What is found on this machine.
 struct Found {
     home: Home,
@@ -40,18 +49,24 @@ struct Found {
     foreign: Vec<PathBuf>,
     connections: Vec<ConnectionId>,
     program: PathBuf,
+    /// Completions and man pages in the user's own directory, which no package manager removes.
+    beside: Vec<PathBuf>,
 }
 
 pub(in crate::cli) fn run(arguments: &Uninstall, context: &Context<'_>) -> Result<(), Failure> {
     let home = Context::user_files()?.home;
+    let connections = connections(&home);
+    // Behind the look into the vault, which writes there.
     let (own, foreign) = contents(&home)?;
-    let connections = Context::user_data().and_then(|data| Ok(data.store.list()?));
     let found = Found {
         home,
         own,
         foreign,
-        connections: connections.unwrap_or_default(),
+        connections,
         program: private_memory::own_program().unwrap_or_else(|| "authsome".into()),
+        beside: std::env::var_os("HOME").map_or_else(Vec::new, |user| {
+            beside_program(&Path::new(&user).join(".local/share"))
+        }),
     };
     if arguments.yes {
         found.remove(context)
@@ -69,12 +84,14 @@ impl Found {
             let files = self.own.iter().chain(&self.foreign);
             let files = files.map(|path| path.display().to_string());
             let connections = self.connections.iter().map(ToString::to_string);
+            let beside = self.beside.iter().map(|path| path.display().to_string());
             printer.value(&json!({
                 "removed": false,
                 "home": home.to_string(),
                 "files": files.collect::<Vec<_>>(),
                 "connections": connections.collect::<Vec<_>>(),
                 "program": self.program.display().to_string(),
+                "beside": beside.collect::<Vec<_>>(),
             }));
             return;
         }
@@ -91,10 +108,9 @@ impl Found {
             ));
         }
         printer.line("To remove these files: authsome uninstall --yes");
-        printer.line(&format!(
-            "To remove the program: {}",
-            removal_of(&self.program)
-        ));
+        for line in self.program_removal() {
+            printer.line(&line);
+        }
     }
 
     fn remove(&self, context: &Context<'_>) -> Result<(), Failure> {
@@ -126,12 +142,55 @@ impl Found {
         } else {
             printer.say(&format!("What is not authsome's is kept in {home}."));
         }
-        printer.say(&format!(
-            "To remove the program: {}",
-            removal_of(&self.program)
-        ));
+        for line in self.program_removal() {
+            printer.say(&line);
+        }
         Ok(())
     }
+
+    /// What is left to the user, because a program that runs is not the one to remove itself.
+    fn program_removal(&self) -> Vec<String> {
+        let mut lines = vec![format!(
+            "To remove the program: {}",
+            removal_of(&self.program)
+        )];
+        if !self.beside.is_empty() {
+            let paths = self.beside.iter().map(|path| path.to_string_lossy());
+            let quoted: Vec<_> = paths.map(|path| quote(&path)).collect();
+            lines.push(format!(
+                "To remove its completions and man pages: rm {}",
+                quoted.join(" ")
+            ));
+        }
+        lines
+    }
+}
+
+/// The completions and man pages that are there.
+fn beside_program(share: &Path) -> Vec<PathBuf> {
+    let completions = COMPLETIONS.iter().map(|path| share.join(path));
+    let is_page = |path: &PathBuf| {
+        let name = name(path);
+        name == "authsome.1" || (name.starts_with("authsome-") && name.ends_with(".1"))
+    };
+    let mut pages: Vec<_> = fs::read_dir(share.join("man/man1"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_page)
+        .collect();
+    pages.sort();
+    let exists = |path: &PathBuf| path.symlink_metadata().is_ok();
+    completions.filter(exists).chain(pages).collect()
+}
+
+/// None where the vault cannot be read, and no vault is made for the question.
+fn connections(home: &Home) -> Vec<ConnectionId> {
+    if !home.path("vault.db").exists() {
+        return Vec::new();
+    }
+    let list = Context::user_data().and_then(|data| Ok(data.store.list()?));
+    list.unwrap_or_default()
 }
 
 /// The paths in the home directory: authsome's own ones, and all others.
@@ -178,7 +237,7 @@ fn removal_of(program: &Path) -> String {
     {
         "cargo uninstall authsome".to_owned()
     } else {
-        format!("rm '{}'", program.display())
+        format!("rm {}", quote(&program.to_string_lossy()))
     }
 }
 

@@ -1,9 +1,10 @@
 //! `authsome uninstall`.
 
-use std::fs;
+use std::fs::{self, File};
+use std::process::Command;
 
-use crate::kit::Setup;
 use crate::kit::commands::put;
+use crate::kit::{Setup, World};
 
 #[test]
 fn nothing_is_removed_unless_it_is_told_to() {
@@ -23,6 +24,15 @@ fn nothing_is_removed_unless_it_is_told_to() {
 }
 
 #[test]
+fn nothing_is_made_where_nothing_is() {
+    let world = World::new();
+    let shown = world.call(["uninstall", "--json"]).expect(0).json();
+    assert_eq!(shown["files"], serde_json::json!([]));
+    world.call(["uninstall", "--yes"]).expect(0);
+    assert!(!world.home().exists());
+}
+
+#[test]
 fn what_is_not_authsomes_stays() {
     let setup = Setup::connected();
     put(&setup.world, "notes.txt", b"mine");
@@ -33,6 +43,34 @@ fn what_is_not_authsomes_stays() {
         fs::read(setup.world.home().join("notes.txt")).unwrap(),
         b"mine"
     );
+}
+
+/// The paths are those of packaging/install.sh; tests/packages compares them with what it installs.
+#[test]
+fn completions_and_man_pages_are_named_with_their_removal() {
+    let setup = Setup::connected();
+    let share = setup.world.path(".local/share");
+    let paths = [
+        "bash-completion/completions/authsome",
+        "zsh/site-functions/_authsome",
+        "fish/vendor_completions.d/authsome.fish",
+        "man/man1/authsome.1",
+        "man/man1/authsome-run.1",
+        "man/man1/authsomething.1",
+    ];
+    for path in paths.map(|path| share.join(path)) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        File::create(path).unwrap();
+    }
+    let data = setup.world.call(["uninstall", "--json"]).expect(0).json();
+    assert_eq!(data["beside"].as_array().map(Vec::len), Some(5), "{data}");
+    let removed = setup.world.call(["uninstall", "--yes"]).expect(0);
+    let said = format!("{}{}", removed.stdout, removed.stderr);
+    let command = said.split_once("man pages: ").expect(&said).1;
+    let shell = Command::new("sh").args(["-c", command]).status().unwrap();
+    assert!(shell.success(), "{command}");
+    let left = paths.map(|path| share.join(path).exists());
+    assert_eq!(left, [false, false, false, false, false, true]);
 }
 
 #[test]
