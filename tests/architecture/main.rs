@@ -11,6 +11,7 @@ mod counts;
 mod dependencies;
 mod house;
 mod page;
+mod platforms;
 mod public;
 mod reader;
 mod rooms;

@@ -88,7 +88,7 @@ async function look(page, name) {
 }
 
 // The pages as the documents show them, at a server with a name that is not the test's.
-const DOCUMENTED = { form: SCHEMES, result: ["light"] };
+const DOCUMENTED = { form: SCHEMES, again: ["light"], result: ["light"], denied: ["light"] };
 
 async function picture(page, name) {
   await page.setViewportSize({ width: 720, height: 400 });
@@ -98,11 +98,17 @@ async function picture(page, name) {
       texts.currentNode.data = texts.currentNode.data.replace(/localhost:\d+/, "gitlab.acme.com");
     }
   });
+  // The test's is another one each time, and a picture is to change with its page alone.
+  const field = page.locator("#client_id");
+  const id = (await field.count()) > 0 ? await field.inputValue() : "";
+  const show = (value) => id && field.evaluate((input, shown) => { input.value = shown; }, value);
+  await show("4f1c27ad9e6b08d35f1c27ad9e6b08d35f1c27ad");
   for (const colorScheme of DOCUMENTED[name] ?? []) {
     await page.emulateMedia({ colorScheme });
     const file = DOCUMENTED[name].length > 1 ? `${name}-${colorScheme}.png` : `${name}.png`;
     await page.screenshot({ path: join(images, file), fullPage: true });
   }
+  await show(id);
 }
 
 const focused = (page) =>

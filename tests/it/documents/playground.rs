@@ -50,7 +50,7 @@ done
 const AUTHSOME: &str = r#"#!/bin/bash
 if [ "$1" = login ]; then
   case " $* " in
-    *" --base-url "*) ca=$ACME_CA ;;
+    *" --base-url "*|*" login https://"*) ca=$ACME_CA ;;
     *" --force "*) ca= ;;
     *) set -- "$@" --base-url "$COM"; ca=$COM_CA ;;
   esac
@@ -236,6 +236,10 @@ impl Playground {
         let acme = format!("localhost:{}:127.0.0.1", self.acme.port());
         text.replace("https://gitlab.com", &self.com.base_url())
             .replace("https://gitlab.acme.com", &self.acme.base_url())
+            .replace(
+                "login gitlab.acme.com",
+                &format!("login {}", self.acme.base_url()),
+            )
             .replace("gitlab.acme.com:443:10.0.0.7", &acme)
             .replace("APPLICATION_ID", &self.acme_app.client_id)
     }
