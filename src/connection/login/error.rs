@@ -73,6 +73,12 @@ pub enum LoginError {
     /// The flow needs an application, and none is known.
     #[error("no application is named")]
     NoApplication,
+    /// The response does not name the host of the API.
+    #[error("the provider's response names no host below {suffix}")]
+    NoInstance {
+        /// The domain that the host must be below.
+        suffix: String,
+    },
     /// The flow needs an endpoint that neither the definition nor the server names.
     #[error("there is no {0} endpoint")]
     NoEndpoint(&'static str),
