@@ -19,7 +19,7 @@ use super::drain::drain_beside;
 use super::replay::{Kept, UploadProgress};
 use crate::proxy::limits::MAX_HELD_BODY;
 use crate::proxy::rewrite::body_fields::BodyFields;
-use crate::proxy::rewrite::placeholder::find_in_headers;
+use crate::proxy::rewrite::placeholder::{Others, find_in_headers};
 
 /// A request's body on its way to the provider.
 #[derive(Debug)]
@@ -231,7 +231,10 @@ impl Body for RequestBody {
 fn holds_placeholder(frame: &Frame<Bytes>, fields: Option<&mut BodyFields>) -> bool {
     let data = frame.data_ref().zip(fields);
     let in_data = data.is_some_and(|(data, fields)| fields.completes(data));
-    in_data || frame.trailers_ref().and_then(find_in_headers).is_some()
+    in_data
+        || frame
+            .trailers_ref()
+            .is_some_and(|trailers| find_in_headers(trailers, &Others::default()).is_some())
 }
 
 impl Drop for RequestBody {

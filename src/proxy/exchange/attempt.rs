@@ -23,7 +23,7 @@ use crate::proxy::refusal::Refusal;
 use crate::proxy::rewrite::body_fields::BodyFields;
 use crate::proxy::rewrite::carriers;
 use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
-use crate::proxy::rewrite::placeholder;
+use crate::proxy::rewrite::placeholder::{self, Others};
 use crate::proxy::upstream::body::UpstreamBody;
 use crate::proxy::upstream::destination::Dialect;
 use crate::proxy::upstream::send::RequestContext;
@@ -164,11 +164,14 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         route: Option<&Arc<Route>>,
     ) -> Result<Outcome, Refusal> {
         let parts = &mut self.parts;
-        if placeholder::find_in_head(parts).is_some() {
+        let usual = Others::default();
+        let others = route.map_or(&usual, |route| &route.others);
+        if placeholder::find_in_head(parts, others).is_some() {
             if let Some(route) = route {
-                carriers::strip_placeholders(parts, &route.carriers, route.rules.carriers());
+                let (headers, carriers) = (&route.carriers, route.rules.carriers());
+                carriers::strip_placeholders(parts, headers, carriers, others);
             }
-            if let Some(found) = placeholder::find_in_head(parts) {
+            if let Some(found) = placeholder::find_in_head(parts, others) {
                 return Err(Refusal::Placeholder(found)); // in a part that no definition names
             }
         }

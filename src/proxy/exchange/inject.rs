@@ -47,7 +47,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
         loop {
             let ready = route.ready(&credential);
             self.put(ready.form(shape), &stripped, signing.as_ref())?;
-            if let Some(found) = placeholder::find_in_head(&self.parts) {
+            if let Some(found) = placeholder::find_in_head(&self.parts, &route.others) {
                 return Err(Refusal::Placeholder(found));
             }
             self.entry.sent();

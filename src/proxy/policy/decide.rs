@@ -106,8 +106,8 @@ fn by_route<'a>(
     let host = rules.authority.host();
     let injection = route.rules.injection(host, method, path, query);
     // Others use this host too, as themselves.
-    let injection =
-        injection.filter(|found| !found.only_if_sent || placeholder::find_in_head(parts).is_some());
+    let is_sent = || placeholder::find_in_head(parts, &route.others).is_some();
+    let injection = injection.filter(|found| !found.only_if_sent || is_sent());
     let shape = injection.map(|found| found.shape);
     if shape.is_none() && route.client_certificate.is_none() {
         return belonging(Ok(Plan::Pass(Some(route))));

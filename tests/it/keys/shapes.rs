@@ -134,6 +134,23 @@ fn the_placeholder_passes_as_text_and_never_as_a_credential() {
     }
 }
 
+#[test]
+fn a_placeholder_of_the_services_own_form_does_not_go_out_either() {
+    let service = Service::start();
+    service.register(
+        r#""placeholder": "sk_test_0000000000000000", "inject": [{ "path": "/me", "as": "bearer" },
+            { "path": "/v1/**", "as": "bearer", "when": "placeholder" }]"#,
+    );
+    service.login(&["--api-key-file", "-"], "re/al").expect(0);
+    let sent = ["-H", "Authorization: Bearer sk_test_0000000000000000"];
+    assert!(service.curl("/v1/a", &sent).contains("Bearer re/al"));
+    // Where no credential is put on, the placeholder is taken off.
+    let elsewhere = service.curl("/other", &sent);
+    assert!(!elsewhere.contains("sk_test_0"), "{elsewhere}");
+    let refused = service.run_curl("/other?x=sk_test_0000000000000000", &[]);
+    assert_eq!(refused.json()["error"], "placeholder", "{refused:?}");
+}
+
 /// Verifies a signature as AWS documents it, with Python's own hmac.
 const VERIFY: &str = r#"
 import hashlib, hmac, re, sys
