@@ -89,6 +89,7 @@ impl From<LoginError> for Failure {
             LoginError::OAuth(error) => error.into(),
             LoginError::Store(error) => error.into(),
             LoginError::CodeExpired { .. }
+            | LoginError::Left(_)
             | LoginError::KeyRefused { .. }
             | LoginError::NoApplication
             | LoginError::NoEndpoint(_)

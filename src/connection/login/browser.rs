@@ -38,6 +38,16 @@ pub(super) async fn by_browser(
     };
     let granted = walk.run(known, cancelled.as_mut()).await?;
     let granted = confirmed(request, granted, http, prompt, cancelled).await?;
+    store_granted(means, server, granted).await
+}
+
+/// Stores a grant, or revokes it.
+pub(super) async fn store_granted(
+    means: Means<'_>,
+    server: &OAuthRequest,
+    granted: Granted,
+) -> Result<Connection, LoginError> {
+    let Means { request, http, .. } = means;
     let client = granted.client.clone();
     let instance = match Means::instance(server, &granted.set) {
         Ok(instance) => instance,
@@ -103,7 +113,7 @@ fn not_stored(
 
 /// If another user may have finished the login, asks the user whether to store it. If not, its
 /// grant is revoked.
-async fn confirmed(
+pub(super) async fn confirmed(
     request: &LoginRequest,
     granted: Granted,
     http: &HttpClient,

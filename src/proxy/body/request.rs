@@ -42,7 +42,7 @@ pub(in crate::proxy) enum RequestBody {
         /// What still comes from the client.
         incoming: Option<ClientBody>,
         /// Searches the fields that carry a credential; `None` if it can have none.
-        fields: Option<BodyFields>,
+        fields: Option<Box<BodyFields>>,
         /// The progress of this body.
         progress: Arc<UploadProgress>,
     },
@@ -105,7 +105,7 @@ impl RequestBody {
 
     pub(in crate::proxy) fn new(
         incoming: ClientBody,
-        fields: Option<BodyFields>,
+        fields: Option<Box<BodyFields>>,
         progress: &Arc<UploadProgress>,
     ) -> Self {
         if incoming.is_end_stream() {
@@ -176,7 +176,7 @@ impl Body for RequestBody {
                         progress.end(false);
                         Some(Err(error))
                     }
-                    Some(Ok(frame)) if holds_placeholder(&frame, fields.as_mut()) => {
+                    Some(Ok(frame)) if holds_placeholder(&frame, fields.as_deref_mut()) => {
                         progress.placeholder.store(true, Ordering::Relaxed);
                         progress.end(false);
                         Some(Err(io::Error::other("the body holds the placeholder")))

@@ -118,6 +118,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         let place = self.place;
         let rules = Rules {
             authority: place.origins.uri_authority(),
+            host: place.authority.host(),
             candidates: &place.candidates,
             allowed_guards: &self.session.allowed_guards,
         };
@@ -213,6 +214,7 @@ pub(super) fn outgoing(
     body.take().map_or(RequestBody::Empty, |incoming| {
         let carriers = route.map(|route| route.rules.carriers());
         let fields = carriers.and_then(|carriers| BodyFields::of(&parts.headers, carriers));
+        let fields = fields.map(Box::new); // rarely there, and large
         RequestBody::new(incoming, fields, progress)
     })
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use authsome_providers::Shape;
 use http::uri::Uri;
 use http::{Response, StatusCode};
 
@@ -34,9 +33,16 @@ impl<S: CredentialSource> Attempt<'_, S> {
         let usage = usage(&self.parts, self.body.as_ref());
         let is_small = usage == Usage::Repeatable;
         let mut credential = self.session.source.get(&route.id, usage).await?;
-        let (signing, held) = self.signing(progress, route, shape).await?;
-        let mut next =
-            held.unwrap_or_else(|| outgoing(&mut self.body, &self.parts, Some(route), progress));
+        let is_signed = route.is_signed(shape); // rarely
+        let (signing, held) = if is_signed {
+            Box::pin(self.signing(progress)).await?
+        } else {
+            (None, None)
+        };
+        let mut next = match held {
+            Some(held) => *held,
+            None => outgoing(&mut self.body, &self.parts, Some(route), progress),
+        };
         let mut attempt = 0;
         carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
         for (name, value) in &*route.constant {
@@ -46,7 +52,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
         let stripped = self.parts.uri.clone();
         loop {
             let ready = route.ready(&credential);
-            self.put(ready.form(shape), &stripped, signing.as_ref())?;
+            self.put(ready.form(shape), &stripped, signing.as_deref())?;
             if let Some(found) = placeholder::find_in_head(&self.parts, &route.others) {
                 return Err(Refusal::Placeholder(found));
             }
@@ -78,19 +84,13 @@ impl<S: CredentialSource> Attempt<'_, S> {
         }
     }
 
-    /// What a signature is made from, if the shape is one; and the body, if it had to be held.
+    /// What a signature is made from, and the body, if it had to be held.
     async fn signing(
         &mut self,
-        progress: &Arc<UploadProgress>,
-        route: &Route,
-        shape: usize,
-    ) -> Result<(Option<Signing>, Option<RequestBody>), Refusal> {
-        if !matches!(route.rules.shapes().get(shape), Some(Shape::SigV4)) {
-            return Ok((None, None)); // the usual case
-        }
-        let signing = Signing::of(&self.parts, &mut self.body, progress);
-        let (signing, held) = Box::pin(signing).await?;
-        Ok((Some(signing), held))
+        progress: &UploadProgress,
+    ) -> Result<(Option<Box<Signing>>, Option<Box<RequestBody>>), Refusal> {
+        let (signing, held) = Signing::of(&self.parts, &mut self.body, progress).await?;
+        Ok((Some(Box::new(signing)), held.map(Box::new)))
     }
 
     /// Puts the credential on, in that form.

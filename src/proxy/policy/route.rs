@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use authsome_providers::{HostPattern, RoutePattern, Rules, Service};
+use authsome_providers::{HostPattern, RoutePattern, Rules, Service, Shape};
 use http::{HeaderName, HeaderValue};
 
 use crate::audit::Quoted;
@@ -94,6 +94,11 @@ impl Route {
 
     pub(super) fn ties_with(&self, other: &Self) -> bool {
         self.rank() == other.rank() && self.id != other.id
+    }
+
+    /// Whether the shape with that index is a signature.
+    pub(in crate::proxy) fn is_signed(&self, shape: usize) -> bool {
+        matches!(self.rules.shapes().get(shape), Some(Shape::SigV4))
     }
 
     /// A canonical path relative to the service's base path, as the rules expect it.
