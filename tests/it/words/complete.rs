@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Those that stand in a snapshot under another name, and where.
-const ELSEWHERE: [(&str, &str); 7] = [
+const ELSEWHERE: [(&str, &str); 8] = [
     ("BindError::Port", "errors/port_taken"),
     (
         "CaError::Certificate",
