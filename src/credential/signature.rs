@@ -46,14 +46,21 @@ pub(crate) struct SigningKey {
 }
 
 impl SigningKey {
-    /// The key among the fields; the credential itself is its secret half.
+    /// The key among the fields. One of its halves is the credential itself, whichever the
+    /// definition names first.
     pub(crate) fn of(fields: Fields<'_>) -> Option<Self> {
-        let named = |name: &str| fields.named(name).cloned();
-        let [id, secret, token] = FIELDS;
+        let [id, secret, token] = FIELDS.map(|name| fields.named(name).cloned());
+        let own = || fields.credential.clone();
+        let (access_key_id, secret_access_key) = match (id, secret) {
+            (Some(id), Some(secret)) => (id, secret),
+            (Some(id), None) => (id, own()),
+            (None, Some(secret)) => (own(), secret),
+            (None, None) => return None,
+        };
         Some(Self {
-            access_key_id: named(id)?,
-            secret_access_key: named(secret).unwrap_or_else(|| fields.credential.clone()),
-            session_token: named(token),
+            access_key_id,
+            secret_access_key,
+            session_token: token,
         })
     }
 }

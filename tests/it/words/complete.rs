@@ -13,7 +13,10 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("Change::Delete", "of the vault, where it has no words"),
     ("Change::Put", "of the vault, where it has no words"),
     ("LoginError::Bind", "its cause, BindError"),
-    ("LoginError::Left", "no failure: the command to finish the login is printed"),
+    (
+        "LoginError::Left",
+        "no failure: the command to finish the login is printed",
+    ),
     ("ProxyError::Ca", "its causes, each a CaError"),
     ("SettingsError", "errors/settings"),
 ];
