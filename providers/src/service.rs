@@ -139,6 +139,13 @@ impl Provider {
                 label: source.label.clone(),
             })
         };
+        // A token of another instance must not be sent to the public one to ask whose it is.
+        let elsewhere = place
+            .base
+            .filter(|base| Some(*base) != self.base_url.as_ref());
+        let is_here = |lookup: &AccountLookup| {
+            elsewhere.is_none_or(|base| lookup.url.host_str() == base.url_host())
+        };
         Ok(SignIn {
             base_url: place.base.cloned(),
             issuer: place.base.map(ToString::to_string),
@@ -148,6 +155,7 @@ impl Provider {
                 .accounts
                 .iter()
                 .map(lookup)
+                .filter(|found| found.as_ref().map_or(true, is_here))
                 .collect::<Result<_, DefinitionError>>()?,
         })
     }

@@ -1,6 +1,8 @@
 //! Tests of providers at different base URLs.
 
-use authsome_providers::{Definition, DefinitionError, Scheme, Service, Shape, Source, Template};
+use authsome_providers::{
+    Catalog, Definition, DefinitionError, Scheme, Service, Shape, Source, Template,
+};
 use serde_json::{Value, json};
 
 fn at(definition: &Value, base: Option<&str>) -> Result<Service, DefinitionError> {
@@ -267,4 +269,25 @@ fn a_place_and_an_instance_become_routes() {
     }
     assert!(routes(&[("subdomain", "evil.test/")]).is_err());
     assert!(routes(&[("region", "x")]).is_err());
+}
+
+/// A token of another instance is not sent to the public one to ask whose it is.
+#[test]
+fn an_account_is_looked_up_where_the_token_is_for() {
+    for name in ["github", "github-token"] {
+        let definition = Catalog::new(None).get(&name.parse().unwrap()).unwrap();
+        let hosts = |base: Option<&str>| {
+            let base = base.map(|base| base.parse().unwrap());
+            let sign_in = definition.provider.sign_in_at(base.as_ref()).unwrap();
+            let lookups = sign_in.account_lookups.iter();
+            let hosts = lookups.map(|lookup| lookup.url.host_str().unwrap().to_owned());
+            hosts.collect::<Vec<_>>()
+        };
+        assert_eq!(hosts(None)[0], "api.github.com", "{name}");
+        let own = hosts(Some("https://git.acme.test"));
+        assert!(
+            !own.is_empty() && own.iter().all(|host| host == "git.acme.test"),
+            "{own:?}"
+        );
+    }
 }
