@@ -12,4 +12,5 @@ mod gitlab;
 mod gitlab_api;
 mod gitlab_guards;
 mod services;
+mod table;
 mod wrong_fields;
