@@ -87,9 +87,10 @@ fn way(definition: &Definition) -> String {
         .iter()
         .map(|param| format!("`{}`", param.name))
         .collect();
-    match params.is_empty() {
-        true => way.to_owned(),
-        false => format!("{way}; {}", params.join(", ")),
+    if params.is_empty() {
+        way.to_owned()
+    } else {
+        format!("{way}; {}", params.join(", "))
     }
 }
 
@@ -115,12 +116,11 @@ fn hosts(definition: &Definition) -> String {
         .flatten();
     let mut hosts: Vec<String> = Vec::new();
     for text in listed.chain(written).filter_map(|value| value.as_str()) {
-        let host = match text.strip_prefix("regex:") {
-            Some(pattern) => pattern.replace('|', "\\|"),
-            None => {
-                let place = text.trim_start_matches("https://");
-                place.split('/').next().unwrap_or_default().to_owned()
-            }
+        let host = if let Some(pattern) = text.strip_prefix("regex:") {
+            pattern.replace('|', "\\|")
+        } else {
+            let place = text.trim_start_matches("https://");
+            place.split('/').next().unwrap_or_default().to_owned()
         };
         let host = if host.len() > 60 {
             "a pattern of hosts".to_owned()
