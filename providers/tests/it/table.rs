@@ -57,6 +57,7 @@ fn row(definition: &Definition) -> String {
     let checked = match (&provider.checked, provider.unverified.len()) {
         (Some(checked), 0) => checked.on.clone(),
         (Some(checked), open) => format!("{}, {open} open", checked.on),
+        (None, 0) => String::from("no date"),
         (None, _) => String::from("unverified"),
     };
     let variables = provider.export.iter().map(|export| &export.variable);
