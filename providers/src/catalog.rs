@@ -148,6 +148,8 @@ impl Catalog {
             })
             .filter(|(distance, _)| *distance <= allowed)
             .collect();
+        let nearest = near.iter().map(|(distance, _)| *distance).min();
+        near.retain(|(distance, _)| Some(*distance) == nearest);
         near.sort();
         near.into_iter().take(MAX_NEAR).map(|(_, id)| id).collect()
     }

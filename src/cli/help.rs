@@ -63,7 +63,7 @@ const FLAGS: &str = "--json, --quiet, --verbose, --no-color, --help, --version";
 const MIN_COLUMNS_FOR_TABLE: usize = 60;
 
 /// The column in which the explanations begin.
-const INDENT: usize = 28;
+const INDENT: usize = 29;
 
 /// The help for a screen of so many columns.
 pub(super) fn text(columns: usize) -> String {

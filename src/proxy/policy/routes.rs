@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use authsome_ca::PermittedHost;
-use authsome_providers::{HostPattern, Scheme, Service};
+use authsome_providers::{Carriers, HostPattern, Scheme, Service};
 
 use super::candidates::Candidates;
 use super::private_ca::PrivateCas;
@@ -48,6 +48,7 @@ pub struct RouteTable {
     exact: HashMap<Authority, Vec<Arc<Route>>>,
     patterns: Vec<Arc<Route>>,
     private_ca: PrivateCas,
+    body_carriers: Carriers,
 }
 
 impl RouteTable {
@@ -65,6 +66,7 @@ impl RouteTable {
                 .iter()
                 .filter_map(|name| name.parse().ok())
                 .collect();
+            table.add_body_carriers(service.rules.carriers());
             let others = Arc::new(Others::of(&service.placeholders));
             let constant: Arc<[_]> = service
                 .rules
@@ -97,6 +99,27 @@ impl RouteTable {
             }
         }
         table
+    }
+
+    /// The fields of a body that carry a credential to any of the services, for a request that
+    /// belongs to none of them.
+    pub(in crate::proxy) fn body_carriers(&self) -> &Carriers {
+        &self.body_carriers
+    }
+
+    fn add_body_carriers(&mut self, carriers: &Carriers) {
+        let known = &mut self.body_carriers;
+        for (all, own) in [
+            (&mut known.form, &carriers.form),
+            (&mut known.json, &carriers.json),
+        ] {
+            let new: Vec<_> = own
+                .iter()
+                .filter(|name| !all.contains(name))
+                .cloned()
+                .collect();
+            all.extend(new);
+        }
     }
 
     fn add(&mut self, route: Arc<Route>) {

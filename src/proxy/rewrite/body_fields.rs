@@ -28,6 +28,9 @@ const CONTEXT: usize = 256;
 /// The longest authentication scheme that may stand between a field's beginning and the token.
 const MAX_SCHEME: usize = 12;
 
+/// The type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// What a body is, by its content type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -57,11 +60,15 @@ impl BodyFields {
         if carriers.form.is_empty() && carriers.json.is_empty() {
             return None;
         }
-        let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        // Rack, the web interface of Ruby, reads a body without a type as a form.
+        let content_type = match headers.get(CONTENT_TYPE) {
+            Some(value) => value.to_str().ok()?,
+            None => FORM,
+        };
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         let essence = essence.to_ascii_lowercase();
         let (kind, names) = match essence.as_str() {
-            "application/x-www-form-urlencoded" => (Kind::Form, &carriers.form),
+            FORM => (Kind::Form, &carriers.form),
             "multipart/form-data" => (Kind::Multipart, &carriers.form),
             other if other.ends_with("/json") || other.ends_with("+json") => {
                 (Kind::Json, &carriers.json)
@@ -270,7 +277,7 @@ mod tests {
             ..Carriers::default()
         };
         let mut headers = HeaderMap::new();
-        assert!(BodyFields::of(&headers, &carriers).is_none());
+        assert!(BodyFields::of(&headers, &carriers).is_none()); // a form, which has no carrier
         for other in [
             "text/plain",
             "application/octet-stream",

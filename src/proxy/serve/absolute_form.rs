@@ -23,6 +23,7 @@ use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::exchange::upgrade::ClientUpgrade;
 use crate::proxy::message::interim::Interim;
 use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::body_fields::BodyFields;
 use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
 use crate::proxy::rewrite::placeholder::{self, Others};
 use crate::proxy::upstream::body::UpstreamBody;
@@ -89,7 +90,9 @@ async fn forward_http<S>(
     let flags = HeaderFlags::of(&parts.headers);
     let progress = Arc::new(UploadProgress::new(flags.expect));
     // If the request is refused, dropping this body drains it.
-    let body = RequestBody::new(ClientBody::Hyper(body), None, &progress);
+    let fields = BodyFields::of(&parts.headers, shared.session.routes.body_carriers());
+    let fields = fields.map(Box::new);
+    let body = RequestBody::new(ClientBody::Hyper(body), fields, &progress);
     check_unmanaged(shared, &place.authority)?;
     if placeholder::find_in_head(&parts, &Others::default()).is_some() {
         return Err(Refusal::PlaceholderInClear);

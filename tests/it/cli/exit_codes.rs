@@ -52,7 +52,7 @@ fn an_error_before_the_child_is_125_in_run_whatever_it_is() {
     for words in [
         &["run"][..],
         &["run", "--frobnicate", "--", "true"],
-        &["run", "--only", "x", "--", "true"],
+        &["run", "--only", "nobody", "--", "true"],
     ] {
         let outcome = world.call(words).expect(125);
         assert_eq!(outcome.stdout, "", "it is the command's");

@@ -7,7 +7,7 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, at_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 24] = [
     "allow",
     "completions",
     "deny",
@@ -21,6 +21,8 @@ const COMMANDS: [&str; 22] = [
     "login",
     "logout",
     "man",
+    "register",
+    "remove",
     "revoke",
     "run",
     "runs",

@@ -7,6 +7,7 @@ use authsome_test_support::assert_words;
 
 use super::*;
 use crate::credential::ConnectionId;
+use crate::credential::signature::NotSignable;
 use crate::net::dial::Shortage;
 use crate::net::tls::TlsTrouble;
 
@@ -53,6 +54,7 @@ fn of_the_request() -> Vec<Refusal> {
         Refusal::HeadTooLarge,
         Refusal::Loop,
         Refusal::Malformed("the request has two lengths"),
+        Refusal::NotSignable(NotSignable::Unsigned),
         Refusal::Method("TRACE"),
         Refusal::Misdirected {
             expected: host(),
