@@ -34,6 +34,7 @@ use super::closing::Closing;
 use super::disk::Reader;
 use super::freshness::{Freshness, stands};
 use super::keep::Unsaved;
+use super::lacking::Lacking;
 use super::pace::Urgency;
 use super::recovery::Step;
 use super::refresh::Renewal;
@@ -73,6 +74,7 @@ impl Credentials {
             closing: Closing::new(),
             reader: Reader::default(),
             unsaved: Unsaved::default(),
+            lacking: Lacking::default(),
             needed: Notify::new(),
         });
         let slots = connections
@@ -266,6 +268,10 @@ impl CredentialSource for Credentials {
         }
         // Boxed: the future that may wait is large, and few requests need it.
         Box::pin(self.look_closely(id, slot, current, stands, usage)).await
+    }
+
+    fn lacks(&self, id: &ConnectionId, scopes: &str) {
+        self.note_lacking(id, scopes);
     }
 
     async fn reject(

@@ -6,7 +6,7 @@ use super::wanted::credential;
 use crate::credential::ConnectionId;
 
 impl Credentials {
-    /// Waits until a connection turns out to need a new login.
+    /// Waits until a connection turns out to need a new login, or wider scopes.
     pub async fn login_needed(&self) {
         self.renewal.needed.notified().await;
     }

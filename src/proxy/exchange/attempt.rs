@@ -6,6 +6,7 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 
+use super::challenge;
 use super::log_entry::Entry;
 use super::place::Place;
 use super::response_body::{BodyStart, ResponseBody};
@@ -215,6 +216,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             }
             self.entry.sent();
             let response = self.send(progress, next).await?;
+            self.note_scopes(route, &response);
             if response.status() != StatusCode::UNAUTHORIZED || attempt >= MAX_REPETITIONS {
                 return Ok(Outcome {
                     response,
@@ -238,6 +240,17 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             };
             next = once_more;
             attempt += 1;
+        }
+    }
+
+    /// A refusal for want of a scope goes to the client as it is; the user is told, who alone can
+    /// widen the grant.
+    fn note_scopes(&self, route: &Route, response: &Response<UpstreamBody>) {
+        let refusals = [StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED];
+        if refusals.contains(&response.status())
+            && let Some(scopes) = challenge::lacking(response.headers())
+        {
+            self.session.source.lacks(&route.id, &scopes);
         }
     }
 

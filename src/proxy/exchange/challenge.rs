@@ -15,6 +15,17 @@ pub(in crate::proxy) struct Reason {
     pub(in crate::proxy) code: String,
     /// `error_description`, or empty.
     pub(in crate::proxy) description: String,
+    /// `scope`, or empty.
+    pub(in crate::proxy) scope: String,
+}
+
+/// The scopes that the token lacks (RFC 6750 §3.1), if a challenge says so.
+pub(in crate::proxy) fn lacking(fields: &HeaderMap) -> Option<String> {
+    let reason = reason(fields)?;
+    reason
+        .code
+        .eq_ignore_ascii_case("insufficient_scope")
+        .then_some(reason.scope)
 }
 
 /// The first reason that a challenge states, whatever its scheme: `DPoP` (RFC 9449 §7.1) has the
@@ -28,7 +39,7 @@ pub(in crate::proxy) fn reason(fields: &HeaderMap) -> Option<Reason> {
 
 fn reason_in(value: &str) -> Option<Reason> {
     let mut code = None;
-    let mut description = String::new();
+    let (mut description, mut scope) = (String::new(), String::new());
     let mut rest = value;
     loop {
         rest = rest
@@ -44,6 +55,7 @@ fn reason_in(value: &str) -> Option<Reason> {
                 break;
             }
             description.clear();
+            scope.clear();
             // Skip a stray character such as a quote, or this loop would never end.
             rest = if name.is_empty() {
                 skip_one(rest)
@@ -58,9 +70,15 @@ fn reason_in(value: &str) -> Option<Reason> {
             code.get_or_insert(text);
         } else if name.eq_ignore_ascii_case("error_description") {
             description = text;
+        } else if name.eq_ignore_ascii_case("scope") {
+            scope = text;
         }
     }
-    code.map(|code| Reason { code, description })
+    code.map(|code| Reason {
+        code,
+        description,
+        scope,
+    })
 }
 
 /// The text before the next delimiter, and the rest.
@@ -135,6 +153,24 @@ mod tests {
         let bare = Some(("invalid_token".to_owned(), String::new()));
         assert_eq!(read(&["Bearer error=\"invalid_token\""]), bare);
         assert_eq!(read(&["Bearer error=\"invalid_token"]), bare);
+    }
+
+    #[test]
+    fn the_scopes_that_are_lacking_are_those_of_the_same_challenge() {
+        let read = |value: &str| {
+            let mut fields = HeaderMap::new();
+            fields.append(WWW_AUTHENTICATE, value.parse().unwrap());
+            lacking(&fields)
+        };
+        for value in [
+            r#"Bearer error="insufficient_scope", scope="a b""#,
+            r#"Bearer scope="a b", error=Insufficient_Scope, resource_metadata="https://a.test""#,
+            r#"DPoP scope="c", Bearer error="insufficient_scope", scope="a b", Basic scope="d""#,
+        ] {
+            assert_eq!(read(value).as_deref(), Some("a b"), "{value}");
+        }
+        assert_eq!(read(r#"Bearer error="insufficient_scope""#).unwrap(), "");
+        assert_eq!(read(r#"Bearer error="invalid_token", scope="a""#), None);
     }
 
     #[test]
