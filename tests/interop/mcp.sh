@@ -142,10 +142,10 @@ check_other_flow() {
 }
 
 check_revocation() {
-  attempt "$AUTHSOME" revoke mcp
+  attempt "$AUTHSOME" revoke mcp --connection default
   is "revoke succeeds" 0 "$code"
   is "the server was told of the refresh token, once" '["refresh_token"]' "$(told sdk.revoke | different token_type_hint)"
-  attempt "$AUTHSOME" get mcp
+  attempt "$AUTHSOME" get mcp --connection default
   is "the connection is gone" 3 "$code"
 }
 
