@@ -54,6 +54,7 @@ const CLOSE_DEADLINE: Duration = EXCHANGE_TIMEOUT.saturating_add(Duration::from_
 /// The credentials of the connections that a session uses.
 pub struct Credentials {
     pub(super) renewal: Arc<Renewal>,
+    pub(super) lacking: Lacking,
     /// A sorted map, since a session has few connections: comparing names costs less than hashing
     /// them.
     slots: BTreeMap<ConnectionId, Arc<Slot>>,
@@ -74,14 +75,18 @@ impl Credentials {
             closing: Closing::new(),
             reader: Reader::default(),
             unsaved: Unsaved::default(),
-            lacking: Lacking::default(),
             needed: Notify::new(),
         });
         let slots = connections
             .into_iter()
             .map(|stored| (stored.connection.id.clone(), Arc::new(Slot::new(&stored))))
             .collect();
-        Arc::new(Self { renewal, slots })
+        let lacking = Lacking::default();
+        Arc::new(Self {
+            renewal,
+            lacking,
+            slots,
+        })
     }
 
     /// Starts to renew the pairs that are due, in the background.

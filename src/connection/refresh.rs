@@ -30,7 +30,6 @@ use tokio::sync::Notify;
 use super::closing::{Closing, UnderWay};
 use super::disk::{Disk, DiskError, Reader};
 use super::keep::{Issued, Kept, Unsaved};
-use super::lacking::Lacking;
 use super::pace::Moment;
 use super::reading::{loaded, read};
 use super::record::{Connection, GrantState};
@@ -54,8 +53,6 @@ pub(super) struct Renewal {
     pub(super) closing: Closing,
     pub(super) reader: Reader,
     pub(super) unsaved: Unsaved,
-    /// What providers have asked for in vain.
-    pub(super) lacking: Lacking,
     /// Notified when a connection turns out to need a new login, or wider scopes.
     pub(super) needed: Notify,
 }

@@ -59,7 +59,8 @@ async fn registered(
     };
     let mut metadata = json!({
         "client_name": "authsome",
-        // What a server allows of a loopback address depends on it (OpenID Connect Registration §2).
+        // What a server allows of loopback addresses depends on it (OpenID Connect Dynamic Client
+        // Registration §2).
         "application_type": "native",
         "redirect_uris": [REDIRECT_URI],
         "grant_types": ["authorization_code", "refresh_token"],
@@ -106,8 +107,9 @@ async fn registered(
 
 impl OAuthClient {
     /// Whether the server still knows the application. Only the token endpoint tells (RFC 6749
-    /// §5.2): the authorization endpoint shows its error to the user and sends nobody back (§4.1.2.1).
-    /// So it is asked with a code that nobody was given. Only `invalid_client` means no.
+    /// §5.2): the authorization endpoint shows its error to the user and sends nobody back
+    /// (§4.1.2.1). So it is asked with a code that nobody was given. Only `invalid_client` means
+    /// no.
     pub async fn is_registered(&self, http: &HttpClient) -> bool {
         let client = self.client();
         let redirect = redirect_url();

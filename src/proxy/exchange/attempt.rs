@@ -216,7 +216,9 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             }
             self.entry.sent();
             let response = self.send(progress, next).await?;
-            self.note_scopes(route, &response);
+            if let Some(scopes) = challenge::lacking(&response) {
+                self.session.source.lacks(&route.id, &scopes);
+            }
             if response.status() != StatusCode::UNAUTHORIZED || attempt >= MAX_REPETITIONS {
                 return Ok(Outcome {
                     response,
@@ -240,17 +242,6 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             };
             next = once_more;
             attempt += 1;
-        }
-    }
-
-    /// A refusal for want of a scope goes to the client as it is; the user is told, who alone can
-    /// widen the grant.
-    fn note_scopes(&self, route: &Route, response: &Response<UpstreamBody>) {
-        let refusals = [StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED];
-        if refusals.contains(&response.status())
-            && let Some(scopes) = challenge::lacking(response.headers())
-        {
-            self.session.source.lacks(&route.id, &scopes);
         }
     }
 

@@ -5,8 +5,8 @@
 //! commas. Servers do not keep strictly to the grammar, so neither does this parser. It reads each
 //! byte once.
 
-use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, Response, StatusCode};
 
 /// Why a token was refused, as stated by a challenge.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,9 +19,13 @@ pub(in crate::proxy) struct Reason {
     pub(in crate::proxy) scope: String,
 }
 
-/// The scopes that the token lacks (RFC 6750 §3.1), if a challenge says so.
-pub(in crate::proxy) fn lacking(fields: &HeaderMap) -> Option<String> {
-    let reason = reason(fields)?;
+/// The scopes that the token lacks (RFC 6750 §3.1), if the response says so. It goes to the client
+/// as it is: only the user can widen a grant.
+pub(in crate::proxy) fn lacking<B>(response: &Response<B>) -> Option<String> {
+    if ![StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED].contains(&response.status()) {
+        return None;
+    }
+    let reason = reason(response.headers())?;
     reason
         .code
         .eq_ignore_ascii_case("insufficient_scope")
@@ -158,9 +162,8 @@ mod tests {
     #[test]
     fn the_scopes_that_are_lacking_are_those_of_the_same_challenge() {
         let read = |value: &str| {
-            let mut fields = HeaderMap::new();
-            fields.append(WWW_AUTHENTICATE, value.parse().unwrap());
-            lacking(&fields)
+            let builder = Response::builder().status(StatusCode::FORBIDDEN);
+            lacking(&builder.header(WWW_AUTHENTICATE, value).body(()).unwrap())
         };
         for value in [
             r#"Bearer error="insufficient_scope", scope="a b""#,
