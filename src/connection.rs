@@ -18,6 +18,7 @@ mod disk;
 mod flight;
 mod freshness;
 mod keep;
+mod lacking;
 mod login;
 mod new_login;
 mod pace;

@@ -233,6 +233,9 @@ impl Session {
         for (id, reason) in self.credentials.needing_login() {
             notify(Notice::NeedsLogin { id, reason });
         }
+        for (id, scopes) in self.credentials.lacking().await {
+            notify(Notice::LacksScopes { id, scopes });
+        }
     }
 }
 

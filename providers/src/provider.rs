@@ -67,12 +67,12 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// The address of the service itself, if the definition has exactly one.
+    /// The address of the service itself: the first that the definition names.
     pub fn api_address(&self) -> Option<BaseUrl> {
-        match &self.api_urls[..] {
-            [ApiUrl::Below(url)] => Some(url.clone()),
+        self.api_urls.iter().find_map(|place| match place {
+            ApiUrl::Below(url) => Some(url.clone()),
             _ => None,
-        }
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::field::PLACEHOLDER;
 use crate::pointer::JsonPointer;
-use crate::provider::{Auth, GitSection, Provider};
+use crate::provider::{ApiUrl, Auth, GitSection, Provider};
 use crate::route::RoutePattern;
 use crate::rules::{GuardRule, Rules};
 
@@ -228,12 +228,21 @@ impl Provider {
         matches!(self.auth, Auth::OAuth2(_)) && self.follows_base_url()
     }
 
+    /// Whether it can only be connected at an address that the user names, and is then all that is
+    /// at that address.
+    pub fn needs_address(&self) -> bool {
+        let is_discovered = matches!(&self.auth, Auth::OAuth2(oauth) if oauth.discover);
+        is_discovered && self.base_url.is_none() && self.can_move()
+    }
+
     /// Whether a base URL makes a difference. An API key may be sent to any instance that the user
     /// names.
     fn follows_base_url(&self) -> bool {
         let endpoint_follows = match &self.auth {
             Auth::OAuth2(oauth) => {
-                oauth.discover || oauth.endpoints().any(Endpoint::is_on_instance)
+                let is_on_instance = |place: &ApiUrl| matches!(place, ApiUrl::OnInstance(_));
+                let moves = self.api_urls.is_empty() || self.api_urls.iter().any(is_on_instance);
+                (oauth.discover && moves) || oauth.endpoints().any(Endpoint::is_on_instance)
             }
             Auth::ApiKey(_) => true,
         };

@@ -189,6 +189,15 @@ impl LoginPrompt for Prompt<'_> {
         self.unopened = Some(unopened);
     }
 
+    fn start_over(&mut self, because: &str) {
+        self.clear_count();
+        self.printer.say(because);
+        if self.shown == Shown::InBrowser {
+            self.shown = Shown::Nowhere;
+        }
+        self.unopened = None;
+    }
+
     fn stranger(&mut self, of_another_user: bool) {
         self.clear_count();
         if of_another_user {

@@ -5,6 +5,8 @@ use std::fmt::Display;
 
 use super::failure::{Failure, unused_directory};
 use super::printer::Printer;
+use super::words::shell_word;
+use crate::credential::ConnectionId;
 use crate::session::{Change, Notice};
 
 /// The maximum number of names in one line.
@@ -68,6 +70,10 @@ pub(super) fn words(notice: Notice) -> String {
         Notice::ConnectedAgain(id) => format!("{id} is connected again"),
         Notice::Definition { provider, warning } => format!("{provider}: {warning}"),
         Notice::DirectoryUnused(unused) => unused_directory(unused),
+        Notice::LacksScopes { id, scopes } => format!(
+            "{id} lacks a scope that the provider asks for; to grant it: {}",
+            wider_login(&id, &scopes)
+        ),
         Notice::LeftAlone(name) => {
             format!("--no-env {} has no effect: authsome does not set that variable", name.display())
         }
@@ -108,6 +114,17 @@ pub(super) fn words(notice: Notice) -> String {
         }
         Notice::WaitingForRefresh => "authsome: waiting for a refresh that is under way, so that its new pair is not lost (Ctrl-C gives it up)".to_owned(),
     }
+}
+
+/// The command that widens a grant.
+pub(super) fn wider_login(id: &ConnectionId, scopes: &[String]) -> String {
+    let scopes = scopes.join(",");
+    format!(
+        "authsome login {} --connection {} --scopes {} --force",
+        id.provider,
+        id.name,
+        shell_word(scopes.as_ref())
+    )
 }
 
 fn changed(change: &Change) -> String {
@@ -158,7 +175,6 @@ mod tests {
 
     use super::*;
     use crate::connection::StoreError;
-    use crate::credential::ConnectionId;
     use crate::os::home::HomeError;
     use crate::os::run_dir::Unfit;
     use crate::proxy::Tie;
@@ -231,6 +247,13 @@ mod tests {
             (
                 "DirectoryUnused, not written",
                 unused(DirectoryTrouble::Files(HomeError::Unset)),
+            ),
+            (
+                "LacksScopes",
+                Notice::LacksScopes {
+                    id: work(),
+                    scopes: ["api", "$(reboot)"].map(str::to_owned).to_vec(),
+                },
             ),
             ("LeftAlone", Notice::LeftAlone("EDITOR".into())),
             (

@@ -34,6 +34,7 @@ use super::closing::Closing;
 use super::disk::Reader;
 use super::freshness::{Freshness, stands};
 use super::keep::Unsaved;
+use super::lacking::Lacking;
 use super::pace::Urgency;
 use super::recovery::Step;
 use super::refresh::Renewal;
@@ -53,6 +54,7 @@ const CLOSE_DEADLINE: Duration = EXCHANGE_TIMEOUT.saturating_add(Duration::from_
 /// The credentials of the connections that a session uses.
 pub struct Credentials {
     pub(super) renewal: Arc<Renewal>,
+    pub(super) lacking: Lacking,
     /// A sorted map, since a session has few connections: comparing names costs less than hashing
     /// them.
     slots: BTreeMap<ConnectionId, Arc<Slot>>,
@@ -79,7 +81,12 @@ impl Credentials {
             .into_iter()
             .map(|stored| (stored.connection.id.clone(), Arc::new(Slot::new(&stored))))
             .collect();
-        Arc::new(Self { renewal, slots })
+        let lacking = Lacking::default();
+        Arc::new(Self {
+            renewal,
+            lacking,
+            slots,
+        })
     }
 
     /// Starts to renew the pairs that are due, in the background.
@@ -266,6 +273,10 @@ impl CredentialSource for Credentials {
         }
         // Boxed: the future that may wait is large, and few requests need it.
         Box::pin(self.look_closely(id, slot, current, stands, usage)).await
+    }
+
+    fn lacks(&self, id: &ConnectionId, scopes: &str) {
+        self.note_lacking(id, scopes);
     }
 
     async fn reject(

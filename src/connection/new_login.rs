@@ -6,7 +6,7 @@ use super::wanted::credential;
 use crate::credential::ConnectionId;
 
 impl Credentials {
-    /// Waits until a connection turns out to need a new login.
+    /// Waits until a connection turns out to need a new login, or wider scopes.
     pub async fn login_needed(&self) {
         self.renewal.needed.notified().await;
     }
@@ -35,5 +35,30 @@ impl Credentials {
         }
         slot.note(&Ok(credential(&stored)));
         true
+    }
+    /// A provider wants these scopes of a connection.
+    pub(super) fn note_lacking(&self, id: &ConnectionId, scopes: &str) {
+        if self.slot(id).is_ok() && self.lacking.note(id, scopes) {
+            self.renewal.needed.notify_one();
+        }
+    }
+
+    /// The connections whose grant lacks what was asked for in this session, each with the scopes
+    /// that it has and those that it lacks. A login in the meantime may have brought them.
+    pub async fn lacking(&self) -> Vec<(ConnectionId, Vec<String>)> {
+        let mut lacking = Vec::new();
+        for (id, wanted) in self.lacking.all() {
+            let Ok(stored) = self.renewal.load(&id).await else {
+                continue;
+            };
+            let mut scopes = stored.connection.tokens.scopes;
+            let missing = wanted.into_iter().filter(|scope| !scopes.contains(scope));
+            let missing: Vec<_> = missing.collect();
+            if !missing.is_empty() {
+                scopes.extend(missing);
+                lacking.push((id, scopes));
+            }
+        }
+        lacking
     }
 }

@@ -53,7 +53,7 @@ pub(super) struct Renewal {
     pub(super) closing: Closing,
     pub(super) reader: Reader,
     pub(super) unsaved: Unsaved,
-    /// Notified when a connection turns out to need a new login.
+    /// Notified when a connection turns out to need a new login, or wider scopes.
     pub(super) needed: Notify,
 }
 

@@ -88,6 +88,9 @@ pub trait CredentialSource: Send + Sync + 'static {
         usage: Usage,
     ) -> impl Future<Output = Result<Arc<Credential>, CredentialError>> + Send;
 
+    /// The provider wants these scopes, separated by spaces, which the grant does not have.
+    fn lacks(&self, id: &ConnectionId, scopes: &str);
+
     /// The provider responded 401 to `refused`, for the `attempt`th time (from 0) in one exchange.
     fn reject(
         &self,

@@ -258,7 +258,8 @@ impl PendingAuthorization {
     }
 }
 
-fn redirect_url() -> RedirectUrl {
+/// The listener's.
+pub(super) fn redirect_url() -> RedirectUrl {
     RedirectUrl::new(REDIRECT_URI.to_owned()).expect("a constant URL is a URL")
 }
 

@@ -11,7 +11,7 @@
 use serde_json::Value;
 use url::Url;
 
-use super::error::OAuthError;
+use super::error::{OAuthError, printable};
 use super::http::{HttpClient, host_of};
 
 /// The authorization server of a resource.
@@ -49,7 +49,7 @@ pub async fn discover(resource: &Url, http: &HttpClient) -> Result<Discovered, O
         .and_then(|found| found.pointer("/authorization_servers/0")?.as_str());
     // Before RFC 9728, a resource was its own authorization server.
     let issuer = match issuer {
-        Some(issuer) => safe_url(issuer).ok_or_else(|| OAuthError::Malformed {
+        Some(issuer) => safe_url(issuer).ok_or_else(|| OAuthError::Metadata {
             host: host_of(resource),
             reason: "its authorization server is not https".to_owned(),
         })?,
@@ -57,7 +57,7 @@ pub async fn discover(resource: &Url, http: &HttpClient) -> Result<Discovered, O
     };
     let (issuer, server) = metadata_of(&issuer, http).await?;
     let endpoint = |name: &str| server.get(name)?.as_str().and_then(safe_url);
-    let missing = |name: &str| OAuthError::Malformed {
+    let missing = |name: &str| OAuthError::Metadata {
         host: host_of(resource),
         reason: format!("its authorization server names no {name}"),
     };
@@ -95,9 +95,11 @@ async fn described(
         match http.get_json(&place, None).await {
             Ok(found) if is_about(&found, resource) => return Ok(Some(found)),
             Ok(found) if found.get("resource").is_some() => {
-                return Err(OAuthError::Malformed {
+                let named = found.get("resource").and_then(Value::as_str);
+                let named = named.unwrap_or("nothing").to_owned();
+                return Err(OAuthError::Metadata {
                     host: host_of(&place),
-                    reason: "its metadata is about another resource".to_owned(),
+                    reason: format!("it is about {}, another resource", printable(&named)),
                 });
             }
             Err(error) if error.is_unreachable() => return Err(error),
@@ -142,9 +144,9 @@ async fn metadata_of(issuer: &Url, http: &HttpClient) -> Result<(String, Value),
                     let named = named.to_owned();
                     return Ok((named, found));
                 }
-                last = Some(OAuthError::Malformed {
+                last = Some(OAuthError::Metadata {
                     host: host_of(&place),
-                    reason: "its metadata names another issuer".to_owned(),
+                    reason: format!("it names another issuer, {}", printable(named)),
                 });
             }
             Err(error) if error.is_unreachable() => return Err(error),
@@ -152,7 +154,7 @@ async fn metadata_of(issuer: &Url, http: &HttpClient) -> Result<(String, Value),
         }
     }
     Err(match last {
-        Some(error @ OAuthError::Malformed { .. }) => error,
+        Some(error @ OAuthError::Metadata { .. }) => error,
         _ => OAuthError::NoMetadata {
             host: host_of(issuer),
         },

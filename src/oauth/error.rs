@@ -25,6 +25,14 @@ pub enum OAuthError {
         /// What is wrong, without the body.
         reason: String,
     },
+    /// The metadata of a resource or of its authorization server says what cannot be used.
+    #[error("the OAuth metadata of {host} cannot be used: {reason}")]
+    Metadata {
+        /// The server.
+        host: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// Something other than JSON, such as the HTML of a login page or a plain error page.
     #[error("{host} responded with {status} and {content_type} where JSON was expected")]
     NotJson {

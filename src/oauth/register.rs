@@ -2,13 +2,20 @@
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
+use oauth2::{AuthorizationCode, PkceCodeVerifier};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::OAuthClient;
+use super::authorize::redirect_url;
 use super::error::{OAuthError, printable};
 use super::http::{HttpClient, host_of};
+use super::token::TokenClient;
 use crate::loopback::REDIRECT_URI;
 use crate::secret::Secret;
+
+/// What is no code of any server's; as long as a PKCE verifier has to be (RFC 7636 §4.1).
+const NO_CODE: &str = "authsome-asks-whether-this-application-is-registered";
 
 /// An application that has registered itself.
 #[derive(Debug)]
@@ -28,6 +35,23 @@ pub async fn register(
     scopes: &[String],
     http: &HttpClient,
 ) -> Result<Registration, OAuthError> {
+    match registered(endpoint, scopes, http).await {
+        // Some servers know no scope of a resource where applications register. Others give an
+        // application that names none only their default scopes, so it is named first.
+        Err(OAuthError::Refused { ref code, .. })
+            if code == "invalid_client_metadata" && !scopes.is_empty() =>
+        {
+            registered(endpoint, &[], http).await
+        }
+        other => other,
+    }
+}
+
+async fn registered(
+    endpoint: &Url,
+    scopes: &[String],
+    http: &HttpClient,
+) -> Result<Registration, OAuthError> {
     let host = host_of(endpoint);
     let malformed = |reason: &str| OAuthError::Malformed {
         host: host.clone(),
@@ -35,6 +59,9 @@ pub async fn register(
     };
     let mut metadata = json!({
         "client_name": "authsome",
+        // What a server allows of loopback addresses depends on it (OpenID Connect Dynamic Client
+        // Registration §2).
+        "application_type": "native",
         "redirect_uris": [REDIRECT_URI],
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
@@ -76,4 +103,24 @@ pub async fn register(
         client_secret: client_secret.map(|secret| Secret::new(secret.to_owned())),
         basic,
     })
+}
+
+impl OAuthClient {
+    /// Whether the server still knows the application. Only the token endpoint tells (RFC 6749
+    /// §5.2): the authorization endpoint shows its error to the user and sends nobody back
+    /// (§4.1.2.1). So it is asked with a code that nobody was given. Only `invalid_client` means
+    /// no.
+    pub async fn is_registered(&self, http: &HttpClient) -> bool {
+        let client = self.client();
+        let redirect = redirect_url();
+        let request = client
+            .exchange_code(AuthorizationCode::new(NO_CODE.to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(NO_CODE.to_owned()))
+            .set_redirect_uri(std::borrow::Cow::Borrowed(&redirect));
+        let asking = TokenClient::new(http, &self.style);
+        let answer = request.request_async(&asking).await;
+        let host = host_of(&self.token_endpoint);
+        let refused = answer.map_err(|error| OAuthError::from_token_request(&host, error));
+        !matches!(refused, Err(OAuthError::Refused { code, .. }) if code == "invalid_client")
+    }
 }

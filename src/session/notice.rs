@@ -37,6 +37,13 @@ pub enum Notice {
     /// The user asked to leave a variable unchanged, but this has no effect: authsome does not
     /// change the variable, or always removes it.
     LeftAlone(OsString),
+    /// A provider has asked for scopes that a connection's grant lacks.
+    LacksScopes {
+        /// Which connection.
+        id: ConnectionId,
+        /// The scopes that it has, and those that it lacks.
+        scopes: Vec<String>,
+    },
     /// A connection takes no part.
     LeftOut {
         /// Which one.

@@ -8,23 +8,12 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
-readonly port_lock=${TMPDIR:-/tmp}/authsome-test-port-7998.lock
-readonly command_timeout=120 # seconds that one command may take on a busy machine
 
-passed=0
-failed=0
-server_pid=
+# shellcheck source-path=SCRIPTDIR
+. "$here/lib.sh"
 
 main() {
-  find_authsome
-  work=$(mktemp -d "${TMPDIR:-/tmp}/authsome-interop-XXXXXX")
-  trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM HUP
-  isolate
-  install_packages
-  start_server
-  write_browser
+  set_the_stage server.mjs
 
   check_grant public "$(setting public.client_id)"
   printf %s "$(setting confidential.client_secret)" >"$work/secret"
@@ -32,8 +21,7 @@ main() {
   check_wrong_secret
   check_untrusted_server
 
-  printf '%d passed, %d failed\n' "$passed" "$failed"
-  ((failed == 0))
+  the_end
 }
 
 # === the checks ===
@@ -149,26 +137,10 @@ check_untrusted_server() {
 
 # === what they are made of ===
 
-# Runs a command; sets code, out and err.
-attempt() {
-  code=0
-  limited "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
-  out=$(<"$work/out")
-  err=$(<"$work/err")
-  printf '(exit code %d)\n' "$code" >>"$work/err"
-}
-
-# In the foreground, so that a command that takes hold of the terminal is not stopped.
-limited() { timeout --foreground "$command_timeout" "$@"; }
-
-# One login at a time on this machine: the port is fixed. The lock is not handed on to what the login starts.
 login() {
   local name=$1
   shift
-  exec 9>>"$port_lock"
-  flock --wait 600 9
-  attempt "$AUTHSOME" login gitlab --connection "$name" --base-url "$base" "$@" 9>&-
-  exec 9>&-
+  locked_login gitlab --connection "$name" --base-url "$base" "$@"
 }
 
 # Waits until the token has ended; sets status.
@@ -192,104 +164,6 @@ user_status() {
   printf 'header = "Authorization: Bearer %s"\n' "$1" | browse -K - -o /dev/null -w '%{http_code}' "$base/api/v4/user"
 }
 
-counter() { browse "$base/counters" | field "$1.$2"; }
 access_token_ttl() { browse -o /dev/null -X POST "$base/control?access_token_ttl=$1"; }
-setting() { field "$1" <<<"$ready"; }
-browse() { curl -q -sS --max-time 30 --noproxy '*' --cacert "$ca" "$@"; }
-
-# A member of the JSON on stdin, by its path. Nothing if it is not there.
-field() {
-  node -e '
-    let value;
-    try { value = JSON.parse(require("node:fs").readFileSync(0, "utf8")); } catch {}
-    for (const name of process.argv[1].split(".")) value = value?.[name];
-    if (value !== undefined) console.log(typeof value === "object" ? JSON.stringify(value) : String(value));
-  ' "$1"
-}
-
-is() { if [[ $3 == "$2" ]]; then ok "$1"; else not_ok "$1" "expected: $2" "found: $3"; fi; }
-matches() { if [[ $3 =~ $2 ]]; then ok "$1"; else not_ok "$1" "expected to match: $2" "found: $3"; fi; }
-
-# For tokens: neither is printed.
-differ() {
-  if [[ $2 == "$3" ]]; then not_ok "$1" "the same as before"
-  elif [[ -z $2 || -z $3 || "$2$3" == *' '* ]]; then not_ok "$1" "there is no token"
-  else ok "$1"; fi
-}
-
-ok() {
-  passed=$((passed + 1))
-  printf 'ok - %s\n' "$1"
-}
-
-# With what the last command said, which holds no secret unless authsome leaks one.
-not_ok() {
-  failed=$((failed + 1))
-  printf 'not ok - %s\n' "$1"
-  shift
-  printf '# %s\n' "$@" >&2
-  sed 's/^/# | /' "$work/err" >&2 || true
-}
-
-# === the stage ===
-
-find_authsome() {
-  local candidate
-  for candidate in ${AUTHSOME:+"$AUTHSOME"} "$here/../../target/release/authsome" "$here/../../target/debug/authsome"; do
-    if [[ -x $candidate && ! -d $candidate ]]; then
-      AUTHSOME=$(realpath "$candidate")
-      return
-    fi
-    if [[ -n ${AUTHSOME:-} ]]; then break; fi
-  done
-  echo "run.sh: no authsome binary${AUTHSOME:+ at $AUTHSOME}; build one, or name it with AUTHSOME" >&2
-  exit 2
-}
-
-# Nothing of the machine's settings reaches the test.
-isolate() {
-  unset HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
-  unset AUTHSOME_MASTER_KEY AUTHSOME_SESSION DBUS_SESSION_BUS_ADDRESS
-  export AUTHSOME_HOME=$work/home NO_COLOR=1
-  : >"$work/err"
-}
-
-install_packages() {
-  if [[ ! -d $here/node_modules ]]; then (cd "$here" && npm ci --silent >&2); fi
-}
-
-# The server ends with its stdin, which the coprocess's descriptor holds: it does not outlive this script, whatever ends it.
-start_server() {
-  coproc SERVER { exec node "$here/server.mjs" 2>"$work/server.log"; }
-  server_pid=$SERVER_PID
-  local output=${SERVER[0]}
-  if ! IFS= read -r -t 60 -u "$output" ready; then
-    echo "run.sh: the server did not start" >&2
-    cat "$work/server.log" >&2
-    exit 2
-  fi
-  base=https://localhost:$(setting port)
-  ca=$(setting ca)
-}
-
-# Follows the login to its end; a fresh cookie jar each time, so that each is the login of somebody new.
-write_browser() {
-  export BROWSER=$work/browser
-  cat >"$BROWSER" <<END
-#!/bin/sh
-jar=\$(mktemp '$work/jar-XXXXXX')
-unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
-exec curl -q -sS -L --max-time 60 --noproxy '*' --cacert '$ca' -b "\$jar" -c "\$jar" -o /dev/null "\$1"
-END
-  chmod 700 "$BROWSER"
-}
-
-clean_up() {
-  if [[ -n $server_pid ]]; then
-    kill "$server_pid" 2>/dev/null || true
-    wait "$server_pid" 2>/dev/null || true
-  fi
-  rm -rf "$work"
-}
 
 main

@@ -1,23 +1,17 @@
 // An authorization server that is not ours in any part: oidc-provider, over TLS, with GitLab's paths.
 //
-// It prints one JSON line to stdout when it is ready, and ends when its stdin does, so that it cannot outlive the test.
+// It prints one JSON line to stdout when it is ready, and ends when its stdin does.
 //
 // Beside what a provider has:
 //   GET  /counters   what happened so far, by client
 //   GET  /seen       each credential that came to /api/v4/user, once
 //   POST /control?access_token_ttl=SECONDS   for the access tokens issued from now on
 
-import { execFileSync } from 'node:child_process';
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
 
 import { Provider } from 'oidc-provider';
 
-// stdout is for the one line; the provider's notices are for a person.
-console.info = console.error;
+import { ca, json, listen, serve, signingKey } from './stage.mjs';
 
 const ACCOUNT = { id: 7, username: 'interop' };
 const REDIRECT_URI = 'http://127.0.0.1:7998/auth/callback/oauth';
@@ -25,27 +19,14 @@ const SCOPES = ['openid', 'offline_access', 'api', 'read_user', 'read_repository
 
 let accessTokenTtl = 60;
 
-const directory = mkdtempSync(join(tmpdir(), 'authsome-interop-server-'));
-process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
-for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(0));
-process.stdin.on('end', () => process.exit(0)).resume();
-
-const { ca, cert, key } = makeCertificates();
 const clients = makeClients();
 const seen = new Set();
 const counters = Object.fromEntries(clients.map((client) => [client.client_id, newCounters()]));
 
-const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) });
-await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-const { port } = server.address();
-const provider = makeProvider(`https://localhost:${port}`);
+const { server, port, base } = await listen();
+const provider = makeProvider(base);
 const serveProvider = provider.callback();
-server.on('request', (request, response) => {
-  route(request, response).catch((error) => {
-    console.error(error);
-    if (!response.headersSent) json(response, 500, { error: 'server_error' });
-  });
-});
+serve(server, route);
 // The provider looks at its clients' settings only when one comes: a wrong one shall end the start.
 for (const client of clients) await provider.Client.find(client.client_id);
 const [open, confidential] = clients;
@@ -187,38 +168,4 @@ function makeClients() {
       token_endpoint_auth_method: 'client_secret_post',
     },
   ];
-}
-
-/** For ID tokens, which no test asks for; without one the provider would warn of its built-in key. */
-function signingKey() {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return { ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' };
-}
-
-/** A CA of a day's life, and the server's certificate. */
-function makeCertificates() {
-  const at = (name) => join(directory, name);
-  const openssl = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  const ecKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  writeFileSync(at('openssl.cnf'), [
-    '[req]', 'distinguished_name = name', 'prompt = no',
-    '[name]', 'CN = authsome interop',
-    '[ca]', 'basicConstraints = critical, CA:TRUE, pathlen:0', 'keyUsage = critical, keyCertSign, cRLSign',
-    'subjectKeyIdentifier = hash',
-    '[leaf]', 'basicConstraints = critical, CA:FALSE', 'keyUsage = critical, digitalSignature',
-    'extendedKeyUsage = serverAuth', 'subjectAltName = DNS:localhost, IP:127.0.0.1',
-    'subjectKeyIdentifier = hash', 'authorityKeyIdentifier = keyid', '',
-  ].join('\n'));
-  openssl('req', '-x509', ...ecKey, '-config', at('openssl.cnf'), '-extensions', 'ca', '-subj', '/CN=authsome interop CA',
-    '-days', '1', '-keyout', at('ca.key'), '-out', at('ca.pem'));
-  openssl('req', '-new', ...ecKey, '-config', at('openssl.cnf'), '-subj', '/CN=localhost',
-    '-keyout', at('leaf.key'), '-out', at('leaf.csr'));
-  openssl('x509', '-req', '-in', at('leaf.csr'), '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial',
-    '-extfile', at('openssl.cnf'), '-extensions', 'leaf', '-days', '1', '-out', at('leaf.pem'));
-  return { ca: at('ca.pem'), cert: at('leaf.pem'), key: at('leaf.key') };
-}
-
-function json(response, status, value) {
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-  response.end(JSON.stringify(value));
 }

@@ -191,5 +191,10 @@ fn each_has_a_way_to_log_in() {
             _ => true,
         };
         assert!(is_possible, "{} by {}", provider.id, provider.flow);
+        // It is discovered from an address: the service's own, or one that the user names.
+        if oauth.discover {
+            let has_address = provider.api_address().is_some();
+            assert_ne!(has_address, provider.can_move(), "{}", provider.id);
+        }
     }
 }

@@ -29,6 +29,31 @@ fn oauth(own: Option<&str>, api_url: &Value, authorize: &str, token: &str) -> Va
 }
 
 #[test]
+fn what_is_discovered_is_at_the_base_url_or_at_its_own_address() {
+    let discovered = |api_url: Value| {
+        json!({
+            "name": "x", "auth_type": "oauth2", "flow": "dcr_pkce", "api_url": api_url,
+            "oauth": {"discover": true}
+        })
+    };
+    let acme = Some("https://acme.com/mcp");
+    assert_eq!(
+        routes(&discovered(json!("/")), acme),
+        ["https://acme.com/mcp"]
+    );
+    assert!(at(&discovered(json!("/")), None).is_err());
+    // A grant of another server's must not go to an address that is fixed.
+    let fixed = discovered(json!([
+        "https://a.example.com/mcp",
+        "https://a.example.com/sse"
+    ]));
+    assert!(at(&fixed, acme).is_err());
+    let definition = Definition::parse(&fixed.to_string(), Source::Bundled).unwrap();
+    let address = definition.provider.api_address().unwrap();
+    assert_eq!(address.to_string(), "https://a.example.com/mcp");
+}
+
+#[test]
 fn routes_follow_the_base_url() {
     let own = Some("https://example.com");
     let acme = Some("https://acme.com:8443/root");

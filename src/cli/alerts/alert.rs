@@ -22,20 +22,24 @@ pub(super) struct Alert {
 
 impl Alert {
     pub(super) fn of(notice: Notice, run: &str) -> Option<Self> {
-        let (id, name, reason) = match &notice {
-            Notice::ConnectedAgain(id) => (id.clone(), "connected_again", None),
-            Notice::NeedsLogin { id, reason } => (id.clone(), "needs_login", Some(reason.clone())),
+        let (id, name, what, reason, command) = match &notice {
+            Notice::ConnectedAgain(id) => (id, "connected_again", "is connected again", None, None),
+            Notice::LacksScopes { id, scopes } => {
+                let reason = Some("the provider asks for another scope".to_owned());
+                let command = Some(notices::wider_login(id, scopes));
+                (id, "lacks_scope", "lacks a scope", reason, command)
+            }
+            Notice::NeedsLogin { id, reason } => {
+                let login = format!(
+                    "authsome login {} --connection {} --force",
+                    id.provider, id.name
+                );
+                let reason = Some(reason.clone());
+                (id, "needs_login", "needs a new login", reason, Some(login))
+            }
             _ => return None,
         };
-        let login = format!(
-            "authsome login {} --connection {} --force",
-            id.provider, id.name
-        );
-        let command = reason.is_some().then_some(login);
-        let what = match command {
-            Some(_) => "needs a new login",
-            None => "is connected again",
-        };
+        let id = id.clone();
         Some(Self {
             title: format!("authsome: {id} {what}"),
             event: json!({

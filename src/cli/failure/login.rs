@@ -32,6 +32,10 @@ impl From<OAuthError> for Failure {
                 let hint = "check the application's ID and secret (--client-id ID, --client-secret-file PATH), then try again: authsome login PROVIDER";
                 Self::of(Exit::Usage, "authentication_failed", &error, hint)
             }
+            OAuthError::Metadata { .. } | OAuthError::NoMetadata { .. } => {
+                let hint = "check the address, which is that of the endpoint itself, such as https://HOST/mcp; if it is right, only the server's operator can mend this";
+                Self::of(Exit::Usage, "not_the_service", &error, hint)
+            }
             OAuthError::NotJson { .. } | OAuthError::Redirected { .. } => {
                 let hint = "check the server's address: this does not look like the service's OAuth endpoint";
                 Self::of(Exit::Usage, "authentication_failed", &error, hint)

@@ -85,6 +85,8 @@ pub struct Finished<'a> {
 pub trait LoginPrompt {
     /// Shows the URL, and opens it in a browser if that is possible.
     fn open(&mut self, step: LoginStep, place: PageAddress<'_>);
+    /// The pages that were shown have come to nothing, and the next one is to be opened anew.
+    fn start_over(&mut self, because: &str);
     /// The listener refused a connection: it belongs to another user, or to none that the kernel
     /// knows of. It may be that of the user's own browser, in a container or behind a relay.
     fn stranger(&mut self, of_another_user: bool);

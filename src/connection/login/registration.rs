@@ -2,9 +2,10 @@
 //! have to be discovered first.
 //!
 //! ```text
-//! registered at an earlier login of this connection? ── yes ──→ code flow ── invalid_client ─┐
-//!            │ no                                                                            │
-//!            └──→ register ──→ code flow                register, once ←─────────────────────┘
+//! registered at an earlier login of this connection? ── yes ──→ still known? ── yes ──→ code flow
+//!            │ no                                                    │ no                    │
+//!            └──→ register ──→ code flow        register, once ←─────┴──── invalid_client, ──┘
+//!                                                                            invalid_scope
 //! ```
 
 use std::pin::Pin;
@@ -59,18 +60,27 @@ pub(super) async fn by_registration(
         return by_browser(means, server, known, prompt, cancelled).await;
     }
     if let Some(earlier) = earlier(means, server) {
-        let server = styled(server, &earlier);
+        let is_known = tokio::select! {
+            is_known = earlier.is_registered(means.http) => is_known,
+            () = cancelled.as_mut() => return Err(LoginError::Cancelled { revoked: None }),
+        };
         let known = Some(ClientCredentials {
-            client_id: earlier.client_id,
-            client_secret: earlier.client_secret,
+            client_id: earlier.client_id.clone(),
+            client_secret: earlier.client_secret.clone(),
         });
-        let tried = by_browser(means, &server, known, prompt, cancelled.as_mut());
-        match tried.await {
-            Err(ref error) if is_unknown_client(error) => {
-                prompt.say("The server no longer knows the application; registering it anew.");
+        let mut unfit = "The server no longer knows the application; registering it anew.";
+        if is_known {
+            let server = styled(server, &earlier);
+            let tried = by_browser(means, &server, known, prompt, cancelled.as_mut());
+            match tried.await {
+                Err(ref error) if is_refused(error, &["invalid_scope"]) => {
+                    unfit = "The application is registered for other scopes; registering it anew.";
+                }
+                Err(ref error) if is_refused(error, &UNKNOWN_CLIENT) => {}
+                other => return other,
             }
-            other => return other,
         }
+        prompt.start_over(unfit);
     }
     let endpoint = server.registration_endpoint.as_ref();
     let endpoint = endpoint.ok_or(LoginError::NoEndpoint("registration"))?;
@@ -120,9 +130,11 @@ fn styled(server: &OAuthRequest, client: &OAuthClient) -> OAuthRequest {
     }
 }
 
-/// `invalid_client`, from either endpoint. `invalid_grant` is about the code, or the user.
-fn is_unknown_client(error: &LoginError) -> bool {
-    let codes = ["invalid_client", "unauthorized_client"];
+/// `invalid_grant` is not among them: it is about the code, or the user.
+const UNKNOWN_CLIENT: [&str; 2] = ["invalid_client", "unauthorized_client"];
+
+/// Whether either endpoint has refused with one of these codes.
+fn is_refused(error: &LoginError, codes: &[&str]) -> bool {
     match error {
         LoginError::OAuth(OAuthError::Refused { code, .. }) => codes.contains(&code.as_str()),
         LoginError::Denied(refused) => refused.code().is_some_and(|code| codes.contains(&code)),

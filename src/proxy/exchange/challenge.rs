@@ -5,8 +5,8 @@
 //! commas. Servers do not keep strictly to the grammar, so neither does this parser. It reads each
 //! byte once.
 
-use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, Response, StatusCode};
 
 /// Why a token was refused, as stated by a challenge.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +15,21 @@ pub(in crate::proxy) struct Reason {
     pub(in crate::proxy) code: String,
     /// `error_description`, or empty.
     pub(in crate::proxy) description: String,
+    /// `scope`, or empty.
+    pub(in crate::proxy) scope: String,
+}
+
+/// The scopes that the token lacks (RFC 6750 §3.1), if the response says so. It goes to the client
+/// as it is: only the user can widen a grant.
+pub(in crate::proxy) fn lacking<B>(response: &Response<B>) -> Option<String> {
+    if ![StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED].contains(&response.status()) {
+        return None;
+    }
+    let reason = reason(response.headers())?;
+    reason
+        .code
+        .eq_ignore_ascii_case("insufficient_scope")
+        .then_some(reason.scope)
 }
 
 /// The first reason that a challenge states, whatever its scheme: `DPoP` (RFC 9449 §7.1) has the
@@ -28,7 +43,7 @@ pub(in crate::proxy) fn reason(fields: &HeaderMap) -> Option<Reason> {
 
 fn reason_in(value: &str) -> Option<Reason> {
     let mut code = None;
-    let mut description = String::new();
+    let (mut description, mut scope) = (String::new(), String::new());
     let mut rest = value;
     loop {
         rest = rest
@@ -44,6 +59,7 @@ fn reason_in(value: &str) -> Option<Reason> {
                 break;
             }
             description.clear();
+            scope.clear();
             // Skip a stray character such as a quote, or this loop would never end.
             rest = if name.is_empty() {
                 skip_one(rest)
@@ -58,9 +74,15 @@ fn reason_in(value: &str) -> Option<Reason> {
             code.get_or_insert(text);
         } else if name.eq_ignore_ascii_case("error_description") {
             description = text;
+        } else if name.eq_ignore_ascii_case("scope") {
+            scope = text;
         }
     }
-    code.map(|code| Reason { code, description })
+    code.map(|code| Reason {
+        code,
+        description,
+        scope,
+    })
 }
 
 /// The text before the next delimiter, and the rest.
@@ -135,6 +157,23 @@ mod tests {
         let bare = Some(("invalid_token".to_owned(), String::new()));
         assert_eq!(read(&["Bearer error=\"invalid_token\""]), bare);
         assert_eq!(read(&["Bearer error=\"invalid_token"]), bare);
+    }
+
+    #[test]
+    fn the_scopes_that_are_lacking_are_those_of_the_same_challenge() {
+        let read = |value: &str| {
+            let builder = Response::builder().status(StatusCode::FORBIDDEN);
+            lacking(&builder.header(WWW_AUTHENTICATE, value).body(()).unwrap())
+        };
+        for value in [
+            r#"Bearer error="insufficient_scope", scope="a b""#,
+            r#"Bearer scope="a b", error=Insufficient_Scope, resource_metadata="https://a.test""#,
+            r#"DPoP scope="c", Bearer error="insufficient_scope", scope="a b", Basic scope="d""#,
+        ] {
+            assert_eq!(read(value).as_deref(), Some("a b"), "{value}");
+        }
+        assert_eq!(read(r#"Bearer error="insufficient_scope""#).unwrap(), "");
+        assert_eq!(read(r#"Bearer error="invalid_token", scope="a""#), None);
     }
 
     #[test]

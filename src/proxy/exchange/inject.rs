@@ -6,6 +6,7 @@ use http::uri::Uri;
 use http::{Response, StatusCode};
 
 use super::attempt::{Attempt, Outcome, outgoing, usage};
+use super::challenge;
 use super::signing::Signing;
 use super::unauthorized;
 use crate::clock::Timestamp;
@@ -58,6 +59,9 @@ impl<S: CredentialSource> Attempt<'_, S> {
             }
             self.entry.sent();
             let response = self.send(progress, next).await?;
+            if let Some(scopes) = challenge::lacking(&response) {
+                self.session.source.lacks(&route.id, &scopes);
+            }
             if response.status() != StatusCode::UNAUTHORIZED || attempt >= MAX_REPETITIONS {
                 return Ok(Outcome {
                     response,

@@ -45,7 +45,10 @@ async fn read_ahead(body: &mut impl Streamed) -> BodyStart {
 /// `invalid_token` is the code for every cause; only the description distinguishes them.
 fn classify(fields: &HeaderMap, body: &[u8]) -> Rejection {
     let reason = challenge::reason(fields).or_else(|| reason_in_body(fields, body));
-    let Some(Reason { code, description }) = reason else {
+    let Some(Reason {
+        code, description, ..
+    }) = reason
+    else {
         return Rejection::Unspecific;
     };
     match code.to_ascii_lowercase().as_str() {
@@ -70,6 +73,7 @@ fn reason_in_body(fields: &HeaderMap, body: &[u8]) -> Option<Reason> {
     Some(Reason {
         code: text("error")?,
         description: text("error_description").unwrap_or_default(),
+        scope: String::new(),
     })
 }
 

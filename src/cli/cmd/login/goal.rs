@@ -115,8 +115,13 @@ impl Search<'_> {
             return Ok(goal(&provider.id, Some(base_url)));
         }
         match alike[..] {
+            [only] if only.needs_address() => Ok(goal(&only.id, Some(address.clone()))),
             [only] => Ok(goal(&only.id, Some(address.cut_to(0)))),
-            _ => Err(not_recognized(address, &movable)),
+            _ => {
+                // What is anything at an address says nothing of itself.
+                let known = movable.into_iter().filter(|one| !one.needs_address());
+                Err(not_recognized(address, &known.collect::<Vec<_>>()))
+            }
         }
     }
 

@@ -108,7 +108,8 @@ fn offers(providers: &[Provider], remotes: &BTreeMap<String, BaseUrl>) -> Vec<Of
             own.is_some_and(|own| own.covers(address))
         };
         let found = providers.iter().find(|provider| {
-            is_own(provider) || (provider.can_move() && is_named_after(address, provider))
+            let moves = provider.can_move() && !provider.needs_address();
+            is_own(provider) || (moves && is_named_after(address, provider))
         });
         let Some(provider) = found else { continue };
         let host = address.cut_to(0).to_string();
@@ -124,6 +125,16 @@ fn offers(providers: &[Provider], remotes: &BTreeMap<String, BaseUrl>) -> Vec<Of
     }
     for provider in providers {
         let name = &provider.display_name;
+        if provider.needs_address() {
+            let command = format!("authsome login {} --base-url URL", provider.id);
+            let what = format!("{name} at any address");
+            offers.push(Offer {
+                is_near: false,
+                command,
+                what,
+            });
+            continue;
+        }
         let place = provider.base_url.as_ref();
         let place = place
             .map(|base| format!(" at {}", base.host()))

@@ -113,11 +113,13 @@ pub(super) fn flow(arguments: &Login, provider: &Provider) -> Result<Flow, Failu
     };
     let has = match &provider.auth {
         Auth::ApiKey(_) => flow == Flow::ApiKey,
+        // What is discovered is a server of the code flow.
+        Auth::OAuth2(oauth) if oauth.discover => matches!(flow, Flow::DcrPkce | Flow::Pkce),
         Auth::OAuth2(oauth) => match flow {
             Flow::ApiKey => false,
-            Flow::DcrPkce => oauth.supports_dcr || oauth.discover,
+            Flow::DcrPkce => oauth.supports_dcr,
             Flow::DeviceCode => oauth.supports_device_code,
-            Flow::Pkce => oauth.authorization.is_some() || oauth.discover,
+            Flow::Pkce => oauth.authorization.is_some(),
             _ => true,
         },
     };

@@ -18,6 +18,13 @@ fn of_an_authorization_server() {
             },
         ),
         (
+            "OAuthError::Metadata",
+            OAuthError::Metadata {
+                host: host(),
+                reason: "it names another issuer, https://evil.test".to_owned(),
+            },
+        ),
+        (
             "OAuthError::NoMetadata",
             OAuthError::NoMetadata { host: host() },
         ),
