@@ -134,6 +134,9 @@ SDKS = [
         key("r8_QkZxWvBnMtRyUpLsDgHjKfAcEoIiYwTzXq123"),
         {
             "GET /v1/account": {"type": "user", "username": "ada"},
+            "GET /v1/models/ada/upper/versions/*": {
+                "id": 64 * "0", "created_at": "2026-01-01T00:00:00Z", "cog_version": "0.9", "openapi_schema": {},
+            },
             "POST /v1/predictions": {
                 "id": "p", "model": "ada/upper", "version": 64 * "0", "status": "succeeded", "input": {}, "output": "HELLO",
                 "created_at": "2026-01-01T00:00:00Z", "urls": {},
