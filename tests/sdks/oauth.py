@@ -5,9 +5,22 @@ import urllib.parse
 
 from standin import Raw
 
-# What it issues. The definition's flow asks for nothing of their form.
-ACCESS_TOKEN = "sl.u.AFk7Qm2cTz1KfWb9rXe2LhN8vYp5JdGs6Ua3RoTQwErTyUiOpAs"
+# What it issues, unless a form of it is checked.
+ACCESS_TOKEN = "qYk7Qm2cTz1KfWb9rXe2LhN8vYp5JdGs6Ua3RoTQwErTyUiOpAs"
 CODE = "the-code"
+
+
+def server(authorization_path, token_path, **more):
+    """The answers of its two endpoints; `more` is in the token's, too."""
+
+    def token(request):
+        asked = dict(urllib.parse.parse_qsl(request.body.decode()))
+        if asked.get("code") != CODE:
+            return Raw(json.dumps({"error": "invalid_grant"}).encode(), "application/json", 400)
+        issued = {"access_token": ACCESS_TOKEN, "refresh_token": "the-refresh-token", "token_type": "bearer", "expires_in": 14400}
+        return {**issued, **more}
+
+    return {f"GET {authorization_path}": authorize, f"POST {token_path}": token}
 
 
 def authorize(request):
@@ -17,17 +30,13 @@ def authorize(request):
     return Raw(b"", status=302, headers=[("Location", back)])
 
 
-def token(request):
-    asked = dict(urllib.parse.parse_qsl(request.body.decode()))
-    if asked.get("code") != CODE or not asked.get("code_verifier"):
-        return Raw(json.dumps({"error": "invalid_grant"}).encode(), "application/json", 400)
-    return {"access_token": ACCESS_TOKEN, "refresh_token": "the-refresh-token", "token_type": "bearer", "expires_in": 14400}
-
-
 def connect_in_a_browser(trial, arguments):
     """`authsome login` with a browser that follows where it is sent."""
     browser = trial.home / "browser"
     browser.write_text(f"#!/bin/sh\nexec curl -q -sS -L --max-time 60 --cacert '{trial.stage.ca}' -o /dev/null \"$1\"\n")
     browser.chmod(0o700)
     trial.environment["BROWSER"] = str(browser)
-    return trial.authsome(*arguments, "--client-id", "the-client")
+    secret = trial.home / "client-secret"
+    secret.write_text("the-client-secret")
+    secret.chmod(0o600)
+    return trial.authsome(*arguments, "--client-id", "the-client", "--client-secret-file", str(secret))

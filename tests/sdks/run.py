@@ -1,4 +1,4 @@
-"""Runs the SDKs of table_ai.py and table_services.py under `authsome run`; run.sh starts it in namespaces of its own.
+"""Runs the SDKs of the tables under `authsome run`; run.sh starts it in namespaces of its own.
 
 For each of them: `authsome login` with a key that looks real, in a home of its own; then its script of scripts/, with what
 `authsome run` puts into the environment and nothing else. The stand-in must have seen exactly one credential in each request, the real
@@ -6,6 +6,7 @@ one in its right place, and the placeholder nowhere as one. A line is printed fo
 """
 
 import argparse
+import base64
 import json
 import os
 import pathlib
@@ -17,20 +18,24 @@ import urllib.parse
 
 import standin
 import table_ai
+import table_oauth
 import table_services
 
-SDKS = table_ai.SDKS + table_services.SDKS
+SDKS = table_ai.SDKS + table_services.SDKS + table_oauth.SDKS
 HERE = pathlib.Path(__file__).resolve().parent
 CLIENTS = pathlib.Path(os.environ.get("CLIENTS", HERE.parents[1] / "target/clients")) / "sdks"
 # Far more than any of them takes: what hangs ends here, and fails.
 TIMEOUT = 60
 
 # Whatever carries a credential at one of these APIs. Of these a request has the one that it should have, and no other.
-CREDENTIAL_HEADERS = {
-    "api-key", "authorization", "cookie", "dd-api-key", "dd-application-key", "private-token", "proxy-authorization", "x-api-key",
-    "x-auth-email", "x-auth-key", "x-auth-token", "x-authorization", "x-goog-api-key", "x-shopify-access-token", "xi-api-key",
+CREDENTIALS = {
+    "header": {
+        "api-key", "authorization", "cookie", "dd-api-key", "dd-application-key", "private-token", "proxy-authorization",
+        "x-algolia-api-key", "x-api-key", "x-api-token", "x-auth-email", "x-auth-key", "x-auth-token", "x-authorization", "x-goog-api-key",
+        "x-shopify-access-token", "xi-api-key",
+    },
+    "query": {"access_token", "api_key", "apikey", "auth", "key", "token"},
 }
-CREDENTIAL_PARAMETERS = {"access_token", "api_key", "apikey", "auth", "key", "token"}
 
 INTERPRETERS = {".py": [str(CLIENTS / "python/bin/python")], ".mjs": ["node"], ".sh": ["bash"]}
 
@@ -182,12 +187,12 @@ class Trial:
         found = {}
         for place, value in request.places():
             kind, _, name = place.partition(" ")
-            if kind == "header" and name in CREDENTIAL_HEADERS or kind == "query" and name.lower() in CREDENTIAL_PARAMETERS or place in expected:
+            if place in expected or name.lower() in CREDENTIALS.get(kind, ()):
                 found.setdefault(place, []).append(value)
-            elif any(secret in urllib.parse.unquote(value) for secret in self.sdk.secrets()):
+            elif any(secret in readable(value) for secret in self.sdk.secrets()):
                 yield f"the credential stands in {place} too"
             # authsome's own name at login is none of them.
-            if "authsome" in value.lower() and place != "header user-agent" or any(placeholder in value for placeholder in self.placeholders()):
+            if place != "header user-agent" and value != expected.get(place) and self.has_placeholder(value):
                 yield f"the placeholder stands in {place}: {value}"
         for place, value in expected.items():
             values = found.pop(place, [])
@@ -198,6 +203,9 @@ class Trial:
             yield f"a second credential in {place}: {values}"
         if any(secret.encode() in request.body for secret in self.sdk.secrets()):
             yield "the credential stands in the body"
+
+    def has_placeholder(self, value):
+        return any(placeholder in readable(value) for placeholder in {"authsome", *self.placeholders()})
 
     def placeholders(self):
         file = self.home / "environment"
@@ -217,6 +225,14 @@ class Trial:
         wanted = [f"What is {placeholder}?" for placeholder in self.placeholders()]
         texts = [follow(body, pointer) for body in found]
         return "" if texts and all(text in wanted for text in texts) else f"expected {wanted}, found {texts}"
+
+
+def readable(value):
+    """What a place says, percent-encoding and Basic (RFC 7617) undone."""
+    scheme, _, encoded = value.partition(" ")
+    if scheme.lower() == "basic":
+        return base64.b64decode(encoded).decode(errors="replace")
+    return urllib.parse.unquote(value)
 
 
 def follow(value, pointer):

@@ -1,4 +1,4 @@
-"""What is known of an SDK: a row of table_ai.py and table_services.py."""
+"""What is known of an SDK: a row of table_*.py."""
 
 import dataclasses
 import typing

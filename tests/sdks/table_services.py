@@ -5,7 +5,6 @@ No key here has ever been one: they have the form that the definitions ask for.
 
 import base64
 
-import oauth
 from sdk import Sdk, key
 from standin import Raw
 
@@ -184,25 +183,6 @@ SDKS = [
         "ada_bot\nhello", {"path": "bot{api_key}/"},
     ),
     Sdk(
-        "dropbox", "dropbox", "call_dropbox.py", ["www.dropbox.com", "api.dropboxapi.com", "content.dropboxapi.com"],
-        ["DROPBOX_ACCESS_TOKEN"], key(oauth.ACCESS_TOKEN),
-        {
-            "GET /oauth2/authorize": oauth.authorize,
-            "POST /oauth2/token": oauth.token,
-            "POST /2/users/get_current_account": {
-                "account_id": "dbid:" + 35 * "A", "email": "ada@example.com", "email_verified": True, "disabled": False,
-                "name": {"given_name": "Ada", "surname": "L", "familiar_name": "Ada", "display_name": "Ada L", "abbreviated_name": "AL"},
-                "locale": "en", "referral_link": "https://example.com", "is_paired": False, "account_type": {".tag": "basic"},
-                "root_info": {".tag": "user", "root_namespace_id": "1", "home_namespace_id": "1"},
-            },
-            "POST /2/files/download": Raw(b"hello", "application/octet-stream", headers=[("Dropbox-API-Result", (
-                '{"name": "a.txt", "id": "id:aaaaaaaaa", "client_modified": "2026-01-01T00:00:00Z", '
-                '"server_modified": "2026-01-01T00:00:00Z", "rev": "0123456789abc", "size": 5}'
-            ))]),
-        },
-        "Ada L\nhello", login=oauth.connect_in_a_browser,
-    ),
-    Sdk(
         "hubspot-api-client", "hubspot-token", "call_hubspot.py", ["api.hubapi.com"], ["HUBSPOT_ACCESS_TOKEN"],
         key("pat-na1-7c1e94b0-d2f3-5a88-66e1-b7c90d4f2a3b"),
         {
@@ -241,6 +221,83 @@ SDKS = [
             },
         },
         "hello",
+    ),
+    Sdk(
+        "hcloud", "hetzner", "call_hcloud.py", ["api.hetzner.cloud"], ["HCLOUD_TOKEN"],
+        key("QkZxWvBnMtRyUpLsDgHjKfAcEoIiYwTzXq1234567890QkZxWvBnMtRyUpLsDgHj"),
+        {"GET /v1/servers": {"servers": []}, "GET /v1/ssh_keys": {"ssh_keys": [{"id": 1, "name": "hello"}]}}, "hello",
+    ),
+    Sdk(
+        "pydo", "digitalocean", "call_pydo.py", ["api.digitalocean.com"], ["DIGITALOCEAN_TOKEN"],
+        key("dop_v1_7c1e94b0d2f35a8866e1b7c90d4f2a3b5c6d7e8f90a1b2c3d4e5f60718293a4b"),
+        {"GET /v2/account": {"account": {"uuid": "1", "email": "ada@example.com"}}}, "ada@example.com",
+    ),
+    Sdk(
+        "pagerduty", "pagerduty", "call_pagerduty.py", ["api.pagerduty.com"], ["PAGERDUTY_TOKEN"], key("u+Qk7Wz2RbX9LmKc4VtN"),
+        {
+            "GET /users/me": {"user": {"id": "1", "email": "ada@example.com"}},
+            "GET /services": {"services": [{"name": "hello"}], "more": False},
+        },
+        "hello", {"header authorization": "Token token={api_key}"},
+    ),
+    Sdk(
+        "algoliasearch", "algolia", "call_algolia.py", ["adaapp1234-dsn.algolia.net"], ["ALGOLIA_API_KEY"],
+        key("7c1e94b0d2f35a8866e1b7c90d4f2a3b"),
+        {"POST /1/indexes/engines/query": {"hits": [{"objectID": "hello"}], "query": "", "params": ""}}, "hello", {"header x-algolia-api-key": "{api_key}"}, {"app_id": "adaapp1234"},
+    ),
+    Sdk(
+        "klaviyo-api", "klaviyo", "call_klaviyo.py", ["a.klaviyo.com"], ["KLAVIYO_API_KEY"], key("pk_7c1e94b0d2f35a8866e1b7c90d4f2a3b5c"),
+        {"GET /api/accounts": {"data": [{"type": "account", "id": "hello", "links": {"self": "https://example.com"}, "attributes": {
+            "test_account": False, "timezone": "Europe/London", "preferred_currency": "GBP", "public_api_key": "AbC123", "locale": "en-GB",
+            "industry": None, "contact_information": {
+                "default_sender_name": "Ada", "default_sender_email": "ada@example.com", "website_url": None, "organization_name": "A",
+                "street_address": {
+                    "address1": None, "address2": None, "city": None, "region": None, "country": None, "zip": None,
+                },
+            },
+        }}], "links": {"self": "https://example.com"}}},
+        "hello",
+        {"header authorization": "Klaviyo-API-Key {api_key}"},
+    ),
+    Sdk(
+        "mailgun", "mailgun", "call_mailgun.py", ["api.mailgun.net"], ["MAILGUN_API_KEY"],
+        key("7c1e94b0d2f35a8866e1b7c90d4f2a3b-5c6d7e8f-90a1b2c3"),
+        {"GET /v4/domains": {"items": []}, "POST /v3/example.com/messages": {"id": "hello", "message": "Queued"}}, "hello",
+        {"header authorization": basic("api", "{api_key}")},
+    ),
+    Sdk(
+        "squareup", "square", "call_square.py", ["connect.squareup.com"], ["SQUARE_TOKEN"],
+        key("EAAAEQk7Wz2RbX9LmKc4VtN1pYhGdF8sAeUoJi5TkBxMnQwE3rTyUiOpAsDfGhJk"),
+        {
+            "GET /v2/merchants/me": {"merchant": {"id": "1", "country": "US"}},
+            "GET /v2/locations": {"locations": [{"id": "1", "name": "hello"}]},
+        },
+        "hello",
+    ),
+    Sdk(
+        "brevo-python", "brevo", "call_brevo.py", ["api.brevo.com"], ["BREVO_API_KEY"],
+        key("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"),
+        {"GET /v3/account": {
+            "email": "ada@example.com", "firstName": "Ada", "lastName": "L", "companyName": "c", "plan": [], "address": {
+                "street": "s", "city": "c", "zipCode": "1", "country": "UK",
+            },
+        }},
+        "ada@example.com", {"header api-key": "{api_key}"},
+    ),
+    Sdk(
+        "python-intercom", "intercom", "call_intercom.py", ["api.eu.intercom.io"], ["INTERCOM_API_KEY"],
+        key("dG9rOjdjMWU5NGIwX2QyZjNfNWE4OF82NmUxX2I3YzkwZDRmMmEzYjoxOjA="),
+        {
+            "GET /me": {"type": "admin", "id": "1", "email": "ada@example.com"},
+            "GET /tags": {"type": "list", "data": [{"type": "tag", "id": "1", "name": "hello"}]},
+        },
+        "hello", params={"region": "api.eu"},
+    ),
+    Sdk(
+        "mailchimp-marketing", "mailchimp", "call_mailchimp.py", ["us19.api.mailchimp.com"], ["MAILCHIMP_API_KEY"],
+        key("7c1e94b0d2f35a8866e1b7c90d4f2a3b-us19"),
+        {"GET /3.0/": {"account_id": "1", "login_id": "1"}, "GET /3.0/ping": {"health_status": "hello"}}, "hello",
+        {"header authorization": basic("authsome", "{api_key}")}, {"dc": "us19"},
     ),
     # boto3 belongs here, for S3 and Bedrock: its credential is a signature (SigV4), which the checks of run.py must learn to read.
 ]
