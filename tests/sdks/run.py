@@ -231,7 +231,10 @@ def readable(value):
     """What a place says, percent-encoding and Basic (RFC 7617) undone."""
     scheme, _, encoded = value.partition(" ")
     if scheme.lower() == "basic":
-        return base64.b64decode(encoded).decode(errors="replace")
+        try:
+            return base64.b64decode(encoded).decode(errors="replace")
+        except ValueError:
+            pass  # It is no Basic, and is searched as it stands.
     return urllib.parse.unquote(value)
 
 

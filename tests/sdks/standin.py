@@ -113,6 +113,10 @@ class StandIn:
         request.answered = False
         return Raw(b'{"error": "the stand-in has no such answer"}', "application/json", 404)
 
+    def forget_arrivals(self, host):
+        with self.lock:
+            self.arrivals[host] = queue.Queue()
+
     def await_request(self, host, wanted):
         """Whether that request comes to the host in time."""
         try:
@@ -173,6 +177,7 @@ def _handler(stand_in):
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             first, *rest = stream.events
+            stand_in.forget_arrivals(host)
             self.send_chunk(first)
             # Without the word the answer stays without its end, and the client fails.
             if stand_in.await_request(host, stream.after):

@@ -243,7 +243,8 @@ SDKS = [
     Sdk(
         "algoliasearch", "algolia", "call_algolia.py", ["adaapp1234-dsn.algolia.net"], ["ALGOLIA_API_KEY"],
         key("7c1e94b0d2f35a8866e1b7c90d4f2a3b"),
-        {"POST /1/indexes/engines/query": {"hits": [{"objectID": "hello"}], "query": "", "params": ""}}, "hello", {"header x-algolia-api-key": "{api_key}"}, {"app_id": "adaapp1234"},
+        {"POST /1/indexes/engines/query": {"hits": [{"objectID": "hello"}], "query": "", "params": ""}}, "hello",
+        {"header x-algolia-api-key": "{api_key}"}, {"app_id": "adaapp1234"},
     ),
     Sdk(
         "klaviyo-api", "klaviyo", "call_klaviyo.py", ["a.klaviyo.com"], ["KLAVIYO_API_KEY"], key("pk_7c1e94b0d2f35a8866e1b7c90d4f2a3b5c"),
