@@ -23,7 +23,8 @@ uv=$clients/py313/bin/uv
 if [ -x "$uv" ]; then
   "$uv" pip install --quiet --python "$target/python/bin/python" --requirement "$here/requirements.txt"
 else
-  "$target/python/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+  # Most of what they hold is never imported: it is compiled when it is.
+  "$target/python/bin/pip" install --quiet --no-compile --disable-pip-version-check --requirement "$here/requirements.txt"
 fi
 
 cp "$here/package.json" "$target/"

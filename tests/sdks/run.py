@@ -25,7 +25,7 @@ SDKS = table_ai.SDKS + table_services.SDKS + table_oauth.SDKS
 HERE = pathlib.Path(__file__).resolve().parent
 CLIENTS = pathlib.Path(os.environ.get("CLIENTS", HERE.parents[1] / "target/clients")) / "sdks"
 # Far more than any of them takes: what hangs ends here, and fails.
-TIMEOUT = 60
+TIMEOUT = 120
 
 # Whatever carries a credential at one of these APIs. Of these a request has the one that it should have, and no other.
 CREDENTIALS = {

@@ -10,7 +10,7 @@ import threading
 import urllib.parse
 
 # How long a streamed answer waits for the word that its first piece has arrived. Only a failure takes that long.
-ACKNOWLEDGED_WITHIN = 20
+ACKNOWLEDGED_WITHIN = 60
 
 
 @dataclasses.dataclass
