@@ -42,7 +42,10 @@ pub use login::{
     DeviceCode, Finished, FinishedBy, LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep,
     PageAddress, login,
 };
-pub use login::{DiscoverRequest, FlowRequest, KeyRequest, OAuthRequest};
+pub use login::{
+    DiscoverRequest, FlowRequest, KeyRequest, Left, OAuthRequest, Resumed, SUSPENDED_LIFETIME,
+    SuspendedLogin,
+};
 pub use record::{ClientCredentials, Connection, GrantState, Status, StoredField, Tokens};
 pub use source::{CredentialError, CredentialSource, Rejection, UnauthorizedAction, Usage};
 pub use store::{ConnectionStore, Found, StoreError, Stored, ids_by_names};

@@ -1,6 +1,7 @@
 //! The name of a connection, and what a request needs of it.
 
 pub(crate) mod ready;
+pub(crate) mod signature;
 
 use std::fmt;
 use std::str::FromStr;

@@ -19,7 +19,9 @@ mod token;
 mod transport;
 
 pub use account::{Account, AccountLookup, TokenCheck, check_token, look_up_account};
-pub use authorize::{AuthorizationResponse, PendingAuthorization, ResponseRefused};
+pub use authorize::{
+    AuthorizationResponse, PendingAuthorization, ResponseRefused, SavedAuthorization,
+};
 pub use device::DeviceAuthorization;
 pub use discover::{Discovered, discover};
 pub use error::{OAuthError, RefreshFailure};

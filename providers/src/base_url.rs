@@ -35,6 +35,11 @@ impl BaseUrl {
         &self.host
     }
 
+    /// The host as it stands in a URL.
+    pub(crate) fn url_host(&self) -> Option<&str> {
+        self.url.host_str()
+    }
+
     /// The port, even if it is the scheme's default.
     pub fn port(&self) -> u16 {
         self.port

@@ -2,6 +2,10 @@
 
 use regex::Regex;
 
+/// What stands for a credential in the environment of a run, unless the definition names something
+/// that fits the form of its keys.
+pub const PLACEHOLDER: &str = "authsome-proxy-managed";
+
 /// One part of a credential that the user names: a key, or the user name that goes with it.
 #[derive(Clone, Debug)]
 pub struct CredentialField {

@@ -53,7 +53,7 @@ pub use catalog::{Catalog, CatalogError, Listed};
 pub use definition::Definition;
 pub use endpoint::Endpoint;
 pub use error::DefinitionError;
-pub use field::{CredentialField, KeyPattern, Param};
+pub use field::{CredentialField, KeyPattern, PLACEHOLDER, Param};
 pub use host::{HostError, HostPattern, HostRegex};
 pub use id::{ProviderId, ProviderIdError};
 pub use params::INSTANCE_URL;
@@ -71,7 +71,3 @@ pub use shape::Shape;
 pub use source::Source;
 pub use template::{Piece, Template};
 pub use words::{ClientAuthentication, ExportField, Flow, TokenRequestForm};
-
-/// What stands for a credential in the environment of a run, unless the definition names something
-/// that fits the form of its keys.
-pub const PLACEHOLDER: &str = "authsome-proxy-managed";

@@ -11,6 +11,7 @@ use self::place::Place;
 use crate::base_url::{BaseUrl, strip_path_prefix};
 use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
+use crate::field::PLACEHOLDER;
 use crate::pointer::JsonPointer;
 use crate::provider::{Auth, GitSection, Provider};
 use crate::route::RoutePattern;
@@ -28,6 +29,9 @@ pub struct Service {
     pub rules: Arc<Rules>,
     /// Where git's repositories are. Names for SSH are those of the public instance.
     pub git: Option<GitSection>,
+    /// What stands for a part of the credential in a run, where that does not have the usual
+    /// placeholder in it.
+    pub placeholders: Vec<String>,
 }
 
 impl Service {
@@ -90,8 +94,25 @@ impl Provider {
             base_url: place.base.cloned(),
             rules: place.rules(&routes)?,
             git: self.git_at(place.base),
+            placeholders: self.unusual_placeholders(),
             routes,
         })
+    }
+
+    fn unusual_placeholders(&self) -> Vec<String> {
+        let fields = match &self.auth {
+            Auth::ApiKey(key) => &key.fields[..],
+            Auth::OAuth2(_) => &[],
+        };
+        let fields = fields.iter().map(|field| &field.placeholder);
+        let all = std::iter::once(&self.placeholder).chain(fields);
+        let mut unusual: Vec<String> = Vec::new();
+        for placeholder in all.filter(|text| !text.contains(PLACEHOLDER)) {
+            if !unusual.contains(placeholder) {
+                unusual.push(placeholder.clone());
+            }
+        }
+        unusual
     }
 
     /// What of `git` holds at that base URL.
@@ -118,6 +139,13 @@ impl Provider {
                 label: source.label.clone(),
             })
         };
+        // A token of another instance must not be sent to the public one to ask whose it is.
+        let elsewhere = place
+            .base
+            .filter(|base| Some(*base) != self.base_url.as_ref());
+        let is_here = |lookup: &AccountLookup| {
+            elsewhere.is_none_or(|base| lookup.url.host_str() == base.url_host())
+        };
         Ok(SignIn {
             base_url: place.base.cloned(),
             issuer: place.base.map(ToString::to_string),
@@ -127,6 +155,7 @@ impl Provider {
                 .accounts
                 .iter()
                 .map(lookup)
+                .filter(|found| found.as_ref().map_or(true, is_here))
                 .collect::<Result<_, DefinitionError>>()?,
         })
     }

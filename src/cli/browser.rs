@@ -257,7 +257,9 @@ impl LoginPrompt for Prompt<'_> {
                 return Some(line);
             }
             let Some(ends) = &mut self.browser_ends else {
-                if self.shown == Shown::ByHand && self.is_unattended() {
+                // With `--no-browser`, whoever started this goes on elsewhere.
+                let is_left = !self.browser && self.terminal.is_none();
+                if self.shown == Shown::ByHand && (is_left || self.is_unattended()) {
                     return None;
                 }
                 return std::future::pending().await;
@@ -274,6 +276,10 @@ impl LoginPrompt for Prompt<'_> {
                 self.show(&unopened);
             }
         }
+    }
+
+    fn is_resumable(&self) -> bool {
+        !self.browser
     }
 
     fn waiting(&mut self, left: Option<Duration>) {

@@ -24,19 +24,22 @@ mod means;
 mod prompt;
 mod registration;
 mod request;
+mod suspended;
 
 use std::pin::{Pin, pin};
 
 use self::browser::by_browser;
 use self::device::by_device;
 use self::direct::{by_client, by_key};
-pub use self::error::LoginError;
+pub use self::error::{Left, LoginError};
 use self::means::Means;
 pub use self::prompt::{DeviceCode, Finished, FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use self::registration::{by_registration, discovered};
 pub use self::request::{
-    DiscoverRequest, FlowRequest, KeyRequest, LoggedIn, LoginRequest, OAuthRequest,
+    DiscoverRequest, FlowRequest, KeyRequest, LoggedIn, LoginRequest, OAuthRequest, Resumed,
+    SUSPENDED_LIFETIME, SuspendedLogin,
 };
+use self::suspended::by_resumption;
 use super::record::Connection;
 use super::store::ConnectionStore;
 use crate::oauth::HttpClients;
@@ -88,6 +91,15 @@ async fn by_flow(
     prompt: &mut impl LoginPrompt,
     cancelled: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(Connection, Vec<String>), LoginError> {
+    if let Some(resumed) = &means.request.resumed {
+        let server = match &means.request.flow {
+            FlowRequest::Code(server) => (**server).clone(),
+            FlowRequest::Discovered(wanted) => discovered(wanted, means.http).await?,
+            _ => return Err(LoginError::NoEndpoint("authorization")),
+        };
+        let stored = by_resumption(means, &server, resumed, prompt, cancelled);
+        return Ok((stored.await?, server.scopes));
+    }
     Ok(match &means.request.flow {
         FlowRequest::Key(key) => {
             let stored = by_key(means, key, prompt, cancelled);

@@ -20,6 +20,7 @@ mod error;
 mod keys;
 mod pending;
 mod records;
+mod suspended;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 use zeroize::Zeroizing;
 
 use super::Fields;
+use super::signature::SigningKey;
 use crate::secret::Secret;
 
 /// A credential in the form in which one shape sends it; made once for each token.
@@ -21,6 +22,8 @@ pub(crate) enum Ready {
     Path(String, Secret<String>),
     /// `name=value`, encoded; several are joined with `&`.
     Query(Secret<String>),
+    /// The key that the request is signed with (`signature.rs`).
+    Signed(SigningKey),
     /// The token does not fit the shape: it has characters that no field can carry.
     Unfit,
 }
@@ -59,6 +62,7 @@ impl Ready {
                 });
                 return Self::Query(pairs.collect::<Vec<_>>().join("&").into());
             }
+            Shape::SigV4 => return SigningKey::of(fields).map_or(Self::Unfit, Self::Signed),
             _ => None,
         };
         made.map_or(Self::Unfit, Self::Headers)
@@ -82,7 +86,7 @@ impl Ready {
                 parts.uri = stripped.clone();
                 append_query(parts, pairs.expose())
             }
-            Self::Unfit => false,
+            Self::Signed(_) | Self::Unfit => false,
         }
     }
 }

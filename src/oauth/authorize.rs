@@ -122,7 +122,40 @@ impl AuthorizationResponse {
     }
 }
 
+/// What has to be kept of a request whose response another process is given.
+#[derive(Clone, Debug)]
+pub struct SavedAuthorization {
+    /// The request's `state`.
+    pub state: Secret<String>,
+    /// Its PKCE verifier (RFC 7636 §4.1).
+    pub verifier: Secret<String>,
+}
+
 impl PendingAuthorization {
+    /// Ends this process's part in the request.
+    pub fn save(self) -> SavedAuthorization {
+        SavedAuthorization {
+            state: self.state,
+            verifier: Secret::new(self.verifier.into_secret()),
+        }
+    }
+
+    /// The request that another process has made.
+    pub fn resume(
+        client: OAuthClient,
+        authorization_endpoint: &Url,
+        issuer: Option<String>,
+        saved: &SavedAuthorization,
+    ) -> Self {
+        Self {
+            client,
+            url: authorization_endpoint.clone(),
+            issuer,
+            state: saved.state.clone(),
+            verifier: PkceCodeVerifier::new(saved.verifier.expose().clone()),
+        }
+    }
+
     /// Makes the authorization request, for which the user's browser is opened. PKCE always uses
     /// S256, also for confidential clients (RFC 9700 §2.1.1).
     pub fn begin(

@@ -75,6 +75,20 @@ pub(super) fn lifetime_in(object: &Object) -> Option<Duration> {
         .then(|| Duration::from_secs(lifetime.as_secs()))
 }
 
+/// The most URLs that are kept of a response, and the longest.
+const MAX_URLS: usize = 8;
+const MAX_URL: usize = 256;
+
+/// The fields whose value is an https URL.
+pub(super) fn urls_in(object: &Object) -> Vec<(String, String)> {
+    let urls = object.iter().filter_map(|(name, value)| {
+        let url = value.as_str()?;
+        let is_one = url.starts_with("https://") && url.len() <= MAX_URL;
+        is_one.then(|| (name.clone(), url.to_owned()))
+    });
+    urls.take(MAX_URLS).collect()
+}
+
 /// The granted scopes: a string with spaces (RFC 6749 §3.3) or commas between them, or a list.
 /// `None` if the server does not name them.
 pub(super) fn scopes_in(object: &Object) -> Option<Vec<String>> {

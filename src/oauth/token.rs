@@ -36,6 +36,8 @@ pub struct TokenSet {
     pub expires_in: Option<Duration>,
     /// The granted scopes. `None` means that they are the requested ones.
     pub scopes: Option<Vec<String>>,
+    /// URLs that the response has beside the tokens: some services name the host of their API.
+    pub urls: Vec<(String, String)>,
 }
 
 /// The `oauth2` crate's client with our token response and the endpoints that we set.
@@ -61,6 +63,7 @@ pub(super) struct LenientTokenResponse {
     expires_in: Option<u64>,
     refresh_token: Option<RefreshToken>,
     scopes: Option<Vec<Scope>>,
+    urls: Vec<(String, String)>,
 }
 
 impl<'de> Deserialize<'de> for LenientTokenResponse {
@@ -79,6 +82,7 @@ impl<'de> Deserialize<'de> for LenientTokenResponse {
             refresh_token: response::refresh_token_in(&object)
                 .map(|token| RefreshToken::new(token.to_owned())),
             scopes: response::scopes_in(&object).map(|scopes| scopes.iter().map(scope).collect()),
+            urls: response::urls_in(&object),
         })
     }
 }
@@ -138,6 +142,7 @@ impl LenientTokenResponse {
             scopes: self
                 .scopes
                 .map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
+            urls: self.urls,
         })
     }
 }

@@ -48,7 +48,7 @@ impl Owner {
         let ready = route.ready(credential);
         let form = ready.form(0);
         form.is_some_and(|form| form.put(parts, &stripped))
-            && placeholder::find_in_head(parts).is_none()
+            && placeholder::find_in_head(parts, &route.others).is_none()
     }
 }
 

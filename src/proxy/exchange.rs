@@ -3,11 +3,13 @@
 mod attempt;
 mod challenge;
 mod handle;
+mod inject;
 pub(super) mod log_entry;
 pub(super) mod place;
 pub(super) mod respond;
 pub(super) mod response_body;
 pub(super) mod session;
+mod signing;
 mod unauthorized;
 pub(super) mod upgrade;
 

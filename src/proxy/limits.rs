@@ -132,6 +132,11 @@ pub(super) const GATHERED_REFUSAL: usize = 64 * 1024;
 /// request can be sent again, for example after a 401.
 pub(super) const MAX_HELD_BODY: usize = 64 * 1024;
 
+/// A body that has to be hashed before its request can be signed is held up to this size, in bytes,
+/// and waited for so long.
+pub(super) const MAX_SIGNED_BODY: usize = 8 * 1024 * 1024;
+pub(super) const SIGNED_BODY_TIMEOUT: Duration = Duration::from_mins(2);
+
 /// How often one request is sent again at most: three times for a token that is too new, and once
 /// for each step that may follow.
 pub(super) const MAX_REPETITIONS: u32 = 5;

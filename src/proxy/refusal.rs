@@ -3,6 +3,7 @@
 use crate::audit::{Kind, POLICY};
 use crate::connection::CredentialError;
 use crate::credential::ConnectionId;
+use crate::credential::signature::NotSignable;
 use crate::net::dial::Shortage;
 use crate::net::tls::TlsTrouble;
 
@@ -62,6 +63,9 @@ pub(super) enum Refusal {
     /// The proxy was asked to connect to itself.
     #[error("the request would come back to this proxy")]
     Loop,
+    /// The request cannot be signed with the connection's key.
+    #[error(transparent)]
+    NotSignable(#[from] NotSignable),
     /// The placeholder would have left the machine.
     #[error("the placeholder is in {0}, where authsome does not put a credential")]
     Placeholder(&'static str),

@@ -4,7 +4,10 @@
 /// or what is below it, is named.
 pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("aws_lc_rs::aead", &["vault/seal.rs"]),
-    ("aws_lc_rs::digest", &["connection/terms.rs"]),
+    (
+        "aws_lc_rs::digest",
+        &["connection/terms.rs", "credential/signature.rs"],
+    ),
     ("brotli_decompressor", &["content_coding.rs"]),
     ("clap", &["cli.rs", "cli"]),
     ("flate2", &["content_coding.rs"]),
@@ -85,13 +88,16 @@ pub(crate) const EXPOSING: &[&str] = &[
     "cli/cmd/get.rs",
     "cli/cmd/login/files.rs",
     "cli/cmd/login/key.rs",
+    "cli/cmd/login/suspended.rs",
     "cli/cmd/vault.rs",
     "connection/login/device.rs",
+    "connection/login/suspended.rs",
     "connection/record.rs",
     "connection/store.rs",
     "connection/store/codec.rs",
     "connection/store/records.rs",
     "credential/ready.rs",
+    "credential/signature.rs",
     "loopback.rs",
     "loopback/requests.rs",
     "loopback/responses.rs",

@@ -26,3 +26,12 @@ mod world;
 
 pub(crate) use setup::{SCOPES, Setup, id};
 pub(crate) use world::{Outcome, PLACEHOLDER, World, binary, until};
+
+/// What `list --json` says of GitLab.
+pub(crate) fn gitlab_in(list: &serde_json::Value) -> &serde_json::Value {
+    let providers = list["providers"].as_array().unwrap();
+    let gitlab = providers
+        .iter()
+        .find(|provider| provider["name"] == "gitlab");
+    gitlab.unwrap()
+}

@@ -7,6 +7,7 @@ mod listener;
 mod oauth;
 mod opening;
 mod pages;
+mod resume;
 mod target;
 mod terminal;
 mod token_endpoint;

@@ -16,6 +16,7 @@ mod full_screen;
 mod git;
 mod gitlab_map;
 mod inside;
+mod keys;
 mod kit;
 mod login;
 mod made_with;

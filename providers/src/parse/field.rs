@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::export::variable;
 use crate::error::DefinitionError;
-use crate::field::{CredentialField, KeyPattern, Param};
+use crate::field::{CredentialField, KeyPattern, PLACEHOLDER, Param};
 use crate::reader::{Fields, Text};
 
 /// The most fields that a credential may have, and the most parameters of a place: all are asked.
@@ -84,7 +84,7 @@ pub(super) fn single(
 /// characters that need no quoting in a shell, a URL or a header.
 pub(super) fn placeholder(definition: &mut Fields<'_>) -> Result<String, DefinitionError> {
     let Some(text) = definition.text("placeholder")? else {
-        return Ok(crate::PLACEHOLDER.to_owned());
+        return Ok(PLACEHOLDER.to_owned());
     };
     check_placeholder(&text, None)?;
     Ok(text.text.to_owned())

@@ -103,6 +103,9 @@ impl Place<'_> {
         for api_url in &self.provider.api_urls {
             let found = match api_url {
                 ApiUrl::OnInstance(path) => vec![self.route_below(path)?],
+                ApiUrl::Below(url) if self.is_named_by_the_token(url) => {
+                    vec![RoutePattern::below(url)]
+                }
                 ApiUrl::Below(_) | ApiUrl::Hosts(_) if moved => self.moved_route(api_url)?,
                 ApiUrl::Below(url) => vec![RoutePattern::below(url)],
                 ApiUrl::Hosts(hosts) => hosts.iter().cloned().map(RoutePattern::of_host).collect(),
@@ -117,6 +120,12 @@ impl Place<'_> {
             routes.push(self.route_below("")?);
         }
         Ok(routes)
+    }
+
+    /// Whether the token's response has named this host: it is the same at every base URL.
+    fn is_named_by_the_token(&self, url: &BaseUrl) -> bool {
+        let instance = self.provider.instance_url.as_ref();
+        instance.is_some_and(|instance| url.host().ends_with(&instance.suffix))
     }
 
     /// The route of a fixed `api_url` at another base URL: one below the definition's own base URL

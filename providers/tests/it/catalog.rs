@@ -84,7 +84,7 @@ fn the_list_is_sorted_and_shows_what_is_broken() {
 fn an_unknown_name_brings_near_ones() {
     let catalog = Catalog::new(Some(PathBuf::from("/nonexistent")));
     for (name, expected) in [
-        ("gitlba", vec!["gitlab"]),
+        ("gitlabb", vec!["gitlab"]),
         ("teleqram", vec!["telegram"]),
         ("nothing-like-it", vec![]),
     ] {

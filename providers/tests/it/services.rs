@@ -1,6 +1,8 @@
 //! Tests of providers at different base URLs.
 
-use authsome_providers::{Definition, DefinitionError, Scheme, Service, Source};
+use authsome_providers::{
+    Catalog, Definition, DefinitionError, Scheme, Service, Shape, Source, Template,
+};
 use serde_json::{Value, json};
 
 fn at(definition: &Value, base: Option<&str>) -> Result<Service, DefinitionError> {
@@ -168,4 +170,124 @@ fn oauth_endpoints_count_where_they_share_a_route() {
     );
     assert!(bare.is_oauth_endpoint("/token") && bare.is_oauth_endpoint("/authorize"));
     assert!(!bare.is_oauth_endpoint("/register"));
+}
+
+/// What a definition with `git` injects, by host and path.
+#[test]
+fn git_gets_basic_on_its_host_and_the_api_its_own() {
+    let definition = Definition::parse(
+        r#"{ "name": "forge", "auth_type": "api_key", "api_url": ["api.forge.test", "forge.test"],
+            "inject": [{ "path": "/**", "hosts": ["api.forge.test"], "as": "bearer" }],
+            "git": { "host": "forge.test", "username": "x-access-token",
+                "ssh": ["git@forge.test:", "ssh://git@ssh.forge.test:443/"] } }"#,
+        Source::Bundled,
+    )
+    .unwrap();
+    assert_eq!(definition.warnings, [""; 0]);
+    let service = definition.provider.at(None).unwrap();
+    let git = service.git.as_ref().unwrap();
+    let names = [
+        ("forge.test".to_owned(), 22),
+        ("ssh.forge.test".to_owned(), 443),
+    ];
+    assert_eq!(git.ssh, names);
+    let shape = |host: &str, path: &str| {
+        let found = service.rules.injection(host, "GET", path, None)?;
+        service.rules.shapes().get(found.shape).cloned()
+    };
+    let basic = Shape::Basic {
+        username: Template::text("x-access-token"),
+        password: Template::credential(),
+    };
+    for path in [
+        "/a/b.git/info/refs",
+        "/a/b/git-upload-pack",
+        "/a/b/git-receive-pack",
+        "/a/b.git/info/lfs/objects/batch",
+    ] {
+        assert_eq!(shape("forge.test", path), Some(basic.clone()), "{path}");
+        assert_eq!(shape("api.forge.test", path), Some(Shape::Bearer), "{path}");
+    }
+    for page in [
+        "/a/b",
+        "/a/b/settings",
+        "/info/refs/x",
+        "/a/b/blob/main/git-upload-pack.c",
+    ] {
+        assert_eq!(shape("forge.test", page), None, "{page}");
+    }
+}
+
+/// A place is filled in before anything is parsed, and what a token's response names likewise.
+#[test]
+fn a_place_and_an_instance_become_routes() {
+    let definition = Definition::parse(
+        r#"{ "name": "desk", "auth_type": "api_key",
+            "api_url": ["https://{subdomain}.desk.test/api", "https://{instance_url}/v1"],
+            "params": { "subdomain": { "pattern": "[a-z]+", "example": "acme", "default": "main" } },
+            "instance_url": { "pointer": "/instance_url", "suffix": "desk.test" } }"#,
+        Source::Bundled,
+    )
+    .unwrap();
+    let routes = |values: &[(&str, &str)]| {
+        let values = values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let placed = definition.placed(&values.collect());
+        placed.map(|provider| {
+            let service = provider.at(None).unwrap();
+            service
+                .routes
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        })
+    };
+    let here = routes(&[("subdomain", "blue"), ("instance_url", "eu7.desk.test")]).unwrap();
+    assert_eq!(
+        here,
+        ["https://blue.desk.test/api", "https://eu7.desk.test/v1"]
+    );
+    let usual = routes(&[]).unwrap();
+    assert_eq!(
+        usual,
+        [
+            "https://main.desk.test/api",
+            "https://instance.desk.test/v1"
+        ]
+    );
+    for evil in [
+        "evil.test",
+        "desk.test",
+        "xdesk.test",
+        "a.desk.test.evil.test",
+        "A.desk.test",
+        "a.desk.test/x",
+        ".desk.test",
+    ] {
+        assert!(routes(&[("instance_url", evil)]).is_err(), "{evil}");
+    }
+    assert!(routes(&[("subdomain", "evil.test/")]).is_err());
+    assert!(routes(&[("region", "x")]).is_err());
+}
+
+/// A token of another instance is not sent to the public one to ask whose it is.
+#[test]
+fn an_account_is_looked_up_where_the_token_is_for() {
+    for name in ["github", "github-token"] {
+        let definition = Catalog::new(None).get(&name.parse().unwrap()).unwrap();
+        let hosts = |base: Option<&str>| {
+            let base = base.map(|base| base.parse().unwrap());
+            let sign_in = definition.provider.sign_in_at(base.as_ref()).unwrap();
+            let lookups = sign_in.account_lookups.iter();
+            let hosts = lookups.map(|lookup| lookup.url.host_str().unwrap().to_owned());
+            hosts.collect::<Vec<_>>()
+        };
+        assert_eq!(hosts(None)[0], "api.github.com", "{name}");
+        let own = hosts(Some("https://git.acme.test"));
+        assert!(
+            !own.is_empty() && own.iter().all(|host| host == "git.acme.test"),
+            "{own:?}"
+        );
+    }
 }

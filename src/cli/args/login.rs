@@ -91,9 +91,12 @@ pub(in crate::cli) struct Login {
     /// File with the application's secret, or - for standard input
     #[arg(long, value_name = "PATH", requires = "client_id")]
     pub(in crate::cli) client_secret_file: Option<PathBuf>,
-    /// Do not open a browser; paste the final URL instead
+    /// Do not open a browser; paste the final URL instead, or finish with --resume
     #[arg(long)]
     pub(in crate::cli) no_browser: bool,
+    /// Finish a login that was begun with --no-browser; the address is read from standard input
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["target", "no_browser"])]
+    pub(in crate::cli) resume: Option<String>,
     /// Replace an existing connection
     #[arg(long)]
     pub(in crate::cli) force: bool,

@@ -9,6 +9,7 @@ mod place;
 mod report;
 mod request;
 mod server;
+mod suspended;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -30,7 +31,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::cli::words::typed_command;
-use crate::connection::{LoggedIn, LoginError, LoginRequest, login};
+use crate::connection::{LoggedIn, LoginError, LoginRequest, Resumed, login};
 use crate::credential::ConnectionId;
 use crate::oauth::HttpClients;
 use crate::session::{Scrub, UserData};
@@ -46,6 +47,10 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     if user_data.key_made == Some(KeyOrigin::Keyring) {
         printer.say("The vault's key is in your keyring; another place: authsome vault rekey");
     }
+    if let Some(code) = arguments.resume.take() {
+        let (arguments, resumed) = suspended::resume(&code, &user_data, printer)?;
+        return finish(arguments, Some(resumed), &user_data, context);
+    }
     let is_named = arguments.target.is_some() || arguments.base_url.is_some();
     if !is_named && arguments.hostname.is_none() {
         let programs = Scrub::programs(&user_data.store)?;
@@ -59,7 +64,17 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
 
 /// The same, where the vault is open and something is named.
 pub(super) fn with(
+    arguments: Login,
+    user_data: &UserData,
+    context: &Context<'_>,
+) -> Result<(), Failure> {
+    finish(arguments, None, user_data, context)
+}
+
+/// The same; `resumed` is the second step of a login that was suspended.
+fn finish(
     mut arguments: Login,
+    resumed: Option<Resumed>,
     user_data: &UserData,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
@@ -80,6 +95,7 @@ pub(super) fn with(
         base_url: goal.base_url,
         is_by_address: goal.is_by_address,
         files,
+        resumed,
     };
     let request = request::request(&arguments, asked, &definition, user_data, &runtime, printer)?;
     let proof = request.proof.clone();
@@ -89,7 +105,11 @@ pub(super) fn with(
     let LoggedIn {
         connection,
         requested_scopes,
-    } = outcome?.map_err(|error| failure(error, typed_certificate.as_deref()))?;
+    } = match outcome? {
+        Ok(logged_in) => logged_in,
+        Err(LoginError::Left(left)) => return suspended::suspend(*left, user_data, printer),
+        Err(error) => return Err(failure(error, typed_certificate.as_deref())),
+    };
     user_data
         .audit
         .record(&Event::new(Kind::Login).of(&connection.id));

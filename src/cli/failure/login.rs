@@ -89,9 +89,11 @@ impl From<LoginError> for Failure {
             LoginError::OAuth(error) => error.into(),
             LoginError::Store(error) => error.into(),
             LoginError::CodeExpired { .. }
+            | LoginError::Left(_)
             | LoginError::KeyRefused { .. }
             | LoginError::NoApplication
             | LoginError::NoEndpoint(_)
+            | LoginError::NoInstance { .. }
             | LoginError::NotRegistered { .. } => flow_failed(&error),
             LoginError::Unattended => {
                 let hint = "log in at a terminal; or, for a browser that opens the URL which it prints: authsome login PROVIDER --no-browser";
@@ -115,6 +117,10 @@ fn flow_failed(error: &LoginError) -> Failure {
         LoginError::NoEndpoint(_) => (
             "flow_not_offered",
             "another way to log in: authsome login PROVIDER --flow FLOW",
+        ),
+        LoginError::NoInstance { .. } => (
+            "authentication_failed",
+            "this is a fault of the provider, or of its definition: authsome inspect PROVIDER",
         ),
         LoginError::NotRegistered { .. } => (
             "not_registered",

@@ -38,8 +38,27 @@ pub(super) async fn by_browser(
     };
     let granted = walk.run(known, cancelled.as_mut()).await?;
     let granted = confirmed(request, granted, http, prompt, cancelled).await?;
+    store_granted(means, server, granted).await
+}
+
+/// Stores a grant, or revokes it.
+pub(super) async fn store_granted(
+    means: Means<'_>,
+    server: &OAuthRequest,
+    granted: Granted,
+) -> Result<Connection, LoginError> {
+    let Means { request, http, .. } = means;
     let client = granted.client.clone();
-    let (connection, page) = match finish(means, server, granted) {
+    let instance = match Means::instance(server, &granted.set) {
+        Ok(instance) => instance,
+        Err(error) => {
+            let set = &granted.set;
+            let refresh = set.refresh_token.as_ref();
+            let _ = revoke(&client, &set.access_token, refresh, http).await;
+            return Err(error);
+        }
+    };
+    let (connection, page) = match finish(means, server, granted, instance) {
         Ok(stored) => stored,
         Err((error, unstored)) => {
             let tokens = &unstored.tokens;
@@ -94,7 +113,7 @@ fn not_stored(
 
 /// If another user may have finished the login, asks the user whether to store it. If not, its
 /// grant is revoked.
-async fn confirmed(
+pub(super) async fn confirmed(
     request: &LoginRequest,
     granted: Granted,
     http: &HttpClient,
@@ -174,6 +193,7 @@ fn finish(
     means: Means<'_>,
     server: &OAuthRequest,
     granted: Granted,
+    instance: Option<String>,
 ) -> Result<(Connection, PageReply), (StoreError, Box<Connection>)> {
     let Granted {
         client,
@@ -182,7 +202,10 @@ fn finish(
         page,
         ..
     } = granted;
-    let connection = means.of_grant(server, client, set, account);
+    let mut connection = means.of_grant(server, client, set, account);
+    if let Some(host) = instance {
+        connection = Means::at_instance(connection, server, host);
+    }
     match means.store_soon(&connection) {
         Ok(_) => Ok((connection, page)),
         Err(error) => {

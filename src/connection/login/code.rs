@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use url::Url;
 
-use super::error::{DEADLINE, LoginError};
+use super::error::{DEADLINE, Left, LoginError};
 use super::prompt::{FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use super::request::{LoginRequest, OAuthRequest};
 use crate::connection::record::ClientCredentials;
@@ -121,7 +121,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                 arrival = self.listener.next() => self.arrived(arrival, &mut pending)?,
                 line = self.prompt.pasted() => match line {
                     Some(line) => self.pasted(&line, &mut pending)?,
-                    None => return Err(LoginError::Unattended),
+                    None => return Err(self.leave(pending)),
                 },
                 () = sleep(TICK) => {
                     let left = deadline.saturating_duration_since(Instant::now());
@@ -166,6 +166,29 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             client,
             authorization,
             named_by,
+        }))
+    }
+
+    /// Nobody here can go on. Who asked for no browser goes on elsewhere, and comes back with the
+    /// address.
+    fn leave(&self, pending: Option<Box<Pending>>) -> LoginError {
+        let Some(pending) = pending.filter(|_| self.prompt.is_resumable()) else {
+            return LoginError::Unattended;
+        };
+        let Pending {
+            client,
+            authorization,
+            ..
+        } = *pending;
+        let url = authorization.url().to_string();
+        LoginError::Left(Box::new(Left {
+            basic: client.style.basic,
+            client: ClientCredentials {
+                client_id: client.client_id,
+                client_secret: client.client_secret,
+            },
+            saved: authorization.save(),
+            url,
         }))
     }
 

@@ -2,13 +2,27 @@
 
 use std::time::Duration;
 
+use crate::connection::record::ClientCredentials;
 use crate::connection::store::StoreError;
 use crate::credential::ConnectionId;
 use crate::loopback::BindError;
-use crate::oauth::{OAuthError, ResponseRefused};
+use crate::oauth::{OAuthError, ResponseRefused, SavedAuthorization};
 
 /// How long a user has for the pages, and again for the question at the terminal.
 pub(super) const DEADLINE: Duration = Duration::from_mins(10);
+
+/// What the first step leaves, without the words of the command.
+#[derive(Debug)]
+pub struct Left {
+    /// The application.
+    pub client: ClientCredentials,
+    /// Whether its id and secret go into the `Authorization` field.
+    pub basic: bool,
+    /// The request's `state` and PKCE verifier.
+    pub saved: SavedAuthorization,
+    /// The URL that the user has to open.
+    pub url: String,
+}
 
 /// Why a login failed. Nothing was stored.
 #[derive(Debug, thiserror::Error)]
@@ -70,9 +84,18 @@ pub enum LoginError {
         /// Where it was to be entered.
         uri: String,
     },
+    /// The user goes on elsewhere, and comes back with the address of the browser.
+    #[error("the login is not finished")]
+    Left(Box<Left>),
     /// The flow needs an application, and none is known.
     #[error("no application is named")]
     NoApplication,
+    /// The response does not name the host of the API.
+    #[error("the provider's response names no host below {suffix}")]
+    NoInstance {
+        /// The domain that the host must be below.
+        suffix: String,
+    },
     /// The flow needs an endpoint that neither the definition nor the server names.
     #[error("there is no {0} endpoint")]
     NoEndpoint(&'static str),

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use authsome_providers::{BaseUrl, HostPattern};
+
 use super::error::LoginError;
 use super::request::{LoginRequest, OAuthRequest};
 use crate::clock::Timestamp;
@@ -54,6 +56,48 @@ impl Means<'_> {
         Connection {
             tokens: Tokens::first(set, &server.scopes, now),
             ..self.connection(Some(client), account, now)
+        }
+    }
+
+    /// The same connection at the host that the response has named.
+    pub(super) fn at_instance(
+        mut connection: Connection,
+        server: &OAuthRequest,
+        host: String,
+    ) -> Connection {
+        let suffix = server.instance.as_ref().map(|(_, suffix)| suffix.as_str());
+        // The definition was filled with an example of the host.
+        let example = format!("instance.{}", suffix.unwrap_or_default());
+        if let Some(terms) = &mut connection.terms {
+            for route in &mut terms.routes {
+                if route.host == HostPattern::Exact(example.clone()) {
+                    route.host = HostPattern::Exact(host.clone());
+                }
+            }
+        }
+        let name = authsome_providers::INSTANCE_URL.to_owned();
+        connection.params.insert(name, host);
+        connection
+    }
+
+    /// The host of the API that the response names, where the definition says so.
+    pub(super) fn instance(
+        server: &OAuthRequest,
+        set: &TokenSet,
+    ) -> Result<Option<String>, LoginError> {
+        let Some((pointer, suffix)) = &server.instance else {
+            return Ok(None);
+        };
+        let named = pointer.trim_start_matches('/');
+        let url = set.urls.iter().find(|(name, _)| name == named);
+        let url = url.and_then(|(_, url)| url.parse::<BaseUrl>().ok());
+        let host = url.map(|url| url.host().to_owned());
+        let is_below = |host: &String| host.ends_with(&format!(".{suffix}"));
+        match host.filter(is_below) {
+            Some(host) => Ok(Some(host)),
+            None => Err(LoginError::NoInstance {
+                suffix: suffix.clone(),
+            }),
         }
     }
 

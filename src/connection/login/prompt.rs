@@ -98,6 +98,8 @@ pub trait LoginPrompt {
     /// The next line that the user pastes; never ready if nobody can paste one. `None` if no
     /// browser is open either, so that nobody can finish this login.
     fn pasted(&mut self) -> impl Future<Output = Option<String>>;
+    /// Whether a login that nobody here can go on with may be finished by another process.
+    fn is_resumable(&self) -> bool;
     /// Called every second while the user has something to do: how much time is left for it. `None`
     /// as soon as something has arrived.
     fn waiting(&mut self, left: Option<Duration>);

@@ -1,16 +1,18 @@
 //! The input of a login, and its result.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use authsome_providers::{BaseUrl, Flow};
 use url::Url;
 
+use crate::clock::Timestamp;
 use crate::connection::record::{ClientCredentials, Connection, StoredField};
 use crate::connection::terms::Terms;
 use crate::credential::ConnectionId;
 use crate::loopback::FormWords;
 use crate::net::tls::ClientCertificate;
-use crate::oauth::{AccountLookup, OAuthClient, RequestStyle};
+use crate::oauth::{AccountLookup, OAuthClient, RequestStyle, SavedAuthorization};
 use crate::secret::Secret;
 
 /// The input of a login.
@@ -38,6 +40,8 @@ pub struct LoginRequest {
     pub terms: Terms,
     /// How the credential is obtained.
     pub flow: FlowRequest,
+    /// The second step of a login that was suspended.
+    pub resumed: Option<Resumed>,
 }
 
 /// How a credential is obtained.
@@ -110,6 +114,33 @@ pub struct KeyRequest {
     pub key: Secret<String>,
     /// Its other parts.
     pub fields: Vec<StoredField>,
+}
+
+/// How long a login may wait for its second step: as long as a code of RFC 6749 §4.1.2 is good.
+pub const SUSPENDED_LIFETIME: Duration = Duration::from_mins(10);
+
+/// What the second step needs of the first.
+#[derive(Debug)]
+pub struct SuspendedLogin {
+    /// The words of the command, from which the request is made again.
+    pub arguments: Vec<String>,
+    /// The application.
+    pub client: ClientCredentials,
+    /// Whether the application's id and secret go into the `Authorization` field.
+    pub basic: bool,
+    /// The request's `state` and PKCE verifier.
+    pub saved: SavedAuthorization,
+    /// When it was suspended.
+    pub at: Timestamp,
+}
+
+/// The second step of a login.
+#[derive(Debug)]
+pub struct Resumed {
+    /// What was suspended.
+    pub login: SuspendedLogin,
+    /// The address that the browser has ended at.
+    pub address: Secret<String>,
 }
 
 impl FlowRequest {

@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::records::{
-    CertificateRecord, ClientRecord, ConnectionRecord, FieldRecord, NeedsLogin, Plain,
+    CertificateRecord, ClientRecord, ConnectionRecord, FieldRecord, LoginRecord, NeedsLogin, Plain,
     SecretsRecord, StyleRecord, TermsRecord,
 };
 use crate::clock::Timestamp;
+use crate::connection::login::SuspendedLogin;
 use crate::connection::record::{ClientCredentials, Connection, GrantState, Tokens};
 use crate::credential::ConnectionId;
 use crate::net::tls::ClientCertificate;
-use crate::oauth::{Account, OAuthClient, RequestStyle};
+use crate::oauth::{Account, OAuthClient, RequestStyle, SavedAuthorization};
 use crate::secret::{Secret, SecretBuffer};
 
 pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreError> {
@@ -166,6 +167,36 @@ pub(super) fn decode_client(value: &Secret<Vec<u8>>) -> Result<ClientCredentials
     Ok(ClientCredentials {
         client_id: read.client_id,
         client_secret,
+    })
+}
+
+pub(super) fn encode_login(login: &SuspendedLogin) -> Result<Secret<Vec<u8>>, StoreError> {
+    let record = LoginRecord {
+        arguments: login.arguments.clone(),
+        client_id: login.client.client_id.clone(),
+        client_secret: login.client.client_secret.clone().map(Plain),
+        basic: login.basic,
+        state: Plain(login.saved.state.clone()),
+        verifier: Plain(login.saved.verifier.clone()),
+        at: login.at.seconds(),
+    };
+    write("a login", &record)
+}
+
+pub(super) fn decode_login(value: &Secret<Vec<u8>>) -> Result<SuspendedLogin, StoreError> {
+    let read: LoginRecord = parse("a login", value.expose())?;
+    Ok(SuspendedLogin {
+        arguments: read.arguments,
+        client: ClientCredentials {
+            client_id: read.client_id,
+            client_secret: read.client_secret.map(|secret| secret.0),
+        },
+        basic: read.basic,
+        saved: SavedAuthorization {
+            state: read.state.0,
+            verifier: read.verifier.0,
+        },
+        at: Timestamp::from_seconds(read.at),
     })
 }
 

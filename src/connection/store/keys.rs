@@ -14,6 +14,7 @@ pub(super) const CONNECTION: &str = "connection";
 pub(super) const CLIENT: &str = "client";
 pub(super) const DEFAULT: &str = "default";
 pub(super) const DEFINITION: &str = "definition";
+pub(super) const LOGIN: &str = "login";
 
 pub(super) fn connection_key(id: &ConnectionId) -> RecordKey {
     RecordKey::new(CONNECTION, id.to_string())

@@ -123,6 +123,18 @@ pub(super) struct ClientRecord {
     pub(super) client_secret: Option<Plain>,
 }
 
+/// A login that waits for its second step.
+#[derive(Serialize, Deserialize)]
+pub(super) struct LoginRecord {
+    pub(super) arguments: Vec<String>,
+    pub(super) client_id: String,
+    pub(super) client_secret: Option<Plain>,
+    pub(super) basic: bool,
+    pub(super) state: Plain,
+    pub(super) verifier: Plain,
+    pub(super) at: u64,
+}
+
 /// A secret that can be serialized: only here, and only into the buffer that is sealed.
 pub(super) struct Plain(pub(super) Secret<String>);
 

@@ -151,7 +151,7 @@ impl UploadProgress {
         }
     }
 
-    pub(super) fn end(&self, whole: bool) {
+    pub(in crate::proxy) fn end(&self, whole: bool) {
         let mut held = self.held();
         if held.state == HeldState::Filling {
             held.state = if whole {

@@ -19,7 +19,7 @@ use super::drain::drain_beside;
 use super::replay::{Kept, UploadProgress};
 use crate::proxy::limits::MAX_HELD_BODY;
 use crate::proxy::rewrite::body_fields::BodyFields;
-use crate::proxy::rewrite::placeholder::find_in_headers;
+use crate::proxy::rewrite::placeholder::{Others, find_in_headers};
 
 /// A request's body on its way to the provider.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(in crate::proxy) enum RequestBody {
         /// What still comes from the client.
         incoming: Option<ClientBody>,
         /// Searches the fields that carry a credential; `None` if it can have none.
-        fields: Option<BodyFields>,
+        fields: Option<Box<BodyFields>>,
         /// The progress of this body.
         progress: Arc<UploadProgress>,
     },
@@ -105,7 +105,7 @@ impl RequestBody {
 
     pub(in crate::proxy) fn new(
         incoming: ClientBody,
-        fields: Option<BodyFields>,
+        fields: Option<Box<BodyFields>>,
         progress: &Arc<UploadProgress>,
     ) -> Self {
         if incoming.is_end_stream() {
@@ -176,7 +176,7 @@ impl Body for RequestBody {
                         progress.end(false);
                         Some(Err(error))
                     }
-                    Some(Ok(frame)) if holds_placeholder(&frame, fields.as_mut()) => {
+                    Some(Ok(frame)) if holds_placeholder(&frame, fields.as_deref_mut()) => {
                         progress.placeholder.store(true, Ordering::Relaxed);
                         progress.end(false);
                         Some(Err(io::Error::other("the body holds the placeholder")))
@@ -231,7 +231,10 @@ impl Body for RequestBody {
 fn holds_placeholder(frame: &Frame<Bytes>, fields: Option<&mut BodyFields>) -> bool {
     let data = frame.data_ref().zip(fields);
     let in_data = data.is_some_and(|(data, fields)| fields.completes(data));
-    in_data || frame.trailers_ref().and_then(find_in_headers).is_some()
+    in_data
+        || frame
+            .trailers_ref()
+            .is_some_and(|trailers| find_in_headers(trailers, &Others::default()).is_some())
 }
 
 impl Drop for RequestBody {

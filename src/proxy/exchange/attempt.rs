@@ -10,14 +10,11 @@ use super::log_entry::Entry;
 use super::place::Place;
 use super::response_body::{BodyStart, ResponseBody};
 use super::session::Session;
-use super::unauthorized;
 use super::upgrade::{ClientUpgrade, UpgradeRequest};
-use crate::connection::{CredentialSource, UnauthorizedAction, Usage};
-use crate::credential::Credential;
+use crate::connection::{CredentialSource, Usage};
 use crate::proxy::body::client::ClientBody;
 use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::{RequestBody, is_repeatable};
-use crate::proxy::limits::MAX_REPETITIONS;
 use crate::proxy::message::interim::Interim;
 use crate::proxy::policy::decide::{self, Decision, Plan, Rules};
 use crate::proxy::policy::route::Route;
@@ -26,15 +23,15 @@ use crate::proxy::refusal::Refusal;
 use crate::proxy::rewrite::body_fields::BodyFields;
 use crate::proxy::rewrite::carriers;
 use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
-use crate::proxy::rewrite::placeholder;
+use crate::proxy::rewrite::placeholder::{self, Others};
 use crate::proxy::upstream::body::UpstreamBody;
 use crate::proxy::upstream::destination::Dialect;
 use crate::proxy::upstream::send::RequestContext;
 
 /// The state of one request.
 pub(super) struct Attempt<'a, S> {
-    session: &'a Session<S>,
-    place: &'a Place,
+    pub(super) session: &'a Session<S>,
+    pub(super) place: &'a Place,
     pub(super) parts: Parts,
     pub(super) flags: HeaderFlags,
     /// The client's body, until it is sent.
@@ -48,9 +45,9 @@ pub(super) struct Attempt<'a, S> {
 }
 
 /// A provider's response, and the part of its body that was read to look at it.
-struct Outcome {
-    response: Response<UpstreamBody>,
-    head: Option<Box<BodyStart>>,
+pub(super) struct Outcome {
+    pub(super) response: Response<UpstreamBody>,
+    pub(super) head: Option<Box<BodyStart>>,
 }
 
 impl<'a, S: CredentialSource> Attempt<'a, S> {
@@ -121,6 +118,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         let place = self.place;
         let rules = Rules {
             authority: place.origins.uri_authority(),
+            host: place.authority.host(),
             candidates: &place.candidates,
             allowed_guards: &self.session.allowed_guards,
         };
@@ -143,7 +141,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
 
     /// Sends the request as it is now. Not an `async fn`: that would reserve space for the body in
     /// addition to what is made of it.
-    fn send<'s>(
+    pub(super) fn send<'s>(
         &'s self,
         progress: &'s Arc<UploadProgress>,
         body: RequestBody,
@@ -167,11 +165,14 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         route: Option<&Arc<Route>>,
     ) -> Result<Outcome, Refusal> {
         let parts = &mut self.parts;
-        if placeholder::find_in_head(parts).is_some() {
+        let usual = Others::default();
+        let others = route.map_or(&usual, |route| &route.others);
+        if placeholder::find_in_head(parts, others).is_some() {
             if let Some(route) = route {
-                carriers::strip_placeholders(parts, &route.carriers, route.rules.carriers());
+                let (headers, carriers) = (&route.carriers, route.rules.carriers());
+                carriers::strip_placeholders(parts, headers, carriers, others);
             }
-            if let Some(found) = placeholder::find_in_head(parts) {
+            if let Some(found) = placeholder::find_in_head(parts, others) {
                 return Err(Refusal::Placeholder(found)); // in a part that no definition names
             }
         }
@@ -181,79 +182,6 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             response,
             head: None,
         })
-    }
-
-    /// Adds the credential and sends the request. After a 401 that may be about the token, sends it
-    /// again, with the same credential or a newer one.
-    async fn inject(
-        &mut self,
-        progress: &Arc<UploadProgress>,
-        route: &Arc<Route>,
-        shape: usize,
-    ) -> Result<Outcome, Refusal> {
-        let usage = usage(&self.parts, self.body.as_ref());
-        let is_small = usage == Usage::Repeatable;
-        let mut credential = self.session.source.get(&route.id, usage).await?;
-        let mut next = outgoing(&mut self.body, &self.parts, Some(route), progress);
-        let mut attempt = 0;
-        carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
-        for (name, value) in &*route.constant {
-            let entry = self.parts.headers.entry(name);
-            entry.or_insert_with(|| value.clone());
-        }
-        let stripped = self.parts.uri.clone();
-        loop {
-            let ready = route.ready(&credential);
-            let form = ready.form(shape);
-            if !form.is_some_and(|form| form.put(&mut self.parts, &stripped)) {
-                return Err(Refusal::Malformed(
-                    "the credential does not fit into this request",
-                ));
-            }
-            if let Some(found) = placeholder::find_in_head(&self.parts) {
-                return Err(Refusal::Placeholder(found));
-            }
-            self.entry.sent();
-            let response = self.send(progress, next).await?;
-            if response.status() != StatusCode::UNAUTHORIZED || attempt >= MAX_REPETITIONS {
-                return Ok(Outcome {
-                    response,
-                    head: None,
-                });
-            }
-            // Rare and large: boxed, so that the future of a usual request does not reserve space
-            // for it.
-            let looking = self.look_into(route, &credential, attempt, response);
-            let (mut outcome, verdict) = Box::pin(looking).await;
-            match verdict {
-                _ if !progress.is_repeatable(is_small) => break Ok(outcome),
-                UnauthorizedAction::Accept => break Ok(outcome),
-                UnauthorizedAction::Fail(error) => return Err(error.into()),
-                UnauthorizedAction::Retry(better) => credential = better,
-                UnauthorizedAction::RetrySame(pause) => tokio::time::sleep(pause).await,
-            }
-            let rest = outcome.response.body_mut().take_upload();
-            let Some(once_more) = RequestBody::rewind(progress, rest) else {
-                break Ok(outcome);
-            };
-            next = once_more;
-            attempt += 1;
-        }
-    }
-
-    /// What a 401 says, and what follows from it.
-    async fn look_into(
-        &mut self,
-        route: &Route,
-        credential: &Credential,
-        attempt: u32,
-        response: Response<UpstreamBody>,
-    ) -> (Outcome, UnauthorizedAction) {
-        let (response, head, rejection) = unauthorized::look_into(response).await;
-        let source = &self.session.source;
-        let verdict = source.reject(&route.id, credential, rejection, attempt);
-        let head = Some(Box::new(head));
-        (Outcome { response, head }, verdict.await)
     }
 }
 
@@ -277,7 +205,7 @@ fn hand_over(
 }
 
 /// The client's body, to be sent. A second call gets an empty one.
-fn outgoing(
+pub(super) fn outgoing(
     body: &mut Option<ClientBody>,
     parts: &Parts,
     route: Option<&Arc<Route>>,
@@ -286,13 +214,14 @@ fn outgoing(
     body.take().map_or(RequestBody::Empty, |incoming| {
         let carriers = route.map(|route| route.rules.carriers());
         let fields = carriers.and_then(|carriers| BodyFields::of(&parts.headers, carriers));
+        let fields = fields.map(Box::new); // rarely there, and large
         RequestBody::new(incoming, fields, progress)
     })
 }
 
 /// Whether the request can surely be sent a second time. A body of unknown length may turn out to
 /// be large, and a large body is not kept.
-fn usage(parts: &Parts, body: Option<&ClientBody>) -> Usage {
+pub(super) fn usage(parts: &Parts, body: Option<&ClientBody>) -> Usage {
     if is_repeatable(parts, body.is_none_or(Body::is_end_stream)) {
         Usage::Repeatable
     } else {

@@ -152,6 +152,11 @@ fn error_response(refusal: &Refusal) -> ErrorResponse {
             "send fewer headers, or shorter ones".to_owned(),
         ),
         Refusal::Loop => (StatusCode::FORBIDDEN, "denied", "connect to the service itself".to_owned()),
+        Refusal::NotSignable(_) => (
+            StatusCode::FORBIDDEN,
+            "denied",
+            "sign it with the placeholder keys, as the AWS SDKs do; for a large body, send its hash".to_owned(),
+        ),
         Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, "bad_request", "send the request in its usual form".to_owned()),
         Refusal::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use another method".to_owned()),
         Refusal::Misdirected { .. } => (

@@ -37,6 +37,8 @@ pub(in crate::proxy) struct Decision<'a> {
 pub(in crate::proxy) struct Rules<'a> {
     /// Where the request goes.
     pub(in crate::proxy) authority: &'a Authority,
+    /// Its host, which is not looked for in the authority again for each request.
+    pub(in crate::proxy) host: &'a str,
     /// The routes that it may belong to.
     pub(in crate::proxy) candidates: &'a Candidates,
     /// Guard rules that the user has lifted, as `provider/rule`.
@@ -66,7 +68,7 @@ pub(in crate::proxy) fn decide<'a>(
         RouteMatch::Ambiguous(tied)
             if tied
                 .iter()
-                .any(|route| gives(route, rules.authority.host(), parts, path)) =>
+                .any(|route| gives(route, rules.host, parts, path)) =>
         {
             let labels = tied.iter().map(|route| route.label.clone()).collect();
             let plan = Err(Refusal::Ambiguous(labels));
@@ -103,11 +105,10 @@ fn by_route<'a>(
     };
     let (method, query) = (parts.method.as_str(), parts.uri.query());
     let path = route.relative_path(path);
-    let host = rules.authority.host();
-    let injection = route.rules.injection(host, method, path, query);
+    let injection = route.rules.injection(rules.host, method, path, query);
     // Others use this host too, as themselves.
-    let injection =
-        injection.filter(|found| !found.only_if_sent || placeholder::find_in_head(parts).is_some());
+    let is_sent = || placeholder::find_in_head(parts, &route.others).is_some();
+    let injection = injection.filter(|found| !found.only_if_sent || is_sent());
     let shape = injection.map(|found| found.shape);
     if shape.is_none() && route.client_certificate.is_none() {
         return belonging(Ok(Plan::Pass(Some(route))));
@@ -134,7 +135,7 @@ fn by_route<'a>(
 
 /// The refusal of a guard rule of the definition, unless the user has lifted the rule.
 fn guarded(rules: Rules<'_>, route: &Route, method: &str, path: &str) -> Option<Refusal> {
-    let rule = route.rules.guard(rules.authority.host(), method, path)?;
+    let rule = route.rules.guard(rules.host, method, path)?;
     let provider = route.id.provider.to_string();
     let name = format!("{provider}/{}", rule.name);
     let is_denied = !rules.allowed_guards.contains(&name);
@@ -193,6 +194,7 @@ mod tests {
         let request = request.header("origin", origin).body(()).unwrap();
         let rules = Rules {
             authority: &"gitlab.test".parse().unwrap(),
+            host: "gitlab.test",
             candidates,
             allowed_guards: &HashSet::new(),
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use authsome_providers::{HostPattern, RoutePattern, Rules, Service};
+use authsome_providers::{HostPattern, RoutePattern, Rules, Service, Shape};
 use http::{HeaderName, HeaderValue};
 
 use crate::audit::Quoted;
@@ -11,6 +11,7 @@ use crate::authority::Authority;
 use crate::credential::ready::Ready;
 use crate::credential::{ConnectionId, Credential};
 use crate::net::tls::ClientCertificate;
+use crate::proxy::rewrite::placeholder::Others;
 
 /// Which connection wins among those that match equally well. The user's own choice counts most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +36,8 @@ pub(in crate::proxy) struct Route {
     pub(in crate::proxy) carriers: Arc<[HeaderName]>,
     /// Fields that each request gets, unless it has them.
     pub(in crate::proxy) constant: Arc<[(HeaderName, HeaderValue)]>,
+    /// What stands for its credential beside the usual placeholder.
+    pub(in crate::proxy) others: Arc<Others>,
     /// Presented to the server for a request that belongs to this route.
     pub(in crate::proxy) client_certificate: Option<Arc<ClientCertificate>>,
     pub(super) pattern: RoutePattern,
@@ -91,6 +94,11 @@ impl Route {
 
     pub(super) fn ties_with(&self, other: &Self) -> bool {
         self.rank() == other.rank() && self.id != other.id
+    }
+
+    /// Whether the shape with that index is a signature.
+    pub(in crate::proxy) fn is_signed(&self, shape: usize) -> bool {
+        matches!(self.rules.shapes().get(shape), Some(Shape::SigV4))
     }
 
     /// A canonical path relative to the service's base path, as the rules expect it.

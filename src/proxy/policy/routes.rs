@@ -16,6 +16,7 @@ use crate::audit::Quoted;
 use crate::authority::Authority;
 use crate::credential::ConnectionId;
 use crate::net::tls::ClientCertificate;
+use crate::proxy::rewrite::placeholder::Others;
 
 /// A connection and the service that it is for.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ impl RouteTable {
                 .iter()
                 .filter_map(|name| name.parse().ok())
                 .collect();
+            let others = Arc::new(Others::of(&service.placeholders));
             let constant: Arc<[_]> = service
                 .rules
                 .headers()
@@ -85,6 +87,7 @@ impl RouteTable {
                     rules: Arc::clone(&service.rules),
                     carriers: Arc::clone(&carriers),
                     constant: Arc::clone(&constant),
+                    others: Arc::clone(&others),
                     client_certificate: client_certificate.clone(),
                     pattern: pattern.clone(),
                     preference: connection.preference,

@@ -5,7 +5,7 @@ use http::header::HeaderName;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
-use super::placeholder;
+use super::placeholder::{self, Others};
 use crate::credential::ready::set_target;
 
 /// Removes every carrier of a credential.
@@ -23,17 +23,20 @@ pub(in crate::proxy) fn strip_placeholders(
     parts: &mut Parts,
     headers: &[HeaderName],
     carriers: &Carriers,
+    others: &Others,
 ) {
     for name in headers {
         let values = parts.headers.get_all(name).iter();
-        let own = values.filter(|value| !placeholder::is_in_value(value));
+        let own = values.filter(|value| !placeholder::is_in_value(value, others));
         let own: Vec<_> = own.cloned().collect();
         parts.headers.remove(name);
         for value in own {
             parts.headers.append(name, value);
         }
     }
-    strip_query(parts, carriers, placeholder::is_in_text);
+    strip_query(parts, carriers, |text| {
+        placeholder::is_in_text(text, others)
+    });
 }
 
 /// Removes the carriers from the query for which `goes` returns `true`.
@@ -162,7 +165,8 @@ mod tests {
         let mut parts = parts(&uri, &sent);
         let carriers = carriers();
         let headers = carriers.headers.iter().map(|name| name.parse().unwrap());
-        strip_placeholders(&mut parts, &headers.collect::<Vec<_>>(), &carriers);
+        let headers: Vec<_> = headers.collect();
+        strip_placeholders(&mut parts, &headers, &carriers, &Others::default());
         let left: Vec<_> = parts
             .headers
             .iter()

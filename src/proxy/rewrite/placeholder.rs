@@ -1,4 +1,5 @@
-//! Finds the placeholder wherever it may be in a request, so that it does not leave the machine.
+//! Finds the placeholder wherever it may be in a request's head, so that it does not leave the
+//! machine. `others` are those of the provider that do not have the usual one in them.
 
 use std::sync::LazyLock;
 
@@ -14,36 +15,44 @@ use percent_encoding::percent_decode;
 use crate::env::env_vars::PLACEHOLDER;
 
 /// Which part of a request's head holds the placeholder, if any.
-pub(in crate::proxy) fn find_in_head(parts: &Parts) -> Option<&'static str> {
+pub(in crate::proxy) fn find_in_head(parts: &Parts, others: &Others) -> Option<&'static str> {
     let target = parts
         .uri
         .path_and_query()
         .map_or("", http::uri::PathAndQuery::as_str);
-    if is_in_text(target) {
+    if is_in_text(target, others) {
         return Some("the URL");
     }
-    find_in_headers(&parts.headers)
+    find_in_headers(&parts.headers, others)
 }
 
 /// Whether a part of a URL holds the placeholder, percent-encoded or not.
-pub(in crate::proxy) fn is_in_text(text: &str) -> bool {
-    holds(text.as_bytes())
-        || (text.contains('%') && holds(&percent_decode(text.as_bytes()).collect::<Vec<_>>()))
+pub(in crate::proxy) fn is_in_text(text: &str, others: &Others) -> bool {
+    let is_encoded = || {
+        let plain: Vec<u8> = percent_decode(text.as_bytes()).collect();
+        holds(&plain, others)
+    };
+    holds(text.as_bytes(), others) || (text.contains('%') && is_encoded())
 }
 
 /// Whether a field value holds the placeholder, as it is or inside Basic credentials.
-pub(in crate::proxy) fn is_in_value(value: &HeaderValue) -> bool {
-    holds(value.as_bytes()) || decoded_basic(value).is_some_and(|plain| holds(&plain))
+pub(in crate::proxy) fn is_in_value(value: &HeaderValue, others: &Others) -> bool {
+    let plain = || decoded_basic(value).is_some_and(|plain| holds(&plain, others));
+    holds(value.as_bytes(), others) || plain()
 }
 
 /// Which of these fields or trailers holds the placeholder, if any.
-pub(in crate::proxy) fn find_in_headers(headers: &HeaderMap) -> Option<&'static str> {
-    let in_basic = |value: &HeaderValue| decoded_basic(value).is_some_and(|plain| holds(&plain));
+pub(in crate::proxy) fn find_in_headers(
+    headers: &HeaderMap,
+    others: &Others,
+) -> Option<&'static str> {
+    let in_basic =
+        |value: &HeaderValue| decoded_basic(value).is_some_and(|plain| holds(&plain, others));
     if headers.get_all(AUTHORIZATION).iter().any(in_basic) {
         return Some("the Authorization header");
     }
     let stands = |(name, value): (&HeaderName, &HeaderValue)| {
-        holds(value.as_bytes()) || holds(name.as_str().as_bytes())
+        holds(value.as_bytes(), others) || holds(name.as_str().as_bytes(), others)
     };
     headers.iter().any(stands).then_some("a header")
 }
@@ -80,8 +89,22 @@ const FORGIVING: GeneralPurpose = GeneralPurpose::new(
 /// Made once: preparing the search costs more than searching a field.
 static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PLACEHOLDER.as_bytes()));
 
-fn holds(bytes: &[u8]) -> bool {
-    bytes.len() >= PLACEHOLDER.len() && FINDER.find(bytes).is_some()
+fn holds(bytes: &[u8], others: &Others) -> bool {
+    let is_usual = bytes.len() >= PLACEHOLDER.len() && FINDER.find(bytes).is_some();
+    is_usual || others.0.iter().any(|other| other.find(bytes).is_some())
+}
+
+/// Placeholders that do not have the usual one in them, because a service's tools check the form of
+/// a key.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Others(Vec<Finder<'static>>);
+
+impl Others {
+    pub(in crate::proxy) fn of(placeholders: &[String]) -> Self {
+        let finders = placeholders.iter();
+        let finders = finders.map(|text| Finder::new(text.as_bytes()).into_owned());
+        Self(finders.collect())
+    }
 }
 
 /// Where the placeholder stands in the text.
@@ -103,7 +126,18 @@ mod tests {
             .body(())
             .unwrap()
             .into_parts();
-        find_in_head(&parts).is_some()
+        find_in_head(&parts, &Others::default()).is_some()
+    }
+
+    #[test]
+    fn finds_what_else_stands_for_a_key() {
+        let others = Others::of(&["sk_test_authsomeproxymanaged".to_owned()]);
+        let (parts, ()) = Request::get("/?key=sk_test_authsomeproxymanaged")
+            .body(())
+            .unwrap()
+            .into_parts();
+        assert_eq!(find_in_head(&parts, &others), Some("the URL"));
+        assert_eq!(find_in_head(&parts, &Others::default()), None);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::proxy::exchange::upgrade::ClientUpgrade;
 use crate::proxy::message::interim::Interim;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
-use crate::proxy::rewrite::placeholder;
+use crate::proxy::rewrite::placeholder::{self, Others};
 use crate::proxy::upstream::body::UpstreamBody;
 use crate::proxy::upstream::destination::{Dialect, Scheme};
 use crate::proxy::upstream::send::RequestContext;
@@ -91,7 +91,7 @@ async fn forward_http<S>(
     // If the request is refused, dropping this body drains it.
     let body = RequestBody::new(ClientBody::Hyper(body), None, &progress);
     check_unmanaged(shared, &place.authority)?;
-    if placeholder::find_in_head(&parts).is_some() {
+    if placeholder::find_in_head(&parts, &Others::default()).is_some() {
         return Err(Refusal::PlaceholderInClear);
     }
     hop_by_hop::clean_request(&mut parts.headers, flags);

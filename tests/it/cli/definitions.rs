@@ -15,8 +15,8 @@ fn a_custom_definition_wins() {
     custom(&world, "gitlab", &format!("// ours\n{definition}"));
     let listed = world.call(["list", "--json"]).expect(0).json();
     assert_eq!(listed["providers"].as_array().unwrap().len(), 1);
-    assert_eq!(listed["providers"][0]["source"], "custom");
-    assert_eq!(listed["providers"][0]["display_name"], "Our GitLab");
+    assert_eq!(crate::kit::gitlab_in(&listed)["source"], "custom");
+    assert_eq!(crate::kit::gitlab_in(&listed)["display_name"], "Our GitLab");
     assert!(
         world
             .call(["list"])
@@ -121,7 +121,7 @@ fn list_works_beside_a_wrong_definition_and_tells_of_it() {
     );
     let listed = world.call(["list", "--json"]).expect(0).json();
     assert!(
-        listed["providers"][0]["error"]
+        crate::kit::gitlab_in(&listed)["error"]
             .as_str()
             .unwrap()
             .contains(&path)

@@ -45,7 +45,7 @@ fn list_shows_providers_connections_and_the_default() {
     );
     let listed = world.call(["list", "--json"]).expect(0).json();
     assert_eq!(
-        listed["providers"][0]["connections"][1]["base_url"],
+        crate::kit::gitlab_in(&listed)["connections"][1]["base_url"],
         gitlab.base_url_at("127.0.0.1")
     );
 }
@@ -75,7 +75,7 @@ fn inspect_prints_a_definition_that_can_be_put_back_as_a_custom_one() {
     let again = world.call(["inspect", "gitlab"]).expect(0);
     assert_eq!((again.json(), again.stderr.as_str()), (definition, ""));
     assert_eq!(
-        world.call(["list", "--json"]).expect(0).json()["providers"][0]["source"],
+        crate::kit::gitlab_in(&world.call(["list", "--json"]).expect(0).json())["source"],
         "custom"
     );
 }

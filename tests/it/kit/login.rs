@@ -102,7 +102,10 @@ pub(crate) fn with_client_id(_: &World, app: &App) -> Vec<String> {
 /// Neither a connection nor an application.
 pub(crate) fn assert_nothing_stored(world: &World) {
     let list = world.call(["list", "--json"]).expect(0).json();
-    assert_eq!(list["providers"][0]["connections"], serde_json::json!([]));
+    assert_eq!(
+        crate::kit::gitlab_in(&list)["connections"],
+        serde_json::json!([])
+    );
     let database = rusqlite::Connection::open(world.home().join("vault.db")).unwrap();
     let count = database.query_row(
         "SELECT count(*) FROM record WHERE kind != 'vault'",

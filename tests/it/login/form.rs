@@ -241,7 +241,7 @@ fn a_second_login_needs_no_form() {
     visit(&consent(&gitlab, &url));
     second.end().expect(0);
     let list = world.call(["list", "--json"]).expect(0).json();
-    let names: Vec<_> = list["providers"][0]["connections"]
+    let names: Vec<_> = crate::kit::gitlab_in(&list)["connections"]
         .as_array()
         .unwrap()
         .iter()

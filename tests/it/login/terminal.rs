@@ -64,11 +64,16 @@ fn a_pasted_refusal_ends_the_login() {
 }
 
 #[test]
-fn the_end_of_stdin_leaves_the_browser_as_the_way() {
+fn the_end_of_stdin_ends_the_first_step() {
     let mut walk = LoginRun::to_consent(&[]);
     let url = walk.login.url();
+    assert!(url.contains("/oauth/authorize?"), "{url}");
     drop(walk.login.stdin.take());
-    walk.finish(&url).expect(0);
+    let outcome = walk.login.end().expect(0);
+    assert!(
+        outcome.stderr.contains("authsome login --resume "),
+        "{outcome:?}"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Those that stand in a snapshot under another name, and where.
-const ELSEWHERE: [(&str, &str); 7] = [
+const ELSEWHERE: [(&str, &str); 8] = [
     ("BindError::Port", "errors/port_taken"),
     (
         "CaError::Certificate",
@@ -13,6 +13,10 @@ const ELSEWHERE: [(&str, &str); 7] = [
     ("Change::Delete", "of the vault, where it has no words"),
     ("Change::Put", "of the vault, where it has no words"),
     ("LoginError::Bind", "its cause, BindError"),
+    (
+        "LoginError::Left",
+        "no failure: the command to finish the login is printed",
+    ),
     ("ProxyError::Ca", "its causes, each a CaError"),
     ("SettingsError", "errors/settings"),
 ];

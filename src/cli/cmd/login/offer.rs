@@ -25,6 +25,8 @@ const MAX_GIT_OUTPUT: u64 = 64 * 1024;
 
 /// A command that connects something.
 struct Offer {
+    /// It is suggested by the directory that the user is in.
+    is_near: bool,
     command: String,
     what: String,
 }
@@ -46,10 +48,7 @@ pub(super) fn offer(
         printer.value(&json!({ "offers": offers.collect::<Vec<_>>() }));
         return Ok(None);
     }
-    let heads = ["COMMAND", "CONNECTS"].map(str::to_owned).to_vec();
-    let rows = offers.into_iter().map(|one| vec![one.command, one.what]);
-    let rows: Vec<_> = std::iter::once(heads).chain(rows).collect();
-    printer.table(&rows);
+    show(&offers, &providers, printer);
     if !can_ask(printer) {
         return Ok(None);
     }
@@ -66,6 +65,41 @@ pub(super) fn offer(
     Ok(Some(target))
 }
 
+/// The most offers that are shown one by one; the names of more stand side by side.
+const MAX_ROWS: usize = 12;
+
+/// The widest line of names.
+const MAX_LINE: usize = 76;
+
+fn show(offers: &[Offer], providers: &[Provider], printer: &Printer) {
+    let is_short = offers.len() <= MAX_ROWS;
+    let shown = offers.iter().filter(|one| is_short || one.is_near);
+    let rows: Vec<_> = shown
+        .map(|one| vec![one.command.clone(), one.what.clone()])
+        .collect();
+    if !rows.is_empty() {
+        let heads = ["COMMAND", "CONNECTS"].map(str::to_owned).to_vec();
+        let rows: Vec<_> = std::iter::once(heads).chain(rows).collect();
+        printer.table(&rows);
+    }
+    if is_short {
+        return;
+    }
+    printer.line("  authsome login PROVIDER");
+    let mut line = String::from("   ");
+    for (position, provider) in providers.iter().enumerate() {
+        let is_last = position + 1 == providers.len();
+        let word = format!(" {}{}", provider.id, if is_last { "" } else { "," });
+        if line.len() + word.len() > MAX_LINE {
+            printer.line(&line);
+            line = String::from("   ");
+        }
+        line += &word;
+    }
+    printer.line(&line);
+    printer.line("  authsome login HOST or URL, for a server of your own");
+}
+
 fn offers(providers: &[Provider], remotes: &BTreeMap<String, BaseUrl>) -> Vec<Offer> {
     let mut offers = Vec::new();
     for (remote, address) in remotes {
@@ -80,6 +114,7 @@ fn offers(providers: &[Provider], remotes: &BTreeMap<String, BaseUrl>) -> Vec<Of
         let host = address.cut_to(0).to_string();
         let host = host.strip_prefix("https://").unwrap_or(&host);
         offers.push(Offer {
+            is_near: true,
             command: format!("authsome login {host}"),
             what: format!(
                 "{}, where this directory's remote {remote} is",
@@ -94,6 +129,7 @@ fn offers(providers: &[Provider], remotes: &BTreeMap<String, BaseUrl>) -> Vec<Of
             .map(|base| format!(" at {}", base.host()))
             .unwrap_or_default();
         offers.push(Offer {
+            is_near: false,
             command: format!("authsome login {}", provider.id),
             what: format!("{name}{place}"),
         });
@@ -103,7 +139,11 @@ fn offers(providers: &[Provider], remotes: &BTreeMap<String, BaseUrl>) -> Vec<Of
                 _ => format!("authsome login {} --hostname HOST", provider.id),
             };
             let what = format!("{name} on a server of your own");
-            offers.push(Offer { command, what });
+            offers.push(Offer {
+                is_near: false,
+                command,
+                what,
+            });
         }
     }
     offers.dedup_by(|later, earlier| later.command == earlier.command);

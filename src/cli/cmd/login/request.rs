@@ -12,7 +12,7 @@ use super::{place, server};
 use crate::cli::args::Login;
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
-use crate::connection::{Connection, FlowRequest, LoginRequest, StoreError, Terms};
+use crate::connection::{Connection, FlowRequest, LoginRequest, Resumed, StoreError, Terms};
 use crate::credential::ConnectionId;
 use crate::net::tls::ClientCertificate;
 use crate::oauth::AccountLookup;
@@ -26,6 +26,8 @@ pub(super) struct Asked {
     /// The address was the target, and no flag.
     pub(super) is_by_address: bool,
     pub(super) files: Files,
+    /// The second step of a login that was suspended.
+    pub(super) resumed: Option<Resumed>,
 }
 
 pub(super) fn request(
@@ -41,6 +43,7 @@ pub(super) fn request(
         base_url,
         is_by_address,
         files,
+        resumed: asked_resumed,
     } = asked;
     // A flag with an address stands for all that the connection was made with; a target that is the
     // connection's own server does not.
@@ -84,6 +87,7 @@ pub(super) fn request(
         account_lookups: account_lookups(&sign_in, &service),
         replace: arguments.force,
         flow,
+        resumed: asked_resumed,
     })
 }
 

@@ -180,6 +180,12 @@ fn of_a_flow() {
             LoginError::NoEndpoint("device authorization"),
         ),
         (
+            "LoginError::NoInstance",
+            LoginError::NoInstance {
+                suffix: "salesforce.com".to_owned(),
+            },
+        ),
+        (
             "LoginError::NotRegistered",
             LoginError::NotRegistered {
                 host: host(),

@@ -1,0 +1,131 @@
+//! Puts the credential on a request, and sends it again after a 401 that is about the token.
+
+use std::sync::Arc;
+
+use http::uri::Uri;
+use http::{Response, StatusCode};
+
+use super::attempt::{Attempt, Outcome, outgoing, usage};
+use super::signing::Signing;
+use super::unauthorized;
+use crate::clock::Timestamp;
+use crate::connection::{CredentialSource, UnauthorizedAction, Usage};
+use crate::credential::Credential;
+use crate::credential::ready::Ready;
+use crate::proxy::body::replay::UploadProgress;
+use crate::proxy::body::request::RequestBody;
+use crate::proxy::limits::MAX_REPETITIONS;
+use crate::proxy::policy::route::Route;
+use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::carriers;
+use crate::proxy::rewrite::placeholder;
+use crate::proxy::upstream::body::UpstreamBody;
+
+impl<S: CredentialSource> Attempt<'_, S> {
+    /// Adds the credential and sends the request. After a 401 that may be about the token, sends it
+    /// again, with the same credential or a newer one.
+    pub(super) async fn inject(
+        &mut self,
+        progress: &Arc<UploadProgress>,
+        route: &Arc<Route>,
+        shape: usize,
+    ) -> Result<Outcome, Refusal> {
+        let usage = usage(&self.parts, self.body.as_ref());
+        let is_small = usage == Usage::Repeatable;
+        let mut credential = self.session.source.get(&route.id, usage).await?;
+        let is_signed = route.is_signed(shape); // rarely
+        let (signing, held) = if is_signed {
+            Box::pin(self.signing(progress)).await?
+        } else {
+            (None, None)
+        };
+        let mut next = match held {
+            Some(held) => *held,
+            None => outgoing(&mut self.body, &self.parts, Some(route), progress),
+        };
+        let mut attempt = 0;
+        carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
+        for (name, value) in &*route.constant {
+            let entry = self.parts.headers.entry(name);
+            entry.or_insert_with(|| value.clone());
+        }
+        let stripped = self.parts.uri.clone();
+        loop {
+            let ready = route.ready(&credential);
+            self.put(ready.form(shape), &stripped, signing.as_deref())?;
+            if let Some(found) = placeholder::find_in_head(&self.parts, &route.others) {
+                return Err(Refusal::Placeholder(found));
+            }
+            self.entry.sent();
+            let response = self.send(progress, next).await?;
+            if response.status() != StatusCode::UNAUTHORIZED || attempt >= MAX_REPETITIONS {
+                return Ok(Outcome {
+                    response,
+                    head: None,
+                });
+            }
+            // Rare and large: boxed, so that the future of a usual request does not reserve space
+            // for it.
+            let looking = self.look_into(route, &credential, attempt, response);
+            let (mut outcome, verdict) = Box::pin(looking).await;
+            match verdict {
+                _ if !progress.is_repeatable(is_small) => break Ok(outcome),
+                UnauthorizedAction::Accept => break Ok(outcome),
+                UnauthorizedAction::Fail(error) => return Err(error.into()),
+                UnauthorizedAction::Retry(better) => credential = better,
+                UnauthorizedAction::RetrySame(pause) => tokio::time::sleep(pause).await,
+            }
+            let rest = outcome.response.body_mut().take_upload();
+            let Some(once_more) = RequestBody::rewind(progress, rest) else {
+                break Ok(outcome);
+            };
+            next = once_more;
+            attempt += 1;
+        }
+    }
+
+    /// What a signature is made from, and the body, if it had to be held.
+    async fn signing(
+        &mut self,
+        progress: &UploadProgress,
+    ) -> Result<(Option<Box<Signing>>, Option<Box<RequestBody>>), Refusal> {
+        let (signing, held) = Signing::of(&self.parts, &mut self.body, progress).await?;
+        Ok((Some(Box::new(signing)), held.map(Box::new)))
+    }
+
+    /// Puts the credential on, in that form.
+    fn put(
+        &mut self,
+        form: Option<&Ready>,
+        stripped: &Uri,
+        signing: Option<&Signing>,
+    ) -> Result<(), Refusal> {
+        let parts = &mut self.parts;
+        let authority = self.place.origins.uri_authority().as_str();
+        match (form, signing) {
+            (Some(Ready::Signed(key)), Some(Signing { scope, body })) => {
+                let now = Timestamp::now().to_system_time();
+                Ok(scope.sign(parts, authority, key, body.as_deref(), now)?)
+            }
+            (Some(form), _) if form.put(parts, stripped) => Ok(()),
+            _ => Err(Refusal::Malformed(
+                "the credential does not fit into this request",
+            )),
+        }
+    }
+
+    /// What a 401 says, and what follows from it.
+    async fn look_into(
+        &mut self,
+        route: &Route,
+        credential: &Credential,
+        attempt: u32,
+        response: Response<UpstreamBody>,
+    ) -> (Outcome, UnauthorizedAction) {
+        let (response, head, rejection) = unauthorized::look_into(response).await;
+        let source = &self.session.source;
+        let verdict = source.reject(&route.id, credential, rejection, attempt);
+        let head = Some(Box::new(head));
+        (Outcome { response, head }, verdict.await)
+    }
+}
