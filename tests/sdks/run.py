@@ -183,7 +183,7 @@ class Trial:
         return "\n".join(f"{request}: {fault}" for request in requests for fault in self.faults(request))
 
     def faults(self, request):
-        expected = self.sdk.expected()
+        expected = self.sdk.expected(request)
         found = {}
         for place, value in request.places():
             kind, _, name = place.partition(" ")

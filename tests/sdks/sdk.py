@@ -22,7 +22,8 @@ class Sdk:
     answers: dict
     # What the script prints, which it has from the answers.
     says: str
-    # Where the credential belongs: places as Request.places() names them, with the whole value ("path": a part of it).
+    # Where the credential belongs: places as Request.places() names them, with the whole value ("path": a part of it),
+    # or a function that makes it of the request and the key.
     credential: dict = dataclasses.field(default_factory=lambda: BEARER)
     params: dict = dataclasses.field(default_factory=dict)
     # The fields that are no secret.
@@ -32,8 +33,11 @@ class Sdk:
     # Another way to log in than with a key.
     login: typing.Optional[typing.Callable] = None
 
-    def expected(self):
-        return {place: template(value, self.key) for place, value in self.credential.items()}
+    def expected(self, request):
+        return {
+            place: value(request, self.key) if callable(value) else value.format(**self.key)
+            for place, value in self.credential.items()
+        }
 
     def secrets(self):
         return [value for name, value in self.key.items() if name not in self.public]
@@ -41,11 +45,6 @@ class Sdk:
     @property
     def streams(self):
         return any(isinstance(answer, (OneOrStream, Stream)) for answer in self.answers.values())
-
-
-def template(value, key):
-    """A value of `credential`: with the fields of the key, or what a function makes of them."""
-    return value(**key) if callable(value) else value.format(**key)
 
 
 def key(api_key):

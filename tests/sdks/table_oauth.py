@@ -44,10 +44,7 @@ SDKS = [
         },
         "hello", login=oauth.connect_in_a_browser,
     ),
-]
-
-# To be added to SDKS once a login reads `instance_url` from the token's answer: until then the instance is no host of the connection.
-INSTANCES = [
+    # The token's answer says which instance it is for.
     Sdk(
         "simple-salesforce", "salesforce", "call_salesforce.py", ["login.salesforce.com", "acme.my.salesforce.com"],
         ["SALESFORCE_ACCESS_TOKEN"], key(SALESFORCE_TOKEN),

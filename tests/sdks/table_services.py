@@ -5,6 +5,7 @@ No key here has ever been one: they have the form that the definitions ask for.
 
 import base64
 
+import sigv4
 from sdk import Sdk, key
 from standin import Raw
 
@@ -13,8 +14,12 @@ NOW = "2026-01-01T00:00:00Z"
 
 def basic(user, password):
     """What `Authorization` has for them (RFC 7617). Templates, as all that is in `credential`."""
-    return lambda **fields: "Basic " + base64.b64encode(f"{user}:{password}".format(**fields).encode()).decode()
+    return lambda _, fields: "Basic " + base64.b64encode(f"{user}:{password}".format(**fields).encode()).decode()
 
+
+CALLER = b"""<?xml version="1.0"?><GetCallerIdentityResponse><GetCallerIdentityResult><UserId>1</UserId><Account>123456789012</Account>
+<Arn>arn:aws:iam::123456789012:user/ada</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>"""
+BUCKET = b"""<?xml version="1.0"?><ListBucketResult><Name>ada-engines</Name><KeyCount>1</KeyCount></ListBucketResult>"""
 
 GITHUB = {
     "GET /user": {"login": "ada", "id": 1},
@@ -24,7 +29,7 @@ GITHUB = {
 
 def github(name, script, variable, says):
     return Sdk(
-        name, "github", script, ["api.github.com"], [variable], key("ghp_QkZxWvBnMtRyUpLsDgHjKfAcEoIiYwTzXq12"), GITHUB, says,
+        name, "github-token", script, ["api.github.com"], [variable], key("ghp_QkZxWvBnMtRyUpLsDgHjKfAcEoIiYwTzXq12"), GITHUB, says,
         {"header authorization": "Bearer {api_key}"},
     )
 
@@ -300,5 +305,20 @@ SDKS = [
         {"GET /3.0/": {"account_id": "1", "login_id": "1"}, "GET /3.0/ping": {"health_status": "hello"}}, "hello",
         {"header authorization": basic("authsome", "{api_key}")}, {"dc": "us19"},
     ),
-    # boto3 belongs here, for S3 and Bedrock: its credential is a signature (SigV4), which the checks of run.py must learn to read.
+    # What stands in the header is no key but a signature, which the stand-in's side computes anew.
+    Sdk(
+        "boto3", "aws", "call_boto3.py",
+        ["sts.us-east-1.amazonaws.com", "ada-engines.s3.us-east-1.amazonaws.com", "bedrock-runtime.us-east-1.amazonaws.com"],
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
+        {"access_key_id": "AKIAQKZXWVBNMTRYUPLS", "secret_access_key": "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"},
+        {
+            "GET /": lambda request: Raw(CALLER if request.host.startswith("sts.") else BUCKET, "text/xml"),
+            "PUT /notes/a%20b.txt": Raw(b"", headers=[("ETag", '"0"')]),
+            "PUT /chunks": Raw(b"", headers=[("ETag", '"0"')]),
+            "GET /notes/a%20b.txt": Raw(b"hello"),
+            "POST /model/*/invoke": {"text": "an answer"},
+        },
+        "hello\n1\nan answer", {"header authorization": sigv4.authorization},
+        text=("POST /model/ada.model-1%3A0/invoke", "/messages/0/content"),
+    ),
 ]
