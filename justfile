@@ -76,6 +76,10 @@ instructions:
 bootstraps:
     .ci/run bootstraps
 
+# Every bundled definition fits the published schema
+definitions:
+    .ci/run definitions
+
 # All tests
 test:
     .ci/run test

@@ -11,5 +11,7 @@ mod definitions;
 mod gitlab;
 mod gitlab_api;
 mod gitlab_guards;
+mod older;
 mod services;
+mod table;
 mod wrong_fields;
