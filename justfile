@@ -60,6 +60,10 @@ quickstart:
 interop:
     .ci/run interop
 
+# Official SDKs and CLIs, unmodified, against stand-ins of their APIs
+sdks:
+    .ci/run sdks
+
 # The .deb, the .rpm and the tarball: built twice, installed, used, upgraded, removed
 packaging:
     .ci/run packaging

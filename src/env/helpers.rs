@@ -37,6 +37,9 @@ const PYTHON_SITECUSTOMIZE: &[u8] = include_bytes!("helpers/sitecustomize.py");
 /// itself.
 const PYTHON_CLIENTS: &[u8] = include_bytes!("helpers/authsome_clients.py");
 
+/// Loaded by `authsome_clients.py` when that client is httpx.
+const PYTHON_HTTPX: &[u8] = include_bytes!("helpers/authsome_httpx.py");
+
 /// Run by PHP before the program (`auto_prepend_file`).
 const PHP_PREPEND: &[u8] = include_bytes!("helpers/prepend.php");
 
@@ -132,6 +135,7 @@ impl Helpers<'_> {
         for (name, content) in [
             ("python/sitecustomize.py", PYTHON_SITECUSTOMIZE),
             ("python/authsome_clients.py", PYTHON_CLIENTS),
+            ("python/authsome_httpx.py", PYTHON_HTTPX),
         ] {
             self.directory.write(name, content)?;
         }

@@ -160,7 +160,7 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.proxy.log = []
         self.helpers = self.directory_with("python")
-        for name in ["sitecustomize.py", "authsome_clients.py"]:
+        for name in ["sitecustomize.py", "authsome_clients.py", "authsome_httpx.py"]:
             shutil.copy(os.path.join(HELPERS, name), self.helpers)
         proxy = "http://authsome:{}@127.0.0.1:{}".format(PASSWORD, self.proxy.server_port)
         self.environment = {
@@ -174,6 +174,7 @@ class Case(unittest.TestCase):
             "NO_PROXY": "localhost,127.0.0.1,::1",
             "no_proxy": "localhost,127.0.0.1,::1",
             "SSL_CERT_FILE": self.certificate,
+            "NODE_EXTRA_CA_CERTS": self.certificate,
             "PYTHONPATH": self.helpers,
         }
 
@@ -353,7 +354,7 @@ class Imports(Case):
             import sys
             show = sys.meta_path[0]._show
             start = show.__globals__
-            session = start["load_clients"]().Session("http://authsome:x@127.0.0.1:1", None)
+            session = start["load"]("authsome_clients").Session("http://authsome:x@127.0.0.1:1", None, None, start["load"])
             print([name for name in start["CLIENTS"] if not hasattr(session, name.replace(".", "_"))])
         """
         self.prints("[]", source)
@@ -558,8 +559,8 @@ class HttpClient(Case):
         }
         source = """
             import os, sys
-            load_clients = sys.meta_path[0]._show.__globals__["load_clients"]
-            session = load_clients().Session(os.environ["https_proxy"], None)
+            load = sys.meta_path[0]._show.__globals__["load"]
+            session = load("authsome_clients").Session(os.environ["https_proxy"], None, None, load)
             print([session.covers("https", host, port) for host in {} for port in [None, 443, 8443]])
             print(session.covers("http", "origin.test", None), session.covers("https", *session.address))
         """
@@ -679,6 +680,42 @@ class Aiohttp(Case):
         self.went_by_proxy("origin.test:443")
 
 
+class PackagesOwnRoots(Case):
+    SOURCE = """
+        import ssl, urllib.error, urllib.request
+        context = ssl.create_default_context(cafile={!r})
+        print(len(context.get_ca_certs()))
+        try:
+            print(urllib.request.urlopen("https://origin.test/a", context=context).read().decode())
+        except urllib.error.URLError as error:
+            print(error.reason.verify_code)
+    """
+
+    def test_they_are_joined_by_the_sessions_ca_and_by_nothing_else(self):
+        for directory in ["site-packages", "dist-packages"]:
+            with self.subTest(directory):
+                roots = os.path.join(self.directory, directory, "package", "roots.pem")
+                self.write(roots, other_certificate())
+                self.prints("2\norigin.test /a by nobody", self.SOURCE.format(roots))
+
+    def test_a_file_of_the_users_is_the_only_one(self):
+        roots = os.path.join(self.directory, "roots.pem")
+        self.write(roots, other_certificate())
+        # X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
+        self.prints("1\n18", self.SOURCE.format(roots))
+
+
+def other_certificate():
+    return subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=other", "-keyout", os.devnull],
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        universal_newlines=True,
+    ).stdout
+
+
 @installed("httpx")
 class Httpx(Case):
     SYNC = """
@@ -710,6 +747,46 @@ class Httpx(Case):
                     options = "transport={}({})".format(transport, arguments)
                     self.prints("origin.test /a by nobody", source.format(options, "https://origin.test/a"))
                     self.went_by_proxy("origin.test:443")
+
+    def test_a_transport_within_another_goes_by_the_proxy(self):
+        retry = """
+        import httpx
+
+        class Retry(httpx.BaseTransport):
+            def __init__(self, transport):
+                self.wrapped = transport
+            def handle_request(self, request):
+                response = self.wrapped.handle_request(request)
+                response.headers["x-retry"] = "yes"
+                return response
+            def close(self):
+                self.wrapped.close()
+
+        class AsyncRetry(httpx.AsyncBaseTransport):
+            def __init__(self, transport):
+                self.wrapped = transport
+            async def handle_async_request(self, request):
+                return await self.wrapped.handle_async_request(request)
+            async def aclose(self):
+                await self.wrapped.aclose()
+        """
+        for source, transport in [
+            (self.SYNC.replace(".text)", ".headers['x-retry'])"), "Retry(httpx.HTTPTransport(proxy=None))"),
+            (self.ASYNC, "AsyncRetry(httpx.AsyncHTTPTransport())"),
+        ]:
+            with self.subTest(transport):
+                self.proxy.log.clear()
+                program = retry + source.format("transport=" + transport, "https://origin.test/a")
+                self.prints("yes" if "x-retry" in source else "origin.test /a by nobody", program)
+                self.went_by_proxy("origin.test:443")
+        self.proxy.log.clear()
+        for transport in ["Retry(httpx.HTTPTransport(proxy='http://proxy.test:3128'))", "Retry(httpx.HTTPTransport(uds='/no'))"]:
+            with self.subTest(transport):
+                self.prints("direct", retry + self.SYNC.format("transport=" + transport, "https://origin.test/a"))
+        url = "https://127.0.0.1:{}/a".format(self.tls.server_port)
+        source = self.SYNC.format("transport=Retry(httpx.HTTPTransport())", url)
+        self.prints("127.0.0.1:{} /a by nobody".format(self.tls.server_port), retry + source)
+        self.went_by_proxy()
 
     def test_a_host_of_no_proxy_is_reached_directly(self):
         url = "https://127.0.0.1:{}/a".format(self.tls.server_port)

@@ -13,15 +13,20 @@ from urllib.parse import unquote, urlsplit
 
 
 class Session:
-    """The session's proxy and roots, as they stood in the environment when the program started."""
+    """The session's proxy and roots, as they stood in the environment when the program started.
 
-    def __init__(self, proxy, bundle):
+    `load` loads another file of this directory.
+    """
+
+    def __init__(self, proxy, bundle, ca, load):
         parts = urlsplit(proxy)
         userinfo = "{}:{}".format(unquote(parts.username), unquote(parts.password))
         self.proxy = proxy
         self.address = parts.hostname, parts.port
         self.authorization = {"Proxy-Authorization": "Basic " + b64encode(userinfo.encode()).decode()}
         self.bundle = bundle if bundle and os.path.isfile(bundle) else None
+        self.ca = ca if ca and os.path.isfile(ca) else None
+        self.load = load
 
     def show(self, module):
         getattr(self, module.__name__.replace(".", "_"))(module)
@@ -144,39 +149,12 @@ class Session:
                 lambda session, host: netrc(session, host) if session.trust_env else None
             )
 
-    # httpx: a transport of the program's own, which it may want for retries only, keeps the environment's proxies out.
-    # One that is made by the same arguments, and the proxy, is mounted as httpx mounts its own.
+    # httpx: in a file of its own.
 
     def httpx__client(self, module):
-        self._httpx_transport(module, module.Client, module.HTTPTransport)
-        self._httpx_transport(module, module.AsyncClient, module.AsyncHTTPTransport)
+        self.load("authsome_httpx").show(self, module)
 
     httpx2__client = httpx__client
-
-    def _httpx_transport(self, module, client, kind):
-        init_client, init_transport = client.__init__, kind.__init__
-
-        @functools.wraps(init_transport)
-        def remember(transport, *arguments, **options):
-            init_transport(transport, *arguments, **options)
-            # The seventh is a proxy, the eighth a socket in the file system.
-            if type(transport) is kind and not (arguments[6:] or options.get("proxy") or options.get("uds")):
-                transport._authsome_double = functools.partial(kind, *arguments, **options)
-
-        @functools.wraps(init_client)
-        def mount(http, **options):
-            init_client(http, **options)
-            make_double = getattr(options.get("transport"), "_authsome_double", None)
-            # What is mounted already is a proxy or a transport that the program has given.
-            if make_double is None or http._mounts or not options.get("trust_env", True):
-                return
-            proxies = module.get_environment_proxies()
-            if self.proxy in proxies.values():
-                double = make_double(proxy=module.Proxy(self.proxy))
-                mounts = {name: double if proxy == self.proxy else None for name, proxy in proxies.items()}
-                http._mounts = dict(sorted((module.URLPattern(name), mount) for name, mount in mounts.items()))
-
-        client.__init__, kind.__init__ = mount, remember
 
     # urllib3: a PoolManager never reads the environment. Requests and botocore, which do, use its pools and not its
     # `urlopen()`; a ProxyManager has a proxy; a subclass may have ways of its own. A ProxyManager leaves the user and
@@ -359,6 +337,26 @@ class Session:
 
         for place in [module, module.core]:
             place.where, place.contents = where, contents
+
+    # ssl: some packages bring the roots that they trust (stripe, botocore), and no variable names others to them. No user
+    # has chosen such a file. The session's CA is added to it and nothing else, so that it stays as narrow as it is.
+
+    def ssl(self, module):
+        if self.ca is None:
+            return
+        context, original = module.SSLContext, module.SSLContext.load_verify_locations
+
+        def comes_with_a_package(cafile):
+            directories = os.path.abspath(os.fsdecode(cafile)).split(os.sep)
+            return "site-packages" in directories or "dist-packages" in directories
+
+        @functools.wraps(original)
+        def load_verify_locations(context, cafile=None, capath=None, cadata=None):
+            original(context, cafile, capath, cadata)
+            if cafile and comes_with_a_package(cafile):
+                original(context, self.ca)
+
+        context.load_verify_locations = load_verify_locations
 
     # pygit2: libgit2 looks for a proxy where the environment names one, if it is told to; pygit2 tells it to use none.
 

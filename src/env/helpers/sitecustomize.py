@@ -23,6 +23,7 @@ CLIENTS = frozenset(
         "httpx2._client",
         "pycurl",
         "pygit2.callbacks",
+        "ssl",
         "urllib.request",
         "urllib3.poolmanager",
         "websockets.asyncio.client",
@@ -105,23 +106,24 @@ def session_proxy():
     return proxy if ours else None
 
 
-def load_clients():
+def load(name):
+    """A file of this directory, which will not be on `sys.path`."""
     from importlib.machinery import SourceFileLoader
 
-    loader = SourceFileLoader("authsome_clients", os.path.join(DIRECTORY, "authsome_clients.py"))
-    clients = type(sys)(loader.name)
-    clients.__file__ = loader.path
-    loader.exec_module(clients)
-    return clients
+    loader = SourceFileLoader(name, os.path.join(DIRECTORY, name + ".py"))
+    module = type(sys)(loader.name)
+    module.__file__ = loader.path
+    loader.exec_module(module)
+    return module
 
 
-def prepare_clients(proxy, bundle):
+def prepare_clients(proxy, bundle, ca):
     sessions = []
 
     def show(module):
         try:
             if not sessions:
-                sessions.append(load_clients().Session(proxy, bundle))
+                sessions.append(load("authsome_clients").Session(proxy, bundle, ca, load))
             sessions[0].show(module)
         except Exception:
             pass  # The client stays as it is, and the program runs.
@@ -138,7 +140,7 @@ def start():
         return
     proxy = session_proxy()
     if proxy:
-        prepare_clients(proxy, os.environ.get("SSL_CERT_FILE"))
+        prepare_clients(proxy, os.environ.get("SSL_CERT_FILE"), os.environ.get("NODE_EXTRA_CA_CERTS"))
 
 
 def make_way():

@@ -1,0 +1,3 @@
+from pinecone import Pinecone
+
+print(Pinecone().list_indexes().names())

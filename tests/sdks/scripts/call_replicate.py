@@ -1,0 +1,3 @@
+import replicate
+
+print(replicate.run("ada/upper:" + 64 * "0", input={"text": "hello"}))

@@ -1,0 +1,2 @@
+#!/usr/bin/env bash
+"$(dirname "$0")/node_modules/.bin/sentry-cli" organizations list | grep -o ada-org

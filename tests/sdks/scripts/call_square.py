@@ -1,0 +1,3 @@
+from square import Square
+
+print(Square().locations.list().locations[0].name)

@@ -1,0 +1,3 @@
+from tavily import TavilyClient
+
+print(TavilyClient().search("what is there?")["results"][0]["title"])
