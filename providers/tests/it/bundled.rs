@@ -56,7 +56,7 @@ fn each_says_when_it_was_checked_or_what_was_not() {
 }
 
 /// A host that is not the service's, made from one that is.
-fn look_alikes(host: &str) -> Vec<String> {
+fn similar_hosts(host: &str) -> Vec<String> {
     let homograph = host.replacen('a', "\u{430}", 1).replacen('o', "\u{43e}", 1);
     let mut others = vec![
         format!("evil-{host}"),
@@ -93,7 +93,7 @@ fn no_host_that_only_looks_like_one_is_taken() {
         for route in &service.routes {
             assert_eq!(route.scheme, Scheme::Https, "{}: {route}", provider.id);
             for host in own_hosts(&route.host) {
-                for other in look_alikes(&host) {
+                for other in similar_hosts(&host) {
                     // A pattern is anchored to a domain: below it, everything may be its own.
                     let suffix = route.host.literal_suffix();
                     let is_below =
