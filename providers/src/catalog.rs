@@ -142,7 +142,7 @@ impl Catalog {
                 let distance = if starts_alike {
                     1
                 } else {
-                    edit_distance(id.as_str(), known.as_str())
+                    strsim::osa_distance(id.as_str(), known.as_str())
                 };
                 (distance, known)
             })
@@ -227,20 +227,4 @@ fn read(path: &Path) -> io::Result<String> {
             "it is larger than 1 MiB",
         ))
     }
-}
-
-/// The Levenshtein distance: how many letters must be inserted, removed or replaced.
-fn edit_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, letter) in left.chars().enumerate() {
-        let mut next = vec![index + 1];
-        for ((above_left, above), other) in row.iter().zip(row.iter().skip(1)).zip(&right) {
-            let before = next.last().copied().unwrap_or_default();
-            let replaced = above_left + usize::from(letter != *other);
-            next.push(replaced.min(above + 1).min(before + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }

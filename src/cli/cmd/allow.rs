@@ -40,7 +40,8 @@ pub(in crate::cli) fn run(
         show(&guards, &files, context);
         return Ok(());
     };
-    let name = name_of(wanted, &guards, &files.settings.allowed_guards())?;
+    let name = name_of(wanted, &guards, &files.settings.allowed_guards())
+        .map_err(|wrong| wrong.failure(wanted, is_allowed))?;
     let has_changed = set_allowed(&files.home, &name, is_allowed)?;
     let printer = context.printer;
     if printer.is_json() {
@@ -74,8 +75,34 @@ fn guards(catalog: &Catalog) -> Vec<Guard> {
     usable.flatten().collect()
 }
 
+/// Why a name says no rule.
+enum NoRule {
+    Unknown,
+    /// These are all meant by it, each with its provider.
+    Several(Vec<String>),
+}
+
+impl NoRule {
+    fn failure(self, wanted: &str, is_allowed: bool) -> Failure {
+        match self {
+            Self::Unknown => {
+                let message = format!("no definition has a guard rule '{wanted}'");
+                let hint = "see all rules: authsome allow";
+                Failure::new(Exit::Usage, "rule_not_found", message, hint)
+            }
+            Self::Several(names) => {
+                let verb = if is_allowed { "allow" } else { "deny" };
+                let message = format!("several providers have a rule '{wanted}'");
+                let commands = names.iter().map(|name| format!("authsome {verb} {name}"));
+                let hint = commands.collect::<Vec<_>>().join(" or: ");
+                Failure::new(Exit::Usage, "usage", message, hint)
+            }
+        }
+    }
+}
+
 /// The rule's name as `config.toml` has it. The provider may be left out where that is clear.
-fn name_of(wanted: &str, guards: &[Guard], lifted: &HashSet<String>) -> Result<String, Failure> {
+fn name_of(wanted: &str, guards: &[Guard], lifted: &HashSet<String>) -> Result<String, NoRule> {
     let is_it = |name: &str| name == wanted || name.split('/').nth(1) == Some(wanted);
     let names = guards.iter().map(Guard::name);
     // A rule that the definition no longer has can still be removed from the file.
@@ -85,16 +112,8 @@ fn name_of(wanted: &str, guards: &[Guard], lifted: &HashSet<String>) -> Result<S
     found.dedup();
     match found.as_slice() {
         [name] => Ok(name.clone()),
-        [] => {
-            let message = format!("no definition has a guard rule '{wanted}'");
-            let hint = "see all rules: authsome allow";
-            Err(Failure::new(Exit::Usage, "rule_not_found", message, hint))
-        }
-        several => {
-            let message = format!("several providers have a rule '{wanted}'");
-            let hint = format!("use one of: {}", several.join(", "));
-            Err(Failure::new(Exit::Usage, "usage", message, hint))
-        }
+        [] => Err(NoRule::Unknown),
+        _ => Err(NoRule::Several(found)),
     }
 }
 

@@ -26,7 +26,7 @@ fn a_rule_is_lifted_for_the_next_run_and_put_in_force_again() {
     assert_eq!(status(), "403");
     let said = setup
         .world
-        .call(["allow", "project-access-token"])
+        .call(["allow", "gitlab/project-access-token"])
         .expect(0);
     assert!(
         said.stderr
@@ -44,7 +44,10 @@ fn a_rule_is_lifted_for_the_next_run_and_put_in_force_again() {
 #[test]
 fn the_rules_are_listed_and_an_unknown_one_is_not_written() {
     let setup = Setup::connected();
-    setup.world.call(["allow", "ci-variable"]).expect(0);
+    let ambiguous = setup.world.call(["allow", "ci-variable"]).expect(2);
+    let told = "authsome allow gitlab/ci-variable";
+    assert!(ambiguous.stderr.contains(told), "{ambiguous:?}");
+    setup.world.call(["allow", "gitlab/ci-variable"]).expect(0);
     let listed = setup.world.call(["allow", "--json"]).expect(0).json();
     let rules = listed["rules"].as_array().unwrap();
     assert!(rules.len() > 100);
