@@ -212,6 +212,7 @@ pub(super) fn outgoing(
     progress: &Arc<UploadProgress>,
 ) -> RequestBody {
     body.take().map_or(RequestBody::Empty, |incoming| {
+        let route = route.filter(|_| !incoming.is_end_stream()); // most requests have no body
         let carriers = route.map(|route| route.rules.carriers());
         let fields = carriers.and_then(|carriers| BodyFields::of(&parts.headers, carriers));
         let fields = fields.map(Box::new); // rarely there, and large

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::header::{HOST, HeaderValue, UPGRADE};
 use http::{Request, Response};
+use http_body::Body;
 use hyper::body::Incoming;
 
 use super::disposition::{Disposition, check_unmanaged, dispose};
@@ -90,7 +91,9 @@ async fn forward_http<S>(
     let flags = HeaderFlags::of(&parts.headers);
     let progress = Arc::new(UploadProgress::new(flags.expect));
     // If the request is refused, dropping this body drains it.
-    let fields = BodyFields::of(&parts.headers, shared.session.routes.body_carriers());
+    let carriers = shared.session.routes.body_carriers();
+    let carriers = (!body.is_end_stream()).then_some(carriers);
+    let fields = carriers.and_then(|carriers| BodyFields::of(&parts.headers, carriers));
     let fields = fields.map(Box::new);
     let body = RequestBody::new(ClientBody::Hyper(body), fields, &progress);
     check_unmanaged(shared, &place.authority)?;

@@ -115,7 +115,10 @@ fn another_kind_of_server_is_told_before_a_browser_opens() {
     assert!(!outcome.stderr.contains("Open this URL"));
     let host = format!("localhost:{}", gitlab.port());
     let outcome = start(&world, &gitlab, &app, &[&host]).end().expect(4);
-    assert!(outcome.stderr.contains("does not say that it is GitLab"));
+    let refused = outcome.stderr;
+    assert!(refused.contains("does not say that it is "), "{refused}");
+    let told = format!("authsome login gitlab --base-url https://{host}");
+    assert!(refused.contains(&told), "{refused}");
 }
 
 #[test]

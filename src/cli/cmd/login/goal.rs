@@ -224,13 +224,17 @@ fn not_recognized(address: &BaseUrl, movable: &[&Provider]) -> Failure {
             format!("no provider can be at {host}"),
             "see what can be connected: authsome login".to_owned(),
         ),
-        [first, ..] => (
-            format!("{host} does not say that it is {}", names.join(" or ")),
-            format!(
-                "check the address; if it is right: authsome login {} --base-url {host}",
-                first.id
-            ),
-        ),
+        _ => {
+            let command = |one: &&Provider| format!("authsome login {} --base-url {host}", one.id);
+            let commands: Vec<_> = movable.iter().map(command).collect();
+            (
+                format!("{host} does not say that it is {}", names.join(" or ")),
+                format!(
+                    "check the address; if it is right: {}",
+                    commands.join(" or: ")
+                ),
+            )
+        }
     };
     Failure::new(Exit::NoProvider, "provider_not_found", message, hint)
 }
