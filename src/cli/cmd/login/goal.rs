@@ -219,22 +219,21 @@ fn not_recognized(address: &BaseUrl, movable: &[&Provider]) -> Failure {
         .iter()
         .map(|one| one.display_name.as_str())
         .collect();
-    let (message, hint) = match movable {
-        [] => (
+    let (message, hint) = if movable.is_empty() {
+        (
             format!("no provider can be at {host}"),
             "see what can be connected: authsome login".to_owned(),
-        ),
-        _ => {
-            let command = |one: &&Provider| format!("authsome login {} --base-url {host}", one.id);
-            let commands: Vec<_> = movable.iter().map(command).collect();
-            (
-                format!("{host} does not say that it is {}", names.join(" or ")),
-                format!(
-                    "check the address; if it is right: {}",
-                    commands.join(" or: ")
-                ),
-            )
-        }
+        )
+    } else {
+        let command = |one: &&Provider| format!("authsome login {} --base-url {host}", one.id);
+        let commands: Vec<_> = movable.iter().map(command).collect();
+        (
+            format!("{host} does not say that it is {}", names.join(" or ")),
+            format!(
+                "check the address; if it is right: {}",
+                commands.join(" or: ")
+            ),
+        )
     };
     Failure::new(Exit::NoProvider, "provider_not_found", message, hint)
 }
