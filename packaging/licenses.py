@@ -17,6 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Not the suffix of a program that checks licences, and the like.
 FILE = re.compile(r"(licen[sc]e|unlicense|copying|copyright|notice)([-_.].*)?", re.IGNORECASE)
 CODE = {".rs", ".c", ".h", ".cc", ".py", ".sh", ".go", ".pl", ".html"}
+# Repositories of whose crates none has the text, and a linked crate of the same author under the same licence, whose text it is.
+SAME = {"https://github.com/Nugine/simd": "outref"}
 HEAD = """\
 Third-party licences
 
@@ -64,6 +66,9 @@ def main():
         # A crate without a text of its own is, as a rule, one of several in a repository.
         siblings = [other for other in packages if package["repository"] and other["repository"] == package["repository"]]
         found = own[package["id"]] or [text for other in siblings for text in own[other["id"]]]
+        if not found:
+            alike = [other for other in packages if other["name"] == SAME.get(package["repository"]) and other["license"] == package["license"]]
+            found = [text for other in alike for text in own[other["id"]]]
         if not found:
             sys.exit(f"licenses.py: {name} ({package['license']}) has no text of its licence")
         for text in found:
