@@ -1,5 +1,6 @@
-//! Scopes that a provider asks for and a grant does not have (RFC 6750 §3.1, `insufficient_scope`).
-//! Only the user can widen a grant, so all that is done here is to remember it.
+//! Scopes that a provider asks for and a grant does not have (RFC 6750 §3.1,
+//! `insufficient_scope`). Only the user can widen a grant, so all that is done here is to remember
+//! it.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -6,9 +6,10 @@
 //! ```text
 //! checks --> listener --> server --> code flow --> confirmed --> one transaction --> LoggedIn
 //!   |           |           |            |             |               |
-//!   |           |           |            |             |               +- NotStored, Exists: revoked
+//!   |           |           |            |             |          +- NotStored, Exists: revoked
 //!   |           |           |            |             +- Declined, Deadline, Cancelled: revoked
-//!   |           |           |            +- Denied, OAuth, Deadline, Cancelled, Unattended: no grant
+//!   |           |           |            +- no grant: Denied, OAuth, Deadline, Cancelled,
+//!   |           |           |               Unattended
 //!   |           |           +- AnotherService, OAuth, Cancelled
 //!   |           +- Bind
 //!   +- Exists, Store, OAuth

@@ -2,10 +2,10 @@
 //! (RFC 9728), and the server's own metadata (RFC 8414, `OpenID` Connect Discovery).
 //!
 //! ```text
-//! resource ── 401, resource_metadata ──→ its metadata ──→ authorization_servers[0]
-//!     └────── no such challenge ──→ /.well-known/oauth-protected-resource ─┤
-//!                                         └── none ──→ the resource's own origin
-//! issuer ──→ /.well-known/oauth-authorization-server ──→ /.well-known/openid-configuration
+//! resource -- 401, resource_metadata --> its metadata --> authorization_servers[0]
+//!     +------ no such challenge --> /.well-known/oauth-protected-resource -+
+//!                                         +-- none --> the resource's own origin
+//! issuer --> /.well-known/oauth-authorization-server --> /.well-known/openid-configuration
 //! ```
 
 use serde_json::Value;

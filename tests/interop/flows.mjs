@@ -26,6 +26,8 @@ const counters = {
   // Token requests that were answered with tokens, by grant type, and those that were not, by error.
   granted: {},
   refused: {},
+  // How many grants were revoked.
+  revoked: 0,
   // The times of the polls, in milliseconds, of the device code that was issued last.
   polls: [],
   // What applications have registered themselves with, in their order.
@@ -133,6 +135,9 @@ function makeProvider(issuer) {
   made.use(watch);
   made.on('grant.success', (ctx) => count(counters.granted, ctx.oidc.params.grant_type));
   made.on('grant.error', (_ctx, error) => count(counters.refused, error.error));
+  made.on('grant.revoked', () => {
+    counters.revoked += 1;
+  });
   made.on('registration_create.success', (ctx, client) => {
     counters.registered.push({ client_id: client.clientId, metadata: ctx.oidc.body });
   });

@@ -19,6 +19,7 @@ main() {
   check_device
   check_device_that_is_too_fast
   check_device_that_is_refused
+  check_device_whose_name_is_taken
   check_device_code_that_expires
   check_machine
   check_machine_with_a_wrong_secret
@@ -71,6 +72,26 @@ check_device_that_is_refused() {
   is "device refused: login fails" 2 "$code"
   matches "device refused: and says why" access_denied "$err"
   is_not_stored "device refused" refused
+}
+
+# Another login has taken the name while the code was entered: nobody would keep the grant.
+check_device_whose_name_is_taken() {
+  begin_device taken
+  local pid=$login_pid uri=$device_uri entered=$device_code
+  mv "$work/err" "$work/err-of-the-first"
+  begin_device taken
+  walk_device_pages "$device_uri" "$device_code"
+  end_login
+  is "device, twice: the one that ends first is stored" 0 "$code"
+  local revoked_before
+  revoked_before=$(told revoked)
+  login_pid=$pid
+  walk_device_pages "$uri" "$entered"
+  end_login
+  is "device, twice: the other fails" 6 "$code"
+  is "device, twice: its grant is revoked" 1 $(($(told revoked) - revoked_before))
+  attempt "$AUTHSOME" get interop --connection taken --json
+  is "device, twice: the first is still there" 0 "$code"
 }
 
 check_device_code_that_expires() {

@@ -105,8 +105,8 @@ impl Desks {
     }
 }
 
-/// The program shows `ready`, asks at each `c`, shows `answer N: ` and the user's name or the error,
-/// and ends at `q`.
+/// The program shows `ready`, asks at each `c`, shows `answer N: ` and the user's name or the
+/// error, and ends at `q`.
 #[track_caller]
 fn stays_whole(program: &[&str], ready: &str) {
     let mut desks = Desks {

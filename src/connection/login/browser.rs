@@ -6,15 +6,13 @@ use std::pin::Pin;
 use super::check::check;
 use super::code::{CodeFlow, Granted, LAST_PAGE, PageReply};
 use super::error::{DEADLINE, LoginError};
-use super::means::Means;
+use super::means::{Means, not_stored, revoke};
 use super::prompt::{Finished, FinishedBy, LoginPrompt};
 use super::request::{LoginRequest, OAuthRequest};
 use crate::connection::record::{ClientCredentials, Connection};
 use crate::connection::store::StoreError;
-use crate::credential::ConnectionId;
 use crate::loopback::{Connected, Listener, Outcome};
-use crate::oauth::{HttpClient, OAuthClient, OAuthError, RevocableToken};
-use crate::secret::Secret;
+use crate::oauth::HttpClient;
 
 /// Leads the user through the pages of the authorization code flow.
 pub(super) async fn by_browser(
@@ -93,24 +91,6 @@ fn connected(request: &LoginRequest, connection: &Connection) -> Connected {
     }
 }
 
-fn not_stored(
-    id: ConnectionId,
-    error: StoreError,
-    revocation: Result<(), OAuthError>,
-) -> LoginError {
-    match error {
-        // Another login took the name while the user was at the provider.
-        StoreError::Conflict => LoginError::Exists {
-            id,
-            revoked: Some(revocation.is_ok()),
-        },
-        source => LoginError::NotStored {
-            source: Box::new(source),
-            revocation: revocation.err().map(Box::new),
-        },
-    }
-}
-
 /// If another user may have finished the login, asks the user whether to store it. If not, its
 /// grant is revoked.
 pub(super) async fn confirmed(
@@ -172,19 +152,6 @@ enum LoginOutcome {
     Declined,
     Late,
     Stored,
-}
-
-/// Revokes a grant that is not stored, so that no unused grant stays alive.
-async fn revoke(
-    client: &OAuthClient,
-    access: &Secret<String>,
-    refresh: Option<&Secret<String>>,
-    http: &HttpClient,
-) -> Result<(), OAuthError> {
-    // The refresh token if there is one: with it, a server should also invalidate the access tokens
-    // of the grant (RFC 7009 §2.1). The other way round it need not.
-    let token = refresh.map_or(RevocableToken::Access(access), RevocableToken::Refresh);
-    client.revoke(token, http).await
 }
 
 /// Stores the connection. It does not await, so that Ctrl-C takes effect before or after it, and

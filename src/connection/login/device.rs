@@ -60,7 +60,7 @@ pub(super) async fn by_device(
     })?;
     let lookups = &request.account_lookups;
     let account = look_up_account(lookups, Fields::of(&set.access_token), http).await;
-    let connection = means.of_grant(server, client, set, account);
-    means.keep(&connection)?;
+    let connection = means.of_grant(server, client.clone(), set, account);
+    means.keep_granted(&connection, &client).await?;
     Ok(connection)
 }

@@ -10,7 +10,9 @@ use super::request::{LoginRequest, OAuthRequest};
 use crate::clock::Timestamp;
 use crate::connection::record::{ClientCredentials, Connection, GrantState, Tokens};
 use crate::connection::store::{ConnectionStore, StoreError};
-use crate::oauth::{Account, HttpClient, OAuthClient, TokenSet};
+use crate::credential::ConnectionId;
+use crate::oauth::{Account, HttpClient, OAuthClient, OAuthError, RevocableToken, TokenSet};
+use crate::secret::Secret;
 
 /// For how long, and at which intervals, storing a grant is tried before the grant is revoked.
 const STORE_WAIT: Duration = Duration::from_secs(3);
@@ -125,6 +127,20 @@ impl Means<'_> {
         }
     }
 
+    /// Stores a connection whose grant a user has made, or revokes the grant.
+    pub(super) async fn keep_granted(
+        self,
+        connection: &Connection,
+        client: &OAuthClient,
+    ) -> Result<(), LoginError> {
+        let Err(error) = self.store_soon(connection) else {
+            return Ok(());
+        };
+        let tokens = &connection.tokens;
+        let revocation = revoke(client, &tokens.access, tokens.refresh.as_ref(), self.http).await;
+        Err(not_stored(self.request.id.clone(), error, revocation))
+    }
+
     /// Stores a connection whose grant needs no revocation if that fails.
     pub(super) fn keep(self, connection: &Connection) -> Result<(), LoginError> {
         match self.store_soon(connection) {
@@ -153,4 +169,35 @@ impl Means<'_> {
             }
         }
     }
+}
+
+pub(super) fn not_stored(
+    id: ConnectionId,
+    error: StoreError,
+    revocation: Result<(), OAuthError>,
+) -> LoginError {
+    match error {
+        // Another login took the name while the user was at the provider.
+        StoreError::Conflict => LoginError::Exists {
+            id,
+            revoked: Some(revocation.is_ok()),
+        },
+        source => LoginError::NotStored {
+            source: Box::new(source),
+            revocation: revocation.err().map(Box::new),
+        },
+    }
+}
+
+/// Revokes a grant that is not stored, so that no unused grant stays alive.
+pub(super) async fn revoke(
+    client: &OAuthClient,
+    access: &Secret<String>,
+    refresh: Option<&Secret<String>>,
+    http: &HttpClient,
+) -> Result<(), OAuthError> {
+    // The refresh token if there is one: with it, a server should also invalidate the access tokens
+    // of the grant (RFC 7009 §2.1). The other way round it need not.
+    let token = refresh.map_or(RevocableToken::Access(access), RevocableToken::Refresh);
+    client.revoke(token, http).await
 }

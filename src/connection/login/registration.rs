@@ -2,10 +2,10 @@
 //! have to be discovered first.
 //!
 //! ```text
-//! registered at an earlier login of this connection? ── yes ──→ still known? ── yes ──→ code flow
-//!            │ no                                                    │ no                    │
-//!            └──→ register ──→ code flow        register, once ←─────┴──── invalid_client, ──┘
-//!                                                                            invalid_scope
+//! registered at an earlier login of this connection? -- yes --> still known? -- yes --> code flow
+//!            | no                                                    | no                    |
+//!            +--> register --> code flow        register, once <-----+---- invalid_client, --+
+//!                                                                          invalid_scope
 //! ```
 
 use std::pin::Pin;

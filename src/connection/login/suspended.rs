@@ -2,8 +2,8 @@
 //! browser has ended at. In between, the request is in the vault.
 //!
 //! ```text
-//! authorization request ──→ nobody here can go on ──→ sealed, under a code ──→ the end
-//! code, address ──→ taken out, ten minutes at most ──→ verify ──→ exchange ──→ stored
+//! authorization request --> nobody here can go on --> sealed, under a code --> the end
+//! code, address --> taken out, ten minutes at most --> verify --> exchange --> stored
 //! ```
 
 use std::pin::Pin;

@@ -6,8 +6,8 @@
 //! (`Bearer …`). JSON within a JSON string is text, and so is a body of any other type.
 //!
 //! ```text
-//! piece ──→ every place of the placeholder ──→ what stands before it ──┬─ a carrier ──→ refused
-//!             (memmem)                          (256 bytes at most)    └─ otherwise ──→ passes
+//! piece --> every place of the placeholder --> what stands before it --+-- a carrier --> refused
+//!             (memmem)                          (256 bytes at most)    +-- otherwise --> passes
 //! ```
 //!
 //! Nothing is held back: what was sent before is at most the beginning of a placeholder, and the
