@@ -119,8 +119,7 @@ mod tests {
 
     #[test]
     fn what_another_session_put_aside_is_written_to_no_more() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (_directory, home) = Home::temporary();
         let mut log = LogFile::new(home.clone());
         log.append(b"one\n").unwrap();
         fs::rename(home.path(FILE), home.path(ROTATED)).unwrap();

@@ -198,8 +198,7 @@ mod tests {
 
     #[test]
     fn writes_lines_without_queries() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (_directory, home) = Home::temporary();
         let audit = Audit::new(&home);
         for _ in 0..100 {
             audit.record(&Event::new(Kind::Injected).request(
@@ -218,8 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_subscribes_gets_what_is_recorded_though_it_cannot_be_written() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (_directory, home) = Home::temporary();
         fs::create_dir(home.path(FILE)).unwrap();
         let audit = Audit::new(&home);
         let mut feed = audit.subscribe();
@@ -234,8 +232,7 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_written_is_said_and_holds_nothing_up() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (_directory, home) = Home::temporary();
         fs::create_dir(home.path(FILE)).unwrap();
         let audit = Audit::new(&home);
         for _ in 0..MAX_QUEUE / 16 {

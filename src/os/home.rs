@@ -103,6 +103,14 @@ impl Home {
         Ok(Self { root, waits: None })
     }
 
+    /// A home of a test, and the directory that removes it when it is dropped.
+    #[cfg(test)]
+    pub(crate) fn temporary() -> (tempfile::TempDir, Self) {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Self::open(Some(directory.path().join("home").into()), None).unwrap();
+        (directory, home)
+    }
+
     /// The same directory, whose long waits for a lock are told.
     #[must_use]
     pub fn telling(self, waits: LockWaits) -> Self {
@@ -264,15 +272,9 @@ pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> 
 mod tests {
     use super::*;
 
-    fn home() -> (tempfile::TempDir, Home) {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
-        (directory, home)
-    }
-
     #[test]
     fn is_made_private_and_refused_when_open() {
-        let (_directory, home) = home();
+        let (_directory, home) = Home::temporary();
         assert_eq!(fs::metadata(home.root()).unwrap().mode() & 0o777, 0o700);
         fs::set_permissions(home.root(), Permissions::from_mode(0o750)).unwrap();
         let again = Home::open(Some(home.root().into()), None);
@@ -311,7 +313,7 @@ mod tests {
 
     #[test]
     fn private_files_are_private_and_replaced_whole() {
-        let (_directory, home) = home();
+        let (_directory, home) = Home::temporary();
         home.write_private("file", b"one").unwrap();
         home.write_private("file", b"two").unwrap();
         assert_eq!(fs::read(home.path("file")).unwrap(), b"two");

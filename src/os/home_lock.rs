@@ -88,15 +88,9 @@ impl Home {
 mod tests {
     use super::*;
 
-    fn home() -> (tempfile::TempDir, Home) {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
-        (directory, home)
-    }
-
     #[test]
     fn a_held_lock_times_out_and_a_dropped_one_is_free() {
-        let (_directory, home) = home();
+        let (_directory, home) = Home::temporary();
         let held = home.lock("name", Duration::ZERO).unwrap();
         assert!(matches!(
             home.lock("name", Duration::ZERO),

@@ -121,8 +121,7 @@ mod tests {
 
     #[test]
     fn a_run_is_known_while_it_lives() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (_directory, home) = Home::temporary();
         assert_eq!(allows_export(&home, "one"), None);
         let one = LivingSession::enter(&home, "one", false).unwrap();
         let two = LivingSession::enter(&home, "two", true).unwrap();
@@ -147,8 +146,7 @@ mod tests {
 
     #[test]
     fn what_a_killed_run_left_is_no_run_and_is_swept() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (_directory, home) = Home::temporary();
         let living = LivingSession::enter(&home, "living", false).unwrap();
         let dead = home.path(DIRECTORY).join("dead.lock");
         create_private_file(&dead).unwrap();

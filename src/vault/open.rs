@@ -103,15 +103,9 @@ mod tests {
     use crate::secret::Secret;
     use crate::vault::{Change, Expect, RecordKey};
 
-    fn home() -> (tempfile::TempDir, Home) {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
-        (directory, home)
-    }
-
     #[test]
     fn tells_wrong_missing_and_malformed_keys_apart() {
-        let (_directory, home) = home();
+        let (_directory, home) = Home::temporary();
         drop(open(&home, None).unwrap());
         let refused = |key| open(&home, key).err();
         let other = OsStr::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
@@ -133,7 +127,7 @@ mod tests {
 
     #[test]
     fn many_first_users_make_one_vault() {
-        let (_directory, home) = home();
+        let (_directory, home) = Home::temporary();
         let first_use = |index: u32| {
             let put = Change::Put {
                 key: RecordKey::new("thing", index.to_string()),

@@ -278,8 +278,7 @@ mod tests {
     use crate::vault::MasterKey;
 
     fn files() -> (tempfile::TempDir, PendingFiles, RecordKey) {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (directory, home) = Home::temporary();
         let seal = Seal::new(&MasterKey::from_bytes([7; 32]));
         let files = PendingFiles::new(&home, Arc::new(seal));
         (directory, files, RecordKey::new("thing", "a/b"))

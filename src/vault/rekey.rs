@@ -76,8 +76,7 @@ mod tests {
 
     /// A home whose vault has some records.
     fn home() -> (tempfile::TempDir, Home) {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (directory, home) = Home::temporary();
         let vault = open(&home, None).unwrap();
         for number in 0..10 {
             let put = Change::Put {

@@ -17,8 +17,7 @@ struct Subject {
 }
 
 fn in_sqlite() -> Subject {
-    let directory = tempfile::tempdir().unwrap();
-    let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+    let (directory, home) = Home::temporary();
     let again = move || {
         let _kept = &directory;
         open(&home, None).unwrap()

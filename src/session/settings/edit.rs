@@ -66,8 +66,7 @@ mod tests {
     use super::*;
 
     fn home_with(text: Option<&str>) -> (tempfile::TempDir, Home) {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (directory, home) = Home::temporary();
         if let Some(text) = text {
             home.write_private(FILE, text.as_bytes()).unwrap();
         }

@@ -150,8 +150,7 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_folded_is_an_error() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (_directory, home) = Home::temporary();
         SqliteStore::create(&home, &[]).unwrap();
         let store = SqliteStore::open(&home).unwrap();
         let path = home.path(FILE);
@@ -169,8 +168,7 @@ mod tests {
 
     #[test]
     fn a_file_whose_log_cannot_be_folded_gets_no_name() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (_directory, home) = Home::temporary();
         SqliteStore::create(&home, &[]).unwrap();
         let (path, published) = (home.path(FILE), home.path("published"));
         let reader = connect(&path).unwrap();

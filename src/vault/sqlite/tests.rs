@@ -18,8 +18,7 @@ struct Opened {
 
 /// A vault with records of those names.
 fn opened(things: &[&str]) -> Opened {
-    let directory = tempfile::tempdir().unwrap();
-    let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+    let (directory, home) = Home::temporary();
     let vault = open(&home, None).unwrap();
     for name in things {
         vault.apply(&[put(name)]).unwrap();

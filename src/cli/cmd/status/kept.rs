@@ -82,8 +82,7 @@ mod tests {
 
     #[test]
     fn an_answer_counts_for_its_token_and_for_a_moment() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
+        let (_directory, home) = Home::temporary();
         let id = ConnectionId {
             provider: "gitlab".parse().unwrap(),
             name: "default".parse().unwrap(),
