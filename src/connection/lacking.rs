@@ -2,7 +2,7 @@
 //! `insufficient_scope`). Only the user can widen a grant, so all that is done here is to remember
 //! it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::credential::ConnectionId;
@@ -15,7 +15,14 @@ const MAX_KEPT: usize = 64;
 
 /// Which scopes were asked for, each set once for a connection.
 #[derive(Default)]
-pub(super) struct Lacking(Mutex<BTreeSet<(ConnectionId, BTreeSet<String>)>>);
+pub(super) struct Lacking(Mutex<Challenges>);
+
+#[derive(Default)]
+struct Challenges {
+    known: BTreeSet<(ConnectionId, BTreeSet<String>)>,
+    /// What was asked for since it was last taken.
+    new: BTreeMap<ConnectionId, BTreeSet<String>>,
+}
 
 impl Lacking {
     /// Remembers a challenge. Whether it is a new one.
@@ -24,17 +31,23 @@ impl Lacking {
         if scopes.is_empty() || scopes.len() > MAX_SCOPES {
             return false;
         }
-        let scopes = scopes.into_iter().map(str::to_owned).collect();
-        let mut kept = self.kept();
-        kept.len() < MAX_KEPT && kept.insert((id.clone(), scopes))
+        let scopes: BTreeSet<_> = scopes.into_iter().map(str::to_owned).collect();
+        let mut challenges = self.challenges();
+        let is_new = challenges.known.len() < MAX_KEPT
+            && challenges.known.insert((id.clone(), scopes.clone()));
+        if is_new {
+            let of_connection = challenges.new.entry(id.clone()).or_default();
+            of_connection.extend(scopes);
+        }
+        is_new
     }
 
-    /// All that was remembered.
-    pub(super) fn all(&self) -> BTreeSet<(ConnectionId, BTreeSet<String>)> {
-        self.kept().clone()
+    /// Takes out what was asked for since the last time.
+    pub(super) fn take(&self) -> BTreeMap<ConnectionId, BTreeSet<String>> {
+        std::mem::take(&mut self.challenges().new)
     }
 
-    fn kept(&self) -> MutexGuard<'_, BTreeSet<(ConnectionId, BTreeSet<String>)>> {
+    fn challenges(&self) -> MutexGuard<'_, Challenges> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -65,6 +78,8 @@ mod tests {
         for number in 0..2 * MAX_KEPT {
             lacking.note(&id, &number.to_string());
         }
-        assert_eq!(lacking.all().len(), MAX_KEPT);
+        let asked = lacking.take();
+        assert_eq!((asked.len(), asked[&id].len()), (1, MAX_KEPT));
+        assert!(lacking.take().is_empty());
     }
 }

@@ -36,6 +36,7 @@ impl Credentials {
         slot.note(&Ok(credential(&stored)));
         true
     }
+
     /// A provider wants these scopes of a connection.
     pub(super) fn note_lacking(&self, id: &ConnectionId, scopes: &str) {
         if self.slot(id).is_ok() && self.lacking.note(id, scopes) {
@@ -43,11 +44,12 @@ impl Credentials {
         }
     }
 
-    /// The connections whose grant lacks what was asked for in this session, each with the scopes
-    /// that it has and those that it lacks. A login in the meantime may have brought them.
+    /// The connections whose grant lacks what was asked for since this was last called, each with
+    /// the scopes that it has and those that it lacks. A login in the meantime may have brought
+    /// them.
     pub async fn lacking(&self) -> Vec<(ConnectionId, Vec<String>)> {
         let mut lacking = Vec::new();
-        for (id, wanted) in self.lacking.all() {
+        for (id, wanted) in self.lacking.take() {
             let Ok(stored) = self.renewal.load(&id).await else {
                 continue;
             };

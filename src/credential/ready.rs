@@ -33,8 +33,11 @@ impl Ready {
     pub(crate) fn new(fields: Fields<'_>, shape: &Shape) -> Self {
         let made = match shape {
             Shape::Basic { username, password } => {
-                let plain = Zeroizing::new(fill(username, fields) + ":");
-                let plain = Zeroizing::new(plain.to_string() + &fill(password, fields));
+                let (username, password) = (fill(username, fields), fill(password, fields));
+                let mut plain = buffer(username.len() + 1 + password.len());
+                plain.push_str(&username);
+                plain.push(':');
+                plain.push_str(&password);
                 header(AUTHORIZATION, format!("Basic {}", STANDARD.encode(&*plain)))
             }
             Shape::Bearer => header(
@@ -47,20 +50,31 @@ impl Ready {
             Shape::Headers { values } => {
                 let made = values
                     .iter()
-                    .map(|(name, value)| named(name, fill(value, fields)));
+                    .map(|(name, value)| named(name, fill(value, fields).to_string()));
                 made.collect::<Option<Vec<_>>>().map(|made| made.concat())
             }
             Shape::Path { prefix } => {
-                let value =
-                    utf8_percent_encode(fields.credential.expose(), NOT_OF_A_SEGMENT).to_string();
-                return Self::Path(prefix.clone(), value.into());
+                let value = fields.credential.expose();
+                let mut segment = buffer(MAX_ENCODED * value.len());
+                segment.extend(utf8_percent_encode(value, NOT_OF_A_SEGMENT));
+                return Self::Path(prefix.clone(), secret(segment));
             }
             Shape::Query { values } => {
-                let pairs = values.iter().map(|(name, value)| {
-                    let value = Zeroizing::new(fill(value, fields));
-                    format!("{name}={}", encoded(&value))
-                });
-                return Self::Query(pairs.collect::<Vec<_>>().join("&").into());
+                let pairs = values.iter();
+                let pairs = pairs.map(|(name, value)| (name, fill(value, fields)));
+                let pairs: Vec<_> = pairs.collect();
+                let sizes = pairs.iter();
+                let sizes = sizes.map(|(name, value)| name.len() + 2 + MAX_ENCODED * value.len());
+                let mut query = buffer(sizes.sum());
+                for (name, value) in &pairs {
+                    if !query.is_empty() {
+                        query.push('&');
+                    }
+                    query.push_str(name);
+                    query.push('=');
+                    query.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
+                }
+                return Self::Query(secret(query));
             }
             Shape::SigV4 => return SigningKey::of(fields).map_or(Self::Unfit, Self::Signed),
             _ => None,
@@ -91,18 +105,38 @@ impl Ready {
     }
 }
 
-/// The text of a template. What holds it is wiped by the caller, or becomes the value of a header.
-fn fill(template: &Template, fields: Fields<'_>) -> String {
-    let mut text = String::new();
-    for piece in template.pieces() {
-        match piece {
-            Piece::Credential => text.push_str(fields.credential.expose()),
-            Piece::Field(name) => {
-                text.push_str(fields.named(name).map_or("", |value| value.expose()));
-            }
-            Piece::Text(fixed) => text.push_str(fixed),
-            _ => {}
-        }
+/// How many bytes a byte becomes at most by percent-encoding.
+const MAX_ENCODED: usize = 3;
+
+/// A text that is wiped. What outgrew its size would leave a copy behind.
+fn buffer(size: usize) -> Zeroizing<String> {
+    Zeroizing::new(String::with_capacity(size))
+}
+
+fn secret(mut text: Zeroizing<String>) -> Secret<String> {
+    std::mem::take(&mut *text).into()
+}
+
+fn text_of<'a>(piece: &'a Piece, fields: Fields<'a>) -> &'a str {
+    match piece {
+        Piece::Credential => fields.credential.expose(),
+        Piece::Field(name) => fields.named(name).map_or("", |value| value.expose()),
+        Piece::Text(fixed) => fixed,
+        _ => "",
+    }
+}
+
+/// The text of a template.
+fn fill(template: &Template, fields: Fields<'_>) -> Zeroizing<String> {
+    let pieces = template.pieces();
+    let mut text = buffer(
+        pieces
+            .iter()
+            .map(|piece| text_of(piece, fields).len())
+            .sum(),
+    );
+    for piece in pieces {
+        text.push_str(text_of(piece, fields));
     }
     text
 }
@@ -125,10 +159,6 @@ const NOT_OF_A_SEGMENT: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'|')
     .add(b'}');
-
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
-}
 
 fn named(name: &str, value: String) -> Option<Vec<(HeaderName, HeaderValue)>> {
     let name = HeaderName::from_bytes(name.as_bytes()).ok()?;

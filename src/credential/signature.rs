@@ -63,9 +63,7 @@ impl SigningKey {
             session_token: token,
         })
     }
-}
 
-impl SigningKey {
     fn credentials(&self) -> Credentials {
         let token = self.session_token.as_ref();
         Credentials::new(
@@ -102,6 +100,11 @@ pub(crate) enum NotSignable {
     /// The body is too large to be held, and its hash is not said.
     #[error("the body is large, and the request does not say its hash (x-amz-content-sha256)")]
     TooLarge,
+    /// The body did not come in time to be hashed.
+    #[error(
+        "the body did not come within two minutes, and the request does not say its hash (x-amz-content-sha256)"
+    )]
+    TooSlow,
     /// Its parts do not fit together.
     #[error("the request cannot be signed")]
     Odd,
@@ -178,10 +181,16 @@ impl Scope {
             .signed
             .iter()
             .filter(|name| *name != DATE.as_str() && *name != HOST.as_str());
-        let fields = signed.filter_map(|name| {
-            let value = parts.headers.get(name)?.to_str().ok()?;
-            Some((name.as_str(), value))
+        // Several values of one field are signed together. One that was taken off, as it carried
+        // the client's credential, is not sent and so not signed.
+        let fields = signed.flat_map(|name| {
+            let values = parts.headers.get_all(name).into_iter();
+            values.map(move |value| (name.as_str(), std::str::from_utf8(value.as_bytes())))
         });
+        let fields: Vec<_> = fields
+            .map(|(name, value)| Ok((name, value.map_err(|_| NotSignable::Odd)?)))
+            .collect::<Result<_, NotSignable>>()?;
+        let fields = fields.into_iter();
         let method = parts.method.as_str();
         let body = SignableBody::Precomputed(hash.to_owned());
         let request = SignableRequest::new(method, uri, fields, body);

@@ -1,7 +1,7 @@
 //! What the members of a session contribute to the child's environment: placeholders, instance
 //! URLs, and the URLs where git gets a credential. It contains no real token.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use authsome_providers::{Auth, ExportField, Piece, Provider, ProviderId};
@@ -41,9 +41,11 @@ struct Address {
 
 /// What is counted of one provider's connections in a session.
 #[derive(Default)]
-struct OfProvider {
+struct OfProvider<'a> {
     members: usize,
     has_choice: bool,
+    /// The one whose values the provider's variables have: the preferred one, or the first.
+    speaker: Option<&'a Member>,
 }
 
 impl Contributions {
@@ -65,19 +67,25 @@ impl Contributions {
             rewrites_ssh,
             git,
         };
-        let mut providers: HashMap<&ProviderId, OfProvider> = HashMap::new();
+        let mut providers: HashMap<&ProviderId, OfProvider<'_>> = HashMap::new();
         for member in members {
             let of_provider = providers.entry(&member.provider.id).or_default();
             of_provider.members += 1;
             of_provider.has_choice |= member.preference == Preference::Chosen;
-        }
-        let mut known = HashSet::new();
-        for member in members {
-            // The definition is the same for all connections of a provider, so it is added once.
-            if known.insert(&member.provider.id) {
-                contributions.add(member);
+            let speaker = of_provider.speaker.get_or_insert(member);
+            if member.preference > speaker.preference {
+                *speaker = member;
             }
+        }
+        for member in members {
             if let Some(of_provider) = providers.get(&member.provider.id) {
+                // A variable has one value, though each connection has its own region or user.
+                if of_provider
+                    .speaker
+                    .is_some_and(|one| std::ptr::eq(one, member))
+                {
+                    contributions.add(member);
+                }
                 let addresses = addresses(member, of_provider);
                 contributions.addresses.extend(addresses);
             }
@@ -160,7 +168,7 @@ fn value_of(name: &str, member: &Member) -> String {
 /// A tool whose address variable is not set contacts the provider's public instance. If the
 /// session's preferred connection of the provider is at another instance, the variable is set to
 /// that one.
-fn addresses(member: &Member, of_provider: &OfProvider) -> Vec<Address> {
+fn addresses(member: &Member, of_provider: &OfProvider<'_>) -> Vec<Address> {
     let Some(base) = &member.service.base_url else {
         return Vec::new();
     };

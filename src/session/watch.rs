@@ -1,7 +1,7 @@
 //! Tells during a run which connections come to need a new login or wider scopes, and which have a
 //! login.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -24,12 +24,9 @@ pub(super) async fn watch(
     for id in known {
         needing.extend(credentials.generation(id).map(|state| (id.clone(), state)));
     }
-    let mut lacking = BTreeSet::new();
     loop {
         for (id, scopes) in credentials.lacking().await {
-            if lacking.insert((id.clone(), scopes.clone())) {
-                notify(Notice::LacksScopes { id, scopes });
-            }
+            notify(Notice::LacksScopes { id, scopes });
         }
         for (id, reason) in credentials.needing_login() {
             if let Some(state) = credentials.generation(&id)

@@ -18,7 +18,7 @@ use super::client::ClientBody;
 use super::drain::drain_beside;
 use super::replay::{Kept, UploadProgress};
 use crate::proxy::limits::MAX_HELD_BODY;
-use crate::proxy::rewrite::body_fields::BodyFields;
+use crate::proxy::rewrite::body_fields::{BodyFields, Search};
 use crate::proxy::rewrite::placeholder::{Others, find_in_headers};
 
 /// A request's body on its way to the provider.
@@ -26,7 +26,7 @@ use crate::proxy::rewrite::placeholder::{Others, find_in_headers};
 pub(in crate::proxy) enum RequestBody {
     /// No body.
     Empty,
-    /// A body that was sent before.
+    /// A body that was sent before, or read before it is sent.
     Repeated {
         /// Its pieces.
         pieces: VecDeque<Bytes>,
@@ -43,12 +43,26 @@ pub(in crate::proxy) enum RequestBody {
         incoming: Option<ClientBody>,
         /// Searches the fields that carry a credential; `None` if it can have none.
         fields: Option<Box<BodyFields>>,
+        /// The placeholders beside the usual one, which are searched for in trailers.
+        others: Option<Arc<Others>>,
         /// The progress of this body.
         progress: Arc<UploadProgress>,
     },
 }
 
 impl RequestBody {
+    /// A body that has been read before it is sent.
+    pub(in crate::proxy) fn held(whole: Bytes, trailers: Option<HeaderMap>) -> Self {
+        if whole.is_empty() && trailers.is_none() {
+            return Self::Empty;
+        }
+        Self::Repeated {
+            size: whole.len() as u64,
+            pieces: VecDeque::from([whole]),
+            trailers,
+        }
+    }
+
     /// The body from its beginning: what has been passed on, if all of it was kept, and then the
     /// rest.
     pub(in crate::proxy) fn rewind(progress: &UploadProgress, rest: Option<Self>) -> Option<Self> {
@@ -103,19 +117,23 @@ impl RequestBody {
         )
     }
 
+    /// The client's body, which is searched while it streams.
     pub(in crate::proxy) fn new(
         incoming: ClientBody,
-        fields: Option<Box<BodyFields>>,
+        headers: &HeaderMap,
+        search: Option<Search<'_>>,
         progress: &Arc<UploadProgress>,
     ) -> Self {
         if incoming.is_end_stream() {
             progress.end(true);
             return Self::Empty;
         }
+        let fields = search.and_then(|search| BodyFields::of(headers, search));
         Self::Streamed {
             replay: VecDeque::new(),
             incoming: Some(incoming),
-            fields,
+            fields: fields.map(Box::new), // rarely there, and large
+            others: search.map(|search| Arc::clone(search.others)),
             progress: Arc::clone(progress),
         }
     }
@@ -157,6 +175,7 @@ impl Body for RequestBody {
                 replay,
                 incoming,
                 fields,
+                others,
                 progress,
             } => {
                 if let Some(piece) = replay.pop_front() {
@@ -176,7 +195,9 @@ impl Body for RequestBody {
                         progress.end(false);
                         Some(Err(error))
                     }
-                    Some(Ok(frame)) if holds_placeholder(&frame, fields.as_deref_mut()) => {
+                    Some(Ok(frame))
+                        if holds_placeholder(&frame, fields.as_deref_mut(), others.as_deref()) =>
+                    {
                         progress.placeholder.store(true, Ordering::Relaxed);
                         progress.end(false);
                         Some(Err(io::Error::other("the body holds the placeholder")))
@@ -228,13 +249,18 @@ impl Body for RequestBody {
 }
 
 /// Whether the placeholder stands for a credential in the data so far, or in a trailer.
-fn holds_placeholder(frame: &Frame<Bytes>, fields: Option<&mut BodyFields>) -> bool {
+fn holds_placeholder(
+    frame: &Frame<Bytes>,
+    fields: Option<&mut BodyFields>,
+    others: Option<&Others>,
+) -> bool {
     let data = frame.data_ref().zip(fields);
     let in_data = data.is_some_and(|(data, fields)| fields.completes(data));
     in_data
-        || frame
-            .trailers_ref()
-            .is_some_and(|trailers| find_in_headers(trailers, &Others::default()).is_some())
+        || frame.trailers_ref().is_some_and(|trailers| {
+            let usual = Others::default();
+            find_in_headers(trailers, others.unwrap_or(&usual)).is_some()
+        })
 }
 
 impl Drop for RequestBody {
@@ -264,7 +290,9 @@ mod tests {
     #[test]
     fn the_placeholder_is_found_in_trailers_as_well() {
         let trailers = |value| HeaderMap::from_iter([(EXPECT, HeaderValue::from_static(value))]);
-        let found = |frame| holds_placeholder(&frame, None);
+        let others = Others::of(&["sk_test_unusual".to_owned()]);
+        let found = |frame| holds_placeholder(&frame, None, Some(&others));
+        assert!(found(Frame::trailers(trailers("sk_test_unusual"))));
         assert!(found(Frame::trailers(trailers("authsome-proxy-managed"))));
         assert!(!found(Frame::trailers(trailers("0"))));
         assert!(!found(Frame::data(Bytes::from_static(

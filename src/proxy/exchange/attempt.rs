@@ -20,7 +20,7 @@ use crate::proxy::policy::decide::{self, Decision, Plan, Rules};
 use crate::proxy::policy::route::Route;
 use crate::proxy::policy::target::Target;
 use crate::proxy::refusal::Refusal;
-use crate::proxy::rewrite::body_fields::BodyFields;
+use crate::proxy::rewrite::body_fields::Search;
 use crate::proxy::rewrite::carriers;
 use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
 use crate::proxy::rewrite::placeholder::{self, Others};
@@ -212,11 +212,11 @@ pub(super) fn outgoing(
     progress: &Arc<UploadProgress>,
 ) -> RequestBody {
     body.take().map_or(RequestBody::Empty, |incoming| {
-        let route = route.filter(|_| !incoming.is_end_stream()); // most requests have no body
-        let carriers = route.map(|route| route.rules.carriers());
-        let fields = carriers.and_then(|carriers| BodyFields::of(&parts.headers, carriers));
-        let fields = fields.map(Box::new); // rarely there, and large
-        RequestBody::new(incoming, fields, progress)
+        let search = route.map(|route| Search {
+            carriers: route.rules.carriers(),
+            others: &route.others,
+        });
+        RequestBody::new(incoming, &parts.headers, search, progress)
     })
 }
 

@@ -33,16 +33,17 @@ impl<S: CredentialSource> Attempt<'_, S> {
     ) -> Result<Outcome, Refusal> {
         let usage = usage(&self.parts, self.body.as_ref());
         let is_small = usage == Usage::Repeatable;
+        let mut signing = None;
+        if route.is_signed(shape) {
+            signing = Some(Box::pin(self.signing(progress, route)).await?); // rarely
+        }
         let mut credential = self.session.source.get(&route.id, usage).await?;
-        let is_signed = route.is_signed(shape); // rarely
-        let (signing, held) = if is_signed {
-            Box::pin(self.signing(progress)).await?
-        } else {
-            (None, None)
-        };
-        let mut next = match held {
-            Some(held) => *held,
-            None => outgoing(&mut self.body, &self.parts, Some(route), progress),
+        let (signing, mut next) = match signing {
+            Some(read) => (Some(read.0), *read.1),
+            None => (
+                None,
+                outgoing(&mut self.body, &self.parts, Some(route), progress),
+            ),
         };
         let mut attempt = 0;
         carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
@@ -88,13 +89,15 @@ impl<S: CredentialSource> Attempt<'_, S> {
         }
     }
 
-    /// What a signature is made from, and the body, if it had to be held.
+    /// What a signature is made from, and the body.
     async fn signing(
         &mut self,
-        progress: &UploadProgress,
-    ) -> Result<(Option<Box<Signing>>, Option<Box<RequestBody>>), Refusal> {
-        let (signing, held) = Signing::of(&self.parts, &mut self.body, progress).await?;
-        Ok((Some(Box::new(signing)), held.map(Box::new)))
+        progress: &Arc<UploadProgress>,
+        route: &Arc<Route>,
+    ) -> Result<(Box<Signing>, Box<RequestBody>), Refusal> {
+        let body = outgoing(&mut self.body, &self.parts, Some(route), progress);
+        let (signing, body) = Signing::of(&self.parts, body, progress).await?;
+        Ok((Box::new(signing), Box::new(body)))
     }
 
     /// Puts the credential on, in that form.

@@ -2,17 +2,16 @@
 //! it, and what its body hashes to.
 //!
 //! A client that says the hash of its body (`x-amz-content-sha256`, as for S3) streams it. The
-//! others' bodies are held to be hashed, up to a bound.
+//! others' bodies are held to be hashed, up to a bound. They are read as they would be to be sent:
+//! searched for the placeholder, and kept to be sent again if they are small.
 
-use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
 use http::request::Parts;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout;
 
 use crate::credential::signature::{CONTENT_SHA256, NotSignable, Scope, hash_of};
-use crate::proxy::body::client::ClientBody;
 use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::RequestBody;
 use crate::proxy::limits::{MAX_SIGNED_BODY, SIGNED_BODY_TIMEOUT};
@@ -27,45 +26,32 @@ pub(super) struct Signing {
 }
 
 impl Signing {
-    /// Reads the client's signature, before it is removed. Takes the body out if it has to be held.
+    /// Reads the client's signature, before it is removed, and the body if it has to be held.
     pub(super) async fn of(
         parts: &Parts,
-        incoming: &mut Option<ClientBody>,
+        body: RequestBody,
         progress: &UploadProgress,
-    ) -> Result<(Self, Option<RequestBody>), Refusal> {
+    ) -> Result<(Self, RequestBody), Refusal> {
         let scope = Scope::of(parts)?;
         if parts.headers.contains_key(CONTENT_SHA256) {
-            return Ok((Self { scope, body: None }, None));
+            return Ok((Self { scope, body: None }, body));
         }
-        let Some(client) = incoming.take() else {
-            let body = Some(hash_of([]));
-            return Ok((Self { scope, body }, None));
-        };
-        let collected = Limited::new(client, MAX_SIGNED_BODY).collect();
+        let collected = Limited::new(body, MAX_SIGNED_BODY).collect();
         let Ok(collected) = timeout(SIGNED_BODY_TIMEOUT, Box::pin(collected)).await else {
-            return Err(Refusal::Abandoned);
+            return Err(NotSignable::TooSlow.into());
         };
         let whole = collected.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
+            if error.is::<LengthLimitError>() {
                 Refusal::from(NotSignable::TooLarge)
+            } else if progress.placeholder.load(Ordering::Relaxed) {
+                Refusal::Placeholder("the body")
             } else {
                 Refusal::Abandoned
             }
         })?;
-        progress.end(true);
-        let bytes = whole.to_bytes();
-        let body = Some(hash_of([&*bytes]));
-        Ok((Self { scope, body }, Some(held(bytes))))
-    }
-}
-
-fn held(bytes: Bytes) -> RequestBody {
-    if bytes.is_empty() {
-        return RequestBody::Empty;
-    }
-    RequestBody::Repeated {
-        size: bytes.len() as u64,
-        pieces: VecDeque::from([bytes]),
-        trailers: None,
+        let trailers = whole.trailers().cloned();
+        let held = whole.to_bytes();
+        let body = Some(hash_of([&*held]));
+        Ok((Self { scope, body }, RequestBody::held(held, trailers)))
     }
 }

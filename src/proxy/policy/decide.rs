@@ -86,10 +86,17 @@ pub(in crate::proxy) fn decide<'a>(
 /// Whether the request would tell the server which user sends it: by a credential, or by a client
 /// certificate.
 fn gives(route: &Route, host: &str, parts: &Parts, path: &str) -> bool {
+    route.client_certificate.is_some() || shape_of(route, host, parts, path).is_some()
+}
+
+/// The shape of the credential that the request gets.
+fn shape_of(route: &Route, host: &str, parts: &Parts, path: &str) -> Option<usize> {
     let (method, query) = (parts.method.as_str(), parts.uri.query());
     let path = route.relative_path(path);
-    let injection = || route.rules.injection(host, method, path, query);
-    route.client_certificate.is_some() || injection().is_some()
+    let found = route.rules.injection(host, method, path, query)?;
+    // Others use this host too, as themselves.
+    let is_sent = || placeholder::find_in_head(parts, &route.others).is_some();
+    (!found.only_if_sent || is_sent()).then_some(found.shape)
 }
 
 fn by_route<'a>(
@@ -103,13 +110,7 @@ fn by_route<'a>(
         owner: Some(route),
         plan,
     };
-    let (method, query) = (parts.method.as_str(), parts.uri.query());
-    let path = route.relative_path(path);
-    let injection = route.rules.injection(rules.host, method, path, query);
-    // Others use this host too, as themselves.
-    let is_sent = || placeholder::find_in_head(parts, &route.others).is_some();
-    let injection = injection.filter(|found| !found.only_if_sent || is_sent());
-    let shape = injection.map(|found| found.shape);
+    let shape = shape_of(route, rules.host, parts, path);
     if shape.is_none() && route.client_certificate.is_none() {
         return belonging(Ok(Plan::Pass(Some(route))));
     }
@@ -124,7 +125,12 @@ fn by_route<'a>(
             },
         };
     }
-    if let Some(refusal) = guarded(rules, route, method, path) {
+    if let Some(refusal) = guarded(
+        rules,
+        route,
+        parts.method.as_str(),
+        route.relative_path(path),
+    ) {
         return belonging(Err(refusal));
     }
     belonging(Ok(match shape {

@@ -16,6 +16,7 @@ use crate::audit::Quoted;
 use crate::authority::Authority;
 use crate::credential::ConnectionId;
 use crate::net::tls::ClientCertificate;
+use crate::proxy::rewrite::body_fields::Search;
 use crate::proxy::rewrite::placeholder::Others;
 
 /// A connection and the service that it is for.
@@ -48,13 +49,16 @@ pub struct RouteTable {
     exact: HashMap<Authority, Vec<Arc<Route>>>,
     patterns: Vec<Arc<Route>>,
     private_ca: PrivateCas,
-    body_carriers: Carriers,
+    /// Of all services.
+    carriers: Carriers,
+    others: Arc<Others>,
 }
 
 impl RouteTable {
     /// The table for those connections.
     pub fn new(managed: impl IntoIterator<Item = Managed>) -> Self {
         let mut table = Self::default();
+        let mut placeholders = Vec::new();
         for connection in managed {
             let service = Arc::new(connection.service);
             let ca_pem: Option<Arc<str>> = connection.ca_pem.map(Arc::from);
@@ -66,7 +70,8 @@ impl RouteTable {
                 .iter()
                 .filter_map(|name| name.parse().ok())
                 .collect();
-            table.add_body_carriers(service.rules.carriers());
+            table.add_carriers(service.rules.carriers());
+            placeholders.extend(service.placeholders.iter().cloned());
             let others = Arc::new(Others::of(&service.placeholders));
             let constant: Arc<[_]> = service
                 .rules
@@ -98,17 +103,22 @@ impl RouteTable {
                 }));
             }
         }
+        table.others = Arc::new(Others::of(&placeholders));
         table
     }
 
-    /// The fields of a body that carry a credential to any of the services, for a request that
-    /// belongs to none of them.
-    pub(in crate::proxy) fn body_carriers(&self) -> &Carriers {
-        &self.body_carriers
+    /// What would be a credential of any of the services, for a request that belongs to none of
+    /// them.
+    pub(in crate::proxy) fn search(&self) -> Search<'_> {
+        Search {
+            carriers: &self.carriers,
+            others: &self.others,
+        }
     }
 
-    fn add_body_carriers(&mut self, carriers: &Carriers) {
-        let known = &mut self.body_carriers;
+    /// Only those of bodies: nothing else is searched by name.
+    fn add_carriers(&mut self, carriers: &Carriers) {
+        let known = &mut self.carriers;
         for (all, own) in [
             (&mut known.form, &carriers.form),
             (&mut known.json, &carriers.json),

@@ -13,13 +13,14 @@
 //! Nothing is held back: what was sent before is at most the beginning of a placeholder, and the
 //! piece that would complete it is not sent.
 
+use std::sync::Arc;
+
 use authsome_providers::Carriers;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use percent_encoding::percent_decode;
 
-use super::placeholder;
-use crate::env::env_vars::PLACEHOLDER;
+use super::placeholder::Others;
 
 /// How many bytes before a placeholder are looked at: the name of a field, and what separates it
 /// from its value.
@@ -42,11 +43,21 @@ enum Kind {
     Multipart,
 }
 
+/// What is searched for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::proxy) struct Search<'a> {
+    /// The fields that carry a credential.
+    pub(in crate::proxy) carriers: &'a Carriers,
+    /// The placeholders beside the usual one.
+    pub(in crate::proxy) others: &'a Arc<Others>,
+}
+
 /// Searches one body.
 #[derive(Debug)]
 pub(in crate::proxy) struct BodyFields {
     kind: Kind,
     names: Vec<String>,
+    others: Arc<Others>,
     /// The end of what was seen, long enough to tell what stands before a placeholder that ends in
     /// the next piece.
     tail: Vec<u8>,
@@ -56,7 +67,8 @@ pub(in crate::proxy) struct BodyFields {
 
 impl BodyFields {
     /// `None` for a body that has no such field.
-    pub(in crate::proxy) fn of(headers: &HeaderMap, carriers: &Carriers) -> Option<Self> {
+    pub(in crate::proxy) fn of(headers: &HeaderMap, search: Search<'_>) -> Option<Self> {
+        let Search { carriers, others } = search;
         if carriers.form.is_empty() && carriers.json.is_empty() {
             return None;
         }
@@ -78,6 +90,7 @@ impl BodyFields {
         (!names.is_empty()).then(|| Self {
             kind,
             names: names.clone(),
+            others: Arc::clone(others),
             tail: Vec::new(),
             is_whole: true,
         })
@@ -86,17 +99,20 @@ impl BodyFields {
     /// Whether a carrier whose value is the placeholder ends in this piece.
     pub(in crate::proxy) fn completes(&mut self, piece: &[u8]) -> bool {
         let before = self.tail.len();
-        let overlap = PLACEHOLDER.len() - 1;
+        let overlap = self.others.longest() - 1;
         // A placeholder that begins in the tail, and then those that begin in the piece.
         let mut border = std::mem::take(&mut self.tail);
         border.extend_from_slice(&piece[..piece.len().min(CONTEXT + overlap)]);
-        let mut found = placeholder::places(&border)
-            .filter(|at| at + PLACEHOLDER.len() > before)
-            .any(|at| self.is_credential(&border[..at], self.is_whole));
+        let places = &self.others;
+        let mut found = places
+            .places(&border)
+            .filter(|(_, end)| *end > before)
+            .any(|(at, _)| self.is_credential(&border[..at], self.is_whole));
         found = found
-            || placeholder::places(piece)
-                .filter(|at| *at >= CONTEXT)
-                .any(|at| self.is_credential(&piece[at - CONTEXT..at], false));
+            || places
+                .places(piece)
+                .filter(|(at, _)| *at >= CONTEXT)
+                .any(|(at, _)| self.is_credential(&piece[at - CONTEXT..at], false));
         if piece.len() >= CONTEXT + overlap {
             border.clear();
             border.extend_from_slice(&piece[piece.len() - CONTEXT - overlap..]);
@@ -124,10 +140,7 @@ impl BodyFields {
                     return false;
                 };
                 let (name, value) = pair.split_at(equals);
-                let value: Vec<u8> = percent_decode(&value[1..]).collect();
-                let value: Vec<u8> = value.into_iter().map(plus_as_blank).collect();
-                let name: Vec<u8> = percent_decode(name).map(plus_as_blank).collect();
-                is_scheme(&value) && self.has(name.trim_ascii())
+                is_scheme(&form_decoded(&value[1..])) && self.has(form_decoded(name).trim_ascii())
             }
             Kind::Json => json_name(context).is_some_and(|name| self.has(name)),
             Kind::Multipart => multipart_name(context).is_some_and(|name| self.has(name)),
@@ -139,8 +152,11 @@ impl BodyFields {
     }
 }
 
-fn plus_as_blank(byte: u8) -> u8 {
-    if byte == b'+' { b' ' } else { byte }
+/// A name or value of a form (WHATWG URL, `application/x-www-form-urlencoded` parsing).
+fn form_decoded(text: &[u8]) -> Vec<u8> {
+    let plus_as_blank = |byte: &u8| if *byte == b'+' { b' ' } else { *byte };
+    let blanks: Vec<u8> = text.iter().map(plus_as_blank).collect();
+    percent_decode(&blanks).collect()
 }
 
 /// Whether the text is empty, or an authentication scheme and a blank.
@@ -204,7 +220,12 @@ mod tests {
         };
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        BodyFields::of(&headers, &carriers).unwrap()
+        let others = Arc::new(Others::of(&["sk_test_unusual".to_owned()]));
+        let search = Search {
+            carriers: &carriers,
+            others: &others,
+        };
+        BodyFields::of(&headers, search).unwrap()
     }
 
     /// Whether it is found, in whatever pieces the body comes.
@@ -256,6 +277,10 @@ mod tests {
             (format!("a=b&token={P}&c=d"), true),
             (format!("a=b&private%5Ftoken={P}"), true),
             (format!("token=Bearer+{P}"), true),
+            (format!("token=Bearer%20{P}"), true),
+            (format!("token=Bearer%2B{P}"), false),
+            ("token=sk_test_unusual".to_owned(), true),
+            ("message=sk_test_unusual".to_owned(), false),
             (format!("message={P}"), false),
             (format!("a=token={P}"), false),
             (format!("message=a&b={P}"), false),
@@ -277,16 +302,21 @@ mod tests {
             ..Carriers::default()
         };
         let mut headers = HeaderMap::new();
-        assert!(BodyFields::of(&headers, &carriers).is_none()); // a form, which has no carrier
+        let others = Arc::default();
+        let of = |headers: &HeaderMap, carriers: &Carriers| {
+            let others = &others;
+            BodyFields::of(headers, Search { carriers, others })
+        };
+        assert!(of(&headers, &carriers).is_none()); // a form, which has no carrier
         for other in [
             "text/plain",
             "application/octet-stream",
             "application/x-www-form-urlencoded",
         ] {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(other));
-            assert!(BodyFields::of(&headers, &carriers).is_none(), "{other}");
+            assert!(of(&headers, &carriers).is_none(), "{other}");
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        assert!(BodyFields::of(&headers, &Carriers::default()).is_none());
+        assert!(of(&headers, &Carriers::default()).is_none());
     }
 }

@@ -105,11 +105,22 @@ impl Others {
         let finders = finders.map(|text| Finder::new(text.as_bytes()).into_owned());
         Self(finders.collect())
     }
-}
 
-/// Where the placeholder stands in the text.
-pub(super) fn places(text: &[u8]) -> impl Iterator<Item = usize> {
-    FINDER.find_iter(text)
+    /// The length of the longest placeholder, the usual one included.
+    pub(super) fn longest(&self) -> usize {
+        let lengths = self.0.iter().map(|other| other.needle().len());
+        lengths.fold(PLACEHOLDER.len(), usize::max)
+    }
+
+    /// Where placeholders begin and end in the text.
+    pub(super) fn places(&self, text: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+        std::iter::once(&*FINDER)
+            .chain(&self.0)
+            .flat_map(move |finder| {
+                let length = finder.needle().len();
+                finder.find_iter(text).map(move |at| (at, at + length))
+            })
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::header::{HOST, HeaderValue, UPGRADE};
 use http::{Request, Response};
-use http_body::Body;
 use hyper::body::Incoming;
 
 use super::disposition::{Disposition, check_unmanaged, dispose};
@@ -24,9 +23,8 @@ use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::exchange::upgrade::ClientUpgrade;
 use crate::proxy::message::interim::Interim;
 use crate::proxy::refusal::Refusal;
-use crate::proxy::rewrite::body_fields::BodyFields;
 use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
-use crate::proxy::rewrite::placeholder::{self, Others};
+use crate::proxy::rewrite::placeholder;
 use crate::proxy::upstream::body::UpstreamBody;
 use crate::proxy::upstream::destination::{Dialect, Scheme};
 use crate::proxy::upstream::send::RequestContext;
@@ -91,13 +89,11 @@ async fn forward_http<S>(
     let flags = HeaderFlags::of(&parts.headers);
     let progress = Arc::new(UploadProgress::new(flags.expect));
     // If the request is refused, dropping this body drains it.
-    let carriers = shared.session.routes.body_carriers();
-    let carriers = (!body.is_end_stream()).then_some(carriers);
-    let fields = carriers.and_then(|carriers| BodyFields::of(&parts.headers, carriers));
-    let fields = fields.map(Box::new);
-    let body = RequestBody::new(ClientBody::Hyper(body), fields, &progress);
+    let search = shared.session.routes.search();
+    let body = ClientBody::Hyper(body);
+    let body = RequestBody::new(body, &parts.headers, Some(search), &progress);
     check_unmanaged(shared, &place.authority)?;
-    if placeholder::find_in_head(&parts, &Others::default()).is_some() {
+    if placeholder::find_in_head(&parts, search.others).is_some() {
         return Err(Refusal::PlaceholderInClear);
     }
     hop_by_hop::clean_request(&mut parts.headers, flags);
