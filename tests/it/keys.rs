@@ -12,7 +12,8 @@ use crate::kit::client::LONG;
 use crate::kit::servers::{Scripted, read_head};
 use crate::kit::{Outcome, World};
 
-/// A service that takes a key: it keeps what it was asked, and refuses the key `wrong`.
+/// A service that takes a key: it keeps what it was asked, and refuses the key `wrong`. A
+/// connection on which `/stale` was asked for takes one more request, and ends.
 pub(crate) struct Service {
     pub(crate) world: World,
     server: Scripted,
@@ -32,12 +33,17 @@ impl Service {
                 "200 OK"
             };
             let json = r#"{"id":7,"name":"ada"}"#;
+            let goes_stale = head.contains("/stale ");
+            let connection = if goes_stale { "keep-alive" } else { "close" };
             let _ = write!(
                 stream,
-                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{json}",
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: {connection}\r\ncontent-length: {}\r\n\r\n{json}",
                 json.len()
             );
             let _ = stream.flush();
+            if goes_stale {
+                read_head(stream); // and the connection ends without an answer
+            }
             let _ = tell.send(head + &String::from_utf8_lossy(&body));
         });
         Self {
@@ -100,8 +106,12 @@ impl Service {
         self.next()
     }
 
+    pub(crate) fn base_url(&self) -> String {
+        self.server.base_url()
+    }
+
     pub(crate) fn run_curl(&self, target: &str, flags: &[&str]) -> Outcome {
-        let url = format!("{}{target}", self.server.base_url());
+        let url = format!("{}{target}", self.base_url());
         let words = [&["curl", "-sS", &url][..], flags].concat();
         self.world.run(words)
     }

@@ -171,8 +171,8 @@ for part in (date, region, service, "aws4_request"):
 print(key_id, region, service, hmac.new(key, text.encode(), hashlib.sha256).hexdigest() == signature)
 "#;
 
-#[test]
-fn a_request_to_aws_is_signed_anew() {
+/// A service whose requests are signed.
+fn signed() -> Service {
     let service = Service::start();
     service.register(
         r#""fields": [{ "name": "access_key_id", "label": "Access key ID", "secret": false },
@@ -182,8 +182,40 @@ fn a_request_to_aws_is_signed_anew() {
     );
     let flags = ["--api-key-file", "-", "--field", "access_key_id=AKIDREAL"];
     service.login(&flags, "secret").expect(0);
+    service
+}
+
+fn sign(scope: &str) -> [&str; 4] {
     let placeholder = "AKIAPLACEHOLDER:authsome-proxy-managed";
-    let sign = |scope: &'static str| ["--user", placeholder, "--aws-sigv4", scope];
+    ["--user", placeholder, "--aws-sigv4", scope]
+}
+
+#[test]
+fn a_signed_request_that_is_sent_again_has_its_body() {
+    let service = signed();
+    service.forget();
+    let url = |path: &str| format!("{}{path}", service.base_url());
+    let (first, second) = (url("/stale"), url("/model/x"));
+    let signature = sign("aws:amz:us-east-1:bedrock");
+    let body = "Content-Type: application/json";
+    let put = ["-X", "PUT", "-H", body, "-d", "{\"a\":1}", &second];
+    let words = [
+        &["curl", "-sS", "-f"][..],
+        &signature,
+        &[&first, "--next", "-sS", "-f"],
+        &signature,
+        &put,
+    ];
+    service.world.run(words.concat()).expect(0);
+    assert!(service.next().starts_with("GET /stale "));
+    let request = service.next();
+    assert!(request.starts_with("PUT /model/x "), "{request}");
+    assert!(request.ends_with("{\"a\":1}"), "{request}");
+}
+
+#[test]
+fn a_request_to_aws_is_signed_anew() {
+    let service = signed();
     for (scope, more, expected) in [
         (
             "aws:amz:eu-west-1:s3",
