@@ -10,8 +10,14 @@ fn main() {
     let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let bundled = Path::new(&root).join("bundled");
     println!("cargo::rerun-if-changed=bundled");
-    let entries = fs::read_dir(&bundled).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| {
+    let entries = match fs::read_dir(&bundled) {
+        Ok(entries) => entries,
+        Err(error) => {
+            println!("cargo::error=cannot list the bundled definitions: {error}");
+            return;
+        }
+    };
+    let names = entries.flatten().filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
         Some(name.strip_suffix(".json")?.to_owned())
     });

@@ -68,7 +68,7 @@ pub(crate) fn chosen(
 }
 
 /// Whether the host is below that domain.
-fn is_below(host: &str, domain: &str) -> bool {
+pub(crate) fn is_below(host: &str, domain: &str) -> bool {
     let Ok(HostPattern::Exact(normal)) = host.parse() else {
         return false;
     };

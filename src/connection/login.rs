@@ -90,12 +90,14 @@ pub async fn login(
 async fn by_flow(
     means: Means<'_>,
     prompt: &mut impl LoginPrompt,
-    cancelled: Pin<&mut impl Future<Output = ()>>,
+    mut cancelled: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(Connection, Vec<String>), LoginError> {
     if let Some(resumed) = &means.request.resumed {
         let server = match &means.request.flow {
             FlowRequest::Code(server) => (**server).clone(),
-            FlowRequest::Discovered(wanted) => discovered(wanted, means.http).await?,
+            FlowRequest::Discovered(wanted) => {
+                discovered(wanted, means.http, cancelled.as_mut()).await?
+            }
             _ => return Err(LoginError::NoEndpoint("authorization")),
         };
         let stored = by_resumption(means, &server, resumed, prompt, cancelled);
@@ -126,7 +128,7 @@ async fn by_flow(
             (stored.await?, server.scopes.clone())
         }
         FlowRequest::Discovered(wanted) => {
-            let server = discovered(wanted, means.http).await?;
+            let server = discovered(wanted, means.http, cancelled.as_mut()).await?;
             let stored = by_registration(means, &server, prompt, cancelled);
             (stored.await?, server.scopes)
         }

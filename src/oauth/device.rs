@@ -1,16 +1,22 @@
 //! The device authorization grant (RFC 8628): the user consents on another device.
 //!
 //! ```text
-//! begin ──→ DeviceAuthorization ── wait ──┬── pending, slow_down ──→ wait on
-//!           (a code and a URL to show)    ├── a token ──→ TokenSet
-//!                                         └── denied, expired ──→ Err
+//! begin --> DeviceAuthorization -- wait --+-- pending, slow_down --> wait on
+//!           (a code and a URL to show)    +-- unreachable, 408, 429, 5xx --> wait longer
+//!                                         +-- a token --> TokenSet
+//!                                         +-- stopped, between two requests --> None
+//!                                         +-- denied, expired, any other error --> Err
 //! ```
 
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use oauth2::{
-    DeviceAuthorizationUrl, RequestTokenError, Scope, StandardDeviceAuthorizationResponse,
+    AsyncHttpClient, DeviceAuthorizationUrl, HttpRequest, HttpResponse, RequestTokenError, Scope,
+    StandardDeviceAuthorizationResponse,
 };
+use tokio::sync::Notify;
 use url::Url;
 
 use super::OAuthClient;
@@ -18,6 +24,13 @@ use super::error::{OAuthError, printable};
 use super::http::{HttpClient, host_of};
 use super::token::{TokenClient, TokenSet};
 use crate::secret::Secret;
+
+/// For how long a code is waited for at most, whatever the server says.
+const MAX_LIFETIME: Duration = Duration::from_hours(1);
+
+/// Between these, the pause between two requests is the server's choice.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A request that the user has not answered yet.
 pub struct DeviceAuthorization {
@@ -45,6 +58,10 @@ impl OAuthClient {
         let details = request.request_async(&asking).await.map_err(|error| {
             OAuthError::from_token_request(&host, error).without(&[self.secret_text()])
         })?;
+        if details.interval() > MAX_INTERVAL {
+            let reason = "it allows less than one request a minute".to_owned();
+            return Err(OAuthError::Malformed { host, reason });
+        }
         Ok(DeviceAuthorization {
             client: self,
             details,
@@ -71,33 +88,132 @@ impl DeviceAuthorization {
 
     /// How long the code is good.
     pub fn lifetime(&self) -> Duration {
-        self.details.expires_in()
+        self.details.expires_in().min(MAX_LIFETIME)
     }
 
     /// Asks again and again whether the user has consented, as slowly as the server wants (RFC 8628
-    /// §3.5), until the code expires.
-    pub async fn wait(self, http: &HttpClient) -> Result<TokenSet, OAuthError> {
+    /// §3.5), until the code expires. `None` if `stopped` ended in between. It ends between two
+    /// requests only: the server may have granted one that is under way.
+    pub async fn wait(
+        self,
+        http: &HttpClient,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<Option<TokenSet>, OAuthError> {
+        let lifetime = self.lifetime();
         let Self { client, details } = self;
         let host = host_of(&client.token_endpoint);
+        let polls = Polls {
+            client: TokenClient::new(http, &client.style),
+            state: Mutex::default(),
+            ended: Notify::new(),
+        };
         let request = client.client();
-        let request = request.exchange_device_access_token(&details);
-        let asking = TokenClient::new(http, &client.style);
-        let response = request
-            .request_async(&asking, tokio::time::sleep, None)
-            .await;
-        response
-            .map_err(|error| match error {
-                RequestTokenError::ServerResponse(response) => OAuthError::Refused {
-                    host: host.clone(),
-                    code: printable(response.error().as_ref()),
-                    description: response.error_description().map(|text| printable(text)),
-                },
-                RequestTokenError::Request(error) => error,
-                _ => OAuthError::Malformed {
-                    host: host.clone(),
-                    reason: "not a response of RFC 8628".to_owned(),
-                },
-            })?
-            .into_token_set(&host)
+        let request = request
+            .exchange_device_access_token(&details)
+            .set_max_backoff_interval(MAX_INTERVAL);
+        let sleep = |pause: Duration| tokio::time::sleep(pause.max(MIN_INTERVAL));
+        let mut asking = pin!(request.request_async(&polls, sleep, Some(lifetime)));
+        let mut stopped = pin!(stopped);
+        let response = loop {
+            let is_stopped = polls.state().is_stopped;
+            tokio::select! {
+                biased;
+                response = &mut asking => break response,
+                () = polls.ended.notified() => {
+                    let error = polls.state().fatal.take();
+                    return error.map_or(Ok(None), Err);
+                }
+                () = &mut stopped, if !is_stopped => {
+                    let mut state = polls.state();
+                    if !state.is_asking {
+                        return Ok(None);
+                    }
+                    state.is_stopped = true;
+                }
+            }
+        };
+        let sent = [client.secret_text(), details.device_code().secret()];
+        let response = response.map_err(|error| match error {
+            RequestTokenError::ServerResponse(response) => OAuthError::Refused {
+                host: host.clone(),
+                code: printable(response.error().as_ref()),
+                description: response.error_description().map(|text| printable(text)),
+            }
+            .without(&sent),
+            RequestTokenError::Request(error) => error,
+            _ => OAuthError::Malformed {
+                host: host.clone(),
+                reason: "not a response of RFC 8628".to_owned(),
+            },
+        })?;
+        response.into_token_set(&host).map(Some)
     }
+}
+
+/// The requests of one wait. The `oauth2` crate takes every error of its HTTP client for one that
+/// passes; those that do not are told here.
+struct Polls<'a> {
+    client: TokenClient<'a>,
+    state: Mutex<PollState>,
+    /// A request has ended, and is the last one.
+    ended: Notify,
+}
+
+#[derive(Default)]
+struct PollState {
+    /// A request is under way.
+    is_asking: bool,
+    /// No further request is to follow.
+    is_stopped: bool,
+    /// An error that does not pass.
+    fatal: Option<OAuthError>,
+}
+
+impl Polls<'_> {
+    fn state(&self) -> MutexGuard<'_, PollState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Polls<'_> {
+    type Error = OAuthError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, OAuthError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        self.state().is_asking = true;
+        Box::pin(async move {
+            let response = self.client.call(request).await;
+            let passed = {
+                let mut state = self.state();
+                state.is_asking = false;
+                let passed = match response {
+                    Err(error) if !passes(&error) => {
+                        state.fatal = Some(error);
+                        None
+                    }
+                    response => Some(response),
+                };
+                if passed.is_none() || state.is_stopped {
+                    // What asked is polled before this is, so a token is seen first.
+                    self.ended.notify_one();
+                }
+                passed
+            };
+            match passed {
+                Some(response) => response,
+                None => std::future::pending().await,
+            }
+        })
+    }
+}
+
+/// Whether the same request may succeed a moment later.
+fn passes(error: &OAuthError) -> bool {
+    matches!(
+        error,
+        OAuthError::Starved { .. }
+            | OAuthError::Status { .. }
+            | OAuthError::Timeout { .. }
+            | OAuthError::Unreachable { .. }
+    )
 }

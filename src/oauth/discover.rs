@@ -9,7 +9,7 @@
 //! ```
 
 use serde_json::Value;
-use url::Url;
+use url::{Host, Url};
 
 use super::error::{OAuthError, printable};
 use super::http::{HttpClient, host_of};
@@ -29,6 +29,8 @@ pub struct Discovered {
     pub registration_endpoint: Option<Url>,
     /// Where a grant is revoked.
     pub revocation_endpoint: Option<Url>,
+    /// Whether a client's secret has to go into the `Authorization` field.
+    pub basic: bool,
     /// The scopes that the resource asks for.
     pub scopes: Vec<String>,
 }
@@ -41,7 +43,7 @@ pub async fn discover(resource: &Url, http: &HttpClient) -> Result<Discovered, O
             .as_deref()
             .and_then(|text| parameter_of(text, name))
     };
-    let named = parameter("resource_metadata").and_then(|text| safe_url(&text));
+    let named = parameter("resource_metadata").and_then(|text| safe_url(&text, resource));
     let wanted = parameter("scope");
     let described = described(resource, named, http).await?;
     let issuer = described
@@ -49,14 +51,14 @@ pub async fn discover(resource: &Url, http: &HttpClient) -> Result<Discovered, O
         .and_then(|found| found.pointer("/authorization_servers/0")?.as_str());
     // Before RFC 9728, a resource was its own authorization server.
     let issuer = match issuer {
-        Some(issuer) => safe_url(issuer).ok_or_else(|| OAuthError::Metadata {
+        Some(issuer) => safe_url(issuer, resource).ok_or_else(|| OAuthError::Metadata {
             host: host_of(resource),
-            reason: "its authorization server is not https".to_owned(),
+            reason: "its authorization server is not https, or is this machine".to_owned(),
         })?,
         None => root_of(resource),
     };
     let (issuer, server) = metadata_of(&issuer, http).await?;
-    let endpoint = |name: &str| server.get(name)?.as_str().and_then(safe_url);
+    let endpoint = |name: &str| safe_url(server.get(name)?.as_str()?, resource);
     let missing = |name: &str| OAuthError::Metadata {
         host: host_of(resource),
         reason: format!("its authorization server names no {name}"),
@@ -72,6 +74,7 @@ pub async fn discover(resource: &Url, http: &HttpClient) -> Result<Discovered, O
         token_endpoint: endpoint("token_endpoint").ok_or_else(|| missing("token endpoint"))?,
         registration_endpoint: endpoint("registration_endpoint"),
         revocation_endpoint: endpoint("revocation_endpoint"),
+        basic: is_basic_only(&server),
         scopes: match wanted {
             Some(scopes) => scopes.split_ascii_whitespace().map(str::to_owned).collect(),
             None => texts(own_scopes),
@@ -107,6 +110,13 @@ async fn described(
         }
     }
     Ok(None)
+}
+
+/// Whether a client's secret has to go into the `Authorization` field (RFC 8414 §2).
+fn is_basic_only(server: &Value) -> bool {
+    let methods = texts(server.get("token_endpoint_auth_methods_supported"));
+    let has = |method: &str| methods.iter().any(|found| found == method);
+    has("client_secret_basic") && !has("client_secret_post")
 }
 
 /// Whether the metadata's resource is that URL, or a place above it on the same origin.
@@ -176,11 +186,26 @@ fn root_of(url: &Url) -> Url {
     root
 }
 
-/// A URL of a server's, which must be https, or http on this machine.
-fn safe_url(text: &str) -> Option<Url> {
+/// A URL that a resource or its server names, which must be https, or http on this machine. Only a
+/// resource on this machine may lead to this machine: another one would reach its services.
+fn safe_url(text: &str, resource: &Url) -> Option<Url> {
     let base: authsome_providers::BaseUrl = text.split('?').next()?.parse().ok()?;
     let url = Url::parse(text).ok()?;
-    (url.host_str().map(|host| host.trim_matches(['[', ']'])) == Some(base.host())).then_some(url)
+    let is_read_alike =
+        url.host_str().map(|host| host.trim_matches(['[', ']'])) == Some(base.host());
+    let is_reachable = !is_here(&url) || is_here(resource);
+    (is_read_alike && is_reachable).then_some(url)
+}
+
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
+        Some(Host::Ipv6(address)) => {
+            address.to_canonical().is_loopback() || address.is_unspecified()
+        }
+        None => false,
+    }
 }
 
 fn texts(value: Option<&Value>) -> Vec<String> {
@@ -245,6 +270,8 @@ mod tests {
 
     #[test]
     fn endpoints_are_https_or_here() {
+        let url = |text: &str| Url::parse(text).unwrap();
+        let here = url("https://localhost:1/mcp");
         for (text, is_safe) in [
             ("https://a.test/x?y=z", true),
             ("http://127.0.0.1:99/x", true),
@@ -252,7 +279,18 @@ mod tests {
             ("https://u:p@a.test/x", false),
             ("javascript:alert(1)", false),
         ] {
-            assert_eq!(safe_url(text).is_some(), is_safe, "{text}");
+            assert_eq!(safe_url(text, &here).is_some(), is_safe, "{text}");
+        }
+        let elsewhere = url("https://a.test/mcp");
+        for (text, is_safe) in [
+            ("https://b.test/x", true),
+            ("http://127.0.0.1:99/x", false),
+            ("https://127.1/x", false),
+            ("https://[::ffff:127.0.0.1]/x", false),
+            ("https://localhost/x", false),
+            ("https://x.localhost/x", false),
+        ] {
+            assert_eq!(safe_url(text, &elsewhere).is_some(), is_safe, "{text}");
         }
     }
 }

@@ -105,25 +105,27 @@ impl<S: SealedStore> SealedVault<S> {
             seal,
             key_check: Vec::new(),
         };
-        vault.check_key(key)?;
-        let (kind, name) = KEY_CHECK;
-        let record = vault.store.get(&RecordKey::new(kind, name))?;
-        vault.key_check = record.map(|record| record.sealed).unwrap_or_default();
+        vault.key_check = vault.checked(key)?;
         Ok(vault)
     }
 
-    fn check_key(&self, key: &MasterKey) -> Result<(), VaultError> {
+    /// The record of [`KEY_CHECK`], if the key fits. It is read once: with what a second read found
+    /// after a change of the key, values would be sealed with the key of before.
+    fn checked(&self, key: &MasterKey) -> Result<Vec<u8>, VaultError> {
         let (kind, name) = KEY_CHECK;
-        match self.get(&RecordKey::new(kind, name)) {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => {
-                let reason = "it lacks the record that tells whether a key fits".to_owned();
-                Err(VaultError::Corrupt {
-                    path: self.store.path().to_owned(),
-                    reason,
-                })
+        let Some(record) = self.store.get(&RecordKey::new(kind, name))? else {
+            let reason = "it lacks the record that tells whether a key fits".to_owned();
+            return Err(VaultError::Corrupt {
+                path: self.store.path().to_owned(),
+                reason,
+            });
+        };
+        match self.unseal(kind, name, record.generation, &record.sealed) {
+            Ok(_) => Ok(record.sealed),
+            Err(VaultError::Tampered { .. }) => {
+                self.store.check_version()?;
+                Err(VaultError::WrongKey(key.origin().clone()))
             }
-            Err(VaultError::Tampered { .. }) => Err(VaultError::WrongKey(key.origin().clone())),
             Err(error) => Err(error),
         }
     }

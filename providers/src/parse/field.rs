@@ -66,13 +66,20 @@ pub(super) fn single(
     entry: &mut Fields<'_>,
     placeholder: &str,
 ) -> Result<CredentialField, DefinitionError> {
+    let pattern = pattern(entry, "key_pattern")?;
+    // The usual one is known to fit nowhere: it stands for a key that nobody looks at.
+    let fits = |pattern: &KeyPattern| placeholder == PLACEHOLDER || pattern.accepts(placeholder);
+    if !pattern.as_ref().is_none_or(fits) {
+        let reason = "it does not have the form of a key";
+        return Err(DefinitionError::field("placeholder", reason));
+    }
     Ok(CredentialField {
         name: "api_key".to_owned(),
         label: "API key".to_owned(),
         is_secret: true,
         is_optional: false,
         env_var: env_var(entry)?,
-        pattern: pattern(entry, "key_pattern")?,
+        pattern,
         hint: entry
             .text("key_pattern_hint")?
             .map(|text| text.text.to_owned()),
@@ -190,7 +197,13 @@ fn field_name(text: &str) -> Result<String, &'static str> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     match text {
         "refresh_token" | "base_url" => Err("this name means something else"),
-        _ if !text.is_empty() && text.len() <= 40 && text.bytes().all(plain) => Ok(text.to_owned()),
-        _ => Err("it has lower-case letters, digits and `_` only"),
+        _ if text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text.len() <= 40
+            && text.bytes().all(plain) =>
+        {
+            Ok(text.to_owned())
+        }
+        // `{2}` is a part of many regular expressions.
+        _ => Err("it has lower-case letters, digits and `_` only, a letter first"),
     }
 }

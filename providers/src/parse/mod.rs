@@ -89,8 +89,24 @@ pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), Definiti
         auth: parsed.auth,
         rules,
     };
+    refuse_two_meanings(&provider)?;
     fields.warn_of_unknown(&mut warnings);
     Ok((provider, warnings))
+}
+
+/// `{name}` is either a part of the credential or a part of the place.
+fn refuse_two_meanings(provider: &Provider) -> Result<(), DefinitionError> {
+    let Auth::ApiKey(key) = &provider.auth else {
+        return Ok(());
+    };
+    let is_field = |name: &str| key.fields.iter().any(|field| field.name == name);
+    match provider.params.iter().find(|param| is_field(&param.name)) {
+        Some(param) => Err(DefinitionError::field(
+            format!("params.{}", param.name),
+            "a field of the credential has this name",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// `docs_url`; older definitions call it `docs`.

@@ -7,6 +7,7 @@ use url::Url;
 use crate::base_url::BaseUrl;
 use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
+use crate::params::is_below;
 use crate::provider::{ApiUrl, Auth, OAuth, Provider};
 use crate::route::RoutePattern;
 use crate::rules::Rules;
@@ -125,7 +126,7 @@ impl Place<'_> {
     /// Whether the token's response has named this host: it is the same at every base URL.
     fn is_named_by_the_token(&self, url: &BaseUrl) -> bool {
         let instance = self.provider.instance_url.as_ref();
-        instance.is_some_and(|instance| url.host().ends_with(&instance.suffix))
+        instance.is_some_and(|instance| is_below(url.host(), &instance.suffix))
     }
 
     /// The route of a fixed `api_url` at another base URL: one below the definition's own base URL

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use authsome_providers::{
-    Auth, Catalog, Definition, ExportField, Flow, HostPattern, PLACEHOLDER, Provider, Scheme,
-    Source,
+    Auth, Catalog, Checked, Definition, ExportField, Flow, HostPattern, PLACEHOLDER, Provider,
+    Scheme, Source,
 };
 
 fn all() -> Vec<Definition> {
@@ -46,10 +46,12 @@ fn each_says_when_it_was_checked_or_what_was_not() {
         let provider = &definition.provider;
         let id = &provider.id;
         let is_said = provider.checked.is_some() || !provider.unverified.is_empty();
-        assert!(
-            is_said || id.as_str() == "gitlab" || id.as_str() == "mcp",
-            "{id}"
-        );
+        assert!(is_said || id.as_str() == "gitlab", "{id}");
+        for source in provider.checked.iter().flat_map(|checked| &checked.from) {
+            assert!(!source.starts_with('/'), "{id} was checked with a file");
+        }
+        let is_empty = |checked: &Checked| checked.from.is_empty();
+        assert!(!provider.checked.as_ref().is_some_and(is_empty), "{id}");
         assert!(provider.description.is_some(), "{id} has no description");
         assert!(provider.docs_url.is_some(), "{id} has no docs_url");
     }
@@ -105,6 +107,71 @@ fn no_host_that_only_looks_like_one_is_taken() {
                     );
                 }
             }
+        }
+    }
+}
+
+/// A pattern that is too wide would take a host of somebody else's below the same domain, so each
+/// is looked at by a person before it is listed here.
+#[test]
+fn each_pattern_of_hosts_is_known() {
+    let mut patterns = Vec::new();
+    for definition in all() {
+        let provider = placed(&definition);
+        let Ok(service) = provider.at(None) else {
+            continue;
+        };
+        for route in &service.routes {
+            if let HostPattern::Regex(_) = route.host {
+                patterns.push(format!("{} {}", provider.id, route.host));
+            }
+        }
+    }
+    let expected = [
+        r"aws regex:[a-z0-9][a-z0-9.-]*\.s3\.[a-z]{2}(?:-[a-z]+)+-[0-9]\.amazonaws\.com",
+        r"google-vertex-ai regex:[a-z0-9-]+-aiplatform\.googleapis\.com",
+        r"pinecone regex:[a-z0-9-]+\.svc\.[a-z0-9-]+\.pinecone\.io",
+        r"twilio regex:api\.[a-z0-9]+\.[a-z0-9]+\.twilio\.com",
+    ];
+    assert_eq!(patterns, expected);
+}
+
+/// The suffix of a format is taken off a request's path, so one in a rule would fit only itself.
+#[test]
+fn no_guard_ends_in_the_suffix_of_a_format() {
+    for definition in all() {
+        for rule in definition.provider.guards() {
+            let path = rule.path();
+            let has_suffix = [".json", ".xml", ".csv"]
+                .iter()
+                .any(|end| path.ends_with(end));
+            assert!(!has_suffix, "{} {path}", definition.provider.id);
+        }
+    }
+}
+
+/// One API has the same rules, whichever definition leads to it.
+#[test]
+fn the_wider_definition_guards_what_the_narrower_one_does() {
+    let paths = |definition: &Definition| {
+        let guards = definition.provider.guards().iter();
+        guards
+            .map(|rule| (rule.methods.clone(), rule.path()))
+            .collect::<Vec<_>>()
+    };
+    let all = all();
+    let of = |id: &str| {
+        all.iter()
+            .find(|one| one.provider.id.as_str() == id)
+            .unwrap()
+    };
+    for (narrow, wide) in [("slack-token", "slack"), ("slack", "slack-token")] {
+        let wide_paths = paths(of(wide));
+        for path in paths(of(narrow)) {
+            assert!(
+                wide_paths.contains(&path),
+                "{wide} lacks {path:?} of {narrow}"
+            );
         }
     }
 }

@@ -52,7 +52,10 @@ pub(super) async fn store_granted(
         Err(error) => {
             let set = &granted.set;
             let refresh = set.refresh_token.as_ref();
+            let outcome = Outcome::bad("Not stored", error.to_string());
+            let _ = granted.page.send(outcome);
             let _ = revoke(&client, &set.access_token, refresh, http).await;
+            tokio::time::sleep(LAST_PAGE).await;
             return Err(error);
         }
     };
@@ -169,10 +172,7 @@ fn finish(
         page,
         ..
     } = granted;
-    let mut connection = means.of_grant(server, client, set, account);
-    if let Some(host) = instance {
-        connection = Means::at_instance(connection, server, host);
-    }
+    let connection = means.of_grant(server, client, set, account, instance);
     match means.store_soon(&connection) {
         Ok(_) => Ok((connection, page)),
         Err(error) => {

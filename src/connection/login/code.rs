@@ -183,6 +183,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         let url = authorization.url().to_string();
         LoginError::Left(Box::new(Left {
             basic: client.style.basic,
+            token_endpoint: client.token_endpoint.to_string(),
             client: ClientCredentials {
                 client_id: client.client_id,
                 client_secret: client.client_secret,

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::check::check;
 use super::error::LoginError;
-use super::means::Means;
+use super::means::{Means, revoke};
 use super::prompt::{DeviceCode, LoginPrompt};
 use super::request::OAuthRequest;
 use crate::connection::record::Connection;
@@ -30,7 +30,10 @@ pub(super) async fn by_device(
     let endpoint = endpoint.ok_or(LoginError::NoEndpoint("device authorization"))?;
     check(request, server, http, prompt, cancelled.as_mut()).await?;
     let scopes = server.scopes.join(&server.scope_separator);
-    let begun = client.clone().begin_device(endpoint, &scopes, http).await?;
+    let begun = tokio::select! {
+        begun = client.clone().begin_device(endpoint, &scopes, http) => begun?,
+        () = cancelled.as_mut() => return Err(LoginError::Cancelled { revoked: None }),
+    };
     let (code, uri) = (begun.user_code(), begun.verification_uri());
     let complete = begun.complete_uri();
     prompt.code(&DeviceCode {
@@ -39,18 +42,12 @@ pub(super) async fn by_device(
         complete_uri: complete.as_ref().map(|uri| uri.expose().as_str()),
     });
     let deadline = Instant::now() + begun.lifetime();
-    let mut waiting = pin!(begun.wait(http));
-    let set = loop {
-        tokio::select! {
-            granted = &mut waiting => break granted,
-            () = sleep(TICK) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                prompt.waiting(Some(left));
-            }
-            // A grant that the user has just made ends by itself: nobody has its token.
-            () = cancelled.as_mut() => return Err(LoginError::Cancelled { revoked: None }),
-        }
+    let mut is_cancelled = false;
+    let stopped = async {
+        cancelled.as_mut().await;
+        is_cancelled = true;
     };
+    let set = told(begun.wait(http, stopped), deadline, prompt).await;
     prompt.waiting(None);
     let set = set.map_err(|error| match error {
         OAuthError::Refused { ref code, .. } if code == "expired_token" => {
@@ -58,9 +55,38 @@ pub(super) async fn by_device(
         }
         other => other.into(),
     })?;
+    // A grant that the user makes from now on ends by itself: nobody asks for its token.
+    let set = set.ok_or(LoginError::Cancelled { revoked: None })?;
     let lookups = &request.account_lookups;
-    let account = look_up_account(lookups, Fields::of(&set.access_token), http).await;
-    let connection = means.of_grant(server, client.clone(), set, account);
-    means.keep_granted(&connection, &client).await?;
-    Ok(connection)
+    let account = tokio::select! {
+        biased;
+        () = async {}, if is_cancelled => None,
+        () = cancelled, if !is_cancelled => None,
+        account = look_up_account(lookups, Fields::of(&set.access_token), http) => Some(account),
+    };
+    let Some(account) = account else {
+        let revoked = revoke(&client, &set.access_token, set.refresh_token.as_ref(), http).await;
+        return Err(LoginError::Cancelled {
+            revoked: Some(revoked.is_ok()),
+        });
+    };
+    means.keep_granted(server, client, set, account).await
+}
+
+/// Waits, and tells the user every moment how much time is left.
+async fn told<T>(
+    waiting: impl Future<Output = T>,
+    deadline: Instant,
+    prompt: &mut impl LoginPrompt,
+) -> T {
+    let mut waiting = pin!(waiting);
+    loop {
+        tokio::select! {
+            ended = &mut waiting => return ended,
+            () = sleep(TICK) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                prompt.waiting(Some(left));
+            }
+        }
+    }
 }

@@ -66,13 +66,13 @@ pub(super) async fn by_client(
         let account = look_up_account(lookups, Fields::of(&set.access_token), http).await;
         Ok::<_, LoginError>((set, account))
     };
-    let (set, account) = tokio::select! {
+    let (mut set, account) = tokio::select! {
         granted = asked => granted?,
         () = cancelled => return Err(LoginError::Cancelled { revoked: None }),
     };
-    let connection = means.of_grant(server, client, set, account);
-    means.keep(&connection)?;
-    Ok(connection)
+    // Some servers issue one, against RFC 6749 §4.4.3. Asking again does not end when it does.
+    set.refresh_token = None;
+    means.keep_granted(server, client, set, account).await
 }
 
 /// Whose key it is, unless the service refuses it.

@@ -18,6 +18,8 @@ pub struct Left {
     pub client: ClientCredentials,
     /// Whether its id and secret go into the `Authorization` field.
     pub basic: bool,
+    /// Where the code is exchanged.
+    pub token_endpoint: String,
     /// The request's `state` and PKCE verifier.
     pub saved: SavedAuthorization,
     /// The URL that the user has to open.

@@ -53,12 +53,42 @@ impl Means<'_> {
         client: OAuthClient,
         set: TokenSet,
         account: Option<Account>,
+        instance: Option<String>,
     ) -> Connection {
         let now = Timestamp::now();
-        Connection {
+        let connection = Connection {
             tokens: Tokens::first(set, &server.scopes, now),
             ..self.connection(Some(client), account, now)
+        };
+        match instance {
+            Some(host) => Self::at_instance(connection, server, host),
+            None => connection,
         }
+    }
+
+    /// Stores what was granted without a page to show, or revokes it.
+    pub(super) async fn keep_granted(
+        self,
+        server: &OAuthRequest,
+        client: OAuthClient,
+        set: TokenSet,
+        account: Option<Account>,
+    ) -> Result<Connection, LoginError> {
+        let instance = match Self::instance(server, &set) {
+            Ok(instance) => instance,
+            Err(error) => {
+                let refresh = set.refresh_token.as_ref();
+                let _ = revoke(&client, &set.access_token, refresh, self.http).await;
+                return Err(error);
+            }
+        };
+        let connection = self.of_grant(server, client.clone(), set, account, instance);
+        let Err(error) = self.store_soon(&connection) else {
+            return Ok(connection);
+        };
+        let tokens = &connection.tokens;
+        let revocation = revoke(&client, &tokens.access, tokens.refresh.as_ref(), self.http).await;
+        Err(not_stored(self.request.id.clone(), error, revocation))
     }
 
     /// The same connection at the host that the response has named.
@@ -125,20 +155,6 @@ impl Means<'_> {
             standing: GrantState::Good,
             terms: Some(request.terms.clone()),
         }
-    }
-
-    /// Stores a connection whose grant a user has made, or revokes the grant.
-    pub(super) async fn keep_granted(
-        self,
-        connection: &Connection,
-        client: &OAuthClient,
-    ) -> Result<(), LoginError> {
-        let Err(error) = self.store_soon(connection) else {
-            return Ok(());
-        };
-        let tokens = &connection.tokens;
-        let revocation = revoke(client, &tokens.access, tokens.refresh.as_ref(), self.http).await;
-        Err(not_stored(self.request.id.clone(), error, revocation))
     }
 
     /// Stores a connection whose grant needs no revocation if that fails.

@@ -9,6 +9,7 @@
 //! ```
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::browser::by_browser;
 use super::error::LoginError;
@@ -19,13 +20,25 @@ use crate::connection::record::{ClientCredentials, Connection};
 use crate::loopback::FormWords;
 use crate::oauth::{HttpClient, OAuthClient, OAuthError, RequestStyle, discover, register};
 use crate::text::host_of;
+use crate::waiting::at_most;
+
+/// How long all requests of a discovery may take together.
+const DISCOVERY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Finds the authorization server of a resource.
 pub(super) async fn discovered(
     wanted: &DiscoverRequest,
     http: &HttpClient,
+    cancelled: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<OAuthRequest, LoginError> {
-    let found = discover(&wanted.resource, http).await?;
+    let found = tokio::select! {
+        found = at_most(DISCOVERY_TIMEOUT, discover(&wanted.resource, http)) => found,
+        () = cancelled => return Err(LoginError::Cancelled { revoked: None }),
+    };
+    let found = found.ok_or_else(|| OAuthError::Timeout {
+        host: host_of(&wanted.resource),
+        sent: true,
+    })??;
     Ok(OAuthRequest {
         client: wanted.client.clone(),
         authorization_endpoint: Some(found.authorization_endpoint),
@@ -33,6 +46,7 @@ pub(super) async fn discovered(
         token_endpoint: found.token_endpoint,
         style: RequestStyle {
             resource: Some(found.resource),
+            basic: found.basic,
             ..RequestStyle::default()
         },
         metadata: None,

@@ -128,6 +128,8 @@ pub struct SuspendedLogin {
     pub client: ClientCredentials,
     /// Whether the application's id and secret go into the `Authorization` field.
     pub basic: bool,
+    /// Where the code is exchanged.
+    pub token_endpoint: String,
     /// The request's `state` and PKCE verifier.
     pub saved: SavedAuthorization,
     /// When it was suspended.

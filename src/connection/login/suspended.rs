@@ -16,7 +16,10 @@ use super::prompt::{FinishedBy, LoginPrompt};
 use super::request::{OAuthRequest, Resumed, SuspendedLogin};
 use crate::connection::record::Connection;
 use crate::credential::Fields;
-use crate::oauth::{AuthorizationResponse, PendingAuthorization, RequestStyle, look_up_account};
+use crate::oauth::{
+    AuthorizationResponse, OAuthError, PendingAuthorization, RequestStyle, look_up_account,
+};
+use crate::text::host_of;
 
 /// Finishes a login that was suspended.
 pub(super) async fn by_resumption(
@@ -30,6 +33,7 @@ pub(super) async fn by_resumption(
     let SuspendedLogin {
         client,
         basic,
+        token_endpoint,
         saved,
         ..
     } = &resumed.login;
@@ -40,6 +44,13 @@ pub(super) async fn by_resumption(
         },
         ..server.clone()
     };
+    // What was discovered anew may be another server, which must get neither code nor secret.
+    if server.token_endpoint.as_str() != token_endpoint {
+        return Err(LoginError::OAuth(OAuthError::Metadata {
+            host: host_of(&server.token_endpoint),
+            reason: "the token endpoint is another one than when the login began".to_owned(),
+        }));
+    }
     let client = server.client_of(client.clone());
     let endpoint = server.authorization_endpoint.as_ref();
     let endpoint = endpoint.ok_or(LoginError::NoEndpoint("authorization"))?;

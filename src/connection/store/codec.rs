@@ -176,6 +176,7 @@ pub(super) fn encode_login(login: &SuspendedLogin) -> Result<Secret<Vec<u8>>, St
         client_id: login.client.client_id.clone(),
         client_secret: login.client.client_secret.clone().map(Plain),
         basic: login.basic,
+        token_endpoint: login.token_endpoint.clone(),
         state: Plain(login.saved.state.clone()),
         verifier: Plain(login.saved.verifier.clone()),
         at: login.at.seconds(),
@@ -192,6 +193,7 @@ pub(super) fn decode_login(value: &Secret<Vec<u8>>) -> Result<SuspendedLogin, St
             client_secret: read.client_secret.map(|secret| secret.0),
         },
         basic: read.basic,
+        token_endpoint: read.token_endpoint,
         saved: SavedAuthorization {
             state: read.state.0,
             verifier: read.verifier.0,

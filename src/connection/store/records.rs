@@ -130,6 +130,7 @@ pub(super) struct LoginRecord {
     pub(super) client_id: String,
     pub(super) client_secret: Option<Plain>,
     pub(super) basic: bool,
+    pub(super) token_endpoint: String,
     pub(super) state: Plain,
     pub(super) verifier: Plain,
     pub(super) at: u64,

@@ -33,18 +33,14 @@ impl<S: CredentialSource> Attempt<'_, S> {
     ) -> Result<Outcome, Refusal> {
         let usage = usage(&self.parts, self.body.as_ref());
         let is_small = usage == Usage::Repeatable;
-        let mut signing = None;
-        if route.is_signed(shape) {
-            signing = Some(Box::pin(self.signing(progress, route)).await?); // rarely
-        }
-        let mut credential = self.session.source.get(&route.id, usage).await?;
-        let (signing, mut next) = match signing {
-            Some(read) => (Some(read.0), *read.1),
-            None => (
-                None,
-                outgoing(&mut self.body, &self.parts, Some(route), progress),
-            ),
+        let (signing, mut next) = if route.is_signed(shape) {
+            let (signing, body) = Box::pin(self.signing(progress, route)).await?; // rarely
+            (Some(signing), *body)
+        } else {
+            let body = outgoing(&mut self.body, &self.parts, Some(route), progress);
+            (None, body)
         };
+        let mut credential = self.session.source.get(&route.id, usage).await?;
         let mut attempt = 0;
         carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
         for (name, value) in &*route.constant {

@@ -37,6 +37,7 @@ pub(super) fn suspend(left: Left, user_data: &UserData, printer: &Printer) -> Re
         arguments: words.collect(),
         client: left.client,
         basic: left.basic,
+        token_endpoint: left.token_endpoint,
         saved: left.saved,
         at: Timestamp::now(),
     };
