@@ -8,10 +8,13 @@
 //   POST /control?NAME=VALUE   changes a setting, or does something:
 //     access_token_ttl=SECONDS, device_code_ttl=SECONDS   for what is issued from now on
 //     slow_down=1                    answers the next poll of a device code with slow_down
+//     held=1 | 0                     keeps back tokens for a device code that are granted, or lets them go
+//     page=1                         answers the next poll of a device code with a page
 //     closed=1 | 0                   refuses registrations, or takes them again
 //     forget=1                       forgets every application that has registered itself
 
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Provider, errors } from 'oidc-provider';
 
@@ -21,13 +24,15 @@ const ACCOUNT = { id: '7', username: 'interop' };
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const SCOPES = ['openid', 'offline_access', 'read', 'write'];
 
-const settings = { access_token_ttl: 60, device_code_ttl: 60, slow_down: 0, closed: 0 };
+const settings = { access_token_ttl: 60, device_code_ttl: 60, slow_down: 0, held: 0, page: 0, closed: 0 };
 const counters = {
   // Token requests that were answered with tokens, by grant type, and those that were not, by error.
   granted: {},
   refused: {},
   // How many grants were revoked.
   revoked: 0,
+  // Whether tokens are or were kept back.
+  held: 0,
   // The times of the polls, in milliseconds, of the device code that was issued last.
   polls: [],
   // What applications have registered themselves with, in their order.
@@ -156,6 +161,17 @@ async function watch(ctx, next) {
   if (['authorization', 'token'].includes(name) && params?.client_id) counters.clients.push(params.client_id);
   if (name !== 'token' || params?.grant_type !== DEVICE_GRANT) return;
   counters.polls.push(Date.now());
+  while (settings.held && ctx.body.access_token) {
+    counters.held = 1;
+    await sleep(20);
+  }
+  if (settings.page) {
+    settings.page = 0;
+    ctx.status = 404;
+    ctx.type = 'text/html';
+    ctx.body = '<p>There is nothing here.</p>';
+    return;
+  }
   if (settings.slow_down && ctx.body.error === 'authorization_pending') {
     settings.slow_down = 0;
     const { error, error_description } = new errors.SlowDown();

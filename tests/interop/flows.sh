@@ -20,6 +20,8 @@ main() {
   check_device_that_is_too_fast
   check_device_that_is_refused
   check_device_whose_name_is_taken
+  check_device_that_is_interrupted
+  check_device_at_a_wrong_endpoint
   check_device_code_that_expires
   check_machine
   check_machine_with_a_wrong_secret
@@ -92,6 +94,35 @@ check_device_whose_name_is_taken() {
   is "device, twice: its grant is revoked" 1 $(($(told revoked) - revoked_before))
   attempt "$AUTHSOME" get interop --connection taken --json
   is "device, twice: the first is still there" 0 "$code"
+}
+
+# The tokens are granted already when the user gives up.
+check_device_that_is_interrupted() {
+  local revoked_before _
+  revoked_before=$(told revoked)
+  control held=1
+  begin_device interrupted
+  walk_device_pages "$device_uri" "$device_code"
+  for _ in {1..300}; do
+    if [[ $(told held) == 1 ]]; then break; fi
+    sleep 0.1
+  done
+  pkill -TERM -P "$login_pid"
+  control held=0
+  end_login
+  is "device, interrupted: login fails" 2 "$code"
+  is "device, interrupted: its grant is revoked" 1 $(($(told revoked) - revoked_before))
+  is_not_stored "device, interrupted" interrupted
+}
+
+# What does not pass is said at once.
+check_device_at_a_wrong_endpoint() {
+  begin_device wrong
+  control page=1
+  end_login
+  is "device, a page in place of an answer: login fails" 2 "$code"
+  matches "device, a page in place of an answer: and says so" "responded with 404 and text/html" "$err"
+  is_not_stored "device, a page in place of an answer" wrong
 }
 
 check_device_code_that_expires() {
