@@ -13,6 +13,9 @@ const MAX_SCOPES: usize = 64;
 const MAX_LENGTH: usize = 200;
 const MAX_KEPT: usize = 64;
 
+/// Scopes that were asked for, of each connection.
+pub(super) type Wanted = BTreeMap<ConnectionId, BTreeSet<String>>;
+
 /// Which scopes were asked for, each set once for a connection.
 #[derive(Default)]
 pub(super) struct Lacking(Mutex<Challenges>);
@@ -21,7 +24,7 @@ pub(super) struct Lacking(Mutex<Challenges>);
 struct Challenges {
     known: BTreeSet<(ConnectionId, BTreeSet<String>)>,
     /// What was asked for since it was last taken.
-    new: BTreeMap<ConnectionId, BTreeSet<String>>,
+    new: Wanted,
 }
 
 impl Lacking {
@@ -43,8 +46,18 @@ impl Lacking {
     }
 
     /// Takes out what was asked for since the last time.
-    pub(super) fn take(&self) -> BTreeMap<ConnectionId, BTreeSet<String>> {
+    pub(super) fn take_new(&self) -> Wanted {
         std::mem::take(&mut self.challenges().new)
+    }
+
+    /// All that was asked for.
+    pub(super) fn all(&self) -> Wanted {
+        let mut all = Wanted::new();
+        for (id, scopes) in &self.challenges().known {
+            let of_connection = all.entry(id.clone()).or_default();
+            of_connection.extend(scopes.iter().cloned());
+        }
+        all
     }
 
     fn challenges(&self) -> MutexGuard<'_, Challenges> {
@@ -78,8 +91,9 @@ mod tests {
         for number in 0..2 * MAX_KEPT {
             lacking.note(&id, &number.to_string());
         }
-        let asked = lacking.take();
+        let asked = lacking.take_new();
         assert_eq!((asked.len(), asked[&id].len()), (1, MAX_KEPT));
-        assert!(lacking.take().is_empty());
+        assert!(lacking.take_new().is_empty());
+        assert_eq!(lacking.all(), asked);
     }
 }

@@ -1,6 +1,7 @@
 //! What a session learns of connections that need a new login, and of the login.
 
 use super::credentials::Credentials;
+use super::lacking::Wanted;
 use super::record::GrantState;
 use super::wanted::credential;
 use crate::credential::ConnectionId;
@@ -45,11 +46,20 @@ impl Credentials {
     }
 
     /// The connections whose grant lacks what was asked for since this was last called, each with
-    /// the scopes that it has and those that it lacks. A login in the meantime may have brought
-    /// them.
+    /// the scopes that it has and those that it lacks.
+    pub async fn newly_lacking(&self) -> Vec<(ConnectionId, Vec<String>)> {
+        self.still_lacking(self.lacking.take_new()).await
+    }
+
+    /// The same of all that was asked for.
     pub async fn lacking(&self) -> Vec<(ConnectionId, Vec<String>)> {
+        self.still_lacking(self.lacking.all()).await
+    }
+
+    /// Without what a login has brought in the meantime.
+    async fn still_lacking(&self, wanted: Wanted) -> Vec<(ConnectionId, Vec<String>)> {
         let mut lacking = Vec::new();
-        for (id, wanted) in self.lacking.take() {
+        for (id, wanted) in wanted {
             let Ok(stored) = self.renewal.load(&id).await else {
                 continue;
             };

@@ -25,7 +25,7 @@ pub(super) async fn watch(
         needing.extend(credentials.generation(id).map(|state| (id.clone(), state)));
     }
     loop {
-        for (id, scopes) in credentials.lacking().await {
+        for (id, scopes) in credentials.newly_lacking().await {
             notify(Notice::LacksScopes { id, scopes });
         }
         for (id, reason) in credentials.needing_login() {
