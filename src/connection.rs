@@ -44,8 +44,8 @@ pub use login::{
     PageAddress, login,
 };
 pub use login::{
-    DiscoverRequest, FlowRequest, KeyRequest, Left, OAuthRequest, Resumed, SUSPENDED_LIFETIME,
-    SuspendedLogin,
+    DiscoverRequest, FlowRequest, KeyPart, KeyRequest, Left, OAuthRequest, Resumed,
+    SUSPENDED_LIFETIME, SuspendedLogin,
 };
 pub use record::{ClientCredentials, Connection, GrantState, Status, StoredField, Tokens};
 pub use source::{CredentialError, CredentialSource, Rejection, UnauthorizedAction, Usage};

@@ -37,7 +37,10 @@ use self::accept_limits::AcceptLimits;
 pub use self::accept_limits::Visitor;
 use self::address::{ADDRESS, ORIGIN, START_PATH};
 pub use self::address::{FORM_URL, REDIRECT_PORT, REDIRECT_URI};
-pub use self::pages::{ClientForm, Connected, FormField, FormProblem, FormWords, Outcome};
+pub use self::pages::{
+    ClientForm, Connected, Form, FormField, FormProblem, FormWords, KeyForm, KeyInput, KeyProblem,
+    Outcome,
+};
 pub use self::shared::Arrival;
 use self::shared::{Shared, Start, lock};
 use crate::secret::random_text;
@@ -83,7 +86,7 @@ impl Listener {
     }
 
     /// Shows the form at [`FORM_URL`] from now on.
-    pub fn show_form(&self, form: ClientForm) {
+    pub fn show_form(&self, form: Form) {
         *lock(&self.shared.form) = Some(form);
     }
 

@@ -27,6 +27,25 @@ pub struct CredentialField {
     pub placeholder: String,
 }
 
+/// The longest value in bytes: a key of Google's is a JSON file of 2 KiB.
+const MAX_FIELD: usize = 16 * 1024;
+
+impl CredentialField {
+    /// Why this cannot be the value, in words for the user; `None` if it can. A key that cannot be
+    /// right is not sent anywhere.
+    pub fn fault_of(&self, value: &str) -> Option<String> {
+        let is_plain = value.len() <= MAX_FIELD && !value.chars().any(char::is_control);
+        if !is_plain {
+            return Some("it has control characters, or is too long".to_owned());
+        }
+        let fits = |pattern: &KeyPattern| pattern.accepts(value);
+        if self.pattern.as_ref().is_none_or(fits) {
+            return None;
+        }
+        Some(self.hint.clone().unwrap_or_default())
+    }
+}
+
 /// What a place needs to be named, such as a subdomain. It is part of URLs.
 #[derive(Clone, Debug)]
 pub struct Param {

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
 use tokio::task::JoinHandle;
 
 use self::surroundings::Surroundings;
+pub(super) use self::surroundings::has_browser;
 use super::printer::Printer;
 use crate::connection::{DeviceCode, Finished, FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use crate::env::programs::Programs;
@@ -89,7 +90,7 @@ impl<'a> Prompt<'a> {
         self.explain();
         let shown = &unopened.shown;
         let words = match unopened.step {
-            LoginStep::Client => "Open this form on this machine:",
+            LoginStep::Client | LoginStep::Key => "Open this form on this machine:",
             LoginStep::Authorize => "Open this URL, on any machine:",
         };
         self.printer.prompt(&format!("{words}\n\n  {shown}\n"));
@@ -98,6 +99,9 @@ impl<'a> Prompt<'a> {
             self.printer.say(&format!(
                 "Or register the application at {register_at} with the redirect URI {REDIRECT_URI}, and paste its ID here."
             ));
+        } else if unopened.step == LoginStep::Key {
+            // A key that is pasted at the terminal would be shown there.
+            return;
         } else if std::io::stdin().is_terminal() && self.terminal.is_none() {
             self.printer
                 .say("If the browser cannot return here, paste the address that it ends at:");
@@ -178,6 +182,10 @@ impl LoginPrompt for Prompt<'_> {
         match step {
             LoginStep::Client => self.printer.say(&format!(
                 "Opening {} in your browser, which asks for the OAuth application.",
+                place.shown
+            )),
+            LoginStep::Key => self.printer.say(&format!(
+                "Opening {} in your browser, which asks for the key.",
                 place.shown
             )),
             LoginStep::Authorize => self.printer.say(&format!(

@@ -21,6 +21,7 @@ mod code;
 mod device;
 mod direct;
 mod error;
+mod key;
 mod means;
 mod prompt;
 mod registration;
@@ -31,14 +32,15 @@ use std::pin::{Pin, pin};
 
 use self::browser::by_browser;
 use self::device::by_device;
-use self::direct::{by_client, by_key};
+use self::direct::by_client;
 pub use self::error::{Left, LoginError};
+use self::key::by_key;
 use self::means::Means;
 pub use self::prompt::{DeviceCode, Finished, FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use self::registration::{by_registration, discovered};
 pub use self::request::{
-    DiscoverRequest, FlowRequest, KeyRequest, LoggedIn, LoginRequest, OAuthRequest, Resumed,
-    SUSPENDED_LIFETIME, SuspendedLogin,
+    DiscoverRequest, FlowRequest, KeyPart, KeyRequest, LoggedIn, LoginRequest, OAuthRequest,
+    Resumed, SUSPENDED_LIFETIME, SuspendedLogin,
 };
 use self::suspended::by_resumption;
 use super::record::Connection;

@@ -2,13 +2,63 @@
 //! with no secret.
 
 mod form;
+mod key;
 mod result;
 mod template;
 
 use url::Url;
 
 pub(super) use self::form::form;
+pub(super) use self::key::key;
 pub(super) use self::result::{connected, result};
+
+/// A form that the listener shows.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// For an application.
+    Client(Box<ClientForm>),
+    /// For a key.
+    Key(KeyForm),
+}
+
+/// What is shown in the form for the parts of a key.
+#[derive(Clone, Debug)]
+pub struct KeyForm {
+    /// The provider's display name.
+    pub provider: String,
+    /// Where the provider says how to get one.
+    pub docs_url: Option<Url>,
+    /// The parts that are asked for.
+    pub inputs: Vec<KeyInput>,
+    /// Why the form is shown again.
+    pub problem: Option<KeyProblem>,
+}
+
+/// One part of a key.
+#[derive(Clone, Debug)]
+pub struct KeyInput {
+    /// Its name in the definition.
+    pub name: String,
+    /// Its name for the user.
+    pub label: String,
+    /// Its form in words.
+    pub hint: Option<String>,
+    /// Whether it is secret: it is not shown while it is typed, and not filled in again.
+    pub is_secret: bool,
+    /// Whether it may be left empty.
+    pub is_optional: bool,
+    /// What was typed before, if the form is shown again.
+    pub value: String,
+}
+
+/// Why the form for a key is shown again.
+#[derive(Clone, Debug)]
+pub struct KeyProblem {
+    /// The name of the part that has to change; `None` if it is none in particular.
+    pub input: Option<String>,
+    /// What is wrong.
+    pub text: String,
+}
 
 /// What is shown in the form for an application's `client_id` and `client_secret`.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::accept_limits::Visitor;
 use super::address::{HOST, ORIGIN, REDIRECT_PATH, START_PATH};
-use super::pages::{self, FormField, FormProblem, Outcome};
+use super::pages::{self, Form, FormField, FormProblem, KeyProblem, Outcome};
 use super::responses::{not_allowed, page, plain, see_form, see_other};
 use super::shared::{Arrival, Shared, lock};
 use crate::secret::Secret;
@@ -24,8 +24,10 @@ use crate::text::is_deceptive;
 /// A client that takes longer than this to send its fields, or the form, is disconnected.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The maximum size of a submitted form in bytes. It has two short fields.
+/// The maximum size of a submitted form in bytes: of a client's two short fields, and of the parts
+/// of a key, each byte of which may be written as three.
 const MAX_FORM: usize = 8 * 1024;
+const MAX_KEY_FORM: usize = 64 * 1024;
 
 /// How long the browser waits for the login's result. The exchange with the provider has its own,
 /// shorter limits.
@@ -52,22 +54,32 @@ pub(super) async fn respond(
     let response = match (request.method(), request.uri().path()) {
         (&Method::GET, "/") => shared.form_page(None, StatusCode::OK),
         (&Method::POST, "/client") => submit(request, visitor, &shared).await,
+        (&Method::POST, "/key") => submit_key(request, visitor, &shared).await,
         (&Method::GET, REDIRECT_PATH) => redirect(&request, visitor, &shared).await,
         (&Method::GET, path) if path.starts_with(START_PATH) => start(&request, &shared),
         (_, "/" | REDIRECT_PATH) => not_allowed("GET"),
-        (_, "/client") => not_allowed("POST"),
+        (_, "/client" | "/key") => not_allowed("POST"),
         _ => plain(StatusCode::NOT_FOUND, "authsome: nothing here"),
     };
     Ok(response)
 }
 
 impl Shared {
-    fn form_page(&self, problem: Option<FormProblem>, status: StatusCode) -> Response<Full<Bytes>> {
+    /// The form; `problem` is what is wrong with what was sent just now.
+    fn form_page(&self, problem: Option<&str>, status: StatusCode) -> Response<Full<Bytes>> {
         let form = lock(&self.form).clone();
         match form {
-            Some(mut form) => page(status, |nonce| {
-                form.problem = problem.or(form.problem);
+            Some(Form::Client(mut form)) => page(status, |nonce| {
+                form.problem = problem.map(at_id).or(form.problem);
                 pages::form(&form, self.csrf.expose(), nonce)
+            }),
+            Some(Form::Key(mut form)) => page(status, |nonce| {
+                let problem = problem.map(|text| KeyProblem {
+                    input: None,
+                    text: text.to_owned(),
+                });
+                form.problem = problem.or(form.problem);
+                pages::key(&form, self.csrf.expose(), nonce)
             }),
             None => plain(
                 StatusCode::NOT_FOUND,
@@ -99,32 +111,62 @@ fn start(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> 
     }
 }
 
-/// Handles the submitted form. Browsers send `Origin` with every `POST` request. If `Origin` or
-/// `Sec-Fetch-Site` names another site, that site sent the form: cross-site request forgery.
-async fn submit(
+/// The fields of a form that was sent.
+type Fields = HashMap<String, Secret<String>>;
+
+/// Reads a form. Browsers send `Origin` with every `POST` request. If `Origin` or `Sec-Fetch-Site`
+/// names another site, that site sent the form: cross-site request forgery.
+async fn sent_form(
     request: Request<Incoming>,
-    visitor: Visitor,
     shared: &Shared,
-) -> Response<Full<Bytes>> {
+    max: usize,
+) -> Result<Fields, Box<Response<Full<Bytes>>>> {
     let foreign = |name: &str, ours: &str| {
         request
             .headers()
             .get(name)
             .is_some_and(|value| value.as_bytes() != ours.as_bytes())
     };
+    let refused = |status, text| Box::new(plain(status, text));
     if foreign("origin", ORIGIN) || foreign("sec-fetch-site", "same-origin") {
-        return plain(
+        return Err(refused(
             StatusCode::FORBIDDEN,
             "authsome: the form was sent by another site",
-        );
+        ));
     }
-    let body = Limited::new(request.into_body(), MAX_FORM).collect();
+    let body = Limited::new(request.into_body(), max).collect();
     let Ok(Ok(body)) = tokio::time::timeout(READ_TIMEOUT, body).await else {
-        return plain(StatusCode::BAD_REQUEST, "authsome: the form did not arrive");
+        let text = "authsome: the form did not arrive";
+        return Err(refused(StatusCode::BAD_REQUEST, text));
     };
-    let (client_id, client_secret) = match filled_in(&body.to_bytes(), shared) {
-        Ok(filled_in) => filled_in,
-        Err((status, text)) => return shared.form_page(Some(at_id(text)), status),
+    let body = body.to_bytes();
+    let fields = url::form_urlencoded::parse(&body).into_owned();
+    let mut fields: Fields = fields
+        .map(|(name, value)| (name, Secret::new(value)))
+        .collect();
+    let csrf = fields.remove("csrf");
+    if csrf.is_some_and(|csrf| shared.csrf.matches(csrf.expose().as_bytes())) {
+        return Ok(fields);
+    }
+    let problem = "That form belonged to an earlier login. Please fill in this one.";
+    Err(Box::new(
+        shared.form_page(Some(problem), StatusCode::FORBIDDEN),
+    ))
+}
+
+/// Handles the form for an application.
+async fn submit(
+    request: Request<Incoming>,
+    visitor: Visitor,
+    shared: &Shared,
+) -> Response<Full<Bytes>> {
+    let sent = match sent_form(request, shared, MAX_FORM).await {
+        Ok(fields) => fields,
+        Err(response) => return *response,
+    };
+    let (client_id, client_secret) = match client_of(sent) {
+        Ok(client) => client,
+        Err(text) => return shared.form_page(Some(text), StatusCode::UNPROCESSABLE_ENTITY),
     };
     let (reply, replied) = oneshot::channel();
     let arrival = Arrival::Client {
@@ -138,7 +180,7 @@ async fn submit(
     }
     match tokio::time::timeout(OUTCOME_TIMEOUT, replied).await {
         Ok(Ok(Ok(url))) => see_other(&url),
-        Ok(Ok(Err(text))) => shared.form_page(Some(at_id(&text)), StatusCode::UNPROCESSABLE_ENTITY),
+        Ok(Ok(Err(text))) => shared.form_page(Some(&text), StatusCode::UNPROCESSABLE_ENTITY),
         _ => plain(StatusCode::GONE, "authsome: the login has ended"),
     }
 }
@@ -154,24 +196,37 @@ fn at_id(text: &str) -> FormProblem {
 /// An application's client id, and its client secret if it has one.
 type FilledIn = (String, Option<Secret<String>>);
 
-/// The two fields of the form, if its CSRF token is that of this login.
-fn filled_in(body: &[u8], shared: &Shared) -> Result<FilledIn, (StatusCode, &'static str)> {
-    let mut fields: HashMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
-    let csrf = fields.remove("csrf").unwrap_or_default();
-    if !shared.csrf.matches(csrf.as_bytes()) {
-        let problem = "That form belonged to an earlier login. Please fill in this one.";
-        return Err((StatusCode::FORBIDDEN, problem));
-    }
-    let client_secret = fields.remove("client_secret").map(Secret::new);
-    let client_id = fields.remove("client_id").unwrap_or_default();
-    let client_id = client_id.trim().to_owned();
+/// The two fields of the form, or what is wrong with them.
+fn client_of(mut fields: Fields) -> Result<FilledIn, &'static str> {
+    let client_id = fields.remove("client_id");
+    let client_id = client_id.map(|id| id.expose().trim().to_owned());
+    let client_id = client_id.unwrap_or_default();
     if client_id.is_empty() || client_id.contains(is_deceptive) {
-        let problem = "The application ID is missing.";
-        return Err((StatusCode::UNPROCESSABLE_ENTITY, problem));
+        return Err("The application ID is missing.");
     }
+    let client_secret = fields.remove("client_secret");
     let client_secret = client_secret.map(|secret| secret.expose().trim().to_owned());
     let client_secret = client_secret.filter(|secret| !secret.is_empty());
     Ok((client_id, client_secret.map(Secret::new)))
+}
+
+/// Handles the form for a key.
+async fn submit_key(
+    request: Request<Incoming>,
+    visitor: Visitor,
+    shared: &Shared,
+) -> Response<Full<Bytes>> {
+    let parts = match sent_form(request, shared, MAX_KEY_FORM).await {
+        Ok(parts) => parts,
+        Err(response) => return *response,
+    };
+    let (reply, replied) = oneshot::channel();
+    let arrival = Arrival::Key {
+        parts,
+        visitor,
+        reply,
+    };
+    outcome_of(arrival, replied, shared).await
 }
 
 async fn redirect(
@@ -186,6 +241,15 @@ async fn redirect(
         visitor,
         reply,
     };
+    outcome_of(arrival, replied, shared).await
+}
+
+/// The page of what comes of an arrival.
+async fn outcome_of(
+    arrival: Arrival,
+    replied: oneshot::Receiver<Outcome>,
+    shared: &Shared,
+) -> Response<Full<Bytes>> {
     if shared.arrivals.send(arrival).await.is_err() {
         return plain(StatusCode::GONE, "authsome: the login has ended");
     }

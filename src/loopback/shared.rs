@@ -1,12 +1,13 @@
 //! What arrives at the listener, and what its connections share.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 use super::accept_limits::{AcceptLimits, Visitor};
-use super::pages::{ClientForm, Outcome};
+use super::pages::{Form, Outcome};
 use crate::secret::Secret;
 
 /// Something that arrived at the listener.
@@ -22,6 +23,15 @@ pub enum Arrival {
         visitor: Visitor,
         /// Takes the URL to redirect the browser to, or what is wrong with the fields.
         reply: oneshot::Sender<Result<Url, String>>,
+    },
+    /// The form for a key was submitted.
+    Key {
+        /// The parts that were filled in, by their names. They may be none of the form's.
+        parts: HashMap<String, Secret<String>>,
+        /// Who submitted it.
+        visitor: Visitor,
+        /// Takes the outcome to show.
+        reply: oneshot::Sender<Outcome>,
     },
     /// The provider redirected the browser back.
     Redirect {
@@ -44,7 +54,7 @@ pub enum Arrival {
 pub(super) struct Shared {
     pub(super) arrivals: mpsc::Sender<Arrival>,
     pub(super) csrf: Secret<String>,
-    pub(super) form: Mutex<Option<ClientForm>>,
+    pub(super) form: Mutex<Option<Form>>,
     pub(super) start: Mutex<Option<Start>>,
     pub(super) accept_limits: AcceptLimits,
 }

@@ -91,6 +91,7 @@ pub(crate) const EXPOSING: &[&str] = &[
     "cli/cmd/login/suspended.rs",
     "cli/cmd/vault.rs",
     "connection/login/device.rs",
+    "connection/login/key.rs",
     "connection/login/suspended.rs",
     "connection/record.rs",
     "connection/store.rs",

@@ -2,6 +2,7 @@
 // Prints what is wrong with them, one finding a line; the screenshots are for people.
 //
 // node pages.mjs denied|connected DIRECTORY CLIENT_ID CLIENT_SECRET
+// node pages.mjs key DIRECTORY WRONG_KEY KEY
 //
 // DOCS_IMAGES=DIRECTORY makes the pictures of the documents as well.
 import { mkdirSync } from "node:fs";
@@ -165,6 +166,24 @@ async function denied(page) {
   await look(page, "denied");
 }
 
+// The form for a key with a user's name; the first key is refused.
+async function key(page) {
+  const [wrong, right] = [clientId, clientSecret];
+  await page.goto(FORM, { timeout: TIMEOUT });
+  await look(page, "key");
+  expect((await focused(page)) === "key-api_key", "the key has no focus");
+  await page.keyboard.type(wrong);
+  await fill(page, "key-user", "ada");
+  await submit(page, FORM);
+  await page.getByRole("alert").waitFor({ timeout: TIMEOUT });
+  expect((await page.inputValue("#key-user")) === "ada", "the user's name is lost");
+  expect((await page.inputValue("#key-api_key")) === "", "the page has the key");
+  await look(page, "key-again");
+  await page.keyboard.type(right);
+  await submit(page, "**/done");
+  await look(page, "key-result");
+}
+
 mkdirSync(directory, { recursive: true });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -177,7 +196,7 @@ try {
   const isStatus = (message) => message.text().startsWith("Failed to load resource");
   page.on("console", (message) => message.type() === "error" && !isStatus(message) && found(`the console: ${message.text()}`));
   page.on("pageerror", (error) => found(`a script: ${error.message}`));
-  await { connected, denied }[ending](page);
+  await { connected, denied, key }[ending](page);
   const address = await page.evaluate(() => location.href);
   expect(!/[?&](code|state|error)=/.test(address), `the address still has what was sent: ${address}`);
 } catch (error) {

@@ -1,5 +1,6 @@
 //! Connections by a key: how it is given, in which form it is sent, and what is refused.
 
+mod form;
 mod given;
 mod shapes;
 
@@ -8,9 +9,18 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::mpsc;
 
+use authsome_test_support::kit::port_7998;
+
 use crate::kit::client::LONG;
+use crate::kit::login::Login;
 use crate::kit::servers::{Scripted, read_head};
 use crate::kit::{Outcome, World};
+
+/// Members of a definition with a key and a user's name, each of a form.
+pub(crate) const TWO_PARTS: &str = r#""fields": [
+    { "name": "api_key", "label": "API key", "pattern": "k-[a-z]+", "hint": "it begins with k-", "placeholder": "k-authsomeplaceholder" },
+    { "name": "user", "label": "User", "secret": false, "pattern": "[a-z]+" } ],
+    "inject": [{ "path": "/**", "as": "basic", "username": "{user}", "password": "{api_key}" }]"#;
 
 /// A service that takes a key: it keeps what it was asked, and refuses the key `wrong`. A
 /// connection on which `/stale` was asked for takes one more request, and ends.
@@ -27,11 +37,11 @@ impl Service {
             let head = read_head(stream);
             let mut body = vec![0; content_length(&head)];
             let _ = stream.read_exact(&mut body); // the peer may have broken off
-            let status = if head.contains("wrong") {
-                "401 No"
-            } else {
-                "200 OK"
-            };
+            // The latter is `ada:k-wrong`.
+            let is_wrong = ["wrong", "YWRhOmstd3Jvbmc="]
+                .iter()
+                .any(|key| head.contains(key));
+            let status = if is_wrong { "401 No" } else { "200 OK" };
             let json = r#"{"id":7,"name":"ada"}"#;
             let goes_stale = head.contains("/stale ");
             let connection = if goes_stale { "keep-alive" } else { "close" };
@@ -86,6 +96,24 @@ impl Service {
         input.write_all(stdin.as_bytes()).unwrap();
         drop(input);
         Outcome::of(login.wait_with_output().unwrap())
+    }
+
+    /// `authsome login acme` without a terminal, where there is a browser, up to its form.
+    pub(crate) fn login_by_form(&self, flags: &[&str]) -> Login {
+        let ca = self.world.file("ca.pem", &self.server.ca_pem);
+        let words = [
+            "login",
+            "acme",
+            "--verbose",
+            "--ca-file",
+            ca.to_str().unwrap(),
+        ];
+        let port = port_7998();
+        let mut command = self.world.authsome(words.iter().chain(flags));
+        command.env("BROWSER", "/bin/true");
+        let mut login = Login::spawn(command, Some(port));
+        assert_eq!(login.url(), "http://127.0.0.1:7998");
+        login
     }
 
     /// The next request that arrived.

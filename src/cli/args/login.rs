@@ -43,6 +43,8 @@ Examples:
   authsome login gitlab.acme.com --ca-file ca.pem --client-cert me.pem
   authsome login gitlab --client-id ID --client-secret-file - < secret.txt
   authsome login gitlab --no-browser    open the URL on another machine
+  authsome login openai                 type the key, which is not shown
+  authsome login openai --form          paste it in the browser
   authsome login openai --api-key-file - < key.txt
   authsome login zendesk --param subdomain=acme --field user=ada@acme.com";
 
@@ -82,6 +84,9 @@ pub(in crate::cli) struct Login {
     /// File with the API key, or - for standard input
     #[arg(long, value_name = "PATH")]
     pub(in crate::cli) api_key_file: Option<PathBuf>,
+    /// Ask for the key in a form in the browser, even at a terminal
+    #[arg(long, conflicts_with_all = ["api_key_file", "no_browser"])]
+    pub(in crate::cli) form: bool,
     /// A part of the credential: a value that may be seen, or @PATH or - for a secret
     #[arg(long, value_name = "NAME=@PATH|-")]
     pub(in crate::cli) field: Vec<Pair>,

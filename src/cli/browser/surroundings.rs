@@ -5,6 +5,18 @@ use std::path::Path;
 
 use crate::os::host_name::host_name;
 
+/// Whether the user certainly has a browser here.
+pub(in crate::cli) fn has_browser() -> bool {
+    reaches_a_browser(|name| std::env::var_os(name))
+}
+
+/// Whether a variable leads to a browser, or to a display that has one.
+fn reaches_a_browser(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let variables = ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY"];
+    let is_set = |name: &&str| variable(name).is_some_and(|value| !value.is_empty());
+    variables.iter().any(is_set)
+}
+
 /// Where authsome runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Surroundings {
@@ -35,11 +47,7 @@ impl Surroundings {
         exists: impl Fn(&str) -> bool,
         host_name: impl Fn() -> Option<String>,
     ) -> Self {
-        let reaches_a_browser = ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY"];
-        if reaches_a_browser
-            .iter()
-            .any(|name| variable(name).is_some())
-        {
+        if reaches_a_browser(&variable) {
             return Self::Desktop;
         }
         if let Some(connection) = variable("SSH_CONNECTION") {

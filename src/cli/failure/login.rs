@@ -95,6 +95,7 @@ impl From<LoginError> for Failure {
             LoginError::CodeExpired { .. }
             | LoginError::Left(_)
             | LoginError::KeyRefused { .. }
+            | LoginError::KeyUnusable { .. }
             | LoginError::NoApplication
             | LoginError::NoEndpoint(_)
             | LoginError::NoInstance { .. }
@@ -113,6 +114,10 @@ fn flow_failed(error: &LoginError) -> Failure {
         LoginError::KeyRefused { .. } => (
             "authentication_failed",
             "check it on the service's page, then try again: authsome login PROVIDER",
+        ),
+        LoginError::KeyUnusable { .. } => (
+            "key_invalid",
+            "copy it again from the service's page, whole and without blanks",
         ),
         LoginError::NoApplication => (
             "usage",

@@ -81,7 +81,7 @@ pub(super) async fn store_granted(
 }
 
 /// What the last page says of a login that succeeded.
-fn connected(request: &LoginRequest, connection: &Connection) -> Connected {
+pub(super) fn connected(request: &LoginRequest, connection: &Connection) -> Connected {
     let base_url = request.base_url.as_ref();
     let account = connection.account.as_ref();
     let account = account.map(|account| account.label.as_ref().unwrap_or(&account.id));

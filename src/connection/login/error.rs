@@ -80,6 +80,14 @@ pub enum LoginError {
         /// What was refused: a key, or an application's credentials.
         what: &'static str,
     },
+    /// A part of a key is missing, or does not have its form.
+    #[error("{label} does not have the form of one{}{fault}", if .fault.is_empty() { "" } else { ": " })]
+    KeyUnusable {
+        /// The part, in words for the user.
+        label: String,
+        /// What is wrong with it; it may be empty.
+        fault: String,
+    },
     /// The user did not enter the code in time.
     #[error("the code has expired before it was entered at {uri}")]
     CodeExpired {

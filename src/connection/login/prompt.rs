@@ -12,6 +12,8 @@ pub enum LoginStep {
     Authorize,
     /// The form in which the user names the application.
     Client,
+    /// The form for a key. Nothing is pasted at the terminal instead.
+    Key,
 }
 
 /// The address of such a page.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use authsome_providers::{BaseUrl, Flow};
+use authsome_providers::{BaseUrl, CredentialField, Flow};
 use url::Url;
 
 use crate::clock::Timestamp;
-use crate::connection::record::{ClientCredentials, Connection, StoredField};
+use crate::connection::record::{ClientCredentials, Connection};
 use crate::connection::terms::Terms;
 use crate::credential::ConnectionId;
 use crate::loopback::FormWords;
@@ -110,10 +110,21 @@ pub struct DiscoverRequest {
 /// A credential that the user has.
 #[derive(Debug)]
 pub struct KeyRequest {
-    /// The key.
-    pub key: Secret<String>,
-    /// Its other parts.
-    pub fields: Vec<StoredField>,
+    /// Its parts as the definition has them; the first one is the key itself.
+    pub parts: Vec<KeyPart>,
+    /// Whether the parts without a value are asked for in a form. Otherwise they are left out.
+    pub has_form: bool,
+    /// Where the provider says how to get one.
+    pub docs_url: Option<Url>,
+}
+
+/// A part of a credential.
+#[derive(Debug)]
+pub struct KeyPart {
+    /// What it is.
+    pub field: CredentialField,
+    /// Its value, if the user has given it.
+    pub value: Option<Secret<String>>,
 }
 
 /// How long a login may wait for its second step: as long as a code of RFC 6749 §4.1.2 is good.

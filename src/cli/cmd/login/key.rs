@@ -10,14 +10,12 @@ use tokio::runtime::Runtime;
 use super::files::read_secret_of;
 use crate::cli::args::{Login, Pair};
 use crate::cli::ask::ask;
+use crate::cli::browser::has_browser;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::cli::words::typed_command_with;
-use crate::connection::{KeyRequest, StoredField};
+use crate::connection::{KeyPart, KeyRequest, LoginError};
 use crate::secret::Secret;
-
-/// The longest part of a credential: a key of Google's is a JSON file of 2 KiB.
-const MAX_PART: usize = 16 * 1024;
 
 /// Reads all parts of the credential.
 pub(super) fn key(
@@ -31,32 +29,35 @@ pub(super) fn key(
     if let Some(pair) = arguments.field.iter().find(unknown) {
         return Err(no_such_field(&pair.name, provider, api_key));
     }
+    // A terminal is where the user is. Without one, a program has started this for its user, who
+    // has a browser.
+    let has_terminal = io::stdin().is_terminal() && !printer.is_json();
+    let has_form = arguments.form || (!has_terminal && !arguments.no_browser && has_browser());
     let mut parts = Vec::new();
     for (position, field) in api_key.fields.iter().enumerate() {
         let given = Given {
             pair: arguments.field.iter().find(|pair| pair.name == field.name),
             file: arguments.api_key_file.as_deref().filter(|_| position == 0),
         };
-        let value = given.read(field, provider, runtime, printer)?;
+        let mut value = given.read(field, provider, runtime, printer)?;
+        if value.is_none() && has_terminal && !has_form {
+            value = ask_for(field, provider, runtime, printer)?;
+        }
         let value = value.filter(|value| !value.expose().is_empty());
-        match value {
-            Some(value) => {
-                check_form(field, &value)?;
-                parts.push(StoredField {
-                    name: field.name.clone(),
-                    value,
-                    is_secret: field.is_secret,
-                });
-            }
-            None if field.is_optional => {}
+        match &value {
+            Some(value) => check_form(field, value)?,
+            None if field.is_optional || has_form => {}
             None => return Err(missing(field, position == 0)),
         }
+        let field = field.clone();
+        parts.push(KeyPart { field, value });
     }
-    let mut parts = parts.into_iter();
-    let key = parts.next().map(|part| part.value);
+    // What is optional alone is no reason for a form.
+    let lacks = |part: &KeyPart| part.value.is_none() && !part.field.is_optional;
     Ok(KeyRequest {
-        key: key.ok_or_else(|| missing(&api_key.fields[0], true))?,
-        fields: parts.collect(),
+        has_form: has_form && (arguments.form || parts.iter().any(lacks)),
+        docs_url: provider.docs_url.clone(),
+        parts,
     })
 }
 
@@ -74,10 +75,7 @@ impl Given<'_> {
         runtime: &Runtime,
         printer: &Printer,
     ) -> Result<Option<Secret<String>>, Failure> {
-        let prompt = format!(
-            "{} for {} (not shown): ",
-            field.label, provider.display_name
-        );
+        let prompt = hidden(field, provider);
         let read = |path: &Path, flag| read_secret_of(path, flag, &prompt, runtime);
         if let Some(path) = self.file {
             return read(path, "--api-key-file");
@@ -90,19 +88,32 @@ impl Given<'_> {
                 None => Ok(Some(Secret::new(pair.value.clone()))),
             };
         }
-        if let Some(value) = from_variable(field, printer) {
-            return Ok(Some(value));
-        }
-        if !io::stdin().is_terminal() || printer.is_json() {
-            return Ok(None);
-        }
-        if field.is_secret {
-            return read(Path::new("-"), "--api-key-file");
-        }
-        let question = format!("{} for {}: ", field.label, provider.display_name);
-        let typed = ask(printer, &question).map(|line| line.trim().to_owned());
-        Ok(typed.map(Secret::new))
+        Ok(from_variable(field, printer))
     }
+}
+
+/// Asks at the terminal.
+fn ask_for(
+    field: &CredentialField,
+    provider: &Provider,
+    runtime: &Runtime,
+    printer: &Printer,
+) -> Result<Option<Secret<String>>, Failure> {
+    if field.is_secret {
+        let prompt = hidden(field, provider);
+        return read_secret_of(Path::new("-"), "--api-key-file", &prompt, runtime);
+    }
+    let question = format!("{} for {}: ", field.label, provider.display_name);
+    let typed = ask(printer, &question).map(|line| line.trim().to_owned());
+    Ok(typed.map(Secret::new))
+}
+
+/// What asks for something that is not shown while it is typed.
+fn hidden(field: &CredentialField, provider: &Provider) -> String {
+    format!(
+        "{} for {} (not shown): ",
+        field.label, provider.display_name
+    )
 }
 
 /// The variable in which the service's own tools look. What stands there for a credential in a run
@@ -121,23 +132,11 @@ fn from_variable(field: &CredentialField, printer: &Printer) -> Option<Secret<St
 
 /// A key that cannot be right is not sent anywhere.
 fn check_form(field: &CredentialField, value: &Secret<String>) -> Result<(), Failure> {
-    let text = value.expose();
-    let is_plain = text.len() <= MAX_PART && !text.chars().any(char::is_control);
-    let fits = field
-        .pattern
-        .as_ref()
-        .is_none_or(|pattern| pattern.accepts(text));
-    if is_plain && fits {
+    let Some(fault) = field.fault_of(value.expose()) else {
         return Ok(());
-    }
-    let form = match &field.hint {
-        Some(hint) if is_plain => format!(": {hint}"),
-        _ if is_plain => String::new(),
-        _ => ": it has control characters, or is too long".to_owned(),
     };
-    let message = format!("{} does not have the form of one{form}", field.label);
-    let hint = "copy it again from the service's page, whole and without blanks";
-    Err(Failure::new(Exit::Usage, "key_invalid", message, hint))
+    let label = field.label.clone();
+    Err(LoginError::KeyUnusable { label, fault }.into())
 }
 
 fn missing(field: &CredentialField, is_first: bool) -> Failure {

@@ -277,6 +277,13 @@ fn of_a_login() {
                 revoked: Some(false),
             },
         ),
+        (
+            "LoginError::KeyUnusable",
+            LoginError::KeyUnusable {
+                label: "API key".to_owned(),
+                fault: "it begins with k-".to_owned(),
+            },
+        ),
         ("LoginError::Unattended", LoginError::Unattended),
         ("LoginError::NotStored, revoked", not_stored(None)),
         (

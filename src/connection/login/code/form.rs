@@ -3,7 +3,7 @@
 use super::super::prompt::{LoginPrompt, LoginStep, PageAddress};
 use super::super::request::{LoginRequest, OAuthRequest};
 use super::{CodeFlow, PageReply};
-use crate::loopback::{ClientForm, FORM_URL, FormField, FormProblem, FormWords, Outcome};
+use crate::loopback::{ClientForm, FORM_URL, Form, FormField, FormProblem, FormWords, Outcome};
 use crate::oauth::OAuthClient;
 
 impl<P: LoginPrompt> CodeFlow<'_, P> {
@@ -12,7 +12,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
         let form = form(self.request, self.code);
         let register_at = form.applications_url.as_ref();
         let register_at = register_at.map(ToString::to_string).unwrap_or_default();
-        self.listener.show_form(form);
+        self.listener.show_form(Form::Client(Box::new(form)));
         let page = PageAddress {
             shown: FORM_URL,
             opened: FORM_URL,
@@ -44,7 +44,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             let text = format!("Check the {id}, and the {scopes} of the application.");
             (FormField::Id, text)
         };
-        self.listener.show_form(ClientForm {
+        self.listener.show_form(Form::Client(Box::new(ClientForm {
             client_id: client.client_id.clone(),
             problem: Some(FormProblem {
                 field,
@@ -52,7 +52,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                 detail: Some(refusal.to_owned()),
             }),
             ..form(self.request, self.code)
-        });
+        })));
         self.prompt
             .say(&format!("{refusal}; the form is open again: {FORM_URL}"));
         let _ = page.send(Outcome::Again);

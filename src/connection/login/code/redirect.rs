@@ -45,6 +45,11 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
                 by: visitor.into(),
                 page: reply,
             })),
+            Arrival::Key { reply, .. } => {
+                let words = "This login asks for no key.".to_owned();
+                let _ = reply.send(Outcome::bad("Not for this login", words));
+                Ok(None)
+            }
             Arrival::Stranger { of_another_user } => {
                 self.prompt.stranger(of_another_user);
                 Ok(None)
