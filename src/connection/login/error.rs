@@ -109,6 +109,9 @@ pub enum LoginError {
     /// The flow needs an endpoint that neither the definition nor the server names.
     #[error("there is no {0} endpoint")]
     NoEndpoint(&'static str),
+    /// No login waits under that code.
+    #[error("there is no login to resume: the code is wrong, used, or older than ten minutes")]
+    NothingToResume,
     /// The server has not registered the application.
     #[error("{host} has not registered authsome: {reason}")]
     NotRegistered {

@@ -150,6 +150,8 @@ pub struct SuspendedLogin {
 /// The second step of a login.
 #[derive(Debug)]
 pub struct Resumed {
+    /// Under which it is kept.
+    pub code: String,
     /// What was suspended.
     pub login: SuspendedLogin,
     /// The address that the browser has ended at.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! authorization request --> nobody here can go on --> sealed, under a code --> the end
-//! code, address --> taken out, ten minutes at most --> verify --> exchange --> stored
+//! code, address --> read, ten minutes at most --> verify --> taken out --> exchange --> stored
 //! ```
 
 use std::pin::Pin;
@@ -57,7 +57,12 @@ pub(super) async fn by_resumption(
     let issuer = server.issuer.clone();
     let pending = PendingAuthorization::resume(client.clone(), endpoint, issuer, saved);
     let response = AuthorizationResponse::from_pasted(resumed.address.expose());
+    // An address of another login leaves this one as it is.
     let code = pending.verify(response.unwrap_or_default())?;
+    let is_taken = means.store.take_suspended(&resumed.code);
+    if !is_taken.map_err(LoginError::Store)? {
+        return Err(LoginError::NothingToResume);
+    }
     let set = pending.exchange(code, http).await?;
     let lookups = &request.account_lookups;
     let account = look_up_account(lookups, Fields::of(&set.access_token), http).await;

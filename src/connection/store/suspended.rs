@@ -28,16 +28,39 @@ impl ConnectionStore {
         Ok(())
     }
 
-    /// Takes the login of that code out; `None` if there is none, or it is too old. It is good for
-    /// one try, as the code in the browser's address is.
-    pub fn take_suspended(&self, code: &str) -> Result<Option<SuspendedLogin>, StoreError> {
-        let key = RecordKey::new(LOGIN, code);
-        let Some(record) = self.vault.get(&key)? else {
+    /// The login of that code; `None` if there is none, or it is too old.
+    pub fn suspended(&self, code: &str) -> Result<Option<SuspendedLogin>, StoreError> {
+        let Some(record) = self.vault.get(&RecordKey::new(LOGIN, code))? else {
             return Ok(None);
         };
-        self.vault.apply(&[Change::Delete(key)])?;
         let login = codec::decode_login(&record.value)?;
-        Ok((!is_over(&login)).then_some(login))
+        if is_over(&login) {
+            self.take_suspended(code)?;
+            return Ok(None);
+        }
+        Ok(Some(login))
+    }
+
+    /// Takes the login of that code out, for one process alone: it is good for one try, as the code
+    /// in the browser's address is. Whether it was there.
+    pub fn take_suspended(&self, code: &str) -> Result<bool, StoreError> {
+        let key = RecordKey::new(LOGIN, code);
+        let Some(record) = self.vault.get(&key)? else {
+            return Ok(false);
+        };
+        // Only who finds it as it was has taken it.
+        let claim = Change::Put {
+            key: key.clone(),
+            value: record.value,
+            expect: Expect::Generation(record.generation),
+        };
+        match self.vault.apply(&[claim, Change::Delete(key)]) {
+            Ok(_) => Ok(true),
+            Err(error) => match StoreError::from(error) {
+                StoreError::Conflict => Ok(false),
+                error => Err(error),
+            },
+        }
     }
 }
 

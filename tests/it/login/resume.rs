@@ -91,7 +91,19 @@ fn the_address_of_another_login_does_not() {
         no_address.stderr.contains("that is not a URL with a query"),
         "{no_address:?}"
     );
-    assert_nothing_stored(&world);
+    let nothing = resume(&world, &code, "").expect(2);
+    assert!(
+        nothing
+            .stderr
+            .contains("there is no address on standard input"),
+        "{nothing:?}"
+    );
+    assert!(
+        forged.stderr.contains(&format!("login --resume {code}")),
+        "{forged:?}"
+    );
+    // None of this has spent the code.
+    resume(&world, &code, &address).expect(0);
 }
 
 #[test]
@@ -101,7 +113,8 @@ fn it_waits_for_ten_minutes_at_most() {
     let address = consent(&gitlab, &url);
     // As if ten minutes had passed since.
     let store = world.store();
-    let mut login = store.take_suspended(&code).unwrap().unwrap();
+    let mut login = store.suspended(&code).unwrap().unwrap();
+    assert!(store.take_suspended(&code).unwrap() && !store.take_suspended(&code).unwrap());
     login.at = login.at.minus(authsome::connection::SUSPENDED_LIFETIME);
     store.suspend(&code, &login).unwrap();
     let late = resume(&world, &code, &address).expect(2);

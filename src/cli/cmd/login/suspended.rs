@@ -1,6 +1,6 @@
 //! `login --no-browser` where nobody can go on, and `login --resume`, which finishes it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Read};
 
 use clap::Parser;
@@ -10,8 +10,10 @@ use crate::cli::args::{Arguments, Command, Login};
 use crate::cli::ask::ask;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
+use crate::cli::words::{shell_word, typed_command};
 use crate::clock::Timestamp;
-use crate::connection::{Left, Resumed, SUSPENDED_LIFETIME, SuspendedLogin};
+use crate::connection::{Left, LoginError, Resumed, SUSPENDED_LIFETIME, SuspendedLogin};
+use crate::oauth::ResponseRefused;
 use crate::secret::{Secret, random_text};
 use crate::session::UserData;
 
@@ -23,14 +25,7 @@ const MAX_ADDRESS: u64 = 16 * 1024;
 
 /// Keeps the login, and says how to finish it.
 pub(super) fn suspend(left: Left, user_data: &UserData, printer: &Printer) -> Result<(), Failure> {
-    let code = random_text(CODE_LENGTH).map_err(|error| {
-        Failure::new(
-            Exit::Unexpected,
-            "unexpected",
-            error.to_string(),
-            "try again",
-        )
-    })?;
+    let code = random_code()?;
     let words = std::env::args_os().skip(1);
     let words = words.map(|word| word.to_string_lossy().into_owned());
     let login = SuspendedLogin {
@@ -41,8 +36,7 @@ pub(super) fn suspend(left: Left, user_data: &UserData, printer: &Printer) -> Re
         saved: left.saved,
         at: Timestamp::now(),
     };
-    let code = code.expose();
-    user_data.store.suspend(code, &login)?;
+    user_data.store.suspend(&code, &login)?;
     let command = format!("authsome login --resume {code}");
     if printer.is_json() {
         printer.value(&json!({ "url": left.url, "resume": code, "command": command }));
@@ -61,25 +55,50 @@ pub(super) fn resume(
     user_data: &UserData,
     printer: &Printer,
 ) -> Result<(Login, Resumed), Failure> {
-    let again = || {
-        let message =
-            "there is no login to resume: the code is wrong, used, or older than ten minutes";
-        Failure::new(
-            Exit::Usage,
-            "login_timeout",
-            message,
-            "authsome login PROVIDER --no-browser",
-        )
-    };
+    let unknown = || Failure::from(LoginError::NothingToResume);
     let address = address(printer)?;
-    let login = user_data.store.take_suspended(code)?.ok_or_else(again)?;
+    let login = user_data.store.suspended(code)?.ok_or_else(unknown)?;
     let program = OsString::from("authsome");
     let words = login.arguments.iter().map(OsString::from);
     let parsed = Arguments::try_parse_from(std::iter::once(program).chain(words));
     let Ok(Some(Command::Login(arguments))) = parsed.map(|parsed| parsed.command) else {
-        return Err(again());
+        return Err(unknown());
     };
-    Ok((*arguments, Resumed { login, address }))
+    let code = code.to_owned();
+    let resumed = Resumed {
+        code,
+        login,
+        address,
+    };
+    Ok((*arguments, resumed))
+}
+
+/// Letters and digits alone: what begins with `-` would be read as a flag.
+fn random_code() -> Result<String, Failure> {
+    loop {
+        let code = random_text(CODE_LENGTH).map_err(|error| {
+            let message = error.to_string();
+            Failure::new(Exit::Unexpected, "unexpected", message, "try again")
+        })?;
+        if code
+            .expose()
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric())
+        {
+            return Ok(code.expose().clone());
+        }
+    }
+}
+
+/// What is typed after a second step has failed: the first step, unless only the address was
+/// another login's.
+pub(super) fn again(error: &LoginError, resumed: &[String]) -> String {
+    if let LoginError::Denied(ResponseRefused::State | ResponseRefused::Incomplete) = error {
+        return typed_command();
+    }
+    let words = resumed.iter().map(|word| shell_word(OsStr::new(word)));
+    let words: Vec<_> = words.collect();
+    format!("authsome {}", words.join(" "))
 }
 
 fn address(printer: &Printer) -> Result<Secret<String>, Failure> {
@@ -97,8 +116,11 @@ fn address(printer: &Printer) -> Result<Secret<String>, Failure> {
     if text.contains('?') {
         return Ok(Secret::new(text));
     }
-    let message =
-        "that is not a URL with a query: it is the whole address that the browser ended at";
-    let hint = "authsome login --resume CODE, with the address on standard input";
+    let message = if text.is_empty() {
+        "there is no address on standard input: it is the one that the browser ended at"
+    } else {
+        "that is not a URL with a query: it is the whole address that the browser ended at"
+    };
+    let hint = format!("printf %s 'ADDRESS' | {}", typed_command());
     Err(Failure::new(Exit::Usage, "usage", message, hint))
 }
