@@ -29,7 +29,7 @@ pub enum DefinitionError {
         reason: String,
     },
     /// A value for what a place needs does not have its form.
-    #[error("`{value}` is no {label} (for example {example})")]
+    #[error("`{value}` cannot be {name} ({label}; for example {example})")]
     ParamInvalid {
         /// The parameter.
         name: String,

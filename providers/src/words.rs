@@ -110,3 +110,14 @@ words! {
     /// The authorization code flow with PKCE (RFC 7636).
     Pkce = "pkce",
 }
+
+impl Flow {
+    /// All of them, the usual ones first.
+    pub const ALL: [Self; 5] = [
+        Self::ApiKey,
+        Self::Pkce,
+        Self::DeviceCode,
+        Self::DcrPkce,
+        Self::ClientCredentials,
+    ];
+}

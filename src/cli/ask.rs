@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal, Read};
 
 use super::printer::Printer;
 
-/// The longest line that is read.
-const MAX_LINE: usize = 512;
+/// The longest line that is read; no terminal has a longer one.
+const MAX_LINE: usize = 4096;
 
 /// Whether somebody can be asked: stdin and stderr are a terminal, and neither `--json` nor
 /// `--quiet` says that a program reads along.

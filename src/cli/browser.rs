@@ -4,6 +4,7 @@ mod commands;
 mod opening;
 mod qr;
 mod surroundings;
+mod words;
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -14,9 +15,9 @@ use tokio::task::JoinHandle;
 use self::surroundings::Surroundings;
 pub(super) use self::surroundings::has_browser;
 use super::printer::Printer;
-use crate::connection::{DeviceCode, Finished, FinishedBy, LoginPrompt, LoginStep, PageAddress};
+use crate::connection::{DeviceCode, Finished, LoginPrompt, LoginStep, PageAddress};
 use crate::env::programs::Programs;
-use crate::loopback::{REDIRECT_PORT, REDIRECT_URI};
+use crate::loopback::REDIRECT_PORT;
 
 /// Shows URLs, opens them in a browser, and reads a URL that the user pastes.
 pub(super) struct Prompt<'a> {
@@ -95,10 +96,7 @@ impl<'a> Prompt<'a> {
         };
         self.printer.prompt(&format!("{words}\n\n  {shown}\n"));
         if unopened.step == LoginStep::Client {
-            let register_at = &unopened.about;
-            self.printer.say(&format!(
-                "Or register the application at {register_at} with the redirect URI {REDIRECT_URI}, and paste its ID here."
-            ));
+            self.printer.say(&words::register(&unopened.about));
         } else if unopened.step == LoginStep::Key {
             // A key that is pasted at the terminal would be shown there.
             return;
@@ -233,22 +231,7 @@ impl LoginPrompt for Prompt<'_> {
 
     async fn confirm(&mut self, finished: &Finished<'_>) -> bool {
         self.clear_count();
-        let account = finished.account.map_or_else(
-            || "an account that it does not name".to_owned(),
-            |account| match &account.label {
-                Some(label) => format!("account {label} ({})", account.id),
-                None => format!("account {}", account.id),
-            },
-        );
-        let how = match finished.by {
-            FinishedBy::Paste => "from the address that was pasted",
-            FinishedBy::ThisUser => "from your browser",
-            FinishedBy::Unknown => "from a browser whose user the system does not tell",
-        };
-        let words = format!(
-            "{}: {account}, application {}, {how}.",
-            finished.provider, finished.client_id
-        );
+        let words = words::finished(finished);
         if !std::io::stdin().is_terminal() {
             // There is nobody to ask. Whoever reads the output of this job later sees which account
             // was stored.

@@ -29,14 +29,15 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use authsome_providers::{Auth, Provider};
+use authsome_providers::{Auth, Definition, Provider};
 
 /// A connection as it is shown to the user, with every secret hidden.
 fn describe(
     connection: &Connection,
-    provider: &Provider,
+    definition: &Definition,
     is_default: bool,
 ) -> Result<Value, Failure> {
+    let provider = &definition.placed(&connection.params)?;
     let service = super::context::service_of(provider, connection)?;
     let hosts: Vec<_> = service.routes.iter().map(ToString::to_string).collect();
     let tokens = &connection.tokens;

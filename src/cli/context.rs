@@ -101,19 +101,19 @@ impl UserData {
 
     /// The same for a command that only shows something. If the user's own definition cannot be
     /// used, that is reported, and the bundled one is shown.
-    pub(super) fn provider_to_show(
+    pub(super) fn definition_to_show(
         &self,
         id: &ProviderId,
         printer: &Printer,
-    ) -> Result<Provider, Failure> {
+    ) -> Result<Definition, Failure> {
         let (definition, unused) = self.catalog.get_or_bundled(id)?;
         if let Some(error) = unused {
             printer.warn(&format!(
                 "{error}; this is by the definition that comes with authsome"
             ));
-            return Ok(definition.provider);
+            return Ok(definition);
         }
-        self.provider(id, printer)
+        self.definition(id, printer)
     }
 
     /// The connection that the flags name.

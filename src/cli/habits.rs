@@ -38,7 +38,10 @@ const MEANT: [(&[&str], &str); 14] = [
         &["exec", "shell", "start", "with", "wrap"],
         "run -- COMMAND",
     ),
-    (&["accounts", "ls", "providers"], "list"),
+    (
+        &["accounts", "connection", "ls", "provider", "providers"],
+        "list",
+    ),
     (&["cat", "info", "show"], "get PROVIDER"),
     (
         &[

@@ -14,7 +14,7 @@ use super::words::shell_word;
 use crate::os::program_path;
 
 /// Commands that a mistyped word must not lead to, because they cannot be undone.
-const DESTRUCTIVE: [&str; 4] = ["logout", "revoke", "uninstall", "vault"];
+const DESTRUCTIVE: [&str; 5] = ["logout", "remove", "revoke", "uninstall", "vault"];
 
 /// What the user has to know about a command line that clap does not accept.
 pub(super) fn failure(error: &clap::Error, arguments: &[OsString]) -> Failure {

@@ -156,7 +156,10 @@ async fn metadata_of(issuer: &Url, http: &HttpClient) -> Result<(String, Value),
                 }
                 last = Some(OAuthError::Metadata {
                     host: host_of(&place),
-                    reason: format!("it names another issuer, {}", printable(named)),
+                    reason: match named {
+                        "" => "it names no issuer".to_owned(),
+                        named => format!("it names another issuer, {}", printable(named)),
+                    },
                 });
             }
             Err(error) if error.is_unreachable() => return Err(error),

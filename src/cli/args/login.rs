@@ -30,6 +30,9 @@ impl FromStr for Pair {
     }
 }
 
+const FLOW_HELP: &str =
+    "Another way to log in: pkce, device_code, dcr_pkce, client_credentials, api_key";
+
 fn flow(text: &str) -> Result<Flow, String> {
     text.parse::<Flow>().map_err(|error| error.to_string())
 }
@@ -46,7 +49,9 @@ Examples:
   authsome login openai                 type the key, which is not shown
   authsome login openai --form          paste it in the browser
   authsome login openai --api-key-file - < key.txt
-  authsome login zendesk --param subdomain=acme --field user=ada@acme.com";
+  authsome login zendesk --param subdomain=acme --field user=ada@acme.com
+  authsome login github --flow device_code
+  authsome login mcp --base-url https://mcp.example.com/mcp";
 
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct Login {
@@ -75,10 +80,10 @@ pub(in crate::cli) struct Login {
     /// File with the key of --client-cert
     #[arg(long, value_name = "PEM", requires = "client_cert")]
     pub(in crate::cli) client_key: Option<PathBuf>,
-    /// How to log in, where the provider has several ways
-    #[arg(long, value_name = "FLOW", value_parser = flow)]
+    /// Another way to log in
+    #[arg(long, value_name = "FLOW", value_parser = flow, help = FLOW_HELP)]
     pub(in crate::cli) flow: Option<Flow>,
-    /// What names the place, such as subdomain=acme
+    /// A part of the service's address, such as subdomain=acme; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub(in crate::cli) param: Vec<Pair>,
     /// File with the API key, or - for standard input
@@ -87,8 +92,9 @@ pub(in crate::cli) struct Login {
     /// Ask for the key in a form in the browser, even at a terminal
     #[arg(long, conflicts_with_all = ["api_key_file", "no_browser"])]
     pub(in crate::cli) form: bool,
-    /// A part of the credential: a value that may be seen, or @PATH or - for a secret
-    #[arg(long, value_name = "NAME=@PATH|-")]
+    /// A part of the credential: its value, if others may see it, or a file with it, or - for
+    /// standard input; may be repeated
+    #[arg(long, value_name = "NAME=VALUE|@PATH|-")]
     pub(in crate::cli) field: Vec<Pair>,
     /// ID of the OAuth application, instead of the form
     #[arg(long, value_name = "ID")]
@@ -100,7 +106,10 @@ pub(in crate::cli) struct Login {
     #[arg(long)]
     pub(in crate::cli) no_browser: bool,
     /// Finish a login that was begun with --no-browser; the address is read from standard input
-    #[arg(long, value_name = "CODE", conflicts_with_all = ["target", "no_browser"])]
+    #[arg(long, value_name = "CODE", conflicts_with_all = [
+        "target", "no_browser", "connection", "scopes", "base_url", "hostname", "ca_file",
+        "client_cert", "flow", "param", "api_key_file", "form", "field", "client_id", "force",
+    ])]
     pub(in crate::cli) resume: Option<String>,
     /// Replace an existing connection
     #[arg(long)]

@@ -11,6 +11,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::session::{UserFiles, set_allowed};
 
 /// A guard rule and the provider whose definition has it.
+#[derive(Clone)]
 struct Guard {
     provider: ProviderId,
     rule: GuardRule,
@@ -40,6 +41,15 @@ pub(in crate::cli) fn run(
         show(&guards, &files, context);
         return Ok(());
     };
+    let of_provider: Vec<_> = guards
+        .iter()
+        .filter(|guard| guard.provider.as_str() == wanted)
+        .cloned()
+        .collect();
+    if !of_provider.is_empty() {
+        show(&of_provider, &files, context);
+        return Ok(());
+    }
     let name = name_of(wanted, &guards, &files.settings.allowed_guards())
         .map_err(|wrong| wrong.failure(wanted, is_allowed))?;
     let has_changed = set_allowed(&files.home, &name, is_allowed)?;

@@ -13,7 +13,7 @@ use crate::secret::Secret;
 
 pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), Failure> {
     let data = Context::user_data()?;
-    let provider = data.provider_to_show(arguments.named.provider(), context.printer)?;
+    let definition = data.definition_to_show(arguments.named.provider(), context.printer)?;
     let hands_out_token = arguments.show_secret
         && !matches!(arguments.field, Some(field) if field != Field::AccessToken);
     let connection = if hands_out_token {
@@ -23,7 +23,7 @@ pub(in crate::cli) fn run(arguments: &Get, context: &Context<'_>) -> Result<(), 
     };
     let is_default =
         data.store.default_of(&connection.id.provider)?.as_ref() == Some(&connection.id.name);
-    let mut described = describe(&connection, &provider, is_default)?;
+    let mut described = describe(&connection, &definition, is_default)?;
     let printer = context.printer;
     if arguments.show_secret && reads_secret(arguments.field) {
         show_secrets(&mut described, &connection);

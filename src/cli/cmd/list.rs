@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use authsome_providers::{Listed, Provider};
+use authsome_providers::{Definition, Listed};
 use serde_json::{Value, json};
 
 use super::{auth_type, cell, describe};
@@ -78,7 +78,7 @@ fn entry<'a>(
             }
             entry["display_name"] = Value::from(definition.provider.display_name.as_str());
             entry["auth_type"] = Value::from(auth_type(&definition.provider));
-            let connections = connections(data, Some(&definition.provider), ids)?;
+            let connections = connections(data, Some(definition), ids)?;
             entry["connections"] = Value::Array(connections);
         }
         Err(error) => {
@@ -93,15 +93,15 @@ fn entry<'a>(
 /// not hide the others.
 fn connections<'a>(
     data: &UserData,
-    provider: Option<&Provider>,
+    definition: Option<&Definition>,
     ids: impl Iterator<Item = &'a ConnectionId>,
 ) -> Result<Vec<Value>, Failure> {
     let mut described = Vec::new();
     for id in ids {
         let is_default = data.store.default_of(&id.provider)?.as_ref() == Some(&id.name);
-        let whole = match (data.store.load(id), provider) {
-            (Ok(Some(stored)), Some(provider)) => {
-                describe(&stored.connection, provider, is_default)
+        let whole = match (data.store.load(id), definition) {
+            (Ok(Some(stored)), Some(definition)) => {
+                describe(&stored.connection, definition, is_default)
             }
             (Ok(Some(stored)), None) => {
                 let status = stored.connection.status(Timestamp::now()).to_string();

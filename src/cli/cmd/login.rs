@@ -1,6 +1,7 @@
 //! `authsome login`.
 
 mod files;
+mod flags;
 mod goal;
 mod key;
 mod name;
@@ -26,6 +27,7 @@ pub(super) use self::request::account_lookups;
 use super::describe;
 use crate::audit::{Event, Kind};
 use crate::cli::args::Login;
+use crate::cli::ask::can_ask;
 use crate::cli::browser::Prompt;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
@@ -53,6 +55,9 @@ pub(in crate::cli) fn run(mut arguments: Login, context: &Context<'_>) -> Result
     }
     let is_named = arguments.target.is_some() || arguments.base_url.is_some();
     if !is_named && arguments.hostname.is_none() {
+        if !can_ask(printer) {
+            flags::refuse_without_target(&arguments)?;
+        }
         let programs = Scrub::programs(&user_data.store)?;
         match offer::offer(&user_data, &programs, printer)? {
             Some(chosen) => arguments.target = Some(chosen),
@@ -90,6 +95,8 @@ fn finish(
     let typed_certificate = arguments.client_cert.clone();
     let provider = definition.provider.clone();
     let browser = !arguments.no_browser;
+    let first = resumed.as_ref();
+    let first = first.map(|resumed| resumed.login.arguments.clone());
     let asked = request::Asked {
         id,
         base_url: goal.base_url,
@@ -108,7 +115,10 @@ fn finish(
     } = match outcome? {
         Ok(logged_in) => logged_in,
         Err(LoginError::Left(left)) => return suspended::suspend(*left, user_data, printer),
-        Err(error) => return Err(failure(error, typed_certificate.as_deref())),
+        Err(error) => {
+            let again = first.map_or_else(typed_command, |first| suspended::again(&error, &first));
+            return Err(failure(error, typed_certificate.as_deref(), &again));
+        }
     };
     user_data
         .audit
@@ -116,7 +126,7 @@ fn finish(
     if printer.is_json() {
         let default = user_data.store.default_of(&connection.id.provider)?;
         let is_default = default.as_ref() == Some(&connection.id.name);
-        printer.value(&describe(&connection, &provider, is_default)?);
+        printer.value(&describe(&connection, &definition, is_default)?);
         return Ok(());
     }
     report::say_connected(&connection, &provider, printer);

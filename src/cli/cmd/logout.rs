@@ -15,6 +15,8 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
     if data.store.generation(&id)?.is_none() {
         return Err(not_found(&id.provider, Some(&id.name)));
     }
+    let stored = data.store.load(&id).ok().flatten();
+    let is_key = stored.is_some_and(|stored| stored.connection.client.is_none());
     data.store.delete(&id)?;
     data.audit.record(&Event::new(Kind::Logout).of(&id));
     let printer = context.printer;
@@ -22,8 +24,11 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
         printer.value(&json!({ "connection": id.to_string(), "removed_locally": true }));
         return Ok(());
     }
-    printer.say(&format!(
-        "Forgot {id} on this machine. Its grant is still valid at the provider; `authsome revoke` ends it as well."
-    ));
+    let left = if is_key {
+        "The key is still good: delete it on the service's page as well."
+    } else {
+        "Its grant is still valid at the provider; `authsome revoke` ends it as well."
+    };
+    printer.say(&format!("Forgot {id} on this machine. {left}"));
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use authsome_providers::{Auth, Catalog, Definition, Shape, Source};
-use serde_json::json;
+use authsome_providers::{Auth, Catalog, Definition, Service, Shape, Source};
+use serde_json::{Value, json};
 
 use crate::cli::args::{Register, Remove};
 use crate::cli::ask::{ask, can_ask};
@@ -95,14 +95,19 @@ pub(in crate::cli) fn remove(arguments: &Remove, context: &Context<'_>) -> Resul
             hint,
         ));
     }
-    let mut own = data
-        .store
-        .list()?
-        .into_iter()
-        .filter(|known| known.provider == *id);
-    if let Some(connection) = own.next().filter(|_| !is_bundled) {
-        let message = format!("{connection} is made with it, and would be of no use");
-        let hint = format!("authsome revoke {connection}, or authsome logout {connection}");
+    let mut own = data.store.list()?;
+    own.retain(|known| known.provider == *id);
+    if !own.is_empty() && !is_bundled {
+        let names: Vec<_> = own.iter().map(ToString::to_string).collect();
+        let verb = if own.len() == 1 { "is" } else { "are" };
+        let names = names.join(" and ");
+        let message = format!("{names} {verb} made with it, and of no use without");
+        let commands = own.iter().map(|known| format!("authsome revoke {known}"));
+        let commands: Vec<_> = commands.collect();
+        let hint = format!(
+            "{} (or logout, which keeps the grant at the provider)",
+            commands.join("; ")
+        );
         return Err(Failure::new(
             Exit::ConnectionExists,
             "provider_in_use",
@@ -159,7 +164,7 @@ fn what_it_does(definition: &Definition) -> Vec<String> {
     let mut lines = vec![format!("{} ({})", provider.display_name, provider.id)];
     match &service {
         Ok(service) => {
-            let hosts: Vec<_> = service.routes.iter().map(ToString::to_string).collect();
+            let hosts = hosts(definition, service);
             let shapes: Vec<_> = service.rules.shapes().iter().map(shape_words).collect();
             lines.push(format!("  sends the credential to: {}", hosts.join(", ")));
             lines.push(format!("  as: {}", shapes.join("; ")));
@@ -174,8 +179,11 @@ fn what_it_does(definition: &Definition) -> Vec<String> {
     {
         let authorization = oauth.authorization.as_ref();
         let consent = authorization.map_or_else(|| "-".to_owned(), ToString::to_string);
+        let written = |name, url| as_written(definition, name).unwrap_or(url);
+        let consent = written("/oauth/authorization_url", consent);
+        let token = written("/oauth/token_url", oauth.token.to_string());
         lines.push(format!("  asks for consent at: {consent}"));
-        lines.push(format!("  gets tokens from: {}", oauth.token));
+        lines.push(format!("  gets tokens from: {token}"));
         lines.push(format!("  with the scopes: {}", oauth.scopes.join(" ")));
     }
     let variables = provider.export.iter().map(|export| export.variable.clone());
@@ -184,6 +192,26 @@ fn what_it_does(definition: &Definition) -> Vec<String> {
     let guards = provider.guards().len();
     lines.push(format!("  denies {guards} kinds of requests"));
     lines
+}
+
+/// Where the credential goes. What only the login names stands there as it is written: an example
+/// would look like the place itself.
+fn hosts(definition: &Definition, service: &Service) -> Vec<String> {
+    let is_open = |text: &str| text.contains('{');
+    let urls = match &definition.json()["api_url"] {
+        Value::Array(urls) => urls.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect::<Vec<_>>(),
+    };
+    if urls.iter().any(|url| is_open(url)) {
+        return urls.into_iter().map(str::to_owned).collect();
+    }
+    service.routes.iter().map(ToString::to_string).collect()
+}
+
+/// A URL of the definition, if the login names a part of it.
+fn as_written(definition: &Definition, pointer: &str) -> Option<String> {
+    let url = definition.json().pointer(pointer)?.as_str()?;
+    url.contains('{').then(|| url.to_owned())
 }
 
 fn shape_words(shape: &Shape) -> String {

@@ -46,6 +46,11 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
             "Revoked {} at the provider and forgot it here.",
             connection.id
         )),
+        // A key is not of a grant: no request ends it.
+        Some(_) if connection.client.is_none() => printer.say(&format!(
+            "Forgot {} here. The key is still good: delete it on the service's page.",
+            connection.id
+        )),
         Some(reason) => {
             printer.warn(&format!(
                 "the provider did not confirm the revocation: {reason}"

@@ -68,8 +68,13 @@ fn account(connection: &Connection) -> Value {
 fn row(account: &Value) -> Vec<String> {
     let status = cell(&account["status"]);
     let who = if account["error"].is_null() {
-        let place = cell(&account["base_url"]);
-        format!("{} at {place}, {status}", cell(&account["account"]))
+        let said = ["account", "base_url"].map(|name| &account[name]);
+        match said.map(|value| (!value.is_null()).then(|| cell(value))) {
+            [Some(who), Some(place)] => format!("{who} at {place}, {status}"),
+            [Some(who), None] => format!("{who}, {status}"),
+            [None, Some(place)] => format!("at {place}, {status}"),
+            [None, None] => status,
+        }
     } else {
         status
     };

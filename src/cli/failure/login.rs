@@ -4,7 +4,7 @@ use super::tls::tls_hint;
 use super::{Exit, Failure};
 use crate::connection::LoginError;
 use crate::loopback::{BindError, REDIRECT_PORT};
-use crate::oauth::OAuthError;
+use crate::oauth::{OAuthError, ResponseRefused};
 use crate::os::port_owner::port_owner;
 use crate::text::with_causes;
 
@@ -68,10 +68,7 @@ impl From<LoginError> for Failure {
                 let hint = "log in again, in a browser that has the right account: authsome login PROVIDER";
                 Self::of(Exit::Usage, "cancelled", &error, hint)
             }
-            LoginError::Denied(ref refused) => {
-                let hint = "allow it in the browser, or request fewer scopes: --scopes A,B";
-                Self::of(Exit::Usage, "authentication_failed", refused, hint)
-            }
+            LoginError::Denied(ref refused) => denied(refused),
             LoginError::Exists { ref id, .. } => {
                 let hint = format!(
                     "replace it: authsome login {0} --connection {1} --force; or add another: authsome login {0} --connection NAME",
@@ -99,6 +96,7 @@ impl From<LoginError> for Failure {
             | LoginError::NoApplication
             | LoginError::NoEndpoint(_)
             | LoginError::NoInstance { .. }
+            | LoginError::NothingToResume
             | LoginError::NotRegistered { .. } => flow_failed(&error),
             LoginError::Unattended => {
                 let hint = "log in at a terminal; or, for a browser that opens the URL which it prints: authsome login PROVIDER --no-browser";
@@ -106,6 +104,16 @@ impl From<LoginError> for Failure {
             }
         }
     }
+}
+
+fn denied(refused: &ResponseRefused) -> Failure {
+    let hint = match refused {
+        ResponseRefused::State | ResponseRefused::Incomplete => {
+            "give the address of this login's own browser: authsome login PROVIDER"
+        }
+        _ => "allow it in the browser, or request fewer scopes: --scopes A,B",
+    };
+    Failure::of(Exit::Usage, "authentication_failed", refused, hint)
 }
 
 /// A flow that the provider, the user or the definition does not allow.
@@ -117,12 +125,13 @@ fn flow_failed(error: &LoginError) -> Failure {
         ),
         LoginError::KeyUnusable { .. } => (
             "key_invalid",
-            "copy it again from the service's page, whole and without blanks",
+            "copy it again, whole and without blanks, then: authsome login PROVIDER",
         ),
         LoginError::NoApplication => (
             "usage",
             "authsome login PROVIDER --client-id ID --client-secret-file PATH",
         ),
+        LoginError::NothingToResume => ("resume_unknown", "authsome login PROVIDER --no-browser"),
         LoginError::NoEndpoint(_) => (
             "flow_not_offered",
             "another way to log in: authsome login PROVIDER --flow FLOW",

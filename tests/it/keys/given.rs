@@ -185,7 +185,9 @@ fn a_parameter_cannot_leave_its_domain() {
             .login(&["--param", &param, key[0], key[1]], "k")
             .expect(2);
         assert!(
-            refused.stderr.contains("is no Acme subdomain"),
+            refused
+                .stderr
+                .contains("cannot be subdomain (Acme subdomain; for example blue)"),
             "{refused:?}"
         );
     }

@@ -7,6 +7,7 @@ use authsome_providers::{BaseUrl, CatalogError, Definition, Provider, ProviderId
 use super::report::failure;
 use crate::cli::args::{Login, LoginTarget, Target};
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::words::typed_command;
 use crate::credential::ConnectionName;
 use crate::oauth::{HttpClient, Recognized, recognize};
 use crate::session::UserData;
@@ -164,7 +165,9 @@ impl Search<'_> {
                 match recognize(self.http, &metadata, &oauth.token).await {
                     Ok(Recognized::ByMetadata) => return Ok(Some((provider, root))),
                     Ok(_) => {}
-                    Err(error) => return Err(failure(error.into(), self.certificate)),
+                    Err(error) => {
+                        return Err(failure(error.into(), self.certificate, &typed_command()));
+                    }
                 }
             }
         }

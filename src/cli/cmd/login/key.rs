@@ -8,12 +8,13 @@ use authsome_providers::{ApiKey, CredentialField, Provider};
 use tokio::runtime::Runtime;
 
 use super::files::read_secret_of;
+use super::report::failure;
 use crate::cli::args::{Login, Pair};
 use crate::cli::ask::ask;
 use crate::cli::browser::has_browser;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
-use crate::cli::words::typed_command_with;
+use crate::cli::words::{typed_command, typed_command_replacing, typed_command_with};
 use crate::connection::{KeyPart, KeyRequest, LoginError};
 use crate::secret::Secret;
 
@@ -36,6 +37,7 @@ pub(super) fn key(
     let mut parts = Vec::new();
     for (position, field) in api_key.fields.iter().enumerate() {
         let given = Given {
+            is_first: position == 0,
             pair: arguments.field.iter().find(|pair| pair.name == field.name),
             file: arguments.api_key_file.as_deref().filter(|_| position == 0),
         };
@@ -47,7 +49,7 @@ pub(super) fn key(
         match &value {
             Some(value) => check_form(field, value)?,
             None if field.is_optional || has_form => {}
-            None => return Err(missing(field, position == 0)),
+            None => return Err(given.missing(field)),
         }
         let field = field.clone();
         parts.push(KeyPart { field, value });
@@ -63,6 +65,7 @@ pub(super) fn key(
 
 /// What the flags say of one part.
 struct Given<'a> {
+    is_first: bool,
     pair: Option<&'a Pair>,
     file: Option<&'a Path>,
 }
@@ -84,11 +87,33 @@ impl Given<'_> {
             return match pair.value.strip_prefix('@') {
                 Some(path) => read(Path::new(path), "--field"),
                 None if pair.value == "-" => read(Path::new("-"), "--field"),
-                None if field.is_secret => Err(in_the_open(field)),
+                None if field.is_secret && !pair.value.is_empty() => Err(in_the_open(field, pair)),
                 None => Ok(Some(Secret::new(pair.value.clone()))),
             };
         }
         Ok(from_variable(field, printer))
+    }
+
+    /// The failure where the flags say nothing of a part, or name something empty.
+    fn missing(&self, field: &CredentialField) -> Failure {
+        let label = &field.label;
+        let (message, hint) = if let Some(path) = self.file {
+            let hint = typed_command_replacing(&path.to_string_lossy(), "PATH");
+            (format!("{} has no {label} in it", path.display()), hint)
+        } else if let Some(pair) = self.pair {
+            let value = if field.is_secret { "@PATH" } else { "VALUE" };
+            let old = format!("{}={}", pair.name, pair.value);
+            let hint = typed_command_replacing(&old, &format!("{}={value}", pair.name));
+            (format!("the {label} that is given is empty"), hint)
+        } else {
+            let flag = match (self.is_first, field.is_secret) {
+                (true, _) => "--api-key-file PATH".to_owned(),
+                (false, true) => format!("--field {}=@PATH", field.name),
+                (false, false) => format!("--field {}=VALUE", field.name),
+            };
+            (format!("no {label} is given"), typed_command_with(&flag))
+        };
+        Failure::new(Exit::Usage, "usage", message, hint)
     }
 }
 
@@ -103,15 +128,25 @@ fn ask_for(
         let prompt = hidden(field, provider);
         return read_secret_of(Path::new("-"), "--api-key-file", &prompt, runtime);
     }
-    let question = format!("{} for {}: ", field.label, provider.display_name);
+    let optional = if field.is_optional {
+        " (Enter for none)"
+    } else {
+        ""
+    };
+    let question = format!("{} for {}{optional}: ", field.label, provider.display_name);
     let typed = ask(printer, &question).map(|line| line.trim().to_owned());
     Ok(typed.map(Secret::new))
 }
 
 /// What asks for something that is not shown while it is typed.
 fn hidden(field: &CredentialField, provider: &Provider) -> String {
+    let optional = if field.is_optional {
+        "Enter for none, "
+    } else {
+        ""
+    };
     format!(
-        "{} for {} (not shown): ",
+        "{} for {} ({optional}not shown): ",
         field.label, provider.display_name
     )
 }
@@ -136,31 +171,18 @@ fn check_form(field: &CredentialField, value: &Secret<String>) -> Result<(), Fai
         return Ok(());
     };
     let label = field.label.clone();
-    Err(LoginError::KeyUnusable { label, fault }.into())
-}
-
-fn missing(field: &CredentialField, is_first: bool) -> Failure {
-    let message = format!("no {} is given", field.label);
-    let flag = if is_first {
-        "--api-key-file PATH".to_owned()
-    } else if field.is_secret {
-        format!("--field {}=@PATH", field.name)
-    } else {
-        format!("--field {}=VALUE", field.name)
-    };
-    Failure::new(Exit::Usage, "usage", message, typed_command_with(&flag))
+    let error = LoginError::KeyUnusable { label, fault };
+    Err(failure(error, None, &typed_command()))
 }
 
 /// Everybody on the machine sees the arguments of a command.
-fn in_the_open(field: &CredentialField) -> Failure {
+fn in_the_open(field: &CredentialField, pair: &Pair) -> Failure {
     let message = format!(
         "{} is secret, and others can see a command's arguments",
         field.label
     );
-    let hint = format!(
-        "--field {}=@PATH, or --field {}=- for standard input",
-        field.name, field.name
-    );
+    let old = format!("{}={}", pair.name, pair.value);
+    let hint = typed_command_replacing(&old, &format!("{}=@PATH", pair.name));
     Failure::new(Exit::Usage, "usage", message, hint)
 }
 

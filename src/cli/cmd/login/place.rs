@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use authsome_providers::{Definition, DefinitionError};
 
-use crate::cli::args::Login;
+use crate::cli::args::{Login, Pair};
 use crate::cli::ask::{ask, can_ask};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
-use crate::cli::words::typed_command_with;
+use crate::cli::words::{typed_command_replacing, typed_command_with};
 
 /// What names the place: from the flags, from the connection that is renewed, or asked for.
 pub(super) fn params(
@@ -37,15 +37,19 @@ pub(super) fn params(
     }
     match definition.placed(&params) {
         Ok(_) => Ok(params),
-        Err(error) => Err(wrong_param(&error)),
+        Err(error) => Err(wrong_param(&error, &arguments.param)),
     }
 }
 
-fn wrong_param(error: &DefinitionError) -> Failure {
+fn wrong_param(error: &DefinitionError, typed: &[Pair]) -> Failure {
     let hint = match error {
         DefinitionError::ParamInvalid { name, example, .. }
         | DefinitionError::ParamMissing { name, example, .. } => {
-            typed_command_with(&format!("--param {name}={example}"))
+            let example = format!("{name}={example}");
+            match typed.iter().find(|pair| pair.name == *name) {
+                Some(pair) => typed_command_replacing(&format!("{name}={}", pair.value), &example),
+                None => typed_command_with(&format!("--param {example}")),
+            }
         }
         DefinitionError::ParamUnknown { provider, .. } => format!("authsome inspect {provider}"),
         _ => "authsome list".to_owned(),

@@ -14,14 +14,26 @@ use crate::oauth::OAuthError;
 use crate::session::UserData;
 
 /// The hint is the command that the user typed, with one more flag where that helps.
-pub(super) fn failure(error: LoginError, certificate: Option<&Path>) -> Failure {
+pub(super) fn failure(error: LoginError, certificate: Option<&Path>, again: &str) -> Failure {
     let remedy = match &error {
         LoginError::OAuth(OAuthError::Tls { trouble, .. }) => Some(trouble.remedy),
         _ => None,
     };
+    let is_unattended = matches!(error, LoginError::Unattended);
+    let is_there = matches!(error, LoginError::Exists { .. });
     let mut failure = Failure::from(error);
+    if is_unattended && typed_command().contains(" --no-browser") {
+        failure.hint = format!(
+            "log in at a terminal; or name the application, so that only a URL is left to open: {again} --client-id ID"
+        );
+    }
+    let names_connection = typed_command().contains(" --connection");
+    if is_there && !names_connection {
+        failure.hint =
+            format!("replace it: {again} --force; or add another: {again} --connection NAME");
+    }
     // Other commands can say only in general how to log in.
-    failure.hint = failure.hint.replace(ANY_LOGIN, &typed_command());
+    failure.hint = failure.hint.replace(ANY_LOGIN, again);
     if remedy == Some(TlsRemedy::Trust) && typed_command().contains(" --ca-file") {
         failure.hint = String::from(OTHER_CA);
     }

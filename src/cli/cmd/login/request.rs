@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use super::files::Files;
 use super::key::key;
 use super::report::proof;
-use super::{place, server};
+use super::{flags, place, server};
 use crate::cli::args::Login;
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
@@ -55,6 +55,7 @@ pub(super) fn request(
     let earlier = renewed.map(Earlier::of).unwrap_or_default();
     let params = place::params(arguments, definition, earlier.params, printer)?;
     let provider = definition.placed(&params)?;
+    flags::check(arguments, &provider)?;
     let sign_in = provider.sign_in_at(base_url.or(earlier.base_url).as_ref())?;
     let service = provider.at(sign_in.base_url.as_ref())?;
     let flow = match &provider.auth {

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use super::files::{read_secret, refuse_without_tls};
 use crate::cli::args::Login;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::words::typed_command_with;
+use crate::cli::words::{typed_command_replacing, typed_command_with};
 use crate::connection::{ClientCredentials, DiscoverRequest, FlowRequest, OAuthRequest};
 use crate::loopback::FormWords;
 use crate::oauth::RequestStyle;
@@ -111,7 +111,27 @@ pub(super) fn flow(arguments: &Login, provider: &Provider) -> Result<Flow, Failu
     let Some(flow) = arguments.flow else {
         return Ok(provider.flow);
     };
-    let has = match &provider.auth {
+    if has(provider, flow) {
+        return Ok(flow);
+    }
+    let offered = Flow::ALL.into_iter().filter(|flow| has(provider, *flow));
+    let offered: Vec<_> = offered.map(|flow| flow.to_string()).collect();
+    let message = format!(
+        "{} has no login by {flow}; it logs in by {}",
+        provider.display_name,
+        offered.join(" or ")
+    );
+    let hint = typed_command_replacing(&flow.to_string(), &provider.flow.to_string());
+    Err(Failure::new(
+        Exit::NoProvider,
+        "flow_not_offered",
+        message,
+        hint,
+    ))
+}
+
+fn has(provider: &Provider, flow: Flow) -> bool {
+    match &provider.auth {
         Auth::ApiKey(_) => flow == Flow::ApiKey,
         // What is discovered is a server of the code flow.
         Auth::OAuth2(oauth) if oauth.discover => matches!(flow, Flow::DcrPkce | Flow::Pkce),
@@ -122,18 +142,7 @@ pub(super) fn flow(arguments: &Login, provider: &Provider) -> Result<Flow, Failu
             Flow::Pkce => oauth.authorization.is_some(),
             _ => true,
         },
-    };
-    if has {
-        return Ok(flow);
     }
-    let message = format!("{} has no login by {flow}", provider.display_name);
-    let hint = format!("authsome login {} --flow {}", provider.id, provider.flow);
-    Err(Failure::new(
-        Exit::NoProvider,
-        "flow_not_offered",
-        message,
-        hint,
-    ))
 }
 
 fn form_words(form: &ApplicationForm) -> FormWords {

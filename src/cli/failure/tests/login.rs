@@ -277,6 +277,11 @@ fn of_a_login() {
                 revoked: Some(false),
             },
         ),
+        ("LoginError::NothingToResume", LoginError::NothingToResume),
+        (
+            "LoginError::Denied, another login's",
+            LoginError::Denied(crate::oauth::ResponseRefused::State),
+        ),
         (
             "LoginError::KeyUnusable",
             LoginError::KeyUnusable {
