@@ -19,10 +19,10 @@ use oauth2::{
 use tokio::sync::Notify;
 use url::Url;
 
-use super::OAuthClient;
 use super::error::{OAuthError, printable};
 use super::http::{HttpClient, host_of};
 use super::token::{TokenClient, TokenSet};
+use super::{OAuthClient, RequestStyle};
 use crate::secret::Secret;
 
 /// For how long a code is waited for at most, whatever the server says.
@@ -93,17 +93,23 @@ impl DeviceAuthorization {
 
     /// Asks again and again whether the user has consented, as slowly as the server wants (RFC 8628
     /// §3.5), until the code expires. `None` if `stopped` ended in between. It ends between two
-    /// requests only: the server may have granted one that is under way.
+    /// requests only: the server may have granted one that is under way. With `json`, the requests
+    /// are JSON, which some servers require.
     pub async fn wait(
         self,
         http: &HttpClient,
+        json: bool,
         stopped: impl Future<Output = ()>,
     ) -> Result<Option<TokenSet>, OAuthError> {
         let lifetime = self.lifetime();
         let Self { client, details } = self;
         let host = host_of(&client.token_endpoint);
+        let style = RequestStyle {
+            json: json || client.style.json,
+            ..client.style.clone()
+        };
         let polls = Polls {
-            client: TokenClient::new(http, &client.style),
+            client: TokenClient::new(http, &style),
             state: Mutex::default(),
             ended: Notify::new(),
         };

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod consent;
+mod device;
 mod form;
 mod listener;
 mod oauth;

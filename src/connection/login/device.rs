@@ -47,7 +47,12 @@ pub(super) async fn by_device(
         cancelled.as_mut().await;
         is_cancelled = true;
     };
-    let set = told(begun.wait(http, stopped), deadline, prompt).await;
+    let set = told(
+        begun.wait(http, server.device_json, stopped),
+        deadline,
+        prompt,
+    )
+    .await;
     prompt.waiting(None);
     let set = set.map_err(|error| match error {
         OAuthError::Refused { ref code, .. } if code == "expired_token" => {

@@ -43,6 +43,7 @@ pub(super) async fn discovered(
         client: wanted.client.clone(),
         authorization_endpoint: Some(found.authorization_endpoint),
         device_endpoint: None,
+        device_json: false,
         token_endpoint: found.token_endpoint,
         style: RequestStyle {
             resource: Some(found.resource),

@@ -69,6 +69,8 @@ pub struct OAuthRequest {
     pub authorization_endpoint: Option<Url>,
     /// Where a device asks for a code.
     pub device_endpoint: Option<Url>,
+    /// Whether the requests that wait for the user are JSON.
+    pub device_json: bool,
     /// Where the code is exchanged.
     pub token_endpoint: Url,
     /// How requests are made there.

@@ -84,6 +84,7 @@ fn oauth_request(
         client,
         authorization_endpoint: endpoints.authorization.clone(),
         device_endpoint: endpoints.device_authorization.clone(),
+        device_json: oauth.device_token_request == TokenRequestForm::Json,
         token_endpoint: endpoints.token.clone(),
         style: RequestStyle {
             basic: oauth.client_authentication == Some(ClientAuthentication::Basic),
