@@ -9,13 +9,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use authsome::clock::Timestamp;
-use authsome::connection::{Connection, ConnectionStore, GrantState, Tokens};
+use authsome::connection::{Connection, ConnectionStore, GrantState, StoredField, Tokens};
 use authsome::credential::ConnectionId;
 use authsome::oauth::OAuthClient;
 use authsome::os::home::Home;
 use authsome::secret::Secret;
 use authsome::vault;
-use authsome_providers::Catalog;
+use authsome_providers::{Auth, Catalog, Definition, Flow};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
@@ -99,6 +99,30 @@ impl Bed {
         Ok(path)
     }
 
+    /// A home whose vault has the connection to the bench's host, and so many others: one of each
+    /// bundled provider that has a place of its own, and then hosts of [`other_hosts`].
+    pub(crate) fn home_of_providers(&self, name: &str, others: usize) -> Result<PathBuf, Failure> {
+        let path = self.path(name);
+        let home = Home::open(Some(path.clone().into()), None)?;
+        let store = ConnectionStore::new(vault::open(&home, None)?);
+        store.create(&self.connection("default", MANAGED)?, true)?;
+        let mut made = 0;
+        for listed in Catalog::new(None).list() {
+            let definition = listed.definition?;
+            let is_here = definition.provider.id.as_str() == "gitlab";
+            if made == others || is_here || definition.provider.at(None).is_err() {
+                continue;
+            }
+            store.create(&placed(&definition)?, true)?;
+            made += 1;
+        }
+        for host in other_hosts(others + 1 - made) {
+            let name = host.replace('.', "-");
+            store.create(&self.connection(&name, &host)?, false)?;
+        }
+        Ok(path)
+    }
+
     fn connection(&self, name: &str, host: &str) -> Result<Connection, Failure> {
         let base = format!("https://{host}:{}", self.address.port()).parse()?;
         let definition = Catalog::new(None).get(&"gitlab".parse()?)?;
@@ -123,7 +147,7 @@ impl Bed {
                 revocation_endpoint: endpoints.revocation,
                 style: authsome::oauth::RequestStyle::default(),
             }),
-            flow: Some(authsome_providers::Flow::Pkce),
+            flow: Some(Flow::Pkce),
             params: std::collections::BTreeMap::new(),
             fields: Vec::new(),
             tokens: Tokens {
@@ -138,6 +162,46 @@ impl Bed {
             terms: None,
         })
     }
+}
+
+/// A connection by a key, whose values are the placeholders of the definition, at its example of a
+/// place.
+fn placed(definition: &Definition) -> Result<Connection, Failure> {
+    let provider = &definition.provider;
+    let params = provider.params.iter();
+    let params = params.map(|param| (param.name.clone(), param.example.clone()));
+    let others = match &provider.auth {
+        Auth::ApiKey(api_key) => api_key.fields.get(1..).unwrap_or_default(),
+        Auth::OAuth2(_) => &[],
+    };
+    let fields = others.iter().map(|field| StoredField {
+        name: field.name.clone(),
+        value: Secret::new(field.placeholder.clone()),
+        is_secret: field.is_secret,
+    });
+    Ok(Connection {
+        id: ConnectionId {
+            provider: provider.id.clone(),
+            name: "default".parse()?,
+        },
+        base_url: None,
+        ca_pem: None,
+        client_certificate: None,
+        client: None,
+        flow: Some(Flow::ApiKey),
+        params: params.collect(),
+        fields: fields.collect(),
+        tokens: Tokens {
+            access: Secret::new(provider.placeholder.clone()),
+            refresh: None,
+            obtained_at: Timestamp::now(),
+            expires_at: None,
+            scopes: Vec::new(),
+        },
+        account: None,
+        standing: GrantState::Good,
+        terms: None,
+    })
 }
 
 /// The hosts of all connections but the first.

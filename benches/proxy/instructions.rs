@@ -38,9 +38,11 @@ struct Exchange {
     work: fn(u64) -> Work,
     /// Whether it is for systems that inject, or for the others.
     injects: bool,
+    /// How many connections of other providers are in the vault, and so in the run.
+    others: usize,
 }
 
-const EXCHANGES: [Exchange; 5] = [
+const EXCHANGES: [Exchange; 6] = [
     Exchange {
         name: "HTTP/1.1, injected",
         requests: 1000,
@@ -49,6 +51,17 @@ const EXCHANGES: [Exchange; 5] = [
             protocol: Protocol::Http1,
         },
         injects: true,
+        others: 0,
+    },
+    Exchange {
+        name: "HTTP/1.1, injected, 200 more connections",
+        requests: 1000,
+        work: |requests| Work::Counted {
+            requests,
+            protocol: Protocol::Http1,
+        },
+        injects: true,
+        others: 200,
     },
     // As many fields as make a copy of them show: beside the cryptography, one of the usual five is
     // lost.
@@ -60,6 +73,7 @@ const EXCHANGES: [Exchange; 5] = [
             fields: 40,
         },
         injects: true,
+        others: 0,
     },
     Exchange {
         name: "HTTP/2, injected",
@@ -69,6 +83,7 @@ const EXCHANGES: [Exchange; 5] = [
             protocol: Protocol::Http2,
         },
         injects: true,
+        others: 0,
     },
     Exchange {
         name: "HTTP/1.1, blind tunnel",
@@ -78,12 +93,14 @@ const EXCHANGES: [Exchange; 5] = [
             protocol: Protocol::Http1,
         },
         injects: false,
+        others: 0,
     },
     Exchange {
         name: "new connection, injected",
         requests: 100,
         work: |connections| Work::CountedFresh { connections },
         injects: true,
+        others: 0,
     },
 ];
 
@@ -91,10 +108,14 @@ const EXCHANGES: [Exchange; 5] = [
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let binary = release_binary(options)?;
     let bed = Bed::make()?;
-    let home = bed.home("home", options.connections)?;
+    let usual = bed.home("home", options.connections)?;
     let mut report = Report::new(options.json.as_deref())?;
     let mut counts = Counts::new();
     for exchange in EXCHANGES {
+        let home = match exchange.others {
+            0 => usual.clone(),
+            others => bed.home_of_providers(&format!("others-{others}"), others)?,
+        };
         for entrant in Entrant::all(options, &binary)
             .iter()
             .filter(|entrant| takes_part(&exchange, entrant))

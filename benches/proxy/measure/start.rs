@@ -22,7 +22,7 @@ struct Starter<'a> {
 pub(super) fn start_up(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let case = "start to end of a command that does nothing";
     let one = bench.circumstances.clone();
-    let home = bench.bed.home("ten", 10)?;
+    let home = bench.bed.home_of_providers("ten", 9)?;
     let ten = Circumstances {
         home,
         ..Circumstances::default()
