@@ -6,6 +6,7 @@ pub mod host_name;
 pub mod lock_wait;
 pub mod port_owner;
 pub mod private_memory;
+pub mod private_socket;
 pub mod process_tree;
 pub mod program_path;
 pub mod run_dir;

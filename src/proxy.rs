@@ -42,5 +42,6 @@ pub use limits::Timeouts;
 pub use policy::route::Preference;
 pub use policy::routes::{Managed, RouteTable, Tie};
 pub use policy::session_policy::Policy;
+pub use serve::door::{Listen, ListenError};
 pub use serve::listener::{Proxy, ProxyError, Serving};
 pub use serve::shared::SessionConfig;

@@ -190,7 +190,7 @@ impl Session {
             arguments.insert(0, option);
         }
         let child = Child::spawn(program, &arguments, &self.environment, ulimits)?;
-        self.log.begin(&words, &child);
+        self.log.begin(&words, child.id());
         if let Some(tree) = child.tree() {
             self.serving.admit_tree(tree);
         }
@@ -198,6 +198,14 @@ impl Session {
         // would kill this process in the middle of a refresh.
         self.credentials.renew_due();
         Ok(child)
+    }
+
+    /// Serves clients that something else starts, until the session is closed. `words` are what the
+    /// log shows as the command. The caller has installed its signal handlers: from now on, a
+    /// refresh may be under way.
+    pub fn attend(&self, words: &[OsString]) {
+        self.log.begin(words, std::process::id());
+        self.credentials.renew_due();
     }
 
     /// Waits for a command that this session has started, and returns the exit code of the run.
@@ -262,8 +270,8 @@ impl SessionPlan<'_> {
         let contributions =
             Contributions::of(&members, options.rewrites_ssh, parent, &scrubbed.programs());
         let (routes, stored) = routes(members);
-        let ties = routes.ties().into_iter();
-        ties.for_each(|tie| notify(Notice::Tie(tie)));
+        let ties = routes.ties().into_iter().map(Notice::Tie);
+        ties.for_each(notify);
         let direct = direct_hosts(&routes, &proxies, options.policy);
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
         let password = random_text(PASSWORD_LENGTH)?;
@@ -272,7 +280,8 @@ impl SessionPlan<'_> {
             routes,
             trust: Arc::clone(&trust),
             proxies,
-            resolve: options.resolve,
+            listen: options.listen.clone(),
+            resolve: options.resolve.clone(),
             policy: options.policy,
             allowed_guards: data.settings.allowed_guards(),
             timeouts: data.settings.timeouts(),
@@ -288,12 +297,10 @@ impl SessionPlan<'_> {
             parent,
             name: name.expose(),
             trusted_files: &trust.files(),
-            ca_pem: proxy.ca_pem(),
-            ca_public_key_digest: proxy.ca_public_key_digest(),
-            proxy: address,
+            proxy: &proxy,
             password: &password,
             direct: &direct,
-            left_alone: &options.left_alone,
+            options: &options,
         };
         let (directory, environment) = builder.build(roots, contributions, &scrubbed, notify)?;
         Ok(Session {

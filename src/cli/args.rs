@@ -3,6 +3,7 @@
 mod login;
 mod login_target;
 mod named;
+mod proxy;
 mod run;
 mod show;
 
@@ -20,7 +21,8 @@ use crate::credential::ConnectionName;
 pub(super) use self::login::{Login, Pair};
 pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Target};
-pub(super) use self::run::{PolicyArgument, Run};
+pub(super) use self::proxy::{EnvFormat, Proxy};
+pub(super) use self::run::{PolicyArgument, Run, SessionFlags};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
 
 /// Give your agent GitLab, not your GitLab token.
@@ -62,6 +64,9 @@ pub(super) enum Command {
     /// Run a command that uses the connections but never sees a token
     #[command(after_help = run::EXAMPLES)]
     Run(Run),
+    /// Serve programs that something else starts: containers, sandboxes, services
+    #[command(after_help = proxy::EXAMPLES)]
+    Proxy(Box<Proxy>),
     /// Show who is connected, whether it works, and which runs are alive
     Status(Status),
     /// Show a connection, or one field of it

@@ -7,6 +7,7 @@ mod tls;
 mod vault;
 
 use std::error::Error;
+use std::io;
 
 use authsome_ca::CaError;
 use authsome_providers::{CatalogError, DefinitionError};
@@ -15,7 +16,8 @@ use crate::audit;
 use crate::child::ChildError;
 use crate::connection::CredentialError;
 use crate::net::tls::{TlsRemedy, TrustError};
-use crate::proxy::ProxyError;
+use crate::os::private_socket::SocketError;
+use crate::proxy::{ListenError, ProxyError};
 use crate::text::with_causes;
 
 pub(super) use self::connection::not_found;
@@ -173,8 +175,37 @@ impl From<CredentialError> for Failure {
 
 impl From<ProxyError> for Failure {
     fn from(error: ProxyError) -> Self {
-        Self::of(Exit::Unexpected, "unexpected", &error, "try again")
+        match &error {
+            ProxyError::Listen(cause) => cannot_listen(cause),
+            _ => Self::of(Exit::Unexpected, "unexpected", &error, "try again"),
+        }
     }
+}
+
+fn cannot_listen(error: &ListenError) -> Failure {
+    let (exit, code, hint) = match error {
+        ListenError::Address { source, .. } if source.kind() == io::ErrorKind::AddrInUse => (
+            Exit::Unreachable,
+            "port_taken",
+            "choose another port with --listen ADDR:PORT; port 0 is any that is free",
+        ),
+        ListenError::Address { .. } => (
+            Exit::Usage,
+            "usage",
+            "choose an address of this machine with --listen ADDR:PORT",
+        ),
+        ListenError::Socket(SocketError::Exists { is_alive: true, .. }) => (
+            Exit::Usage,
+            "socket_exists",
+            "end what listens there, or choose another path with --socket PATH",
+        ),
+        _ => (
+            Exit::Usage,
+            "socket_exists",
+            "choose another path with --socket PATH: in a directory of yours, less than 108 bytes long, and nothing there yet",
+        ),
+    };
+    Failure::of(exit, code, error, hint)
 }
 
 impl From<ChildError> for Failure {
@@ -194,12 +225,12 @@ impl From<ChildError> for Failure {
 pub(super) const MORE_PROCESSES: &str = "this user or this container has reached its limit of processes: see ulimit -u, and pids.max of its cgroup";
 
 /// fork(2) and `pthread_create(3)` report a limit on processes as `EAGAIN`.
-fn is_for_want_of_processes(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::WouldBlock
+fn is_for_want_of_processes(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
         Self::of(
             Exit::Unexpected,
             "unexpected",

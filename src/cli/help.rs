@@ -13,7 +13,10 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
         "Every day",
         &[
             ("login", "Connect an account, in the browser"),
-            ("run", "Run a command that uses them and sees no token"),
+            (
+                "run, proxy",
+                "Run a command that sees no token, or serve others",
+            ),
             ("status", "Show who is connected, and whether it works"),
             (
                 "log, runs",

@@ -79,7 +79,12 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         Command::Register(_) => Some("register"),
         Command::Remove(_) => Some("remove"),
         Command::Revoke(_) => Some("revoke"),
-        Command::Run(arguments) => arguments.allow_export.then_some("run --allow-export"),
+        Command::Run(arguments) => {
+            let allows = arguments.session.allow_export;
+            allows.then_some("run --allow-export")
+        }
+        // Its socket and its file of variables would outlive the command.
+        Command::Proxy(_) => Some("proxy"),
         Command::Vault(Vault::Rekey(_)) => Some("vault rekey"),
         Command::Uninstall(arguments) => arguments.yes.then_some("uninstall --yes"),
         Command::Completions(_)
@@ -123,7 +128,7 @@ fn allows(arguments: &[OsString]) -> Option<bool> {
         return words.any(|word| word == "run").then_some(false);
     };
     match parsed.command {
-        Some(Command::Run(run)) => Some(run.allow_export),
+        Some(Command::Run(run)) => Some(run.session.allow_export),
         _ => None,
     }
 }

@@ -28,7 +28,12 @@ pub struct RunDirectory {
 impl RunDirectory {
     /// Creates the session's directory under `parent`.
     pub fn create(parent: &Path, session: &str) -> Result<Self, HomeError> {
-        let path = parent.join(format!("{PREFIX}{session}"));
+        Self::create_at(parent.join(format!("{PREFIX}{session}")))
+    }
+
+    /// Creates the session's directory at a path of the user's choice, where nothing is yet. No
+    /// other session removes it.
+    pub fn create_at(path: PathBuf) -> Result<Self, HomeError> {
         let alive_path = path.join(ALIVE);
         loop {
             create_private_directory(&path)?;
@@ -84,6 +89,9 @@ pub enum Unfit {
     /// It cannot be inspected.
     #[error("it cannot be used: {0}")]
     Unusable(io::Error),
+    /// Something is there already.
+    #[error("it is there already")]
+    Exists,
     /// It is not a directory.
     #[error("it is not a directory")]
     NotADirectory,

@@ -3,4 +3,5 @@
 pub(super) mod activity;
 pub(super) mod readiness;
 pub(super) mod relay;
+pub(super) mod socket;
 pub(super) mod watched;

@@ -4,6 +4,7 @@
 mod absolute_form;
 mod connect;
 mod disposition;
+pub(super) mod door;
 mod intercept;
 pub(super) mod listener;
 mod refuse;

@@ -6,12 +6,49 @@ use super::error::{DirectoryTrouble, SessionError, UnusedDirectory};
 use super::notice::Notice;
 use super::parent::Parent;
 use crate::os::home::{self, HomeError};
-use crate::os::run_dir::{Unfit, fit};
+use crate::os::run_dir::{Unfit, fit, is_plain};
 
 /// The last candidate, which no variable has to name.
 const LAST: &str = "/tmp";
 
 const RUNTIME: &str = "XDG_RUNTIME_DIR";
+
+/// The name of the flag by which the user names a directory, where a variable would stand.
+const FLAG: &str = "--dir";
+
+/// The path of a directory that the user has named. Its parent must be one that others cannot
+/// change.
+pub(super) fn named(path: &Path) -> Result<PathBuf, SessionError> {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let unfit = |unfit| {
+        SessionError::NoDirectory(Some(UnusedDirectory {
+            variable: FLAG,
+            path: path.to_owned(),
+            trouble: DirectoryTrouble::Unfit(unfit),
+        }))
+    };
+    let (Some(parent), Some(name)) = (whole.parent(), whole.file_name()) else {
+        return Err(unfit(Unfit::NotADirectory));
+    };
+    let path = fit(parent).map_err(unfit)?.join(name);
+    if !is_plain(&path) {
+        return Err(unfit(Unfit::Unspeakable));
+    }
+    // What is in it would be removed with the session.
+    if path.symlink_metadata().is_ok() {
+        return Err(unfit(Unfit::Exists));
+    }
+    Ok(path)
+}
+
+/// Files cannot be written into a directory that the user has named.
+pub(super) fn unusable(path: PathBuf, error: HomeError) -> SessionError {
+    SessionError::NoDirectory(Some(UnusedDirectory {
+        variable: FLAG,
+        path,
+        trouble: DirectoryTrouble::Files(error),
+    }))
+}
 
 /// Calls `write` with the first usable directory. Each directory that turns out to be unusable is
 /// reported as a notice when the next one is tried; the last one is returned in the error.

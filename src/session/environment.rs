@@ -1,7 +1,7 @@
 //! Writes the session's files and builds the child's complete environment.
 
-use std::ffi::{OsStr, OsString};
-use std::net::SocketAddr;
+use std::ffi::OsStr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use authsome_ca::TrustBundle;
@@ -10,18 +10,33 @@ use super::contributions::Contributions;
 use super::directories;
 use super::error::SessionError;
 use super::notice::Notice;
+use super::options::Options;
 use super::parent::Parent;
 use super::scrub::Scrubbed;
 use crate::clock::Timestamp;
+use crate::connection::Credentials;
 use crate::env::env_vars::{Environment, SessionFiles, SessionValues};
 use crate::env::git_config::{self, GitConfiguration, GitSession};
 use crate::env::helpers::{self, ADMITS_BY_PROCESS, Helpers};
 use crate::net::tls::ReadAhead;
+use crate::os::home::HomeError;
 use crate::os::run_dir::{self, RunDirectory};
+use crate::proxy::Proxy;
 use crate::secret::Secret;
 
 /// The length of a session's public name.
 pub(super) const NAME_LENGTH: usize = 16;
+
+/// Where clients of this machine reach a proxy that listens there.
+fn reached_at(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
 
 /// What the child's environment is made from, except what the members contribute.
 pub(super) struct EnvironmentBuilder<'a> {
@@ -30,14 +45,12 @@ pub(super) struct EnvironmentBuilder<'a> {
     pub(super) name: &'a str,
     /// The files that the trusted roots were read from.
     pub(super) trusted_files: &'a [&'a Path],
-    pub(super) ca_pem: &'a str,
-    pub(super) ca_public_key_digest: [u8; 32],
-    pub(super) proxy: SocketAddr,
+    pub(super) proxy: &'a Proxy<Credentials>,
     pub(super) password: &'a Secret<String>,
     /// The hosts that the child contacts without the proxy.
     pub(super) direct: &'a [String],
-    /// Variables that the user asked to leave unchanged.
-    pub(super) left_alone: &'a [OsString],
+    /// What the user has chosen.
+    pub(super) options: &'a Options,
 }
 
 impl EnvironmentBuilder<'_> {
@@ -53,12 +66,12 @@ impl EnvironmentBuilder<'_> {
         if roots.pem().is_empty() {
             notify(Notice::NoRoots);
         }
-        let bundle = roots.with_pem(self.ca_pem);
+        let bundle = roots.with_pem(self.proxy.ca_pem());
         let (directory, files) = self.write_files(&bundle, scrubbed, notify)?;
         let url = Secret::new(format!(
             "http://authsome:{}@{}",
             self.password.expose(),
-            self.proxy
+            reached_at(self.proxy.address())
         ));
         let remotes = contributions.remotes();
         let variable = |name: &str| self.parent.variable(name).map(OsStr::to_owned);
@@ -80,7 +93,7 @@ impl EnvironmentBuilder<'_> {
         let git = git.configuration(&contributions.git, rewritten);
         self.configure_git(git, &directory, &mut environment)?;
         contributions.fill(&mut environment, self.parent);
-        for name in self.left_alone {
+        for name in &self.options.left_alone {
             if !environment.leave(name) {
                 notify(Notice::LeftAlone(name.clone()));
             }
@@ -95,23 +108,38 @@ impl EnvironmentBuilder<'_> {
         scrubbed: &Scrubbed,
         notify: &dyn Fn(Notice),
     ) -> Result<(RunDirectory, SessionFiles), SessionError> {
+        if let Some(path) = &self.options.directory {
+            let path = directories::named(path)?;
+            let made = RunDirectory::create_at(path.clone())
+                .and_then(|directory| self.fill(directory, bundle, scrubbed));
+            return made.map_err(|error| directories::unusable(path, error));
+        }
         directories::in_first_good(self.parent, notify, |parent| {
             run_dir::sweep(parent);
             let directory = RunDirectory::create(parent, self.name)?;
-            let helpers = Helpers {
-                directory: &directory,
-                bundle,
-                ca_pem: self.ca_pem,
-                ca_public_key_digest: self.ca_public_key_digest,
-                proxy: self.proxy,
-                no_proxy: self.direct,
-                parent: &|name| scrubbed.parent(name),
-                bundled_files: self.trusted_files,
-                now: Timestamp::now().to_system_time(),
-            };
-            let files = helpers.write()?;
-            Ok((directory, files))
+            self.fill(directory, bundle, scrubbed)
         })
+    }
+
+    fn fill(
+        &self,
+        directory: RunDirectory,
+        bundle: &TrustBundle,
+        scrubbed: &Scrubbed,
+    ) -> Result<(RunDirectory, SessionFiles), HomeError> {
+        let helpers = Helpers {
+            directory: &directory,
+            bundle,
+            ca_pem: self.proxy.ca_pem(),
+            ca_public_key_digest: self.proxy.ca_public_key_digest(),
+            proxy: reached_at(self.proxy.address()),
+            no_proxy: self.direct,
+            parent: &|name| scrubbed.parent(name),
+            bundled_files: self.trusted_files,
+            now: Timestamp::now().to_system_time(),
+        };
+        let files = helpers.write()?;
+        Ok((directory, files))
     }
 
     fn configure_git(

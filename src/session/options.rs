@@ -1,12 +1,13 @@
 //! What a user may choose for a session.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use authsome_providers::ProviderId;
 
 use crate::credential::ConnectionId;
 use crate::net::resolve::Resolve;
-use crate::proxy::Policy;
+use crate::proxy::{Listen, Policy};
 
 /// What a user may choose for a session.
 #[derive(Clone, Debug)]
@@ -15,6 +16,11 @@ pub struct Options {
     pub allows_export: bool,
     /// The connections to use where several connections of one provider match equally well.
     pub chosen: Vec<ConnectionId>,
+    /// The directory of the session's files, which must not exist; `None` for one in the usual
+    /// place.
+    pub directory: Option<PathBuf>,
+    /// Where the proxy listens.
+    pub listen: Listen,
     /// Variables that the child inherits unchanged from the parent.
     pub left_alone: Vec<OsString>,
     /// The providers whose connections take part. If it is empty, all connections do.
@@ -32,6 +38,8 @@ impl Default for Options {
         Self {
             allows_export: false,
             chosen: Vec::new(),
+            directory: None,
+            listen: Listen::default(),
             left_alone: Vec::new(),
             only: Vec::new(),
             policy: Policy::Allow,

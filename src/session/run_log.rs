@@ -41,11 +41,11 @@ impl RunLog {
         &self.audit
     }
 
-    /// A command has been started.
-    pub(super) fn begin(&self, words: &[OsString], child: &Child) {
+    /// A command has been started as that process.
+    pub(super) fn begin(&self, words: &[OsString], pid: u32) {
         let words = words.iter().map(OsString::as_os_str);
         let mut event = Event::new(Kind::RunStart);
-        event.start = Some(RunStart::new(words, &self.directory, child.id()));
+        event.start = Some(RunStart::new(words, &self.directory, pid));
         self.audit.record(&event);
     }
 

@@ -5,6 +5,7 @@
 
 mod acceptance;
 mod admission;
+mod attended;
 mod child;
 mod cli;
 mod client_certificate;

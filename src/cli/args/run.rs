@@ -29,6 +29,21 @@ Exit codes:
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Run {
+    #[command(flatten)]
+    pub(in crate::cli) session: SessionFlags,
+    /// The command and its arguments
+    #[arg(
+        trailing_var_arg = true,
+        required = true,
+        value_name = "COMMAND",
+        add = ArgValueCompleter::new(complete::command_words)
+    )]
+    pub(in crate::cli) command: Vec<OsString>,
+}
+
+/// What a session is, however its children are started.
+#[derive(Debug, Default, Args)]
+pub(in crate::cli) struct SessionFlags {
     /// Connection to use for a provider where more than one fits
     #[arg(long, value_name = "PROVIDER=NAME", add = ArgValueCandidates::new(complete::choices))]
     pub(in crate::cli) connection: Vec<Choice>,
@@ -58,14 +73,6 @@ pub(in crate::cli) struct Run {
     /// Do not use HTTPS for git's SSH remotes at the connections' hosts
     #[arg(long)]
     pub(in crate::cli) no_ssh_rewrite: bool,
-    /// The command and its arguments
-    #[arg(
-        trailing_var_arg = true,
-        required = true,
-        value_name = "COMMAND",
-        add = ArgValueCompleter::new(complete::command_words)
-    )]
-    pub(in crate::cli) command: Vec<OsString>,
 }
 
 /// `PROVIDER=NAME`, or `PROVIDER/NAME` as connections are shown.
@@ -119,9 +126,10 @@ impl FromStr for ResolveArgument {
     }
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(in crate::cli) enum PolicyArgument {
     /// Tunnel them unread
+    #[default]
     Allow,
     /// Refuse them
     Deny,

@@ -3,12 +3,12 @@
 
 mod end;
 mod mend;
-mod require;
+pub(super) mod require;
 
 use std::io::{IsTerminal, stderr};
 
 use crate::cli::alerts::{Alerts, Programs};
-use crate::cli::args::{PolicyArgument, Run};
+use crate::cli::args::{PolicyArgument, Run, SessionFlags};
 use crate::cli::ask::can_ask;
 use crate::cli::context::{Context, interrupt};
 use crate::cli::failure::Failure;
@@ -27,8 +27,15 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let held = HeldNotices::new(printer);
     let notify = |notice| held.notify(notice);
     let mut command = std::mem::take(&mut arguments.command).into_iter();
-    let required = std::mem::take(&mut arguments.require);
-    let plan = planned(&options(arguments), &data, &parent, &notify, &held, context)?;
+    let required = std::mem::take(&mut arguments.session.require);
+    let plan = planned(
+        &options(arguments.session),
+        &data,
+        &parent,
+        &notify,
+        &held,
+        context,
+    )?;
     require::check(&required, &plan)?;
     stop_telling();
     let runtime = Context::runtime()?;
@@ -67,7 +74,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
 
 /// The plan of the run. At a terminal, a new login is offered first for each connection that needs
 /// one; what the first plan had to say is then said by the second.
-fn planned<'a>(
+pub(super) fn planned<'a>(
     options: &Options,
     data: &'a UserData,
     parent: &'a Parent,
@@ -88,21 +95,23 @@ fn planned<'a>(
     Ok(planned?)
 }
 
-fn options(arguments: Run) -> Options {
-    let chosen = arguments.connection.into_iter().map(|choice| ConnectionId {
+/// The options of a session, from its flags.
+pub(super) fn options(flags: SessionFlags) -> Options {
+    let chosen = flags.connection.into_iter().map(|choice| ConnectionId {
         provider: choice.provider,
         name: choice.name,
     });
     Options {
-        allows_export: arguments.allow_export,
+        allows_export: flags.allow_export,
         chosen: chosen.collect(),
-        left_alone: arguments.no_env,
-        only: arguments.only,
-        policy: match arguments.policy {
+        left_alone: flags.no_env,
+        only: flags.only,
+        policy: match flags.policy {
             PolicyArgument::Allow => Policy::Allow,
             PolicyArgument::Deny => Policy::Deny,
         },
-        resolve: arguments.resolve.into_iter().map(|entry| entry.0).collect(),
-        rewrites_ssh: !arguments.no_ssh_rewrite,
+        resolve: flags.resolve.into_iter().map(|entry| entry.0).collect(),
+        rewrites_ssh: !flags.no_ssh_rewrite,
+        ..Options::default()
     }
 }

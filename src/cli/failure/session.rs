@@ -44,10 +44,17 @@ fn key_file(path: &Path, error: &io::Error) -> Failure {
 }
 
 fn no_directory(last: Option<UnusedDirectory>) -> Failure {
+    let is_named = last
+        .as_ref()
+        .is_some_and(|unused| unused.variable == "--dir");
     let message = match last {
         Some(unused) => unused_directory(unused),
         None => SessionError::NoDirectory(None).to_string(),
     };
+    if is_named {
+        let hint = "name a directory that is not there yet, in one of yours: --dir DIR";
+        return Failure::new(Exit::Usage, "usage", message, hint);
+    }
     let hint = "name a directory of your own, with some MB of room: TMPDIR=DIR authsome run -- …";
     Failure::new(Exit::Unexpected, "no_temporary_directory", message, hint)
 }

@@ -11,12 +11,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::PROXY_AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
-use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, Semaphore};
+use tokio_util::either::Either;
 
 use crate::net::dial::Queue;
 use crate::os::process_tree::{ProcessTree, SearchLimits};
 use crate::os::socket_owner::{Owner, SocketOwners};
+use crate::proxy::io::socket::{ClientSocket, Peer};
 use crate::proxy::limits::{MAX_SEARCHES, SEARCH_STEPS, SEARCH_TIME, SEARCH_WAIT};
 use crate::proxy::refusal::Refusal;
 use crate::secret::Secret;
@@ -44,6 +45,8 @@ pub(in crate::proxy) struct Admission {
 pub(in crate::proxy) struct Client {
     /// The inode of the client's socket, if the kernel reports it.
     socket: Option<u32>,
+    /// It has opened the proxy's Unix socket, which only this user can.
+    has_the_file: bool,
     /// Whether a process of the run has that socket open. Looked up for the first request without a
     /// password.
     is_of_the_tree: OnceCell<bool>,
@@ -69,8 +72,9 @@ impl Admission {
     ) -> Self {
         let plain = Secret::new(format!("{USER}:{}", password.expose()));
         let owners = match listener {
-            SocketAddr::V4(listener) => SocketOwners::new(listener),
-            SocketAddr::V6(_) => None,
+            // Clients elsewhere have no owner here.
+            SocketAddr::V4(listener) if listener.ip().is_loopback() => SocketOwners::new(listener),
+            _ => None,
         };
         Self {
             expected: Secret::new(STANDARD.encode(plain.expose())),
@@ -90,7 +94,17 @@ impl Admission {
 
     /// Finds out who has opened a connection, as soon as it is accepted. From another user at most
     /// the head of one request is read, and it is refused whatever it says.
-    pub(in crate::proxy) fn recognize(&self, stream: &TcpStream, peer: SocketAddr) -> Recognition {
+    pub(in crate::proxy) fn recognize(&self, stream: &ClientSocket, peer: Peer) -> Recognition {
+        let (stream, peer) = match (stream, peer) {
+            (Either::Left(stream), Peer::Address(peer)) => (stream, peer),
+            (_, Peer::User { is_this_user: true }) => {
+                return Recognition::Client(Client {
+                    has_the_file: true,
+                    ..Client::default()
+                });
+            }
+            _ => return Recognition::AnotherUser,
+        };
         let Some(owners) = &self.owners else {
             return Recognition::Client(Client::default());
         };
@@ -99,7 +113,7 @@ impl Admission {
             Owner::Nobody => Recognition::Nobody,
             Owner::ThisUser(inode) => Recognition::Client(Client {
                 socket: Some(inode),
-                is_of_the_tree: OnceCell::new(),
+                ..Client::default()
             }),
         }
     }
@@ -117,6 +131,9 @@ impl Admission {
         headers: &HeaderMap,
     ) -> Result<(), Refusal> {
         let by_process = || self.is_of_the_tree(client.socket);
+        if client.has_the_file {
+            return Ok(());
+        }
         let is_admitted = match headers.get(PROXY_AUTHORIZATION) {
             Some(offered) => self.is_the_password(offered),
             None => *client.is_of_the_tree.get_or_init(by_process).await,

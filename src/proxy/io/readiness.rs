@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 use rustls::ConnectionCommon;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{client, server};
 use tokio_util::either::Either;
 
@@ -51,6 +51,12 @@ macro_rules! append_a_record {
 }
 
 impl Source for TcpStream {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_read_ready(context).map(|_| ())
+    }
+}
+
+impl Source for UnixStream {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_read_ready(context).map(|_| ())
     }

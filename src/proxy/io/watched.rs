@@ -6,14 +6,14 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::server;
 
 use super::activity::Activity;
 use super::readiness::Source;
+use super::socket::ClientSocket;
 
 /// The stream of a client on an intercepted connection.
-pub(in crate::proxy) type ClientStream = server::TlsStream<Watched<TcpStream>>;
+pub(in crate::proxy) type ClientStream = server::TlsStream<Watched<ClientSocket>>;
 
 /// A stream that begins with `prefix` and records when it moves.
 #[derive(Debug)]

@@ -7,7 +7,6 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use hyper::upgrade::Upgraded;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::shared::Shared;
@@ -26,6 +25,7 @@ use crate::proxy::exchange::upgrade::ClientUpgrade;
 use crate::proxy::http1::{self, MalformedHead};
 use crate::proxy::http2;
 use crate::proxy::io::activity::Activity;
+use crate::proxy::io::socket::ClientSocket;
 use crate::proxy::io::watched::{ClientStream, Watched};
 use crate::proxy::limits::{DEFAULT_READ, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT};
 use crate::proxy::refusal::Refusal;
@@ -63,7 +63,7 @@ pub(in crate::proxy) async fn serve<S: CredentialSource>(
 async fn accept<S>(
     shared: &Shared<S>,
     authority: &Authority,
-    mut stream: TcpStream,
+    mut stream: ClientSocket,
     mut early: Bytes,
     activity: &Activity,
 ) -> Result<ClientStream, String> {

@@ -1,19 +1,18 @@
-//! The listener: a loopback socket whose address is known before the child starts.
+//! The listener: its address is known before the child starts.
 
 use std::convert::Infallible;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
 use authsome_ca::CaError;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::connect;
+use super::door::{Door, ListenError};
 use super::request_line;
 use super::shared::{SessionConfig, Shared};
 use crate::audit::{Event, Kind};
@@ -25,6 +24,7 @@ use crate::proxy::admission::admit::{Admission, Recognition};
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::exchange::respond;
 use crate::proxy::io::activity::Activity;
+use crate::proxy::io::socket::{ClientSocket, Peer};
 use crate::proxy::io::watched::Watched;
 use crate::proxy::limits::{
     ACCEPT_PAUSE, FILES_PER_CONNECTION, HEAD_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD,
@@ -36,9 +36,9 @@ use crate::proxy::refusal::Refusal;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// No port on 127.0.0.1 can be bound.
-    #[error("cannot listen on 127.0.0.1")]
-    Bind(#[source] io::Error),
+    /// It cannot listen where it should.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The session CA cannot be made.
     #[error("cannot make the session's CA")]
     Ca(#[from] CaError),
@@ -47,7 +47,7 @@ pub enum ProxyError {
 /// A proxy that is bound and does not accept yet.
 #[derive(Debug)]
 pub struct Proxy<S> {
-    listener: TcpListener,
+    door: Door,
     shared: Arc<Shared<S>>,
 }
 
@@ -61,14 +61,15 @@ pub struct Serving {
 }
 
 impl<S: CredentialSource> Proxy<S> {
-    /// Binds an ephemeral port of 127.0.0.1 and makes the session's CA.
+    /// Binds where the configuration says, and makes the session's CA.
     pub async fn bind(config: SessionConfig, source: Arc<S>) -> Result<Self, ProxyError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(ProxyError::Bind)?;
-        let address = listener.local_addr().map_err(ProxyError::Bind)?;
+        let door = Door::open(&config.listen).await?;
+        let address = door.address().map_err(|source| ListenError::Address {
+            address: config.listen.address,
+            source,
+        })?;
         let shared = Arc::new(Shared::new(config, source, address)?);
-        Ok(Self { listener, shared })
+        Ok(Self { door, shared })
     }
 
     /// Where it listens.
@@ -91,7 +92,7 @@ impl<S: CredentialSource> Proxy<S> {
         let most = most_connections(ulimits::most_open_files());
         let open = Arc::new(Semaphore::new(most));
         let admission = Arc::clone(&self.shared.admission);
-        let accepting = tokio::spawn(accept(self.listener, self.shared, Arc::clone(&open)));
+        let accepting = tokio::spawn(accept(self.door, self.shared, Arc::clone(&open)));
         Serving {
             accepting,
             admission,
@@ -130,17 +131,13 @@ impl Drop for Serving {
     }
 }
 
-async fn accept<S: CredentialSource>(
-    listener: TcpListener,
-    shared: Arc<Shared<S>>,
-    open: Arc<Semaphore>,
-) {
+async fn accept<S: CredentialSource>(door: Door, shared: Arc<Shared<S>>, open: Arc<Semaphore>) {
     let strangers = Arc::new(Semaphore::new(MAX_STRANGERS));
     loop {
         let Ok(permit) = Arc::clone(&open).acquire_owned().await else {
             return;
         };
-        match listener.accept().await {
+        match door.accept().await {
             Ok((stream, peer)) => {
                 let (shared, strangers) = (Arc::clone(&shared), Arc::clone(&strangers));
                 tokio::spawn(serve(stream, peer, shared, Arc::new(permit), strangers));
@@ -157,14 +154,12 @@ async fn accept<S: CredentialSource>(
 }
 
 async fn serve<S: CredentialSource>(
-    mut stream: TcpStream,
-    peer: SocketAddr,
+    mut stream: ClientSocket,
+    peer: Peer,
     shared: Arc<Shared<S>>,
     permit: Permit,
     strangers: Arc<Semaphore>,
 ) {
-    // Without it, Nagle's algorithm and delayed acknowledgements add 40 ms to each new connection.
-    let _ = stream.set_nodelay(true);
     let client = match shared.admission.recognize(&stream, peer) {
         Recognition::Client(client) => Arc::new(client),
         Recognition::AnotherUser => {
@@ -192,7 +187,7 @@ async fn serve<S: CredentialSource>(
 }
 
 /// Responds to the first request with the reason, whatever it asks for, and closes the connection.
-async fn turn_away<S>(stream: TcpStream, shared: &Shared<S>, strangers: &Semaphore) {
+async fn turn_away<S>(stream: ClientSocket, shared: &Shared<S>, strangers: &Semaphore) {
     let refusal = Refusal::AnotherUser;
     if shared.admission.is_first_stranger() {
         let event = Event::new(Kind::Denied);

@@ -5,14 +5,14 @@ use std::net::Ipv6Addr;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
+use crate::proxy::io::socket::ClientSocket;
 use crate::proxy::limits::{DEFAULT_READ, HEAD_TIMEOUT};
 
 /// Reads the first bytes of a connection, and adds the brackets to such a line (RFC 3986 §3.2.2).
 /// A line that arrives in pieces is left alone; clients write it at once. Returns nothing if
 /// nothing arrives within [`HEAD_TIMEOUT`], or the connection has ended.
-pub(in crate::proxy) async fn first_bytes(stream: &mut TcpStream) -> Bytes {
+pub(in crate::proxy) async fn first_bytes(stream: &mut ClientSocket) -> Bytes {
     let mut first = BytesMut::with_capacity(DEFAULT_READ);
     let reading = stream.read_buf(&mut first);
     let Ok(Ok(_)) = tokio::time::timeout(HEAD_TIMEOUT, reading).await else {

@@ -1,7 +1,7 @@
 //! What all connections of one run share.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,6 +9,7 @@ use authsome_ca::{CaError, SessionCa};
 use http::{Request, Response};
 use hyper::body::Incoming;
 
+use super::door::Listen;
 use super::refuse::refuse;
 use super::server_tls::ServerTls;
 use crate::audit::{Audit, Event};
@@ -30,6 +31,8 @@ use crate::secret::Secret;
 /// The configuration of a session.
 #[derive(Debug)]
 pub struct SessionConfig {
+    /// Where the proxy listens.
+    pub listen: Listen,
     /// The password in the proxy's URL; a new one for each session.
     pub password: Secret<String>,
     /// Which connection a request belongs to.
@@ -111,7 +114,13 @@ impl<S> Shared<S> {
     }
     /// Whether a connection to `authority` would come back to this proxy.
     pub(super) fn is_loop(&self, authority: &Authority) -> bool {
-        authority.port() == self.address.port() && authority.is_loopback()
+        let is_own = || {
+            authority
+                .host()
+                .parse()
+                .is_ok_and(|host: IpAddr| host == self.address.ip())
+        };
+        authority.port() == self.address.port() && (authority.is_loopback() || is_own())
     }
 
     /// Logs a refusal, and makes the response for it.

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::net::dial::{Dialed, Link};
 use crate::proxy::io::activity::Activity;
 use crate::proxy::io::relay::Relay;
+use crate::proxy::io::socket::ClientSocket;
 use crate::proxy::io::watched::Watched;
 use crate::proxy::limits::IDLE_TIMEOUT;
 
@@ -56,8 +56,8 @@ where
 
 /// The socket itself, and what hyper has already read from it. Without hyper's wrappers, each byte
 /// costs less.
-pub(in crate::proxy) fn unwrap(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
-    let parts = upgraded.downcast::<TokioIo<Watched<TcpStream>>>()?;
+pub(in crate::proxy) fn unwrap(upgraded: Upgraded) -> Result<(ClientSocket, Bytes), Upgraded> {
+    let parts = upgraded.downcast::<TokioIo<Watched<ClientSocket>>>()?;
     let (stream, _) = parts.io.into_inner().into_parts();
     Ok((stream, parts.read_buf))
 }

@@ -127,6 +127,7 @@ fn lines(text: &str, command: impl Fn(&str) -> Option<&str>) -> Vec<String> {
                 "%h/bin/",
                 "$HOME/.cargo/bin/",
                 "$HOME/bin/",
+                "%t/",
             ]
             .iter()
             .fold(command.to_owned(), |command, place| {

@@ -48,6 +48,15 @@ done
 
 /// gitlab.com is elsewhere here, which a login has to be told.
 const AUTHSOME: &str = r#"#!/bin/bash
+if [ "$1" = proxy ]; then # which serves until it is ended
+  ready=$(mktemp -u)
+  mkfifo "$ready"
+  "$BINARY" "$@" --ready-fd 9 9<> "$ready" &
+  read -r line < "$ready" && kill "$!"
+  rm "$ready"
+  wait "$!"
+  exit
+fi
 if [ "$1" = login ]; then
   case " $* " in
     *" --base-url "*|*" login https://"*) ca=$ACME_CA ;;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Those that stand in a snapshot under another name, and where.
-const ELSEWHERE: [(&str, &str); 8] = [
+const ELSEWHERE: [(&str, &str); 10] = [
     ("BindError::Port", "errors/port_taken"),
     (
         "CaError::Certificate",
@@ -17,6 +17,8 @@ const ELSEWHERE: [(&str, &str); 8] = [
         "LoginError::Left",
         "no failure: the command to finish the login is printed",
     ),
+    ("ListenError::Socket", "its cause, SocketError"),
+    ("ProxyError::Listen", "its cause, ListenError"),
     ("ProxyError::Ca", "its causes, each a CaError"),
     ("SettingsError", "errors/settings"),
 ];

@@ -7,7 +7,7 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, at_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "allow",
     "completions",
     "deny",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 24] = [
     "login",
     "logout",
     "man",
+    "proxy",
     "register",
     "remove",
     "revoke",

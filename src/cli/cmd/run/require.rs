@@ -6,7 +6,10 @@ use crate::connection::{CredentialError, GrantState};
 use crate::session::SessionPlan;
 
 /// Fails if a provider has no connection in this run, or none that works without a new login.
-pub(super) fn check(required: &[Target], plan: &SessionPlan<'_>) -> Result<(), Failure> {
+pub(in crate::cli::cmd) fn check(
+    required: &[Target],
+    plan: &SessionPlan<'_>,
+) -> Result<(), Failure> {
     for target in required {
         let is_wanted = |name| target.name.as_ref().is_none_or(|wanted| wanted == name);
         let mut dead = None;

@@ -44,6 +44,7 @@ fn of_a_file_with_a_ca() {
 #[test]
 fn of_the_session_ca() {
     // These are bugs of authsome or faults of the system, with which no session can start.
+    let of_socket = |error: SocketError| ProxyError::Listen(error.into());
     let of_session = |error: CaError| ProxyError::Ca(error);
     let errors = [
         (
@@ -73,8 +74,39 @@ fn of_the_session_ca() {
             }),
         ),
         (
-            "ProxyError::Bind",
-            ProxyError::Bind(os(io::ErrorKind::AddrInUse)),
+            "ListenError::Address",
+            ProxyError::Listen(ListenError::Address {
+                address: ([127, 0, 0, 1], 8080).into(),
+                source: os(io::ErrorKind::AddrInUse),
+            }),
+        ),
+        (
+            "ListenError::Address, of another machine",
+            ProxyError::Listen(ListenError::Address {
+                address: ([192, 0, 2, 1], 8080).into(),
+                source: os(io::ErrorKind::AddrNotAvailable),
+            }),
+        ),
+        (
+            "SocketError::Exists",
+            of_socket(SocketError::Exists {
+                path: "/run/me/proxy.sock".into(),
+                is_alive: true,
+            }),
+        ),
+        (
+            "SocketError::Exists, dead",
+            of_socket(SocketError::Exists {
+                path: "/run/me/proxy.sock".into(),
+                is_alive: false,
+            }),
+        ),
+        (
+            "SocketError::Unusable",
+            of_socket(SocketError::Unusable {
+                path: "/run/me/proxy.sock".into(),
+                source: os(io::ErrorKind::PermissionDenied),
+            }),
         ),
     ];
     assert_words!("errors", "session", shown(errors));

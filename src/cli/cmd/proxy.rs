@@ -1,0 +1,150 @@
+//! `authsome proxy`: a session whose children are started by something else.
+
+mod env_file;
+mod ready;
+mod until;
+
+use std::ffi::OsString;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use self::env_file::EnvFile;
+use self::until::Until;
+use super::run::{options, planned, require};
+use crate::cli::args::Proxy;
+use crate::cli::context::{Context, interrupt};
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::notices::{HeldNotices, words};
+use crate::cli::printer::Printer;
+use crate::cli::waits::stop_telling;
+use crate::proxy::Listen;
+use crate::session::{Options, Parent, Session};
+
+pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result<(), Failure> {
+    let printer = context.printer;
+    // The children are not ours, so nothing has to be restored for them.
+    let _ = context.ulimits.with_more_files();
+    let parent = Parent::of_this_process();
+    let roots = parent.trust().read_ahead(); // in parallel with opening the vault
+    let data = Context::user_data_of(&parent)?;
+    let held = HeldNotices::new(printer);
+    let notify = |notice| held.notify(notice);
+    let required = std::mem::take(&mut arguments.session.require);
+    let until = arguments.until_pid.map(Until::open).transpose();
+    let until = until.map_err(|error| no_process(arguments.until_pid, &error))?;
+    let options = with_place(&mut arguments, printer);
+    let plan = planned(&options, &data, &parent, &notify, &held, context)?;
+    require::check(&required, &plan)?;
+    stop_telling();
+    let runtime = Context::runtime()?;
+    let served = runtime.block_on(async {
+        // Before a refresh can be under way: a signal must not end this process in the middle.
+        let mut stop = Stop::new()?;
+        let session = plan.start(roots).await?;
+        let typed: Vec<OsString> = std::env::args_os().collect();
+        session.attend(&typed);
+        let told = tell(&arguments, &options, &session, context);
+        let alert = |notice| printer.warn(&words(notice));
+        if told.is_ok() {
+            tokio::select! {
+                () = stop.next() => {}
+                () = ended(until) => printer.detail("the process of --until-pid has ended"),
+                never = session.watch(&alert) => match never {},
+            }
+        }
+        session.close(&notify, interrupt()).await;
+        told.map(drop)
+    });
+    runtime.shutdown_background();
+    if let Some(problem) = data.audit.finish() {
+        printer.warn(&problem);
+    }
+    served
+}
+
+/// The session's options with the place at which it listens.
+fn with_place(arguments: &mut Proxy, printer: &Printer) -> Options {
+    let usual = Listen::default();
+    let listen = Listen {
+        address: arguments.listen.unwrap_or(usual.address),
+        socket: arguments.socket.clone(),
+    };
+    if !listen.address.ip().is_loopback() {
+        printer.warn(&format!(
+            "{} can be reached from elsewhere: whoever has the proxy's password uses your connections, and it is sent in the clear",
+            listen.address
+        ));
+    }
+    Options {
+        directory: arguments.dir.take(),
+        listen,
+        ..options(std::mem::take(&mut arguments.session))
+    }
+}
+
+/// Says where the proxy is, to whoever has asked for it. The file is removed with what this
+/// returns.
+fn tell(
+    arguments: &Proxy,
+    options: &Options,
+    session: &Session,
+    context: &Context<'_>,
+) -> Result<Option<EnvFile>, Failure> {
+    let printer = context.printer;
+    let file = match arguments.env_file.as_deref() {
+        None => None,
+        Some(path) => env_file::give(path, arguments.format, session.environment(), printer)?,
+    };
+    let socket = options.listen.socket.as_deref();
+    let ready = ready::line(session, socket, arguments.env_file.as_deref());
+    if let Some(descriptor) = arguments.ready_fd {
+        ready::write_to(descriptor, &ready).map_err(|error| {
+            let message = format!("cannot write to descriptor {descriptor} of --ready-fd: {error}");
+            let hint = "open it for the command, as in: authsome proxy --ready-fd 3 3>ready.json";
+            Failure::new(Exit::Usage, "usage", message, hint)
+        })?;
+    }
+    ready::notify_service_manager();
+    if printer.is_json() {
+        printer.value(&ready);
+    } else {
+        printer.say(&format!("The proxy is at {}.", session.address()));
+    }
+    Ok(file)
+}
+
+async fn ended(until: Option<Until>) {
+    match until {
+        Some(until) => until.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn no_process(pid: Option<i32>, error: &std::io::Error) -> Failure {
+    let pid = pid.unwrap_or_default();
+    let message = format!("process {pid} of --until-pid cannot be watched: {error}");
+    let hint = "give the PID of a process that runs, as in: authsome proxy --until-pid $$";
+    Failure::new(Exit::Usage, "usage", message, hint)
+}
+
+/// What ends the session: Ctrl-C, the end of its terminal, and SIGTERM.
+struct Stop([Signal; 3]);
+
+impl Stop {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::hangup())?,
+            signal(SignalKind::terminate())?,
+        ]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, hangup, terminate] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+}
