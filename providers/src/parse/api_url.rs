@@ -1,0 +1,47 @@
+//! Parses `api_url`: where the credential is sent.
+
+use crate::base_url::BaseUrl;
+use crate::error::DefinitionError;
+use crate::host::HostPattern;
+use crate::provider::ApiUrl;
+use crate::reader::{Fields, Text};
+
+/// `api_url`; older definitions call it `host_url`.
+pub(super) fn api_urls(
+    fields: &mut Fields<'_>,
+    has_base_url: bool,
+) -> Result<Vec<ApiUrl>, DefinitionError> {
+    let mut texts = fields.texts("api_url")?;
+    let older = fields.texts("host_url")?;
+    if texts.is_empty() {
+        texts = older;
+    }
+    let urls = texts.iter().map(api_url).collect::<Result<Vec<_>, _>>()?;
+    if urls.is_empty() && !has_base_url {
+        return Err(DefinitionError::field(
+            "api_url",
+            "it is missing, and there is no base URL to take its place",
+        ));
+    }
+    Ok(urls)
+}
+
+/// A host, `host:port`, a URL with a path, `regex:…`, or a path of the instance.
+fn api_url(text: &Text<'_>) -> Result<ApiUrl, DefinitionError> {
+    if text.text.starts_with("regex:") {
+        return text.check(HostPattern::expand).map(ApiUrl::Hosts);
+    }
+    if let Some(path) = text
+        .text
+        .strip_prefix("{base_url}")
+        .or(text.text.starts_with('/').then_some(text.text))
+    {
+        // Parsed as a `BaseUrl`, so that the definition's prefix is as canonical as one from the
+        // user.
+        let base: BaseUrl = format!("https://localhost{path}")
+            .parse()
+            .map_err(|reason| DefinitionError::field(&text.path, reason))?;
+        return Ok(ApiUrl::OnInstance(base.path_prefix().to_owned()));
+    }
+    text.parse().map(ApiUrl::Below)
+}
