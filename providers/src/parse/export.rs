@@ -10,20 +10,26 @@ use crate::template::Template;
 use crate::words::ExportField;
 
 /// `export`, in each of its forms: `{"VARIABLE": "ACCESS_TOKEN"}`, `{"access_token": "VARIABLE"}`
-/// (or a list of variables), and either of them inside `env`.
+/// (or a list of variables), and either of them inside `env`. Kept definitions of the Python
+/// program have an `env`, even an empty one, beside the variables themselves.
 pub(super) fn export(
     fields: &mut Fields<'_>,
     names: &[String],
-    warnings: &mut Vec<String>,
 ) -> Result<Vec<Export>, DefinitionError> {
-    let Some(mut entries) = fields.object("export")? else {
-        return Ok(Vec::new());
-    };
-    if let Some(nested) = entries.object("env")? {
-        entries.warn_of_unknown(warnings);
-        return pairs(&nested, names);
+    let mut exports: Vec<Export> = Vec::new();
+    for Entry { path, name, value } in entries(fields)? {
+        for export in pair(&path, name, value, names)? {
+            if exports
+                .iter()
+                .any(|known| known.variable == export.variable)
+            {
+                let reason = format!("`{}` is exported twice", export.variable);
+                return Err(DefinitionError::field(path, reason));
+            }
+            exports.push(export);
+        }
     }
-    pairs(&entries, names)
+    Ok(exports)
 }
 
 pub(super) fn placeholders(fields: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
@@ -96,23 +102,30 @@ pub(super) fn variable(text: &str) -> Result<String, VariableError> {
 #[error("a variable's name has letters, digits and `_` only, and does not start with a digit")]
 pub(super) struct VariableError(());
 
-fn pairs(entries: &Fields<'_>, names: &[String]) -> Result<Vec<Export>, DefinitionError> {
-    let mut exports: Vec<Export> = Vec::new();
-    for (name, value) in entries.entries().filter(|(_, value)| !value.is_null()) {
-        for export in pair(&entries.path_of(name), name, value, names)? {
-            if exports
-                .iter()
-                .any(|known| known.variable == export.variable)
-            {
-                return Err(DefinitionError::field(
-                    entries.path_of(name),
-                    format!("`{}` is exported twice", export.variable),
-                ));
-            }
-            exports.push(export);
-        }
-    }
-    Ok(exports)
+/// A member of `export` or of `export.env`.
+struct Entry<'json> {
+    path: String,
+    name: &'json str,
+    value: &'json Value,
+}
+
+fn entries<'json>(fields: &mut Fields<'json>) -> Result<Vec<Entry<'json>>, DefinitionError> {
+    let Some(mut outer) = fields.object("export")? else {
+        return Ok(Vec::new());
+    };
+    let inner = outer.object("env")?;
+    let inner = inner.iter().flat_map(members);
+    let outer = members(&outer).filter(|entry| entry.name != "env");
+    Ok(inner.chain(outer).collect())
+}
+
+fn members<'json>(object: &Fields<'json>) -> impl Iterator<Item = Entry<'json>> {
+    let given = object.entries().filter(|(_, value)| !value.is_null());
+    given.map(|(name, value)| Entry {
+        path: object.path_of(name),
+        name,
+        value,
+    })
 }
 
 /// Parses one entry. If its name is a field in lower case, the entry has the newer form, because no

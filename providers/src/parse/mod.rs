@@ -79,7 +79,7 @@ pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), Definiti
             base_url.is_some() || is_discovered(&parsed.auth),
         )?,
         base_url,
-        export: export::export(&mut fields, &names, &mut warnings)?,
+        export: export::export(&mut fields, &names)?,
         placeholders: export::placeholders(&mut fields)?,
         addresses: export::addresses(&mut fields)?,
         docs_url: pages::docs_url(&mut fields)?,

@@ -195,7 +195,7 @@ fn the_header_of_a_key_has_the_prefix_that_existing_definitions_mean() {
 }
 
 #[test]
-fn export_has_three_spellings() {
+fn export_has_three_spellings_and_both_places() {
     let expected = [
         (ExportField::AccessToken, "TOKEN"),
         (ExportField::RefreshToken, "REFRESH"),
@@ -208,14 +208,15 @@ fn export_has_three_spellings() {
         json!({"TOKEN": "ACCESS_TOKEN", "REFRESH": "refresh_token"}),
         json!({"access_token": "TOKEN", "refresh_token": "REFRESH"}),
         json!({"env": {"access_token": "TOKEN", "refresh_token": ["REFRESH"]}}),
+        json!({"env": {}, "TOKEN": "ACCESS_TOKEN", "REFRESH": "REFRESH_TOKEN"}),
+        json!({"REFRESH": "REFRESH_TOKEN", "env": {"access_token": "TOKEN"}}),
+        json!({"env": null, "access_token": "TOKEN", "refresh_token": "REFRESH"}),
     ] {
         let mut definition = right();
         definition["export"] = export.clone();
-        assert_eq!(
-            parse(&definition.to_string()).provider.export,
-            expected,
-            "{export}"
-        );
+        let parsed = parse(&definition.to_string());
+        assert_eq!(parsed.provider.export, expected, "{export}");
+        assert_eq!(parsed.warnings, [""; 0], "{export}");
     }
     let reddit = parse(REDDIT).provider.export;
     assert_eq!(

@@ -97,6 +97,11 @@ fn wrong_use() -> Vec<Wrong> {
             json!({"access_token": ["A", "A"]}),
             "export.access_token",
         ),
+        (
+            "/export",
+            json!({"B": "ACCESS_TOKEN", "env": {"access_token": "B"}}),
+            "export.B",
+        ),
         ("/placeholders", json!(["A", "B=C"]), "placeholders[1]"),
         ("/docs_url", json!("http://example.com"), "docs_url"),
         ("/applications_url", json!("apps"), "applications_url"),
