@@ -46,7 +46,7 @@ pub(super) fn addresses(fields: &mut Fields<'_>) -> Result<Vec<Address>, Definit
         return Ok(Vec::new());
     };
     let mut addresses = Vec::new();
-    for (name, value) in entries.entries() {
+    for (name, value) in entries.given() {
         let path = entries.path_of(name);
         let variable = variable(name).map_err(|reason| DefinitionError::field(&path, reason))?;
         let below = text_at(path.clone(), value)?.text;
@@ -78,7 +78,7 @@ pub(super) fn environment(
         let value = text_at(path, value)?.check(|text| Template::parse(text, names))?;
         Ok((variable, value))
     };
-    entries.entries().map(pair).collect()
+    entries.given().map(pair).collect()
 }
 
 /// A name that every shell can set.
@@ -120,8 +120,7 @@ fn entries<'json>(fields: &mut Fields<'json>) -> Result<Vec<Entry<'json>>, Defin
 }
 
 fn members<'json>(object: &Fields<'json>) -> impl Iterator<Item = Entry<'json>> {
-    let given = object.entries().filter(|(_, value)| !value.is_null());
-    given.map(|(name, value)| Entry {
+    object.given().map(|(name, value)| Entry {
         path: object.path_of(name),
         name,
         value,

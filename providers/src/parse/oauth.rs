@@ -49,6 +49,7 @@ pub(super) fn oauth(
             .unwrap_or(TokenRequestForm::Form),
     };
     check_endpoints(&oauth)?;
+    fields.value("flows"); // of older definitions, where it had no effect either
     fields.warn_of_unknown(warnings);
     Ok((oauth, base_url))
 }
@@ -121,7 +122,7 @@ fn authorization_params(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>
         return Ok(Vec::new());
     };
     params
-        .entries()
+        .given()
         .map(|(name, value)| {
             let text = text_at(params.path_of(name), value)?;
             if FLOW_PARAMS.contains(&name.as_str()) {
