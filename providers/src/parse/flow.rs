@@ -1,12 +1,17 @@
-//! Parses `flow`.
+//! Parses `flow`, and checks that each flow has the endpoint that it needs.
 
 use crate::error::DefinitionError;
-use crate::provider::Auth;
+use crate::provider::{Auth, OAuth};
 use crate::reader::Fields;
 use crate::words::Flow;
 
-/// How to log in, unless the user says otherwise.
-pub(super) fn flow(fields: &mut Fields<'_>, auth: &Auth) -> Result<Flow, DefinitionError> {
+/// How to log in, unless the user says otherwise. What `auth` declares without the endpoint for it
+/// is taken back, with a warning: the definition is good for its own flow.
+pub(super) fn flow(
+    fields: &mut Fields<'_>,
+    auth: &mut Auth,
+    warnings: &mut Vec<String>,
+) -> Result<Flow, DefinitionError> {
     let usual = match auth {
         Auth::ApiKey(_) => Flow::ApiKey,
         Auth::OAuth2(_) => Flow::Pkce,
@@ -18,16 +23,58 @@ pub(super) fn flow(fields: &mut Fields<'_>, auth: &Auth) -> Result<Flow, Definit
             "it does not go with `auth_type`",
         ));
     }
-    // The other flows have no use for it.
     if let Auth::OAuth2(oauth) = auth
-        && matches!(flow, Flow::Pkce | Flow::DcrPkce)
-        && oauth.authorization.is_none()
         && !oauth.discover
     {
-        return Err(DefinitionError::field(
-            "oauth.authorization_url",
-            "it is missing",
-        ));
+        check_endpoints(oauth, flow)?;
+        warn_of_others(oauth, warnings);
     }
     Ok(flow)
 }
+
+/// The definition's own flow has to have its endpoint.
+fn check_endpoints(oauth: &OAuth, flow: Flow) -> Result<(), DefinitionError> {
+    let refuse = |path, reason| Err(DefinitionError::field(path, reason));
+    match flow {
+        Flow::Pkce | Flow::DcrPkce if oauth.authorization.is_none() => {
+            refuse("oauth.authorization_url", "it is missing")
+        }
+        Flow::DcrPkce if oauth.registration.is_none() => refuse(
+            REGISTRATION,
+            "it is missing, and `flow` is `dcr_pkce`: add it, or `\"discover\": true` in `oauth` where the server names its endpoints itself",
+        ),
+        Flow::DeviceCode if oauth.device_authorization.is_none() => {
+            refuse(DEVICE, "it is missing, and `flow` is `device_code`")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes back each flow that cannot be used.
+fn warn_of_others(oauth: &mut OAuth, warnings: &mut Vec<String>) {
+    let others = [
+        (
+            &mut oauth.supports_dcr,
+            oauth.registration.is_some(),
+            Flow::DcrPkce,
+            REGISTRATION,
+        ),
+        (
+            &mut oauth.supports_device_code,
+            oauth.device_authorization.is_some(),
+            Flow::DeviceCode,
+            DEVICE,
+        ),
+    ];
+    for (is_declared, has_endpoint, flow, name) in others {
+        if *is_declared && !has_endpoint {
+            *is_declared = false;
+            warnings.push(format!(
+                "`--flow {flow}` cannot be used: add `{name}`, which that flow needs"
+            ));
+        }
+    }
+}
+
+const DEVICE: &str = "oauth.device_authorization_url";
+const REGISTRATION: &str = "registration.registration_endpoint";

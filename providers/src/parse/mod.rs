@@ -48,10 +48,10 @@ pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), Definiti
         .map(|text| text.text.to_owned());
     let top_base_url = fields.parsed::<BaseUrl>("base_url")?;
     let placeholder = field::placeholder(&mut fields)?;
-    let parsed = auth::auth(&mut fields, &placeholder, &mut warnings)?;
+    let mut parsed = auth::auth(&mut fields, &placeholder, &mut warnings)?;
     let names = parsed.names();
     let base_url = parsed.base_url.or(top_base_url);
-    let flow = flow::flow(&mut fields, &parsed.auth)?;
+    let flow = flow::flow(&mut fields, &mut parsed.auth, &mut warnings)?;
     let (git, of_git) = git::git(&mut fields, &names, &mut warnings)?;
     let rules = rules(
         &mut fields,

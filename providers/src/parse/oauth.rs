@@ -48,38 +48,12 @@ pub(super) fn oauth(
             .parsed("device_token_request")?
             .unwrap_or(TokenRequestForm::Form),
     };
-    check_endpoints(&oauth)?;
-    fields.value("flows"); // of older definitions, where it had no effect either
-    fields.warn_of_unknown(warnings);
-    Ok((oauth, base_url))
-}
-
-/// What is not discovered must be named.
-fn check_endpoints(oauth: &OAuth) -> Result<(), DefinitionError> {
     if !oauth.discover && oauth.token.is_none() {
         return Err(DefinitionError::field("oauth.token_url", "it is missing"));
     }
-    let needed = [
-        (
-            oauth.supports_device_code,
-            &oauth.device_authorization,
-            "oauth.device_authorization_url",
-        ),
-        (
-            oauth.supports_dcr,
-            &oauth.registration,
-            "registration.registration_endpoint",
-        ),
-    ];
-    for (needs, endpoint, name) in needed {
-        if needs && !oauth.discover && endpoint.is_none() {
-            return Err(DefinitionError::field(
-                name,
-                "it is missing, and a flow that needs it is declared",
-            ));
-        }
-    }
-    Ok(())
+    fields.value("flows"); // of older definitions, where it had no effect either
+    fields.warn_of_unknown(warnings);
+    Ok((oauth, base_url))
 }
 
 /// The scopes: a list, or separated by spaces as in RFC 6749 §3.3.

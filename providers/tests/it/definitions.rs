@@ -229,6 +229,44 @@ fn export_has_three_spellings_and_both_places() {
 }
 
 #[test]
+fn a_flow_without_its_endpoint_is_taken_back() {
+    for (flag, flow, endpoint) in [
+        (
+            "supports_dcr",
+            "dcr_pkce",
+            "registration.registration_endpoint",
+        ),
+        (
+            "supports_device_code",
+            "device_code",
+            "oauth.device_authorization_url",
+        ),
+        (
+            "supports_device_flow",
+            "device_code",
+            "oauth.device_authorization_url",
+        ),
+    ] {
+        let mut definition = right();
+        definition["oauth"][flag] = json!(true);
+        let parsed = parse(&definition.to_string());
+        let expected =
+            format!("`--flow {flow}` cannot be used: add `{endpoint}`, which that flow needs");
+        assert_eq!(parsed.warnings, [expected], "{flag}");
+        assert_eq!(parsed.provider.flow, Flow::Pkce);
+        let Auth::OAuth2(oauth) = &parsed.provider.auth else {
+            panic!("not OAuth")
+        };
+        assert!(!oauth.supports_dcr && !oauth.supports_device_code, "{flag}");
+
+        // What is discovered needs to be named nowhere.
+        definition["oauth"]["discover"] = json!(true);
+        let parsed = parse(&definition.to_string());
+        assert_eq!(parsed.warnings, [""; 0], "{flag}");
+    }
+}
+
+#[test]
 fn a_syntax_error_has_its_place() {
     for (text, line, column) in [
         ("{\n  // comment\n  \"name\": x\n}", 3, 11),

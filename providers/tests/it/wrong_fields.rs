@@ -66,9 +66,14 @@ fn wrong_service() -> Vec<Wrong> {
         ("/oauth/pkce", json!("yes"), "oauth.pkce"),
         ("/oauth/scopes", json!(["a", "b\"c"]), "oauth.scopes[1]"),
         (
-            "/oauth/supports_device_code",
-            json!(true),
+            "/flow",
+            json!("device_code"),
             "oauth.device_authorization_url",
+        ),
+        (
+            "/flow",
+            json!("dcr_pkce"),
+            "registration.registration_endpoint",
         ),
         (
             "/oauth/authorization_params",
