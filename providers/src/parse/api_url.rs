@@ -20,16 +20,23 @@ pub(super) fn api_urls(
     if urls.is_empty() && !has_base_url {
         return Err(DefinitionError::field(
             "api_url",
-            "it is missing, and there is no base URL to take its place",
+            "it is missing: add the host that gets the credential, such as `\"api_url\": \"api.example.com\"`",
         ));
     }
     Ok(urls)
 }
 
-/// A host, `host:port`, a URL with a path, `regex:…`, or a path of the instance.
+/// A host, `host:port`, a URL with a path, `regex:…`, or a path of the instance. Blanks around it
+/// are no part of it: none of these can begin or end with one.
 fn api_url(text: &Text<'_>) -> Result<ApiUrl, DefinitionError> {
-    if text.text.starts_with("regex:") {
-        return text.check(HostPattern::expand).map(ApiUrl::Hosts);
+    let text = Text {
+        path: text.path.clone(),
+        text: text.text.trim(),
+    };
+    if let Some(pattern) = text.text.strip_prefix("regex:") {
+        let hosts = HostPattern::expand(&format!("regex:{}", pattern.trim()));
+        let hosts = hosts.map_err(|reason| DefinitionError::field(&text.path, reason))?;
+        return Ok(ApiUrl::Hosts(hosts));
     }
     if let Some(path) = text
         .text

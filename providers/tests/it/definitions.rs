@@ -229,6 +229,31 @@ fn export_has_three_spellings_and_both_places() {
 }
 
 #[test]
+fn blanks_around_a_host_are_no_part_of_it() {
+    let mut definition = right();
+    definition["api_url"] = json!([
+        " api.example.com ",
+        "\thttps://example.com/v1\n",
+        " regex: .*\\.example\\.net "
+    ]);
+    let parsed = parse(&definition.to_string());
+    assert_eq!(parsed.warnings, [""; 0]);
+    let routes = parsed.provider.at(None).unwrap().routes;
+    let routes: Vec<_> = routes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        routes,
+        [
+            "https://api.example.com",
+            "https://example.com/v1",
+            r"https://regex:.*\.example\.net"
+        ]
+    );
+    // Within it, a blank is still a fault.
+    definition["api_url"] = json!("api.example.com evil.example");
+    assert!(Definition::parse(&definition.to_string(), Source::Bundled).is_err());
+}
+
+#[test]
 fn a_flow_without_its_endpoint_is_taken_back() {
     for (flag, flow, endpoint) in [
         (
