@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use authsome_providers::{Definition, Flow, Source};
+use authsome_providers::{Auth, Definition, Flow, Source};
+use serde_json::json;
+
+use crate::wrong_fields::right;
 
 /// What the older program's files have: no fault, and no warning.
 const OLDER: [&str; 7] = [
@@ -52,6 +55,45 @@ fn the_older_words_for_a_key_mean_the_same() {
     for text in &OLDER[4..6] {
         let definition = Definition::parse(text, Source::Bundled).unwrap();
         assert_eq!(definition.provider.flow, Flow::ApiKey, "{text}");
+    }
+}
+
+#[test]
+fn the_application_is_in_variables() {
+    let id = |name: &str| Some(name.to_owned());
+    for (client, expected, warned) in [
+        (
+            json!({"client_id": "env:A_ID", "client_secret": "env:A_SECRET"}),
+            (id("A_ID"), id("A_SECRET")),
+            vec![],
+        ),
+        (
+            json!({"client_id": "env:A_ID", "client_secret": null}),
+            (id("A_ID"), None),
+            vec![],
+        ),
+        (
+            json!({"client_id": "env:OLD", "client_id_env": "NEW"}),
+            (id("NEW"), None),
+            vec![],
+        ),
+        (
+            json!({"client_id": "0a1b2c", "client_secret": "s3cr3t"}),
+            (None, None),
+            vec![
+                "`client.client_id` has no effect: log in with --client-id, or name a variable in `client_id_env`",
+                "`client.client_secret` has no effect: log in with --client-secret-file, or name a variable in `client_secret_env`",
+            ],
+        ),
+    ] {
+        let mut definition = right();
+        definition["client"] = client.clone();
+        let definition = Definition::parse(&definition.to_string(), Source::Bundled).unwrap();
+        assert_eq!(definition.warnings, warned, "{client}");
+        let Auth::OAuth2(oauth) = definition.provider.auth else {
+            panic!("not OAuth")
+        };
+        assert_eq!(oauth.client_variables, expected, "{client}");
     }
 }
 

@@ -90,6 +90,11 @@ fn wrong_service() -> Vec<Wrong> {
             json!({"registration_endpoint": "http://e.com/r"}),
             "registration.registration_endpoint",
         ),
+        (
+            "/client",
+            json!({"client_id": "env:A B"}),
+            "client.client_id",
+        ),
     ]
 }
 
