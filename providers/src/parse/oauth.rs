@@ -1,5 +1,7 @@
 //! Parses `oauth` and `registration`.
 
+use serde_json::Value;
+
 use super::client;
 use crate::base_url::BaseUrl;
 use crate::error::DefinitionError;
@@ -97,6 +99,7 @@ fn authorization_params(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>
     };
     params
         .given()
+        .filter(|(name, value)| !is_response_type(name, value))
         .map(|(name, value)| {
             let text = text_at(params.path_of(name), value)?;
             if FLOW_PARAMS.contains(&name.as_str()) {
@@ -108,6 +111,11 @@ fn authorization_params(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>
             Ok((name.clone(), text.text.to_owned()))
         })
         .collect()
+}
+
+/// Whether it says what is sent anyway, which some definitions do.
+fn is_response_type(name: &str, value: &Value) -> bool {
+    name == "response_type" && value.as_str() == Some("code")
 }
 
 /// The parameters that the authorization code flow sets itself (RFC 6749 §4.1.1, RFC 7636 §4.3).

@@ -3,27 +3,41 @@
 use serde_json::Value;
 use url::Url;
 
-use crate::base_url::parse_url;
+use crate::base_url::{UrlError, parse_url};
 use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::reader::{Fields, Text};
 
-/// `docs_url`; older definitions call it `docs`.
-pub(super) fn docs_url(fields: &mut Fields<'_>) -> Result<Option<Url>, DefinitionError> {
+/// `docs_url`; older definitions call it `docs`. One that is not a URL is left out: it is only shown,
+/// and no reason to refuse the rest.
+pub(super) fn docs_url(
+    fields: &mut Fields<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Url>, DefinitionError> {
     let (named, older) = (fields.text("docs_url")?, fields.value("docs"));
-    match (named, older) {
-        (Some(text), _) => {
-            let (place, fragment) = match text.text.split_once('#') {
-                Some((place, fragment)) => (place, Some(fragment)),
-                None => (text.text, None),
-            };
-            let mut url = text.check(|_| parse_url(place))?;
-            url.set_fragment(fragment);
-            Ok(Some(url))
+    let Some(text) = named else {
+        return Ok(older
+            .and_then(Value::as_str)
+            .and_then(|text| page(text).ok()));
+    };
+    match page(text.text.trim()) {
+        Ok(url) => Ok(Some(url)),
+        Err(reason) => {
+            warnings.push(format!("`{}` is left out: {reason}", text.path));
+            Ok(None)
         }
-        (None, Some(Value::String(text))) => Ok(parse_url(text).ok()),
-        (None, _) => Ok(None),
     }
+}
+
+/// A URL of a page, which may have a fragment.
+fn page(text: &str) -> Result<Url, UrlError> {
+    let (place, fragment) = match text.split_once('#') {
+        Some((place, fragment)) => (place, Some(fragment)),
+        None => (text, None),
+    };
+    let mut url = parse_url(place)?;
+    url.set_fragment(fragment);
+    Ok(url)
 }
 
 /// `applications_url`: a page for a browser, which may have a fragment.

@@ -228,6 +228,62 @@ fn export_has_three_spellings_and_both_places() {
     );
 }
 
+/// The parsed definition with one field, and its only warning.
+fn warned(name: &str, value: serde_json::Value) -> (Definition, String) {
+    let mut definition = right();
+    definition[name] = value;
+    let mut parsed = parse(&definition.to_string());
+    assert_eq!(parsed.warnings.len(), 1, "{:?}", parsed.warnings);
+    let warning = parsed.warnings.remove(0);
+    (parsed, warning)
+}
+
+#[test]
+fn what_is_only_shown_is_cut_or_left_out() {
+    let cut = "`description` is cut to one line of at most 200 characters";
+    let long = format!("{} end", "ä".repeat(300));
+    for (given, expected) in [
+        ("One line\r\n\tand\u{1b}another\n", "One line and another"),
+        (&long, &format!("{}…", "ä".repeat(199))),
+    ] {
+        let (parsed, warning) = warned("description", json!(given));
+        assert_eq!(warning, cut);
+        assert_eq!(parsed.provider.description.as_deref(), Some(expected));
+    }
+    for (given, reason) in [
+        (
+            "docs.example.com/keys",
+            "it is not a URL: relative URL without a base",
+        ),
+        (
+            "http://example.com",
+            "it must be https (http is for this machine only: 127.0.0.1, [::1] or localhost)",
+        ),
+    ] {
+        let (parsed, warning) = warned("docs_url", json!(given));
+        assert_eq!(warning, format!("`docs_url` is left out: {reason}"));
+        assert_eq!(parsed.provider.docs_url, None);
+    }
+    let mut definition = right();
+    definition["docs_url"] = json!("https://docs.example.com/a#keys");
+    let url = parse(&definition.to_string()).provider.docs_url.unwrap();
+    assert_eq!(url.as_str(), "https://docs.example.com/a#keys");
+}
+
+#[test]
+fn the_response_type_is_what_is_sent_anyway() {
+    let mut definition = right();
+    definition["oauth"]["authorization_params"] =
+        json!({"response_type": "code", "prompt": "login"});
+    let parsed = parse(&definition.to_string());
+    assert_eq!(parsed.warnings, [""; 0]);
+    let Auth::OAuth2(oauth) = &parsed.provider.auth else {
+        panic!("not OAuth")
+    };
+    let sent = ("prompt".to_owned(), "login".to_owned());
+    assert_eq!(oauth.authorization_params, [sent]);
+}
+
 #[test]
 fn blanks_around_a_host_are_no_part_of_it() {
     let mut definition = right();

@@ -81,6 +81,11 @@ fn wrong_service() -> Vec<Wrong> {
             "oauth.authorization_params.state",
         ),
         (
+            "/oauth/authorization_params",
+            json!({"response_type": "token"}),
+            "oauth.authorization_params.response_type",
+        ),
+        (
             "/oauth/authorization_method",
             json!("none"),
             "oauth.authorization_method",
@@ -113,7 +118,6 @@ fn wrong_use() -> Vec<Wrong> {
             "export.B",
         ),
         ("/placeholders", json!(["A", "B=C"]), "placeholders[1]"),
-        ("/docs_url", json!("http://example.com"), "docs_url"),
         ("/applications_url", json!("apps"), "applications_url"),
         ("/inject", json!({}), "inject"),
         ("/inject", json!([{"path": "/**"}]), "inject[0].as"),
