@@ -73,6 +73,11 @@ impl<'json> Fields<'json> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
+    /// Counts fields as read that have no effect, and need no warning.
+    pub(crate) fn ignore(&mut self, names: &[&'static str]) {
+        self.seen.extend(names);
+    }
+
     pub(crate) fn object(
         &mut self,
         name: &'static str,

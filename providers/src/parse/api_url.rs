@@ -3,13 +3,14 @@
 use crate::base_url::BaseUrl;
 use crate::error::DefinitionError;
 use crate::host::HostPattern;
-use crate::provider::ApiUrl;
+use crate::provider::{ApiUrl, Auth};
 use crate::reader::{Fields, Text};
 
 /// `api_url`; older definitions call it `host_url`.
 pub(super) fn api_urls(
     fields: &mut Fields<'_>,
-    has_base_url: bool,
+    base_url: Option<&BaseUrl>,
+    auth: &Auth,
 ) -> Result<Vec<ApiUrl>, DefinitionError> {
     let mut texts = fields.texts("api_url")?;
     let older = fields.texts("host_url")?;
@@ -17,7 +18,9 @@ pub(super) fn api_urls(
         texts = older;
     }
     let urls = texts.iter().map(api_url).collect::<Result<Vec<_>, _>>()?;
-    if urls.is_empty() && !has_base_url {
+    // Where the endpoints are discovered, the place is known at the login.
+    let is_discovered = matches!(auth, Auth::OAuth2(oauth) if oauth.discover);
+    if urls.is_empty() && base_url.is_none() && !is_discovered {
         return Err(DefinitionError::field(
             "api_url",
             "it is missing: add the host that gets the credential, such as `\"api_url\": \"api.example.com\"`",

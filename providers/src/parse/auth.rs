@@ -78,7 +78,7 @@ fn parse_api_key(
         .transpose()?;
     let prefix = header_prefix(&mut fields)?;
     let single = field::single(&mut fields, placeholder)?;
-    fields.value("input_mode"); // of older definitions, where it had no effect either
+    fields.ignore(&["input_mode"]); // of older definitions, where it had no effect either
     fields.warn_of_unknown(warnings);
     let default_shape = Shape::Header {
         name: name.unwrap_or_else(|| "authorization".to_owned()),

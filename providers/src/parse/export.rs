@@ -1,10 +1,10 @@
-//! Parses `export`, `placeholders` and `addresses`: names of environment variables.
+//! Parses `export`, `placeholders` and `environment`: variables, and what they hold.
 
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::error::DefinitionError;
-use crate::provider::{Address, Export};
+use crate::provider::Export;
 use crate::reader::{Fields, text_at, texts_at};
 use crate::template::Template;
 use crate::words::ExportField;
@@ -17,7 +17,11 @@ pub(super) fn export(
     names: &[String],
 ) -> Result<Vec<Export>, DefinitionError> {
     let mut exports: Vec<Export> = Vec::new();
-    for Entry { path, name, value } in entries(fields)? {
+    for entry in entries(fields)? {
+        if entry.address(names).is_some() {
+            continue;
+        }
+        let Entry { path, name, value } = entry;
         for export in pair(&path, name, value, names)? {
             if exports
                 .iter()
@@ -38,30 +42,6 @@ pub(super) fn placeholders(fields: &mut Fields<'_>) -> Result<Vec<String>, Defin
         .iter()
         .map(|text| text.check(variable))
         .collect()
-}
-
-/// `addresses`: `{"VARIABLE": "/path"}`, where the path is relative to the base URL.
-pub(super) fn addresses(fields: &mut Fields<'_>) -> Result<Vec<Address>, DefinitionError> {
-    let Some(entries) = fields.object("addresses")? else {
-        return Ok(Vec::new());
-    };
-    let mut addresses = Vec::new();
-    for (name, value) in entries.given() {
-        let path = entries.path_of(name);
-        let variable = variable(name).map_err(|reason| DefinitionError::field(&path, reason))?;
-        let below = text_at(path.clone(), value)?.text;
-        if !(below.is_empty() || below.starts_with('/')) {
-            return Err(DefinitionError::field(
-                path,
-                "it is a path below the base URL, and starts with `/`",
-            ));
-        }
-        addresses.push(Address {
-            variable,
-            path: below.to_owned(),
-        });
-    }
-    Ok(addresses)
 }
 
 /// `environment`: variables with values that anybody may see, fields of the credential included.
@@ -103,13 +83,37 @@ pub(super) fn variable(text: &str) -> Result<String, VariableError> {
 pub(super) struct VariableError(());
 
 /// A member of `export` or of `export.env`.
-struct Entry<'json> {
-    path: String,
-    name: &'json str,
+pub(super) struct Entry<'json> {
+    pub(super) path: String,
+    pub(super) name: &'json str,
     value: &'json Value,
 }
 
-fn entries<'json>(fields: &mut Fields<'json>) -> Result<Vec<Entry<'json>>, DefinitionError> {
+/// An address that older definitions export among the parts of the credential.
+pub(super) enum ExportedAddress {
+    /// `API_URL`.
+    Api,
+    /// `BASE_URL`.
+    Instance,
+}
+
+impl Entry<'_> {
+    /// The address that the variable is to hold, if it is to hold one. `names` are the credential's
+    /// fields: one of them may have the same name.
+    pub(super) fn address(&self, names: &[String]) -> Option<ExportedAddress> {
+        let word = self.value.as_str()?.to_ascii_lowercase();
+        match word.as_str() {
+            _ if names.contains(&word) => None,
+            "api_url" => Some(ExportedAddress::Api),
+            "base_url" => Some(ExportedAddress::Instance),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn entries<'json>(
+    fields: &mut Fields<'json>,
+) -> Result<Vec<Entry<'json>>, DefinitionError> {
     let Some(mut outer) = fields.object("export")? else {
         return Ok(Vec::new());
     };

@@ -1,5 +1,6 @@
 //! Parses JSON into a [`Provider`]. Only this module knows the names of the fields.
 
+mod addresses;
 mod api_url;
 mod application;
 mod auth;
@@ -38,14 +39,9 @@ pub(crate) fn params(json: &Value) -> Result<Vec<Param>, DefinitionError> {
 pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), DefinitionError> {
     let mut warnings = Vec::new();
     let mut fields = Fields::of("", json)?;
-    for name in DESCRIPTIVE {
-        fields.value(name);
-    }
+    fields.ignore(&DESCRIPTIVE);
     schema_version(&mut fields)?;
     let id = fields.required("name")?.parse()?;
-    let display_name = fields
-        .text("display_name")?
-        .map(|text| text.text.to_owned());
     let top_base_url = fields.parsed::<BaseUrl>("base_url")?;
     let placeholder = field::placeholder(&mut fields)?;
     let mut parsed = auth::auth(&mut fields, &placeholder, &mut warnings)?;
@@ -60,9 +56,17 @@ pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), Definiti
         &names,
         &mut warnings,
     )?;
+    let api_urls = api_url::api_urls(&mut fields, base_url.as_ref(), &parsed.auth)?;
+    let addresses = addresses::addresses(
+        &mut fields,
+        base_url.as_ref(),
+        &api_urls,
+        &names,
+        &mut warnings,
+    )?;
     let (checked, unverified) = notes::checked(&mut fields, &mut warnings)?;
     let provider = Provider {
-        display_name: display_name.unwrap_or_else(|| format!("{id}")),
+        display_name: notes::display_name(&mut fields, &id)?,
         id,
         flow,
         description: notes::line(&mut fields, "description", &mut warnings)?,
@@ -74,14 +78,11 @@ pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), Definiti
         instance_url: notes::instance_url(&mut fields, &mut warnings)?,
         checked,
         unverified,
-        api_urls: api_url::api_urls(
-            &mut fields,
-            base_url.is_some() || is_discovered(&parsed.auth),
-        )?,
+        api_urls,
         base_url,
         export: export::export(&mut fields, &names)?,
         placeholders: export::placeholders(&mut fields)?,
-        addresses: export::addresses(&mut fields)?,
+        addresses,
         docs_url: pages::docs_url(&mut fields, &mut warnings)?,
         applications_url: pages::applications_url(&mut fields)?,
         application_form: application::form(&mut fields, &mut warnings)?,
@@ -136,11 +137,6 @@ fn rules(
     Ok(SharedRules::new(CommonRules::new(
         inject, guards, &carriers, headers,
     )))
-}
-
-/// Whether the endpoints, and with them the place, are only known at the login.
-fn is_discovered(auth: &Auth) -> bool {
-    matches!(auth, Auth::OAuth2(oauth) if oauth.discover)
 }
 
 fn accounts(

@@ -2,11 +2,21 @@
 
 use crate::error::DefinitionError;
 use crate::host::HostPattern;
+use crate::id::ProviderId;
 use crate::provider::{Checked, InstanceUrl};
 use crate::reader::Fields;
 
 /// The longest line that is taken: it stands in a table.
 const MAX_LINE: usize = 200;
+
+/// Its name to display: that for the command line, if it says no other.
+pub(super) fn display_name(
+    fields: &mut Fields<'_>,
+    id: &ProviderId,
+) -> Result<String, DefinitionError> {
+    let text = fields.text("display_name")?;
+    Ok(text.map_or_else(|| id.to_string(), |text| text.text.to_owned()))
+}
 
 /// A line of text. A longer text is cut to one: it is only shown, and no reason to refuse the rest.
 pub(super) fn line(

@@ -53,7 +53,7 @@ pub(super) fn oauth(
     if !oauth.discover && oauth.token.is_none() {
         return Err(DefinitionError::field("oauth.token_url", "it is missing"));
     }
-    fields.value("flows"); // of older definitions, where it had no effect either
+    fields.ignore(&["flows"]); // of older definitions, where it had no effect either
     fields.warn_of_unknown(warnings);
     Ok((oauth, base_url))
 }

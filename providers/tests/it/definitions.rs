@@ -1,8 +1,8 @@
 //! Tests of definitions as users write them, with and without mistakes.
 
 use authsome_providers::{
-    Auth, ClientAuthentication, Definition, DefinitionError, Export, ExportField, Flow, Injection,
-    Shape, Source,
+    Address, Auth, ClientAuthentication, Definition, DefinitionError, Export, ExportField, Flow,
+    Injection, Shape, Source,
 };
 use serde_json::json;
 
@@ -345,6 +345,59 @@ fn a_flow_without_its_endpoint_is_taken_back() {
         let parsed = parse(&definition.to_string());
         assert_eq!(parsed.warnings, [""; 0], "{flag}");
     }
+}
+
+#[test]
+fn an_exported_address_is_an_address() {
+    let address = |variable: &str, path: &str| Address {
+        variable: variable.to_owned(),
+        path: path.to_owned(),
+    };
+    let export =
+        json!({"TOKEN": "ACCESS_TOKEN", "HOST": "BASE_URL", "URL": "api_url", "OWN": "API_URL"});
+    let mut definition = right();
+    definition["export"] = export;
+    definition["addresses"] = json!({"OWN": "/own"});
+    definition["api_url"] = json!("{base_url}/api");
+    let parsed = parse(&definition.to_string());
+    assert_eq!(parsed.warnings, [""; 0]);
+    assert_eq!(parsed.provider.export.len(), 1);
+    let expected = [
+        address("OWN", "/own"),
+        address("HOST", ""),
+        address("URL", "/api"),
+    ];
+    assert_eq!(parsed.provider.addresses, expected);
+
+    definition["base_url"] = json!("https://example.com");
+    let parsed = parse(&definition.to_string());
+    assert_eq!(parsed.provider.addresses, expected);
+    assert_eq!(
+        parsed.warnings,
+        [
+            r#"`export.HOST` is set only at another address than https://example.com, as in `addresses`; to set it always, write `"environment": {"HOST": "https://example.com"}`"#,
+            r#"`export.URL` is set only at another address than https://example.com, as in `addresses`; to set it always, write `"environment": {"URL": "https://example.com/api"}`"#,
+        ]
+    );
+}
+
+#[test]
+fn an_exported_address_that_never_moves_is_told() {
+    let (parsed, warning) = warned("export", json!({"URL": "API_URL"}));
+    assert_eq!(
+        warning,
+        r#"`export.URL` is not set: write `"environment": {"URL": "https://api.example.com"}`, or a path of the instance in `addresses`"#
+    );
+    assert!(parsed.provider.export.is_empty() && parsed.provider.addresses.is_empty());
+
+    // A part of the credential may have the same name.
+    let definition = json!({
+        "name": "a", "auth_type": "api_key", "api_url": "a.example.com", "export": {"URL": "API_URL"},
+        "fields": [{"name": "key"}, {"name": "api_url", "secret": false}]
+    });
+    let parsed = parse(&definition.to_string());
+    let field = ExportField::Field("api_url".to_owned());
+    assert_eq!(parsed.provider.export[0].field, field);
 }
 
 #[test]
