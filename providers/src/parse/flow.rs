@@ -39,7 +39,7 @@ fn check_endpoints(oauth: &OAuth, flow: Flow) -> Result<(), DefinitionError> {
         Flow::Pkce | Flow::DcrPkce if oauth.authorization.is_none() => {
             refuse("oauth.authorization_url", "it is missing")
         }
-        Flow::DcrPkce if oauth.registration.is_none() => refuse(
+        Flow::DcrPkce if !can_register(oauth) => refuse(
             REGISTRATION,
             "it is missing, and `flow` is `dcr_pkce`: add it, or `\"discover\": true` in `oauth` where the server names its endpoints itself",
         ),
@@ -48,6 +48,12 @@ fn check_endpoints(oauth: &OAuth, flow: Flow) -> Result<(), DefinitionError> {
         }
         _ => Ok(()),
     }
+}
+
+/// An application of the user's own takes the place of one that is registered.
+fn can_register(oauth: &OAuth) -> bool {
+    let has_application = !oauth.supports_dcr && oauth.client_variables.0.is_some();
+    oauth.registration.is_some() || has_application
 }
 
 /// Takes back each flow that cannot be used.

@@ -27,8 +27,16 @@ use crate::shape::Shape;
 /// The only schema version.
 const SCHEMA_VERSION: u64 = 1;
 
-/// Fields of existing definitions that are only for human readers.
-const DESCRIPTIVE: [&str; 4] = ["$schema", "logo", "metadata", "type"];
+/// Fields of existing definitions that are only for human readers, and those that the Python program
+/// adds when it shows one.
+const DESCRIPTIVE: [&str; 6] = [
+    "$schema",
+    "connections",
+    "global_connections",
+    "logo",
+    "metadata",
+    "type",
+];
 
 /// Parses `params` alone, which the rest of the definition depends on.
 pub(crate) fn params(json: &Value) -> Result<Vec<Param>, DefinitionError> {

@@ -32,7 +32,8 @@ const OLDER: [&str; 7] = [
     r#"{"name": "f", "auth_type": "api_key", "flow": "api_key_env", "api_url": "api.example.com",
         "api_key": {"input_mode": "env", "env_var": "F_KEY"}}"#,
     r#"{"_comment": "G", "//": ["a", "list"], "// flow": "pkce", "name": "g", "auth_type": "oauth2",
-        "browser": null, "api_url": "api.example.com", "registration": {"_comment": "none"},
+        "browser": null, "connections": [], "global_connections": [],
+        "api_url": "api.example.com", "registration": {"_comment": "none"},
         "oauth": {"_comment": "two", "authorization_url": "https://example.com/authorize",
             "token_url": "https://example.com/token", "user_agent": null,
             "flows": {"pkce": {"inputs": {"client_id": "required"}}},
@@ -95,6 +96,17 @@ fn the_application_is_in_variables() {
         };
         assert_eq!(oauth.client_variables, expected, "{client}");
     }
+}
+
+#[test]
+fn an_application_in_a_variable_needs_no_registration() {
+    let mut definition = right();
+    definition["flow"] = json!("dcr_pkce");
+    definition["client"] = json!({"client_id": "env:A_ID"});
+    let parsed = Definition::parse(&definition.to_string(), Source::Bundled).unwrap();
+    assert_eq!(parsed.warnings, [""; 0]);
+    definition["oauth"]["supports_dcr"] = json!(true);
+    assert!(Definition::parse(&definition.to_string(), Source::Bundled).is_err());
 }
 
 #[test]
