@@ -157,8 +157,8 @@ impl<'json> Fields<'json> {
         self.map.iter()
     }
 
-    /// The same without what is missing (`null`) and without remarks. A name that begins with `_` is
-    /// none of them here: it may be that of a variable.
+    /// The same without what is missing (`null`) and without remarks. A name that begins with `_`
+    /// is none of them here: it may be that of a variable.
     pub(crate) fn given(&self) -> impl Iterator<Item = (&'json String, &'json Value)> {
         let is_given =
             |(name, value): &(&String, &Value)| !value.is_null() && !name.starts_with("//");

@@ -27,8 +27,8 @@ use crate::shape::Shape;
 /// The only schema version.
 const SCHEMA_VERSION: u64 = 1;
 
-/// Fields of existing definitions that are only for human readers, and those that the Python program
-/// adds when it shows one.
+/// Fields of existing definitions that are only for human readers, and those that the Python
+/// program adds when it shows one.
 const DESCRIPTIVE: [&str; 6] = [
     "$schema",
     "connections",

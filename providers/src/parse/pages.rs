@@ -8,8 +8,8 @@ use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::reader::{Fields, Text};
 
-/// `docs_url`; older definitions call it `docs`. One that is not a URL is left out: it is only shown,
-/// and no reason to refuse the rest.
+/// `docs_url`; older definitions call it `docs`. One that is not a URL is left out: it is only
+/// shown, and no reason to refuse the rest.
 pub(super) fn docs_url(
     fields: &mut Fields<'_>,
     warnings: &mut Vec<String>,
