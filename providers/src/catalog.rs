@@ -18,6 +18,10 @@ const BUNDLED: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/bundled.rs
 /// The largest custom definition that is read.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
+/// How many files are looked at for strays, and how many of these are named.
+const MAX_FILES: usize = 1000;
+const MAX_STRAYS: usize = 8;
+
 /// How many known names are suggested for an unknown one.
 const MAX_NEAR: usize = 3;
 
@@ -77,7 +81,7 @@ impl Catalog {
     }
 
     /// All definitions, sorted by name. An invalid custom file is an entry with its error. A file
-    /// whose name is not a valid provider name is ignored.
+    /// whose name is not a valid provider name is one of [`Catalog::strays`].
     pub fn list(&self) -> Vec<Listed> {
         let entry = |id: ProviderId| Listed {
             source: self.source(&id),
@@ -85,6 +89,22 @@ impl Catalog {
             id,
         };
         self.ids().into_iter().map(entry).collect()
+    }
+
+    /// Files beside the custom definitions that look like one and are not read because of their
+    /// names, such as `Acme.json` or `acme.jsonc`: their owner may wait for them to have an effect.
+    /// Sorted, and at most eight.
+    pub fn strays(&self) -> Vec<PathBuf> {
+        let files = self
+            .custom_dir
+            .as_deref()
+            .and_then(|dir| dir.read_dir().ok());
+        let files = files.into_iter().flatten().take(MAX_FILES);
+        let strays: BTreeSet<_> = files
+            .filter_map(|file| Some(file.ok()?.path()))
+            .filter(|path| is_stray(path))
+            .collect();
+        strays.into_iter().take(MAX_STRAYS).collect()
     }
 
     fn ids(&self) -> BTreeSet<ProviderId> {
@@ -205,6 +225,18 @@ fn check_name(definition: Definition, id: &ProviderId) -> Result<Definition, Def
         "name",
         format!("it is `{name}`, and the file is called {id}.json"),
     ))
+}
+
+/// Whether the name ends as that of a definition does, and is not one. A hidden file is not meant
+/// to be read, and one that is not valid Unicode is a stray as well.
+fn is_stray(path: &Path) -> bool {
+    let ends_well = path.extension().is_some_and(|ending| {
+        ending.eq_ignore_ascii_case("json") || ending.eq_ignore_ascii_case("jsonc")
+    });
+    let name = path.file_name().unwrap_or_default();
+    let id = name.to_str().and_then(|name| name.strip_suffix(".json"));
+    let is_read = id.is_some_and(|id| id.parse::<ProviderId>().is_ok());
+    ends_well && !is_read && !name.as_encoded_bytes().starts_with(b".")
 }
 
 /// The text of a file of limited size. A pipe or device is refused, because reading it could block.

@@ -73,6 +73,11 @@ impl<'json> Fields<'json> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
+    /// Counts fields as read that have no effect, and need no warning.
+    pub(crate) fn ignore(&mut self, names: &[&'static str]) {
+        self.seen.extend(names);
+    }
+
     pub(crate) fn object(
         &mut self,
         name: &'static str,
@@ -152,13 +157,22 @@ impl<'json> Fields<'json> {
         self.map.iter()
     }
 
-    /// Adds a warning for each field that was not read.
+    /// The same without what is missing (`null`) and without remarks. A name that begins with `_`
+    /// is none of them here: it may be that of a variable.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'json String, &'json Value)> {
+        let is_given =
+            |(name, value): &(&String, &Value)| !value.is_null() && !name.starts_with("//");
+        self.entries().filter(is_given)
+    }
+
+    /// Adds a warning for each field that was not read, but for remarks: `"_comment"`, `"//"`.
     pub(crate) fn warn_of_unknown(&self, warnings: &mut Vec<String>) {
         let unknown = self
             .map
-            .keys()
-            .filter(|name| !self.seen.contains(&name.as_str()));
-        warnings.extend(unknown.map(|name| {
+            .iter()
+            .filter(|(name, value)| !value.is_null() && !is_remark(name))
+            .filter(|(name, _)| !self.seen.contains(&name.as_str()));
+        warnings.extend(unknown.map(|(name, _)| {
             format!(
                 "`{}` is not a field that authsome knows: it has no effect",
                 self.path_of(name)
@@ -195,6 +209,11 @@ pub(crate) fn texts_at<'json>(
             "it is neither a string nor a list of strings",
         )),
     }
+}
+
+/// Whether the field is for human readers of the definition: JSON itself has no comments.
+fn is_remark(name: &str) -> bool {
+    name.starts_with('_') || name.starts_with("//")
 }
 
 fn path_or_top(path: &str) -> &str {

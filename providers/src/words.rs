@@ -100,7 +100,7 @@ words! {
     /// A way to obtain a credential.
     Flow, "pkce, device_code, dcr_pkce, client_credentials, api_key",
     /// The user pastes an API key.
-    ApiKey = "api_key",
+    ApiKey = "api_key" | "api_key_prompt" | "api_key_env",
     /// The application logs in as itself (RFC 6749 §4.4).
     ClientCredentials = "client_credentials",
     /// The authorization code flow with dynamic client registration (RFC 7591).

@@ -25,6 +25,8 @@ pub(super) mod vault;
 pub(super) mod version;
 pub(super) mod whoami;
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -76,6 +78,14 @@ fn shown_fields(connection: &Connection) -> Value {
         (field.name.clone(), value)
     });
     Value::Object(fields.collect())
+}
+
+/// What is said of a file that is no definition because of its name.
+fn not_read(stray: &Path) -> String {
+    format!(
+        "{}: not read: name it NAME.json, in lower case",
+        stray.display()
+    )
 }
 
 fn auth_type(provider: &Provider) -> &'static str {

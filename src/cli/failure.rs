@@ -8,9 +8,10 @@ mod vault;
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 
 use authsome_ca::CaError;
-use authsome_providers::{CatalogError, DefinitionError};
+use authsome_providers::{Catalog, CatalogError, DefinitionError, ProviderId};
 
 use crate::audit;
 use crate::child::ChildError;
@@ -79,22 +80,29 @@ impl From<CatalogError> for Failure {
                 };
                 ("provider_not_found", hint)
             }
-            CatalogError::Invalid { file, .. } => {
-                let is_empty = std::fs::metadata(file).is_ok_and(|found| found.len() == 0);
-                let hint = if is_empty {
-                    format!("it is empty; remove it: rm '{}'", file.display())
-                } else {
-                    let file = file.display();
-                    format!("correct it, or remove it so that the bundled one counts: rm '{file}'")
-                };
-                ("definition_invalid", hint)
-            }
+            CatalogError::Invalid { file, .. } => ("definition_invalid", invalid_hint(file)),
             _ => (
                 "definition_unreadable",
                 "check the file's permissions".to_owned(),
             ),
         };
         Self::of(Exit::NoProvider, code, &error, hint)
+    }
+}
+
+/// What to do about a definition of the user's own that cannot be used.
+fn invalid_hint(file: &Path) -> String {
+    let shown = file.display();
+    if std::fs::metadata(file).is_ok_and(|found| found.len() == 0) {
+        return format!("it is empty; remove it: rm '{shown}'");
+    }
+    let name = file.file_stem().and_then(|name| name.to_str());
+    let id = name.and_then(|name| name.parse::<ProviderId>().ok());
+    match id {
+        Some(id) if Catalog::new(None).get(&id).is_err() => {
+            format!("correct it, or remove it: authsome remove {id}")
+        }
+        _ => format!("correct it, or remove it so that the bundled one counts: rm '{shown}'"),
     }
 }
 

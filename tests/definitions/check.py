@@ -13,9 +13,17 @@ PROVIDERS = pathlib.Path(__file__).resolve().parents[2] / "providers"
 # A string, or a comment up to the end of the line.
 STRING_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*')
 
-# What the schema has to refuse: without these, an empty schema would pass.
 GOOD = {"name": "a", "auth_type": "api_key", "api_url": "api.example.com"}
+
+# What older definitions have: the program reads it without a warning.
+OLDER = [
+    {**GOOD, "flow": "api_key_prompt", "api_key": {"input_mode": "prompt"}, "_comment": "a remark", "//": "another"},
+    {**GOOD, "client": {"client_id": "env:A_ID", "client_secret": "env:A_SECRET"}, "export": {"env": {}, "A": "API_TOKEN"}},
+]
+
+# What the schema has to refuse: without these, an empty schema would pass.
 WRONG = [
+    {**GOOD, "client": {"client_id": "0a1b2c"}},
     {**GOOD, "auth_type": "browser"},
     {**GOOD, "flow": "pkce"},
     {**GOOD, "auth_type": "oauth2"},
@@ -46,7 +54,7 @@ def main():
         for path in files
         for error in validator.iter_errors(read(path))
     ]
-    faults += [f"the schema refuses {GOOD}"] if not validator.is_valid(GOOD) else []
+    faults += [f"the schema refuses {good}" for good in [GOOD, *OLDER] if not validator.is_valid(good)]
     faults += [f"the schema takes {wrong}" for wrong in WRONG if validator.is_valid(wrong)]
     if faults or not files:
         sys.exit("\n".join(faults) or "no definition was found")

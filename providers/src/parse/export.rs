@@ -1,29 +1,39 @@
-//! Parses `export`, `placeholders` and `addresses`: names of environment variables.
+//! Parses `export`, `placeholders` and `environment`: variables, and what they hold.
 
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::error::DefinitionError;
-use crate::provider::{Address, Export};
+use crate::provider::Export;
 use crate::reader::{Fields, text_at, texts_at};
 use crate::template::Template;
 use crate::words::ExportField;
 
 /// `export`, in each of its forms: `{"VARIABLE": "ACCESS_TOKEN"}`, `{"access_token": "VARIABLE"}`
-/// (or a list of variables), and either of them inside `env`.
+/// (or a list of variables), and either of them inside `env`. Kept definitions of the Python
+/// program have an `env`, even an empty one, beside the variables themselves.
 pub(super) fn export(
     fields: &mut Fields<'_>,
     names: &[String],
-    warnings: &mut Vec<String>,
 ) -> Result<Vec<Export>, DefinitionError> {
-    let Some(mut entries) = fields.object("export")? else {
-        return Ok(Vec::new());
-    };
-    if let Some(nested) = entries.object("env")? {
-        entries.warn_of_unknown(warnings);
-        return pairs(&nested, names);
+    let mut exports: Vec<Export> = Vec::new();
+    for entry in entries(fields)? {
+        if entry.address(names).is_some() {
+            continue;
+        }
+        let Entry { path, name, value } = entry;
+        for export in pair(&path, name, value, names)? {
+            if exports
+                .iter()
+                .any(|known| known.variable == export.variable)
+            {
+                let reason = format!("`{}` is exported twice", export.variable);
+                return Err(DefinitionError::field(path, reason));
+            }
+            exports.push(export);
+        }
     }
-    pairs(&entries, names)
+    Ok(exports)
 }
 
 pub(super) fn placeholders(fields: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
@@ -32,30 +42,6 @@ pub(super) fn placeholders(fields: &mut Fields<'_>) -> Result<Vec<String>, Defin
         .iter()
         .map(|text| text.check(variable))
         .collect()
-}
-
-/// `addresses`: `{"VARIABLE": "/path"}`, where the path is relative to the base URL.
-pub(super) fn addresses(fields: &mut Fields<'_>) -> Result<Vec<Address>, DefinitionError> {
-    let Some(entries) = fields.object("addresses")? else {
-        return Ok(Vec::new());
-    };
-    let mut addresses = Vec::new();
-    for (name, value) in entries.entries() {
-        let path = entries.path_of(name);
-        let variable = variable(name).map_err(|reason| DefinitionError::field(&path, reason))?;
-        let below = text_at(path.clone(), value)?.text;
-        if !(below.is_empty() || below.starts_with('/')) {
-            return Err(DefinitionError::field(
-                path,
-                "it is a path below the base URL, and starts with `/`",
-            ));
-        }
-        addresses.push(Address {
-            variable,
-            path: below.to_owned(),
-        });
-    }
-    Ok(addresses)
 }
 
 /// `environment`: variables with values that anybody may see, fields of the credential included.
@@ -72,7 +58,7 @@ pub(super) fn environment(
         let value = text_at(path, value)?.check(|text| Template::parse(text, names))?;
         Ok((variable, value))
     };
-    entries.entries().map(pair).collect()
+    entries.given().map(pair).collect()
 }
 
 /// A name that every shell can set.
@@ -96,23 +82,53 @@ pub(super) fn variable(text: &str) -> Result<String, VariableError> {
 #[error("a variable's name has letters, digits and `_` only, and does not start with a digit")]
 pub(super) struct VariableError(());
 
-fn pairs(entries: &Fields<'_>, names: &[String]) -> Result<Vec<Export>, DefinitionError> {
-    let mut exports: Vec<Export> = Vec::new();
-    for (name, value) in entries.entries().filter(|(_, value)| !value.is_null()) {
-        for export in pair(&entries.path_of(name), name, value, names)? {
-            if exports
-                .iter()
-                .any(|known| known.variable == export.variable)
-            {
-                return Err(DefinitionError::field(
-                    entries.path_of(name),
-                    format!("`{}` is exported twice", export.variable),
-                ));
-            }
-            exports.push(export);
+/// A member of `export` or of `export.env`.
+pub(super) struct Entry<'json> {
+    pub(super) path: String,
+    pub(super) name: &'json str,
+    value: &'json Value,
+}
+
+/// An address that older definitions export among the parts of the credential.
+pub(super) enum ExportedAddress {
+    /// `API_URL`.
+    Api,
+    /// `BASE_URL`.
+    Instance,
+}
+
+impl Entry<'_> {
+    /// The address that the variable is to hold, if it is to hold one. `names` are the credential's
+    /// fields: one of them may have the same name.
+    pub(super) fn address(&self, names: &[String]) -> Option<ExportedAddress> {
+        let word = self.value.as_str()?.to_ascii_lowercase();
+        match word.as_str() {
+            _ if names.contains(&word) => None,
+            "api_url" => Some(ExportedAddress::Api),
+            "base_url" => Some(ExportedAddress::Instance),
+            _ => None,
         }
     }
-    Ok(exports)
+}
+
+pub(super) fn entries<'json>(
+    fields: &mut Fields<'json>,
+) -> Result<Vec<Entry<'json>>, DefinitionError> {
+    let Some(mut outer) = fields.object("export")? else {
+        return Ok(Vec::new());
+    };
+    let inner = outer.object("env")?;
+    let inner = inner.iter().flat_map(members);
+    let outer = members(&outer).filter(|entry| entry.name != "env");
+    Ok(inner.chain(outer).collect())
+}
+
+fn members<'json>(object: &Fields<'json>) -> impl Iterator<Item = Entry<'json>> {
+    object.given().map(|(name, value)| Entry {
+        path: object.path_of(name),
+        name,
+        value,
+    })
 }
 
 /// Parses one entry. If its name is a field in lower case, the entry has the newer form, because no

@@ -2,25 +2,53 @@
 
 use crate::error::DefinitionError;
 use crate::host::HostPattern;
+use crate::id::ProviderId;
 use crate::provider::{Checked, InstanceUrl};
 use crate::reader::Fields;
 
 /// The longest line that is taken: it stands in a table.
 const MAX_LINE: usize = 200;
 
-/// A line of text.
+/// Its name to display: that for the command line, if it says no other.
+pub(super) fn display_name(
+    fields: &mut Fields<'_>,
+    id: &ProviderId,
+) -> Result<String, DefinitionError> {
+    let text = fields.text("display_name")?;
+    Ok(text.map_or_else(|| id.to_string(), |text| text.text.to_owned()))
+}
+
+/// A line of text. A longer text is cut to one: it is only shown, and no reason to refuse the rest.
 pub(super) fn line(
     fields: &mut Fields<'_>,
     name: &'static str,
+    warnings: &mut Vec<String>,
 ) -> Result<Option<String>, DefinitionError> {
     let Some(text) = fields.text(name)? else {
         return Ok(None);
     };
-    if text.text.chars().count() > MAX_LINE || text.text.contains(char::is_control) {
-        let reason = "it is one line of at most 200 characters";
-        return Err(DefinitionError::field(text.path, reason));
+    if text.text.chars().count() <= MAX_LINE && !text.text.contains(char::is_control) {
+        return Ok(Some(text.text.to_owned()));
     }
-    Ok(Some(text.text.to_owned()))
+    warnings.push(format!(
+        "`{}` is cut to one line of at most {MAX_LINE} characters",
+        text.path
+    ));
+    Ok(Some(cut(text.text)))
+}
+
+/// The words of the text in one line, with `…` in the place of what is left out.
+fn cut(text: &str) -> String {
+    let between = |character: char| character.is_whitespace() || character.is_control();
+    let words: Vec<_> = text
+        .split(between)
+        .filter(|word| !word.is_empty())
+        .collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(MAX_LINE) {
+        None => line,
+        Some(_) => line.chars().take(MAX_LINE - 1).chain(['…']).collect(),
+    }
 }
 
 /// `checked` and `unverified`.

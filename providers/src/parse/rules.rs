@@ -181,7 +181,7 @@ pub(super) fn headers(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>, 
         return Ok(Vec::new());
     };
     let mut headers = Vec::new();
-    for (name, value) in entries.entries() {
+    for (name, value) in entries.given() {
         let path = entries.path_of(name);
         let written = Text {
             path: path.clone(),

@@ -81,6 +81,34 @@ fn the_list_is_sorted_and_shows_what_is_broken() {
 }
 
 #[test]
+fn a_file_whose_name_is_not_read_is_a_stray() {
+    let dir = directory("strays");
+    let strays = ["MyCRM.json", "acme.jsonc", "my crm.json", "other.JSON"];
+    for file in strays {
+        put(&dir, file, &CUSTOM.replace("NAME", "acme"));
+    }
+    for file in [
+        "acme.json",
+        "broken.json",
+        "acme.json.draft",
+        "notes.txt",
+        ".hidden.json",
+        "json",
+    ] {
+        put(&dir, file, "");
+    }
+    let catalog = Catalog::new(Some(dir.clone()));
+    assert_eq!(catalog.strays(), strays.map(|file| dir.join(file)));
+    for number in 0..20 {
+        put(&dir, &format!("Z{number}.json"), "");
+    }
+    assert_eq!(catalog.strays().len(), 8);
+    for nowhere in [None, Some(dir.join("missing"))] {
+        assert!(Catalog::new(nowhere).strays().is_empty());
+    }
+}
+
+#[test]
 fn an_unknown_name_brings_near_ones() {
     let catalog = Catalog::new(Some(PathBuf::from("/nonexistent")));
     for (name, expected) in [

@@ -1,8 +1,8 @@
 //! Tests of definitions as users write them, with and without mistakes.
 
 use authsome_providers::{
-    Auth, ClientAuthentication, Definition, DefinitionError, Export, ExportField, Flow, Injection,
-    Shape, Source,
+    Address, Auth, ClientAuthentication, Definition, DefinitionError, Export, ExportField, Flow,
+    Injection, Shape, Source,
 };
 use serde_json::json;
 
@@ -195,7 +195,7 @@ fn the_header_of_a_key_has_the_prefix_that_existing_definitions_mean() {
 }
 
 #[test]
-fn export_has_three_spellings() {
+fn export_has_three_spellings_and_both_places() {
     let expected = [
         (ExportField::AccessToken, "TOKEN"),
         (ExportField::RefreshToken, "REFRESH"),
@@ -208,14 +208,15 @@ fn export_has_three_spellings() {
         json!({"TOKEN": "ACCESS_TOKEN", "REFRESH": "refresh_token"}),
         json!({"access_token": "TOKEN", "refresh_token": "REFRESH"}),
         json!({"env": {"access_token": "TOKEN", "refresh_token": ["REFRESH"]}}),
+        json!({"env": {}, "TOKEN": "ACCESS_TOKEN", "REFRESH": "REFRESH_TOKEN"}),
+        json!({"REFRESH": "REFRESH_TOKEN", "env": {"access_token": "TOKEN"}}),
+        json!({"env": null, "access_token": "TOKEN", "refresh_token": "REFRESH"}),
     ] {
         let mut definition = right();
         definition["export"] = export.clone();
-        assert_eq!(
-            parse(&definition.to_string()).provider.export,
-            expected,
-            "{export}"
-        );
+        let parsed = parse(&definition.to_string());
+        assert_eq!(parsed.provider.export, expected, "{export}");
+        assert_eq!(parsed.warnings, [""; 0], "{export}");
     }
     let reddit = parse(REDDIT).provider.export;
     assert_eq!(
@@ -225,6 +226,178 @@ fn export_has_three_spellings() {
             .count(),
         2
     );
+}
+
+/// The parsed definition with one field, and its only warning.
+fn warned(name: &str, value: serde_json::Value) -> (Definition, String) {
+    let mut definition = right();
+    definition[name] = value;
+    let mut parsed = parse(&definition.to_string());
+    assert_eq!(parsed.warnings.len(), 1, "{:?}", parsed.warnings);
+    let warning = parsed.warnings.remove(0);
+    (parsed, warning)
+}
+
+#[test]
+fn what_is_only_shown_is_cut_or_left_out() {
+    let cut = "`description` is cut to one line of at most 200 characters";
+    let long = format!("{} end", "ä".repeat(300));
+    for (given, expected) in [
+        ("One line\r\n\tand\u{1b}another\n", "One line and another"),
+        (&long, &format!("{}…", "ä".repeat(199))),
+    ] {
+        let (parsed, warning) = warned("description", json!(given));
+        assert_eq!(warning, cut);
+        assert_eq!(parsed.provider.description.as_deref(), Some(expected));
+    }
+    for (given, reason) in [
+        (
+            "docs.example.com/keys",
+            "it is not a URL: relative URL without a base",
+        ),
+        (
+            "http://example.com",
+            "it must be https (http is for this machine only: 127.0.0.1, [::1] or localhost)",
+        ),
+    ] {
+        let (parsed, warning) = warned("docs_url", json!(given));
+        assert_eq!(warning, format!("`docs_url` is left out: {reason}"));
+        assert_eq!(parsed.provider.docs_url, None);
+    }
+    let mut definition = right();
+    definition["docs_url"] = json!("https://docs.example.com/a#keys");
+    let url = parse(&definition.to_string()).provider.docs_url.unwrap();
+    assert_eq!(url.as_str(), "https://docs.example.com/a#keys");
+}
+
+#[test]
+fn the_response_type_is_what_is_sent_anyway() {
+    let mut definition = right();
+    definition["oauth"]["authorization_params"] =
+        json!({"response_type": "code", "prompt": "login"});
+    let parsed = parse(&definition.to_string());
+    assert_eq!(parsed.warnings, [""; 0]);
+    let Auth::OAuth2(oauth) = &parsed.provider.auth else {
+        panic!("not OAuth")
+    };
+    let sent = ("prompt".to_owned(), "login".to_owned());
+    assert_eq!(oauth.authorization_params, [sent]);
+}
+
+#[test]
+fn blanks_around_a_host_are_no_part_of_it() {
+    let mut definition = right();
+    definition["api_url"] = json!([
+        " api.example.com ",
+        "\thttps://example.com/v1\n",
+        " regex: .*\\.example\\.net "
+    ]);
+    let parsed = parse(&definition.to_string());
+    assert_eq!(parsed.warnings, [""; 0]);
+    let routes = parsed.provider.at(None).unwrap().routes;
+    let routes: Vec<_> = routes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        routes,
+        [
+            "https://api.example.com",
+            "https://example.com/v1",
+            r"https://regex:.*\.example\.net"
+        ]
+    );
+    // Within it, a blank is still a fault.
+    definition["api_url"] = json!("api.example.com evil.example");
+    assert!(Definition::parse(&definition.to_string(), Source::Bundled).is_err());
+}
+
+#[test]
+fn a_flow_without_its_endpoint_is_taken_back() {
+    for (flag, flow, endpoint) in [
+        (
+            "supports_dcr",
+            "dcr_pkce",
+            "registration.registration_endpoint",
+        ),
+        (
+            "supports_device_code",
+            "device_code",
+            "oauth.device_authorization_url",
+        ),
+        (
+            "supports_device_flow",
+            "device_code",
+            "oauth.device_authorization_url",
+        ),
+    ] {
+        let mut definition = right();
+        definition["oauth"][flag] = json!(true);
+        let parsed = parse(&definition.to_string());
+        let expected =
+            format!("`--flow {flow}` cannot be used: add `{endpoint}`, which that flow needs");
+        assert_eq!(parsed.warnings, [expected], "{flag}");
+        assert_eq!(parsed.provider.flow, Flow::Pkce);
+        let Auth::OAuth2(oauth) = &parsed.provider.auth else {
+            panic!("not OAuth")
+        };
+        assert!(!oauth.supports_dcr && !oauth.supports_device_code, "{flag}");
+
+        // What is discovered needs to be named nowhere.
+        definition["oauth"]["discover"] = json!(true);
+        let parsed = parse(&definition.to_string());
+        assert_eq!(parsed.warnings, [""; 0], "{flag}");
+    }
+}
+
+#[test]
+fn an_exported_address_is_an_address() {
+    let address = |variable: &str, path: &str| Address {
+        variable: variable.to_owned(),
+        path: path.to_owned(),
+    };
+    let export =
+        json!({"TOKEN": "ACCESS_TOKEN", "HOST": "BASE_URL", "URL": "api_url", "OWN": "API_URL"});
+    let mut definition = right();
+    definition["export"] = export;
+    definition["addresses"] = json!({"OWN": "/own"});
+    definition["api_url"] = json!("{base_url}/api");
+    let parsed = parse(&definition.to_string());
+    assert_eq!(parsed.warnings, [""; 0]);
+    assert_eq!(parsed.provider.export.len(), 1);
+    let expected = [
+        address("OWN", "/own"),
+        address("HOST", ""),
+        address("URL", "/api"),
+    ];
+    assert_eq!(parsed.provider.addresses, expected);
+
+    definition["base_url"] = json!("https://example.com");
+    let parsed = parse(&definition.to_string());
+    assert_eq!(parsed.provider.addresses, expected);
+    assert_eq!(
+        parsed.warnings,
+        [
+            r#"`export.HOST` is set only at another address than https://example.com, as in `addresses`; to set it always, write `"environment": {"HOST": "https://example.com"}`"#,
+            r#"`export.URL` is set only at another address than https://example.com, as in `addresses`; to set it always, write `"environment": {"URL": "https://example.com/api"}`"#,
+        ]
+    );
+}
+
+#[test]
+fn an_exported_address_that_never_moves_is_told() {
+    let (parsed, warning) = warned("export", json!({"URL": "API_URL"}));
+    assert_eq!(
+        warning,
+        r#"`export.URL` is not set: write `"environment": {"URL": "https://api.example.com"}`, or a path of the instance in `addresses`"#
+    );
+    assert!(parsed.provider.export.is_empty() && parsed.provider.addresses.is_empty());
+
+    // A part of the credential may have the same name.
+    let definition = json!({
+        "name": "a", "auth_type": "api_key", "api_url": "a.example.com", "export": {"URL": "API_URL"},
+        "fields": [{"name": "key"}, {"name": "api_url", "secret": false}]
+    });
+    let parsed = parse(&definition.to_string());
+    let field = ExportField::Field("api_url".to_owned());
+    assert_eq!(parsed.provider.export[0].field, field);
 }
 
 #[test]

@@ -66,14 +66,24 @@ fn wrong_service() -> Vec<Wrong> {
         ("/oauth/pkce", json!("yes"), "oauth.pkce"),
         ("/oauth/scopes", json!(["a", "b\"c"]), "oauth.scopes[1]"),
         (
-            "/oauth/supports_device_code",
-            json!(true),
+            "/flow",
+            json!("device_code"),
             "oauth.device_authorization_url",
+        ),
+        (
+            "/flow",
+            json!("dcr_pkce"),
+            "registration.registration_endpoint",
         ),
         (
             "/oauth/authorization_params",
             json!({"state": "x"}),
             "oauth.authorization_params.state",
+        ),
+        (
+            "/oauth/authorization_params",
+            json!({"response_type": "token"}),
+            "oauth.authorization_params.response_type",
         ),
         (
             "/oauth/authorization_method",
@@ -84,6 +94,11 @@ fn wrong_service() -> Vec<Wrong> {
             "/registration",
             json!({"registration_endpoint": "http://e.com/r"}),
             "registration.registration_endpoint",
+        ),
+        (
+            "/client",
+            json!({"client_id": "env:A B"}),
+            "client.client_id",
         ),
     ]
 }
@@ -97,8 +112,12 @@ fn wrong_use() -> Vec<Wrong> {
             json!({"access_token": ["A", "A"]}),
             "export.access_token",
         ),
+        (
+            "/export",
+            json!({"B": "ACCESS_TOKEN", "env": {"access_token": "B"}}),
+            "export.B",
+        ),
         ("/placeholders", json!(["A", "B=C"]), "placeholders[1]"),
-        ("/docs_url", json!("http://example.com"), "docs_url"),
         ("/applications_url", json!("apps"), "applications_url"),
         ("/inject", json!({}), "inject"),
         ("/inject", json!([{"path": "/**"}]), "inject[0].as"),

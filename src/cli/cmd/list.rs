@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use authsome_providers::{Definition, Listed};
 use serde_json::{Value, json};
 
-use super::{auth_type, cell, describe};
+use super::{auth_type, cell, describe, not_read};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
@@ -34,6 +34,9 @@ pub(in crate::cli) fn run(context: &Context<'_>) -> Result<(), Failure> {
             entry["connections"] = Value::Array(connections(&data, None, own)?);
             providers.push(entry);
         }
+    }
+    for stray in data.catalog.strays() {
+        printer.warn(&not_read(&stray));
     }
     if printer.is_json() {
         printer.value(&json!({ "providers": providers }));

@@ -217,6 +217,13 @@ fn of_the_catalog() {
                 error: field(),
             },
         ),
+        (
+            "CatalogError::Invalid, with a bundled one of that name",
+            CatalogError::Invalid {
+                file: path("providers/gitlab.json"),
+                error: field(),
+            },
+        ),
         ("CatalogError::NotFound", not_found(&[])),
         (
             "CatalogError::NotFound, with one near it",

@@ -45,13 +45,18 @@ fn what_does_not_work_is_named_with_its_remedy() {
     drop(closed);
     setup.world.connect_as("closed", &setup.gitlab, &base, 7200);
     crate::kit::commands::custom(&setup.world, "gitlab", "{");
+    crate::kit::commands::custom(&setup.world, "MyCRM", "{}");
     setup.gitlab.revoke_all();
     let shown = setup.world.call(["doctor"]).expect(1);
+    let stray = "MyCRM.json: not read: name it NAME.json, in lower case";
     for words in [
         "authsome inspect gitlab --edit",
         &base,
         "authsome login gitlab --connection default --force",
+        stray,
     ] {
         assert!(shown.stdout.contains(words), "{words}: {shown:?}");
     }
+    let listed = setup.world.call(["list"]).expect(0);
+    assert!(listed.stderr.contains(stray), "{listed:?}");
 }

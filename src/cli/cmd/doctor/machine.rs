@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 
 use super::finding::Finding;
+use crate::cli::cmd::not_read;
 use crate::cli::failure::Failure;
 use crate::loopback::REDIRECT_PORT;
 use crate::os::port_owner::port_owner;
@@ -32,7 +33,11 @@ fn definitions(files: &UserFiles) -> Vec<Finding> {
         let remedy = format!("authsome inspect {} --edit", listed.id);
         Some(Finding::bad("definition", error.to_string(), remedy))
     });
-    broken.collect()
+    let strays = files.catalog.strays().into_iter().map(|stray| {
+        let remedy = "its field `name` is that name without .json";
+        Finding::warning("definition", not_read(&stray), remedy)
+    });
+    broken.chain(strays).collect()
 }
 
 /// A login needs this one port, because it is part of the redirect URI that the user has registered
