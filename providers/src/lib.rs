@@ -61,7 +61,7 @@ pub use path_pattern::PatternError;
 pub use pointer::{JsonPointer, JsonPointerError};
 pub use provider::{
     Address, ApiKey, ApplicationForm, Auth, Checked, Export, GitSection, InstanceUrl, OAuth,
-    Provider,
+    Provider, SignedFor,
 };
 pub use route::RoutePattern;
 pub use rules::{Carriers, GuardRule, Injection, Rules};

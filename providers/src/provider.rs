@@ -150,6 +150,8 @@ pub struct OAuth {
     pub pkce: bool,
     /// Whether the server supports the device flow.
     pub supports_device_code: bool,
+    /// Whether the application may log in as itself (RFC 6749 §4.4).
+    pub supports_client_credentials: bool,
     /// Whether the server supports dynamic client registration.
     pub supports_dcr: bool,
     /// Additional parameters of the authorization request.
@@ -231,4 +233,14 @@ pub(crate) struct AccountSource {
     /// good.
     pub(crate) id: Option<JsonPointer>,
     pub(crate) label: Option<JsonPointer>,
+    pub(crate) signed_for: Option<SignedFor>,
+}
+
+/// For what a request is signed (AWS Signature Version 4).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SignedFor {
+    /// The region: `eu-central-1`.
+    pub region: String,
+    /// The service: `sts`.
+    pub service: String,
 }

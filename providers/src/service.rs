@@ -13,7 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::field::PLACEHOLDER;
 use crate::pointer::JsonPointer;
-use crate::provider::{ApiUrl, Auth, GitSection, Provider};
+use crate::provider::{ApiUrl, Auth, GitSection, Provider, SignedFor};
 use crate::route::RoutePattern;
 use crate::rules::{GuardRule, Rules};
 
@@ -80,6 +80,8 @@ pub struct AccountLookup {
     pub id: Option<JsonPointer>,
     /// Where the response has the account's display name.
     pub label: Option<JsonPointer>,
+    /// For what the request is signed, where the credential only signs.
+    pub signed_for: Option<SignedFor>,
 }
 
 impl Provider {
@@ -137,6 +139,7 @@ impl Provider {
                 url: place.url(&source.url)?,
                 id: source.id.clone(),
                 label: source.label.clone(),
+                signed_for: source.signed_for.clone(),
             })
         };
         // A token of another instance must not be sent to the public one to ask whose it is.

@@ -111,6 +111,15 @@ pub(crate) enum NotSignable {
 }
 
 impl Scope {
+    /// Of a request of our own, of which only what has to be is signed.
+    pub(crate) fn new(region: &str, service: &str) -> Self {
+        Self {
+            region: region.to_owned(),
+            service: service.to_owned(),
+            signed: Vec::new(),
+        }
+    }
+
     /// Reads the child's signature.
     pub(crate) fn of(parts: &Parts) -> Result<Self, NotSignable> {
         let query = parts.uri.query().unwrap_or_default();

@@ -10,6 +10,7 @@ use super::error::printable;
 use super::http::HttpClient;
 use crate::credential::Fields;
 use crate::credential::ready::Ready;
+use crate::credential::signature::Scope;
 use crate::waiting::at_most;
 
 /// The account that a grant belongs to.
@@ -33,6 +34,15 @@ pub struct AccountLookup {
     pub id: Option<String>,
     /// Where the label is, if anywhere.
     pub label: Option<String>,
+    /// The region and the service that the request is signed for, where the credential only signs.
+    pub signed_for: Option<(String, String)>,
+}
+
+impl AccountLookup {
+    fn scope(&self) -> Option<Scope> {
+        let (region, service) = self.signed_for.as_ref()?;
+        Some(Scope::new(region, service))
+    }
 }
 
 /// How long all of these requests may take. The grant is not stored before they have ended.
@@ -57,7 +67,10 @@ async fn ask_each(
     for lookup in lookups {
         let Some(id) = &lookup.id else { continue };
         let ready = Ready::new(credential, &lookup.shape);
-        let Ok(response) = http.get_json(&lookup.url, Some(&ready)).await else {
+        let Ok(response) = http
+            .get_json_with(&lookup.url, &ready, lookup.scope())
+            .await
+        else {
             continue;
         };
         if let Some(id) = response.pointer(id).and_then(text) {
@@ -100,7 +113,7 @@ pub async fn check_token(
     let mut found = TokenCheck::Unknown("its definition names no resource to ask".to_owned());
     for lookup in lookups {
         let ready = Ready::new(credential, &lookup.shape);
-        found = match http.status(&lookup.url, &ready).await {
+        found = match http.status(&lookup.url, &ready, lookup.scope()).await {
             Ok(401) => TokenCheck::Refused,
             // 403: the token is known, but has not the scope for this resource (RFC 6750 §3.1).
             Ok(200..=299 | 403) => return TokenCheck::Accepted,

@@ -95,7 +95,7 @@ async fn described(
         well_known(resource, "oauth-protected-resource", ""),
     ];
     for place in named.into_iter().chain(usual) {
-        match http.get_json(&place, None).await {
+        match http.get_json(&place).await {
             Ok(found) if is_about(&found, resource) => return Ok(Some(found)),
             Ok(found) if found.get("resource").is_some() => {
                 let named = found.get("resource").and_then(Value::as_str);
@@ -144,7 +144,7 @@ async fn metadata_of(issuer: &Url, http: &HttpClient) -> Result<(String, Value),
     ];
     let mut last = None;
     for place in places {
-        match http.get_json(&place, None).await {
+        match http.get_json(&place).await {
             Ok(found) => {
                 let named = found
                     .get("issuer")

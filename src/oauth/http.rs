@@ -2,20 +2,23 @@
 //! responses, and a limited time.
 
 mod judge;
+mod requests;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, DATE, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Request, StatusCode};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use url::Url;
 
 use self::judge::{judge, judge_content};
+use self::requests::{first_message, get, get_with, is_bearer};
 use super::error::OAuthError;
 use super::transport::Transport;
 use crate::credential::ready::Ready;
+use crate::credential::signature::Scope;
 use crate::net::dial::{Dialer, Queue};
 use crate::net::resolve::Resolve;
 use crate::net::tls::{ClientCertificate, TlsTrouble, Trust};
@@ -163,16 +166,29 @@ impl HttpClient {
         }
     }
 
-    /// Sends a `GET` request, with a credential if there is one, and expects JSON.
-    pub(super) async fn get_json(
+    /// Sends a `GET` request without a credential, and expects JSON.
+    pub(super) async fn get_json(&self, url: &Url) -> Result<serde_json::Value, OAuthError> {
+        self.json_of(url, get(url)?).await
+    }
+
+    /// The same with a credential. One that only signs does so for that scope.
+    pub(super) async fn get_json_with(
         &self,
         url: &Url,
-        credential: Option<&Ready>,
+        credential: &Ready,
+        scope: Option<Scope>,
+    ) -> Result<serde_json::Value, OAuthError> {
+        self.json_of(url, get_with(url, credential, scope)?).await
+    }
+
+    async fn json_of(
+        &self,
+        url: &Url,
+        (url_sent, request): (Url, HttpRequest),
     ) -> Result<serde_json::Value, OAuthError> {
         let host = host_of(url);
-        let (url, request) = get(url, credential)?;
         let exchange = async {
-            let response = self.0.send(&url, request).await?;
+            let response = self.0.send(&url_sent, request).await?;
             if response.status().is_client_error() {
                 return Err(OAuthError::Status {
                     host: host.clone(),
@@ -199,7 +215,7 @@ impl HttpClient {
     /// with.
     pub(super) async fn challenge(&self, resource: &Url) -> Result<Option<String>, OAuthError> {
         let host = host_of(resource);
-        for request in [get(resource, None)?.1, first_message(resource)?] {
+        for request in [get(resource)?.1, first_message(resource)?] {
             let exchange = async { self.0.send(resource, request).await };
             let response = in_time(&host, Box::pin(exchange)).await;
             let response = response.map_err(|error| self.blame_certificate(error))?;
@@ -213,62 +229,17 @@ impl HttpClient {
     }
 
     /// Sends a `GET` request with a credential; only the status of its response counts.
-    pub(super) async fn status(&self, url: &Url, credential: &Ready) -> Result<u16, OAuthError> {
+    pub(super) async fn status(
+        &self,
+        url: &Url,
+        credential: &Ready,
+        scope: Option<Scope>,
+    ) -> Result<u16, OAuthError> {
         let host = host_of(url);
-        let (url, request) = get(url, Some(credential))?;
+        let (url, request) = get_with(url, credential, scope)?;
         let exchange = async { Ok(self.0.send(&url, request).await?.status().as_u16()) };
         in_time(&host, Box::pin(exchange)).await
     }
-}
-
-/// Whether a challenge is for a bearer token.
-fn is_bearer(challenge: &str) -> bool {
-    let scheme = challenge.split(' ').next().unwrap_or_default();
-    scheme.eq_ignore_ascii_case("bearer")
-}
-
-/// The first message of the Model Context Protocol. A server that wants a credential refuses it.
-fn first_message(resource: &Url) -> Result<HttpRequest, OAuthError> {
-    let message = serde_json::json!({
-        "jsonrpc": "2.0",
-        "id": 0,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-06-18",
-            "capabilities": {},
-            "clientInfo": { "name": "authsome", "version": env!("CARGO_PKG_VERSION") },
-        },
-    });
-    let (_, mut request) = get(resource, None)?;
-    *request.method_mut() = Method::POST;
-    *request.body_mut() = message.to_string().into_bytes();
-    let accepted = HeaderValue::from_static("application/json, text/event-stream");
-    request.headers_mut().insert(ACCEPT, accepted);
-    let json = HeaderValue::from_static("application/json");
-    request.headers_mut().insert(CONTENT_TYPE, json);
-    Ok(request)
-}
-
-/// A `GET` request for JSON, and its URL, which may have the credential in it.
-fn get(url: &Url, credential: Option<&Ready>) -> Result<(Url, HttpRequest), OAuthError> {
-    let malformed = |reason: &str| OAuthError::Malformed {
-        host: host_of(url),
-        reason: reason.to_owned(),
-    };
-    let target = url.as_str().parse::<http::Uri>();
-    let target = target.map_err(|_| malformed("its URL is none of HTTP"))?;
-    let (mut parts, ()) = Request::new(()).into_parts();
-    parts.method = Method::GET;
-    parts.uri = target.clone();
-    let is_put = credential.is_none_or(|credential| credential.put(&mut parts, &target));
-    if !is_put {
-        return Err(malformed("its credential does not fit into a request"));
-    }
-    let json = HeaderValue::from_static("application/json");
-    parts.headers.insert(ACCEPT, json);
-    let url = parts.uri.to_string().parse();
-    let url = url.map_err(|_| malformed("its credential does not fit into a URL"))?;
-    Ok((url, Request::from_parts(parts, Vec::new())))
 }
 
 /// The interface of the `oauth2` crate: its HTTP client is a function from request to response.

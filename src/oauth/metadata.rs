@@ -63,7 +63,7 @@ async fn ask(
     metadata: &Url,
     token_endpoint: &Url,
 ) -> Result<Recognized, OAuthError> {
-    let why_hidden = match http.get_json(metadata, None).await {
+    let why_hidden = match http.get_json(metadata).await {
         Ok(document) => match named_token_endpoint(&document) {
             Some(named) => return Ok(compare(&named, token_endpoint)),
             None => format!("{} has metadata of another kind", host_of(metadata)),

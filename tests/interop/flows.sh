@@ -251,6 +251,7 @@ register_provider() {
     "scopes": ["openid", "offline_access", "read"],
     "pkce": true,
     "supports_device_code": true,
+    "supports_client_credentials": true,
     "supports_dcr": true
   },
   "registration": { "registration_endpoint": "$base/reg" },

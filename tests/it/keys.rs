@@ -73,13 +73,18 @@ impl Service {
 
     pub(crate) fn definition(&self, members: &str) -> PathBuf {
         let authority = self.server.authority();
+        let usual =
+            format!(r#"[{{ "url": "https://{authority}/me", "id": "/id", "label": "/name" }}]"#);
+        let account = if members.contains(r#""account""#) {
+            String::new()
+        } else {
+            format!(r#""account": {usual},"#)
+        };
+        let members = members.replace("AUTHORITY", &authority);
         let definition = format!(
             r#"{{ "name": "acme", "display_name": "Acme", "auth_type": "api_key", "api_url": "{authority}",
-                "account": {{ "url": "https://{authority}/me", "id": "/id", "label": "/name" }},
-                "export": {{ "ACME_KEY": "API_TOKEN" }}, {members} }}"#
+                {account} "export": {{ "ACME_KEY": "API_TOKEN" }}, {members} }}"#
         );
-        let definition = definition.replace(r#""account": {"#, r#""account": [{"#);
-        let definition = definition.replace(r#""label": "/name" },"#, r#""label": "/name" }],"#);
         self.world.file("acme.json", &definition)
     }
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::base_url::BaseUrl;
 use crate::error::DefinitionError;
 use crate::field::Param;
-use crate::provider::{AccountSource, Auth, Provider};
+use crate::provider::{AccountSource, Auth, Provider, SignedFor};
 use crate::reader::Fields;
 use crate::rules::{CommonRules, InjectEntry, SharedRules};
 use crate::shape::Shape;
@@ -157,8 +157,25 @@ fn accounts(
             url: entry.required("url")?.parse()?,
             id: entry.parsed("id")?,
             label: entry.parsed("label")?,
+            signed_for: signed_for(&mut entry, warnings)?,
         });
         entry.warn_of_unknown(warnings);
     }
     Ok(accounts)
+}
+
+/// `sigv4`: what a request of `account` is signed for.
+fn signed_for(
+    entry: &mut Fields<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<SignedFor>, DefinitionError> {
+    let Some(mut signed) = entry.object("sigv4")? else {
+        return Ok(None);
+    };
+    let found = SignedFor {
+        region: signed.required("region")?.text.to_owned(),
+        service: signed.required("service")?.text.to_owned(),
+    };
+    signed.warn_of_unknown(warnings);
+    Ok(Some(found))
 }

@@ -40,6 +40,7 @@ pub(super) fn oauth(
         client_variables: client::variables(client, warnings)?,
         pkce: fields.flag("pkce", true)?,
         supports_device_code: fields.flag("supports_device_code", older_device_flag)?,
+        supports_client_credentials: fields.flag("supports_client_credentials", false)?,
         supports_dcr: fields.flag("supports_dcr", false)?,
         authorization_params: authorization_params(&mut fields)?,
         client_authentication: fields.parsed("authorization_method")?,

@@ -233,12 +233,7 @@ fn a_request_to_aws_is_signed_anew() {
             !request.contains("secret") && !request.contains("PLACEHOLDER"),
             "{request}"
         );
-        let text = request.replace("\r\n", "\n");
-        let verified = crate::kit::run::like(
-            &service.world.authsome::<&str>([]),
-            ["python3", "-c", VERIFY],
-        );
-        let verified = piped(verified, &text);
+        let verified = verified(&service, &request);
         assert_eq!(verified, expected, "{request}");
     }
     let unsigned = service.run_curl("/model/x", &[]);
@@ -247,6 +242,51 @@ fn a_request_to_aws_is_signed_anew() {
         unsigned.stdout.contains("no AWS signature to replace"),
         "{unsigned:?}"
     );
+}
+
+/// What another implementation says of a signature.
+fn verified(service: &Service, request: &str) -> String {
+    let none = service.world.authsome::<&str>([]);
+    let python = crate::kit::run::like(&none, ["python3", "-c", VERIFY]);
+    piped(python, &request.replace("\r\n", "\n"))
+}
+
+#[test]
+fn whose_a_signing_key_is_is_asked_with_a_signature() {
+    let service = Service::start();
+    service.register(
+        r#""fields": [{ "name": "access_key_id", "label": "Access key ID", "secret": false },
+            { "name": "secret_access_key", "label": "Secret access key" }],
+        "account": [{ "url": "https://AUTHORITY/who?Action=GetCallerIdentity", "id": "/id", "label": "/name",
+            "sigv4": { "region": "eu-central-1", "service": "sts" } }],
+        "inject": [{ "path": "/**", "as": "sigv4" }]"#,
+    );
+    let flags = ["--api-key-file", "-", "--field", "access_key_id=AKIDREAL"];
+    let outcome = service.login(&flags, "secret").expect(0);
+    assert!(
+        outcome.stderr.contains("Connected Acme as ada"),
+        "{outcome:?}"
+    );
+    // curl signs nothing, so it proves nothing.
+    assert!(!outcome.stderr.contains("curl"), "{outcome:?}");
+    let request = service.next();
+    assert!(
+        request.starts_with("GET /who?Action=GetCallerIdentity "),
+        "{request}"
+    );
+    assert_eq!(
+        verified(&service, &request),
+        "AKIDREAL eu-central-1 sts True\n",
+        "{request}"
+    );
+    let ids = ["AKIDREAL", "wrong"];
+    for id in ids {
+        let field = format!("access_key_id={id}");
+        let flags = ["--api-key-file", "-", "--force", "--field", &field];
+        service
+            .login(&flags, "secret")
+            .expect(if id == "wrong" { 2 } else { 0 });
+    }
 }
 
 fn piped(mut command: std::process::Command, stdin: &str) -> String {

@@ -122,7 +122,9 @@ pub(super) fn proof(
     sign_in: &SignIn,
     user_data: &UserData,
 ) -> Result<Option<String>, Failure> {
-    let Some(lookup) = sign_in.account_lookups.first() else {
+    // curl signs nothing.
+    let lookup = sign_in.account_lookups.first();
+    let Some(lookup) = lookup.filter(|lookup| lookup.signed_for.is_none()) else {
         return Ok(None);
     };
     let mut flag = String::new();

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use authsome_providers::{Auth, BaseUrl, Definition, JsonPointer, Service, Shape, SignIn};
+use authsome_providers::{
+    Auth, BaseUrl, Definition, JsonPointer, Service, Shape, SignIn, SignedFor,
+};
 use tokio::runtime::Runtime;
 
 use super::files::Files;
@@ -134,11 +136,13 @@ pub(in crate::cli) fn account_lookups(sign_in: &SignIn, service: &Service) -> Ve
         let found = service.rules.injection(host, "GET", path, url.query());
         let shape = found.and_then(|found| service.rules.shapes().get(found.shape));
         let text = |pointer: &JsonPointer| pointer.as_str().to_owned();
+        let signed_for = |signed: &SignedFor| (signed.region.clone(), signed.service.clone());
         AccountLookup {
             url: url.clone(),
             shape: shape.cloned().unwrap_or(Shape::Bearer),
             id: lookup.id.as_ref().map(text),
             label: lookup.label.as_ref().map(text),
+            signed_for: lookup.signed_for.as_ref().map(signed_for),
         }
     });
     lookups.collect()

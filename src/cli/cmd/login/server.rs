@@ -141,7 +141,7 @@ fn has(provider: &Provider, flow: Flow) -> bool {
             Flow::DcrPkce => oauth.supports_dcr,
             Flow::DeviceCode => oauth.supports_device_code,
             Flow::Pkce => oauth.authorization.is_some(),
-            _ => true,
+            _ => oauth.supports_client_credentials || provider.flow == flow,
         },
     }
 }
