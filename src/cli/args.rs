@@ -5,6 +5,7 @@ mod login_target;
 mod named;
 mod run;
 mod show;
+mod token;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Target};
 pub(super) use self::run::{PolicyArgument, Run};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
+pub(super) use self::token::{Credential, Token, TokenFormat};
 
 /// Give your agent GitLab, not your GitLab token.
 #[derive(Debug, Parser)]
@@ -68,6 +70,12 @@ pub(super) enum Command {
     Get(Get),
     /// Print a connection's token for a program that cannot run under `authsome run`
     Export(Export),
+    /// Print a token, renewed if it is due, for a script or another tool
+    #[command(after_help = token::TOKEN_EXAMPLES)]
+    Token(Token),
+    /// Answer programs that ask a helper for a credential
+    #[command(subcommand, after_help = token::CREDENTIAL_EXAMPLES)]
+    Credential(Credential),
     /// List providers and connections
     List,
     /// Print a provider's definition, ready to edit

@@ -14,7 +14,10 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
         &[
             ("login", "Connect an account, in the browser"),
             ("run", "Run a command that uses them and sees no token"),
-            ("status", "Show who is connected, and whether it works"),
+            (
+                "status, whoami",
+                "Show who is connected, and whether it works",
+            ),
             (
                 "log, runs",
                 "What was injected, denied, refreshed, by which run",
@@ -25,10 +28,13 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
         "Connections",
         &[
             (
-                "list, whoami, get",
-                "Show providers, accounts, one connection",
+                "list, get, set-default",
+                "Show connections, one of them, choose the default",
             ),
-            ("set-default, export", "Choose the default, print a token"),
+            (
+                "token, export, credential",
+                "Print a token, answer git outside of a run",
+            ),
             (
                 "logout, revoke",
                 "Forget a connection, end its grant as well",

@@ -84,7 +84,7 @@ fn serves_git(service: &Service, route: &RoutePattern) -> bool {
 
 /// How git logs in at the repositories of a route: by HTTP Basic, or with a bearer token. `None` if
 /// the service has no repositories there.
-fn git_shape<'a>(service: &'a Service, route: &RoutePattern) -> Option<&'a Shape> {
+pub(crate) fn git_shape<'a>(service: &'a Service, route: &RoutePattern) -> Option<&'a Shape> {
     let HostPattern::Exact(host) = &route.host else {
         return None;
     };
