@@ -18,6 +18,7 @@ mod log_reader;
 mod log_words;
 mod notices;
 mod printer;
+mod renewal;
 mod usage;
 mod waits;
 mod words;
@@ -104,6 +105,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
     };
     match command {
         Command::Completions(arguments) => cmd::completions::run(&arguments, printer).map(done),
+        Command::Credential(arguments) => cmd::credential::run(&arguments, &context).map(done),
         Command::Doctor(arguments) => cmd::doctor::run(&arguments, &context).map(done),
         Command::Export(arguments) => cmd::export::run(&arguments, &context).map(done),
         Command::Get(arguments) => cmd::get::run(&arguments, &context).map(done),
@@ -124,6 +126,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         Command::Runs(arguments) => cmd::runs::run(&arguments, &context).map(done),
         Command::SetDefault(arguments) => cmd::set_default::run(&arguments, &context).map(done),
         Command::Status(arguments) => cmd::status::run(&arguments, &context).map(done),
+        Command::Token(arguments) => cmd::token::run(&arguments, &context).map(done),
         Command::Uninstall(arguments) => cmd::uninstall::run(&arguments, &context).map(done),
         Command::Vault(arguments) => cmd::vault::run(&arguments, &context).map(done),
         Command::Version => {

@@ -1,5 +1,6 @@
 //! The name of a connection, and what a request needs of it.
 
+pub(crate) mod git_protocol;
 pub(crate) mod ready;
 pub(crate) mod signature;
 

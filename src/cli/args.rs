@@ -6,6 +6,7 @@ mod named;
 mod proxy;
 mod run;
 mod show;
+mod token;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ pub(super) use self::named::{Named, Target};
 pub(super) use self::proxy::{EnvFormat, Proxy};
 pub(super) use self::run::{PolicyArgument, Run, SessionFlags};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
+pub(super) use self::token::{Credential, Token, TokenFormat};
 
 /// Give your agent GitLab, not your GitLab token.
 #[derive(Debug, Parser)]
@@ -58,7 +60,7 @@ pub(super) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Connect an account, in the browser
+    /// Connect an account, by browser or key
     #[command(after_help = login::EXAMPLES)]
     Login(Box<Login>),
     /// Run a command that uses the connections but never sees a token
@@ -73,6 +75,12 @@ pub(super) enum Command {
     Get(Get),
     /// Print a connection's token for a program that cannot run under `authsome run`
     Export(Export),
+    /// Print a token, renewed if it is due, for a script or another tool
+    #[command(after_help = token::TOKEN_EXAMPLES)]
+    Token(Token),
+    /// Answer programs that ask a helper for a credential
+    #[command(subcommand, after_help = token::CREDENTIAL_EXAMPLES)]
+    Credential(Credential),
     /// List providers and connections
     List,
     /// Print a provider's definition, ready to edit

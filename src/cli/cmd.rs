@@ -2,6 +2,7 @@
 
 pub(super) mod allow;
 pub(super) mod completions;
+pub(super) mod credential;
 pub(super) mod doctor;
 pub(super) mod export;
 pub(super) mod get;
@@ -20,6 +21,7 @@ pub(super) mod runs;
 pub(super) mod set_default;
 pub(super) mod start;
 pub(super) mod status;
+pub(super) mod token;
 pub(super) mod uninstall;
 pub(super) mod vault;
 pub(super) mod version;

@@ -1,6 +1,5 @@
 //! Builds what a command needs, when the command needs it.
 
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use authsome_providers::{Definition, Provider, ProviderId, Service};
@@ -12,13 +11,13 @@ use super::failure::{Exit, Failure, MORE_PROCESSES, not_found};
 use super::notices::tell;
 use super::printer::Printer;
 use super::waits;
-use crate::connection::{Connection, CredentialError, Credentials, Stored};
+use crate::connection::{Connection, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::net::resolve::Resolve;
 use crate::oauth::HttpClients;
 use crate::os::private_memory;
 use crate::os::ulimits::Ulimits;
-use crate::session::{Parent, UserData, UserFiles, finish};
+use crate::session::{Parent, UserData, UserFiles};
 
 /// If this variable is 1, authsome's memory stays readable for a debugger or profiler of the same
 /// user.
@@ -134,44 +133,6 @@ impl UserData {
         self.id(named.provider(), named.name())
     }
 
-    /// The same, but renewed if it expires soon: a token that is handed out should work for a
-    /// while.
-    pub(super) fn fresh(&self, named: &Named, printer: &Printer) -> Result<Connection, Failure> {
-        let stored = self.connection(named)?;
-        let id = stored.connection.id.clone();
-        let credentials = Credentials::new(
-            [stored],
-            self.store.clone(),
-            Arc::clone(&self.audit),
-            Context::clients(&[]),
-        );
-        let runtime = Context::runtime()?;
-        let renewed = runtime.block_on(async {
-            use crate::connection::{CredentialSource, Usage};
-            let outcome = tokio::select! {
-                outcome = credentials.get(&id, Usage::Once) => outcome.map_err(Failure::from),
-                failure = interrupted() => Err(failure),
-            };
-            // Also after an interrupt: a token pair that the provider has issued must be stored.
-            let notify = |notice| tell(notice, printer);
-            (outcome, finish(&credentials, &notify, interrupt()).await)
-        });
-        runtime.shutdown_background();
-        let (outcome, is_stored) = renewed;
-        outcome?;
-        if !is_stored {
-            let reason = "a new pair could not be written, neither into it nor beside it";
-            return Err(Failure::from(CredentialError::Vault {
-                reason: reason.to_owned(),
-            }));
-        }
-        let stored = self
-            .store
-            .load(&id)?
-            .ok_or_else(|| not_found(&id.provider, Some(&id.name)))?;
-        Ok(stored.connection)
-    }
-
     /// The id of the provider's connection with that name, or of its default connection.
     fn id(
         &self,
@@ -231,27 +192,6 @@ fn refuse_tracer() -> Result<(), Failure> {
         "start the tracer inside the run: authsome run -- strace COMMAND; to debug authsome itself: {READABLE_MEMORY}=1"
     );
     Err(Failure::new(Exit::Vault, "traced", message, hint))
-}
-
-/// Waits for SIGINT, SIGHUP, SIGQUIT or SIGTERM.
-async fn interrupted() -> Failure {
-    let wait = async || -> std::io::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut hangup = signal(SignalKind::hangup())?;
-        let mut quit = signal(SignalKind::quit())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-            _ = quit.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
-    };
-    match wait().await {
-        Ok(()) => Failure::new(Exit::Usage, "cancelled", "interrupted", "try again"),
-        Err(error) => error.into(),
-    }
 }
 
 /// Waits for Ctrl-C. From the first poll on, Ctrl-C no longer ends the process by itself.

@@ -56,7 +56,7 @@ const MEANT: [(&[&str], &str); 14] = [
         ],
         "logout PROVIDER",
     ),
-    (&["print-token", "token"], "export PROVIDER"),
+    (&["access-token", "print-token"], "token PROVIDER"),
     (&["env"], "export PROVIDER --format shell"),
     (&["audit", "events", "history", "logs", "tail"], "log"),
     (&["jobs", "ps", "sessions"], "runs"),
@@ -73,6 +73,7 @@ pub(super) fn meant(word: &str, next: Option<&str>) -> Option<String> {
     if word == "auth" {
         match next {
             Some(own @ ("login" | "logout" | "revoke" | "status")) => return Some(own.to_owned()),
+            Some("token") => return Some("token PROVIDER".to_owned()),
             Some(next) if next != "auth" => return meant(next, None),
             _ => {}
         }
@@ -171,7 +172,7 @@ mod tests {
         assert_eq!(meant("auth", Some("status")).as_deref(), Some("status"));
         assert_eq!(
             meant("auth", Some("token")).as_deref(),
-            Some("export PROVIDER")
+            Some("token PROVIDER")
         );
         assert_eq!(meant("auth", None).as_deref(), Some("login"));
         assert_eq!(meant("frobnicate", None), None);

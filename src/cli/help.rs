@@ -12,12 +12,15 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
     (
         "Every day",
         &[
-            ("login", "Connect an account, in the browser"),
+            ("login", "Connect an account, by browser or key"),
             (
                 "run, proxy",
                 "Run a command that sees no token, or serve others",
             ),
-            ("status", "Show who is connected, and whether it works"),
+            (
+                "status, whoami",
+                "Show who is connected, and whether it works",
+            ),
             (
                 "log, runs",
                 "What was injected, denied, refreshed, by which run",
@@ -28,10 +31,13 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
         "Connections",
         &[
             (
-                "list, whoami, get",
-                "Show providers, accounts, one connection",
+                "list, get, set-default",
+                "Show connections, one of them, choose the default",
             ),
-            ("set-default, export", "Choose the default, print a token"),
+            (
+                "token, export, credential",
+                "Print a token, answer git outside of a run",
+            ),
             (
                 "logout, revoke",
                 "Forget a connection, end its grant as well",

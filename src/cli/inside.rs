@@ -71,6 +71,7 @@ fn secret_words(command: &Command) -> Option<&'static str> {
     match command {
         // What later runs may do is the user's to say.
         Command::Allow(rule) => rule.rule.as_ref().map(|_| "allow"),
+        Command::Credential(arguments) => arguments.concerns_secret().then_some("credential git"),
         Command::Export(_) => Some("export"),
         Command::Get(arguments) => arguments.show_secret.then_some("get --show-secret"),
         Command::Inspect(arguments) => arguments.edit.then_some("inspect --edit"),
@@ -85,6 +86,7 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         }
         // Its socket and its file of variables would outlive the command.
         Command::Proxy(_) => Some("proxy"),
+        Command::Token(_) => Some("token"),
         Command::Vault(Vault::Rekey(_)) => Some("vault rekey"),
         Command::Uninstall(arguments) => arguments.yes.then_some("uninstall --yes"),
         Command::Completions(_)

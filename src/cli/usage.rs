@@ -68,7 +68,12 @@ fn unknown_command(error: &clap::Error, arguments: &[OsString]) -> (String, Stri
         Some(ContextValue::String(word)) => word.as_str(),
         _ => "",
     };
-    let message = format!("authsome has no command '{word}'");
+    // `authsome vault frobnicate`: the command is known, the one within it is not.
+    let within = command_of(arguments).map(|command| command.get_name().to_owned());
+    let message = match &within {
+        Some(command) => format!("authsome {command} has no command '{word}'"),
+        None => format!("authsome has no command '{word}'"),
+    };
     let next = own_words(arguments)
         .skip_while(|typed| *typed != word)
         .nth(1);
@@ -96,7 +101,11 @@ fn unknown_command(error: &clap::Error, arguments: &[OsString]) -> (String, Stri
         let typed: Vec<_> = typed.map(|word| shell_word(word)).collect();
         return (message, format!("authsome run -- {}", typed.join(" ")));
     }
-    (message, "all commands: authsome help".to_owned())
+    let hint = match within {
+        Some(command) => format!("authsome help {command}"),
+        None => "all commands: authsome help".to_owned(),
+    };
+    (message, hint)
 }
 
 /// A command with what was typed in place of its placeholders.

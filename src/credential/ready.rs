@@ -126,6 +126,11 @@ fn text_of<'a>(piece: &'a Piece, fields: Fields<'a>) -> &'a str {
     }
 }
 
+/// The text of a template, in a form that is kept.
+pub(crate) fn text(template: &Template, fields: Fields<'_>) -> Secret<String> {
+    secret(fill(template, fields))
+}
+
 /// The text of a template.
 fn fill(template: &Template, fields: Fields<'_>) -> Zeroizing<String> {
     let pieces = template.pieces();

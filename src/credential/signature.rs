@@ -64,6 +64,12 @@ impl SigningKey {
         })
     }
 
+    /// The access key ID, the secret access key, and the session token if there is one.
+    pub(crate) fn parts(&self) -> (&Secret<String>, &Secret<String>, Option<&Secret<String>>) {
+        let token = self.session_token.as_ref();
+        (&self.access_key_id, &self.secret_access_key, token)
+    }
+
     fn credentials(&self) -> Credentials {
         let token = self.session_token.as_ref();
         Credentials::new(

@@ -16,6 +16,7 @@ mod text;
 use std::path::Path;
 
 pub use self::place::GitPlace;
+pub(crate) use self::place::git_shape;
 pub use self::remotes::{AskedRemotes, UserRemotes};
 use self::rewrites::rewrites;
 

@@ -84,11 +84,13 @@ const STARTING: &[&str] = &[
 /// Each file that reads a secret was looked at for what it does with it.
 pub(crate) const EXPOSING: &[&str] = &[
     "cli/client_certificate.rs",
+    "cli/cmd/credential.rs",
     "cli/cmd/export.rs",
     "cli/cmd/get.rs",
     "cli/cmd/login/files.rs",
     "cli/cmd/login/key.rs",
     "cli/cmd/login/suspended.rs",
+    "cli/cmd/token.rs",
     "cli/cmd/vault.rs",
     "connection/login/device.rs",
     "connection/login/key.rs",
@@ -97,6 +99,7 @@ pub(crate) const EXPOSING: &[&str] = &[
     "connection/store.rs",
     "connection/store/codec.rs",
     "connection/store/records.rs",
+    "credential/git_protocol.rs",
     "credential/ready.rs",
     "credential/signature.rs",
     "loopback.rs",

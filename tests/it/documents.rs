@@ -139,6 +139,19 @@ fn a_wrong_command_is_seen() {
         let block = Block::new(language, text);
         assert_ne!(playground.faults(&block), Vec::<String>::new(), "{text}");
     }
+    for (language, text) in [
+        (
+            Language::Toml,
+            "[registries.a]\ncredential-provider = [\"cargo:token-from-stdout\", \"authsome\", \"tokn\"]",
+        ),
+        (
+            Language::Yaml,
+            "users: [{user: {exec: {command: authsome, args: [token, gitlb]}}}]",
+        ),
+    ] {
+        let block = Block::new(language, text);
+        assert_ne!(playground.faults(&block), Vec::<String>::new(), "{text}");
+    }
     let entry =
         r#"{"mcpServers": {"a": {"command": "authsome", "args": ["run", "--no", "--", "npx"]}}}"#;
     let block = Block::new(Language::Json, entry);

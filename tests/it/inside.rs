@@ -37,14 +37,18 @@ fn inside(world: &World, flags: &[&str], script: &str) -> Outcome {
     Outcome::of(command.output().unwrap())
 }
 
-const READERS: [&str; 4] = [
+const READERS: [&str; 6] = [
     "export gitlab",
+    "token gitlab",
+    "token gitlab --format exec",
     "get gitlab --show-secret",
     "get gitlab --show-secret --field access_token",
     "get gitlab --show-secret --field refresh_token --json",
 ];
 
-const WRITERS: [&str; 3] = [
+const WRITERS: [&str; 5] = [
+    "credential git get",
+    "credential git erase",
     "login gitlab --force --no-browser",
     "logout gitlab",
     "revoke gitlab",
@@ -139,6 +143,8 @@ fn a_run_that_allows_it_has_its_commands_read_secrets_and_logs_each() {
         reasons(&world, "export"),
         [
             "",
+            "token",
+            "token",
             "get --show-secret",
             "get --show-secret",
             "get --show-secret"

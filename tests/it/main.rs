@@ -11,6 +11,7 @@ mod cli;
 mod client_certificate;
 mod daily;
 mod documents;
+mod doors;
 mod durability;
 mod environment;
 mod full_screen;

@@ -79,27 +79,43 @@ impl GitPlace {
 
 /// Whether the injected credential is one that git can use: over HTTPS, and by HTTP Basic.
 fn serves_git(service: &Service, route: &RoutePattern) -> bool {
+    matches!(git_shape(service, route), Some(Shape::Basic { .. }))
+}
+
+/// How git logs in at the repositories of a route: by HTTP Basic, or with a bearer token. `None` if
+/// the service has no repositories there.
+pub(crate) fn git_shape<'a>(service: &'a Service, route: &RoutePattern) -> Option<&'a Shape> {
     let HostPattern::Exact(host) = &route.host else {
-        return false;
+        return None;
     };
-    let gives_basic = |below: &str, query| {
+    let rules = &service.rules;
+    let shape_of = |below: &str, query| {
         let path = format!("{}{below}", route.path_prefix);
         let path = service.relative_path(&path).unwrap_or(&path);
-        let found = service.rules.injection(host, "GET", path, query);
-        let shape = found.and_then(|found| service.rules.shapes().get(found.shape));
-        matches!(shape, Some(Shape::Basic { .. }))
+        let found = rules.injection(host, "GET", path, query)?;
+        rules.shapes().get(found.shape)
     };
-    let query = Some("service=git-upload-pack");
+    let is_basic = |shape: &Shape| matches!(shape, Shape::Basic { .. });
+    let has_section = service.git.is_some();
     // A service that takes HTTP Basic for everything has no repositories, unless it says so.
-    let is_forge = service.git.is_some() || !gives_basic("/", None);
+    let is_forge = has_section || !shape_of("/", None).is_some_and(is_basic);
     let is_git_host = match service.git.as_ref().and_then(|git| git.host.as_ref()) {
         Some(named) => named.matches(host),
         None => true,
     };
-    route.scheme == Scheme::Https
-        && is_forge
-        && is_git_host
-        && gives_basic("/group/project.git/info/refs", query)
+    if route.scheme != Scheme::Https || !is_forge || !is_git_host {
+        return None;
+    }
+    let query = Some("service=git-upload-pack");
+    let usual = shape_of("/group/project.git/info/refs", query);
+    // Some have their repositories at paths of another form, but log in one way everywhere.
+    let only = || match rules.shapes() {
+        [only] if has_section => Some(only),
+        _ => None,
+    };
+    let shape = usual.or_else(only)?;
+    let is_bearer = has_section && *shape == Shape::Bearer;
+    (is_bearer || is_basic(shape)).then_some(shape)
 }
 
 #[cfg(test)]
@@ -147,5 +163,23 @@ mod tests {
         let other = catalog.get(&"acme".parse().unwrap()).unwrap();
         let other = other.provider.at(None).unwrap();
         assert_eq!(GitPlace::of([&other].into_iter()), []);
+    }
+
+    #[test]
+    fn a_place_whose_repositories_have_paths_of_their_own_is_one() {
+        let place = |git: &str| {
+            let definition = format!(
+                r#"{{"name":"a","auth_type":"api_key","api_url":["a.test","b.test"],{git}
+                "inject":[{{"path":"regex:(?:/[^/]+)+/_code/.+","as":"basic","username":"me"}}]}}"#
+            );
+            let source = authsome_providers::Source::Bundled;
+            let definition = authsome_providers::Definition::parse(&definition, source).unwrap();
+            let service = definition.provider.at(None).unwrap();
+            let places = GitPlace::of([&service].into_iter());
+            let urls = places.into_iter().map(|place| place.url);
+            urls.collect::<Vec<_>>()
+        };
+        assert_eq!(place(r#""git":{"host":"a.test"},"#), ["https://a.test"]);
+        assert_eq!(place(""), [""; 0], "nothing says that it has repositories");
     }
 }

@@ -20,7 +20,8 @@ pub(super) fn scripts(block: &Block) -> Result<Vec<String>, String> {
             let value = value.map_err(|error| error.to_string())?;
             let is_ours = value.get("guard").is_some();
             let settings = is_ours.then(|| settings(&block.text));
-            Ok(servers(&value).into_iter().chain(settings).collect())
+            let found = servers(&value).into_iter().chain(registries(&value));
+            Ok(found.chain(settings).collect())
         }
         Language::Yaml => Ok(yaml(&block.text)?.as_ref().map_or(Vec::new(), jobs)),
         Language::Ini => Ok(lines(&block.text, |line| line.strip_prefix("ExecStart="))),
@@ -37,14 +38,25 @@ fn servers(value: &Value) -> Vec<String> {
     let tables = ["mcpServers", "mcp_servers", "servers"];
     let tables = tables.iter().filter_map(|name| value[*name].as_object());
     let entries = tables.flat_map(serde_json::Map::values);
-    entries
-        .map(|entry| {
-            let words = entry["args"].as_array().into_iter().flatten();
-            let words = std::iter::once(&entry["command"]).chain(words);
-            let words = words.map(|word| word.as_str().unwrap_or("no-command"));
-            words.collect::<Vec<_>>().join(" ")
-        })
+    entries.map(command_line).collect()
+}
+
+/// What cargo starts for the token of a registry.
+fn registries(value: &Value) -> Vec<String> {
+    let tables = value["registries"].as_object().into_iter().flatten();
+    let providers = tables.filter_map(|(_, registry)| registry["credential-provider"].as_array());
+    let words = providers.map(|words| words.iter().skip(1).filter_map(Value::as_str));
+    words
+        .map(|words| words.collect::<Vec<_>>().join(" "))
         .collect()
+}
+
+/// A command and its arguments, in fields of these names.
+fn command_line(entry: &Value) -> String {
+    let words = entry["args"].as_array().into_iter().flatten();
+    let words = std::iter::once(&entry["command"]).chain(words);
+    let words = words.map(|word| word.as_str().unwrap_or("no-command"));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A run with these settings: a key that the program does not know stops it.
@@ -52,7 +64,8 @@ fn settings(text: &str) -> String {
     format!("cat > \"$AUTHSOME_HOME/config.toml\" <<'END'\n{text}END\nauthsome run -- true")
 }
 
-/// What jobs of GitLab CI have under `script`, and those of GitHub Actions under `run`.
+/// What jobs of GitLab CI have under `script`, those of GitHub Actions under `run`, and kubectl
+/// under `exec`.
 fn jobs(value: &Value) -> Vec<String> {
     let mut commands = Vec::new();
     collect(value, &mut commands);
@@ -77,6 +90,8 @@ fn collect(value: &Value, commands: &mut Vec<String>) {
             for (name, value) in fields {
                 match (name.as_str(), value) {
                     ("run", Value::String(command)) => commands.push(command.clone()),
+                    // Of kubectl's configuration.
+                    ("exec", entry) => commands.push(command_line(entry)),
                     ("script", Value::Array(list)) => {
                         let own = list.iter().filter_map(Value::as_str);
                         commands.extend(own.map(str::to_owned));

@@ -18,15 +18,18 @@ use crate::kit::{Outcome, World, binary};
 
 /// Programs that the documents name. In a run they ask the server who they are; outside, they start
 /// the command of authsome that is among their arguments, as a launcher does.
-const STAND_INS: [&str; 10] = [
+const STAND_INS: [&str; 13] = [
     "agent",
     "claude",
     "codex",
     "docker",
+    "glab",
     "nightly",
     "npx",
     "python",
+    "sbx",
     "systemctl",
+    "terraform",
     "tmux",
     "./job.sh",
 ];
@@ -37,6 +40,7 @@ if [ -n "$AUTHSOME_SESSION" ]; then
   echo "$0" >> "$EFFECTS"
   exit
 fi
+case $0 in */glab | */terraform) [ -n "$GITLAB_TOKEN" ] || exit ;; esac
 for word; do
   case $word in
     authsome) exec "$@" ;;
@@ -235,6 +239,7 @@ impl Playground {
             ("KEY_FILE", home.path("key")),
             ("RUNNER_TEMP", home.directory.path().to_owned()),
             ("GIT_CONFIG_NOSYSTEM", "1".into()),
+            ("GIT_SSL_CAINFO", self.tools.path("both.pem")),
             ("LANG", "C.UTF-8".into()),
             ("TERM", "dumb".into()),
         ]

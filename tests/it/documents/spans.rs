@@ -8,7 +8,7 @@ use super::page::Page;
 use crate::kit::binary;
 
 /// Commands of ours, and of the Python program, whose name has a second word.
-const OF_TWO_WORDS: [&str; 3] = ["connections", "provider", "vault"];
+const OF_TWO_WORDS: [&str; 4] = ["connections", "credential", "provider", "vault"];
 
 pub(super) fn faults(pages: &[Page]) -> Vec<String> {
     let mut helps = HashMap::new();

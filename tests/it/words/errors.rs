@@ -210,6 +210,7 @@ fn of_a_credential_that_cannot_be_renewed() {
         &[
             &["export", "gitlab"],
             &["export", "gitlab", "--connection", "lost", "--json"],
+            &["token", "gitlab/lost"],
         ],
     );
     assert_words!("errors", "not_renewed", text, &Scrub::of(&world).pairs());

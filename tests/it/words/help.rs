@@ -7,9 +7,10 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, at_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 27] = [
     "allow",
     "completions",
+    "credential",
     "deny",
     "doctor",
     "export",
@@ -29,6 +30,7 @@ const COMMANDS: [&str; 25] = [
     "runs",
     "set-default",
     "status",
+    "token",
     "uninstall",
     "vault",
     "version",

@@ -164,8 +164,10 @@ fn in_detail() {
 #[test]
 fn of_commands_inside_of_a_run() {
     let Setup { world, .. } = Setup::connected();
-    let inner: [&[&str]; 6] = [
+    let inner: [&[&str]; 8] = [
         &["export", "gitlab"],
+        &["token", "gitlab"],
+        &["credential", "git", "get"],
         &["get", "gitlab", "--show-secret", "--json"],
         &["login", "gitlab"],
         &["logout", "gitlab"],

@@ -5,7 +5,7 @@ use authsome_test_support::assert_words;
 use super::{Scrub, at_columns, transcript};
 use crate::kit::World;
 
-const WRONG: [&[&str]; 31] = [
+const WRONG: [&[&str]; 33] = [
     &["frobnicate"],
     &["logn"],
     &["revok"],
@@ -14,7 +14,9 @@ const WRONG: [&[&str]; 31] = [
     &["auth", "status"],
     &["exec", "--", "python", "agent.py"],
     &["rm", "gitlab/work"],
-    &["token", "gitlab"],
+    &["access-token", "gitlab"],
+    &["token", "gitlab", "--format", "xml"],
+    &["credential", "svn"],
     &["gitlab"],
     &["sh", "-c", "echo it's"],
     &["--frobnicate"],
