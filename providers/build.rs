@@ -1,9 +1,10 @@
-//! Lists the bundled definitions, so that a new file needs no line in the code.
+//! Lists the bundled definitions, so that a new file needs no line in the code, and takes out of them
+//! what only people read: each start of a run parses some of them.
 
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Error, Write as _};
 use std::path::Path;
 
 fn main() {
@@ -27,8 +28,12 @@ fn main() {
     for name in names {
         let file = bundled.join(format!("{name}.json"));
         println!("cargo::rerun-if-changed={}", file.display());
-        let file = file.display().to_string();
-        let _ = writeln!(table, "    ({name:?}, include_str!({file:?})),");
+        match compact(&file) {
+            Ok(text) => {
+                let _ = writeln!(table, "    ({name:?}, {text:?}),");
+            }
+            Err(error) => println!("cargo::error={}: {error}", file.display()),
+        }
     }
     table.push(']');
     let out = env::var("OUT_DIR").unwrap_or_default();
@@ -37,4 +42,11 @@ fn main() {
     if let Err(error) = written {
         println!("cargo::error=cannot list the bundled definitions: {error}");
     }
+}
+
+/// The definition without comments and blanks, its fields in their order.
+fn compact(file: &Path) -> Result<String, Error> {
+    let text = json_comments::StripComments::new(fs::File::open(file)?);
+    let json: serde_json::Value = serde_json::from_reader(std::io::BufReader::new(text))?;
+    Ok(json.to_string())
 }

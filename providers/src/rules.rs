@@ -62,7 +62,7 @@ impl Rules {
     /// some servers ignore case.
     pub fn guard(&self, host: &str, method: &str, path: &str) -> Option<&GuardRule> {
         let rules = self.common.guards_for(method);
-        let near = rules.landmarks.near(path);
+        let near = rules.landmarks(&self.common.guards).near(path);
         if near.is_empty() {
             return None; // the usual case
         }

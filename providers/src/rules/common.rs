@@ -43,7 +43,8 @@ impl InjectEntry {
 /// The guard rules that apply to one method.
 #[derive(Debug, Default)]
 pub(super) struct MethodGuards {
-    pub(super) landmarks: Landmarks,
+    /// Made by the first request: most methods of most services are never used in a run.
+    landmarks: OnceLock<Landmarks>,
     pub(super) indices: Vec<usize>,
 }
 
@@ -55,15 +56,18 @@ impl MethodGuards {
             rule.methods.is_empty() || rule.methods.iter().any(names)
         };
         let rules = guards.iter().enumerate().filter(|(_, rule)| applies(rule));
-        let (indices, rules): (Vec<_>, Vec<_>) = rules.unzip();
         Self {
-            landmarks: Landmarks::of_patterns(
-                rules
-                    .iter()
-                    .map(|rule| rule.pattern.literal_segments().collect()),
-            ),
-            indices,
+            landmarks: OnceLock::new(),
+            indices: rules.map(|(index, _)| index).collect(),
         }
+    }
+
+    /// Where the rules are, in all `guards`.
+    pub(super) fn landmarks(&self, guards: &[GuardRule]) -> &Landmarks {
+        self.landmarks.get_or_init(|| {
+            let rules = self.indices.iter().filter_map(|index| guards.get(*index));
+            Landmarks::of_patterns(rules.map(|rule| rule.pattern.literal_segments().collect()))
+        })
     }
 }
 
