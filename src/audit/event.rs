@@ -27,6 +27,8 @@ pub enum Kind {
     Login,
     /// A connection was removed.
     Logout,
+    /// A connection came from another vault.
+    Import,
     /// Events were dropped because the disk was too slow.
     Lost,
     /// A token pair was renewed.
@@ -62,6 +64,7 @@ impl Kind {
             Self::Injected => "injected",
             Self::Login => "login",
             Self::Logout => "logout",
+            Self::Import => "import",
             Self::Lost => "lost",
             Self::Refresh => "refresh",
             Self::RefreshFailed => "refresh_failed",

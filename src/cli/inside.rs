@@ -80,6 +80,8 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         Command::Remove(_) => Some("remove"),
         Command::Revoke(_) => Some("revoke"),
         Command::Run(arguments) => arguments.allow_export.then_some("run --allow-export"),
+        Command::Vault(Vault::Export(_)) => Some("vault export"),
+        Command::Vault(Vault::Import(_)) => Some("vault import"),
         Command::Vault(Vault::Rekey(_)) => Some("vault rekey"),
         Command::Uninstall(arguments) => arguments.yes.then_some("uninstall --yes"),
         Command::Completions(_)

@@ -258,6 +258,13 @@ pub(crate) const ROOMS: &[Room] = &[
         &["net"],
     ),
     room(
+        "age_file",
+        200,
+        "sealed files in the format of age",
+        "what is in them",
+        &["net", "env"],
+    ),
+    room(
         "net",
         200,
         "the way to a host: whom TLS trusts, the user's own proxies and addresses, a connection",

@@ -6,6 +6,7 @@
 mod acceptance;
 mod admission;
 mod child;
+mod ci;
 mod cli;
 mod client_certificate;
 mod daily;

@@ -49,7 +49,8 @@ fn each_error_that_is_reported_has_a_snapshot() {
 
 /// What becomes words in `src/cli/failure.rs`, `client_certificate.rs` and `notices.rs`, or
 /// responses in the proxy's `respond.rs`.
-const REPORTED: [&str; 18] = [
+const REPORTED: [&str; 19] = [
+    "AgeError",
     "BindError",
     "CaError",
     "CatalogError",
