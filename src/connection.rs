@@ -15,6 +15,7 @@
 mod closing;
 mod credentials;
 mod disk;
+mod elsewhere;
 mod flight;
 mod freshness;
 mod import;
@@ -39,6 +40,7 @@ mod turn;
 mod wanted;
 
 pub use credentials::Credentials;
+pub use elsewhere::{Elsewhere, LaterPair};
 pub use freshness::Freshness;
 pub use import::Compared;
 pub use keep::take_in_pending;

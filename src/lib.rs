@@ -2,7 +2,7 @@
 //!
 //! The floors (layers), from the bottom up: [`secret`], [`clock`], [`os`]; [`mod@env`], [`net`],
 //! [`age_file`]; [`vault`], [`loopback`], [`credential`]; [`oauth`], [`audit`], [`child`];
-//! [`connection`]; [`proxy`]; [`session`]; [`cli`]. ARCHITECTURE.md describes them,
+//! [`connection`]; [`hand_back`]; [`proxy`]; [`session`]; [`cli`]. ARCHITECTURE.md describes them,
 //! and `tests/architecture/` checks that no import goes up.
 
 pub mod age_file;
@@ -18,6 +18,7 @@ pub mod env;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod hand_back;
 pub mod loopback;
 pub mod net;
 pub mod oauth;

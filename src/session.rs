@@ -44,6 +44,7 @@ mod direct_hosts;
 mod directories;
 mod environment;
 mod error;
+mod hand_back;
 mod key_file;
 mod living;
 mod made_with;
@@ -70,6 +71,7 @@ use self::contributions::Contributions;
 use self::direct_hosts::direct_hosts;
 use self::environment::EnvironmentBuilder;
 pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
+use self::hand_back::{hand_back, hand_back_rest, serve, start_apart};
 use self::living::LivingSession;
 pub use self::living::{allows_export, living};
 use self::member::Member;
@@ -91,6 +93,7 @@ use crate::credential::ConnectionId;
 use crate::env::env_vars::Environment;
 use crate::env::helpers;
 use crate::env::programs::Programs;
+use crate::hand_back::HandBack;
 use crate::net::tls::ReadAhead;
 use crate::oauth::HttpClients;
 use crate::os::run_dir::RunDirectory;
@@ -122,6 +125,8 @@ pub struct Session {
     log: RunLog,
     /// How programs other than the command are started.
     programs: Programs,
+    /// What hands new pairs to the next job.
+    hand_back: Option<Arc<HandBack>>,
     /// The connections that were known to need a new login at the start.
     needing_login: Vec<ConnectionId>,
     /// `None` if the run could not be registered in the home directory. Its commands are then still
@@ -194,6 +199,7 @@ impl Session {
         if let Some(tree) = child.tree() {
             self.serving.admit_tree(tree);
         }
+        start_apart(self.hand_back.as_deref(), &child);
         // Only now, after `Child::spawn` has installed the signal handlers: without them, a signal
         // would kill this process in the middle of a refresh.
         self.credentials.renew_due();
@@ -225,10 +231,11 @@ impl Session {
 
     /// Ends the session. Requests that are under way at the proxy get a short grace period. A
     /// refresh request that has been sent is waited for until `given_up` completes; `given_up` is
-    /// polled only once the wait has become long.
-    pub async fn close(self, notify: &dyn Fn(Notice), given_up: impl Future<Output = ()>) {
+    /// polled only once the wait has become long. Returns whether all new pairs are handed back.
+    pub async fn close(self, notify: &dyn Fn(Notice), given_up: impl Future<Output = ()>) -> bool {
         self.serving.shut_down().await;
         finish(&self.credentials, notify, given_up).await;
+        let is_handed_back = hand_back_rest(self.hand_back.as_deref(), notify).await;
         self.log.finish();
         for (id, reason) in self.credentials.needing_login() {
             notify(Notice::NeedsLogin { id, reason });
@@ -236,6 +243,7 @@ impl Session {
         for (id, scopes) in self.credentials.lacking().await {
             notify(Notice::LacksScopes { id, scopes });
         }
+        is_handed_back
     }
 }
 
@@ -261,11 +269,10 @@ impl SessionPlan<'_> {
         let needing_login = members::needing_login(&members);
         let contributions =
             Contributions::of(&members, options.rewrites_ssh, parent, &scrubbed.programs());
-        let (routes, stored) = routes(members);
-        let ties = routes.ties().into_iter();
-        ties.for_each(|tie| notify(Notice::Tie(tie)));
-        let direct = direct_hosts(&routes, &proxies, options.policy);
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
+        let hand_back = hand_back(&options, data, &members, &clients, scrubbed.programs());
+        let (routes, stored) = routes(members, notify);
+        let direct = direct_hosts(&routes, &proxies, options.policy);
         let password = random_text(PASSWORD_LENGTH)?;
         let config = SessionConfig {
             password: password.clone(),
@@ -280,7 +287,7 @@ impl SessionPlan<'_> {
             audit: Arc::clone(&data.audit),
             now: Timestamp::now().to_system_time(),
         };
-        let credentials = credentials(stored, data, clients);
+        let credentials = credentials(stored, data, clients, hand_back.as_ref());
         let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
         let (address, name) = (proxy.address(), random_text(environment::NAME_LENGTH)?);
         let log = RunLog::new(&data.audit, name.expose(), parent.directory().to_owned());
@@ -303,6 +310,7 @@ impl SessionPlan<'_> {
             environment,
             log,
             programs: scrubbed.programs(),
+            hand_back: hand_back.inspect(serve),
             needing_login,
             _entered: living::enter(&data.home, name.expose(), options.allows_export, notify),
             directory,

@@ -21,6 +21,10 @@ pub enum Kind {
     /// A request, or a connection to a managed host, that failed because of the network, a
     /// certificate or a credential.
     Failed,
+    /// A new pair was handed to where the next job finds it.
+    HandedBack,
+    /// A new pair could not be handed to where the next job finds it.
+    HandBackFailed,
     /// A request that went out with a credential.
     Injected,
     /// A login created a connection.
@@ -61,6 +65,8 @@ impl Kind {
             Self::Denied => "denied",
             Self::Export => "export",
             Self::Failed => "failed",
+            Self::HandBackFailed => "hand_back_failed",
+            Self::HandedBack => "handed_back",
             Self::Injected => "injected",
             Self::Login => "login",
             Self::Logout => "logout",
@@ -201,6 +207,7 @@ mod tests {
             Kind::Denied,
             Kind::Failed,
             Kind::Injected,
+            Kind::HandBackFailed,
             Kind::RefreshFailed,
             Kind::RunEnd,
             Kind::RunStart,

@@ -79,7 +79,9 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         Command::Register(_) => Some("register"),
         Command::Remove(_) => Some("remove"),
         Command::Revoke(_) => Some("revoke"),
-        Command::Run(arguments) => arguments.allow_export.then_some("run --allow-export"),
+        Command::Run(arguments) if arguments.allow_export => Some("run --allow-export"),
+        // It hands out a sealed export, and the command could name who can open it.
+        Command::Run(arguments) => arguments.on_rotate.as_ref().map(|_| "run --on-rotate"),
         Command::Vault(Vault::Export(_)) => Some("vault export"),
         Command::Vault(Vault::Import(_)) => Some("vault import"),
         Command::Vault(Vault::Rekey(_)) => Some("vault rekey"),

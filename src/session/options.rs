@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use authsome_providers::ProviderId;
 
 use crate::credential::ConnectionId;
+use crate::hand_back::OnRotate;
 use crate::net::resolve::Resolve;
 use crate::proxy::Policy;
 
@@ -17,6 +18,8 @@ pub struct Options {
     pub chosen: Vec<ConnectionId>,
     /// Variables that the child inherits unchanged from the parent.
     pub left_alone: Vec<OsString>,
+    /// Where the new pairs of refreshes go, for the next job.
+    pub on_rotate: Option<OnRotate>,
     /// The providers whose connections take part. If it is empty, all connections do.
     pub only: Vec<ProviderId>,
     /// What happens to hosts that belong to no connection.
@@ -33,6 +36,7 @@ impl Default for Options {
             allows_export: false,
             chosen: Vec::new(),
             left_alone: Vec::new(),
+            on_rotate: None,
             only: Vec::new(),
             policy: Policy::Allow,
             resolve: Vec::new(),

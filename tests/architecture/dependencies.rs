@@ -111,6 +111,7 @@ pub(crate) const EXPOSING: &[&str] = &[
     "connection/store/records.rs",
     "credential/ready.rs",
     "credential/signature.rs",
+    "hand_back/file.rs",
     "loopback.rs",
     "loopback/requests.rs",
     "loopback/responses.rs",

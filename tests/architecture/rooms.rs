@@ -209,6 +209,13 @@ pub(crate) const ROOMS: &[Room] = &[
         &[],
     ),
     room(
+        "hand_back",
+        550,
+        "a new pair on its way to where the next job finds it: a command, a file, a CI variable",
+        "that a proxy exists; a provider by name",
+        &["hyper::", "rusqlite::", "age::"],
+    ),
+    room(
         "connection",
         500,
         "a stored login and its life: fresh, due, expired, dead",

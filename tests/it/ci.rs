@@ -1,3 +1,8 @@
-//! CI jobs: connections travel in sealed files.
+//! CI jobs: connections travel in sealed files, and a new pair goes back to where the next job
+//! finds it.
 
 mod export;
+mod job;
+mod orders;
+mod rotate;
+mod variable;

@@ -84,6 +84,7 @@ pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), Definiti
         docs_url: docs_url(&mut fields)?,
         applications_url: page(&mut fields)?,
         application_form: application::form(&mut fields, &mut warnings)?,
+        ci_variables: ci_variables(&mut fields)?,
         pages: pages(&mut fields)?,
         accounts: accounts(&mut fields, &mut warnings)?,
         auth: parsed.auth,
@@ -220,6 +221,11 @@ fn api_url(text: &Text<'_>) -> Result<ApiUrl, DefinitionError> {
         return Ok(ApiUrl::OnInstance(base.path_prefix().to_owned()));
     }
     text.parse().map(ApiUrl::Below)
+}
+
+fn ci_variables(fields: &mut Fields<'_>) -> Result<Option<Endpoint>, DefinitionError> {
+    let text = fields.text("ci_variables")?;
+    text.map(|text| text.parse::<Endpoint>()).transpose()
 }
 
 /// `applications_url`: a page for a browser, which may have a fragment.

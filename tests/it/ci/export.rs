@@ -277,9 +277,13 @@ fn what_cannot_be_exported_or_imported_is_said_and_writes_nothing() {
 fn inside_a_run_none_of_it_hands_a_pair_out() {
     let setup = Setup::connected();
     let binary = crate::kit::binary().to_str().unwrap();
+    let on_rotate = ["run", "--on-rotate", "cmd:cat >&2"];
+    let recipient = ["--on-rotate-recipient", RECIPIENT, "--", "true"];
+    let run = [&on_rotate[..], &recipient[..]].concat();
     for words in [
         &["vault", "export", "--to", "-"][..],
         &["vault", "import", "x"],
+        &run,
     ] {
         let inside = [binary].into_iter().chain(words.iter().copied());
         let outcome = setup.world.run(inside);
