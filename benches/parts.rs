@@ -287,6 +287,7 @@ fn connection() -> Connection {
             obtained_at: now,
             expires_at: Some(now.plus(Duration::from_hours(2))),
             scopes: vec!["api".to_owned()],
+            lineage: None,
         },
         account: None,
         standing: GrantState::Good,

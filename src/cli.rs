@@ -121,7 +121,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         Command::Register(arguments) => cmd::register::run(&arguments, &context).map(done),
         Command::Remove(arguments) => cmd::register::remove(&arguments, &context).map(done),
         Command::Revoke(arguments) => cmd::revoke::run(&arguments, &context).map(done),
-        Command::Proxy(arguments) => cmd::proxy::run(*arguments, &context).map(done),
+        Command::Proxy(arguments) => cmd::proxy::run(*arguments, &context),
         Command::Run(arguments) => cmd::run::run(arguments, &context),
         Command::Runs(arguments) => cmd::runs::run(&arguments, &context).map(done),
         Command::SetDefault(arguments) => cmd::set_default::run(&arguments, &context).map(done),

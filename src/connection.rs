@@ -15,10 +15,13 @@
 mod closing;
 mod credentials;
 mod disk;
+mod elsewhere;
 mod flight;
 mod freshness;
+mod import;
 mod keep;
 mod lacking;
+mod lineage;
 mod login;
 mod new_login;
 mod pace;
@@ -37,8 +40,11 @@ mod turn;
 mod wanted;
 
 pub use credentials::Credentials;
+pub use elsewhere::{Elsewhere, LaterPair};
 pub use freshness::Freshness;
+pub use import::Compared;
 pub use keep::take_in_pending;
+pub use lineage::Lineage;
 pub use login::{
     DeviceCode, Finished, FinishedBy, LoggedIn, LoginError, LoginPrompt, LoginRequest, LoginStep,
     PageAddress, login,
@@ -49,6 +55,6 @@ pub use login::{
 };
 pub use record::{ClientCredentials, Connection, GrantState, Status, StoredField, Tokens};
 pub use source::{CredentialError, CredentialSource, Rejection, UnauthorizedAction, Usage};
-pub use store::{ConnectionStore, Found, StoreError, Stored, ids_by_names};
+pub use store::{ConnectionStore, Exported, Found, StoreError, Stored, ids_by_names};
 pub use terms::{CustomDefinition, DefinitionUsed, Terms};
 pub use turn::{lock_grant, replace_beside_renewals};

@@ -1,10 +1,11 @@
 //! Keeps credentials out of the programs that use them.
 //!
-//! The floors (layers), from the bottom up: [`secret`], [`clock`], [`os`]; [`mod@env`], [`net`];
-//! [`vault`], [`loopback`], [`credential`]; [`oauth`], [`audit`], [`child`]; [`connection`];
-//! [`proxy`]; [`session`]; [`cli`]. ARCHITECTURE.md describes them, and `tests/architecture/`
-//! checks that no import goes up.
+//! The floors (layers), from the bottom up: [`secret`], [`clock`], [`os`]; [`mod@env`], [`net`],
+//! [`age_file`]; [`vault`], [`loopback`], [`credential`]; [`oauth`], [`audit`], [`child`];
+//! [`connection`]; [`hand_back`]; [`proxy`]; [`session`]; [`cli`]. ARCHITECTURE.md describes them,
+//! and `tests/architecture/` checks that no import goes up.
 
+pub mod age_file;
 pub mod audit;
 mod authority;
 pub mod child;
@@ -17,6 +18,7 @@ pub mod env;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod hand_back;
 pub mod loopback;
 pub mod net;
 pub mod oauth;

@@ -14,6 +14,7 @@ mod error;
 mod http;
 mod metadata;
 mod register;
+mod resource;
 mod response;
 mod token;
 mod transport;
@@ -28,6 +29,7 @@ pub use error::{OAuthError, RefreshFailure};
 pub use http::{EXCHANGE_TIMEOUT, HttpClient, HttpClients};
 pub use metadata::{Recognized, recognize};
 pub use register::{Registration, register};
+pub use resource::{ResourceRequest, ResourceResponse};
 pub use token::{RevocableToken, TokenSet};
 
 use url::Url;

@@ -5,6 +5,7 @@ pub mod home_lock;
 pub mod host_name;
 pub mod lock_wait;
 pub mod port_owner;
+pub mod private_file;
 pub mod private_memory;
 pub mod private_socket;
 pub mod process_tree;

@@ -45,6 +45,7 @@ mod directories;
 mod environment;
 mod error;
 mod git_login;
+mod hand_back;
 mod key_file;
 mod living;
 mod made_with;
@@ -57,6 +58,7 @@ mod routes;
 mod run_log;
 mod scrub;
 mod settings;
+mod start;
 mod user_data;
 mod watch;
 
@@ -67,11 +69,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use self::closing::finish;
-use self::contributions::Contributions;
-use self::direct_hosts::direct_hosts;
-use self::environment::EnvironmentBuilder;
 pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
 pub(crate) use self::git_login::{GitChoice, GitLogin, git_login};
+use self::hand_back::{hand_back_rest, start_apart};
 use self::living::LivingSession;
 pub use self::living::{allows_export, living};
 use self::member::Member;
@@ -79,7 +79,6 @@ use self::members::Members;
 pub use self::notice::{Change, Notice};
 pub use self::options::Options;
 pub use self::parent::Parent;
-use self::routes::{credentials, routes};
 use self::run_log::RunLog;
 pub(crate) use self::scrub::Scrub;
 use self::scrub::Scrubbed;
@@ -87,21 +86,15 @@ pub use self::settings::{Settings, SettingsError, set_allowed};
 pub use self::user_data::{UserData, UserFiles};
 use crate::audit::Feed;
 use crate::child::{Child, ChildError};
-use crate::clock::Timestamp;
-use crate::connection::{Credentials, GrantState};
+use crate::connection::Credentials;
 use crate::credential::ConnectionId;
 use crate::env::env_vars::Environment;
 use crate::env::helpers;
 use crate::env::programs::Programs;
-use crate::net::tls::ReadAhead;
-use crate::oauth::HttpClients;
+use crate::hand_back::HandBack;
 use crate::os::run_dir::RunDirectory;
 use crate::os::ulimits::Ulimits;
-use crate::proxy::{Proxy, Serving, SessionConfig};
-use crate::secret::random_text;
-
-/// 43 characters with six random bits each: 258 bits.
-const PASSWORD_LENGTH: usize = 43;
+use crate::proxy::Serving;
 
 /// A session whose connections are known, but of which nothing has been created yet.
 pub struct SessionPlan<'a> {
@@ -124,6 +117,8 @@ pub struct Session {
     log: RunLog,
     /// How programs other than the command are started.
     programs: Programs,
+    /// What hands new pairs to the next job.
+    hand_back: Option<Arc<HandBack>>,
     /// The connections that were known to need a new login at the start.
     needing_login: Vec<ConnectionId>,
     /// `None` if the run could not be registered in the home directory. Its commands are then still
@@ -196,6 +191,7 @@ impl Session {
         if let Some(tree) = child.tree() {
             self.serving.admit_tree(tree);
         }
+        start_apart(self.hand_back.as_deref(), &child);
         // Only now, after `Child::spawn` has installed the signal handlers: without them, a signal
         // would kill this process in the middle of a refresh.
         self.credentials.renew_due();
@@ -235,10 +231,11 @@ impl Session {
 
     /// Ends the session. Requests that are under way at the proxy get a short grace period. A
     /// refresh request that has been sent is waited for until `given_up` completes; `given_up` is
-    /// polled only once the wait has become long.
-    pub async fn close(self, notify: &dyn Fn(Notice), given_up: impl Future<Output = ()>) {
+    /// polled only once the wait has become long. Returns whether all new pairs are handed back.
+    pub async fn close(self, notify: &dyn Fn(Notice), given_up: impl Future<Output = ()>) -> bool {
         self.serving.shut_down().await;
         finish(&self.credentials, notify, given_up).await;
+        let is_handed_back = hand_back_rest(self.hand_back.as_deref(), notify).await;
         self.log.finish();
         for (id, reason) in self.credentials.needing_login() {
             notify(Notice::NeedsLogin { id, reason });
@@ -246,75 +243,6 @@ impl Session {
         for (id, scopes) in self.credentials.lacking().await {
             notify(Notice::LacksScopes { id, scopes });
         }
-    }
-}
-
-impl SessionPlan<'_> {
-    /// The connections that take part, and whether each is known to need a new login.
-    pub fn connections(&self) -> impl Iterator<Item = (&ConnectionId, &GrantState)> {
-        let connections = self.members.iter().map(|member| &member.stored.connection);
-        connections.map(|connection| (&connection.id, &connection.standing))
-    }
-
-    /// Binds the proxy, and writes the files and variables that direct a child to it. `roots` are
-    /// the trusted root certificates, which are already being read.
-    pub async fn start(self, roots: ReadAhead) -> Result<Session, SessionError> {
-        let Self {
-            options,
-            data,
-            parent,
-            notify,
-            members,
-            scrubbed,
-        } = self;
-        let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
-        let needing_login = members::needing_login(&members);
-        let contributions =
-            Contributions::of(&members, options.rewrites_ssh, parent, &scrubbed.programs());
-        let (routes, stored) = routes(members);
-        let ties = routes.ties().into_iter().map(Notice::Tie);
-        ties.for_each(notify);
-        let direct = direct_hosts(&routes, &proxies, options.policy);
-        let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
-        let password = random_text(PASSWORD_LENGTH)?;
-        let config = SessionConfig {
-            password: password.clone(),
-            routes,
-            trust: Arc::clone(&trust),
-            proxies,
-            listen: options.listen.clone(),
-            resolve: options.resolve.clone(),
-            policy: options.policy,
-            allowed_guards: data.settings.allowed_guards(),
-            timeouts: data.settings.timeouts(),
-            queue: clients.queue(),
-            audit: Arc::clone(&data.audit),
-            now: Timestamp::now().to_system_time(),
-        };
-        let credentials = credentials(stored, data, clients);
-        let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
-        let (address, name) = (proxy.address(), random_text(environment::NAME_LENGTH)?);
-        let log = RunLog::new(&data.audit, name.expose(), parent.directory().to_owned());
-        let builder = EnvironmentBuilder {
-            parent,
-            name: name.expose(),
-            trusted_files: &trust.files(),
-            proxy: &proxy,
-            password: &password,
-            direct: &direct,
-            options: &options,
-        };
-        let (directory, environment) = builder.build(roots, contributions, &scrubbed, notify)?;
-        Ok(Session {
-            serving: proxy.serve(),
-            credentials,
-            address,
-            environment,
-            log,
-            programs: scrubbed.programs(),
-            needing_login,
-            _entered: living::enter(&data.home, name.expose(), options.allows_export, notify),
-            directory,
-        })
+        is_handed_back
     }
 }

@@ -10,6 +10,7 @@
 //! that store. `tests.rs` tests what every implementation must do.
 
 mod error;
+mod export_key;
 mod master_key;
 #[cfg(test)]
 mod memory;
@@ -95,6 +96,9 @@ pub trait Vault: Send + Sync {
     /// The names of the records that have such a value, or a reserve that a process left behind
     /// unused.
     fn pending_names(&self) -> Result<BTreeSet<String>, VaultError>;
+
+    /// A key that seals what leaves the vault for others that have the same master key.
+    fn export_key(&self) -> &Secret<[u8; 32]>;
 
     /// Removes what waits for that record: it has been written into the vault, or it is outdated.
     fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError>;

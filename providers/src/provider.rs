@@ -59,6 +59,8 @@ pub struct Provider {
     pub applications_url: Option<Endpoint>,
     /// What the provider's page for registering an application calls its fields.
     pub application_form: ApplicationForm,
+    /// Where the projects are whose CI variables its API has: `PROJECT/variables/NAME` below it.
+    pub ci_variables: Option<Endpoint>,
     /// Pages of an instance whose paths users may copy together with its address.
     pub(crate) pages: Vec<String>,
     pub(crate) api_urls: Vec<ApiUrl>,

@@ -39,7 +39,8 @@ impl RoutePattern {
         same_place && hosts && self.is_above(&other.path_prefix)
     }
 
-    pub(crate) fn has_origin(&self, scheme: Scheme, host: &str, port: u16) -> bool {
+    /// Whether requests to that scheme, host and port belong to it, by their path.
+    pub fn has_origin(&self, scheme: Scheme, host: &str, port: u16) -> bool {
         self.scheme == scheme && self.port == port && self.host.matches(host)
     }
 

@@ -163,6 +163,12 @@ impl Provider {
         })
     }
 
+    /// Where the projects are whose CI variables its API has, at the base URL of a connection or at
+    /// its own.
+    pub fn ci_variables_at(&self, base: Option<&BaseUrl>) -> Result<Option<Url>, DefinitionError> {
+        self.place(base)?.optional_url(self.ci_variables.as_ref())
+    }
+
     /// All guard rules.
     pub fn guards(&self) -> &[GuardRule] {
         self.rules.guards()

@@ -21,12 +21,18 @@ pub enum Kind {
     /// A request, or a connection to a managed host, that failed because of the network, a
     /// certificate or a credential.
     Failed,
+    /// A new pair was handed to where the next job finds it.
+    HandedBack,
+    /// A new pair could not be handed to where the next job finds it.
+    HandBackFailed,
     /// A request that went out with a credential.
     Injected,
     /// A login created a connection.
     Login,
     /// A connection was removed.
     Logout,
+    /// A connection came from another vault.
+    Import,
     /// Events were dropped because the disk was too slow.
     Lost,
     /// A token pair was renewed.
@@ -59,9 +65,12 @@ impl Kind {
             Self::Denied => "denied",
             Self::Export => "export",
             Self::Failed => "failed",
+            Self::HandBackFailed => "hand_back_failed",
+            Self::HandedBack => "handed_back",
             Self::Injected => "injected",
             Self::Login => "login",
             Self::Logout => "logout",
+            Self::Import => "import",
             Self::Lost => "lost",
             Self::Refresh => "refresh",
             Self::RefreshFailed => "refresh_failed",
@@ -198,6 +207,7 @@ mod tests {
             Kind::Denied,
             Kind::Failed,
             Kind::Injected,
+            Kind::HandBackFailed,
             Kind::RefreshFailed,
             Kind::RunEnd,
             Kind::RunStart,

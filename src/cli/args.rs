@@ -7,10 +7,11 @@ mod proxy;
 mod run;
 mod show;
 mod token;
+mod vault;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use clap_complete::engine::ArgValueCandidates;
 
@@ -26,6 +27,7 @@ pub(super) use self::proxy::{EnvFormat, Proxy};
 pub(super) use self::run::{PolicyArgument, Run, SessionFlags};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
 pub(super) use self::token::{Credential, Token, TokenFormat};
+pub(super) use self::vault::{KeyPlaceArgument, Rekey, Vault, VaultExport, VaultImport};
 
 /// Give your agent GitLab, not your GitLab token.
 #[derive(Debug, Parser)]
@@ -112,7 +114,7 @@ pub(super) enum Command {
     Deny(Rule),
     /// Print the manual page, or write all pages to a directory
     Man(Man),
-    /// Show where the vault's key is, or give the vault a new key
+    /// Show where the vault's key is, change it, or take connections to another machine
     #[command(subcommand)]
     Vault(Vault),
     /// Show what authsome keeps on this machine, or remove it
@@ -185,34 +187,6 @@ pub(super) struct Doctor {
     /// Also try each HTTP client that is found on this machine
     #[arg(long)]
     pub(super) clients: bool,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub(super) enum Vault {
-    /// Show where the vault and its key are
-    Status,
-    /// Give the vault a new key, and keep that in another place
-    Rekey(Rekey),
-}
-
-#[derive(Clone, Debug, Args)]
-pub(super) struct Rekey {
-    /// Where to keep the new key
-    #[arg(long, value_enum)]
-    pub(super) to: KeyPlaceArgument,
-    /// Print the new key, which is needed for `--to env`
-    #[arg(long)]
-    pub(super) show_secret: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum KeyPlaceArgument {
-    /// The keyring of your session
-    Keyring,
-    /// A file beside the vault
-    File,
-    /// Nowhere: you keep it, and set `AUTHSOME_MASTER_KEY`
-    Env,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The only place that turns an error into text, an error code and an exit code.
 
+mod age_file;
 mod connection;
 mod login;
 mod session;

@@ -15,7 +15,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::Parser;
 
-use super::args::{Arguments, Command, Vault};
+use super::args::{Arguments, Command, SessionFlags, Vault};
 use super::failure::{Exit, Failure};
 use super::printer::Printer;
 use crate::audit::{Audit, Event, Kind};
@@ -80,13 +80,12 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         Command::Register(_) => Some("register"),
         Command::Remove(_) => Some("remove"),
         Command::Revoke(_) => Some("revoke"),
-        Command::Run(arguments) => {
-            let allows = arguments.session.allow_export;
-            allows.then_some("run --allow-export")
-        }
+        Command::Run(arguments) => of_session(&arguments.session),
         // Its socket and its file of variables would outlive the command.
         Command::Proxy(_) => Some("proxy"),
         Command::Token(_) => Some("token"),
+        Command::Vault(Vault::Export(_)) => Some("vault export"),
+        Command::Vault(Vault::Import(_)) => Some("vault import"),
         Command::Vault(Vault::Rekey(_)) => Some("vault rekey"),
         Command::Uninstall(arguments) => arguments.yes.then_some("uninstall --yes"),
         Command::Completions(_)
@@ -103,6 +102,15 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         | Command::Version
         | Command::Whoami => None,
     }
+}
+
+/// What of a session's flags would get at secrets.
+fn of_session(flags: &SessionFlags) -> Option<&'static str> {
+    if flags.allow_export {
+        return Some("run --allow-export");
+    }
+    // It hands out a sealed export, and the command could name who can open it.
+    flags.on_rotate.as_ref().map(|_| "run --on-rotate")
 }
 
 /// Whether an ancestor is an `authsome run` that allows its command to print and change secrets.

@@ -8,6 +8,7 @@ use super::printer::Printer;
 use super::words::shell_word;
 use crate::credential::ConnectionId;
 use crate::session::{Change, Notice};
+use crate::text::with_causes;
 
 /// The maximum number of names in one line.
 const MAX_NAMES: usize = 4;
@@ -15,7 +16,10 @@ const MAX_NAMES: usize = 4;
 /// Prints a notice.
 pub(super) fn tell(notice: Notice, printer: &Printer) {
     match notice {
-        Notice::ConnectedAgain(_) | Notice::NoConnection | Notice::WaitingForRefresh => {
+        Notice::Adopted(_)
+        | Notice::ConnectedAgain(_)
+        | Notice::NoConnection
+        | Notice::WaitingForRefresh => {
             printer.say(&words(notice));
         }
         Notice::NotEntered(_) => printer.detail(&words(notice)),
@@ -63,6 +67,7 @@ impl<'a> HeldNotices<'a> {
 
 pub(super) fn words(notice: Notice) -> String {
     match notice {
+        Notice::Adopted(id) => format!("authsome: another job has renewed {id}; its pair is used"),
         Notice::Changed {
             change,
             connections,
@@ -90,6 +95,10 @@ pub(super) fn words(notice: Notice) -> String {
         Notice::NoConnection => "authsome: no connection, so nothing will be injected; connect one: authsome login gitlab".to_owned(),
         Notice::NoRoots => "this system has no trusted root certificates (package ca-certificates); only hosts of connections with a CA of their own can be verified".to_owned(),
         Notice::NotEntered(error) => format!("the run is not entered in the home: {error}"),
+        Notice::NotHandedBack { id, error } => format!(
+            "the pair of {id} was not handed back ({}), so the next job may start with a spent one; hand it back by hand: authsome vault export --only {id} --to FILE",
+            with_causes(&error)
+        ),
         Notice::NotHttps { id, route } => {
             format!("{id}: no credential is injected at {route}, which is not https")
         }
@@ -175,6 +184,7 @@ mod tests {
 
     use super::*;
     use crate::connection::StoreError;
+    use crate::hand_back::HandBackError;
     use crate::os::home::HomeError;
     use crate::os::run_dir::Unfit;
     use crate::proxy::Tie;
@@ -232,6 +242,7 @@ mod tests {
             connections: vec![id("home"), id("work")],
         };
         let notices = [
+            ("Adopted", Notice::Adopted(work())),
             ("ConnectedAgain", Notice::ConnectedAgain(work())),
             (
                 "Definition",
@@ -268,6 +279,13 @@ mod tests {
             ("NoConnection", Notice::NoConnection),
             ("NoRoots", Notice::NoRoots),
             ("NotEntered", Notice::NotEntered(HomeError::Unset)),
+            (
+                "NotHandedBack",
+                Notice::NotHandedBack {
+                    id: work(),
+                    error: HandBackError::OtherLogin("/cache/authsome.age".to_owned()),
+                },
+            ),
             (
                 "NotHttps",
                 Notice::NotHttps {

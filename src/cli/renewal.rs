@@ -69,6 +69,7 @@ impl UserData {
             self.store.clone(),
             Arc::clone(&self.audit),
             Context::clients(&[]),
+            None,
         );
         let runtime = Context::runtime()?;
         let renewed = runtime.block_on(async {

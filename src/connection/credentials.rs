@@ -28,12 +28,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
-use super::closing::Closing;
-use super::disk::Reader;
+use super::elsewhere::Elsewhere;
 use super::freshness::{Freshness, stands};
-use super::keep::Unsaved;
 use super::lacking::Lacking;
 use super::pace::Urgency;
 use super::recovery::Step;
@@ -61,22 +57,16 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// The credentials of those connections, as they were read from the vault.
+    /// The credentials of those connections, as they were read from the vault. Their newest pairs
+    /// may be kept elsewhere too.
     pub fn new(
         connections: impl IntoIterator<Item = Stored>,
         store: ConnectionStore,
         audit: Arc<Audit>,
         http: HttpClients,
+        elsewhere: Option<Arc<dyn Elsewhere>>,
     ) -> Arc<Self> {
-        let renewal = Arc::new(Renewal {
-            store,
-            audit,
-            http,
-            closing: Closing::new(),
-            reader: Reader::default(),
-            unsaved: Unsaved::default(),
-            needed: Notify::new(),
-        });
+        let renewal = Arc::new(Renewal::new(store, audit, http, elsewhere));
         let slots = connections
             .into_iter()
             .map(|stored| (stored.connection.id.clone(), Arc::new(Slot::new(&stored))))

@@ -8,6 +8,7 @@ use authsome_providers::{BaseUrl, Flow};
 use url::Url;
 
 use super::freshness::{Freshness, freshness, refresh_at};
+use super::lineage::Lineage;
 use super::terms::Terms;
 use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
@@ -88,6 +89,8 @@ pub struct Tokens {
     pub expires_at: Option<Timestamp>,
     /// The granted scopes.
     pub scopes: Vec<String>,
+    /// Where the pair stands in its grant; `None` for the first pair that is known of it.
+    pub lineage: Option<Lineage>,
 }
 
 /// Whether a connection can be renewed.
@@ -144,6 +147,7 @@ impl Tokens {
             obtained_at: now,
             expires_at: None,
             scopes: Vec::new(),
+            lineage: None,
         }
     }
 
@@ -156,6 +160,7 @@ impl Tokens {
             obtained_at: now,
             expires_at: set.expires_in.map(|lifetime| now.plus(lifetime)),
             scopes: set.scopes.unwrap_or_else(|| requested.to_vec()),
+            lineage: None,
         }
     }
 
@@ -164,8 +169,16 @@ impl Tokens {
     pub fn rotate(&self, set: TokenSet, now: Timestamp) -> Self {
         Self {
             refresh: set.refresh_token.clone().or_else(|| self.refresh.clone()),
+            lineage: Some(self.lineage().next()),
             ..Self::first(set, &self.scopes, now)
         }
+    }
+
+    /// Where the pair stands in its grant.
+    pub fn lineage(&self) -> Lineage {
+        self.lineage
+            .clone()
+            .unwrap_or_else(|| Lineage::first(&self.access))
     }
 
     /// The life of the access token, from its arrival to its end.

@@ -22,6 +22,9 @@
 //! What the system may refuse is acquired before the request is sent. After that only the server
 //! and the disk can fail; [`super::keep`] deals with the disk.
 
+mod elsewhere;
+mod give_up;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,12 +32,14 @@ use tokio::sync::Notify;
 
 use super::closing::{Closing, UnderWay};
 use super::disk::{Disk, DiskError, Reader};
+use super::elsewhere::Elsewhere;
+use super::freshness::Freshness;
 use super::keep::{Issued, Kept, Unsaved};
 use super::pace::Moment;
 use super::reading::{loaded, read};
 use super::record::{Connection, GrantState};
 use super::source::CredentialError;
-use super::store::{ConnectionStore, StoreError, Stored, number};
+use super::store::{ConnectionStore, Stored, number};
 use super::tries::{FOREGROUND_TIMEOUT, Judgement, NEXT_TRY, Tries, unavailable};
 use super::turn::{self, Turn, TurnError};
 use super::wanted::{Outcome, RefreshReason, credential};
@@ -55,9 +60,29 @@ pub(super) struct Renewal {
     pub(super) unsaved: Unsaved,
     /// Notified when a connection turns out to need a new login, or wider scopes.
     pub(super) needed: Notify,
+    /// Where else the newest pair is.
+    pub(super) elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
 impl Renewal {
+    pub(super) fn new(
+        store: ConnectionStore,
+        audit: Arc<Audit>,
+        http: HttpClients,
+        elsewhere: Option<Arc<dyn Elsewhere>>,
+    ) -> Self {
+        Self {
+            store,
+            audit,
+            http,
+            closing: Closing::new(),
+            reader: Reader::default(),
+            unsaved: Unsaved::default(),
+            needed: Notify::new(),
+            elsewhere,
+        }
+    }
+
     /// Renews a connection, or takes the state that another process has stored.
     pub(super) async fn run(&self, id: ConnectionId, why: RefreshReason) -> Outcome {
         let cannot = |error: DiskError| unavailable(&id, &error.to_string(), NEXT_TRY);
@@ -68,13 +93,18 @@ impl Renewal {
             Turn::Over(outcome) => return outcome,
             Turn::Ours { lock, stored } => (lock, *stored),
         };
+        if self.adopt(&disk, &stored).await {
+            stored = self.load_by(&disk, &id).await?;
+            if stored.connection.freshness(Timestamp::now()) != Freshness::Expired {
+                return Ok(credential(&stored));
+            }
+        }
         // A full disk is noticed here, while the old refresh token is still good.
         let reserve = self.reserve(&disk, &stored).await?;
         let mut tries = Tries::begin(Moment::now());
         loop {
             // Held from the request to the commit, so that the end of the session waits for both.
-            // It is taken anew for each request, since the session may have ended during the pause
-            // before.
+            // Taken anew for each request: the session may have ended during the pause before.
             let Some(under_way) = self.closing.begin() else {
                 return Err(unavailable(&id, "authsome is ending", FOREGROUND_TIMEOUT));
             };
@@ -102,6 +132,7 @@ impl Renewal {
             // The lock keeps other refreshes out, but not a login, whose pair must not be renewed
             // because an older one failed. A removal is noticed here too.
             let seen = stored.number();
+            self.adopt(&disk, &stored).await;
             stored = self.load_by(&disk, &id).await?;
             if stored.number() != seen {
                 return Ok(credential(&stored));
@@ -168,6 +199,7 @@ impl Renewal {
         let event = Event::new(Kind::Refresh).of(id);
         match disk.run(move || issued.keep()).await {
             Ok(Kept::InVault(generation)) => {
+                self.tell_elsewhere(&connection);
                 self.audit.record(&event);
                 Ok(Arc::new(connection.credential(number(generation, 0))))
             }
@@ -183,6 +215,7 @@ impl Renewal {
             }) => {
                 // On the thread of this refresh: the system may refuse another one.
                 disk.begin(move || issued.keep_on(is_aside));
+                self.tell_elsewhere(&connection);
                 let place = if is_aside {
                     "beside the vault"
                 } else {
@@ -225,38 +258,6 @@ impl Renewal {
                 reason,
                 access_ended,
             } => Err(self.give_up(disk, stored, reason, access_ended).await),
-        }
-    }
-
-    /// Notes in the record that the grant is dead; the rest of the record stays as it is.
-    async fn give_up(
-        &self,
-        disk: &Disk,
-        stored: &Stored,
-        reason: String,
-        access_ended: bool,
-    ) -> Outcome {
-        let mut connection = stored.connection.clone();
-        connection.standing = GrantState::NeedsLogin {
-            reason: reason.clone(),
-            since: Timestamp::now(),
-            access_ended,
-        };
-        let id = connection.id.clone();
-        let (store, generation) = (self.store.clone(), stored.generation);
-        // Compare and swap, so that a login that came in between is not marked as dead. This does
-        // not wait for another process's transaction, which would block the only connection through
-        // which this process reads the vault. If the mark is not written, the next refresh finds
-        // the same again.
-        let written = disk.run(move || store.replace_now(&connection, generation));
-        match written.await {
-            Ok(Err(StoreError::Conflict)) => self
-                .load_by(disk, &id)
-                .await
-                .map(|stored| credential(&stored)),
-            // The caller gets this error even if the mark could not be written; the next session
-            // then finds out for itself.
-            _ => Err(CredentialError::NeedsLogin { id, reason }),
         }
     }
 

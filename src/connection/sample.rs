@@ -45,6 +45,7 @@ pub(super) fn connection() -> Connection {
             obtained_at: arrived,
             expires_at: Some(arrived.plus(Duration::from_hours(2))),
             scopes: Vec::new(),
+            lineage: None,
         },
         account: None,
         standing: GrantState::Good,

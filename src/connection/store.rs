@@ -17,6 +17,7 @@
 
 mod codec;
 mod error;
+mod export;
 mod keys;
 mod pending;
 mod records;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use authsome_providers::{BaseUrl, Flow, ProviderId};
 
 pub use self::error::StoreError;
+pub use self::export::Exported;
 pub use self::keys::ids_by_names;
 use self::keys::{
     CONNECTION, DEFAULT, DEFINITION, client_key, connection_key, default_change, definition_change,
@@ -184,6 +186,11 @@ impl ConnectionStore {
         }
         let generations = self.vault.apply(&changes).map_err(conflict)?;
         Ok(generations[0])
+    }
+
+    /// A key that seals what leaves the vault for others that have the same master key.
+    pub fn export_key(&self) -> &Secret<[u8; 32]> {
+        self.vault.export_key()
     }
 
     /// Checks by a small write that the vault can be written.

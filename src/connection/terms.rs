@@ -58,20 +58,25 @@ impl Terms {
     }
 }
 
+/// The digest of a definition's text, under which the vault keeps it.
+pub(super) fn digest_of(text: &str) -> String {
+    hexadecimal(digest(&SHA256, text.as_bytes()).as_ref())
+}
+
 impl DefinitionUsed {
     /// That definition, by its source.
     pub fn of(definition: &Definition) -> Self {
         match definition.source {
             Source::Bundled => Self::Bundled,
             Source::Custom(_) => Self::Custom(CustomDefinition {
-                digest: hexadecimal(digest(&SHA256, definition.text().as_bytes()).as_ref()),
+                digest: digest_of(definition.text()),
                 text: Some(definition.text().into()),
             }),
         }
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
         let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail

@@ -210,6 +210,26 @@ impl HttpClient {
         })
     }
 
+    /// Sends a request with a credential. A status of a client's fault comes without a body.
+    pub(super) async fn json_exchange(
+        &self,
+        url: &Url,
+        request: HttpRequest,
+    ) -> Result<(u16, Vec<u8>), OAuthError> {
+        let host = host_of(url);
+        let exchange = async {
+            let response = self.0.send(url, request).await?;
+            let status = response.status();
+            let body = if status.is_client_error() {
+                Vec::new()
+            } else {
+                judge(&host, response).await?
+            };
+            Ok((status.as_u16(), body))
+        };
+        in_time(&host, Box::pin(exchange)).await
+    }
+
     /// What a protected resource says to a request without a credential: the `WWW-Authenticate`
     /// field of its 401 (RFC 9728 §5.1). Some answer only the request that their protocol begins
     /// with.

@@ -9,6 +9,7 @@ use authsome_providers::ProviderId;
 
 use super::error::{SessionError, UnusedDirectory};
 use crate::credential::ConnectionId;
+use crate::hand_back::HandBackError;
 use crate::os::home::HomeError;
 use crate::proxy::Tie;
 
@@ -16,6 +17,8 @@ use crate::proxy::Tie;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice {
+    /// Another job has renewed this connection; its pair was taken in.
+    Adopted(ConnectionId),
     /// Something has changed since these connections were made.
     Changed {
         /// What has changed.
@@ -64,6 +67,13 @@ pub enum Notice {
     NoConnection,
     /// This system has no trusted root certificates.
     NoRoots,
+    /// A new pair is not where the next job looks for it.
+    NotHandedBack {
+        /// Which connection.
+        id: ConnectionId,
+        /// Why.
+        error: HandBackError,
+    },
     /// The run could not be registered in the home directory. Its commands are recognized by their
     /// process ancestry alone.
     NotEntered(HomeError),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use authsome_providers::ProviderId;
 
 use crate::credential::ConnectionId;
+use crate::hand_back::OnRotate;
 use crate::net::resolve::Resolve;
 use crate::proxy::{Listen, Policy};
 
@@ -23,6 +24,8 @@ pub struct Options {
     pub listen: Listen,
     /// Variables that the child inherits unchanged from the parent.
     pub left_alone: Vec<OsString>,
+    /// Where the new pairs of refreshes go, for the next job.
+    pub on_rotate: Option<OnRotate>,
     /// The providers whose connections take part. If it is empty, all connections do.
     pub only: Vec<ProviderId>,
     /// What happens to hosts that belong to no connection.
@@ -41,6 +44,7 @@ impl Default for Options {
             directory: None,
             listen: Listen::default(),
             left_alone: Vec::new(),
+            on_rotate: None,
             only: Vec::new(),
             policy: Policy::Allow,
             resolve: Vec::new(),

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use super::member::Member;
+use super::notice::Notice;
 use super::user_data::UserData;
-use crate::connection::{Credentials, Stored};
+use crate::connection::{Credentials, Elsewhere, Stored};
+use crate::hand_back::HandBack;
 use crate::oauth::HttpClients;
 use crate::proxy::{Managed, RouteTable};
 
 /// Splits each member into what the proxy needs and what renews its tokens. There may be thousands
-/// of connections, so large values are moved, not copied.
-pub(super) fn routes(members: Vec<Member>) -> (RouteTable, Vec<Stored>) {
+/// of connections, so large values are moved, not copied. Reports which of them match the same
+/// requests.
+pub(super) fn routes(members: Vec<Member>, notify: &dyn Fn(Notice)) -> (RouteTable, Vec<Stored>) {
     let managed = members.into_iter().map(|mut member| {
         let managed = Managed {
             id: member.stored.connection.id.clone(),
@@ -22,7 +25,10 @@ pub(super) fn routes(members: Vec<Member>) -> (RouteTable, Vec<Stored>) {
         (managed, member.stored)
     });
     let (managed, stored): (Vec<_>, Vec<_>) = managed.unzip();
-    (RouteTable::new(managed), stored)
+    let routes = RouteTable::new(managed);
+    let ties = routes.ties().into_iter();
+    ties.for_each(|tie| notify(Notice::Tie(tie)));
+    (routes, stored)
 }
 
 /// The source from which the proxy takes credentials, and which renews them.
@@ -30,6 +36,9 @@ pub(super) fn credentials(
     stored: Vec<Stored>,
     data: &UserData,
     clients: HttpClients,
+    hand_back: Option<&Arc<HandBack>>,
 ) -> Arc<Credentials> {
-    Credentials::new(stored, data.store.clone(), Arc::clone(&data.audit), clients)
+    let (store, audit) = (data.store.clone(), Arc::clone(&data.audit));
+    let elsewhere = hand_back.map(|hand_back| Arc::clone(hand_back) as Arc<dyn Elsewhere>);
+    Credentials::new(stored, store, audit, clients, elsewhere)
 }

@@ -55,8 +55,12 @@ struct NotifySettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct TimeoutSettings {
-    connect_seconds: Option<Seconds>,
-    response_seconds: Option<Seconds>,
+    #[serde(rename = "connect_seconds")]
+    connect: Option<Seconds>,
+    #[serde(rename = "on_rotate_seconds")]
+    on_rotate: Option<Seconds>,
+    #[serde(rename = "response_seconds")]
+    response: Option<Seconds>,
 }
 
 /// A time-out that the user may set. With zero, every request would fail; a value that overflows
@@ -117,13 +121,18 @@ impl Settings {
         &self.notify.command
     }
 
+    /// How long an attempt to hand a new pair back may take, if the user has set that.
+    pub fn on_rotate_timeout(&self) -> Option<Duration> {
+        self.timeouts.on_rotate.map(|Seconds(wait)| wait)
+    }
+
     /// The proxy's time-outs.
     pub fn timeouts(&self) -> Timeouts {
         let mut timeouts = Timeouts::default();
-        if let Some(Seconds(wait)) = self.timeouts.connect_seconds {
+        if let Some(Seconds(wait)) = self.timeouts.connect {
             timeouts.connect = wait;
         }
-        if let Some(Seconds(wait)) = self.timeouts.response_seconds {
+        if let Some(Seconds(wait)) = self.timeouts.response {
             timeouts.response = wait;
         }
         timeouts

@@ -10,9 +10,19 @@ use super::{Change, Expect, Pending, Record, RecordKey, RecordLock, Reserve, Vau
 use crate::secret::Secret;
 
 /// A vault that exists as long as one of its clones.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct MemoryVault {
     shared: Arc<Shared>,
+    export_key: Secret<[u8; 32]>,
+}
+
+impl Default for MemoryVault {
+    fn default() -> Self {
+        Self {
+            shared: Arc::default(),
+            export_key: Secret::new([7; 32]),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -169,6 +179,10 @@ impl Vault for MemoryVault {
         let state = self.state();
         let names = state.pending.keys().chain(&state.reserved);
         Ok(names.cloned().collect())
+    }
+
+    fn export_key(&self) -> &Secret<[u8; 32]> {
+        &self.export_key
     }
 
     fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError> {

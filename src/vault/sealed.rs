@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::export_key::export_key;
 use super::master_key::MasterKey;
 use super::pending::PendingFiles;
 use super::seal::{Identity, Seal};
@@ -92,6 +93,7 @@ pub(super) struct SealedVault<S> {
     pending: PendingFiles,
     /// The record of [`KEY_CHECK`] as it is sealed. It changes only with the vault's key.
     key_check: Vec<u8>,
+    export_key: Secret<[u8; 32]>,
 }
 
 impl<S: SealedStore> SealedVault<S> {
@@ -104,6 +106,7 @@ impl<S: SealedStore> SealedVault<S> {
             pending: PendingFiles::new(home, Arc::clone(&seal)),
             seal,
             key_check: Vec::new(),
+            export_key: export_key(key),
         };
         vault.key_check = vault.checked(key)?;
         Ok(vault)
@@ -264,6 +267,10 @@ impl<S: SealedStore> Vault for SealedVault<S> {
 
     fn pending_names(&self) -> Result<BTreeSet<String>, VaultError> {
         self.pending.names()
+    }
+
+    fn export_key(&self) -> &Secret<[u8; 32]> {
+        &self.export_key
     }
 
     fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError> {

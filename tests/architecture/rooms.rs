@@ -209,6 +209,13 @@ pub(crate) const ROOMS: &[Room] = &[
         &[],
     ),
     room(
+        "hand_back",
+        550,
+        "a new pair on its way to where the next job finds it: a command, a file, a CI variable",
+        "that a proxy exists; a provider by name",
+        &["hyper::", "rusqlite::", "age::"],
+    ),
+    room(
         "connection",
         500,
         "a stored login and its life: fresh, due, expired, dead",
@@ -256,6 +263,13 @@ pub(crate) const ROOMS: &[Room] = &[
         "a token, and until when it is good",
         "where it is from",
         &["net"],
+    ),
+    room(
+        "age_file",
+        200,
+        "sealed files in the format of age",
+        "what is in them",
+        &["net", "env"],
     ),
     room(
         "net",

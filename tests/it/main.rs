@@ -7,6 +7,7 @@ mod acceptance;
 mod admission;
 mod attended;
 mod child;
+mod ci;
 mod cli;
 mod client_certificate;
 mod daily;

@@ -17,6 +17,7 @@ mod rules;
 use serde_json::Value;
 
 use crate::base_url::BaseUrl;
+use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::field::Param;
 use crate::provider::{AccountSource, Auth, Provider, SignedFor};
@@ -94,6 +95,7 @@ pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), Definiti
         docs_url: pages::docs_url(&mut fields, &mut warnings)?,
         applications_url: pages::applications_url(&mut fields)?,
         application_form: application::form(&mut fields, &mut warnings)?,
+        ci_variables: ci_variables(&mut fields)?,
         pages: pages::pages(&mut fields)?,
         accounts: accounts(&mut fields, &mut warnings)?,
         auth: parsed.auth,
@@ -145,6 +147,11 @@ fn rules(
     Ok(SharedRules::new(CommonRules::new(
         inject, guards, &carriers, headers,
     )))
+}
+
+fn ci_variables(fields: &mut Fields<'_>) -> Result<Option<Endpoint>, DefinitionError> {
+    let text = fields.text("ci_variables")?;
+    text.map(|text| text.parse::<Endpoint>()).transpose()
 }
 
 fn accounts(

@@ -9,9 +9,11 @@ use clap::{Args, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use super::named::Target;
+use crate::age_file::Recipient;
 use crate::authority::{Authority, parse_port};
 use crate::cli::complete;
 use crate::credential::ConnectionName;
+use crate::hand_back;
 use crate::net::resolve::Resolve;
 
 pub(super) const EXAMPLES: &str = "\
@@ -21,7 +23,7 @@ Examples:
   authsome run --policy deny -- ./untrusted.sh
 
 Exit codes:
-  125    authsome failed before the command started
+  125    authsome failed before the command started, or --on-rotate failed
   126    the command is not executable
   127    the command was not found
   128+N  signal N ended the command
@@ -64,6 +66,13 @@ pub(in crate::cli) struct SessionFlags {
     /// Allow commands that print or change secrets inside the run, such as `authsome export`
     #[arg(long)]
     pub(in crate::cli) allow_export: bool,
+    /// Where new token pairs go, sealed, for the next job: `cmd:COMMAND`, `file:PATH` or
+    /// `gitlab-variable:PROJECT/NAME`
+    #[arg(long, value_name = "TARGET")]
+    pub(in crate::cli) on_rotate: Option<hand_back::Target>,
+    /// Who else can open what goes there, an age1... word; may be repeated
+    #[arg(long, value_name = "RECIPIENT", requires = "on_rotate")]
+    pub(in crate::cli) on_rotate_recipient: Vec<Recipient>,
     /// Connect to this address for a host and port, as curl's --resolve does
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub(in crate::cli) resolve: Vec<ResolveArgument>,

@@ -21,6 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use self::files::Files;
+pub(super) use self::files::read_secret_of;
 use self::goal::{Goal, Search, typed_name};
 use self::report::failure;
 pub(super) use self::request::account_lookups;

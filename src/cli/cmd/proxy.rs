@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use self::env_file::EnvFile;
 use self::until::Until;
 use super::run::{options, planned, require};
+use crate::child;
 use crate::cli::args::Proxy;
 use crate::cli::context::{Context, interrupt};
 use crate::cli::failure::{Exit, Failure};
@@ -20,7 +21,7 @@ use crate::cli::waits::stop_telling;
 use crate::proxy::Listen;
 use crate::session::{Options, Parent, Session};
 
-pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result<u8, Failure> {
     let printer = context.printer;
     // The children are not ours, so nothing has to be restored for them.
     let _ = context.ulimits.with_more_files();
@@ -52,8 +53,15 @@ pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result
                 never = session.watch(&alert) => match never {},
             }
         }
-        session.close(&notify, interrupt()).await;
-        told.map(drop)
+        let is_handed_back = session.close(&notify, interrupt()).await;
+        drop(told?);
+        // As a run: whoever goes on would start with a spent pair.
+        let code = if is_handed_back {
+            Exit::Ok as u8
+        } else {
+            child::EXIT_NOT_STARTED
+        };
+        Ok(code)
     });
     runtime.shutdown_background();
     if let Some(problem) = data.audit.finish() {

@@ -7,6 +7,7 @@ pub(super) mod require;
 
 use std::io::{IsTerminal, stderr};
 
+use crate::child;
 use crate::cli::alerts::{Alerts, Programs};
 use crate::cli::args::{PolicyArgument, Run, SessionFlags};
 use crate::cli::ask::can_ask;
@@ -15,6 +16,7 @@ use crate::cli::failure::Failure;
 use crate::cli::notices::HeldNotices;
 use crate::cli::waits::stop_telling;
 use crate::credential::ConnectionId;
+use crate::hand_back::OnRotate;
 use crate::proxy::Policy;
 use crate::session::{Notice, Options, Parent, Session, SessionPlan, UserData};
 
@@ -59,11 +61,15 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         };
         alerts.finish();
         let run = session.name().to_owned();
-        session.close(&notify, interrupt()).await;
+        let is_handed_back = session.close(&notify, interrupt()).await;
         if at_terminal {
             end::tell(&run, &data.audit.tally(), child.tree(), printer);
         }
-        Ok(code?)
+        Ok(match code? {
+            // The next job would start with a spent pair, so this one must not look well.
+            0 if !is_handed_back => child::EXIT_NOT_STARTED,
+            code => code,
+        })
     });
     runtime.shutdown_background();
     if let Some(problem) = data.audit.finish() {
@@ -105,6 +111,10 @@ pub(super) fn options(flags: SessionFlags) -> Options {
         allows_export: flags.allow_export,
         chosen: chosen.collect(),
         left_alone: flags.no_env,
+        on_rotate: flags.on_rotate.map(|target| OnRotate {
+            target,
+            recipients: flags.on_rotate_recipient,
+        }),
         only: flags.only,
         policy: match flags.policy {
             PolicyArgument::Allow => Policy::Allow,

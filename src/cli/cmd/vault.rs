@@ -1,5 +1,8 @@
 //! `authsome vault`.
 
+mod export;
+mod import;
+
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::json;
@@ -15,6 +18,8 @@ pub(in crate::cli) fn run(arguments: &Vault, context: &Context<'_>) -> Result<()
     match arguments {
         Vault::Status => status(context),
         Vault::Rekey(arguments) => rekey(arguments, context),
+        Vault::Export(arguments) => export::run(arguments, context),
+        Vault::Import(arguments) => import::run(arguments, context),
     }
 }
 

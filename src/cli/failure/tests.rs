@@ -2,6 +2,7 @@
 //! snapshots, `tests/it/words/complete.rs` fails.
 
 mod ca;
+mod exports;
 mod login;
 
 use std::io;

@@ -282,6 +282,7 @@ async fn kept(
             obtained_at: now,
             expires_at: None,
             scopes: Vec::new(),
+            lineage: None,
         },
         ..means.connection(None, account, now)
     };

@@ -1,13 +1,13 @@
-//! The JSON inside a sealed record. No other file serializes secrets, and this one does it only for
-//! the vault.
+//! The JSON inside a sealed record, and inside a sealed export. No other file serializes secrets,
+//! and this one does it only for what is sealed.
 
 use authsome_providers::BaseUrl;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::records::{
-    CertificateRecord, ClientRecord, ConnectionRecord, FieldRecord, LoginRecord, NeedsLogin, Plain,
-    SecretsRecord, StyleRecord, TermsRecord,
+    CertificateRecord, ClientRecord, ConnectionRecord, FieldRecord, LineageRecord, LoginRecord,
+    NeedsLogin, Plain, SecretsRecord, StyleRecord, TermsRecord,
 };
 use crate::clock::Timestamp;
 use crate::connection::login::SuspendedLogin;
@@ -18,6 +18,11 @@ use crate::oauth::{Account, OAuthClient, RequestStyle, SavedAuthorization};
 use crate::secret::{Secret, SecretBuffer};
 
 pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreError> {
+    write(&connection.id.to_string(), &record_of(connection))
+}
+
+/// The record of a connection, which the caller seals.
+pub(super) fn record_of(connection: &Connection) -> ConnectionRecord {
     let (tokens, client) = (&connection.tokens, connection.client.as_ref());
     let needs_login = match &connection.standing {
         GrantState::Good => None,
@@ -31,7 +36,7 @@ pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreEr
             access_ended: *access_ended,
         }),
     };
-    let record = ConnectionRecord {
+    ConnectionRecord {
         base_url: connection.base_url.as_ref().map(ToString::to_string),
         ca_pem: connection.ca_pem.clone(),
         client_id: client.map(|client| client.client_id.clone()),
@@ -51,6 +56,7 @@ pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreEr
         obtained_at: tokens.obtained_at.seconds(),
         expires_at: tokens.expires_at.map(Timestamp::seconds),
         scopes: tokens.scopes.clone(),
+        lineage: tokens.lineage.as_ref().map(LineageRecord::of),
         account_id: connection
             .account
             .as_ref()
@@ -68,8 +74,7 @@ pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreEr
                 chain: found.chain().to_owned(),
                 key: Plain(found.key().clone()),
             }),
-    };
-    write(&connection.id.to_string(), &record)
+    }
 }
 
 /// The length of what [`encode`] returns.
@@ -78,7 +83,14 @@ pub(super) fn encoded_length(connection: &Connection) -> Result<usize, StoreErro
 }
 
 pub(super) fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Connection, StoreError> {
-    let record: ConnectionRecord = parse(&id.to_string(), value.expose())?;
+    connection_of(id, parse(&id.to_string(), value.expose())?)
+}
+
+/// The connection of a record.
+pub(super) fn connection_of(
+    id: &ConnectionId,
+    record: ConnectionRecord,
+) -> Result<Connection, StoreError> {
     let unreadable = |reason: String| StoreError::Unreadable {
         record: id.to_string(),
         reason,
@@ -119,6 +131,7 @@ pub(super) fn decode(id: &ConnectionId, value: &Secret<Vec<u8>>) -> Result<Conne
             obtained_at: Timestamp::from_seconds(record.obtained_at),
             expires_at: record.expires_at.map(Timestamp::from_seconds),
             scopes: record.scopes,
+            lineage: record.lineage.map(LineageRecord::read),
         },
         account: record.account_id.map(|id| Account { id, label }),
         standing: record
@@ -202,7 +215,7 @@ pub(super) fn decode_login(value: &Secret<Vec<u8>>) -> Result<SuspendedLogin, St
     })
 }
 
-fn write(name: &str, record: &impl Serialize) -> Result<Secret<Vec<u8>>, StoreError> {
+pub(super) fn write(name: &str, record: &impl Serialize) -> Result<Secret<Vec<u8>>, StoreError> {
     let mut buffer = SecretBuffer::default();
     serde_json::to_writer(&mut buffer, record).map_err(|error| StoreError::Unreadable {
         record: name.to_owned(),
@@ -212,7 +225,7 @@ fn write(name: &str, record: &impl Serialize) -> Result<Secret<Vec<u8>>, StoreEr
 }
 
 /// serde's messages can quote a value, so the error has only the position.
-fn parse<'a, T: Deserialize<'a>>(name: &str, value: &'a [u8]) -> Result<T, StoreError> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(name: &str, value: &'a [u8]) -> Result<T, StoreError> {
     serde_json::from_slice(value).map_err(|error| StoreError::Unreadable {
         record: name.to_owned(),
         reason: format!("line {} column {}", error.line(), error.column()),

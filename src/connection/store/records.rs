@@ -6,6 +6,7 @@ use authsome_providers::{RoutePattern, Scheme};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
+use crate::connection::lineage::Lineage;
 use crate::connection::record::StoredField;
 use crate::connection::terms::{CustomDefinition, DefinitionUsed, Terms};
 use crate::secret::Secret;
@@ -40,6 +41,9 @@ pub(super) struct ConnectionRecord {
     pub(super) obtained_at: u64,
     pub(super) expires_at: Option<u64>,
     pub(super) scopes: Vec<String>,
+    // Absent for the first pair of a grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lineage: Option<LineageRecord>,
     pub(super) account_id: Option<String>,
     pub(super) account_label: Option<String>,
     pub(super) needs_login: Option<NeedsLogin>,
@@ -62,6 +66,38 @@ pub(super) struct StyleRecord {
 
 fn is_usual(style: &StyleRecord) -> bool {
     *style == StyleRecord::default()
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct LineageRecord {
+    pub(super) grant: String,
+    pub(super) rotation: u64,
+}
+
+/// The content of an export.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ExportRecord {
+    /// The version of the format.
+    pub(super) authsome_export: u32,
+    pub(super) connections: Vec<ExportedRecord>,
+}
+
+/// Only the version, which is read first.
+#[derive(Deserialize)]
+pub(super) struct ExportVersion {
+    pub(super) authsome_export: u32,
+}
+
+/// A connection in an export.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ExportedRecord {
+    pub(super) provider: String,
+    pub(super) name: String,
+    pub(super) is_default: bool,
+    /// The text of the custom definition that it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) definition: Option<String>,
+    pub(super) record: ConnectionRecord,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,7 +172,7 @@ pub(super) struct LoginRecord {
     pub(super) at: u64,
 }
 
-/// A secret that can be serialized: only here, and only into the buffer that is sealed.
+/// A secret that can be serialized: only here, and only into a buffer that is sealed.
 pub(super) struct Plain(pub(super) Secret<String>);
 
 impl Serialize for Plain {
@@ -148,6 +184,22 @@ impl Serialize for Plain {
 impl<'de> Deserialize<'de> for Plain {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
+    }
+}
+
+impl LineageRecord {
+    pub(super) fn of(lineage: &Lineage) -> Self {
+        Self {
+            grant: lineage.grant.clone(),
+            rotation: lineage.rotation,
+        }
+    }
+
+    pub(super) fn read(self) -> Lineage {
+        Lineage {
+            grant: self.grant,
+            rotation: self.rotation,
+        }
     }
 }
 

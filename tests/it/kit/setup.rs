@@ -91,6 +91,7 @@ pub(crate) fn connection(
             obtained_at: Timestamp::from_seconds(now - 7200 + lifetime),
             expires_at: Some(Timestamp::from_seconds(now + lifetime)),
             scopes: SCOPES.split(' ').map(str::to_owned).collect(),
+            lineage: None,
         },
         account: None,
         standing: GrantState::Good,

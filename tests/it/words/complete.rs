@@ -51,7 +51,8 @@ fn each_error_that_is_reported_has_a_snapshot() {
 
 /// What becomes words in `src/cli/failure.rs`, `client_certificate.rs` and `notices.rs`, or
 /// responses in the proxy's `respond.rs`.
-const REPORTED: [&str; 18] = [
+const REPORTED: [&str; 20] = [
+    "AgeError",
     "BindError",
     "CaError",
     "CatalogError",
@@ -60,6 +61,7 @@ const REPORTED: [&str; 18] = [
     "ClientCertificateError",
     "CredentialError",
     "DefinitionError",
+    "HandBackError",
     "HomeError",
     "LoginError",
     "Notice",

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::grants::{GrantState, Row, random_hex};
 use crate::response::{self, Body};
 use crate::token::insufficient_scope;
-use crate::{chat, file, stream, websocket};
+use crate::{chat, file, stream, variable, websocket};
 
 /// Who asks: an OAuth row, or a personal access token.
 pub(crate) struct Identity {
@@ -52,6 +52,7 @@ pub(crate) async fn serve(call: Call, body: Incoming) -> Response<Body> {
         (Method::GET, "events") => stream::events(&call),
         (Method::GET, "trailers") => stream::trailers(&call),
         (Method::GET, "cable") => websocket::upgrade(call),
+        (_, route) if route.contains("/variables/") => variable::serve(&call, route, body).await,
         (method, route) => {
             call.shared.discard(body);
             fixed(&call, &method, route)

@@ -44,6 +44,7 @@ pub mod snapshot;
 mod stream;
 mod tls;
 mod token;
+mod variable;
 mod websocket;
 mod wire;
 

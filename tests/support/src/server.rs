@@ -242,6 +242,17 @@ impl FakeGitLab {
         self.shared.set_authorize_response(response);
     }
 
+    /// Creates or replaces a CI variable, named `group/project/NAME`.
+    pub fn set_variable(&self, name: &str, value: &str) {
+        let mut variables = self.shared.variables();
+        variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The value of a CI variable.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.shared.variables().get(name).cloned()
+    }
+
     /// Every pair that is not revoked, oldest first; its access token may have expired.
     pub fn live_pairs(&self) -> Vec<Pair> {
         self.shared.grants().live_pairs()

@@ -63,6 +63,7 @@ pub(crate) struct Shared {
     lfs: Mutex<Lfs>,
     authorize: Mutex<AuthorizeResponse>,
     personal_tokens: Mutex<HashSet<String>>,
+    variables: Mutex<HashMap<String, String>>,
     visibility: Mutex<HashMap<String, Visibility>>,
     panics: Mutex<Vec<String>>,
 }
@@ -81,6 +82,7 @@ impl Shared {
             lfs: Mutex::default(),
             authorize: Mutex::default(),
             personal_tokens: Mutex::default(),
+            variables: Mutex::default(),
             visibility: Mutex::default(),
             panics: Mutex::default(),
         }
@@ -108,6 +110,11 @@ impl Shared {
 
     pub(crate) fn personal_tokens(&self) -> MutexGuard<'_, HashSet<String>> {
         lock(&self.personal_tokens)
+    }
+
+    /// CI variables of projects, by `project/NAME`.
+    pub(crate) fn variables(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        lock(&self.variables)
     }
 
     /// Who may read which project, by `group/project`.

@@ -77,7 +77,7 @@ pub(super) fn read_secret(
 }
 
 /// The same for what another flag names.
-pub(super) fn read_secret_of(
+pub(in crate::cli::cmd) fn read_secret_of(
     path: &Path,
     flag: &'static str,
     prompt: &str,

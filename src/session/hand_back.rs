@@ -1,0 +1,87 @@
+//! Where the new pairs of a session go, for the next job.
+
+use std::sync::Arc;
+
+use authsome_providers::Scheme;
+
+use super::member::Member;
+use super::notice::Notice;
+use super::options::Options;
+use super::user_data::UserData;
+use crate::child::Child;
+use crate::credential::ConnectionId;
+use crate::env::programs::Programs;
+use crate::hand_back::{ATTEMPT_TIMEOUT, HandBack, Means};
+use crate::oauth::HttpClients;
+use url::Url;
+
+/// What hands the new pairs back, if the user has asked for that.
+pub(super) fn hand_back(
+    options: &Options,
+    data: &UserData,
+    members: &[Member],
+    http: &HttpClients,
+    programs: Programs,
+) -> Option<Arc<HandBack>> {
+    let on_rotate = options.on_rotate.clone()?;
+    let ids = members
+        .iter()
+        .map(|member| member.stored.connection.id.clone());
+    let means = Means {
+        store: data.store.clone(),
+        audit: Arc::clone(&data.audit),
+        http: http.clone(),
+        programs,
+        variables: members.iter().filter_map(variables).collect(),
+        timeout: data.settings.on_rotate_timeout().unwrap_or(ATTEMPT_TIMEOUT),
+    };
+    Some(Arc::new(HandBack::new(on_rotate, ids, means)))
+}
+
+/// Hands new pairs back in the background. This ends with the runtime.
+pub(super) fn serve(hand_back: &Arc<HandBack>) {
+    let hand_back = Arc::clone(hand_back);
+    tokio::spawn(async move { hand_back.serve().await });
+}
+
+/// From now on, commands are started so that they are not taken for children of the run's command.
+pub(super) fn start_apart(hand_back: Option<&HandBack>, child: &Child) {
+    if let Some(hand_back) = hand_back {
+        hand_back.start_apart(child.apart());
+    }
+}
+
+/// Hands back what was not handed back during the run; whether all of it is there now.
+pub(super) async fn hand_back_rest(hand_back: Option<&HandBack>, notify: &dyn Fn(Notice)) -> bool {
+    let Some(hand_back) = hand_back else {
+        return true; // that was not asked for
+    };
+    let failed = hand_back.finish().await;
+    for id in hand_back.adopted() {
+        notify(Notice::Adopted(id));
+    }
+    let is_done = failed.is_empty();
+    for (id, error) in failed {
+        notify(Notice::NotHandedBack { id, error });
+    }
+    is_done
+}
+
+/// Where the connection's server keeps variables of CI projects, if that is on one of its routes:
+/// its token goes nowhere else.
+fn variables(member: &Member) -> Option<(ConnectionId, Url)> {
+    let connection = &member.stored.connection;
+    let url = member
+        .provider
+        .ci_variables_at(connection.base_url.as_ref())
+        .ok()??;
+    let scheme = match url.scheme() {
+        "http" => Scheme::Http,
+        _ => Scheme::Https,
+    };
+    let host = url.host_str()?.trim_matches(['[', ']']);
+    let port = url.port_or_known_default()?;
+    let mut routes = member.service.routes.iter();
+    let is_on_route = routes.any(|route| route.has_origin(scheme, host, port));
+    is_on_route.then(|| (connection.id.clone(), url.clone()))
+}

@@ -1,0 +1,92 @@
+//! From a plan to a session that serves: the proxy, its files and the child's environment.
+
+use std::sync::Arc;
+
+use super::contributions::Contributions;
+use super::direct_hosts::direct_hosts;
+use super::environment::{self, EnvironmentBuilder};
+use super::error::SessionError;
+use super::hand_back::{hand_back, serve};
+use super::routes::{credentials, routes};
+use super::run_log::RunLog;
+use super::{Session, SessionPlan, living, members};
+use crate::clock::Timestamp;
+use crate::connection::GrantState;
+use crate::credential::ConnectionId;
+use crate::net::tls::ReadAhead;
+use crate::oauth::HttpClients;
+use crate::proxy::{Proxy, SessionConfig};
+use crate::secret::random_text;
+
+/// 43 characters with six random bits each: 258 bits.
+const PASSWORD_LENGTH: usize = 43;
+
+impl SessionPlan<'_> {
+    /// The connections that take part, and whether each is known to need a new login.
+    pub fn connections(&self) -> impl Iterator<Item = (&ConnectionId, &GrantState)> {
+        let connections = self.members.iter().map(|member| &member.stored.connection);
+        connections.map(|connection| (&connection.id, &connection.standing))
+    }
+
+    /// Binds the proxy, and writes the files and variables that direct a child to it. `roots` are
+    /// the trusted root certificates, which are already being read.
+    pub async fn start(self, roots: ReadAhead) -> Result<Session, SessionError> {
+        let Self {
+            options,
+            data,
+            parent,
+            notify,
+            members,
+            scrubbed,
+        } = self;
+        let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
+        let needing_login = members::needing_login(&members);
+        let contributions =
+            Contributions::of(&members, options.rewrites_ssh, parent, &scrubbed.programs());
+        let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
+        let hand_back = hand_back(&options, data, &members, &clients, scrubbed.programs());
+        let (routes, stored) = routes(members, notify);
+        let direct = direct_hosts(&routes, &proxies, options.policy);
+        let password = random_text(PASSWORD_LENGTH)?;
+        let config = SessionConfig {
+            password: password.clone(),
+            routes,
+            trust: Arc::clone(&trust),
+            proxies,
+            listen: options.listen.clone(),
+            resolve: options.resolve.clone(),
+            policy: options.policy,
+            allowed_guards: data.settings.allowed_guards(),
+            timeouts: data.settings.timeouts(),
+            queue: clients.queue(),
+            audit: Arc::clone(&data.audit),
+            now: Timestamp::now().to_system_time(),
+        };
+        let credentials = credentials(stored, data, clients, hand_back.as_ref());
+        let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
+        let (address, name) = (proxy.address(), random_text(environment::NAME_LENGTH)?);
+        let log = RunLog::new(&data.audit, name.expose(), parent.directory().to_owned());
+        let builder = EnvironmentBuilder {
+            parent,
+            name: name.expose(),
+            trusted_files: &trust.files(),
+            proxy: &proxy,
+            password: &password,
+            direct: &direct,
+            options: &options,
+        };
+        let (directory, environment) = builder.build(roots, contributions, &scrubbed, notify)?;
+        Ok(Session {
+            serving: proxy.serve(),
+            credentials,
+            address,
+            environment,
+            log,
+            programs: scrubbed.programs(),
+            hand_back: hand_back.inspect(serve),
+            needing_login,
+            _entered: living::enter(&data.home, name.expose(), options.allows_export, notify),
+            directory,
+        })
+    }
+}
