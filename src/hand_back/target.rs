@@ -99,7 +99,7 @@ mod tests {
             "cmd: ",
             "file:",
             "file:/a/",
-            "flie:/a",
+            "path:/a",
             "gitlab-variable:KEY",
             "gitlab-variable:/KEY",
             "gitlab-variable:a//KEY",

@@ -193,7 +193,7 @@ fn a_target_that_is_none_is_said_before_the_command_starts() {
     let ran = story.path("ran");
     for target in [
         "./save.sh",
-        "flie:/x",
+        "path:/x",
         "file:",
         "gitlab-variable:KEY",
         "cmd:",
