@@ -107,6 +107,7 @@ check_podman() {
   check_inside "podman in the machine's network" ada 403 401
   stop_proxies
 
+  check_pod
   check_two_containers
 }
 
@@ -125,6 +126,46 @@ check_two_containers() {
     is "podman, two containers at once: one is $name" "$rounds {\"id\": 1, \"username\": \"$name\"}" "$(sed 's/^ *//' "$work/$name.out")"
   done
   stop_proxies
+}
+
+# The pod of examples/kubernetes.yaml, as Podman runs one.
+check_pod() {
+  local manifest=$work/pod/kubernetes.yaml
+  prepare_pod
+  attempt podman kube play --quiet --network host "$manifest"
+  is "podman: the pod is started" 0 "$code"
+  if ((code != 0)); then return; fi
+  attempt podman wait agent-agent
+  attempt podman logs agent-agent
+  check_inside "podman, the pod of examples/kubernetes.yaml" ada 403 401
+  attempt podman kube down "$manifest"
+}
+
+# Images of the names in the example, the home on its volume, and the key in its secret.
+prepare_pod() {
+  mkdir "$work/pod" "$work/pod/image"
+  cp -r "$work/outside/home" "$work/pod/home"
+  {
+    # As it is, and not in base64 once more as in Kubernetes: Podman 4.3 does not decode it.
+    printf 'apiVersion: v1\nkind: Secret\nmetadata: { name: authsome-key }\ndata: { master.key: %s }\n---\n' "$(<"$work/pod/home/master.key")"
+    cat "$here/../../examples/kubernetes.yaml"
+  } >"$work/pod/kubernetes.yaml"
+  rm "$work/pod/home/master.key"
+  cp "$work/bin/authsome" "$work/bin/inside.sh" "$work/pod/image/"
+  printf '#!/bin/sh\nHOME=/tmp exec inside.sh %s %s /home/agent /session\n' "$base" "$other" >"$work/pod/image/my-agent"
+  chmod 755 "$work/pod/image/my-agent"
+  # Podman gives a new volume the owner of the directory that it covers; in Kubernetes everybody may write to an emptyDir.
+  cat >"$work/pod/image/Containerfile" <<'END'
+FROM launchers
+COPY authsome inside.sh my-agent /usr/local/bin/
+RUN install -d -o 1000 -g 1000 /session /home/agent
+END
+  chown -R "$user_id:$user_id" "$work/pod"
+  attempt podman build --quiet --network host --tag my-agent-image --tag my-authsome-image "$work/pod/image"
+  is "podman: the pod's image is made" 0 "$code"
+  attempt podman run --rm --volume authsome-home:/home/agent --volume "$work/pod/home:/from:ro" my-agent-image sh -c \
+    'cp -r /from /home/agent/.authsome && chmod -R go= /home/agent/.authsome && chown -R 1000:1000 /home/agent'
+  is "podman: the pod's volume is filled" 0 "$code"
 }
 
 # The flags that a container wants, and those of the caller.
