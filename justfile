@@ -64,6 +64,10 @@ interop:
 sdks:
     .ci/run sdks
 
+# Sandboxes and containers that are not ours, each with a session of `authsome proxy`
+launchers:
+    .ci/run launchers
+
 # The .deb, the .rpm and the tarball: built twice, installed, used, upgraded, removed
 packaging:
     .ci/run packaging

@@ -401,6 +401,21 @@ test('fetch, over TLS and in clear', async () => {
   assert.deepEqual([...new Set(proxy.seen)], [TLS, PLAIN, 'CONNECT stalled.test:443']); // how many connections is undici's affair
 });
 
+// Debian's Node 18 has an undici of before 5.23, whose TLS says nothing of HTTP: only what it reports does.
+test('a connection that undici has announced, without ALPN', { skip: major < 18 }, async () => {
+  await run(`
+    const { channel } = require('diagnostics_channel');
+    const connectParams = { hostname: 'gitlab.test', protocol: 'https:', port: '' };
+    channel('undici:client:beforeConnect').publish({ connectParams });
+    const socket = require('tls').connect({ host: 'gitlab.test', port: 443, servername: 'gitlab.test' });
+    socket.write('GET / HTTP/1.1\\r\\nHost: gitlab.test\\r\\nConnection: close\\r\\n\\r\\n');
+    let text = '';
+    for await (const chunk of socket) text += chunk;
+    expect(text.includes(GREETING), true);
+  `);
+  assert.deepEqual(proxy.seen, [TLS]);
+});
+
 test('WebSocket', { skip: major < 22 }, async () => {
   const greeting = await run(`
     const socket = new WebSocket('wss://gitlab.test/');

@@ -263,12 +263,18 @@ function install(proxy, exclusions) {
   }
 
   let isForAgent = false; // while an agent's createConnection runs: it connects before it returns
-  let announced = null; // undici's next plain connection, which itself has no sign of HTTP
+  let announced = null; // undici's next connection: a plain one has no sign of HTTP, nor has TLS before undici 5.23, in Debian's Node 18
+
+  /** Whether undici has said that this is its connection. */
+  function isAnnounced(options, protocol, defaultPort) {
+    if (!announced || announced.protocol !== protocol || announced.hostname !== options.host) return false;
+    return Number(announced.port || defaultPort) === Number(options.port);
+  }
 
   function connect(...args) {
     const { options, listener } = parseArguments(args);
-    const isAnnounced = announced && announced.hostname === options.host && Number(announced.port || 80) === Number(options.port);
-    const authority = isForAgent || isAnnounced || belongToRequest(options) ? authorityOf(options, 80) : null;
+    const isHttp = isForAgent || isAnnounced(options, 'http:', 80) || belongToRequest(options);
+    const authority = isHttp ? authorityOf(options, 80) : null;
     if (authority === null) return plainly.apply(this, args);
     const tunnel = new Tunnel(authority);
     if (listener) tunnel.once('connect', listener);
@@ -278,7 +284,8 @@ function install(proxy, exclusions) {
 
   function connectTls(...args) {
     const { options, listener } = parseArguments(args);
-    const authority = isForAgent || offersHttp(options) || belongToRequest(options) ? authorityOf(options, 443) : null;
+    const isHttp = isForAgent || offersHttp(options) || isAnnounced(options, 'https:', 443) || belongToRequest(options);
+    const authority = isHttp ? authorityOf(options, 443) : null;
     if (authority === null) return securely.apply(this, args);
     // The end is for the TLS socket to make, when its reader has all: a tunnel that closes by itself would cut off what is not read yet.
     const tunnel = new Tunnel(authority, { autoDestroy: false });
@@ -318,7 +325,7 @@ function install(proxy, exclusions) {
   }
   const subscribe = channelSubscriber();
   subscribe('undici:client:beforeConnect', ({ connectParams }) => {
-    announced = connectParams.protocol === 'http:' ? connectParams : null;
+    announced = connectParams;
   });
   // An HTTP/2 response emits 'response' in the next tick, but its body may stand in the same bytes, and what a stream delivers is all
   // emitted in this tick: 'data' would come first. (Before Node 22.17, which has no such channel, it does.)

@@ -18,7 +18,7 @@ use crate::kit::{Outcome, World, binary};
 
 /// Programs that the documents name. In a run they ask the server who they are; outside, they start
 /// the command of authsome that is among their arguments, as a launcher does.
-const STAND_INS: [&str; 13] = [
+const STAND_INS: [&str; 14] = [
     "agent",
     "claude",
     "codex",
@@ -26,6 +26,7 @@ const STAND_INS: [&str; 13] = [
     "glab",
     "nightly",
     "npx",
+    "podman",
     "python",
     "sbx",
     "systemctl",
