@@ -36,9 +36,19 @@ forget() {
 
 inside() { printf '%s\n' inside.sh "$base" "$other" "$work/outside" "$@"; }
 
+# Whether an engine works on this machine at all, without authsome: a kernel may give no namespaces to users.
+works() {
+  local what=$1
+  shift
+  if "${as_user[@]}" timeout "$command_timeout" "$@" >/dev/null 2>&1 </dev/null; then return 0; fi
+  skip "$what: it does not work on this machine, not even without authsome: $*"
+  return 1
+}
+
 # Its own proxy refuses what is not allowed, and takes the rest to the socket. So the variables that name a proxy are those of the sandbox.
 check_sandbox_runtime() {
   local node command
+  works "sandbox-runtime" bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev true || return 0
   # It wants Node 22; what runs inside is the machine's.
   node=$(command -v node)
   if (($(node -p 'parseInt(process.versions.node)') < 22)); then node=$clients/node/bin/node22; fi
@@ -65,6 +75,7 @@ END
 
 check_bubblewrap() {
   local command
+  works "bubblewrap" bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev true || return 0
   start_proxy bwrap ada --policy deny
   mapfile -t command < <(inside "$work/bwrap/files" "$work/bwrap/proxy.sock")
   in_session bwrap bwrap --unshare-all --die-with-parent --proc /proc --dev /dev --tmpfs /tmp --tmpfs "$work/user" \
@@ -77,6 +88,7 @@ check_bubblewrap() {
 
 check_firejail() {
   local command
+  works "firejail" firejail --quiet --noprofile --net=none -- true || return 0
   start_proxy firejail ada --policy deny
   mapfile -t command < <(inside "$work/firejail/files" "$work/tmp")
   in_session firejail firejail --quiet --noprofile --net=none --blacklist="$work/outside" -- \
@@ -94,6 +106,7 @@ check_podman() {
   attempt podman import --quiet "$clients/launchers/image.tar" launchers
   is "podman: the image is imported" 0 "$code"
   if ((code != 0)); then return; fi
+  works "podman" podman run --rm --network none launchers true || return 0
 
   start_proxy sealed ada --policy deny --format docker
   attempt container sealed --network none --volume "$work/sealed/proxy.sock:/run/authsome.sock" launchers relay.sh /run/authsome.sock \
