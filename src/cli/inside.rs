@@ -98,6 +98,7 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         | Command::Man(_)
         | Command::Runs(_)
         | Command::SetDefault(_)
+        | Command::Skill(_)
         | Command::Status(_)
         | Command::Vault(Vault::Status)
         | Command::Version
