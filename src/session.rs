@@ -44,6 +44,7 @@ mod direct_hosts;
 mod directories;
 mod environment;
 mod error;
+mod facts;
 mod git_login;
 mod key_file;
 mod living;
@@ -71,9 +72,10 @@ use self::contributions::Contributions;
 use self::direct_hosts::direct_hosts;
 use self::environment::EnvironmentBuilder;
 pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
+pub use self::facts::{Facts, GuardFact, PlaceFact};
 pub(crate) use self::git_login::{GitChoice, GitLogin, git_login};
 use self::living::LivingSession;
-pub use self::living::{allows_export, living};
+pub use self::living::{allows_export, facts_of, living};
 use self::member::Member;
 use self::members::Members;
 pub use self::notice::{Change, Notice};
@@ -100,9 +102,6 @@ use crate::os::ulimits::Ulimits;
 use crate::proxy::{Proxy, Serving, SessionConfig};
 use crate::secret::random_text;
 
-/// 43 characters with six random bits each: 258 bits.
-const PASSWORD_LENGTH: usize = 43;
-
 /// A session whose connections are known, but of which nothing has been created yet.
 pub struct SessionPlan<'a> {
     options: Options,
@@ -126,8 +125,7 @@ pub struct Session {
     programs: Programs,
     /// The connections that were known to need a new login at the start.
     needing_login: Vec<ConnectionId>,
-    /// `None` if the run could not be registered in the home directory. Its commands are then still
-    /// recognized by their process ancestry.
+    /// `None` if that failed: its commands are then still recognized by their process ancestry.
     _entered: Option<LivingSession>,
     directory: RunDirectory,
 }
@@ -269,6 +267,7 @@ impl SessionPlan<'_> {
         } = self;
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
         let needing_login = members::needing_login(&members);
+        let facts = Facts::of(&members, &options, &data.settings);
         let contributions =
             Contributions::of(&members, options.rewrites_ssh, parent, &scrubbed.programs());
         let (routes, stored) = routes(members);
@@ -276,7 +275,7 @@ impl SessionPlan<'_> {
         ties.for_each(notify);
         let direct = direct_hosts(&routes, &proxies, options.policy);
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
-        let password = random_text(PASSWORD_LENGTH)?;
+        let password = random_text(environment::PASSWORD_LENGTH)?;
         let config = SessionConfig {
             password: password.clone(),
             routes,
@@ -313,7 +312,7 @@ impl SessionPlan<'_> {
             log,
             programs: scrubbed.programs(),
             needing_login,
-            _entered: living::enter(&data.home, name.expose(), options.allows_export, notify),
+            _entered: living::enter(&data.home, name.expose(), &facts, notify),
             directory,
         })
     }
