@@ -125,6 +125,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         Command::Run(arguments) => cmd::run::run(arguments, &context),
         Command::Runs(arguments) => cmd::runs::run(&arguments, &context).map(done),
         Command::SetDefault(arguments) => cmd::set_default::run(&arguments, &context).map(done),
+        Command::Skill(arguments) => cmd::skill::run(&arguments, &context).map(done),
         Command::Status(arguments) => cmd::status::run(&arguments, &context).map(done),
         Command::Token(arguments) => cmd::token::run(&arguments, &context).map(done),
         Command::Uninstall(arguments) => cmd::uninstall::run(&arguments, &context).map(done),

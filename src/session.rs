@@ -44,6 +44,7 @@ mod direct_hosts;
 mod directories;
 mod environment;
 mod error;
+mod facts;
 mod git_login;
 mod hand_back;
 mod key_file;
@@ -70,10 +71,11 @@ use std::sync::Arc;
 
 pub(crate) use self::closing::finish;
 pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
+pub use self::facts::{Facts, GuardFact, PlaceFact};
 pub(crate) use self::git_login::{GitChoice, GitLogin, git_login};
 use self::hand_back::{hand_back_rest, start_apart};
 use self::living::LivingSession;
-pub use self::living::{allows_export, living};
+pub use self::living::{allows_export, facts_of, living};
 use self::member::Member;
 use self::members::Members;
 pub use self::notice::{Change, Notice};
@@ -121,8 +123,7 @@ pub struct Session {
     hand_back: Option<Arc<HandBack>>,
     /// The connections that were known to need a new login at the start.
     needing_login: Vec<ConnectionId>,
-    /// `None` if the run could not be registered in the home directory. Its commands are then still
-    /// recognized by their process ancestry.
+    /// `None` if that failed: its commands are then still recognized by their process ancestry.
     _entered: Option<LivingSession>,
     directory: RunDirectory,
 }

@@ -6,6 +6,7 @@ mod named;
 mod proxy;
 mod run;
 mod show;
+mod skill;
 mod token;
 mod vault;
 
@@ -26,6 +27,7 @@ pub(super) use self::named::{Named, Target};
 pub(super) use self::proxy::{EnvFormat, Proxy};
 pub(super) use self::run::{PolicyArgument, Run, SessionFlags};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
+pub(super) use self::skill::{Agent, Skill};
 pub(super) use self::token::{Credential, Token, TokenFormat};
 pub(super) use self::vault::{KeyPlaceArgument, Rekey, Vault, VaultExport, VaultImport};
 
@@ -104,6 +106,9 @@ pub(super) enum Command {
     Log(Log),
     /// List the runs, the newest first
     Runs(Runs),
+    /// Print how an agent should use authsome, or put it where that agent looks
+    #[command(after_help = skill::EXAMPLES)]
+    Skill(Skill),
     /// Print a shell completion script
     Completions(Completions),
     /// Look for what does not work, and say what mends it

@@ -19,6 +19,7 @@ pub(super) mod revoke;
 pub(super) mod run;
 pub(super) mod runs;
 pub(super) mod set_default;
+pub(super) mod skill;
 pub(super) mod start;
 pub(super) mod status;
 pub(super) mod token;

@@ -47,15 +47,18 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
     (
         "Setup",
         &[
-            ("doctor", "Look for what does not work, and what mends it"),
+            (
+                "doctor, completions",
+                "Find what does not work, print a shell's script",
+            ),
             ("allow, deny", "Guard rules: what a run may not do"),
             (
                 "inspect, register, remove",
                 "A provider's definition, and your own",
             ),
             (
-                "help, man, completions",
-                "Explain a command, print a page or a script",
+                "help, man, skill",
+                "Explain a command, or authsome to your agent",
             ),
             (
                 "vault, uninstall, version",

@@ -21,7 +21,7 @@ use super::printer::Printer;
 use crate::audit::{Audit, Event, Kind};
 use crate::os::home::Home;
 use crate::os::process_tree::{self, Ancestor};
-use crate::session::allows_export;
+use crate::session::{Facts, allows_export, facts_of, living};
 
 /// The program's name in the list of processes.
 const PROGRAM: &str = "authsome";
@@ -66,6 +66,25 @@ pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure>
     ))
 }
 
+/// The run that this process belongs to: its ID, and what it tells about itself. `None` outside of
+/// a run, and where the run tells nothing.
+pub(super) fn current_run(home: &Home) -> Option<(String, Facts)> {
+    let told = |id: String| facts_of(home, &id).map(|facts| (id, facts));
+    if let Some(by_name) = std::env::var(SESSION).ok().and_then(told) {
+        return Some(by_name);
+    }
+    let own_name = process_tree::own_name();
+    let ancestors = process_tree::ancestors().into_iter();
+    let runs = ancestors.filter(|ancestor| run_of(ancestor, own_name.as_deref()).is_some());
+    let runs: Vec<_> = runs.map(|run| run.pid).collect();
+    if runs.is_empty() {
+        return None;
+    }
+    let all: Vec<_> = living(home).into_iter().filter_map(told).collect();
+    let nearest = |pid: &u32| all.iter().find(|(_, facts)| facts.pid == *pid);
+    runs.iter().find_map(nearest).cloned()
+}
+
 /// The command in words, if it prints or changes a secret, or lets another command do so.
 fn secret_words(command: &Command) -> Option<&'static str> {
     match command {
@@ -97,6 +116,7 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         | Command::Man(_)
         | Command::Runs(_)
         | Command::SetDefault(_)
+        | Command::Skill(_)
         | Command::Status(_)
         | Command::Vault(Vault::Status)
         | Command::Version
@@ -178,6 +198,7 @@ mod tests {
     #[test]
     fn another_program_is_no_run() {
         let ancestor = |name: &str| Ancestor {
+            pid: 1,
             name: name.into(),
             arguments: words("npm run build"),
         };

@@ -2,12 +2,14 @@
 //! `sessions/ID.lock` until it ends.
 //!
 //! A lock is more reliable than a file with a process id: the kernel releases it however the
-//! process ends, whereas a process id may be reused by another process.
+//! process ends, whereas a process id may be reused by another process. What the run tells about
+//! itself is in `sessions/ID.json` (`facts.rs`), which is never there without the lock file.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::facts::Facts;
 use super::notice::Notice;
 use crate::os::home::{Home, HomeError, create_private_directory, create_private_file, io_error};
 
@@ -32,17 +34,18 @@ pub(super) struct LivingSession {
 
 impl LivingSession {
     /// Registers a run, and removes the files of runs that were killed.
-    pub(super) fn enter(home: &Home, id: &str, allows_export: bool) -> Result<Self, HomeError> {
+    pub(super) fn enter(home: &Home, id: &str, facts: &Facts) -> Result<Self, HomeError> {
         let directory = home.path(DIRECTORY);
         create_private_directory(&directory)?;
         sweep(&directory);
-        let path = directory.join(format!("{id}{ENDING}"));
+        let path = lock_file(home, id);
         let mut file = create_private_file(&path)?;
         file.lock().map_err(io_error("lock", &path))?;
-        if allows_export {
+        if facts.allows_export {
             file.write_all(ALLOWS_EXPORT.as_bytes())
                 .map_err(io_error("write", &path))?;
         }
+        let _ = facts.write(&facts_file(&path)); // without them, `status` inside the run tells less
         Ok(Self { path, _file: file })
     }
 }
@@ -51,10 +54,10 @@ impl LivingSession {
 pub(super) fn enter(
     home: &Home,
     id: &str,
-    allows_export: bool,
+    facts: &Facts,
     notify: &dyn Fn(Notice),
 ) -> Option<LivingSession> {
-    let entered = LivingSession::enter(home, id, allows_export);
+    let entered = LivingSession::enter(home, id, facts);
     entered
         .map_err(|error| notify(Notice::NotEntered(error)))
         .ok()
@@ -62,8 +65,21 @@ pub(super) fn enter(
 
 impl Drop for LivingSession {
     fn drop(&mut self) {
+        let _ = fs::remove_file(facts_file(&self.path));
         let _ = fs::remove_file(&self.path); // if this fails, the next run removes it
     }
+}
+
+/// What the run with that ID tells about itself, if it is alive. The ID is untrusted and may be any
+/// text.
+pub fn facts_of(home: &Home, id: &str) -> Option<Facts> {
+    allows_export(home, id)?;
+    Facts::read(&facts_file(&lock_file(home, id)))
+}
+
+/// Where the lock file of the run with that ID is.
+fn lock_file(home: &Home, id: &str) -> PathBuf {
+    home.path(DIRECTORY).join(format!("{id}{ENDING}"))
 }
 
 /// Whether the commands of the run with that id may print and change secrets. `None` if no such run
@@ -73,8 +89,7 @@ pub fn allows_export(home: &Home, id: &str) -> Option<bool> {
     if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(of_an_id) {
         return None;
     }
-    let path = home.path(DIRECTORY).join(format!("{id}{ENDING}"));
-    let file = File::open(path).ok()?;
+    let file = File::open(lock_file(home, id)).ok()?;
     // A shared lock: with exclusive ones, two processes that check at the same time would each take
     // the other's lock for that of the run.
     if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
@@ -84,6 +99,11 @@ pub fn allows_export(home: &Home, id: &str) -> Option<bool> {
     let length = ALLOWS_EXPORT.len() as u64;
     let read = (&file).take(length).read_to_string(&mut text);
     Some(read.is_ok() && text == ALLOWS_EXPORT)
+}
+
+/// What the run with that lock file tells about itself is in this file.
+fn facts_file(lock_file: &Path) -> PathBuf {
+    lock_file.with_extension("json")
 }
 
 /// The ids of the runs that are alive, sorted.
@@ -110,6 +130,7 @@ fn sweep(directory: &Path) {
         // This may remove a file that its run has created but not locked yet. That run is then not
         // found by its id, but its processes are still recognized by their ancestry.
         if file.try_lock().is_ok() {
+            let _ = fs::remove_file(facts_file(&path));
             let _ = fs::remove_file(&path);
         }
     }
@@ -118,17 +139,29 @@ fn sweep(directory: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::{Options, Settings};
+
+    fn facts(allows_export: bool) -> Facts {
+        let options = Options {
+            allows_export,
+            ..Options::default()
+        };
+        Facts::of(&[], &options, &Settings::default())
+    }
 
     #[test]
     fn a_run_is_known_while_it_lives() {
         let (_directory, home) = Home::temporary();
         assert_eq!(allows_export(&home, "one"), None);
-        let one = LivingSession::enter(&home, "one", false).unwrap();
-        let two = LivingSession::enter(&home, "two", true).unwrap();
+        let one = LivingSession::enter(&home, "one", &facts(false)).unwrap();
+        let two = LivingSession::enter(&home, "two", &facts(true)).unwrap();
         assert_eq!(allows_export(&home, "one"), Some(false));
         assert_eq!(allows_export(&home, "two"), Some(true));
         assert_eq!(living(&home), ["one", "two"]);
+        let told = facts_of(&home, "one");
+        assert_eq!(told.map(|facts| facts.pid), Some(std::process::id()));
         drop(one);
+        assert!(!home.path("sessions/one.json").exists());
         assert_eq!(living(&home), ["two"]);
         assert_eq!(allows_export(&home, "one"), None);
         for id in [
@@ -147,12 +180,14 @@ mod tests {
     #[test]
     fn what_a_killed_run_left_is_no_run_and_is_swept() {
         let (_directory, home) = Home::temporary();
-        let living = LivingSession::enter(&home, "living", false).unwrap();
+        let living = LivingSession::enter(&home, "living", &facts(false)).unwrap();
         let dead = home.path(DIRECTORY).join("dead.lock");
         create_private_file(&dead).unwrap();
+        facts(false).write(&facts_file(&dead)).unwrap();
+        assert_eq!(facts_of(&home, "dead"), None);
         assert_eq!(allows_export(&home, "dead"), None);
-        let _next = LivingSession::enter(&home, "next", false).unwrap();
-        assert!(!dead.exists());
+        let _next = LivingSession::enter(&home, "next", &facts(false)).unwrap();
+        assert!(!dead.exists() && !facts_file(&dead).exists());
         assert_eq!(allows_export(&home, "living"), Some(false));
         drop(living);
     }

@@ -6,6 +6,7 @@ use super::contributions::Contributions;
 use super::direct_hosts::direct_hosts;
 use super::environment::{self, EnvironmentBuilder};
 use super::error::SessionError;
+use super::facts::Facts;
 use super::hand_back::{hand_back, serve};
 use super::routes::{credentials, routes};
 use super::run_log::RunLog;
@@ -17,9 +18,6 @@ use crate::net::tls::ReadAhead;
 use crate::oauth::HttpClients;
 use crate::proxy::{Proxy, SessionConfig};
 use crate::secret::random_text;
-
-/// 43 characters with six random bits each: 258 bits.
-const PASSWORD_LENGTH: usize = 43;
 
 impl SessionPlan<'_> {
     /// The connections that take part, and whether each is known to need a new login.
@@ -41,13 +39,14 @@ impl SessionPlan<'_> {
         } = self;
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
         let needing_login = members::needing_login(&members);
+        let facts = Facts::of(&members, &options, &data.settings);
         let contributions =
             Contributions::of(&members, options.rewrites_ssh, parent, &scrubbed.programs());
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
         let hand_back = hand_back(&options, data, &members, &clients, scrubbed.programs());
         let (routes, stored) = routes(members, notify);
         let direct = direct_hosts(&routes, &proxies, options.policy);
-        let password = random_text(PASSWORD_LENGTH)?;
+        let password = random_text(environment::PASSWORD_LENGTH)?;
         let config = SessionConfig {
             password: password.clone(),
             routes,
@@ -85,7 +84,7 @@ impl SessionPlan<'_> {
             programs: scrubbed.programs(),
             hand_back: hand_back.inspect(serve),
             needing_login,
-            _entered: living::enter(&data.home, name.expose(), options.allows_export, notify),
+            _entered: living::enter(&data.home, name.expose(), &facts, notify),
             directory,
         })
     }

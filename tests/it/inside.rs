@@ -218,3 +218,92 @@ fn spawn(command: &mut Command) -> std::process::Child {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     piped.spawn().unwrap()
 }
+
+#[test]
+fn status_tells_what_the_run_does_and_no_value() {
+    let (world, gitlab, pair) = connected();
+    let session =
+        r#"test "$AUTHSOME_SESSION" = "$(sed -n 's/.*"run": "\(.*\)",/\1/p' told | head -n 1)""#;
+    let script = format!("cd \"$HOME\"; \"$AUTHSOME\" status --json > told; {session} && cat told");
+    let told = inside(&world, &["--policy", "deny"], &script).expect(0);
+    assert!(!told.stdout.contains(&pair.access) && !told.stdout.contains(&pair.refresh));
+    let told = told.json();
+    let run = &told["run"];
+    assert_eq!(run["policy"], "deny", "{told}");
+    assert_eq!(run["allows_export"], false, "{told}");
+    let place = serde_json::json!({
+        "place": gitlab.base_url(), "connections": ["gitlab/default"],
+    });
+    assert!(run["places"].as_array().unwrap().contains(&place), "{told}");
+    let rules = run["guards"].as_array().unwrap();
+    assert!(
+        rules
+            .iter()
+            .any(|guard| guard["rule"] == "gitlab/project-access-token"),
+        "{told}"
+    );
+    assert_eq!(told["connections"][0]["connection"], "default", "{told}");
+    // By descent, where the variable is gone or wrong.
+    for prefix in ["env -u AUTHSOME_SESSION", "env AUTHSOME_SESSION=../x"] {
+        let script = format!("{prefix} \"$AUTHSOME\" status --offline");
+        let shown = inside(&world, &["--allow-export"], &script)
+            .expect(0)
+            .stdout;
+        let line = format!("{}  gitlab/default", gitlab.base_url());
+        assert!(shown.starts_with("This is inside run "), "{shown}");
+        assert!(shown.contains(&line), "{shown}");
+        assert!(shown.contains("reached without a credential"), "{shown}");
+    }
+    let outside = world
+        .call(["status", "--offline", "--json"])
+        .expect(0)
+        .json();
+    assert!(outside["run"].is_null(), "{outside}");
+    let left = std::fs::read_dir(world.home().join("sessions")).unwrap();
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn status_tells_of_places_that_two_connections_share_and_of_rules_that_are_lifted() {
+    let (world, gitlab, _) = connected();
+    world.connect_as("other", &gitlab, &gitlab.base_url(), 7200);
+    world
+        .call(["allow", "gitlab/project-access-token"])
+        .expect(0);
+    let ask = "\"$AUTHSOME\" status --offline --json";
+    let told = inside(&world, &["--connection", "gitlab=other"], ask)
+        .expect(0)
+        .json();
+    let place = |told: &serde_json::Value| {
+        let places = told["run"]["places"].as_array().unwrap().clone();
+        let mut at = places
+            .into_iter()
+            .filter(|place| place["place"] == gitlab.base_url());
+        at.next().unwrap()["connections"].clone()
+    };
+    assert_eq!(place(&told), serde_json::json!(["gitlab/other"]));
+    let rules = told["run"]["guards"].to_string();
+    assert!(!rules.contains("gitlab/project-access-token"), "{rules}");
+}
+
+/// Inside the run, the key of a pipeline is out of reach.
+#[test]
+fn status_tells_of_the_run_where_the_vault_cannot_be_opened() {
+    let world = World::new();
+    let key = "A".repeat(43) + "=";
+    let script = ["run", "--", "sh", "-c", "\"$AUTHSOME\" status --json"];
+    let mut command = world.authsome(script);
+    command
+        .env("AUTHSOME_MASTER_KEY", key)
+        .env("AUTHSOME", crate::kit::binary());
+    let outcome = Outcome::of(command.output().unwrap()).expect(0);
+    let told = outcome.json();
+    assert!(
+        told["connections"].is_null() && told["run"]["since"].is_string(),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome.stderr.contains("no connection is shown"),
+        "{outcome:?}"
+    );
+}

@@ -33,6 +33,7 @@ mod run_told;
 mod scale;
 mod settings;
 mod shown;
+mod skill;
 mod starved;
 mod strangers;
 mod trust;

@@ -1,6 +1,8 @@
 //! `authsome status`: who is connected, whether it works, what mends it, and which runs are alive.
+//! Inside a run, also what that run does.
 
 mod ask;
+mod here;
 mod kept;
 
 use serde_json::{Value, json};
@@ -9,6 +11,7 @@ use self::ask::Question;
 use crate::cli::args::Status as Arguments;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::inside::current_run;
 use crate::clock::Timestamp;
 use crate::connection::{Connection, Status, StoreError};
 use crate::credential::ConnectionId;
@@ -175,16 +178,35 @@ pub(super) fn reports(data: &UserData, asks_servers: bool) -> Result<Vec<Report>
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context<'_>) -> Result<(), Failure> {
-    let data = Context::user_data()?;
-    let reports = reports(&data, !arguments.offline)?;
-    let runs = living(&data.home);
     let printer = context.printer;
+    let home = Context::user_files()?.home;
+    let here = current_run(&home);
+    let read = Context::user_data().and_then(|data| reports(&data, !arguments.offline));
+    let reports = match (read, &here) {
+        (Ok(reports), _) => Some(reports),
+        // Inside a run, the vault's key may be out of reach. The run's part is known all the same.
+        (Err(failure), Some(_)) => {
+            printer.warn(&format!("no connection is shown: {}", failure.message));
+            None
+        }
+        (Err(failure), None) => return Err(failure),
+    };
+    let runs = living(&home);
     if printer.is_json() {
-        let connections: Vec<_> = reports.iter().map(Report::json).collect();
-        printer.value(&json!({ "connections": connections, "runs": runs }));
+        let connections = reports.as_ref().map(|reports| {
+            let values = reports.iter().map(Report::json);
+            values.collect::<Vec<_>>()
+        });
+        let here = here.as_ref().map(|(id, facts)| here::value(id, facts));
+        printer.value(&json!({ "run": here, "connections": connections, "runs": runs }));
         return Ok(());
     }
-    show(&reports, &runs, context);
+    if let Some((id, facts)) = &here {
+        here::show(id, facts, printer);
+    }
+    if let Some(reports) = reports {
+        show(&reports, &runs, context);
+    }
     Ok(())
 }
 

@@ -15,6 +15,8 @@ const MAX_ANCESTORS: usize = 4096;
 /// An ancestor of this process.
 #[derive(Debug)]
 pub struct Ancestor {
+    /// Its process ID.
+    pub pid: u32,
     /// The kernel's name for the process: the first 15 bytes of the program's name.
     pub name: OsString,
     /// Its arguments, beginning with its name.
@@ -50,6 +52,7 @@ pub fn ancestors() -> Vec<Ancestor> {
         let arguments = arguments.strip_suffix(b"\0").unwrap_or(&arguments);
         let words = arguments.split(|byte| *byte == 0);
         Some(Ancestor {
+            pid: pid.as_raw().cast_unsigned(),
             name: name_of(&pid.to_string())?,
             arguments: words
                 .map(|word| OsString::from_vec(word.to_vec()))

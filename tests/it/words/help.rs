@@ -7,7 +7,7 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, at_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "allow",
     "completions",
     "credential",
@@ -29,6 +29,7 @@ const COMMANDS: [&str; 27] = [
     "run",
     "runs",
     "set-default",
+    "skill",
     "status",
     "token",
     "uninstall",

@@ -1,0 +1,143 @@
+//! What a session tells about itself to the commands inside it: which hosts get which connection's
+//! credential, what is denied, since when. It is in the file `sessions/ID.json` while the session
+//! lives, and contains no secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use authsome_providers::Scheme;
+use serde::{Deserialize, Serialize};
+
+use super::member::Member;
+use super::options::Options;
+use super::settings::Settings;
+use crate::clock::Timestamp;
+use crate::credential::ConnectionId;
+use crate::os::home::{create_private_file, open_file, remove_if_present};
+use crate::proxy::{Policy, Preference};
+
+/// How many places and rules are named. The rest are counted.
+const MAX_NAMED: usize = 1000;
+
+/// The longest file that is read, in bytes.
+const MAX_FILE: u64 = 4 * 1024 * 1024;
+
+/// What a session tells about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// When it started (RFC 3339).
+    pub since: String,
+    /// The process ID of its authsome.
+    pub pid: u32,
+    /// Whether its commands may print and change secrets.
+    pub allows_export: bool,
+    /// Whether hosts that belong to no connection are refused.
+    pub denies_other_hosts: bool,
+    /// The places that belong to connections, sorted.
+    pub places: Vec<PlaceFact>,
+    /// How many places are not named.
+    pub unnamed_places: usize,
+    /// The guard rules that are in force, sorted.
+    pub guards: Vec<GuardFact>,
+}
+
+/// A place that belongs to a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceFact {
+    /// Scheme, host, port and path prefix.
+    pub place: String,
+    /// Whose credential it gets. If there are several, it gets none: they match equally well.
+    pub connections: Vec<String>,
+}
+
+/// A guard rule that is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardFact {
+    /// Its name, with the provider.
+    pub rule: String,
+    /// Why it denies.
+    pub reason: String,
+}
+
+impl Facts {
+    /// What is known of a session with those members before it starts.
+    pub(super) fn of(members: &[Member], options: &Options, settings: &Settings) -> Self {
+        let mut places: BTreeMap<String, Best> = BTreeMap::new();
+        let mut guards = BTreeMap::new();
+        let (allowed, mut seen) = (settings.allowed_guards(), BTreeSet::new());
+        for member in members {
+            let id = &member.stored.connection.id;
+            let routes = member.service.routes.iter();
+            for route in routes.filter(|route| route.scheme == Scheme::Https) {
+                let best = places.entry(route.to_string()).or_default();
+                best.add(id, member.preference);
+            }
+            // All connections of a provider have the same rules.
+            if !seen.insert(&id.provider) {
+                continue;
+            }
+            for rule in member.service.rules.guards() {
+                let name = format!("{}/{}", id.provider, rule.name);
+                if !allowed.contains(&name) {
+                    guards.entry(name).or_insert_with(|| rule.reason.clone());
+                }
+            }
+        }
+        let unnamed_places = places.len().saturating_sub(MAX_NAMED);
+        let places = places.into_iter().take(MAX_NAMED);
+        let guards = guards.into_iter().take(MAX_NAMED);
+        Self {
+            since: Timestamp::now().to_string(),
+            pid: std::process::id(),
+            allows_export: options.allows_export,
+            denies_other_hosts: options.policy == Policy::Deny,
+            places: places
+                .map(|(place, best)| PlaceFact {
+                    place,
+                    connections: best.connections,
+                })
+                .collect(),
+            unnamed_places,
+            guards: guards
+                .map(|(rule, reason)| GuardFact { rule, reason })
+                .collect(),
+        }
+    }
+
+    /// Writes them to a private file. One that is there is what a killed session has left.
+    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+        let text = serde_json::to_vec(self)?;
+        remove_if_present(path).map_err(io::Error::other)?;
+        let mut file = create_private_file(path).map_err(io::Error::other)?;
+        file.write_all(&text)
+    }
+
+    /// Reads them. `None` if they are not there, or not whole.
+    pub(super) fn read(path: &Path) -> Option<Self> {
+        let file = open_file(OpenOptions::new().read(true), path).ok()?;
+        let mut text = Vec::new();
+        file.take(MAX_FILE).read_to_end(&mut text).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+}
+
+/// The connections that match one place best.
+#[derive(Default)]
+struct Best {
+    preference: Option<Preference>,
+    connections: Vec<String>,
+}
+
+impl Best {
+    fn add(&mut self, id: &ConnectionId, preference: Preference) {
+        if self.preference < Some(preference) {
+            self.connections.clear();
+            self.preference = Some(preference);
+        }
+        if self.preference == Some(preference) {
+            self.connections.push(id.to_string());
+        }
+    }
+}
