@@ -116,6 +116,7 @@ stage() {
     install -D -m 644 "$page" "$tree/usr/share/man/man1/$(basename "$page")"
   done
   gzip --best --no-name "$tree"/usr/share/man/man1/*.1
+  install -D -m 644 -t "$tree/usr/lib/systemd/user" "$here/systemd/authsome-proxy.service"
   install -D -m 644 -t "$tree/usr/share/doc/authsome" "$root/README.md" "$root/NOTICE"
 }
 

@@ -36,6 +36,7 @@ mod shown;
 mod skill;
 mod starved;
 mod strangers;
+mod supervision;
 mod trust;
 mod upstream_proxy;
 mod vault;
