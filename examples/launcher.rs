@@ -158,6 +158,7 @@ fn connect(name: &str, gitlab: &FakeGitLab, parent: &Parent) -> Result<Pair, Box
             obtained_at: now,
             expires_at: Some(Timestamp::from_seconds(now.seconds() + 7200)),
             scopes: vec!["api".to_owned(), "read_user".to_owned()],
+            lineage: None,
         },
         account: None,
         standing: GrantState::Good,

@@ -129,6 +129,15 @@ fn children_that_something_else_starts_are_served_until_sigterm() {
         .env("AUTHSOME_SESSION", proxy.text("session"))
         .output();
     Outcome::of(inside.unwrap()).expect(4);
+    let status = world
+        .authsome(["status", "--offline", "--json"])
+        .env("AUTHSOME_SESSION", proxy.text("session"))
+        .output();
+    let told = Outcome::of(status.unwrap()).expect(0).json();
+    assert_eq!(told["run"]["run"], proxy.ready["session"], "{told}");
+    assert_eq!(told["run"]["pid"], proxy.ready["pid"], "{told}");
+    let places = told["run"]["places"].to_string();
+    assert!(places.contains(&gitlab.base_url()), "{told}");
     let runs = world.call(["runs", "--json"]).expect(0).json();
     let live = runs
         .as_array()

@@ -84,10 +84,10 @@ const fn place_of(agent: Agent) -> &'static str {
 /// What a new file begins with.
 fn head_of(agent: Agent) -> String {
     match agent {
-        Agent::Claude => format!("---\nname: authsome\ndescription: {DESCRIPTION:?}\n---\n\n"),
+        Agent::Claude => format!("---\nname: authsome\ndescription: {DESCRIPTION:?}\n---\n"),
         Agent::Codex | Agent::Opencode => String::new(),
         Agent::Cursor => {
-            format!("---\ndescription: {DESCRIPTION:?}\nglobs:\nalwaysApply: false\n---\n\n")
+            format!("---\ndescription: {DESCRIPTION:?}\nglobs:\nalwaysApply: false\n---\n")
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::session::Facts;
 pub(super) fn value(id: &str, facts: &Facts) -> Value {
     json!({
         "run": id,
+        "pid": facts.pid,
         "since": facts.since,
         "policy": if facts.denies_other_hosts { "deny" } else { "allow" },
         "allows_export": facts.allows_export,
