@@ -1,5 +1,5 @@
-//! Lists the bundled definitions, so that a new file needs no line in the code, and takes out of them
-//! what only people read: each start of a run parses some of them.
+//! Lists the bundled definitions, so that a new file needs no line in the code, and takes out of
+//! them what only people read: each start of a run parses some of them.
 
 use std::env;
 use std::fmt::Write as _;

@@ -19,6 +19,7 @@ mod log_words;
 mod notices;
 mod printer;
 mod renewal;
+mod stop;
 mod usage;
 mod waits;
 mod words;

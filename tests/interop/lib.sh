@@ -2,6 +2,10 @@
 # What the interop tests share: sourced by run.sh, flows.sh and mcp.sh, which set `here`.
 # shellcheck disable=SC2034,SC2153,SC2154 # what they read and what a check is about is set or read there
 
+readonly shown=(err)
+# shellcheck source=tests/checks.sh
+. "$here/../checks.sh"
+
 readonly port_lock=${TMPDIR:-/tmp}/authsome-test-port-7998.lock
 readonly command_timeout=120 # seconds that one command may take on a busy machine
 
@@ -45,28 +49,11 @@ field() {
   ' "$1"
 }
 
-is() { if [[ $3 == "$2" ]]; then ok "$1"; else not_ok "$1" "expected: $2" "found: $3"; fi; }
-matches() { if [[ $3 =~ $2 ]]; then ok "$1"; else not_ok "$1" "expected to match: $2" "found: $3"; fi; }
-
 # For tokens: neither is printed.
 differ() {
   if [[ $2 == "$3" ]]; then not_ok "$1" "the same as before"
   elif [[ -z $2 || -z $3 || "$2$3" == *' '* ]]; then not_ok "$1" "there is no token"
   else ok "$1"; fi
-}
-
-ok() {
-  passed=$((passed + 1))
-  printf 'ok - %s\n' "$1"
-}
-
-# With what the last command said, which holds no secret unless authsome leaks one.
-not_ok() {
-  failed=$((failed + 1))
-  printf 'not ok - %s\n' "$1"
-  shift
-  printf '# %s\n' "$@" >&2
-  sed 's/^/# | /' "$work/err" >&2 || true
 }
 
 # === the stage ===

@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # What the checks of tests/packages are made of. Sourced by run.sh.
 
+readonly shown=(out err)
+# shellcheck source=tests/checks.sh
+. "$here/../checks.sh"
+
 # Runs a command; sets code, out and err.
 attempt() {
   code=0
@@ -12,23 +16,6 @@ attempt() {
 }
 
 in_directory() { (cd "$1" && shift && timeout --foreground "$command_timeout" "$@"); }
-
-is() { if [[ $3 == "$2" ]]; then ok "$1"; else not_ok "$1" "expected: $2" "found: $3"; fi; }
-matches() { if [[ $3 =~ $2 ]]; then ok "$1"; else not_ok "$1" "expected to match: $2" "found: $3"; fi; }
-
-ok() {
-  passed=$((passed + 1))
-  printf 'ok - %s\n' "$1"
-}
-
-# With what the last command said.
-not_ok() {
-  failed=$((failed + 1))
-  printf 'not ok - %s\n' "$1"
-  shift
-  printf '# %s\n' "$@" >&2
-  sed 's/^/# | /' "$work/out" "$work/err" >&2 || true
-}
 
 # Nothing of the machine's settings reaches the test.
 isolate() {

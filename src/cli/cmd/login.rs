@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use authsome_providers::{BaseUrl, Definition};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use self::files::Files;
@@ -33,6 +32,7 @@ use crate::cli::browser::Prompt;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
+use crate::cli::stop::Stop;
 use crate::cli::words::typed_command;
 use crate::connection::{LoggedIn, LoginError, LoginRequest, Resumed, login};
 use crate::credential::ConnectionId;
@@ -206,7 +206,8 @@ fn logged_in(
     runtime: &Runtime,
 ) -> Result<Result<LoggedIn, LoginError>, Failure> {
     runtime.block_on(async {
-        // Before anything is shown, because the user may press Ctrl-C from then on.
+        // Before anything is shown, because the user may press Ctrl-C from then on. Whatever stops
+        // the login must let it revoke what it has been granted.
         let stop = Stop::new()?;
         let (cancel, cancelled) = oneshot::channel();
         let cancelled = async { drop(cancelled.await) };
@@ -214,29 +215,6 @@ fn logged_in(
         let login = Box::pin(login(request, store, clients, &mut prompt, cancelled));
         watched(login, cancel, stop, printer).await
     })
-}
-
-/// What stops a login: Ctrl-C, the end of its terminal, and SIGTERM. Each of them must let the
-/// login revoke what it has been granted.
-struct Stop([Signal; 3]);
-
-impl Stop {
-    fn new() -> Result<Self, Failure> {
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::hangup())?,
-            signal(SignalKind::terminate())?,
-        ]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, hangup, terminate] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    }
 }
 
 /// The failure of a login that is stopped before it has begun.

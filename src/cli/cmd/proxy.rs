@@ -6,8 +6,6 @@ mod until;
 
 use std::ffi::OsString;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use self::env_file::EnvFile;
 use self::until::Until;
 use super::run::{options, planned, require};
@@ -17,6 +15,7 @@ use crate::cli::context::{Context, interrupt};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::notices::{HeldNotices, words};
 use crate::cli::printer::Printer;
+use crate::cli::stop::Stop;
 use crate::cli::waits::stop_telling;
 use crate::proxy::Listen;
 use crate::session::{Options, Parent, Session};
@@ -133,26 +132,4 @@ fn no_process(pid: Option<i32>, error: &std::io::Error) -> Failure {
     let message = format!("process {pid} of --until-pid cannot be watched: {error}");
     let hint = "give the PID of a process that runs, as in: authsome proxy --until-pid $$";
     Failure::new(Exit::Usage, "usage", message, hint)
-}
-
-/// What ends the session: Ctrl-C, the end of its terminal, and SIGTERM.
-struct Stop([Signal; 3]);
-
-impl Stop {
-    fn new() -> Result<Self, Failure> {
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::hangup())?,
-            signal(SignalKind::terminate())?,
-        ]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, hangup, terminate] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    }
 }
