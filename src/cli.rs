@@ -86,7 +86,7 @@ fn run(arguments: Arguments) -> ExitCode {
         // and has a reserved exit code.
         Err(failure) if is_run => {
             printer.failure_to_stderr(&failure);
-            ExitCode::from(child::EXIT_NOT_STARTED)
+            ExitCode::from(failure.exit_of_run())
         }
         Err(failure) => {
             printer.failure(&failure);
@@ -123,7 +123,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         Command::Remove(arguments) => cmd::register::remove(&arguments, &context).map(done),
         Command::Revoke(arguments) => cmd::revoke::run(&arguments, &context).map(done),
         Command::Proxy(arguments) => cmd::proxy::run(*arguments, &context),
-        Command::Run(arguments) => cmd::run::run(arguments, &context),
+        Command::Run(arguments) => cmd::run::run(*arguments, &context),
         Command::Runs(arguments) => cmd::runs::run(&arguments, &context).map(done),
         Command::SetDefault(arguments) => cmd::set_default::run(&arguments, &context).map(done),
         Command::Skill(arguments) => cmd::skill::run(&arguments, &context).map(done),
@@ -170,7 +170,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let failure = usage::failure(error, arguments);
     if usage::is_run(arguments) {
         printer.failure_to_stderr(&failure);
-        return ExitCode::from(child::EXIT_NOT_STARTED);
+        return ExitCode::from(failure.exit_of_run());
     }
     printer.failure(&failure);
     ExitCode::from(failure.exit as u8)

@@ -9,7 +9,7 @@
 //! body/       a request's body; a small one is kept so that it can be sent again
 //! http2/      RFC 9113 on both sides      http1/   RFC 9112 on both sides; neither knows the other
 //! message/    what both protocols have in common
-//! policy/     what is done with a request: decisions on its head
+//! policy/     what is done with a request: decisions on its head, and what the user permits
 //! admission/  who may use the proxy
 //! rewrite/    edits of a head; the search for the placeholder
 //! io/         byte streams
@@ -41,7 +41,10 @@ pub(crate) use http1::properties;
 pub use limits::Timeouts;
 pub use policy::route::Preference;
 pub use policy::routes::{Managed, RouteTable, Tie};
-pub use policy::session_policy::Policy;
+pub use policy::session_policy::{
+    Contradiction, Limit, LimitError, PathRule, PathRuleError, Policy, PolicyLayer, PolicySource,
+    SessionPolicy,
+};
 pub use serve::door::{Listen, ListenError};
 pub use serve::listener::{Proxy, ProxyError, Serving};
 pub use serve::shared::SessionConfig;

@@ -55,6 +55,7 @@ mod members;
 mod notice;
 mod options;
 mod parent;
+mod policy;
 mod routes;
 mod run_log;
 mod scrub;
@@ -79,12 +80,13 @@ pub use self::living::{allows_export, facts_of, living};
 use self::member::Member;
 use self::members::Members;
 pub use self::notice::{Change, Notice};
-pub use self::options::Options;
+pub use self::options::{Join, Options, PolicyOptions};
 pub use self::parent::Parent;
+use self::policy::Permitted;
 use self::run_log::RunLog;
 pub(crate) use self::scrub::Scrub;
 use self::scrub::Scrubbed;
-pub use self::settings::{Settings, SettingsError, set_allowed};
+pub use self::settings::{PolicyFile, Settings, SettingsError, set_allowed};
 pub use self::user_data::{UserData, UserFiles};
 use crate::audit::Feed;
 use crate::child::{Child, ChildError};
@@ -105,6 +107,7 @@ pub struct SessionPlan<'a> {
     parent: &'a Parent,
     notify: &'a dyn Fn(Notice),
     members: Vec<Member>,
+    permitted: Permitted,
     scrubbed: Scrubbed,
 }
 
@@ -137,6 +140,7 @@ impl Session {
         notify: &'a dyn Fn(Notice),
     ) -> Result<SessionPlan<'a>, SessionError> {
         let Members { members, scrubbed } = members::gather(&options, data, parent, notify)?;
+        let permitted = policy::permitted(&options, data, &members)?;
         members::announce(&members, notify);
         Ok(SessionPlan {
             options,
@@ -144,6 +148,7 @@ impl Session {
             parent,
             notify,
             members,
+            permitted,
             scrubbed,
         })
     }

@@ -44,6 +44,7 @@ mod scheme;
 mod service;
 mod shape;
 mod source;
+mod spelling;
 mod suffix;
 mod template;
 mod words;
@@ -57,7 +58,7 @@ pub use field::{CredentialField, KeyPattern, PLACEHOLDER, Param};
 pub use host::{HostError, HostPattern, HostRegex};
 pub use id::{ProviderId, ProviderIdError};
 pub use params::INSTANCE_URL;
-pub use path_pattern::PatternError;
+pub use path_pattern::{PathPattern, PatternError};
 pub use pointer::{JsonPointer, JsonPointerError};
 pub use provider::{
     Address, ApiKey, ApplicationForm, Auth, Checked, Export, GitSection, InstanceUrl, OAuth,

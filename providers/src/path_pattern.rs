@@ -7,6 +7,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use thiserror::Error;
 
 use crate::host::last_line;
+use crate::spelling::spellings;
 
 /// The prefix of a path pattern that is a regular expression.
 const REGEX_PREFIX: &str = "regex:";
@@ -14,7 +15,7 @@ const REGEX_PREFIX: &str = "regex:";
 /// A path pattern: a glob (`*` matches within a segment, `**` matches anything, other characters
 /// match themselves) or `regex:…`. It matches whole paths only.
 #[derive(Clone, Debug)]
-pub(crate) struct PathPattern {
+pub struct PathPattern {
     text: String,
     /// The length of the glob before its first star.
     literal: usize,
@@ -40,8 +41,15 @@ impl PathPattern {
         segments.filter(|segment| !segment.is_empty() && !segment.contains('*'))
     }
 
+    /// Whether the pattern matches one of the paths that a server may treat this one as: without a
+    /// trailing slash, or without a format suffix.
+    pub fn matches_a_spelling_of(&self, path: &str) -> bool {
+        let mut spellings = spellings(path).into_iter().flatten();
+        spellings.any(|path| self.matches(&path))
+    }
+
     /// Whether the pattern matches the whole path.
-    pub(crate) fn matches(&self, path: &str) -> bool {
+    pub fn matches(&self, path: &str) -> bool {
         if let Some(regex) = &self.regex {
             return regex.is_match(path.as_bytes());
         }

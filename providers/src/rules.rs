@@ -3,7 +3,6 @@
 mod carriers;
 mod common;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use self::carriers::Carriers;
@@ -12,6 +11,7 @@ use crate::condition::is_of;
 use crate::host::HostPattern;
 use crate::path_pattern::PathPattern;
 use crate::shape::Shape;
+use crate::spelling::spellings;
 
 /// The rules of a provider at one base URL. All base URLs share the part that does not depend on
 /// it.
@@ -163,21 +163,6 @@ impl GuardRule {
     pub fn path(&self) -> String {
         self.pattern.to_string()
     }
-}
-
-/// The path as it is, without its trailing slash, and without its format suffix: the paths that a
-/// server may treat it as. Most paths have only one.
-fn spellings(path: &str) -> [Option<Cow<'_, str>>; 3] {
-    let bare = path.strip_suffix('/').unwrap_or(path);
-    let last = |text: &str, wanted| text.bytes().rposition(|byte| byte == wanted);
-    let segment = last(bare, b'/').map_or(0, |slash| slash + 1);
-    let name = bare.get(segment..).unwrap_or_default();
-    let unformatted = last(name, b'.').map(|dot| bare.get(..segment + dot).unwrap_or(bare));
-    [
-        Some(Cow::Borrowed(path)),
-        (bare != path).then_some(Cow::Borrowed(bare)),
-        unformatted.map(|path| Cow::Borrowed(path.strip_suffix('/').unwrap_or(path))),
-    ]
 }
 
 #[cfg(test)]

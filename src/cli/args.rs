@@ -3,6 +3,7 @@
 mod login;
 mod login_target;
 mod named;
+mod policy;
 mod proxy;
 mod run;
 mod show;
@@ -24,8 +25,9 @@ use crate::credential::ConnectionName;
 pub(super) use self::login::{Login, Pair};
 pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Target};
+pub(super) use self::policy::{JoinArgument, PolicyArgument, PolicyFlags};
 pub(super) use self::proxy::{EnvFormat, Proxy};
-pub(super) use self::run::{PolicyArgument, Run, SessionFlags};
+pub(super) use self::run::{Run, SessionFlags};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
 pub(super) use self::skill::{Agent, Skill};
 pub(super) use self::token::{Credential, Token, TokenFormat};
@@ -69,7 +71,7 @@ pub(super) enum Command {
     Login(Box<Login>),
     /// Run a command that uses the connections but never sees a token
     #[command(after_help = run::EXAMPLES)]
-    Run(Run),
+    Run(Box<Run>),
     /// Serve programs that something else starts: containers, sandboxes, services
     #[command(after_help = proxy::EXAMPLES)]
     Proxy(Box<Proxy>),

@@ -15,7 +15,7 @@ use authsome_ca::CaError;
 use authsome_providers::{Catalog, CatalogError, DefinitionError, ProviderId};
 
 use crate::audit;
-use crate::child::ChildError;
+use crate::child::{self, ChildError};
 use crate::connection::CredentialError;
 use crate::net::tls::{TlsRemedy, TrustError};
 use crate::os::private_socket::SocketError;
@@ -50,7 +50,19 @@ pub(super) struct Failure {
     pub(super) hint: String,
 }
 
+/// The code of a rule of a policy that is none.
+pub(super) const POLICY_INVALID: &str = "policy_invalid";
+
 impl Failure {
+    /// The exit code of `authsome run` for it. A rule that is none is the user's own slip, and has
+    /// its own code there as well: a launcher must not take it for a run that failed.
+    pub(super) fn exit_of_run(&self) -> u8 {
+        if self.code == POLICY_INVALID {
+            return self.exit as u8;
+        }
+        child::EXIT_NOT_STARTED
+    }
+
     pub(super) fn new(
         exit: Exit,
         code: &'static str,

@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 
 use super::args::Arguments;
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, POLICY_INVALID};
 use super::habits;
 use super::words::shell_word;
 use crate::os::program_path;
@@ -28,8 +28,35 @@ pub(super) fn failure(error: &clap::Error, arguments: &[OsString]) -> Failure {
             (message, hint)
         }
     };
-    Failure::new(Exit::Usage, "usage", message, hint)
+    let code = if is_of_policy(error) {
+        POLICY_INVALID
+    } else {
+        "usage"
+    };
+    Failure::new(Exit::Usage, code, message, hint)
 }
+
+/// Whether the value of a flag is no rule of a policy.
+fn is_of_policy(error: &clap::Error) -> bool {
+    let flag = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) => flag.split([' ', '=']).next().unwrap_or_default(),
+        _ => return false,
+    };
+    matches!(
+        error.kind(),
+        ErrorKind::ValueValidation | ErrorKind::InvalidValue
+    ) && POLICY_FLAGS.contains(&flag)
+}
+
+/// The flags whose values are rules of a policy.
+const POLICY_FLAGS: [&str; 6] = [
+    "--allow-host",
+    "--allow-path",
+    "--deny-host",
+    "--deny-path",
+    "--join",
+    "--limit",
+];
 
 /// Whether the command line is one of `authsome run`.
 pub(super) fn is_run(arguments: &[OsString]) -> bool {

@@ -27,6 +27,7 @@ pub(crate) use self::link::{Dialed, Link};
 use self::shortage::Wait;
 pub(crate) use self::shortage::{Queue, Shortage};
 use crate::authority::Authority;
+use crate::net::address_kind::{AddressRule, AddressRules};
 use crate::net::resolve::Resolve;
 use crate::net::tls::{TlsTrouble, Trust, TrustError};
 use crate::net::user_proxy::{ProxyKind, UserProxies, UserProxy, UserProxyError};
@@ -42,6 +43,8 @@ pub(crate) struct Dialer {
     queue: Arc<Queue>,
     /// The address of this session's own proxy, if the dialer belongs to a session.
     own: Option<SocketAddr>,
+    /// Which addresses are reached.
+    rules: AddressRules,
 }
 
 impl Dialer {
@@ -65,7 +68,13 @@ impl Dialer {
             timeout,
             queue,
             own,
+            rules: AddressRules::default(),
         }
+    }
+
+    /// The same, with rules for the addresses that are reached.
+    pub(crate) fn ruled_by(self, rules: AddressRules) -> Self {
+        Self { rules, ..self }
     }
 
     /// Connects to a host, through a tunnel if the user has a proxy for it.
@@ -73,12 +82,17 @@ impl Dialer {
         let proxy = if self.addresses.contains_key(authority) {
             None
         } else {
+            self.admit_literal(authority)?;
             self.proxies.for_https(authority.host(), authority.port())?
         };
         let wait = Wait::new(&self.queue);
         let work = async {
             match proxy {
-                None => Ok(Link::Tcp(self.connect(authority, &wait).await?).into()),
+                None => Ok(Link::Tcp(
+                    self.connect(authority, &wait, self.rules.of(authority))
+                        .await?,
+                )
+                .into()),
                 Some(proxy) => self.tunnel(proxy, authority, &wait).await,
             }
         };
@@ -106,10 +120,16 @@ impl Dialer {
     /// ([`Self::absolute_form_proxy`]), or to the host.
     pub(crate) async fn dial_plain(&self, authority: &Authority) -> Result<Link, ConnectError> {
         let proxy = self.plain_proxy(authority)?;
+        if !self.addresses.contains_key(authority) {
+            self.admit_literal(authority)?;
+        }
         let wait = Wait::new(&self.queue);
         let work = async {
             match proxy {
-                None => Ok(Link::Tcp(self.connect(authority, &wait).await?)),
+                None => Ok(Link::Tcp(
+                    self.connect(authority, &wait, self.rules.of(authority))
+                        .await?,
+                )),
                 Some(proxy) if proxy.kind().speaks_http() => self.reach(proxy, &wait).await,
                 Some(proxy) => self.tunnel(proxy, authority, &wait).await?.silent(),
             }
@@ -158,7 +178,7 @@ impl Dialer {
         let failed = |words: String| ConnectError::Unreachable(format!("{proxy}: {words}"));
         let place = Authority::new(proxy.host(), proxy.port())
             .ok_or_else(|| failed("its host name is not one".to_owned()))?;
-        let stream = self.connect(&place, wait).await;
+        let stream = self.connect(&place, wait, AddressRule::All).await;
         let stream = stream.map_err(|error| failed(error.to_string()))?;
         if proxy.kind() != ProxyKind::Https {
             return Ok(Link::Tcp(stream));
@@ -188,10 +208,17 @@ impl Dialer {
     }
 
     /// A TCP connection to the first of the authority's addresses that accepts one.
-    async fn connect(&self, place: &Authority, wait: &Wait<'_>) -> Result<TcpStream, ConnectError> {
-        let addresses = match self.addresses.get(place) {
-            Some(address) => vec![SocketAddr::new(*address, place.port())],
-            None => tcp::look_up(place, wait).await.map_err(unreachable)?,
+    async fn connect(
+        &self,
+        place: &Authority,
+        wait: &Wait<'_>,
+        rule: AddressRule,
+    ) -> Result<TcpStream, ConnectError> {
+        let addresses = if let Some(address) = self.addresses.get(place) {
+            vec![SocketAddr::new(*address, place.port())]
+        } else {
+            let found = tcp::look_up(place, wait).await.map_err(unreachable)?;
+            admitted(found, rule)?
         };
         race::first(addresses, async |address| {
             let stream = tcp::connect(address, wait).await.map_err(unreachable)?;
@@ -204,6 +231,15 @@ impl Dialer {
             Ok(stream)
         })
         .await
+    }
+
+    /// Refuses a literal address by its rule, before the user's proxy is asked to connect to it.
+    fn admit_literal(&self, place: &Authority) -> Result<(), ConnectError> {
+        let Ok(address) = place.host().parse() else {
+            return Ok(());
+        };
+        let found = vec![SocketAddr::new(address, place.port())];
+        admitted(found, self.rules.of(place)).map(drop)
     }
 
     /// Whether the peer is this session's proxy, in whichever form its address is written.
@@ -233,6 +269,27 @@ impl Dialer {
     }
 }
 
+/// The addresses that the rule does not refuse. These are then dialled, and the name is not
+/// resolved again: a second answer could be another one ("DNS rebinding").
+fn admitted(
+    mut found: Vec<SocketAddr>,
+    rule: AddressRule,
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let mut refused = None;
+    found.retain(|found| match rule.refuses(found.ip()) {
+        None => true,
+        Some(kind) => {
+            let address = found.ip();
+            refused = Some(ConnectError::Refused { address, kind });
+            false
+        }
+    });
+    match refused {
+        Some(refusal) if found.is_empty() => Err(refusal),
+        _ => Ok(found),
+    }
+}
+
 impl Dialed {
     /// The connection, for a protocol in which the client sends first. Bytes that came before that
     /// cannot be the host's, so they are an error.
@@ -247,152 +304,4 @@ impl Dialed {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    const TIMEOUT: Duration = Duration::from_secs(2);
-
-    fn dialer(proxy: Option<SocketAddr>, own: SocketAddr) -> Dialer {
-        dialer_with(&[], proxy, own)
-    }
-
-    fn dialer_with(resolve: &[Resolve], proxy: Option<SocketAddr>, own: SocketAddr) -> Dialer {
-        let proxies = UserProxies::new(|name| {
-            let proxy = proxy.filter(|_| name == "HTTPS_PROXY");
-            proxy.map(|address| format!("http://ada:secret@{address}").into())
-        });
-        Dialer::new(
-            resolve,
-            Arc::new(proxies),
-            Arc::new(Trust::new(None, Vec::new())),
-            TIMEOUT,
-            Arc::default(),
-            Some(own),
-        )
-    }
-
-    async fn listener() -> (TcpListener, SocketAddr) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        (listener, address)
-    }
-
-    /// Dials `ssh.test:22` through a proxy that responds to CONNECT with `response`. Then it sends
-    /// `more` again and again, with a pause after each.
-    async fn dial_by(
-        response: &'static [u8],
-        more: Vec<u8>,
-        pause: Duration,
-    ) -> Result<Dialed, ConnectError> {
-        let (listener, address) = listener().await;
-        let (_, elsewhere) = self::listener().await;
-        let serving = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut asked = Vec::new();
-            while !asked.ends_with(b"\r\n\r\n") {
-                asked.push(stream.read_u8().await.unwrap());
-            }
-            stream.write_all(response).await.unwrap();
-            tokio::spawn(async move {
-                while stream.write_all(&more).await.is_ok() {
-                    tokio::time::sleep(pause).await;
-                }
-            });
-            String::from_utf8(asked).unwrap()
-        });
-        let target = Authority::parse("ssh.test:22", None).unwrap();
-        let dialed = dialer(Some(address), elsewhere).dial(&target).await;
-        let asked = serving.await.unwrap();
-        assert!(
-            asked.starts_with("CONNECT ssh.test:22 HTTP/1.1\r\n"),
-            "{asked}"
-        );
-        let asked = asked.to_ascii_lowercase();
-        assert!(asked.contains("\r\nhost: ssh.test:22\r\n"), "{asked}");
-        assert!(
-            asked.contains("\r\nproxy-authorization: basic ywrhonnly3jlda==\r\n"),
-            "{asked}"
-        );
-        dialed
-    }
-
-    #[tokio::test]
-    async fn what_the_host_says_right_behind_the_proxys_response_is_kept() {
-        for response in [
-            &b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\nSSH-2.0-x\r\n"[..],
-            b"HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nSSH-2.0-x\r\n",
-            b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 Yes\r\n\r\nSSH-2.0-x\r\n",
-        ] {
-            let dialed = dial_by(response, Vec::new(), TIMEOUT).await.unwrap();
-            assert_eq!(dialed.early, "SSH-2.0-x\r\n");
-            // Where the client sends first, these bytes are not the host's.
-            assert!(dialed.silent().is_err());
-        }
-    }
-
-    #[tokio::test]
-    async fn a_refusal_names_the_proxy_and_what_to_check() {
-        for (response, expected) in [
-            (&b"HTTP/1.1 407 No\r\ncontent-length: 2\r\n\r\nno"[..], "407: check the user name and the password in HTTPS_PROXY"),
-            (b"HTTP/1.1 407 No\r\nproxy-authenticate: Basic realm=\"x\"\r\nproxy-authenticate: NTLM\r\n\r\n", "407: check"),
-            (b"HTTP/1.1 407 No\r\nproxy-authenticate: Negotiate\r\nproxy-authenticate: NTLM\r\n\r\n", "407: it asks for Negotiate, NTLM"),
-            (b"HTTP/1.1 403 No\r\n\r\n", "403: it does not allow"),
-            (b"HTTP/1.0 502 No\r\n\r\n", "502: it cannot reach"),
-            (b"HTTP/1.1 405 No\r\n\r\n", "405: check that HTTPS_PROXY"),
-            (b"HTTP/1.1 302 No\r\nlocation: /login\r\n\r\n", "302: check that HTTPS_PROXY"),
-            (b"SSH-2.0-OpenSSH\r\n\r\n", "gave no response"),
-        ] {
-            let error = dial_by(response, Vec::new(), TIMEOUT).await.unwrap_err().to_string();
-            assert!(error.starts_with("the proxy http://127.0.0.1:"), "{error}");
-            assert!(error.contains(expected) && !error.contains("secret"), "{error}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_response_without_end_is_bounded() {
-        let head = b"HTTP/1.1 200 OK\r\nx: ";
-        for more in [b"y".repeat(1000), b"y\r\nx: ".repeat(1000)] {
-            let error = dial_by(head, more, Duration::ZERO).await.unwrap_err();
-            assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_response_that_drips_is_waited_for_no_longer_than_any_other() {
-        let head = b"HTTP/1.1 200 OK\r\nx: ";
-        let error = dial_by(head, b"y".to_vec(), Duration::from_millis(100)).await;
-        let ConnectError::Timeout { through, .. } = error.unwrap_err() else {
-            panic!("the response has no end");
-        };
-        let through = through.unwrap();
-        assert!(
-            through.starts_with("the proxy http://127.0.0.1:"),
-            "{through}"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_way_that_leads_back_here_is_not_taken() {
-        let (_listener, own) = listener().await;
-        let target = Authority::parse(&format!("localhost:{}", own.port()), None).unwrap();
-        let direct = dialer(None, own).dial(&target).await.unwrap_err();
-        assert!(direct.to_string().contains("come back"), "{direct}");
-        let target = Authority::parse("gitlab.test:443", None).unwrap();
-        let by_proxy = dialer(Some(own), own).dial(&target).await.unwrap_err();
-        assert!(by_proxy.to_string().contains("come back"), "{by_proxy}");
-        for (name, address) in [("mapped.test", "::ffff:127.0.0.1"), ("any.test", "0.0.0.0")] {
-            let given = Resolve {
-                host: name.to_owned(),
-                port: own.port(),
-                address: address.parse().unwrap(),
-            };
-            let target = Authority::new(name, own.port()).unwrap();
-            let error = dialer_with(&[given], None, own).dial(&target).await;
-            let error = error.unwrap_err().to_string();
-            assert!(error.contains("come back"), "{name}: {error}");
-        }
-    }
-}
+mod tests;

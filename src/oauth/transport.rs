@@ -182,6 +182,12 @@ impl Transport {
                 }
             }
             ConnectError::Tls(trouble) => OAuthError::Tls { host, trouble },
+            // No address is refused here: these are the endpoints of the user's connections.
+            error @ ConnectError::Refused { .. } => OAuthError::Unreachable {
+                host,
+                reason: printable(&error.to_string()),
+                sent: false,
+            },
             ConnectError::Unreachable(reason) => OAuthError::Unreachable {
                 host,
                 reason: printable(&reason),

@@ -1,9 +1,13 @@
 //! Why authsome itself responds in place of the provider: one variant for each cause.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use crate::audit::{Kind, POLICY};
 use crate::connection::CredentialError;
 use crate::credential::ConnectionId;
 use crate::credential::signature::NotSignable;
+use crate::net::address_kind::AddressKind;
 use crate::net::dial::Shortage;
 use crate::net::tls::TlsTrouble;
 
@@ -13,6 +17,16 @@ pub(super) enum Refusal {
     /// The client broke its own request off.
     #[error("the request's body broke off before its end")]
     Abandoned,
+    /// The host is at an address that no program has business with, or that the policy denies.
+    #[error("{host} is at {address}, {kind}")]
+    Address {
+        /// The host and port.
+        host: String,
+        /// The address.
+        address: IpAddr,
+        /// Its kind.
+        kind: AddressKind,
+    },
     /// A web page sent a request to another origin than its own.
     #[error("a web page of another origin sent this request, which would act as the user")]
     AnotherOrigin,
@@ -22,6 +36,14 @@ pub(super) enum Refusal {
     /// Two or more connections match the request equally well.
     #[error("more than one connection fits this host: {}", .0.join(", "))]
     Ambiguous(Vec<String>),
+    /// A budget of the session is used up.
+    #[error("the budget {limit} of this session is used up")]
+    Budget {
+        /// The budget, as the user wrote it.
+        limit: String,
+        /// When there will be some again; `None` if never in this session.
+        again: Option<Duration>,
+    },
     /// No connection to the provider was established in time.
     #[error("no connection to {host} within {seconds} s")]
     ConnectTimeout {
@@ -72,6 +94,9 @@ pub(super) enum Refusal {
     /// The placeholder was sent over plain HTTP.
     #[error("the placeholder was sent over plain HTTP, where no credential is ever put")]
     PlaceholderInClear,
+    /// A rule of the session's policy denies the request.
+    #[error("{}", .0.reason)]
+    Policy(Box<Denial>),
     /// The session serves only its own clients: by password, or by process if no password is sent.
     #[error("the session's password is missing or wrong")]
     ProxyAuthentication,
@@ -122,6 +147,17 @@ pub(super) enum Refusal {
     },
 }
 
+/// What a rule of the session's policy says to a request that it denies.
+#[derive(Debug)]
+pub(super) struct Denial {
+    /// The name of the rule's flag, without its dashes.
+    pub(super) rule: &'static str,
+    /// What is denied, and by which rule of which layer.
+    pub(super) reason: String,
+    /// What the user can do.
+    pub(super) hint: String,
+}
+
 impl Refusal {
     /// Adds the connection that the request belongs to.
     pub(super) fn of(mut self, owner: Option<&ConnectionId>) -> Self {
@@ -135,6 +171,9 @@ impl Refusal {
     pub(super) fn rule(&self) -> Option<String> {
         match self {
             Self::Guarded { provider, rule, .. } => Some(format!("{provider}/{rule}")),
+            Self::Address { .. } => Some(format!("{POLICY}/address")),
+            Self::Budget { .. } => Some(format!("{POLICY}/limit")),
+            Self::Policy(denial) => Some(format!("{POLICY}/{}", denial.rule)),
             Self::Unmanaged(_) => Some(POLICY.to_owned()),
             _ => None,
         }

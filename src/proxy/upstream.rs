@@ -4,7 +4,7 @@
 pub(super) mod body;
 mod connector;
 pub(super) mod destination;
-mod error;
+pub(super) mod error;
 mod http2_lease;
 mod origin;
 pub(super) mod origins;

@@ -1,7 +1,7 @@
 //! Which hosts a child contacts without the proxy.
 
 use crate::net::user_proxy::UserProxies;
-use crate::proxy::{Policy, RouteTable};
+use crate::proxy::{RouteTable, SessionPolicy};
 
 /// The hosts that the child contacts without the proxy: the loopback names and the user's
 /// `NO_PROXY` entries, without those that would exclude a host of a connection.
@@ -11,14 +11,14 @@ use crate::proxy::{Policy, RouteTable};
 pub(super) fn direct_hosts(
     routes: &RouteTable,
     proxies: &UserProxies,
-    policy: Policy,
+    policy: &SessionPolicy,
 ) -> Vec<String> {
     let hosts: Vec<_> = routes.hosts().collect();
     let domains: Vec<_> = routes.domains().collect();
     let loopback = ["localhost", "127.0.0.1", "::1"].into_iter();
     let loopback = loopback.filter(|host| !hosts.contains(host));
     let mut direct: Vec<_> = loopback.map(str::to_owned).collect();
-    if policy == Policy::Allow {
+    if !policy.restricts_hosts() {
         let mut excluded = proxies.exceptions_beside(&hosts, &domains);
         excluded.retain(|host| !direct.contains(host));
         direct.append(&mut excluded);

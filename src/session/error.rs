@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use authsome_providers::{CatalogError, DefinitionError};
+use authsome_providers::{CatalogError, DefinitionError, ProviderId};
 
 use super::settings::SettingsError;
 use crate::connection::StoreError;
@@ -11,7 +11,7 @@ use crate::credential::ConnectionId;
 use crate::net::tls::TrustError;
 use crate::os::home::HomeError;
 use crate::os::run_dir::Unfit;
-use crate::proxy::ProxyError;
+use crate::proxy::{Contradiction, PolicySource, ProxyError};
 use crate::vault::VaultError;
 
 /// Why a session, or a part that it is made from, could not be created.
@@ -38,10 +38,30 @@ pub enum SessionError {
     /// A connection that the user chose does not exist.
     #[error("there is no connection {0}")]
     NoConnection(ConnectionId),
+    /// A guard rule that was to be lifted does not exist.
+    #[error("no connection of this run has a rule {0}")]
+    NoSuchRule(String),
+    /// A rule is about a provider that does not exist.
+    #[error("{origin} has a rule for {provider}, which is no provider")]
+    NoSuchProvider {
+        /// Where the rule is.
+        origin: PolicySource,
+        /// The provider.
+        provider: ProviderId,
+    },
+    /// A rule of the flags is about a provider that no connection of this session is of.
+    #[error("a rule is about {0}, and no connection of this run is of it")]
+    NothingOf(ProviderId),
+    /// Rules of the flags contradict each other.
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
     /// No directory is usable for the session's files. Contains what is wrong with the last one
     /// tried.
     #[error("there is no directory for the session's files")]
     NoDirectory(Option<UnusedDirectory>),
+    /// A file of rules cannot be read, or holds what is no rule.
+    #[error(transparent)]
+    PolicyFile(SettingsError),
     /// The proxy cannot listen, or its CA cannot be created.
     #[error(transparent)]
     Proxy(#[from] ProxyError),

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::member::Member;
 use super::options::Options;
-use super::settings::Settings;
+use super::policy::Permitted;
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::os::home::{create_private_file, open_file, remove_if_present};
-use crate::proxy::{Policy, Preference};
+use crate::proxy::Preference;
 
 /// How many places and rules are named. The rest are counted.
 const MAX_NAMED: usize = 1000;
@@ -63,10 +63,10 @@ pub struct GuardFact {
 
 impl Facts {
     /// What is known of a session with those members before it starts.
-    pub(super) fn of(members: &[Member], options: &Options, settings: &Settings) -> Self {
+    pub(super) fn of(members: &[Member], options: &Options, permitted: &Permitted) -> Self {
         let mut places: BTreeMap<String, Best> = BTreeMap::new();
         let mut guards = BTreeMap::new();
-        let (allowed, mut seen) = (settings.allowed_guards(), BTreeSet::new());
+        let (allowed, mut seen) = (&permitted.allowed_guards, BTreeSet::new());
         for member in members {
             let id = &member.stored.connection.id;
             let routes = member.service.routes.iter();
@@ -92,7 +92,7 @@ impl Facts {
             since: Timestamp::now().to_string(),
             pid: std::process::id(),
             allows_export: options.allows_export,
-            denies_other_hosts: options.policy == Policy::Deny,
+            denies_other_hosts: permitted.policy.denies_unmanaged(),
             places: places
                 .map(|(place, best)| PlaceFact {
                     place,

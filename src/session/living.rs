@@ -139,14 +139,15 @@ fn sweep(directory: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Options, Settings};
+    use crate::session::Options;
+    use crate::session::policy::Permitted;
 
     fn facts(allows_export: bool) -> Facts {
         let options = Options {
             allows_export,
             ..Options::default()
         };
-        Facts::of(&[], &options, &Settings::default())
+        Facts::of(&[], &options, &Permitted::default())
     }
 
     #[test]

@@ -40,8 +40,12 @@ pub(super) fn gather(
         providers: HashMap::new(),
         error: None,
     };
-    let takes_part =
-        |id: &ConnectionId| options.only.is_empty() || options.only.contains(&id.provider);
+    let only_named = data.settings.joins_named(options.join);
+    let takes_part = |id: &ConnectionId| match options.only.contains(&id.provider) {
+        true => true,
+        false if only_named => options.chosen.contains(id),
+        false => options.only.is_empty(),
+    };
     data.store.each(takes_part, |id, found| {
         gathering.add(id, found, takes_part);
     })?;

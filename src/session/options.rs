@@ -8,7 +8,28 @@ use authsome_providers::ProviderId;
 use crate::credential::ConnectionId;
 use crate::hand_back::OnRotate;
 use crate::net::resolve::Resolve;
-use crate::proxy::{Listen, Policy};
+use crate::proxy::{Listen, Policy, PolicyLayer};
+
+/// Which connections take part in a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// What `config.toml` says; all if it says nothing.
+    #[default]
+    Default,
+    /// Those that [`Options::chosen`] or [`Options::only`] names.
+    Named,
+}
+
+/// What a user permits in a session, beside what `config.toml` says.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyOptions {
+    /// What happens to hosts that belong to no connection; `None` where `config.toml` is to say it.
+    pub unmanaged: Option<Policy>,
+    /// The rules of the flags. Their `unmanaged` and `source` are set by the session.
+    pub rules: PolicyLayer,
+    /// A file with further rules.
+    pub file: Option<PathBuf>,
+}
 
 /// What a user may choose for a session.
 #[derive(Clone, Debug)]
@@ -28,8 +49,12 @@ pub struct Options {
     pub on_rotate: Option<OnRotate>,
     /// The providers whose connections take part. If it is empty, all connections do.
     pub only: Vec<ProviderId>,
-    /// What happens to hosts that belong to no connection.
-    pub policy: Policy,
+    /// Which connections take part: all, or only those that are named.
+    pub join: Join,
+    /// Guard rules that are lifted for this session, as `provider/rule`.
+    pub lifted: Vec<String>,
+    /// What the user permits.
+    pub policy: PolicyOptions,
     /// Host names with fixed addresses.
     pub resolve: Vec<Resolve>,
     /// Whether git's SSH remotes at the connections' hosts are rewritten to HTTPS.
@@ -46,7 +71,9 @@ impl Default for Options {
             left_alone: Vec::new(),
             on_rotate: None,
             only: Vec::new(),
-            policy: Policy::Allow,
+            join: Join::default(),
+            lifted: Vec::new(),
+            policy: PolicyOptions::default(),
             resolve: Vec::new(),
             rewrites_ssh: true,
         }

@@ -2,39 +2,41 @@
 //! names the key.
 
 mod edit;
+mod error;
+mod policy;
 
 pub use self::edit::set_allowed;
+pub use self::error::SettingsError;
+use self::error::placed;
+pub use self::policy::PolicyFile;
+use self::policy::{PolicyTable, Unmanaged};
 
 use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use authsome_providers::ProviderId;
 use serde::Deserialize;
 
+use super::options::Join;
 use crate::os::home::Home;
-use crate::proxy::Timeouts;
+use crate::proxy::{Policy, PolicyLayer, PolicySource, Timeouts};
 
 /// The file in the home directory.
 const FILE: &str = "config.toml";
-
-/// The settings cannot be read, or contain an invalid value.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {}", .path.display(), .reason.trim_end())]
-pub struct SettingsError {
-    /// The file.
-    pub path: PathBuf,
-    reason: String,
-}
 
 /// What a user may set.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// What happens to hosts that belong to no connection, where no flag says it.
+    default_policy: Unmanaged,
     guard: GuardSettings,
+    join: JoinSetting,
     notify: NotifySettings,
+    /// Rules that no flag lifts.
+    policy: PolicyTable,
     timeouts: TimeoutSettings,
 }
 
@@ -43,6 +45,15 @@ pub struct Settings {
 struct GuardSettings {
     /// Guard rules that are lifted, as `provider/rule`.
     allow: HashSet<String>,
+}
+
+/// Which connections take part in a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum JoinSetting {
+    #[default]
+    All,
+    Named,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -99,6 +110,23 @@ impl Settings {
         }
     }
 
+    /// What happens to hosts that belong to no connection, where no flag says it.
+    pub fn default_policy(&self) -> Policy {
+        self.default_policy.into()
+    }
+
+    /// Whether only those connections take part that are named.
+    pub(super) fn joins_named(&self, join: Join) -> bool {
+        join == Join::Named || self.join == JoinSetting::Named
+    }
+
+    /// The rules that no flag lifts, and the guard rules that are lifted with them. They were
+    /// checked when the file was read.
+    pub(super) fn policy(&self) -> (PolicyLayer, &[String]) {
+        let layer = self.policy.layer(PolicySource::Settings);
+        layer.unwrap_or_else(|_| (PolicyLayer::default(), &[]))
+    }
+
     /// The guard rules that are lifted, as `provider/rule`.
     pub fn allowed_guards(&self) -> HashSet<String> {
         self.guard.allow.clone()
@@ -140,24 +168,9 @@ impl Settings {
 }
 
 fn parse(text: &str) -> Result<Settings, String> {
-    toml::from_str(text).map_err(|error| placed(&error, text))
-}
-
-/// Formats an error on one line. The library's own message draws the location on several lines.
-fn placed(error: &toml::de::Error, text: &str) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start));
-    match before {
-        Some(before) => {
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|end| *end != '\n').count() + 1;
-            let shown = text.lines().nth(line - 1).unwrap_or_default().trim();
-            format!(
-                "line {line}, column {column} (`{shown}`): {}",
-                error.message()
-            )
-        }
-        None => error.message().to_owned(),
-    }
+    let settings: Settings = toml::from_str(text).map_err(|error| placed(&error, text))?;
+    settings.policy.layer(PolicySource::Settings)?;
+    Ok(settings)
 }
 
 #[cfg(test)]

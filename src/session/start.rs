@@ -35,17 +35,17 @@ impl SessionPlan<'_> {
             parent,
             notify,
             members,
+            permitted,
             scrubbed,
         } = self;
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
         let needing_login = members::needing_login(&members);
-        let facts = Facts::of(&members, &options, &data.settings);
-        let contributions =
-            Contributions::of(&members, options.rewrites_ssh, parent, &scrubbed.programs());
+        let facts = Facts::of(&members, &options, &permitted);
+        let files = Contributions::of(&members, options.rewrites_ssh, parent, &scrubbed.programs());
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
         let hand_back = hand_back(&options, data, &members, &clients, scrubbed.programs());
         let (routes, stored) = routes(members, notify);
-        let direct = direct_hosts(&routes, &proxies, options.policy);
+        let direct = direct_hosts(&routes, &proxies, &permitted.policy);
         let password = random_text(environment::PASSWORD_LENGTH)?;
         let config = SessionConfig {
             password: password.clone(),
@@ -54,8 +54,8 @@ impl SessionPlan<'_> {
             proxies,
             listen: options.listen.clone(),
             resolve: options.resolve.clone(),
-            policy: options.policy,
-            allowed_guards: data.settings.allowed_guards(),
+            policy: permitted.policy,
+            allowed_guards: permitted.allowed_guards,
             timeouts: data.settings.timeouts(),
             queue: clients.queue(),
             audit: Arc::clone(&data.audit),
@@ -74,7 +74,7 @@ impl SessionPlan<'_> {
             direct: &direct,
             options: &options,
         };
-        let (directory, environment) = builder.build(roots, contributions, &scrubbed, notify)?;
+        let (directory, environment) = builder.build(roots, files, &scrubbed, notify)?;
         Ok(Session {
             serving: proxy.serve(),
             credentials,

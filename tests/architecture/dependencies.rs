@@ -21,7 +21,7 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("h2", &["proxy/http2.rs", "proxy/http2"]),
     ("hyper", HYPER),
     ("hyper_util", HYPER),
-    ("ipnet", &["net/user_proxy"]),
+    ("ipnet", &["net/host_rule.rs", "net/user_proxy"]),
     ("jiff", &["clock"]),
     (
         "nix",

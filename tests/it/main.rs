@@ -24,6 +24,7 @@ mod kit;
 mod login;
 mod made_with;
 mod names;
+mod policy;
 mod private;
 mod proxy;
 mod refresh;

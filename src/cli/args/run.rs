@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use authsome_providers::ProviderId;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use super::named::Target;
+use super::policy::{JoinArgument, PolicyFlags};
 use crate::age_file::Recipient;
 use crate::authority::{Authority, parse_port};
 use crate::cli::complete;
@@ -20,7 +21,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   authsome run -- python my_agent.py
   authsome run --connection gitlab=work -- npx semantic-release
-  authsome run --policy deny -- ./untrusted.sh
+  authsome run --read-only --policy deny -- ./untrusted.sh
 
 Exit codes:
   125    authsome failed before the command started, or --on-rotate failed
@@ -60,9 +61,11 @@ pub(in crate::cli) struct SessionFlags {
     /// Fail unless these are connected and need no new login
     #[arg(long, value_name = "PROVIDER[/NAME],...", value_delimiter = ',')]
     pub(in crate::cli) require: Vec<Target>,
-    /// What to do with requests to hosts of no connection
-    #[arg(long, value_enum, default_value_t = PolicyArgument::Allow)]
-    pub(in crate::cli) policy: PolicyArgument,
+    /// Which connections take part
+    #[arg(long, value_enum, default_value_t = JoinArgument::Default)]
+    pub(in crate::cli) join: JoinArgument,
+    #[command(flatten)]
+    pub(in crate::cli) permits: PolicyFlags,
     /// Allow commands that print or change secrets inside the run, such as `authsome export`
     #[arg(long)]
     pub(in crate::cli) allow_export: bool,
@@ -133,15 +136,6 @@ impl FromStr for ResolveArgument {
             address,
         }))
     }
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(in crate::cli) enum PolicyArgument {
-    /// Tunnel them unread
-    #[default]
-    Allow,
-    /// Refuse them
-    Deny,
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::io::{IsTerminal, stderr};
 
 use crate::child;
 use crate::cli::alerts::{Alerts, Programs};
-use crate::cli::args::{PolicyArgument, Run, SessionFlags};
+use crate::cli::args::{JoinArgument, PolicyArgument, PolicyFlags, Run, SessionFlags};
 use crate::cli::ask::can_ask;
 use crate::cli::context::{Context, interrupt};
 use crate::cli::failure::Failure;
@@ -17,8 +17,10 @@ use crate::cli::notices::HeldNotices;
 use crate::cli::waits::stop_telling;
 use crate::credential::ConnectionId;
 use crate::hand_back::OnRotate;
-use crate::proxy::Policy;
-use crate::session::{Notice, Options, Parent, Session, SessionPlan, UserData};
+use crate::proxy::{Policy, PolicyLayer};
+use crate::session::{
+    Join, Notice, Options, Parent, PolicyOptions, Session, SessionPlan, UserData,
+};
 
 pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
     let printer = context.printer;
@@ -102,7 +104,7 @@ pub(super) fn planned<'a>(
 }
 
 /// The options of a session, from its flags.
-pub(super) fn options(flags: SessionFlags) -> Options {
+pub(super) fn options(mut flags: SessionFlags) -> Options {
     let chosen = flags.connection.into_iter().map(|choice| ConnectionId {
         provider: choice.provider,
         name: choice.name,
@@ -116,12 +118,34 @@ pub(super) fn options(flags: SessionFlags) -> Options {
             recipients: flags.on_rotate_recipient,
         }),
         only: flags.only,
-        policy: match flags.policy {
-            PolicyArgument::Allow => Policy::Allow,
-            PolicyArgument::Deny => Policy::Deny,
+        join: match flags.join {
+            JoinArgument::Default => Join::Default,
+            JoinArgument::Named => Join::Named,
         },
+        lifted: std::mem::take(&mut flags.permits.allow),
+        policy: policy(flags.permits),
         resolve: flags.resolve.into_iter().map(|entry| entry.0).collect(),
         rewrites_ssh: !flags.no_ssh_rewrite,
         ..Options::default()
+    }
+}
+
+/// What is permitted, from its flags.
+fn policy(flags: PolicyFlags) -> PolicyOptions {
+    PolicyOptions {
+        unmanaged: flags.policy.map(|policy| match policy {
+            PolicyArgument::Allow => Policy::Allow,
+            PolicyArgument::Deny => Policy::Deny,
+        }),
+        rules: PolicyLayer {
+            allow_hosts: flags.allow_host,
+            deny_hosts: flags.deny_host,
+            allow_paths: flags.allow_path,
+            deny_paths: flags.deny_path,
+            is_read_only: flags.read_only,
+            limits: flags.limit,
+            ..PolicyLayer::default()
+        },
+        file: flags.policy_file,
     }
 }

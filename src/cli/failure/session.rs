@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::connection::not_found;
-use super::{Exit, Failure};
+use super::{Exit, Failure, POLICY_INVALID};
 use crate::env::env_vars::MASTER_KEY_FILE;
 use crate::session::{DirectoryTrouble, SessionError, SettingsError, UnusedDirectory};
 
@@ -15,8 +15,25 @@ impl From<SessionError> for Failure {
             SessionError::Definition(error) => error.into(),
             SessionError::Home(error) => error.into(),
             SessionError::KeyFile { path, source } => key_file(&path, &source),
+            SessionError::Contradiction(error) => {
+                Self::of(Exit::Usage, POLICY_INVALID, &error, "leave one of them out")
+            }
             SessionError::NoConnection(id) => not_found(&id.provider, Some(&id.name)),
             SessionError::NoDirectory(last) => no_directory(last),
+            SessionError::NoSuchProvider { .. } => {
+                Self::of(Exit::Usage, POLICY_INVALID, &error, "authsome list")
+            }
+            SessionError::NoSuchRule(_) => {
+                Self::of(Exit::Usage, POLICY_INVALID, &error, "authsome allow")
+            }
+            SessionError::NothingOf(ref provider) => {
+                let hint = format!("authsome login {provider}, or leave the rule out");
+                Self::of(Exit::Usage, POLICY_INVALID, &error, hint)
+            }
+            SessionError::PolicyFile(error) => {
+                let hint = format!("correct {}", error.path.display());
+                Self::of(Exit::Usage, POLICY_INVALID, &error, hint)
+            }
             SessionError::Proxy(error) => error.into(),
             SessionError::Random(error) => io::Error::other(error).into(),
             SessionError::Settings(error) => error.into(),

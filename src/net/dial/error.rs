@@ -1,14 +1,25 @@
 //! Why there is no connection.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::shortage::Shortage;
+use crate::net::address_kind::AddressKind;
 use crate::net::tls::TlsTrouble;
 use crate::net::user_proxy::UserProxyError;
 
 /// Why a connection could not be opened.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
+    /// The host is at an address that is not reached. It is that of the host itself: where the
+    /// user's proxy resolves names, only a literal address is looked at.
+    #[error("{address} is {kind}")]
+    Refused {
+        /// The address.
+        address: IpAddr,
+        /// Its kind.
+        kind: AddressKind,
+    },
     /// This machine did not provide a socket in time.
     #[error("{0}")]
     Starved(Shortage),

@@ -1,25 +1,38 @@
 //! The progress of a request's body while it is sent, and a copy of the body if it is small.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
 
 use crate::proxy::limits::MAX_HELD_BODY;
+use crate::proxy::policy::session_policy::{Over, SessionPolicy};
 
 /// The progress of a request's body while it is sent.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct UploadProgress {
     /// Pieces that have been passed on: the wait for the response counts from the last one.
     pub(in crate::proxy) pieces: AtomicU64,
-    /// The placeholder was found, and the request was broken off.
-    pub(in crate::proxy) placeholder: AtomicBool,
+    /// Why the request was broken off, if it was.
+    broken: OnceLock<Broken>,
+    /// What counts the body's bytes, if they are counted.
+    meter: Option<Arc<SessionPolicy>>,
     /// The client waits for a 100 before it sends the body (RFC 9110 §10.1.1).
     pub(in crate::proxy) expects: bool,
     held: Mutex<Held>,
+}
+
+/// Why a request was broken off while its body was sent.
+#[derive(Clone, Debug)]
+pub(in crate::proxy) enum Broken {
+    /// The placeholder stands in a field that carries a credential.
+    Placeholder,
+    /// The budget for bytes is used up.
+    Spent(Over),
 }
 
 /// A small body, kept so that the request can be sent again.
@@ -98,6 +111,37 @@ impl UploadProgress {
             expects,
             ..Self::default()
         }
+    }
+
+    /// The same for a body whose bytes a policy counts.
+    pub(in crate::proxy) fn metered_by(self, policy: &Arc<SessionPolicy>) -> Self {
+        let meter = policy.counts_bytes().then(|| Arc::clone(policy));
+        Self { meter, ..self }
+    }
+
+    /// Why the request was broken off, if it was.
+    pub(in crate::proxy) fn broken(&self) -> Option<&Broken> {
+        self.broken.get()
+    }
+
+    /// Counts a piece of the body.
+    ///
+    /// # Errors
+    ///
+    /// The budget has less left.
+    pub(super) fn meter(&self, frame: &Frame<Bytes>) -> Result<(), Broken> {
+        let Some((policy, data)) = self.meter.as_ref().zip(frame.data_ref()) else {
+            return Ok(());
+        };
+        policy
+            .take_bytes(data.len() as u64, Instant::now())
+            .map_err(Broken::Spent)
+    }
+
+    /// The request is broken off. The first reason counts.
+    pub(super) fn break_off(&self, why: Broken) {
+        let _ = self.broken.set(why);
+        self.end(false);
     }
 
     /// For a request without a body. It never changes, so all such requests share it.

@@ -16,7 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::client::ClientBody;
 use super::drain::drain_beside;
-use super::replay::{Kept, UploadProgress};
+use super::replay::{Broken, Kept, UploadProgress};
 use crate::proxy::limits::MAX_HELD_BODY;
 use crate::proxy::rewrite::body_fields::{BodyFields, Search};
 use crate::proxy::rewrite::placeholder::{Others, find_in_headers};
@@ -195,19 +195,13 @@ impl Body for RequestBody {
                         progress.end(false);
                         Some(Err(error))
                     }
-                    Some(Ok(frame))
-                        if holds_placeholder(&frame, fields.as_deref_mut(), others.as_deref()) =>
-                    {
-                        progress.placeholder.store(true, Ordering::Relaxed);
-                        progress.end(false);
-                        Some(Err(io::Error::other("the body holds the placeholder")))
-                    }
                     Some(Ok(frame)) => {
-                        progress.keep(&frame);
-                        if incoming.is_end_stream() {
+                        let fields = fields.as_deref_mut();
+                        let passed = passed(frame, fields, others.as_deref(), progress);
+                        if passed.is_ok() && incoming.is_end_stream() {
                             progress.end(true); // a body of known length is not polled again
                         }
-                        Some(Ok(frame))
+                        Some(passed)
                     }
                 })
             }
@@ -246,6 +240,26 @@ impl Body for RequestBody {
             }
         }
     }
+}
+
+/// The frame, kept to be sent again, if it may be sent. Otherwise the request is broken off.
+fn passed(
+    frame: Frame<Bytes>,
+    fields: Option<&mut BodyFields>,
+    others: Option<&Others>,
+    progress: &UploadProgress,
+) -> io::Result<Frame<Bytes>> {
+    let checked = if holds_placeholder(&frame, fields, others) {
+        Err(Broken::Placeholder)
+    } else {
+        progress.meter(&frame)
+    };
+    if let Err(why) = checked {
+        progress.break_off(why);
+        return Err(io::Error::other("the request was broken off"));
+    }
+    progress.keep(&frame);
+    Ok(frame)
 }
 
 /// Whether the placeholder stands for a credential in the data so far, or in a trailer.

@@ -18,6 +18,7 @@ use crate::proxy::body::request::{RequestBody, is_repeatable};
 use crate::proxy::message::interim::Interim;
 use crate::proxy::policy::decide::{self, Decision, Plan, Rules};
 use crate::proxy::policy::route::Route;
+use crate::proxy::policy::session_policy::Need;
 use crate::proxy::policy::target::Target;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::rewrite::body_fields::Search;
@@ -121,20 +122,32 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             host: place.authority.host(),
             candidates: &place.candidates,
             allowed_guards: &self.session.allowed_guards,
+            policy: &self.session.policy,
         };
-        let Decision { owner, plan } =
-            decide::decide(rules, &self.parts, &target.path, self.flags.page);
+        let Decision { owner, plan, need } =
+            decide::decide(rules, &self.parts, &target.path, self.flags);
         self.owner = owner;
         if let Some(route) = owner {
             self.entry.belongs_to(route);
         }
-        plan
+        let plan = plan?;
+        if need == Need::OnlyRead {
+            return Err(self.session.policy.only_reads("POST"));
+        }
+        let provider = owner.map(|route| &route.id.provider);
+        self.session
+            .policy
+            .take_request(provider, self.entry.started())?;
+        Ok(plan)
     }
 
     /// The progress of the request's body.
     fn progress(&self) -> Arc<UploadProgress> {
         match &self.body {
-            Some(body) if !body.is_end_stream() => Arc::new(UploadProgress::new(self.flags.expect)),
+            Some(body) if !body.is_end_stream() => {
+                let progress = UploadProgress::new(self.flags.expect);
+                Arc::new(progress.metered_by(&self.session.policy))
+            }
             _ => Arc::clone(&self.place.nothing),
         }
     }

@@ -68,6 +68,13 @@ impl Entry {
         Self { line: Some(line) }
     }
 
+    /// When the request came in.
+    pub(super) fn started(&self) -> Instant {
+        self.line
+            .as_ref()
+            .map_or_else(Instant::now, |line| line.started)
+    }
+
     /// Records the route that the request belongs to.
     pub(in crate::proxy) fn belongs_to(&mut self, route: &Arc<Route>) {
         if let Some(line) = &mut self.line {

@@ -1,6 +1,8 @@
 //! The only place that turns a cause into an HTTP response. Each response says that it comes from
 //! authsome, why, and what to do.
 
+mod hint;
+
 use bytes::Bytes;
 use http::header::{
     ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, PROXY_AUTHENTICATE, RETRY_AFTER,
@@ -8,16 +10,21 @@ use http::header::{
 };
 use http::{HeaderMap, Response, StatusCode};
 
+use self::hint::{ask_user, budget_hint, choose, tls_hint};
 use super::response_body::ResponseBody;
 use crate::connection::CredentialError;
-use crate::credential::ConnectionId;
-use crate::net::tls::TlsRemedy;
 use crate::proxy::limits::STARVED_RETRY;
 use crate::proxy::refusal::Refusal;
 use crate::text;
 
 /// The field by which a client, or a test, distinguishes authsome's responses from a provider's.
 const ERROR_HEADER: HeaderName = HeaderName::from_static("authsome-error");
+
+/// Whether a client should try again: for the SDKs of `OpenAI` and Anthropic, and for Stripe's.
+const SHOULD_RETRY: [HeaderName; 2] = [
+    HeaderName::from_static("x-should-retry"),
+    HeaderName::from_static("stripe-should-retry"),
+];
 
 /// Status, error code, and what to do.
 struct ErrorResponse {
@@ -98,6 +105,15 @@ fn response(refusal: &Refusal, format: Format) -> Response<ResponseBody> {
                 HeaderValue::from_static("Basic realm=\"authsome\""),
             );
         }
+        // Official SDKs try again by themselves after a 429.
+        Refusal::Budget { again, .. } => {
+            for name in SHOULD_RETRY {
+                headers.insert(name, HeaderValue::from_static("false"));
+            }
+            if let Some(again) = again {
+                headers.insert(RETRY_AFTER, HeaderValue::from(again.as_secs().max(1)));
+            }
+        }
         Refusal::Credential(CredentialError::Unavailable { retry_after, .. }) => {
             headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
         }
@@ -124,6 +140,11 @@ fn error_response(refusal: &Refusal) -> ErrorResponse {
             "bad_request",
             "send the whole body".to_owned(),
         ),
+        Refusal::Address { host, .. } => (
+            StatusCode::FORBIDDEN,
+            "denied",
+            format!("to permit it, the user can start the run with --allow-host {host}"),
+        ),
         Refusal::AnotherOrigin => (
             StatusCode::FORBIDDEN,
             "denied",
@@ -135,6 +156,7 @@ fn error_response(refusal: &Refusal) -> ErrorResponse {
             "run the command as the user who started `authsome run`, without sudo".to_owned(),
         ),
         Refusal::Ambiguous(ids) => (StatusCode::FORBIDDEN, "denied", choose(ids)),
+        Refusal::Budget { again, .. } => (StatusCode::TOO_MANY_REQUESTS, "limit", budget_hint(*again)),
         Refusal::ConnectTimeout { .. } => (
             StatusCode::GATEWAY_TIMEOUT,
             "upstream_timeout",
@@ -169,6 +191,7 @@ fn error_response(refusal: &Refusal) -> ErrorResponse {
             "placeholder",
             "leave the credential out, or send it where the provider's API expects it: authsome puts the real one in".to_owned(),
         ),
+        Refusal::Policy(denial) => (StatusCode::FORBIDDEN, "denied", denial.hint.clone()),
         Refusal::PlaceholderInClear => (StatusCode::FORBIDDEN, "denied", "use https".to_owned()),
         Refusal::ProxyAuthentication => (
             StatusCode::PROXY_AUTHENTICATION_REQUIRED,
@@ -207,33 +230,6 @@ fn error_response(refusal: &Refusal) -> ErrorResponse {
     ErrorResponse { status, code, hint }
 }
 
-fn tls_hint(remedy: TlsRemedy, connection: Option<&ConnectionId>) -> String {
-    let login = |flags: &str| match connection {
-        Some(id) => format!(
-            "`authsome login {} --connection {} {flags} --force`",
-            id.provider, id.name
-        ),
-        None => format!("`authsome login PROVIDER {flags} --force`"),
-    };
-    let hint = match remedy {
-        TlsRemedy::Trust => {
-            let login = login("--ca-file CA.pem");
-            return format!("for a private CA, or a self-signed certificate: {login}");
-        }
-        TlsRemedy::ClientCertificate => {
-            let login = login("--client-cert CERT.pem [--client-key KEY.pem]");
-            return format!("with a certificate that the server takes: {login}");
-        }
-        TlsRemedy::Renewal => "renew the server's certificate, or check this machine's clock",
-        TlsRemedy::OtherAddress => "check the host's name and the port",
-        TlsRemedy::Modern | TlsRemedy::ServerCertificate => {
-            "ask the server's administrator: it cannot be changed here"
-        }
-        _ => "check the host's name and the network",
-    };
-    hint.to_owned()
-}
-
 fn credential_response(error: &CredentialError) -> ErrorResponse {
     let (status, code, hint) = match error {
         CredentialError::NeedsLogin { id, .. } => (
@@ -264,25 +260,6 @@ fn credential_response(error: &CredentialError) -> ErrorResponse {
         ),
     };
     ErrorResponse { status, code, hint }
-}
-
-/// An agent reads this. It must not log in itself, and need not be started again: the session takes
-/// over what a login elsewhere has stored.
-fn ask_user(command: &str) -> String {
-    format!(
-        "ask the user to type this in another terminal: {command}; when that is done, send the request again: this session goes on, do not restart it"
-    )
-}
-
-fn choose(ids: &[String]) -> String {
-    let first = ids
-        .first()
-        .and_then(|id| id.split_once('/'))
-        .unwrap_or(("PROVIDER", "NAME"));
-    format!(
-        "choose one: `authsome run --connection {}={} -- …`",
-        first.0, first.1
-    )
 }
 
 #[cfg(test)]

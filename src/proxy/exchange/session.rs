@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::audit::Audit;
 use crate::proxy::policy::routes::RouteTable;
+use crate::proxy::policy::session_policy::SessionPolicy;
 use crate::proxy::upstream::send::Upstream;
 
 /// The state of a session, as its requests see it. A request only reads it, and takes no lock.
@@ -14,6 +15,8 @@ pub(in crate::proxy) struct Session<S> {
     pub(in crate::proxy) allowed_guards: HashSet<String>,
     /// The log.
     pub(in crate::proxy) audit: Arc<Audit>,
+    /// What the user permits.
+    pub(in crate::proxy) policy: Arc<SessionPolicy>,
     /// Which connection a request belongs to.
     pub(in crate::proxy) routes: Arc<RouteTable>,
     /// Where credentials come from.

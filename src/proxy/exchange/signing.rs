@@ -5,8 +5,6 @@
 //! others' bodies are held to be hashed, up to a bound. They are read as they would be to be sent:
 //! searched for the placeholder, and kept to be sent again if they are small.
 
-use std::sync::atomic::Ordering;
-
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout;
@@ -16,6 +14,7 @@ use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::RequestBody;
 use crate::proxy::limits::{MAX_SIGNED_BODY, SIGNED_BODY_TIMEOUT};
 use crate::proxy::refusal::Refusal;
+use crate::proxy::upstream::error;
 
 /// What a signature is made from, beside the request's head and the key.
 #[derive(Debug)]
@@ -40,13 +39,11 @@ impl Signing {
         let Ok(collected) = timeout(SIGNED_BODY_TIMEOUT, Box::pin(collected)).await else {
             return Err(NotSignable::TooSlow.into());
         };
-        let whole = collected.map_err(|error| {
-            if error.is::<LengthLimitError>() {
+        let whole = collected.map_err(|cause| {
+            if cause.is::<LengthLimitError>() {
                 Refusal::from(NotSignable::TooLarge)
-            } else if progress.placeholder.load(Ordering::Relaxed) {
-                Refusal::Placeholder("the body")
             } else {
-                Refusal::Abandoned
+                error::of_upload(progress).unwrap_or(Refusal::Abandoned)
             }
         })?;
         let trailers = whole.trailers().cloned();

@@ -8,9 +8,12 @@ use http::request::Parts;
 use http::uri::Authority;
 
 use super::candidates::{Candidates, RouteMatch};
+use super::method_override::Methods;
 use super::route::Route;
 use super::same_origin;
+use super::session_policy::{Need, SessionPolicy};
 use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::hop_by_hop::HeaderFlags;
 use crate::proxy::rewrite::placeholder;
 
 /// What is done with a request.
@@ -30,6 +33,22 @@ pub(in crate::proxy) struct Decision<'a> {
     pub(in crate::proxy) owner: Option<&'a Arc<Route>>,
     /// What is done, or why the request is refused.
     pub(in crate::proxy) plan: Result<Plan<'a>, Refusal>,
+    /// What is still to be looked into before it is sent.
+    pub(in crate::proxy) need: Need,
+}
+
+impl<'a> Decision<'a> {
+    fn new(owner: Option<&'a Arc<Route>>, plan: Result<Plan<'a>, Refusal>) -> Self {
+        Self {
+            owner,
+            plan,
+            need: Need::Nothing,
+        }
+    }
+
+    fn refused(owner: Option<&'a Arc<Route>>, refusal: Refusal) -> Self {
+        Self::new(owner, Err(refusal))
+    }
 }
 
 /// What a decision depends on besides the request.
@@ -43,6 +62,8 @@ pub(in crate::proxy) struct Rules<'a> {
     pub(in crate::proxy) candidates: &'a Candidates,
     /// Guard rules that the user has lifted, as `provider/rule`.
     pub(in crate::proxy) allowed_guards: &'a HashSet<String>,
+    /// What the user permits.
+    pub(in crate::proxy) policy: &'a SessionPolicy,
 }
 
 /// Refuses the methods that are never served.
@@ -57,30 +78,54 @@ pub(in crate::proxy) fn check_method(method: &Method) -> Result<(), Refusal> {
 }
 
 /// Decides which connection the request belongs to, and what its rules say. `path` is the canonical
-/// path. `of_page` is `true` if a browser says which page sent the request.
+/// path; `flags` tell of its fields.
 pub(in crate::proxy) fn decide<'a>(
     rules: Rules<'a>,
     parts: &Parts,
     path: &str,
-    of_page: bool,
+    flags: HeaderFlags,
 ) -> Decision<'a> {
-    match rules.candidates.resolve(path) {
+    let methods = Methods::of(parts, flags.overrides_method);
+    let decision = match rules.candidates.resolve(path) {
         RouteMatch::Ambiguous(tied)
             if tied
                 .iter()
                 .any(|route| gives(route, rules.host, parts, path)) =>
         {
             let labels = tied.iter().map(|route| route.label.clone()).collect();
-            let plan = Err(Refusal::Ambiguous(labels));
-            Decision { owner: None, plan }
+            Decision::refused(None, Refusal::Ambiguous(labels))
         }
         // No route of the tie would add a credential or present a certificate.
         RouteMatch::Ambiguous(_) | RouteMatch::None => {
-            let plan = Ok(Plan::Pass(rules.candidates.first()));
-            Decision { owner: None, plan }
+            Decision::new(None, Ok(Plan::Pass(rules.candidates.first())))
         }
-        RouteMatch::Route(route) => by_route(rules, route, parts, path, of_page),
+        RouteMatch::Route(route) => by_route(rules, route, parts, path, (flags, &methods)),
+    };
+    permitted(rules, decision, &methods, path)
+}
+
+/// The same decision, unless the user's policy denies the request. A request that belongs to no
+/// route must be permitted for each that its host has: whose it is, only the server knows.
+fn permitted<'a>(
+    rules: Rules<'a>,
+    mut decision: Decision<'a>,
+    methods: &Methods<'_>,
+    path: &str,
+) -> Decision<'a> {
+    if rules.policy.is_open() || decision.plan.is_err() {
+        return decision;
     }
+    let all = decision.owner.is_none().then(|| rules.candidates.iter());
+    for route in decision.owner.into_iter().chain(all.into_iter().flatten()) {
+        match rules
+            .policy
+            .check(route, methods, route.relative_path(path))
+        {
+            Ok(need) => decision.need = decision.need.max(need),
+            Err(refusal) => return Decision::refused(decision.owner, refusal),
+        }
+    }
+    decision
 }
 
 /// Whether the request would tell the server which user sends it: by a credential, or by a client
@@ -104,39 +149,31 @@ fn by_route<'a>(
     route: &'a Arc<Route>,
     parts: &Parts,
     path: &str,
-    of_page: bool,
+    (flags, methods): (HeaderFlags, &Methods<'_>),
 ) -> Decision<'a> {
-    let belonging = |plan| Decision {
-        owner: Some(route),
-        plan,
-    };
+    let owner = Some(route);
     let shape = shape_of(route, rules.host, parts, path);
     if shape.is_none() && route.client_certificate.is_none() {
-        return belonging(Ok(Plan::Pass(Some(route))));
+        return Decision::new(owner, Ok(Plan::Pass(owner)));
     }
-    if of_page && same_origin::is_of_another_origin(&parts.headers, rules.authority) {
+    if flags.page && same_origin::is_of_another_origin(&parts.headers, rules.authority) {
         return match shape {
-            Some(_) => belonging(Err(Refusal::AnotherOrigin)),
+            Some(_) => Decision::refused(owner, Refusal::AnotherOrigin),
             // Served as anybody who follows a link gets the page: the request has no owner, so no
             // client certificate is presented.
-            None => Decision {
-                owner: None,
-                plan: Ok(Plan::Pass(Some(route))),
-            },
+            None => Decision::new(None, Ok(Plan::Pass(owner))),
         };
     }
-    if let Some(refusal) = guarded(
-        rules,
-        route,
-        parts.method.as_str(),
-        route.relative_path(path),
-    ) {
-        return belonging(Err(refusal));
+    let relative = route.relative_path(path);
+    let mut guards = methods.iter();
+    if let Some(refusal) = guards.find_map(|method| guarded(rules, route, method, relative)) {
+        return Decision::refused(owner, refusal);
     }
-    belonging(Ok(match shape {
+    let plan = match shape {
         Some(shape) => Plan::Inject(route, shape),
-        None => Plan::Pass(Some(route)),
-    }))
+        None => Plan::Pass(owner),
+    };
+    Decision::new(owner, Ok(plan))
 }
 
 /// The refusal of a guard rule of the definition, unless the user has lifted the rule.
@@ -203,8 +240,11 @@ mod tests {
             host: "gitlab.test",
             candidates,
             allowed_guards: &HashSet::new(),
+            policy: &SessionPolicy::default(),
         };
-        let Decision { owner, plan } = decide(rules, &request.into_parts().0, path, true);
+        let (parts, ()) = request.into_parts();
+        let flags = HeaderFlags::of(&parts.headers);
+        let Decision { owner, plan, .. } = decide(rules, &parts, path, flags);
         let plan = match plan {
             Ok(Plan::Inject(..)) => "inject",
             Ok(Plan::Pass(_)) => "pass",

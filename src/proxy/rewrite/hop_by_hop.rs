@@ -16,6 +16,8 @@ pub(in crate::proxy) struct HeaderFlags {
     alt_svc: bool,
     /// The client waits for a 100 before it sends its body.
     pub(in crate::proxy) expect: bool,
+    /// A field replaces the method.
+    pub(in crate::proxy) overrides_method: bool,
     /// A browser says which page sent the request.
     pub(in crate::proxy) page: bool,
 }
@@ -31,6 +33,9 @@ impl HeaderFlags {
                 "expect" => flags.expect = true,
                 "origin" | "sec-fetch-site" => flags.page = true,
                 "te" => flags.te = true,
+                "x-http-method" | "x-http-method-override" | "x-method-override" => {
+                    flags.overrides_method = true;
+                }
                 _ => {}
             }
         }

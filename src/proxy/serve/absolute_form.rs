@@ -87,7 +87,8 @@ async fn forward_http<S>(
 ) -> Result<Response<UpstreamBody>, Refusal> {
     let (mut parts, body) = request.into_parts();
     let flags = HeaderFlags::of(&parts.headers);
-    let progress = Arc::new(UploadProgress::new(flags.expect));
+    let progress = UploadProgress::new(flags.expect).metered_by(&shared.session.policy);
+    let progress = Arc::new(progress);
     // If the request is refused, dropping this body drains it.
     let search = shared.session.routes.search();
     let body = ClientBody::Hyper(body);

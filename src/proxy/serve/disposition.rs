@@ -18,7 +18,10 @@ pub(super) enum Disposition {
 /// Decides by the routes and the policy alone, without I/O.
 pub(super) fn dispose<S>(shared: &Shared<S>, authority: &Authority) -> Disposition {
     if !shared.is_loop(authority) && shared.session.routes.manages(authority) {
-        return Disposition::Intercept;
+        return match shared.session.policy.admits_managed(authority) {
+            Ok(()) => Disposition::Intercept,
+            Err(refusal) => Disposition::Refuse(refusal),
+        };
     }
     match check_unmanaged(shared, authority) {
         Ok(()) => Disposition::Tunnel,
@@ -31,5 +34,5 @@ pub(super) fn check_unmanaged<S>(shared: &Shared<S>, authority: &Authority) -> R
     if shared.is_loop(authority) {
         return Err(Refusal::Loop);
     }
-    shared.policy.admits_unmanaged(authority)
+    shared.session.policy.admits_unmanaged(authority)
 }

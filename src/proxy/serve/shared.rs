@@ -14,6 +14,7 @@ use super::refuse::refuse;
 use super::server_tls::ServerTls;
 use crate::audit::{Audit, Event};
 use crate::authority::Authority;
+use crate::net::address_kind::{AddressRule, AddressRules};
 use crate::net::dial::{Dialer, Queue};
 use crate::net::resolve::Resolve;
 use crate::net::tls::Trust;
@@ -23,7 +24,7 @@ use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::exchange::session::Session;
 use crate::proxy::limits::Timeouts;
 use crate::proxy::policy::routes::RouteTable;
-use crate::proxy::policy::session_policy::Policy;
+use crate::proxy::policy::session_policy::SessionPolicy;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::upstream::send::Upstream;
 use crate::secret::Secret;
@@ -43,8 +44,8 @@ pub struct SessionConfig {
     pub proxies: Arc<UserProxies>,
     /// Host names with addresses that the user has given.
     pub resolve: Vec<Resolve>,
-    /// What is done with hosts that belong to no connection.
-    pub policy: Policy,
+    /// What the user permits.
+    pub policy: SessionPolicy,
     /// Guard rules that the user has lifted, as `provider/rule`.
     pub allowed_guards: HashSet<String>,
     /// The timeouts that a user may set.
@@ -62,7 +63,6 @@ pub struct SessionConfig {
 pub(super) struct Shared<S> {
     pub(super) address: SocketAddr,
     pub(super) admission: Arc<Admission>,
-    pub(super) policy: Policy,
     pub(super) queue: Arc<Queue>,
     pub(super) session: Session<S>,
     pub(super) tls: ServerTls,
@@ -77,14 +77,24 @@ impl<S> Shared<S> {
     ) -> Result<Self, CaError> {
         let ca = SessionCa::new(&config.routes.permitted_hosts(), config.now)?;
         let routes = Arc::new(config.routes);
-        let dialer = Arc::new(Dialer::new(
+        let policy = Arc::new(config.policy);
+        let (ruling, managed) = (Arc::clone(&policy), Arc::clone(&routes));
+        let rules = AddressRules::new(move |authority| {
+            // A connection's host is where the user has logged in, and its certificate is verified.
+            if managed.manages(authority) {
+                return AddressRule::All;
+            }
+            ruling.address_rule(authority)
+        });
+        let dialer = Dialer::new(
             &config.resolve,
             config.proxies,
             Arc::clone(&config.trust),
             config.timeouts.connect,
             Arc::clone(&config.queue),
             Some(address),
-        ));
+        );
+        let dialer = Arc::new(dialer.ruled_by(rules));
         let private_cas = Arc::clone(&routes);
         let upstream = Upstream::new(
             dialer,
@@ -100,10 +110,10 @@ impl<S> Shared<S> {
                 address,
                 Arc::clone(&config.queue),
             )),
-            policy: config.policy,
             session: Session {
                 allowed_guards: config.allowed_guards,
                 audit: config.audit,
+                policy,
                 upstream,
                 routes,
                 source,

@@ -1,12 +1,11 @@
 //! The refusals for exchanges that failed upstream.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::net::dial::{ConnectError, innermost};
 use crate::net::tls::TlsTrouble;
-use crate::proxy::body::replay::UploadProgress;
+use crate::proxy::body::replay::{Broken, UploadProgress};
 use crate::proxy::http1;
 use crate::proxy::http2;
 use crate::proxy::refusal::Refusal;
@@ -21,6 +20,11 @@ pub(super) fn unconnected(authority: &Authority, error: &ConnectError) -> Refusa
                 None => host,
             },
             seconds: after.as_secs(),
+        },
+        ConnectError::Refused { address, kind } => Refusal::Address {
+            host,
+            address: *address,
+            kind: *kind,
         },
         ConnectError::Starved(shortage) => Refusal::Starved {
             host,
@@ -56,8 +60,10 @@ pub(super) fn by_http1(
     {
         return of_tls(authority, trouble);
     }
+    if let Some(refusal) = of_upload(progress) {
+        return refusal;
+    }
     match fault {
-        _ if progress.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
         http1::Fault::Body(error) => of_body(error),
         http1::Fault::Closed(_) => Refusal::UpstreamUnreachable {
             host: authority.to_string(),
@@ -78,9 +84,11 @@ pub(super) fn by_http2(
     fault: &http2::Fault,
     wait: Duration,
 ) -> Refusal {
+    if let Some(refusal) = of_upload(progress) {
+        return refusal;
+    }
     let host = authority.to_string();
     match fault {
-        _ if progress.placeholder.load(Ordering::Relaxed) => Refusal::Placeholder("the body"),
         http2::Fault::Body(error) => of_body(error),
         http2::Fault::Closed(_) | http2::Fault::Unprocessed(_) => Refusal::UpstreamUnreachable {
             host,
@@ -92,6 +100,14 @@ pub(super) fn by_http2(
         },
         http2::Fault::Timeout => late(authority, wait),
     }
+}
+
+/// For a request that was broken off for what its body holds, or for its size.
+pub(in crate::proxy) fn of_upload(progress: &UploadProgress) -> Option<Refusal> {
+    Some(match progress.broken()? {
+        Broken::Placeholder => Refusal::Placeholder("the body"),
+        Broken::Spent(over) => over.clone().into(),
+    })
 }
 
 fn late(authority: &Authority, wait: Duration) -> Refusal {

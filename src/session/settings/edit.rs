@@ -6,7 +6,8 @@ use std::io::{self, Write};
 
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
-use super::{FILE, Settings, SettingsError, parse};
+use super::error::SettingsError;
+use super::{FILE, Settings, parse};
 use crate::os::home::Home;
 
 /// Lifts a guard rule (`provider/rule`), or puts it in force again. Returns whether that changed

@@ -8,8 +8,10 @@ use authsome_test_support::assert_words;
 use super::*;
 use crate::credential::ConnectionId;
 use crate::credential::signature::NotSignable;
+use crate::net::address_kind::AddressKind;
 use crate::net::dial::Shortage;
-use crate::net::tls::TlsTrouble;
+use crate::net::tls::{TlsRemedy, TlsTrouble};
+use crate::proxy::refusal::Denial;
 
 fn host() -> String {
     "gitlab.com:443".to_owned()
@@ -68,6 +70,25 @@ fn of_the_request() -> Vec<Refusal> {
             shortage: Shortage::OpenFiles { most: 1024 },
         },
         Refusal::Unmanaged("example.com:443".to_owned()),
+        Refusal::Address {
+            host: "metadata.test:80".to_owned(),
+            address: [169, 254, 169, 254].into(),
+            kind: AddressKind::LinkLocal,
+        },
+        Refusal::Budget {
+            limit: "gitlab=100/min".to_owned(),
+            again: Some(Duration::from_secs(12)),
+        },
+        Refusal::Budget {
+            limit: "requests=5000".to_owned(),
+            again: None,
+        },
+        Refusal::Policy(Box::new(Denial {
+            rule: "deny-path",
+            reason: "GET /api/v4/x is denied (deny-path gitlab=/api/v4/x, by config.toml)"
+                .to_owned(),
+            hint: "to permit it, the user can start the run without that rule".to_owned(),
+        })),
     ]
 }
 

@@ -1,0 +1,60 @@
+//! The flags that say what a run permits.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::net::host_rule::HostRule;
+use crate::proxy::{Limit, PathRule};
+
+/// What a run permits.
+#[derive(Debug, Default, Args)]
+pub(in crate::cli) struct PolicyFlags {
+    /// What to do with requests to hosts of no connection
+    #[arg(long, value_enum, help_heading = "Policy")]
+    pub(in crate::cli) policy: Option<PolicyArgument>,
+    /// Take further rules from a file, in the form of [policy] in config.toml
+    #[arg(long, value_name = "FILE", help_heading = "Policy")]
+    pub(in crate::cli) policy_file: Option<PathBuf>,
+    /// A host that may be reached: HOST, *.DOMAIN, an address or a network, each with :PORT
+    #[arg(long, value_name = "PATTERN", help_heading = "Policy")]
+    pub(in crate::cli) allow_host: Vec<HostRule>,
+    /// A host that may not, even if it is a connection's
+    #[arg(long, value_name = "PATTERN", help_heading = "Policy")]
+    pub(in crate::cli) deny_host: Vec<HostRule>,
+    /// Permit only these requests of a provider, for example 'gitlab=GET /api/v4/projects/42/**'
+    #[arg(long, value_name = "REQUESTS", help_heading = "Policy")]
+    pub(in crate::cli) allow_path: Vec<PathRule>,
+    /// Refuse these requests of a provider
+    #[arg(long, value_name = "REQUESTS", help_heading = "Policy")]
+    pub(in crate::cli) deny_path: Vec<PathRule>,
+    /// Permit only what reads: GET, HEAD, OPTIONS, git fetch, GraphQL queries
+    #[arg(long, help_heading = "Policy")]
+    pub(in crate::cli) read_only: bool,
+    /// Permit so much: gitlab=100/min, requests=5000, bytes-up=1GiB
+    #[arg(long, value_name = "BUDGET", help_heading = "Policy")]
+    pub(in crate::cli) limit: Vec<Limit>,
+    /// Lift a guard rule for this run, as a refusal names it
+    #[arg(long, value_name = "RULE", help_heading = "Policy")]
+    pub(in crate::cli) allow: Vec<String>,
+}
+
+/// What happens to hosts that belong to no connection.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(in crate::cli) enum PolicyArgument {
+    /// Tunnel them unread
+    #[default]
+    Allow,
+    /// Refuse them
+    Deny,
+}
+
+/// Which connections take part.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(in crate::cli) enum JoinArgument {
+    /// All, or what config.toml says
+    #[default]
+    Default,
+    /// Those that --connection or --only names
+    Named,
+}

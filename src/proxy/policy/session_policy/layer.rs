@@ -1,0 +1,123 @@
+//! One layer of a policy, and where it is from.
+
+use std::fmt;
+
+use authsome_providers::ProviderId;
+
+use super::limit::Limit;
+use super::path_rule::PathRule;
+use crate::net::host_rule::HostRule;
+
+/// What happens to hosts that belong to no connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// They are tunneled without inspection.
+    #[default]
+    Allow,
+    /// They are refused with 403, unless an `allow_hosts` rule names them.
+    Deny,
+}
+
+/// Where a layer of a policy is from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PolicySource {
+    /// The flags of the command.
+    #[default]
+    Flags,
+    /// A file that the user named, as it is shown.
+    File(String),
+    /// `config.toml`.
+    Settings,
+}
+
+impl fmt::Display for PolicySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flags => f.write_str("the flags of this run"),
+            Self::File(path) => f.write_str(path),
+            Self::Settings => f.write_str("config.toml"),
+        }
+    }
+}
+
+/// One layer of a policy.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyLayer {
+    /// Where it is from.
+    pub source: PolicySource,
+    /// What happens to hosts that belong to no connection.
+    pub unmanaged: Policy,
+    /// Hosts that may be reached although [`Policy::Deny`] is set, or although their addresses are
+    /// of a kind that is otherwise refused.
+    pub allow_hosts: Vec<HostRule>,
+    /// Hosts that are refused, hosts of connections included.
+    pub deny_hosts: Vec<HostRule>,
+    /// If a provider is named here, requests of its connections must match one of its rules.
+    pub allow_paths: Vec<PathRule>,
+    /// Requests that are refused.
+    pub deny_paths: Vec<PathRule>,
+    /// Whether requests to hosts of connections may only read.
+    pub is_read_only: bool,
+    /// Budgets.
+    pub limits: Vec<Limit>,
+}
+
+/// Rules of one layer that exclude each other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{one} and {other} contradict each other")]
+pub struct Contradiction {
+    one: String,
+    other: String,
+}
+
+impl PolicyLayer {
+    /// Whether it restricts anything, or lifts anything.
+    pub fn is_empty(&self) -> bool {
+        self.unmanaged == Policy::Allow
+            && self.allow_hosts.is_empty()
+            && self.deny_hosts.is_empty()
+            && self.allow_paths.is_empty()
+            && self.deny_paths.is_empty()
+            && !self.is_read_only
+            && self.limits.is_empty()
+    }
+
+    /// Looks for rules of which one can have no effect.
+    ///
+    /// # Errors
+    ///
+    /// The first two that contradict each other.
+    pub fn check(&self) -> Result<(), Contradiction> {
+        let contradict = |one: &dyn fmt::Display, other: &dyn fmt::Display| Contradiction {
+            one: one.to_string(),
+            other: other.to_string(),
+        };
+        for rule in &self.allow_hosts {
+            if self.deny_hosts.contains(rule) {
+                let (one, other) = (format!("allow-host {rule}"), format!("deny-host {rule}"));
+                return Err(contradict(&one, &other));
+            }
+        }
+        for rule in &self.allow_paths {
+            if self.deny_paths.contains(rule) {
+                let (one, other) = (format!("allow-path {rule}"), format!("deny-path {rule}"));
+                return Err(contradict(&one, &other));
+            }
+        }
+        for (index, limit) in self.limits.iter().enumerate() {
+            let mut later = self.limits[index + 1..].iter();
+            if let Some(other) = later.find(|other| limit.contradicts(other)) {
+                let (one, other) = (format!("limit {limit}"), format!("limit {other}"));
+                return Err(contradict(&one, &other));
+            }
+        }
+        Ok(())
+    }
+
+    /// The providers that its rules name.
+    pub fn providers(&self) -> impl Iterator<Item = &ProviderId> {
+        let paths = self.allow_paths.iter().chain(&self.deny_paths);
+        let limits = self.limits.iter().filter_map(Limit::provider);
+        paths.map(PathRule::provider).chain(limits)
+    }
+}

@@ -1,0 +1,95 @@
+//! What the user permits in a session, put together from the flags, a file and `config.toml`.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use authsome_providers::ProviderId;
+
+use super::error::SessionError;
+use super::member::Member;
+use super::options::Options;
+use super::settings::PolicyFile;
+use super::user_data::UserData;
+use crate::proxy::{PolicyLayer, PolicySource, SessionPolicy};
+
+/// What the user permits in a session.
+#[derive(Debug, Default)]
+pub(super) struct Permitted {
+    pub(super) policy: SessionPolicy,
+    /// Guard rules that are lifted, as `provider/rule`.
+    pub(super) allowed_guards: HashSet<String>,
+}
+
+/// Reads and checks all of it. A rule that could have no effect is an error: the user would believe
+/// to be protected by it.
+pub(super) fn permitted(
+    options: &Options,
+    data: &UserData,
+    members: &[Member],
+) -> Result<Permitted, SessionError> {
+    let settings = &data.settings;
+    let mut flags = options.policy.rules.clone();
+    flags.source = PolicySource::Flags;
+    flags.unmanaged = options
+        .policy
+        .unmanaged
+        .unwrap_or(settings.default_policy());
+    flags.check()?;
+    for provider in flags.providers() {
+        if !members
+            .iter()
+            .any(|member| member.stored.connection.id.provider == *provider)
+        {
+            return Err(SessionError::NothingOf(provider.clone()));
+        }
+    }
+    let mut allowed_guards = settings.allowed_guards();
+    for rule in &options.lifted {
+        known_guard(rule, members)?;
+        allowed_guards.insert(rule.clone());
+    }
+    let mut layers = vec![flags];
+    if let Some(path) = &options.policy.file {
+        let PolicyFile { layer, lifted } =
+            PolicyFile::read(path).map_err(SessionError::PolicyFile)?;
+        known_providers(&layer, data)?;
+        allowed_guards.extend(lifted);
+        layers.push(layer);
+    }
+    let (layer, lifted) = settings.policy();
+    known_providers(&layer, data)?;
+    allowed_guards.extend(lifted.iter().cloned());
+    layers.push(layer);
+    Ok(Permitted {
+        policy: SessionPolicy::new(layers, Instant::now()),
+        allowed_guards,
+    })
+}
+
+/// A file may be about providers that this session has no connection of, as long as they exist.
+fn known_providers(layer: &PolicyLayer, data: &UserData) -> Result<(), SessionError> {
+    let exists = |provider: &&ProviderId| data.catalog.get(provider).is_ok();
+    match layer.providers().find(|provider| !exists(provider)) {
+        None => Ok(()),
+        Some(provider) => Err(SessionError::NoSuchProvider {
+            origin: layer.source.clone(),
+            provider: provider.clone(),
+        }),
+    }
+}
+
+fn known_guard(rule: &str, members: &[Member]) -> Result<(), SessionError> {
+    let is_known = members.iter().any(|member| {
+        let provider = &member.stored.connection.id.provider;
+        let mut names = member
+            .service
+            .rules
+            .guards()
+            .iter()
+            .map(|guard| &guard.name);
+        names.any(|name| rule.strip_prefix(provider.as_str()) == Some(&format!("/{name}")))
+    });
+    is_known
+        .then_some(())
+        .ok_or_else(|| SessionError::NoSuchRule(rule.to_owned()))
+}
