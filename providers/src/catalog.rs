@@ -1,5 +1,6 @@
 //! All definitions: those bundled with authsome, and the user's own.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
@@ -46,7 +47,7 @@ impl Catalog {
             Source::Custom(path) => path.clone(),
         };
         let definition =
-            Definition::parse(&text, source).and_then(|definition| check_name(definition, id));
+            Definition::of(text, source).and_then(|definition| check_name(definition, id));
         definition.map_err(|error| CatalogError::Invalid { file, error })
     }
 
@@ -120,16 +121,16 @@ impl Catalog {
         bundled.chain(custom).collect()
     }
 
-    fn locate(&self, id: &ProviderId) -> Result<(String, Source), CatalogError> {
+    fn locate(&self, id: &ProviderId) -> Result<(Cow<'static, str>, Source), CatalogError> {
         if let Some(path) = self.custom_path(id) {
             match read(&path) {
-                Ok(text) => return Ok((text, Source::Custom(path))),
+                Ok(text) => return Ok((Cow::Owned(text), Source::Custom(path))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(CatalogError::Unreadable { file: path, error }),
             }
         }
         match BUNDLED.iter().find(|(name, _)| *name == id.as_str()) {
-            Some((_, text)) => Ok(((*text).to_owned(), Source::Bundled)),
+            Some((_, text)) => Ok((Cow::Borrowed(*text), Source::Bundled)),
             None => Err(CatalogError::NotFound {
                 id: id.clone(),
                 near: self.near(id),

@@ -1,12 +1,16 @@
 //! A definition: a provider, and the text that it was parsed from.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::Arc;
 
 use json_comments::StripComments;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::DefinitionError;
+use crate::json::Json;
 use crate::params;
 use crate::parse;
 use crate::provider::Provider;
@@ -16,28 +20,35 @@ use crate::source::Source;
 #[derive(Clone, Debug)]
 pub struct Definition {
     /// The parsed content, checked.
-    pub provider: Provider,
+    pub provider: Arc<Provider>,
     /// Where it comes from.
     pub source: Source,
     /// Warnings about fields that have no effect.
     pub warnings: Vec<String>,
-    text: String,
-    json: Value,
+    text: Cow<'static, str>,
 }
 
 impl Definition {
     /// Parses a definition: JSON with comments.
     pub fn parse(text: &str, source: Source) -> Result<Self, DefinitionError> {
-        let json = parse_json(text)?;
-        // Whatever depends on the place is checked with an example of it.
-        let examples = params::examples(&json)?;
-        let (provider, warnings) = parse::provider(&params::filled(&json, &examples))?;
+        Self::of(Cow::Owned(text.to_owned()), source)
+    }
+
+    /// Parses a definition of a text that it keeps.
+    pub(crate) fn of(text: Cow<'static, str>, source: Source) -> Result<Self, DefinitionError> {
+        let (provider, warnings) = with_json(&text, |json| {
+            let (params, mut warnings) = parse::params(json)?;
+            // Whatever depends on the place is checked with an example of it.
+            let examples = params::examples(&params, json);
+            let (provider, more) = parse::provider(&params::filled(json, &examples), params)?;
+            warnings.extend(more);
+            Ok((provider, warnings))
+        })?;
         Ok(Self {
-            provider,
+            provider: Arc::new(provider),
             source,
             warnings,
-            text: text.to_owned(),
-            json,
+            text,
         })
     }
 
@@ -46,19 +57,26 @@ impl Definition {
     ///
     /// The host that a token's response names is one of them,
     /// [`INSTANCE_URL`](crate::INSTANCE_URL).
-    pub fn placed(&self, values: &BTreeMap<String, String>) -> Result<Provider, DefinitionError> {
+    pub fn placed(
+        &self,
+        values: &BTreeMap<String, String>,
+    ) -> Result<Arc<Provider>, DefinitionError> {
         if self.provider.params.is_empty() && self.provider.instance_url.is_none() {
             return match values.keys().next() {
                 Some(name) => Err(self.unknown(name)),
-                None => Ok(self.provider.clone()),
+                None => Ok(Arc::clone(&self.provider)),
             };
         }
-        let filled = params::chosen(&self.provider, values)?;
-        let unknown = values.keys().find(|name| !filled.contains_key(*name));
+        let chosen = params::chosen(&self.provider, values)?;
+        let unknown = values.keys().find(|name| !chosen.contains_key(*name));
         if let Some(name) = unknown {
             return Err(self.unknown(name));
         }
-        Ok(parse::provider(&params::filled(&self.json, &filled))?.0)
+        let params = self.provider.params.clone();
+        with_json(&self.text, |json| {
+            let (provider, _) = parse::provider(&params::filled(json, &chosen), params)?;
+            Ok(Arc::new(provider))
+        })
     }
 
     fn unknown(&self, name: &str) -> DefinitionError {
@@ -70,8 +88,10 @@ impl Definition {
 
     /// The JSON without comments. It has all fields in their order, unknown ones too, so that it
     /// can be edited as a custom definition.
-    pub fn json(&self) -> &Value {
-        &self.json
+    pub fn json(&self) -> Value {
+        // The text has been read before, so this does not fail.
+        let json = read(&self.text).or_else(|_| read(&without_comments(&self.text)?));
+        json.unwrap_or_default()
     }
 
     /// The original text, with its comments.
@@ -80,8 +100,20 @@ impl Definition {
     }
 }
 
-/// Replaces comments by spaces first, so that errors have the lines and columns of the file.
-fn parse_json(text: &str) -> Result<Value, DefinitionError> {
+/// Gives the JSON of a definition to `parse`. Most definitions have no comments, and a text that is
+/// JSON as it stands has none.
+fn with_json<T>(
+    text: &str,
+    parse: impl FnOnce(&Json<'_>) -> Result<T, DefinitionError>,
+) -> Result<T, DefinitionError> {
+    match serde_json::from_str(text) {
+        Ok(json) => parse(&json),
+        Err(_) => parse(&read(&without_comments(text)?)?),
+    }
+}
+
+/// Replaces comments by spaces, so that errors have the lines and columns of the file.
+fn without_comments(text: &str) -> Result<String, DefinitionError> {
     let mut stripped = String::with_capacity(text.len());
     if StripComments::new(text.as_bytes())
         .read_to_string(&mut stripped)
@@ -93,7 +125,11 @@ fn parse_json(text: &str) -> Result<Value, DefinitionError> {
             reason: "a string or comment does not end, or a `/` stands alone".to_owned(),
         });
     }
-    serde_json::from_str(&stripped).map_err(|error| {
+    Ok(stripped)
+}
+
+fn read<'json, T: Deserialize<'json>>(json: &'json str) -> Result<T, DefinitionError> {
+    serde_json::from_str(json).map_err(|error| {
         let message = error.to_string();
         let reason = message.split(" at line ").next().unwrap_or(&message);
         DefinitionError::Syntax {

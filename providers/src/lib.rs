@@ -31,6 +31,7 @@ mod error;
 mod field;
 mod host;
 mod id;
+mod json;
 mod landmarks;
 mod params;
 mod parse;

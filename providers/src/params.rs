@@ -3,26 +3,28 @@
 //! `{subdomain}` in any text of the definition is a parameter if the definition has one of that
 //! name. The filled text is parsed like any other, so that what is checked is what is used.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use crate::error::DefinitionError;
+use crate::field::Param;
 use crate::host::HostPattern;
-use crate::parse;
+use crate::json::Json;
 use crate::provider::Provider;
 
 /// The parameter that a token's response gives, if the definition says where it is.
 pub const INSTANCE_URL: &str = "instance_url";
 
 /// An example of each parameter.
-pub(crate) fn examples(json: &Value) -> Result<BTreeMap<String, String>, DefinitionError> {
-    let params = parse::params(json)?.into_iter();
-    let mut values: BTreeMap<_, _> = params.map(|param| (param.name, param.example)).collect();
-    if let Some(suffix) = json.pointer("/instance_url/suffix").and_then(Value::as_str) {
+pub(crate) fn examples(params: &[Param], json: &Json<'_>) -> BTreeMap<String, String> {
+    let params = params.iter();
+    let example = |param: &Param| (param.name.clone(), param.example.clone());
+    let mut values: BTreeMap<_, _> = params.map(example).collect();
+    let instance = json.get("instance_url").and_then(|url| url.get("suffix"));
+    if let Some(suffix) = instance.and_then(Json::as_str) {
         values.insert(INSTANCE_URL.to_owned(), format!("instance.{suffix}"));
     }
-    Ok(values)
+    values
 }
 
 /// The value of each parameter: the given one, or its default.
@@ -77,36 +79,42 @@ pub(crate) fn is_below(host: &str, domain: &str) -> bool {
 }
 
 /// The same definition with the values in the place of their names.
-pub(crate) fn filled(json: &Value, values: &BTreeMap<String, String>) -> Value {
+pub(crate) fn filled<'json>(
+    json: &'json Json<'json>,
+    values: &BTreeMap<String, String>,
+) -> Cow<'json, Json<'json>> {
     if values.is_empty() {
-        return json.clone();
+        Cow::Borrowed(json)
+    } else {
+        Cow::Owned(with(json, values))
     }
+}
+
+fn with<'json>(json: &'json Json<'json>, values: &BTreeMap<String, String>) -> Json<'json> {
     match json {
-        Value::String(text) => Value::String(fill(text, values)),
-        Value::Array(items) => items.iter().map(|item| filled(item, values)).collect(),
-        Value::Object(map) => {
-            let of_places = |name: &String| matches!(name.as_str(), "params" | "instance_url");
-            let entry = |(name, value): (&String, &Value)| {
-                let value = if of_places(name) {
-                    value.clone()
-                } else {
-                    filled(value, values)
+        Json::Text(text) => Json::Text(fill(text, values)),
+        Json::List(items) => Json::List(items.iter().map(|item| with(item, values)).collect()),
+        Json::Object(fields) => {
+            let field = |(name, value): &'json (Cow<'json, str>, Json<'json>)| {
+                let value = match &**name {
+                    "params" | "instance_url" => value.clone(), // what says which places there are
+                    _ => with(value, values),
                 };
-                (name.clone(), value)
+                (Cow::Borrowed(&**name), value)
             };
-            Value::Object(map.iter().map(entry).collect::<Map<_, _>>())
+            Json::Object(fields.iter().map(field).collect())
         }
         other => other.clone(),
     }
 }
 
-fn fill(text: &str, values: &BTreeMap<String, String>) -> String {
-    let mut text = text.to_owned();
+fn fill<'json>(text: &'json str, values: &BTreeMap<String, String>) -> Cow<'json, str> {
+    let mut filled = Cow::Borrowed(text);
     for (name, value) in values {
         let written = format!("{{{name}}}");
-        if text.contains(&written) {
-            text = text.replace(&written, value);
+        if filled.contains(&written) {
+            filled = Cow::Owned(filled.replace(&written, value));
         }
     }
-    text
+    filled
 }

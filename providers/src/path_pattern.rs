@@ -96,10 +96,7 @@ impl FromStr for PathPattern {
 fn compile(regex: &str) -> Result<Regex, PatternError> {
     let syntax = |error: &dyn fmt::Display| PatternError::Syntax(last_line(&error.to_string()));
     // Parse the pattern alone first: an unbalanced `)` must not close the group inside the anchors.
-    regex_syntax::ParserBuilder::new()
-        .unicode(false)
-        .utf8(false)
-        .build()
+    regex_syntax::ast::parse::Parser::new()
         .parse(regex)
         .map_err(|error| syntax(&error))?;
     // `.` must match a line feed too. Otherwise a path with a decoded `%0A` could bypass a guard.

@@ -1,24 +1,70 @@
 //! Reads a JSON object field by field. It remembers the path of each field for errors, and which
 //! fields were read, to warn of unknown ones.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::rc::Rc;
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
-
 use crate::error::DefinitionError;
+use crate::json::Json;
+
+/// Where a value is: `inject[2].path`. It is spelt out only for an error or a warning.
+#[derive(Clone)]
+pub(crate) enum Path<'json> {
+    /// The whole definition.
+    Top,
+    /// A field of the object at that path.
+    Field(Rc<Path<'json>>, &'json str),
+    /// An item of the list at that path.
+    Item(Rc<Path<'json>>, usize),
+}
+
+impl<'json> Path<'json> {
+    /// The path of a field of the definition itself.
+    pub(crate) fn of_field(name: &'json str) -> Self {
+        Self::Field(Rc::new(Self::Top), name)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Top => formatter.write_str("the definition"),
+            Self::Field(object, name) => match &**object {
+                Self::Top => formatter.write_str(name),
+                object => write!(formatter, "{object}.{name}"),
+            },
+            Self::Item(list, index) => write!(formatter, "{list}[{index}]"),
+        }
+    }
+}
+
+impl From<Path<'_>> for String {
+    fn from(path: Path<'_>) -> Self {
+        path.to_string()
+    }
+}
+
+impl From<&Path<'_>> for String {
+    fn from(path: &Path<'_>) -> Self {
+        path.to_string()
+    }
+}
 
 /// The fields of one JSON object. A field that is `null` counts as missing, as in existing
 /// definitions.
 pub(crate) struct Fields<'json> {
-    path: String,
-    map: &'json Map<String, Value>,
-    seen: Vec<&'static str>,
+    path: Rc<Path<'json>>,
+    /// Their names and values.
+    fields: &'json [(Cow<'json, str>, Json<'json>)],
+    /// Whether each of them was read.
+    seen: Vec<bool>,
 }
 
 /// A string of the definition, with its path.
 pub(crate) struct Text<'json> {
-    pub(crate) path: String,
+    pub(crate) path: Path<'json>,
     pub(crate) text: &'json str,
 }
 
@@ -40,51 +86,57 @@ impl Text<'_> {
 }
 
 impl<'json> Fields<'json> {
-    /// The object at `path` (`""` for the whole definition).
+    /// The object at `path`.
     pub(crate) fn of(
-        path: impl Into<String>,
-        value: &'json Value,
+        path: Path<'json>,
+        value: &'json Json<'json>,
     ) -> Result<Self, DefinitionError> {
-        let path = path.into();
         match value {
-            Value::Object(map) => Ok(Self {
-                path,
-                map,
-                seen: Vec::new(),
+            Json::Object(fields) => Ok(Self {
+                path: Rc::new(path),
+                fields,
+                seen: vec![false; fields.len()],
             }),
-            _ => Err(DefinitionError::field(
-                path_or_top(&path),
-                "it is not an object",
-            )),
+            _ => Err(DefinitionError::field(path, "it is not an object")),
+        }
+    }
+
+    /// An object without fields at `path`.
+    pub(crate) fn none(path: Path<'json>) -> Self {
+        Self {
+            path: Rc::new(path),
+            fields: &[],
+            seen: Vec::new(),
         }
     }
 
     /// The path of a field.
-    pub(crate) fn path_of(&self, name: &str) -> String {
-        if self.path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.path)
-        }
+    pub(crate) fn path_of(&self, name: &'json str) -> Path<'json> {
+        Path::Field(Rc::clone(&self.path), name)
     }
 
-    pub(crate) fn value(&mut self, name: &'static str) -> Option<&'json Value> {
-        self.seen.push(name);
-        self.map.get(name).filter(|value| !value.is_null())
+    pub(crate) fn value(&mut self, name: &'static str) -> Option<&'json Json<'json>> {
+        let index = self.fields.iter().position(|(known, _)| known == name)?;
+        if let Some(seen) = self.seen.get_mut(index) {
+            *seen = true;
+        }
+        let (_, value) = self.fields.get(index)?;
+        (!matches!(value, Json::Null)).then_some(value)
     }
 
     /// Counts fields as read that have no effect, and need no warning.
     pub(crate) fn ignore(&mut self, names: &[&'static str]) {
-        self.seen.extend(names);
+        for name in names {
+            self.value(name);
+        }
     }
 
     pub(crate) fn object(
         &mut self,
         name: &'static str,
     ) -> Result<Option<Fields<'json>>, DefinitionError> {
-        let path = self.path_of(name);
         self.value(name)
-            .map(|value| Fields::of(path, value))
+            .map(|value| Fields::of(self.path_of(name), value))
             .transpose()
     }
 
@@ -92,9 +144,8 @@ impl<'json> Fields<'json> {
         &mut self,
         name: &'static str,
     ) -> Result<Option<Text<'json>>, DefinitionError> {
-        let path = self.path_of(name);
         self.value(name)
-            .map(|value| text_at(path, value))
+            .map(|value| text_at(self.path_of(name), value))
             .transpose()
     }
 
@@ -117,7 +168,7 @@ impl<'json> Fields<'json> {
     ) -> Result<bool, DefinitionError> {
         match self.value(name) {
             None => Ok(default),
-            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(Json::Flag(flag)) => Ok(*flag),
             Some(_) => Err(DefinitionError::field(
                 self.path_of(name),
                 "it is neither true nor false",
@@ -130,9 +181,10 @@ impl<'json> Fields<'json> {
         &mut self,
         name: &'static str,
     ) -> Result<Vec<Text<'json>>, DefinitionError> {
-        let path = self.path_of(name);
-        self.value(name)
-            .map_or_else(|| Ok(Vec::new()), |value| texts_at(&path, value))
+        self.value(name).map_or_else(
+            || Ok(Vec::new()),
+            |value| texts_at(self.path_of(name), value),
+        )
     }
 
     /// A list of objects.
@@ -140,39 +192,46 @@ impl<'json> Fields<'json> {
         &mut self,
         name: &'static str,
     ) -> Result<Vec<Fields<'json>>, DefinitionError> {
-        let path = self.path_of(name);
         match self.value(name) {
             None => Ok(Vec::new()),
-            Some(Value::Array(items)) => items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| Fields::of(format!("{path}[{index}]"), item))
-                .collect(),
-            Some(_) => Err(DefinitionError::field(path, "it is not a list")),
+            Some(Json::List(items)) => {
+                let list = Rc::new(self.path_of(name));
+                let items = items.iter().enumerate();
+                items
+                    .map(|(index, item)| Fields::of(Path::Item(Rc::clone(&list), index), item))
+                    .collect()
+            }
+            Some(_) => Err(DefinitionError::field(
+                self.path_of(name),
+                "it is not a list",
+            )),
         }
     }
 
     /// The names and values of an object whose names the definition chooses.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'json String, &'json Value)> {
-        self.map.iter()
+    pub(crate) fn entries(
+        &self,
+    ) -> impl Iterator<Item = (&'json str, &'json Json<'json>)> + use<'json> {
+        self.fields.iter().map(|(name, value)| (&**name, value))
     }
 
     /// The same without what is missing (`null`) and without remarks. A name that begins with `_`
     /// is none of them here: it may be that of a variable.
-    pub(crate) fn given(&self) -> impl Iterator<Item = (&'json String, &'json Value)> {
-        let is_given =
-            |(name, value): &(&String, &Value)| !value.is_null() && !name.starts_with("//");
+    pub(crate) fn given(
+        &self,
+    ) -> impl Iterator<Item = (&'json str, &'json Json<'json>)> + use<'json> {
+        let is_given = |(name, value): &(&str, &Json<'_>)| {
+            !matches!(value, Json::Null) && !name.starts_with("//")
+        };
         self.entries().filter(is_given)
     }
 
     /// Adds a warning for each field that was not read, but for remarks: `"_comment"`, `"//"`.
     pub(crate) fn warn_of_unknown(&self, warnings: &mut Vec<String>) {
-        let unknown = self
-            .map
-            .iter()
-            .filter(|(name, value)| !value.is_null() && !is_remark(name))
-            .filter(|(name, _)| !self.seen.contains(&name.as_str()));
-        warnings.extend(unknown.map(|(name, _)| {
+        let unread = self.entries().zip(&self.seen).filter(|(_, seen)| !**seen);
+        let unknown =
+            unread.filter(|((name, value), _)| !matches!(value, Json::Null) && !is_remark(name));
+        warnings.extend(unknown.map(|((name, _), _)| {
             format!(
                 "`{}` is not a field that authsome knows: it has no effect",
                 self.path_of(name)
@@ -182,28 +241,30 @@ impl<'json> Fields<'json> {
 }
 
 /// The string at `path`.
-pub(crate) fn text_at(path: String, value: &Value) -> Result<Text<'_>, DefinitionError> {
+pub(crate) fn text_at<'json>(
+    path: Path<'json>,
+    value: &'json Json<'json>,
+) -> Result<Text<'json>, DefinitionError> {
     match value {
-        Value::String(text) => Ok(Text { path, text }),
+        Json::Text(text) => Ok(Text { path, text }),
         _ => Err(DefinitionError::field(path, "it is not a string")),
     }
 }
 
 /// The string or strings at `path`.
 pub(crate) fn texts_at<'json>(
-    path: &str,
-    value: &'json Value,
+    path: Path<'json>,
+    value: &'json Json<'json>,
 ) -> Result<Vec<Text<'json>>, DefinitionError> {
     match value {
-        Value::String(text) => Ok(vec![Text {
-            path: path.to_owned(),
-            text,
-        }]),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| text_at(format!("{path}[{index}]"), item))
-            .collect(),
+        Json::Text(text) => Ok(vec![Text { path, text }]),
+        Json::List(items) => {
+            let list = Rc::new(path);
+            let items = items.iter().enumerate();
+            items
+                .map(|(index, item)| text_at(Path::Item(Rc::clone(&list), index), item))
+                .collect()
+        }
         _ => Err(DefinitionError::field(
             path,
             "it is neither a string nor a list of strings",
@@ -214,12 +275,4 @@ pub(crate) fn texts_at<'json>(
 /// Whether the field is for human readers of the definition: JSON itself has no comments.
 fn is_remark(name: &str) -> bool {
     name.starts_with('_') || name.starts_with("//")
-}
-
-fn path_or_top(path: &str) -> &str {
-    if path.is_empty() {
-        "the definition"
-    } else {
-        path
-    }
 }

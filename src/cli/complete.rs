@@ -38,7 +38,7 @@ pub(super) fn providers() -> Vec<CompletionCandidate> {
         let about = listed
             .definition
             .ok()
-            .map(|known| known.provider.display_name);
+            .map(|known| known.provider.display_name.clone());
         CompletionCandidate::new(listed.id.to_string()).help(about.map(Into::into))
     });
     named.collect()

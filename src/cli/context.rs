@@ -1,5 +1,6 @@
 //! Builds what a command needs, when the command needs it.
 
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use authsome_providers::{Definition, Provider, ProviderId, Service};
@@ -94,7 +95,11 @@ impl UserData {
     }
 
     /// The provider that the definition describes.
-    pub(super) fn provider(&self, id: &ProviderId, printer: &Printer) -> Result<Provider, Failure> {
+    pub(super) fn provider(
+        &self,
+        id: &ProviderId,
+        printer: &Printer,
+    ) -> Result<Arc<Provider>, Failure> {
         Ok(self.definition(id, printer)?.provider)
     }
 

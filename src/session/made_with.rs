@@ -172,7 +172,7 @@ impl Holding<'_> {
             let source = Source::Custom("the vault".into());
             Definition::parse(&text, source).ok()?.placed(params).ok()
         });
-        let provider = stored.or_else(|| bundled(id, params)).map(Arc::new);
+        let provider = stored.or_else(|| bundled(id, params));
         let guarded = provider.as_ref().and_then(|earlier| {
             let (provider, added) = present.guarded_like(earlier)?;
             Some((Arc::new(provider), added))
@@ -202,6 +202,6 @@ impl Holding<'_> {
     }
 }
 
-fn bundled(id: &ProviderId, params: &Params) -> Option<Provider> {
+fn bundled(id: &ProviderId, params: &Params) -> Option<Arc<Provider>> {
     Catalog::new(None).get(id).ok()?.placed(params).ok()
 }

@@ -156,7 +156,7 @@ impl Gathering<'_> {
             self.providers.insert(id.provider.clone(), entry);
             definition
         };
-        let provider = Arc::new(definition.placed(&stored.connection.params)?);
+        let provider = definition.placed(&stored.connection.params)?;
         // The present definition. After the pass, it is limited to what the connection was made
         // with.
         let service = provider.at(stored.connection.base_url.as_ref())?;

@@ -4,7 +4,7 @@ use super::{field, oauth};
 use crate::base_url::BaseUrl;
 use crate::error::DefinitionError;
 use crate::provider::{ApiKey, Auth};
-use crate::reader::Fields;
+use crate::reader::{Fields, Path};
 use crate::shape::{self, Shape};
 
 /// The parsed `auth_type`, with the object that belongs to it.
@@ -67,11 +67,7 @@ fn parse_api_key(
     placeholder: &str,
     warnings: &mut Vec<String>,
 ) -> Result<Parsed, DefinitionError> {
-    let empty = serde_json::Value::Object(serde_json::Map::new());
-    let mut fields = match fields {
-        Some(fields) => fields,
-        None => Fields::of("api_key", &empty)?,
-    };
+    let mut fields = fields.unwrap_or_else(|| Fields::none(Path::of_field("api_key")));
     let name = fields
         .text("header_name")?
         .map(|text| text.check(shape::header_name))

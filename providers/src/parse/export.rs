@@ -1,11 +1,11 @@
 //! Parses `export`, `placeholders` and `environment`: variables, and what they hold.
 
-use serde_json::Value;
 use thiserror::Error;
 
 use crate::error::DefinitionError;
+use crate::json::Json;
 use crate::provider::Export;
-use crate::reader::{Fields, text_at, texts_at};
+use crate::reader::{Fields, Path, text_at, texts_at};
 use crate::template::Template;
 use crate::words::ExportField;
 
@@ -52,7 +52,7 @@ pub(super) fn environment(
     let Some(entries) = fields.object("environment")? else {
         return Ok(Vec::new());
     };
-    let pair = |(name, value): (&String, &Value)| {
+    let pair = |(name, value)| {
         let path = entries.path_of(name);
         let variable = variable(name).map_err(|reason| DefinitionError::field(&path, reason))?;
         let value = text_at(path, value)?.check(|text| Template::parse(text, names))?;
@@ -84,9 +84,9 @@ pub(super) struct VariableError(());
 
 /// A member of `export` or of `export.env`.
 pub(super) struct Entry<'json> {
-    pub(super) path: String,
+    pub(super) path: Path<'json>,
     pub(super) name: &'json str,
-    value: &'json Value,
+    value: &'json Json<'json>,
 }
 
 /// An address that older definitions export among the parts of the credential.
@@ -133,17 +133,17 @@ fn members<'json>(object: &Fields<'json>) -> impl Iterator<Item = Entry<'json>> 
 
 /// Parses one entry. If its name is a field in lower case, the entry has the newer form, because no
 /// variable is named `access_token`.
-fn pair(
-    path: &str,
+fn pair<'json>(
+    path: &Path<'json>,
     name: &str,
-    value: &Value,
+    value: &'json Json<'json>,
     names: &[String],
 ) -> Result<Vec<Export>, DefinitionError> {
     let is_field = name
         .bytes()
         .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if is_field && let Ok(field) = ExportField::named(name, names) {
-        let variables = texts_at(path, value)?;
+        let variables = texts_at(path.clone(), value)?;
         return variables
             .iter()
             .map(|text| {
@@ -154,7 +154,7 @@ fn pair(
             })
             .collect();
     }
-    let field = text_at(path.to_owned(), value)?.check(|text| ExportField::named(text, names))?;
+    let field = text_at(path.clone(), value)?.check(|text| ExportField::named(text, names))?;
     let variable = variable(name).map_err(|reason| DefinitionError::field(path, reason))?;
     Ok(vec![Export { field, variable }])
 }

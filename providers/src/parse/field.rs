@@ -183,8 +183,7 @@ fn key_pattern(text: &Text<'_>) -> Result<KeyPattern, DefinitionError> {
         )
     };
     // Parse the pattern alone first: an unbalanced `)` must not close the group inside the anchors.
-    regex_syntax::ParserBuilder::new()
-        .build()
+    regex_syntax::ast::parse::Parser::new()
         .parse(text.text)
         .map_err(|error| refuse(&error))?;
     Regex::new(&format!(r"\A(?:{})\z", text.text))

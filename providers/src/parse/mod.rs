@@ -14,14 +14,13 @@ mod oauth;
 mod pages;
 mod rules;
 
-use serde_json::Value;
-
 use crate::base_url::BaseUrl;
 use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::field::Param;
+use crate::json::Json;
 use crate::provider::{AccountSource, Auth, Provider, SignedFor};
-use crate::reader::Fields;
+use crate::reader::{Fields, Path};
 use crate::rules::{CommonRules, InjectEntry, SharedRules};
 use crate::shape::Shape;
 
@@ -39,16 +38,23 @@ const DESCRIPTIVE: [&str; 6] = [
     "type",
 ];
 
-/// Parses `params` alone, which the rest of the definition depends on.
-pub(crate) fn params(json: &Value) -> Result<Vec<Param>, DefinitionError> {
-    field::params(&mut Fields::of("", json)?, &mut Vec::new())
+/// Parses `params` alone, which the rest of the definition depends on. The warnings name the fields
+/// that have no effect.
+pub(crate) fn params(json: &Json<'_>) -> Result<(Vec<Param>, Vec<String>), DefinitionError> {
+    let mut warnings = Vec::new();
+    let params = field::params(&mut Fields::of(Path::Top, json)?, &mut warnings)?;
+    Ok((params, warnings))
 }
 
-/// Parses a definition; the warnings name the fields that have no effect.
-pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), DefinitionError> {
+/// Parses the rest of a definition, with its `params`; the warnings are as those of [`params`].
+pub(crate) fn provider(
+    json: &Json<'_>,
+    params: Vec<Param>,
+) -> Result<(Provider, Vec<String>), DefinitionError> {
     let mut warnings = Vec::new();
-    let mut fields = Fields::of("", json)?;
+    let mut fields = Fields::of(Path::Top, json)?;
     fields.ignore(&DESCRIPTIVE);
+    fields.ignore(&["params"]);
     schema_version(&mut fields)?;
     let id = fields.required("name")?.parse()?;
     let top_base_url = fields.parsed::<BaseUrl>("base_url")?;
@@ -80,7 +86,7 @@ pub(crate) fn provider(json: &Value) -> Result<(Provider, Vec<String>), Definiti
         flow,
         description: notes::line(&mut fields, "description", &mut warnings)?,
         category: notes::line(&mut fields, "category", &mut warnings)?,
-        params: field::params(&mut fields, &mut warnings)?,
+        params,
         placeholder,
         environment: export::environment(&mut fields, &names)?,
         git,
@@ -122,7 +128,7 @@ fn refuse_two_meanings(provider: &Provider) -> Result<(), DefinitionError> {
 }
 
 fn schema_version(fields: &mut Fields<'_>) -> Result<(), DefinitionError> {
-    match fields.value("schema_version").map(Value::as_u64) {
+    match fields.value("schema_version").map(Json::as_u64) {
         None | Some(Some(SCHEMA_VERSION)) => Ok(()),
         Some(_) => Err(DefinitionError::field(
             "schema_version",

@@ -1,10 +1,9 @@
 //! Parses `oauth` and `registration`.
 
-use serde_json::Value;
-
 use super::client;
 use crate::base_url::BaseUrl;
 use crate::error::DefinitionError;
+use crate::json::Json;
 use crate::provider::OAuth;
 use crate::reader::{Fields, text_at};
 use crate::words::TokenRequestForm;
@@ -103,19 +102,19 @@ fn authorization_params(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>
         .filter(|(name, value)| !is_response_type(name, value))
         .map(|(name, value)| {
             let text = text_at(params.path_of(name), value)?;
-            if FLOW_PARAMS.contains(&name.as_str()) {
+            if FLOW_PARAMS.contains(&name) {
                 return Err(DefinitionError::field(
                     text.path,
                     "the login sets this parameter itself",
                 ));
             }
-            Ok((name.clone(), text.text.to_owned()))
+            Ok((name.to_owned(), text.text.to_owned()))
         })
         .collect()
 }
 
 /// Whether it says what is sent anyway, which some definitions do.
-fn is_response_type(name: &str, value: &Value) -> bool {
+fn is_response_type(name: &str, value: &Json<'_>) -> bool {
     name == "response_type" && value.as_str() == Some("code")
 }
 

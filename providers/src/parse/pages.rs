@@ -1,11 +1,11 @@
 //! Parses `docs_url`, `applications_url` and `pages`: what a browser shows.
 
-use serde_json::Value;
 use url::Url;
 
 use crate::base_url::{UrlError, parse_url};
 use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
+use crate::json::Json;
 use crate::reader::{Fields, Text};
 
 /// `docs_url`; older definitions call it `docs`. One that is not a URL is left out: it is only
@@ -17,7 +17,7 @@ pub(super) fn docs_url(
     let (named, older) = (fields.text("docs_url")?, fields.value("docs"));
     let Some(text) = named else {
         return Ok(older
-            .and_then(Value::as_str)
+            .and_then(Json::as_str)
             .and_then(|text| page(text).ok()));
     };
     match page(text.text.trim()) {

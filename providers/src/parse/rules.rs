@@ -40,7 +40,7 @@ fn condition(entry: &mut Fields<'_>) -> Result<Option<Condition>, DefinitionErro
         for (name, value) in parameters.entries() {
             let path = parameters.path_of(name);
             let value = text_at(path, value)?.text;
-            query.push((name.clone(), value.to_owned()));
+            query.push((name.to_owned(), value.to_owned()));
         }
     }
     let is_one = !hosts.is_empty() || !methods.is_empty() || !query.is_empty();

@@ -1,6 +1,7 @@
 //! What holds for every definition that comes with authsome.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use authsome_providers::{
     Auth, Catalog, Checked, Definition, ExportField, Flow, HostPattern, PLACEHOLDER, Provider,
@@ -21,7 +22,7 @@ fn all() -> Vec<Definition> {
 }
 
 /// The provider at an example of its place.
-fn placed(definition: &Definition) -> Provider {
+fn placed(definition: &Definition) -> Arc<Provider> {
     let params = definition.provider.params.iter();
     let values: BTreeMap<_, _> = params
         .map(|param| (param.name.clone(), param.example.clone()))

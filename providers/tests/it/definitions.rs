@@ -218,7 +218,7 @@ fn export_has_three_spellings_and_both_places() {
         assert_eq!(parsed.provider.export, expected, "{export}");
         assert_eq!(parsed.warnings, [""; 0], "{export}");
     }
-    let reddit = parse(REDDIT).provider.export;
+    let reddit = parse(REDDIT).provider.export.clone();
     assert_eq!(
         reddit
             .iter()
@@ -266,7 +266,11 @@ fn what_is_only_shown_is_cut_or_left_out() {
     }
     let mut definition = right();
     definition["docs_url"] = json!("https://docs.example.com/a#keys");
-    let url = parse(&definition.to_string()).provider.docs_url.unwrap();
+    let url = parse(&definition.to_string())
+        .provider
+        .docs_url
+        .clone()
+        .unwrap();
     assert_eq!(url.as_str(), "https://docs.example.com/a#keys");
 }
 
@@ -439,9 +443,10 @@ fn unknown_fields_are_kept_in_their_place_and_warned_about() {
         definition.warnings
     );
     assert!(definition.warnings[1].contains("`zeta`"));
-    let keys: Vec<_> = definition.json().as_object().unwrap().keys().collect();
+    let json = definition.json();
+    let keys: Vec<_> = json.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["zeta", "name", "auth_type", "api_url", "inject"]);
-    assert!(!definition.json().to_string().contains("gone") && definition.text().contains("gone"));
-    let again = parse(&serde_json::to_string_pretty(definition.json()).unwrap());
-    assert_eq!(again.json(), definition.json());
+    assert!(!json.to_string().contains("gone") && definition.text().contains("gone"));
+    let again = parse(&serde_json::to_string_pretty(&json).unwrap());
+    assert_eq!(again.json(), json);
 }

@@ -91,7 +91,7 @@ fn the_application_is_in_variables() {
         definition["client"] = client.clone();
         let definition = Definition::parse(&definition.to_string(), Source::Bundled).unwrap();
         assert_eq!(definition.warnings, warned, "{client}");
-        let Auth::OAuth2(oauth) = definition.provider.auth else {
+        let Auth::OAuth2(oauth) = &definition.provider.auth else {
             panic!("not OAuth")
         };
         assert_eq!(oauth.client_variables, expected, "{client}");

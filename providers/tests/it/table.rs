@@ -110,7 +110,8 @@ fn instance(definition: &Definition) -> String {
 
 /// The hosts as the definition has them, so that a parameter is seen as one.
 fn hosts(definition: &Definition) -> String {
-    let written = definition.json().get("api_url");
+    let json = definition.json();
+    let written = json.get("api_url");
     let listed = written
         .and_then(|value| value.as_array())
         .into_iter()

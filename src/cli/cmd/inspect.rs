@@ -34,7 +34,7 @@ pub(in crate::cli) fn run(arguments: &Inspect, context: &Context<'_>) -> Result<
     for warning in &definition.warnings {
         printer.warn(&format!("{}: {warning}", arguments.provider));
     }
-    printer.value(definition.json());
+    printer.value(&definition.json());
     Ok(())
 }
 
@@ -67,8 +67,8 @@ fn edit(arguments: &Inspect, files: &UserFiles, context: &Context<'_>) -> Result
     let parsed = Definition::parse(&text, Source::Custom(draft.clone()));
     let parsed = parsed.map_err(|error| error.to_string());
     let named = parsed.and_then(|definition| {
-        let name = definition.provider.id;
-        (name == *provider)
+        let name = &definition.provider.id;
+        (name == provider)
             .then_some(())
             .ok_or(format!("its name is {name}, not {provider}"))
     });

@@ -198,7 +198,8 @@ fn what_it_does(definition: &Definition) -> Vec<String> {
 /// would look like the place itself.
 fn hosts(definition: &Definition, service: &Service) -> Vec<String> {
     let is_open = |text: &str| text.contains('{');
-    let urls = match &definition.json()["api_url"] {
+    let json = definition.json();
+    let urls = match &json["api_url"] {
         Value::Array(urls) => urls.iter().filter_map(Value::as_str).collect(),
         one => one.as_str().into_iter().collect::<Vec<_>>(),
     };
@@ -210,7 +211,8 @@ fn hosts(definition: &Definition, service: &Service) -> Vec<String> {
 
 /// A URL of the definition, if the login names a part of it.
 fn as_written(definition: &Definition, pointer: &str) -> Option<String> {
-    let url = definition.json().pointer(pointer)?.as_str()?;
+    let json = definition.json();
+    let url = json.pointer(pointer)?.as_str()?;
     url.contains('{').then(|| url.to_owned())
 }
 

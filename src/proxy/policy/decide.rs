@@ -207,7 +207,7 @@ mod tests {
     fn candidates(has_certificate: bool) -> Candidates {
         let home = tempfile::tempdir().unwrap();
         let bundled = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
-        let mut definition = bundled.json().clone();
+        let mut definition = bundled.json();
         definition["name"] = "acme".into();
         definition["guard"] = serde_json::json!([
             { "name": "web", "methods": ["POST"], "path": "/-/tokens", "reason": "it makes one" }

@@ -98,7 +98,7 @@ impl Search<'_> {
         if let Some(owner) = definitions.iter().find(owns) {
             return Ok(goal(&owner.provider.id, owner.provider.base_url.clone()));
         }
-        let movable = definitions.iter().map(|one| &one.provider);
+        let movable = definitions.iter().map(|one| &*one.provider);
         let movable: Vec<_> = movable.filter(|provider| provider.can_move()).collect();
         let alike: Vec<_> = movable
             .iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::process::Stdio;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ const MAX_ROWS: usize = 12;
 /// The widest line of names.
 const MAX_LINE: usize = 76;
 
-fn show(offers: &[Offer], providers: &[Provider], printer: &Printer) {
+fn show(offers: &[Offer], providers: &[Arc<Provider>], printer: &Printer) {
     let is_short = offers.len() <= MAX_ROWS;
     let shown = offers.iter().filter(|one| is_short || one.is_near);
     let rows: Vec<_> = shown
@@ -100,10 +100,10 @@ fn show(offers: &[Offer], providers: &[Provider], printer: &Printer) {
     printer.line("  authsome login HOST or URL, for a server of your own");
 }
 
-fn offers(providers: &[Provider], remotes: &BTreeMap<String, BaseUrl>) -> Vec<Offer> {
+fn offers(providers: &[Arc<Provider>], remotes: &BTreeMap<String, BaseUrl>) -> Vec<Offer> {
     let mut offers = Vec::new();
     for (remote, address) in remotes {
-        let is_own = |provider: &&Provider| {
+        let is_own = |provider: &Provider| {
             let own = provider.base_url.as_ref();
             own.is_some_and(|own| own.covers(address))
         };
