@@ -80,7 +80,8 @@ fn trust(criterion: &mut Criterion) {
         bencher.iter_batched(platform, certificates, BatchSize::SmallInput);
     });
     criterion.bench_function("trust/Java key store", |bencher| {
-        let store = |bundle: TrustBundle| bundle.java_key_store(UNIX_EPOCH);
+        let pem = ca.certificate_pem();
+        let store = |bundle: TrustBundle| bundle.java_key_store(pem, UNIX_EPOCH).1;
         bencher.iter_batched(platform, store, BatchSize::SmallInput);
     });
     criterion.bench_function("trust/first client configuration", |bencher| {

@@ -9,7 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use crate::{CaError, key_store, pem_text};
+use crate::key_store::Beginning;
+use crate::{CaError, pem_text};
 
 /// How many files of a directory of roots are read, and how large each may be: a wrong directory
 /// must not fill the memory.
@@ -25,6 +26,8 @@ pub struct TrustBundle {
     pem: Vec<u8>,
     /// The certificates in it, parsed at first use.
     certificates: OnceLock<Vec<CertificateDer<'static>>>,
+    /// The Java key store with them, made at first use.
+    java: OnceLock<Beginning>,
 }
 
 impl TrustBundle {
@@ -61,10 +64,11 @@ impl TrustBundle {
         if let Some(certificates) = self.certificates.get_mut() {
             certificates.extend(added);
         }
+        self.java = OnceLock::new();
         self
     }
 
-    /// All roots as PEM text.
+    /// All roots as PEM text. It ends with a line feed, unless there are none.
     pub fn pem(&self) -> &[u8] {
         &self.pem
     }
@@ -76,12 +80,26 @@ impl TrustBundle {
             .get_or_init(|| pem_text::certificates(&self.pem))
     }
 
-    /// The roots as a Java key store (JKS), dated `created`; see `key_store::encode` for
-    /// the format.
-    pub fn java_key_store(&self, created: SystemTime) -> Vec<u8> {
+    /// Makes ready what [`Self::java_key_store`] needs, dated `created`.
+    pub fn prepare_java_key_store(&self, created: SystemTime) {
+        self.beginning(created);
+    }
+
+    /// The roots and one more certificate (PEM) as a Java key store (JKS), in two parts that follow
+    /// each other; see `key_store.rs` for the format. It is dated `created`, if it has not been
+    /// prepared.
+    pub fn java_key_store(&self, last: &str, created: SystemTime) -> (&[u8], Vec<u8>) {
+        let beginning = self.beginning(created);
+        let last = pem_text::certificates(last.as_bytes());
+        let last = last.first().map(AsRef::as_ref).unwrap_or_default();
+        (beginning.bytes(), beginning.rest(last))
+    }
+
+    fn beginning(&self, created: SystemTime) -> &Beginning {
         let since = created.duration_since(UNIX_EPOCH).unwrap_or_default();
         let milliseconds = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        key_store::encode(self.certificates(), milliseconds)
+        self.java
+            .get_or_init(|| Beginning::new(self.certificates(), milliseconds))
     }
 
     /// Whether every certificate of `pem` is among the roots.
@@ -117,9 +135,12 @@ impl TrustBundle {
     }
 
     fn from_roots(roots: Vec<u8>, extra: Option<&Path>) -> Result<Self, CaError> {
-        let of = |pem| Self {
-            pem,
-            certificates: OnceLock::new(),
+        let of = |mut pem: Vec<u8>| {
+            end_line(&mut pem);
+            Self {
+                pem,
+                ..Self::default()
+            }
         };
         let mut pem = roots;
         let Some(path) = extra else {
@@ -145,16 +166,20 @@ impl TrustBundle {
     }
 }
 
-/// Without a line feed before it, appended text would continue the last line, and its BEGIN line
-/// would be lost.
 fn append(pem: &mut Vec<u8>, text: &[u8]) {
     if text.is_empty() {
         return;
     }
+    end_line(pem);
+    pem.extend_from_slice(text);
+}
+
+/// Without a line feed before it, appended text would continue the last line, and its BEGIN line
+/// would be lost.
+fn end_line(pem: &mut Vec<u8>) {
     if pem.last().is_some_and(|last| *last != b'\n') {
         pem.push(b'\n');
     }
-    pem.extend_from_slice(text);
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
@@ -256,6 +281,20 @@ mod tests {
         let text = format!("{key}{}", ca.certificate_pem());
         let bundle = bundle("", "").with_pem(&text);
         assert_eq!(bundle.pem(), ca.certificate_pem().as_bytes());
+    }
+
+    #[test]
+    fn the_java_key_store_has_the_roots_and_one_more() {
+        let (one, other, last) = (root(), root(), root());
+        let prepared = bundle(one.certificate_pem(), "");
+        prepared.prepare_java_key_store(UNIX_EPOCH);
+        let longer = prepared.clone().with_pem(other.certificate_pem());
+        for (roots, entries) in [(prepared, 2_u32), (longer, 3)] {
+            let (begin, rest) = roots.java_key_store(last.certificate_pem(), UNIX_EPOCH);
+            assert_eq!(begin[8..12], entries.to_be_bytes());
+            assert!(contains(begin, one.certificate_der()));
+            assert!(contains(&rest, last.certificate_der()));
+        }
     }
 
     #[test]

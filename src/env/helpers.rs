@@ -62,9 +62,9 @@ const DESKTOP: [&str; 4] = [
 pub struct Helpers<'a> {
     /// The directory that they are written to.
     pub directory: &'a RunDirectory,
-    /// All roots and the session CA.
-    pub bundle: &'a TrustBundle,
-    /// The session CA.
+    /// All roots, without the session CA.
+    pub roots: &'a TrustBundle,
+    /// The session CA, which the children trust as well.
     pub ca_pem: &'a str,
     /// The SHA-256 digest of the session CA's `SubjectPublicKeyInfo`.
     pub ca_public_key_digest: [u8; 32],
@@ -84,7 +84,9 @@ impl Helpers<'_> {
     /// Writes all files.
     pub fn write(&self) -> Result<SessionFiles, HomeError> {
         let mut files = SessionFiles {
-            bundle: self.directory.write("bundle.pem", self.bundle.pem())?,
+            bundle: self
+                .directory
+                .write_parts("bundle.pem", [self.roots.pem(), self.ca_pem.as_bytes()])?,
             ca: self.directory.write("ca.pem", self.ca_pem.as_bytes())?,
             empty: self.directory.create_directory("empty")?,
             chrome_extra_flags: ADMITS_BY_PROCESS.then(|| self.chrome()),
@@ -173,8 +175,8 @@ impl Helpers<'_> {
     /// own. The proxy has no user or password, because a JVM does not send any to a proxy by
     /// itself.
     fn java(&self, directory: &str) -> Result<OsString, HomeError> {
-        let store = self.bundle.java_key_store(self.now);
-        self.directory.write("roots.jks", &store)?;
+        let (roots, rest) = self.roots.java_key_store(self.ca_pem, self.now);
+        self.directory.write_parts("roots.jks", [roots, &rest])?;
         let trust = format!(
             "-Djavax.net.ssl.trustStoreType=JKS \"-Djavax.net.ssl.trustStore={directory}/roots.jks\""
         );
@@ -230,8 +232,8 @@ impl Helpers<'_> {
                 continue; // missing, or a directory: it has nothing to lose
             };
             let merged = match value {
-                Value::Bundle if self.bundle.covers(&parents) => continue,
-                Value::Bundle => self.bundle.clone(),
+                Value::Bundle if self.roots.covers(&parents) => continue,
+                Value::Bundle => self.roots.clone().with_pem(self.ca_pem),
                 _ => TrustBundle::default().with_pem(self.ca_pem),
             };
             let merged = merged.with_pem(&String::from_utf8_lossy(&parents));

@@ -13,6 +13,7 @@ use std::thread::{self, JoinHandle};
 use authsome_ca::{CaError, TrustBundle, parse_ca_pem};
 use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
 use rustls::sign::SingleCertAndKey;
 use rustls::{CipherSuite, ClientConfig, ConfigBuilder, RootCertStore};
 
@@ -21,6 +22,7 @@ pub use self::client_certificate::{
 };
 use self::own::OwnCertificates;
 pub use self::trouble::{TlsRemedy, TlsTrouble, rustls_error};
+use crate::clock::Timestamp;
 
 /// OpenSSL's default directory of roots, or a link to it: on Debian and SUSE, Debian's
 /// `OPENSSLDIR`, on Fedora.
@@ -90,7 +92,7 @@ impl Trust {
         self.extra_file.as_deref()
     }
 
-    /// Reads and parses all roots on a separate thread, because this takes as long as the rest of a
+    /// Reads and parses all roots, and encodes them for Java, on a separate thread, because this takes as long as the rest of a
     /// session's start. They are needed for the session's files and for its first connection to a
     /// provider.
     pub fn read_ahead(self: &Arc<Self>) -> ReadAhead {
@@ -98,6 +100,7 @@ impl Trust {
         let read = move || {
             let bundle = trust.bundle()?;
             let _ = trust.adopt(&bundle); // that connection reports unusable roots
+            bundle.prepare_java_key_store(Timestamp::now().to_system_time());
             Ok(bundle)
         };
         ReadAhead {
@@ -159,7 +162,8 @@ impl Trust {
 
     fn adopt(&self, bundle: &TrustBundle) -> Result<Arc<RootCertStore>, TrustError> {
         let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(bundle.certificates().iter().cloned());
+        let borrowed = |certificate| CertificateDer::from(AsRef::<[u8]>::as_ref(certificate));
+        store.add_parsable_certificates(bundle.certificates().iter().map(borrowed));
         if store.is_empty() {
             return Err(TrustError::Empty);
         }

@@ -65,10 +65,20 @@ impl RunDirectory {
 
     /// Writes a file into it.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<PathBuf, HomeError> {
+        self.write_parts(name, [content])
+    }
+
+    /// Writes a file of several parts into it.
+    pub fn write_parts<'a>(
+        &self,
+        name: &str,
+        parts: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<PathBuf, HomeError> {
         let path = self.path.join(name);
-        create_private_file(&path)?
-            .write_all(content)
-            .map_err(io_error("write", &path))?;
+        let mut file = create_private_file(&path)?;
+        for part in parts {
+            file.write_all(part).map_err(io_error("write", &path))?;
+        }
         Ok(path)
     }
 }

@@ -69,8 +69,7 @@ impl EnvironmentBuilder<'_> {
         if roots.pem().is_empty() {
             notify(Notice::NoRoots);
         }
-        let bundle = roots.with_pem(self.proxy.ca_pem());
-        let (directory, files) = self.write_files(&bundle, scrubbed, notify)?;
+        let (directory, files) = self.write_files(&roots, scrubbed, notify)?;
         let url = Secret::new(format!(
             "http://authsome:{}@{}",
             self.password.expose(),
@@ -107,32 +106,32 @@ impl EnvironmentBuilder<'_> {
 
     fn write_files(
         &self,
-        bundle: &TrustBundle,
+        roots: &TrustBundle,
         scrubbed: &Scrubbed,
         notify: &dyn Fn(Notice),
     ) -> Result<(RunDirectory, SessionFiles), SessionError> {
         if let Some(path) = &self.options.directory {
             let path = directories::named(path)?;
             let made = RunDirectory::create_at(path.clone())
-                .and_then(|directory| self.fill(directory, bundle, scrubbed));
+                .and_then(|directory| self.fill(directory, roots, scrubbed));
             return made.map_err(|error| directories::unusable(path, error));
         }
         directories::in_first_good(self.parent, notify, |parent| {
             run_dir::sweep(parent);
             let directory = RunDirectory::create(parent, self.name)?;
-            self.fill(directory, bundle, scrubbed)
+            self.fill(directory, roots, scrubbed)
         })
     }
 
     fn fill(
         &self,
         directory: RunDirectory,
-        bundle: &TrustBundle,
+        roots: &TrustBundle,
         scrubbed: &Scrubbed,
     ) -> Result<(RunDirectory, SessionFiles), HomeError> {
         let helpers = Helpers {
             directory: &directory,
-            bundle,
+            roots,
             ca_pem: self.proxy.ca_pem(),
             ca_public_key_digest: self.proxy.ca_public_key_digest(),
             proxy: reached_at(self.proxy.address()),

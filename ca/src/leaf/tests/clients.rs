@@ -50,11 +50,10 @@ impl Rig {
         });
         let dir = TempDir::new().unwrap();
         put(&dir.path().join("ca.pem"), cache.ca_pem());
-        let store = TrustBundle::default()
-            .with_pem(cache.ca_pem())
-            .java_key_store(std::time::UNIX_EPOCH);
+        let roots = TrustBundle::default();
+        let (begin, rest) = roots.java_key_store(cache.ca_pem(), std::time::UNIX_EPOCH);
         File::create(dir.path().join("roots.jks"))
-            .and_then(|mut file| file.write_all(&store))
+            .and_then(|mut file| file.write_all(&[begin, &rest].concat()))
             .unwrap();
         Self { dir, host, port }
     }
