@@ -32,30 +32,31 @@ impl UserRemotes {
     /// `home` is the directory with the user's `.ssh`. Without it, or without places, ssh is not
     /// asked.
     pub fn ask(programs: &Programs, places: &[GitPlace], home: Option<PathBuf>) -> AskedRemotes {
-        let git = programs.command("git".as_ref());
-        let git = git.and_then(|mut git| {
-            git.args(["config", "-z", "--show-scope", "--get-regexp", SETTINGS])
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .ok()
-        });
-        let Some(mut git) = git else {
+        let Some(mut git) = programs.command("git".as_ref()) else {
             return AskedRemotes(None);
         };
-        let (sender, receiver) = sync_channel(1);
-        if let Some(stdout) = git.stdout.take() {
-            let read = move || {
-                let mut output = Vec::new();
-                if stdout.take(MAX_OUTPUT).read_to_end(&mut output).is_ok() {
-                    let _ = sender.send(output); // the receiver may have timed out
-                }
-            };
-            // If no thread can be started, the sender is dropped, so the receiver fails at once and
-            // the rewrites are made without the user's settings.
-            let _ = thread::Builder::new().spawn(read);
-        }
+        git.args(["config", "-z", "--show-scope", "--get-regexp", SETTINGS])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let (started, child) = sync_channel(1);
+        let (sender, output) = sync_channel(1);
+        // It is started on that thread as well, because whoever starts a program waits until its
+        // file is executed.
+        let read = move || {
+            let mut git = git.spawn().ok();
+            let stdout = git.as_mut().and_then(|git| git.stdout.take());
+            let _ = started.send(git);
+            let mut text = Vec::new();
+            if let Some(stdout) = stdout
+                && stdout.take(MAX_OUTPUT).read_to_end(&mut text).is_ok()
+            {
+                let _ = sender.send(text); // the receiver may have timed out
+            }
+        };
+        // If no thread can be started, the senders are dropped, so the receivers fail at once and
+        // the rewrites are made without the user's settings.
+        let _ = thread::Builder::new().spawn(read);
         let names = places.iter().flat_map(GitPlace::ssh_names);
         let names: Vec<_> = names.map(|(name, _)| name.to_owned()).collect();
         let home = home.filter(|_| !names.is_empty());
@@ -67,8 +68,8 @@ impl UserRemotes {
             )
         });
         AskedRemotes(Some(RemoteQuery {
-            git,
-            receiver,
+            child,
+            output,
             ssh,
             programs: programs.clone(),
         }))
@@ -116,8 +117,9 @@ impl UserRemotes {
 pub struct AskedRemotes(Option<RemoteQuery>);
 
 struct RemoteQuery {
-    git: Child,
-    receiver: Receiver<Vec<u8>>,
+    /// git, or `None` where it could not be started.
+    child: Receiver<Option<Child>>,
+    output: Receiver<Vec<u8>>,
     ssh: Option<(ssh::HostQuery, Configuration)>,
     programs: Programs,
 }
@@ -126,12 +128,18 @@ impl AskedRemotes {
     /// Waits for the output. Without git there are no remotes. Errors in git's configuration are
     /// not reported here: the command's own git reports them.
     pub fn wait(self) -> UserRemotes {
-        let Some(mut asked) = self.0 else {
+        let Some(asked) = self.0 else {
             return UserRemotes::default();
         };
-        let received = asked.receiver.recv_timeout(READ_TIMEOUT);
-        let _ = asked.git.kill(); // it may hang or have more output; usually it has ended
-        let _ = asked.git.wait();
+        let child = asked.child.recv_timeout(READ_TIMEOUT);
+        if let Ok(None) = child {
+            return UserRemotes::default();
+        }
+        let received = asked.output.recv_timeout(READ_TIMEOUT);
+        if let Ok(Some(mut git)) = child {
+            let _ = git.kill(); // it may hang or have more output; usually it has ended
+            let _ = git.wait();
+        }
         let is_unknown = received.is_err();
         let output = received.unwrap_or_default();
         // An entry that was cut off does not count.
