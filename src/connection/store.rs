@@ -16,6 +16,7 @@
 //! state that it has read.
 
 mod codec;
+mod defaults;
 mod error;
 mod export;
 mod keys;
@@ -36,7 +37,7 @@ use self::keys::{
     parse_id,
 };
 use super::record::{ClientCredentials, Connection};
-use crate::credential::{ConnectionId, ConnectionName};
+use crate::credential::ConnectionId;
 use crate::secret::Secret;
 use crate::vault::{Change, Expect, Pending, Record, RecordKey, Vault, VaultError};
 
@@ -233,32 +234,6 @@ impl ConnectionStore {
         Ok(self.vault.forget_pending(&connection_key(id))?)
     }
 
-    /// The connection that a provider's name alone stands for: the default that was set, else the
-    /// only one.
-    pub fn default_of(&self, provider: &ProviderId) -> Result<Option<ConnectionName>, StoreError> {
-        if let Some(name) = self.stored_default(provider)? {
-            let id = ConnectionId {
-                provider: provider.clone(),
-                name,
-            };
-            // A default may name a connection that another process has just deleted.
-            if self.generation(&id)?.is_some() {
-                return Ok(Some(id.name));
-            }
-        }
-        let names = self.vault.names_from(CONNECTION, &format!("{provider}/"))?;
-        let mut ids = names.iter().filter_map(|name| parse_id(name));
-        let first = ids.next();
-        Ok(first.filter(|_| ids.next().is_none()).map(|id| id.name))
-    }
-
-    /// Makes a connection its provider's default.
-    pub fn set_default(&self, id: &ConnectionId) -> Result<(), StoreError> {
-        self.vault
-            .apply(&[default_change(&id.provider, &id.name)])?;
-        Ok(())
-    }
-
     /// The application that earlier logins used at that instance of the provider.
     pub fn client(
         &self,
@@ -270,18 +245,6 @@ impl ConnectionStore {
             return Ok(None);
         };
         codec::decode_client(&record.value).map(Some)
-    }
-
-    fn stored_default(&self, provider: &ProviderId) -> Result<Option<ConnectionName>, StoreError> {
-        let record = self
-            .vault
-            .get(&RecordKey::new(DEFAULT, provider.as_str()))?;
-        Ok(record.and_then(|record| {
-            std::str::from_utf8(record.value.expose())
-                .ok()?
-                .parse()
-                .ok()
-        }))
     }
 }
 

@@ -60,15 +60,10 @@ pub(super) fn gather(
         return Err(error);
     }
     made_with::hold(&mut members, &providers, data, notify)?;
-    let mut defaults = HashMap::new();
-    for id in providers.into_keys() {
-        let default = data.store.default_of(&id)?;
-        defaults.insert(id, default);
-    }
+    let defaults = data.store.defaults_of(&providers.keys().collect())?;
     for member in &mut members {
         let id = &member.stored.connection.id;
-        let default = defaults.get(&id.provider).and_then(Option::as_ref);
-        member.preference = preference(options, id, default);
+        member.preference = preference(options, id, defaults.get(&id.provider));
     }
     Ok(Members {
         members,
