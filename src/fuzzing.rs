@@ -22,6 +22,11 @@ pub fn chunked_body(bytes: &[u8]) {
     properties::chunked_body(bytes);
 }
 
+/// The body of a push with git (gitprotocol-pack), whose refs are checked.
+pub fn git_push(bytes: &[u8]) {
+    crate::proxy::git_push_properties(bytes);
+}
+
 /// A host and a port. What is checked must be what is sent, so every text form of an authority must
 /// parse to that same authority.
 pub fn authority(bytes: &[u8]) {
@@ -108,10 +113,11 @@ mod tests {
     /// Inputs that once failed must not fail again, and machines without a fuzzer test that too.
     #[test]
     fn the_seeds_of_the_fuzz_targets_hold() {
-        let properties: [(&str, Property); 5] = [
+        let properties: [(&str, Property); 6] = [
             ("authority", super::authority),
             ("callback_query", super::callback_query),
             ("chunked_body", super::chunked_body),
+            ("git_push", super::git_push),
             ("request_head", super::request_head),
             ("response_head", super::response_head),
         ];

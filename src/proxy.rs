@@ -9,7 +9,7 @@
 //! body/       a request's body; a small one is kept so that it can be sent again
 //! http2/      RFC 9113 on both sides      http1/   RFC 9112 on both sides; neither knows the other
 //! message/    what both protocols have in common
-//! policy/     what is done with a request: decisions on its head, and what the user permits
+//! policy/     what is done with a request, and what the user permits
 //! admission/  who may use the proxy
 //! rewrite/    edits of a head; the search for the placeholder
 //! io/         byte streams
@@ -37,8 +37,11 @@ mod upstream;
 
 #[cfg(any(fuzzing, test))]
 pub(crate) use http1::properties;
+#[cfg(any(fuzzing, test))]
+pub(crate) use policy::git_push::properties::git_push as git_push_properties;
 
 pub use limits::Timeouts;
+pub use policy::git_push::{PushPolicy, RefPattern, RefPatternError};
 pub use policy::route::Preference;
 pub use policy::routes::{Managed, RouteTable, Tie};
 pub use policy::session_policy::{

@@ -59,7 +59,7 @@ pub use field::{CredentialField, KeyPattern, PLACEHOLDER, Param};
 pub use host::{HostError, HostPattern, HostRegex};
 pub use id::{ProviderId, ProviderIdError};
 pub use params::INSTANCE_URL;
-pub use path_pattern::{PathPattern, PatternError};
+pub use path_pattern::{PathPattern, PatternError, glob_matches};
 pub use pointer::{JsonPointer, JsonPointerError};
 pub use provider::{
     Address, ApiKey, ApplicationForm, Auth, Checked, Export, GitSection, InstanceUrl, OAuth,

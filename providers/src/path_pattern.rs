@@ -115,10 +115,13 @@ struct Star {
     path: usize,
 }
 
+/// Whether a glob matches a whole path: `*` is anything within a segment, `**` anything at all,
+/// other characters are themselves.
+///
 /// Matches with backtracking to at most two stars. If the text after a star matches at several
 /// places, the first one leaves the most of the path for the later stars. So only the last star
 /// (`within`) is retried, and once it would have to match a slash, the last double star (`across`).
-fn glob_matches(glob: &[u8], path: &[u8]) -> bool {
+pub fn glob_matches(glob: &[u8], path: &[u8]) -> bool {
     let (mut pattern, mut at) = (0, 0);
     let (mut within, mut across): (Option<Star>, Option<Star>) = (None, None);
     loop {

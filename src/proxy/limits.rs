@@ -183,6 +183,25 @@ pub(super) const SHUTDOWN_DRAIN: Duration = Duration::from_secs(1);
 /// What a relay reads at once, in bytes; all relays share it.
 pub(super) const RELAY_BUFFER: usize = 64 * 1024;
 
+/// A push with git whose refs are checked: its commands and their lines in bytes, what is held
+/// until there is a verdict, and that without its gzip.
+pub(super) const MAX_PUSH_COMMANDS: usize = 10_000;
+pub(super) const MAX_PUSH_LIST: usize = 1024 * 1024;
+pub(super) const MAX_PUSH_HELD: usize = 4 * 1024 * 1024;
+pub(super) const MAX_PUSH_DECODED: usize = 16 * 1024 * 1024;
+
+/// What is read of the pack of such a push: what all of it and what one commit inflates to, and the
+/// commits that are kept because later ones may be deltas of them, in bytes.
+pub(super) const MAX_PUSH_INFLATED: u64 = 64 * 1024 * 1024;
+pub(super) const MAX_PUSH_COMMIT: usize = 1024 * 1024;
+pub(super) const MAX_PUSH_BASES: usize = 2 * 1024 * 1024;
+
+/// Commits of such a push that are known, their parents, and how many steps are made from commit to
+/// commit in search of the old ones.
+pub(super) const MAX_PUSH_COMMITS: usize = 50_000;
+pub(super) const MAX_PUSH_PARENTS: usize = 100_000;
+pub(super) const MAX_PUSH_STEPS: usize = 300_000;
+
 /// The timeouts that a user may set.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {

@@ -1,7 +1,17 @@
-//! Decides what is done with a request, from its head alone; and what the user permits.
+//! Decides what is done with a request: from its head, and for a push with git from its body; and
+//! what the user permits.
 
 pub(super) mod candidates;
 pub(super) mod decide;
+#[cfg_attr(
+    not(any(fuzzing, test)),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "no request is asked for its refs yet"
+    )
+)]
+pub(super) mod git_push;
 pub(super) mod method_override;
 mod private_ca;
 pub(super) mod route;

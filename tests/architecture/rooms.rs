@@ -167,7 +167,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room(
         "proxy/policy",
         605,
-        "what is done with a request: decisions on its head",
+        "what is done with a request: decisions on its head, and on the body of a push",
         "any wait, any stream",
         &[
             "vault", "oauth", "child", "proxy/io", "tokio::", "hyper::", "h2::",
