@@ -38,8 +38,6 @@ pub(super) struct Ancestry {
     /// Commits that count as commits without parents.
     shallow: HashSet<ObjectId>,
     waiting: Vec<Update>,
-    /// Old commits of those that wait.
-    olds: HashSet<ObjectId>,
     /// How many steps may still be taken from commit to commit.
     steps: usize,
     /// A limit was reached, so what follows is not known.
@@ -58,7 +56,6 @@ impl Ancestry {
             commits: HashMap::new(),
             parents: Vec::new(),
             shallow,
-            olds: waiting.iter().map(|update| update.old).collect(),
             waiting,
             steps: MAX_PUSH_STEPS,
             is_full: false,
@@ -70,8 +67,7 @@ impl Ancestry {
         self.waiting.is_empty()
     }
 
-    /// Adds a commit. As git packs commits before their parents, the one whose parent is an old
-    /// commit is usually the last link of its chain: only then is the chain followed at once.
+    /// Adds a commit.
     pub(super) fn add(&mut self, commit: Commit) {
         let Commit { id, parents } = commit;
         if self.commits.len() == MAX_PUSH_COMMITS
@@ -86,19 +82,13 @@ impl Ancestry {
         let begin = self.parents.len();
         self.parents.extend_from_slice(&parents);
         self.commits.insert(id, begin..self.parents.len());
-        let reached: HashSet<_> = self
-            .olds
-            .intersection(&parents.into_iter().collect())
-            .copied()
-            .collect();
-        if !reached.is_empty() {
-            self.follow(|update| reached.contains(&update.old));
-        }
     }
 
     /// Follows all chains, when the commits have probably ended.
-    pub(super) fn follow_all(&mut self) {
-        self.follow(|_| true);
+    pub(super) fn follow(&mut self) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|update| !matches!(self.walk(*update), Walk::Reached));
+        self.waiting = waiting;
     }
 
     /// What each update lacks that waits still, by its command. What is not known by now never
@@ -112,21 +102,6 @@ impl Ancestry {
                 Walk::Ended(why) => Some((update.command, why)),
             });
         walks.collect()
-    }
-
-    /// Follows the chains of some updates.
-    fn follow(&mut self, which: impl Fn(&Update) -> bool) {
-        let before = self.waiting.len();
-        self.steps = self.steps.saturating_sub(before);
-        if self.steps == 0 {
-            return;
-        }
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|update| !which(update) || !matches!(self.walk(*update), Walk::Reached));
-        if waiting.len() < before {
-            self.olds = waiting.iter().map(|update| update.old).collect();
-        }
-        self.waiting = waiting;
     }
 
     /// Walks from the new commit through its history in the pack.

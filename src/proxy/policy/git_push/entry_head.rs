@@ -12,8 +12,10 @@ pub(super) enum Kind {
     DeltaBehind(u64),
     /// A change of the object with that id.
     DeltaOf(ObjectId),
-    /// A tree, a blob or a tag.
+    /// A tree or a blob.
     Other,
+    /// A tag, which git puts among the commits.
+    Tag,
 }
 
 /// The head of an object.
@@ -83,7 +85,8 @@ fn parse(mut bytes: &[u8], format: ObjectFormat) -> Result<Option<EntryHead>, Pr
     }
     let kind = match kind {
         1 => Kind::Commit,
-        2..=4 => Kind::Other,
+        2 | 3 => Kind::Other,
+        4 => Kind::Tag,
         6 => {
             let distance = distance(&mut next)?;
             let Some(distance) = distance else {

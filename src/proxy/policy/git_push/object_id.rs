@@ -33,13 +33,13 @@ impl ObjectFormat {
 
     /// The id of a commit with that content.
     pub(super) fn id_of_commit(self, content: &[u8]) -> ObjectId {
-        let mut context = Context::new(match self {
+        let mut hash = Context::new(match self {
             Self::Sha1 => &SHA1_FOR_LEGACY_USE_ONLY,
             Self::Sha256 => &SHA256,
         });
-        context.update(format!("commit {}\0", content.len()).as_bytes());
-        context.update(content);
-        ObjectId::of(context.finish().as_ref())
+        hash.update(format!("commit {}\0", content.len()).as_bytes());
+        hash.update(content);
+        ObjectId::of(hash.finish().as_ref())
     }
 }
 

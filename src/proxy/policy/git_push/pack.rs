@@ -25,7 +25,7 @@ pub(super) enum Found {
     Nothing,
     /// A commit.
     Commit(Commit),
-    /// An object that is no commit has begun. git puts them behind the commits.
+    /// A tree or a blob has begun, or a change of one. git puts them behind the commits.
     Other,
     /// The end of the last object.
     End,
@@ -134,7 +134,7 @@ impl PackReader {
 
     fn begin_object(&mut self, offset: u64, head: EntryHead) -> Option<Found> {
         let base = match head.kind {
-            Kind::Commit | Kind::Other => None,
+            Kind::Commit | Kind::Other | Kind::Tag => None,
             Kind::DeltaBehind(distance) => offset.checked_sub(distance),
             Kind::DeltaOf(id) => self.kept.offset_of(&id),
         };
@@ -149,7 +149,7 @@ impl PackReader {
             base,
             content: Vec::new(),
         });
-        (!is_commit).then_some(Found::Other)
+        (!is_commit && head.kind != Kind::Tag).then_some(Found::Other)
     }
 
     /// Inflates a piece of the object.

@@ -275,7 +275,7 @@ impl Proof {
                 Found::Other if self.has_others => {}
                 Found::Other => {
                     self.has_others = true;
-                    self.ancestry.follow_all();
+                    self.ancestry.follow();
                 }
                 Found::End => break,
             }

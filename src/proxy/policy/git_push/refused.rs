@@ -243,7 +243,9 @@ fn frames(body: &mut Vec<u8>, band: u8, bytes: &[u8]) {
 fn packet(body: &mut Vec<u8>, parts: &[&[u8]]) {
     let length = 4 + parts.iter().map(|part| part.len()).sum::<usize>();
     body.extend_from_slice(format!("{length:04x}").as_bytes());
-    parts.iter().for_each(|part| body.extend_from_slice(part));
+    for part in parts {
+        body.extend_from_slice(part);
+    }
 }
 
 fn flush(body: &mut Vec<u8>) {

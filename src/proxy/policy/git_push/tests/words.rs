@@ -150,7 +150,7 @@ fn limits_are_kept() {
     while body.len() < MAX_PUSH_HELD + 100 {
         let stored = [0, 0xff, 0xff, 0, 0]; // a stored block of 64 KiB, and one more follows
         body.extend(stored);
-        body.extend([7; 0xffff]);
+        body.resize(body.len() + 0xffff, 7);
     }
     let refused = refusal(&body);
     let reasons: Vec<_> = refused.reasons().collect();
