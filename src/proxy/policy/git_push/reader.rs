@@ -161,11 +161,13 @@ impl PushReader {
             if length == 0 {
                 break Progress::More;
             }
-            self.decoded += length;
-            if self.decoded > MAX_PUSH_DECODED {
-                return Err(Problem::TooLarge("it is compressed too well"));
-            }
-            match self.read(&plain[..length])? {
+            let room = MAX_PUSH_DECODED - self.decoded;
+            let now = length.min(room);
+            self.decoded += now;
+            match self.read(&plain[..now])? {
+                Progress::More if length > room => {
+                    return Err(Problem::TooLarge("it is compressed too well"));
+                }
                 Progress::More => {}
                 verdict => break verdict,
             }
