@@ -42,6 +42,27 @@ impl Json<'_> {
         }
     }
 
+    /// The text of the value; `None` if it holds a number that is no natural one.
+    pub(crate) fn text(&self) -> Option<String> {
+        Some(match self {
+            Self::Null => "null".to_owned(),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Number(number) => (*number)?.to_string(),
+            Self::Text(text) => quoted(text),
+            Self::List(items) => {
+                let items: Option<Vec<_>> = items.iter().map(Self::text).collect();
+                format!("[{}]", items?.join(","))
+            }
+            Self::Object(fields) => {
+                let field = |(name, value): &(Cow<'_, str>, Self)| {
+                    Some(format!("{}:{}", quoted(name), value.text()?))
+                };
+                let fields: Option<Vec<_>> = fields.iter().map(field).collect();
+                format!("{{{}}}", fields?.join(","))
+            }
+        })
+    }
+
     /// The field of that name, if this is an object.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         let Self::Object(fields) = self else {
@@ -51,6 +72,11 @@ impl Json<'_> {
         let found = fields.find(|(known, _)| known == name);
         found.map(|(_, value)| value)
     }
+}
+
+/// A string as JSON writes it.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 impl<'de: 'text, 'text> Deserialize<'de> for Json<'text> {

@@ -29,6 +29,7 @@ mod definition;
 mod endpoint;
 mod error;
 mod field;
+mod git_section;
 mod host;
 mod id;
 mod json;
@@ -56,14 +57,15 @@ pub use definition::Definition;
 pub use endpoint::Endpoint;
 pub use error::DefinitionError;
 pub use field::{CredentialField, KeyPattern, PLACEHOLDER, Param};
+pub use git_section::GitSection;
 pub use host::{HostError, HostPattern, HostRegex};
 pub use id::{ProviderId, ProviderIdError};
 pub use params::INSTANCE_URL;
 pub use path_pattern::{PathPattern, PatternError, glob_matches};
 pub use pointer::{JsonPointer, JsonPointerError};
 pub use provider::{
-    Address, ApiKey, ApplicationForm, Auth, Checked, Export, GitSection, InstanceUrl, OAuth,
-    Provider, SignedFor,
+    Address, ApiKey, ApplicationForm, Auth, Checked, Export, InstanceUrl, OAuth, Post, Provider,
+    SignedFor,
 };
 pub use route::RoutePattern;
 pub use rules::{Carriers, GuardRule, Injection, Rules};

@@ -5,6 +5,7 @@ use url::Url;
 use crate::base_url::BaseUrl;
 use crate::endpoint::Endpoint;
 use crate::field::{CredentialField, Param};
+use crate::git_section::GitSection;
 use crate::host::HostPattern;
 use crate::id::ProviderId;
 use crate::pointer::JsonPointer;
@@ -92,15 +93,6 @@ pub enum Auth {
 pub struct ApiKey {
     /// Its parts; the first secret one is the key itself, and comes first.
     pub fields: Vec<CredentialField>,
-}
-
-/// Where git's repositories are, and how git logs in there.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct GitSection {
-    /// The host that serves them over HTTPS; `None` for the instance.
-    pub host: Option<HostPattern>,
-    /// Names and ports under which the same repositories are reached by SSH.
-    pub ssh: Vec<(String, u16)>,
 }
 
 /// Where the token's response names the host of the API.
@@ -235,7 +227,17 @@ pub(crate) struct AccountSource {
     /// good.
     pub(crate) id: Option<JsonPointer>,
     pub(crate) label: Option<JsonPointer>,
+    pub(crate) post: Option<Post>,
     pub(crate) signed_for: Option<SignedFor>,
+}
+
+/// A request by POST, which is always the same.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Post {
+    /// The type of the body; `None` if the request has none.
+    pub content_type: Option<&'static str>,
+    /// The body.
+    pub body: String,
 }
 
 /// For what a request is signed (AWS Signature Version 4).

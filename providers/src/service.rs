@@ -12,8 +12,10 @@ use crate::base_url::{BaseUrl, strip_path_prefix};
 use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::field::PLACEHOLDER;
+use crate::git_section::GitSection;
+use crate::host::HostPattern;
 use crate::pointer::JsonPointer;
-use crate::provider::{ApiUrl, Auth, GitSection, Provider, SignedFor};
+use crate::provider::{ApiUrl, Auth, Post, Provider, SignedFor};
 use crate::route::RoutePattern;
 use crate::rules::{GuardRule, Rules};
 
@@ -80,6 +82,8 @@ pub struct AccountLookup {
     pub id: Option<JsonPointer>,
     /// Where the response has the account's display name.
     pub label: Option<JsonPointer>,
+    /// What is sent if the service is asked by POST; `None` if by GET.
+    pub post: Option<Post>,
     /// For what the request is signed, where the credential only signs.
     pub signed_for: Option<SignedFor>,
 }
@@ -120,9 +124,17 @@ impl Provider {
     /// What of `git` holds at that base URL.
     fn git_at(&self, base: Option<&BaseUrl>) -> Option<GitSection> {
         let mut git = self.git.clone()?;
-        if base != self.base_url.as_ref() {
+        let is_moved = base != self.base_url.as_ref();
+        if is_moved {
             git.ssh.clear();
-            git.host = None;
+        }
+        if let Some(base) = base {
+            if is_moved || git.host.is_none() {
+                git.host = Some(HostPattern::Exact(base.host().to_owned()));
+            }
+            git.below = git
+                .below
+                .map(|path| format!("{}{path}", base.path_prefix()));
         }
         Some(git)
     }
@@ -139,6 +151,7 @@ impl Provider {
                 url: place.url(&source.url)?,
                 id: source.id.clone(),
                 label: source.label.clone(),
+                post: source.post.clone(),
                 signed_for: source.signed_for.clone(),
             })
         };

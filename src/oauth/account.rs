@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use authsome_providers::Shape;
+use authsome_providers::{Post, Shape};
 use serde_json::Value;
 use url::Url;
 
-use super::error::printable;
-use super::http::HttpClient;
+use super::error::{OAuthError, printable};
+use super::http::{HttpClient, Question};
 use crate::credential::Fields;
 use crate::credential::ready::Ready;
 use crate::credential::signature::Scope;
@@ -34,14 +34,21 @@ pub struct AccountLookup {
     pub id: Option<String>,
     /// Where the label is, if anywhere.
     pub label: Option<String>,
+    /// What is sent if the resource is asked by POST; `None` if by GET.
+    pub post: Option<Post>,
     /// The region and the service that the request is signed for, where the credential only signs.
     pub signed_for: Option<(String, String)>,
 }
 
 impl AccountLookup {
-    fn scope(&self) -> Option<Scope> {
-        let (region, service) = self.signed_for.as_ref()?;
-        Some(Scope::new(region, service))
+    fn question<'a>(&'a self, credential: &'a Ready) -> Question<'a> {
+        let signed_for = self.signed_for.as_ref();
+        Question {
+            url: &self.url,
+            post: self.post.as_ref(),
+            credential,
+            scope: signed_for.map(|(region, service)| Scope::new(region, service)),
+        }
     }
 }
 
@@ -67,10 +74,7 @@ async fn ask_each(
     for lookup in lookups {
         let Some(id) = &lookup.id else { continue };
         let ready = Ready::new(credential, &lookup.shape);
-        let Ok(response) = http
-            .get_json_with(&lookup.url, &ready, lookup.scope())
-            .await
-        else {
+        let Ok(response) = http.json_with(&lookup.question(&ready)).await else {
             continue;
         };
         if let Some(id) = response.pointer(id).and_then(text) {
@@ -113,16 +117,63 @@ pub async fn check_token(
     let mut found = TokenCheck::Unknown("its definition names no resource to ask".to_owned());
     for lookup in lookups {
         let ready = Ready::new(credential, &lookup.shape);
-        found = match http.status(&lookup.url, &ready, lookup.scope()).await {
-            Ok(401) => TokenCheck::Refused,
-            // 403: the token is known, but has not the scope for this resource (RFC 6750 §3.1).
-            Ok(200..=299 | 403) => return TokenCheck::Accepted,
-            Ok(status) => TokenCheck::Unknown(format!("the response is {status}")),
-            Err(error) => TokenCheck::Unknown(error.to_string()),
+        let question = lookup.question(&ready);
+        found = match (&lookup.post, &lookup.id) {
+            (Some(_), Some(id)) => named(id, http.json_with(&question).await),
+            _ => judged(http.status(&question).await),
         };
-        if found == TokenCheck::Refused {
+        if matches!(found, TokenCheck::Accepted | TokenCheck::Refused) {
             break;
         }
     }
     found
+}
+
+/// What the status of a response tells.
+fn judged(response: Result<u16, OAuthError>) -> TokenCheck {
+    match response {
+        Ok(401) => TokenCheck::Refused,
+        // 403: the token is known, but has not the scope for this resource (RFC 6750 §3.1).
+        Ok(200..=299 | 403) => TokenCheck::Accepted,
+        Ok(status) => TokenCheck::Unknown(format!("the response is {status}")),
+        Err(error) => TokenCheck::Unknown(error.to_string()),
+    }
+}
+
+/// What a response tells whose status may be 200 although the credential was refused: GraphQL has
+/// its errors in the body.
+fn named(id: &str, response: Result<Value, OAuthError>) -> TokenCheck {
+    match response {
+        Ok(json) if json.pointer(id).and_then(text).is_some() => TokenCheck::Accepted,
+        Ok(_) => TokenCheck::Unknown("the response names no account".to_owned()),
+        Err(OAuthError::Status { status, .. }) => judged(Ok(status)),
+        Err(error) => judged(Err(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_200_without_the_account_tells_nothing() {
+        let refused =
+            serde_json::json!({"errors": [{"message": "Not Authorized"}], "data": {"me": null}});
+        let known = serde_json::json!({"data": {"me": {"id": 7}}});
+        let status = |status| {
+            Err(OAuthError::Status {
+                host: "a.test".to_owned(),
+                status,
+                retry_after: None,
+            })
+        };
+        let named = |response| named("/data/me/id", response);
+        assert_eq!(named(Ok(known)), TokenCheck::Accepted);
+        let unknown = TokenCheck::Unknown("the response names no account".to_owned());
+        assert_eq!(named(Ok(refused)), unknown);
+        assert_eq!(named(status(401)), TokenCheck::Refused);
+        assert_eq!(named(status(403)), TokenCheck::Accepted);
+        let unknown = TokenCheck::Unknown("the response is 400".to_owned());
+        assert_eq!(named(status(400)), unknown);
+    }
 }

@@ -14,11 +14,10 @@ use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use url::Url;
 
 use self::judge::{judge, judge_content};
-use self::requests::{first_message, get, get_with, is_bearer};
+pub(super) use self::requests::Question;
+use self::requests::{asking, first_message, get, is_bearer};
 use super::error::OAuthError;
 use super::transport::Transport;
-use crate::credential::ready::Ready;
-use crate::credential::signature::Scope;
 use crate::net::dial::{Dialer, Queue};
 use crate::net::resolve::Resolve;
 use crate::net::tls::{ClientCertificate, TlsTrouble, Trust};
@@ -171,14 +170,12 @@ impl HttpClient {
         self.json_of(url, get(url)?).await
     }
 
-    /// The same with a credential. One that only signs does so for that scope.
-    pub(super) async fn get_json_with(
+    /// Sends a request with a credential, and expects JSON.
+    pub(super) async fn json_with(
         &self,
-        url: &Url,
-        credential: &Ready,
-        scope: Option<Scope>,
+        question: &Question<'_>,
     ) -> Result<serde_json::Value, OAuthError> {
-        self.json_of(url, get_with(url, credential, scope)?).await
+        self.json_of(question.url, asking(question)?).await
     }
 
     async fn json_of(
@@ -248,15 +245,10 @@ impl HttpClient {
         Ok(None)
     }
 
-    /// Sends a `GET` request with a credential; only the status of its response counts.
-    pub(super) async fn status(
-        &self,
-        url: &Url,
-        credential: &Ready,
-        scope: Option<Scope>,
-    ) -> Result<u16, OAuthError> {
-        let host = host_of(url);
-        let (url, request) = get_with(url, credential, scope)?;
+    /// Sends a request with a credential; only the status of its response counts.
+    pub(super) async fn status(&self, question: &Question<'_>) -> Result<u16, OAuthError> {
+        let host = host_of(question.url);
+        let (url, request) = asking(question)?;
         let exchange = async { Ok(self.0.send(&url, request).await?.status().as_u16()) };
         in_time(&host, Box::pin(exchange)).await
     }

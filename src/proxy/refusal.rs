@@ -82,6 +82,9 @@ pub(super) enum Refusal {
         /// The request's host.
         found: String,
     },
+    /// git asks for a repository by its path of an SSH address, and is told the other one.
+    #[error("over HTTPS the repository is at {0}")]
+    Moved(String),
     /// The proxy was asked to connect to itself.
     #[error("the request would come back to this proxy")]
     Loop,

@@ -32,6 +32,10 @@ WRONG = [
     {**GOOD, "inject": [{"path": "/**", "as": "header"}]},
     {**GOOD, "params": {"site": {"example": "acme"}}},
     {**GOOD, "placeholder": "short"},
+    {**GOOD, "account": [{"url": "https://api.example.com/me", "method": "PUT"}]},
+    {**GOOD, "account": [{"url": "https://api.example.com/me", "body": {"query": "{me{id}}"}}]},
+    {**GOOD, "git": {"ssh_paths": [{"from": "/v3/a*", "to": "/*"}]}},
+    {**GOOD, "git": {"below": "scm"}},
     {**GOOD, "guard": [{"name": "A key", "path": "/", "reason": "it is one"}]},
     {key: value for key, value in GOOD.items() if key != "name"},
 ]

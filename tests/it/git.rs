@@ -3,5 +3,6 @@
 
 mod clone;
 mod credentials;
+mod forges;
 mod lfs;
 mod ssh;

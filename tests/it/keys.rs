@@ -1,5 +1,6 @@
 //! Connections by a key: how it is given, in which form it is sent, and what is refused.
 
+mod account;
 mod flags;
 mod form;
 mod given;

@@ -2,9 +2,9 @@
 
 use crate::condition::Condition;
 use crate::error::DefinitionError;
+use crate::git_section::{GitSection, SSH, SshPath};
 use crate::host::HostPattern;
 use crate::path_pattern::PathPattern;
-use crate::provider::GitSection;
 use crate::reader::{Fields, Text};
 use crate::rules::InjectEntry;
 use crate::shape::{self, Shape};
@@ -12,9 +12,6 @@ use crate::template::Template;
 
 /// The paths by which git and LFS reach a repository, wherever it is.
 const USUAL_PATHS: &str = "regex:(?:/[^/]+)+/(?:info/refs|git-(?:upload|receive)-pack|info/lfs/.+)";
-
-/// The port of SSH.
-const SSH: u16 = 22;
 
 /// `git`, and the rule by which its requests get the credential.
 pub(super) fn git(
@@ -35,6 +32,13 @@ pub(super) fn git(
         .iter()
         .map(ssh_place)
         .collect::<Result<_, _>>()?;
+    let section = GitSection {
+        host: host.clone(),
+        below: entry.text("below")?.as_ref().map(below).transpose()?,
+        ssh,
+        ssh_port: ssh_port(&mut entry)?,
+        ssh_paths: ssh_paths(&mut entry, warnings)?,
+    };
     let rule = match entry.text("username")? {
         None => None, // `inject` has the rule
         Some(username) => {
@@ -63,7 +67,45 @@ pub(super) fn git(
         }
     };
     entry.warn_of_unknown(warnings);
-    Ok((Some(GitSection { host, ssh }), rule))
+    Ok((Some(section), rule))
+}
+
+/// A path with a slash at its beginning and none at its end, in its canonical spelling.
+fn below(text: &Text<'_>) -> Result<String, DefinitionError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let is_segment =
+        |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain);
+    let segments = text.text.strip_prefix('/');
+    if !segments.is_some_and(|segments| segments.split('/').all(is_segment)) {
+        return Err(DefinitionError::field(
+            &text.path,
+            "it is a path of plain segments, as `/scm`",
+        ));
+    }
+    Ok(text.text.to_owned())
+}
+
+fn ssh_port(entry: &mut Fields<'_>) -> Result<u16, DefinitionError> {
+    let Some(value) = entry.value("ssh_port") else {
+        return Ok(SSH);
+    };
+    let port = value.as_u64().and_then(|port| u16::try_from(port).ok());
+    port.filter(|port| *port != 0)
+        .ok_or_else(|| DefinitionError::field(entry.path_of("ssh_port"), "it is no port"))
+}
+
+fn ssh_paths(
+    entry: &mut Fields<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<SshPath>, DefinitionError> {
+    let mut paths = Vec::new();
+    for mut path in entry.objects("ssh_paths")? {
+        let (from, to) = (path.required("from")?, path.required("to")?);
+        let found = SshPath::new(from.parse()?, to.parse()?);
+        paths.push(found.map_err(|reason| DefinitionError::field(&to.path, reason))?);
+        path.warn_of_unknown(warnings);
+    }
+    Ok(paths)
 }
 
 /// `git@github.com:` or `ssh://git@ssh.github.com:443/`: its host and port.

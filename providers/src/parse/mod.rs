@@ -1,5 +1,6 @@
 //! Parses JSON into a [`Provider`]. Only this module knows the names of the fields.
 
+mod account;
 mod addresses;
 mod api_url;
 mod application;
@@ -19,7 +20,7 @@ use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::field::Param;
 use crate::json::Json;
-use crate::provider::{AccountSource, Auth, Provider, SignedFor};
+use crate::provider::{Auth, Provider};
 use crate::reader::{Fields, Path};
 use crate::rules::{CommonRules, InjectEntry, SharedRules};
 use crate::shape::Shape;
@@ -103,7 +104,7 @@ pub(crate) fn provider(
         application_form: application::form(&mut fields, &mut warnings)?,
         ci_variables: ci_variables(&mut fields)?,
         pages: pages::pages(&mut fields)?,
-        accounts: accounts(&mut fields, &mut warnings)?,
+        accounts: account::accounts(&mut fields, &mut warnings)?,
         auth: parsed.auth,
         rules,
     };
@@ -158,37 +159,4 @@ fn rules(
 fn ci_variables(fields: &mut Fields<'_>) -> Result<Option<Endpoint>, DefinitionError> {
     let text = fields.text("ci_variables")?;
     text.map(|text| text.parse::<Endpoint>()).transpose()
-}
-
-fn accounts(
-    fields: &mut Fields<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<AccountSource>, DefinitionError> {
-    let mut accounts = Vec::new();
-    for mut entry in fields.objects("account")? {
-        accounts.push(AccountSource {
-            url: entry.required("url")?.parse()?,
-            id: entry.parsed("id")?,
-            label: entry.parsed("label")?,
-            signed_for: signed_for(&mut entry, warnings)?,
-        });
-        entry.warn_of_unknown(warnings);
-    }
-    Ok(accounts)
-}
-
-/// `sigv4`: what a request of `account` is signed for.
-fn signed_for(
-    entry: &mut Fields<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<Option<SignedFor>, DefinitionError> {
-    let Some(mut signed) = entry.object("sigv4")? else {
-        return Ok(None);
-    };
-    let found = SignedFor {
-        region: signed.required("region")?.text.to_owned(),
-        service: signed.required("service")?.text.to_owned(),
-    };
-    signed.warn_of_unknown(warnings);
-    Ok(Some(found))
 }

@@ -103,6 +103,42 @@ fn wrong_service() -> Vec<Wrong> {
     ]
 }
 
+fn wrong_forge() -> Vec<Wrong> {
+    vec![
+        ("/git", json!({"below": "scm"}), "git.below"),
+        ("/git", json!({"below": "/scm/"}), "git.below"),
+        ("/git", json!({"below": "/a/../b"}), "git.below"),
+        ("/git", json!({"ssh_port": 0}), "git.ssh_port"),
+        ("/git", json!({"ssh_port": 65536}), "git.ssh_port"),
+        ("/git", json!({"ssh_port": "22"}), "git.ssh_port"),
+        (
+            "/git",
+            json!({"ssh_paths": [{"from": "/v3/*/*", "to": "/*/x"}]}),
+            "git.ssh_paths[0].to",
+        ),
+        (
+            "/git",
+            json!({"ssh_paths": [{"from": "/v3*", "to": "/x"}]}),
+            "git.ssh_paths[0].from",
+        ),
+        (
+            "/git",
+            json!({"ssh_paths": [{"from": "/v3"}]}),
+            "git.ssh_paths[0].to",
+        ),
+        (
+            "/account",
+            json!([{"url": "https://example.com/me", "method": "PUT"}]),
+            "account[0].method",
+        ),
+        (
+            "/account",
+            json!([{"url": "https://example.com/me", "body": {}}]),
+            "account[0].body",
+        ),
+    ]
+}
+
 fn wrong_use() -> Vec<Wrong> {
     vec![
         ("/export", json!({"1X": "ACCESS_TOKEN"}), "export.1X"),
@@ -196,7 +232,8 @@ fn wrong_use() -> Vec<Wrong> {
 fn a_wrong_field_is_named() {
     assert_eq!(error_with("/flow", json!("pkce")), None);
     let mut words = String::new();
-    for (pointer, value, path) in wrong_service().into_iter().chain(wrong_use()) {
+    let all = wrong_service().into_iter().chain(wrong_use());
+    for (pointer, value, path) in all.chain(wrong_forge()) {
         let error = error_with(pointer, value.clone());
         let Some(DefinitionError::Field {
             path: found,

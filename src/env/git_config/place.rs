@@ -2,12 +2,9 @@
 
 use std::collections::HashSet;
 
-use authsome_providers::{HostPattern, RoutePattern, Scheme, Service, Shape};
+use authsome_providers::{GitSection, HostPattern, RoutePattern, Scheme, Service, Shape};
 
 use super::ssh::Aliases;
-
-/// The port of SSH.
-const SSH: u16 = 22;
 
 /// A place where the proxy injects a credential into git's requests.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -16,9 +13,14 @@ pub struct GitPlace {
     /// `https://host:8443/root`, without a slash at the end.
     pub(super) url: String,
     pub(super) path_prefix: String,
+    /// The port of SSH on that host.
+    ssh_port: u16,
     /// Other names and ports under which the same repositories are reached by SSH.
     ssh: Vec<(String, u16)>,
 }
+
+/// The port of SSH where a definition names none.
+const SSH: u16 = 22;
 
 impl GitPlace {
     /// The places of these services, each once. A service whose rules inject nothing into git's
@@ -30,10 +32,8 @@ impl GitPlace {
             let routes = service
                 .routes
                 .iter()
-                .filter(|route| serves_git(service, route));
-            let ssh = service.git.as_ref().map(|git| git.ssh.clone());
-            let ssh = ssh.unwrap_or_default();
-            for place in routes.filter_map(|route| Self::at(route, &ssh)) {
+                .filter(|route| git_shape(service, route).is_some());
+            for place in routes.filter_map(|route| Self::at(route, service.git.as_ref())) {
                 if known.insert(place.clone()) {
                     places.push(place);
                 }
@@ -42,7 +42,7 @@ impl GitPlace {
         places
     }
 
-    fn at(route: &RoutePattern, ssh: &[(String, u16)]) -> Option<Self> {
+    fn at(route: &RoutePattern, git: Option<&GitSection>) -> Option<Self> {
         let HostPattern::Exact(host) = &route.host else {
             return None; // git's configuration has no such pattern
         };
@@ -55,17 +55,19 @@ impl GitPlace {
             443 => String::new(),
             port => format!(":{port}"),
         };
+        let path_prefix = root(route, git)?;
         Some(Self {
-            url: format!("https://{host}{port}{}", route.path_prefix),
+            url: format!("https://{host}{port}{path_prefix}"),
             host,
-            path_prefix: route.path_prefix.clone(),
-            ssh: ssh.to_vec(),
+            path_prefix: path_prefix.to_owned(),
+            ssh_port: git.map_or(SSH, |git| git.ssh_port),
+            ssh: git.map(|git| git.ssh.clone()).unwrap_or_default(),
         })
     }
 
     /// The names under which the place may be reached by SSH, with the port.
     pub(super) fn ssh_names(&self) -> impl Iterator<Item = (&str, u16)> {
-        let own = (self.host.as_str(), SSH);
+        let own = (self.host.as_str(), self.ssh_port);
         let others = self.ssh.iter().map(|(name, port)| (name.as_str(), *port));
         std::iter::once(own).chain(others.filter(move |other| *other != own))
     }
@@ -77,9 +79,12 @@ impl GitPlace {
     }
 }
 
-/// Whether the injected credential is one that git can use: over HTTPS, and by HTTP Basic.
-fn serves_git(service: &Service, route: &RoutePattern) -> bool {
-    matches!(git_shape(service, route), Some(Shape::Basic { .. }))
+/// The path below which the repositories of a route are. `None` if they are not on that route.
+fn root<'a>(route: &'a RoutePattern, git: Option<&'a GitSection>) -> Option<&'a str> {
+    match git.and_then(|git| git.below.as_deref()) {
+        None => Some(&route.path_prefix),
+        Some(below) => route.is_above(below).then_some(below),
+    }
 }
 
 /// How git logs in at the repositories of a route: by HTTP Basic, or with a bearer token. `None` if
@@ -89,8 +94,9 @@ pub(crate) fn git_shape<'a>(service: &'a Service, route: &RoutePattern) -> Optio
         return None;
     };
     let rules = &service.rules;
+    let root = root(route, service.git.as_ref())?;
     let shape_of = |below: &str, query| {
-        let path = format!("{}{below}", route.path_prefix);
+        let path = format!("{root}{below}");
         let path = service.relative_path(&path).unwrap_or(&path);
         let found = rules.injection(host, "GET", path, query)?;
         rules.shapes().get(found.shape)
@@ -163,6 +169,62 @@ mod tests {
         let other = catalog.get(&"acme".parse().unwrap()).unwrap();
         let other = other.provider.at(None).unwrap();
         assert_eq!(GitPlace::of([&other].into_iter()), []);
+    }
+
+    /// The URL of each place, and under which names it is reached by SSH.
+    fn of_bundled(name: &str, base: Option<&str>) -> Vec<(String, Vec<(String, u16)>)> {
+        let definition = Catalog::new(None).get(&name.parse().unwrap()).unwrap();
+        let base = base.map(|base| base.parse().unwrap());
+        let params =
+            std::collections::BTreeMap::from([("organization".to_owned(), "a".to_owned())]);
+        let has_params = !definition.provider.params.is_empty();
+        let params = if has_params {
+            params
+        } else {
+            Default::default()
+        };
+        let service = definition
+            .placed(&params)
+            .unwrap()
+            .at(base.as_ref())
+            .unwrap();
+        let places = GitPlace::of([&service].into_iter()).into_iter();
+        let names = |place: &GitPlace| {
+            let names = place
+                .ssh_names()
+                .map(|(name, port)| (name.to_owned(), port));
+            names.collect()
+        };
+        places
+            .map(|place| (place.url.clone(), names(&place)))
+            .collect()
+    }
+
+    #[test]
+    fn a_forge_has_one_place_of_which_git_knows_the_names() {
+        let names = |names: &[(&str, u16)]| {
+            let names = names.iter().map(|(name, port)| ((*name).to_owned(), *port));
+            names.collect::<Vec<_>>()
+        };
+        let github = names(&[("github.com", 22), ("ssh.github.com", 443)]);
+        for name in ["github", "github-token"] {
+            let expected = [("https://github.com".to_owned(), github.clone())];
+            assert_eq!(of_bundled(name, None), expected, "not the hosts of its API");
+        }
+        let own = names(&[("git.acme.test", 22)]);
+        let moved = of_bundled("gitea", Some("https://git.acme.test/gitea"));
+        assert_eq!(moved, [("https://git.acme.test/gitea".to_owned(), own)]);
+        let server = of_bundled("bitbucket-server", Some("https://git.acme.test:8443/bb"));
+        let own = names(&[("git.acme.test", 7999)]);
+        let url = "https://git.acme.test:8443/bb/scm".to_owned();
+        assert_eq!(server, [(url, own)], "not its API");
+        let azure = names(&[
+            ("dev.azure.com", 22),
+            ("ssh.dev.azure.com", 22),
+            ("vs-ssh.visualstudio.com", 22),
+        ]);
+        let expected = [("https://dev.azure.com".to_owned(), azure)];
+        assert_eq!(of_bundled("azure-devops", None), expected);
     }
 
     #[test]

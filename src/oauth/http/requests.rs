@@ -1,6 +1,7 @@
 //! The requests of authsome itself.
 
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use authsome_providers::Post;
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Uri};
 use oauth2::HttpRequest;
@@ -46,20 +47,42 @@ pub(super) fn get(url: &Url) -> Result<(Url, HttpRequest), OAuthError> {
     Ok((url.clone(), Request::from_parts(parts, Vec::new())))
 }
 
-/// The same with a credential, which may be in the URL.
-pub(super) fn get_with(
-    url: &Url,
-    credential: &Ready,
-    scope: Option<Scope>,
-) -> Result<(Url, HttpRequest), OAuthError> {
+/// A request to a resource that takes a credential.
+pub(in crate::oauth) struct Question<'a> {
+    pub(in crate::oauth) url: &'a Url,
+    /// What is sent if it is asked by POST; `None` if by GET.
+    pub(in crate::oauth) post: Option<&'a Post>,
+    pub(in crate::oauth) credential: &'a Ready,
+    /// What a credential that only signs signs for.
+    pub(in crate::oauth) scope: Option<Scope>,
+}
+
+/// The request with its credential, which may be in the URL.
+pub(super) fn asking(question: &Question<'_>) -> Result<(Url, HttpRequest), OAuthError> {
+    let &Question {
+        url,
+        post,
+        credential,
+        ref scope,
+    } = question;
     let (mut parts, target) = head(url)?;
+    let mut body = Vec::new();
+    if let Some(post) = post {
+        parts.method = Method::POST;
+        // Of a request without a body some servers want to be told so (RFC 9110 §8.6).
+        let length = HeaderValue::from(post.body.len());
+        parts.headers.insert(CONTENT_LENGTH, length);
+        body.extend_from_slice(post.body.as_bytes());
+        if let Some(content_type) = post.content_type {
+            let content_type = HeaderValue::from_static(content_type);
+            parts.headers.insert(CONTENT_TYPE, content_type);
+        }
+    }
     let is_put = match (credential, scope) {
         (Ready::Signed(key), Some(scope)) => {
             let (host, now) = (host_of(url), Timestamp::now().to_system_time());
-            let nothing = hash_of(std::iter::empty());
-            scope
-                .sign(&mut parts, &host, key, Some(&nothing), now)
-                .is_ok()
+            let hash = hash_of([body.as_slice()]);
+            scope.sign(&mut parts, &host, key, Some(&hash), now).is_ok()
         }
         _ => credential.put(&mut parts, &target),
     };
@@ -69,7 +92,7 @@ pub(super) fn get_with(
     }
     let sent = parts.uri.to_string().parse();
     let sent = sent.map_err(|_| unfit(url, "its credential does not fit into a URL"))?;
-    Ok((sent, Request::from_parts(parts, Vec::new())))
+    Ok((sent, Request::from_parts(parts, body)))
 }
 
 fn head(url: &Url) -> Result<(Parts, Uri), OAuthError> {

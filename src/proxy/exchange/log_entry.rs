@@ -102,6 +102,9 @@ impl Entry {
 
     /// authsome itself responded, with this status and for this reason.
     pub(in crate::proxy) fn refused(&mut self, refusal: &Refusal, status: u16) {
+        if matches!(refusal, Refusal::Moved(_)) {
+            return self.forget(); // git asks again at once, and that request is logged
+        }
         let why = Why {
             reason: refusal.to_string(),
             rule: refusal.rule(),

@@ -5,8 +5,8 @@ mod hint;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, PROXY_AUTHENTICATE, RETRY_AFTER,
-    USER_AGENT, WWW_AUTHENTICATE,
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, PROXY_AUTHENTICATE,
+    RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, Response, StatusCode};
 
@@ -114,6 +114,12 @@ fn response(refusal: &Refusal, format: Format) -> Response<ResponseBody> {
                 headers.insert(RETRY_AFTER, HeaderValue::from(again.as_secs().max(1)));
             }
         }
+        Refusal::Moved(url) => {
+            // It was parsed out of a request, so it has no character that cannot be here.
+            if let Ok(url) = HeaderValue::from_str(url) {
+                headers.insert(LOCATION, url);
+            }
+        }
         Refusal::Credential(CredentialError::Unavailable { retry_after, .. }) => {
             headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
         }
@@ -174,6 +180,12 @@ fn error_response(refusal: &Refusal) -> ErrorResponse {
             "send fewer headers, or shorter ones".to_owned(),
         ),
         Refusal::Loop => (StatusCode::FORBIDDEN, "denied", "connect to the service itself".to_owned()),
+        // 307 keeps the method and the body (RFC 9110 §15.4.8): git-lfs asks by POST.
+        Refusal::Moved(_) => (
+            StatusCode::TEMPORARY_REDIRECT,
+            "moved",
+            "follow the redirect, or use that address".to_owned(),
+        ),
         Refusal::NotSignable(_) => (
             StatusCode::FORBIDDEN,
             "denied",

@@ -153,6 +153,11 @@ fn by_route<'a>(
 ) -> Decision<'a> {
     let owner = Some(route);
     let shape = shape_of(route, rules.host, parts, path);
+    if shape.is_none()
+        && let Some(url) = moved(rules, route, parts)
+    {
+        return belonging(Err(Refusal::Moved(url)));
+    }
     if shape.is_none() && route.client_certificate.is_none() {
         return Decision::new(owner, Ok(Plan::Pass(owner)));
     }
@@ -174,6 +179,19 @@ fn by_route<'a>(
         None => Plan::Pass(owner),
     };
     Decision::new(owner, Ok(plan))
+}
+
+/// Where git has to ask instead, if it asks for a repository by its path of an SSH address. The
+/// client's own spelling of each segment is kept, and the host stays the same.
+fn moved(rules: Rules<'_>, route: &Route, parts: &Parts) -> Option<String> {
+    let path = parts.uri.path();
+    let (prefix, path) = route.https_path(rules.host, path)?;
+    let query = parts.uri.query().map(|query| format!("?{query}"));
+    Some(format!(
+        "https://{}{prefix}{path}{}",
+        rules.authority,
+        query.unwrap_or_default()
+    ))
 }
 
 /// The refusal of a guard rule of the definition, unless the user has lifted the rule.

@@ -106,6 +106,16 @@ impl Route {
         self.service.relative_path(path).unwrap_or(path)
     }
 
+    /// The path over HTTPS of a repository that git asks for by its path of an SSH address, behind
+    /// the prefix that both have.
+    pub(super) fn https_path<'a>(&self, host: &str, path: &'a str) -> Option<(&'a str, String)> {
+        let git = self.service.git.as_ref()?;
+        let is_git_host = git.host.as_ref().is_none_or(|known| known.matches(host));
+        let relative = self.relative_path(path);
+        let prefix = path.strip_suffix(relative).unwrap_or_default();
+        Some((prefix, git.https_path(relative)?)).filter(|_| is_git_host)
+    }
+
     /// The credential in the forms of this route's shapes. They are made again only when the token
     /// has changed.
     pub(in crate::proxy) fn ready(&self, credential: &Credential) -> Arc<ReadyCredential> {

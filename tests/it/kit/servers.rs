@@ -1,7 +1,7 @@
 //! Servers that answer as a test has written down.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -112,4 +112,38 @@ impl Recorder {
     pub(crate) fn all(&self) -> Vec<String> {
         self.heads.try_iter().collect()
     }
+}
+
+/// An HTTP proxy that leads every tunnel to one port of this machine, whatever host it names: so a
+/// server stands in for hosts of the Internet, by their names and at their port.
+pub(crate) struct Detour {
+    pub(crate) port: u16,
+}
+
+impl Detour {
+    pub(crate) fn to(server: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                thread::spawn(move || lead(stream, server));
+            }
+        });
+        Self { port }
+    }
+}
+
+/// Each end may go when it likes, so that nothing here is an error.
+fn lead(mut client: TcpStream, server: u16) -> Option<()> {
+    read_head(&mut client).strip_prefix("CONNECT ")?;
+    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).ok()?;
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok()?;
+    let (mut from, mut to) = (client.try_clone().ok()?, server.try_clone().ok()?);
+    let up = thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    let _ = std::io::copy(&mut server, &mut client);
+    let _ = client.shutdown(Shutdown::Write);
+    up.join().ok()
 }

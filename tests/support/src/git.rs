@@ -41,6 +41,11 @@ pub(crate) async fn serve(
         call.shared.discard(body);
         return *refusal;
     }
+    run(call, project, rest, body).await
+}
+
+/// Serves a request that may be made.
+pub(crate) async fn run(call: &Call, project: &str, rest: &str, body: Incoming) -> Response<Body> {
     match run_backend(call, project, rest, body).await {
         Ok(response) => response,
         Err(error) => {
@@ -137,7 +142,7 @@ fn command(call: &Call, project: &str, rest: &str) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    if call.credential.basic().is_some() {
+    if !call.credential.each().is_empty() {
         command.env("REMOTE_USER", "ada");
     }
     let passed_on = [

@@ -138,14 +138,25 @@ fn upload(
     let Some((oid, size)) = named.filter(|(oid, _)| is_oid(oid)) else {
         return Ok(missing());
     };
-    let is_whole = size.parse() == Ok(body.len());
-    if !is_whole || hex(digest(&SHA256, body).as_ref()) != oid {
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Ok(response::text(status, "not the object of that name\n"));
+    if size.parse() != Ok(body.len()) {
+        return Ok(unlike());
+    }
+    Ok(keep(call, project, oid, body))
+}
+
+/// Stores an object that has the name of its content.
+pub(crate) fn keep(call: &Call, project: &str, oid: &str, body: &[u8]) -> Response<Body> {
+    if hex(digest(&SHA256, body).as_ref()) != oid {
+        return unlike();
     }
     let path = object_path(&call.shared.repositories, project, oid);
     store(&path, body).expect("the server's own directory takes files");
-    Ok(response::text(StatusCode::OK, ""))
+    response::text(StatusCode::OK, "")
+}
+
+fn unlike() -> Response<Body> {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    response::text(status, "not the object of that name\n")
 }
 
 /// Serves what another server keeps here: as S3 does it, for a signature in the query and nothing
@@ -185,14 +196,14 @@ fn own_url(call: &Call) -> String {
     format!("https://{authority}{}", call.shared.settings.root)
 }
 
-fn object_path(repositories: &Path, project: &str, oid: &str) -> PathBuf {
+pub(crate) fn object_path(repositories: &Path, project: &str, oid: &str) -> PathBuf {
     repositories
         .join(format!("{project}.git"))
         .join("lfs")
         .join(oid)
 }
 
-fn is_oid(text: &str) -> bool {
+pub(crate) fn is_oid(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
@@ -203,7 +214,7 @@ fn store(path: &Path, content: &[u8]) -> io::Result<()> {
     File::create(path)?.write_all(content)
 }
 
-fn send(path: &Path) -> Response<Body> {
+pub(crate) fn send(path: &Path) -> Response<Body> {
     let Ok(content) = fs::read(path) else {
         return missing();
     };
@@ -211,11 +222,11 @@ fn send(path: &Path) -> Response<Body> {
     response::with_body(StatusCode::OK, "application/octet-stream", body)
 }
 
-fn missing() -> Response<Body> {
+pub(crate) fn missing() -> Response<Body> {
     lfs_json(StatusCode::NOT_FOUND, &json!({"message": "Not found."}))
 }
 
-fn lfs_json(status: StatusCode, value: &Value) -> Response<Body> {
+pub(crate) fn lfs_json(status: StatusCode, value: &Value) -> Response<Body> {
     let body = Body::full(value.to_string());
     response::with_body(status, "application/vnd.git-lfs+json", body)
 }

@@ -14,7 +14,7 @@ use crate::response::{self, Body};
 use crate::seen::Seen;
 use crate::shared::Shared;
 use crate::wire::Wire;
-use crate::{api, git, grpc, lfs, oauth, websocket};
+use crate::{api, forge, git, grpc, lfs, oauth, websocket};
 
 /// Serves one request in a task of its own: like GitLab's, the effect is not undone by a client
 /// that hangs up.
@@ -103,6 +103,9 @@ async fn handle(
 }
 
 async fn dispatch(call: Call, body: Incoming) -> Response<Body> {
+    if let Some(forge) = &call.shared.settings.forge {
+        return forge::serve(forge, &call, body).await;
+    }
     if call.path.starts_with("/api/") {
         return api::serve(call, body).await;
     }

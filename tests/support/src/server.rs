@@ -31,7 +31,9 @@ pub struct Builder {
     identity: Option<(String, String)>,
     /// The CA of clients' certificates, and whether each client must have one.
     client_ca: Option<(String, bool)>,
-    settings: Settings,
+    /// More names of the leaf.
+    pub(crate) names: Vec<String>,
+    pub(crate) settings: Settings,
 }
 
 impl Builder {
@@ -95,7 +97,7 @@ impl Builder {
         std::fs::create_dir(&repositories).expect("a directory in a fresh directory");
         let identity = match &self.identity {
             Some((certificate, key)) => Identity::of_pem(certificate, key, self.http1_only),
-            None => Identity::generate(self.http1_only).expect("a P-256 certificate"),
+            None => Identity::named(&self.names, self.http1_only).expect("a P-256 certificate"),
         };
         let identity = match &self.client_ca {
             Some((ca, is_required)) => identity.asking(ca, *is_required, self.http1_only),
@@ -170,10 +172,12 @@ impl FakeGitLab {
             http1_only: false,
             identity: None,
             client_ca: None,
+            names: Vec::new(),
             settings: Settings {
                 root: String::new(),
                 expires_in: Some(7200),
                 issuer: None,
+                forge: None,
             },
         }
     }

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 
 use crate::authorize::AuthorizeResponse;
 use crate::fault::Faults;
+use crate::forge::Forge;
 use crate::grants::Grants;
 use crate::lfs::Lfs;
 use crate::panics::catch;
@@ -25,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) root: String,
     pub(crate) expires_in: Option<u64>,
     pub(crate) issuer: Option<String>,
+    /// What is played in place of GitLab.
+    pub(crate) forge: Option<Forge>,
 }
 
 /// A count that only grows.

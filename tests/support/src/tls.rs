@@ -39,9 +39,14 @@ impl Identity {
     ///
     /// Where the leaf does not fit the key that it was made for: never.
     pub fn generate(http1_only: bool) -> Result<Self, rcgen::Error> {
+        Self::named(&[], http1_only)
+    }
+
+    /// The same for these names as well.
+    pub(crate) fn named(names: &[String], http1_only: bool) -> Result<Self, rcgen::Error> {
         let ca = CertifiedIssuer::self_signed(ca_params(), key()?)?;
         let leaf_key = key()?;
-        let leaf = leaf_params()?.signed_by(&leaf_key, &ca)?;
+        let leaf = leaf_params(names)?.signed_by(&leaf_key, &ca)?;
         let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
         Ok(Self {
             ca_pem: ca.pem(),
@@ -136,8 +141,12 @@ fn ca_params() -> CertificateParams {
     params
 }
 
-fn leaf_params() -> Result<CertificateParams, rcgen::Error> {
-    let mut params = CertificateParams::new(NAMES.map(str::to_owned).to_vec())?;
+fn leaf_params(names: &[String]) -> Result<CertificateParams, rcgen::Error> {
+    let names = NAMES
+        .map(str::to_owned)
+        .into_iter()
+        .chain(names.iter().cloned());
+    let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
     for address in [
         IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -91,7 +91,10 @@ fn target(data: &UserData) -> Result<Option<(String, String)>, Failure> {
         };
         let base = stored.connection.base_url.as_ref();
         let sign_in: Option<SignIn> = definition.provider.sign_in_at(base).ok();
-        let lookup = sign_in.and_then(|sign_in| sign_in.account_lookups.into_iter().next());
+        let lookups = sign_in.map(|sign_in| sign_in.account_lookups);
+        // Each client is told no more than an address.
+        let mut lookups = lookups.into_iter().flatten();
+        let lookup = lookups.find(|lookup| lookup.post.is_none());
         if let Some(lookup) = lookup {
             let choice = format!("{}={}", id.provider, id.name);
             return Ok(Some((choice, lookup.url.to_string())));

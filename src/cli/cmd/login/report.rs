@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use authsome_providers::{Provider, SignIn};
+use authsome_providers::{Post, Provider, SignIn};
 
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
@@ -139,7 +139,24 @@ pub(super) fn proof(
         }
     }
     Ok(Some(format!(
-        "authsome run {flag}-- curl -sS {}",
+        "authsome run {flag}-- curl -sS {}{}",
+        sent(lookup.post.as_ref()),
         shell_word(lookup.url.as_str().as_ref())
     )))
+}
+
+/// curl's flags for what is sent by POST, with a blank at their end.
+fn sent(post: Option<&Post>) -> String {
+    let Some(post) = post else {
+        return String::new();
+    };
+    let Some(content_type) = post.content_type else {
+        return "-X POST ".to_owned();
+    };
+    let field = format!("content-type: {content_type}");
+    format!(
+        "-H {} -d {} ",
+        shell_word(field.as_ref()),
+        shell_word(post.body.as_ref())
+    )
 }

@@ -133,7 +133,8 @@ pub(in crate::cli) fn account_lookups(sign_in: &SignIn, service: &Service) -> Ve
         let url = &lookup.url;
         let path = service.relative_path(url.path()).unwrap_or(url.path());
         let host = url.host_str().unwrap_or_default();
-        let found = service.rules.injection(host, "GET", path, url.query());
+        let method = if lookup.post.is_some() { "POST" } else { "GET" };
+        let found = service.rules.injection(host, method, path, url.query());
         let shape = found.and_then(|found| service.rules.shapes().get(found.shape));
         let text = |pointer: &JsonPointer| pointer.as_str().to_owned();
         let signed_for = |signed: &SignedFor| (signed.region.clone(), signed.service.clone());
@@ -142,6 +143,7 @@ pub(in crate::cli) fn account_lookups(sign_in: &SignIn, service: &Service) -> Ve
             shape: shape.cloned().unwrap_or(Shape::Bearer),
             id: lookup.id.as_ref().map(text),
             label: lookup.label.as_ref().map(text),
+            post: lookup.post.clone(),
             signed_for: lookup.signed_for.as_ref().map(signed_for),
         }
     });

@@ -62,6 +62,7 @@ fn of_the_request() -> Vec<Refusal> {
             expected: host(),
             found: "example.com:443".to_owned(),
         },
+        Refusal::Moved("https://forge.test/a/_git/b/info/refs".to_owned()),
         Refusal::Placeholder("the path"),
         Refusal::PlaceholderInClear,
         Refusal::ProxyAuthentication,
