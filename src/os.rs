@@ -3,6 +3,7 @@
 pub mod home;
 pub mod home_lock;
 pub mod host_name;
+pub mod interfaces;
 pub mod lock_wait;
 pub mod port_owner;
 pub mod private_file;

@@ -67,7 +67,7 @@ mod watch;
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::closing::finish;
@@ -80,7 +80,7 @@ pub use self::living::{allows_export, facts_of, living};
 use self::member::Member;
 use self::members::Members;
 pub use self::notice::{Change, Notice};
-pub use self::options::{Join, Options, PolicyOptions};
+pub use self::options::{Join, Options, PolicyOptions, SeenFrom};
 pub use self::parent::Parent;
 use self::policy::Permitted;
 use self::run_log::RunLog;
@@ -161,6 +161,12 @@ impl Session {
     /// The directory of the session's files. It is removed with the session.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The directory with the files that clients read: the same, or a part of it that containers
+    /// may have.
+    pub fn client_files(&self) -> PathBuf {
+        self.directory.files()
     }
 
     /// The child's environment. It contains the proxy's password.

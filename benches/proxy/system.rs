@@ -219,8 +219,19 @@ impl Drop for System {
 
 /// `authsome run` with everything but the command.
 pub(crate) fn authsome(binary: &Path, bed: &Bed, circumstances: &Circumstances) -> Command {
+    session("run", binary, bed, circumstances)
+}
+
+/// `authsome proxy`, which writes a line to its standard output as soon as it serves.
+pub(crate) fn attended(binary: &Path, bed: &Bed, circumstances: &Circumstances) -> Command {
+    let mut command = session("proxy", binary, bed, circumstances);
+    command.args(["--ready-fd", "1"]);
+    command
+}
+
+fn session(word: &str, binary: &Path, bed: &Bed, circumstances: &Circumstances) -> Command {
     let mut command = under(&circumstances.under, binary);
-    command.args(["--quiet", "run"]);
+    command.args(["--quiet", word]);
     let more = circumstances.hosts.iter().map(String::as_str);
     for host in [MANAGED, UNMANAGED].into_iter().chain(more) {
         command.arg("--resolve").arg(format!(

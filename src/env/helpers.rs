@@ -43,6 +43,10 @@ const PYTHON_HTTPX: &[u8] = include_bytes!("helpers/authsome_httpx.py");
 /// Run by PHP before the program (`auto_prepend_file`).
 const PHP_PREPEND: &[u8] = include_bytes!("helpers/prepend.php");
 
+/// Loaded by a JVM before the program (`-javaagent`), in a container. It is compiled from
+/// `helpers/java/AuthsomeAgent.java`, which says what it is for.
+const JAVA_AGENT: &[u8] = include_bytes!("helpers/java/authsome-agent.jar");
+
 /// Whether the proxy admits a process of the run without a password. Where it does not, a client
 /// that cannot send one must not be pointed at the proxy: every request would fail.
 pub const ADMITS_BY_PROCESS: bool = cfg!(target_os = "linux");
@@ -70,6 +74,8 @@ pub struct Helpers<'a> {
     pub ca_public_key_digest: [u8; 32],
     /// Where the proxy listens.
     pub proxy: SocketAddr,
+    /// Whether the clients are in containers, in which the proxy knows no process.
+    pub for_containers: bool,
     /// The hosts that are not proxied.
     pub no_proxy: &'a [String],
     /// The parent's environment.
@@ -96,7 +102,7 @@ impl Helpers<'_> {
         self.merge_certificates(&mut files)?;
         files.curl_home = self.curl_home()?;
         // The other files are named inside formats with their own quoting rules.
-        if let Some(directory) = quotable(self.directory.path()) {
+        if let Some(directory) = quotable(self.directory.seen()) {
             self.directory
                 .write(node::BOOTSTRAP, JAVASCRIPT_BOOTSTRAP)?;
             let boot = format!("{directory}/{}", node::BOOTSTRAP);
@@ -173,26 +179,29 @@ impl Helpers<'_> {
 
     /// The options for a JVM. The store holds all roots, because a trust store replaces the JVM's
     /// own. The proxy has no user or password, because a JVM does not send any to a proxy by
-    /// itself.
+    /// itself; where the proxy wants one, the agent gives it.
     fn java(&self, directory: &str) -> Result<OsString, HomeError> {
         let (roots, rest) = self.roots.java_key_store(self.ca_pem, self.now);
         self.directory.write_parts("roots.jks", [roots, &rest])?;
         let trust = format!(
             "-Djavax.net.ssl.trustStoreType=JKS \"-Djavax.net.ssl.trustStore={directory}/roots.jks\""
         );
-        if !ADMITS_BY_PROCESS {
+        let proxy = if self.for_containers {
+            self.directory.write("authsome-agent.jar", JAVA_AGENT)?;
+            // The directory is ours, without a blank, so nothing is quoted: some readers of an
+            // environment file would take quotes at the beginning of a value for their own.
+            format!("-javaagent:{directory}/authsome-agent.jar")
+        } else if ADMITS_BY_PROCESS {
+            java::proxy_properties(self.parent, self.proxy)
+        } else {
             return Ok(self.appended("JAVA_TOOL_OPTIONS", &trust));
-        }
+        };
         let direct: Vec<_> = self
             .no_proxy
             .iter()
             .filter_map(|host| java::direct(host))
             .collect();
-        let options = format!(
-            "{} -Dhttp.nonProxyHosts={} {trust}",
-            java::proxy_properties(self.parent, self.proxy),
-            direct.join("|")
-        );
+        let options = format!("{proxy} -Dhttp.nonProxyHosts={} {trust}", direct.join("|"));
         Ok(self.appended("JAVA_TOOL_OPTIONS", &options))
     }
 

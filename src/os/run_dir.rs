@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -17,10 +17,19 @@ const PREFIX: &str = "authsome-";
 /// The file whose lock shows that the session is alive.
 const ALIVE: &str = "alive";
 
+/// The directory for the files of containers, within the session's.
+const FOR_CONTAINERS: &str = "container";
+
+/// What whoever has a container's mount may do with a directory, and with a file.
+const OPEN_DIRECTORY: u32 = 0o755;
+const OPEN_FILE: u32 = 0o644;
+
 /// A directory of mode 0700 with files of mode 0600. Dropping it removes it.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
+    /// Where containers see the files, which are then in a directory of their own.
+    seen_at: Option<PathBuf>,
     /// Held as long as the session lives. The kernel releases it however the process ends.
     _alive: File,
 }
@@ -45,10 +54,20 @@ impl RunDirectory {
             if links.nlink() > 0 {
                 return Ok(Self {
                     path,
+                    seen_at: None,
                     _alive: alive,
                 });
             }
         }
+    }
+
+    /// The same, for files that containers see at `seen_at`. Everybody in a container can read
+    /// them, because its users are others than this one; outside, nobody else gets through the
+    /// session's own directory.
+    pub fn for_containers(mut self, seen_at: PathBuf) -> Result<Self, HomeError> {
+        self.seen_at = Some(seen_at);
+        self.make_directory(&self.files())?;
+        Ok(self)
     }
 
     /// The directory.
@@ -56,30 +75,56 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Creates a directory in it.
-    pub fn create_directory(&self, name: &str) -> Result<PathBuf, HomeError> {
-        let path = self.path.join(name);
-        create_private_directory(&path)?;
-        Ok(path)
+    /// The directory with the files that clients read.
+    pub fn files(&self) -> PathBuf {
+        match self.seen_at {
+            Some(_) => self.path.join(FOR_CONTAINERS),
+            None => self.path.clone(),
+        }
     }
 
-    /// Writes a file into it.
+    /// Where clients see that directory.
+    pub fn seen(&self) -> &Path {
+        self.seen_at.as_deref().unwrap_or(&self.path)
+    }
+
+    /// Creates a directory in it. Returns where clients see it.
+    pub fn create_directory(&self, name: &str) -> Result<PathBuf, HomeError> {
+        self.make_directory(&self.files().join(name))?;
+        Ok(self.seen().join(name))
+    }
+
+    /// Writes a file into it. Returns where clients see it.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<PathBuf, HomeError> {
         self.write_parts(name, [content])
     }
 
-    /// Writes a file of several parts into it.
+    /// Writes a file of several parts into it. Returns where clients see it.
     pub fn write_parts<'a>(
         &self,
         name: &str,
         parts: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<PathBuf, HomeError> {
-        let path = self.path.join(name);
+        let path = self.files().join(name);
         let mut file = create_private_file(&path)?;
         for part in parts {
             file.write_all(part).map_err(io_error("write", &path))?;
         }
-        Ok(path)
+        self.open_to_containers(&path, OPEN_FILE)?;
+        Ok(self.seen().join(name))
+    }
+
+    fn make_directory(&self, path: &Path) -> Result<(), HomeError> {
+        create_private_directory(path)?;
+        self.open_to_containers(path, OPEN_DIRECTORY)
+    }
+
+    fn open_to_containers(&self, path: &Path, mode: u32) -> Result<(), HomeError> {
+        if self.seen_at.is_none() {
+            return Ok(());
+        }
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(path, permissions).map_err(io_error("open", path))
     }
 }
 
@@ -204,8 +249,6 @@ fn remove_if_dead(path: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -265,5 +308,28 @@ mod tests {
         let path = living.path().to_owned();
         drop(living);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn containers_see_their_files_elsewhere_and_other_users_outside_do_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let plain = RunDirectory::create(parent.path(), "one").unwrap();
+        let shared = plain.for_containers("/run/authsome".into()).unwrap();
+        let seen = shared.write("file", b"content").unwrap();
+        assert_eq!(seen, Path::new("/run/authsome/file"));
+        let inner = shared.create_directory("inner").unwrap();
+        assert_eq!(inner, Path::new("/run/authsome/inner"));
+        shared.write("inner/file", b"").unwrap();
+        let mode = |path: PathBuf| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(shared.path().to_owned()), 0o700);
+        for (name, expected) in [
+            ("", 0o755),
+            ("file", 0o644),
+            ("inner", 0o755),
+            ("inner/file", 0o644),
+        ] {
+            assert_eq!(mode(shared.files().join(name)), expected, "{name}");
+        }
+        assert!(!shared.files().join(ALIVE).exists());
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use authsome_providers::{Auth, ExportField, Piece, Provider, ProviderId};
 
 use super::member::Member;
+use super::options::Options;
 use super::parent::Parent;
 use crate::env::env_vars::Environment;
 use crate::env::git_config::{AskedRemotes, GitPlace, UserRemotes};
@@ -50,20 +51,23 @@ struct OfProvider<'a> {
 
 impl Contributions {
     /// Collects the contributions of all members. Starts git and ssh right away, because they are
-    /// slow; they run while the rest of the session is built.
+    /// slow; they run while the rest of the session is built. For containers they are not asked:
+    /// their settings on this machine are not the children's.
     pub(super) fn of(
         members: &[Member],
-        rewrites_ssh: bool,
+        options: &Options,
         parent: &Parent,
         programs: &Programs,
     ) -> Self {
+        let rewrites_ssh = options.rewrites_ssh;
         let git = GitPlace::of(members.iter().map(|member| &member.service));
         let home = parent.variable("HOME").filter(|_| rewrites_ssh);
+        let ask = || UserRemotes::ask(programs, &git, home.map(PathBuf::from));
         let mut contributions = Self {
             variables: Vec::new(),
             removed: Vec::new(),
             addresses: Vec::new(),
-            remotes: Some(UserRemotes::ask(programs, &git, home.map(PathBuf::from))),
+            remotes: options.containers.is_none().then(ask),
             rewrites_ssh,
             git,
         };

@@ -10,7 +10,7 @@ use super::contributions::Contributions;
 use super::directories;
 use super::error::SessionError;
 use super::notice::Notice;
-use super::options::Options;
+use super::options::{Options, SeenFrom};
 use super::parent::Parent;
 use super::scrub::Scrubbed;
 use crate::clock::Timestamp;
@@ -43,7 +43,10 @@ fn reached_at(mut address: SocketAddr) -> SocketAddr {
 
 /// What the child's environment is made from, except what the members contribute.
 pub(super) struct EnvironmentBuilder<'a> {
+    /// What the children inherit.
     pub(super) parent: &'a Parent,
+    /// Whose variables name the directories for the session's files.
+    pub(super) host: &'a Parent,
     /// The public name of the session.
     pub(super) name: &'a str,
     /// The files that the trusted roots were read from.
@@ -73,7 +76,7 @@ impl EnvironmentBuilder<'_> {
         let url = Secret::new(format!(
             "http://authsome:{}@{}",
             self.password.expose(),
-            reached_at(self.proxy.address())
+            self.proxy_authority()
         ));
         let remotes = contributions.remotes();
         let variable = |name: &str| self.parent.variable(name).map(OsStr::to_owned);
@@ -82,7 +85,10 @@ impl EnvironmentBuilder<'_> {
             no_proxy: &self.direct.join(","),
             files: &files,
             session: self.name,
-            pins: &helpers::pins(&variable, self.parent.directory(), remotes.names_proxy),
+            pins: &match self.options.containers {
+                None => helpers::pins(&variable, self.parent.directory(), remotes.names_proxy),
+                Some(_) => Vec::new(),
+            },
         });
         let git = GitSession {
             proxy: url.expose(),
@@ -104,6 +110,15 @@ impl EnvironmentBuilder<'_> {
         Ok((directory, environment))
     }
 
+    /// The proxy's host and port, as the children reach it.
+    fn proxy_authority(&self) -> String {
+        let address = self.proxy.address();
+        match &self.options.containers {
+            None => reached_at(address).to_string(),
+            Some(SeenFrom { host, .. }) => format!("{host}:{}", address.port()),
+        }
+    }
+
     fn write_files(
         &self,
         roots: &TrustBundle,
@@ -116,7 +131,7 @@ impl EnvironmentBuilder<'_> {
                 .and_then(|directory| self.fill(directory, roots, scrubbed));
             return made.map_err(|error| directories::unusable(path, error));
         }
-        directories::in_first_good(self.parent, notify, |parent| {
+        directories::in_first_good(self.host, notify, |parent| {
             run_dir::sweep(parent);
             let directory = RunDirectory::create(parent, self.name)?;
             self.fill(directory, roots, scrubbed)
@@ -129,12 +144,17 @@ impl EnvironmentBuilder<'_> {
         roots: &TrustBundle,
         scrubbed: &Scrubbed,
     ) -> Result<(RunDirectory, SessionFiles), HomeError> {
+        let directory = match &self.options.containers {
+            None => directory,
+            Some(seen) => directory.for_containers(seen.directory.clone())?,
+        };
         let helpers = Helpers {
             directory: &directory,
             roots,
             ca_pem: self.proxy.ca_pem(),
             ca_public_key_digest: self.proxy.ca_public_key_digest(),
             proxy: reached_at(self.proxy.address()),
+            for_containers: self.options.containers.is_some(),
             no_proxy: self.direct,
             parent: &|name| scrubbed.parent(name),
             bundled_files: self.trusted_files,

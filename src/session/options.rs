@@ -31,11 +31,22 @@ pub struct PolicyOptions {
     pub file: Option<PathBuf>,
 }
 
+/// Where containers see the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenFrom {
+    /// Where the directory of the session's files is mounted.
+    pub directory: PathBuf,
+    /// The host name or address at which the proxy's port is reached, an IPv6 address in brackets.
+    pub host: String,
+}
+
 /// What a user may choose for a session.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whether commands inside the run may print and change secrets.
     pub allows_export: bool,
+    /// Where the children are, if they are in containers: they inherit nothing of the parent.
+    pub containers: Option<SeenFrom>,
     /// The connections to use where several connections of one provider match equally well.
     pub chosen: Vec<ConnectionId>,
     /// The directory of the session's files, which must not exist; `None` for one in the usual
@@ -65,6 +76,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             allows_export: false,
+            containers: None,
             chosen: Vec::new(),
             directory: None,
             listen: Listen::default(),

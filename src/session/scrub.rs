@@ -66,6 +66,13 @@ impl Scrub {
 }
 
 impl Scrubbed {
+    /// For children that inherit nothing.
+    pub(super) fn nothing() -> Self {
+        Self {
+            inherited: Inherited::new([]),
+        }
+    }
+
     /// How to start programs other than the child.
     pub(super) fn programs(&self) -> Programs {
         Programs::new(&self.inherited)

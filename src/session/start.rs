@@ -1,5 +1,6 @@
 //! From a plan to a session that serves: the proxy, its files and the child's environment.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::contributions::Contributions;
@@ -8,18 +9,33 @@ use super::environment::{self, EnvironmentBuilder};
 use super::error::SessionError;
 use super::facts::Facts;
 use super::hand_back::{hand_back, serve};
+use super::options::SeenFrom;
+use super::parent::Parent;
 use super::routes::{credentials, routes};
 use super::run_log::RunLog;
+use super::scrub::Scrubbed;
 use super::{Session, SessionPlan, living, members};
 use crate::clock::Timestamp;
 use crate::connection::GrantState;
 use crate::credential::ConnectionId;
+use crate::env::programs::Programs;
 use crate::net::tls::ReadAhead;
 use crate::oauth::HttpClients;
 use crate::proxy::{Proxy, SessionConfig};
 use crate::secret::random_text;
 
 impl SessionPlan<'_> {
+    /// How programs are started that help to start the session.
+    pub(crate) fn programs(&self) -> Programs {
+        self.scrubbed.programs()
+    }
+
+    /// Says where containers see the session, and where the proxy listens for them.
+    pub(crate) fn for_containers(&mut self, listen: SocketAddr, seen: SeenFrom) {
+        self.options.listen.address = listen;
+        self.options.containers = Some(seen);
+    }
+
     /// The connections that take part, and whether each is known to need a new login.
     pub fn connections(&self) -> impl Iterator<Item = (&ConnectionId, &GrantState)> {
         let connections = self.members.iter().map(|member| &member.stored.connection);
@@ -41,9 +57,15 @@ impl SessionPlan<'_> {
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
         let needing_login = members::needing_login(&members);
         let facts = Facts::of(&members, &options, &permitted);
-        let files = Contributions::of(&members, options.rewrites_ssh, parent, &scrubbed.programs());
+        let programs = scrubbed.programs();
+        let nothing = (Parent::new([], "/"), Scrubbed::nothing());
+        let (inherited, handed_down) = match options.containers {
+            None => (parent, &scrubbed),
+            Some(_) => (&nothing.0, &nothing.1),
+        };
+        let contributions = Contributions::of(&members, &options, inherited, &programs);
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
-        let hand_back = hand_back(&options, data, &members, &clients, scrubbed.programs());
+        let hand_back = hand_back(&options, data, &members, &clients, programs.clone());
         let (routes, stored) = routes(members, notify);
         let direct = direct_hosts(&routes, &proxies, &permitted.policy);
         let password = random_text(environment::PASSWORD_LENGTH)?;
@@ -66,7 +88,8 @@ impl SessionPlan<'_> {
         let (address, name) = (proxy.address(), random_text(environment::NAME_LENGTH)?);
         let log = RunLog::new(&data.audit, name.expose(), parent.directory().to_owned());
         let builder = EnvironmentBuilder {
-            parent,
+            parent: inherited,
+            host: parent,
             name: name.expose(),
             trusted_files: &trust.files(),
             proxy: &proxy,
@@ -74,14 +97,14 @@ impl SessionPlan<'_> {
             direct: &direct,
             options: &options,
         };
-        let (directory, environment) = builder.build(roots, files, &scrubbed, notify)?;
+        let (directory, environment) = builder.build(roots, contributions, handed_down, notify)?;
         Ok(Session {
             serving: proxy.serve(),
             credentials,
             address,
             environment,
             log,
-            programs: scrubbed.programs(),
+            programs,
             hand_back: hand_back.inspect(serve),
             needing_login,
             _entered: living::enter(&data.home, name.expose(), &facts, notify),

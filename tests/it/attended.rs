@@ -1,6 +1,8 @@
 //! `authsome proxy`: a session whose children are started by something else.
 
 mod bad;
+mod container;
+mod many;
 mod ready;
 
 use std::io::{BufRead, BufReader};

@@ -101,7 +101,7 @@ check_systemd() {
   [[ -d /run/systemd/system ]] || skip "systemd-run: systemd does not run here"
 }
 
-# Containers of a user without privileges. What the session has made is mounted where it is, and its bundle over the image's own.
+# Containers of a user without privileges, of an image that knows nothing of authsome, with the flags that `--container` prints and nothing else.
 check_podman() {
   attempt podman import --quiet "$clients/launchers/image.tar" launchers
   is "podman: the image is imported" 0 "$code"
@@ -114,10 +114,14 @@ check_podman() {
   check_inside "podman without a network" ada 403 000
   stop_proxies
 
-  start_proxy open ada --policy deny --format docker
-  attempt container open --network host launchers inside.sh "$base" "$other" "$work/outside" "$work/open" /run
-  # Around the proxy the server is reached, as nobody.
-  check_inside "podman in the machine's network" ada 403 401
+  # Its user is root in one, and another in the other.
+  start_proxy flags ada --policy deny --container podman
+  attempt flagged flags --volume "$work/bin:/usr/local/bin:ro" launchers inside.sh "$base" "$other" "$work/outside" /run
+  check_inside "podman with the flags" ada 403 000
+  attempt flagged flags --volume "$work/bin:/usr/local/bin:ro" --user 1000:1000 --env HOME=/tmp launchers \
+    inside.sh "$base" "$other" "$work/outside" /run
+  check_inside "podman with the flags, as another user" ada 403 000
+  check_java
   stop_proxies
 
   check_pod
@@ -130,8 +134,8 @@ check_two_containers() {
   # shellcheck disable=SC2016 # it is the container's shell that expands it
   local fetch='for n in $(seq "$2"); do curl -sS --max-time 30 "$1/api/v4/user"; done | sort | uniq -c'
   for name in ada bo; do
-    start_proxy "of-$name" "$name" --format docker
-    container "of-$name" --network host launchers sh -c "$fetch" sh "$base" "$rounds" >"$work/$name.out" 2>"$work/$name.err" &
+    start_proxy "of-$name" "$name" --container podman
+    flagged "of-$name" launchers sh -c "$fetch" sh "$base" "$rounds" >"$work/$name.out" 2>"$work/$name.err" &
     pid+=("$!")
   done
   wait "${pid[@]}"
@@ -139,6 +143,25 @@ check_two_containers() {
     is "podman, two containers at once: one is $name" "$rounds {\"id\": 1, \"username\": \"$name\"}" "$(sed 's/^ *//' "$work/$name.out")"
   done
   stop_proxies
+}
+
+# A JVM sends a proxy no password: the agent that the environment loads does.
+check_java() {
+  local jdk client
+  jdk=$(dirname "$(dirname "$(realpath "$(command -v javac)")")")
+  mkdir "$work/java"
+  javac -d "$work/java" "$here/Fetch.java"
+  # Debian's has its configuration elsewhere, by symbolic links.
+  local mounts=(--volume "$jdk:$jdk:ro" --volume "/etc/java-17-openjdk:/etc/java-17-openjdk:ro" --volume "$work/java:/java:ro")
+  for client in old new kept; do
+    attempt flagged flags "${mounts[@]}" launchers "$jdk/bin/java" -cp /java Fetch "$client" "$base/api/v4/user"
+    is "podman with the flags: Java's $client client" '{"id": 1, "username": "ada"}' "$out"
+  done
+  # What another process of the container asks of the agent is not answered.
+  # shellcheck disable=SC2016 # it is the container's shell that expands it
+  attempt flagged flags "${mounts[@]}" launchers sh -c '"$0" -cp /java Fetch wait >/tmp/port & until port=$(grep . /tmp/port); do sleep 0.1; done
+    curl -sS --max-time 10 -x "http://127.0.0.1:$port" -o /dev/null -w "%{http_connect}" "$1/api/v4/user" || true; kill %1' "$jdk/bin/java" "$base"
+  is "podman with the flags: the agent serves its own JVM alone" 000 "$out"
 }
 
 # The pod of examples/kubernetes.yaml, as Podman runs one.
@@ -181,7 +204,15 @@ END
   is "podman: the pod's volume is filled" 0 "$code"
 }
 
-# The flags that a container wants, and those of the caller.
+# With what --container has printed for that session.
+flagged() {
+  local name=$1 flags
+  shift
+  eval "flags=($(<"$work/$name.flags"))"
+  "${as_user[@]}" podman run --rm "${flags[@]}" "$@"
+}
+
+# For the one that is without a network, by hand, and the flags of the caller.
 container() {
   local name=$1 place
   local flags=(--rm --env-file "$work/$name/env" --volume "$work/$name/files:$work/$name/files:ro" --volume "$work/bin:/usr/local/bin:ro")

@@ -5,7 +5,7 @@
 #   tests/launchers/run.sh BINARY
 #
 # Needs root, for a user, a name, devices and mounts that nobody else sees, what install.sh installs, and Debian's packages bubblewrap,
-# catatonit, crun, curl, firejail, git, nodejs, openssl, podman, python3, python3-requests, ripgrep, shellcheck, slirp4netns, socat and uidmap.
+# catatonit, crun, curl, firejail, git, nodejs, openjdk-17-jdk-headless, openssl, podman, python3, python3-requests, ripgrep, shellcheck, slirp4netns, socat and uidmap.
 # Everything that is tested runs as that user.
 #
 # Prints a line for each check; fails if one of them does. Without systemd, systemd-run is skipped by name.
@@ -58,6 +58,10 @@ check_files() {
   shellcheck --external-sources --check-sourced --source-path="$here/../.." "$here"/{run,install,inside}.sh "$here/../../examples/relay.sh" \
     >"$work/out" 2>"$work/err" || code=$?
   is "shellcheck has nothing to say" 0 "$code"
+  code=0
+  "$here/../../src/env/helpers/java/build.sh" "$work/agent.jar" >"$work/out" 2>"$work/err" || code=$?
+  cmp "$work/agent.jar" "$here/../../src/env/helpers/java/authsome-agent.jar" >>"$work/out" 2>>"$work/err" || code=$?
+  is "the agent is what its source compiles to" 0 "$code"
 }
 
 # The test of the search: outside, with the token in an environment, a process and a file, it finds each of them.

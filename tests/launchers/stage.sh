@@ -116,7 +116,7 @@ start_proxy() {
   exec 8<>"$fifo"
   "${as_user[@]}" AUTHSOME_HOME="$work/outside/home" authsome proxy --quiet --connection "gitlab-token=$connection" \
     --dir "$work/$name/files" --socket "$work/$name/proxy.sock" --env-file "$work/$name/env" --ready-fd 9 "$@" 9>"$fifo" 8>&- \
-    >"$work/$name.log" 2>&1 &
+    >"$work/$name.flags" 2>"$work/$name.log" &
   proxy_pids+=("$!")
   if ! IFS= read -r -t 30 -u 8 ready; then
     cat "$work/$name.log" >&2

@@ -1,14 +1,15 @@
-//! What `authsome run` adds to a command.
+//! What `authsome run` adds to a command, and how soon `authsome proxy` serves.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::bench::Bench;
 use crate::failure::Failure;
-use crate::process::Place;
+use crate::process::{Place, terminate};
 use crate::report::Figure;
-use crate::system::{Circumstances, authsome};
+use crate::system::{Circumstances, attended, authsome};
 
 /// Starts of each system in one round.
 const STARTS: usize = 10;
@@ -17,10 +18,20 @@ const STARTS: usize = 10;
 struct Starter<'a> {
     name: String,
     command: Box<dyn Fn() -> Command + 'a>,
+    until: Until,
+}
+
+/// Until when the time is taken.
+#[derive(Clone, Copy)]
+enum Until {
+    /// The process has ended.
+    End,
+    /// It has written a line; then it is told to end.
+    Line,
 }
 
 pub(super) fn start_up(bench: &mut Bench<'_>) -> Result<(), Failure> {
-    let case = "start to end of a command that does nothing";
+    let case = "start to end of a command that does nothing, or until a proxy serves";
     let one = bench.circumstances.clone();
     let home = bench.bed.home_of_providers("ten", 9)?;
     let ten = Circumstances {
@@ -34,7 +45,7 @@ pub(super) fn start_up(bench: &mut Bench<'_>) -> Result<(), Failure> {
             // In turns, as everything here.
             let times: Vec<_> = starters
                 .iter()
-                .map(|starter| time(&mut (starter.command)()))
+                .map(|starter| time(&mut (starter.command)(), starter.until))
                 .collect::<Result<_, _>>()?;
             measured.push(times);
         }
@@ -74,6 +85,7 @@ fn starters<'a>(
     let mut starters = vec![Starter {
         name: "true".to_owned(),
         command: Box::new(|| Command::new("true")),
+        until: Until::End,
     }];
     for entrant in bench.entrants.iter().filter(|entrant| entrant.injects()) {
         let crate::system::Kind::Authsome { binary, .. } = &entrant.kind else {
@@ -87,17 +99,39 @@ fn starters<'a>(
                     command.args(["--", "true"]);
                     command
                 }),
+                until: Until::End,
+            });
+            starters.push(Starter {
+                name: format!("{} proxy, {count}", entrant.name),
+                command: Box::new(move || attended(binary, &bench.bed, circumstances)),
+                until: Until::Line,
             });
         }
     }
     starters
 }
 
-/// Milliseconds from start to end.
-fn time(command: &mut Command) -> Result<f64, Failure> {
+/// Milliseconds from the start.
+fn time(command: &mut Command, until: Until) -> Result<f64, Failure> {
     command.stdin(Stdio::null());
+    if matches!(until, Until::Line) {
+        command.stdout(Stdio::piped());
+    }
     let started = Instant::now();
-    let status = Place::Middle.spawn(command)?.wait()?;
+    let mut child = Place::Middle.spawn(command)?;
+    if let Until::Line = until {
+        let stdout = child.stdout.take().ok_or("there is no pipe")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let elapsed = started.elapsed().as_secs_f64() * 1e3;
+        terminate(&mut child)?;
+        return if line.ends_with("}\n") {
+            Ok(elapsed)
+        } else {
+            Err(format!("{command:?} does not serve").into())
+        };
+    }
+    let status = child.wait()?;
     let elapsed = started.elapsed().as_secs_f64() * 1e3;
     if status.success() {
         Ok(elapsed)

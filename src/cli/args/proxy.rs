@@ -12,7 +12,8 @@ Examples:
   authsome proxy --env-file agent.env   then: . ./agent.env; python my_agent.py
   authsome proxy --socket proxy.sock    for a sandbox that takes a socket
   authsome proxy --env-file - --format json --until-pid 4711
-  authsome proxy --listen 172.17.0.1:8080 --env-file a.env --format docker
+  authsome proxy --container podman >flags &
+                                        then: eval podman run $(cat flags) IMAGE
 
 It ends with SIGTERM or Ctrl-C.";
 
@@ -22,8 +23,17 @@ pub(in crate::cli) struct Proxy {
     #[arg(long, value_name = "FILE|-")]
     pub(in crate::cli) env_file: Option<PathBuf>,
     /// The form of the environment
-    #[arg(long, value_enum, default_value_t = EnvFormat::Shell, requires = "env_file")]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = EnvFormat::Shell,
+        requires = "env_file",
+        conflicts_with = "container"
+    )]
     pub(in crate::cli) format: EnvFormat,
+    /// Serve containers, and print the flags that each is started with
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub(in crate::cli) container: Option<ContainerEngine>,
     /// Listen there, and not at a free port of 127.0.0.1
     #[arg(long, value_name = "ADDR:PORT")]
     pub(in crate::cli) listen: Option<SocketAddr>,
@@ -54,4 +64,15 @@ pub(in crate::cli) enum EnvFormat {
     Docker,
     /// An object; null stands for a variable that is to be unset
     Json,
+}
+
+/// What makes the containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ContainerEngine {
+    /// For docker run
+    Docker,
+    /// For podman run
+    Podman,
+    /// Properties for devcontainer.json
+    Devcontainer,
 }

@@ -1,16 +1,19 @@
 //! `authsome proxy`: a session whose children are started by something else.
 
+mod container;
 mod env_file;
 mod ready;
 mod until;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 
+use self::container::Containers;
 use self::env_file::EnvFile;
 use self::until::Until;
 use super::run::{options, planned, require};
 use crate::child;
-use crate::cli::args::Proxy;
+use crate::cli::args::{EnvFormat, Proxy};
 use crate::cli::context::{Context, interrupt};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::notices::{HeldNotices, words};
@@ -32,9 +35,18 @@ pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result
     let required = std::mem::take(&mut arguments.session.require);
     let until = arguments.until_pid.map(Until::open).transpose();
     let until = until.map_err(|error| no_process(arguments.until_pid, &error))?;
-    let options = with_place(&mut arguments, printer);
-    let plan = planned(&options, &data, &parent, &notify, &held, context)?;
+    container::check(&arguments)?;
+    let options = with_place(&mut arguments);
+    let mut plan = planned(&options, &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
+    let containers = Containers::of(&arguments, &plan.programs());
+    let listen = containers
+        .as_ref()
+        .map_or(options.listen.address, Containers::listen);
+    if let Some(containers) = &containers {
+        plan.for_containers(listen, containers.seen_from());
+    }
+    warn_of_reach(listen, printer);
     stop_telling();
     let runtime = Context::runtime()?;
     let served = runtime.block_on(async {
@@ -43,7 +55,7 @@ pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result
         let session = plan.start(roots).await?;
         let typed: Vec<OsString> = std::env::args_os().collect();
         session.attend(&typed);
-        let told = tell(&arguments, &options, &session, context);
+        let told = tell(&arguments, containers.as_ref(), &session, context);
         let alert = |notice| printer.warn(&words(notice));
         if told.is_ok() {
             tokio::select! {
@@ -70,22 +82,23 @@ pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result
 }
 
 /// The session's options with the place at which it listens.
-fn with_place(arguments: &mut Proxy, printer: &Printer) -> Options {
+fn with_place(arguments: &mut Proxy) -> Options {
     let usual = Listen::default();
-    let listen = Listen {
-        address: arguments.listen.unwrap_or(usual.address),
-        socket: arguments.socket.clone(),
-    };
-    if !listen.address.ip().is_loopback() {
-        printer.warn(&format!(
-            "{} can be reached from elsewhere: whoever has the proxy's password uses your connections, and it is sent in the clear",
-            listen.address
-        ));
-    }
     Options {
         directory: arguments.dir.take(),
-        listen,
+        listen: Listen {
+            address: arguments.listen.unwrap_or(usual.address),
+            socket: arguments.socket.clone(),
+        },
         ..options(std::mem::take(&mut arguments.session))
+    }
+}
+
+fn warn_of_reach(listen: SocketAddr, printer: &Printer) {
+    if !listen.ip().is_loopback() {
+        printer.warn(&format!(
+            "{listen} can be reached from elsewhere: whoever has the proxy's password uses your connections, and it is sent in the clear",
+        ));
     }
 }
 
@@ -93,17 +106,28 @@ fn with_place(arguments: &mut Proxy, printer: &Printer) -> Options {
 /// returns.
 fn tell(
     arguments: &Proxy,
-    options: &Options,
+    containers: Option<&Containers>,
     session: &Session,
     context: &Context<'_>,
 ) -> Result<Option<EnvFile>, Failure> {
     let printer = context.printer;
-    let file = match arguments.env_file.as_deref() {
-        None => None,
-        Some(path) => env_file::give(path, arguments.format, session.environment(), printer)?,
+    let (path, format) = match containers {
+        None => (arguments.env_file.clone(), arguments.format),
+        Some(_) => (
+            Some(container::env_file(arguments, session)),
+            EnvFormat::Docker,
+        ),
     };
-    let socket = options.listen.socket.as_deref();
-    let ready = ready::line(session, socket, arguments.env_file.as_deref());
+    let file = match path.as_deref() {
+        None => None,
+        Some(path) => env_file::give(path, format, session.environment(), printer)?,
+    };
+    let mut ready = ready::line(session, arguments.socket.as_deref(), path.as_deref());
+    let made = containers.zip(path.as_deref());
+    let made = made.map(|(containers, path)| containers.made_with(session, path));
+    if let Some(made) = &made {
+        ready["container"] = made.value();
+    }
     if let Some(descriptor) = arguments.ready_fd {
         ready::write_to(descriptor, &ready).map_err(|error| {
             let message = format!("cannot write to descriptor {descriptor} of --ready-fd: {error}");
@@ -116,6 +140,10 @@ fn tell(
         printer.value(&ready);
     } else {
         printer.say(&format!("The proxy is at {}.", session.address()));
+        if let Some(made) = &made {
+            made.say(printer);
+            printer.exact(&made.text());
+        }
     }
     Ok(file)
 }

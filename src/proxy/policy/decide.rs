@@ -156,7 +156,7 @@ fn by_route<'a>(
     if shape.is_none()
         && let Some(url) = moved(rules, route, parts)
     {
-        return belonging(Err(Refusal::Moved(url)));
+        return Decision::refused(owner, Refusal::Moved(url));
     }
     if shape.is_none() && route.client_certificate.is_none() {
         return Decision::new(owner, Ok(Plan::Pass(owner)));

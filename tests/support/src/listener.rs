@@ -132,6 +132,7 @@ async fn serve(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream) {
     let Ok(Ok(stream)) = handshake.await else {
         return;
     };
+    shared.counters.connections.add();
     let certificates = stream.get_ref().1.peer_certificates();
     let certificate = certificates.and_then(|chain| chain.first()).cloned();
     let service = service_fn(|mut request| {

@@ -282,6 +282,11 @@ impl FakeGitLab {
         self.shared.counters.refreshes.count()
     }
 
+    /// Connections whose TLS handshake was done.
+    pub fn connections(&self) -> u64 {
+        self.shared.counters.connections.count()
+    }
+
     /// Requests to the token endpoint, faults included.
     pub fn token_requests(&self) -> u64 {
         self.shared.counters.token_requests.count()

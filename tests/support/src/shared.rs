@@ -47,6 +47,7 @@ impl Counter {
 /// Everything that is counted.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
+    pub(crate) connections: Counter,
     pub(crate) refreshes: Counter,
     pub(crate) rejected_basic: Counter,
     pub(crate) revocations: Counter,

@@ -1,0 +1,31 @@
+//! The network interfaces of this machine.
+
+use std::net::Ipv4Addr;
+
+use nix::ifaddrs::getifaddrs;
+
+/// The first IPv4 address of the interface with that name.
+pub fn ipv4_of(name: &str) -> Option<Ipv4Addr> {
+    let mut interfaces = getifaddrs().ok()?;
+    interfaces.find_map(|interface| {
+        let address = interface.address?;
+        let address = address.as_sockaddr_in()?.ip();
+        (interface.interface_name == name).then_some(address)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_that_of_its_interface() {
+        let loopback = if cfg!(target_os = "macos") {
+            "lo0"
+        } else {
+            "lo"
+        };
+        assert_eq!(ipv4_of(loopback), Some(Ipv4Addr::LOCALHOST));
+        assert_eq!(ipv4_of("none0"), None);
+    }
+}
