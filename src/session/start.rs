@@ -9,20 +9,24 @@ use super::environment::{self, EnvironmentBuilder};
 use super::error::SessionError;
 use super::facts::Facts;
 use super::hand_back::{hand_back, serve};
-use super::options::SeenFrom;
+use super::options::{Options, SeenFrom};
 use super::parent::Parent;
+use super::policy::Permitted;
 use super::routes::{credentials, routes};
 use super::run_log::RunLog;
 use super::scrub::Scrubbed;
+use super::user_data::UserData;
 use super::{Session, SessionPlan, living, members};
 use crate::clock::Timestamp;
 use crate::connection::GrantState;
 use crate::credential::ConnectionId;
 use crate::env::programs::Programs;
-use crate::net::tls::ReadAhead;
+use crate::net::dial::Queue;
+use crate::net::tls::{ReadAhead, Trust};
+use crate::net::user_proxy::UserProxies;
 use crate::oauth::HttpClients;
-use crate::proxy::{Proxy, SessionConfig};
-use crate::secret::random_text;
+use crate::proxy::{Proxy, RouteTable, SessionConfig};
+use crate::secret::{Secret, random_text};
 
 impl SessionPlan<'_> {
     /// How programs are started that help to start the session.
@@ -69,20 +73,8 @@ impl SessionPlan<'_> {
         let (routes, stored) = routes(members, notify);
         let direct = direct_hosts(&routes, &proxies, &permitted.policy);
         let password = random_text(environment::PASSWORD_LENGTH)?;
-        let config = SessionConfig {
-            password: password.clone(),
-            routes,
-            trust: Arc::clone(&trust),
-            proxies,
-            listen: options.listen.clone(),
-            resolve: options.resolve.clone(),
-            policy: permitted.policy,
-            allowed_guards: permitted.allowed_guards,
-            timeouts: data.settings.timeouts(),
-            queue: clients.queue(),
-            audit: Arc::clone(&data.audit),
-            now: Timestamp::now().to_system_time(),
-        };
+        let network = (Arc::clone(&trust), proxies, clients.queue());
+        let config = config(&options, data, &password, (routes, permitted), network);
         let credentials = credentials(stored, data, clients, hand_back.as_ref());
         let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
         let (address, name) = (proxy.address(), random_text(environment::NAME_LENGTH)?);
@@ -110,5 +102,28 @@ impl SessionPlan<'_> {
             _entered: living::enter(&data.home, name.expose(), &facts, notify),
             directory,
         })
+    }
+}
+
+fn config(
+    options: &Options,
+    data: &UserData,
+    password: &Secret<String>,
+    (routes, permitted): (RouteTable, Permitted),
+    (trust, proxies, queue): (Arc<Trust>, Arc<UserProxies>, Arc<Queue>),
+) -> SessionConfig {
+    SessionConfig {
+        password: password.clone(),
+        routes,
+        trust,
+        proxies,
+        listen: options.listen.clone(),
+        resolve: options.resolve.clone(),
+        policy: permitted.policy,
+        allowed_guards: permitted.allowed_guards,
+        timeouts: data.settings.timeouts(),
+        queue,
+        audit: Arc::clone(&data.audit),
+        now: Timestamp::now().to_system_time(),
     }
 }

@@ -36,7 +36,7 @@ impl Proxy {
         let mut told = String::new();
         let stdout = child.stdout.take().unwrap();
         let mut lines = BufReader::new(stdout);
-        while !told.ends_with("}\n") && lines.read_line(&mut told).unwrap() > 0 {}
+        while !told.ends_with("\n}\n") && lines.read_line(&mut told).unwrap() > 0 {}
         let ready = serde_json::from_str(&told);
         let ready = ready.unwrap_or_else(|error| {
             panic!(

@@ -140,7 +140,8 @@ check_two_containers() {
   done
   wait "${pid[@]}"
   for name in ada bo; do
-    is "podman, two containers at once: one is $name" "$rounds {\"id\": 1, \"username\": \"$name\"}" "$(sed 's/^ *//' "$work/$name.out")"
+    is "podman, two containers at once: one is $name" "$rounds {\"id\": 1, \"username\": \"$name\"}" \
+      "$(sed 's/^ *//' "$work/$name.out" && cat "$work/$name.err")"
   done
   stop_proxies
 }

@@ -12,8 +12,7 @@ Examples:
   authsome proxy --env-file agent.env   then: . ./agent.env; python my_agent.py
   authsome proxy --socket proxy.sock    for a sandbox that takes a socket
   authsome proxy --env-file - --format json --until-pid 4711
-  authsome proxy --container podman >flags &
-                                        then: eval podman run $(cat flags) IMAGE
+  authsome proxy --container podman     for: podman run FLAGS IMAGE
 
 It ends with SIGTERM or Ctrl-C.";
 
