@@ -94,9 +94,12 @@ fn a_container_gets_all_that_it_needs_and_no_secret_but_the_proxys_password() {
 fn walk(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap();
     let entries = entries.map(|entry| entry.unwrap().path());
-    let below = |path: PathBuf| match path.is_dir() {
-        true => walk(&path),
-        false => vec![path],
+    let below = |path: PathBuf| {
+        if path.is_dir() {
+            walk(&path)
+        } else {
+            vec![path]
+        }
     };
     entries.flat_map(below).collect()
 }
