@@ -2,11 +2,14 @@
 
 mod carriers;
 mod common;
+mod graphql;
 
 use std::sync::Arc;
 
 pub use self::carriers::Carriers;
 pub(crate) use self::common::{CommonRules, InjectEntry, SharedRules};
+pub(crate) use self::graphql::GraphqlEndpoint;
+pub use self::graphql::GraphqlNames;
 use crate::condition::is_of;
 use crate::host::HostPattern;
 use crate::path_pattern::PathPattern;
@@ -81,6 +84,18 @@ impl Rules {
         &self.common.guards
     }
 
+    /// Whether the service takes GraphQL documents at that path, in whose [`GuardRule::graphql`]
+    /// rules they are to be looked for. A path with a format suffix or a trailing slash is the same
+    /// endpoint, as for [`guard`](Self::guard).
+    pub fn is_graphql(&self, host: &str, path: &str) -> bool {
+        let endpoints = &self.common.graphql;
+        if endpoints.is_empty() {
+            return false; // the usual case
+        }
+        let is_one = |path: Cow<'_, str>| endpoints.iter().any(|one| one.is_at(host, &path));
+        spellings(path).into_iter().flatten().any(is_one)
+    }
+
     /// Fields that each request gets, unless it has them.
     pub fn headers(&self) -> &[(String, String)] {
         &self.common.headers
@@ -149,6 +164,8 @@ pub struct GuardRule {
     pub reason: String,
     /// The methods in upper case; empty means all.
     pub methods: Vec<String>,
+    /// What it denies inside of GraphQL documents. If it is there, the rule denies no path.
+    pub graphql: Option<GraphqlNames>,
     /// The hosts; empty means all.
     pub(crate) hosts: Vec<HostPattern>,
     pub(crate) pattern: PathPattern,
@@ -159,9 +176,13 @@ impl GuardRule {
         self.pattern.matches(path) && is_of(&self.hosts, host)
     }
 
-    /// The path pattern as the definition writes it.
+    /// The path pattern as the definition writes it, or the names that the rule denies inside of
+    /// GraphQL documents.
     pub fn path(&self) -> String {
-        self.pattern.to_string()
+        match &self.graphql {
+            Some(names) => names.to_string(),
+            None => self.pattern.to_string(),
+        }
     }
 }
 
@@ -192,6 +213,7 @@ mod tests {
             name: name.to_owned(),
             reason: "reason".to_owned(),
             methods: methods.iter().map(ToString::to_string).collect(),
+            graphql: None,
             hosts: Vec::new(),
             pattern: path.parse().unwrap(),
         }

@@ -10,6 +10,7 @@ mod export;
 mod field;
 mod flow;
 mod git;
+mod guard;
 mod notes;
 mod oauth;
 mod pages;
@@ -148,12 +149,12 @@ fn rules(
 ) -> Result<SharedRules, DefinitionError> {
     let inject = rules::inject(fields, default, names, warnings)?;
     let inject = of_git.into_iter().chain(inject).collect();
-    let guards = rules::guards(fields, warnings)?;
+    let graphql = guard::graphql(fields, warnings)?;
+    let guards = guard::guards(fields, !graphql.is_empty(), warnings)?;
     let carriers = rules::carriers(fields, warnings)?;
     let headers = rules::headers(fields)?;
-    Ok(SharedRules::new(CommonRules::new(
-        inject, guards, &carriers, headers,
-    )))
+    let common = CommonRules::new(inject, guards, &carriers, headers);
+    Ok(SharedRules::new(common.with_graphql(graphql)))
 }
 
 fn ci_variables(fields: &mut Fields<'_>) -> Result<Option<Endpoint>, DefinitionError> {

@@ -1,11 +1,11 @@
-//! Parses `inject`, `carriers`, `guard` and `headers`.
+//! Parses `inject`, `carriers` and `headers`.
 
 use crate::condition::Condition;
 use crate::error::DefinitionError;
 use crate::host::HostPattern;
 use crate::path_pattern::PathPattern;
 use crate::reader::{Fields, Text, text_at};
-use crate::rules::{Carriers, GuardRule, InjectEntry};
+use crate::rules::{Carriers, InjectEntry};
 use crate::shape::{self, Shape};
 use crate::template::{Piece, Template};
 
@@ -52,7 +52,7 @@ fn condition(entry: &mut Fields<'_>) -> Result<Option<Condition>, DefinitionErro
     Ok(is_one.then_some(condition))
 }
 
-fn hosts(entry: &mut Fields<'_>) -> Result<Vec<HostPattern>, DefinitionError> {
+pub(super) fn hosts(entry: &mut Fields<'_>) -> Result<Vec<HostPattern>, DefinitionError> {
     entry.texts("hosts")?.iter().map(Text::parse).collect()
 }
 
@@ -232,37 +232,7 @@ fn body_fields(entry: &mut Fields<'_>, name: &'static str) -> Result<Vec<String>
     names.iter().map(|text| text.check(field)).collect()
 }
 
-pub(super) fn guards(
-    fields: &mut Fields<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<GuardRule>, DefinitionError> {
-    let mut guards: Vec<GuardRule> = Vec::new();
-    for mut entry in fields.objects("guard")? {
-        let name = entry.required("name")?;
-        let guard = GuardRule {
-            name: name.check(guard_name)?,
-            reason: entry.required("reason")?.text.to_owned(),
-            methods: methods(&mut entry)?,
-            hosts: hosts(&mut entry)?,
-            pattern: entry.required("path")?.parse()?,
-        };
-        guards.push(guard);
-        entry.warn_of_unknown(warnings);
-    }
-    Ok(guards)
-}
-
-/// The name by which the user allows a rule on the command line. Several rules may share one.
-fn guard_name(text: &str) -> Result<String, &'static str> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if !text.is_empty() && text.bytes().all(plain) {
-        Ok(text.to_owned())
-    } else {
-        Err("a rule's name has lower-case letters, digits and `-` only")
-    }
-}
-
-fn methods(entry: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
+pub(super) fn methods(entry: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
     let method = |text: &str| {
         let letters = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphabetic());
         if letters {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use super::{Carriers, GuardRule, Injection, Rules};
+use super::{Carriers, GraphqlEndpoint, GuardRule, Injection, Rules};
 use crate::condition::Condition;
 use crate::error::DefinitionError;
 use crate::landmarks::Landmarks;
@@ -53,7 +53,8 @@ impl MethodGuards {
     fn new(guards: &[GuardRule], method: Option<&str>) -> Self {
         let applies = |rule: &GuardRule| {
             let names = |known: &String| method.is_some_and(|method| method == known);
-            rule.methods.is_empty() || rule.methods.iter().any(names)
+            rule.graphql.is_none()
+                && (rule.methods.is_empty() || rule.methods.iter().any(names))
         };
         let rules = guards.iter().enumerate().filter(|(_, rule)| applies(rule));
         Self {
@@ -83,6 +84,7 @@ pub(crate) struct CommonRules {
     guards_of_others: MethodGuards,
     pub(super) carriers: Carriers,
     pub(super) headers: Vec<(String, String)>,
+    pub(super) graphql: Vec<GraphqlEndpoint>,
 }
 
 impl CommonRules {
@@ -133,7 +135,14 @@ impl CommonRules {
             guards_of_others: MethodGuards::new(&guards, None),
             guards,
             headers,
+            graphql: Vec::new(),
         }
+    }
+
+    /// The same rules for a service that takes GraphQL documents at `endpoints`.
+    pub(crate) fn with_graphql(mut self, endpoints: Vec<GraphqlEndpoint>) -> Self {
+        self.graphql = endpoints;
+        self
     }
 }
 
@@ -167,6 +176,7 @@ impl SharedRules {
                 known.methods == rule.methods
                     && known.pattern == rule.pattern
                     && known.hosts == rule.hosts
+                    && known.graphql == rule.graphql
             })
         };
         let added: Vec<_> = others
@@ -195,8 +205,11 @@ impl SharedRules {
         let inject = self.common.inject.iter().filter_map(shape).collect();
         let guards = own.iter().chain(added).cloned().collect();
         let headers = self.common.headers.clone();
+        let mut endpoints = self.common.graphql.clone();
+        let theirs = others.common.graphql.iter();
+        endpoints.extend(theirs.filter(|one| !self.common.graphql.contains(one)).cloned());
         let common = CommonRules::new(inject, guards, &self.common.carriers, headers);
-        Some((Self::new(common), names))
+        Some((Self::new(common.with_graphql(endpoints)), names))
     }
 
     /// The rules for a base URL that has the usual OAuth paths.

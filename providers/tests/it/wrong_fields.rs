@@ -221,6 +221,13 @@ fn wrong_use() -> Vec<Wrong> {
             "guard[0].methods[0]",
         ),
         (
+            "/guard",
+            json!([{"name": "a", "graphql": {"fields": ["token"]}, "reason": ""}]),
+            "guard[0].graphql",
+        ),
+        ("/graphql", json!([{"path": "regex:["}]), "graphql[0].path"),
+        ("/graphql", json!({"path": "/graphql"}), "graphql"),
+        (
             "/account",
             json!([{"url": "/user", "id": "id"}]),
             "account[0].id",
@@ -262,4 +269,43 @@ fn a_wrong_field_is_named() {
     settings.set_omit_expression(true);
     settings.set_snapshot_path("../../../tests/snapshots/definitions");
     settings.bind(|| insta::assert_snapshot!("fields", words));
+}
+
+/// Rules about GraphQL in a definition that says where documents are taken.
+#[test]
+fn rules_about_graphql_name_names_and_nothing_of_a_path() {
+    let names = json!({"mutations": ["tokenCreate"], "fields": ["token"]});
+    for (rule, wrong) in [
+        (json!({"graphql": names}), None),
+        (json!({"graphql": {"fields": "token"}}), None),
+        (json!({"graphql": names, "path": "/a"}), Some("graphql")),
+        (json!({"graphql": names, "methods": ["POST"]}), Some("methods")),
+        (json!({"graphql": names, "hosts": ["a.test"]}), Some("hosts")),
+        (json!({"graphql": {}}), Some("graphql")),
+        (json!({"graphql": []}), Some("graphql")),
+        (
+            json!({"graphql": {"fields": ["a", "User.token"]}}),
+            Some("graphql.fields[1]"),
+        ),
+        (
+            json!({"graphql": {"mutations": ["2fa"]}}),
+            Some("graphql.mutations[0]"),
+        ),
+        (json!({}), Some("path")),
+    ] {
+        let mut definition = right();
+        definition["graphql"] = json!([{"path": "/graphql"}]);
+        let mut whole = rule.clone();
+        whole["name"] = json!("a");
+        whole["reason"] = json!("it makes one");
+        definition["guard"] = json!([whole]);
+        let found = Definition::parse(&definition.to_string(), Source::Bundled).err();
+        let found = found.map(|error| error.to_string());
+        let wrong = wrong.map(|field| format!("guard[0].{field}"));
+        match (&found, &wrong) {
+            (None, None) => {}
+            (Some(error), Some(field)) => assert!(error.contains(field.as_str()), "{rule}: {error}"),
+            _ => panic!("{rule}: {found:?}"),
+        }
+    }
 }

@@ -1,0 +1,120 @@
+//! Parses `guard` and `graphql`: what is denied, by its path or inside of a GraphQL document.
+
+use super::rules::{hosts, methods};
+use crate::error::DefinitionError;
+use crate::path_pattern::PathPattern;
+use crate::reader::{Fields, Text};
+use crate::rules::{GraphqlEndpoint, GraphqlNames, GuardRule};
+
+/// `graphql`: where the service takes GraphQL documents.
+pub(super) fn graphql(
+    fields: &mut Fields<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<GraphqlEndpoint>, DefinitionError> {
+    let mut endpoints = Vec::new();
+    for mut entry in fields.objects("graphql")? {
+        endpoints.push(GraphqlEndpoint {
+            hosts: hosts(&mut entry)?,
+            pattern: entry.required("path")?.parse()?,
+        });
+        entry.warn_of_unknown(warnings);
+    }
+    Ok(endpoints)
+}
+
+/// `guard`. Rules with `graphql` need an endpoint, or they would deny nothing.
+pub(super) fn guards(
+    fields: &mut Fields<'_>,
+    has_endpoints: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<GuardRule>, DefinitionError> {
+    let mut guards: Vec<GuardRule> = Vec::new();
+    for mut entry in fields.objects("guard")? {
+        let graphql = names(&mut entry, has_endpoints, warnings)?;
+        let path = entry.text("path")?;
+        let pattern = match (path, &graphql) {
+            (Some(path), None) => path.parse()?,
+            (None, Some(_)) => PathPattern::any(),
+            (Some(_), Some(_)) => {
+                let path = entry.path_of("graphql");
+                return Err(DefinitionError::field(path, "a rule has it or `path`"));
+            }
+            (None, None) => entry.required("path")?.parse()?,
+        };
+        let name = entry.required("name")?;
+        guards.push(GuardRule {
+            name: name.check(guard_name)?,
+            reason: entry.required("reason")?.text.to_owned(),
+            methods: by_path(&mut entry, "methods", graphql.is_some(), methods)?,
+            hosts: by_path(&mut entry, "hosts", graphql.is_some(), hosts)?,
+            graphql,
+            pattern,
+        });
+        entry.warn_of_unknown(warnings);
+    }
+    Ok(guards)
+}
+
+/// A condition of rules by path. In another rule it would look as if it narrowed something.
+fn by_path<T>(
+    entry: &mut Fields<'_>,
+    name: &'static str,
+    is_graphql: bool,
+    parse: fn(&mut Fields<'_>) -> Result<Vec<T>, DefinitionError>,
+) -> Result<Vec<T>, DefinitionError> {
+    if is_graphql && entry.value(name).is_some() {
+        let path = entry.path_of(name);
+        return Err(DefinitionError::field(path, "a rule with `graphql` has none"));
+    }
+    parse(entry)
+}
+
+/// `graphql` of a rule: mutations and fields.
+fn names(
+    entry: &mut Fields<'_>,
+    has_endpoints: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Option<GraphqlNames>, DefinitionError> {
+    let path = entry.path_of("graphql");
+    let Some(mut graphql) = entry.object("graphql")? else {
+        return Ok(None);
+    };
+    let checked = |texts: Vec<Text<'_>>| {
+        let names = texts.into_iter().map(|text| text.check(field_name));
+        names.collect::<Result<Vec<_>, DefinitionError>>()
+    };
+    let names = GraphqlNames {
+        mutations: checked(graphql.texts("mutations")?)?,
+        fields: checked(graphql.texts("fields")?)?,
+    };
+    graphql.warn_of_unknown(warnings);
+    if names == GraphqlNames::default() {
+        return Err(DefinitionError::field(path, "it names nothing"));
+    }
+    if !has_endpoints {
+        let why = "the definition does not say where documents are taken (`graphql`)";
+        return Err(DefinitionError::field(path, why));
+    }
+    Ok(Some(names))
+}
+
+/// A name (GraphQL specification §2.1.9).
+fn field_name(text: &str) -> Result<String, &'static str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let begins_well = text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    if begins_well && text.bytes().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("it is not a name in GraphQL")
+    }
+}
+
+/// The name by which the user allows a rule on the command line. Several rules may share one.
+fn guard_name(text: &str) -> Result<String, &'static str> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !text.is_empty() && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("a rule's name has lower-case letters, digits and `-` only")
+    }
+}
