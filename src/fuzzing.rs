@@ -3,7 +3,7 @@
 
 use crate::authority::Authority;
 use crate::oauth::{AuthorizationResponse, OAuthClient, PendingAuthorization, ResponseRefused};
-use crate::proxy::properties;
+use crate::proxy::{graphql_properties, properties};
 use crate::text::is_deceptive;
 use url::Url;
 
@@ -25,6 +25,11 @@ pub fn chunked_body(bytes: &[u8]) {
 /// The body of a push with git (gitprotocol-pack), whose refs are checked.
 pub fn git_push(bytes: &[u8]) {
     crate::proxy::git_push_properties(bytes);
+}
+
+/// A request to a GraphQL endpoint: its type of body, its query string and its body.
+pub fn graphql_request(bytes: &[u8]) {
+    graphql_properties::graphql_request(bytes);
 }
 
 /// A host and a port. What is checked must be what is sent, so every text form of an authority must
@@ -118,6 +123,7 @@ mod tests {
             ("callback_query", super::callback_query),
             ("chunked_body", super::chunked_body),
             ("git_push", super::git_push),
+            ("graphql_request", super::graphql_request),
             ("request_head", super::request_head),
             ("response_head", super::response_head),
         ];

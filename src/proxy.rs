@@ -39,6 +39,7 @@ mod upstream;
 pub(crate) use http1::properties;
 #[cfg(any(fuzzing, test))]
 pub(crate) use policy::git_push::properties::git_push as git_push_properties;
+pub(crate) use policy::graphql::properties as graphql_properties;
 
 pub use limits::Timeouts;
 pub use policy::git_push::{PushPolicy, RefPattern, RefPatternError};

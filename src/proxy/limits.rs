@@ -220,3 +220,15 @@ impl Default for Timeouts {
         }
     }
 }
+
+/// The body of a request to a GraphQL endpoint, which is held until the guard has read it. GitLab
+/// takes documents of 10,000 characters.
+pub(super) const MAX_GRAPHQL_BODY: usize = 1024 * 1024;
+
+/// Operations of one request to a GraphQL endpoint ("batching").
+pub(super) const MAX_GRAPHQL_BATCH: usize = 100;
+
+/// Tokens of all documents of such a request, blanks and comments included, and how deep a document
+/// may nest. An introspection of a whole schema has 1,000, and is 15 deep.
+pub(super) const MAX_GRAPHQL_TOKENS: usize = 40_000;
+pub(super) const MAX_GRAPHQL_DEPTH: usize = 100;

@@ -1,5 +1,5 @@
-//! Decides what is done with a request: from its head, and for a push with git from its body; and
-//! what the user permits.
+//! Decides what is done with a request: from its head, and for a push with git and a GraphQL document
+//! from its body; and what the user permits.
 
 pub(super) mod candidates;
 pub(super) mod decide;
@@ -12,6 +12,11 @@ pub(super) mod decide;
     )
 )]
 pub(super) mod git_push;
+#[cfg_attr(
+    not(any(fuzzing, test)),
+    expect(dead_code, reason = "the exchange does not ask it yet")
+)]
+pub(super) mod graphql;
 pub(super) mod method_override;
 mod private_ca;
 pub(super) mod route;

@@ -4,6 +4,7 @@
 /// or what is below it, is named.
 pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("age", &["age_file.rs"]),
+    ("apollo_parser", &["proxy/policy/graphql"]),
     ("aws_lc_rs::aead", &["vault/seal.rs"]),
     (
         "aws_lc_rs::digest",

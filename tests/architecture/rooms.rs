@@ -167,7 +167,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room(
         "proxy/policy",
         605,
-        "what is done with a request: decisions on its head, and on the body of a push",
+        "what is done with a request: decisions on its head, on the body of a push and on a GraphQL document",
         "any wait, any stream",
         &[
             "vault", "oauth", "child", "proxy/io", "tokio::", "hyper::", "h2::",

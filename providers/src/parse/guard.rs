@@ -64,7 +64,10 @@ fn by_path<T>(
 ) -> Result<Vec<T>, DefinitionError> {
     if is_graphql && entry.value(name).is_some() {
         let path = entry.path_of(name);
-        return Err(DefinitionError::field(path, "a rule with `graphql` has none"));
+        return Err(DefinitionError::field(
+            path,
+            "a rule with `graphql` has none",
+        ));
     }
     parse(entry)
 }
@@ -101,7 +104,10 @@ fn names(
 /// A name (GraphQL specification §2.1.9).
 fn field_name(text: &str) -> Result<String, &'static str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let begins_well = text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    let begins_well = text
+        .bytes()
+        .next()
+        .is_some_and(|byte| !byte.is_ascii_digit());
     if begins_well && text.bytes().all(is_plain) {
         Ok(text.to_owned())
     } else {

@@ -53,8 +53,7 @@ impl MethodGuards {
     fn new(guards: &[GuardRule], method: Option<&str>) -> Self {
         let applies = |rule: &GuardRule| {
             let names = |known: &String| method.is_some_and(|method| method == known);
-            rule.graphql.is_none()
-                && (rule.methods.is_empty() || rule.methods.iter().any(names))
+            rule.graphql.is_none() && (rule.methods.is_empty() || rule.methods.iter().any(names))
         };
         let rules = guards.iter().enumerate().filter(|(_, rule)| applies(rule));
         Self {
@@ -207,7 +206,11 @@ impl SharedRules {
         let headers = self.common.headers.clone();
         let mut endpoints = self.common.graphql.clone();
         let theirs = others.common.graphql.iter();
-        endpoints.extend(theirs.filter(|one| !self.common.graphql.contains(one)).cloned());
+        endpoints.extend(
+            theirs
+                .filter(|one| !self.common.graphql.contains(one))
+                .cloned(),
+        );
         let common = CommonRules::new(inject, guards, &self.common.carriers, headers);
         Some((Self::new(common.with_graphql(endpoints)), names))
     }

@@ -8,6 +8,7 @@
 mod bundled;
 mod catalog;
 mod definitions;
+mod github_api;
 mod gitlab;
 mod gitlab_api;
 mod gitlab_guards;

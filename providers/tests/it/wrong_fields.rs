@@ -279,8 +279,14 @@ fn rules_about_graphql_name_names_and_nothing_of_a_path() {
         (json!({"graphql": names}), None),
         (json!({"graphql": {"fields": "token"}}), None),
         (json!({"graphql": names, "path": "/a"}), Some("graphql")),
-        (json!({"graphql": names, "methods": ["POST"]}), Some("methods")),
-        (json!({"graphql": names, "hosts": ["a.test"]}), Some("hosts")),
+        (
+            json!({"graphql": names, "methods": ["POST"]}),
+            Some("methods"),
+        ),
+        (
+            json!({"graphql": names, "hosts": ["a.test"]}),
+            Some("hosts"),
+        ),
         (json!({"graphql": {}}), Some("graphql")),
         (json!({"graphql": []}), Some("graphql")),
         (
@@ -304,7 +310,9 @@ fn rules_about_graphql_name_names_and_nothing_of_a_path() {
         let wrong = wrong.map(|field| format!("guard[0].{field}"));
         match (&found, &wrong) {
             (None, None) => {}
-            (Some(error), Some(field)) => assert!(error.contains(field.as_str()), "{rule}: {error}"),
+            (Some(error), Some(field)) => {
+                assert!(error.contains(field.as_str()), "{rule}: {error}")
+            }
             _ => panic!("{rule}: {found:?}"),
         }
     }

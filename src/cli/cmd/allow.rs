@@ -24,6 +24,7 @@ impl Guard {
 
     fn methods(&self) -> String {
         match self.rule.methods.as_slice() {
+            _ if self.rule.graphql.is_some() => "GraphQL".to_owned(),
             [] => "any method".to_owned(),
             methods => methods.join(","),
         }
