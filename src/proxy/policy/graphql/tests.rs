@@ -1,7 +1,7 @@
 //! Documents after GitLab's and GitHub's documentation, and ways around the guard.
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use authsome_providers::Catalog;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, UPGRADE};
@@ -132,8 +132,8 @@ const GITLAB: &[(&str, &str)] = &[
         "integration httpIntegrationResetToken",
     ),
     (
-        "mutation { projectMembersBulkUpdate(input: { projectId: 1, userIds: [2], accessLevel: OWNER }) { errors } }",
-        "member projectMembersBulkUpdate",
+        "mutation { projectMemberBulkUpdate(input: { projectId: 1, userIds: [2], accessLevel: OWNER }) { errors } }",
+        "member projectMemberBulkUpdate",
     ),
     (
         "query { currentUser { id } ...A } fragment A on Query { ...B } fragment B on Query { ...A echo(text: \"x\") }",
@@ -564,8 +564,15 @@ fn what_is_too_large_is_refused() {
     );
 }
 
+/// How long this thread has run. What else the machine does, it leaves out.
+fn busy() -> Duration {
+    let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let run = times.split(' ').next().unwrap();
+    Duration::from_nanos(run.parse().unwrap())
+}
+
 /// The worst documents of 1 MiB, each answered or refused within 50 ms in a build for release. A
-/// build for tests is slower by far, and so are machines that do more than this.
+/// build for tests is slower by far.
 #[test]
 fn a_large_document_is_answered_at_once() {
     let guard = bundled("gitlab");
@@ -607,9 +614,9 @@ fn a_large_document_is_answered_at_once() {
         ("errors", filled("{a ", "?", "}")),
         ("fragments", fragments),
     ] {
-        let before = Instant::now();
+        let before = busy();
         let verdict = said(&guard, "application/graphql", document.as_bytes());
-        let took = before.elapsed();
+        let took = busy().saturating_sub(before);
         println!("{what}: {} bytes, {took:?}, {verdict}", document.len());
         worst = worst.max(took);
     }
