@@ -1,5 +1,5 @@
-//! Decides what is done with a request: from its head, and for a push with git and a GraphQL document
-//! from its body; and what the user permits.
+//! Decides what is done with a request: from its head, and for a push with git and a GraphQL
+//! document from its body; and what the user permits.
 
 pub(super) mod candidates;
 pub(super) mod decide;

@@ -311,7 +311,7 @@ fn rules_about_graphql_name_names_and_nothing_of_a_path() {
         match (&found, &wrong) {
             (None, None) => {}
             (Some(error), Some(field)) => {
-                assert!(error.contains(field.as_str()), "{rule}: {error}")
+                assert!(error.contains(field.as_str()), "{rule}: {error}");
             }
             _ => panic!("{rule}: {found:?}"),
         }

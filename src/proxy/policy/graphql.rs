@@ -3,9 +3,9 @@
 //! All operations go to one path, so that a rule by path cannot tell them apart. This reads the
 //! documents that a request carries, and refuses the fields that the definition denies.
 //!
-//! **Invariant:** what the server runs is what was read here. So every carrier of a document is read
-//! (the query string and the body), and what two servers could read differently is refused and not
-//! guessed: duplicate names, other charsets, trailing bytes, quotes in comments. What names a
+//! **Invariant:** what the server runs is what was read here. So every carrier of a document is
+//! read (the query string and the body), and what two servers could read differently is refused and
+//! not guessed: duplicate names, other charsets, trailing bytes, quotes in comments. What names a
 //! document without showing it (a "persisted query") is refused as well.
 //!
 //! All operations and fragments of a document are looked at, whichever of them is to run, and a
@@ -22,86 +22,18 @@ pub(crate) mod properties;
 mod request;
 #[cfg(test)]
 mod tests;
+mod utf8;
+mod verdict;
 
 use std::collections::HashMap;
 
 use authsome_providers::Rules;
 use http::Method;
-use thiserror::Error;
 
 use self::document::Document;
 pub(in crate::proxy) use self::request::GraphqlRequest;
+pub(crate) use self::verdict::{Kind, Unreadable, Verdict};
 use crate::proxy::limits::{MAX_GRAPHQL_BATCH, MAX_GRAPHQL_BODY, MAX_GRAPHQL_TOKENS};
-
-/// What a request does, of which the last applies: `Mutation` if one of its operations is one.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Kind {
-    /// It only reads.
-    Query,
-    /// It reads until it is ended.
-    Subscription,
-    /// It may change something.
-    Mutation,
-}
-
-/// What the guard says to a request.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Verdict {
-    /// No rule denies it.
-    Allowed {
-        /// What it does.
-        kind: Kind,
-    },
-    /// A rule denies it.
-    Denied {
-        /// The rule's name.
-        rule: String,
-        /// Why.
-        reason: String,
-        /// The field that the rule names.
-        field: String,
-    },
-    /// It cannot be told what it does, so it is refused.
-    Unreadable(Unreadable),
-}
-
-/// Why it cannot be told what a request does.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-pub(crate) enum Unreadable {
-    /// More than [`MAX_GRAPHQL_BODY`].
-    #[error("its body is larger than {MAX_GRAPHQL_BODY} bytes")]
-    TooLarge,
-    /// More than [`MAX_GRAPHQL_TOKENS`] or nested too deep.
-    #[error("its documents have more than {MAX_GRAPHQL_TOKENS} tokens, or nest too deep")]
-    TooComplex,
-    /// More than [`MAX_GRAPHQL_BATCH`].
-    #[error("it has more than {MAX_GRAPHQL_BATCH} operations")]
-    TooMany,
-    /// A hash or an id stands for a document ("persisted query").
-    #[error("it names a stored document by a hash or an id, so that nobody sees what it does")]
-    Persisted,
-    /// No document, where one is needed.
-    #[error("it has no GraphQL document")]
-    NoDocument,
-    /// The document does not follow the specification. Where is a byte offset in it.
-    #[error("its GraphQL document has a mistake at byte {0}")]
-    Syntax(usize),
-    /// The body does not follow the format that its type names.
-    #[error("its body is not {0}")]
-    Malformed(&'static str),
-    /// The body's type or coding is none that GraphQL servers agree on.
-    #[error("its {0} is none in which GraphQL is sent")]
-    Unsupported(&'static str),
-    /// Two servers could read it differently.
-    #[error("servers may read it differently: {0}")]
-    Ambiguous(&'static str),
-    /// A field beside `query` that could have a meaning.
-    #[error("it has a field `{0}`, which is none of query, operationName, variables, extensions")]
-    UnknownField(String),
-    /// A WebSocket, whose messages the guard does not read.
-    #[error("it opens a WebSocket, in which operations are not seen")]
-    WebSocket,
-}
 
 /// The rules about GraphQL of one definition that are in force.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use super::Unreadable;
+use super::verdict::Unreadable;
 
 /// In what form a body has documents.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -43,13 +43,12 @@ pub(super) fn form(headers: &HeaderMap) -> Result<Form, Unreadable> {
     let is_json = |name: &str| name.starts_with("application/") && name.ends_with("+json");
     match (essence.as_str(), boundary) {
         ("multipart/form-data", Some(boundary)) => Ok(Form::Multipart(boundary)),
-        (_, Some(_)) => Err(Unreadable::Unsupported("content type")),
         ("application/json", None) => Ok(Form::Json),
         ("application/graphql", None) => Ok(Form::Document),
         ("application/x-www-form-urlencoded", None) => Ok(Form::UrlEncoded),
         ("text/plain", None) => Ok(Form::Unnamed),
         (name, None) if is_json(name) => Ok(Form::Json),
-        (_, None) => Err(Unreadable::Unsupported("content type")),
+        _ => Err(Unreadable::Unsupported("content type")),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use apollo_parser::cst::{
-    CstNode, Definition, Field, OperationDefinition, Selection, SelectionSet,
+    CstNode, Definition, Field, FragmentSpread, OperationDefinition, Selection, SelectionSet,
 };
 use apollo_parser::{Error, Lexer, Parser, Token, TokenKind};
 
-use super::{Kind, Unreadable};
+use super::verdict::{Kind, Unreadable};
 use crate::proxy::limits::MAX_GRAPHQL_DEPTH;
 
 /// What a document does, whichever of its operations is run.
@@ -44,7 +44,8 @@ fn because(error: &Error) -> Unreadable {
 }
 
 /// Control characters and byte order marks, which parsers treat differently, and carriage returns
-/// without a line feed: they end a comment for the specification (§2.1.3), but not for every parser.
+/// without a line feed: they end a comment for the specification (§2.1.3), but not for every
+/// parser.
 fn refuse_odd_characters(text: &str) -> Result<(), Unreadable> {
     let mut bytes = text.bytes().peekable();
     while let Some(byte) = bytes.next() {
@@ -180,21 +181,25 @@ impl Reader {
                     Selection::Field(field) => into.push(name_of(&field)?),
                     Selection::InlineFragment(inline) => open.extend(inline.selection_set()),
                     Selection::FragmentSpread(spread) => {
-                        let name = spread.fragment_name().and_then(|name| name.name());
-                        let name = name.ok_or(Unreadable::Malformed("GraphQL"))?;
-                        let name = name.text().to_string();
-                        let set = self.fragments.get(&name);
-                        let set = set.ok_or(Unreadable::Malformed(
-                            "a GraphQL request: it uses a fragment that is not there",
-                        ))?;
-                        if followed.insert(name) {
-                            open.push(set.clone());
-                        }
+                        let (name, set) = self.fragment(&spread)?;
+                        open.extend(followed.insert(name).then_some(set));
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// The fragment that is used there, with its name.
+    fn fragment(&self, spread: &FragmentSpread) -> Result<(String, SelectionSet), Unreadable> {
+        let name = spread.fragment_name().and_then(|name| name.name());
+        let name = name.ok_or(Unreadable::Malformed("GraphQL"))?;
+        let name = name.text().to_string();
+        let set = self.fragments.get(&name).cloned();
+        let set = set.ok_or(Unreadable::Malformed(
+            "a GraphQL request: it uses a fragment that is not there",
+        ))?;
+        Ok((name, set))
     }
 }
 

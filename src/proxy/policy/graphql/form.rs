@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use url::form_urlencoded;
 
-use super::{Unreadable, json};
+use super::json;
+use super::verdict::Unreadable;
 
 /// The parameters of a query string or a form.
 #[derive(Debug)]
@@ -53,8 +54,8 @@ impl<'a> Parameters<'a> {
 }
 
 /// Whether a parameter of that name may carry a document, or a part of one: besides `query` those
-/// in which Rails puts a batch (`_json`), those of the multipart specification, and those that Rails
-/// and PHP take for a structure of such a name (`query[]`).
+/// in which Rails puts a batch (`_json`), those of the multipart specification, and those that
+/// Rails and PHP take for a structure of such a name (`query[]`).
 pub(super) fn has_meaning(name: &str) -> bool {
     let stem = name
         .trim()
@@ -64,6 +65,6 @@ pub(super) fn has_meaning(name: &str) -> bool {
     let is_one = |known: &&str| stem.eq_ignore_ascii_case(known);
     let is_known = ["query", "_json", "operations", "map", "graphql"]
         .iter()
-        .any(|known| is_one(&known));
+        .any(|known| is_one(known));
     is_known || name.contains('\u{fffd}') || name.bytes().any(|byte| byte < b' ')
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::Unreadable;
+use super::verdict::Unreadable;
 use crate::proxy::limits::MAX_GRAPHQL_BATCH;
 
 /// What follows the specification of GraphQL over HTTP, and nothing else: a name that is there
@@ -42,8 +42,8 @@ pub(super) fn is_id(name: &str) -> bool {
     NAMES.contains(&bare.as_str())
 }
 
-/// Refuses `extensions` that name a stored document, even beside a document: which of them runs, the
-/// server decides.
+/// Refuses `extensions` that name a stored document, even beside a document: which of them runs,
+/// the server decides.
 pub(super) fn check_extensions(text: &str) -> Result<(), Unreadable> {
     let value: Value = serde_json::from_str(text).map_err(|_| Unreadable::Malformed("JSON"))?;
     refuse_persisted(&value)
@@ -51,9 +51,8 @@ pub(super) fn check_extensions(text: &str) -> Result<(), Unreadable> {
 
 fn refuse_persisted(extensions: &Value) -> Result<(), Unreadable> {
     match extensions {
-        Value::Null => Ok(()),
         Value::Object(map) if map.keys().any(|name| is_id(name)) => Err(Unreadable::Persisted),
-        Value::Object(_) => Ok(()),
+        Value::Null | Value::Object(_) => Ok(()),
         _ => Err(Unreadable::Malformed("a GraphQL request")),
     }
 }

@@ -6,8 +6,9 @@
 
 use memchr::memmem;
 
-use super::request::utf8;
-use super::{Unreadable, form, json};
+use super::utf8::utf8;
+use super::verdict::Unreadable;
+use super::{form, json};
 
 const MALFORMED: Unreadable = Unreadable::Malformed("a form in parts");
 

@@ -18,7 +18,7 @@ const TYPES: [&str; 6] = [
 ];
 
 /// The guard answers, and a mutation that the document has by its own text is no mere query: the
-/// mutation `guarded` and the field `secret` are denied wherever they pass, however they are written.
+/// mutation `guarded` and the field `secret` are denied wherever they pass, however written.
 pub(crate) fn graphql_request(bytes: &[u8]) {
     let Some((selector, rest)) = bytes.split_first() else {
         return;

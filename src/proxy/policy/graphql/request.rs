@@ -5,7 +5,9 @@ use http::{HeaderMap, Method};
 
 use super::content_type::{Form, form};
 use super::form::Parameters;
-use super::{Unreadable, json, multipart};
+use super::utf8::utf8;
+use super::verdict::Unreadable;
+use super::{json, multipart};
 use crate::proxy::limits::MAX_GRAPHQL_BODY;
 
 /// A request to a GraphQL endpoint.
@@ -68,14 +70,4 @@ fn url_encoded(body: &str) -> Result<Vec<String>, Unreadable> {
 
 fn looks_like_json(body: &[u8]) -> bool {
     matches!(body.first(), Some(b'{' | b'['))
-}
-
-/// The body as text. A byte order mark is refused: some servers skip it, others do not.
-pub(super) fn utf8(bytes: &[u8]) -> Result<&str, Unreadable> {
-    let text = std::str::from_utf8(bytes);
-    let text = text.map_err(|_| Unreadable::Ambiguous("it is not UTF-8"))?;
-    if text.starts_with('\u{feff}') {
-        return Err(Unreadable::Ambiguous("it begins with a byte order mark"));
-    }
-    Ok(text)
 }
