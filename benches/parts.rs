@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 use std::hint::black_box;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -16,15 +17,18 @@ use authsome::credential::{ConnectionId, Credential};
 use authsome::net::tls::Trust;
 use authsome::oauth::OAuthClient;
 use authsome::os::home::Home;
-use authsome::proxy::bench::{self, Tunnel};
+use authsome::proxy::bench::{self, Scrubbing, Tunnel};
 use authsome::proxy::{Managed, Preference, RouteTable};
 use authsome::secret::Secret;
 use authsome::vault::{self, Change, Expect, RecordKey};
 use authsome_ca::{BACKDATE, LeafCache, PermittedHost, SessionCa, TrustBundle};
 use authsome_providers::{BaseUrl, Catalog, Service};
+use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use http::Request;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request};
 use rustls_pki_types::ServerName;
 use tempfile::TempDir;
 
@@ -38,7 +42,8 @@ criterion_group!(
     vault,
     providers,
     routes,
-    requests
+    requests,
+    responses
 );
 criterion_main!(parts);
 
@@ -222,6 +227,40 @@ fn requests(criterion: &mut Criterion) {
         });
     }
 }
+
+fn responses(criterion: &mut Criterion) {
+    let scrubbing = || Scrubbing::of(&SECRETS);
+    criterion.bench_function("scrub/patterns of three secrets", |bencher| {
+        bencher.iter(scrubbing);
+    });
+    let scrubbing = scrubbing();
+    let text = br#"{"id":12,"name":"project","web_url":"https://gitlab.bench.test/a/b"},"#;
+    for (name, length) in [("1 KiB", 1024), ("64 KiB", 64 * 1024)] {
+        let body: Vec<u8> = text.iter().copied().cycle().take(length).collect();
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(&body).unwrap();
+        for (coding, body) in [("identity", body), ("gzip", gzip.finish().unwrap())] {
+            let mut headers = HeaderMap::new();
+            headers.insert("content-type", HeaderValue::from_static("application/json"));
+            headers.insert("content-encoding", HeaderValue::from_static(coding));
+            let body = Bytes::from(body);
+            criterion.bench_function(&format!("scrub/{name} of JSON, {coding}"), |bencher| {
+                bencher.iter(|| scrubbing.body(&headers, black_box(body.clone())).unwrap());
+            });
+        }
+    }
+    let mut parts = head("/", Some(HOP_BY_HOP));
+    criterion.bench_function("scrub/twelve fields", |bencher| {
+        bencher.iter(|| scrubbing.fields(black_box(&mut parts.headers)));
+    });
+}
+
+/// As long as the tokens of one connection, and a client's secret.
+const SECRETS: [&str; 3] = [
+    "glpat-0123456789abcdefghij",
+    "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
+    "gloas-fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210",
+];
 
 /// What is between two neighbours only, and what HTTP/2 splits.
 const HOP_BY_HOP: [(&str, &str); 6] = [

@@ -11,13 +11,13 @@ use brotli_decompressor::{BrotliDecoderParameter, Decompressor};
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
-use ruzstd::decoding::StreamingDecoder;
+use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
 /// The maximum number of codings on top of each other. No honest response has more.
 const MAX_CODINGS: usize = 3;
 
-/// The largest window that a decoder of `zstd` has to support (RFC 9659 §3).
-const MAX_ZSTD_WINDOW: u64 = 8 * 1024 * 1024;
+/// The largest window that a decoder of `zstd` has to support (RFC 9659 §3), as a power of two.
+const MAX_ZSTD_WINDOW_LOG: u32 = 23;
 
 /// The read buffer of the decoder for `br`.
 const BROTLI_BUFFER: usize = 4096;
@@ -68,9 +68,7 @@ fn without(coding: &str, body: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
             decoder.set_parameter(BrotliDecoderParameter::BROTLI_DECODER_PARAM_LARGE_WINDOW, 0);
             read(decoder, limit)
         }
-        "zstd" => StreamingDecoder::new_with_max_window_size(body, MAX_ZSTD_WINDOW)
-            .map(|decoder| read(decoder, limit))
-            .unwrap_or_default(),
+        "zstd" => zstd(body, limit),
         _ => return None,
     };
     Some(Some(plain))
@@ -80,6 +78,25 @@ fn read(decoder: impl Read, limit: usize) -> Vec<u8> {
     let mut plain = Vec::new();
     // If the body breaks off, `plain` has what was decoded until then.
     let _ = decoder.take(limit as u64).read_to_end(&mut plain);
+    plain
+}
+
+/// What zstd's own decoder makes of the body, up to the limit.
+fn zstd(body: &[u8], limit: usize) -> Vec<u8> {
+    let mut plain = vec![0; limit];
+    let mut context = DCtx::create();
+    let is_bounded = context.set_parameter(DParameter::WindowLogMax(MAX_ZSTD_WINDOW_LOG));
+    let mut input = InBuffer::around(body);
+    let mut output = OutBuffer::around(plain.as_mut_slice());
+    while is_bounded.is_ok() {
+        let before = (input.pos(), output.pos());
+        let step = context.decompress_stream(&mut output, &mut input);
+        if step.is_err() || before == (input.pos(), output.pos()) {
+            break;
+        }
+    }
+    let length = output.pos();
+    plain.truncate(length);
     plain
 }
 

@@ -3,7 +3,7 @@
 
 use crate::authority::Authority;
 use crate::oauth::{AuthorizationResponse, OAuthClient, PendingAuthorization, ResponseRefused};
-use crate::proxy::{graphql_properties, properties};
+use crate::proxy::{graphql_properties, properties, scrub_properties};
 use crate::text::is_deceptive;
 use url::Url;
 
@@ -30,6 +30,16 @@ pub fn git_push(bytes: &[u8]) {
 /// A request to a GraphQL endpoint: its type of body, its query string and its body.
 pub fn graphql_request(bytes: &[u8]) {
     graphql_properties::graphql_request(bytes);
+}
+
+/// A response with secrets in it, cut anywhere, is searched as if it were whole.
+pub fn scrubber(bytes: &[u8]) {
+    scrub_properties::scrubber(bytes);
+}
+
+/// A response in a content coding (RFC 9110 §8.4.1).
+pub fn content_coding(bytes: &[u8]) {
+    scrub_properties::codings(bytes);
 }
 
 /// A host and a port. What is checked must be what is sent, so every text form of an authority must
@@ -118,14 +128,16 @@ mod tests {
     /// Inputs that once failed must not fail again, and machines without a fuzzer test that too.
     #[test]
     fn the_seeds_of_the_fuzz_targets_hold() {
-        let properties: [(&str, Property); 6] = [
+        let properties: [(&str, Property); 9] = [
             ("authority", super::authority),
             ("callback_query", super::callback_query),
             ("chunked_body", super::chunked_body),
+            ("content_coding", super::content_coding),
             ("git_push", super::git_push),
             ("graphql_request", super::graphql_request),
             ("request_head", super::request_head),
             ("response_head", super::response_head),
+            ("scrubber", super::scrubber),
         ];
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
         for (target, holds) in properties {

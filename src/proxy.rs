@@ -11,7 +11,7 @@
 //! message/    what both protocols have in common
 //! policy/     what is done with a request, and what the user permits
 //! admission/  who may use the proxy
-//! rewrite/    edits of a head; the search for the placeholder
+//! rewrite/    edits of a head; the search for the placeholder, and for secrets in responses
 //! io/         byte streams
 //! refusal.rs  why a request is not served      limits.rs   every timeout and limit
 //! ```
@@ -40,6 +40,7 @@ pub(crate) use http1::properties;
 #[cfg(any(fuzzing, test))]
 pub(crate) use policy::git_push::properties::git_push as git_push_properties;
 pub(crate) use policy::graphql::properties as graphql_properties;
+pub(crate) use rewrite::scrub::properties as scrub_properties;
 
 pub use limits::Timeouts;
 pub use policy::git_push::{PushPolicy, RefPattern, RefPatternError};

@@ -3,17 +3,21 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
 
 use crate::authority::Authority;
 use crate::credential::Credential;
+use crate::env::env_vars::PLACEHOLDER;
 use crate::proxy::policy::candidates::{Candidates, RouteMatch};
 use crate::proxy::policy::route::Route;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::rewrite::carriers;
 use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
 use crate::proxy::rewrite::placeholder;
+use crate::proxy::rewrite::scrub::patterns::{Fit, Hidden, Patterns};
+use crate::proxy::rewrite::scrub::{self, Plan};
 
 /// A tunnel: the routes of its host, which are looked up once.
 #[derive(Debug)]
@@ -56,4 +60,42 @@ impl Owner {
 pub fn clean(headers: &mut HeaderMap) {
     let flags = HeaderFlags::of(headers);
     hop_by_hop::clean_request(headers, flags);
+}
+
+/// The search of responses for a session's secrets.
+#[derive(Debug)]
+pub struct Scrubbing(Arc<Patterns>);
+
+impl Scrubbing {
+    /// For these secrets.
+    pub fn of(secrets: &[&str]) -> Self {
+        let hidden = secrets.iter().map(|secret| Hidden {
+            secret: secret.as_bytes(),
+            placeholder: PLACEHOLDER,
+        });
+        Self(Arc::new(Patterns::new(hidden)))
+    }
+
+    /// Searches the header fields of a response. Returns how many have a secret.
+    pub fn fields(&self, headers: &mut HeaderMap) -> u64 {
+        scrub::scrub_fields(headers, &self.0, Fit::SameLength)
+    }
+
+    /// Searches the body of a response that comes in one piece. Returns how many bytes pass, or
+    /// `None` if it cannot be decoded.
+    pub fn body(&self, headers: &HeaderMap, body: Bytes) -> Option<usize> {
+        let length = body.len();
+        let mut scrubbed = match Plan::of(headers, &self.0, Fit::SameLength) {
+            Plan::Pass => return Some(length),
+            Plan::Scrub(scrubbed) => scrubbed,
+            Plan::UnknownCoding => return None,
+        };
+        scrubbed.push(body);
+        let mut passed = 0;
+        while let Some(piece) = scrubbed.next().ok()? {
+            passed += piece.len();
+        }
+        let last = scrubbed.finish().ok()?;
+        Some(passed + last.map_or(0, |last| last.len()))
+    }
 }

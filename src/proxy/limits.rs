@@ -202,6 +202,25 @@ pub(super) const MAX_PUSH_COMMITS: usize = 50_000;
 pub(super) const MAX_PUSH_PARENTS: usize = 100_000;
 pub(super) const MAX_PUSH_STEPS: usize = 300_000;
 
+/// Secrets that responses are searched for, in bytes. Shorter ones would be found where they are
+/// not; longer ones are no tokens.
+pub(super) const MIN_SCRUBBED_SECRET: usize = 8;
+pub(super) const MAX_SCRUBBED_SECRET: usize = 16 * 1024;
+
+/// Forms of secrets that responses are searched for at one time, and their bytes.
+pub(super) const MAX_SCRUB_PATTERNS: usize = 4096;
+pub(super) const MAX_SCRUB_BYTES: usize = 1024 * 1024;
+
+/// Content codings on top of each other that are removed from a response's body. No honest response
+/// has more.
+pub(super) const MAX_CODINGS: usize = 3;
+
+/// How much of a decoded body is made at once, in bytes, however much a few encoded ones stand for.
+pub(super) const DECODED_PIECE: usize = 32 * 1024;
+
+/// The largest window that a decoder of `zstd` has to support (RFC 9659 §3), as a power of two.
+pub(super) const MAX_ZSTD_WINDOW_LOG: u32 = 23;
+
 /// The timeouts that a user may set.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {

@@ -3,6 +3,7 @@
 /// A path of another crate or of the standard library, and the only places below `src/` where it,
 /// or what is below it, is named.
 pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
+    ("adler2", CODINGS),
     ("age", &["age_file.rs"]),
     ("apollo_parser", &["proxy/policy/graphql"]),
     ("aws_lc_rs::aead", &["vault/seal.rs"]),
@@ -17,9 +18,9 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
     ("aws_lc_rs::hkdf", &["vault/export_key.rs"]),
     ("bech32", &["age_file.rs"]),
-    ("brotli_decompressor", &["content_coding.rs"]),
+    ("brotli_decompressor", CODINGS),
     ("clap", &["cli.rs", "cli"]),
-    ("flate2", &["content_coding.rs", "proxy/policy/git_push"]),
+    ("flate2", CODINGS),
     ("gix_packetline", &["proxy/policy/git_push"]),
     ("h2", &["proxy/http2.rs", "proxy/http2"]),
     ("hyper", HYPER),
@@ -55,7 +56,6 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
             "proxy/upstream/tls.rs",
         ],
     ),
-    ("ruzstd", &["content_coding.rs"]),
     ("std::env::var", ENVIRONMENT),
     ("std::env::var_os", ENVIRONMENT),
     ("std::env::vars", ENVIRONMENT),
@@ -65,6 +65,14 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("std::process::Command::new", STARTING),
     ("std::time::SystemTime::now", &["clock.rs"]),
     ("tokio::process::Command::new", STARTING),
+    ("zstd_safe", CODINGS),
+];
+
+/// Where bodies are decoded: small ones to a bound, and those that are searched as they stream.
+const CODINGS: &[&str] = &[
+    "content_coding.rs",
+    "proxy/policy/git_push",
+    "proxy/rewrite/scrub/coding",
 ];
 
 /// Where hyper is: its server for the proxy's own port and the login's, its client for OAuth.

@@ -183,7 +183,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room(
         "proxy/rewrite",
         603,
-        "edits of a head: the credential, hop-by-hop fields; the search for the placeholder",
+        "edits of a head: the credential, hop-by-hop fields; the search for the placeholder, and for secrets in responses",
         "routes, streams",
         &["proxy/io", "tokio::", "hyper::", "h2::"],
     ),

@@ -1,0 +1,175 @@
+//! Keeps a session's secrets out of what a server sends back: its header fields, trailers, bodies
+//! and WebSocket messages.
+//!
+//! ```text
+//! secrets --> forms.rs --> patterns.rs + search.rs          once for each change of the secrets
+//!                                |
+//! body --> decode.rs --> stream.rs --> encode.rs --> body   without codings: stream.rs alone
+//! ```
+//!
+//! **What it holds against.** A server that shows a credential to who asks, in whatever usual
+//! encoding: an echo, a page of settings, an error that quotes the request. **What not:** a server
+//! that helps to hide it, by encryption, a coding of its own, a byte range that cuts it in two, or
+//! one character at a time. Base64 with line breaks inside, as in mail, is not found either.
+//!
+//! A response that is not searched costs nothing. One that is costs less than an instruction for
+//! each byte, and is not copied, unless it comes in a coding.
+
+pub(in crate::proxy) mod coding;
+mod forms;
+pub(in crate::proxy) mod media_type;
+pub(in crate::proxy) mod patterns;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod properties;
+mod search;
+pub(in crate::proxy) mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use self::coding::decode::Decoder;
+use self::coding::encode::Encoder;
+use self::coding::{CodingError, Codings};
+use self::patterns::{Fit, Patterns};
+use self::stream::Scrubber;
+
+/// What is done with a response's body.
+#[derive(Debug)]
+pub(in crate::proxy) enum Plan {
+    /// It passes as it is: there are no secrets, or it cannot hold one as text.
+    Pass,
+    /// It is searched.
+    Scrub(ScrubbedBody),
+    /// It can hold text, but nobody here can decode it.
+    UnknownCoding,
+}
+
+/// A body on its way through the search.
+///
+/// ```text
+/// push(piece) --> next() --> Some(piece), …, None --> push(piece) … --> finish(), at the end
+/// ```
+///
+/// After an error, the response must be cut: what is left cannot be searched.
+pub(in crate::proxy) struct ScrubbedBody {
+    scrubber: Scrubber,
+    coded: Option<Box<Coded>>,
+    /// Of a body without codings: what has come of the last piece.
+    ready: Option<Bytes>,
+    keeps_length: bool,
+}
+
+struct Coded {
+    decoder: Decoder,
+    encoder: Encoder,
+}
+
+impl Plan {
+    /// For a response with these header fields and a body.
+    pub(in crate::proxy) fn of(headers: &HeaderMap, patterns: &Arc<Patterns>, fit: Fit) -> Self {
+        if patterns.is_empty() || !media_type::is_text(headers) {
+            return Self::Pass;
+        }
+        match Codings::of(headers) {
+            None => Self::UnknownCoding,
+            Some(codings) => Self::Scrub(ScrubbedBody::new(patterns, fit, &codings)),
+        }
+    }
+}
+
+impl ScrubbedBody {
+    fn new(patterns: &Arc<Patterns>, fit: Fit, codings: &Codings) -> Self {
+        let coded = (!codings.is_identity()).then(|| {
+            Box::new(Coded {
+                decoder: Decoder::new(codings),
+                encoder: Encoder::new(codings),
+            })
+        });
+        Self {
+            scrubber: Scrubber::new(Arc::clone(patterns), fit),
+            keeps_length: coded.is_none() && fit == Fit::SameLength,
+            coded,
+            ready: None,
+        }
+    }
+
+    /// Whether the body keeps its length. If not, `Content-Length` has to go before its first byte.
+    pub(in crate::proxy) fn keeps_length(&self) -> bool {
+        self.keeps_length
+    }
+
+    /// How many secrets were replaced so far.
+    pub(in crate::proxy) fn matches(&self) -> u64 {
+        self.scrubber.matches()
+    }
+
+    /// The next piece of the body. What became of the one before has been taken.
+    pub(in crate::proxy) fn push(&mut self, piece: Bytes) {
+        match &mut self.coded {
+            None => self.ready = self.scrubber.push(piece),
+            Some(coded) => coded.decoder.push(piece),
+        }
+    }
+
+    /// What passes next. `None` if more of the body is wanted.
+    pub(in crate::proxy) fn next(&mut self) -> Result<Option<Bytes>, CodingError> {
+        let Some(coded) = &mut self.coded else {
+            return Ok(self.ready.take());
+        };
+        while let Some(text) = coded.decoder.next()? {
+            if let Some(text) = self.scrubber.push(text) {
+                return Ok(Some(coded.encoder.encode(text)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What passes at the end of the body.
+    pub(in crate::proxy) fn finish(&mut self) -> Result<Option<Bytes>, CodingError> {
+        let Some(coded) = &mut self.coded else {
+            return Ok(self.scrubber.finish());
+        };
+        coded.decoder.finish()?;
+        if coded.decoder.is_untouched() {
+            return Ok(None); // an empty body has no coding either
+        }
+        let held = self.scrubber.finish().unwrap_or_default();
+        let mut last = Vec::from(coded.encoder.encode(held));
+        last.extend_from_slice(&coded.encoder.finish());
+        Ok(Some(Bytes::from(last)))
+    }
+}
+
+impl std::fmt::Debug for ScrubbedBody {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ScrubbedBody")
+            .field("is_coded", &self.coded.is_some())
+            .field("matches", &self.matches())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Replaces secrets in the values of fields or trailers. Returns how many values had one.
+pub(in crate::proxy) fn scrub_fields(
+    headers: &mut HeaderMap,
+    patterns: &Patterns,
+    fit: Fit,
+) -> u64 {
+    if patterns.is_empty() {
+        return 0;
+    }
+    let mut replaced = 0;
+    let shortest = patterns.shortest();
+    for value in headers.values_mut().filter(|value| value.len() >= shortest) {
+        if let Some(scrubbed) = patterns.scrub_header(value, fit) {
+            *value = scrubbed;
+            replaced += 1;
+        }
+    }
+    replaced
+}
