@@ -211,6 +211,10 @@ pub(super) const MAX_SCRUBBED_SECRET: usize = 16 * 1024;
 pub(super) const MAX_SCRUB_PATTERNS: usize = 4096;
 pub(super) const MAX_SCRUB_BYTES: usize = 1024 * 1024;
 
+/// The longest fresh secret that is found in a response by its shape, behind its prefix, in bytes.
+/// What may be one is held back until its end has come.
+pub(super) const MAX_MINT: usize = 4096;
+
 /// Content codings on top of each other that are removed from a response's body. No honest response
 /// has more.
 pub(super) const MAX_CODINGS: usize = 3;

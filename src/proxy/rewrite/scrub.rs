@@ -18,6 +18,7 @@
 pub(in crate::proxy) mod coding;
 mod forms;
 pub(in crate::proxy) mod media_type;
+pub(in crate::proxy) mod mints;
 pub(in crate::proxy) mod patterns;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
@@ -25,6 +26,7 @@ mod search;
 pub(in crate::proxy) mod stream;
 #[cfg(test)]
 mod tests;
+pub(in crate::proxy) mod websocket;
 
 use std::sync::Arc;
 

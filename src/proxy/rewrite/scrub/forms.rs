@@ -41,7 +41,7 @@ pub(super) fn forms(secret: &[u8], placeholder: &[u8]) -> Vec<Form> {
     for keeps in PERCENT_KEEPS {
         for (digits, blank) in VARIANTS {
             forms.escaped(secret, placeholder, |bytes| {
-                Some(percent(bytes, keeps, *digits, blank))
+                Some(percent(bytes, keeps, digits, blank))
             });
         }
     }

@@ -83,20 +83,17 @@ impl Patterns {
         let mut left_out = Vec::new();
         let mut bytes = 0;
         for (position, hidden) in hidden.into_iter().enumerate() {
-            let reason = match reason(hidden) {
-                Some(reason) => Some(reason),
-                None => {
-                    let forms = forms(hidden.secret, hidden.placeholder.as_bytes());
-                    let more: usize = forms.iter().map(|form| form.text.len()).sum();
-                    let fits = found.len() + forms.len() <= MAX_SCRUB_PATTERNS
-                        && bytes + more <= MAX_SCRUB_BYTES;
-                    if fits {
-                        bytes += more;
-                        found.extend(forms);
-                    }
-                    (!fits).then_some(Reason::TooMany)
+            let reason = reason(hidden).or_else(|| {
+                let forms = forms(hidden.secret, hidden.placeholder.as_bytes());
+                let more: usize = forms.iter().map(|form| form.text.len()).sum();
+                let fits = found.len() + forms.len() <= MAX_SCRUB_PATTERNS
+                    && bytes + more <= MAX_SCRUB_BYTES;
+                if fits {
+                    bytes += more;
+                    found.extend(forms);
                 }
-            };
+                (!fits).then_some(Reason::TooMany)
+            });
             left_out.extend(reason.map(|reason| LeftOut { position, reason }));
         }
         found.sort_by(|one, other| one.text.cmp(&other.text));

@@ -70,13 +70,13 @@ pub(crate) fn codings(bytes: &[u8]) {
         all[usize::from(*seed / 4) % 4],
     ]);
     let mut encoder = Encoder::new(&codings);
-    let mut encoded = Vec::new();
+    let mut coded = Vec::new();
     for piece in cut.pieces(rest) {
-        encoded.extend(encoder.encode(piece));
+        coded.extend(encoder.encode(piece));
     }
-    encoded.extend(encoder.finish());
+    coded.extend(encoder.finish());
     assert!(
-        decoded(&codings, cut.pieces(&encoded)).as_deref() == Ok(rest),
+        decoded(&codings, cut.pieces(&coded)).as_deref() == Ok(rest),
         "{codings:?}"
     );
 }
