@@ -173,7 +173,11 @@ impl Cutter {
         let mut pieces = Vec::new();
         let mut rest = bytes;
         while !rest.is_empty() {
-            let longest = if self.next() % 4 == 0 { 3 } else { 200 };
+            let longest = if self.next().is_multiple_of(4) {
+                3
+            } else {
+                200
+            };
             let length = usize::try_from(self.next() % longest).unwrap_or_default();
             let (piece, more) = rest.split_at(length.min(rest.len()));
             pieces.push(Bytes::copy_from_slice(piece));
