@@ -8,6 +8,7 @@
 pub mod age_file;
 pub mod audit;
 mod authority;
+mod canonical_path;
 pub mod child;
 pub mod cli;
 pub mod clock;

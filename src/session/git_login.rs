@@ -11,6 +11,7 @@ use super::options::Options;
 use super::parent::Parent;
 use super::user_data::UserData;
 use crate::authority::Authority;
+use crate::canonical_path::canonical_path;
 use crate::connection::Stored;
 use crate::credential::ConnectionId;
 use crate::credential::git_protocol::{GitRequest, common_username};
@@ -61,8 +62,14 @@ pub(crate) fn git_login(
     let Some(authority) = &request.authority else {
         return Ok(GitChoice::Nothing);
     };
+    // By the same spelling as in a run: what a run refuses gets no answer here, because the server
+    // could take `/gitlab/..;/other` for `/other`.
+    let path = request.path.as_ref().map(|path| format!("/{path}"));
+    let Ok(path) = path.as_deref().map(canonical_path).transpose() else {
+        return Ok(GitChoice::Nothing);
+    };
     let members = gather(&Options::default(), data, parent, notify)?.members;
-    let here = |member| login_at(member, authority, request);
+    let here = |member| login_at(member, authority, request, path.as_deref());
     Ok(choose(
         members.into_iter().filter_map(here).collect(),
         request,
@@ -70,14 +77,18 @@ pub(crate) fn git_login(
 }
 
 /// The login of a connection whose host this is, and whose path, if git tells it.
-fn login_at(member: Member, authority: &Authority, request: &GitRequest) -> Option<GitLogin> {
+fn login_at(
+    member: Member,
+    authority: &Authority,
+    request: &GitRequest,
+    path: Option<&str>,
+) -> Option<GitLogin> {
     let is_here = |route: &&RoutePattern| {
         // http has another port, and gets no answer but a warning.
         let has_port = route.port == authority.port() || !request.is_https;
-        let path = request.path.as_ref();
         has_port
             && route.host.matches(authority.host())
-            && path.is_none_or(|path| is_plain(path) && route.is_above(&format!("/{path}")))
+            && path.is_none_or(|path| route.is_above(path))
     };
     let service = &member.service;
     let routes = service.routes.iter().filter(is_here);
@@ -89,12 +100,6 @@ fn login_at(member: Member, authority: &Authority, request: &GitRequest) -> Opti
         is_default: member.preference == Preference::Default,
         stored: member.stored,
     })
-}
-
-/// Whether a path means what it says: a server could take `/gitlab/../other` for `/other`.
-fn is_plain(path: &str) -> bool {
-    path.split('/')
-        .all(|segment| !matches!(segment, "" | "." | ".."))
 }
 
 fn choose(mut logins: Vec<GitLogin>, request: &GitRequest) -> GitChoice {

@@ -299,6 +299,13 @@ pub(crate) const ROOMS: &[Room] = &[
         "what is there",
         &["tokio::"],
     ),
+    room(
+        "canonical_path",
+        100,
+        "a request's path in the one spelling that rules and routes compare",
+        "which rules there are",
+        &["tokio::"],
+    ),
     room("clock", 100, "the time of day; set in tests", "", &[]),
     room(
         "content_coding",

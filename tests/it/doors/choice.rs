@@ -145,6 +145,29 @@ fn of_several_connections_the_default_or_the_account_that_is_named_answers() {
 }
 
 #[test]
+fn a_path_that_a_run_refuses_gets_no_answer() {
+    let world = World::new();
+    let gitlab = authsome_test_support::FakeGitLab::builder()
+        .relative_root("/gitlab")
+        .start();
+    let (_, pair) = world.connect_as("default", &gitlab, &gitlab.base_url(), 7200);
+    let at = |path: &str| request(&gitlab.base_url(), &format!("path={path}\n"));
+    expect_answer(&world, &at("gitlab/group/p.git"), &basic(&pair.access));
+    for path in [
+        "gitlab/../evil/p.git",
+        "gitlab/..;/evil/p.git",
+        "gitlab/..\\evil/p.git",
+        "gitlab/%2e%2e/evil/p.git",
+        "gitlab/%252e%252e/evil/p.git",
+        "gitlab/..%2fevil/p.git",
+        "gitlab/./..;x/evil/p.git",
+        "evil/p.git",
+    ] {
+        expect_none(&world, &at(path));
+    }
+}
+
+#[test]
 fn where_no_connection_is_the_default_the_user_is_told_how_to_choose() {
     let (world, gitlab) = Setup::unconnected();
     for name in ["gone", "home", "work"] {
