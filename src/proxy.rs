@@ -39,7 +39,9 @@ mod upstream;
 pub(crate) use http1::properties;
 #[cfg(any(fuzzing, test))]
 pub(crate) use policy::git_push::properties::git_push as git_push_properties;
+#[cfg(any(fuzzing, test))]
 pub(crate) use policy::graphql::properties as graphql_properties;
+#[cfg(any(fuzzing, test))]
 pub(crate) use rewrite::scrub::properties as scrub_properties;
 
 pub use limits::Timeouts;

@@ -77,6 +77,7 @@ pub(crate) use self::git_login::{GitChoice, GitLogin, git_login};
 use self::hand_back::{hand_back_rest, start_apart};
 use self::living::LivingSession;
 pub use self::living::{allows_export, facts_of, living};
+pub(crate) use self::made_with::{is_on_route, provider_made_with};
 use self::member::Member;
 use self::members::Members;
 pub use self::notice::{Change, Notice};

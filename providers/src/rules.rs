@@ -4,6 +4,7 @@ mod carriers;
 mod common;
 mod graphql;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use self::carriers::Carriers;

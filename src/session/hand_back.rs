@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use authsome_providers::Scheme;
-
+use super::made_with::is_on_route;
 use super::member::Member;
 use super::notice::Notice;
 use super::options::Options;
@@ -75,13 +74,5 @@ fn variables(member: &Member) -> Option<(ConnectionId, Url)> {
         .provider
         .ci_variables_at(connection.base_url.as_ref())
         .ok()??;
-    let scheme = match url.scheme() {
-        "http" => Scheme::Http,
-        _ => Scheme::Https,
-    };
-    let host = url.host_str()?.trim_matches(['[', ']']);
-    let port = url.port_or_known_default()?;
-    let mut routes = member.service.routes.iter();
-    let is_on_route = routes.any(|route| route.has_origin(scheme, host, port));
-    is_on_route.then(|| (connection.id.clone(), url.clone()))
+    is_on_route(&url, &member.service.routes).then(|| (connection.id.clone(), url))
 }

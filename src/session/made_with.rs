@@ -9,13 +9,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use authsome_providers::{Catalog, Definition, Provider, ProviderId, Source};
+use authsome_providers::{Catalog, Definition, Provider, ProviderId, RoutePattern, Scheme, Source};
+use url::Url;
 
 use super::error::SessionError;
 use super::member::Member;
 use super::notice::{Change, Notice};
 use super::user_data::UserData;
-use crate::connection::{DefinitionUsed, Terms, replace_beside_renewals};
+use crate::canonical_path::canonical_path;
+use crate::connection::{
+    Connection, ConnectionStore, DefinitionUsed, StoreError, Terms, replace_beside_renewals,
+};
 use crate::credential::ConnectionId;
 
 /// The maximum number of kinds of changes that are reported.
@@ -164,14 +168,10 @@ impl Holding<'_> {
         if let Some(known) = self.earlier.get(&key) {
             return Ok(known.clone());
         }
-        let text = match &key.1 {
-            Some(digest) => self.data.store.definition(digest)?,
+        let stored = match &key.1 {
+            Some(digest) => sealed(&self.data.store, digest, params)?,
             None => None,
         };
-        let stored = text.and_then(|text| {
-            let source = Source::Custom("the vault".into());
-            Definition::parse(&text, source).ok()?.placed(params).ok()
-        });
         let provider = stored.or_else(|| bundled(id, params));
         let guarded = provider.as_ref().and_then(|earlier| {
             let (provider, added) = present.guarded_like(earlier)?;
@@ -202,6 +202,83 @@ impl Holding<'_> {
     }
 }
 
+/// The provider by the definition that a connection was made with, for requests outside of a
+/// session: a definition that was changed later cannot send the credential elsewhere. `None` if the
+/// vault does not have that definition.
+pub(crate) fn provider_made_with(
+    store: &ConnectionStore,
+    connection: &Connection,
+) -> Result<Option<Arc<Provider>>, StoreError> {
+    let params = &connection.params;
+    match connection.terms.as_ref().map(|terms| &terms.definition) {
+        Some(DefinitionUsed::Custom(custom)) => sealed(store, &custom.digest, params),
+        // A connection of before authsome kept terms gets those of the bundled definition.
+        Some(DefinitionUsed::Bundled) | None => Ok(bundled(&connection.id.provider, params)),
+    }
+}
+
+/// Whether a URL is on one of these routes, in the spelling that a run compares.
+pub(crate) fn is_on_route(url: &Url, routes: &[RoutePattern]) -> bool {
+    let scheme = match url.scheme() {
+        "https" => Scheme::Https,
+        "http" => Scheme::Http,
+        _ => return false,
+    };
+    let host = url.host_str().map(|host| host.trim_matches(['[', ']']));
+    let (Some(host), Some(port)) = (host, url.port_or_known_default()) else {
+        return false;
+    };
+    let Ok(path) = canonical_path(url.path()) else {
+        return false;
+    };
+    routes
+        .iter()
+        .any(|route| route.matches(scheme, host, port, &path))
+}
+
+/// The provider by a definition whose text is in the vault.
+fn sealed(
+    store: &ConnectionStore,
+    digest: &str,
+    params: &Params,
+) -> Result<Option<Arc<Provider>>, StoreError> {
+    let text = store.definition(digest)?;
+    Ok(text.and_then(|text| {
+        let source = Source::Custom("the vault".into());
+        Definition::parse(&text, source).ok()?.placed(params).ok()
+    }))
+}
+
 fn bundled(id: &ProviderId, params: &Params) -> Option<Arc<Provider>> {
     Catalog::new(None).get(id).ok()?.placed(params).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_on_a_route_by_its_whole_place() {
+        let route = RoutePattern {
+            scheme: Scheme::Https,
+            host: "a.test".parse().unwrap(),
+            port: 443,
+            path_prefix: "/v4".to_owned(),
+        };
+        for (url, expected) in [
+            ("https://a.test/v4/user", true),
+            ("https://a.test/v4", true),
+            ("https://a.test/v44", false),
+            ("https://a.test/", false),
+            ("https://a.test/v4/../user", false),
+            ("https://a.test/v4/..;/user", false),
+            ("https://a.test/v4/%252e%252e/user", false),
+            ("https://a.test:8443/v4/user", false),
+            ("http://a.test/v4/user", false),
+            ("https://b.test/v4/user", false),
+        ] {
+            let is_on = is_on_route(&url.parse().unwrap(), std::slice::from_ref(&route));
+            assert_eq!(is_on, expected, "{url}");
+        }
+    }
 }

@@ -2,7 +2,10 @@
 //! later widens nothing until the next login.
 use std::fs::{self, File};
 use std::io::Write;
+use std::net::TcpListener;
 
+use authsome::connection::DefinitionUsed;
+use authsome_providers::{Definition, Source};
 use authsome_test_support::{Arrived, FakeGitLab, Seen};
 use serde_json::{Value, json};
 
@@ -205,4 +208,64 @@ fn a_connection_of_before_is_held_to_the_bundled_definition_from_its_first_use()
         get(&world, &gitlab, "localhost").expect(0).json()["username"],
         "ada"
     );
+}
+
+/// A server that nobody may ask.
+fn thief(definition: &mut Value) -> TcpListener {
+    let thief = TcpListener::bind("127.0.0.1:0").unwrap();
+    thief.set_nonblocking(true).unwrap();
+    // At the instance's host, because look-ups at any other are left out by the definition's rules.
+    let url = format!(
+        "http://localhost:{}/steal",
+        thief.local_addr().unwrap().port()
+    );
+    definition["account"] = json!([{ "url": url, "id": "/id" }]);
+    thief
+}
+
+fn state(world: &World) -> String {
+    let kept = world.home().join("status.json");
+    let _ = fs::remove_file(kept);
+    let shown = world.call(["status", "--json"]).expect(0).json();
+    shown["connections"][0]["state"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn status_and_doctor_ask_only_whom_the_login_has_asked() {
+    let (world, gitlab) = Setup::unconnected();
+    log_in(&world, &gitlab);
+    let asked = |thief: &TcpListener| thief.accept().is_ok();
+    let mut first = None;
+    customise(&world, |definition| first = Some(thief(definition)));
+    let first = first.unwrap();
+    assert_eq!(
+        state(&world),
+        "works",
+        "the bundled definition tells whom to ask"
+    );
+    let _ = fs::remove_file(world.home().join("status.json"));
+    world.call(["doctor"]);
+    assert!(!asked(&first));
+    // The same where the login was by a definition of the user's own, whose text is in the vault.
+    fs::remove_file(world.home().join("providers/gitlab.json")).unwrap();
+    customise(&world, |definition| definition["guard"] = json!([]));
+    log_in(&world, &gitlab);
+    let mut second = None;
+    customise(&world, |definition| second = Some(thief(definition)));
+    assert_eq!(state(&world), "works");
+    assert!(!asked(&second.unwrap()));
+    // A look-up that is on none of the connection's routes is not made, even by that definition.
+    let mut third = None;
+    customise(&world, |definition| third = Some(thief(definition)));
+    let mut connection = world.stored("default");
+    let text = fs::read_to_string(world.home().join("providers/gitlab.json")).unwrap();
+    let source = Source::Custom("gitlab.json".into());
+    let definition = Definition::parse(&text, source).unwrap();
+    connection.terms.as_mut().unwrap().definition = DefinitionUsed::of(&definition);
+    world.store().create(&connection, true).unwrap();
+    assert_eq!(state(&world), "not_asked");
+    assert!(!asked(&third.unwrap()));
 }

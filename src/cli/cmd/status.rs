@@ -219,7 +219,7 @@ fn read(data: &UserData) -> Result<(Vec<Report>, Vec<Question>), Failure> {
             Ok(Some(stored)) => {
                 let report = Report::new(&stored.connection, is_default);
                 if report.state == State::NotAsked {
-                    questions.extend(Question::new(data, stored));
+                    questions.extend(Question::new(data, stored)?);
                 }
                 reports.push(report);
             }

@@ -15,7 +15,7 @@ use crate::connection::{Connection, Stored};
 use crate::credential::ConnectionId;
 use crate::oauth::{AccountLookup, HttpClient, TokenCheck, check_token};
 use crate::os::home::Home;
-use crate::session::UserData;
+use crate::session::{UserData, is_on_route, provider_made_with};
 
 /// How long all servers together may take. A server that hangs must not hold up the report on the
 /// others.
@@ -32,19 +32,26 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// `None` if there is no definition that tells what to ask.
-    pub(super) fn new(data: &UserData, stored: Stored) -> Option<Self> {
-        let provider = &stored.connection.id.provider;
-        let (definition, _) = data.catalog.get_or_bundled(provider).ok()?;
-        let provider = definition.placed(&stored.connection.params).ok()?;
-        let base = stored.connection.base_url.as_ref();
-        let sign_in = provider.sign_in_at(base).ok()?;
-        let service = provider.at(base).ok()?;
-        Some(Self {
-            connection: stored.connection,
+    /// `None` if the definition that the connection was made with tells nothing to ask. Whoever can
+    /// write a definition file could otherwise have the credential sent to a host of theirs.
+    pub(super) fn new(data: &UserData, stored: Stored) -> Result<Option<Self>, Failure> {
+        let connection = &stored.connection;
+        let Some(provider) = provider_made_with(&data.store, connection)? else {
+            return Ok(None);
+        };
+        let base = connection.base_url.as_ref();
+        let (Ok(sign_in), Ok(service)) = (provider.sign_in_at(base), provider.at(base)) else {
+            return Ok(None);
+        };
+        let terms = connection.terms.as_ref();
+        let routes = terms.map_or(&service.routes, |terms| &terms.routes);
+        let mut lookups = account_lookups(&sign_in, &service);
+        lookups.retain(|lookup| is_on_route(&lookup.url, routes));
+        Ok((!lookups.is_empty()).then_some(Self {
             generation: stored.generation,
-            lookups: account_lookups(&sign_in, &service),
-        })
+            lookups,
+            connection: stored.connection,
+        }))
     }
 }
 
