@@ -4,6 +4,7 @@
 mod error;
 mod http_tunnel;
 mod link;
+mod own;
 mod race;
 mod shortage;
 mod socks;
@@ -24,6 +25,7 @@ use self::error::unreachable;
 pub(crate) use self::error::{ConnectError, innermost};
 pub(crate) use self::http_tunnel::refusal;
 pub(crate) use self::link::{Dialed, Link};
+pub(crate) use self::own::OwnListeners;
 use self::shortage::Wait;
 pub(crate) use self::shortage::{Queue, Shortage};
 use crate::authority::Authority;
@@ -41,8 +43,8 @@ pub(crate) struct Dialer {
     proxy_tls: OnceLock<Arc<ClientConfig>>,
     timeout: Duration,
     queue: Arc<Queue>,
-    /// The address of this session's own proxy, if the dialer belongs to a session.
-    own: Option<SocketAddr>,
+    /// Where no connection may lead, if the dialer belongs to a session.
+    own: Option<OwnListeners>,
     /// Which addresses are reached.
     rules: AddressRules,
 }
@@ -54,7 +56,7 @@ impl Dialer {
         trust: Arc<Trust>,
         timeout: Duration,
         queue: Arc<Queue>,
-        own: Option<SocketAddr>,
+        own: Option<OwnListeners>,
     ) -> Self {
         let address = |entry: &Resolve| {
             let place = Authority::new(&entry.host, entry.port)?;
@@ -221,6 +223,10 @@ impl Dialer {
             admitted(found, rule)?
         };
         race::first(addresses, async |address| {
+            if self.own.is_some_and(|own| own.is_login(address)) {
+                let reason = "a login of authsome's waits at that port";
+                return Err(ConnectError::Unreachable(reason.to_owned()));
+            }
             let stream = tcp::connect(address, wait).await.map_err(unreachable)?;
             // A name or the user's proxy may lead back to this proxy. The request would then loop
             // without an end.
@@ -242,12 +248,14 @@ impl Dialer {
         admitted(found, self.rules.of(place)).map(drop)
     }
 
-    /// Whether the peer is this session's proxy, in whichever form its address is written.
+    /// Whether the peer is this session's proxy.
     fn is_own(&self, stream: &TcpStream) -> bool {
         let (Some(own), Ok(peer)) = (self.own, stream.peer_addr()) else {
             return false;
         };
-        peer.port() == own.port() && peer.ip().to_canonical() == own.ip()
+        stream
+            .local_addr()
+            .is_ok_and(|local| own.is_proxy(peer, local))
     }
 
     async fn in_time<T>(

@@ -85,8 +85,8 @@ pub(super) enum Refusal {
     /// git asks for a repository by its path of an SSH address, and is told the other one.
     #[error("over HTTPS the repository is at {0}")]
     Moved(String),
-    /// The proxy was asked to connect to itself.
-    #[error("the request would come back to this proxy")]
+    /// The proxy was asked to connect to itself, or to where a login of authsome's waits.
+    #[error("the request would come back to authsome itself")]
     Loop,
     /// The request cannot be signed with the connection's key.
     #[error(transparent)]

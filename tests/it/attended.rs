@@ -2,6 +2,7 @@
 
 mod bad;
 mod container;
+mod login_port;
 mod many;
 mod ready;
 

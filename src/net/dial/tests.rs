@@ -22,7 +22,10 @@ fn dialer_with(resolve: &[Resolve], proxy: Option<SocketAddr>, own: SocketAddr) 
         Arc::new(Trust::new(None, Vec::new())),
         TIMEOUT,
         Arc::default(),
-        Some(own),
+        Some(OwnListeners {
+            proxy: own,
+            login_port: 7998,
+        }),
     )
 }
 
@@ -145,5 +148,45 @@ async fn a_way_that_leads_back_here_is_not_taken() {
         let error = dialer_with(&[given], None, own).dial(&target).await;
         let error = error.unwrap_err().to_string();
         assert!(error.contains("come back"), "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_listens_on_all_addresses_is_known_at_each() {
+    for all in ["0.0.0.0:0", "[::]:0"] {
+        let listener = TcpListener::bind(all).await.unwrap();
+        let own = listener.local_addr().unwrap();
+        for address in ["127.0.0.1", "127.0.0.2", "0.0.0.0"] {
+            let given = Resolve {
+                host: "name.test".to_owned(),
+                port: own.port(),
+                address: address.parse().unwrap(),
+            };
+            let target = Authority::new("name.test", own.port()).unwrap();
+            let error = dialer_with(&[given], None, own).dial(&target).await;
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("come back"), "{all} {address}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_way_leads_to_a_login() {
+    let (_, elsewhere) = listener().await;
+    for (name, address) in [
+        ("name.test", "127.0.0.1"),
+        ("other.test", "127.0.0.2"),
+        ("mapped.test", "::ffff:127.0.0.1"),
+        ("any.test", "0.0.0.0"),
+    ] {
+        let given = Resolve {
+            host: name.to_owned(),
+            port: 7998,
+            address: address.parse().unwrap(),
+        };
+        let target = Authority::new(name, 7998).unwrap();
+        let error = dialer_with(&[given], None, elsewhere).dial(&target).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("a login of authsome's"), "{name}: {error}");
     }
 }

@@ -74,7 +74,7 @@ impl<S: CredentialSource> Proxy<S> {
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.shared.address
+        self.shared.address()
     }
 
     /// The certificate of the session CA, which clients must trust.

@@ -1,7 +1,7 @@
 //! What all connections of one run share.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,8 +14,9 @@ use super::refuse::refuse;
 use super::server_tls::ServerTls;
 use crate::audit::{Audit, Event};
 use crate::authority::Authority;
+use crate::loopback::REDIRECT_PORT;
 use crate::net::address_kind::{AddressRule, AddressRules};
-use crate::net::dial::{Dialer, Queue};
+use crate::net::dial::{Dialer, OwnListeners, Queue};
 use crate::net::resolve::Resolve;
 use crate::net::tls::Trust;
 use crate::net::user_proxy::UserProxies;
@@ -61,7 +62,7 @@ pub struct SessionConfig {
 /// What all connections of one run share.
 #[derive(Debug)]
 pub(super) struct Shared<S> {
-    pub(super) address: SocketAddr,
+    own: OwnListeners,
     pub(super) admission: Arc<Admission>,
     pub(super) queue: Arc<Queue>,
     pub(super) session: Session<S>,
@@ -77,6 +78,10 @@ impl<S> Shared<S> {
     ) -> Result<Self, CaError> {
         let ca = SessionCa::new(&config.routes.permitted_hosts(), config.now)?;
         let routes = Arc::new(config.routes);
+        let own = OwnListeners {
+            proxy: address,
+            login_port: REDIRECT_PORT,
+        };
         let policy = Arc::new(config.policy);
         let (ruling, managed) = (Arc::clone(&policy), Arc::clone(&routes));
         let rules = AddressRules::new(move |authority| {
@@ -92,7 +97,7 @@ impl<S> Shared<S> {
             Arc::clone(&config.trust),
             config.timeouts.connect,
             Arc::clone(&config.queue),
-            Some(address),
+            Some(own),
         );
         let dialer = Arc::new(dialer.ruled_by(rules));
         let private_cas = Arc::clone(&routes);
@@ -104,7 +109,7 @@ impl<S> Shared<S> {
             &config.queue,
         );
         Ok(Self {
-            address,
+            own,
             admission: Arc::new(Admission::new(
                 &config.password,
                 address,
@@ -122,15 +127,15 @@ impl<S> Shared<S> {
             tls: ServerTls::new(ca)?,
         })
     }
-    /// Whether a connection to `authority` would come back to this proxy.
+
+    /// The address that the proxy listens on.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.own.proxy
+    }
+
+    /// Whether `authority` names this proxy, or where a login waits.
     pub(super) fn is_loop(&self, authority: &Authority) -> bool {
-        let is_own = || {
-            authority
-                .host()
-                .parse()
-                .is_ok_and(|host: IpAddr| host == self.address.ip())
-        };
-        authority.port() == self.address.port() && (authority.is_loopback() || is_own())
+        self.own.are_named(authority)
     }
 
     /// Logs a refusal, and makes the response for it.

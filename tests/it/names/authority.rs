@@ -100,7 +100,7 @@ for host in ["[::ffff:127.0.0.1]", "0.0.0.0", "127.1", "2130706433", "localhost.
     for response in own {
         assert_eq!(response["status"], 403, "{response}");
         let body = response["body"].as_str().unwrap();
-        assert!(body.contains("come back to this proxy"), "{response}");
+        assert!(body.contains("come back to authsome itself"), "{response}");
     }
 }
 
