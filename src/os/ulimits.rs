@@ -2,11 +2,16 @@
 //! are changed, and restored for the command.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::RawFd;
+use std::os::unix::fs::OpenOptionsExt;
 
+use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::stat::{Mode, umask};
+use rustix::io::Errno;
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 /// The limits that this process was started with.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +87,38 @@ pub fn is_our_own(descriptor: RawFd) -> bool {
     let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
     flags.is_some_and(|flags| flags & nix::libc::O_CLOEXEC != 0)
+}
+
+/// Takes over a descriptor that was handed over by its number. The standard streams stay open.
+pub fn take_inherited(descriptor: RawFd) -> io::Result<File> {
+    if is_our_own(descriptor) {
+        return Err(io::Error::other("no such descriptor was handed over"));
+    }
+    let file = duplicate(descriptor)?;
+    // A program that authsome starts must not inherit it, and whoever reads to the end must come to
+    // it.
+    if descriptor > 2 {
+        close_inherited(descriptor)?;
+    }
+    Ok(file)
+}
+
+/// Another descriptor of the same open file, with its position (`pidfd_getfd(2)`). What is opened
+/// by the name `/dev/fd/N` is another one, and a socket cannot be opened so.
+fn duplicate(descriptor: RawFd) -> io::Result<File> {
+    let this_process = pidfd_open(getpid(), PidfdFlags::empty());
+    let got =
+        this_process.and_then(|pidfd| pidfd_getfd(pidfd, descriptor, PidfdGetfdFlags::empty()));
+    match got {
+        Ok(duplicate) => Ok(File::from(duplicate)),
+        Err(error @ Errno::BADF) => Err(error.into()),
+        // Before Linux 5.6, or where a container's filter does not let it pass. A pipe that nobody
+        // reads is then an error, and not waited for.
+        Err(_) => OpenOptions::new()
+            .append(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(format!("/dev/fd/{descriptor}")),
+    }
 }
 
 /// Closes an inherited descriptor that the user has named by its number.

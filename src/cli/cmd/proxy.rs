@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use self::container::Containers;
 use self::env_file::EnvFile;
+use self::ready::ReadyDescriptor;
 use self::until::Until;
 use super::run::{options, planned, require};
 use crate::child;
@@ -25,6 +26,8 @@ use crate::session::{Options, Parent, Session};
 
 pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result<u8, Failure> {
     let printer = context.printer;
+    // Before this process opens a file that could get the same number.
+    let ready = take_descriptor(arguments.ready_fd)?;
     // The children are not ours, so nothing has to be restored for them.
     let _ = context.ulimits.with_more_files();
     let parent = Parent::of_this_process();
@@ -55,9 +58,12 @@ pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result
         let session = plan.start(roots).await?;
         let typed: Vec<OsString> = std::env::args_os().collect();
         session.attend(&typed);
-        let told = tell(&arguments, containers.as_ref(), &session, context);
+        let told = tokio::select! {
+            told = tell(&arguments, containers.as_ref(), &session, ready, context) => told.map(Some),
+            () = stop.next() => Ok(None),
+        };
         let alert = |notice| printer.warn(&words(notice));
-        if told.is_ok() {
+        if let Ok(Some(_)) = &told {
             tokio::select! {
                 () = stop.next() => {}
                 () = ended(until) => printer.detail("the process of --until-pid has ended"),
@@ -104,10 +110,11 @@ fn warn_of_reach(listen: SocketAddr, printer: &Printer) {
 
 /// Says where the proxy is, to whoever has asked for it. The file is removed with what this
 /// returns.
-fn tell(
+async fn tell(
     arguments: &Proxy,
     containers: Option<&Containers>,
     session: &Session,
+    descriptor: Option<ReadyDescriptor>,
     context: &Context<'_>,
 ) -> Result<Option<EnvFile>, Failure> {
     let printer = context.printer;
@@ -128,12 +135,9 @@ fn tell(
     if let Some(made) = &made {
         ready["container"] = made.value();
     }
-    if let Some(descriptor) = arguments.ready_fd {
-        ready::write_to(descriptor, &ready).map_err(|error| {
-            let message = format!("cannot write to descriptor {descriptor} of --ready-fd: {error}");
-            let hint = "open it for the command, as in: authsome proxy --ready-fd 3 3>ready.json";
-            Failure::new(Exit::Usage, "usage", message, hint)
-        })?;
+    if let Some(descriptor) = descriptor {
+        let written = descriptor.write(&ready).await;
+        written.map_err(|error| no_descriptor(arguments.ready_fd, &error))?;
     }
     ready::notify_service_manager();
     if printer.is_json() {
@@ -153,6 +157,18 @@ async fn ended(until: Option<Until>) {
         Some(until) => until.ended().await,
         None => std::future::pending().await,
     }
+}
+
+fn take_descriptor(number: Option<u16>) -> Result<Option<ReadyDescriptor>, Failure> {
+    let taken = number.map(ReadyDescriptor::take).transpose();
+    taken.map_err(|error| no_descriptor(number, &error))
+}
+
+fn no_descriptor(number: Option<u16>, error: &std::io::Error) -> Failure {
+    let number = number.unwrap_or_default();
+    let message = format!("cannot write to descriptor {number} of --ready-fd: {error}");
+    let hint = "open it for the command, as in: authsome proxy --ready-fd 3 3>ready.json";
+    Failure::new(Exit::Usage, "usage", message, hint)
 }
 
 fn no_process(pid: Option<i32>, error: &std::io::Error) -> Failure {

@@ -1,17 +1,25 @@
 //! Says that a session serves: to the program that has started it, and to a service manager.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::RawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
+use crate::os::ulimits;
 use crate::session::Session;
 
 /// The variable that names the service manager's socket (`sd_notify(3)`).
 const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+
+/// How long whoever reads the descriptor of `--ready-fd` may take to make room for a line.
+const READER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where everything is. None of it is secret.
 pub(super) fn line(session: &Session, socket: Option<&Path>, env_file: Option<&Path>) -> Value {
@@ -26,11 +34,27 @@ pub(super) fn line(session: &Session, socket: Option<&Path>, env_file: Option<&P
     })
 }
 
-/// Writes the line to a descriptor that this process has inherited.
-pub(super) fn write_to(descriptor: u16, line: &Value) -> io::Result<()> {
-    let path = format!("/dev/fd/{descriptor}");
-    let mut file = OpenOptions::new().write(true).open(path)?;
-    file.write_all(format!("{line}\n").as_bytes())
+/// The descriptor of `--ready-fd`, which this process has inherited.
+pub(super) struct ReadyDescriptor(File);
+
+impl ReadyDescriptor {
+    /// Takes it over. A number that nobody has opened may be that of a file of authsome's own, its
+    /// program or the vault, which a line would destroy.
+    pub(super) fn take(number: u16) -> io::Result<Self> {
+        ulimits::take_inherited(RawFd::from(number)).map(Self)
+    }
+
+    /// Writes the line, if there is room for it in time.
+    pub(super) async fn write(self, line: &Value) -> io::Result<()> {
+        let (mut file, text) = (self.0, format!("{line}\n"));
+        // On a thread, which ends with this process at the latest: whether a write waits is a
+        // property of the pipe, and not of this end alone.
+        let written = spawn_blocking(move || file.write_all(text.as_bytes()));
+        match timeout(READER_PATIENCE, written).await {
+            Ok(written) => written.map_err(io::Error::other)?,
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "nobody reads it")),
+        }
+    }
 }
 
 /// Tells the service manager, if it has asked for it. What goes wrong is no reason not to serve:
