@@ -1,5 +1,6 @@
 //! What the operating system provides: private files, processes, the owners of sockets, limits.
 
+pub mod given_path;
 pub mod home;
 pub mod home_lock;
 pub mod host_name;

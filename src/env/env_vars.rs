@@ -99,6 +99,11 @@ impl<'a> SessionValues<'a> {
     }
 }
 
+/// Whether the variable is a setting of clients, which every session changes or removes.
+pub fn is_a_clients(name: &str) -> bool {
+    VARIABLES.iter().any(|(known, _, _)| *known == name)
+}
+
 /// The variables of the table that name certificates.
 pub fn certificate_variables() -> impl Iterator<Item = (&'static str, Value)> {
     VARIABLES

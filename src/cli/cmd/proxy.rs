@@ -9,7 +9,6 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 
 use self::container::Containers;
-use self::env_file::EnvFile;
 use self::ready::ReadyDescriptor;
 use self::until::Until;
 use super::run::{options, planned, require};
@@ -21,6 +20,7 @@ use crate::cli::notices::{HeldNotices, words};
 use crate::cli::printer::Printer;
 use crate::cli::stop::Stop;
 use crate::cli::waits::stop_telling;
+use crate::os::given_path::FileAtGivenPath;
 use crate::proxy::Listen;
 use crate::session::{Options, Parent, Session};
 
@@ -42,6 +42,9 @@ pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result
     let options = with_place(&mut arguments);
     let mut plan = planned(&options, &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
+    if let Some(path) = &arguments.env_file {
+        env_file::make_room(path)?;
+    }
     let containers = Containers::of(&arguments, &plan.programs());
     let listen = containers
         .as_ref()
@@ -116,7 +119,7 @@ async fn tell(
     session: &Session,
     descriptor: Option<ReadyDescriptor>,
     context: &Context<'_>,
-) -> Result<Option<EnvFile>, Failure> {
+) -> Result<Option<FileAtGivenPath>, Failure> {
     let printer = context.printer;
     let (path, format) = match containers {
         None => (arguments.env_file.clone(), arguments.format),
