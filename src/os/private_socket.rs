@@ -1,11 +1,15 @@
 //! A Unix socket at a path, for this user alone.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream as BlockingStream;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::unistd::Uid;
 use tokio::net::{UnixListener, UnixStream};
 
@@ -14,9 +18,13 @@ use tokio::net::{UnixListener, UnixStream};
 pub struct PrivateSocket {
     listener: UnixListener,
     path: PathBuf,
-    /// The file's inode: what another process has put there in the meantime stays.
-    inode: u64,
+    /// The file's device and inode: what another process has put there in the meantime stays.
+    identity: (u64, u64),
 }
+
+/// How long another process may take to bind a socket at the same path, and how often it is looked.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why there is no socket at a path.
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +56,14 @@ impl PrivateSocket {
             path: path.to_owned(),
             source,
         };
+        // Two that find the same dead socket would each remove what the other has bound.
+        let _turn = Turn::wait(path).map_err(failed)?;
         if let Ok(found) = fs::symlink_metadata(path) {
-            let is_alive = BlockingStream::connect(path).is_ok();
             let is_ours = found.uid() == Uid::effective().as_raw();
-            if is_alive || !is_ours || !found.file_type().is_socket() {
+            let probed = probe(path);
+            let is_alive = matches!(probed, Ok(()) | Err(Errno::EAGAIN));
+            let is_dead = probed == Err(Errno::ECONNREFUSED);
+            if !is_dead || !is_ours || !found.file_type().is_socket() {
                 return Err(SocketError::Exists {
                     path: path.to_owned(),
                     is_alive,
@@ -62,11 +74,11 @@ impl PrivateSocket {
         let listener = UnixListener::bind(path).map_err(failed)?;
         // Until here others may connect; they are refused by their user.
         fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
-        let inode = fs::symlink_metadata(path).map_err(failed)?.ino();
+        let found = fs::symlink_metadata(path).map_err(failed)?;
         Ok(Self {
             listener,
             path: path.to_owned(),
-            inode,
+            identity: identity(&found),
         })
     }
 
@@ -81,9 +93,62 @@ impl PrivateSocket {
 
 impl Drop for PrivateSocket {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.identity) {
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+fn identity(file: &fs::Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// Whether somebody listens there, without waiting: `EAGAIN` says that so many wait to be accepted
+/// that there is no room for another one (unix(7)). Only `ECONNREFUSED` says that nobody does.
+fn probe(path: &Path) -> Result<(), Errno> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let stream = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    connect(stream.as_raw_fd(), &UnixAddr::new(path)?)
+}
+
+/// The turn to look at a path and to bind there, as the lock of a file beside it. Dropping it ends
+/// the turn and removes the file.
+struct Turn {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Turn {
+    /// Waits for the turn, a moment at most.
+    fn wait(socket: &Path) -> io::Result<Self> {
+        let mut path = socket.as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        let began = Instant::now();
+        loop {
+            let mut options = OpenOptions::new();
+            let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+            let options = options.write(true).create(true).mode(0o600);
+            let file = options.custom_flags(flags.bits()).open(&path)?;
+            match file.try_lock() {
+                // Whoever had the turn before removes the file: then this lock is that of none.
+                Ok(()) if file.metadata()?.nlink() > 0 => return Ok(Self { path, _file: file }),
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            if began.elapsed() > LOCK_PATIENCE {
+                let reason = format!("another process holds {}", path.display());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // While the lock is held, so that it is never another one's file.
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -128,5 +193,53 @@ mod tests {
         let long = directory.path().join("x".repeat(120));
         let long = PrivateSocket::bind(&long).unwrap_err();
         assert!(matches!(long, SocketError::Unusable { .. }));
+    }
+
+    #[tokio::test]
+    async fn whoever_is_too_busy_to_accept_listens_all_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("proxy.sock");
+        let listener = socket(
+            AddressFamily::Unix,
+            SockType::Stream,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        );
+        let listener = listener.unwrap();
+        nix::sys::socket::bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
+        let waiting = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        assert_eq!(probe(&path), Err(Errno::EAGAIN));
+        let busy = PrivateSocket::bind(&path).unwrap_err();
+        assert!(matches!(busy, SocketError::Exists { is_alive: true, .. }));
+        drop(waiting);
+    }
+
+    #[test]
+    fn of_many_that_find_a_dead_socket_one_gets_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("proxy.sock");
+        for _ in 0..20 {
+            drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+            let bound = std::thread::scope(|scope| {
+                let bind = || {
+                    let runtime = tokio::runtime::Builder::new_current_thread();
+                    let runtime = { runtime }.enable_io().build().unwrap();
+                    let _entered = runtime.enter();
+                    // Kept, so that the others find it alive.
+                    PrivateSocket::bind(&path)
+                        .ok()
+                        .map(|socket| (socket.identity, socket))
+                };
+                let crowd: Vec<_> = (0..8).map(|_| scope.spawn(bind)).collect();
+                let bound = crowd.into_iter().filter_map(|one| one.join().unwrap());
+                bound.collect::<Vec<_>>()
+            });
+            assert_eq!(bound.len(), 1);
+            let found = fs::symlink_metadata(&path).unwrap();
+            assert_eq!(identity(&found), bound[0].0);
+            drop(bound);
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        }
     }
 }

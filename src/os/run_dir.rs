@@ -2,7 +2,7 @@
 //! next session if this one was killed.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,10 @@ const FOR_CONTAINERS: &str = "container";
 /// What whoever has a container's mount may do with a directory, and with a file.
 const OPEN_DIRECTORY: u32 = 0o755;
 const OPEN_FILE: u32 = 0o644;
+
+/// What is in that file: a directory at a path of the user's choice has no name that tells whose it
+/// is.
+const MARK: &[u8] = b"authsome\n";
 
 /// A directory of mode 0700 with files of mode 0600. Dropping it removes it.
 #[derive(Debug)]
@@ -46,12 +50,15 @@ impl RunDirectory {
         let alive_path = path.join(ALIVE);
         loop {
             create_private_directory(&path)?;
-            let alive = create_private_file(&alive_path)?;
+            let mut alive = create_private_file(&alive_path)?;
             alive.lock().map_err(io_error("lock", &alive_path))?;
             let links = alive.metadata().map_err(io_error("look at", &alive_path))?;
             // Before this process had the lock, another session's sweep may have removed the
             // directory as that of a dead session. Then try again.
             if links.nlink() > 0 {
+                alive
+                    .write_all(MARK)
+                    .map_err(io_error("write", &alive_path))?;
                 return Ok(Self {
                     path,
                     seen_at: None,
@@ -227,24 +234,38 @@ pub fn sweep(parent: &Path) {
     }
 }
 
+/// Removes what a session that was killed has left at a path of the user's choice; whether it is
+/// gone. Anything else stays as it is.
+pub fn remove_if_left(path: &Path) -> bool {
+    let is_marked = open_alive(path).is_some_and(|alive| {
+        let mut text = Vec::new();
+        let most = u64::try_from(MARK.len()).unwrap_or(u64::MAX) + 1;
+        alive.take(most).read_to_end(&mut text).is_ok() && text == MARK
+    });
+    if is_marked {
+        remove_if_dead(path);
+    }
+    path.symlink_metadata().is_err()
+}
+
 fn remove_if_dead(path: &Path) {
     // A symbolic link or another user's directory with such a name must not be touched.
     let ours = fs::symlink_metadata(path)
         .is_ok_and(|found| found.is_dir() && found.uid() == Uid::effective().as_raw());
-    // Whatever file has this name: a symbolic link is not followed, and opening a pipe does not
-    // block.
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let mut options = OpenOptions::new();
-    let Ok(alive) = options
-        .read(true)
-        .custom_flags(flags.bits())
-        .open(path.join(ALIVE))
-    else {
+    let Some(alive) = open_alive(path) else {
         return;
     };
     if ours && alive.try_lock().is_ok() {
         let _ = fs::remove_dir_all(path);
     }
+}
+
+/// Opens whatever has this name: a symbolic link is not followed, and opening a pipe does not block.
+fn open_alive(directory: &Path) -> Option<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut options = OpenOptions::new();
+    let options = options.read(true).custom_flags(flags.bits());
+    options.open(directory.join(ALIVE)).ok()
 }
 
 #[cfg(test)]
@@ -290,6 +311,41 @@ mod tests {
         let blank = parent.path().join("a b 'c' ü");
         create_private_directory(&blank).unwrap();
         fit(&blank).unwrap();
+    }
+
+    #[test]
+    fn at_a_path_of_the_users_choice_only_what_a_session_has_left_is_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("files");
+        let living = RunDirectory::create_at(path.clone()).unwrap();
+        living.write("file", b"content").unwrap();
+        assert!(
+            !remove_if_left(&path) && path.join("file").exists(),
+            "it lives"
+        );
+        std::mem::forget(living); // as if killed, but for its lock
+        let copy = parent.path().join("left");
+        create_private_directory(&copy).unwrap();
+        fs::copy(path.join(ALIVE), copy.join(ALIVE)).unwrap();
+        create_private_file(&copy.join("file")).unwrap();
+        assert!(remove_if_left(&copy) && !copy.exists());
+        // A directory of the user's own, with a file of that name.
+        for content in ["", "authsome", "authsome\nmore", "x"] {
+            let own = parent.path().join("own");
+            create_private_directory(&own).unwrap();
+            fs::copy(path.join(ALIVE), own.join("other")).unwrap();
+            let mut alive = create_private_file(&own.join(ALIVE)).unwrap();
+            alive.write_all(content.as_bytes()).unwrap();
+            drop(alive);
+            assert!(
+                !remove_if_left(&own) && own.join("other").exists(),
+                "{content:?}"
+            );
+            fs::remove_dir_all(own).unwrap();
+        }
+        let link = parent.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(!remove_if_left(&link) && link.is_symlink());
     }
 
     #[test]

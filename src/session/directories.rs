@@ -6,7 +6,7 @@ use super::error::{DirectoryTrouble, SessionError, UnusedDirectory};
 use super::notice::Notice;
 use super::parent::Parent;
 use crate::os::home::{self, HomeError};
-use crate::os::run_dir::{Unfit, fit, is_plain};
+use crate::os::run_dir::{Unfit, fit, is_plain, remove_if_left};
 
 /// The last candidate, which no variable has to name.
 const LAST: &str = "/tmp";
@@ -17,7 +17,7 @@ const RUNTIME: &str = "XDG_RUNTIME_DIR";
 const FLAG: &str = "--dir";
 
 /// The path of a directory that the user has named. Its parent must be one that others cannot
-/// change.
+/// change. What a session that was killed has left there is removed.
 pub(super) fn named(path: &Path) -> Result<PathBuf, SessionError> {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let unfit = |unfit| {
@@ -35,7 +35,7 @@ pub(super) fn named(path: &Path) -> Result<PathBuf, SessionError> {
         return Err(unfit(Unfit::Unspeakable));
     }
     // What is in it would be removed with the session.
-    if path.symlink_metadata().is_ok() {
+    if path.symlink_metadata().is_ok() && !remove_if_left(&path) {
         return Err(unfit(Unfit::Exists));
     }
     Ok(path)

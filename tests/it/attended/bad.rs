@@ -3,11 +3,13 @@
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 
-use crate::kit::Setup;
+use crate::kit::{Outcome, Setup, World};
 
 #[test]
 fn a_place_where_it_cannot_be_is_named() {
     let Setup { world, .. } = Setup::connected();
+    let tmp = world.path("tmp");
+    std::fs::create_dir(&tmp).unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let alive = world.path("alive.sock");
@@ -81,12 +83,22 @@ fn a_place_where_it_cannot_be_is_named() {
     ];
     for (flags, code, message, hint) in cases {
         let words = [&["proxy"], flags].concat();
-        let outcome = world.call(&words);
+        let outcome = Outcome::of(world.authsome(&words).env("TMPDIR", &tmp).output().unwrap());
         assert_eq!(outcome.code, Some(code), "{flags:?}: {outcome:?}");
         assert!(outcome.stderr.contains(message), "{flags:?}: {outcome:?}");
         assert!(outcome.stderr.contains(hint), "{flags:?}: {outcome:?}");
     }
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "text");
+    assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 0);
+    let expected = ["a-file", "alive.sock", "home", "tmp"];
+    assert_eq!(
+        names(&world),
+        expected,
+        "no socket, no file, and no part of one is left"
+    );
+    let log = std::fs::read_to_string(world.home().join("audit.log")).unwrap_or_default();
+    let count = |event: &str| log.matches(&format!("\"event\":\"{event}\"")).count();
+    assert_eq!(count("run_start"), count("run_end"), "{log}");
     for flags in [
         ["--listen", "localhost:1"],
         ["--ready-fd", "0"],
@@ -95,6 +107,16 @@ fn a_place_where_it_cannot_be_is_named() {
     ] {
         world.call(["proxy", flags[0], flags[1]]).expect(2);
     }
+}
+
+/// What is beside the home.
+fn names(world: &World) -> Vec<String> {
+    let entries = std::fs::read_dir(world.directory.path()).unwrap();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
+    let names = entries.map(|entry| name(entry).into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
 }
 
 #[test]

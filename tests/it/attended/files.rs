@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use nix::sys::signal::Signal;
+
 use super::{Proxy, script};
-use crate::kit::Setup;
+use crate::kit::{Outcome, Setup, World};
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
@@ -26,6 +28,60 @@ fn a_file_of_the_users_own_stays_as_it_is() {
         );
         assert!(outcome.stderr.contains("remove this one"), "{outcome:?}");
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+}
+
+#[test]
+fn what_a_killed_one_has_left_is_no_obstacle_to_the_next() {
+    let Setup { world, gitlab, .. } = Setup::connected();
+    let paths = ["files", "agent.env", "proxy.sock"].map(|name| world.path(name));
+    let [directory, file, socket] = paths.each_ref().map(|path| shown(path));
+    let fetch = format!(
+        "curl -sS --fail-with-body {}/api/v4/user",
+        gitlab.base_url()
+    );
+    for format in ["json", "dotenv", "shell"] {
+        let places = [
+            "--dir",
+            &directory,
+            "--env-file",
+            &file,
+            "--socket",
+            &socket,
+        ];
+        let flags = [&places[..], &["--format", format]].concat();
+        let killed = Proxy::start(&world, &flags);
+        killed.signal(Signal::SIGKILL);
+        killed.wait();
+        assert!(paths.iter().all(|path| path.exists()), "{format}");
+        let next = Proxy::start(&world, &flags);
+        if format == "shell" {
+            let told = script(&world, &file, &fetch).expect(0);
+            assert_eq!(told.json()["username"], "ada");
+        }
+        // While it lives, nobody takes its directory.
+        let other = world.call(["proxy", "--dir", &directory]).expect(2);
+        assert!(other.stderr.contains("it is there already"), "{other:?}");
+        next.end().expect(0);
+        assert!(!paths.iter().any(|path| path.exists()), "{format}");
+    }
+}
+
+#[test]
+fn a_directory_of_the_users_own_is_never_taken_for_one_that_was_left() {
+    let Setup { world, .. } = Setup::connected();
+    for alive in ["", "authsome", "yes\n"] {
+        let own = world.path("own");
+        fs::create_dir(&own).unwrap();
+        world.file("own/alive", alive);
+        world.file("own/precious", "text");
+        let outcome = world.call(["proxy", "--dir", &shown(&own)]).expect(2);
+        assert!(
+            outcome.stderr.contains("it is there already"),
+            "{outcome:?}"
+        );
+        assert_eq!(fs::read_to_string(own.join("precious")).unwrap(), "text");
+        fs::remove_dir_all(own).unwrap();
     }
 }
 
@@ -92,4 +148,42 @@ fn what_a_reader_inherits_and_a_run_removes_is_emptied() {
         }
         proxy.end().expect(0);
     }
+}
+
+/// One that starts while another has not begun to serve, and so on: at most one gets the path.
+#[test]
+fn of_many_at_one_socket_one_serves() {
+    let Setup { world, .. } = Setup::connected();
+    let socket = world.path("proxy.sock");
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    let crowd: Vec<_> = (0..4).map(|_| waiting(&world, &shown(&socket))).collect();
+    let outcomes: Vec<_> = crowd
+        .into_iter()
+        .map(|one| Outcome::of(one.wait_with_output().unwrap()))
+        .collect();
+    let codes: Vec<_> = outcomes.iter().map(|outcome| outcome.code).collect();
+    let served = codes.iter().filter(|code| **code == Some(0)).count();
+    assert_eq!(served, 1, "{outcomes:?}");
+    assert!(!socket.exists() && !world.path("proxy.sock.lock").exists());
+}
+
+/// A proxy that serves for two seconds, if it gets so far.
+fn waiting(world: &World, socket: &str) -> std::process::Child {
+    let own = world.authsome(["proxy", "--socket", socket, "--until-pid"]);
+    let mut words = vec![own.get_program().to_str().unwrap().to_owned()];
+    words.extend(own.get_args().map(|word| word.to_str().unwrap().to_owned()));
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .arg("-c")
+        .arg("sleep 3 & exec \"$@\" $!")
+        .arg("sh")
+        .args(words);
+    let variables = own
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    shell.env_clear().envs(variables);
+    shell
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    shell.spawn().unwrap()
 }
