@@ -191,11 +191,11 @@ prepare_pod() {
   cp "$work/bin/authsome" "$work/bin/inside.sh" "$work/pod/image/"
   printf '#!/bin/sh\nHOME=/tmp exec inside.sh %s %s /home/agent /session\n' "$base" "$other" >"$work/pod/image/my-agent"
   chmod 755 "$work/pod/image/my-agent"
-  # Podman gives a new volume the owner of the directory that it covers; in Kubernetes everybody may write to an emptyDir.
+  # Podman gives a new volume the owner and the mode of the directory that it covers: so /session begins as an emptyDir does in Kubernetes.
   cat >"$work/pod/image/Containerfile" <<'END'
 FROM launchers
 COPY authsome inside.sh my-agent /usr/local/bin/
-RUN install -d -o 1000 -g 1000 /session /home/agent
+RUN install -d -m 0777 /session && install -d -o 1000 -g 1000 /home/agent
 END
   chown -R "$user_id:$user_id" "$work/pod"
   attempt podman build --quiet --network host --tag my-agent-image --tag my-authsome-image "$work/pod/image"
