@@ -165,7 +165,21 @@ fn what_cannot_be_done_is_said_with_the_next_command() {
             broken.stderr.contains("<!-- authsome:end -->"),
             "{broken:?}"
         );
+        // What is typed next is the same, at the project, and not at a directory within it.
+        let again = format!("authsome skill {flag} codex --dir .");
+        assert!(broken.stderr.contains(&again), "{broken:?}");
     }
+    project.put(
+        ".cursor/rules/authsome.mdc",
+        "<!-- authsome:begin -->\nmine\n",
+    );
+    let within = project.call(&["--remove", "cursor"]).expect(2);
+    let again = "authsome skill --remove cursor --dir .";
+    assert!(
+        within.stderr.contains(again) && !within.stderr.contains(".cursor/rules\n"),
+        "{within:?}"
+    );
+    fs::remove_dir_all(project.path(".cursor")).unwrap();
     assert_eq!(project.text("AGENTS.md"), "<!-- authsome:begin -->\nmine\n");
     let nowhere = project
         .call(&["--install", "codex", "--dir", "nowhere"])

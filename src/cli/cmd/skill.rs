@@ -43,7 +43,7 @@ pub(in crate::cli) fn run(arguments: &Skill, context: &Context<'_>) -> Result<()
     } else {
         file::install(&arguments.dir, place, &head_of(agent), GUIDE)
     };
-    let edit = done.map_err(|trouble| failure(&trouble, agent, &path))?;
+    let edit = done.map_err(|trouble| failure(&trouble, arguments, agent, &path))?;
     if printer.is_json() {
         printer.value(&json!({
             "agent": name_of(agent),
@@ -92,9 +92,14 @@ fn head_of(agent: Agent) -> String {
     }
 }
 
-fn failure(trouble: &Trouble, agent: Agent, path: &Path) -> Failure {
+fn failure(trouble: &Trouble, arguments: &Skill, agent: Agent, path: &Path) -> Failure {
     let shown = path.display();
-    let again = format!("authsome skill --install {}", name_of(agent));
+    let flag = if arguments.remove.is_some() {
+        "--remove"
+    } else {
+        "--install"
+    };
+    let again = format!("authsome skill {flag} {}", name_of(agent));
     let (message, hint) = match trouble {
         Trouble::Elsewhere(target) => (
             format!(
@@ -112,7 +117,7 @@ fn failure(trouble: &Trouble, agent: Agent, path: &Path) -> Failure {
             format!("{shown} has not exactly one line '{BEGIN}' with one line '{END}' after it"),
             format!(
                 "remove those lines and what is between them, then: {again} --dir {}",
-                shell_word(path.parent().unwrap_or(path).as_os_str())
+                shell_word(arguments.dir.as_os_str())
             ),
         ),
     };

@@ -107,6 +107,35 @@ fn the_address_of_another_login_does_not() {
 }
 
 #[test]
+fn it_is_finished_elsewhere_in_whichever_words_it_was_begun() {
+    let (world, gitlab) = (World::new(), FakeGitLab::start());
+    let app = gitlab.register_app(true);
+    let place = world.path("place");
+    std::fs::create_dir(&place).unwrap();
+    std::fs::copy(gitlab.ca_file(), place.join("ca.pem")).unwrap();
+    let secret = world.file("place/secret", app.client_secret.as_ref().unwrap());
+    let base = gitlab.base_url();
+    let words = ["--json", "onboard", "gitlab/work", "--base-url", &base];
+    let files = ["--ca-file", "ca.pem", "--client-secret-file", "secret"];
+    let more = ["--client-id", &app.client_id, "--no-browser"];
+    let mut first = world.authsome([&words[..], &files, &more].concat());
+    let port = port_7998();
+    let begun = Outcome::of(first.current_dir(place).output().unwrap()).expect(0);
+    drop(port);
+    let told = begun.json();
+    let text = |name: &str| told[name].as_str().unwrap().to_owned();
+    // The application is kept with the login, as it was.
+    std::fs::remove_file(secret).unwrap();
+    let address = consent(&gitlab, &text("url"));
+    resume(&world, &text("resume"), &address).expect(0);
+    let shown = world
+        .call(["get", "gitlab/work", "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(shown["client_secret"], "***", "{shown}");
+}
+
+#[test]
 fn it_waits_for_ten_minutes_at_most() {
     let (world, gitlab) = (World::new(), FakeGitLab::start());
     let (url, code) = begin(&world, &gitlab, &[]);
