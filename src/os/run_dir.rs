@@ -260,7 +260,8 @@ fn remove_if_dead(path: &Path) {
     }
 }
 
-/// Opens whatever has this name: a symbolic link is not followed, and opening a pipe does not block.
+/// Opens whatever has this name: a symbolic link is not followed, and opening a pipe does not
+/// block.
 fn open_alive(directory: &Path) -> Option<File> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let mut options = OpenOptions::new();

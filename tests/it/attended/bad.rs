@@ -96,9 +96,9 @@ fn a_place_where_it_cannot_be_is_named() {
         expected,
         "no socket, no file, and no part of one is left"
     );
-    let log = std::fs::read_to_string(world.home().join("audit.log")).unwrap_or_default();
-    let count = |event: &str| log.matches(&format!("\"event\":\"{event}\"")).count();
-    assert_eq!(count("run_start"), count("run_end"), "{log}");
+    let events = std::fs::read_to_string(world.home().join("audit.log")).unwrap_or_default();
+    let count = |kind: &str| events.matches(&format!("\"event\":\"{kind}\"")).count();
+    assert_eq!(count("run_start"), count("run_end"), "{events}");
     for flags in [
         ["--listen", "localhost:1"],
         ["--ready-fd", "0"],
