@@ -63,9 +63,10 @@ fn the_command_that_shows_the_login_sends_the_same() {
         r#""method": "POST", "body": { "query": "{ viewer { id } }" }, "id": "/id""#,
     );
     let outcome = service.login(&LOGIN, "k-real").expect(0);
-    let shown = outcome.stderr.lines();
-    let shown = shown.filter_map(|line| line.strip_prefix("Try it: authsome "));
-    let shown = shown.last().unwrap();
+    let mut lines = outcome.stderr.lines();
+    let shown = lines
+        .find_map(|line| line.strip_prefix("Try it: authsome "))
+        .unwrap();
     service.forget();
     // As a user pastes it.
     let script = format!("'{}' {shown}", crate::kit::binary().display());
