@@ -27,8 +27,8 @@ pub struct GitSection {
 
 impl GitSection {
     /// The path over HTTPS of a request to a path as an SSH address has it: git rewrites the
-    /// beginning of an address only, so a path of another form arrives as it was. `None` if the path
-    /// is not git's, or has no other form. `path` is relative to the base URL.
+    /// beginning of an address only, so a path of another form arrives as it was. `None` if the
+    /// path is not git's, or has no other form. `path` is relative to the base URL.
     pub fn https_path(&self, path: &str) -> Option<String> {
         self.ssh_paths.iter().find_map(|known| known.https(path))
     }

@@ -28,8 +28,8 @@ pub(super) fn accounts(
     Ok(accounts)
 }
 
-/// `method` and `body`: what is sent by POST. A text is sent as it is, anything else as JSON. By GET
-/// nothing is sent (RFC 9110 §9.3.1).
+/// `method` and `body`: what is sent by POST. A text is sent as it is, anything else as JSON. By
+/// GET nothing is sent (RFC 9110 §9.3.1).
 fn post(entry: &mut Fields<'_>) -> Result<Option<Post>, DefinitionError> {
     let method = entry.text("method")?;
     let body = entry.value("body");
