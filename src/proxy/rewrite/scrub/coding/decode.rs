@@ -3,6 +3,7 @@
 mod brotli;
 mod deflate;
 mod gzip;
+mod stage;
 mod zstd;
 
 use bytes::{Buf, Bytes};
@@ -10,6 +11,7 @@ use bytes::{Buf, Bytes};
 use self::brotli::Brotli;
 use self::deflate::Deflate;
 use self::gzip::Gzip;
+use self::stage::Decode;
 use self::zstd::Zstd;
 use super::{Coding, CodingError, Codings};
 
@@ -31,16 +33,6 @@ struct Stage {
     decode: Box<dyn Decode + Send>,
     input: Bytes,
     output: Vec<u8>,
-}
-
-/// One coding.
-trait Decode {
-    /// Decodes some of the input, to about [`DECODED_PIECE`] bytes of output. Returns how many
-    /// bytes it has read. If it reads nothing and writes nothing, it wants more input.
-    fn run(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<usize, CodingError>;
-
-    /// Whether the body may end here.
-    fn finish(&mut self, output: &mut Vec<u8>) -> Result<(), CodingError>;
 }
 
 impl Decoder {

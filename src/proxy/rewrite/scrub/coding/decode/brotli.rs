@@ -2,8 +2,9 @@
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
-use super::{CodingError, Decode};
+use super::stage::Decode;
 use crate::proxy::limits::DECODED_PIECE;
+use crate::proxy::rewrite::scrub::coding::CodingError;
 
 /// RFC 7932, without the larger windows that are an extension of it. What is behind the end is
 /// dropped.

@@ -2,8 +2,9 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{CodingError, Decode};
+use super::stage::Decode;
 use crate::proxy::limits::DECODED_PIECE;
+use crate::proxy::rewrite::scrub::coding::CodingError;
 
 /// The zlib format (RFC 1950), or what is within it without its frame. The first two bytes tell:
 /// those of zlib are a multiple of 31, with 8 in the lower half of the first (§2.2). What is behind

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use flate2::write::GzDecoder;
 
-use super::{CodingError, Decode};
+use super::stage::Decode;
+use crate::proxy::rewrite::scrub::coding::CodingError;
 
 /// RFC 1952 §2.2: members one after another. Behind the last one, some files have zeros or other
 /// bytes, which gzip itself ignores; they are dropped, as nobody has searched them.

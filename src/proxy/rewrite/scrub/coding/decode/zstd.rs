@@ -2,8 +2,9 @@
 
 use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
-use super::{CodingError, Decode};
+use super::stage::Decode;
 use crate::proxy::limits::{DECODED_PIECE, MAX_ZSTD_WINDOW_LOG};
+use crate::proxy::rewrite::scrub::coding::CodingError;
 
 /// RFC 8878: frames one after another, with windows of at most 8 MiB. What is no frame behind a
 /// whole one is dropped.
