@@ -65,6 +65,6 @@ pub(super) fn has_meaning(name: &str) -> bool {
     let is_one = |known: &&str| stem.eq_ignore_ascii_case(known);
     let is_known = ["query", "_json", "operations", "map", "graphql"]
         .iter()
-        .any(|known| is_one(known));
+        .any(is_one);
     is_known || name.contains('\u{fffd}') || name.bytes().any(|byte| byte < b' ')
 }
