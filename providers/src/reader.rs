@@ -57,7 +57,7 @@ impl From<&Path<'_>> for String {
 pub(crate) struct Fields<'json> {
     path: Rc<Path<'json>>,
     /// Their names and values.
-    fields: &'json [(Cow<'json, str>, Json<'json>)],
+    members: &'json [(Cow<'json, str>, Json<'json>)],
     /// Whether each of them was read.
     seen: Vec<bool>,
 }
@@ -92,10 +92,10 @@ impl<'json> Fields<'json> {
         value: &'json Json<'json>,
     ) -> Result<Self, DefinitionError> {
         match value {
-            Json::Object(fields) => Ok(Self {
+            Json::Object(members) => Ok(Self {
                 path: Rc::new(path),
-                fields,
-                seen: vec![false; fields.len()],
+                members,
+                seen: vec![false; members.len()],
             }),
             _ => Err(DefinitionError::field(path, "it is not an object")),
         }
@@ -105,7 +105,7 @@ impl<'json> Fields<'json> {
     pub(crate) fn none(path: Path<'json>) -> Self {
         Self {
             path: Rc::new(path),
-            fields: &[],
+            members: &[],
             seen: Vec::new(),
         }
     }
@@ -116,11 +116,11 @@ impl<'json> Fields<'json> {
     }
 
     pub(crate) fn value(&mut self, name: &'static str) -> Option<&'json Json<'json>> {
-        let index = self.fields.iter().position(|(known, _)| known == name)?;
+        let index = self.members.iter().position(|(known, _)| known == name)?;
         if let Some(seen) = self.seen.get_mut(index) {
             *seen = true;
         }
-        let (_, value) = self.fields.get(index)?;
+        let (_, value) = self.members.get(index)?;
         (!matches!(value, Json::Null)).then_some(value)
     }
 
@@ -212,7 +212,7 @@ impl<'json> Fields<'json> {
     pub(crate) fn entries(
         &self,
     ) -> impl Iterator<Item = (&'json str, &'json Json<'json>)> + use<'json> {
-        self.fields.iter().map(|(name, value)| (&**name, value))
+        self.members.iter().map(|(name, value)| (&**name, value))
     }
 
     /// The same without what is missing (`null`) and without remarks. A name that begins with `_`
