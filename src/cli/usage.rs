@@ -49,11 +49,12 @@ fn is_of_policy(error: &clap::Error) -> bool {
 }
 
 /// The flags whose values are rules of a policy.
-const POLICY_FLAGS: [&str; 6] = [
+const POLICY_FLAGS: [&str; 7] = [
     "--allow-host",
     "--allow-path",
     "--deny-host",
     "--deny-path",
+    "--git-push",
     "--join",
     "--limit",
 ];

@@ -4,6 +4,7 @@ mod attempt;
 mod challenge;
 mod handle;
 mod inject;
+mod inspect;
 pub(super) mod log_entry;
 pub(super) mod place;
 pub(super) mod respond;

@@ -183,6 +183,21 @@ pub(super) const SHUTDOWN_DRAIN: Duration = Duration::from_secs(1);
 /// What a relay reads at once, in bytes; all relays share it.
 pub(super) const RELAY_BUFFER: usize = 64 * 1024;
 
+/// How long a body is waited for that has to be seen before it is sent, and how long a piece of a
+/// push.
+pub(super) const INSPECTED_BODY_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// What git-lfs asks for at one time, in bytes. It asks for 100 objects by itself.
+pub(super) const MAX_LFS_BATCH: usize = 1024 * 1024;
+
+/// How much of a push is looked at in one go, in bytes, between two waits.
+pub(super) const PUSH_PIECE: usize = 16 * 1024;
+
+/// How much of a repository's refs is read for the name of its default branch, which comes first,
+/// and how long that is waited for.
+pub(super) const MAX_ADVERTISEMENT: usize = 64 * 1024;
+pub(super) const ADVERTISEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A push with git whose refs are checked: its commands and their lines in bytes, what is held
 /// until there is a verdict, and that without its gzip.
 pub(super) const MAX_PUSH_COMMANDS: usize = 10_000;

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::audit::{Kind, POLICY};
 use crate::connection::CredentialError;
 use crate::credential::ConnectionId;
@@ -97,6 +99,16 @@ pub(super) enum Refusal {
     /// The placeholder was sent over plain HTTP.
     #[error("the placeholder was sent over plain HTTP, where no credential is ever put")]
     PlaceholderInClear,
+    /// A push with git is refused for its refs.
+    #[error("{reason}")]
+    Push {
+        /// Why.
+        reason: String,
+        /// What to type.
+        advice: String,
+        /// What git prints, as of a server's hook; `None` if the client reads no such thing.
+        report: Option<Bytes>,
+    },
     /// A rule of the session's policy denies the request.
     #[error("{}", .0.reason)]
     Policy(Box<Denial>),
@@ -177,6 +189,7 @@ impl Refusal {
             Self::Address { .. } => Some(format!("{POLICY}/address")),
             Self::Budget { .. } => Some(format!("{POLICY}/limit")),
             Self::Policy(denial) => Some(format!("{POLICY}/{}", denial.rule)),
+            Self::Push { .. } => Some(format!("{POLICY}/git-push")),
             Self::Unmanaged(_) => Some(POLICY.to_owned()),
             _ => None,
         }

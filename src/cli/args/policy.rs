@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::net::host_rule::HostRule;
-use crate::proxy::{Limit, PathRule};
+use crate::proxy::{Limit, PathRule, RefPattern};
 
 /// What a run permits.
 #[derive(Debug, Default, Args)]
@@ -28,6 +28,9 @@ pub(in crate::cli) struct PolicyFlags {
     /// Refuse these requests of a provider
     #[arg(long, value_name = "REQUESTS", help_heading = "Policy")]
     pub(in crate::cli) deny_path: Vec<PathRule>,
+    /// Permit git to push to these refs only, and never to take commits away: 'agent/*', +main
+    #[arg(long, value_name = "REF", help_heading = "Policy")]
+    pub(in crate::cli) git_push: Vec<RefPattern>,
     /// Permit only what reads: GET, HEAD, OPTIONS, git fetch, GraphQL queries
     #[arg(long, help_heading = "Policy")]
     pub(in crate::cli) read_only: bool,

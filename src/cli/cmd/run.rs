@@ -142,6 +142,7 @@ fn policy(flags: PolicyFlags) -> PolicyOptions {
             deny_hosts: flags.deny_host,
             allow_paths: flags.allow_path,
             deny_paths: flags.deny_path,
+            git_push: (!flags.git_push.is_empty()).then_some(flags.git_push),
             is_read_only: flags.read_only,
             limits: flags.limit,
             ..PolicyLayer::default()

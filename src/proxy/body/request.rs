@@ -89,6 +89,16 @@ impl RequestBody {
         }
     }
 
+    /// The same body with what was read of it in front, as it was. It was searched when it was read.
+    pub(in crate::proxy) fn preceded_by(mut self, pieces: Vec<Bytes>) -> Self {
+        if let Self::Streamed { replay, .. } = &mut self {
+            let mut pieces: VecDeque<_> = pieces.into();
+            pieces.retain(|piece| !piece.is_empty());
+            *replay = pieces;
+        }
+        self
+    }
+
     /// Whether the client waits for a 100, and none of its body has been asked for. Reading a body
     /// over HTTP/2 does not ask for it: most clients send it at once, and those that wait get the
     /// server's own 100. So no body that comes over HTTP/2 is held back. Only such bodies are sent

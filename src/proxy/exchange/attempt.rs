@@ -41,6 +41,8 @@ pub(super) struct Attempt<'a, S> {
     interim: Interim,
     /// The route that it belongs to, once that is known.
     pub(super) owner: Option<&'a Arc<Route>>,
+    /// What its body has to tell before it is sent.
+    pub(super) need: Need,
     /// Its line in the log, until the response takes it over.
     pub(super) entry: Entry,
 }
@@ -72,6 +74,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             upgrade_request,
             interim,
             owner: None,
+            need: Need::default(),
             entry,
         }
     }
@@ -131,9 +134,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             self.entry.belongs_to(route);
         }
         let plan = plan?;
-        if need == Need::OnlyRead {
-            return Err(self.session.policy.only_reads("POST"));
-        }
+        self.need = need;
         let provider = owner.map(|route| &route.id.provider);
         self.session
             .policy
@@ -189,7 +190,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
                 return Err(Refusal::Placeholder(found)); // in a part that no definition names
             }
         }
-        let body = outgoing(&mut self.body, &self.parts, route, progress);
+        let body = self.upload(progress, route).await?;
         let response = self.send(progress, body).await?;
         Ok(Outcome {
             response,
@@ -243,7 +244,7 @@ pub(super) fn usage(parts: &Parts, body: Option<&ClientBody>) -> Usage {
     }
 }
 
-fn dialect(version: Version, upgrade: bool) -> Dialect {
+pub(super) fn dialect(version: Version, upgrade: bool) -> Dialect {
     if version == Version::HTTP_2 && !upgrade {
         Dialect::Http2
     } else {

@@ -37,8 +37,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
             let (signing, body) = Box::pin(self.signing(progress, route)).await?; // rarely
             (Some(signing), *body)
         } else {
-            let body = outgoing(&mut self.body, &self.parts, Some(route), progress);
-            (None, body)
+            (None, self.upload(progress, Some(route)).await?)
         };
         let mut credential = self.session.source.get(&route.id, usage).await?;
         let mut attempt = 0;

@@ -14,6 +14,7 @@ use self::hint::{ask_user, budget_hint, choose, tls_hint};
 use super::response_body::ResponseBody;
 use crate::connection::CredentialError;
 use crate::proxy::limits::STARVED_RETRY;
+use crate::proxy::policy::git_push::RESULT_TYPE;
 use crate::proxy::refusal::Refusal;
 use crate::text;
 
@@ -71,6 +72,13 @@ fn is_git(headers: &HeaderMap) -> bool {
 }
 
 fn response(refusal: &Refusal, format: Format) -> Response<ResponseBody> {
+    if let Refusal::Push {
+        report: Some(report),
+        ..
+    } = refusal
+    {
+        return reported(report.clone());
+    }
     let error = error_response(refusal);
     let message = format!("authsome: {refusal}");
     let (kind, body) = match format {
@@ -139,6 +147,17 @@ fn response(refusal: &Refusal, format: Format) -> Response<ResponseBody> {
     response
 }
 
+/// A push that is refused, in git's own words: git prints it as it prints what a server's hook says.
+fn reported(report: Bytes) -> Response<ResponseBody> {
+    let length = report.len();
+    let mut response = Response::new(ResponseBody::whole(report));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(RESULT_TYPE));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(ERROR_HEADER, HeaderValue::from_static("denied"));
+    response
+}
+
 fn error_response(refusal: &Refusal) -> ErrorResponse {
     let (status, code, hint) = match refusal {
         Refusal::Abandoned => (
@@ -203,6 +222,7 @@ fn error_response(refusal: &Refusal) -> ErrorResponse {
             "placeholder",
             "leave the credential out, or send it where the provider's API expects it: authsome puts the real one in".to_owned(),
         ),
+        Refusal::Push { advice, .. } => (StatusCode::FORBIDDEN, "denied", advice.clone()),
         Refusal::Policy(denial) => (StatusCode::FORBIDDEN, "denied", denial.hint.clone()),
         Refusal::PlaceholderInClear => (StatusCode::FORBIDDEN, "denied", "use https".to_owned()),
         Refusal::ProxyAuthentication => (

@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::uri::Authority;
 
 use super::candidates::{Candidates, RouteMatch};
+use super::graphql;
 use super::method_override::Methods;
 use super::route::Route;
 use super::same_origin;
@@ -42,7 +43,7 @@ impl<'a> Decision<'a> {
         Self {
             owner,
             plan,
-            need: Need::Nothing,
+            need: Need::default(),
         }
     }
 
@@ -121,7 +122,7 @@ fn permitted<'a>(
             .policy
             .check(route, methods, route.relative_path(path))
         {
-            Ok(need) => decision.need = decision.need.max(need),
+            Ok(need) => decision.need = decision.need.and(need),
             Err(refusal) => return Decision::refused(decision.owner, refusal),
         }
     }
@@ -178,7 +179,10 @@ fn by_route<'a>(
         Some(shape) => Plan::Inject(route, shape),
         None => Plan::Pass(owner),
     };
-    Decision::new(owner, Ok(plan))
+    let mut decision = Decision::new(owner, Ok(plan));
+    let method = methods.method();
+    decision.need.graphql = graphql::held(&route.rules, rules.host, method, relative).is_some();
+    decision
 }
 
 /// Where git has to ask instead, if it asks for a repository by its path of an SSH address. The

@@ -45,9 +45,13 @@ mod tests;
 
 pub(in crate::proxy) use advertisement::default_branch_of;
 pub use pattern::{RefPattern, RefPatternError};
-pub(in crate::proxy) use problem::Problem;
+#[cfg(test)]
+use problem::Problem;
 pub(in crate::proxy) use reader::{Progress, PushReader};
 pub(in crate::proxy) use refused::Refused;
-pub(in crate::proxy) use request::{Coding, RESULT_TYPE, coding_of, is_push};
+#[cfg(any(fuzzing, test))]
+use request::Coding;
+pub(in crate::proxy) use request::{RESULT_TYPE, coding_of, is_push};
 pub use rules::PushPolicy;
-pub(in crate::proxy) use rules::Reason;
+#[cfg(test)]
+use rules::Reason;

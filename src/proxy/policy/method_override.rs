@@ -52,6 +52,11 @@ impl<'a> Methods<'a> {
         self.own.as_str()
     }
 
+    /// The same.
+    pub(in crate::proxy) fn method(&self) -> &Method {
+        self.own
+    }
+
     /// Whether there is only that.
     pub(in crate::proxy) fn is_plain(&self) -> bool {
         self.others.is_empty()

@@ -1,11 +1,13 @@
 //! One route of a connection, and its rank among others.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use authsome_providers::{HostPattern, RoutePattern, Rules, Service, Shape};
 use http::{HeaderName, HeaderValue};
 
+use super::graphql::Guard;
 use crate::audit::Quoted;
 use crate::authority::Authority;
 use crate::credential::ready::Ready;
@@ -44,6 +46,8 @@ pub(in crate::proxy) struct Route {
     pub(super) preference: Preference,
     pub(super) service: Arc<Service>,
     pub(super) ready: ArcSwapOption<ReadyCredential>,
+    /// What the definition denies in GraphQL documents; made when the first comes.
+    pub(super) graphql: OnceLock<Guard>,
 }
 
 /// The forms of a credential, indexed like the shapes.
@@ -114,6 +118,15 @@ impl Route {
         let relative = self.relative_path(path);
         let prefix = path.strip_suffix(relative).unwrap_or_default();
         Some((prefix, git.https_path(relative)?)).filter(|_| is_git_host)
+    }
+
+    /// What the definition denies in GraphQL documents, without the rules that the user has lifted
+    /// (as `provider/rule`).
+    pub(in crate::proxy) fn graphql_guard(&self, lifted: &HashSet<String>) -> &Guard {
+        let provider = &self.id.provider;
+        let is_lifted = |rule: &str| lifted.contains(&format!("{provider}/{rule}"));
+        self.graphql
+            .get_or_init(|| Guard::new(&self.rules, is_lifted))
     }
 
     /// The credential in the forms of this route's shapes. They are made again only when the token

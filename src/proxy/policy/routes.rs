@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use authsome_ca::PermittedHost;
@@ -100,6 +100,7 @@ impl RouteTable {
                     preference: connection.preference,
                     service: Arc::clone(&service),
                     ready: ArcSwapOption::empty(),
+                    graphql: OnceLock::new(),
                 }));
             }
         }

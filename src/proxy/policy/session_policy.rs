@@ -11,6 +11,7 @@ mod layer;
 mod limit;
 mod path_rule;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use authsome_providers::ProviderId;
@@ -19,19 +20,38 @@ pub use self::layer::{Contradiction, Policy, PolicyLayer, PolicySource};
 use self::limit::{Budget, Spent, Subject};
 pub use self::limit::{Limit, LimitError};
 pub use self::path_rule::{PathRule, PathRuleError};
+use super::git_push::{self, PushPolicy};
 use super::method_override::Methods;
 use super::route::Route;
 use crate::authority::Authority;
 use crate::net::address_kind::AddressRule;
 use crate::proxy::refusal::{Denial, Refusal};
 
-/// What is still to be looked into before a request may be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::proxy) enum Need {
-    /// Nothing: the head has said it all.
-    Nothing,
+/// What is still to be looked into before a request may be served: what only its body can tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::proxy) struct Need {
     /// The body has to be one that only reads.
-    OnlyRead,
+    pub(in crate::proxy) only_read: bool,
+    /// The body is a GraphQL document, for which the definition has rules.
+    pub(in crate::proxy) graphql: bool,
+    /// The body is a push with git, whose refs the user has named.
+    pub(in crate::proxy) push: bool,
+}
+
+impl Need {
+    /// Whether the head has said it all.
+    pub(in crate::proxy) fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Both needs.
+    pub(in crate::proxy) fn and(self, other: Self) -> Self {
+        Self {
+            only_read: self.only_read || other.only_read,
+            graphql: self.graphql || other.graphql,
+            push: self.push || other.push,
+        }
+    }
 }
 
 /// The policy of a session. A request only reads it; budgets take no lock.
@@ -39,6 +59,8 @@ pub(in crate::proxy) enum Need {
 pub struct SessionPolicy {
     layers: Vec<PolicyLayer>,
     budgets: Vec<Budget>,
+    /// Of the layers that name refs.
+    pushes: Vec<Arc<PushPolicy>>,
 }
 
 impl SessionPolicy {
@@ -49,7 +71,11 @@ impl SessionPolicy {
             .filter(|layer| !layer.is_empty())
             .collect();
         let limits = layers.iter().flat_map(|layer| &layer.limits);
+        let pushes = layers.iter().filter_map(|layer| layer.git_push.as_ref());
         Self {
+            pushes: pushes
+                .map(|refs| Arc::new(PushPolicy::new(refs.clone())))
+                .collect(),
             budgets: limits
                 .map(|limit| Budget::new(limit.clone(), now))
                 .collect(),
@@ -118,7 +144,10 @@ impl SessionPolicy {
         methods: &Methods<'_>,
         path: &str,
     ) -> Result<Need, Refusal> {
-        let mut need = Need::Nothing;
+        let mut need = Need {
+            push: !self.pushes.is_empty() && git_push::is_push(methods.method(), path),
+            ..Need::default()
+        };
         for layer in &self.layers {
             check_paths(layer, route, methods, path)?;
             if layer.is_read_only && !methods.iter().all(is_safe) {
@@ -126,7 +155,7 @@ impl SessionPolicy {
                     return Err(only_reads(layer, methods.own()));
                 }
                 if !is_fetch(path) {
-                    need = Need::OnlyRead;
+                    need.only_read = true;
                 }
             }
         }
@@ -162,6 +191,11 @@ impl SessionPolicy {
             }
         }
         Ok(())
+    }
+
+    /// What may be pushed with git: each of them has to allow it.
+    pub(in crate::proxy) fn push_policies(&self) -> impl Iterator<Item = &Arc<PushPolicy>> {
+        self.pushes.iter()
     }
 
     /// Whether bytes of bodies are counted.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use super::error::{SettingsError, placed};
 use crate::net::host_rule::HostRule;
 use crate::os::home::open_file;
-use crate::proxy::{Limit, PathRule, Policy, PolicyLayer, PolicySource};
+use crate::proxy::{Limit, PathRule, Policy, PolicyLayer, PolicySource, RefPattern};
 
 /// The longest policy file that is read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -26,6 +26,7 @@ pub(super) struct PolicyTable {
     deny_hosts: Vec<Parsed<HostRule>>,
     allow_paths: Vec<Parsed<PathRule>>,
     deny_paths: Vec<Parsed<PathRule>>,
+    git_push: Option<Vec<Parsed<RefPattern>>>,
     read_only: bool,
     limits: Vec<Parsed<Limit>>,
     /// Guard rules that are lifted, as `provider/rule`.
@@ -75,6 +76,7 @@ impl PolicyTable {
             deny_hosts: values(&self.deny_hosts),
             allow_paths: values(&self.allow_paths),
             deny_paths: values(&self.deny_paths),
+            git_push: self.git_push.as_deref().map(values),
             is_read_only: self.read_only,
             limits: values(&self.limits),
         };

@@ -7,6 +7,7 @@ use authsome_providers::ProviderId;
 use super::limit::Limit;
 use super::path_rule::PathRule;
 use crate::net::host_rule::HostRule;
+use crate::proxy::policy::git_push::RefPattern;
 
 /// What happens to hosts that belong to no connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct PolicyLayer {
     pub allow_paths: Vec<PathRule>,
     /// Requests that are refused.
     pub deny_paths: Vec<PathRule>,
+    /// The refs that may be pushed to with git; `None` for all.
+    pub git_push: Option<Vec<RefPattern>>,
     /// Whether requests to hosts of connections may only read.
     pub is_read_only: bool,
     /// Budgets.
@@ -78,6 +81,7 @@ impl PolicyLayer {
             && self.deny_hosts.is_empty()
             && self.allow_paths.is_empty()
             && self.deny_paths.is_empty()
+            && self.git_push.is_none()
             && !self.is_read_only
             && self.limits.is_empty()
     }
@@ -103,6 +107,11 @@ impl PolicyLayer {
                 let (one, other) = (format!("allow-path {rule}"), format!("deny-path {rule}"));
                 return Err(contradict(&one, &other));
             }
+        }
+        if self.is_read_only
+            && let Some(pattern) = self.git_push.iter().flatten().next()
+        {
+            return Err(contradict(&"read-only", &format!("git-push {pattern}")));
         }
         for (index, limit) in self.limits.iter().enumerate() {
             let mut later = self.limits[index + 1..].iter();

@@ -50,8 +50,9 @@ fn said(policy: &SessionPolicy, method: &str, uri: &str, fields: &[(&str, &str)]
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let methods = Methods::of(&parts, HeaderFlags::of(&parts.headers).overrides_method);
     match policy.check(&gitlab(), &methods, parts.uri.path()) {
-        Ok(Need::Nothing) => "served".to_owned(),
-        Ok(Need::OnlyRead) => "if it only reads".to_owned(),
+        Ok(need) if need.is_nothing() => "served".to_owned(),
+        Ok(need) if need.push => "if its refs are allowed".to_owned(),
+        Ok(_) => "if it only reads".to_owned(),
         Err(Refusal::Policy(denial)) => denial.rule.to_owned(),
         Err(other) => panic!("{other:?}"),
     }

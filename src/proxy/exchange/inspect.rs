@@ -1,0 +1,273 @@
+//! What only a request's body can tell: the refs of a push, what a GraphQL document does, whether
+//! git-lfs downloads. The body is held until that is known, and then goes on as it came.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, HOST, USER_AGENT};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::attempt::{Attempt, dialect, outgoing};
+use crate::connection::{CredentialSource, Usage};
+use crate::proxy::body::replay::UploadProgress;
+use crate::proxy::body::request::RequestBody;
+use crate::proxy::limits::{
+    ADVERTISEMENT_TIMEOUT, INSPECTED_BODY_TIMEOUT, MAX_ADVERTISEMENT, MAX_GRAPHQL_BODY,
+    MAX_LFS_BATCH, PUSH_PIECE,
+};
+use crate::proxy::policy::git_push::{self, Progress, PushReader, Refused};
+use crate::proxy::policy::graphql::{GraphqlRequest, Kind, Unreadable, Verdict};
+use crate::proxy::policy::route::Route;
+use crate::proxy::refusal::{Denial, Refusal};
+use crate::proxy::upstream::error;
+use crate::proxy::upstream::send::RequestContext;
+
+/// The end of the path of git-lfs' one request for several objects (its "Batch API").
+const LFS_BATCH: &str = "/info/lfs/objects/batch";
+
+impl<S: CredentialSource> Attempt<'_, S> {
+    /// The client's body, to be sent: at once, or as soon as is known what it does.
+    pub(super) async fn upload(
+        &mut self,
+        progress: &Arc<UploadProgress>,
+        route: Option<&Arc<Route>>,
+    ) -> Result<RequestBody, Refusal> {
+        let body = outgoing(&mut self.body, &self.parts, route, progress);
+        if self.need.is_nothing() {
+            return Ok(body);
+        }
+        Box::pin(self.inspect(body, progress)).await
+    }
+
+    async fn inspect(
+        &mut self,
+        body: RequestBody,
+        progress: &UploadProgress,
+    ) -> Result<RequestBody, Refusal> {
+        let need = self.need;
+        if need.push {
+            return self.inspect_push(body, progress).await;
+        }
+        if need.graphql {
+            let body = self.whole(body, progress, MAX_GRAPHQL_BODY).await?;
+            return self.inspect_graphql(body);
+        }
+        // What is left is a request that may only read.
+        if !self.parts.uri.path().ends_with(LFS_BATCH) {
+            return Err(self.session.policy.only_reads(self.parts.method.as_str()));
+        }
+        let whole = self.whole(body, progress, MAX_LFS_BATCH).await?;
+        let batch: Option<Batch> = whole
+            .as_deref()
+            .and_then(|text| serde_json::from_slice(text).ok());
+        if batch.is_some_and(|batch| batch.operation == "download") {
+            return Ok(RequestBody::held(whole.unwrap_or_default(), None));
+        }
+        Err(self.session.policy.only_reads(self.parts.method.as_str()))
+    }
+
+    /// The whole body; `None` if it is larger than `most` bytes.
+    async fn whole(
+        &self,
+        body: RequestBody,
+        progress: &UploadProgress,
+        most: usize,
+    ) -> Result<Option<Bytes>, Refusal> {
+        let collected = Limited::new(body, most).collect();
+        let Ok(collected) = timeout(INSPECTED_BODY_TIMEOUT, collected).await else {
+            return Err(Refusal::Abandoned);
+        };
+        match collected {
+            Ok(whole) => Ok(Some(whole.to_bytes())),
+            Err(cause) if cause.is::<LengthLimitError>() => Ok(None),
+            Err(_) => Err(error::of_upload(progress).unwrap_or(Refusal::Abandoned)),
+        }
+    }
+
+    fn inspect_graphql(&self, body: Option<Bytes>) -> Result<RequestBody, Refusal> {
+        let Some(route) = self.owner else {
+            return Ok(RequestBody::held(body.unwrap_or_default(), None));
+        };
+        let Some(body) = body else {
+            return Err(unreadable(&Unreadable::TooLarge));
+        };
+        let verdict = route
+            .graphql_guard(&self.session.allowed_guards)
+            .check(&GraphqlRequest {
+                method: &self.parts.method,
+                query: self.parts.uri.query(),
+                headers: &self.parts.headers,
+                body: &body,
+            });
+        match verdict {
+            Verdict::Allowed { kind } if self.need.only_read && kind == Kind::Mutation => {
+                Err(self.session.policy.only_reads("a GraphQL mutation"))
+            }
+            Verdict::Allowed { .. } => Ok(RequestBody::held(body, None)),
+            Verdict::Denied {
+                rule,
+                reason,
+                field,
+            } => Err(Refusal::Guarded {
+                provider: route.id.provider.to_string(),
+                rule,
+                reason: format!("{reason} (the GraphQL field {field})"),
+            }),
+            Verdict::Unreadable(why) => Err(unreadable(&why)),
+        }
+    }
+
+    /// Reads a push until each policy has a verdict. Nothing of it is sent before that.
+    async fn inspect_push(
+        &self,
+        mut body: RequestBody,
+        progress: &UploadProgress,
+    ) -> Result<RequestBody, Refusal> {
+        let coding = git_push::coding_of(&self.parts.headers).map_err(|problem| Refusal::Push {
+            reason: problem.to_string(),
+            advice: "push with git itself".to_owned(),
+            report: None,
+        })?;
+        let branch = self.default_branch().await;
+        let policies = self.session.policy.push_policies();
+        let mut readers: Vec<_> = policies
+            .map(|policy| PushReader::new(Arc::clone(policy), branch.clone(), coding))
+            .collect();
+        loop {
+            let Ok(frame) = timeout(INSPECTED_BODY_TIMEOUT, body.frame()).await else {
+                return Err(Refusal::Abandoned);
+            };
+            let Some(frame) = frame else {
+                let held = settle(&mut readers, PushReader::end)?;
+                return Ok(body.preceded_by(held.unwrap_or_default()));
+            };
+            let frame =
+                frame.map_err(|_| error::of_upload(progress).unwrap_or(Refusal::Abandoned))?;
+            let Ok(mut data) = frame.into_data() else {
+                continue;
+            };
+            while !data.is_empty() {
+                let piece = data.split_to(data.len().min(PUSH_PIECE));
+                if let Some(mut held) = settle(&mut readers, |reader| reader.feed(&piece))? {
+                    held.push(data);
+                    return Ok(body.preceded_by(held));
+                }
+            }
+        }
+    }
+
+    /// The repository's default branch, which the server names to whoever fetches. `None` if it
+    /// does not.
+    async fn default_branch(&self) -> Option<String> {
+        let route = self.owner?;
+        let parts = &self.parts;
+        let asked = parts.uri.path().to_ascii_lowercase();
+        let end = asked.rfind("git-receive-pack")?;
+        let place = parts.uri.path().get(..end)?;
+        let mut uri = parts.uri.clone().into_parts();
+        let target = format!("{place}info/refs?service=git-upload-pack");
+        uri.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
+        let uri = Uri::from_parts(uri).ok()?;
+        let mut asking = Request::new(()).into_parts().0;
+        (asking.method, asking.uri, asking.version) = (Method::GET, uri, parts.version);
+        asking.headers = HeaderMap::new();
+        for name in [HOST, USER_AGENT, ACCEPT] {
+            if let Some(value) = parts.headers.get(&name) {
+                asking.headers.insert(name, value.clone());
+            }
+        }
+        timeout(ADVERTISEMENT_TIMEOUT, self.advertised(route, asking))
+            .await
+            .ok()?
+    }
+
+    async fn advertised(&self, route: &Arc<Route>, mut asking: Parts) -> Option<String> {
+        let (path, host) = (asking.uri.path().to_owned(), self.place.authority.host());
+        let query = asking.uri.query().map(ToOwned::to_owned);
+        let relative = route.relative_path(&path);
+        let found = route
+            .rules
+            .injection(host, "GET", relative, query.as_deref())?;
+        let credential = self
+            .session
+            .source
+            .get(&route.id, Usage::Repeatable)
+            .await
+            .ok()?;
+        let ready = route.ready(&credential);
+        let stripped = asking.uri.clone();
+        if !ready.form(found.shape)?.put(&mut asking, &stripped) {
+            return None;
+        }
+        let sending = RequestContext {
+            progress: &self.place.nothing,
+            origin: self.place.origins.of(route.client_certificate.as_ref()),
+            interim: &crate::proxy::message::interim::Interim::default(),
+        };
+        let upstream = &self.session.upstream;
+        let sent = upstream.send(
+            &asking,
+            RequestBody::Empty,
+            sending,
+            dialect(asking.version, false),
+        );
+        let response = sent.await.ok()?;
+        if response.status() != StatusCode::OK {
+            return None;
+        }
+        let (mut body, mut read) = (response.into_body(), Vec::new());
+        while read.len() < MAX_ADVERTISEMENT {
+            match body.frame().await {
+                Some(Ok(frame)) => read.extend_from_slice(frame.data_ref()?),
+                _ => break,
+            }
+        }
+        git_push::default_branch_of(&read)
+    }
+}
+
+/// Asks the readers that have no verdict yet. `Some` with all that was held once the last of them
+/// allows the push.
+fn settle(
+    readers: &mut Vec<PushReader>,
+    mut ask: impl FnMut(&mut PushReader) -> Progress,
+) -> Result<Option<Vec<Bytes>>, Refusal> {
+    let mut held = None;
+    let mut at = 0;
+    while let Some(reader) = readers.get_mut(at) {
+        match ask(reader) {
+            Progress::More => at += 1,
+            Progress::Allowed => held = Some(readers.remove(at).take_held()),
+            Progress::Refused(refused) => return Err(not_pushed(&refused)),
+        }
+    }
+    Ok(held.filter(|_| readers.is_empty()))
+}
+
+fn not_pushed(refused: &Refused) -> Refusal {
+    Refusal::Push {
+        reason: refused.to_string(),
+        advice: refused.advice().join(" "),
+        report: refused.report().map(Bytes::from),
+    }
+}
+
+fn unreadable(why: &Unreadable) -> Refusal {
+    Refusal::Policy(Box::new(Denial {
+        rule: "graphql",
+        reason: format!("what this GraphQL request does cannot be told: {why}"),
+        hint: "send one document as application/json, with query and variables, and no persisted query".to_owned(),
+    }))
+}
+
+/// What git-lfs asks for. A name that is repeated is an error, as two servers could read that
+/// differently.
+#[derive(Deserialize)]
+struct Batch {
+    operation: String,
+}
