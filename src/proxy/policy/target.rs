@@ -4,11 +4,8 @@ use http::request::Parts;
 use http::{Version, header};
 
 use crate::authority::Authority;
-use crate::canonical_path::canonical_path;
+use crate::canonical_path::{AmbiguousPath, canonical_path};
 use crate::proxy::refusal::Refusal;
-
-const AMBIGUOUS: &str =
-    "the path has dot segments, backslashes or control characters, which servers read differently";
 
 /// The target of one request.
 #[derive(Debug)]
@@ -56,7 +53,11 @@ impl Target {
         }
         Ok(Self {
             path: canonical_path(parts.uri.path())
-                .map_err(|_| Refusal::Malformed(AMBIGUOUS))?
+                .map_err(|AmbiguousPath| {
+                    Refusal::Malformed(
+                        "the path has dot segments, backslashes or control characters, which servers read differently",
+                    )
+                })?
                 .into_owned(),
         })
     }
