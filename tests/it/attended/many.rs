@@ -12,7 +12,7 @@ const CHILDREN: usize = 200;
 const AT_ONE_TIME: usize = 20;
 
 /// Each child at one time has a connection upstream, if nothing is shared but over time; the
-/// refresh has its own, and a request that was refused while the pair changed may have one more.
+/// refresh has its own, and a request that was refused while the pair changed may have one more. Found on two CPUs: 9 to 15.
 const MOST_CONNECTIONS: u64 = 2 * AT_ONE_TIME as u64 + 2;
 
 #[test]
@@ -50,7 +50,6 @@ fn expect_all_served(world: &World, gitlab: &FakeGitLab) {
     });
     assert!(with_newest.count() > CHILDREN / 2, "the new token is used");
     let connections = gitlab.connections() - before;
-    println!("{connections} connections for {CHILDREN} children, {AT_ONE_TIME} at one time");
     assert!(connections <= MOST_CONNECTIONS, "{connections}");
     proxy.end().expect(0);
 }

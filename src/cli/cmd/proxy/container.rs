@@ -31,7 +31,7 @@ const PODMAN_ANSWER: Duration = Duration::from_secs(20);
 /// The most that is read of its answer.
 const MAX_ANSWER: u64 = 1024 * 1024;
 
-/// The directory that only a kernel with SELinux has.
+/// What only a kernel with security labels (`SELinux`) has.
 const SELINUX: &str = "/sys/fs/selinux/enforce";
 
 /// What is to be served: containers of one engine.
