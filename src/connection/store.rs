@@ -37,7 +37,7 @@ use self::keys::{
     parse_id,
 };
 use super::record::{ClientCredentials, Connection};
-use crate::credential::ConnectionId;
+use crate::credential::{ConnectionId, ConnectionName};
 use crate::secret::Secret;
 use crate::vault::{Change, Expect, Pending, Record, RecordKey, Vault, VaultError};
 
@@ -266,6 +266,14 @@ fn newest(
         generation,
         step,
     })
+}
+
+/// The name in the record of a provider's default. A text that is no name is none.
+fn name_in(record: &Record) -> Option<ConnectionName> {
+    std::str::from_utf8(record.value.expose())
+        .ok()?
+        .parse()
+        .ok()
 }
 
 fn conflict(error: VaultError) -> StoreError {

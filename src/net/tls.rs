@@ -92,9 +92,9 @@ impl Trust {
         self.extra_file.as_deref()
     }
 
-    /// Reads and parses all roots, and encodes them for Java, on a separate thread, because this takes as long as the rest of a
-    /// session's start. They are needed for the session's files and for its first connection to a
-    /// provider.
+    /// Reads and parses all roots on a separate thread, and lays them out for Java, because this
+    /// takes as long as the rest of a session's start. They are needed for the session's files and
+    /// for its first connection to a provider.
     pub fn read_ahead(self: &Arc<Self>) -> ReadAhead {
         let trust = Arc::clone(self);
         let read = move || {

@@ -21,9 +21,9 @@ use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::field::Param;
 use crate::json::Json;
-use crate::provider::{Auth, Provider};
+use crate::provider::{Auth, GitSection, Provider};
 use crate::reader::{Fields, Path};
-use crate::rules::{CommonRules, InjectEntry, SharedRules};
+use crate::rules::{CommonRules, SharedRules};
 use crate::shape::Shape;
 
 /// The only schema version.
@@ -65,14 +65,7 @@ pub(crate) fn provider(
     let names = parsed.names();
     let base_url = parsed.base_url.or(top_base_url);
     let flow = flow::flow(&mut fields, &mut parsed.auth, &mut warnings)?;
-    let (git, of_git) = git::git(&mut fields, &names, &mut warnings)?;
-    let rules = rules(
-        &mut fields,
-        parsed.default_shape,
-        of_git,
-        &names,
-        &mut warnings,
-    )?;
+    let (git, rules) = rules(&mut fields, parsed.default_shape, &names, &mut warnings)?;
     let api_urls = api_url::api_urls(&mut fields, base_url.as_ref(), &parsed.auth)?;
     let addresses = addresses::addresses(
         &mut fields,
@@ -139,22 +132,22 @@ fn schema_version(fields: &mut Fields<'_>) -> Result<(), DefinitionError> {
     }
 }
 
-/// `of_git` is the rule for git's requests, which comes before the others.
+/// `git`, and all rules. The one for git's requests comes before the others.
 fn rules(
     fields: &mut Fields<'_>,
     default: Shape,
-    of_git: Option<InjectEntry>,
     names: &[String],
     warnings: &mut Vec<String>,
-) -> Result<SharedRules, DefinitionError> {
+) -> Result<(Option<GitSection>, SharedRules), DefinitionError> {
+    let (git, of_git) = git::git(fields, names, warnings)?;
     let inject = rules::inject(fields, default, names, warnings)?;
     let inject = of_git.into_iter().chain(inject).collect();
     let graphql = guard::graphql(fields, warnings)?;
     let guards = guard::guards(fields, !graphql.is_empty(), warnings)?;
     let carriers = rules::carriers(fields, warnings)?;
     let headers = rules::headers(fields)?;
-    let common = CommonRules::new(inject, guards, &carriers, headers);
-    Ok(SharedRules::new(common.with_graphql(graphql)))
+    let rules = CommonRules::new(inject, guards, &carriers, headers);
+    Ok((git, SharedRules::new(rules.with_graphql(graphql))))
 }
 
 fn ci_variables(fields: &mut Fields<'_>) -> Result<Option<Endpoint>, DefinitionError> {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use authsome_providers::ProviderId;
 
 use super::keys::{CONNECTION, DEFAULT, default_change, parse_id};
-use super::{ConnectionStore, StoreError};
+use super::{ConnectionStore, StoreError, name_in};
 use crate::credential::{ConnectionId, ConnectionName};
-use crate::vault::{Record, RecordKey};
+use crate::vault::RecordKey;
 
 impl ConnectionStore {
     /// The connection that a provider's name alone stands for: the default that was set, else the
@@ -77,14 +77,6 @@ impl ConnectionStore {
             .get(&RecordKey::new(DEFAULT, provider.as_str()))?;
         Ok(record.and_then(|record| name_in(&record)))
     }
-}
-
-/// The name in a provider's record. A default that is no name is none.
-fn name_in(record: &Record) -> Option<ConnectionName> {
-    std::str::from_utf8(record.value.expose())
-        .ok()?
-        .parse()
-        .ok()
 }
 
 #[cfg(test)]
