@@ -160,7 +160,17 @@ impl Home {
 /// Opens a file, but refuses a pipe or socket. Without `O_NONBLOCK`, opening a pipe would block
 /// until another process opens its other end.
 pub fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let file = options.custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    open_with(options, path, OFlag::O_NONBLOCK)
+}
+
+/// The same for a file that authsome makes itself, in a directory that others may write: a link is
+/// refused as well.
+pub fn open_file_itself(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    open_with(options, path, OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW)
+}
+
+fn open_with(options: &mut OpenOptions, path: &Path, flags: OFlag) -> io::Result<File> {
+    let file = options.custom_flags(flags.bits()).open(path)?;
     let kind = file.metadata()?.file_type();
     if kind.is_fifo() || kind.is_socket() {
         return Err(io::Error::other("it is a pipe, and not a file"));
