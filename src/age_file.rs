@@ -2,8 +2,8 @@
 //! open them too.
 //!
 //! A file is sealed to X25519 recipients, or with a passphrase. Whoever knows a recipient can seal
-//! a file to it, so such a file does not tell who made it. A file that is sealed to a derived key
-//! alone does: nobody is told the recipient of that key, and the file does not show it.
+//! a file to it, and whoever can open a file can put another content behind its header. So a file
+//! does not tell who made it; where that matters, its content has to.
 
 use std::io::{self, Read, Write};
 use std::str::FromStr;
@@ -23,8 +23,12 @@ const WORK_FACTOR: u8 = 17;
 /// The greatest work factor that is accepted: 1 GiB. A file could otherwise ask for any amount.
 const MAX_WORK_FACTOR: u8 = 20;
 
-/// The largest content of a file.
-const MAX_CONTENT: u64 = 16 * 1024 * 1024;
+/// The largest content of a file, in bytes: of one that is sealed as well as of one that is opened.
+const MAX_CONTENT: usize = 16 * 1024 * 1024;
+
+/// The largest sealed file, in bytes, for those that read one. What [`seal`] makes is never larger:
+/// its text takes 65 characters for each 48 bytes, and the recipients have 64 KiB.
+pub const MAX_FILE: u64 = (MAX_CONTENT as u64 / 48 + 1) * 65 + 64 * 1024;
 
 /// Starts the text of a secret key.
 const KEY_PREFIX: &str = "age-secret-key-";
@@ -69,6 +73,9 @@ pub enum AgeError {
     /// A recipient is malformed.
     #[error("it is not a recipient of age: {0}")]
     NotARecipient(&'static str),
+    /// It would be a file that nobody opens.
+    #[error("it would have more than {} MiB", MAX_CONTENT >> 20)]
+    TooLarge,
     /// The file asks for more work than is accepted.
     #[error("it asks for too much work (scrypt work factor {0})")]
     TooMuchWork(u8),
@@ -123,6 +130,9 @@ impl Identity {
 
 /// Seals a text.
 pub fn seal(content: &Secret<Vec<u8>>, with: &SealWith) -> Result<Vec<u8>, AgeError> {
+    if content.expose().len() > MAX_CONTENT {
+        return Err(AgeError::TooLarge);
+    }
     let encryptor = match with {
         SealWith::Recipients(recipients) => {
             let recipients = recipients.iter().map(|recipient| &recipient.0);
@@ -141,7 +151,12 @@ pub fn seal(content: &Secret<Vec<u8>>, with: &SealWith) -> Result<Vec<u8>, AgeEr
         sealed.write_all(content.expose())?;
         sealed.finish()?.finish()
     };
-    write().map_err(AgeError::Unsealable)
+    let sealed = write().map_err(AgeError::Unsealable)?;
+    // Thousands of recipients would make it larger than what is read.
+    if sealed.len() as u64 > MAX_FILE {
+        return Err(AgeError::TooLarge);
+    }
+    Ok(sealed)
 }
 
 /// Opens a text.
@@ -164,7 +179,7 @@ pub fn open(sealed: &[u8], with: &OpenWith) -> Result<Secret<Vec<u8>>, AgeError>
 }
 
 fn read(reader: impl Read) -> io::Result<Secret<Vec<u8>>> {
-    Secret::read(reader, MAX_CONTENT)
+    Secret::read(reader, MAX_CONTENT as u64)
 }
 
 fn secret_string(text: &Secret<String>) -> SecretString {
@@ -234,6 +249,18 @@ mod tests {
                 "{text:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_sealed_can_be_read_and_what_is_too_large_is_not_sealed() {
+        let with = || SealWith::Recipients(vec![identity(1).recipient(); 50]);
+        let largest = Secret::new(vec![b'x'; MAX_CONTENT]);
+        let sealed = seal(&largest, &with()).unwrap();
+        let read = Secret::read(sealed.as_slice(), MAX_FILE).unwrap();
+        let opened = open(read.expose(), &OpenWith::Identities(vec![identity(1)]));
+        assert_eq!(opened.unwrap().expose().len(), MAX_CONTENT);
+        let larger = Secret::new(vec![b'x'; MAX_CONTENT + 1]);
+        assert!(matches!(seal(&larger, &with()), Err(AgeError::TooLarge)));
     }
 
     #[test]

@@ -15,15 +15,20 @@
 //! refresh, and between two tries of it, a later pair there is taken in first.
 //!
 //! What is written is sealed to the vault's own key, so that a job with the same master key opens
-//! it, and to what the user has named. What is there must open with the vault's own key. Nobody who
-//! lacks the master key can make such a file (`age_file.rs`), so nothing else is ever taken in.
+//! it, and to what the user has named. It has a code that only the master key makes, and what is
+//! there must have one: whoever else can open a file could put another content behind its header.
+//! Nobody who lacks the master key can make such a code, so nothing else is ever taken in.
+//!
+//! Until a new pair is there, the home says so, for a script that would remove it (`ledger.rs`).
 
 mod command;
 mod decide;
 mod error;
 mod file;
+mod ledger;
 mod rounds;
 mod sealed;
+mod state;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -31,6 +36,7 @@ mod thread;
 mod variable;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -38,15 +44,19 @@ use tokio::sync::Notify;
 use url::Url;
 
 pub use self::error::HandBackError;
+use self::ledger::Ledger;
+pub use self::ledger::note_imported;
 use self::sealed::Sealing;
+use self::state::State;
 pub use self::target::Target;
 use crate::age_file::Recipient;
 use crate::audit::Audit;
 use crate::child::Apart;
-use crate::connection::{Connection, ConnectionStore, Elsewhere, LaterPair, Lineage};
+use crate::connection::{Connection, ConnectionStore, Elsewhere, LaterPair};
 use crate::credential::ConnectionId;
 use crate::env::programs::Programs;
 use crate::oauth::HttpClients;
+use crate::os::home::{Home, HomeError};
 
 /// How long one attempt may take, unless the settings say otherwise: for a command to end, for
 /// another process to give a file's lock back.
@@ -63,6 +73,8 @@ pub struct OnRotate {
 
 /// What a session gives.
 pub struct Means {
+    /// The home, which says what is not handed back yet.
+    pub home: Home,
     /// The vault.
     pub store: ConnectionStore,
     /// The log.
@@ -81,47 +93,58 @@ pub struct Means {
 pub struct HandBack {
     target: Target,
     sealing: Sealing,
+    ledger: Ledger,
+    /// The connections of the session.
+    members: BTreeSet<ConnectionId>,
     means: Means,
     apart: OnceLock<Apart>,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     wake: Notify,
     /// Held by one attempt at a time.
     turn: tokio::sync::Mutex<()>,
 }
 
-/// What is to be done, and what has been.
-#[derive(Default)]
-struct State {
-    /// The connections that are to be looked at, and the pair that has come.
-    waiting: BTreeMap<ConnectionId, Option<Lineage>>,
-    /// Those whose last attempt has failed.
-    failed: BTreeMap<ConnectionId, Option<Lineage>>,
-    /// Those whose pair another job has renewed.
-    adopted: BTreeSet<ConnectionId>,
-}
-
 impl HandBack {
-    /// For a session with those connections, which are looked at as soon as [`Self::serve`] runs.
-    pub fn new(
+    /// For a session with those connections. Those that may not be at the target are looked at as
+    /// soon as [`Self::serve`] runs. Reads the home.
+    pub fn new<'a>(
         on_rotate: OnRotate,
-        connections: impl IntoIterator<Item = ConnectionId>,
+        connections: impl IntoIterator<Item = &'a Connection>,
         means: Means,
     ) -> Self {
-        let sealing = Sealing::new(means.store.export_key(), on_rotate.recipients);
-        let is_readable = on_rotate.target.is_readable();
-        let connections = connections.into_iter().filter(|_| is_readable);
-        let state = State {
-            waiting: connections.map(|id| (id, None)).collect(),
-            ..State::default()
-        };
+        let OnRotate { target, recipients } = on_rotate;
+        let sealing = Sealing::new(means.store.export_keys(), recipients);
+        let ledger = Ledger::of(&means.home);
+        let marked = ledger.not_handed_back().unwrap_or_default();
+        let mut state = State::default();
+        let mut members = BTreeSet::new();
+        for connection in connections {
+            let id = &connection.id;
+            let is_marked = marked.contains(&id.to_string());
+            let is_unknown = match &target {
+                // What the command has done with an earlier pair cannot be looked at.
+                Target::Command(_) => !ledger.has(&target, id, &connection.tokens.lineage()),
+                Target::File(_) => true,
+                Target::Variable { .. } => means.variables.contains_key(id),
+            };
+            if is_marked || is_unknown {
+                state.wait_for(id, None);
+            }
+            if is_marked {
+                state.found_mark(id);
+            }
+            members.insert(id.clone());
+        }
         let wake = Notify::new();
         wake.notify_one();
         Self {
-            target: on_rotate.target,
+            target,
             sealing,
+            ledger,
+            members,
             means,
             apart: OnceLock::new(),
-            state: Mutex::new(state),
+            state: Arc::new(Mutex::new(state)),
             wake,
             turn: tokio::sync::Mutex::new(()),
         }
@@ -137,16 +160,42 @@ impl HandBack {
         self.state().adopted.iter().cloned().collect()
     }
 
+    /// What is not handed back, and why. If [`Self::finish`] was not interrupted, all of it was
+    /// tried.
+    pub fn rest(&self) -> Vec<(ConnectionId, Arc<HandBackError>)> {
+        self.state().rest()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 }
 
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes into the home what may be only there. Blocks the thread.
+fn mark(ledger: &Ledger, state: &Mutex<State>) -> Result<(), HomeError> {
+    // Read under the lock of the file, so that no older state is written over a newer one.
+    ledger.mark(|| locked(state).marks())
+}
+
 impl Elsewhere for HandBack {
+    fn renewing(&self, id: &ConnectionId) -> io::Result<()> {
+        self.state().renewing.insert(id.clone());
+        mark(&self.ledger, &self.state).map_err(io::Error::other)
+    }
+
+    fn refreshed(&self, id: &ConnectionId) {
+        self.state().renewing.remove(id);
+        self.wake.notify_one();
+    }
+
     fn renewed(&self, connection: &Connection) {
-        let lineage = connection.tokens.lineage();
         let mut state = self.state();
-        state.waiting.insert(connection.id.clone(), Some(lineage));
+        state.wait_for(&connection.id, Some(connection.tokens.lineage()));
+        state.renewing.remove(&connection.id);
         drop(state);
         self.wake.notify_one();
     }

@@ -68,6 +68,7 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 
 pub(crate) use self::closing::finish;
@@ -243,12 +244,27 @@ impl Session {
     }
 
     /// Ends the session. Requests that are under way at the proxy get a short grace period. A
-    /// refresh request that has been sent is waited for until `given_up` completes; `given_up` is
-    /// polled only once the wait has become long. Returns whether all new pairs are handed back.
+    /// refresh request that has been sent, and a pair that is being handed back, are waited for until
+    /// `given_up` completes; `given_up` is polled only once the wait has become long. Returns
+    /// whether all new pairs are handed back.
     pub async fn close(self, notify: &dyn Fn(Notice), given_up: impl Future<Output = ()>) -> bool {
         self.serving.shut_down().await;
-        finish(&self.credentials, notify, given_up).await;
-        let is_handed_back = hand_back_rest(self.hand_back.as_deref(), notify).await;
+        let mut given_up = pin!(given_up);
+        let mut is_given_up = false;
+        let until_given_up = async {
+            given_up.as_mut().await;
+            is_given_up = true;
+        };
+        let is_durable = finish(&self.credentials, notify, until_given_up).await;
+        let until_given_up = async {
+            if !is_given_up {
+                given_up.await; // it completes once
+            }
+        };
+        let hand_back = self.hand_back.as_deref();
+        let is_handed_back = hand_back_rest(hand_back, notify, until_given_up).await;
+        // The pair of a refresh that was given up may have been issued: nobody has it.
+        let is_handed_back = is_handed_back && (is_durable || hand_back.is_none());
         self.log.finish();
         for (id, reason) in self.credentials.needing_login() {
             notify(Notice::NeedsLogin { id, reason });

@@ -26,16 +26,20 @@ mod sqlite;
 mod tests;
 
 pub use error::{KeyOrigin, VaultError};
+pub use export_key::{CODE_LENGTH, ExportKeys};
 pub use master_key::MasterKey;
 #[cfg(test)]
 pub(crate) use memory::{MemoryVault, Refuses};
-pub use open::{forget_key, key_origin, names_without_key, open, open_or_create};
+pub use open::{
+    export_keys_before_creation, forget_key, key_origin, names_without_key, open, open_or_create,
+};
 pub use os_keyring::KeyringError;
 pub use record::{Change, Expect, Pending, Record, RecordKey};
 pub use rekey::{KeyPlace, rekey};
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::Secret;
@@ -97,8 +101,8 @@ pub trait Vault: Send + Sync {
     /// unused.
     fn pending_names(&self) -> Result<BTreeSet<String>, VaultError>;
 
-    /// A key that seals what leaves the vault for others that have the same master key.
-    fn export_key(&self) -> &Secret<[u8; 32]>;
+    /// The keys for what leaves the vault for others that have the same master key.
+    fn export_keys(&self) -> &Arc<ExportKeys>;
 
     /// Removes what waits for that record: it has been written into the vault, or it is outdated.
     fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError>;

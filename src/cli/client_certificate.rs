@@ -80,7 +80,16 @@ fn mismatch(certificate: &Path, key: &Path) -> Failure {
 
 /// Reads a file that one of the flags names, without changes.
 pub(super) fn read_file(path: &Path, flag: &str) -> Result<Secret<Vec<u8>>, Failure> {
-    let read = File::open(path).and_then(|file| Secret::read(file, MAX_FILE));
+    read_file_up_to(path, flag, MAX_FILE)
+}
+
+/// The same with another bound, in bytes.
+pub(super) fn read_file_up_to(
+    path: &Path,
+    flag: &str,
+    limit: u64,
+) -> Result<Secret<Vec<u8>>, Failure> {
+    let read = File::open(path).and_then(|file| Secret::read(file, limit));
     read.map_err(|error| {
         let message = format!("{flag}: cannot read {}: {error}", path.display());
         let hint = format!("ls -l {}", shell_word(path.as_os_str()));

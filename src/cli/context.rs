@@ -19,6 +19,7 @@ use crate::oauth::HttpClients;
 use crate::os::private_memory;
 use crate::os::ulimits::Ulimits;
 use crate::session::{Parent, UserData, UserFiles};
+use crate::vault::ExportKeys;
 
 /// If this variable is 1, authsome's memory stays readable for a debugger or profiler of the same
 /// user.
@@ -58,6 +59,19 @@ impl<'a> Context<'a> {
             refuse_tracer()?; // before the key is read
         }
         Ok(files.with_vault(parent)?)
+    }
+
+    /// The same for something that the vault's own key opens, which `check` does. Without such a key,
+    /// no vault is created.
+    pub(super) fn user_data_for(
+        check: impl FnOnce(&ExportKeys) -> Result<(), Failure>,
+    ) -> Result<UserData, Failure> {
+        let parent = Parent::of_this_process();
+        let files = UserFiles::open_telling(&parent, Some(waits::told()))?;
+        if !wants_readable_memory() {
+            refuse_tracer()?; // before the key is read
+        }
+        files.with_vault_for(&parent, check)
     }
 
     /// A single-threaded runtime on the process's main thread. A child's parent-death signal is

@@ -19,6 +19,7 @@ pub(super) fn tell(notice: Notice, printer: &Printer) {
         Notice::Adopted(_)
         | Notice::ConnectedAgain(_)
         | Notice::NoConnection
+        | Notice::WaitingForHandBack
         | Notice::WaitingForRefresh => {
             printer.say(&words(notice));
         }
@@ -94,10 +95,13 @@ pub(super) fn words(notice: Notice) -> String {
         ),
         Notice::NoConnection => "authsome: no connection, so nothing will be injected; connect one: authsome login gitlab".to_owned(),
         Notice::NoRoots => "this system has no trusted root certificates (package ca-certificates); only hosts of connections with a CA of their own can be verified".to_owned(),
+        Notice::NoVariables(id) => format!(
+            "{id} cannot be handed back to a CI variable, since its server has none: if it is renewed, the run ends with 125; to leave it out, name the others: --only PROVIDER"
+        ),
         Notice::NotEntered(error) => format!("the run is not entered in the home: {error}"),
         Notice::NotHandedBack { id, error } => format!(
             "the pair of {id} was not handed back ({}), so the next job may start with a spent one; hand it back by hand: authsome vault export --only {id} --to FILE",
-            with_causes(&error)
+            with_causes(&*error)
         ),
         Notice::NotHttps { id, route } => {
             format!("{id}: no credential is injected at {route}, which is not https")
@@ -121,6 +125,7 @@ pub(super) fn words(notice: Notice) -> String {
                 choice.unwrap_or_default()
             )
         }
+        Notice::WaitingForHandBack => "authsome: waiting until a new pair is handed back (Ctrl-C gives it up)".to_owned(),
         Notice::WaitingForRefresh => "authsome: waiting for a refresh that is under way, so that its new pair is not lost (Ctrl-C gives it up)".to_owned(),
     }
 }
@@ -179,6 +184,7 @@ fn list(names: &[impl Display]) -> String {
 #[cfg(test)]
 mod tests {
     use std::fmt::Write;
+    use std::sync::Arc;
 
     use authsome_test_support::assert_words;
 
@@ -278,12 +284,13 @@ mod tests {
             ("NeedsLogin", Notice::NeedsLogin { id: work(), reason }),
             ("NoConnection", Notice::NoConnection),
             ("NoRoots", Notice::NoRoots),
+            ("NoVariables", Notice::NoVariables(work())),
             ("NotEntered", Notice::NotEntered(HomeError::Unset)),
             (
                 "NotHandedBack",
                 Notice::NotHandedBack {
                     id: work(),
-                    error: HandBackError::OtherLogin("/cache/authsome.age".to_owned()),
+                    error: Arc::new(HandBackError::OtherLogin("/cache/authsome.age".to_owned())),
                 },
             ),
             (
@@ -297,6 +304,7 @@ mod tests {
             ("SecretFound", Notice::SecretFound("MY_TOKEN".into())),
             ("SetAside", Notice::SetAside(work())),
             ("Tie", Notice::Tie(tie)),
+            ("WaitingForHandBack", Notice::WaitingForHandBack),
             ("WaitingForRefresh", Notice::WaitingForRefresh),
         ];
         let mut text = String::new();

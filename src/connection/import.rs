@@ -6,17 +6,18 @@
 //! | an earlier pair of the same grant | the pair, and whether it needs a login |
 //! | the same pair, or a later one | nothing |
 //! | another grant that needs a new login | all of it |
-//! | another grant that works | nothing, unless that is forced |
+//! | another grant that works, or another pair from the same one | nothing, unless that is forced |
 //!
 //! Nothing replaces a later pair of the same grant: its refresh token would be the spent one.
 
 use std::cmp::Ordering;
 
-use super::record::{Connection, GrantState};
+use super::record::{Connection, GrantState, Tokens};
 use super::store::{ConnectionStore, Exported, StoreError, Stored};
 use super::terms::DefinitionUsed;
 use super::turn::lock_grant;
 use crate::credential::ConnectionId;
+use crate::secret::Secret;
 
 /// How a pair that comes from elsewhere compares with the one that is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +26,15 @@ pub enum Compared {
     New,
     /// It is a later pair of the same grant.
     Later,
-    /// It is the same pair.
+    /// It is another pair that was made from the same one, so one of both may be spent.
+    Forked,
+    /// It is the same pair; or, where a refresh token is not spent by its use, one with the same.
     Same,
     /// It is an earlier pair of the same grant.
     Earlier,
     /// It belongs to another grant, and the one here needs a new login.
     Mends,
-    /// It belongs to another grant, or both have been renewed from the same pair.
+    /// It belongs to another grant.
     Other,
 }
 
@@ -41,16 +44,13 @@ impl Compared {
         let Some(here) = here else {
             return Self::New;
         };
-        let is_same = here
-            .tokens
-            .access
-            .matches(there.tokens.access.expose().as_bytes());
         match there.tokens.lineage().compare(&here.tokens.lineage()) {
             Some(Ordering::Greater) => Self::Later,
             Some(Ordering::Less) => Self::Earlier,
-            Some(Ordering::Equal) if is_same => Self::Same,
+            Some(Ordering::Equal) if is_same(&there.tokens, &here.tokens) => Self::Same,
             _ if here.standing != GrantState::Good => Self::Mends,
-            _ => Self::Other,
+            Some(Ordering::Equal) => Self::Forked,
+            None => Self::Other,
         }
     }
 
@@ -59,9 +59,18 @@ impl Compared {
         match self {
             Self::New | Self::Later | Self::Mends => true,
             Self::Same | Self::Earlier => false,
-            Self::Other => is_forced,
+            Self::Forked | Self::Other => is_forced,
         }
     }
+}
+
+/// Whether two pairs of one place in a grant are the same, or as good as that: a provider that does
+/// not rotate refresh tokens gives two jobs different access tokens for the same one.
+fn is_same(one: &Tokens, other: &Tokens) -> bool {
+    let matches =
+        |one: &Secret<String>, other: &Secret<String>| one.matches(other.expose().as_bytes());
+    let refresh = one.refresh.as_ref().zip(other.refresh.as_ref());
+    refresh.is_some_and(|(one, other)| matches(one, other)) || matches(&one.access, &other.access)
 }
 
 impl ConnectionStore {
@@ -107,7 +116,7 @@ impl ConnectionStore {
             return Ok(compared);
         }
         match here {
-            None => self.create(there, false)?,
+            None => self.create_imported(there)?,
             Some(here) if compared == Compared::Later => {
                 // What the connection was made with stays what it is here.
                 let mut connection = here.connection.clone();
@@ -127,7 +136,6 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::connection::sample::stored;
     use crate::oauth::TokenSet;
-    use crate::secret::Secret;
 
     fn renewed(connection: &Connection, access: &str) -> Connection {
         let set = TokenSet {
@@ -178,12 +186,16 @@ mod tests {
         other.tokens.access = Secret::new("other".to_owned());
         let fork = renewed(&first.connection, "one");
         store.replace(&fork, first.generation).unwrap();
-        for there in [&other, &renewed(&first.connection, "two")] {
-            assert_eq!(
-                store.import(&exported(there), false).unwrap(),
-                Compared::Other
-            );
+        let two = renewed(&first.connection, "two");
+        for (there, expected) in [(&other, Compared::Other), (&two, Compared::Forked)] {
+            let compared = store.import(&exported(there), false).unwrap();
+            assert_eq!(compared, expected);
         }
+        // As by a provider that does not rotate refresh tokens.
+        let mut unrotated = two.clone();
+        unrotated.tokens.refresh = fork.tokens.refresh.clone();
+        let compared = store.import(&exported(&unrotated), false).unwrap();
+        assert_eq!(compared, Compared::Same);
         assert_eq!(
             store.import(&exported(&other), true).unwrap(),
             Compared::Other

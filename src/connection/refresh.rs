@@ -101,6 +101,7 @@ impl Renewal {
         }
         // A full disk is noticed here, while the old refresh token is still good.
         let reserve = self.reserve(&disk, &stored).await?;
+        let _announced = self.announce(&disk, &id).await?;
         let mut tries = Tries::begin(Moment::now());
         loop {
             // Held from the request to the commit, so that the end of the session waits for both.

@@ -39,7 +39,7 @@ use self::keys::{
 use super::record::{ClientCredentials, Connection};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::secret::Secret;
-use crate::vault::{Change, Expect, Pending, Record, RecordKey, Vault, VaultError};
+use crate::vault::{Change, Expect, ExportKeys, Pending, Record, RecordKey, Vault, VaultError};
 
 /// What [`ConnectionStore::each`] has read of a connection.
 #[derive(Debug)]
@@ -158,8 +158,27 @@ impl ConnectionStore {
     /// use. The first connection of a provider becomes its default. Without `replace`, a connection
     /// of that name is a conflict.
     pub fn create(&self, connection: &Connection, replace: bool) -> Result<u64, StoreError> {
-        let id = &connection.id;
         let expect = if replace { Expect::Any } else { Expect::Absent };
+        self.put_new(connection, expect, Expect::Any)
+    }
+
+    /// Stores a connection that comes from elsewhere; one of that name is a conflict. If there is an
+    /// application that logins use, it stays: the user has registered that one.
+    pub(super) fn create_imported(&self, connection: &Connection) -> Result<u64, StoreError> {
+        self.put_new(connection, Expect::Absent, Expect::Absent)
+    }
+
+    fn put_new(
+        &self,
+        connection: &Connection,
+        expect: Expect,
+        expect_client: Expect,
+    ) -> Result<u64, StoreError> {
+        let id = &connection.id;
+        let keeps_client = expect_client == Expect::Absent
+            && self
+                .client(&id.provider, connection.base_url.as_ref())?
+                .is_some();
         let mut changes = vec![Change::Put {
             key: connection_key(id),
             value: codec::encode(connection)?,
@@ -168,6 +187,7 @@ impl ConnectionStore {
         // A client that has registered itself belongs to its connection alone.
         if let Some(client) = &connection.client
             && connection.flow != Some(Flow::DcrPkce)
+            && !keeps_client
         {
             let credentials = ClientCredentials {
                 client_id: client.client_id.clone(),
@@ -176,7 +196,7 @@ impl ConnectionStore {
             changes.push(Change::Put {
                 key: client_key(&id.provider, connection.base_url.as_ref()),
                 value: codec::encode_client(&credentials)?,
-                expect: Expect::Any,
+                expect: expect_client,
             });
         }
         changes.extend(definition_change(connection));
@@ -189,9 +209,9 @@ impl ConnectionStore {
         Ok(generations[0])
     }
 
-    /// A key that seals what leaves the vault for others that have the same master key.
-    pub fn export_key(&self) -> &Secret<[u8; 32]> {
-        self.vault.export_key()
+    /// The keys for what leaves the vault for others that have the same master key.
+    pub fn export_keys(&self) -> &Arc<ExportKeys> {
+        self.vault.export_keys()
     }
 
     /// Checks by a small write that the vault can be written.

@@ -10,6 +10,8 @@ pub(super) enum Decision {
     Nothing,
     /// What is there is taken into the vault.
     TakeIn(Box<Exported>),
+    /// Another pair is there that was made from the same one.
+    Forked,
     /// Another login is there.
     Other,
 }
@@ -44,10 +46,11 @@ pub(super) fn decide(mut there: Vec<Exported>, here: &Exported) -> Decision {
         Compared::Later | Compared::Mends if is_good(found) => {
             Decision::TakeIn(Box::new(there.swap_remove(at)))
         }
-        Compared::Other if !is_good(found) => {
+        Compared::Forked | Compared::Other if !is_good(found) => {
             *found = here.clone();
             Decision::Write(there)
         }
+        Compared::Forked => Decision::Forked,
         Compared::Other => Decision::Other,
         Compared::Earlier | Compared::Later | Compared::Mends | Compared::New | Compared::Same => {
             Decision::Nothing
@@ -59,6 +62,6 @@ pub(super) fn decide(mut there: Vec<Exported>, here: &Exported) -> Decision {
 pub(super) fn later(there: Vec<Exported>, here: &Exported) -> Option<Exported> {
     match decide(there, here) {
         Decision::TakeIn(found) => Some(*found),
-        Decision::Write(_) | Decision::Nothing | Decision::Other => None,
+        Decision::Write(_) | Decision::Nothing | Decision::Forked | Decision::Other => None,
     }
 }

@@ -15,6 +15,9 @@ use crate::os::home::HomeError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandBackError {
+    /// Others write to the variable at the same time, again and again.
+    #[error("other jobs write to {0} at the same time")]
+    Contended(String),
     /// The command has failed.
     #[error("the command ended with {0}")]
     Command(ExitStatus),
@@ -24,6 +27,14 @@ pub enum HandBackError {
     /// The file or its directory cannot be used.
     #[error(transparent)]
     File(#[from] HomeError),
+    /// Another pair is there that was made from the same one.
+    #[error(
+        "{0} has another pair that was made from the same one; one of both is spent, and it is not overwritten"
+    )]
+    Forked(String),
+    /// The user has ended the wait.
+    #[error("it was given up")]
+    GivenUp,
     /// The server has not answered as it should.
     #[error(transparent)]
     Http(#[from] OAuthError),
@@ -42,12 +53,12 @@ pub enum HandBackError {
     #[error("the server of {0} has no variables of CI projects")]
     NoVariables(ConnectionId),
     /// What is there does not open.
-    #[error("what {place} has is not overwritten: {error}")]
+    #[error("what {place} has is not overwritten: {reason}")]
     NotOurs {
         /// Where.
         place: String,
         /// Why.
-        error: AgeError,
+        reason: String,
     },
     /// The pair is not durable yet.
     #[error("the new pair is not in the vault yet")]
@@ -64,6 +75,14 @@ pub enum HandBackError {
         status: u16,
         /// What that means.
         reason: &'static str,
+    },
+    /// The file's directory does not respond.
+    #[error("{place} has not responded after {} s", .waited.as_secs())]
+    NoResponse {
+        /// The file.
+        place: String,
+        /// How long it was waited for.
+        waited: Duration,
     },
     /// It cannot be sealed.
     #[error(transparent)]

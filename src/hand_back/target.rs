@@ -1,5 +1,6 @@
 //! Where new pairs go, as the user writes it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -26,10 +27,13 @@ const VARIABLE: &str = "gitlab-variable";
 /// What the user may write.
 const EXPECTED: &str = "expected cmd:COMMAND, file:PATH or gitlab-variable:PROJECT/NAME";
 
-impl Target {
-    /// Whether what is there can be read.
-    pub(super) fn is_readable(&self) -> bool {
-        !matches!(self, Self::Command(_))
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(command) => write!(f, "cmd:{command}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Variable { project, name } => write!(f, "{VARIABLE}:{project}/{name}"),
+        }
     }
 }
 
@@ -90,6 +94,7 @@ mod tests {
                 variable("group/sub/app", "KEY"),
             ),
         ] {
+            assert_eq!(expected.to_string(), text);
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
         for text in [

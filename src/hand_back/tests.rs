@@ -17,7 +17,7 @@ struct World {
     /// The refresh token that the server accepts.
     live: String,
     refreshes: u32,
-    /// What the place has.
+    /// What the place has: this connection, and another one that nobody renews.
     there: Vec<Exported>,
     jobs: [Job; JOBS],
 }
@@ -38,6 +38,14 @@ fn first() -> Exported {
     Exported::decode(&content).unwrap().remove(0)
 }
 
+/// Another connection, with a pair of another login.
+fn bystander() -> Exported {
+    let mut other = first();
+    other.connection.id.name = "work".parse().unwrap();
+    other.connection.tokens.access = Secret::new("of work".to_owned());
+    other
+}
+
 fn exported(connection: &Connection) -> Exported {
     Exported {
         connection: connection.clone(),
@@ -50,7 +58,7 @@ impl World {
         Self {
             live: "refresh 0".to_owned(),
             refreshes: 0,
-            there: vec![first()],
+            there: vec![bystander(), first()],
             jobs: Default::default(),
         }
     }
@@ -107,7 +115,7 @@ impl World {
             Decision::Write(all) => self.there = all,
             Decision::TakeIn(found) => self.import(job, &found),
             Decision::Nothing => {}
-            Decision::Other => panic!("there is one login"),
+            Decision::Forked | Decision::Other => panic!("there is one login"),
         }
     }
 
@@ -115,7 +123,7 @@ impl World {
     fn step(&mut self, job: usize, renews_always: bool) {
         match self.jobs[job].step {
             0 => {
-                let found = self.there[0].clone();
+                let found = self.found().clone();
                 self.import(job, &found);
             }
             1 => self.jobs[job].has_adopted = self.look(job),
@@ -126,9 +134,22 @@ impl World {
         self.jobs[job].step += 1;
     }
 
+    fn found(&self) -> &Exported {
+        let id = first().connection.id;
+        self.there.iter().find(|one| *one.id() == id).unwrap()
+    }
+
     fn is_alive(&self) -> bool {
-        let token = self.there[0].connection.tokens.refresh.as_ref();
+        let token = self.found().connection.tokens.refresh.as_ref();
         token.unwrap().matches(self.live.as_bytes())
+    }
+
+    /// Whether the other connection is there, as it was, and nothing besides.
+    fn is_undisturbed(&self) -> bool {
+        let other = bystander();
+        let is_other = |one: &&Exported| one.id() == other.id();
+        let found = self.there.iter().find(is_other).unwrap();
+        self.there.len() == 2 && found.connection.tokens.access.matches(b"of work")
     }
 }
 
@@ -148,6 +169,7 @@ fn play(world: &World, renews_always: bool) -> u32 {
         // A job whose grant was found dead looks once more.
         (0..JOBS).for_each(|job| end.hand_back(job));
         assert!(end.is_alive());
+        assert!(end.is_undisturbed());
         for job in &end.jobs {
             let vault = job.vault.as_ref().unwrap();
             let token = vault.tokens.refresh.as_ref().unwrap();

@@ -4,6 +4,11 @@
 //! refresh token once: of two jobs with the same pair only one gets the next, so only that one has
 //! something to write. The comparison before that keeps a job that was held up from writing an
 //! older pair.
+//!
+//! Jobs with *different* connections in one variable can overwrite each other's pairs. So what was
+//! written is read again after a moment, and written again if it is not there, and once more at the
+//! end of the session. What nobody sees is a job that reads before another one's end and writes
+//! after it: for such jobs, the documentation recommends a variable each.
 
 use std::time::Duration;
 
@@ -20,6 +25,10 @@ use crate::oauth::{HttpClients, ResourceRequest, ResourceResponse};
 
 /// The longest value that is taken.
 const MAX_VALUE: usize = 10_000;
+
+/// How often a pair is written that others overwrite, and when it is looked for.
+const MAX_WRITES: u32 = 5;
+const SETTLING: Duration = Duration::from_millis(300);
 
 /// A token is not refused for good while it is this young: a replica may not know it yet.
 const YOUNG: Duration = Duration::from_secs(10);
@@ -59,19 +68,25 @@ impl Variable<'_> {
         here: &Exported,
         store: &ConnectionStore,
     ) -> Result<Done, HandBackError> {
-        match decide(self.read(&here.connection).await?, here) {
-            Decision::Nothing => Ok(Done::WasThere),
-            Decision::Other => Err(HandBackError::OtherLogin(self.place.clone())),
-            Decision::Write(all) => {
-                self.write(&here.connection, &all).await?;
-                Ok(Done::Written)
-            }
-            Decision::TakeIn(found) => {
-                let store = store.clone();
-                on_a_thread(move || Ok(store.import(&found, false)?)).await?;
-                Ok(Done::TakenIn)
+        let mut done = Done::WasThere;
+        for _ in 0..=MAX_WRITES {
+            match decide(self.read(&here.connection).await?, here) {
+                Decision::Nothing => return Ok(done),
+                Decision::Forked => return Err(HandBackError::Forked(self.place.clone())),
+                Decision::Other => return Err(HandBackError::OtherLogin(self.place.clone())),
+                Decision::Write(all) => {
+                    self.write(&here.connection, &all).await?;
+                    done = Done::Written;
+                    tokio::time::sleep(SETTLING).await;
+                }
+                Decision::TakeIn(found) => {
+                    let store = store.clone();
+                    on_a_thread(move || Ok(store.import(&found, false)?)).await?;
+                    return Ok(Done::TakenIn);
+                }
             }
         }
+        Err(HandBackError::Contended(self.place.clone()))
     }
 
     async fn write(&self, connection: &Connection, all: &[Exported]) -> Result<(), HandBackError> {

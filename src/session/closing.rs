@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::notice::Notice;
 use crate::connection::Credentials;
 
-/// How long the end waits for a refresh before it notifies the user.
-const QUIET_WAIT: Duration = Duration::from_secs(2);
+/// How long the end waits, for a refresh or for a pair to be handed back, before it notifies the
+/// user.
+pub(super) const QUIET_WAIT: Duration = Duration::from_secs(2);
 
 /// Waits for a refresh that is under way. If that takes long, it notifies the user, and from then
 /// on `given_up` ends the wait. Returns whether the new token pair is durable.

@@ -38,6 +38,9 @@ pub enum SessionError {
     /// A connection that the user chose does not exist.
     #[error("there is no connection {0}")]
     NoConnection(ConnectionId),
+    /// There is no vault yet, and what is asked for takes a key that is there already.
+    #[error("there is no vault here yet, and no key to open the file with")]
+    NoKey,
     /// A guard rule that was to be lifted does not exist.
     #[error("no connection of this run has a rule {0}")]
     NoSuchRule(String),

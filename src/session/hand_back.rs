@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::closing::QUIET_WAIT;
 use super::made_with::is_on_route;
 use super::member::Member;
 use super::notice::Notice;
@@ -10,7 +11,7 @@ use super::user_data::UserData;
 use crate::child::Child;
 use crate::credential::ConnectionId;
 use crate::env::programs::Programs;
-use crate::hand_back::{ATTEMPT_TIMEOUT, HandBack, Means};
+use crate::hand_back::{ATTEMPT_TIMEOUT, HandBack, Means, Target};
 use crate::oauth::HttpClients;
 use url::Url;
 
@@ -21,12 +22,11 @@ pub(super) fn hand_back(
     members: &[Member],
     http: &HttpClients,
     programs: Programs,
+    notify: &dyn Fn(Notice),
 ) -> Option<Arc<HandBack>> {
     let on_rotate = options.on_rotate.clone()?;
-    let ids = members
-        .iter()
-        .map(|member| member.stored.connection.id.clone());
     let means = Means {
+        home: data.home.clone(),
         store: data.store.clone(),
         audit: Arc::clone(&data.audit),
         http: http.clone(),
@@ -34,7 +34,16 @@ pub(super) fn hand_back(
         variables: members.iter().filter_map(variables).collect(),
         timeout: data.settings.on_rotate_timeout().unwrap_or(ATTEMPT_TIMEOUT),
     };
-    Some(Arc::new(HandBack::new(on_rotate, ids, means)))
+    let connections = members.iter().map(|member| &member.stored.connection);
+    if let Target::Variable { .. } = &on_rotate.target {
+        let renewable = connections
+            .clone()
+            .filter(|one| one.tokens.refresh.is_some());
+        for connection in renewable.filter(|one| !means.variables.contains_key(&one.id)) {
+            notify(Notice::NoVariables(connection.id.clone()));
+        }
+    }
+    Some(Arc::new(HandBack::new(on_rotate, connections, means)))
 }
 
 /// Hands new pairs back in the background. This ends with the runtime.
@@ -50,12 +59,27 @@ pub(super) fn start_apart(hand_back: Option<&HandBack>, child: &Child) {
     }
 }
 
-/// Hands back what was not handed back during the run; whether all of it is there now.
-pub(super) async fn hand_back_rest(hand_back: Option<&HandBack>, notify: &dyn Fn(Notice)) -> bool {
+/// Hands back what was not handed back during the run; whether all of it is there now. If that takes
+/// long, it notifies the user, and from then on `given_up` ends the wait.
+pub(super) async fn hand_back_rest(
+    hand_back: Option<&HandBack>,
+    notify: &dyn Fn(Notice),
+    given_up: impl Future<Output = ()>,
+) -> bool {
     let Some(hand_back) = hand_back else {
         return true; // that was not asked for
     };
-    let failed = hand_back.finish().await;
+    let given_up = async {
+        tokio::time::sleep(QUIET_WAIT).await;
+        notify(Notice::WaitingForHandBack);
+        given_up.await;
+    };
+    tokio::select! {
+        biased;
+        () = hand_back.finish() => {}
+        () = given_up => {}
+    }
+    let failed = hand_back.rest();
     for id in hand_back.adopted() {
         notify(Notice::Adopted(id));
     }

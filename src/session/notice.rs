@@ -4,6 +4,7 @@
 //! suggest.
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use authsome_providers::ProviderId;
 
@@ -67,12 +68,14 @@ pub enum Notice {
     NoConnection,
     /// This system has no trusted root certificates.
     NoRoots,
+    /// New pairs go to a CI variable, but the server of this connection has none.
+    NoVariables(ConnectionId),
     /// A new pair is not where the next job looks for it.
     NotHandedBack {
         /// Which connection.
         id: ConnectionId,
         /// Why.
-        error: HandBackError,
+        error: Arc<HandBackError>,
     },
     /// The run could not be registered in the home directory. Its commands are recognized by their
     /// process ancestry alone.
@@ -94,6 +97,8 @@ pub enum Notice {
     SetAside(ConnectionId),
     /// Several connections match the same requests equally well, so none of them is used.
     Tie(Tie),
+    /// The end of the session takes long, because a new pair is being handed back.
+    WaitingForHandBack,
     /// The end of the session takes long, because a refresh is under way.
     WaitingForRefresh,
 }

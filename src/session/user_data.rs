@@ -20,7 +20,7 @@ use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 use crate::os::home::Home;
 use crate::os::lock_wait::LockWaits;
 use crate::secret::Secret;
-use crate::vault::{self, KeyOrigin, KeyPlace};
+use crate::vault::{self, ExportKeys, KeyOrigin, KeyPlace, Vault, VaultError};
 
 /// An open home directory, without its vault.
 pub struct UserFiles {
@@ -80,28 +80,39 @@ impl UserFiles {
     /// other variable.
     pub fn with_vault(self, parent: &Parent) -> Result<UserData, SessionError> {
         let wants_keyring = wants_keyring(parent);
-        let open = |key| vault::open_or_create(&self.home, key, wants_keyring);
-        let opened = match (
-            parent.variable(MASTER_KEY),
-            parent.variable(MASTER_KEY_FILE),
-        ) {
-            (Some(key), unread) => {
-                if let Some(path) = unread {
-                    key_file::close(Path::new(path));
+        let open = |key: Option<&OsStr>| vault::open_or_create(&self.home, key, wants_keyring);
+        let opened = with_key(parent, |key| Ok::<_, SessionError>(open(key)?))?;
+        Ok(self.with_opened(opened))
+    }
+
+    /// The same for something that the vault's own key opens. `check` opens it: before a vault is
+    /// created, which takes a key that is there already.
+    pub fn with_vault_for<E: From<SessionError>>(
+        self,
+        parent: &Parent,
+        check: impl FnOnce(&ExportKeys) -> Result<(), E>,
+    ) -> Result<UserData, E> {
+        let wants_keyring = wants_keyring(parent);
+        let opened = with_key::<_, E>(parent, |key| {
+            let open = || vault::open_or_create(&self.home, key, wants_keyring);
+            match vault::export_keys_before_creation(&self.home, key) {
+                Ok(Some(keys)) => {
+                    check(&keys)?;
+                    open().map_err(|error| SessionError::from(error).into())
                 }
-                open(Some(key))
+                Ok(None) => {
+                    let opened = open().map_err(SessionError::from)?;
+                    check(opened.0.export_keys())?;
+                    Ok(opened)
+                }
+                Err(VaultError::KeyMissing(_)) => Err(SessionError::NoKey.into()),
+                Err(error) => Err(SessionError::from(error).into()),
             }
-            (None, Some(path)) => {
-                let path = Path::new(path);
-                let key = key_file::read(path).map_err(|source| SessionError::KeyFile {
-                    path: path.to_owned(),
-                    source,
-                })?;
-                open(Some(OsStr::from_bytes(key.expose())))
-            }
-            (None, None) => open(None),
-        };
-        let (vault, key_made) = opened?;
+        })?;
+        Ok(self.with_opened(opened))
+    }
+
+    fn with_opened(self, (vault, key_made): (Arc<dyn Vault>, Option<KeyOrigin>)) -> UserData {
         let store = ConnectionStore::new(vault);
         take_in_pending(&store);
         let Self {
@@ -110,14 +121,41 @@ impl UserFiles {
             catalog,
             settings,
         } = self;
-        Ok(UserData {
+        UserData {
             home,
             audit,
             catalog,
             settings,
             store,
             key_made,
-        })
+        }
+    }
+}
+
+/// Reads the key that the parent's variables give.
+fn with_key<T, E: From<SessionError>>(
+    parent: &Parent,
+    use_key: impl FnOnce(Option<&OsStr>) -> Result<T, E>,
+) -> Result<T, E> {
+    match (
+        parent.variable(MASTER_KEY),
+        parent.variable(MASTER_KEY_FILE),
+    ) {
+        (Some(key), unread) => {
+            if let Some(path) = unread {
+                key_file::close(Path::new(path));
+            }
+            use_key(Some(key))
+        }
+        (None, Some(path)) => {
+            let path = Path::new(path);
+            let key = key_file::read(path).map_err(|source| SessionError::KeyFile {
+                path: path.to_owned(),
+                source,
+            })?;
+            use_key(Some(OsStr::from_bytes(key.expose())))
+        }
+        (None, None) => use_key(None),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::export_key::ExportKeys;
 use super::{Change, Expect, Pending, Record, RecordKey, RecordLock, Reserve, Vault, VaultError};
 use crate::secret::Secret;
 
@@ -13,14 +14,14 @@ use crate::secret::Secret;
 #[derive(Clone, Debug)]
 pub(crate) struct MemoryVault {
     shared: Arc<Shared>,
-    export_key: Secret<[u8; 32]>,
+    export_keys: Arc<ExportKeys>,
 }
 
 impl Default for MemoryVault {
     fn default() -> Self {
         Self {
             shared: Arc::default(),
-            export_key: Secret::new([7; 32]),
+            export_keys: Arc::new(ExportKeys::from_bytes(&Secret::new([7; 32]))),
         }
     }
 }
@@ -181,8 +182,8 @@ impl Vault for MemoryVault {
         Ok(names.cloned().collect())
     }
 
-    fn export_key(&self) -> &Secret<[u8; 32]> {
-        &self.export_key
+    fn export_keys(&self) -> &Arc<ExportKeys> {
+        &self.export_keys
     }
 
     fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError> {

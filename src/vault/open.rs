@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
+use super::export_key::ExportKeys;
 use super::master_key::MasterKey;
 use super::seal::Seal;
 use super::sealed::{SealedStore, SealedVault, key_check, sealed};
@@ -45,6 +46,19 @@ pub fn open_or_create(
         },
         Err(error) => Err(error),
     }
+}
+
+/// The keys for exports that the vault of that home will have; `None` if there is a vault. Nothing
+/// is created: a key that is nowhere is an error.
+pub fn export_keys_before_creation(
+    home: &Home,
+    environment_key: Option<&OsStr>,
+) -> Result<Option<ExportKeys>, VaultError> {
+    if SqliteStore::is_in(home)? {
+        return Ok(None);
+    }
+    let key = MasterKey::load(home, environment_key)?;
+    Ok(Some(ExportKeys::of(&key)))
 }
 
 /// The names of the records of that kind in an existing vault. They are not sealed.

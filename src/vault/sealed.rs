@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::export_key::export_key;
+use super::export_key::ExportKeys;
 use super::master_key::MasterKey;
 use super::pending::PendingFiles;
 use super::seal::{Identity, Seal};
@@ -93,7 +93,7 @@ pub(super) struct SealedVault<S> {
     pending: PendingFiles,
     /// The record of [`KEY_CHECK`] as it is sealed. It changes only with the vault's key.
     key_check: Vec<u8>,
-    export_key: Secret<[u8; 32]>,
+    export_keys: Arc<ExportKeys>,
 }
 
 impl<S: SealedStore> SealedVault<S> {
@@ -106,7 +106,7 @@ impl<S: SealedStore> SealedVault<S> {
             pending: PendingFiles::new(home, Arc::clone(&seal)),
             seal,
             key_check: Vec::new(),
-            export_key: export_key(key),
+            export_keys: Arc::new(ExportKeys::of(key)),
         };
         vault.key_check = vault.checked(key)?;
         Ok(vault)
@@ -269,8 +269,8 @@ impl<S: SealedStore> Vault for SealedVault<S> {
         self.pending.names()
     }
 
-    fn export_key(&self) -> &Secret<[u8; 32]> {
-        &self.export_key
+    fn export_keys(&self) -> &Arc<ExportKeys> {
+        &self.export_keys
     }
 
     fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError> {

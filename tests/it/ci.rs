@@ -2,7 +2,9 @@
 //! finds it.
 
 mod components;
+mod ends;
 mod export;
+mod import;
 mod job;
 mod orders;
 mod rotate;

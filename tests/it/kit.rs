@@ -24,7 +24,7 @@ pub(crate) mod socks;
 pub(crate) mod terminal;
 mod world;
 
-pub(crate) use setup::{SCOPES, Setup, id};
+pub(crate) use setup::{SCOPES, Setup, connection, id};
 pub(crate) use world::{Outcome, PLACEHOLDER, World, binary, until};
 
 /// What `list --json` says of GitLab.

@@ -158,7 +158,7 @@ fn read(file: &Path) -> Result<String, Failure> {
 }
 
 /// What a definition will send where.
-fn what_it_does(definition: &Definition) -> Vec<String> {
+pub(in crate::cli) fn what_it_does(definition: &Definition) -> Vec<String> {
     let provider = &definition.provider;
     let service = provider.at(None);
     let mut lines = vec![format!("{} ({})", provider.display_name, provider.id)];

@@ -22,6 +22,10 @@ impl From<AgeError> for Failure {
                 "export_invalid",
                 "export it again: authsome vault export --to FILE",
             ),
+            AgeError::TooLarge => (
+                "export_too_large",
+                "export fewer connections to a file: authsome vault export --only PROVIDER --to FILE",
+            ),
             AgeError::Unsealable(_) => ("unexpected", "try again"),
         };
         let exit = match &error {
@@ -31,6 +35,7 @@ impl From<AgeError> for Failure {
         let message = match &error {
             AgeError::NoIdentity => format!("the file of --identity-file cannot be used: {error}"),
             AgeError::NotARecipient(_) => format!("the recipient cannot be used: {error}"),
+            AgeError::TooLarge => format!("the export is not sealed: {error}"),
             _ => format!("the sealed file cannot be used: {error}"),
         };
         Self::new(exit, code, message, hint)

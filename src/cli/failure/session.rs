@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::connection::not_found;
 use super::{Exit, Failure, POLICY_INVALID};
-use crate::env::env_vars::MASTER_KEY_FILE;
+use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 use crate::session::{DirectoryTrouble, SessionError, SettingsError, UnusedDirectory};
 
 impl From<SessionError> for Failure {
@@ -20,6 +20,7 @@ impl From<SessionError> for Failure {
             }
             SessionError::NoConnection(id) => not_found(&id.provider, Some(&id.name)),
             SessionError::NoDirectory(last) => no_directory(last),
+            SessionError::NoKey => no_key(),
             SessionError::NoSuchProvider { .. } => {
                 Self::of(Exit::Usage, POLICY_INVALID, &error, "authsome list")
             }
@@ -58,6 +59,14 @@ fn key_file(path: &Path, error: &io::Error) -> Failure {
     );
     let hint = format!("{MASTER_KEY_FILE} takes a path, or /dev/fd/N for an open descriptor");
     Failure::new(Exit::Vault, "vault_unavailable", message, hint)
+}
+
+fn no_key() -> Failure {
+    let hint = format!(
+        "set {MASTER_KEY_FILE}=PATH or {MASTER_KEY} to the key of the vault that it comes from, or name what it was sealed with: --identity-file PATH or --passphrase-file PATH"
+    );
+    let message = SessionError::NoKey.to_string();
+    Failure::new(Exit::Usage, "key_missing", message, hint)
 }
 
 fn no_directory(last: Option<UnusedDirectory>) -> Failure {

@@ -11,6 +11,10 @@ use crate::vault::VaultError;
 /// The hint for a home directory that cannot be written.
 const ELSEWHERE: &str = "authsome writes there even to read: copy the home to a writable disk (cp -a), and set AUTHSOME_HOME=DIR";
 
+/// The hint for an export that cannot be used.
+const EXPORT_AGAIN: &str =
+    "export it again, with the same master key: authsome vault export --to FILE";
+
 fn make_room(path: &Path) -> String {
     let directory = path.parent().unwrap_or(path);
     format!(
@@ -111,6 +115,9 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Vault(error) => error.into(),
             StoreError::Conflict => Self::of(Exit::Vault, "vault_unavailable", &error, "try again"),
+            StoreError::NotAuthentic => {
+                Self::of(Exit::Usage, "export_invalid", &error, EXPORT_AGAIN)
+            }
             StoreError::Unreadable { .. } => Self::of(
                 Exit::Vault,
                 "record_unreadable",

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// There is one of that name already, or it was changed in between.
     #[error("the connection was changed by another process")]
     Conflict,
+    /// An export is not from a vault of this master key.
+    #[error("the export was not made with the master key of this vault")]
+    NotAuthentic,
     /// The record can be decrypted, but not read.
     #[error("the record of {record} cannot be read: {reason}")]
     Unreadable {

@@ -1,4 +1,14 @@
 //! The content of an export: connections on their way to another vault.
+//!
+//! It is JSON. An export for a vault of the same master key has a line behind that, with a code
+//! which only the master key makes. That it opens with the vault's own key does not tell who made
+//! it: whoever else can open it knows the key of that one file, and could put another content
+//! behind its header.
+
+use std::io::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use super::codec;
 use super::error::StoreError;
@@ -8,13 +18,17 @@ use crate::connection::lineage::Lineage;
 use crate::connection::record::Connection;
 use crate::connection::terms::{DefinitionUsed, digest_of};
 use crate::credential::ConnectionId;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBuffer};
+use crate::vault::ExportKeys;
 
 /// The version of the format. A later one is refused, since it may mean something else.
 const VERSION: u32 = 1;
 
 /// The name of an export in messages.
 const NAME: &str = "the export";
+
+/// Begins the line with the code.
+const CODE: &[u8] = b"\nhmac-sha256 ";
 
 /// A connection as an export has it.
 #[derive(Clone, Debug)]
@@ -60,15 +74,47 @@ impl Exported {
         codec::write(NAME, &export)
     }
 
-    /// The connections of an export.
+    /// The same for a vault of the same master key, which can tell that it is from one.
+    pub fn encode_authentic(
+        all: &[Self],
+        keys: &ExportKeys,
+    ) -> Result<Secret<Vec<u8>>, StoreError> {
+        let content = Self::encode(all)?;
+        let code = STANDARD.encode(keys.authenticate(content.expose()));
+        let mut authentic = SecretBuffer::default();
+        for part in [content.expose(), CODE, code.as_bytes(), b"\n"] {
+            let written = authentic.write_all(part);
+            written.map_err(|error| unreadable(error.to_string()))?;
+        }
+        Ok(authentic.finish())
+    }
+
+    /// The connections of an export, if it was made with that master key.
+    pub fn decode_authentic(
+        content: &Secret<Vec<u8>>,
+        keys: &ExportKeys,
+    ) -> Result<Vec<Self>, StoreError> {
+        let (json, code) = parts(content.expose());
+        let code = code.and_then(|code| STANDARD.decode(code.trim_ascii()).ok());
+        if !code.is_some_and(|code| keys.is_authentic(json, &code)) {
+            return Err(StoreError::NotAuthentic);
+        }
+        Self::read_all(json)
+    }
+
+    /// The connections of an export, whoever has made it.
     pub fn decode(content: &Secret<Vec<u8>>) -> Result<Vec<Self>, StoreError> {
-        let version: ExportVersion = codec::parse(NAME, content.expose())?;
+        Self::read_all(parts(content.expose()).0)
+    }
+
+    fn read_all(json: &[u8]) -> Result<Vec<Self>, StoreError> {
+        let version: ExportVersion = codec::parse(NAME, json)?;
         if version.authsome_export != VERSION {
             let version = version.authsome_export;
             let reason = format!("it is of format {version}, and this version knows {VERSION}");
             return Err(unreadable(reason));
         }
-        let export: ExportRecord = codec::parse(NAME, content.expose())?;
+        let export: ExportRecord = codec::parse(NAME, json)?;
         export.connections.into_iter().map(Self::read).collect()
     }
 
@@ -90,6 +136,17 @@ impl Exported {
             is_default: record.is_default,
         })
     }
+}
+
+/// The JSON, and the code of the line behind it.
+fn parts(content: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mut positions = content.windows(CODE.len());
+    // The JSON of an export has no line feed within a text, so this is no part of one.
+    let Some(at) = positions.rposition(|window| window == CODE) else {
+        return (content, None);
+    };
+    let (json, code) = content.split_at(at);
+    (json, code.get(CODE.len()..))
 }
 
 fn unreadable(reason: String) -> StoreError {
@@ -129,6 +186,31 @@ mod tests {
         let refused = Exported::decode(&with_definition("00".to_owned()));
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("is not its own"), "{refused}");
+    }
+
+    #[test]
+    fn only_the_master_key_makes_an_authentic_one() {
+        let keys = |byte| ExportKeys::from_bytes(&Secret::new([byte; 32]));
+        let all = [Exported {
+            connection: connection(),
+            is_default: true,
+        }];
+        let authentic = Exported::encode_authentic(&all, &keys(1)).unwrap();
+        let decode = |content: &[u8], byte| {
+            Exported::decode_authentic(&Secret::new(content.to_vec()), &keys(byte))
+        };
+        assert_eq!(decode(authentic.expose(), 1).unwrap().len(), 1);
+        assert_eq!(Exported::decode(&authentic).unwrap().len(), 1);
+        for position in 0..authentic.expose().len() - 1 {
+            let mut altered = authentic.expose().clone();
+            altered[position] ^= 1;
+            assert!(decode(&altered, 1).is_err(), "byte {position}");
+        }
+        let bare = Exported::encode(&all).unwrap();
+        for (content, byte) in [(&authentic, 2), (&bare, 1)] {
+            let refused = decode(content.expose(), byte);
+            assert!(matches!(refused, Err(StoreError::NotAuthentic)));
+        }
     }
 
     #[test]

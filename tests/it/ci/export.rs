@@ -132,7 +132,12 @@ fn a_recipient_opens_it_with_its_identity() {
     let identity = ["--identity-file", identity.to_str().unwrap()];
     import(&other, &export, &identity).expect(0);
     assert_eq!(pair(&other), setup.pair);
-    let own = import(&World::new(), &export, &[]).expect(2);
+    let own = keyed_call(
+        &World::new(),
+        KEY,
+        &["vault", "import", export.to_str().unwrap()],
+    );
+    let own = own.expect(2);
     assert!(
         own.stderr.contains("not the one that it is sealed with"),
         "{}",

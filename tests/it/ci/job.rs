@@ -4,9 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
+use authsome::age_file::{Identity, OpenWith, open};
 use authsome::clock::Timestamp;
-use authsome::connection::ConnectionStore;
+use authsome::connection::{ConnectionStore, Exported};
 use authsome::os::home::Home;
 use authsome::secret::Secret;
 use authsome::vault;
@@ -15,6 +17,7 @@ use authsome_test_support::{FakeGitLab, Pair};
 use super::export::{KEY, connected_with_key, keyed};
 use crate::kit::refresh::user;
 use crate::kit::{Outcome, Setup, World, id, until};
+use crate::kit::{SCOPES, connection};
 
 /// A server, a shared directory, and what a job starts from.
 pub(super) struct Story {
@@ -145,6 +148,30 @@ impl Job {
         run.wait().unwrap();
     }
 
+    /// Another connection, with a pair of its own that has expired.
+    pub(super) fn connect(&self, story: &Story, name: &str) {
+        let app = story.gitlab.register_app(false);
+        let pair = story.gitlab.issue_tokens(&app, SCOPES);
+        let base = story.gitlab.base_url();
+        let mut connection = connection(name, &story.gitlab, &base, &app, &pair, 0);
+        connection.terms = Some(self.world.terms(&connection));
+        self.store().create(&connection, true).unwrap();
+        story.expire();
+    }
+
+    /// The connections in a sealed file.
+    pub(super) fn opened(&self, file: &Path) -> Vec<Exported> {
+        let keys = Arc::clone(self.store().export_keys());
+        let own = OpenWith::Identities(vec![Identity::of_key(keys.sealing())]);
+        let content = open(&std::fs::read(file).unwrap(), &own).unwrap();
+        Exported::decode_authentic(&content, &keys).unwrap()
+    }
+
+    /// The file in its home that names what is not handed back.
+    pub(super) fn not_handed_back(&self) -> PathBuf {
+        self.world.home().join("not-handed-back")
+    }
+
     /// The pair in the vault.
     pub(super) fn pair(&self) -> Pair {
         let tokens = self
@@ -179,7 +206,7 @@ impl Job {
         store.replace(&connection, stored.generation).unwrap();
     }
 
-    fn store(&self) -> ConnectionStore {
+    pub(super) fn store(&self) -> ConnectionStore {
         let home = Home::open(Some(self.world.home().into()), None).unwrap();
         ConnectionStore::new(vault::open(&home, Some(KEY.as_ref())).unwrap())
     }

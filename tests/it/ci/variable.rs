@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
 
-use authsome_test_support::{Endpoint, Fault};
+use authsome_test_support::{Arrived, Endpoint, Fault, Seen};
 
+use super::export::{KEY, keyed};
 use super::job::{Job, Story};
+use crate::kit::refresh::{count_events, user};
+use crate::kit::{id, until};
 
 const VARIABLE: &str = "group/app/AUTHSOME_EXPORT";
 const TARGET: &str = "gitlab-variable:group/app/AUTHSOME_EXPORT";
@@ -53,11 +57,61 @@ fn the_token_goes_in_a_header_to_the_connections_own_server() {
     assert_eq!(job.call_with(&story, TARGET), "200");
     let seen = story.gitlab.seen();
     let seen = seen.iter().filter(|seen| seen.path.contains("/variables/"));
-    let asked: Vec<_> = seen
-        .map(|seen| (seen.method.clone(), seen.path.clone()))
-        .collect();
-    let path = "/api/v4/projects/group%2Fapp/variables/AUTHSOME_EXPORT".to_owned();
-    assert!(asked.contains(&("PUT".to_owned(), path)), "{asked:?}");
+    let seen: Vec<_> = seen.collect();
+    let path = "/api/v4/projects/group%2Fapp/variables/AUTHSOME_EXPORT";
+    let is_put = |seen: &&&Seen| seen.method == "PUT" && seen.path == path;
+    let put = seen.iter().find(is_put).expect("it is written");
+    let token = job.pair().access;
+    assert_eq!(put.credential, Arrived::Bearer { token });
+    for seen in seen {
+        // In a header alone: a query is in the logs of servers and proxies.
+        assert_eq!(seen.query, None);
+        assert!(
+            matches!(seen.credential, Arrived::Bearer { .. }),
+            "{seen:?}"
+        );
+    }
+}
+
+#[test]
+fn what_another_job_overwrites_in_the_variable_is_written_again() {
+    let story = begin();
+    let job = started(&story);
+    let before = story.gitlab.variable(VARIABLE).unwrap();
+    let url = user(&story.gitlab);
+    let script = format!("curl -sS '{url}' >/dev/null && cat");
+    let words = ["run", "--on-rotate", TARGET, "--", "sh", "-c", &script];
+    let mut run = keyed(&job.world, KEY, &words);
+    let mut run = run.stdin(Stdio::piped()).spawn().unwrap();
+    until("the pair is there", || {
+        count_events(&job.world, "handed_back") == 1
+    });
+    // A job with another connection, which has read the variable before.
+    story.gitlab.set_variable(VARIABLE, &before);
+    drop(run.stdin.take());
+    assert!(run.wait().unwrap().success());
+    assert_eq!(started(&story).pair(), job.pair());
+}
+
+#[test]
+fn a_connection_whose_server_has_no_variables_is_left_out_until_it_is_renewed() {
+    let story = begin();
+    let job = started(&story);
+    let store = job.store();
+    let mut other = store.load(&id("default")).unwrap().unwrap().connection;
+    other.id.provider = "github".parse().unwrap();
+    other.base_url = None;
+    other.tokens.expires_at = None;
+    other.terms = Some(job.world.terms(&other));
+    store.create(&other, true).unwrap();
+    let outcome = job.curl_with(&story, TARGET).expect(0);
+    let said = outcome.stderr;
+    assert!(
+        said.contains("github/default cannot be handed back"),
+        "{said}"
+    );
+    assert!(said.contains("--only"), "{said}");
+    assert_eq!(started(&story).pair(), job.pair());
 }
 
 #[test]

@@ -20,6 +20,7 @@ fn of_a_sealed_export() {
             "AgeError::NotARecipient",
             AgeError::NotARecipient("invalid Bech32 encoding"),
         ),
+        ("AgeError::TooLarge", AgeError::TooLarge),
         ("AgeError::TooMuchWork", AgeError::TooMuchWork(30)),
         (
             "AgeError::Unsealable",
@@ -35,6 +36,7 @@ fn of_a_pair_that_is_not_handed_back() {
     let file = || "/cache/authsome.age".to_owned();
     let variable = || "the variable AUTHSOME_EXPORT of group/app".to_owned();
     let errors = [
+        ("Contended", HandBackError::Contended(variable())),
         (
             "Command",
             HandBackError::Command(ExitStatus::from_raw(3 << 8)),
@@ -47,6 +49,8 @@ fn of_a_pair_that_is_not_handed_back() {
             "File",
             HandBackError::File(HomeError::NotADirectory("/cache".into())),
         ),
+        ("Forked", HandBackError::Forked(file())),
+        ("GivenUp", HandBackError::GivenUp),
         (
             "Http",
             HandBackError::Http(OAuthError::Timeout {
@@ -67,7 +71,14 @@ fn of_a_pair_that_is_not_handed_back() {
             "NotOurs",
             HandBackError::NotOurs {
                 place: file(),
-                error: AgeError::WrongKey,
+                reason: AgeError::WrongKey.to_string(),
+            },
+        ),
+        (
+            "NoResponse",
+            HandBackError::NoResponse {
+                place: file(),
+                waited: Duration::from_secs(30),
             },
         ),
         ("NotYetStored", HandBackError::NotYetStored),
