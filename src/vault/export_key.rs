@@ -1,6 +1,8 @@
 //! The keys for exports, derived from the master key: a machine that has the same master key opens
 //! them, and what is derived does not tell the master key (RFC 5869).
 
+use std::fmt;
+
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
@@ -29,6 +31,12 @@ struct Length;
 impl KeyType for Length {
     fn len(&self) -> usize {
         32
+    }
+}
+
+impl fmt::Debug for ExportKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExportKeys([redacted])")
     }
 }
 
