@@ -95,9 +95,7 @@ pub(super) fn words(notice: Notice) -> String {
         ),
         Notice::NoConnection => "authsome: no connection, so nothing will be injected; connect one: authsome login gitlab".to_owned(),
         Notice::NoRoots => "this system has no trusted root certificates (package ca-certificates); only hosts of connections with a CA of their own can be verified".to_owned(),
-        Notice::NoVariables(id) => format!(
-            "{id} cannot be handed back to a CI variable, since its server has none: if it is renewed, the run ends with 125; to leave it out, name the others: --only PROVIDER"
-        ),
+        Notice::NoVariables(id) => no_variables(&id),
         Notice::NotEntered(error) => format!("the run is not entered in the home: {error}"),
         Notice::NotHandedBack { id, error } => format!(
             "the pair of {id} was not handed back ({}), so the next job may start with a spent one; hand it back by hand: authsome vault export --only {id} --to FILE",
@@ -128,6 +126,12 @@ pub(super) fn words(notice: Notice) -> String {
         Notice::WaitingForHandBack => "authsome: waiting until a new pair is handed back (Ctrl-C gives it up)".to_owned(),
         Notice::WaitingForRefresh => "authsome: waiting for a refresh that is under way, so that its new pair is not lost (Ctrl-C gives it up)".to_owned(),
     }
+}
+
+fn no_variables(id: &ConnectionId) -> String {
+    format!(
+        "{id} cannot be handed back to a CI variable, since its server has none: if it is renewed, the run ends with 125; to leave it out, name the others: --only PROVIDER"
+    )
 }
 
 /// The command that widens a grant.

@@ -63,13 +63,14 @@ pub(super) struct Issued {
     pub(super) lock: Option<RecordLock>,
     pub(super) unsaved: Unsaved,
     /// Makes the end of the session wait.
-    pub(super) _under_way: UnderWay,
+    pub(super) under_way: UnderWay,
 }
 
 /// The result of the first attempt to store a new pair.
 pub(super) enum Kept {
-    /// It is in the vault, with that generation.
-    InVault(u64),
+    /// It is in the vault, with that generation. The guard is held until all that need the pair
+    /// know of it: the end of the session hands back only what it knows of.
+    InVault(u64, UnderWay),
     /// In the meantime the user has logged in again, or has removed the connection: the pair is
     /// dropped.
     Overtaken,
@@ -115,7 +116,9 @@ impl Issued {
         let started = Instant::now();
         loop {
             match self.commit() {
-                Ok(generation) => return Kept::InVault(generation),
+                Ok(generation) => {
+                    return Kept::InVault(generation, self.under_way);
+                }
                 Err(StoreError::Conflict) => {
                     // The file replaces a generation that the vault no longer has, so `take_in`
                     // only removes it. If that fails, the file is ignored.
@@ -235,6 +238,19 @@ mod tests {
     use crate::secret::Secret;
     use crate::vault::Refuses;
 
+    #[tokio::test]
+    async fn the_end_of_the_session_waits_until_the_pair_is_told_of() {
+        let (_, store, stored) = stored();
+        let (issued, closing) = issued(&store, &stored);
+        let kept = issued.keep();
+        let Kept::InVault(_, under_way) = kept else {
+            panic!("the vault takes it");
+        };
+        assert!(!closing.close(Duration::from_millis(1)).await);
+        drop(under_way);
+        assert!(closing.close(Duration::from_millis(1)).await);
+    }
+
     /// A new pair with the access token `new`, ready to be stored, and the `Closing` of its
     /// session.
     fn issued(store: &ConnectionStore, stored: &Stored) -> (Issued, Closing) {
@@ -248,7 +264,7 @@ mod tests {
             reserve: store.reserve(stored).unwrap(),
             lock: Some(store.lock(&connection.id, Duration::ZERO).unwrap()),
             unsaved: Unsaved::default(),
-            _under_way: closing.begin().unwrap(),
+            under_way: closing.begin().unwrap(),
             connection,
         };
         (issued, closing)
@@ -265,7 +281,7 @@ mod tests {
         let (_, store, stored) = stored();
         let id = &stored.connection.id;
         let (issued, _closing) = issued(&store, &stored);
-        assert!(matches!(issued.keep(), Kept::InVault(_)));
+        assert!(matches!(issued.keep(), Kept::InVault(..)));
         assert_eq!(token(&store, id), "new");
         assert!(store.waiting().unwrap().is_empty());
         store.lock(id, Duration::ZERO).unwrap();

@@ -24,6 +24,7 @@
 
 mod elsewhere;
 mod give_up;
+mod state;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ use super::elsewhere::Elsewhere;
 use super::freshness::Freshness;
 use super::keep::{Issued, Kept, Unsaved};
 use super::pace::Moment;
-use super::reading::{loaded, read};
+use super::reading::read;
 use super::record::{Connection, GrantState};
 use super::source::CredentialError;
 use super::store::{ConnectionStore, Stored, number};
@@ -195,12 +196,13 @@ impl Renewal {
             reserve,
             lock: Some(lock),
             unsaved: self.unsaved.clone(),
-            _under_way: under_way,
+            under_way,
         };
         let event = Event::new(Kind::Refresh).of(id);
         match disk.run(move || issued.keep()).await {
-            Ok(Kept::InVault(generation)) => {
+            Ok(Kept::InVault(generation, under_way)) => {
                 self.tell_elsewhere(&connection);
+                drop(under_way); // not earlier: the end of the session hands back what was told of
                 self.audit.record(&event);
                 Ok(Arc::new(connection.credential(number(generation, 0))))
             }
@@ -214,9 +216,10 @@ impl Renewal {
                 is_aside,
                 error,
             }) => {
+                // Before `keep_on`, which may let the session end at once.
+                self.tell_elsewhere(&connection);
                 // On the thread of this refresh: the system may refuse another one.
                 disk.begin(move || issued.keep_on(is_aside));
-                self.tell_elsewhere(&connection);
                 let place = if is_aside {
                     "beside the vault"
                 } else {
@@ -280,28 +283,6 @@ impl Renewal {
             Err(error) => error.to_string(),
         };
         Err(unavailable(id, &words, NEXT_TRY))
-    }
-
-    /// The newest state, in the vault or beside it.
-    pub(super) async fn load(&self, id: &ConnectionId) -> Result<Stored, CredentialError> {
-        let (store, wanted) = (self.store.clone(), id.clone());
-        // On the thread for small reads: requests that need no refresh come here too, and there is
-        // no thread of a refresh for them.
-        let found = self.reader.run(move || store.load(&wanted)).await;
-        loaded(id, found)
-    }
-
-    async fn load_by(&self, disk: &Disk, id: &ConnectionId) -> Result<Stored, CredentialError> {
-        let (store, wanted) = (self.store.clone(), id.clone());
-        // On the thread of the refresh: the system may refuse another one by now.
-        loaded(id, disk.run(move || store.load(&wanted)).await)
-    }
-
-    /// The number of the newest state, in the vault or beside it; `None` if there is no such
-    /// connection.
-    pub(super) async fn number(&self, id: &ConnectionId) -> Result<Option<u64>, CredentialError> {
-        let (store, wanted) = (self.store.clone(), id.clone());
-        read(self.reader.run(move || store.current(&wanted)).await)
     }
 }
 

@@ -27,14 +27,14 @@ mod suspended;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use authsome_providers::{BaseUrl, Flow, ProviderId};
+use authsome_providers::{BaseUrl, ProviderId};
 
 pub use self::error::StoreError;
 pub use self::export::Exported;
 pub use self::keys::ids_by_names;
 use self::keys::{
-    CONNECTION, DEFAULT, DEFINITION, client_key, connection_key, default_change, definition_change,
-    parse_id,
+    CONNECTION, DEFAULT, DEFINITION, client_change, client_key, connection_key, default_change,
+    definition_change, parse_id,
 };
 use super::record::{ClientCredentials, Connection};
 use crate::credential::{ConnectionId, ConnectionName};
@@ -162,8 +162,8 @@ impl ConnectionStore {
         self.put_new(connection, expect, Expect::Any)
     }
 
-    /// Stores a connection that comes from elsewhere; one of that name is a conflict. If there is an
-    /// application that logins use, it stays: the user has registered that one.
+    /// Stores a connection that comes from elsewhere; one of that name is a conflict. If there is
+    /// an application that logins use, it stays: the user has registered that one.
     pub(super) fn create_imported(&self, connection: &Connection) -> Result<u64, StoreError> {
         self.put_new(connection, Expect::Absent, Expect::Absent)
     }
@@ -175,29 +175,14 @@ impl ConnectionStore {
         expect_client: Expect,
     ) -> Result<u64, StoreError> {
         let id = &connection.id;
-        let keeps_client = expect_client == Expect::Absent
-            && self
-                .client(&id.provider, connection.base_url.as_ref())?
-                .is_some();
         let mut changes = vec![Change::Put {
             key: connection_key(id),
             value: codec::encode(connection)?,
             expect,
         }];
-        // A client that has registered itself belongs to its connection alone.
-        if let Some(client) = &connection.client
-            && connection.flow != Some(Flow::DcrPkce)
-            && !keeps_client
-        {
-            let credentials = ClientCredentials {
-                client_id: client.client_id.clone(),
-                client_secret: client.client_secret.clone(),
-            };
-            changes.push(Change::Put {
-                key: client_key(&id.provider, connection.base_url.as_ref()),
-                value: codec::encode_client(&credentials)?,
-                expect: expect_client,
-            });
+        let has_client = || self.client(&id.provider, connection.base_url.as_ref());
+        if expect_client != Expect::Absent || has_client()?.is_none() {
+            changes.extend(client_change(connection, expect_client)?);
         }
         changes.extend(definition_change(connection));
         // Read outside the transaction: if two first logins happen at the same time, either may

@@ -1,8 +1,10 @@
 //! The keys of the vault's records, and the records that hold one value.
 
-use authsome_providers::{BaseUrl, ProviderId};
+use authsome_providers::{BaseUrl, Flow, ProviderId};
 
-use crate::connection::record::Connection;
+use super::codec;
+use super::error::StoreError;
+use crate::connection::record::{ClientCredentials, Connection};
 use crate::connection::terms::DefinitionUsed;
 use crate::credential::{ConnectionId, ConnectionName};
 
@@ -33,6 +35,27 @@ pub(super) fn default_change(provider: &ProviderId, name: &ConnectionName) -> Ch
         value: Secret::new(name.to_string().into_bytes()),
         expect: Expect::Any,
     }
+}
+
+/// Stores the application of a connection, for later logins. A client that has registered itself
+/// belongs to its connection alone.
+pub(super) fn client_change(
+    connection: &Connection,
+    expect: Expect,
+) -> Result<Option<Change>, StoreError> {
+    let client = connection.client.as_ref();
+    let Some(client) = client.filter(|_| connection.flow != Some(Flow::DcrPkce)) else {
+        return Ok(None);
+    };
+    let credentials = ClientCredentials {
+        client_id: client.client_id.clone(),
+        client_secret: client.client_secret.clone(),
+    };
+    Ok(Some(Change::Put {
+        key: client_key(&connection.id.provider, connection.base_url.as_ref()),
+        value: codec::encode_client(&credentials)?,
+        expect,
+    }))
 }
 
 /// Stores the text of the custom definition that the connection is made with.

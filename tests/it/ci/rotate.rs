@@ -2,9 +2,14 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use authsome_test_support::{Endpoint, Fault};
+
+use super::export::{KEY, keyed};
 use super::job::{Job, Story, write};
+use crate::kit::refresh::wait_for_refresh;
 use crate::kit::until;
 
 #[test]
@@ -25,6 +30,34 @@ fn a_job_refreshes_and_hands_back_and_the_next_goes_on() {
     third.import(&story.file).expect(0);
     assert_eq!(third.pair(), second.pair());
     assert_eq!(story.gitlab.live_pairs(), [third.pair()]);
+}
+
+#[test]
+fn a_pair_that_comes_after_the_command_has_ended_is_handed_back() {
+    let story = Story::begin();
+    for target in [
+        story.target(),
+        format!("cmd:cat > '{}'", story.file.display()),
+    ] {
+        story.expire();
+        let job = Job::new();
+        job.import(&story.file).expect(0);
+        job.age();
+        let before = story.gitlab.refreshes();
+        story.gitlab.clear_seen();
+        let slow = Fault::StallAfter(Duration::from_secs(1));
+        story.gitlab.fault(Endpoint::Token, slow, 1);
+        let words = ["run", "--on-rotate", &target, "--", "cat"];
+        let mut run = keyed(&job.world, KEY, &words);
+        let mut run = run.stdin(Stdio::piped()).spawn().unwrap();
+        wait_for_refresh(&story.gitlab);
+        drop(run.stdin.take()); // this ends the command
+        assert!(run.wait().unwrap().success());
+        assert_eq!(story.gitlab.refreshes(), before + 1);
+        let next = Job::new();
+        next.import(&story.file).expect(0);
+        assert_eq!(story.gitlab.live_pairs(), [next.pair()], "{target}");
+    }
 }
 
 #[test]
@@ -154,7 +187,7 @@ fn a_command_that_hangs_is_killed() {
         .file("home/config.toml", "[timeouts]\non_rotate_seconds = 1\n");
     let started = Instant::now();
     let pid = story.path("pid");
-    let target = format!("cmd:echo $$ > '{}'; sleep 1000", pid.display());
+    let target = format!("cmd:sleep 1000 & echo $! > '{}'; wait", pid.display());
     let outcome = job.curl_with(&story, &target).expect(125);
     assert!(
         outcome.stderr.contains("had not ended after 1 s"),
@@ -163,7 +196,7 @@ fn a_command_that_hangs_is_killed() {
     );
     assert!(started.elapsed() < Duration::from_secs(20));
     let pid = fs::read_to_string(pid).unwrap();
-    until("the command is gone", || {
+    until("what the command has started is gone", || {
         !Path::new(&format!("/proc/{}", pid.trim())).exists()
     });
 }
