@@ -19,13 +19,15 @@ use crate::kit::{Outcome, World, binary, until};
 fn documents(name: &str) -> Option<Vec<Value>> {
     let program = "import json, sys, yaml; json.dump(list(yaml.safe_load_all(open(sys.argv[1]))), sys.stdout)";
     let file = root().join(name);
-    let mut python = Command::new("python3");
-    let output = python.args(["-c", program]).arg(file).output().ok()?;
-    if !output.status.success() {
+    let python = |words: &[&str]| Command::new("python3").args(words).output().ok();
+    if !python(&["-c", "import yaml"]).is_some_and(|output| output.status.success()) {
         kit::skip("there is no python3-yaml");
         return None;
     }
-    serde_json::from_slice(&output.stdout).ok()
+    let output = python(&["-c", program, file.to_str().unwrap()])?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} is no YAML: {said}");
+    Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
 /// A bash of the runner, in which `authsome` is on the path.
