@@ -144,6 +144,7 @@ impl Session {
         let Members { members, scrubbed } = members::gather(&options, data, parent, notify)?;
         let permitted = policy::permitted(&options, data, &members)?;
         members::announce(&members, notify);
+        hand_back::announce(&options, &members, notify);
         Ok(SessionPlan {
             options,
             data,
@@ -244,8 +245,8 @@ impl Session {
     }
 
     /// Ends the session. Requests that are under way at the proxy get a short grace period. A
-    /// refresh request that has been sent, and a pair that is being handed back, are waited for until
-    /// `given_up` completes; `given_up` is polled only once the wait has become long. Returns
+    /// refresh request that has been sent, and a pair that is being handed back, are waited for
+    /// until `given_up` completes; `given_up` is polled only once the wait has become long. Returns
     /// whether all new pairs are handed back.
     pub async fn close(self, notify: &dyn Fn(Notice), given_up: impl Future<Output = ()>) -> bool {
         self.serving.shut_down().await;

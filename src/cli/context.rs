@@ -61,8 +61,8 @@ impl<'a> Context<'a> {
         Ok(files.with_vault(parent)?)
     }
 
-    /// The same for something that the vault's own key opens, which `check` does. Without such a key,
-    /// no vault is created.
+    /// The same for something that the vault's own key opens, which `check` does. Without such a
+    /// key, no vault is created.
     pub(super) fn user_data_for(
         check: impl FnOnce(&ExportKeys) -> Result<(), Failure>,
     ) -> Result<UserData, Failure> {

@@ -109,9 +109,7 @@ pub(super) fn words(notice: Notice) -> String {
             "{} holds a secret that authsome manages; the command gets the placeholder in its place",
             name.display()
         ),
-        Notice::SetAside(id) => format!(
-            "the vault cannot be written, so the new pair of {id} is kept beside it, sealed; the next command takes it in"
-        ),
+        Notice::SetAside(id) => set_aside(&id),
         Notice::Tie(tie) => {
             let names: Vec<_> = tie.connections.iter().map(ToString::to_string).collect();
             let first = tie.connections.first();
@@ -126,6 +124,12 @@ pub(super) fn words(notice: Notice) -> String {
         Notice::WaitingForHandBack => "authsome: waiting until a new pair is handed back (Ctrl-C gives it up)".to_owned(),
         Notice::WaitingForRefresh => "authsome: waiting for a refresh that is under way, so that its new pair is not lost (Ctrl-C gives it up)".to_owned(),
     }
+}
+
+fn set_aside(id: &ConnectionId) -> String {
+    format!(
+        "the vault cannot be written, so the new pair of {id} is kept beside it, sealed; the next command takes it in"
+    )
 }
 
 fn no_variables(id: &ConnectionId) -> String {

@@ -13,8 +13,8 @@ pub type LaterPair<'a> = Pin<Box<dyn Future<Output = Option<Exported>> + Send + 
 
 /// A place outside of the vault that has the newest pair of a connection, or is about to.
 pub trait Elsewhere: Send + Sync {
-    /// A refresh is about to be requested: from now on, the newest pair may be nowhere else than with
-    /// this process. If this fails, no refresh is requested. Blocks the thread.
+    /// A refresh is about to be requested: from now on, the newest pair may be nowhere else than
+    /// with this process. If this fails, no refresh is requested. Blocks the thread.
     fn renewing(&self, id: &ConnectionId) -> io::Result<()>;
 
     /// That refresh has ended; if there is a new pair, [`Self::renewed`] has come before. This does

@@ -1,8 +1,8 @@
 //! A file in a directory that jobs share, or that is cached from one job to the next.
 //!
 //! Whoever compares and writes holds the lock of a file beside it, so that no older job overwrites
-//! a newer pair. It is replaced as a whole, so that a reader needs no lock. Where the path is a link,
-//! all of this concerns the file that it leads to.
+//! a newer pair. It is replaced as a whole, so that a reader needs no lock. Where the path is a
+//! link, all of this concerns the file that it leads to.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -24,7 +24,8 @@ use crate::secret::Secret;
 /// The pause between two attempts to take the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// For the directory to respond, beyond the wait for the lock: a server of a shared one may be gone.
+/// For the directory to respond, beyond the wait for the lock: a server of a shared one may be
+/// gone.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A file, and what is needed to use it.

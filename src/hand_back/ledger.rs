@@ -5,9 +5,9 @@
 //! | `not-handed-back` | the connections whose newest pair may be only here, one in a line; it is there only while there are some |
 //! | `handed-back.json` | which pair of a connection is known to be elsewhere: at a target that cannot be read, or in the export that it came with |
 //!
-//! A script that makes a home for one job may remove it once `not-handed-back` is absent and authsome
-//! has ended. So a connection gets into that file before its refresh is requested, and out of it when
-//! the new pair is at the target, or when there is no new pair.
+//! A script that makes a home for one job may remove it once `not-handed-back` is absent and
+//! authsome has ended. So a connection gets into that file before its refresh is requested, and out
+//! of it when the new pair is at the target, or when there is no new pair.
 //!
 //! ```text
 //!             request            a new pair             at the target

@@ -49,8 +49,8 @@ fn is_of_the_system(path: &Path) -> bool {
 }
 
 /// Writes a file of mode 0600 atomically: a reader sees either the old content or the new, and so
-/// does the next start after a power failure. What is there must be a file; a link to one stays, and
-/// its file is replaced.
+/// does the next start after a power failure. What is there must be a file; a link to one stays,
+/// and its file is replaced.
 pub fn replace_private_file(path: &Path, content: &[u8]) -> Result<(), HomeError> {
     let path = &resolved(path)?;
     let staging = staging(path)?;

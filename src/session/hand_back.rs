@@ -22,7 +22,6 @@ pub(super) fn hand_back(
     members: &[Member],
     http: &HttpClients,
     programs: Programs,
-    notify: &dyn Fn(Notice),
 ) -> Option<Arc<HandBack>> {
     let on_rotate = options.on_rotate.clone()?;
     let means = Means {
@@ -35,15 +34,24 @@ pub(super) fn hand_back(
         timeout: data.settings.on_rotate_timeout().unwrap_or(ATTEMPT_TIMEOUT),
     };
     let connections = members.iter().map(|member| &member.stored.connection);
-    if let Target::Variable { .. } = &on_rotate.target {
-        let renewable = connections
-            .clone()
-            .filter(|one| one.tokens.refresh.is_some());
-        for connection in renewable.filter(|one| !means.variables.contains_key(&one.id)) {
+    Some(Arc::new(HandBack::new(on_rotate, connections, means)))
+}
+
+/// Tells of connections whose new pairs could not be handed back.
+pub(super) fn announce(options: &Options, members: &[Member], notify: &dyn Fn(Notice)) {
+    let target = options
+        .on_rotate
+        .as_ref()
+        .map(|on_rotate| &on_rotate.target);
+    if !matches!(target, Some(Target::Variable { .. })) {
+        return;
+    }
+    for member in members {
+        let connection = &member.stored.connection;
+        if connection.tokens.refresh.is_some() && variables(member).is_none() {
             notify(Notice::NoVariables(connection.id.clone()));
         }
     }
-    Some(Arc::new(HandBack::new(on_rotate, connections, means)))
 }
 
 /// Hands new pairs back in the background. This ends with the runtime.
@@ -59,8 +67,8 @@ pub(super) fn start_apart(hand_back: Option<&HandBack>, child: &Child) {
     }
 }
 
-/// Hands back what was not handed back during the run; whether all of it is there now. If that takes
-/// long, it notifies the user, and from then on `given_up` ends the wait.
+/// Hands back what was not handed back during the run; whether all of it is there now. If that
+/// takes long, it notifies the user, and from then on `given_up` ends the wait.
 pub(super) async fn hand_back_rest(
     hand_back: Option<&HandBack>,
     notify: &dyn Fn(Notice),

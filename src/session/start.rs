@@ -69,7 +69,7 @@ impl SessionPlan<'_> {
         };
         let contributions = Contributions::of(&members, &options, inherited, &programs);
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
-        let hand_back = hand_back(&options, data, &members, &clients, programs.clone(), notify);
+        let hand_back = hand_back(&options, data, &members, &clients, programs.clone());
         let (routes, stored) = routes(members, notify);
         let direct = direct_hosts(&routes, &proxies, &permitted.policy);
         let password = random_text(environment::PASSWORD_LENGTH)?;

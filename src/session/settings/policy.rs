@@ -175,7 +175,7 @@ mod tests {
                 "FILE: line 1, column 1 (`polcy = \"deny\"`): unknown field `polcy`",
             ),
             ("policy = \"maybe\"", "unknown variant `maybe`"),
-            ("\nlimits = [\"gitlab=1/week\"]", "line 2, column 11"),
+            ("\nlimits = [\"gitlab=1/week\"]", "line 2, column 10"),
             ("allow_paths = [\"/api\"]", "write PROVIDER=PATH"),
             ("allow_hosts = [\"https://a\"]", "name a host"),
             (
