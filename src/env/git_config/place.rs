@@ -138,6 +138,8 @@ impl GitPlace {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use authsome_providers::Catalog;
 
     use super::*;
@@ -175,13 +177,12 @@ mod tests {
     fn of_bundled(name: &str, base: Option<&str>) -> Vec<(String, Vec<(String, u16)>)> {
         let definition = Catalog::new(None).get(&name.parse().unwrap()).unwrap();
         let base = base.map(|base| base.parse().unwrap());
-        let params =
-            std::collections::BTreeMap::from([("organization".to_owned(), "a".to_owned())]);
+        let params = BTreeMap::from([("organization".to_owned(), "a".to_owned())]);
         let has_params = !definition.provider.params.is_empty();
         let params = if has_params {
             params
         } else {
-            Default::default()
+            BTreeMap::default()
         };
         let service = definition
             .placed(&params)
