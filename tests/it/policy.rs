@@ -2,6 +2,8 @@
 
 mod addresses;
 mod bad;
+mod graphql;
+mod push;
 
 use authsome_test_support::FakeGitLab;
 use serde_json::Value;

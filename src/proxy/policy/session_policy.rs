@@ -71,11 +71,9 @@ impl SessionPolicy {
             .filter(|layer| !layer.is_empty())
             .collect();
         let limits = layers.iter().flat_map(|layer| &layer.limits);
-        let pushes = layers.iter().filter_map(|layer| layer.git_push.as_ref());
+        let pushes = layers.iter().filter_map(PolicyLayer::pushed_refs);
         Self {
-            pushes: pushes
-                .map(|refs| Arc::new(PushPolicy::new(refs.clone())))
-                .collect(),
+            pushes: pushes.map(|refs| Arc::new(PushPolicy::new(refs))).collect(),
             budgets: limits
                 .map(|limit| Budget::new(limit.clone(), now))
                 .collect(),
@@ -154,7 +152,7 @@ impl SessionPolicy {
                 if !(methods.is_plain() && methods.own() == "POST") {
                     return Err(only_reads(layer, methods.own()));
                 }
-                if !is_fetch(path) {
+                if !is_fetch(path) && !need.push {
                     need.only_read = true;
                 }
             }

@@ -79,7 +79,7 @@ fn a_session_that_may_only_read() {
             "POST",
             "/g/p.git/git-receive-pack",
             None,
-            "if it only reads",
+            "if its refs are allowed",
         ),
         ("GET", "/api/v4/user", Some(override_), "read-only"),
         (

@@ -1,0 +1,148 @@
+//! What may be pushed with git, shown with git itself: the verdict, git's own words, and what the
+//! server has afterwards.
+
+use std::process::Command;
+
+use authsome_test_support::Visibility;
+
+use crate::kit::Outcome;
+use crate::kit::git::{PROJECT, Place, gits};
+
+/// A clone with a commit on top, and a branch `agent/old` on the server that has diverged from it.
+fn place() -> Place {
+    let place = Place::new(&gits()[0]);
+    place.git(["clone", "-q", &place.https(PROJECT), "work"]);
+    place.plain("work", ["checkout", "-q", "-b", "agent/old"]);
+    place.commit("work", "old.txt", b"old\n");
+    place.git_in("work", ["push", "-q", "origin", "agent/old"]);
+    place.commit("work", "new.txt", b"new\n");
+    place
+}
+
+/// `git push WORDS` in a run with these flags.
+fn push(place: &Place, flags: &[&str], words: &[&str]) -> Outcome {
+    let mut command = vec!["git", "-C", "work", "push", "origin"];
+    command.extend(words);
+    let mut command: Command = place.run_with(flags, command);
+    Outcome::of(command.output().unwrap())
+}
+
+/// The refs that the server has.
+fn refs(place: &Place) -> String {
+    let mut command = place.run(["git", "ls-remote", &place.https(PROJECT)]);
+    Outcome::of(command.output().unwrap()).expect(0).stdout
+}
+
+#[test]
+fn only_what_matches_is_pushed_and_nothing_is_taken_away() {
+    let place = place();
+    place.plain("work", ["tag", "v1"]);
+    let agent = ["--git-push", "agent/*"];
+    for (flags, words, expected) in [
+        (&agent[..], &["agent/old"][..], None),
+        (&agent, &["agent/old:agent/new"], None),
+        (&agent, &["agent/old:main"], Some("main")),
+        (&agent, &["agent/old:other"], Some("other")),
+        (&agent, &["agent/old:agent/a/b"], Some("agent/a/b")),
+        (&agent, &["v1"], Some("v1")),
+        (&agent, &[":agent/new"], Some("agent/new")),
+        (&agent, &["+agent/old~1:agent/old"], Some("agent/old")),
+        (
+            &agent,
+            &["agent/old:agent/x", "agent/old:main"],
+            Some("main"),
+        ),
+        (&["--git-push", "tags/v*"], &["v1"], None),
+        (&["--git-push", "**"], &["agent/old:main"], Some("main")),
+        (&["--git-push", "main"], &["agent/old:main"], None),
+    ] {
+        let before = refs(&place);
+        let outcome = push(&place, flags, words);
+        let after = refs(&place);
+        match expected {
+            None => {
+                assert_eq!(
+                    outcome.code,
+                    Some(0),
+                    "{flags:?} {words:?}: {}",
+                    outcome.stderr
+                );
+            }
+            Some(name) => {
+                assert_eq!(
+                    outcome.code,
+                    Some(1),
+                    "{flags:?} {words:?}: {}",
+                    outcome.stderr
+                );
+                assert!(
+                    outcome.stderr.contains("remote rejected"),
+                    "{}",
+                    outcome.stderr
+                );
+                assert!(outcome.stderr.contains(name), "{}", outcome.stderr);
+                assert!(outcome.stderr.contains("remote: "), "{}", outcome.stderr);
+                assert_eq!(before, after, "{flags:?} {words:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_force_that_is_named_and_one_that_is_not() {
+    let place = place();
+    place.git_in("work", ["push", "-q", "origin", "agent/old"]);
+    place.plain("work", ["reset", "-q", "--hard", "HEAD~1"]);
+    place.commit("work", "another.txt", b"another\n");
+    let forced = ["--force", "agent/old"];
+    let outcome = push(&place, &["--git-push", "agent/*"], &forced);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("remote rejected"),
+        "{}",
+        outcome.stderr
+    );
+    let outcome = push(&place, &["--git-push", "+agent/old"], &forced);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_large_push_that_is_refused_ends_with_gits_own_words() {
+    let place = place();
+    let large: Vec<u8> = (0..3_000_000_u32)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    place.commit("work", "large.bin", &large);
+    for options in [&[][..], &["--atomic"]] {
+        let words = [options, &["agent/old:main"]].concat();
+        let outcome = push(&place, &["--git-push", "agent/*"], &words);
+        assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("remote rejected"),
+            "{}",
+            outcome.stderr
+        );
+    }
+    let outcome = push(&place, &["--git-push", "agent/*"], &["agent/old"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_run_that_may_only_read_clones_and_does_not_push() {
+    let place = place();
+    place
+        .gitlab
+        .add_repo("group/other", Visibility::Private, &[("a", "a")]);
+    let mut clone = place.run_with(
+        &["--read-only"],
+        ["git", "clone", "-q", &place.https(PROJECT), "again"],
+    );
+    Outcome::of(clone.output().unwrap()).expect(0);
+    let outcome = push(&place, &["--read-only"], &["agent/old"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("remote rejected"),
+        "{}",
+        outcome.stderr
+    );
+}
