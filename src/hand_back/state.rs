@@ -122,6 +122,10 @@ mod tests {
         }
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "what is compared may have no lineage"
+    )]
     fn pair(rotation: u64) -> Option<Lineage> {
         Some(Lineage {
             grant: "00".to_owned(),

@@ -121,7 +121,7 @@ mod tests {
         let path = |name: &str| directory.path().join(name);
         fs::create_dir(path("real")).unwrap();
         let file = path("real/file");
-        fs::write(&file, "one").unwrap();
+        fs::File::create(&file).unwrap();
         symlink(&file, path("link")).unwrap();
         symlink(path("real"), path("directory")).unwrap();
         replace_private_file(&path("link"), b"two").unwrap();

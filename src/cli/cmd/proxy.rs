@@ -42,9 +42,7 @@ pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result
     let options = with_place(&mut arguments);
     let mut plan = planned(&options, &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
-    if let Some(path) = &arguments.env_file {
-        env_file::make_room(path)?;
-    }
+    env_file::make_room(arguments.env_file.as_deref())?;
     let containers = Containers::of(&arguments, &plan.programs());
     let listen = containers
         .as_ref()

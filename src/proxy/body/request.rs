@@ -89,7 +89,7 @@ impl RequestBody {
         }
     }
 
-    /// The same body with what was read of it in front, as it was. It was searched when it was read.
+    /// The same body with what was read of it in front, as it was. It was searched as it was read.
     pub(in crate::proxy) fn preceded_by(mut self, pieces: Vec<Bytes>) -> Self {
         if let Self::Streamed { replay, .. } = &mut self {
             let mut pieces: VecDeque<_> = pieces.into();

@@ -106,6 +106,12 @@ fn response(refusal: &Refusal, format: Format) -> Response<ResponseBody> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(ERROR_HEADER, HeaderValue::from_static(error.code));
+    add_fields(headers, refusal, error.status);
+    response
+}
+
+/// Fields that some refusals have beside the usual ones.
+fn add_fields(headers: &mut HeaderMap, refusal: &Refusal, status: StatusCode) {
     match refusal {
         Refusal::ProxyAuthentication => {
             headers.insert(
@@ -136,7 +142,7 @@ fn response(refusal: &Refusal, format: Format) -> Response<ResponseBody> {
         }
         // Bearer is a challenge that git does not know. A Basic challenge would make git ask for
         // the user's own password, and then erase it.
-        _ if error.status == StatusCode::UNAUTHORIZED => {
+        _ if status == StatusCode::UNAUTHORIZED => {
             headers.insert(
                 WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"authsome\""),
@@ -144,10 +150,9 @@ fn response(refusal: &Refusal, format: Format) -> Response<ResponseBody> {
         }
         _ => {}
     }
-    response
 }
 
-/// A push that is refused, in git's own words: git prints it as it prints what a server's hook says.
+/// A push that is refused, in git's own words: it is printed like what a server's hook says.
 fn reported(report: Bytes) -> Response<ResponseBody> {
     let length = report.len();
     let mut response = Response::new(ResponseBody::whole(report));

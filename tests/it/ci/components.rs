@@ -65,7 +65,8 @@ fn rendered(command: &str) -> Option<Value> {
     assert!(!text.contains("$[["), "{text}");
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("rendered.yml");
-    std::fs::write(&file, text).unwrap();
+    let mut rendered = std::fs::File::create(&file).unwrap();
+    std::io::Write::write_all(&mut rendered, text.as_bytes()).unwrap();
     let job = documents(file.to_str().unwrap())?.remove(1);
     let job = job.as_object().unwrap();
     assert_eq!(job.keys().collect::<Vec<_>>(), ["authsome"]);

@@ -27,8 +27,7 @@ fn sealed(world: &World, connections: &[Connection]) -> Vec<String> {
         .collect();
     let with = SealWith::Passphrase(Secret::new(PASSPHRASE.to_owned()));
     let sealed = seal(&Exported::encode(&all).unwrap(), &with).unwrap();
-    let file = world.path("stranger.age");
-    fs::write(&file, sealed).unwrap();
+    let file = world.file("stranger.age", &String::from_utf8(sealed).unwrap());
     let passphrase = world.file("passphrase", PASSPHRASE);
     let words = [
         "vault",
@@ -143,13 +142,13 @@ fn what_is_exported_can_be_imported_whatever_its_size() {
     let story = Story::begin();
     let job = Job::new();
     job.import(&story.file).expect(0);
-    let store = job.store();
-    let connection = store.load(&id("default")).unwrap().unwrap().connection;
+    let vault = job.store();
+    let connection = vault.load(&id("default")).unwrap().unwrap().connection;
     for number in 0..4 {
         let mut large = named(&connection, &format!("n{number}"), "c");
         let comment = "# a comment\n".repeat(32 * 1024);
         large.ca_pem = large.ca_pem.map(|pem| pem + &comment);
-        store.create(&large, false).unwrap();
+        vault.create(&large, false).unwrap();
     }
     let file = story.path("large.age");
     job.export_to(&file);
@@ -173,9 +172,8 @@ fn forged(job: &Job, file: &Path, from: &str, to: &str) -> PathBuf {
     assert!(text.contains(from));
     let text = Secret::new(text.replace(from, to).into_bytes());
     let sealed = seal(&text, &SealWith::Recipients(vec![own().recipient()])).unwrap();
-    let forged = job.world.path("forged.age");
-    fs::write(&forged, sealed).unwrap();
-    forged
+    job.world
+        .file("forged.age", &String::from_utf8(sealed).unwrap())
 }
 
 #[test]

@@ -97,13 +97,13 @@ fn what_another_job_overwrites_in_the_variable_is_written_again() {
 fn a_connection_whose_server_has_no_variables_is_left_out_until_it_is_renewed() {
     let story = begin();
     let job = started(&story);
-    let store = job.store();
-    let mut other = store.load(&id("default")).unwrap().unwrap().connection;
+    let vault = job.store();
+    let mut other = vault.load(&id("default")).unwrap().unwrap().connection;
     other.id.provider = "github".parse().unwrap();
     other.base_url = None;
     other.tokens.expires_at = None;
     other.terms = Some(job.world.terms(&other));
-    store.create(&other, true).unwrap();
+    vault.create(&other, true).unwrap();
     let outcome = job.curl_with(&story, TARGET).expect(0);
     let said = outcome.stderr;
     assert!(

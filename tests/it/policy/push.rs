@@ -109,9 +109,8 @@ fn a_force_that_is_named_and_one_that_is_not() {
 #[test]
 fn a_large_push_that_is_refused_ends_with_gits_own_words() {
     let place = place();
-    let large: Vec<u8> = (0..3_000_000_u32)
-        .map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8)
-        .collect();
+    let numbers = (0..750_000_u32).map(|at| at.wrapping_mul(2_654_435_761));
+    let large: Vec<u8> = numbers.flat_map(u32::to_le_bytes).collect();
     place.commit("work", "large.bin", &large);
     for options in [&[][..], &["--atomic"]] {
         let words = [options, &["agent/old:main"]].concat();

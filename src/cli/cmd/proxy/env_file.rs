@@ -14,10 +14,10 @@ use crate::os::given_path::FileAtGivenPath;
 
 /// Makes room for the file before the session starts: one that an earlier session has left is
 /// removed, so that nobody takes its proxy for the new one, and any other is not touched.
-pub(super) fn make_room(path: &Path) -> Result<(), Failure> {
-    if path.as_os_str() == "-" {
+pub(super) fn make_room(path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
         return Ok(());
-    }
+    };
     let made = FileAtGivenPath::make_room(path, is_written_here);
     made.map_err(|error| failed(path, &error))
 }

@@ -32,20 +32,20 @@ pub(super) fn run(arguments: &VaultExport, context: &Context<'_>) -> Result<(), 
     };
     let data = Context::user_data()?;
     let all = chosen(&arguments.only, &data)?;
-    let (content, with) = match passphrase {
+    let (encoded, with) = match passphrase {
         Some(passphrase) => (Exported::encode(&all)?, SealWith::Passphrase(passphrase)),
         None if arguments.recipient.is_empty() => {
             let keys = data.store.export_keys();
             let own = Identity::of_key(keys.sealing()).recipient();
-            let content = Exported::encode_authentic(&all, keys)?;
-            (content, SealWith::Recipients(vec![own]))
+            let encoded = Exported::encode_authentic(&all, keys)?;
+            (encoded, SealWith::Recipients(vec![own]))
         }
         None => {
             let recipients = SealWith::Recipients(arguments.recipient.clone());
             (Exported::encode(&all)?, recipients)
         }
     };
-    let sealed = seal(&content, &with)?;
+    let sealed = seal(&encoded, &with)?;
     for exported in &all {
         let event = Event::new(Kind::Export).of(exported.id());
         data.audit.record(&event.because("vault export"));

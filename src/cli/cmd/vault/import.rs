@@ -36,9 +36,9 @@ pub(super) fn run(arguments: &VaultImport, context: &Context<'_>) -> Result<(), 
     let sealed = read(&arguments.file)?;
     let (data, mut all) = match given(arguments)? {
         Some(with) => {
-            let content = open(sealed.expose(), &with)?;
+            let opened = open(sealed.expose(), &with)?;
             // Before the vault is opened, which would create one.
-            let all = Exported::decode(&content).map_err(|error| invalid(&error))?;
+            let all = Exported::decode(&opened).map_err(|error| invalid(&error))?;
             (Context::user_data()?, all)
         }
         None => by_own_key(&sealed)?,

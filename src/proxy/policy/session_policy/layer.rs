@@ -86,8 +86,8 @@ impl PolicyLayer {
             && self.limits.is_empty()
     }
 
-    /// The refs that may be pushed to, if they are limited. A session that only reads pushes to none:
-    /// git prints that as it prints what a server's hook says.
+    /// The refs that may be pushed to, if they are limited. A session that only reads pushes to
+    /// none: git prints that as it prints what a server's hook says.
     pub(super) fn pushed_refs(&self) -> Option<Vec<RefPattern>> {
         if self.is_read_only {
             return Some(Vec::new());
