@@ -37,7 +37,11 @@ fn a_container_gets_all_that_it_needs_and_no_secret_but_the_proxys_password() {
     assert!(private(&env_file));
     assert_eq!(proxy.text("env_file"), env_file.display().to_string());
     let text = fs::read_to_string(&env_file).unwrap();
-    let variables: Vec<_> = text.lines().map(pair).collect();
+    let variables: Vec<_> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(pair)
+        .collect();
     let value = |name: &str| {
         let mut found = variables.iter().filter(|(known, _)| known == name);
         found
