@@ -52,7 +52,7 @@ fn only_what_matches_is_pushed_and_nothing_is_taken_away() {
             &["agent/old:agent/x", "agent/old:main"],
             Some("main"),
         ),
-        (&["--git-push", "tags/v*"], &["v1"], None),
+        (&["--git-push", "refs/tags/v*"], &["v1"], None),
         (&["--git-push", "**"], &["agent/old:main"], Some("main")),
         (&["--git-push", "main"], &["agent/old:main"], None),
     ] {
