@@ -193,6 +193,9 @@ pub(super) const MAX_LFS_BATCH: usize = 1024 * 1024;
 /// How much of a push is looked at in one go, in bytes, between two waits.
 pub(super) const PUSH_PIECE: usize = 16 * 1024;
 
+/// How long the rest of a refused push is read before git is told.
+pub(super) const REFUSED_PUSH_DRAIN: Duration = Duration::from_mins(2);
+
 /// How much of a repository's refs is read for the name of its default branch, which comes first,
 /// and how long that is waited for.
 pub(super) const MAX_ADVERTISEMENT: usize = 64 * 1024;

@@ -18,7 +18,7 @@ use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::RequestBody;
 use crate::proxy::limits::{
     ADVERTISEMENT_TIMEOUT, INSPECTED_BODY_TIMEOUT, MAX_ADVERTISEMENT, MAX_GRAPHQL_BODY,
-    MAX_LFS_BATCH, PUSH_PIECE,
+    MAX_LFS_BATCH, PUSH_PIECE, REFUSED_PUSH_DRAIN,
 };
 use crate::proxy::policy::git_push::{self, Progress, PushReader, Refused};
 use crate::proxy::policy::graphql::{GraphqlRequest, Kind, Unreadable, Verdict};
@@ -123,11 +123,31 @@ impl<S: CredentialSource> Attempt<'_, S> {
     }
 
     /// Reads a push until each policy has a verdict. Nothing of it is sent before that.
+    ///
+    /// A refusal is told when the client has sent all, as a server tells it: git reads no response
+    /// before, and over HTTP/2 some versions of curl wait for ever if one comes early.
     async fn inspect_push(
         &self,
         mut body: RequestBody,
         progress: &UploadProgress,
     ) -> Result<RequestBody, Refusal> {
+        let held = match self.verdict_on_push(&mut body, progress).await {
+            Ok(held) => held,
+            Err(refusal) => {
+                let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+                let _ = timeout(REFUSED_PUSH_DRAIN, rest).await; // then it is told all the same
+                return Err(refusal);
+            }
+        };
+        Ok(body.preceded_by(held))
+    }
+
+    /// What was held of a push that is allowed.
+    async fn verdict_on_push(
+        &self,
+        body: &mut RequestBody,
+        progress: &UploadProgress,
+    ) -> Result<Vec<Bytes>, Refusal> {
         let coding = git_push::coding_of(&self.parts.headers).map_err(|problem| Refusal::Push {
             reason: problem.to_string(),
             advice: "push with git itself".to_owned(),
@@ -143,8 +163,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
                 return Err(Refusal::Abandoned);
             };
             let Some(frame) = frame else {
-                let held = settle(&mut readers, PushReader::end)?;
-                return Ok(body.preceded_by(held.unwrap_or_default()));
+                return Ok(settle(&mut readers, PushReader::end)?.unwrap_or_default());
             };
             let frame =
                 frame.map_err(|_| error::of_upload(progress).unwrap_or(Refusal::Abandoned))?;
@@ -155,7 +174,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
                 let piece = data.split_to(data.len().min(PUSH_PIECE));
                 if let Some(mut held) = settle(&mut readers, |reader| reader.feed(&piece))? {
                     held.push(data);
-                    return Ok(body.preceded_by(held));
+                    return Ok(held);
                 }
             }
         }

@@ -37,6 +37,11 @@ fn refs(place: &Place) -> String {
 fn only_what_matches_is_pushed_and_nothing_is_taken_away() {
     let place = place();
     place.plain("work", ["tag", "v1"]);
+    // On top of the default branch, and not on the server yet.
+    place.plain("work", ["branch", "-q", "fresh", "origin/main"]);
+    place.plain("work", ["checkout", "-q", "fresh"]);
+    place.commit("work", "fresh.txt", b"fresh\n");
+    place.plain("work", ["checkout", "-q", "agent/old"]);
     let agent = ["--git-push", "agent/*"];
     for (flags, words, expected) in [
         (&agent[..], &["agent/old"][..], None),
@@ -54,7 +59,7 @@ fn only_what_matches_is_pushed_and_nothing_is_taken_away() {
         ),
         (&["--git-push", "refs/tags/v*"], &["v1"], None),
         (&["--git-push", "**"], &["agent/old:main"], Some("main")),
-        (&["--git-push", "main"], &["agent/old:main"], None),
+        (&["--git-push", "main"], &["fresh:main"], None),
     ] {
         let before = refs(&place);
         let outcome = push(&place, flags, words);
