@@ -84,6 +84,11 @@ fn of_the_request() -> Vec<Refusal> {
             limit: "requests=5000".to_owned(),
             again: None,
         },
+        Refusal::Push {
+            reason: "this run may not push to main".to_owned(),
+            advice: "git push origin HEAD:agent/NAME".to_owned(),
+            report: None,
+        },
         Refusal::Policy(Box::new(Denial {
             rule: "deny-path",
             reason: "GET /api/v4/x is denied (deny-path gitlab=/api/v4/x, by config.toml)"
