@@ -13,7 +13,7 @@ pub(in crate::cli) struct PolicyFlags {
     /// What to do with requests to hosts of no connection
     #[arg(long, value_enum, help_heading = "Policy")]
     pub(in crate::cli) policy: Option<PolicyArgument>,
-    /// Take further rules from a file, in the form of [policy] in config.toml
+    /// Take further rules from a file, with the keys of policy in config.toml
     #[arg(long, value_name = "FILE", help_heading = "Policy")]
     pub(in crate::cli) policy_file: Option<PathBuf>,
     /// A host that may be reached: HOST, *.DOMAIN, an address or a network, each with :PORT

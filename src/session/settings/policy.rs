@@ -171,8 +171,8 @@ mod tests {
     fn what_is_no_rule_is_named_with_its_place() {
         for (text, expected) in [
             (
-                "polcy = \"deny\"",
-                "FILE: line 1, column 1 (`polcy = \"deny\"`): unknown field `polcy`",
+                "policies = \"deny\"",
+                "FILE: line 1, column 1 (`policies = \"deny\"`): unknown field `policies`",
             ),
             ("policy = \"maybe\"", "unknown variant `maybe`"),
             ("\nlimits = [\"gitlab=1/week\"]", "line 2, column 10"),

@@ -59,7 +59,7 @@ fn a_rule_that_is_none_is_named_and_nothing_runs() {
 fn a_rule_of_the_settings_that_is_none_is_named_with_its_line() {
     let Setup { world, .. } = Setup::connected();
     for (text, expected) in [
-        ("[policy]\nread_olny = true\n", "read_olny"),
+        ("[policy]\nreads_only = true\n", "reads_only"),
         ("[policy]\nlimits = [\"gitlab=1/week\"]\n", "line 2"),
         (
             "[policy]\nallow_hosts = [\"a\"]\ndeny_hosts = [\"a\"]\n",

@@ -42,7 +42,7 @@ pub(super) fn percent(bytes: &[u8], keeps: &[u8], digits: Digits, blank: &[u8]) 
     out
 }
 
-/// What encoders of JSON escape as `\uXXXX`.
+/// What encoders of JSON escape as `\u` and four digits.
 #[derive(Clone, Copy)]
 pub(super) enum Escapes {
     /// These ASCII characters.
