@@ -166,6 +166,12 @@ impl Session {
         self.directory.path()
     }
 
+    /// The certificates that a child has to trust, in a file of PEM: the system's and the session's
+    /// own, where clients see it.
+    pub fn trust_bundle(&self) -> PathBuf {
+        self.directory.seen().join("bundle.pem")
+    }
+
     /// The directory with the files that clients read: the same, or a part of it that containers
     /// may have.
     pub fn client_files(&self) -> PathBuf {
