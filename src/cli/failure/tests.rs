@@ -187,7 +187,7 @@ fn of_the_vault() {
 fn of_the_store() {
     let errors = [
         ("StoreError::Conflict", StoreError::Conflict),
-        ("StoreError::NotAuthentic", StoreError::NotAuthentic.into()),
+        ("StoreError::NotAuthentic", StoreError::NotAuthentic),
         (
             "StoreError::Unreadable",
             StoreError::Unreadable {
