@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::uri::Uri;
 use http::{Response, StatusCode};
 
-use super::attempt::{Attempt, Outcome, outgoing, usage};
+use super::attempt::{Attempt, Outcome, usage};
 use super::challenge;
 use super::signing::Signing;
 use super::unauthorized;
@@ -90,7 +90,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
         progress: &Arc<UploadProgress>,
         route: &Arc<Route>,
     ) -> Result<(Box<Signing>, Box<RequestBody>), Refusal> {
-        let body = outgoing(&mut self.body, &self.parts, Some(route), progress);
+        let body = self.upload(progress, Some(route)).await?;
         let (signing, body) = Signing::of(&self.parts, body, progress).await?;
         Ok((Box::new(signing), Box::new(body)))
     }

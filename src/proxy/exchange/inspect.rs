@@ -90,10 +90,8 @@ impl<S: CredentialSource> Attempt<'_, S> {
     }
 
     fn inspect_graphql(&self, body: Option<Bytes>) -> Result<RequestBody, Refusal> {
-        let Some(route) = self.owner else {
-            return Ok(RequestBody::held(body.unwrap_or_default(), None));
-        };
-        let Some(body) = body else {
+        // Only a request of a route is asked for its document.
+        let Some((route, body)) = self.owner.zip(body) else {
             return Err(unreadable(&Unreadable::TooLarge));
         };
         let verdict = route

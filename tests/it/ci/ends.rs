@@ -1,4 +1,4 @@
-//! A pair that is not handed back when the run ends: it is said, it is kept, and the next run tries.
+//! A pair that is not handed back when the run ends: it is said and kept, and the next run tries.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,5 @@
-//! Rules that are none: each is named with what to do, and nothing runs. The exit code is 2, or 125 where
-//! all of `config.toml` is refused.
+//! Rules that are none: each is named with what to do, and nothing runs. The exit code is 2, or 125
+//! where all of `config.toml` is refused.
 
 use crate::kit::Setup;
 use crate::kit::client::configure;
