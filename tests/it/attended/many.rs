@@ -12,7 +12,8 @@ const CHILDREN: usize = 200;
 const AT_ONE_TIME: usize = 20;
 
 /// Each child at one time has a connection upstream, if nothing is shared but over time; the
-/// refresh has its own, and a request that was refused while the pair changed may have one more. Found on two CPUs: 9 to 15.
+/// refresh has its own, and a request that was refused while the pair changed may have one more.
+/// Found on two CPUs: 9 to 15.
 const MOST_CONNECTIONS: u64 = 2 * AT_ONE_TIME as u64 + 2;
 
 #[test]

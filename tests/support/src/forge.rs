@@ -1,5 +1,5 @@
-//! A forge other than GitLab: one repository at the path that it has there, its LFS, and an API that
-//! says whose a credential is. Each takes exactly one credential, in one form.
+//! A forge other than GitLab: one repository at the path that it has there, its LFS, and an API
+//! that says whose a credential is. Each takes exactly one credential, in one form.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};

@@ -1,7 +1,7 @@
 //! The commits of a pack, as it streams (gitformat-pack).
 //!
 //! ```text
-//! Begin ── "PACK", version, count ──▶ Head ── kind, size, base ──▶ Body ── inflated ──▶ Head …
+//! Begin ── "PACK", version, count ──▶ Head ── kind, size, base ──▶ Body ── end ──▶ Head …
 //!                                      └── no object is left ──▶ End
 //! ```
 //!

@@ -27,7 +27,8 @@ fn is_text_type(value: &HeaderValue) -> bool {
     };
     let is_one_of =
         |names: &[&str], name: &str| names.iter().any(|of| of.eq_ignore_ascii_case(name));
-    // What is behind the plus sign is how it is written (RFC 6838 §4.2.8): `image/svg+xml` is text.
+    // What is behind the plus sign says how it is written (RFC 6838 §4.2.8): `image/svg+xml` is
+    // text.
     if let Some((_, suffix)) = sub.rsplit_once('+') {
         return !is_one_of(BINARY_SUFFIXES, suffix);
     }

@@ -81,7 +81,8 @@ impl Frame {
             Format::Brotli => brotli(data, is_first, out),
             Format::Deflate(sum) => {
                 if is_first {
-                    out.extend([0x78, 0x01]); // a window of 32 KiB, the fastest level (RFC 1950 §2.2)
+                    // A window of 32 KiB, the fastest level (RFC 1950 §2.2).
+                    out.extend([0x78, 0x01]);
                 }
                 sum.write_slice(data);
                 deflate(data, out);
