@@ -244,6 +244,22 @@ fn a_request_to_aws_is_signed_anew() {
     );
 }
 
+#[test]
+fn a_session_that_only_reads_signs_nothing_that_may_change_something() {
+    let service = signed();
+    service.forget();
+    let url = format!("{}/model/x", service.base_url());
+    let words = ["run", "--read-only", "--", "curl", "-sS"];
+    let words = [
+        &words[..],
+        &sign("aws:amz:us-east-1:bedrock"),
+        &["-d", "{}", &url],
+    ]
+    .concat();
+    let told = service.world.call(words).expect(0);
+    assert_eq!(told.json()["error"], "denied", "{told:?}");
+}
+
 /// What another implementation says of a signature.
 fn verified(service: &Service, request: &str) -> String {
     let none = service.world.authsome::<&str>([]);
