@@ -194,6 +194,7 @@ fn requests(criterion: &mut Criterion) {
     let credential = Credential {
         token: Secret::new("a".repeat(64)),
         others: Vec::new(),
+        secrets: Vec::new(),
         generation: 1,
         obtained_at: Timestamp::from_seconds(1_700_000_000),
         refresh_at: None,

@@ -79,6 +79,8 @@ pub struct Credential {
     pub token: Secret<String>,
     /// The other parts of the credential, by their names in the definition.
     pub others: Vec<(String, Secret<String>)>,
+    /// Every secret of the connection, the token or key included: what no response may show.
+    pub secrets: Vec<Secret<String>>,
     /// The number of the stored state that it comes from; a newer state has a greater one.
     pub generation: u64,
     /// When it arrived. A replica of the provider may not know a new token yet.

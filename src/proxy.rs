@@ -52,6 +52,7 @@ pub use policy::session_policy::{
     Contradiction, Limit, LimitError, PathRule, PathRuleError, Policy, PolicyLayer, PolicySource,
     SessionPolicy,
 };
+pub use rewrite::scrub::extent::ScrubExtent;
 pub use serve::door::{Listen, ListenError};
 pub use serve::listener::{Proxy, ProxyError, Serving};
 pub use serve::shared::SessionConfig;

@@ -122,6 +122,9 @@ pub struct Event {
     /// From the request's arrival to the end of the response.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub milliseconds: Option<u64>,
+    /// Secrets of the session that were found in the response and replaced.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scrubbed: Option<u64>,
     /// Why, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
@@ -153,6 +156,7 @@ impl Event {
             status: None,
             bytes: None,
             milliseconds: None,
+            scrubbed: None,
             reason: None,
             rule: None,
             start: None,

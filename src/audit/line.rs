@@ -52,6 +52,8 @@ pub struct RequestLine<'a> {
     pub bytes: u64,
     /// From the request's arrival to the end of the response.
     pub duration: Duration,
+    /// Secrets of the session that were found in the response and replaced; `None` for none.
+    pub scrubbed: Option<u64>,
     /// Why, in words.
     pub reason: Option<&'a str>,
     /// The rule that denied it.
@@ -153,6 +155,10 @@ impl Lines {
             out,
             u64::try_from(line.duration.as_millis()).unwrap_or(u64::MAX),
         );
+        if let Some(scrubbed) = line.scrubbed {
+            out.extend_from_slice(b",\"scrubbed\":");
+            push_number(out, scrubbed);
+        }
         if let Some(reason) = line.reason {
             out.extend_from_slice(b",\"reason\":");
             push_text(out, reason);
@@ -237,6 +243,7 @@ mod tests {
                 status: Some(200),
                 bytes: number,
                 duration: Duration::from_millis(3),
+                scrubbed: (number == 7).then_some(2),
                 reason: Some(path),
                 rule: Some("gitlab/deploy-key"),
             };
@@ -247,6 +254,7 @@ mod tests {
             event.time = line.time.to_string();
             (event.way, event.status) = (Some(Way::Connect), Some(200));
             (event.bytes, event.milliseconds) = (Some(number), Some(3));
+            event.scrubbed = line.scrubbed;
             event.rule = line.rule.map(str::to_owned);
             let (mut lines, mut events) = (Lines::default(), Lines::default());
             if number > 0 {

@@ -25,7 +25,7 @@ use crate::credential::ConnectionName;
 pub(super) use self::login::{Login, Pair};
 pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Target};
-pub(super) use self::policy::{JoinArgument, PolicyArgument, PolicyFlags};
+pub(super) use self::policy::{JoinArgument, PolicyArgument, PolicyFlags, ScrubArgument};
 pub(super) use self::proxy::{ContainerEngine, EnvFormat, Proxy};
 pub(super) use self::run::{Run, SessionFlags};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};

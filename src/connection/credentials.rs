@@ -26,6 +26,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::elsewhere::Elsewhere;
@@ -42,6 +43,7 @@ use crate::audit::Audit;
 use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
 use crate::oauth::{EXCHANGE_TIMEOUT, HttpClients};
+use crate::secret::Secret;
 
 /// How long the end of a session waits for a refresh whose request was sent, and for its pair to be
 /// durable. Without this wait the new pair would be lost.
@@ -51,6 +53,8 @@ const CLOSE_DEADLINE: Duration = EXCHANGE_TIMEOUT.saturating_add(Duration::from_
 pub struct Credentials {
     pub(super) renewal: Arc<Renewal>,
     pub(super) lacking: Lacking,
+    /// Counts what changes the secrets of the slots.
+    changes: Arc<AtomicU64>,
     /// A sorted map, since a session has few connections: comparing names costs less than hashing
     /// them.
     slots: BTreeMap<ConnectionId, Arc<Slot>>,
@@ -67,14 +71,17 @@ impl Credentials {
         elsewhere: Option<Arc<dyn Elsewhere>>,
     ) -> Arc<Self> {
         let renewal = Arc::new(Renewal::new(store, audit, http, elsewhere));
-        let slots = connections
-            .into_iter()
-            .map(|stored| (stored.connection.id.clone(), Arc::new(Slot::new(&stored))))
-            .collect();
+        let changes = Arc::<AtomicU64>::default();
+        let slot = |stored: Stored| {
+            let slot = Slot::new(&stored, Arc::clone(&changes));
+            (stored.connection.id, Arc::new(slot))
+        };
+        let slots = connections.into_iter().map(slot).collect();
         let lacking = Lacking::default();
         Arc::new(Self {
             renewal,
             lacking,
+            changes,
             slots,
         })
     }
@@ -115,7 +122,7 @@ impl Credentials {
 
     /// In a pause after a failed refresh: the pair that another process or a new login has put into
     /// the vault in the meantime, if it works.
-    async fn rescued(&self, id: &ConnectionId, slot: &Slot) -> Option<Arc<Credential>> {
+    pub(super) async fn rescued(&self, id: &ConnectionId, slot: &Slot) -> Option<Arc<Credential>> {
         // This reads the vault once and sends no request to the provider, so it may be done in a
         // pause. If the vault fails too, the caller returns the failure that began the pause.
         let current = self.reload(id, slot).await.ok()?;
@@ -133,7 +140,12 @@ impl Credentials {
     }
 
     /// Joins the running refresh, or starts one.
-    async fn renew(&self, id: &ConnectionId, slot: &Arc<Slot>, why: RefreshReason) -> Outcome {
+    pub(super) async fn renew(
+        &self,
+        id: &ConnectionId,
+        slot: &Arc<Slot>,
+        why: RefreshReason,
+    ) -> Outcome {
         // This joins a running refresh even if its reason is weaker than `why`: there is one
         // refresh token, and one refresh spends it for all.
         let outcome = slot.flight.join(|| self.work(id, slot, why)).await;
@@ -144,7 +156,7 @@ impl Credentials {
         outcome.unwrap_or_else(|| Err(crashed()))
     }
 
-    fn renew_in_background(&self, id: &ConnectionId, slot: &Arc<Slot>) {
+    pub(super) fn renew_in_background(&self, id: &ConnectionId, slot: &Arc<Slot>) {
         // Each request with a token that is due comes here. Without the pause, a provider that is
         // unavailable would get a token request for every API request of the user.
         if slot.paused(Urgency::Background).is_none() {
@@ -180,80 +192,16 @@ impl Credentials {
     }
 
     /// Reads the newest stored state, and takes it if it is newer than the current one.
-    async fn reload(&self, id: &ConnectionId, slot: &Slot) -> Outcome {
+    pub(super) async fn reload(&self, id: &ConnectionId, slot: &Slot) -> Outcome {
         let stored = self.renewal.load(id).await?;
         Ok(slot.adopt(&credential(&stored)))
-    }
-
-    /// Checks that `current` is still the newest stored state: one small read, for requests that
-    /// cannot be repeated.
-    async fn confirm(
-        &self,
-        id: &ConnectionId,
-        slot: &Arc<Slot>,
-        current: Arc<Credential>,
-    ) -> Outcome {
-        // Every refresh and every login gives the record another number. So if the number is the
-        // same, no process has replaced this pair.
-        if self.renewal.number(id).await? == Some(current.generation) {
-            return Ok(current);
-        }
-        let newer = self.reload(id, slot).await?;
-        // Another process may have noted that the grant is dead.
-        match stands(&newer, Timestamp::now()) {
-            Freshness::Expired => self.renew(id, slot, RefreshReason::Expired).await,
-            Freshness::Fresh | Freshness::Due => Ok(newer),
-        }
-    }
-
-    /// For a credential that is due or expired, or that must be checked against the vault.
-    async fn look_closely(
-        &self,
-        id: &ConnectionId,
-        slot: &Arc<Slot>,
-        current: Arc<Credential>,
-        stands: Freshness,
-        usage: Usage,
-    ) -> Outcome {
-        match (stands, usage) {
-            // `get` has returned this one already.
-            (Freshness::Fresh, Usage::Repeatable) => Ok(current),
-            // A refresh in another process may have invalidated the token (GitLab does so at once),
-            // and after a 401 this request could not be sent again.
-            (Freshness::Fresh, Usage::Once) => self.confirm(id, slot, current).await,
-            (Freshness::Due, Usage::Repeatable) => {
-                // The token works until it expires, so nobody waits.
-                self.renew_in_background(id, slot);
-                Ok(current)
-            }
-            // A refresh during the upload would invalidate the token that the request was sent
-            // with, so the refresh comes first. In a pause it would fail again, and the token still
-            // works.
-            (Freshness::Due, Usage::Once) => match slot.paused(Urgency::Background) {
-                Some(_) => self.confirm(id, slot, current).await,
-                None => match self.renew(id, slot, RefreshReason::Due).await {
-                    // The user has removed the connection: the token in memory must not be used.
-                    Err(error @ CredentialError::Removed { .. }) => Err(error),
-                    // The refresh was tried for so long that the token has expired.
-                    Err(error) if slot.has_ended() => Err(error),
-                    // Read again: the work may have put a newer state in force before it failed.
-                    Err(_) => self.confirm(id, slot, slot.current.load_full()).await,
-                    renewed => renewed,
-                },
-            },
-            (Freshness::Expired, _) => match slot.paused(Urgency::Waiting) {
-                // Another process may have renewed the pair, or the user may have logged in again.
-                // An error is returned only if there is no valid token.
-                Some(error) => self.rescued(id, slot).await.ok_or(error),
-                None => self.renew(id, slot, RefreshReason::Expired).await,
-            },
-        }
     }
 }
 
 impl CredentialSource for Credentials {
     async fn get(&self, id: &ConnectionId, usage: Usage) -> Outcome {
         let slot = self.slot(id)?;
+        slot.use_now();
         // The path of nearly every request: one atomic load and one look at the clock. It does not
         // wait for a running refresh, for the disk or for another request.
         let current = slot.current.load_full();
@@ -263,6 +211,17 @@ impl CredentialSource for Credentials {
         }
         // Boxed: the future that may wait is large, and few requests need it.
         Box::pin(self.look_closely(id, slot, current, stands, usage)).await
+    }
+
+    fn secrets_version(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    fn secrets(&self) -> Vec<Secret<String>> {
+        self.slots
+            .values()
+            .flat_map(|slot| slot.secrets())
+            .collect()
     }
 
     fn lacks(&self, id: &ConnectionId, scopes: &str) {

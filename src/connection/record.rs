@@ -238,6 +238,7 @@ impl Connection {
         Credential {
             token: self.tokens.access.clone(),
             others: self.other_fields(),
+            secrets: self.secrets().cloned().collect(),
             generation,
             obtained_at: self.tokens.obtained_at,
             refresh_at: self.refresh_at(),

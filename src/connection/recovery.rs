@@ -195,6 +195,7 @@ mod tests {
         Credential {
             token: Secret::new("token".to_owned()),
             others: Vec::new(),
+            secrets: Vec::new(),
             generation,
             obtained_at,
             refresh_at: Some(end.minus(Duration::from_mins(5))),

@@ -1,5 +1,7 @@
 //! One connection of a session: its current pair, and what was tried for it.
 
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -13,11 +15,21 @@ use super::store::Stored;
 use super::wanted::{Outcome, credential};
 use crate::clock::Timestamp;
 use crate::credential::Credential;
+use crate::secret::Secret;
+
+/// How many replaced pairs of a connection are remembered.
+const MAX_EARLIER: usize = 4;
 
 /// One connection.
 pub(super) struct Slot {
     /// The current pair; only a newer state replaces it.
     pub(super) current: ArcSwap<Credential>,
+    /// The pairs that it has replaced, the last one at the end. A provider may accept an access
+    /// token until it expires, whatever has replaced it.
+    earlier: Mutex<VecDeque<Arc<Credential>>>,
+    /// Whether a request of this session was sent with a pair of it.
+    is_used: AtomicBool,
+    changes: Arc<AtomicU64>,
     /// At most one refresh at a time.
     pub(super) flight: Flight<Outcome>,
     state: Mutex<State>,
@@ -32,9 +44,13 @@ pub(super) struct State {
 }
 
 impl Slot {
-    pub(super) fn new(stored: &Stored) -> Self {
+    /// `changes` counts, for all slots of a session, what changes [`Self::secrets`].
+    pub(super) fn new(stored: &Stored, changes: Arc<AtomicU64>) -> Self {
         Self {
             current: ArcSwap::new(credential(stored)),
+            earlier: Mutex::default(),
+            is_used: AtomicBool::new(false),
+            changes,
             flight: Flight::new(),
             state: Mutex::default(),
         }
@@ -61,14 +77,45 @@ impl Slot {
     pub(super) fn adopt(&self, candidate: &Arc<Credential>) -> Arc<Credential> {
         // A reload and a refresh may come here at the same time. `rcu` compares again if the value
         // was changed in between, so an older state never replaces a newer one.
-        self.current.rcu(|current| {
+        let before = self.current.rcu(|current| {
             Arc::clone(if candidate.generation > current.generation {
                 candidate
             } else {
                 current
             })
         });
+        if candidate.generation > before.generation {
+            let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+            if earlier.len() == MAX_EARLIER {
+                earlier.pop_front();
+            }
+            earlier.push_back(before);
+            drop(earlier);
+            self.changes.fetch_add(1, Ordering::Release);
+        }
         self.current.load_full()
+    }
+
+    /// A request is about to be sent with a pair of it.
+    pub(super) fn use_now(&self) {
+        if !self.is_used.load(Ordering::Relaxed) {
+            self.is_used.store(true, Ordering::Relaxed);
+            self.changes.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// The secrets of the current pair and of those that it has replaced. None before the first
+    /// use: what was never sent cannot come back.
+    pub(super) fn secrets(&self) -> Vec<Secret<String>> {
+        if !self.is_used.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.current.load();
+        let known = std::iter::once(&*current).chain(earlier.iter());
+        known
+            .flat_map(|credential| credential.secrets.iter().cloned())
+            .collect()
     }
 
     pub(super) fn note(&self, outcome: &Outcome) {

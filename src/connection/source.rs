@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::credential::{ConnectionId, Credential};
+use crate::secret::Secret;
 
 /// Why there is no usable credential. Cheap to clone, since all who wait for one refresh share its
 /// outcome.
@@ -87,6 +88,13 @@ pub trait CredentialSource: Send + Sync + 'static {
         id: &ConnectionId,
         usage: Usage,
     ) -> impl Future<Output = Result<Arc<Credential>, CredentialError>> + Send;
+
+    /// A number that is another one as soon as a secret has joined those of [`Self::secrets`].
+    fn secrets_version(&self) -> u64;
+
+    /// The secrets of all connections, those that were replaced lately included: what no response
+    /// may show.
+    fn secrets(&self) -> Vec<Secret<String>>;
 
     /// The provider wants these scopes, separated by spaces, which the grant does not have.
     fn lacks(&self, id: &ConnectionId, scopes: &str);

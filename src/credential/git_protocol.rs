@@ -137,6 +137,7 @@ mod tests {
         Credential {
             token: Secret::new(token.to_owned()),
             others: Vec::new(),
+            secrets: Vec::new(),
             generation: 1,
             obtained_at: Timestamp::from_seconds(1),
             refresh_at: None,

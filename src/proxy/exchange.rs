@@ -2,6 +2,7 @@
 
 mod attempt;
 mod challenge;
+mod hand_over;
 mod handle;
 mod inject;
 mod inspect;
@@ -9,6 +10,9 @@ pub(super) mod log_entry;
 pub(super) mod place;
 pub(super) mod respond;
 pub(super) mod response_body;
+pub(super) mod scrubbing;
+pub(super) mod searched_body;
+mod searched_stream;
 pub(super) mod session;
 mod signing;
 mod unauthorized;

@@ -4,8 +4,4 @@ pub(super) mod body_fields;
 pub(super) mod carriers;
 pub(super) mod hop_by_hop;
 pub(super) mod placeholder;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the exchange does not call all of it yet")
-)]
 pub(super) mod scrub;

@@ -8,7 +8,7 @@ use authsome_providers::ProviderId;
 use crate::credential::ConnectionId;
 use crate::hand_back::OnRotate;
 use crate::net::resolve::Resolve;
-use crate::proxy::{Listen, Policy, PolicyLayer};
+use crate::proxy::{Listen, Policy, PolicyLayer, ScrubExtent};
 
 /// Which connections take part in a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub struct Options {
     pub lifted: Vec<String>,
     /// What the user permits.
     pub policy: PolicyOptions,
+    /// What responses are searched in for the session's secrets.
+    pub scrub: ScrubExtent,
     /// Host names with fixed addresses.
     pub resolve: Vec<Resolve>,
     /// Whether git's SSH remotes at the connections' hosts are rewritten to HTTPS.
@@ -86,6 +88,7 @@ impl Default for Options {
             join: Join::default(),
             lifted: Vec::new(),
             policy: PolicyOptions::default(),
+            scrub: ScrubExtent::default(),
             resolve: Vec::new(),
             rewrites_ssh: true,
         }

@@ -121,6 +121,7 @@ fn config(
         resolve: options.resolve.clone(),
         policy: permitted.policy,
         allowed_guards: permitted.allowed_guards,
+        scrub: options.scrub,
         timeouts: data.settings.timeouts(),
         queue,
         audit: Arc::clone(&data.audit),

@@ -137,6 +137,7 @@ pub(crate) const EXPOSING: &[&str] = &[
     "oauth/authorize.rs",
     "oauth/token.rs",
     "proxy/admission/admit.rs",
+    "proxy/exchange/scrubbing.rs",
     "session/environment.rs",
     "session/key_file.rs",
     "session/scrub.rs",

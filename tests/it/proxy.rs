@@ -12,6 +12,7 @@ mod log;
 mod managed;
 mod password;
 mod placeholder;
+mod scrub;
 mod streaming;
 mod tunnels;
 mod upstream_errors;

@@ -37,6 +37,15 @@ pub(in crate::cli) struct PolicyFlags {
     /// Permit so much: gitlab=100/min, requests=5000, bytes-up=1GiB
     #[arg(long, value_name = "BUDGET", help_heading = "Policy")]
     pub(in crate::cli) limit: Vec<Limit>,
+    /// Where responses are searched for your secrets, which are replaced by the placeholder
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHERE",
+        default_value_t,
+        help_heading = "Policy"
+    )]
+    pub(in crate::cli) scrub: ScrubArgument,
     /// Lift a guard rule for this run, as a refusal names it
     #[arg(long, value_name = "RULE", help_heading = "Policy")]
     pub(in crate::cli) allow: Vec<String>,
@@ -50,6 +59,18 @@ pub(in crate::cli) enum PolicyArgument {
     Allow,
     /// Refuse them
     Deny,
+}
+
+/// What responses are searched in for the session's secrets.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(in crate::cli) enum ScrubArgument {
+    /// In header fields, trailers, and bodies that can hold text
+    #[default]
+    On,
+    /// In header fields and trailers
+    Headers,
+    /// Nowhere
+    Off,
 }
 
 /// Which connections take part.

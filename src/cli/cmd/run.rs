@@ -9,7 +9,9 @@ use std::io::{IsTerminal, stderr};
 
 use crate::child;
 use crate::cli::alerts::{Alerts, Programs};
-use crate::cli::args::{JoinArgument, PolicyArgument, PolicyFlags, Run, SessionFlags};
+use crate::cli::args::{
+    JoinArgument, PolicyArgument, PolicyFlags, Run, ScrubArgument, SessionFlags,
+};
 use crate::cli::ask::can_ask;
 use crate::cli::context::{Context, interrupt};
 use crate::cli::failure::Failure;
@@ -17,7 +19,7 @@ use crate::cli::notices::HeldNotices;
 use crate::cli::waits::stop_telling;
 use crate::credential::ConnectionId;
 use crate::hand_back::OnRotate;
-use crate::proxy::{Policy, PolicyLayer};
+use crate::proxy::{Policy, PolicyLayer, ScrubExtent};
 use crate::session::{
     Join, Notice, Options, Parent, PolicyOptions, Session, SessionPlan, UserData,
 };
@@ -123,6 +125,11 @@ pub(super) fn options(mut flags: SessionFlags) -> Options {
             JoinArgument::Named => Join::Named,
         },
         lifted: std::mem::take(&mut flags.permits.allow),
+        scrub: match flags.permits.scrub {
+            ScrubArgument::On => ScrubExtent::On,
+            ScrubArgument::Headers => ScrubExtent::Headers,
+            ScrubArgument::Off => ScrubExtent::Off,
+        },
         policy: policy(flags.permits),
         resolve: flags.resolve.into_iter().map(|entry| entry.0).collect(),
         rewrites_ssh: !flags.no_ssh_rewrite,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, Version};
 use http_body::Body;
 
 use super::log_entry::Entry;
@@ -37,7 +37,7 @@ pub(super) struct Attempt<'a, S> {
     pub(super) flags: HeaderFlags,
     /// The client's body, until it is sent.
     pub(super) body: Option<ClientBody>,
-    upgrade_request: Option<UpgradeRequest>,
+    pub(super) upgrade_request: Option<UpgradeRequest>,
     interim: Interim,
     /// The route that it belongs to, once that is known.
     pub(super) owner: Option<&'a Arc<Route>>,
@@ -85,19 +85,35 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         let plan = self.plan(&target)?;
         hop_by_hop::clean_request(&mut self.parts.headers, self.flags);
         if let Some(upgrade_request) = &self.upgrade_request {
-            upgrade_request.renew(&mut self.parts.headers);
+            let is_searched = self.searches_bodies();
+            upgrade_request.renew(&mut self.parts.headers, is_searched);
         }
         let progress = self.progress();
-        let outcome = match plan {
-            Plan::Inject(route, shape) => self.inject(&progress, route, shape).await?,
-            Plan::Pass(route) => self.pass(&progress, route).await?,
-        };
+        let part = self.part_asked();
+        let mut outcome = self.act(plan, &progress).await?;
+        if let Some(part) = part
+            && self.asks_for_the_whole(part, &outcome)
+        {
+            outcome = Box::pin(self.act(plan, &progress)).await?;
+        }
         let mut entry = std::mem::take(&mut self.entry);
         match plan {
             Plan::Inject(..) => entry.injected(outcome.response.status().as_u16()),
             Plan::Pass(_) => entry.forget(),
         }
-        Ok(hand_over(outcome, self.upgrade_request.take(), entry))
+        self.hand_over(outcome, entry)
+    }
+
+    /// Sends the request as planned.
+    async fn act(
+        &mut self,
+        plan: Plan<'a>,
+        progress: &Arc<UploadProgress>,
+    ) -> Result<Outcome, Refusal> {
+        match plan {
+            Plan::Inject(route, shape) => self.inject(progress, route, shape).await,
+            Plan::Pass(route) => self.pass(progress, route).await,
+        }
     }
 
     /// Refuses a request that is never served, or that is not for this place.
@@ -196,25 +212,6 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             response,
             head: None,
         })
-    }
-}
-
-/// Prepares a response for the client.
-fn hand_over(
-    outcome: Outcome,
-    upgrade_request: Option<UpgradeRequest>,
-    entry: Entry,
-) -> Response<ResponseBody> {
-    let Outcome { mut response, head } = outcome;
-    match upgrade_request {
-        Some(upgrade_request) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            upgrade_request.grant(response, entry)
-        }
-        _ => {
-            hop_by_hop::clean_response(response.headers_mut());
-            let status = response.status();
-            response.map(|body| ResponseBody::streamed(status, head, body, entry))
-        }
     }
 }
 

@@ -40,6 +40,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
             (None, self.upload(progress, Some(route)).await?)
         };
         let mut credential = self.session.source.get(&route.id, usage).await?;
+        self.session.scrubbing.renew(&*self.session.source);
         let mut attempt = 0;
         carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
         for (name, value) in &*route.constant {
@@ -72,7 +73,10 @@ impl<S: CredentialSource> Attempt<'_, S> {
                 _ if !progress.is_repeatable(is_small) => break Ok(outcome),
                 UnauthorizedAction::Accept => break Ok(outcome),
                 UnauthorizedAction::Fail(error) => return Err(error.into()),
-                UnauthorizedAction::Retry(better) => credential = better,
+                UnauthorizedAction::Retry(better) => {
+                    credential = better;
+                    self.session.scrubbing.renew(&*self.session.source);
+                }
                 UnauthorizedAction::RetrySame(pause) => tokio::time::sleep(pause).await,
             }
             let rest = outcome.response.body_mut().take_upload();

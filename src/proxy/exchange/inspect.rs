@@ -216,6 +216,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
             .get(&route.id, Usage::Repeatable)
             .await
             .ok()?;
+        self.session.scrubbing.renew(&*self.session.source);
         let ready = route.ready(&credential);
         let stripped = asking.uri.clone();
         if !ready.form(found.shape)?.put(&mut asking, &stripped) {

@@ -30,6 +30,7 @@ struct Line {
     place: Arc<Place>,
     why: Option<Box<Why>>,
     route: Option<Arc<Route>>,
+    scrubbed: u64,
     started: Instant,
     status: Option<u16>,
     time: Timestamp,
@@ -61,6 +62,7 @@ impl Entry {
             place: Arc::clone(place),
             why: None,
             route: None,
+            scrubbed: 0,
             started: Instant::now(),
             status: None,
             time: Timestamp::now(),
@@ -118,6 +120,13 @@ impl Entry {
         }
     }
 
+    /// So many secrets were replaced in the response.
+    pub(super) fn scrubbed(&mut self, count: u64) {
+        if let Some(line) = &mut self.line {
+            line.scrubbed += count;
+        }
+    }
+
     /// The response broke off. The line says so, because its status does not.
     pub(in crate::proxy) fn broke_off(&mut self) {
         if let Some(line) = &mut self.line {
@@ -143,6 +152,7 @@ impl Entry {
             status: line.status,
             bytes,
             duration: line.started.elapsed(),
+            scrubbed: (line.scrubbed > 0).then_some(line.scrubbed),
             reason: line.why.as_ref().map(|why| why.reason.as_str()),
             rule: line.why.as_ref().and_then(|why| why.rule.as_deref()),
         });

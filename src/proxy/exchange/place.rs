@@ -41,6 +41,11 @@ impl Place {
         Self::new(session, authority, Scheme::Https, Way::Connect, sni_differs)
     }
 
+    /// Whether the host is one of the connections'.
+    pub(in crate::proxy) fn is_managed(&self) -> bool {
+        self.candidates.first().is_some()
+    }
+
     /// The place of a request in absolute form.
     pub(in crate::proxy) fn of_absolute_form<S>(
         session: &Session<S>,

@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use super::log_entry::Entry;
+use super::searched_body::{Search, SearchedBody};
 use crate::proxy::message::body::Uploading;
 use crate::proxy::upstream::body::UpstreamBody;
 
@@ -24,6 +25,8 @@ pub(in crate::proxy) enum ResponseBody {
         head: Option<Box<BodyStart>>,
         /// The part still to come.
         rest: UpstreamBody,
+        /// The search for secrets through both.
+        search: Search,
         /// Bytes that have been passed on.
         bytes: u64,
         /// The request's line in the log.
@@ -63,12 +66,14 @@ impl ResponseBody {
         status: StatusCode,
         head: Option<Box<BodyStart>>,
         mut rest: UpstreamBody,
+        search: Search,
         entry: Entry,
     ) -> Self {
         rest.settle();
         Self::Streamed {
             head: head.filter(|head| !head.is_empty()),
             rest,
+            search,
             bytes: 0,
             entry,
             is_refused: status.is_client_error() || status.is_server_error(),
@@ -117,15 +122,23 @@ impl Body for ResponseBody {
             Self::Streamed {
                 head,
                 rest,
+                search,
                 bytes,
                 entry,
                 ..
             } => {
-                let frame = match head.as_mut().and_then(|head| head.next()) {
-                    Some(frame) => Some(Ok(frame)),
-                    None => ready!(Pin::new(rest).poll_frame(context)),
+                let frame = match search {
+                    Search::Nothing => ready!(next_frame(head, rest, context)),
+                    Search::Trailers(scrubbing) => {
+                        let frame = ready!(next_frame(head, rest, context));
+                        frame.map(|frame| frame.map(|frame| scrubbing.trailers_of(frame)))
+                    }
+                    Search::Whole(search) => {
+                        let frame = ready!(searched_frame(search, head, rest, context));
+                        entry.scrubbed(search.take_matches());
+                        frame
+                    }
                 };
-                head.take_if(|head| head.is_empty());
                 match &frame {
                     Some(Ok(frame)) => {
                         *bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -144,7 +157,12 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Streamed { head, rest, .. } => head.is_none() && rest.is_end_stream(),
+            Self::Streamed {
+                head, rest, search, ..
+            } => match search {
+                Search::Whole(search) => search.is_done(),
+                _ => head.is_none() && rest.is_end_stream(),
+            },
         }
     }
 
@@ -154,20 +172,17 @@ impl Body for ResponseBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Self::Streamed {
-                head: None, rest, ..
-            } => rest.size_hint(),
-            Self::Streamed {
-                head: Some(head),
-                rest,
-                ..
+                head, rest, search, ..
             } => {
-                let mut hint = rest.size_hint();
-                let head = head.data.len() as u64;
-                if let Some(upper) = hint.upper() {
-                    hint.set_upper(upper.saturating_add(head));
-                }
-                hint.set_lower(hint.lower().saturating_add(head));
-                hint
+                let held = match search {
+                    Search::Whole(search) => match search.held() {
+                        None => return SizeHint::default(),
+                        Some(held) => held,
+                    },
+                    _ => 0,
+                };
+                let ahead = head.as_ref().map_or(0, |head| head.data.len() as u64);
+                longer_by(rest.size_hint(), held.saturating_add(ahead))
             }
         }
     }
@@ -178,6 +193,7 @@ impl Drop for ResponseBody {
         let Self::Streamed {
             head,
             rest,
+            search,
             bytes,
             entry,
             is_refused,
@@ -190,7 +206,11 @@ impl Drop for ResponseBody {
         entry.finish(*bytes);
         // hyper drops the body at its end. The other servers continue the upload themselves, by
         // `finish_upload`.
-        let has_ended = head.is_none() && rest.is_end_stream();
+        let is_taken = match search {
+            Search::Whole(search) => search.is_done(),
+            _ => true,
+        };
+        let has_ended = head.is_none() && rest.is_end_stream() && is_taken;
         if has_ended
             && rest.uploads_for_hyper()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
@@ -199,6 +219,50 @@ impl Drop for ResponseBody {
             runtime.spawn(async move { rest.finish_upload(is_refused).await });
         }
     }
+}
+
+/// The next frame of the body.
+fn next_frame(
+    head: &mut Option<Box<BodyStart>>,
+    rest: &mut UpstreamBody,
+    context: &mut Context<'_>,
+) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    if let Some(start) = head {
+        let frame = start.next();
+        head.take_if(|head| head.is_empty());
+        if frame.is_some() {
+            return Poll::Ready(frame.map(Ok));
+        }
+    }
+    Pin::new(rest).poll_frame(context)
+}
+
+/// The next frame of the body, as it comes out of the search.
+fn searched_frame(
+    search: &mut SearchedBody,
+    head: &mut Option<Box<BodyStart>>,
+    rest: &mut UpstreamBody,
+    context: &mut Context<'_>,
+) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    loop {
+        match search.next() {
+            Ok(None) if search.is_streaming() => {}
+            found => return Poll::Ready(found.transpose()),
+        }
+        match ready!(next_frame(head, rest, context)) {
+            Some(Ok(frame)) => search.push(frame, head.is_none() && rest.is_end_stream()),
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            None => search.end(),
+        }
+    }
+}
+
+fn longer_by(mut hint: SizeHint, more: u64) -> SizeHint {
+    if let Some(upper) = hint.upper() {
+        hint.set_upper(upper.saturating_add(more));
+    }
+    hint.set_lower(hint.lower().saturating_add(more));
+    hint
 }
 
 #[cfg(test)]
@@ -217,7 +281,13 @@ mod tests {
         };
         let rest = UpstreamBody::Http1(IncomingBody::ended());
         let (ahead, entry) = (Some(Box::new(ahead)), Entry::default());
-        let body = ResponseBody::streamed(StatusCode::UNAUTHORIZED, ahead, rest, entry);
+        let body = ResponseBody::streamed(
+            StatusCode::UNAUTHORIZED,
+            ahead,
+            rest,
+            Search::Nothing,
+            entry,
+        );
         assert!(!body.is_end_stream());
         let whole = body.collect().await.unwrap();
         assert_eq!(whole.trailers(), Some(&trailers));

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::scrubbing::Scrubbing;
 use crate::audit::Audit;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::policy::session_policy::SessionPolicy;
@@ -19,6 +20,8 @@ pub(in crate::proxy) struct Session<S> {
     pub(in crate::proxy) policy: Arc<SessionPolicy>,
     /// Which connection a request belongs to.
     pub(in crate::proxy) routes: Arc<RouteTable>,
+    /// What responses are searched for.
+    pub(in crate::proxy) scrubbing: Arc<Scrubbing>,
     /// Where credentials come from.
     pub(in crate::proxy) source: Arc<S>,
     /// The connections to the providers.

@@ -2,9 +2,10 @@
 //! into the handshake; the bytes after it are relayed.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
 use http::{Request, Response, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -12,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::log_entry::Entry;
 use super::response_body::ResponseBody;
+use super::scrubbing::Scrubbing;
+use super::searched_stream::SearchedStream;
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::http1::Upgrade;
 use crate::proxy::io::activity::Activity;
@@ -49,9 +52,15 @@ impl UpgradeRequest {
     }
 
     /// Puts it back on a request whose hop-by-hop fields were removed.
-    pub(in crate::proxy) fn renew(&self, headers: &mut HeaderMap) {
+    ///
+    /// If what comes back `is_searched`, no extension is asked for: a compressed message could not
+    /// be searched (RFC 6455 §9.1: a server uses only what was offered).
+    pub(in crate::proxy) fn renew(&self, headers: &mut HeaderMap, is_searched: bool) {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, self.protocol.clone());
+        if is_searched {
+            headers.remove(SEC_WEBSOCKET_EXTENSIONS);
+        }
     }
 
     /// The provider has agreed. Returns the response for the client, and starts a relay that
@@ -59,6 +68,7 @@ impl UpgradeRequest {
     pub(in crate::proxy) fn grant(
         self,
         response: Response<UpstreamBody>,
+        search: Option<&Arc<Scrubbing>>,
         mut entry: Entry,
     ) -> Response<ResponseBody> {
         let protocol = response
@@ -73,6 +83,10 @@ impl UpgradeRequest {
             UpstreamBody::Http2(_) => None,
         };
         crate::proxy::rewrite::hop_by_hop::clean_response(&mut parts.headers);
+        let frames = search.and_then(|search| {
+            entry.scrubbed(search.fields(&mut parts.headers));
+            is_websocket(&protocol).then(|| search.frames()).flatten()
+        });
         parts
             .headers
             .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -82,18 +96,24 @@ impl UpgradeRequest {
                 return;
             };
             let upstream = Watched::new(upstream, greeting, Activity::new());
-            let down = match self.client {
+            let activity = upstream.activity();
+            let upstream = SearchedStream::new(upstream, frames);
+            let (down, found) = match self.client {
                 ClientUpgrade::Hyper(client, _permit) => match client.await {
                     Ok(client) => {
-                        relay_until_idle(TokioIo::new(client), Bytes::new(), upstream).await
+                        let client = Watched::new(TokioIo::new(client), Bytes::new(), activity);
+                        relay_until_idle(client, upstream).await
                     }
                     Err(_) => return,
                 },
                 ClientUpgrade::Http1(client, _permit) => match client.await {
-                    Ok((client, early)) => relay_until_idle(client, early, upstream).await,
+                    Ok((client, early)) => {
+                        relay_until_idle(Watched::new(client, early, activity), upstream).await
+                    }
                     Err(_) => return,
                 },
             };
+            entry.scrubbed(found);
             entry.finish(down);
         });
         Response::from_parts(parts, ResponseBody::whole(Bytes::new()))
@@ -101,20 +121,27 @@ impl UpgradeRequest {
 }
 
 /// Relays until both sides have ended, one breaks off, or nothing has moved for [`IDLE_TIMEOUT`].
-/// Returns the bytes that the client got.
-async fn relay_until_idle<C, U>(client: C, early: Bytes, mut upstream: Watched<U>) -> u64
+/// Returns the bytes that the client got, and how many secrets were replaced in them.
+async fn relay_until_idle<C, U>(
+    mut client: Watched<C>,
+    mut upstream: SearchedStream<U>,
+) -> (u64, u64)
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
 {
-    let activity = upstream.activity();
-    let mut client = Watched::new(client, early, activity.clone());
+    let activity = client.activity();
     let mut relay = Relay::default();
     {
         let relaying = pin!(relay.run(&mut client, &mut upstream));
         activity.unless_idle(IDLE_TIMEOUT, relaying).await;
     }
-    relay.back()
+    (relay.back(), upstream.matches())
+}
+
+fn is_websocket(protocol: &HeaderValue) -> bool {
+    let name = protocol.as_bytes().trim_ascii();
+    name.eq_ignore_ascii_case(b"websocket")
 }
 
 fn lists_upgrade(headers: &HeaderMap) -> bool {

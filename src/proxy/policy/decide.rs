@@ -18,7 +18,7 @@ use crate::proxy::rewrite::hop_by_hop::HeaderFlags;
 use crate::proxy::rewrite::placeholder;
 
 /// What is done with a request.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::proxy) enum Plan<'a> {
     /// The connection's credential is added, in the shape with that index.
     Inject(&'a Arc<Route>, usize),

@@ -20,6 +20,7 @@ use crate::proxy::exchange::log_entry::Entry;
 use crate::proxy::exchange::place::Place;
 use crate::proxy::exchange::respond;
 use crate::proxy::exchange::response_body::ResponseBody;
+use crate::proxy::exchange::searched_body::Search;
 use crate::proxy::exchange::upgrade::ClientUpgrade;
 use crate::proxy::message::interim::Interim;
 use crate::proxy::refusal::Refusal;
@@ -68,7 +69,7 @@ pub(super) async fn http<S>(
         Ok(response) => {
             entry.forget();
             let status = response.status();
-            response.map(|body| ResponseBody::streamed(status, None, body, entry))
+            response.map(|body| ResponseBody::streamed(status, None, body, Search::Nothing, entry))
         }
         Err(refusal) => {
             let response = respond::from_refusal(&refusal);

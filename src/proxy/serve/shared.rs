@@ -22,11 +22,13 @@ use crate::net::tls::Trust;
 use crate::net::user_proxy::UserProxies;
 use crate::proxy::admission::admit::Admission;
 use crate::proxy::exchange::response_body::ResponseBody;
+use crate::proxy::exchange::scrubbing::Scrubbing;
 use crate::proxy::exchange::session::Session;
 use crate::proxy::limits::Timeouts;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::policy::session_policy::SessionPolicy;
 use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::scrub::extent::ScrubExtent;
 use crate::proxy::upstream::send::Upstream;
 use crate::secret::Secret;
 
@@ -49,6 +51,8 @@ pub struct SessionConfig {
     pub policy: SessionPolicy,
     /// Guard rules that the user has lifted, as `provider/rule`.
     pub allowed_guards: HashSet<String>,
+    /// What responses are searched in for secrets.
+    pub scrub: ScrubExtent,
     /// The timeouts that a user may set.
     pub timeouts: Timeouts,
     /// The queue for file descriptors, one for the whole process.
@@ -121,6 +125,7 @@ impl<S> Shared<S> {
                 policy,
                 upstream,
                 routes,
+                scrubbing: Arc::new(Scrubbing::new(config.scrub)),
                 source,
             },
             queue: config.queue,

@@ -30,34 +30,12 @@ pub(in crate::proxy) enum Fit {
     SameLength,
 }
 
-/// Why a secret is not searched for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proxy) enum Reason {
-    /// It is in its own placeholder.
-    InPlaceholder,
-    /// Longer than [`MAX_SCRUBBED_SECRET`].
-    TooLong,
-    /// The others have used up the bounds.
-    TooMany,
-    /// Shorter than [`MIN_SCRUBBED_SECRET`]: it would be found where it is not meant.
-    TooShort,
-}
-
-/// A secret that is not searched for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proxy) struct LeftOut {
-    /// Its position among the secrets that were given.
-    pub(in crate::proxy) position: usize,
-    pub(in crate::proxy) reason: Reason,
-}
-
 /// All forms of a session's secrets, ready to be searched for. They are wiped when this is dropped,
 /// and do not print.
 pub(in crate::proxy) struct Patterns {
     /// Sorted by their text, as the index has them.
     replacements: Vec<Replacement>,
     index: Index,
-    left_out: Vec<LeftOut>,
 }
 
 struct Replacement {
@@ -78,23 +56,21 @@ pub(super) struct Scanned {
 impl Patterns {
     /// Prepares the search for these secrets. If one is in two forms the same, or in another one,
     /// the longest match at the first place is replaced.
+    ///
+    /// Not searched for are secrets shorter than [`MIN_SCRUBBED_SECRET`], which would be found
+    /// where they are not meant, or longer than [`MAX_SCRUBBED_SECRET`]; one that is a part of its
+    /// own placeholder; and those behind the ones that have used up [`MAX_SCRUB_PATTERNS`] or
+    /// [`MAX_SCRUB_BYTES`].
     pub(in crate::proxy) fn new<'a>(hidden: impl IntoIterator<Item = Hidden<'a>>) -> Self {
         let mut found: Vec<Form> = Vec::new();
-        let mut left_out = Vec::new();
         let mut bytes = 0;
-        for (position, hidden) in hidden.into_iter().enumerate() {
-            let reason = reason(hidden).or_else(|| {
-                let forms = forms(hidden.secret, hidden.placeholder.as_bytes());
-                let more: usize = forms.iter().map(|form| form.text.len()).sum();
-                let fits = found.len() + forms.len() <= MAX_SCRUB_PATTERNS
-                    && bytes + more <= MAX_SCRUB_BYTES;
-                if fits {
-                    bytes += more;
-                    found.extend(forms);
-                }
-                (!fits).then_some(Reason::TooMany)
-            });
-            left_out.extend(reason.map(|reason| LeftOut { position, reason }));
+        for hidden in hidden.into_iter().filter(|hidden| is_sought(*hidden)) {
+            let forms = forms(hidden.secret, hidden.placeholder.as_bytes());
+            let more: usize = forms.iter().map(|form| form.text.len()).sum();
+            if found.len() + forms.len() <= MAX_SCRUB_PATTERNS && bytes + more <= MAX_SCRUB_BYTES {
+                bytes += more;
+                found.extend(forms);
+            }
         }
         found.sort_by(|one, other| one.text.cmp(&other.text));
         found.dedup_by(|later, first| later.text == first.text);
@@ -107,7 +83,6 @@ impl Patterns {
         Self {
             replacements: replacements.collect(),
             index,
-            left_out,
         }
     }
 
@@ -119,11 +94,6 @@ impl Patterns {
     /// No text with less bytes has a secret.
     pub(super) fn shortest(&self) -> usize {
         self.index.window()
-    }
-
-    /// The secrets that are not searched for, with the reasons.
-    pub(in crate::proxy) fn left_out(&self) -> &[LeftOut] {
-        &self.left_out
     }
 
     /// A field's value without secrets; `None` if it has none.
@@ -196,23 +166,14 @@ impl fmt::Debug for Patterns {
     }
 }
 
-/// Why a secret is not searched for, if it is not.
-fn reason(hidden: Hidden<'_>) -> Option<Reason> {
+fn is_sought(hidden: Hidden<'_>) -> bool {
     let Hidden {
         secret,
         placeholder,
     } = hidden;
-    if secret.len() < MIN_SCRUBBED_SECRET {
-        Some(Reason::TooShort)
-    } else if secret.len() > MAX_SCRUBBED_SECRET {
-        Some(Reason::TooLong)
-    } else if placeholder
-        .as_bytes()
-        .windows(secret.len())
-        .any(|part| part == secret)
-    {
-        Some(Reason::InPlaceholder)
-    } else {
-        None
-    }
+    let is_in_placeholder = || {
+        let mut parts = placeholder.as_bytes().windows(secret.len());
+        parts.any(|part| part == secret)
+    };
+    (MIN_SCRUBBED_SECRET..=MAX_SCRUBBED_SECRET).contains(&secret.len()) && !is_in_placeholder()
 }

@@ -50,6 +50,18 @@ impl Scrubber {
         self.advance(piece, true)
     }
 
+    /// Searches what follows for these secrets, and what is held back.
+    pub(in crate::proxy) fn renew(&mut self, patterns: &Arc<Patterns>) {
+        if !Arc::ptr_eq(&self.patterns, patterns) {
+            self.patterns = Arc::clone(patterns);
+        }
+    }
+
+    /// How many bytes are held back.
+    pub(in crate::proxy) fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// How many secrets were replaced.
     pub(in crate::proxy) fn matches(&self) -> u64 {
         self.matches

@@ -95,6 +95,11 @@ impl Frames {
         }
     }
 
+    /// Searches what follows for these secrets.
+    pub(in crate::proxy) fn renew(&mut self, patterns: &Arc<Patterns>) {
+        self.scrubber.renew(patterns);
+    }
+
     /// How many secrets were replaced so far.
     pub(in crate::proxy) fn matches(&self) -> u64 {
         self.scrubber.matches()
