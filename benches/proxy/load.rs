@@ -84,6 +84,12 @@ async fn perform(
             requests,
             protocol: Protocol::Http2,
         } => single::counted_http2(dialer, *requests).await,
+        Work::CountedText { requests } => single::counted_text(dialer, *requests).await,
+        Work::DownloadText {
+            bytes,
+            coding,
+            shows_token,
+        } => single::download_text(dialer, *bytes, *coding, (*shows_token, watch)).await,
         Work::CountedFresh { connections } => single::counted_fresh(dialer, *connections).await,
         Work::Download { bytes } => single::download(dialer, *bytes, watch).await,
         Work::Upload { bytes } => single::upload(dialer, *bytes, watch).await,

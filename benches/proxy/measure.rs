@@ -8,6 +8,7 @@ mod first;
 mod memory;
 mod robust;
 mod scale;
+mod searched;
 mod start;
 mod steady;
 
@@ -57,6 +58,7 @@ fn measure(bench: &mut Bench<'_>, part: Part) -> Result<(), Failure> {
         Part::New => steady::new_connections(bench),
         Part::Robust => robust::beside_abusers(bench),
         Part::Scale => scale::curves(bench),
+        Part::Searched => searched::codings(bench),
         Part::Start => start::start_up(bench),
     }
 }

@@ -89,6 +89,8 @@ pub(crate) enum Part {
     New,
     /// 1 GiB each way
     Bulk,
+    /// 1 GiB of text that shows the token, in each coding
+    Searched,
     /// Resident memory
     Memory,
     /// The first request to a host

@@ -1,6 +1,8 @@
 //! The origin: an HTTPS server of one thread that answers 401 unless the real credential arrives,
 //! so that every 200 that is counted is an injection that worked.
 
+mod text;
+
 use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
@@ -112,13 +114,18 @@ async fn respond(
     }
     let number = |name| query_number(request.uri().query(), name);
     match (request.method(), request.uri().path()) {
-        (&Method::GET, "/api/v4/download") => Ok(Response::new(pattern(number("bytes")))),
+        (&Method::GET, "/api/v4/download") => {
+            let file = pattern(number("bytes"));
+            Ok(with_type(Response::new(file), "application/octet-stream"))
+        }
+        (&Method::GET, "/api/v4/small-text") => {
+            let text = pattern(number("bytes"));
+            Ok(with_type(Response::new(text), "application/json"))
+        }
+        (&Method::GET, "/api/v4/text") => Ok(text::response(request.uri().query(), &expected)),
         (&Method::GET, "/api/v4/events") => {
-            let mut response =
-                Response::new(Events::every(number("interval_ms"), number("count")).boxed());
-            let kind = HeaderValue::from_static("text/event-stream");
-            response.headers_mut().insert(CONTENT_TYPE, kind);
-            Ok(response)
+            let events = Events::every(number("interval_ms"), number("count")).boxed();
+            Ok(with_type(Response::new(events), "text/event-stream"))
         }
         (&Method::POST, "/api/v4/upload") => {
             let mut body = request.into_body();
@@ -132,13 +139,19 @@ async fn respond(
     }
 }
 
+fn with_type<B>(mut response: Response<B>, kind: &'static str) -> Response<B> {
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
 fn status(code: StatusCode) -> Response<BoxBody<Bytes, Infallible>> {
     let mut response = Response::new(Full::default().boxed());
     *response.status_mut() = code;
     response
 }
 
-fn query_number(query: Option<&str>, name: &str) -> u64 {
+pub(super) fn query_number(query: Option<&str>, name: &str) -> u64 {
     let pairs = query.unwrap_or_default().split('&');
     let value = pairs
         .filter_map(|pair| pair.split_once('='))

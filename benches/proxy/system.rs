@@ -107,6 +107,8 @@ pub(crate) struct Circumstances {
     pub(crate) home: PathBuf,
     /// Further names of the origin.
     pub(crate) hosts: Vec<String>,
+    /// Flags of authsome's.
+    pub(crate) flags: Vec<&'static str>,
     /// A program that runs the proxy, with its arguments.
     pub(crate) under: Vec<OsString>,
 }
@@ -232,6 +234,7 @@ pub(crate) fn attended(binary: &Path, bed: &Bed, circumstances: &Circumstances) 
 fn session(word: &str, binary: &Path, bed: &Bed, circumstances: &Circumstances) -> Command {
     let mut command = under(&circumstances.under, binary);
     command.args(["--quiet", word]);
+    command.args(&circumstances.flags);
     let more = circumstances.hosts.iter().map(String::as_str);
     for host in [MANAGED, UNMANAGED].into_iter().chain(more) {
         command.arg("--resolve").arg(format!(

@@ -86,10 +86,19 @@ pub(crate) enum Work {
     /// So many GETs over HTTP/1.1, one after the other, on one connection, each with so many header
     /// fields more than usual.
     CountedLong { requests: u64, fields: usize },
+    /// So many GETs of a small text, in which a secret is looked for, over HTTP/1.1 on one connection.
+    CountedText { requests: u64 },
     /// So many connections with one GET each, one after the other.
     CountedFresh { connections: u64 },
     /// One response of that size.
     Download { bytes: u64 },
+    /// One response with at least so many bytes of text, in which the token stands once a MiB, in that
+    /// coding. It fails if the token arrives, and with `shows_token` if it does not.
+    DownloadText {
+        bytes: u64,
+        coding: Coding,
+        shows_token: bool,
+    },
     /// One request of that size.
     Upload { bytes: u64 },
     /// Opens more connections and keeps them, each after one GET.
@@ -104,6 +113,27 @@ pub(crate) enum Work {
         abuse: Option<Abuse>,
         window: Window,
     },
+}
+
+/// How a text is coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Coding {
+    Brotli,
+    Gzip,
+    Plain,
+    Zstd,
+}
+
+impl Coding {
+    /// Its name in `Content-Encoding`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Gzip => "gzip",
+            Self::Plain => "identity",
+            Self::Zstd => "zstd",
+        }
+    }
 }
 
 /// What an abuser does, and with how many connections.

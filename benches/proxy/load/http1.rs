@@ -57,6 +57,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         Ok(())
     }
 
+    /// Reads a 200 until the connection is closed. Says whether `needle` stands in it, as far as it
+    /// is not cut by the framing.
+    pub(super) async fn read_to_close(&mut self, needle: &[u8]) -> io::Result<bool> {
+        let body = self.head_end().await?;
+        let mut seen = self.buffer[body..self.filled].to_vec();
+        let finder = memchr::memmem::Finder::new(needle);
+        let mut is_found = false;
+        loop {
+            is_found = is_found || finder.find(&seen).is_some();
+            let end = seen.len().saturating_sub(needle.len());
+            seen.drain(..end);
+            match self.stream.read(&mut self.buffer).await {
+                Ok(0) => return Ok(is_found),
+                Ok(length) => seen.extend_from_slice(&self.buffer[..length]),
+                // Ends of TLS that are not said are told apart by who counts the bytes.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(is_found),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Reads a head and hands on what came behind it, then whatever else comes, until `take` has
     /// enough.
     pub(super) async fn stream_to(

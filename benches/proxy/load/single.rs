@@ -7,7 +7,7 @@ use super::http1::Http1;
 use super::http2::Http2;
 use super::tally::Stopwatch;
 use crate::failure::Failure;
-use crate::wire::{Protocol, Sample};
+use crate::wire::{Coding, Protocol, Sample};
 
 /// What a request of a fixed exchange asks for.
 const BYTES: u64 = 1024;
@@ -21,12 +21,21 @@ pub(super) async fn counted_http1(
     requests: u64,
     fields: usize,
 ) -> Result<Sample, Failure> {
-    let mut client = client(dialer).await?;
     let more = (0..fields).map(|number| format!("X-Field-{number}: a value\r\n"));
     let line = format!("GET /api/v4/download?bytes={BYTES}");
     let request = dialer.request(&line, &more.collect::<String>());
+    counted(dialer, requests, &request).await
+}
+
+pub(super) async fn counted_text(dialer: &Dialer, requests: u64) -> Result<Sample, Failure> {
+    let request = dialer.request(&format!("GET /api/v4/small-text?bytes={BYTES}"), "");
+    counted(dialer, requests, &request).await
+}
+
+async fn counted(dialer: &Dialer, requests: u64, request: &[u8]) -> Result<Sample, Failure> {
+    let mut client = client(dialer).await?;
     for _ in 0..requests {
-        client.exchange(&request).await?;
+        client.exchange(request).await?;
     }
     Ok(Sample {
         requests,
@@ -67,6 +76,33 @@ pub(super) async fn download(
     Ok(Sample {
         requests: 1,
         ..stopwatch.stop()?
+    })
+}
+
+/// A text in which the token stands; whether it arrives is checked.
+pub(super) async fn download_text(
+    dialer: &Dialer,
+    bytes: u64,
+    coding: Coding,
+    (shows_token, watch): (bool, Option<u32>),
+) -> Result<Sample, Failure> {
+    let mut client = client(dialer).await?;
+    client.exchange(&dialer.get(BYTES)).await?;
+    let target = format!("GET /api/v4/text?bytes={bytes}&coding={}", coding.name());
+    let stopwatch = Stopwatch::start(watch)?;
+    client
+        .send(&dialer.request(&target, "Connection: close\r\n"))
+        .await?;
+    let shown = client
+        .read_to_close(dialer.setup().bearer.as_bytes())
+        .await?;
+    let sample = stopwatch.stop()?;
+    if shown != shows_token {
+        return Err(format!("the token was shown: {shown}").into());
+    }
+    Ok(Sample {
+        requests: 1,
+        ..sample
     })
 }
 

@@ -8,6 +8,9 @@ use authsome_test_support::Visibility;
 use crate::kit::Outcome;
 use crate::kit::git::{PROJECT, Place, gits};
 
+/// What authsome may take at most in a build for tests, whose own pages are most of it, in KiB.
+const MOST_KIB: u64 = 80 * 1024;
+
 /// A clone with a commit on top, and a branch `agent/old` on the server that has diverged from it.
 fn place() -> Place {
     let place = Place::new(&gits()[0]);
@@ -132,6 +135,58 @@ fn a_large_push_that_is_refused_ends_with_gits_own_words() {
 }
 
 #[test]
+fn shallow_atomic_and_with_options() {
+    let place = place();
+    let agent = ["--git-push", "agent/*"];
+    // The parents of a shallow clone's commits are on the server alone.
+    let shallow = ["git", "clone", "-q", "--depth", "1", "--no-single-branch"];
+    let url = place.https(PROJECT);
+    let clone = [&shallow[..], &[url.as_str(), "shallow"]].concat();
+    Outcome::of(place.run(clone).output().unwrap()).expect(0);
+    place.plain("shallow", ["checkout", "-q", "-b", "agent/shallow"]);
+    place.commit("shallow", "shallow.txt", b"shallow\n");
+    let repository = place.gitlab.repo_path(PROJECT);
+    let mut options = Command::new("git");
+    options.arg("-C").arg(repository);
+    options.args(["config", "receive.advertisePushOptions", "true"]);
+    Outcome::of(options.output().unwrap()).expect(0);
+    let push_of = |clone: &str, words: &[&str]| {
+        let words = [&["git", "-C", clone, "push"][..], words].concat();
+        Outcome::of(place.run_with(&agent, words).output().unwrap())
+    };
+    for (clone, words, expected) in [
+        ("shallow", &["origin", "agent/shallow"][..], 0),
+        ("shallow", &["origin", "agent/shallow:main"], 1),
+        (
+            "work",
+            &["--atomic", "origin", "agent/old", "agent/old:main"],
+            1,
+        ),
+        (
+            "work",
+            &["--atomic", "origin", "agent/old", "agent/old:agent/b"],
+            0,
+        ),
+        (
+            "work",
+            &["-o", "ci.skip", "origin", "agent/old:agent/options"],
+            0,
+        ),
+        ("work", &["-o", "ci.skip", "origin", "agent/old:other"], 1),
+    ] {
+        let before = refs(&place);
+        let outcome = push_of(clone, words);
+        assert_eq!(
+            outcome.code,
+            Some(expected),
+            "{words:?}: {}",
+            outcome.stderr
+        );
+        assert_eq!(before == refs(&place), expected == 1, "{words:?}");
+    }
+}
+
+#[test]
 fn a_run_that_may_only_read_clones_and_does_not_push() {
     let place = place();
     place
@@ -149,4 +204,34 @@ fn a_run_that_may_only_read_clones_and_does_not_push() {
         "{}",
         outcome.stderr
     );
+}
+
+/// 200 MB, of which authsome holds only the beginning: the ref is decided there. Its memory is bounded
+/// where the refusal comes after the whole of it, too.
+#[test]
+fn a_push_of_200_mb_is_not_held() {
+    let place = place();
+    let mut state = 1_u64;
+    let numbers = (0..25_000_000_u32).map(|_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    });
+    let large: Vec<u8> = numbers.flat_map(u64::to_le_bytes).collect();
+    place.commit("work", "large.bin", &large);
+    drop(large);
+    for (target, expected) in [("agent/old:main", 1), ("agent/old:agent/large", 0)] {
+        let peak = place.world.path("peak");
+        // The peak of the command's parent, authsome, once git has ended.
+        let script = "git -C work push -q origin \"$1\"; code=$?; grep VmHWM /proc/$PPID/status >\"$2\"; exit $code";
+        let peak_text = peak.display().to_string();
+        let words = ["sh", "-c", script, "sh", target, &peak_text];
+        let mut command = place.run_with(&["--git-push", "agent/*"], words);
+        let outcome = Outcome::of(command.output().unwrap());
+        assert_eq!(outcome.code, Some(expected), "{}", outcome.stderr);
+        let peak = std::fs::read_to_string(peak).unwrap();
+        let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!(peak < MOST_KIB, "{target}: {peak} KiB");
+    }
 }
