@@ -6,7 +6,7 @@ use std::process::Command;
 use authsome_test_support::Visibility;
 
 use crate::kit::Outcome;
-use crate::kit::git::{PROJECT, Place, gits};
+use crate::kit::git::{PROJECT, Place, gits, lfs_gits};
 
 /// What authsome may take at most in a build for tests, whose own pages are most of it, in KiB.
 const MOST_KIB: u64 = 80 * 1024;
@@ -204,6 +204,22 @@ fn a_run_that_may_only_read_clones_and_does_not_push() {
         "{}",
         outcome.stderr
     );
+}
+
+#[test]
+fn a_push_with_lfs_objects_is_judged_by_its_refs() {
+    for git in lfs_gits() {
+        let place = Place::new(git);
+        place.push_lfs_object(&place.https(PROJECT));
+        place.git(["clone", "-q", &place.https(PROJECT), "work"]);
+        place.plain("work", ["checkout", "-q", "-b", "agent/lfs"]);
+        place.commit("work", "another.bin", &[7; 100_000]);
+        for (target, expected) in [("agent/lfs:agent/lfs", 0), ("agent/lfs:main", 1)] {
+            let outcome = push(&place, &["--git-push", "agent/*"], &[target]);
+            assert_eq!(outcome.code, Some(expected), "{}", outcome.stderr);
+        }
+        assert!(!place.seen_at("/gitlab-lfs/objects/").is_empty());
+    }
 }
 
 /// 200 MB, of which authsome holds only the beginning: the ref is decided there. Its memory is bounded
