@@ -122,7 +122,11 @@ async fn respond(
             let text = pattern(number("bytes"));
             Ok(with_type(Response::new(text), "application/json"))
         }
-        (&Method::GET, "/api/v4/text") => Ok(text::response(request.uri().query(), &expected)),
+        (&Method::GET, "/api/v4/text") => Ok(text::response(
+            number("bytes"),
+            request.uri().query(),
+            &expected,
+        )),
         (&Method::GET, "/api/v4/events") => {
             let events = Events::every(number("interval_ms"), number("count")).boxed();
             Ok(with_type(Response::new(events), "text/event-stream"))
@@ -151,7 +155,7 @@ fn status(code: StatusCode) -> Response<BoxBody<Bytes, Infallible>> {
     response
 }
 
-pub(super) fn query_number(query: Option<&str>, name: &str) -> u64 {
+fn query_number(query: Option<&str>, name: &str) -> u64 {
     let pairs = query.unwrap_or_default().split('&');
     let value = pairs
         .filter_map(|pair| pair.split_once('='))

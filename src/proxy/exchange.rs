@@ -8,6 +8,7 @@ mod inject;
 mod inspect;
 pub(super) mod log_entry;
 pub(super) mod place;
+mod range;
 pub(super) mod respond;
 pub(super) mod response_body;
 pub(super) mod scrubbing;

@@ -141,6 +141,7 @@ class Trial:
         self.check(f"one credential in each of {len(requests)} requests: {' and '.join(self.sdk.credential)}",
                    self.wrong_credential(requests))
         self.check_environment()
+        self.check_over_budget()
         if self.sdk.text:
             self.check("a body that has the placeholder as text is not changed", self.changed_text(requests))
 
@@ -171,6 +172,19 @@ class Trial:
         # The environment is written down by a shell that then becomes the SDK.
         return self.authsome("run", "--", "sh", "-c", 'env -0 >"$0" && exec "$@"', str(self.home / "environment"),
                              *INTERPRETERS[script.suffix], str(script))
+
+    def check_over_budget(self):
+        """A run whose one request is spent before the SDK begins: does it try again what is refused with 429?"""
+        script = HERE / "scripts" / self.sdk.script
+        spend = 'curl -s -o /dev/null "https://$0/"; exec "$@"'
+        self.authsome("run", "--limit", "requests=1", "--", "sh", "-c", spend, self.sdk.hosts[0],
+                      *INTERPRETERS[script.suffix], str(script))
+        log = self.authsome("--json", "log", "-n", "1000").stdout
+        events = [json.loads(line) for line in log.splitlines()]
+        last = [event["run"] for event in events if event.get("run")][-1:]
+        asked = sum(event.get("rule") == "policy/limit" and event["run"] in last for event in events)
+        wanted = range(1, self.sdk.asks_over_budget + 1)
+        self.check(f"over its budget it asks {self.sdk.asks_over_budget} times at most", "" if asked in wanted else f"it asked {asked} times")
 
     def check_answers(self, ran, requests):
         unknown = "".join(f"unexpected request: {request}\n" for request in requests if not request.answered)

@@ -14,7 +14,6 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame};
 
-use super::query_number;
 use crate::failure::Failure;
 
 /// The text of one unit. A response repeats the coded unit: members of gzip and frames of zstd may
@@ -25,8 +24,11 @@ const UNIT: usize = 1 << 20;
 const PIECE: usize = 61_001;
 
 /// The response; without text if the coding is not to be had.
-pub(super) fn response(query: Option<&str>, bearer: &[u8]) -> Response<BoxBody<Bytes, Infallible>> {
-    let bytes = query_number(query, "bytes");
+pub(super) fn response(
+    bytes: u64,
+    query: Option<&str>,
+    bearer: &[u8],
+) -> Response<BoxBody<Bytes, Infallible>> {
     let token = bearer.strip_prefix(b"Bearer ").unwrap_or(bearer);
     let coding = ["gzip", "zstd", "br"]
         .into_iter()

@@ -89,31 +89,18 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             upgrade_request.renew(&mut self.parts.headers, is_searched);
         }
         let progress = self.progress();
-        let part = self.part_asked();
-        let mut outcome = self.act(plan, &progress).await?;
-        if let Some(part) = part
-            && self.asks_for_the_whole(part, &outcome)
-        {
-            outcome = Box::pin(self.act(plan, &progress)).await?;
-        }
+        let outcome = match plan {
+            // Rare: boxed, so that the future of a usual request does not reserve space for it.
+            _ if self.flags.range => Box::pin(self.act_on_range(plan, &progress)).await?,
+            Plan::Inject(route, shape) => self.inject(&progress, route, shape).await?,
+            Plan::Pass(route) => self.pass(&progress, route).await?,
+        };
         let mut entry = std::mem::take(&mut self.entry);
         match plan {
             Plan::Inject(..) => entry.injected(outcome.response.status().as_u16()),
             Plan::Pass(_) => entry.forget(),
         }
         self.hand_over(outcome, entry)
-    }
-
-    /// Sends the request as planned.
-    async fn act(
-        &mut self,
-        plan: Plan<'a>,
-        progress: &Arc<UploadProgress>,
-    ) -> Result<Outcome, Refusal> {
-        match plan {
-            Plan::Inject(route, shape) => self.inject(progress, route, shape).await,
-            Plan::Pass(route) => self.pass(progress, route).await,
-        }
     }
 
     /// Refuses a request that is never served, or that is not for this place.
@@ -189,7 +176,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         upstream.send(&self.parts, body, sending, dialect)
     }
 
-    async fn pass(
+    pub(super) async fn pass(
         &mut self,
         progress: &Arc<UploadProgress>,
         route: Option<&Arc<Route>>,

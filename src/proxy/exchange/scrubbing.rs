@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
@@ -13,8 +13,8 @@ use crate::connection::CredentialSource;
 use crate::env::env_vars::PLACEHOLDER;
 use crate::proxy::rewrite::scrub::extent::ScrubExtent;
 use crate::proxy::rewrite::scrub::patterns::{Fit, Hidden, Patterns};
+use crate::proxy::rewrite::scrub::scrub_fields;
 use crate::proxy::rewrite::scrub::websocket::{FrameError, Frames};
-use crate::proxy::rewrite::scrub::{Plan, scrub_fields};
 use crate::secret::Secret;
 
 /// The search of a session. A response reads it without a lock; it is made anew, under one, when a
@@ -87,14 +87,9 @@ impl Scrubbing {
         self.patterns.store(Arc::new(patterns(secrets)));
     }
 
-    /// The patterns in force.
-    pub(super) fn patterns(&self) -> Arc<Patterns> {
-        self.patterns.load_full()
-    }
-
-    /// Whether there is nothing to search for.
-    pub(super) fn is_idle(&self) -> bool {
-        self.patterns.load().is_empty()
+    /// What is searched for, and whether in bodies as well.
+    pub(super) fn in_force(&self) -> (Guard<Arc<Patterns>>, bool) {
+        (self.patterns.load(), self.searches_bodies())
     }
 
     /// Whether bodies are searched.
@@ -107,14 +102,6 @@ impl Scrubbing {
         scrub_fields(headers, &self.patterns.load(), Fit::Exact)
     }
 
-    /// How a body with these fields is searched.
-    pub(super) fn plan(&self, headers: &HeaderMap) -> Plan {
-        match self.extent {
-            ScrubExtent::On => Plan::of(headers, &self.patterns.load(), Fit::SameLength),
-            _ => Plan::Pass,
-        }
-    }
-
     /// Replaces secrets in a frame, if it has trailers.
     pub(super) fn trailers_of(&self, mut frame: Frame<Bytes>) -> Frame<Bytes> {
         if let Some(trailers) = frame.trailers_mut() {
@@ -125,7 +112,7 @@ impl Scrubbing {
 
     /// The search of a WebSocket connection, if its messages are searched.
     pub(super) fn frames(self: &Arc<Self>) -> Option<SearchedFrames> {
-        let frames = || Frames::new(self.patterns(), Fit::Exact);
+        let frames = || Frames::new(self.patterns.load_full(), Fit::Exact);
         self.searches_bodies().then(|| SearchedFrames {
             frames: frames(),
             scrubbing: Arc::clone(self),

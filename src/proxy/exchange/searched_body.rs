@@ -15,7 +15,8 @@ use http_body::Frame;
 
 use super::scrubbing::Scrubbing;
 use crate::proxy::rewrite::scrub::coding::CodingError;
-use crate::proxy::rewrite::scrub::{Plan, ScrubbedBody};
+use crate::proxy::rewrite::scrub::patterns::Fit;
+use crate::proxy::rewrite::scrub::{Plan, ScrubbedBody, scrub_fields};
 
 /// What is searched of a response's body.
 #[derive(Debug)]
@@ -40,14 +41,20 @@ impl Search {
         headers: &mut HeaderMap,
         has_body: bool,
     ) -> Result<(Self, u64), UnknownCoding> {
-        if scrubbing.is_idle() {
+        let (patterns, searches_bodies) = scrubbing.in_force();
+        if patterns.is_empty() {
             return Ok((Self::Nothing, 0));
         }
-        let found = scrubbing.fields(headers);
+        let found = scrub_fields(headers, &patterns, Fit::Exact);
         if !has_body {
             return Ok((Self::Nothing, found));
         }
-        let search = match scrubbing.plan(headers) {
+        let plan = if searches_bodies {
+            Plan::of(headers, &patterns, Fit::SameLength)
+        } else {
+            Plan::Pass
+        };
+        let search = match plan {
             Plan::Pass => Self::Trailers(Arc::clone(scrubbing)),
             Plan::UnknownCoding => return Err(UnknownCoding),
             Plan::Scrub(body) => {
@@ -116,9 +123,8 @@ impl SearchedBody {
 
     /// Takes the next frame of the body.
     pub(super) fn push(&mut self, frame: Frame<Bytes>, is_last: bool) {
-        let patterns = self.scrubbing.patterns();
         // A token that was renewed since the response began is looked for, too.
-        self.body.renew(&patterns);
+        self.body.renew(&self.scrubbing.in_force().0);
         match frame.into_data() {
             Ok(data) if is_last => {
                 self.body.push_last(data);

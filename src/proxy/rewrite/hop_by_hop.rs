@@ -20,6 +20,8 @@ pub(in crate::proxy) struct HeaderFlags {
     pub(in crate::proxy) overrides_method: bool,
     /// A browser says which page sent the request.
     pub(in crate::proxy) page: bool,
+    /// The client asks for a part.
+    pub(in crate::proxy) range: bool,
 }
 
 impl HeaderFlags {
@@ -32,6 +34,7 @@ impl HeaderFlags {
                 "cookie" => flags.cookie = true,
                 "expect" => flags.expect = true,
                 "origin" | "sec-fetch-site" => flags.page = true,
+                "range" => flags.range = true,
                 "te" => flags.te = true,
                 "x-http-method" | "x-http-method-override" | "x-method-override" => {
                     flags.overrides_method = true;

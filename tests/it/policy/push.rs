@@ -213,7 +213,7 @@ fn a_push_with_lfs_objects_is_judged_by_its_refs() {
         place.push_lfs_object(&place.https(PROJECT));
         place.git(["clone", "-q", &place.https(PROJECT), "work"]);
         place.plain("work", ["checkout", "-q", "-b", "agent/lfs"]);
-        place.commit("work", "another.bin", &[7; 100_000]);
+        place.commit("work", "another.bin", &vec![7; 100_000]);
         for (target, expected) in [("agent/lfs:agent/lfs", 0), ("agent/lfs:main", 1)] {
             let outcome = push(&place, &["--git-push", "agent/*"], &[target]);
             assert_eq!(outcome.code, Some(expected), "{}", outcome.stderr);

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::process::Command;
 
+use authsome_test_support::kit::skip;
+
 use crate::kit::run::{as_nobody_special, behind, finish, like, run};
 use crate::kit::{Setup, World};
 
@@ -43,6 +45,44 @@ fn a_tracer_is_refused() {
     // What authsome starts may be traced.
     let inside = ["python3", "-c", TRACER, "/bin/sh", "-c", "exit 7"];
     finish(run(&world, &[], &inside)).expect(7);
+}
+
+#[test]
+fn memory_is_locked_where_the_limit_allows_all_of_it() {
+    let locked = |limit: &str| {
+        let world = World::new();
+        let child = [
+            "run",
+            "--",
+            "sh",
+            "-c",
+            "grep VmLck: /proc/$PPID/status /proc/self/status",
+        ];
+        let limit = format!("ulimit -l {limit} && exec \"$@\"");
+        let outcome = finish(behind(&["sh", "-c", &limit, "sh"], &world.authsome(child))).expect(0);
+        let kib = outcome.stdout.lines().map(|line| {
+            line.split_whitespace()
+                .nth_back(1)
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+        });
+        kib.collect::<Vec<_>>()
+    };
+    let may_raise = Command::new("sh")
+        .args(["-c", "ulimit -l unlimited"])
+        .output()
+        .unwrap();
+    if may_raise.status.success() {
+        let [own, childs] = locked("unlimited")[..] else {
+            panic!("two lines are expected");
+        };
+        assert!(own > 1000, "{own} KiB");
+        assert_eq!(childs, 0, "the command does not inherit it");
+    } else {
+        skip("this user may not raise its limit of locked memory");
+    }
+    assert_eq!(locked("64")[0], 0, "a run works with a small limit");
 }
 
 /// The command of [`as_nobody_special`], as the last words of the watcher, which becomes that user
