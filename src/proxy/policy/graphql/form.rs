@@ -55,10 +55,12 @@ impl<'a> Parameters<'a> {
 
 /// Whether a parameter of that name may carry a document, or a part of one: besides `query` those
 /// in which Rails puts a batch (`_json`), those of the multipart specification, and those that
-/// Rails and PHP take for a structure of such a name (`query[]`).
+/// Rails and PHP take for a structure of such a name (`query[]`), or Rack for the name itself
+/// (`[query]`).
 pub(super) fn has_meaning(name: &str) -> bool {
     let stem = name
-        .trim()
+        .trim_start_matches(|first: char| first.is_whitespace() || "[]".contains(first))
+        .trim_end()
         .split(['[', ']', '.'])
         .next()
         .unwrap_or_default();

@@ -124,6 +124,8 @@ fn a_document_in_the_query_string_is_read_beside_the_body() {
         "query=%7Ba%7D&query=%7Bb%7D",
         "_json[][query]=%7Ba%7D",
         "query[]=%7Ba%7D",
+        "query=%7Ba%7D&[query]=%7Bb%7D",
+        "query=%7Ba%7D&%5B%5Dquery=%7Bb%7D",
         "a;query=%7Ba%7D",
         "query=%ff",
     ] {
@@ -216,6 +218,9 @@ fn what_is_read_differently_elsewhere_is_refused() {
     let guard = bundled("gitlab");
     let hidden = r#"{"query":"{a}","variables":"&query=mutation{x}&"}"#;
     assert!(said(&guard, form, hidden.as_bytes()).starts_with("Ambiguous"));
+    // Rack leaves brackets around a name out.
+    let bracketed = "query={a}&[query]=mutation{runnerCreate{errors}}";
+    assert!(said(&guard, form, bracketed.as_bytes()).starts_with("Ambiguous"));
     let batch = "_json[][query]=mutation{runnerCreate{errors}}";
     assert!(said(&guard, form, batch.as_bytes()).starts_with("Ambiguous"));
     assert!(said(&guard, "application/json", b"{\"query\":\"\xff\"}").starts_with("Ambiguous"));
@@ -249,6 +254,7 @@ fn parts_that_servers_split_differently_are_refused() {
         ),
         (part("operations\r\n\r\n{\"query\":\"{a}\"}"), "Malformed"),
         (part("\"_json[][query]\"\r\n\r\n{a}"), "Ambiguous"),
+        (part("\"[query]\"\r\n\r\n{a}"), "Ambiguous"),
         (part("\"doc_id\"\r\n\r\n7"), "Persisted"),
         (part("\"0\"\r\n\r\nx--b\r\ny"), "Ambiguous"),
         (
