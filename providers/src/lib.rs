@@ -68,7 +68,7 @@ pub use provider::{
     SignedFor,
 };
 pub use route::RoutePattern;
-pub use rules::{Carriers, GraphqlNames, GuardRule, Injection, Rules};
+pub use rules::{Carriers, GraphqlNames, GuardRule, Injection, Rules, SentNames};
 pub use scheme::Scheme;
 pub use service::{AccountLookup, OAuthEndpoints, Service, SignIn};
 pub use shape::Shape;

@@ -7,7 +7,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use thiserror::Error;
 
 use crate::host::last_line;
-use crate::spelling::spellings;
+use crate::spelling::{other_readings, spellings};
 
 /// The prefix of a path pattern that is a regular expression.
 const REGEX_PREFIX: &str = "regex:";
@@ -42,10 +42,14 @@ impl PathPattern {
     }
 
     /// Whether the pattern matches one of the paths that a server may treat this one as: without a
-    /// trailing slash, or without a format suffix.
+    /// trailing slash, a format suffix or parameters of segments, or decoded a second time.
     pub fn matches_a_spelling_of(&self, path: &str) -> bool {
-        let mut spellings = spellings(path).into_iter().flatten();
-        spellings.any(|path| self.matches(&path))
+        let matches = |path: &str| {
+            let mut spellings = spellings(path).into_iter().flatten();
+            spellings.any(|path| self.matches(&path))
+        };
+        let mut others = other_readings(path).into_iter().flatten();
+        matches(path) || others.any(|path| matches(&path))
     }
 
     /// Whether the pattern matches the whole path.

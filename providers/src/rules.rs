@@ -3,19 +3,21 @@
 mod carriers;
 mod common;
 mod graphql;
+mod sent;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use self::carriers::Carriers;
-pub(crate) use self::common::{CommonRules, InjectEntry, SharedRules};
+pub(crate) use self::common::{CommonRules, InjectEntry, ServerReading, SharedRules};
 pub(crate) use self::graphql::GraphqlEndpoint;
 pub use self::graphql::GraphqlNames;
+pub use self::sent::SentNames;
 use crate::condition::is_of;
 use crate::host::HostPattern;
 use crate::path_pattern::PathPattern;
 use crate::shape::Shape;
-use crate::spelling::spellings;
+use crate::spelling::{other_readings, spellings};
 
 /// The rules of a provider at one base URL. All base URLs share the part that does not depend on
 /// it.
@@ -62,9 +64,20 @@ impl Rules {
     ///
     /// A server that routes with Grape or Rails treats `/access_tokens.json` and `/access_tokens/`
     /// like `/access_tokens`. So a rule also applies to a path with a format suffix or a trailing
-    /// slash. Methods are compared without regard to case: in HTTP they are case-sensitive, but
-    /// some servers ignore case.
+    /// slash, and to what a server would take the path for that leaves out parameters of segments
+    /// (`;x`) or decodes a second time. Methods are compared without regard to case: in HTTP they
+    /// are case-sensitive, but some servers ignore case. For paths, the pattern says so (`(?i)`).
+    ///
+    /// Rules about what a request sends are not asked ([`is_about`](Self::is_about)).
     pub fn guard(&self, host: &str, method: &str, path: &str) -> Option<&GuardRule> {
+        let found = self.guard_at(host, method, path);
+        found.or_else(|| {
+            let mut others = other_readings(path).into_iter().flatten();
+            others.find_map(|path| self.guard_at(host, method, &path))
+        })
+    }
+
+    fn guard_at(&self, host: &str, method: &str, path: &str) -> Option<&GuardRule> {
         let rules = self.common.guards_for(method);
         let near = rules.landmarks(&self.common.guards).near(path);
         if near.is_empty() {
@@ -78,6 +91,27 @@ impl Rules {
             .into_iter()
             .flatten()
             .find_map(|path| guards().find(|rule| rule.holds(host, &path)))
+    }
+
+    /// Whether a rule of this definition is about such a request. That is enough to deny it only if
+    /// the rule says nothing of what it sends ([`GuardRule::sends`]).
+    pub fn is_about(&self, rule: &GuardRule, host: &str, method: &str, path: &str) -> bool {
+        let mut methods = rule.methods.iter();
+        let of_method =
+            rule.methods.is_empty() || methods.any(|known| known.eq_ignore_ascii_case(method));
+        let of_path = || rule.pattern.matches_a_spelling_of(path);
+        rule.graphql.is_none() && of_method && is_of(&rule.hosts, host) && of_path()
+    }
+
+    /// The field of a body whose value the server takes for the method of a `POST`.
+    pub fn method_field(&self) -> Option<&str> {
+        self.common.method_field.as_deref()
+    }
+
+    /// Whether a rule about paths denies a method and not `POST`, so that a `POST` which names that
+    /// method in its body would go around it.
+    pub fn denies_other_methods(&self) -> bool {
+        self.common.denies_other_methods
     }
 
     /// All guard rules, in the definition's order.
@@ -167,6 +201,8 @@ pub struct GuardRule {
     pub methods: Vec<String>,
     /// What it denies inside of GraphQL documents. If it is there, the rule denies no path.
     pub graphql: Option<GraphqlNames>,
+    /// What a request has to send for the rule to deny it; `None` if its path is enough.
+    pub sends: Option<SentNames>,
     /// The hosts; empty means all.
     pub(crate) hosts: Vec<HostPattern>,
     pub(crate) pattern: PathPattern,
@@ -177,12 +213,18 @@ impl GuardRule {
         self.pattern.matches(path) && is_of(&self.hosts, host)
     }
 
-    /// The path pattern as the definition writes it, or the names that the rule denies inside of
-    /// GraphQL documents.
+    /// Whether the rule denies requests by their path alone.
+    pub fn is_by_path(&self) -> bool {
+        self.graphql.is_none() && self.sends.is_none()
+    }
+
+    /// The path pattern as the definition writes it, with what a request has to send, or the names
+    /// that the rule denies inside of GraphQL documents.
     pub fn path(&self) -> String {
-        match &self.graphql {
-            Some(names) => names.to_string(),
-            None => self.pattern.to_string(),
+        match (&self.graphql, &self.sends) {
+            (Some(names), _) => names.to_string(),
+            (None, Some(sent)) => format!("{} with {sent}", self.pattern),
+            (None, None) => self.pattern.to_string(),
         }
     }
 }
@@ -215,6 +257,7 @@ mod tests {
             reason: "reason".to_owned(),
             methods: methods.iter().map(ToString::to_string).collect(),
             graphql: None,
+            sends: None,
             hosts: Vec::new(),
             pattern: path.parse().unwrap(),
         }
@@ -284,6 +327,11 @@ mod tests {
             ("POST", "/projects/1/access_tokens/", Some("mint")),
             ("POST", "/projects/1/access_tokens/.json", Some("mint")),
             ("POST", "/projects/g.p/access_tokens", Some("mint")),
+            ("POST", "/projects/1/access_tokens;x=y", Some("mint")),
+            ("POST", "/projects;x/1/access_tokens.json;y", Some("mint")),
+            ("POST", "/projects/1/%61ccess_tokens", Some("mint")),
+            ("POST", "/projects/1/access_tokens?x", Some("mint")),
+            ("POST", "/projects/1;x/access_tokens/2", None),
             ("GET", "/projects/1/access_tokens", None),
             ("POST", "/projects/1/2/access_tokens", None),
             ("POST", "/projects/1/access_tokens/2", None),

@@ -2,5 +2,6 @@
 
 pub(super) mod client;
 pub(super) mod drain;
+mod field_search;
 pub(super) mod replay;
 pub(super) mod request;

@@ -4,6 +4,7 @@ mod attempt;
 mod challenge;
 mod hand_over;
 mod handle;
+mod held_body;
 mod inject;
 mod inspect;
 pub(super) mod log_entry;

@@ -3,6 +3,7 @@
 
 pub(super) mod candidates;
 pub(super) mod decide;
+pub(super) mod denied_field;
 pub(super) mod git_push;
 pub(super) mod graphql;
 pub(super) mod method_override;
@@ -10,5 +11,6 @@ mod private_ca;
 pub(super) mod route;
 pub(super) mod routes;
 mod same_origin;
+mod sent_guard;
 pub(super) mod session_policy;
 pub(super) mod target;

@@ -163,7 +163,7 @@ pub(super) enum Refusal {
 }
 
 /// What a rule of the session's policy says to a request that it denies.
-#[derive(Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Denial {
     /// The name of the rule's flag, without its dashes.
     pub(super) rule: &'static str,

@@ -3,5 +3,6 @@
 pub(super) mod body_fields;
 pub(super) mod carriers;
 pub(super) mod hop_by_hop;
+pub(super) mod named_field;
 pub(super) mod placeholder;
 pub(super) mod scrub;

@@ -4,6 +4,7 @@ mod addresses;
 mod bad;
 mod graphql;
 mod push;
+mod sent;
 
 use authsome_test_support::FakeGitLab;
 use serde_json::Value;

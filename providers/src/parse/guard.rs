@@ -1,13 +1,31 @@
-//! Parses `guard` and `graphql`: what is denied, by its path or inside of a GraphQL document.
+//! Parses `guard`: what is denied, by its path, by what else a request sends, or inside of a
+//! GraphQL document; and what has to be known of the server for that.
 
-use super::rules::{hosts, methods};
+use super::rules::{body_fields, hosts, methods};
 use crate::error::DefinitionError;
 use crate::path_pattern::PathPattern;
 use crate::reader::{Fields, Text};
-use crate::rules::{GraphqlEndpoint, GraphqlNames, GuardRule};
+use crate::rules::{GraphqlEndpoint, GraphqlNames, GuardRule, SentNames, ServerReading};
+use crate::shape;
+
+/// How the server reads requests: `graphql` and `method_field`.
+pub(super) fn reading(
+    fields: &mut Fields<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<ServerReading, DefinitionError> {
+    let not_empty = |text: &str| match text {
+        "" => Err("it is empty"),
+        _ => Ok(text.to_owned()),
+    };
+    let method_field = fields.text("method_field")?;
+    Ok(ServerReading {
+        graphql: graphql(fields, warnings)?,
+        method_field: method_field.map(|text| text.check(not_empty)).transpose()?,
+    })
+}
 
 /// `graphql`: where the service takes GraphQL documents.
-pub(super) fn graphql(
+fn graphql(
     fields: &mut Fields<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<GraphqlEndpoint>, DefinitionError> {
@@ -47,6 +65,7 @@ pub(super) fn guards(
             reason: entry.required("reason")?.text.to_owned(),
             methods: by_path(&mut entry, "methods", graphql.is_some(), methods)?,
             hosts: by_path(&mut entry, "hosts", graphql.is_some(), hosts)?,
+            sends: sends(&mut entry, graphql.is_some(), warnings)?,
             graphql,
             pattern,
         });
@@ -97,6 +116,38 @@ fn names(
     if !has_endpoints {
         let why = "the definition does not say where documents are taken (`graphql`)";
         return Err(DefinitionError::field(path, why));
+    }
+    Ok(Some(names))
+}
+
+/// `sends` of a rule: header fields, parameters of the query, fields of a body.
+fn sends(
+    entry: &mut Fields<'_>,
+    is_graphql: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Option<SentNames>, DefinitionError> {
+    let path = entry.path_of("sends");
+    let Some(mut sends) = entry.object("sends")? else {
+        return Ok(None);
+    };
+    if is_graphql {
+        return Err(DefinitionError::field(
+            path,
+            "a rule with `graphql` has none",
+        ));
+    }
+    let checked = |texts: Vec<Text<'_>>, check: fn(&str) -> Result<String, shape::ShapeError>| {
+        let names = texts.into_iter().map(|text| text.check(check));
+        names.collect::<Result<Vec<_>, DefinitionError>>()
+    };
+    let names = SentNames {
+        headers: checked(sends.texts("headers")?, shape::header_name)?,
+        query: checked(sends.texts("query")?, shape::query_name)?,
+        body: body_fields(&mut sends, "body")?,
+    };
+    sends.warn_of_unknown(warnings);
+    if names == SentNames::default() {
+        return Err(DefinitionError::field(path, "it names nothing"));
     }
     Ok(Some(names))
 }

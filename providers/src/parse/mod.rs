@@ -143,12 +143,12 @@ fn rules(
     let (git, of_git) = git::git(fields, names, warnings)?;
     let inject = rules::inject(fields, default, names, warnings)?;
     let inject = of_git.into_iter().chain(inject).collect();
-    let graphql = guard::graphql(fields, warnings)?;
-    let guards = guard::guards(fields, !graphql.is_empty(), warnings)?;
+    let reading = guard::reading(fields, warnings)?;
+    let guards = guard::guards(fields, !reading.graphql.is_empty(), warnings)?;
     let carriers = rules::carriers(fields, warnings)?;
     let headers = rules::headers(fields)?;
     let rules = CommonRules::new(inject, guards, &carriers, headers);
-    Ok((git, SharedRules::new(rules.with_graphql(graphql))))
+    Ok((git, SharedRules::new(rules.at_server(reading))))
 }
 
 fn ci_variables(fields: &mut Fields<'_>) -> Result<Option<Endpoint>, DefinitionError> {

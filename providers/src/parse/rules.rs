@@ -223,7 +223,10 @@ pub(super) fn carriers(
 }
 
 /// The names of body fields. In a form or a JSON object a name may have any character.
-fn body_fields(entry: &mut Fields<'_>, name: &'static str) -> Result<Vec<String>, DefinitionError> {
+pub(super) fn body_fields(
+    entry: &mut Fields<'_>,
+    name: &'static str,
+) -> Result<Vec<String>, DefinitionError> {
     let field = |text: &str| match text {
         "" => Err("it is empty"),
         _ => Ok(text.to_owned()),

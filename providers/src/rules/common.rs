@@ -53,7 +53,7 @@ impl MethodGuards {
     fn new(guards: &[GuardRule], method: Option<&str>) -> Self {
         let applies = |rule: &GuardRule| {
             let names = |known: &String| method.is_some_and(|method| method == known);
-            rule.graphql.is_none() && (rule.methods.is_empty() || rule.methods.iter().any(names))
+            rule.is_by_path() && (rule.methods.is_empty() || rule.methods.iter().any(names))
         };
         let rules = guards.iter().enumerate().filter(|(_, rule)| applies(rule));
         Self {
@@ -84,6 +84,17 @@ pub(crate) struct CommonRules {
     pub(super) carriers: Carriers,
     pub(super) headers: Vec<(String, String)>,
     pub(super) graphql: Vec<GraphqlEndpoint>,
+    pub(super) denies_other_methods: bool,
+    pub(super) method_field: Option<String>,
+}
+
+/// What a definition says of the server's reading of requests.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ServerReading {
+    /// Where documents are taken.
+    pub(crate) graphql: Vec<GraphqlEndpoint>,
+    /// The field of a body that replaces the method of a `POST`.
+    pub(crate) method_field: Option<String>,
 }
 
 impl CommonRules {
@@ -124,7 +135,12 @@ impl CommonRules {
         }
         let named: BTreeSet<_> = guards.iter().flat_map(|rule| &rule.methods).collect();
         let named = named.into_iter();
+        let goes_around = |rule: &GuardRule| {
+            let is_post = |method: &String| method == "POST";
+            rule.is_by_path() && !rule.methods.is_empty() && !rule.methods.iter().any(is_post)
+        };
         Self {
+            denies_other_methods: guards.iter().any(goes_around),
             carriers: carriers.including(&shapes),
             shapes,
             inject: numbered,
@@ -135,13 +151,21 @@ impl CommonRules {
             guards,
             headers,
             graphql: Vec::new(),
+            method_field: None,
         }
     }
 
-    /// The same rules for a service that takes GraphQL documents at `endpoints`.
-    pub(crate) fn with_graphql(mut self, endpoints: Vec<GraphqlEndpoint>) -> Self {
-        self.graphql = endpoints;
+    /// The same rules for a server that reads requests like that.
+    pub(crate) fn at_server(mut self, reading: ServerReading) -> Self {
+        (self.graphql, self.method_field) = (reading.graphql, reading.method_field);
         self
+    }
+
+    fn reading(&self) -> ServerReading {
+        ServerReading {
+            graphql: self.graphql.clone(),
+            method_field: self.method_field.clone(),
+        }
     }
 }
 
@@ -176,6 +200,7 @@ impl SharedRules {
                     && known.pattern == rule.pattern
                     && known.hosts == rule.hosts
                     && known.graphql == rule.graphql
+                    && known.sends == rule.sends
             })
         };
         let added: Vec<_> = others
@@ -204,15 +229,15 @@ impl SharedRules {
         let inject = self.common.inject.iter().filter_map(shape).collect();
         let guards = own.iter().chain(added).cloned().collect();
         let headers = self.common.headers.clone();
-        let mut endpoints = self.common.graphql.clone();
-        let theirs = others.common.graphql.iter();
-        endpoints.extend(
-            theirs
-                .filter(|one| !self.common.graphql.contains(one))
-                .cloned(),
-        );
+        let mut reading = self.common.reading();
+        let theirs = others.common.reading();
+        let endpoints = theirs.graphql.into_iter();
+        reading
+            .graphql
+            .extend(endpoints.filter(|one| !self.common.graphql.contains(one)));
+        reading.method_field = reading.method_field.or(theirs.method_field);
         let common = CommonRules::new(inject, guards, &self.common.carriers, headers);
-        Some((Self::new(common.with_graphql(endpoints)), names))
+        Some((Self::new(common.at_server(reading)), names))
     }
 
     /// The rules for a base URL that has the usual OAuth paths.

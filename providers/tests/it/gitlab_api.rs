@@ -40,10 +40,10 @@ fn row(line: &'static str) -> Row {
     Row { method, path, rule }
 }
 
-/// The rules that deny paths; the others look into GraphQL documents.
+/// The rules that deny paths; the others look into GraphQL documents, or at what else a request sends.
 fn by_path(service: &Service) -> impl Iterator<Item = &GuardRule> {
     let rules = service.rules.guards().iter();
-    rules.filter(|rule| rule.graphql.is_none())
+    rules.filter(|rule| rule.is_by_path())
 }
 
 fn denies<'a>(service: &'a Service, method: &str, path: &str) -> Option<&'a str> {

@@ -154,6 +154,16 @@ const MINTING: &[(&str, &str, &str)] = &[
     ("GET", "/projects/g%2Fp/variables/KEY.json", "ci-variable"),
     ("POST", "/admin/ci/variables/KEY", "ci-variable"),
     ("GET", "/projects/1/triggers/", "pipeline-trigger"),
+    (
+        "POST",
+        "/projects/1/deployments/2/approval",
+        "protected-environment",
+    ),
+    (
+        "PATCH",
+        "/virtual_registries/packages/maven/upstreams/2",
+        "virtual-registry",
+    ),
     ("GET", "/groups/1/invitations", "invitation"),
     ("PUT", "/projects/1/members/7", "member"),
 ];

@@ -317,3 +317,55 @@ fn rules_about_graphql_name_names_and_nothing_of_a_path() {
         }
     }
 }
+
+/// Rules about what a request sends.
+#[test]
+fn a_rule_about_what_is_sent_has_a_path_and_names() {
+    let sends = json!({"headers": ["Sudo"], "query": ["sudo"], "body": ["sudo"]});
+    for (rule, wrong) in [
+        (json!({"path": "/a", "sends": sends}), None),
+        (
+            json!({"path": "/a", "methods": ["PUT"], "sends": {"body": "x"}}),
+            None,
+        ),
+        (json!({"sends": sends}), Some("path")),
+        (
+            json!({"graphql": {"fields": "a"}, "sends": sends}),
+            Some("sends"),
+        ),
+        (json!({"path": "/a", "sends": {}}), Some("sends")),
+        (json!({"path": "/a", "sends": "sudo"}), Some("sends")),
+        (
+            json!({"path": "/a", "sends": {"headers": ["a b"]}}),
+            Some("sends.headers[0]"),
+        ),
+        (
+            json!({"path": "/a", "sends": {"query": ["a&b"]}}),
+            Some("sends.query[0]"),
+        ),
+        (
+            json!({"path": "/a", "sends": {"body": ["a", ""]}}),
+            Some("sends.body[1]"),
+        ),
+    ] {
+        let mut definition = right();
+        definition["graphql"] = json!([{"path": "/graphql"}]);
+        let mut whole = rule.clone();
+        whole["name"] = json!("a");
+        whole["reason"] = json!("it acts as somebody else");
+        definition["guard"] = json!([whole]);
+        let found = Definition::parse(&definition.to_string(), Source::Bundled).err();
+        let found = found.map(|error| error.to_string());
+        let wrong = wrong.map(|field| format!("guard[0].{field}"));
+        match (&found, &wrong) {
+            (None, None) => {}
+            (Some(error), Some(field)) => {
+                assert!(error.contains(field.as_str()), "{rule}: {error}");
+            }
+            _ => panic!("{rule}: {found:?}"),
+        }
+    }
+    assert!(error_with("/method_field", json!("")).is_some());
+    assert!(error_with("/method_field", json!(["_method"])).is_some());
+    assert!(error_with("/method_field", json!("_method")).is_none());
+}

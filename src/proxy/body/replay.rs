@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http_body::Frame;
 
 use crate::proxy::limits::MAX_HELD_BODY;
+use crate::proxy::policy::denied_field::DeniedBy;
 use crate::proxy::policy::session_policy::{Over, SessionPolicy};
 
 /// The progress of a request's body while it is sent.
@@ -29,6 +30,8 @@ pub(in crate::proxy) struct UploadProgress {
 /// Why a request was broken off while its body was sent.
 #[derive(Clone, Debug)]
 pub(in crate::proxy) enum Broken {
+    /// A field is denied.
+    Field(DeniedBy),
     /// The placeholder stands in a field that carries a credential.
     Placeholder,
     /// The budget for bytes is used up.

@@ -16,9 +16,11 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::client::ClientBody;
 use super::drain::drain_beside;
+use super::field_search::FieldSearch;
 use super::replay::{Broken, Kept, UploadProgress};
 use crate::proxy::limits::MAX_HELD_BODY;
-use crate::proxy::rewrite::body_fields::{BodyFields, Search};
+use crate::proxy::policy::denied_field::DeniedFields;
+use crate::proxy::rewrite::body_fields::Search;
 use crate::proxy::rewrite::placeholder::{Others, find_in_headers};
 
 /// A request's body on its way to the provider.
@@ -41,8 +43,8 @@ pub(in crate::proxy) enum RequestBody {
         replay: VecDeque<Bytes>,
         /// What still comes from the client.
         incoming: Option<ClientBody>,
-        /// Searches the fields that carry a credential; `None` if it can have none.
-        fields: Option<Box<BodyFields>>,
+        /// Searches its fields; `None` if there is nothing to look for.
+        fields: Option<Box<FieldSearch>>,
         /// The placeholders beside the usual one, which are searched for in trailers.
         others: Option<Arc<Others>>,
         /// The progress of this body.
@@ -131,14 +133,14 @@ impl RequestBody {
     pub(in crate::proxy) fn new(
         incoming: ClientBody,
         headers: &HeaderMap,
-        search: Option<Search<'_>>,
+        (search, denied): (Option<Search<'_>>, DeniedFields),
         progress: &Arc<UploadProgress>,
     ) -> Self {
         if incoming.is_end_stream() {
             progress.end(true);
             return Self::Empty;
         }
-        let fields = search.and_then(|search| BodyFields::of(headers, search));
+        let fields = FieldSearch::of(headers, search, denied);
         Self::Streamed {
             replay: VecDeque::new(),
             incoming: Some(incoming),
@@ -255,15 +257,11 @@ impl Body for RequestBody {
 /// The frame, kept to be sent again, if it may be sent. Otherwise the request is broken off.
 fn passed(
     frame: Frame<Bytes>,
-    fields: Option<&mut BodyFields>,
+    fields: Option<&mut FieldSearch>,
     others: Option<&Others>,
     progress: &UploadProgress,
 ) -> io::Result<Frame<Bytes>> {
-    let checked = if holds_placeholder(&frame, fields, others) {
-        Err(Broken::Placeholder)
-    } else {
-        progress.meter(&frame)
-    };
+    let checked = check(&frame, fields, others).and_then(|()| progress.meter(&frame));
     if let Err(why) = checked {
         progress.break_off(why);
         return Err(io::Error::other("the request was broken off"));
@@ -272,19 +270,24 @@ fn passed(
     Ok(frame)
 }
 
-/// Whether the placeholder stands for a credential in the data so far, or in a trailer.
-fn holds_placeholder(
+/// Whether a field is denied in the data so far, or the placeholder stands for a credential there
+/// or in a trailer.
+fn check(
     frame: &Frame<Bytes>,
-    fields: Option<&mut BodyFields>,
+    fields: Option<&mut FieldSearch>,
     others: Option<&Others>,
-) -> bool {
-    let data = frame.data_ref().zip(fields);
-    let in_data = data.is_some_and(|(data, fields)| fields.completes(data));
-    in_data
-        || frame.trailers_ref().is_some_and(|trailers| {
-            let usual = Others::default();
-            find_in_headers(trailers, others.unwrap_or(&usual)).is_some()
-        })
+) -> Result<(), Broken> {
+    if let Some((data, fields)) = frame.data_ref().zip(fields) {
+        fields.look_into(data)?;
+    }
+    let holds_placeholder = frame.trailers_ref().is_some_and(|trailers| {
+        let usual = Others::default();
+        find_in_headers(trailers, others.unwrap_or(&usual)).is_some()
+    });
+    if holds_placeholder {
+        return Err(Broken::Placeholder);
+    }
+    Ok(())
 }
 
 impl Drop for RequestBody {
@@ -315,7 +318,7 @@ mod tests {
     fn the_placeholder_is_found_in_trailers_as_well() {
         let trailers = |value| HeaderMap::from_iter([(EXPECT, HeaderValue::from_static(value))]);
         let others = Others::of(&["sk_test_unusual".to_owned()]);
-        let found = |frame| holds_placeholder(&frame, None, Some(&others));
+        let found = |frame| check(&frame, None, Some(&others)).is_err();
         assert!(found(Frame::trailers(trailers("sk_test_unusual"))));
         assert!(found(Frame::trailers(trailers("authsome-proxy-managed"))));
         assert!(!found(Frame::trailers(trailers("0"))));

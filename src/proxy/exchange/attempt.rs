@@ -17,6 +17,7 @@ use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::{RequestBody, is_repeatable};
 use crate::proxy::message::interim::Interim;
 use crate::proxy::policy::decide::{self, Decision, Plan, Rules};
+use crate::proxy::policy::denied_field::DeniedFields;
 use crate::proxy::policy::route::Route;
 use crate::proxy::policy::session_policy::Need;
 use crate::proxy::policy::target::Target;
@@ -43,6 +44,8 @@ pub(super) struct Attempt<'a, S> {
     pub(super) owner: Option<&'a Arc<Route>>,
     /// What its body has to tell before it is sent.
     pub(super) need: Need,
+    /// The fields that its body may not have.
+    pub(super) denied_fields: DeniedFields,
     /// Its line in the log, until the response takes it over.
     pub(super) entry: Entry,
 }
@@ -75,6 +78,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             interim,
             owner: None,
             need: Need::default(),
+            denied_fields: None,
             entry,
         }
     }
@@ -129,15 +133,21 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             candidates: &place.candidates,
             allowed_guards: &self.session.allowed_guards,
             policy: &self.session.policy,
+            has_body: self.body.as_ref().is_some_and(|body| !body.is_end_stream()),
         };
-        let Decision { owner, plan, need } =
-            decide::decide(rules, &self.parts, &target.path, self.flags);
+        let Decision {
+            owner,
+            plan,
+            need,
+            denied_fields,
+        } = decide::decide(rules, &self.parts, &target.path, self.flags);
         self.owner = owner;
         if let Some(route) = owner {
             self.entry.belongs_to(route);
         }
         let plan = plan?;
         self.need = need;
+        self.denied_fields = denied_fields;
         let provider = owner.map(|route| &route.id.provider);
         self.session
             .policy
@@ -176,6 +186,23 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         upstream.send(&self.parts, body, sending, dialect)
     }
 
+    /// The client's body, to be sent. A second call gets an empty one.
+    pub(super) fn outgoing(
+        &mut self,
+        route: Option<&Arc<Route>>,
+        progress: &Arc<UploadProgress>,
+    ) -> RequestBody {
+        let Some(incoming) = self.body.take() else {
+            return RequestBody::Empty;
+        };
+        let search = route.map(|route| Search {
+            carriers: route.rules.carriers(),
+            others: &route.others,
+        });
+        let denied = self.denied_fields.take();
+        RequestBody::new(incoming, &self.parts.headers, (search, denied), progress)
+    }
+
     pub(super) async fn pass(
         &mut self,
         progress: &Arc<UploadProgress>,
@@ -200,22 +227,6 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             head: None,
         })
     }
-}
-
-/// The client's body, to be sent. A second call gets an empty one.
-pub(super) fn outgoing(
-    body: &mut Option<ClientBody>,
-    parts: &Parts,
-    route: Option<&Arc<Route>>,
-    progress: &Arc<UploadProgress>,
-) -> RequestBody {
-    body.take().map_or(RequestBody::Empty, |incoming| {
-        let search = route.map(|route| Search {
-            carriers: route.rules.carriers(),
-            others: &route.others,
-        });
-        RequestBody::new(incoming, &parts.headers, search, progress)
-    })
 }
 
 /// Whether the request can surely be sent a second time. A body of unknown length may turn out to

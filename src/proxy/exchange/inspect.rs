@@ -8,11 +8,11 @@ use http::header::{ACCEPT, HOST, USER_AGENT};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::attempt::{Attempt, dialect, outgoing};
+use super::attempt::{Attempt, dialect};
 use crate::connection::{CredentialSource, Usage};
 use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::RequestBody;
@@ -37,11 +37,16 @@ impl<S: CredentialSource> Attempt<'_, S> {
         progress: &Arc<UploadProgress>,
         route: Option<&Arc<Route>>,
     ) -> Result<RequestBody, Refusal> {
-        let body = outgoing(&mut self.body, &self.parts, route, progress);
-        if self.need.is_nothing() {
-            return Ok(body);
+        let is_looked_into = self.denied_fields.is_some() && self.is_small_form();
+        let body = self.outgoing(route, progress);
+        if !self.need.is_nothing() {
+            return Box::pin(self.inspect(body, progress)).await;
         }
-        Box::pin(self.inspect(body, progress)).await
+        // A large body is broken off when a field is denied. A small one is not even begun.
+        if is_looked_into && !progress.expects {
+            return Box::pin(self.held(body, progress)).await;
+        }
+        Ok(body)
     }
 
     async fn inspect(
@@ -69,24 +74,6 @@ impl<S: CredentialSource> Attempt<'_, S> {
             return Ok(RequestBody::held(whole.unwrap_or_default(), None));
         }
         Err(self.session.policy.only_reads(self.parts.method.as_str()))
-    }
-
-    /// The whole body; `None` if it is larger than `most` bytes.
-    async fn whole(
-        &self,
-        body: RequestBody,
-        progress: &UploadProgress,
-        most: usize,
-    ) -> Result<Option<Bytes>, Refusal> {
-        let collected = Limited::new(body, most).collect();
-        let Ok(collected) = timeout(INSPECTED_BODY_TIMEOUT, collected).await else {
-            return Err(Refusal::Abandoned);
-        };
-        match collected {
-            Ok(whole) => Ok(Some(whole.to_bytes())),
-            Err(cause) if cause.is::<LengthLimitError>() => Ok(None),
-            Err(_) => Err(error::of_upload(progress).unwrap_or(Refusal::Abandoned)),
-        }
     }
 
     fn inspect_graphql(&self, body: Option<Bytes>) -> Result<RequestBody, Refusal> {

@@ -8,13 +8,15 @@ use http::request::Parts;
 use http::uri::Authority;
 
 use super::candidates::{Candidates, RouteMatch};
+use super::denied_field::{DeniedBy, DeniedField, DeniedFields, joined};
 use super::graphql;
-use super::method_override::Methods;
+use super::method_override::{IN_BODY, Methods};
 use super::route::Route;
 use super::same_origin;
 use super::session_policy::{Need, SessionPolicy};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::rewrite::hop_by_hop::HeaderFlags;
+use crate::proxy::rewrite::named_field::may_have_fields;
 use crate::proxy::rewrite::placeholder;
 
 /// What is done with a request.
@@ -36,6 +38,8 @@ pub(in crate::proxy) struct Decision<'a> {
     pub(in crate::proxy) plan: Result<Plan<'a>, Refusal>,
     /// What is still to be looked into before it is sent.
     pub(in crate::proxy) need: Need,
+    /// The fields that its body may not have.
+    pub(in crate::proxy) denied_fields: DeniedFields,
 }
 
 impl<'a> Decision<'a> {
@@ -44,6 +48,7 @@ impl<'a> Decision<'a> {
             owner,
             plan,
             need: Need::default(),
+            denied_fields: None,
         }
     }
 
@@ -65,6 +70,8 @@ pub(in crate::proxy) struct Rules<'a> {
     pub(in crate::proxy) allowed_guards: &'a HashSet<String>,
     /// What the user permits.
     pub(in crate::proxy) policy: &'a SessionPolicy,
+    /// Whether the request has a body, or may have one.
+    pub(in crate::proxy) has_body: bool,
 }
 
 /// Refuses the methods that are never served.
@@ -102,7 +109,7 @@ pub(in crate::proxy) fn decide<'a>(
         }
         RouteMatch::Route(route) => by_route(rules, route, parts, path, (flags, &methods)),
     };
-    permitted(rules, decision, &methods, path)
+    permitted(rules, decision, (parts, &methods), path)
 }
 
 /// The same decision, unless the user's policy denies the request. A request that belongs to no
@@ -110,23 +117,49 @@ pub(in crate::proxy) fn decide<'a>(
 fn permitted<'a>(
     rules: Rules<'a>,
     mut decision: Decision<'a>,
-    methods: &Methods<'_>,
+    (parts, methods): (&Parts, &Methods<'_>),
     path: &str,
 ) -> Decision<'a> {
     if rules.policy.is_open() || decision.plan.is_err() {
         return decision;
     }
     let all = decision.owner.is_none().then(|| rules.candidates.iter());
+    let mut denied = Vec::new(); // does not allocate
     for route in decision.owner.into_iter().chain(all.into_iter().flatten()) {
-        match rules
-            .policy
-            .check(route, methods, route.relative_path(path))
-        {
+        let path = route.relative_path(path);
+        match rules.policy.check(route, methods, path) {
             Ok(need) => decision.need = decision.need.and(need),
             Err(refusal) => return Decision::refused(decision.owner, refusal),
         }
+        if rules.has_body {
+            denied.extend(denied_methods(route, parts, |method| {
+                let with = rules.policy.check(route, &methods.with(method), path);
+                with.err()
+            }));
+        }
     }
+    decision.denied_fields = joined(decision.denied_fields, denied);
     decision
+}
+
+/// The methods that the body of a `POST` may not name, because `check` refuses them.
+fn denied_methods(
+    route: &Route,
+    parts: &Parts,
+    check: impl Fn(&Method) -> Option<Refusal>,
+) -> impl Iterator<Item = DeniedField> {
+    let name = route.rules.method_field();
+    let name = name.filter(|_| parts.method == Method::POST && may_have_fields(&parts.headers));
+    name.into_iter().flat_map(move |name| {
+        let denied = IN_BODY.iter().filter_map(|method| {
+            Some(DeniedField {
+                name: name.to_owned(),
+                value: Some(method.to_string()),
+                why: DeniedBy::of(check(method)?)?,
+            })
+        });
+        denied.collect::<Vec<_>>()
+    })
 }
 
 /// Whether the request would tell the server which user sends it: by a credential, or by a client
@@ -175,11 +208,24 @@ fn by_route<'a>(
     if let Some(refusal) = guards.find_map(|method| guarded(rules, route, method, relative)) {
         return Decision::refused(owner, refusal);
     }
+    let sent = route.sent_guard(rules.allowed_guards);
+    let of_route = (&*route.rules, rules.host);
+    let mut denied_fields = match sent.check(of_route, (parts, relative), methods) {
+        Ok(fields) => fields.filter(|_| rules.has_body),
+        Err(refusal) => return Decision::refused(owner, refusal),
+    };
+    if rules.has_body && route.rules.denies_other_methods() {
+        let denied = denied_methods(route, parts, |method| {
+            guarded(rules, route, method.as_str(), relative)
+        });
+        denied_fields = joined(denied_fields, denied.collect());
+    }
     let plan = match shape {
         Some(shape) => Plan::Inject(route, shape),
         None => Plan::Pass(owner),
     };
     let mut decision = Decision::new(owner, Ok(plan));
+    decision.denied_fields = denied_fields;
     let method = methods.method();
     decision.need.graphql = graphql::held(&route.rules, rules.host, method, relative).is_some();
     decision
@@ -212,88 +258,4 @@ fn guarded(rules: Rules<'_>, route: &Route, method: &str, path: &str) -> Option<
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::File;
-    use std::io::Write;
-
-    use authsome_providers::Catalog;
-    use http::Request;
-
-    use super::*;
-    use crate::net::tls::ClientCertificate;
-    use crate::proxy::policy::route::Preference;
-    use crate::proxy::policy::routes::{Managed, RouteTable};
-    use crate::secret::Secret;
-
-    /// GitLab with a guard rule outside of its API, with a client certificate or without.
-    fn candidates(has_certificate: bool) -> Candidates {
-        let home = tempfile::tempdir().unwrap();
-        let bundled = Catalog::new(None).get(&"gitlab".parse().unwrap()).unwrap();
-        let mut definition = bundled.json();
-        definition["name"] = "acme".into();
-        definition["guard"] = serde_json::json!([
-            { "name": "web", "methods": ["POST"], "path": "/-/tokens", "reason": "it makes one" }
-        ]);
-        let mut file = File::create(home.path().join("acme.json")).unwrap();
-        file.write_all(definition.to_string().as_bytes()).unwrap();
-        let catalog = Catalog::new(Some(home.path().to_owned()));
-        let definition = catalog.get(&"acme".parse().unwrap()).unwrap();
-        let certificate = || ClientCertificate::stored(String::new(), Secret::new(String::new()));
-        let base = "https://gitlab.test".parse().unwrap();
-        let table = RouteTable::new([Managed {
-            id: crate::credential::ConnectionId {
-                provider: "acme".parse().unwrap(),
-                name: "default".parse().unwrap(),
-            },
-            service: definition.provider.at(Some(&base)).unwrap(),
-            ca_pem: None,
-            client_certificate: has_certificate.then(certificate),
-            preference: Preference::None,
-        }]);
-        table.to(&crate::authority::Authority::new("gitlab.test", 443).unwrap())
-    }
-
-    /// What is decided, and whether the request has an owner, whose certificate is presented.
-    fn decided(candidates: &Candidates, method: &str, path: &str, origin: &str) -> String {
-        let request = Request::builder().method(method).uri(path);
-        let request = request.header("origin", origin).body(()).unwrap();
-        let rules = Rules {
-            authority: &"gitlab.test".parse().unwrap(),
-            host: "gitlab.test",
-            candidates,
-            allowed_guards: &HashSet::new(),
-            policy: &SessionPolicy::default(),
-        };
-        let (parts, ()) = request.into_parts();
-        let flags = HeaderFlags::of(&parts.headers);
-        let Decision { owner, plan, .. } = decide(rules, &parts, path, flags);
-        let plan = match plan {
-            Ok(Plan::Inject(..)) => "inject",
-            Ok(Plan::Pass(_)) => "pass",
-            Err(Refusal::AnotherOrigin) => "another origin",
-            Err(Refusal::Guarded { .. }) => "guarded",
-            Err(_) => "refused",
-        };
-        format!(
-            "{plan}, {}",
-            if owner.is_some() { "owned" } else { "nobody's" }
-        )
-    }
-
-    #[test]
-    fn a_certificate_is_shown_to_whom_a_token_would_be() {
-        let (own, other) = ("https://gitlab.test", "https://evil.test");
-        let with = candidates(true);
-        assert_eq!(decided(&with, "GET", "/api/v4/user", own), "inject, owned");
-        assert_eq!(
-            decided(&with, "GET", "/api/v4/user", other),
-            "another origin, owned"
-        );
-        assert_eq!(decided(&with, "GET", "/dashboard", own), "pass, owned");
-        assert_eq!(decided(&with, "GET", "/dashboard", other), "pass, nobody's");
-        assert_eq!(decided(&with, "POST", "/-/tokens", own), "guarded, owned");
-        let without = candidates(false);
-        assert_eq!(decided(&without, "GET", "/dashboard", other), "pass, owned");
-        assert_eq!(decided(&without, "POST", "/-/tokens", own), "pass, owned");
-    }
-}
+mod tests;

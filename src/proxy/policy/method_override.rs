@@ -17,6 +17,16 @@ const FIELDS: [HeaderName; 3] = [
 /// The name of a field of a form, or of a query, that replaces the method.
 pub(in crate::proxy) const PARAMETER: &str = "_method";
 
+/// The methods that a server takes from the body of a `POST` (those of Rack's `MethodOverride`).
+pub(super) const IN_BODY: [Method; 6] = [
+    Method::GET,
+    Method::HEAD,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
+
 /// The methods that a server might take a request to have.
 #[derive(Debug)]
 pub(in crate::proxy) struct Methods<'a> {
@@ -37,6 +47,16 @@ impl<'a> Methods<'a> {
         }
         Self {
             own: &parts.method,
+            others,
+        }
+    }
+
+    /// The same, with one more.
+    pub(super) fn with(&self, other: &Method) -> Self {
+        let mut others = self.others.clone();
+        others.push(other.to_string());
+        Self {
+            own: self.own,
             others,
         }
     }

@@ -8,6 +8,7 @@ use authsome_providers::{HostPattern, RoutePattern, Rules, Service, Shape};
 use http::{HeaderName, HeaderValue};
 
 use super::graphql::Guard;
+use super::sent_guard::SentGuard;
 use crate::audit::Quoted;
 use crate::authority::Authority;
 use crate::credential::ready::Ready;
@@ -48,6 +49,8 @@ pub(in crate::proxy) struct Route {
     pub(super) ready: ArcSwapOption<ReadyCredential>,
     /// What the definition denies in GraphQL documents; made when the first comes.
     pub(super) graphql: OnceLock<Guard>,
+    /// What it denies for what a request sends; likewise.
+    pub(super) sent: OnceLock<SentGuard>,
 }
 
 /// The forms of a credential, indexed like the shapes.
@@ -127,6 +130,12 @@ impl Route {
         let is_lifted = |rule: &str| lifted.contains(&format!("{provider}/{rule}"));
         self.graphql
             .get_or_init(|| Guard::new(&self.rules, is_lifted))
+    }
+
+    /// What the definition denies for what a request sends, likewise.
+    pub(super) fn sent_guard(&self, lifted: &HashSet<String>) -> &SentGuard {
+        self.sent
+            .get_or_init(|| SentGuard::new(&self.rules, &self.id.provider, lifted))
     }
 
     /// The credential in the forms of this route's shapes. They are made again only when the token

@@ -101,6 +101,7 @@ impl RouteTable {
                     service: Arc::clone(&service),
                     ready: ArcSwapOption::empty(),
                     graphql: OnceLock::new(),
+                    sent: OnceLock::new(),
                 }));
             }
         }

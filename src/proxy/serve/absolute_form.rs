@@ -93,7 +93,7 @@ async fn forward_http<S>(
     // If the request is refused, dropping this body drains it.
     let search = shared.session.routes.search();
     let body = ClientBody::Hyper(body);
-    let body = RequestBody::new(body, &parts.headers, Some(search), &progress);
+    let body = RequestBody::new(body, &parts.headers, (Some(search), None), &progress);
     check_unmanaged(shared, &place.authority)?;
     if placeholder::find_in_head(&parts, search.others).is_some() {
         return Err(Refusal::PlaceholderInClear);

@@ -105,6 +105,7 @@ pub(super) fn by_http2(
 /// For a request that was broken off for what its body holds, or for its size.
 pub(in crate::proxy) fn of_upload(progress: &UploadProgress) -> Option<Refusal> {
     Some(match progress.broken()? {
+        Broken::Field(why) => why.clone().into(),
         Broken::Placeholder => Refusal::Placeholder("the body"),
         Broken::Spent(over) => over.clone().into(),
     })

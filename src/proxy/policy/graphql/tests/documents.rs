@@ -90,6 +90,46 @@ const GITLAB: &[(&str, &str)] = &[
         "member projectMemberBulkUpdate",
     ),
     (
+        "query { node(id: \"gid://gitlab/Ci::Runner/1\") { ... on Node { id ... on CiRunner { t: ephemeralAuthenticationToken } } } }",
+        "runner-token ephemeralAuthenticationToken",
+    ),
+    (
+        "{ project(fullPath: \"g/p\") { ...A } } fragment A on Project { ...B } fragment B on Project { pipelineSchedules { nodes { ...C } } } fragment C on PipelineSchedule { variables { nodes { value } } }",
+        "ci-variable variables",
+    ),
+    (
+        "subscription { a: workItemUpdated(workItemId: \"1\") { ... on WorkItem { createNoteEmail } } }",
+        "incoming-email createNoteEmail",
+    ),
+    (
+        "mutation Q { a: approveDeployment(input: { id: \"gid://gitlab/Deployment/1\", status: APPROVED }) { errors } }",
+        "protected-environment approveDeployment",
+    ),
+    (
+        "mutation { updateDependencyProxyPackagesSettings(input: { projectPath: \"g/p\", mavenExternalRegistryUrl: \"https://a\" }) { errors } }",
+        "virtual-registry updateDependencyProxyPackagesSettings",
+    ),
+    (
+        "mutation { aiSelfHostedModelUpdate(input: { id: \"gid://gitlab/Ai::SelfHostedModel/1\", endpoint: \"https://a\" }) { errors } }",
+        "self-hosted-model aiSelfHostedModelUpdate",
+    ),
+    (
+        "{ workspace(id: \"gid://gitlab/RemoteDevelopment::Workspace/1\") { workspaceVariables { nodes { key } } } }",
+        "workspace workspaceVariables",
+    ),
+    (
+        "{ currentUser { namespace { linkPaths { rssPath } } } }",
+        "feed-token rssPath",
+    ),
+    (
+        "query { project(fullPath: \"g/p\") { job(id: \"1\") { trace { htmlSummary } artifacts { nodes { downloadPath } } } } }",
+        "query",
+    ),
+    (
+        "mutation { pipelineCreate(input: { projectPath: \"g/p\", ref: \"main\", variables: [{ key: \"A\", value: \"b\" }] }) { pipeline { id } errors } }",
+        "mutation",
+    ),
+    (
         "query { currentUser { id } ...A } fragment A on Query { ...B } fragment B on Query { ...A echo(text: \"x\") }",
         "query",
     ),

@@ -1,0 +1,110 @@
+//! Guard rules about what a request sends beside its method and path: header fields, parameters of
+//! the query, fields of the body.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use authsome_providers::{GuardRule, ProviderId, Rules};
+use http::HeaderName;
+use http::request::Parts;
+
+use super::denied_field::{DeniedBy, DeniedField, DeniedFields, joined};
+use super::method_override::Methods;
+use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::named_field::find_in_query;
+
+/// The rules of one definition that are in force, prepared once.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct SentGuard {
+    rules: Vec<SentRule>,
+}
+
+#[derive(Debug)]
+struct SentRule {
+    rule: GuardRule,
+    headers: Vec<(HeaderName, DeniedField)>,
+    query: Vec<DeniedField>,
+    body: DeniedFields,
+}
+
+impl SentGuard {
+    /// The rules that the user has not lifted (as `provider/rule`).
+    pub(super) fn new(rules: &Rules, provider: &ProviderId, lifted: &HashSet<String>) -> Self {
+        let is_lifted = |rule: &GuardRule| lifted.contains(&format!("{provider}/{}", rule.name));
+        let in_force = rules.guards().iter().filter(|rule| !is_lifted(rule));
+        let prepared = in_force.filter_map(|rule| SentRule::of(rule, provider));
+        Self {
+            rules: prepared.collect(),
+        }
+    }
+
+    /// What may not be in the body, if the head is permitted. `path` is canonical and relative to
+    /// the service's base.
+    ///
+    /// # Errors
+    ///
+    /// The rule that denies the head.
+    pub(super) fn check(
+        &self,
+        (rules, host): (&Rules, &str),
+        (parts, path): (&Parts, &str),
+        methods: &Methods<'_>,
+    ) -> Result<DeniedFields, Refusal> {
+        let mut denied = None;
+        for rule in &self.rules {
+            let mut methods = methods.iter();
+            if !methods.any(|method| rules.is_about(&rule.rule, host, method, path)) {
+                continue;
+            }
+            if let Some(field) = rule.in_head(parts) {
+                return Err(field.why.clone().into());
+            }
+            denied = match (denied, &rule.body) {
+                (None, body) => body.clone(),
+                (denied, Some(body)) => joined(denied, body.to_vec()),
+                (denied, None) => denied,
+            };
+        }
+        Ok(denied)
+    }
+}
+
+impl SentRule {
+    fn of(rule: &GuardRule, provider: &ProviderId) -> Option<Self> {
+        let sends = rule.sends.as_ref()?;
+        let field = |kind: &str, name: &String| DeniedField {
+            name: name.clone(),
+            value: None,
+            why: DeniedBy::Guard {
+                provider: provider.to_string(),
+                rule: rule.name.clone(),
+                reason: format!("{} (the {kind} {name})", rule.reason),
+            },
+        };
+        let headers = sends.headers.iter();
+        let headers = headers.filter_map(|name| Some((name.parse().ok()?, field("header", name))));
+        let body = sends.body.iter().map(|name| field("field", name));
+        let body: Arc<[_]> = body.collect();
+        Some(Self {
+            headers: headers.collect(),
+            query: sends
+                .query
+                .iter()
+                .map(|name| field("parameter", name))
+                .collect(),
+            body: (!body.is_empty()).then_some(body),
+            rule: rule.clone(),
+        })
+    }
+
+    /// What of the head is denied, if the rule is about the request.
+    fn in_head(&self, parts: &Parts) -> Option<&DeniedField> {
+        let mut headers = self.headers.iter();
+        let header = headers.find(|(name, _)| parts.headers.contains_key(name));
+        let query = || {
+            let query = parts.uri.query().filter(|_| !self.query.is_empty())?;
+            self.query.get(find_in_query(query, &self.query)?)
+        };
+        header.map(|(_, field)| field).or_else(query)
+    }
+}
