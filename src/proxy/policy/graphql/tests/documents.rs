@@ -110,6 +110,18 @@ const GITLAB: &[(&str, &str)] = &[
         "virtual-registry updateDependencyProxyPackagesSettings",
     ),
     (
+        "mutation { artifactRegistryRoleGrant(input: { assigneeId: \"gid://gitlab/User/1\", resourceId: \"r\", role: OWNER }) { errors } }",
+        "member artifactRegistryRoleGrant",
+    ),
+    (
+        "mutation { aiCatalogMcpServerUpdate(input: { id: \"gid://gitlab/Ai::Catalog::McpServer/1\", url: \"https://a\" }) { errors } }",
+        "integration aiCatalogMcpServerUpdate",
+    ),
+    (
+        "{ auditEventsInstanceStreamingDestinations { nodes { config } } }",
+        "audit-stream auditEventsInstanceStreamingDestinations",
+    ),
+    (
         "mutation { aiSelfHostedModelUpdate(input: { id: \"gid://gitlab/Ai::SelfHostedModel/1\", endpoint: \"https://a\" }) { errors } }",
         "self-hosted-model aiSelfHostedModelUpdate",
     ),
@@ -149,6 +161,10 @@ const GITHUB: &[(&str, &str)] = &[
     (
         "mutation { createCommitOnBranch(input: { branch: {}, message: { headline: \"h\" }, fileChanges: {}, expectedHeadOid: \"0\" }) { commit { url } } }",
         "mutation",
+    ),
+    (
+        "{ node(id: \"R_1\") { ...F } } fragment F on Node { ... on Repository { url ... { t: tempCloneToken } } }",
+        "token tempCloneToken",
     ),
     (
         "{ repository(owner: \"o\", name: \"n\") { tempCloneToken } }",
