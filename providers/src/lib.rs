@@ -43,6 +43,7 @@ mod reader;
 mod route;
 mod rules;
 mod scheme;
+mod scope_rules;
 mod service;
 mod shape;
 mod source;
@@ -70,6 +71,7 @@ pub use provider::{
 pub use route::RoutePattern;
 pub use rules::{Carriers, GraphqlNames, GuardRule, Injection, Rules, SentNames};
 pub use scheme::Scheme;
+pub use scope_rules::ScopeRules;
 pub use service::{AccountLookup, OAuthEndpoints, Service, SignIn};
 pub use shape::Shape;
 pub use source::Source;

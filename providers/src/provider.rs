@@ -10,6 +10,7 @@ use crate::host::HostPattern;
 use crate::id::ProviderId;
 use crate::pointer::JsonPointer;
 use crate::rules::SharedRules;
+use crate::scope_rules::ScopeRules;
 use crate::template::Template;
 use crate::words::{ClientAuthentication, ExportField, Flow, TokenRequestForm};
 
@@ -62,6 +63,8 @@ pub struct Provider {
     pub application_form: ApplicationForm,
     /// Where the projects are whose CI variables its API has: `PROJECT/variables/NAME` below it.
     pub ci_variables: Option<Endpoint>,
+    /// Which scopes requests need.
+    pub scope_rules: ScopeRules,
     /// Pages of an instance whose paths users may copy together with its address.
     pub(crate) pages: Vec<String>,
     pub(crate) api_urls: Vec<ApiUrl>,

@@ -15,6 +15,7 @@ mod notes;
 mod oauth;
 mod pages;
 mod rules;
+mod scope_for;
 
 use crate::base_url::BaseUrl;
 use crate::endpoint::Endpoint;
@@ -100,6 +101,7 @@ pub(crate) fn provider(
         ci_variables: ci_variables(&mut fields)?,
         pages: pages::pages(&mut fields)?,
         accounts: account::accounts(&mut fields, &mut warnings)?,
+        scope_rules: scope_for::scope_for(&mut fields, &mut warnings)?,
         auth: parsed.auth,
         rules,
     };

@@ -13,6 +13,7 @@ mod gitlab;
 mod gitlab_api;
 mod gitlab_guards;
 mod older;
+mod scopes;
 mod services;
 mod table;
 mod wrong_fields;

@@ -226,6 +226,17 @@ fn wrong_use() -> Vec<Wrong> {
             "guard[0].graphql",
         ),
         ("/graphql", json!([{"path": "regex:["}]), "graphql[0].path"),
+        (
+            "/scope_for",
+            json!([{"scope": "a b", "path": "/"}]),
+            "scope_for[0].scope",
+        ),
+        ("/scope_for", json!([{"path": "/"}]), "scope_for[0].scope"),
+        (
+            "/scope_includes",
+            json!({"api": ["", "b"]}),
+            "scope_includes.api[0]",
+        ),
         ("/graphql", json!({"path": "/graphql"}), "graphql"),
         (
             "/account",
