@@ -16,7 +16,7 @@ mod writer;
 
 pub use event::{Event, Kind, Way};
 pub use feed::{Feed, Told};
-pub use line::{Quoted, RequestLine};
+pub use line::{PushedRefs, Quoted, RequestLine};
 pub use run::{RunEnd, RunStart};
 pub use tally::{POLICY, Tally};
 pub use writer::Audit;

@@ -18,6 +18,8 @@ pub enum Kind {
     Denied,
     /// Tokens were handed to the user.
     Export,
+    /// For the first time in a run, something went to a host of no connection, unread.
+    Forwarded,
     /// A request, or a connection to a managed host, that failed because of the network, a
     /// certificate or a credential.
     Failed,
@@ -35,6 +37,8 @@ pub enum Kind {
     Import,
     /// Events were dropped because the disk was too slow.
     Lost,
+    /// A request to a host of a connection that went out without a credential.
+    Passed,
     /// A token pair was renewed.
     Refresh,
     /// A token pair could not be renewed.
@@ -65,6 +69,7 @@ impl Kind {
             Self::Denied => "denied",
             Self::Export => "export",
             Self::Failed => "failed",
+            Self::Forwarded => "forwarded",
             Self::HandBackFailed => "hand_back_failed",
             Self::HandedBack => "handed_back",
             Self::Injected => "injected",
@@ -72,6 +77,7 @@ impl Kind {
             Self::Logout => "logout",
             Self::Import => "import",
             Self::Lost => "lost",
+            Self::Passed => "passed",
             Self::Refresh => "refresh",
             Self::RefreshFailed => "refresh_failed",
             Self::Revoke => "revoke",
@@ -113,6 +119,12 @@ pub struct Event {
     /// How the request reached the proxy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub way: Option<Way>,
+    /// The full names of the refs that a push with git names, with `:` before one that it deletes.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub refs: Vec<String>,
+    /// Whether it names more of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub more_refs: bool,
     /// The response's status.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
@@ -153,6 +165,8 @@ impl Event {
             host: None,
             path: None,
             way: None,
+            refs: Vec::new(),
+            more_refs: false,
             status: None,
             bytes: None,
             milliseconds: None,
@@ -210,7 +224,9 @@ mod tests {
         for kind in [
             Kind::Denied,
             Kind::Failed,
+            Kind::Forwarded,
             Kind::Injected,
+            Kind::Passed,
             Kind::HandBackFailed,
             Kind::RefreshFailed,
             Kind::RunEnd,

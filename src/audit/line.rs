@@ -29,6 +29,15 @@ impl Quoted {
     }
 }
 
+/// The refs that a push with git names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PushedRefs {
+    /// Their full names, with `:` before one that is deleted.
+    pub names: Vec<String>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
 /// The line of a request, from borrowed parts.
 #[derive(Debug)]
 pub struct RequestLine<'a> {
@@ -46,6 +55,8 @@ pub struct RequestLine<'a> {
     pub path: &'a str,
     /// How it reached the proxy.
     pub way: Way,
+    /// The refs that it pushes to, if it is a push with git.
+    pub pushed: Option<&'a PushedRefs>,
     /// The response's status.
     pub status: Option<u16>,
     /// Bytes of the response's body.
@@ -144,6 +155,9 @@ impl Lines {
         push_text(out, kept_path(line.path));
         out.extend_from_slice(b",\"way\":");
         push_plain(out, line.way.name());
+        if let Some(pushed) = line.pushed {
+            push_refs(out, pushed);
+        }
         if let Some(status) = line.status {
             out.extend_from_slice(b",\"status\":");
             push_number(out, status.into());
@@ -191,6 +205,16 @@ fn push_value(out: &mut Vec<u8>, value: &impl Serialize) {
     }
 }
 
+fn push_refs(out: &mut Vec<u8>, pushed: &PushedRefs) {
+    if !pushed.names.is_empty() {
+        out.extend_from_slice(b",\"refs\":");
+        push_value(out, &pushed.names);
+    }
+    if pushed.more {
+        out.extend_from_slice(b",\"more_refs\":true");
+    }
+}
+
 /// Writes a JSON string that needs no escaping.
 fn push_plain(out: &mut Vec<u8>, word: &str) {
     out.push(b'"');
@@ -230,6 +254,10 @@ mod tests {
             Quoted::new("gitlab/default"),
             Quoted::new("gitlab.test:443"),
         );
+        let pushed = PushedRefs {
+            names: vec!["refs/heads/ä".to_owned(), ":refs/heads/b".to_owned()],
+            more: true,
+        };
         let texts = ["/api/v4/user", "/a\"b\\c\u{1}", "/ä?x", ""];
         for (path, number) in texts.into_iter().zip([0, 7, 12_345, u64::MAX]) {
             let line = RequestLine {
@@ -240,6 +268,7 @@ mod tests {
                 host: &host,
                 path,
                 way: Way::Connect,
+                pushed: (number > 7).then_some(&pushed),
                 status: Some(200),
                 bytes: number,
                 duration: Duration::from_millis(3),
@@ -253,6 +282,9 @@ mod tests {
                 .because(path);
             event.time = line.time.to_string();
             (event.way, event.status) = (Some(Way::Connect), Some(200));
+            if line.pushed.is_some() {
+                (event.refs, event.more_refs) = (pushed.names.clone(), true);
+            }
             (event.bytes, event.milliseconds) = (Some(number), Some(3));
             event.scrubbed = line.scrubbed;
             event.rule = line.rule.map(str::to_owned);

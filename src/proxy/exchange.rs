@@ -2,6 +2,7 @@
 
 mod attempt;
 mod challenge;
+mod default_branch;
 mod hand_over;
 mod handle;
 mod held_body;
@@ -9,6 +10,7 @@ mod inject;
 mod inspect;
 pub(super) mod log_entry;
 pub(super) mod place;
+mod pushed_refs;
 mod range;
 pub(super) mod respond;
 pub(super) mod response_body;

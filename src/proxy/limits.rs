@@ -208,6 +208,15 @@ pub(super) const MAX_PUSH_LIST: usize = 1024 * 1024;
 pub(super) const MAX_PUSH_HELD: usize = 4 * 1024 * 1024;
 pub(super) const MAX_PUSH_DECODED: usize = 16 * 1024 * 1024;
 
+/// How many refs of a push the log names, and the longest name of one, in bytes. How long the list
+/// of a push is waited for that no policy is about.
+pub(super) const MAX_LOGGED_REFS: usize = 32;
+pub(super) const MAX_LOGGED_REF: usize = 256;
+pub(super) const PUSH_LIST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many hosts of no connection the log names in a run.
+pub(super) const MAX_LOGGED_HOSTS: usize = 1000;
+
 /// What is read of the pack of such a push: what all of it and what one commit inflates to, and the
 /// commits that are kept because later ones may be deltas of them, in bytes.
 pub(super) const MAX_PUSH_INFLATED: u64 = 64 * 1024 * 1024;

@@ -4,6 +4,7 @@
 pub(super) mod candidates;
 pub(super) mod decide;
 pub(super) mod denied_field;
+pub(super) mod gate;
 pub(super) mod git_push;
 pub(super) mod graphql;
 pub(super) mod method_override;

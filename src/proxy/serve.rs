@@ -3,7 +3,6 @@
 
 mod absolute_form;
 mod connect;
-mod disposition;
 pub(super) mod door;
 mod intercept;
 pub(super) mod listener;

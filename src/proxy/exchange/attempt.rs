@@ -102,7 +102,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         let mut entry = std::mem::take(&mut self.entry);
         match plan {
             Plan::Inject(..) => entry.injected(outcome.response.status().as_u16()),
-            Plan::Pass(_) => entry.forget(),
+            Plan::Pass(_) => entry.passed(outcome.response.status().as_u16()),
         }
         self.hand_over(outcome, entry)
     }

@@ -4,31 +4,23 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, HOST, USER_AGENT};
-use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::attempt::{Attempt, dialect};
-use crate::connection::{CredentialSource, Usage};
+use super::attempt::Attempt;
+use crate::connection::CredentialSource;
 use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::RequestBody;
 use crate::proxy::limits::{
-    ADVERTISEMENT_TIMEOUT, INSPECTED_BODY_TIMEOUT, MAX_ADVERTISEMENT, MAX_GRAPHQL_BODY,
-    MAX_LFS_BATCH, PUSH_PIECE, REFUSED_PUSH_DRAIN,
+    INSPECTED_BODY_TIMEOUT, MAX_GRAPHQL_BODY, MAX_LFS_BATCH, PUSH_PIECE, REFUSED_PUSH_DRAIN,
 };
-use crate::proxy::policy::git_push::{self, Progress, PushReader, Refused};
+use crate::proxy::policy::git_push::{self, Progress, PushReader, RefsReader, Refused};
 use crate::proxy::policy::graphql::{GraphqlRequest, Kind, Unreadable, Verdict};
 use crate::proxy::policy::route::Route;
+use crate::proxy::policy::session_policy::Asked;
 use crate::proxy::refusal::{Denial, Refusal};
 use crate::proxy::upstream::error;
-use crate::proxy::upstream::send::RequestContext;
-
-/// The end of the path of git-lfs' one request for several objects (its "Batch API").
-const LFS_BATCH: &str = "/info/lfs/objects/batch";
 
 impl<S: CredentialSource> Attempt<'_, S> {
     /// The client's body, to be sent: at once, or as soon as is known what it does.
@@ -42,6 +34,9 @@ impl<S: CredentialSource> Attempt<'_, S> {
         if !self.need.is_nothing() {
             return Box::pin(self.inspect(body, progress)).await;
         }
+        if self.pushes() {
+            return Box::pin(self.note_refs(body, progress)).await;
+        }
         // A large body is broken off when a field is denied. A small one is not even begun.
         if is_looked_into && !progress.expects {
             return Box::pin(self.held(body, progress)).await;
@@ -54,19 +49,22 @@ impl<S: CredentialSource> Attempt<'_, S> {
         body: RequestBody,
         progress: &UploadProgress,
     ) -> Result<RequestBody, Refusal> {
-        let need = self.need;
-        if need.push {
-            return self.inspect_push(body, progress).await;
+        match self.need.asked(self.parts.uri.path()) {
+            Asked::Nothing => Ok(body),
+            Asked::Push => self.inspect_push(body, progress).await,
+            Asked::Graphql => {
+                let body = self.whole(body, progress, MAX_GRAPHQL_BODY).await?;
+                self.inspect_graphql(body)
+            }
+            Asked::LfsBatch => {
+                let whole = self.whole(body, progress, MAX_LFS_BATCH).await?;
+                self.inspect_lfs(whole)
+            }
+            Asked::Refused => Err(self.session.policy.only_reads(self.parts.method.as_str())),
         }
-        if need.graphql {
-            let body = self.whole(body, progress, MAX_GRAPHQL_BODY).await?;
-            return self.inspect_graphql(body);
-        }
-        // What is left is a request that may only read.
-        if !self.parts.uri.path().ends_with(LFS_BATCH) {
-            return Err(self.session.policy.only_reads(self.parts.method.as_str()));
-        }
-        let whole = self.whole(body, progress, MAX_LFS_BATCH).await?;
+    }
+
+    fn inspect_lfs(&self, whole: Option<Bytes>) -> Result<RequestBody, Refusal> {
         let batch: Option<Batch> = whole
             .as_deref()
             .and_then(|text| serde_json::from_slice(text).ok());
@@ -112,11 +110,16 @@ impl<S: CredentialSource> Attempt<'_, S> {
     /// A refusal is told when the client has sent all, as a server tells it: git reads no response
     /// before, and over HTTP/2 some versions of curl wait for ever if one comes early.
     async fn inspect_push(
-        &self,
+        &mut self,
         mut body: RequestBody,
         progress: &UploadProgress,
     ) -> Result<RequestBody, Refusal> {
-        let held = match self.verdict_on_push(&mut body, progress).await {
+        let mut named = self.refs_reader();
+        let verdict = self.verdict_on_push(&mut body, progress, &mut named).await;
+        if let Some(named) = named {
+            self.entry.pushes(named);
+        }
+        let held = match verdict {
             Ok(held) => held,
             Err(refusal) => {
                 let rest = async { while let Some(Ok(_)) = body.frame().await {} };
@@ -132,6 +135,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
         &self,
         body: &mut RequestBody,
         progress: &UploadProgress,
+        named: &mut Option<RefsReader>,
     ) -> Result<Vec<Bytes>, Refusal> {
         let coding = git_push::coding_of(&self.parts.headers).map_err(|problem| Refusal::Push {
             reason: problem.to_string(),
@@ -157,82 +161,15 @@ impl<S: CredentialSource> Attempt<'_, S> {
             };
             while !data.is_empty() {
                 let piece = data.split_to(data.len().min(PUSH_PIECE));
+                if let Some(named) = named {
+                    named.feed(&piece);
+                }
                 if let Some(mut held) = settle(&mut readers, |reader| reader.feed(&piece))? {
                     held.push(data);
                     return Ok(held);
                 }
             }
         }
-    }
-
-    /// The repository's default branch, which the server names to whoever fetches. `None` if it
-    /// does not.
-    async fn default_branch(&self) -> Option<String> {
-        let route = self.owner?;
-        let parts = &self.parts;
-        let asked = parts.uri.path().to_ascii_lowercase();
-        let end = asked.rfind("git-receive-pack")?;
-        let place = parts.uri.path().get(..end)?;
-        let mut uri = parts.uri.clone().into_parts();
-        let target = format!("{place}info/refs?service=git-upload-pack");
-        uri.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
-        let uri = Uri::from_parts(uri).ok()?;
-        let mut asking = Request::new(()).into_parts().0;
-        (asking.method, asking.uri, asking.version) = (Method::GET, uri, parts.version);
-        asking.headers = HeaderMap::new();
-        for name in [HOST, USER_AGENT, ACCEPT] {
-            if let Some(value) = parts.headers.get(&name) {
-                asking.headers.insert(name, value.clone());
-            }
-        }
-        timeout(ADVERTISEMENT_TIMEOUT, self.advertised(route, asking))
-            .await
-            .ok()?
-    }
-
-    async fn advertised(&self, route: &Arc<Route>, mut asking: Parts) -> Option<String> {
-        let (path, host) = (asking.uri.path().to_owned(), self.place.authority.host());
-        let query = asking.uri.query().map(ToOwned::to_owned);
-        let relative = route.relative_path(&path);
-        let found = route
-            .rules
-            .injection(host, "GET", relative, query.as_deref())?;
-        let credential = self
-            .session
-            .source
-            .get(&route.id, Usage::Repeatable)
-            .await
-            .ok()?;
-        self.session.scrubbing.renew(&*self.session.source);
-        let ready = route.ready(&credential);
-        let stripped = asking.uri.clone();
-        if !ready.form(found.shape)?.put(&mut asking, &stripped) {
-            return None;
-        }
-        let sending = RequestContext {
-            progress: &self.place.nothing,
-            origin: self.place.origins.of(route.client_certificate.as_ref()),
-            interim: &crate::proxy::message::interim::Interim::default(),
-        };
-        let upstream = &self.session.upstream;
-        let sent = upstream.send(
-            &asking,
-            RequestBody::Empty,
-            sending,
-            dialect(asking.version, false),
-        );
-        let response = sent.await.ok()?;
-        if response.status() != StatusCode::OK {
-            return None;
-        }
-        let (mut body, mut read) = (response.into_body(), Vec::new());
-        while read.len() < MAX_ADVERTISEMENT {
-            match body.frame().await {
-                Some(Ok(frame)) => read.extend_from_slice(frame.data_ref()?),
-                _ => break,
-            }
-        }
-        git_push::default_branch_of(&read)
     }
 }
 

@@ -7,14 +7,15 @@ use http::uri::PathAndQuery;
 use http::{Method, Request};
 
 use super::place::Place;
-use crate::audit::{Kind, RequestLine};
+use crate::audit::{Kind, PushedRefs, RequestLine};
 use crate::clock::Timestamp;
+use crate::proxy::policy::git_push::RefsReader;
 use crate::proxy::policy::route::Route;
 use crate::proxy::refusal::Refusal;
 
 /// A line that is not written yet. Empty once it is written, or if the request needs no line.
-/// `finish` writes it. If it is dropped without that, it is written only if the request was sent
-/// with a credential.
+/// `finish` writes it. If it is dropped without that, it is written only if the request was
+/// sent.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Entry {
     line: Option<Line>,
@@ -29,6 +30,7 @@ struct Line {
     path: Option<PathAndQuery>,
     place: Arc<Place>,
     why: Option<Box<Why>>,
+    pushed: Option<Box<PushedRefs>>,
     route: Option<Arc<Route>>,
     scrubbed: u64,
     started: Instant,
@@ -61,6 +63,7 @@ impl Entry {
             path: request.uri().path_and_query().cloned(),
             place: Arc::clone(place),
             why: None,
+            pushed: None,
             route: None,
             scrubbed: 0,
             started: Instant::now(),
@@ -82,6 +85,18 @@ impl Entry {
         if let Some(line) = &mut self.line {
             line.route = Some(Arc::clone(route));
         }
+    }
+
+    /// Records the refs that the request pushes to.
+    pub(super) fn pushes(&mut self, refs: RefsReader) {
+        if let Some(line) = &mut self.line {
+            line.pushed = refs.into_refs().map(Box::new);
+        }
+    }
+
+    /// A request that was sent without a credential got a response with this status.
+    pub(super) fn passed(&mut self, status: u16) {
+        self.set(Kind::Passed, status, None);
     }
 
     /// Drops the line: nothing was injected, and nothing refused.
@@ -149,6 +164,7 @@ impl Entry {
             host: &line.place.quoted,
             path: line.path.as_ref().map_or("/", PathAndQuery::path),
             way: line.place.way,
+            pushed: line.pushed.as_deref(),
             status: line.status,
             bytes,
             duration: line.started.elapsed(),
@@ -161,10 +177,10 @@ impl Entry {
 
 impl Drop for Entry {
     /// An entry that is dropped early belongs to a client that left before the response, or to a
-    /// session that ended. A request that was sent with a credential is logged even then.
+    /// session that ended. A request that was sent is logged even then.
     fn drop(&mut self) {
         if let Some(line) = &mut self.line
-            && line.event == Kind::Injected
+            && matches!(line.event, Kind::Injected | Kind::Passed)
         {
             if line.status.is_none() {
                 line.why = Some(Box::new(Why::in_words(

@@ -37,6 +37,7 @@ mod problem;
 pub(crate) mod properties;
 mod reader;
 mod ref_name;
+mod refs_reader;
 mod refused;
 mod request;
 mod rules;
@@ -48,6 +49,7 @@ pub use pattern::{RefPattern, RefPatternError};
 #[cfg(test)]
 use problem::Problem;
 pub(in crate::proxy) use reader::{Progress, PushReader};
+pub(in crate::proxy) use refs_reader::RefsReader;
 pub(in crate::proxy) use refused::Refused;
 #[cfg(any(fuzzing, test))]
 use request::Coding;

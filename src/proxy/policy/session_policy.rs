@@ -9,6 +9,7 @@
 
 mod layer;
 mod limit;
+mod need;
 mod path_rule;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use authsome_providers::ProviderId;
 pub use self::layer::{Contradiction, Policy, PolicyLayer, PolicySource};
 use self::limit::{Budget, Spent, Subject};
 pub use self::limit::{Limit, LimitError};
+pub(in crate::proxy) use self::need::{Asked, Need};
 pub use self::path_rule::{PathRule, PathRuleError};
 use super::git_push::{self, PushPolicy};
 use super::method_override::Methods;
@@ -26,33 +28,6 @@ use super::route::Route;
 use crate::authority::Authority;
 use crate::net::address_kind::AddressRule;
 use crate::proxy::refusal::{Denial, Refusal};
-
-/// What is still to be looked into before a request may be served: what only its body can tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::proxy) struct Need {
-    /// The body has to be one that only reads.
-    pub(in crate::proxy) only_read: bool,
-    /// The body is a GraphQL document, for which the definition has rules.
-    pub(in crate::proxy) graphql: bool,
-    /// The body is a push with git, whose refs the user has named.
-    pub(in crate::proxy) push: bool,
-}
-
-impl Need {
-    /// Whether the head has said it all.
-    pub(in crate::proxy) fn is_nothing(self) -> bool {
-        self == Self::default()
-    }
-
-    /// Both needs.
-    pub(in crate::proxy) fn and(self, other: Self) -> Self {
-        Self {
-            only_read: self.only_read || other.only_read,
-            graphql: self.graphql || other.graphql,
-            push: self.push || other.push,
-        }
-    }
-}
 
 /// The policy of a session. A request only reads it; budgets take no lock.
 #[derive(Debug, Default)]
@@ -79,6 +54,11 @@ impl SessionPolicy {
                 .collect(),
             layers,
         }
+    }
+
+    /// Its layers, without those that say nothing.
+    pub fn layers(&self) -> &[PolicyLayer] {
+        &self.layers
     }
 
     /// Whether some host may be refused, so that the proxy has to see every connection.

@@ -6,9 +6,9 @@ use http::header::{HOST, HeaderValue, UPGRADE};
 use http::{Request, Response};
 use hyper::body::Incoming;
 
-use super::disposition::{Disposition, check_unmanaged, dispose};
 use super::refuse::refuse;
 use super::shared::Shared;
+use crate::audit::Way;
 use crate::authority::Authority;
 use crate::connection::CredentialSource;
 use crate::proxy::admission::permit::Permit;
@@ -23,6 +23,7 @@ use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::exchange::searched_body::Search;
 use crate::proxy::exchange::upgrade::ClientUpgrade;
 use crate::proxy::message::interim::Interim;
+use crate::proxy::policy::gate::Disposition;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
 use crate::proxy::rewrite::placeholder;
@@ -44,7 +45,7 @@ pub(super) async fn https<S: CredentialSource>(
     let Some(place) = place_of(shared, &mut request, Scheme::Https) else {
         return refuse(&NO_TARGET, request);
     };
-    match dispose(shared, &place.authority) {
+    match shared.gate().dispose(&place.authority) {
         Disposition::Refuse(refusal) => shared.refuse(&place.authority, &refusal, request),
         Disposition::Intercept | Disposition::Tunnel => {
             let upgrade = upgrade_of(&mut request, permit);
@@ -68,6 +69,7 @@ pub(super) async fn http<S>(
     match forward_http(shared, &place, request).await {
         Ok(response) => {
             entry.forget();
+            shared.forwards(&place.authority, Way::Absolute);
             let status = response.status();
             response.map(|body| ResponseBody::streamed(status, None, body, Search::Nothing, entry))
         }
@@ -94,7 +96,7 @@ async fn forward_http<S>(
     let search = shared.session.routes.search();
     let body = ClientBody::Hyper(body);
     let body = RequestBody::new(body, &parts.headers, (Some(search), None), &progress);
-    check_unmanaged(shared, &place.authority)?;
+    shared.gate().check_unmanaged(&place.authority)?;
     if placeholder::find_in_head(&parts, search.others).is_some() {
         return Err(Refusal::PlaceholderInClear);
     }

@@ -8,16 +8,17 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
 use super::absolute_form;
-use super::disposition::{Disposition, dispose};
 use super::intercept;
 use super::refuse::refuse;
 use super::shared::Shared;
 use super::tunnel;
+use crate::audit::Way;
 use crate::authority::Authority;
 use crate::connection::CredentialSource;
 use crate::proxy::admission::admit::Client;
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::exchange::response_body::ResponseBody;
+use crate::proxy::policy::gate::Disposition;
 use crate::proxy::refusal::Refusal;
 
 /// Responds to one request to the proxy itself.
@@ -60,7 +61,7 @@ async fn connect<S: CredentialSource>(
         let refusal = Refusal::Malformed("CONNECT needs a host and a port");
         return refuse(&refusal, request);
     };
-    match dispose(&shared, &authority) {
+    match shared.gate().dispose(&authority) {
         Disposition::Refuse(refusal) => shared.refuse(&authority, &refusal, request),
         Disposition::Intercept => {
             tokio::spawn(async move {
@@ -75,6 +76,7 @@ async fn connect<S: CredentialSource>(
                 Ok(upstream) => upstream,
                 Err(refusal) => return shared.refuse(&authority, &refusal, request),
             };
+            shared.forwards(&authority, Way::Connect);
             tokio::spawn(async move {
                 if let Ok(upgraded) = hyper::upgrade::on(request).await {
                     tunnel::relay(upgraded, upstream).await;

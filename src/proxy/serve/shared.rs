@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use authsome_ca::{CaError, SessionCa};
@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use super::door::Listen;
 use super::refuse::refuse;
 use super::server_tls::ServerTls;
-use crate::audit::{Audit, Event};
+use crate::audit::{Audit, Event, Kind, Way};
 use crate::authority::Authority;
 use crate::loopback::REDIRECT_PORT;
 use crate::net::address_kind::{AddressRule, AddressRules};
@@ -24,7 +24,8 @@ use crate::proxy::admission::admit::Admission;
 use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::exchange::scrubbing::Scrubbing;
 use crate::proxy::exchange::session::Session;
-use crate::proxy::limits::Timeouts;
+use crate::proxy::limits::{MAX_LOGGED_HOSTS, Timeouts};
+use crate::proxy::policy::gate::Gate;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::policy::session_policy::SessionPolicy;
 use crate::proxy::refusal::Refusal;
@@ -67,6 +68,8 @@ pub struct SessionConfig {
 #[derive(Debug)]
 pub(super) struct Shared<S> {
     own: OwnListeners,
+    /// The hosts of no connection that are in the log.
+    forwarded: Mutex<HashSet<Authority>>,
     pub(super) admission: Arc<Admission>,
     pub(super) queue: Arc<Queue>,
     pub(super) session: Session<S>,
@@ -114,6 +117,7 @@ impl<S> Shared<S> {
         );
         Ok(Self {
             own,
+            forwarded: Mutex::default(),
             admission: Arc::new(Admission::new(
                 &config.password,
                 address,
@@ -138,9 +142,33 @@ impl<S> Shared<S> {
         self.own.proxy
     }
 
-    /// Whether `authority` names this proxy, or where a login waits.
-    pub(super) fn is_loop(&self, authority: &Authority) -> bool {
-        self.own.are_named(authority)
+    /// What decides about connections: the routes and the policy.
+    pub(super) fn gate(&self) -> Gate<'_> {
+        Gate {
+            own: self.own,
+            routes: &self.session.routes,
+            policy: &self.session.policy,
+        }
+    }
+
+    /// Logs that something goes to a host of no connection. A host is logged once in a run: what
+    /// goes there is not seen anyway, and a client may open many tunnels.
+    pub(super) fn forwards(&self, authority: &Authority, way: Way) {
+        let mut hosts = self
+            .forwarded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if hosts.len() >= MAX_LOGGED_HOSTS || !hosts.insert(authority.clone()) {
+            return;
+        }
+        let is_last = hosts.len() == MAX_LOGGED_HOSTS;
+        drop(hosts);
+        let mut event = Event::new(Kind::Forwarded);
+        (event.host, event.way) = (Some(authority.to_string()), Some(way));
+        if is_last {
+            event = event.because("further hosts of this run are not in the log");
+        }
+        self.session.audit.record(&event);
     }
 
     /// Logs a refusal, and makes the response for it.

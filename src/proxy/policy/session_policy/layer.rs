@@ -132,10 +132,36 @@ impl PolicyLayer {
         Ok(())
     }
 
+    /// Its rules as the flags name them, each with its value.
+    pub fn rules(&self) -> Vec<(&'static str, String)> {
+        let mut rules = Vec::new();
+        if self.unmanaged == Policy::Deny {
+            rules.push(("policy", "deny".to_owned()));
+        }
+        add(&mut rules, "allow-host", &self.allow_hosts);
+        add(&mut rules, "deny-host", &self.deny_hosts);
+        add(&mut rules, "allow-path", &self.allow_paths);
+        add(&mut rules, "deny-path", &self.deny_paths);
+        match &self.git_push {
+            Some(refs) if refs.is_empty() => rules.push(("git-push", "nothing".to_owned())),
+            Some(refs) => add(&mut rules, "git-push", refs),
+            None => {}
+        }
+        if self.is_read_only {
+            rules.push(("read-only", "true".to_owned()));
+        }
+        add(&mut rules, "limit", &self.limits);
+        rules
+    }
+
     /// The providers that its rules name.
     pub fn providers(&self) -> impl Iterator<Item = &ProviderId> {
         let paths = self.allow_paths.iter().chain(&self.deny_paths);
         let limits = self.limits.iter().filter_map(Limit::provider);
         paths.map(PathRule::provider).chain(limits)
     }
+}
+
+fn add<T: fmt::Display>(rules: &mut Vec<(&'static str, String)>, name: &'static str, of: &[T]) {
+    rules.extend(of.iter().map(|rule| (name, rule.to_string())));
 }

@@ -1,0 +1,62 @@
+//! What the head of a request cannot tell.
+
+/// What is still to be looked into before a request may be served: what only its body can tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::proxy) struct Need {
+    /// The body has to be one that only reads.
+    pub(in crate::proxy) only_read: bool,
+    /// The body is a GraphQL document, for which the definition has rules.
+    pub(in crate::proxy) graphql: bool,
+    /// The body is a push with git, whose refs the user has named.
+    pub(in crate::proxy) push: bool,
+}
+
+impl Need {
+    /// Whether the head has said it all.
+    pub(in crate::proxy) fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Both needs.
+    pub(in crate::proxy) fn and(self, other: Self) -> Self {
+        Self {
+            only_read: self.only_read || other.only_read,
+            graphql: self.graphql || other.graphql,
+            push: self.push || other.push,
+        }
+    }
+
+    /// What of the body has to be read. `path` is the request's own.
+    pub(in crate::proxy) fn asked(self, path: &str) -> Asked {
+        if self.push {
+            return Asked::Push;
+        }
+        if self.graphql {
+            return Asked::Graphql;
+        }
+        // What is left is a request that may only read.
+        match self.only_read {
+            false => Asked::Nothing,
+            true if path.ends_with(LFS_BATCH) => Asked::LfsBatch,
+            true => Asked::Refused,
+        }
+    }
+}
+
+/// The end of the path of git-lfs' one request for several objects (its "Batch API").
+const LFS_BATCH: &str = "/info/lfs/objects/batch";
+
+/// What of a body tells whether its request may be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proxy) enum Asked {
+    /// Nothing: the head has said it all.
+    Nothing,
+    /// The GraphQL document.
+    Graphql,
+    /// Whether git-lfs downloads.
+    LfsBatch,
+    /// The refs of the push.
+    Push,
+    /// No body of such a request only reads.
+    Refused,
+}
