@@ -119,6 +119,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         Command::Login(arguments) => cmd::login::run(*arguments, &context).map(done),
         Command::Logout(arguments) => cmd::logout::run(&arguments, &context).map(done),
         Command::Man(arguments) => cmd::man::run(&arguments, printer).map(done),
+        Command::Policy(arguments) => cmd::policy::run(arguments, &context),
         Command::Register(arguments) => cmd::register::run(&arguments, &context).map(done),
         Command::Remove(arguments) => cmd::register::remove(&arguments, &context).map(done),
         Command::Revoke(arguments) => cmd::revoke::run(&arguments, &context).map(done),

@@ -44,6 +44,7 @@ pub(crate) use policy::graphql::properties as graphql_properties;
 #[cfg(any(fuzzing, test))]
 pub(crate) use rewrite::scrub::properties as scrub_properties;
 
+pub use exchange::dry_run::{DeniedBy, DependsOn, DryRun, Foreseen, Imagined, NoRequest, Outcome};
 pub use limits::Timeouts;
 pub use policy::git_push::{PushPolicy, RefPattern, RefPatternError};
 pub use policy::route::Preference;

@@ -4,6 +4,7 @@ mod login;
 mod login_target;
 mod named;
 mod policy;
+mod policy_command;
 mod proxy;
 mod run;
 mod show;
@@ -26,8 +27,9 @@ pub(super) use self::login::{Login, Pair};
 pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Target};
 pub(super) use self::policy::{JoinArgument, PolicyArgument, PolicyFlags, ScrubArgument};
+pub(super) use self::policy_command::{Policy, PolicyCheck, PolicySuggest};
 pub(super) use self::proxy::{ContainerEngine, EnvFormat, Proxy};
-pub(super) use self::run::{Run, SessionFlags};
+pub(super) use self::run::{ChoiceFlags, Run, SessionFlags};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
 pub(super) use self::skill::{Agent, Skill};
 pub(super) use self::token::{Credential, Token, TokenFormat};
@@ -108,6 +110,9 @@ pub(super) enum Command {
     Log(Log),
     /// List the runs, the newest first
     Runs(Runs),
+    /// Try a policy on a request, or get the smallest one from what a run did
+    #[command(subcommand, after_help = policy_command::EXAMPLES)]
+    Policy(Policy),
     /// Print how an agent should use authsome, or put it where that agent looks
     #[command(after_help = skill::EXAMPLES)]
     Skill(Skill),

@@ -13,6 +13,7 @@ pub(super) mod log;
 pub(super) mod login;
 pub(super) mod logout;
 pub(super) mod man;
+pub(super) mod policy;
 pub(super) mod proxy;
 pub(super) mod register;
 pub(super) mod revoke;

@@ -51,7 +51,10 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
                 "doctor, completions",
                 "Find what does not work, print a shell's script",
             ),
-            ("allow, deny", "Guard rules: what a run may not do"),
+            (
+                "policy, allow, deny",
+                "Try or suggest a policy, lift guard rules",
+            ),
             (
                 "inspect, register, remove",
                 "A provider's definition, and your own",

@@ -3,6 +3,7 @@
 mod attempt;
 mod challenge;
 mod default_branch;
+pub(super) mod dry_run;
 mod hand_over;
 mod handle;
 mod held_body;

@@ -41,6 +41,9 @@ pub struct Facts {
     pub unnamed_places: usize,
     /// The guard rules that are in force, sorted.
     pub guards: Vec<GuardFact>,
+    /// The rules of the policy: those of the flags, of a file, of `config.toml`.
+    #[serde(default)]
+    pub rules: Vec<RuleFact>,
 }
 
 /// A place that belongs to a connection.
@@ -50,6 +53,17 @@ pub struct PlaceFact {
     pub place: String,
     /// Whose credential it gets. If there are several, it gets none: they match equally well.
     pub connections: Vec<String>,
+}
+
+/// A rule of the policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFact {
+    /// The name of its flag, without the dashes.
+    pub rule: String,
+    /// Its value.
+    pub value: String,
+    /// Where it is from.
+    pub by: String,
 }
 
 /// A guard rule that is in force.
@@ -103,6 +117,7 @@ impl Facts {
             guards: guards
                 .map(|(rule, reason)| GuardFact { rule, reason })
                 .collect(),
+            rules: rules_of(permitted),
         }
     }
 
@@ -121,6 +136,20 @@ impl Facts {
         file.take(MAX_FILE).read_to_end(&mut text).ok()?;
         serde_json::from_slice(&text).ok()
     }
+}
+
+/// The rules of the policy, layer by layer.
+fn rules_of(permitted: &Permitted) -> Vec<RuleFact> {
+    let layers = permitted.policy.layers().iter();
+    let rules = layers.flat_map(|layer| {
+        let rules = layer.rules().into_iter();
+        rules.map(|(rule, value)| RuleFact {
+            rule: rule.to_owned(),
+            value,
+            by: layer.source.to_string(),
+        })
+    });
+    rules.take(MAX_NAMED).collect()
 }
 
 /// The connections that match one place best.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use authsome_providers::ProviderId;
 
+use super::settings::PolicyFile;
 use crate::credential::ConnectionId;
 use crate::hand_back::OnRotate;
 use crate::net::resolve::Resolve;
@@ -29,6 +30,8 @@ pub struct PolicyOptions {
     pub rules: PolicyLayer,
     /// A file with further rules.
     pub file: Option<PathBuf>,
+    /// Files with further rules that have been read.
+    pub read: Vec<PolicyFile>,
 }
 
 /// Where containers see the session.

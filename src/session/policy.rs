@@ -49,9 +49,11 @@ pub(super) fn permitted(
         allowed_guards.insert(rule.clone());
     }
     let mut layers = vec![flags];
+    let mut files = options.policy.read.clone();
     if let Some(path) = &options.policy.file {
-        let PolicyFile { layer, lifted } =
-            PolicyFile::read(path).map_err(SessionError::PolicyFile)?;
+        files.push(PolicyFile::read(path).map_err(SessionError::PolicyFile)?);
+    }
+    for PolicyFile { layer, lifted } in files {
         known_providers(&layer, data)?;
         allowed_guards.extend(lifted);
         layers.push(layer);

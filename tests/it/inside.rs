@@ -286,6 +286,60 @@ fn status_tells_of_places_that_two_connections_share_and_of_rules_that_are_lifte
     assert!(!rules.contains("gitlab/project-access-token"), "{rules}");
 }
 
+#[test]
+fn status_tells_the_rules_of_the_policy_and_whose_they_are() {
+    let (world, _, _) = connected();
+    crate::kit::client::configure(&world, "[policy]\ndeny_paths = [\"gitlab=DELETE /**\"]\n");
+    let file = world.file("rules.toml", "limits = [\"gitlab=9/min\"]\ngit_push = []\n");
+    let file = file.to_str().unwrap();
+    let flags = [
+        "--read-only",
+        "--deny-host",
+        "a.test",
+        "--policy-file",
+        file,
+    ];
+    let told = inside(&world, &flags, "\"$AUTHSOME\" status --offline --json");
+    let rule = |rule: &str, value: &str, by: &str| serde_json::json!({ "rule": rule, "value": value, "by": by });
+    let by_flags = "the flags of this run";
+    assert_eq!(
+        told.expect(0).json()["run"]["rules"],
+        serde_json::json!([
+            rule("deny-host", "a.test", by_flags),
+            rule("read-only", "true", by_flags),
+            rule("git-push", "nothing", file),
+            rule("limit", "gitlab=9/min", file),
+            rule("deny-path", "gitlab=DELETE /**", "config.toml"),
+        ])
+    );
+    let shown = inside(&world, &flags, "\"$AUTHSOME\" status --offline")
+        .expect(0)
+        .stdout;
+    let lines: Vec<_> = shown.lines().map(str::trim).collect();
+    assert!(lines.contains(&"The policy of this run:"), "{shown}");
+    let found = lines.iter().any(|line| {
+        line.starts_with("deny-path gitlab=DELETE /**") && line.ends_with("config.toml")
+    });
+    assert!(found, "{shown}");
+}
+
+/// A policy may be tried and suggested inside of a run: neither prints or changes a secret.
+#[test]
+fn a_policy_is_tried_and_suggested_inside() {
+    let (world, gitlab, pair) = connected();
+    let script = format!(
+        "set -e; curl -sS -o /dev/null {url}; \"$AUTHSOME\" policy check GET {url}; \"$AUTHSOME\" policy suggest",
+        url = format_args!("{}/api/v4/user", gitlab.base_url())
+    );
+    let told = inside(&world, &[], &script).expect(0).stdout;
+    assert!(
+        told.contains("it gets the credential of gitlab/default"),
+        "{told}"
+    );
+    assert!(told.contains("policy = \"deny\""), "{told}");
+    assert!(!told.contains(&pair.access) && !told.contains(&pair.refresh));
+}
+
 /// Inside the run, the key of a pipeline is out of reach.
 #[test]
 fn status_tells_of_the_run_where_the_vault_cannot_be_opened() {

@@ -2,9 +2,11 @@
 
 mod addresses;
 mod bad;
+mod check;
 mod graphql;
 mod push;
 mod sent;
+mod suggest;
 
 use authsome_test_support::FakeGitLab;
 use serde_json::Value;

@@ -44,9 +44,9 @@ pub(in crate::cli) struct Run {
     pub(in crate::cli) command: Vec<OsString>,
 }
 
-/// What a session is, however its children are started.
+/// Which connections take part in a session.
 #[derive(Debug, Default, Args)]
-pub(in crate::cli) struct SessionFlags {
+pub(in crate::cli) struct ChoiceFlags {
     /// Connection to use for a provider where more than one fits
     #[arg(long, value_name = "PROVIDER=NAME", add = ArgValueCandidates::new(complete::choices))]
     pub(in crate::cli) connection: Vec<Choice>,
@@ -58,12 +58,19 @@ pub(in crate::cli) struct SessionFlags {
         add = ArgValueCandidates::new(complete::providers)
     )]
     pub(in crate::cli) only: Vec<ProviderId>,
-    /// Fail unless these are connected and need no new login
-    #[arg(long, value_name = "PROVIDER[/NAME],...", value_delimiter = ',')]
-    pub(in crate::cli) require: Vec<Target>,
     /// Which connections take part
     #[arg(long, value_enum, default_value_t = JoinArgument::Default)]
     pub(in crate::cli) join: JoinArgument,
+}
+
+/// What a session is, however its children are started.
+#[derive(Debug, Default, Args)]
+pub(in crate::cli) struct SessionFlags {
+    #[command(flatten)]
+    pub(in crate::cli) choice: ChoiceFlags,
+    /// Fail unless these are connected and need no new login
+    #[arg(long, value_name = "PROVIDER[/NAME],...", value_delimiter = ',')]
+    pub(in crate::cli) require: Vec<Target>,
     #[command(flatten)]
     pub(in crate::cli) permits: PolicyFlags,
     /// Allow commands that print or change secrets inside the run, such as `authsome export`

@@ -10,7 +10,7 @@ use std::io::{IsTerminal, stderr};
 use crate::child;
 use crate::cli::alerts::{Alerts, Programs};
 use crate::cli::args::{
-    JoinArgument, PolicyArgument, PolicyFlags, Run, ScrubArgument, SessionFlags,
+    ChoiceFlags, JoinArgument, PolicyArgument, PolicyFlags, Run, ScrubArgument, SessionFlags,
 };
 use crate::cli::ask::can_ask;
 use crate::cli::context::{Context, interrupt};
@@ -106,33 +106,40 @@ pub(super) fn planned<'a>(
 }
 
 /// The options of a session, from its flags.
-pub(super) fn options(mut flags: SessionFlags) -> Options {
-    let chosen = flags.connection.into_iter().map(|choice| ConnectionId {
-        provider: choice.provider,
-        name: choice.name,
-    });
+pub(super) fn options(flags: SessionFlags) -> Options {
     Options {
         allows_export: flags.allow_export,
-        chosen: chosen.collect(),
         left_alone: flags.no_env,
         on_rotate: flags.on_rotate.map(|target| OnRotate {
             target,
             recipients: flags.on_rotate_recipient,
         }),
-        only: flags.only,
-        join: match flags.join {
+        resolve: flags.resolve.into_iter().map(|entry| entry.0).collect(),
+        rewrites_ssh: !flags.no_ssh_rewrite,
+        ..permitting(flags.choice, flags.permits)
+    }
+}
+
+/// Options that say which connections take part, and what they permit.
+pub(super) fn permitting(choice: ChoiceFlags, mut permits: PolicyFlags) -> Options {
+    let chosen = choice.connection.into_iter().map(|choice| ConnectionId {
+        provider: choice.provider,
+        name: choice.name,
+    });
+    Options {
+        chosen: chosen.collect(),
+        only: choice.only,
+        join: match choice.join {
             JoinArgument::Default => Join::Default,
             JoinArgument::Named => Join::Named,
         },
-        lifted: std::mem::take(&mut flags.permits.allow),
-        scrub: match flags.permits.scrub {
+        lifted: std::mem::take(&mut permits.allow),
+        scrub: match permits.scrub {
             ScrubArgument::On => ScrubExtent::On,
             ScrubArgument::Headers => ScrubExtent::Headers,
             ScrubArgument::Off => ScrubExtent::Off,
         },
-        policy: policy(flags.permits),
-        resolve: flags.resolve.into_iter().map(|entry| entry.0).collect(),
-        rewrites_ssh: !flags.no_ssh_rewrite,
+        policy: policy(permits),
         ..Options::default()
     }
 }
@@ -155,5 +162,6 @@ fn policy(flags: PolicyFlags) -> PolicyOptions {
             ..PolicyLayer::default()
         },
         file: flags.policy_file,
+        read: Vec::new(),
     }
 }

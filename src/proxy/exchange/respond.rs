@@ -163,6 +163,12 @@ fn reported(report: Bytes) -> Response<ResponseBody> {
     response
 }
 
+/// The status, the code and the hint of the response for a refusal.
+pub(in crate::proxy) fn told(refusal: &Refusal) -> (StatusCode, &'static str, String) {
+    let ErrorResponse { status, code, hint } = error_response(refusal);
+    (status, code, hint)
+}
+
 fn error_response(refusal: &Refusal) -> ErrorResponse {
     let (status, code, hint) = match refusal {
         Refusal::Abandoned => (

@@ -110,7 +110,24 @@ impl PolicyFile {
             path: path.to_owned(),
             reason,
         };
-        let text = read(path).map_err(|error| invalid(error.to_string()))?;
+        let mut options = fs::OpenOptions::new();
+        let file = open_file(options.read(true), path);
+        let file = file.map_err(|error| invalid(error.to_string()))?;
+        Self::read_from(file, path)
+    }
+
+    /// Reads what comes from somewhere else, for example from standard input. `path` names it in
+    /// errors and refusals.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn read_from(from: impl Read, path: &Path) -> Result<Self, SettingsError> {
+        let invalid = |reason: String| SettingsError {
+            path: path.to_owned(),
+            reason,
+        };
+        let text = read(from).map_err(|error| invalid(error.to_string()))?;
         let text = text.ok_or_else(|| invalid(format!("it has more than {MAX_FILE} bytes")))?;
         let table: PolicyTable =
             toml::from_str(&text).map_err(|error| invalid(placed(&error, &text)))?;
@@ -121,12 +138,10 @@ impl PolicyFile {
     }
 }
 
-/// The text of the file; `None` if it is too long.
-fn read(path: &Path) -> std::io::Result<Option<String>> {
-    let mut options = fs::OpenOptions::new();
-    let file = open_file(options.read(true), path)?;
+/// The whole text; `None` if it is too long.
+fn read(from: impl Read) -> std::io::Result<Option<String>> {
     let mut text = String::new();
-    file.take(MAX_FILE + 1).read_to_string(&mut text)?;
+    from.take(MAX_FILE + 1).read_to_string(&mut text)?;
     Ok((text.len() as u64 <= MAX_FILE).then_some(text))
 }
 

@@ -7,7 +7,7 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, at_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 29] = [
     "allow",
     "completions",
     "credential",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 28] = [
     "login",
     "logout",
     "man",
+    "policy",
     "proxy",
     "register",
     "remove",

@@ -16,6 +16,7 @@ pub(super) fn value(id: &str, facts: &Facts) -> Value {
         "places": facts.places,
         "unnamed_places": facts.unnamed_places,
         "guards": facts.guards,
+        "rules": facts.rules,
     })
 }
 
@@ -47,6 +48,14 @@ pub(super) fn show(id: &str, facts: &Facts, printer: &Printer) {
     } else {
         "All other hosts are reached without a credential."
     });
+    let rules = facts.rules.iter();
+    let rules: Vec<_> = rules
+        .map(|rule| vec![format!("  {} {}", rule.rule, rule.value), rule.by.clone()])
+        .collect();
+    if !rules.is_empty() {
+        printer.line("The policy of this run:");
+    }
+    printer.table(&rules);
     if !facts.guards.is_empty() {
         printer.line("Guard rules deny:");
     }
