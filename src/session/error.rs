@@ -44,6 +44,14 @@ pub enum SessionError {
     /// A guard rule that was to be lifted does not exist.
     #[error("no connection of this run has a rule {0}")]
     NoSuchRule(String),
+    /// A file lifts a guard rule that does not exist.
+    #[error("{origin} lifts the guard rule {rule}, and there is none of that name")]
+    NoSuchLift {
+        /// Where that is said.
+        origin: PolicySource,
+        /// The rule.
+        rule: String,
+    },
     /// A rule is about a provider that does not exist.
     #[error("{origin} has a rule for {provider}, which is no provider")]
     NoSuchProvider {

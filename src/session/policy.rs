@@ -55,11 +55,13 @@ pub(super) fn permitted(
     }
     for PolicyFile { layer, lifted } in files {
         known_providers(&layer, data)?;
+        known_lifts(&layer, &lifted, data, members)?;
         allowed_guards.extend(lifted);
         layers.push(layer);
     }
     let (layer, lifted) = settings.policy();
     known_providers(&layer, data)?;
+    known_lifts(&layer, lifted, data, members)?;
     allowed_guards.extend(lifted.iter().cloned());
     layers.push(layer);
     Ok(Permitted {
@@ -76,6 +78,29 @@ fn known_providers(layer: &PolicyLayer, data: &UserData) -> Result<(), SessionEr
         Some(provider) => Err(SessionError::NoSuchProvider {
             origin: layer.source.clone(),
             provider: provider.clone(),
+        }),
+    }
+}
+
+/// A file lifts rules that there are: of a connection of this session, or of any provider.
+fn known_lifts(
+    layer: &PolicyLayer,
+    lifted: &[String],
+    data: &UserData,
+    members: &[Member],
+) -> Result<(), SessionError> {
+    let of_a_provider = |rule: &str| {
+        let (provider, name) = rule.split_once('/')?;
+        let definition = data.catalog.get(&provider.parse().ok()?).ok()?;
+        let mut guards = definition.provider.guards().iter();
+        guards.any(|guard| guard.name == name).then_some(())
+    };
+    let is_known = |rule: &str| known_guard(rule, members).is_ok() || of_a_provider(rule).is_some();
+    match lifted.iter().find(|rule| !is_known(rule)) {
+        None => Ok(()),
+        Some(rule) => Err(SessionError::NoSuchLift {
+            origin: layer.source.clone(),
+            rule: rule.clone(),
         }),
     }
 }

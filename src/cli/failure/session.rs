@@ -24,7 +24,7 @@ impl From<SessionError> for Failure {
             SessionError::NoSuchProvider { .. } => {
                 Self::of(Exit::Usage, POLICY_INVALID, &error, "authsome list")
             }
-            SessionError::NoSuchRule(_) => {
+            SessionError::NoSuchRule(_) | SessionError::NoSuchLift { .. } => {
                 Self::of(Exit::Usage, POLICY_INVALID, &error, "authsome allow")
             }
             SessionError::NothingOf(ref provider) => {

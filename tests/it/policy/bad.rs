@@ -12,6 +12,13 @@ fn a_rule_that_is_none_is_named_and_nothing_runs() {
     let unknown = unknown.to_str().unwrap();
     let other = world.file("other.toml", "limits = [\"nosuchprovider=1/min\"]\n");
     let other = other.to_str().unwrap();
+    let lifting = world.file("lifting.toml", "allow = [\"gitlab/nothing\"]\n");
+    let lifting = lifting.to_str().unwrap();
+    let twice = world.file("twice.toml", "read_only = true\nread_only = false\n");
+    let twice = twice.to_str().unwrap();
+    let never = world.file("never.toml", "deny_paths = [\"gitlab=/a/%62\"]\n");
+    let never = never.to_str().unwrap();
+    let binary = crate::kit::binary().to_str().unwrap();
     for (flags, expected) in [
         (
             &["--policy-file", "/nowhere/policy.toml"][..],
@@ -36,6 +43,20 @@ fn a_rule_that_is_none_is_named_and_nothing_runs() {
             "contradict",
         ),
         (&["--allow", "gitlab/nothing"], "gitlab/nothing"),
+        (&["--policy-file", lifting], "gitlab/nothing"),
+        (&["--policy-file", binary], "UTF-8"),
+        (&["--policy-file", twice], "duplicate key"),
+        (&["--policy-file", never], "another spelling: /a/b"),
+        (&["--allow-path", "gitlab=/a/../b"], "it matches no request"),
+        (&["--deny-path", "gitlab=/a//b"], "it matches no request"),
+        (&["--git-push", "a..b"], "no ref can be named"),
+        (&["--git-push", "+a/*"], "a force by name only"),
+        (&["--read-only", "--git-push", "a"], "contradict"),
+        (&["--limit", "requests=0"], "no number"),
+        (
+            &["--deny-path", "gitlab=/a", "--allow-path", "gitlab=/a"],
+            "contradict",
+        ),
         (&["--join", "everything"], "everything"),
     ] {
         let mut command = world.authsome(["run"].iter().chain(flags));

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use authsome_providers::{PathPattern, ProviderId};
 
+use crate::canonical_path::{AmbiguousPath, canonical_path};
 use crate::credential::{ConnectionId, ConnectionName};
 
 /// Requests of a provider's connections: `gitlab=/api/v4/projects/42/**`, of one connection as
@@ -97,14 +98,35 @@ impl FromStr for PathRule {
                 "a rule is about the path, not about the query".to_owned(),
             ));
         }
-        let path = path.parse().map_err(|error| unfit(format!("{error}")))?;
+        let pattern = path.parse().map_err(|error| unfit(format!("{error}")))?;
+        if !path.starts_with(REGEX) {
+            as_compared(path).map_err(unfit)?;
+        }
         Ok(Self {
             text: text.to_owned(),
             provider,
             name,
             methods,
-            path,
+            path: pattern,
         })
+    }
+}
+
+/// The prefix of a pattern that is a regular expression.
+const REGEX: &str = "regex:";
+
+/// Refuses a pattern that no path can match, as it is in another spelling than paths are compared
+/// in: a rule that denies it would protect from nothing.
+fn as_compared(pattern: &str) -> Result<(), String> {
+    match canonical_path(pattern) {
+        Ok(canonical) if canonical == pattern => Ok(()),
+        Ok(canonical) => Err(format!(
+            "it matches no request, as a path is compared in another spelling: {canonical}"
+        )),
+        Err(AmbiguousPath) => Err(
+            "it matches no request: a path with dot segments, backslashes or control characters is refused in any case"
+                .to_owned(),
+        ),
     }
 }
 
@@ -194,6 +216,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_path_may_have_a_rule_may_say() {
+        for rule in [
+            "gitlab=/api/v4/projects/group%2Fproject/**",
+            "gitlab=/**/*.git/info/refs",
+            "gitlab=/a/.gitlab-ci.yml",
+            "gitlab=GET /ü/a b/**.atom",
+            "gitlab=regex:/a//b",
+        ] {
+            assert!(rule.parse::<PathRule>().is_ok(), "{rule}");
+        }
+    }
+
+    #[test]
     fn what_is_no_rule_says_why() {
         for (text, expected) in [
             ("/api/v4/**", "write PROVIDER=PATH"),
@@ -205,6 +240,11 @@ mod tests {
             ("gitlab=GET, /api", "no method"),
             ("gitlab=G3T /api", "no method"),
             ("gitlab=regex:(", "regex:("),
+            ("gitlab=/a//b", "it matches no request"),
+            ("gitlab=/a/%62", "another spelling: /a/b"),
+            ("gitlab=/a%2fb", "another spelling: /a%2Fb"),
+            ("gitlab=/a/../b", "dot segments"),
+            ("gitlab=/a\\b", "backslashes"),
         ] {
             let error = text.parse::<PathRule>().unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
