@@ -37,6 +37,12 @@ CREDENTIALS = {
     "query": {"access_token", "api_key", "apikey", "auth", "key", "token"},
 }
 
+# How often these ask where a budget of the run is used up: they take no notice of any field that a response can have. The others ask once.
+ASKS_OVER_BUDGET = {
+    "airtable.js": 6, "asana": 6, "cohere": 3, "deepgram-sdk": 3, "elevenlabs": 3, "gh": 2, "huggingface_hub": 2, "jira": 4, "octokit": 4,
+    "pinecone": 4, "pyairtable": 6, "pydo": 4,
+}
+
 INTERPRETERS = {".py": [str(CLIENTS / "python/bin/python")], ".mjs": ["node"], ".sh": ["bash"]}
 
 
@@ -183,8 +189,8 @@ class Trial:
         events = [json.loads(line) for line in log.splitlines()]
         last = [event["run"] for event in events if event.get("run")][-1:]
         asked = sum(event.get("rule") == "policy/limit" and event["run"] in last for event in events)
-        wanted = range(1, self.sdk.asks_over_budget + 1)
-        self.check(f"over its budget it asks {self.sdk.asks_over_budget} times at most", "" if asked in wanted else f"it asked {asked} times")
+        most = ASKS_OVER_BUDGET.get(self.sdk.name, 1)
+        self.check(f"over its budget it asks {most} times at most", "" if 1 <= asked <= most else f"it asked {asked} times")
 
     def check_answers(self, ran, requests):
         unknown = "".join(f"unexpected request: {request}\n" for request in requests if not request.answered)

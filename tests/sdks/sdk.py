@@ -30,8 +30,6 @@ class Sdk:
     public: tuple = ()
     # Which request has the placeholder as text, and where in its JSON.
     text: typing.Optional[tuple] = None
-    # How often it asks at most where a budget of the run is used up. Once, unless it takes no notice of any field that authsome can send.
-    asks_over_budget: int = 1
     # Another way to log in than with a key.
     login: typing.Optional[typing.Callable] = None
 

@@ -96,6 +96,8 @@ pub struct DeniedBy {
 pub enum DependsOn {
     /// The address that the host's name leads to.
     Address,
+    /// Whether a field of its body is denied.
+    Fields,
     /// The GraphQL document.
     Graphql,
     /// Whether git-lfs downloads.
@@ -109,6 +111,7 @@ impl DependsOn {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Address => "address",
+            Self::Fields => "fields",
             Self::Graphql => "graphql",
             Self::LfsBatch => "lfs_batch",
             Self::Push => "push",
@@ -122,6 +125,7 @@ impl fmt::Display for DependsOn {
             Self::Address => {
                 "the address that the host's name leads to, which is looked at when it is dialled"
             }
+            Self::Fields => "whether a field of its body is one that is denied",
             Self::Graphql => "what the GraphQL document in its body does",
             Self::LfsBatch => "whether git-lfs downloads, which its body says",
             Self::Push => "the refs that the push names and the commits in it, which its body says",
@@ -265,9 +269,15 @@ impl DryRun {
             candidates: &candidates,
             allowed_guards: &self.lifted,
             policy: &self.policy,
+            has_body: !parts.method.is_safe(),
         };
         let flags = HeaderFlags::of(&parts.headers);
-        let Decision { owner, plan, need } = decide::decide(rules, parts, &target.path, flags);
+        let Decision {
+            owner,
+            plan,
+            need,
+            denied_fields,
+        } = decide::decide(rules, parts, &target.path, flags);
         let connection = owner.map(|route| route.id.clone());
         let outcome = match plan {
             Ok(Plan::Inject(..)) => Outcome::Injected,
@@ -276,7 +286,7 @@ impl DryRun {
             Err(refusal) => return Ok(denied(connection, &refusal)),
         };
         let depends_on = match need.asked(parts.uri.path()) {
-            Asked::Nothing => None,
+            Asked::Nothing => denied_fields.map(|_| DependsOn::Fields),
             Asked::Graphql => Some(DependsOn::Graphql),
             Asked::LfsBatch => Some(DependsOn::LfsBatch),
             Asked::Push => Some(DependsOn::Push),

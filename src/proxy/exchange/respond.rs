@@ -1,31 +1,22 @@
 //! The only place that turns a cause into an HTTP response. Each response says that it comes from
 //! authsome, why, and what to do.
 
+mod fields;
 mod hint;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, PROXY_AUTHENTICATE,
-    RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
-};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Response, StatusCode};
 
 use self::hint::{ask_user, budget_hint, choose, tls_hint};
 use super::response_body::ResponseBody;
 use crate::connection::CredentialError;
-use crate::proxy::limits::STARVED_RETRY;
 use crate::proxy::policy::git_push::RESULT_TYPE;
 use crate::proxy::refusal::Refusal;
 use crate::text;
 
 /// The field by which a client, or a test, distinguishes authsome's responses from a provider's.
 const ERROR_HEADER: HeaderName = HeaderName::from_static("authsome-error");
-
-/// Whether a client should try again: for the SDKs of `OpenAI` and Anthropic, and for Stripe's.
-const SHOULD_RETRY: [HeaderName; 2] = [
-    HeaderName::from_static("x-should-retry"),
-    HeaderName::from_static("stripe-should-retry"),
-];
 
 /// Status, error code, and what to do.
 struct ErrorResponse {
@@ -106,50 +97,8 @@ fn response(refusal: &Refusal, format: Format) -> Response<ResponseBody> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(ERROR_HEADER, HeaderValue::from_static(error.code));
-    add_fields(headers, refusal, error.status);
+    fields::add(headers, refusal, error.status);
     response
-}
-
-/// Fields that some refusals have beside the usual ones.
-fn add_fields(headers: &mut HeaderMap, refusal: &Refusal, status: StatusCode) {
-    match refusal {
-        Refusal::ProxyAuthentication => {
-            headers.insert(
-                PROXY_AUTHENTICATE,
-                HeaderValue::from_static("Basic realm=\"authsome\""),
-            );
-        }
-        // Official SDKs try again by themselves after a 429.
-        Refusal::Budget { again, .. } => {
-            for name in SHOULD_RETRY {
-                headers.insert(name, HeaderValue::from_static("false"));
-            }
-            if let Some(again) = again {
-                headers.insert(RETRY_AFTER, HeaderValue::from(again.as_secs().max(1)));
-            }
-        }
-        Refusal::Moved(url) => {
-            // It was parsed out of a request, so it has no character that cannot be here.
-            if let Ok(url) = HeaderValue::from_str(url) {
-                headers.insert(LOCATION, url);
-            }
-        }
-        Refusal::Credential(CredentialError::Unavailable { retry_after, .. }) => {
-            headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
-        }
-        Refusal::Starved { .. } => {
-            headers.insert(RETRY_AFTER, HeaderValue::from(STARVED_RETRY.as_secs()));
-        }
-        // Bearer is a challenge that git does not know. A Basic challenge would make git ask for
-        // the user's own password, and then erase it.
-        _ if status == StatusCode::UNAUTHORIZED => {
-            headers.insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"authsome\""),
-            );
-        }
-        _ => {}
-    }
 }
 
 /// A push that is refused, in git's own words: it is printed like what a server's hook says.
