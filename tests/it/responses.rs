@@ -214,8 +214,13 @@ fn a_401_that_is_not_about_the_token_reaches_the_client_as_it_came() {
     };
     gitlab.fault(Endpoint::Api, refusal, 100);
     let url = format!("{}/api/v4/user", gitlab.base_url());
+    // As it came, where it is not searched for secrets.
     let response = world
-        .run([
+        .call([
+            "run",
+            "--scrub",
+            "headers",
+            "--",
             "sh",
             "-c",
             "curl -sS \"$0\" | od -An -tx1 | tr -d ' \\n'",

@@ -81,7 +81,11 @@ fn only_reads(run: &ObservedRun, dry_run: &DryRun) -> bool {
         };
         let foreseen = dry_run.foresee(&request);
         let is_denied = matches!(foreseen.outcome, Outcome::Denied(_));
-        // git-lfs has uploaded nothing where nothing was pushed.
-        !is_denied && matches!(foreseen.depends_on, None | Some(DependsOn::LfsBatch))
+        // git-lfs has uploaded nothing where nothing was pushed, and no field was denied.
+        !is_denied
+            && matches!(
+                foreseen.depends_on,
+                None | Some(DependsOn::Fields | DependsOn::LfsBatch)
+            )
     })
 }

@@ -69,7 +69,7 @@ fn each_outcome_has_its_name_and_its_exit_code() {
         (
             &["--allow", "gitlab/webhook", "POST", &hook],
             "injected",
-            None,
+            Some("fields"),
             None,
             0,
         ),
