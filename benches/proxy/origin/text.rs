@@ -108,7 +108,7 @@ fn brotli(token: &[u8], bytes: u64) -> Bytes {
 
 fn compress(token: &[u8], bytes: u64) -> Result<Bytes, Failure> {
     let mut child = Command::new("brotli")
-        .args(["-c", "-q", "4"])
+        .args(["-c", "-q", "4", "-w", "22"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;

@@ -210,8 +210,8 @@ fn by_route<'a>(
     }
     let sent = route.sent_guard(rules.allowed_guards);
     let of_route = (&*route.rules, rules.host);
-    let mut denied_fields = match sent.check(of_route, (parts, relative), methods) {
-        Ok(fields) => fields.filter(|_| rules.has_body),
+    let mut denied_fields = match sent.check(of_route, (parts, relative, rules.has_body), methods) {
+        Ok(fields) => fields,
         Err(refusal) => return Decision::refused(owner, refusal),
     };
     if rules.has_body && route.rules.denies_other_methods() {
