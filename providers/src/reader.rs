@@ -192,14 +192,22 @@ impl<'json> Fields<'json> {
         &mut self,
         name: &'static str,
     ) -> Result<Vec<Fields<'json>>, DefinitionError> {
+        let items = self.items(name)?.into_iter();
+        items.map(|(path, item)| Fields::of(path, item)).collect()
+    }
+
+    /// The items of a list, each with its path.
+    pub(crate) fn items(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Vec<(Path<'json>, &'json Json<'json>)>, DefinitionError> {
         match self.value(name) {
             None => Ok(Vec::new()),
             Some(Json::List(items)) => {
                 let list = Rc::new(self.path_of(name));
                 let items = items.iter().enumerate();
-                items
-                    .map(|(index, item)| Fields::of(Path::Item(Rc::clone(&list), index), item))
-                    .collect()
+                let items = items.map(|(index, item)| (Path::Item(Rc::clone(&list), index), item));
+                Ok(items.collect())
             }
             Some(_) => Err(DefinitionError::field(
                 self.path_of(name),

@@ -16,6 +16,7 @@ pub use self::sent::SentNames;
 use crate::condition::is_of;
 use crate::host::HostPattern;
 use crate::path_pattern::PathPattern;
+use crate::secret_shape::SecretShape;
 use crate::shape::Shape;
 use crate::spelling::{other_readings, spellings};
 
@@ -129,6 +130,11 @@ impl Rules {
         }
         let is_one = |path: Cow<'_, str>| endpoints.iter().any(|one| one.is_at(host, &path));
         spellings(path).into_iter().flatten().any(is_one)
+    }
+
+    /// What the secrets look like that the service makes.
+    pub fn mints(&self) -> &[SecretShape] {
+        &self.common.mints
     }
 
     /// Fields that each request gets, unless it has them.

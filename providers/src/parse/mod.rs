@@ -11,6 +11,7 @@ mod field;
 mod flow;
 mod git;
 mod guard;
+mod mints;
 mod notes;
 mod oauth;
 mod pages;
@@ -67,7 +68,9 @@ pub(crate) fn provider(
     let names = parsed.names();
     let base_url = parsed.base_url.or(top_base_url);
     let flow = flow::flow(&mut fields, &mut parsed.auth, &mut warnings)?;
+    let mints = mints::mints(&mut fields, (&placeholder, &parsed.auth), &mut warnings)?;
     let (git, rules) = rules(&mut fields, parsed.default_shape, &names, &mut warnings)?;
+    let rules = SharedRules::new(rules.with_mints(mints));
     let api_urls = api_url::api_urls(&mut fields, base_url.as_ref(), &parsed.auth)?;
     let addresses = addresses::addresses(
         &mut fields,
@@ -141,7 +144,7 @@ fn rules(
     default: Shape,
     names: &[String],
     warnings: &mut Vec<String>,
-) -> Result<(Option<GitSection>, SharedRules), DefinitionError> {
+) -> Result<(Option<GitSection>, CommonRules), DefinitionError> {
     let (git, of_git) = git::git(fields, names, warnings)?;
     let inject = rules::inject(fields, default, names, warnings)?;
     let inject = of_git.into_iter().chain(inject).collect();
@@ -150,7 +153,7 @@ fn rules(
     let carriers = rules::carriers(fields, warnings)?;
     let headers = rules::headers(fields)?;
     let rules = CommonRules::new(inject, guards, &carriers, headers);
-    Ok((git, SharedRules::new(rules.at_server(reading))))
+    Ok((git, rules.at_server(reading)))
 }
 
 fn ci_variables(fields: &mut Fields<'_>) -> Result<Option<Endpoint>, DefinitionError> {

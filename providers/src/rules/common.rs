@@ -8,6 +8,7 @@ use crate::condition::Condition;
 use crate::error::DefinitionError;
 use crate::landmarks::Landmarks;
 use crate::path_pattern::PathPattern;
+use crate::secret_shape::SecretShape;
 use crate::shape::Shape;
 
 /// The shape that requests to matching paths get.
@@ -84,6 +85,7 @@ pub(crate) struct CommonRules {
     pub(super) carriers: Carriers,
     pub(super) headers: Vec<(String, String)>,
     pub(super) graphql: Vec<GraphqlEndpoint>,
+    pub(super) mints: Vec<SecretShape>,
     pub(super) denies_other_methods: bool,
     pub(super) method_field: Option<String>,
 }
@@ -152,12 +154,19 @@ impl CommonRules {
             headers,
             graphql: Vec::new(),
             method_field: None,
+            mints: Vec::new(),
         }
     }
 
     /// The same rules for a server that reads requests like that.
     pub(crate) fn at_server(mut self, reading: ServerReading) -> Self {
         (self.graphql, self.method_field) = (reading.graphql, reading.method_field);
+        self
+    }
+
+    /// The same rules for a service whose fresh secrets look like that.
+    pub(crate) fn with_mints(mut self, mints: Vec<SecretShape>) -> Self {
+        self.mints = mints;
         self
     }
 
@@ -237,7 +246,9 @@ impl SharedRules {
             .extend(endpoints.filter(|one| !self.common.graphql.contains(one)));
         reading.method_field = reading.method_field.or(theirs.method_field);
         let common = CommonRules::new(inject, guards, &self.common.carriers, headers);
-        Some((Self::new(common.at_server(reading)), names))
+        let common = common.at_server(reading);
+        let mints = self.common.mints.clone();
+        Some((Self::new(common.with_mints(mints)), names))
     }
 
     /// The rules for a base URL that has the usual OAuth paths.

@@ -238,6 +238,14 @@ fn wrong_use() -> Vec<Wrong> {
             "scope_includes.api[0]",
         ),
         ("/graphql", json!({"path": "/graphql"}), "graphql"),
+        ("/mints", json!("glpat-[0-9a-z]{20,}"), "mints"),
+        ("/mints", json!(["a-[a-z]{20}"]), "mints[0]"),
+        ("/mints", json!([{"then": "refuse"}]), "mints[0].shape"),
+        (
+            "/mints",
+            json!([{"shape": "key-[0-9a-z]{20}", "then": "hide"}]),
+            "mints[0].then",
+        ),
         (
             "/account",
             json!([{"url": "/user", "id": "id"}]),
