@@ -16,6 +16,7 @@ use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::rewrite::carriers;
 use crate::proxy::rewrite::hop_by_hop::{self, HeaderFlags};
 use crate::proxy::rewrite::placeholder;
+use crate::proxy::rewrite::scrub::mints::NoMints;
 use crate::proxy::rewrite::scrub::patterns::{Fit, Hidden, Patterns};
 use crate::proxy::rewrite::scrub::{self, Plan};
 
@@ -85,17 +86,17 @@ impl Scrubbing {
     /// `None` if it cannot be decoded.
     pub fn body(&self, headers: &HeaderMap, body: Bytes) -> Option<usize> {
         let length = body.len();
-        let mut scrubbed = match Plan::of(headers, &self.0, Fit::SameLength) {
+        let mut scrubbed = match Plan::of(headers, &self.0, None, Fit::SameLength) {
             Plan::Pass => return Some(length),
             Plan::Scrub(scrubbed) => scrubbed,
             Plan::UnknownCoding => return None,
         };
         scrubbed.push(body);
         let mut passed = 0;
-        while let Some(piece) = scrubbed.next().ok()? {
+        while let Some(piece) = scrubbed.next(&NoMints).ok()? {
             passed += piece.len();
         }
-        let last = scrubbed.finish().ok()?;
+        let last = scrubbed.finish(&NoMints).ok()?;
         Some(passed + last.map_or(0, |last| last.len()))
     }
 }

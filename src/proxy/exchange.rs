@@ -10,6 +10,7 @@ mod held_body;
 mod inject;
 mod inspect;
 pub(super) mod log_entry;
+mod mint;
 pub(super) mod place;
 mod pushed_refs;
 mod range;
@@ -20,7 +21,9 @@ pub(super) mod searched_body;
 mod searched_stream;
 pub(super) mod session;
 mod signing;
+mod token_endpoint;
 mod unauthorized;
 pub(super) mod upgrade;
+mod with_minted;
 
 pub(super) use self::handle::handle;

@@ -238,9 +238,19 @@ pub(super) const MAX_SCRUBBED_SECRET: usize = 16 * 1024;
 pub(super) const MAX_SCRUB_PATTERNS: usize = 4096;
 pub(super) const MAX_SCRUB_BYTES: usize = 1024 * 1024;
 
-/// The longest fresh secret that is found in a response by its shape, behind its prefix, in bytes.
-/// What may be one is held back until its end has come.
-pub(super) const MAX_MINT: usize = 4096;
+/// Fresh secrets that a session keeps for its child, their bytes, and the shortest one that a
+/// placeholder of the same length can stand for.
+pub(super) const MAX_MINTED: usize = 128;
+pub(super) const MAX_MINTED_BYTES: usize = 32 * 1024;
+pub(super) const MIN_MINTED: usize = 12;
+
+/// The response of an OAuth endpoint, which is held until its tokens are replaced, without its
+/// codings, and how long it is waited for.
+pub(super) const MAX_TOKEN_RESPONSE: usize = 256 * 1024;
+pub(super) const TOKEN_RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The body of a request to an OAuth endpoint, which is held to put secrets back into it.
+pub(super) const MAX_TOKEN_REQUEST: usize = 64 * 1024;
 
 /// Content codings on top of each other that are removed from a response's body. No honest response
 /// has more.

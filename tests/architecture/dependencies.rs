@@ -5,6 +5,7 @@
 pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("adler2", CODINGS),
     ("age", &["age_file.rs"]),
+    ("aho_corasick", &["proxy/rewrite/scrub/mints.rs"]),
     ("apollo_parser", &["proxy/policy/graphql"]),
     ("aws_lc_rs::aead", &["vault/seal.rs"]),
     (
@@ -138,6 +139,7 @@ pub(crate) const EXPOSING: &[&str] = &[
     "oauth/token.rs",
     "proxy/admission/admit.rs",
     "proxy/exchange/scrubbing.rs",
+    "proxy/rewrite/minted.rs",
     "session/environment.rs",
     "session/key_file.rs",
     "session/scrub.rs",

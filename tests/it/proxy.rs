@@ -10,6 +10,7 @@ mod guards;
 mod http;
 mod log;
 mod managed;
+mod mints;
 mod password;
 mod placeholder;
 mod scrub;

@@ -46,6 +46,8 @@ pub(super) struct Attempt<'a, S> {
     pub(super) need: Need,
     /// The fields that its body may not have.
     pub(super) denied_fields: DeniedFields,
+    /// Whether it is to an OAuth endpoint, whose tokens are kept from the child.
+    pub(super) is_oauth: bool,
     /// Its line in the log, until the response takes it over.
     pub(super) entry: Entry,
 }
@@ -79,6 +81,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             owner: None,
             need: Need::default(),
             denied_fields: None,
+            is_oauth: false,
             entry,
         }
     }
@@ -93,15 +96,20 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             upgrade_request.renew(&mut self.parts.headers, is_searched);
         }
         let progress = self.progress();
-        let outcome = match plan {
+        let mut outcome = match plan {
             // Rare: boxed, so that the future of a usual request does not reserve space for it.
             _ if self.flags.range => Box::pin(self.act_on_range(plan, &progress)).await?,
             Plan::Inject(route, shape) => self.inject(&progress, route, shape).await?,
+            Plan::Minted(route) => Box::pin(self.send_minted(&progress, route)).await?,
             Plan::Pass(route) => self.pass(&progress, route).await?,
         };
+        if self.is_oauth {
+            outcome = Box::pin(self.without_tokens(outcome)).await?; // rarely
+        }
         let mut entry = std::mem::take(&mut self.entry);
         match plan {
             Plan::Inject(..) => entry.injected(outcome.response.status().as_u16()),
+            Plan::Minted(_) => entry.with_minted(outcome.response.status().as_u16()),
             Plan::Pass(_) => entry.passed(outcome.response.status().as_u16()),
         }
         self.hand_over(outcome, entry)
@@ -127,6 +135,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
     /// Decides what is done with the request, and notes its owner for the log.
     fn plan(&mut self, target: &Target) -> Result<Plan<'a>, Refusal> {
         let place = self.place;
+        let carries_minted = self.has_minted_in_head();
         let rules = Rules {
             authority: place.origins.uri_authority(),
             host: place.authority.host(),
@@ -134,6 +143,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             allowed_guards: &self.session.allowed_guards,
             policy: &self.session.policy,
             has_body: self.body.as_ref().is_some_and(|body| !body.is_end_stream()),
+            carries_minted,
         };
         let Decision {
             owner,
@@ -145,9 +155,16 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         if let Some(route) = owner {
             self.entry.belongs_to(route);
         }
-        let plan = plan?;
+        let mut plan = plan?;
+        if carries_minted {
+            plan = Plan::Minted(self.owner_of_minted()?);
+        }
         self.need = need;
         self.denied_fields = denied_fields;
+        if let Some(route) = owner.or_else(|| place.candidates.first()) {
+            let path = route.relative_path(&target.path);
+            self.is_oauth = route.rules.is_oauth_endpoint(path) && self.searches_bodies();
+        }
         let provider = owner.map(|route| &route.id.provider);
         self.session
             .policy

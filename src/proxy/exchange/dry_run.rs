@@ -270,6 +270,7 @@ impl DryRun {
             allowed_guards: &self.lifted,
             policy: &self.policy,
             has_body: !parts.method.is_safe(),
+            carries_minted: false, // a placeholder means nothing outside of its session
         };
         let flags = HeaderFlags::of(&parts.headers);
         let Decision {
@@ -280,7 +281,7 @@ impl DryRun {
         } = decide::decide(rules, parts, &target.path, flags);
         let connection = owner.map(|route| route.id.clone());
         let outcome = match plan {
-            Ok(Plan::Inject(..)) => Outcome::Injected,
+            Ok(Plan::Inject(..) | Plan::Minted(_)) => Outcome::Injected,
             Ok(Plan::Pass(_)) => Outcome::Passed,
             Err(Refusal::Moved(url)) => Outcome::Redirected(url),
             Err(refusal) => return Ok(denied(connection, &refusal)),

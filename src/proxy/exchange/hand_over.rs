@@ -6,11 +6,13 @@ use http_body::Body;
 
 use super::attempt::{Attempt, Outcome};
 use super::log_entry::Entry;
+use super::mint::Mint;
 use super::response_body::ResponseBody;
 use super::searched_body::Search;
 use crate::connection::CredentialSource;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::rewrite::hop_by_hop;
+use crate::proxy::rewrite::scrub::mints::NotReplaced;
 
 impl<S: CredentialSource> Attempt<'_, S> {
     /// Prepares a response for the client.
@@ -32,9 +34,16 @@ impl<S: CredentialSource> Attempt<'_, S> {
         let has_body = self.parts.method != Method::HEAD
             && (head.is_some() || !response.body().is_end_stream());
         let search = if is_searched {
-            let begun = Search::begin(scrubbing, response.headers_mut(), has_body);
+            let route = self.owner.or_else(|| self.place.candidates.first());
+            let headers = response.headers_mut();
+            let begun = Search::begin(scrubbing, route, headers, has_body);
             let (search, found) = begun.map_err(|_| self.undecodable())?;
             entry.scrubbed(found);
+            if !self.parts.method.is_safe() && scrubbing.searches_bodies() {
+                let route = route.map(|route| &**route);
+                let found = Mint { scrubbing, route }.fields(headers);
+                entry.scrubbed(found.map_err(|why| self.unreplaced(&why))?);
+            }
             search
         } else {
             Search::Nothing
@@ -49,6 +58,13 @@ impl<S: CredentialSource> Attempt<'_, S> {
             reason: "its body is in a content coding that cannot be searched for secrets; \
                      `--scrub headers` passes it"
                 .to_owned(),
+        }
+    }
+
+    fn unreplaced(&self, why: &NotReplaced) -> Refusal {
+        Refusal::UpstreamMalformed {
+            host: self.place.authority.to_string(),
+            reason: why.to_string(),
         }
     }
 

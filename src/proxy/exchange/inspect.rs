@@ -30,7 +30,10 @@ impl<S: CredentialSource> Attempt<'_, S> {
         route: Option<&Arc<Route>>,
     ) -> Result<RequestBody, Refusal> {
         let is_looked_into = self.denied_fields.is_some() && self.is_small_form();
-        let body = self.outgoing(route, progress);
+        let mut body = self.outgoing(route, progress);
+        if self.is_oauth {
+            body = Box::pin(self.with_secrets(body, progress)).await?;
+        }
         if !self.need.is_nothing() {
             return Box::pin(self.inspect(body, progress)).await;
         }

@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::proxy::policy::git_push::RefsReader;
 use crate::proxy::policy::route::Route;
 use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::scrub::SearchError;
 
 /// A line that is not written yet. Empty once it is written, or if the request needs no line.
 /// `finish` writes it. If it is dropped without that, it is written only if the request was
@@ -142,12 +143,21 @@ impl Entry {
         }
     }
 
+    /// A request that was sent with a fresh secret of the session's got a response.
+    pub(super) fn with_minted(&mut self, status: u16) {
+        let why = Why::in_words("with a secret that the session was given, not the connection's");
+        self.set(Kind::Injected, status, Some(Box::new(why)));
+    }
+
     /// The response broke off. The line says so, because its status does not.
-    pub(in crate::proxy) fn broke_off(&mut self) {
+    pub(in crate::proxy) fn broke_off(&mut self, error: &std::io::Error) {
         if let Some(line) = &mut self.line {
-            line.why = Some(Box::new(Why::in_words(
-                "the response broke off before its end",
-            )));
+            let cause = error.get_ref();
+            let words = match cause.and_then(|cause| cause.downcast_ref::<SearchError>()) {
+                Some(why) => format!("the response was cut off: {why}"),
+                None => "the response broke off before its end".to_owned(),
+            };
+            line.why = Some(Box::new(Why::in_words(&words)));
         }
     }
 

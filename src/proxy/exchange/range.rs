@@ -28,12 +28,17 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             self.parts.headers.remove(RANGE);
         }
         let uri = self.parts.uri.clone();
+        // What was put in place of a placeholder is put in again.
+        let headers = matches!(plan, Plan::Minted(_)).then(|| self.parts.headers.clone());
         let outcome = self.act(plan, progress).await?;
-        let headers = outcome.response.headers();
-        if !is_searched || !is_part_of_text(outcome.response.status(), headers) {
+        let response = &outcome.response;
+        if !is_searched || !is_part_of_text(response.status(), response.headers()) {
             return Ok(outcome);
         }
         self.parts.uri = uri;
+        if let Some(headers) = headers {
+            self.parts.headers = headers;
+        }
         self.parts.headers.remove(RANGE);
         self.parts.headers.remove(IF_RANGE);
         self.act(plan, progress).await
@@ -47,6 +52,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
     ) -> Result<Outcome, Refusal> {
         match plan {
             Plan::Inject(route, shape) => self.inject(progress, route, shape).await,
+            Plan::Minted(route) => self.send_minted(progress, route).await,
             Plan::Pass(route) => self.pass(progress, route).await,
         }
     }

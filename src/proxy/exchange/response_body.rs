@@ -143,8 +143,8 @@ impl Body for ResponseBody {
                     Some(Ok(frame)) => {
                         *bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
                     }
-                    Some(Err(_)) => {
-                        entry.broke_off();
+                    Some(Err(error)) => {
+                        entry.broke_off(error);
                         entry.finish(*bytes);
                     }
                     None => entry.finish(*bytes),

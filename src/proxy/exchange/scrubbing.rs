@@ -1,8 +1,8 @@
 //! What a session's responses are searched for: the secrets of the connections that it has used.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
@@ -10,8 +10,12 @@ use http::HeaderMap;
 use http_body::Frame;
 
 use crate::connection::CredentialSource;
+use crate::credential::ConnectionId;
 use crate::env::env_vars::PLACEHOLDER;
+use crate::proxy::limits::{MAX_MINTED, MAX_MINTED_BYTES};
+use crate::proxy::rewrite::minted::{self, MintedSecrets};
 use crate::proxy::rewrite::scrub::extent::ScrubExtent;
+use crate::proxy::rewrite::scrub::mints::NotReplaced;
 use crate::proxy::rewrite::scrub::patterns::{Fit, Hidden, Patterns};
 use crate::proxy::rewrite::scrub::scrub_fields;
 use crate::proxy::rewrite::scrub::websocket::{FrameError, Frames};
@@ -24,7 +28,11 @@ pub(in crate::proxy) struct Scrubbing {
     patterns: ArcSwap<Patterns>,
     /// The version of the secrets that `patterns` are made of.
     version: AtomicU64,
-    renewing: Mutex<()>,
+    /// The connections' secrets, held by who changes `patterns`.
+    own: Mutex<Vec<Secret<String>>>,
+    minted: ArcSwap<MintedSecrets>,
+    /// Whether there are minted ones: nothing else is asked by the requests of most sessions.
+    has_minted: AtomicBool,
 }
 
 /// The search of one WebSocket connection.
@@ -56,7 +64,9 @@ impl Scrubbing {
             extent,
             patterns: ArcSwap::from_pointee(Patterns::new([])),
             version: AtomicU64::new(0),
-            renewing: Mutex::new(()),
+            own: Mutex::default(),
+            minted: ArcSwap::default(),
+            has_minted: AtomicBool::new(false),
         }
     }
 
@@ -73,18 +83,60 @@ impl Scrubbing {
         if self.extent == ScrubExtent::Off {
             return;
         }
-        let _renewing = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut own = self.own();
         // Read before the secrets: if one joins them meanwhile, the next call comes here again.
         let version = source.secrets_version();
-        let secrets = source.secrets();
-        self.patterns.store(Arc::new(patterns(&secrets)));
+        *own = source.secrets();
+        self.search_for(&own, &self.minted.load());
         self.version.store(version, Ordering::Release);
+    }
+
+    fn own(&self) -> MutexGuard<'_, Vec<Secret<String>>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn search_for(&self, own: &[Secret<String>], minted: &MintedSecrets) {
+        self.patterns.store(Arc::new(patterns(own, minted)));
+    }
+
+    /// The fresh secrets, if there are any and they are put back into requests.
+    pub(super) fn minted(&self) -> Option<Arc<MintedSecrets>> {
+        let has_some = self.has_minted.load(Ordering::Relaxed);
+        has_some.then(|| self.minted.load_full())
+    }
+
+    /// What stands from now on for a fresh secret of that connection, which begins with `prefix`.
+    /// `None` if it is no secret, but what stands for one.
+    pub(super) fn mint(
+        &self,
+        secret: &str,
+        prefix: &str,
+        connection: &ConnectionId,
+    ) -> Result<Option<String>, NotReplaced> {
+        let own = self.own();
+        let minted = self.minted.load();
+        if secret.contains(PLACEHOLDER) || minted.is_in(secret.as_bytes()) {
+            return Ok(None);
+        }
+        if let Some(known) = minted.placeholder_of(secret) {
+            return Ok(Some(known.to_owned()));
+        }
+        if minted.len() >= MAX_MINTED || minted.bytes() + secret.len() > MAX_MINTED_BYTES {
+            return Err(NotReplaced::Full);
+        }
+        let placeholder = minted::placeholder(prefix, minted.len() + 1, secret.len());
+        let placeholder = placeholder.ok_or(NotReplaced::TooShort)?;
+        let more = minted.with(secret, &placeholder, connection);
+        self.search_for(&own, &more);
+        self.minted.store(Arc::new(more));
+        self.has_minted.store(true, Ordering::Release);
+        Ok(Some(placeholder))
     }
 
     /// Looks for these secrets, and no others.
     #[cfg(test)]
     pub(super) fn look_for(&self, secrets: &[Secret<String>]) {
-        self.patterns.store(Arc::new(patterns(secrets)));
+        self.search_for(secrets, &MintedSecrets::default());
     }
 
     /// What is searched for, and whether in bodies as well.
@@ -121,12 +173,12 @@ impl Scrubbing {
 }
 
 /// A stored text as it would be sent has no line break at its end.
-fn patterns(secrets: &[Secret<String>]) -> Patterns {
-    let hidden = secrets.iter().map(|secret| Hidden {
+fn patterns(own: &[Secret<String>], minted: &MintedSecrets) -> Patterns {
+    let own = own.iter().map(|secret| Hidden {
         secret: secret.expose().trim().as_bytes(),
         placeholder: PLACEHOLDER,
     });
-    Patterns::new(hidden)
+    Patterns::new(own.chain(minted.hidden()))
 }
 
 impl fmt::Debug for Scrubbing {

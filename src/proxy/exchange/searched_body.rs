@@ -13,10 +13,11 @@ use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::Frame;
 
+use super::mint::Mint;
 use super::scrubbing::Scrubbing;
-use crate::proxy::rewrite::scrub::coding::CodingError;
+use crate::proxy::policy::route::Route;
 use crate::proxy::rewrite::scrub::patterns::Fit;
-use crate::proxy::rewrite::scrub::{Plan, ScrubbedBody, scrub_fields};
+use crate::proxy::rewrite::scrub::{Plan, ScrubbedBody, SearchError, scrub_fields};
 
 /// What is searched of a response's body.
 #[derive(Debug)]
@@ -36,13 +37,18 @@ pub(super) struct UnknownCoding;
 impl Search {
     /// Replaces secrets in a response's fields, and begins the search of its body. Says how many
     /// were found.
+    ///
+    /// Fresh secrets are looked for by the shapes of `route`, and belong to its connection.
     pub(super) fn begin(
         scrubbing: &Arc<Scrubbing>,
+        route: Option<&Arc<Route>>,
         headers: &mut HeaderMap,
         has_body: bool,
     ) -> Result<(Self, u64), UnknownCoding> {
         let (patterns, searches_bodies) = scrubbing.in_force();
-        if patterns.is_empty() {
+        let route = route.filter(|_| searches_bodies);
+        let shapes = route.and_then(|route| route.mints());
+        if patterns.is_empty() && shapes.is_none() {
             return Ok((Self::Nothing, 0));
         }
         let found = scrub_fields(headers, &patterns, Fit::Exact);
@@ -50,7 +56,7 @@ impl Search {
             return Ok((Self::Nothing, found));
         }
         let plan = if searches_bodies {
-            Plan::of(headers, &patterns, Fit::SameLength)
+            Plan::of(headers, &patterns, shapes, Fit::SameLength)
         } else {
             Plan::Pass
         };
@@ -61,7 +67,9 @@ impl Search {
                 if !body.keeps_length() {
                     headers.remove(CONTENT_LENGTH);
                 }
-                Self::Whole(Box::new(SearchedBody::new(body, Arc::clone(scrubbing))))
+                let route = route.filter(|_| shapes.is_some()).cloned();
+                let body = SearchedBody::new(body, Arc::clone(scrubbing), route);
+                Self::Whole(Box::new(body))
             }
         };
         Ok((search, found))
@@ -73,6 +81,8 @@ impl Search {
 pub(in crate::proxy) struct SearchedBody {
     body: ScrubbedBody,
     scrubbing: Arc<Scrubbing>,
+    /// Whose fresh secrets are looked for.
+    route: Option<Arc<Route>>,
     trailers: Option<HeaderMap>,
     stage: Stage,
     /// Secrets that [`Self::take_matches`] has told of.
@@ -90,10 +100,11 @@ enum Stage {
 }
 
 impl SearchedBody {
-    fn new(body: ScrubbedBody, scrubbing: Arc<Scrubbing>) -> Self {
+    fn new(body: ScrubbedBody, scrubbing: Arc<Scrubbing>, route: Option<Arc<Route>>) -> Self {
         Self {
             body,
             scrubbing,
+            route,
             trailers: None,
             stage: Stage::Streaming,
             told: 0,
@@ -146,15 +157,19 @@ impl SearchedBody {
 
     /// What goes out next. `None` if another frame is wanted, or all was taken.
     pub(super) fn next(&mut self) -> io::Result<Option<Frame<Bytes>>> {
+        let mint = Mint {
+            scrubbing: &self.scrubbing,
+            route: self.route.as_deref(),
+        };
         if self.stage != Stage::Taken
-            && let Some(data) = self.body.next().map_err(cut)?
+            && let Some(data) = self.body.next(&mint).map_err(cut)?
         {
             self.settle();
             return Ok(Some(Frame::data(data)));
         }
         if self.stage == Stage::Ended {
             self.stage = Stage::Taken;
-            if let Some(data) = self.body.finish().map_err(cut)? {
+            if let Some(data) = self.body.finish(&mint).map_err(cut)? {
                 return Ok(Some(Frame::data(data)));
             }
         }
@@ -171,7 +186,7 @@ impl SearchedBody {
 }
 
 /// What is left of the body cannot be searched.
-fn cut(cause: CodingError) -> io::Error {
+fn cut(cause: SearchError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, cause)
 }
 
@@ -182,7 +197,7 @@ mod tests {
     use crate::secret::Secret;
 
     fn search(scrubbing: &Arc<Scrubbing>, headers: &mut HeaderMap) -> Box<SearchedBody> {
-        match Search::begin(scrubbing, headers, true).unwrap() {
+        match Search::begin(scrubbing, None, headers, true).unwrap() {
             (Search::Whole(search), 0) => search,
             other => panic!("{other:?}"),
         }

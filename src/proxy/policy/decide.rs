@@ -24,6 +24,8 @@ use crate::proxy::rewrite::placeholder;
 pub(in crate::proxy) enum Plan<'a> {
     /// The connection's credential is added, in the shape with that index.
     Inject(&'a Arc<Route>, usize),
+    /// The request has a fresh secret of the session's in place of the connection's credential.
+    Minted(&'a Arc<Route>),
     /// The request is sent without a credential, as for the provider's web pages and its OAuth
     /// endpoints. The route says what can carry a credential there.
     Pass(Option<&'a Arc<Route>>),
@@ -72,6 +74,8 @@ pub(in crate::proxy) struct Rules<'a> {
     pub(in crate::proxy) policy: &'a SessionPolicy,
     /// Whether the request has a body, or may have one.
     pub(in crate::proxy) has_body: bool,
+    /// Whether the request carries what stands for a fresh secret of the session's.
+    pub(in crate::proxy) carries_minted: bool,
 }
 
 /// Refuses the methods that are never served.
@@ -192,7 +196,7 @@ fn by_route<'a>(
     {
         return Decision::refused(owner, Refusal::Moved(url));
     }
-    if shape.is_none() && route.client_certificate.is_none() {
+    if shape.is_none() && route.client_certificate.is_none() && !rules.carries_minted {
         return Decision::new(owner, Ok(Plan::Pass(owner)));
     }
     if flags.page && same_origin::is_of_another_origin(&parts.headers, rules.authority) {

@@ -15,6 +15,7 @@ use crate::credential::ready::Ready;
 use crate::credential::{ConnectionId, Credential};
 use crate::net::tls::ClientCertificate;
 use crate::proxy::rewrite::placeholder::Others;
+use crate::proxy::rewrite::scrub::mints::Shapes;
 
 /// Which connection wins among those that match equally well. The user's own choice counts most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +52,8 @@ pub(in crate::proxy) struct Route {
     pub(super) graphql: OnceLock<Guard>,
     /// What it denies for what a request sends; likewise.
     pub(super) sent: OnceLock<SentGuard>,
+    /// What its fresh secrets look like; made when the first response comes.
+    pub(super) mints: OnceLock<Option<Arc<Shapes>>>,
 }
 
 /// The forms of a credential, indexed like the shapes.
@@ -136,6 +139,12 @@ impl Route {
     pub(super) fn sent_guard(&self, lifted: &HashSet<String>) -> &SentGuard {
         self.sent
             .get_or_init(|| SentGuard::new(&self.rules, &self.id.provider, lifted))
+    }
+
+    /// What the fresh secrets look like that the service makes; `None` if that is not known.
+    pub(in crate::proxy) fn mints(&self) -> Option<&Arc<Shapes>> {
+        let made = || Shapes::new(self.rules.mints()).map(Arc::new);
+        self.mints.get_or_init(made).as_ref()
     }
 
     /// The credential in the forms of this route's shapes. They are made again only when the token

@@ -102,6 +102,7 @@ impl RouteTable {
                     ready: ArcSwapOption::empty(),
                     graphql: OnceLock::new(),
                     sent: OnceLock::new(),
+                    mints: OnceLock::new(),
                 }));
             }
         }

@@ -1,7 +1,7 @@
 //! What carries a credential in a request, and how it is removed.
 
 use authsome_providers::Carriers;
-use http::header::HeaderName;
+use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
@@ -25,18 +25,32 @@ pub(in crate::proxy) fn strip_placeholders(
     carriers: &Carriers,
     others: &Others,
 ) {
+    keep_only(
+        parts,
+        headers,
+        carriers,
+        |value| !placeholder::is_in_value(value, others),
+        |text| !placeholder::is_in_text(text, others),
+    );
+}
+
+/// Removes the carriers but those whose value, or query parameter, is to be kept.
+pub(super) fn keep_only(
+    parts: &mut Parts,
+    headers: &[HeaderName],
+    carriers: &Carriers,
+    keeps_value: impl Fn(&HeaderValue) -> bool,
+    keeps_pair: impl Fn(&str) -> bool,
+) {
     for name in headers {
         let values = parts.headers.get_all(name).iter();
-        let own = values.filter(|value| !placeholder::is_in_value(value, others));
-        let own: Vec<_> = own.cloned().collect();
+        let kept: Vec<_> = values.filter(|value| keeps_value(value)).cloned().collect();
         parts.headers.remove(name);
-        for value in own {
+        for value in kept {
             parts.headers.append(name, value);
         }
     }
-    strip_query(parts, carriers, |text| {
-        placeholder::is_in_text(text, others)
-    });
+    strip_query(parts, carriers, |pair| !keeps_pair(pair));
 }
 
 /// Removes the carriers from the query for which `goes` returns `true`.
@@ -68,11 +82,11 @@ fn strip_query(parts: &mut Parts, carriers: &Carriers, goes: impl Fn(&str) -> bo
 }
 
 /// Rack, the web interface of Ruby, splits a query at both.
-const SEPARATORS: [char; 2] = ['&', ';'];
+pub(super) const SEPARATORS: [char; 2] = ['&', ';'];
 
 /// Whether a query parameter is a carrier, as Rack reads it: names are decoded before they are
 /// compared, brackets before a name are dropped, and `name[]` is a list of that name.
-fn carries(pair: &str, carriers: &Carriers) -> bool {
+pub(super) fn carries(pair: &str, carriers: &Carriers) -> bool {
     let brackets = ['[', ']'];
     let name = pair.split('=').next().unwrap_or_default();
     if name

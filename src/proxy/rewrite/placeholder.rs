@@ -60,7 +60,7 @@ pub(in crate::proxy) fn find_in_headers(
 /// Decodes Basic credentials as leniently as the most lenient server: either alphabet, padded or
 /// not, with other characters in between, and with any bits left over (Ruby's `decode64` accepts
 /// all of these).
-fn decoded_basic(value: &HeaderValue) -> Option<Vec<u8>> {
+pub(super) fn decoded_basic(value: &HeaderValue) -> Option<Vec<u8>> {
     let (scheme, credential) = value.as_bytes().split_at_checked("basic ".len())?;
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;

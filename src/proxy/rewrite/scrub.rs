@@ -4,7 +4,9 @@
 //! ```text
 //! secrets --> forms.rs --> patterns.rs + search.rs          once for each change of the secrets
 //!                                |
-//! body --> decode.rs --> stream.rs --> encode.rs --> body   without codings: stream.rs alone
+//! body --> decode.rs --> stream.rs --> mints.rs --> encode.rs --> body
+//!                                          |
+//!                                   fresh secrets --> the caller, who gives placeholders
 //! ```
 //!
 //! **What it holds against.** A server that shows a credential to who asks, in whatever usual
@@ -19,10 +21,6 @@ pub(in crate::proxy) mod coding;
 pub(in crate::proxy) mod extent;
 mod forms;
 pub(in crate::proxy) mod media_type;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the exchange does not look for fresh secrets yet")
-)]
 pub(in crate::proxy) mod mints;
 pub(in crate::proxy) mod patterns;
 #[cfg(any(fuzzing, test))]
@@ -36,11 +34,13 @@ pub(in crate::proxy) mod websocket;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
+use thiserror::Error;
 
 use self::coding::decode::Decoder;
 use self::coding::encode::Encoder;
 use self::coding::{CodingError, Codings};
+use self::mints::{Minter, Mints, NotReplaced, Shapes};
 use self::patterns::{Fit, Patterns};
 use self::stream::Scrubber;
 
@@ -64,10 +64,25 @@ pub(in crate::proxy) enum Plan {
 /// After an error, the response must be cut: what is left cannot be searched.
 pub(in crate::proxy) struct ScrubbedBody {
     scrubber: Scrubber,
+    /// `None` if no fresh secrets are looked for.
+    mints: Option<Mints>,
     coded: Option<Box<Coded>>,
     /// Of a body without codings: what has come of the last piece.
     ready: Option<Bytes>,
+    /// Of a body without codings: whether its last piece has come.
+    is_last: bool,
     keeps_length: bool,
+}
+
+/// Why a body cannot be searched further.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub(in crate::proxy) enum SearchError {
+    /// It cannot be decoded.
+    #[error(transparent)]
+    Coding(#[from] CodingError),
+    /// It has a fresh secret that cannot be replaced.
+    #[error(transparent)]
+    Mint(#[from] NotReplaced),
 }
 
 struct Coded {
@@ -77,14 +92,22 @@ struct Coded {
 
 impl Plan {
     /// For a response with these header fields and a body.
-    pub(in crate::proxy) fn of(headers: &HeaderMap, patterns: &Arc<Patterns>, fit: Fit) -> Self {
-        if patterns.is_empty() || !media_type::is_text(headers) {
+    pub(in crate::proxy) fn of(
+        headers: &HeaderMap,
+        patterns: &Arc<Patterns>,
+        shapes: Option<&Arc<Shapes>>,
+        fit: Fit,
+    ) -> Self {
+        let is_idle = patterns.is_empty() && shapes.is_none();
+        if is_idle || !media_type::is_text(headers) {
             return Self::Pass;
         }
-        match Codings::of(headers) {
-            None => Self::UnknownCoding,
-            Some(codings) => Self::Scrub(ScrubbedBody::new(patterns, fit, &codings)),
-        }
+        let Some(codings) = Codings::of(headers) else {
+            return Self::UnknownCoding;
+        };
+        let mut body = ScrubbedBody::new(patterns, fit, &codings);
+        body.mints = shapes.map(|shapes| Mints::new(Arc::clone(shapes)));
+        Self::Scrub(body)
     }
 }
 
@@ -98,6 +121,8 @@ impl ScrubbedBody {
         });
         Self {
             scrubber: Scrubber::new(Arc::clone(patterns), fit),
+            mints: None,
+            is_last: false,
             keeps_length: coded.is_none() && fit == Fit::SameLength,
             coded,
             ready: None,
@@ -111,7 +136,7 @@ impl ScrubbedBody {
 
     /// How many secrets were replaced so far.
     pub(in crate::proxy) fn matches(&self) -> u64 {
-        self.scrubber.matches()
+        self.scrubber.matches() + self.mints.as_ref().map_or(0, Mints::matches)
     }
 
     /// The next piece of the body. What became of the one before has been taken.
@@ -124,6 +149,7 @@ impl ScrubbedBody {
 
     /// The last piece of the body: what is held back of a text without codings passes with it.
     pub(in crate::proxy) fn push_last(&mut self, piece: Bytes) {
+        self.is_last = true;
         match &mut self.coded {
             None => self.ready = self.scrubber.push_last(piece),
             Some(coded) => coded.decoder.push(piece),
@@ -137,7 +163,8 @@ impl ScrubbedBody {
 
     /// Bytes that are held back, or ready to be taken, of a text without codings.
     pub(in crate::proxy) fn held(&self) -> usize {
-        self.scrubber.held() + self.ready.as_ref().map_or(0, Bytes::len)
+        let ready = self.ready.as_ref().map_or(0, Bytes::len);
+        self.scrubber.held() + self.mints.as_ref().map_or(0, Mints::held) + ready
     }
 
     /// Whether [`Self::finish`] has nothing to give after the last piece.
@@ -146,12 +173,17 @@ impl ScrubbedBody {
     }
 
     /// What passes next. `None` if more of the body is wanted.
-    pub(in crate::proxy) fn next(&mut self) -> Result<Option<Bytes>, CodingError> {
+    pub(in crate::proxy) fn next(
+        &mut self,
+        minter: &dyn Minter,
+    ) -> Result<Option<Bytes>, SearchError> {
         let Some(coded) = &mut self.coded else {
-            return Ok(self.ready.take());
+            let ready = self.ready.take();
+            return minted(&mut self.mints, ready, self.is_last, minter);
         };
         while let Some(text) = coded.decoder.next()? {
-            if let Some(text) = self.scrubber.push(text) {
+            let text = self.scrubber.push(text);
+            if let Some(text) = minted(&mut self.mints, text, false, minter)? {
                 return Ok(Some(coded.encoder.encode(text)));
             }
         }
@@ -159,18 +191,37 @@ impl ScrubbedBody {
     }
 
     /// What passes at the end of the body.
-    pub(in crate::proxy) fn finish(&mut self) -> Result<Option<Bytes>, CodingError> {
-        let Some(coded) = &mut self.coded else {
-            return Ok(self.scrubber.finish());
-        };
-        coded.decoder.finish()?;
-        if coded.decoder.is_untouched() {
-            return Ok(None); // an empty body has no coding either
+    pub(in crate::proxy) fn finish(
+        &mut self,
+        minter: &dyn Minter,
+    ) -> Result<Option<Bytes>, SearchError> {
+        if let Some(coded) = &mut self.coded {
+            coded.decoder.finish()?;
+            if coded.decoder.is_untouched() {
+                return Ok(None); // an empty body has no coding either
+            }
         }
         let held = self.scrubber.finish().unwrap_or_default();
-        let mut last = Vec::from(coded.encoder.encode(held));
+        let held = minted(&mut self.mints, Some(held), true, minter)?;
+        let Some(coded) = &mut self.coded else {
+            return Ok(held.filter(|held| !held.is_empty()));
+        };
+        let mut last = Vec::from(coded.encoder.encode(held.unwrap_or_default()));
         last.extend_from_slice(&coded.encoder.finish());
         Ok(Some(Bytes::from(last)))
+    }
+}
+
+/// A text behind the search for fresh secrets, if they are looked for.
+fn minted(
+    mints: &mut Option<Mints>,
+    text: Option<Bytes>,
+    is_end: bool,
+    minter: &dyn Minter,
+) -> Result<Option<Bytes>, SearchError> {
+    match (mints, text) {
+        (Some(mints), Some(text)) => Ok(mints.push(text, is_end, minter)?),
+        (_, text) => Ok(text),
     }
 }
 
@@ -202,4 +253,22 @@ pub(in crate::proxy) fn scrub_fields(
         }
     }
     replaced
+}
+
+/// Replaces fresh secrets in the values of fields. Returns how many values had one.
+pub(in crate::proxy) fn mint_fields(
+    headers: &mut HeaderMap,
+    shapes: &Arc<Shapes>,
+    minter: &dyn Minter,
+) -> Result<u64, NotReplaced> {
+    let mut replaced = 0;
+    for value in headers.values_mut() {
+        if let Some(text) = shapes.replaced(value.as_bytes(), minter)?
+            && let Ok(text) = HeaderValue::from_maybe_shared(text)
+        {
+            *value = text;
+            replaced += 1;
+        }
+    }
+    Ok(replaced)
 }

@@ -53,12 +53,14 @@ fn decided(candidates: &Candidates, method: &str, path: &str, origin: &str) -> S
         allowed_guards: &HashSet::new(),
         policy: &SessionPolicy::default(),
         has_body: true,
+        carries_minted: false,
     };
     let (parts, ()) = request.into_parts();
     let flags = HeaderFlags::of(&parts.headers);
     let Decision { owner, plan, .. } = decide(rules, &parts, path, flags);
     let plan = match plan {
         Ok(Plan::Inject(..)) => "inject",
+        Ok(Plan::Minted(_)) => "minted",
         Ok(Plan::Pass(_)) => "pass",
         Err(Refusal::AnotherOrigin) => "another origin",
         Err(Refusal::Guarded { .. }) => "guarded",

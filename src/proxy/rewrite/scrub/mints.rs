@@ -6,117 +6,196 @@
 //! the child a placeholder for it.
 //!
 //! ```text
-//! piece --> a prefix (memmem), at the beginning of a word
+//! piece --> a prefix (aho-corasick), at the beginning of a word
 //!             run shorter than it must be --> text
 //!             run that may go on -----------> held, until the run ends or is too long to be one
 //!             run with its end -------------> the caller
 //! ```
 
-use std::str::FromStr;
+use std::fmt;
 use std::sync::Arc;
 
+use aho_corasick::{AhoCorasick, Input, MatchKind};
+use authsome_providers::SecretShape;
 use bytes::Bytes;
-use memchr::memmem::Finder;
 use thiserror::Error;
 
-use crate::proxy::limits::MAX_MINT;
+use crate::proxy::limits::{MAX_MINTED, MAX_MINTED_BYTES, MIN_MINTED};
 
-/// The shortest prefix: a shorter one is in any text.
-const MIN_PREFIX: usize = 3;
-
-/// What a kind of secret looks like: a prefix, and how many characters of a class follow it.
-#[derive(Clone, Debug)]
-pub(in crate::proxy) struct Shape {
-    prefix: Finder<'static>,
-    /// One bit for each ASCII character.
-    class: u128,
-    min: usize,
-    max: usize,
+/// The shapes of a definition, ready to be searched for.
+pub(in crate::proxy) struct Shapes {
+    list: Box<[SecretShape]>,
+    prefixes: AhoCorasick,
+    /// The first characters of the prefixes, one bit for each of ASCII.
+    firsts: u128,
+    /// The length of the longest prefix.
+    longest: usize,
+    /// The length of the shortest secret.
+    shortest: usize,
 }
 
-/// Why a text is no shape.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error(
-    "it is not a prefix of three characters or more, a class, and a number: `glpat-[0-9A-Za-z_-]{{20,}}`"
-)]
-pub(in crate::proxy) struct NotAShape;
+/// Gives placeholders for fresh secrets.
+pub(in crate::proxy) trait Minter {
+    /// What stands for this secret from now on, with the same length. `None` if it is no secret,
+    /// but a placeholder.
+    fn placeholder(
+        &self,
+        secret: &[u8],
+        shape: &SecretShape,
+    ) -> Result<Option<Vec<u8>>, NotReplaced>;
+}
+
+/// Replaces nothing: for a text without shapes.
+#[derive(Debug)]
+pub(in crate::proxy) struct NoMints;
+
+impl Minter for NoMints {
+    fn placeholder(&self, _: &[u8], _: &SecretShape) -> Result<Option<Vec<u8>>, NotReplaced> {
+        Ok(None)
+    }
+}
+
+/// Why a response with a fresh secret cannot reach the child.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub(in crate::proxy) enum NotReplaced {
+    /// The definition says so.
+    #[error("it shows a fresh secret ({0}), which the definition refuses")]
+    Refused(String),
+    /// Too many secrets.
+    #[error(
+        "it shows a fresh secret, and this session has {MAX_MINTED} or {MAX_MINTED_BYTES} bytes of them already"
+    )]
+    Full,
+    /// No placeholder of the same length could be told from others.
+    #[error("it shows a fresh secret of less than {MIN_MINTED} characters")]
+    TooShort,
+}
 
 /// The search through one text for secrets of these shapes.
 #[derive(Debug)]
 pub(in crate::proxy) struct Mints {
-    shapes: Arc<[Shape]>,
+    shapes: Arc<Shapes>,
     held: Vec<u8>,
     /// The byte before `held`.
     before: Option<u8>,
+    matches: u64,
 }
 
-impl FromStr for Shape {
-    type Err = NotAShape;
-
-    /// Reads `PREFIX[CLASS]{MIN}`, `{MIN,}` or `{MIN,MAX}`, as a regular expression has them. The
-    /// class has characters and ranges of ASCII, with a `-` for itself at its end.
-    fn from_str(text: &str) -> Result<Self, NotAShape> {
-        let (prefix, rest) = text.split_once('[').ok_or(NotAShape)?;
-        let (class, count) = rest.split_once("]{").ok_or(NotAShape)?;
-        let count = count.strip_suffix('}').ok_or(NotAShape)?;
-        let number = |text: &str| text.parse::<usize>().map_err(|_| NotAShape);
-        let (min, max) = match count.split_once(',') {
-            None => (number(count)?, number(count)?),
-            Some((min, "")) => (number(min)?, MAX_MINT),
-            Some((min, max)) => (number(min)?, number(max)?),
-        };
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-        let is_sound = prefix.len() >= MIN_PREFIX
-            && prefix.bytes().all(is_plain)
-            && (1..=max).contains(&min)
-            && max <= MAX_MINT;
-        if !is_sound {
-            return Err(NotAShape);
-        }
-        Ok(Self {
-            prefix: Finder::new(prefix.as_bytes()).into_owned(),
-            class: parse_class(class.as_bytes()).ok_or(NotAShape)?,
-            min,
-            max,
+impl Shapes {
+    /// `None` if there are none.
+    pub(in crate::proxy) fn new(shapes: &[SecretShape]) -> Option<Self> {
+        let lengths = shapes.iter().map(|shape| shape.prefix().len());
+        let longest = lengths.max()?;
+        let secrets = shapes
+            .iter()
+            .map(|shape| shape.prefix().len() + shape.min());
+        let firsts = shapes
+            .iter()
+            .filter_map(|shape| shape.prefix().bytes().next());
+        // Of two at one place, the one with the longer prefix says more.
+        let mut builder = AhoCorasick::builder();
+        builder.match_kind(MatchKind::LeftmostLongest);
+        let prefixes = shapes.iter().map(SecretShape::prefix);
+        Some(Self {
+            longest,
+            shortest: secrets.min()?,
+            firsts: firsts.fold(0, |firsts, byte| firsts | (1 << (byte & 0x7f))),
+            prefixes: builder.build(prefixes).ok()?,
+            list: shapes.into(),
         })
     }
+
+    /// The first prefix from there on that begins a word: `task-…` has no `sk-`. `before` is what
+    /// stands before the text.
+    fn begin(&self, text: &[u8], mut from: usize, before: Option<u8>) -> Option<Prefix<'_>> {
+        loop {
+            let found = self.prefixes.find(Input::new(text).range(from..))?;
+            if begins_word(text, found.start(), before) {
+                return Some(Prefix {
+                    start: found.start(),
+                    end: found.end(),
+                    shape: self.list.get(found.pattern().as_usize())?,
+                });
+            }
+            from = found.start() + 1;
+        }
+    }
+
+    /// Where the beginning of a prefix stands at the end of the text, or its end.
+    fn tail(&self, text: &[u8], from: usize, before: Option<u8>) -> usize {
+        let first = text.len().saturating_sub(self.longest).max(from);
+        let is_open = |start: &usize| {
+            let rest = text.get(*start..).unwrap_or_default();
+            let begins = |byte: &u8| byte.is_ascii() && self.firsts & (1 << byte) != 0;
+            let mut shapes = self.list.iter();
+            rest.first().is_some_and(begins)
+                && shapes.any(|shape| shape.prefix().as_bytes().starts_with(rest))
+                && begins_word(text, *start, before)
+        };
+        let mut places = first..text.len();
+        places.find(is_open).unwrap_or(text.len())
+    }
+
+    /// A whole text, such as a field's value, with what `minter` gives for its secrets. `None` if
+    /// it has none.
+    pub(in crate::proxy) fn replaced(
+        self: &Arc<Self>,
+        text: &[u8],
+        minter: &dyn Minter,
+    ) -> Result<Option<Bytes>, NotReplaced> {
+        if text.len() < self.shortest {
+            return Ok(None);
+        }
+        let mut mints = Mints::new(Arc::clone(self));
+        let passed = mints.push(Bytes::copy_from_slice(text), true, minter)?;
+        Ok(passed.filter(|_| mints.matches > 0))
+    }
 }
 
-/// The characters of a class; `None` if one is not ASCII, or a range has no end.
-fn parse_class(mut class: &[u8]) -> Option<u128> {
-    let mut bits = 0_u128;
-    while let [first, rest @ ..] = class {
-        let (last, rest) = match rest {
-            [b'-', last, rest @ ..] => (last, rest),
-            _ => (first, rest),
-        };
-        if !first.is_ascii_graphic() || !last.is_ascii_graphic() || first > last {
-            return None;
-        }
-        bits = (*first..=*last).fold(bits, |bits, byte| bits | (1 << byte));
-        class = rest;
-    }
-    (bits != 0).then_some(bits)
+/// A prefix in a text.
+struct Prefix<'a> {
+    start: usize,
+    end: usize,
+    shape: &'a SecretShape,
+}
+
+fn begins_word(text: &[u8], start: usize, before: Option<u8>) -> bool {
+    let before = match start.checked_sub(1) {
+        Some(before) => text.get(before).copied(),
+        None => before,
+    };
+    before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
 }
 
 impl Mints {
     /// Begins a text.
-    pub(in crate::proxy) fn new(shapes: Arc<[Shape]>) -> Self {
+    pub(in crate::proxy) fn new(shapes: Arc<Shapes>) -> Self {
         Self {
             shapes,
             held: Vec::new(),
             before: None,
+            matches: 0,
         }
     }
 
-    /// What may pass once this piece has come, with what `replace` gives for each secret, if it
+    /// How many secrets were replaced.
+    pub(super) fn matches(&self) -> u64 {
+        self.matches
+    }
+
+    /// How many bytes are held back.
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// What may pass once this piece has come, with what `minter` gives for each secret, if it
     /// gives anything. If the text `is_end`, nothing is held back.
     pub(in crate::proxy) fn push(
         &mut self,
         piece: Bytes,
         is_end: bool,
-        mut replace: impl FnMut(&[u8]) -> Option<Vec<u8>>,
-    ) -> Option<Bytes> {
+        minter: &dyn Minter,
+    ) -> Result<Option<Bytes>, NotReplaced> {
         let mut text = piece;
         if !self.held.is_empty() {
             let mut both = Vec::with_capacity(self.held.len() + text.len());
@@ -124,35 +203,34 @@ impl Mints {
             both.extend_from_slice(&text);
             text = Bytes::from(both);
         }
+        let shapes = Arc::clone(&self.shapes);
         let mut replaced: Option<Vec<u8>> = None;
         let (mut done, mut at) = (0, 0);
         let open = loop {
-            let Some((start, shape)) = self.begin(&text, at) else {
+            let Some(Prefix { start, end, shape }) = shapes.begin(&text, at, self.before) else {
                 break if is_end {
                     text.len()
                 } else {
-                    self.tail(&text, at)
+                    shapes.tail(&text, at, self.before)
                 };
             };
-            let rest = &text[start + shape.prefix.needle().len()..];
-            let run = rest
-                .iter()
-                .take(shape.max)
-                .take_while(|byte| shape.has(**byte));
-            let run = run.count();
-            if run == rest.len() && run < shape.max && !is_end {
+            let rest = &text[end..];
+            let run = rest.iter().take(shape.max());
+            let run = run.take_while(|byte| shape.has(**byte)).count();
+            if run == rest.len() && run < shape.max() && !is_end {
                 break start;
             }
             at = start + 1;
-            if run < shape.min {
+            if run < shape.min() {
                 continue;
             }
-            let end = start + shape.prefix.needle().len() + run;
-            if let Some(other) = replace(&text[start..end]) {
+            let end = end + run;
+            if let Some(other) = minter.placeholder(&text[start..end], shape)? {
                 let out = replaced.get_or_insert_with(|| Vec::with_capacity(text.len()));
                 out.extend_from_slice(&text[done..start]);
                 out.extend_from_slice(&other);
                 done = end;
+                self.matches += 1;
             }
             at = end;
         };
@@ -164,71 +242,46 @@ impl Mints {
         } else {
             text.truncate(open);
         }
-        (!text.is_empty()).then_some(text)
-    }
-
-    /// The first prefix from there on that begins a word: `task-…` has no `sk-`.
-    fn begin(&self, text: &[u8], from: usize) -> Option<(usize, &Shape)> {
-        let firsts = self.shapes.iter().filter_map(|shape| {
-            let mut at = from;
-            loop {
-                let start = at + shape.prefix.find(text.get(at..)?)?;
-                if self.begins_word(text, start) {
-                    return Some((start, shape));
-                }
-                at = start + 1;
-            }
-        });
-        // Of two at one place, the one with the longer prefix says more.
-        firsts.min_by_key(|(start, shape)| (*start, usize::MAX - shape.prefix.needle().len()))
-    }
-
-    fn begins_word(&self, text: &[u8], start: usize) -> bool {
-        let before = match start.checked_sub(1) {
-            Some(before) => text.get(before).copied(),
-            None => self.before,
-        };
-        before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
-    }
-
-    /// Where the beginning of a prefix stands at the end of the text, or its end.
-    fn tail(&self, text: &[u8], from: usize) -> usize {
-        let longest = self
-            .shapes
-            .iter()
-            .map(|shape| shape.prefix.needle().len())
-            .max();
-        let first = text.len().saturating_sub(longest.unwrap_or_default());
-        let is_open = |start: &usize| {
-            let rest = &text[*start..];
-            let mut shapes = self.shapes.iter();
-            shapes.any(|shape| shape.prefix.needle().starts_with(rest))
-                && self.begins_word(text, *start)
-        };
-        (first.max(from)..text.len())
-            .find(is_open)
-            .unwrap_or(text.len())
+        Ok((!text.is_empty()).then_some(text))
     }
 }
 
-impl Shape {
-    fn has(&self, byte: u8) -> bool {
-        byte.is_ascii() && self.class & (1 << byte) != 0
+impl fmt::Debug for Shapes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(&self.list).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::super::properties::Cutter;
     use super::*;
 
-    fn shapes() -> Arc<[Shape]> {
+    fn shapes() -> Arc<Shapes> {
         let shapes = [
             "glpat-[0-9A-Za-z_-]{20,}",
             "ghp_[0-9A-Za-z]{36}",
             "sk-[0-9A-Za-z]{20,40}",
         ];
-        shapes.iter().map(|shape| shape.parse().unwrap()).collect()
+        let shapes: Vec<_> = shapes.iter().map(|shape| shape.parse().unwrap()).collect();
+        Arc::new(Shapes::new(&shapes).unwrap())
+    }
+
+    /// Gives the length of each secret.
+    #[derive(Default)]
+    struct Lengths(RefCell<Vec<usize>>);
+
+    impl Minter for Lengths {
+        fn placeholder(
+            &self,
+            secret: &[u8],
+            _: &SecretShape,
+        ) -> Result<Option<Vec<u8>>, NotReplaced> {
+            self.0.borrow_mut().push(secret.len());
+            Ok(Some(format!("<{}>", secret.len()).into_bytes()))
+        }
     }
 
     #[test]
@@ -245,22 +298,17 @@ mod tests {
         );
         for seed in 0..300 {
             let mut mints = Mints::new(shapes());
-            let mut found = Vec::new();
-            let mut replace = |secret: &[u8]| {
-                found.push(secret.len());
-                Some(format!("<{}>", secret.len()).into_bytes())
-            };
+            let lengths = Lengths::default();
             let mut out = Vec::new();
             for piece in Cutter(seed).pieces(text.as_bytes()) {
-                out.extend(mints.push(piece, false, &mut replace).unwrap_or_default());
+                let passed = mints.push(piece, false, &lengths).unwrap();
+                out.extend(passed.unwrap_or_default());
             }
-            out.extend(
-                mints
-                    .push(Bytes::new(), true, &mut replace)
-                    .unwrap_or_default(),
-            );
+            let last = mints.push(Bytes::new(), true, &lengths).unwrap();
+            out.extend(last.unwrap_or_default());
             assert_eq!(String::from_utf8(out).unwrap(), expected, "{seed}");
-            assert_eq!(found, [26, 40, 28, 26]);
+            assert_eq!(*lengths.0.borrow(), [26, 40, 28, 26]);
+            assert_eq!(mints.matches(), 4);
         }
     }
 
@@ -268,26 +316,9 @@ mod tests {
     fn what_is_not_replaced_passes_itself() {
         let mut mints = Mints::new(shapes());
         let text = Bytes::from_static(b"glpat-0123456789abcdefghij and more\n");
-        let passed = mints.push(text.clone(), false, |_| None).unwrap();
+        let passed = mints.push(text.clone(), false, &NoMints).unwrap().unwrap();
         assert_eq!(passed.as_ptr(), text.as_ptr());
         assert_eq!(passed, text);
-    }
-
-    #[test]
-    fn what_is_no_shape_is_refused() {
-        for text in [
-            "",
-            "glpat-",
-            "gl[a-z]{20}",
-            "glpat-[]{20}",
-            "glpat-[z-a]{20}",
-            "glpat-[a-z]{0}",
-            "glpat-[a-z]{9,8}",
-            "glpat-[a-z]{20",
-            "gl.t-[a-z]{20}",
-            "glpat-[a-z]{1,99999}",
-        ] {
-            assert_eq!(text.parse::<Shape>().unwrap_err(), NotAShape, "{text}");
-        }
+        assert_eq!(shapes().replaced(&text, &NoMints), Ok(None));
     }
 }

@@ -48,11 +48,12 @@ fn said(candidates: &Candidates, line: &str) -> String {
         allowed_guards: &HashSet::new(),
         policy: &SessionPolicy::default(),
         has_body: false,
+        carries_minted: false,
     };
     let flags = HeaderFlags::of(&parts.headers);
     match decide(rules, &parts, &target.path, flags).plan {
         Ok(Plan::Inject(..)) => "injected".to_owned(),
-        Ok(Plan::Pass(_)) => "passed".to_owned(),
+        Ok(Plan::Minted(_) | Plan::Pass(_)) => "passed".to_owned(),
         Err(Refusal::Guarded { rule, .. }) => rule,
         Err(other) => panic!("{line}: {other}"),
     }

@@ -15,9 +15,10 @@ use zstd_safe::{CCtx, InBuffer, OutBuffer};
 use super::{PLACEHOLDER, TOKEN, patterns};
 use crate::proxy::rewrite::scrub::coding::decode::Decoder;
 use crate::proxy::rewrite::scrub::coding::{Coding, CodingError, Codings};
+use crate::proxy::rewrite::scrub::mints::NoMints;
 use crate::proxy::rewrite::scrub::patterns::Fit;
 use crate::proxy::rewrite::scrub::properties::{Cutter, decoded};
-use crate::proxy::rewrite::scrub::{Plan, ScrubbedBody};
+use crate::proxy::rewrite::scrub::{Plan, ScrubbedBody, SearchError};
 
 fn headers(content_type: &'static str, coding: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -28,7 +29,7 @@ fn headers(content_type: &'static str, coding: &'static str) -> HeaderMap {
 
 fn body(coding: &'static str) -> ScrubbedBody {
     let headers = headers("application/json", coding);
-    match Plan::of(&headers, &patterns(&[TOKEN]), Fit::SameLength) {
+    match Plan::of(&headers, &patterns(&[TOKEN]), None, Fit::SameLength) {
         Plan::Scrub(body) => body,
         plan => panic!("{plan:?}"),
     }
@@ -40,6 +41,7 @@ fn a_plan_follows_type_and_coding() {
         Plan::of(
             &headers(content_type, coding),
             &patterns(secrets),
+            None,
             Fit::SameLength,
         )
     };
@@ -57,17 +59,17 @@ fn a_plan_follows_type_and_coding() {
 fn through(
     body: &mut ScrubbedBody,
     pieces: impl IntoIterator<Item = Bytes>,
-) -> Result<Vec<Vec<u8>>, CodingError> {
+) -> Result<Vec<Vec<u8>>, SearchError> {
     let mut out = Vec::new();
     for piece in pieces {
         body.push(piece);
         let mut passed = Vec::new();
-        while let Some(piece) = body.next()? {
+        while let Some(piece) = body.next(&NoMints)? {
             passed.extend(piece);
         }
         out.push(passed);
     }
-    out.push(body.finish()?.unwrap_or_default().to_vec());
+    out.push(body.finish(&NoMints)?.unwrap_or_default().to_vec());
     Ok(out)
 }
 
@@ -222,7 +224,7 @@ fn each_event_passes_as_it_was_flushed() {
         for (event, piece) in events.iter().zip(pieces) {
             body.push(Bytes::from(piece));
             let mut passed = Vec::new();
-            while let Some(piece) = body.next().unwrap() {
+            while let Some(piece) = body.next(&NoMints).unwrap() {
                 client.push(piece);
                 while let Some(text) = client.next().unwrap() {
                     passed.extend(text);
@@ -308,13 +310,13 @@ fn a_bomb_is_decoded_piece_by_piece() {
         let mut body = body(coding);
         body.push(Bytes::from(bomb));
         let (mut pieces, mut largest) = (0, 0);
-        while let Some(piece) = body.next().unwrap() {
+        while let Some(piece) = body.next(&NoMints).unwrap() {
             (pieces, largest) = (pieces + 1, largest.max(piece.len()));
         }
         assert!(
             largest <= 4 * 32 * 1024 && pieces > 400,
             "{coding}: {pieces}, {largest}"
         );
-        body.finish().unwrap().unwrap();
+        body.finish(&NoMints).unwrap().unwrap();
     }
 }
