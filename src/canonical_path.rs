@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use crate::defence::Defence;
+
 /// A path that two servers could read differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("servers read the path differently")]
@@ -16,7 +18,7 @@ pub(crate) struct AmbiguousPath;
 /// control character) is refused, and no reading is guessed: a rule that denies a path must not be
 /// bypassed by another spelling of it ("path traversal").
 pub(crate) fn canonical_path(raw: &str) -> Result<Cow<'_, str>, AmbiguousPath> {
-    if is_canonical(raw) {
+    if is_canonical(raw) || !Defence::CanonicalPath.stands() {
         return Ok(Cow::Borrowed(raw));
     }
     let mut canonical = String::with_capacity(raw.len());

@@ -15,6 +15,7 @@ pub mod clock;
 pub mod connection;
 pub mod content_coding;
 pub mod credential;
+mod defence;
 pub mod env;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]

@@ -12,6 +12,8 @@ use std::fmt::Write;
 
 use url::Url;
 
+use crate::defence::Defence;
+
 /// What replaces a character that is not shown.
 const MARK: char = char::REPLACEMENT_CHARACTER;
 
@@ -40,7 +42,7 @@ pub fn lines(text: &str) -> Cow<'_, str> {
 }
 
 fn replace(text: &str, kept: impl Fn(char) -> Option<char>) -> Cow<'_, str> {
-    if !text.contains(is_deceptive) {
+    if !text.contains(is_deceptive) || !Defence::SafeText.stands() {
         return Cow::Borrowed(text);
     }
     let shown = text.chars().map(|character| match character {
@@ -54,7 +56,7 @@ fn replace(text: &str, kept: impl Fn(char) -> Option<char>) -> Cow<'_, str> {
 /// from line feeds, so escaping them (RFC 8259 §7) keeps the value the same.
 pub fn json(text: &str) -> Cow<'_, str> {
     let is_raw = |character: char| is_deceptive(character) && character != '\n';
-    if !text.contains(is_raw) {
+    if !text.contains(is_raw) || !Defence::SafeText.stands() {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);

@@ -7,6 +7,8 @@
 
 use std::ffi::OsStr;
 
+use crate::defence::Defence;
+
 /// What stands in the log in place of a secret.
 const HIDDEN: &str = "***";
 
@@ -51,7 +53,9 @@ pub(super) fn shown<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> Vec<Strin
     let mut is_announced = false;
     for word in words {
         let word = word.to_string_lossy();
-        let safe = if is_announced {
+        let safe = if !Defence::LogRedaction.stands() {
+            word.to_string()
+        } else if is_announced {
             HIDDEN.to_owned()
         } else {
             cut(&without_secrets(&word))

@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 
 use super::{EXEC_ARGUMENT, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_NOT_STARTED};
+use crate::defence::Defence;
 use crate::os::ulimits::Ulimits;
 
 /// The entry point of the helper. `arguments` are the process id of authsome, the limits to
@@ -32,7 +33,9 @@ pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, Stri
             format!("cannot give the command its own limits: {error}"),
         );
     }
-    if let Err(error) = die_with_parent(Pid::from_raw(parent)) {
+    if let Err(error) = die_with_parent(Pid::from_raw(parent))
+        && Defence::ParentDeath.stands()
+    {
         return (
             EXIT_NOT_STARTED,
             format!("cannot tie the command to authsome: {error}"),
@@ -53,7 +56,9 @@ pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, Stri
 /// signal stays set across exec(2).
 #[cfg(target_os = "linux")]
 fn die_with_parent(parent: Pid) -> Result<(), Errno> {
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    if Defence::ParentDeath.stands() {
+        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    }
     // If the parent died before the line above, the signal will never come.
     if getppid() == parent {
         Ok(())

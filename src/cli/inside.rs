@@ -19,6 +19,7 @@ use super::args::{Arguments, Command, SessionFlags, Vault};
 use super::failure::{Exit, Failure};
 use super::printer::Printer;
 use crate::audit::{Audit, Event, Kind};
+use crate::defence::Defence;
 use crate::os::home::Home;
 use crate::os::process_tree::{self, Ancestor};
 use crate::session::{Facts, allows_export, facts_of, living};
@@ -31,7 +32,8 @@ const SESSION: &str = "AUTHSOME_SESSION";
 
 /// Refuses the command if it must not be used here, and logs the refusal.
 pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure> {
-    let Some(words) = secret_words(command) else {
+    let guarded = secret_words(command).filter(|_| Defence::SecretCommands.stands());
+    let Some(words) = guarded else {
         return Ok(());
     };
     let home = Home::open(std::env::var_os("AUTHSOME_HOME"), std::env::var_os("HOME"));

@@ -33,6 +33,7 @@ use super::closing::{Closing, UnderWay};
 use super::record::Connection;
 use super::store::{ConnectionStore, StoreError};
 use crate::credential::ConnectionId;
+use crate::defence::Defence;
 use crate::vault::{RecordLock, Reserve, VaultError};
 
 /// How long a commit is tried while another process's transaction holds the vault. After that the
@@ -112,7 +113,7 @@ impl Issued {
     pub(super) fn keep(mut self) -> Kept {
         // The file comes first: it needs no lock of the vault, no new file descriptor and no new
         // disk block. Once it is written, the pair survives a kill of this process.
-        let is_aside = self.write_aside();
+        let is_aside = Defence::PendingPair.stands() && self.write_aside();
         let started = Instant::now();
         loop {
             match self.commit() {
@@ -133,6 +134,7 @@ impl Issued {
                 {
                     thread::sleep(COMMIT_STEP);
                 }
+                Err(_) if !Defence::PendingPair.stands() => return Kept::Overtaken,
                 Err(error) => {
                     return Kept::NotYet {
                         issued: Box::new(self),

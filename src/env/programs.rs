@@ -7,6 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
+use crate::defence::Defence;
 use crate::env::env_vars::{Inherited, OURS};
 use crate::os::program_path::{find, search_path};
 
@@ -41,7 +42,7 @@ impl Programs {
                 .filter(|(name, _)| name != "PATH")
                 .map(|(name, value)| (name, value)),
         );
-        for name in OURS {
+        for name in OURS.iter().filter(|_| Defence::OwnVariables.stands()) {
             command.env_remove(name);
         }
         Some(command)

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use super::address::ADDRESS;
+use crate::defence::Defence;
 use crate::os::socket_owner::{Owner, SocketOwners};
 
 /// Browsers open a few connections in advance. More than this at once is no login.
@@ -58,6 +59,7 @@ impl AcceptLimits {
         };
         match owners.of_accepted(peer, ADDRESS.into(), || stream.peer_addr().is_ok()) {
             Owner::ThisUser(_) => Ok(Visitor::ThisUser),
+            Owner::AnotherUser if !Defence::LoginUsers.stands() => Ok(Visitor::ThisUser),
             Owner::AnotherUser => Err(true),
             Owner::Nobody => Err(false),
         }

@@ -18,6 +18,7 @@ use super::address::{HOST, ORIGIN, REDIRECT_PATH, START_PATH};
 use super::pages::{self, Form, FormField, FormProblem, KeyProblem, Outcome};
 use super::responses::{not_allowed, page, plain, see_form, see_other};
 use super::shared::{Arrival, Shared, lock};
+use crate::defence::Defence;
 use crate::secret::Secret;
 use crate::text::is_deceptive;
 
@@ -45,7 +46,7 @@ pub(super) async fn respond(
         .map(HeaderValue::as_bytes);
     // DNS rebinding: a name of another site may resolve to 127.0.0.1. The browser then sends that
     // name as `Host`.
-    if host != Some(HOST.as_bytes()) {
+    if host != Some(HOST.as_bytes()) && Defence::LoginHost.stands() {
         return Ok(plain(
             StatusCode::MISDIRECTED_REQUEST,
             "authsome: this address is for a login in progress only",
@@ -128,7 +129,8 @@ async fn sent_form(
             .is_some_and(|value| value.as_bytes() != ours.as_bytes())
     };
     let refused = |status, text| Box::new(plain(status, text));
-    if foreign("origin", ORIGIN) || foreign("sec-fetch-site", "same-origin") {
+    let is_foreign = foreign("origin", ORIGIN) || foreign("sec-fetch-site", "same-origin");
+    if is_foreign && Defence::LoginForm.stands() {
         return Err(refused(
             StatusCode::FORBIDDEN,
             "authsome: the form was sent by another site",
@@ -145,7 +147,8 @@ async fn sent_form(
         .map(|(name, value)| (name, Secret::new(value)))
         .collect();
     let csrf = fields.remove("csrf");
-    if csrf.is_some_and(|csrf| shared.csrf.matches(csrf.expose().as_bytes())) {
+    let is_of_the_page = |csrf: Secret<String>| shared.csrf.matches(csrf.expose().as_bytes());
+    if csrf.is_some_and(is_of_the_page) || !Defence::LoginForm.stands() {
         return Ok(fields);
     }
     let problem = "That form belonged to an earlier login. Please fill in this one.";

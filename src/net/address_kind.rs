@@ -10,6 +10,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::authority::Authority;
+use crate::defence::Defence;
 
 /// A kind of address that is not reached, unless the user names its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ impl AddressRule {
             Self::NotLocal => !matches!(kind, AddressKind::Loopback | AddressKind::Private),
             Self::PublicOnly => true,
         };
-        is_refused.then_some(kind)
+        (is_refused && Defence::AddressRules.stands()).then_some(kind)
     }
 }
 

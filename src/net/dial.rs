@@ -29,6 +29,7 @@ pub(crate) use self::own::OwnListeners;
 use self::shortage::Wait;
 pub(crate) use self::shortage::{Queue, Shortage};
 use crate::authority::Authority;
+use crate::defence::Defence;
 use crate::net::address_kind::{AddressRule, AddressRules};
 use crate::net::resolve::Resolve;
 use crate::net::tls::{TlsTrouble, Trust, TrustError};
@@ -220,17 +221,22 @@ impl Dialer {
             vec![SocketAddr::new(*address, place.port())]
         } else {
             let found = tcp::look_up(place, wait).await.map_err(unreachable)?;
-            admitted(found, rule)?
+            let found = admitted(found, rule)?;
+            if Defence::ResolvedOnce.stands() {
+                found
+            } else {
+                tcp::look_up(place, wait).await.map_err(unreachable)?
+            }
         };
         race::first(addresses, async |address| {
-            if self.own.is_some_and(|own| own.is_login(address)) {
+            if self.own.is_some_and(|own| own.is_login(address)) && Defence::OwnPorts.stands() {
                 let reason = "a login of authsome's waits at that port";
                 return Err(ConnectError::Unreachable(reason.to_owned()));
             }
             let stream = tcp::connect(address, wait).await.map_err(unreachable)?;
             // A name or the user's proxy may lead back to this proxy. The request would then loop
             // without an end.
-            if self.is_own(&stream) {
+            if self.is_own(&stream) && Defence::OwnPorts.stands() {
                 let reason = "the connection would come back to this proxy";
                 return Err(ConnectError::Unreachable(reason.to_owned()));
             }

@@ -17,6 +17,7 @@ use super::OAuthClient;
 use super::error::{OAuthError, printable};
 use super::http::{HttpClient, host_of};
 use super::token::{TokenClient, TokenSet};
+use crate::defence::Defence;
 use crate::loopback::REDIRECT_URI;
 use crate::secret::{Secret, random_text};
 
@@ -208,7 +209,7 @@ impl PendingAuthorization {
         response: AuthorizationResponse,
     ) -> Result<Secret<String>, ResponseRefused> {
         let state = response.state.unwrap_or_default();
-        if !self.state.matches(state.as_bytes()) {
+        if !self.state.matches(state.as_bytes()) && Defence::LoginState.stands() {
             return Err(ResponseRefused::State);
         }
         if let (Some(found), Some(expected)) = (&response.issuer, &self.issuer)

@@ -11,6 +11,7 @@ use nix::fcntl::OFlag;
 use nix::unistd::{Gid, Uid};
 
 use super::lock_wait::LockWaits;
+use crate::defence::Defence;
 
 /// Errors of the home directory or of a file in it.
 #[derive(Debug, thiserror::Error)]
@@ -182,7 +183,7 @@ fn open_with(options: &mut OpenOptions, path: &Path, flags: OFlag) -> io::Result
 pub fn create_private_directory(path: &Path) -> Result<(), HomeError> {
     DirBuilder::new()
         .recursive(true)
-        .mode(0o700)
+        .mode(mode(0o700))
         .create(path)
         .map_err(io_error("create", path))
 }
@@ -193,9 +194,17 @@ pub fn create_private_file(path: &Path) -> Result<File, HomeError> {
         .read(true)
         .write(true)
         .create_new(true)
-        .mode(0o600)
+        .mode(mode(0o600))
         .open(path)
         .map_err(io_error("create", path))
+}
+
+fn mode(private: u32) -> u32 {
+    if Defence::PrivateFiles.stands() {
+        private
+    } else {
+        0o777
+    }
 }
 
 /// Refuses a directory that is not this user's, or that other users can access.
@@ -211,7 +220,7 @@ pub fn check_private(path: &Path) -> Result<(), HomeError> {
         });
     }
     let mode = metadata.mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if mode & 0o077 != 0 && Defence::HomeCheck.stands() {
         return Err(HomeError::TooOpen {
             path: path.to_owned(),
             mode,

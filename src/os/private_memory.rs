@@ -31,6 +31,7 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use crate::defence::Defence;
 use crate::os::program_path;
 
 /// This program's own file.
@@ -87,7 +88,7 @@ pub fn tracer() -> Option<Tracer> {
 /// the protected process, or in this one where the system does not allow it. With `readable`, the
 /// memory stays readable, for debuggers and profilers.
 pub fn enter(program: &OsStr, arguments: &[OsString], readable: bool) {
-    if !readable {
+    if !readable && Defence::PrivateMemory.stands() {
         protect(program, arguments);
     }
     OWN.get_or_init(|| Own::from_start(program));

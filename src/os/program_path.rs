@@ -6,6 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::defence::Defence;
+
 /// The search path if `PATH` is not set.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -17,7 +19,8 @@ pub fn find_on_path(program: &OsStr) -> Option<PathBuf> {
 /// `PATH` without its empty and relative elements.
 pub fn search_path() -> OsString {
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    let absolute = std::env::split_paths(&path).filter(|directory| directory.is_absolute());
+    let absolute = std::env::split_paths(&path)
+        .filter(|directory| directory.is_absolute() || !Defence::ProgramSearch.stands());
     // Elements that were split at colons can always be joined by colons.
     std::env::join_paths(absolute).unwrap_or_else(|_| DEFAULT_PATH.into())
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use nix::unistd::Uid;
 
+use crate::defence::Defence;
 use crate::os::home::{HomeError, create_private_directory, create_private_file, io_error};
 
 /// The prefix of every session directory's name.
@@ -185,7 +186,7 @@ pub fn fit(directory: &Path) -> Result<PathBuf, Unfit> {
         if !found.is_dir() {
             return Err(Unfit::NotADirectory);
         }
-        if !is_kept_from_others(&found) {
+        if !is_kept_from_others(&found) && Defence::SessionPlace.stands() {
             return Err(Unfit::OpenToOthers(ancestor.to_owned()));
         }
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::path::Path;
 
+use crate::defence::Defence;
 use crate::os::ulimits;
 use crate::secret::Secret;
 
@@ -25,6 +26,7 @@ pub(super) fn read(path: &Path) -> io::Result<Secret<Vec<u8>>> {
     let opened = File::open(path);
     if let Some(descriptor) = descriptor
         && opened.is_ok()
+        && Defence::KeyDescriptor.stands()
     {
         ulimits::close_inherited(descriptor)?;
     }

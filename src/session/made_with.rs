@@ -21,6 +21,7 @@ use crate::connection::{
     Connection, ConnectionStore, DefinitionUsed, StoreError, Terms, replace_beside_renewals,
 };
 use crate::credential::ConnectionId;
+use crate::defence::Defence;
 
 /// The maximum number of kinds of changes that are reported.
 const MAX_CHANGES: usize = 12;
@@ -45,7 +46,7 @@ pub(super) fn hold(
         allowed: HashMap::new(),
         changes: BTreeMap::new(),
     };
-    for member in members {
+    for member in members.iter_mut().filter(|_| Defence::ConnectionTerms.stands()) {
         holding.hold(member)?;
     }
     let more = holding.changes.len().saturating_sub(MAX_CHANGES);

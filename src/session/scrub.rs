@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use super::notice::Notice;
 use super::parent::Parent;
 use crate::connection::{ConnectionStore, Found, StoreError};
+use crate::defence::Defence;
 use crate::env::env_vars::{Environment, Inherited};
 use crate::env::programs::Programs;
 use crate::secret::Secret;
@@ -49,7 +50,7 @@ impl Scrub {
 
     /// Searches the variables for one of the vault's secrets, which is kept only if it is found.
     pub(super) fn look_for(&mut self, secret: &Secret<String>) {
-        if self.inherited.holds(secret.expose()) {
+        if self.inherited.holds(secret.expose()) && Defence::CleanEnvironment.stands() {
             self.found.push(secret.clone());
         }
     }

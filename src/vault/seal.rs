@@ -13,6 +13,7 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use super::master_key::MasterKey;
+use crate::defence::Defence;
 use crate::secret::Secret;
 
 /// The version of the layout: the first byte of a sealed value.
@@ -45,6 +46,9 @@ impl Identity<'_> {
     fn associated_data(&self, seal_version: u8) -> Vec<u8> {
         let mut data = b"authsome vault".to_vec();
         data.push(seal_version);
+        if !Defence::SealIdentity.stands() {
+            return data;
+        }
         if seal_version == FIRST_SEAL_VERSION {
             data.extend_from_slice(&FIRST_SCHEMA_VERSION.to_be_bytes());
         }

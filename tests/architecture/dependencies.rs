@@ -90,7 +90,12 @@ const HYPER: &[&str] = &[
 ];
 
 /// Where the environment of the process is read.
-const ENVIRONMENT: &[&str] = &["cli", "os/program_path.rs", "session/parent.rs"];
+const ENVIRONMENT: &[&str] = &[
+    "cli",
+    "defence.rs", // in the build of tests/attacks alone
+    "os/program_path.rs",
+    "session/parent.rs",
+];
 
 /// Where other programs are started.
 const STARTING: &[&str] = &[

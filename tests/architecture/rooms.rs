@@ -306,6 +306,13 @@ pub(crate) const ROOMS: &[Room] = &[
         "which rules there are",
         &["tokio::"],
     ),
+    room(
+        "defence",
+        50,
+        "which defences stand: all, but in the build of tests/attacks",
+        "what it is asked about",
+        &[],
+    ),
     room("clock", 100, "the time of day; set in tests", "", &[]),
     room(
         "content_coding",

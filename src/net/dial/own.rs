@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::authority::Authority;
+use crate::defence::Defence;
 
 /// What a session's clients must not reach through its proxy, whatever name leads there.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +25,7 @@ impl OwnListeners {
             authority.port() == self.proxy.port() && (is_own || authority.is_loopback())
         };
         let is_login = authority.port() == self.login_port && authority.is_loopback();
-        is_login || is_proxy()
+        (is_login || is_proxy()) && Defence::OwnPorts.stands()
     }
 
     /// Whether a login waits at that address. This needs no connection, and there should be none.

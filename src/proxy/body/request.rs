@@ -18,6 +18,7 @@ use super::client::ClientBody;
 use super::drain::drain_beside;
 use super::field_search::FieldSearch;
 use super::replay::{Broken, Kept, UploadProgress};
+use crate::defence::Defence;
 use crate::proxy::limits::MAX_HELD_BODY;
 use crate::proxy::policy::denied_field::DeniedFields;
 use crate::proxy::rewrite::body_fields::Search;
@@ -200,6 +201,10 @@ impl Body for RequestBody {
                 progress.pieces.fetch_add(1, Ordering::Relaxed);
                 Poll::Ready(match frame {
                     None => {
+                        progress.end(true);
+                        None
+                    }
+                    Some(Err(_)) if !Defence::BrokenUploads.stands() => {
                         progress.end(true);
                         None
                     }

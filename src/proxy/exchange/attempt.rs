@@ -12,6 +12,7 @@ use super::response_body::{BodyStart, ResponseBody};
 use super::session::Session;
 use super::upgrade::{ClientUpgrade, UpgradeRequest};
 use crate::connection::{CredentialSource, Usage};
+use crate::defence::Defence;
 use crate::proxy::body::client::ClientBody;
 use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::{RequestBody, is_repeatable};
@@ -119,7 +120,8 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
     fn admit(&self) -> Result<Target, Refusal> {
         decide::check_method(&self.parts.method)?;
         let place = self.place;
-        if let Some(name) = &place.sni_differs {
+        let differs = place.sni_differs.as_ref();
+        if let Some(name) = differs.filter(|_| Defence::ServerName.stands()) {
             return Err(Refusal::Misdirected {
                 expected: place.authority.to_string(),
                 found: name.clone(),

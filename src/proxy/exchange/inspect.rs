@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::attempt::Attempt;
 use crate::connection::CredentialSource;
+use crate::defence::Defence;
 use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::RequestBody;
 use crate::proxy::limits::{
@@ -104,6 +105,9 @@ impl<S: CredentialSource> Attempt<'_, S> {
                 rule,
                 reason: format!("{reason} (the GraphQL field {field})"),
             }),
+            Verdict::Unreadable(_) if !Defence::GraphqlReadable.stands() => {
+                Ok(RequestBody::held(body, None))
+            }
             Verdict::Unreadable(why) => Err(unreadable(&why)),
         }
     }

@@ -15,6 +15,7 @@ use super::log_entry::Entry;
 use super::response_body::ResponseBody;
 use super::scrubbing::Scrubbing;
 use super::searched_stream::SearchedStream;
+use crate::defence::Defence;
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::http1::Upgrade;
 use crate::proxy::io::activity::Activity;
@@ -48,7 +49,8 @@ impl UpgradeRequest {
         let h2c = names
             .split(',')
             .any(|name| name.trim().to_ascii_lowercase().starts_with("h2c"));
-        (asked && !h2c).then_some(Self { client, protocol })
+        let is_refused = h2c && Defence::H2cRefused.stands();
+        (asked && !is_refused).then_some(Self { client, protocol })
     }
 
     /// Puts it back on a request whose hop-by-hop fields were removed.

@@ -12,6 +12,7 @@ use super::fault::MalformedHead;
 use super::fields::{parse_length, share, skip_empty_lines};
 use super::framing::Length;
 use super::request_target;
+use crate::defence::Defence;
 use crate::proxy::limits::{DEFAULT_HEADERS, MAX_HEAD, MAX_HEADERS};
 
 /// A request's head, and what it says about the connection.
@@ -53,7 +54,7 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<RequestHead>, Malformed
         // An incomplete head is buffered, so a head without end needs a limit. The limit also holds
         // for a head that is complete. Otherwise it would depend on the pieces in which a head
         // comes whether it is accepted.
-        Ok(None) if read.len() <= MAX_HEAD => Ok(None),
+        Ok(None) if read.len() <= MAX_HEAD || !Defence::HeadLimit.stands() => Ok(None),
         Ok(Some((head, end))) if end <= MAX_HEAD => {
             read.advance(end);
             Ok(Some(head))
@@ -184,12 +185,14 @@ impl Said {
             let stated = parse_length(text);
             let stated =
                 stated.ok_or(MalformedHead::Malformed("the request has no valid length"))?;
-            if self.length.is_some_and(|length| length != stated) {
+            if self.length.is_some_and(|length| length != stated)
+                && Defence::RequestFraming.stands()
+            {
                 return Err(MalformedHead::Malformed("the request has two lengths"));
             }
             let is_first = self.length.is_none();
             self.length = Some(stated);
-            return Ok(is_first);
+            return Ok(is_first || !Defence::RequestFraming.stands());
         }
         if name == TRANSFER_ENCODING {
             // The server might decode a coding that this proxy does not decode, or decode it
@@ -222,14 +225,14 @@ impl Said {
         match (self.chunked, self.length) {
             // The classic request smuggling (RFC 9112 §11.2): one server goes by the length, the
             // other by the chunks. §6.1 allows a server to reject the request.
-            (true, Some(_)) => Err(MalformedHead::Malformed(
+            (true, Some(_)) if Defence::RequestFraming.stands() => Err(MalformedHead::Malformed(
                 "the request has a length and a transfer coding",
             )),
             // RFC 9112 §6.1: the framing is faulty, because HTTP/1.0 does not have chunks.
-            (true, None) if version == Version::HTTP_10 => Err(MalformedHead::Malformed(
+            (true, _) if version == Version::HTTP_10 => Err(MalformedHead::Malformed(
                 "the request is HTTP/1.0 with a transfer coding",
             )),
-            (true, None) => Ok(Some(Length::Chunked)),
+            (true, _) => Ok(Some(Length::Chunked)),
             // Without either field, a request has no body (§6.3, item 7). Only a response's body
             // may end with the connection.
             (false, None | Some(0)) => Ok(None),

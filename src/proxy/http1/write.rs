@@ -8,6 +8,7 @@ use zeroize::Zeroize;
 
 use super::framing::Length;
 use super::response_head::Reason;
+use crate::defence::Defence;
 use crate::proxy::message::body::Streamed;
 
 /// How a request is written to its connection.
@@ -59,7 +60,9 @@ pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
     }
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    secret_field(out, "host", form.host.as_bytes()); // RFC 9110 §7.2: it should come first
+    let own = Some(form.host.as_bytes()).filter(|_| Defence::OwnHost.stands());
+    let host = own.or_else(|| parts.headers.get(HOST).map(HeaderValue::as_bytes));
+    secret_field(out, "host", host.unwrap_or_default()); // RFC 9110 §7.2: it should come first
     let mut had_length = false;
     for (name, value) in &parts.headers {
         // The client's own `Host`: a second one, or another one than was checked, could lead the
@@ -69,7 +72,7 @@ pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, form: &RequestForm<'_>) {
         }
         // Together with chunks, or with a body of another length, the client's own length would
         // make the server find a second request in this one (request smuggling, RFC 9112 §11.2).
-        if name == CONTENT_LENGTH {
+        if name == CONTENT_LENGTH && Defence::RequestFraming.stands() {
             had_length = true;
             continue;
         }

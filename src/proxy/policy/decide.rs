@@ -14,6 +14,7 @@ use super::method_override::{IN_BODY, Methods};
 use super::route::Route;
 use super::same_origin;
 use super::session_policy::{Need, SessionPolicy};
+use crate::defence::Defence;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::rewrite::hop_by_hop::HeaderFlags;
 use crate::proxy::rewrite::named_field::may_have_fields;
@@ -83,6 +84,7 @@ pub(in crate::proxy) fn check_method(method: &Method) -> Result<(), Refusal> {
     match *method {
         // A server's response to TRACE repeats the request, which would show the credential to the
         // client ("cross-site tracing", RFC 9110 §9.3.8).
+        _ if !Defence::Methods.stands() => Ok(()),
         Method::TRACE => Err(Refusal::Method("TRACE")),
         Method::CONNECT => Err(Refusal::Method("CONNECT inside a tunnel")),
         _ => Ok(()),
@@ -199,7 +201,9 @@ fn by_route<'a>(
     if shape.is_none() && route.client_certificate.is_none() && !rules.carries_minted {
         return Decision::new(owner, Ok(Plan::Pass(owner)));
     }
-    if flags.page && same_origin::is_of_another_origin(&parts.headers, rules.authority) {
+    if flags.page
+        && Defence::SameOrigin.stands()
+        && same_origin::is_of_another_origin(&parts.headers, rules.authority) {
         return match shape {
             Some(_) => Decision::refused(owner, Refusal::AnotherOrigin),
             // Served as anybody who follows a link gets the page: the request has no owner, so no
@@ -231,7 +235,8 @@ fn by_route<'a>(
     let mut decision = Decision::new(owner, Ok(plan));
     decision.denied_fields = denied_fields;
     let method = methods.method();
-    decision.need.graphql = graphql::held(&route.rules, rules.host, method, relative).is_some();
+    decision.need.graphql = graphql::held(&route.rules, rules.host, method, relative).is_some()
+        && Defence::GraphqlGuard.stands();
     decision
 }
 
@@ -253,7 +258,7 @@ fn guarded(rules: Rules<'_>, route: &Route, method: &str, path: &str) -> Option<
     let rule = route.rules.guard(rules.host, method, path)?;
     let provider = route.id.provider.to_string();
     let name = format!("{provider}/{}", rule.name);
-    let is_denied = !rules.allowed_guards.contains(&name);
+    let is_denied = !rules.allowed_guards.contains(&name) && Defence::Guard.stands();
     is_denied.then(|| Refusal::Guarded {
         provider,
         rule: rule.name.clone(),

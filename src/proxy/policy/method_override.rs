@@ -6,6 +6,7 @@
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
+use crate::defence::Defence;
 
 /// The fields by which a method is replaced.
 const FIELDS: [HeaderName; 3] = [
@@ -39,10 +40,12 @@ impl<'a> Methods<'a> {
     /// over all fields has found out (`rewrite/hop_by_hop.rs`).
     pub(in crate::proxy) fn of(parts: &'a Parts, is_overridden: bool) -> Self {
         let mut others = Vec::new(); // does not allocate
-        if is_overridden {
+        if is_overridden && Defence::MethodOverride.stands() {
             others.extend(from_fields(&parts.headers));
         }
-        if let Some(query) = parts.uri.query().filter(|query| query.contains("method")) {
+        if let Some(query) = parts.uri.query().filter(|query| query.contains("method"))
+            && Defence::MethodOverride.stands()
+        {
             others.extend(from_query(query));
         }
         Self {

@@ -26,6 +26,7 @@ use super::git_push::{self, PushPolicy};
 use super::method_override::Methods;
 use super::route::Route;
 use crate::authority::Authority;
+use crate::defence::Defence;
 use crate::net::address_kind::AddressRule;
 use crate::proxy::refusal::{Denial, Refusal};
 
@@ -88,7 +89,7 @@ impl SessionPolicy {
 
     /// Whether a host of a connection may be reached.
     pub(in crate::proxy) fn admits_managed(&self, authority: &Authority) -> Result<(), Refusal> {
-        for layer in &self.layers {
+        for layer in self.layers.iter().filter(|_| Defence::HostRules.stands()) {
             not_denied(layer, authority)?;
         }
         Ok(())
@@ -96,7 +97,7 @@ impl SessionPolicy {
 
     /// Whether a host that no route names may be reached.
     pub(in crate::proxy) fn admits_unmanaged(&self, authority: &Authority) -> Result<(), Refusal> {
-        for layer in &self.layers {
+        for layer in self.layers.iter().filter(|_| Defence::HostRules.stands()) {
             not_denied(layer, authority)?;
             let is_named = || layer.allow_hosts.iter().any(|rule| rule.matches(authority));
             if layer.unmanaged == Policy::Deny && !is_named() {
@@ -127,8 +128,10 @@ impl SessionPolicy {
             ..Need::default()
         };
         for layer in &self.layers {
-            check_paths(layer, route, methods, path)?;
-            if layer.is_read_only && !methods.iter().all(is_safe) {
+            if Defence::PathRules.stands() {
+                check_paths(layer, route, methods, path)?;
+            }
+            if layer.is_read_only && Defence::ReadOnly.stands() && !methods.iter().all(is_safe) {
                 if !(methods.is_plain() && methods.own() == "POST") {
                     return Err(only_reads(layer, methods.own()));
                 }

@@ -5,6 +5,7 @@ use http::{Version, header};
 
 use crate::authority::Authority;
 use crate::canonical_path::{AmbiguousPath, canonical_path};
+use crate::defence::Defence;
 use crate::proxy::refusal::Refusal;
 
 /// The target of one request.
@@ -26,7 +27,7 @@ impl Target {
     ) -> Result<Self, Refusal> {
         let mut hosts = parts.headers.get_all(header::HOST).iter();
         let host = hosts.next();
-        if hosts.next().is_some() {
+        if hosts.next().is_some() && Defence::TargetAuthority.stands() {
             return Err(Refusal::Malformed(
                 "the request has more than one Host header",
             ));
@@ -43,6 +44,7 @@ impl Target {
         }
         for name in [named, stated].into_iter().flatten() {
             if name != usual
+                && Defence::TargetAuthority.stands()
                 && Authority::parse(name, Some(authority.port())).as_ref() != Some(authority)
             {
                 return Err(Refusal::Misdirected {

@@ -21,6 +21,7 @@ use http::header::CONTENT_TYPE;
 use percent_encoding::percent_decode;
 
 use super::placeholder::Others;
+use crate::defence::Defence;
 
 /// How many bytes before a placeholder are looked at: the name of a field, and what separates it
 /// from its value.
@@ -122,7 +123,7 @@ impl BodyFields {
             self.is_whole = false;
         }
         self.tail = border;
-        found
+        found && Defence::PlaceholderInBody.stands()
     }
 
     /// Whether what stands before a placeholder makes it the value of a carrier. `is_whole` is

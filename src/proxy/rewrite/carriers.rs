@@ -7,9 +7,13 @@ use percent_encoding::percent_decode_str;
 
 use super::placeholder::{self, Others};
 use crate::credential::ready::set_target;
+use crate::defence::Defence;
 
 /// Removes every carrier of a credential.
 pub(in crate::proxy) fn strip(parts: &mut Parts, headers: &[HeaderName], carriers: &Carriers) {
+    if !Defence::Carriers.stands() {
+        return;
+    }
     for name in headers {
         parts.headers.remove(name);
     }

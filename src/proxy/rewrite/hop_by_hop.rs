@@ -1,6 +1,7 @@
 //! Fields that are for one connection only, and are not forwarded (RFC 9110 §7.6.1).
 
 use http::header::{ALT_SVC, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, TE};
+use crate::defence::Defence;
 
 /// Which fields of a message need work. Most messages have none of them, which one pass shows.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,7 +71,7 @@ pub(in crate::proxy) fn clean_request(headers: &mut HeaderMap, flags: HeaderFlag
                     .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
             })
         });
-    if flags.hop_by_hop {
+    if flags.hop_by_hop && Defence::HopByHop.stands() {
         strip(headers);
     }
     if flags.te {
@@ -91,7 +92,7 @@ pub(in crate::proxy) fn clean_response(headers: &mut HeaderMap) {
     if flags.hop_by_hop {
         strip(headers);
     }
-    if flags.alt_svc {
+    if flags.alt_svc && Defence::AltSvc.stands() {
         headers.remove(ALT_SVC);
     }
 }

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue};
 use memchr::memmem::Finder;
 use percent_encoding::percent_decode;
 
+use crate::defence::Defence;
 use crate::env::env_vars::PLACEHOLDER;
 
 /// Which part of a request's head holds the placeholder, if any.
@@ -90,6 +91,9 @@ const FORGIVING: GeneralPurpose = GeneralPurpose::new(
 static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PLACEHOLDER.as_bytes()));
 
 fn holds(bytes: &[u8], others: &Others) -> bool {
+    if !Defence::PlaceholderInHead.stands() {
+        return false;
+    }
     let is_usual = bytes.len() >= PLACEHOLDER.len() && FINDER.find(bytes).is_some();
     is_usual || others.0.iter().any(|other| other.find(bytes).is_some())
 }

@@ -15,6 +15,7 @@ use super::tunnel;
 use crate::audit::Way;
 use crate::authority::Authority;
 use crate::connection::CredentialSource;
+use crate::defence::Defence;
 use crate::proxy::admission::admit::Client;
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::exchange::response_body::ResponseBody;
@@ -32,7 +33,9 @@ pub(in crate::proxy) async fn handle<S: CredentialSource>(
         // Not logged, because many clients send their first request without the password.
         return Ok(refuse(&refusal, request));
     }
-    request.headers_mut().remove(PROXY_AUTHORIZATION);
+    if Defence::HopByHop.stands() {
+        request.headers_mut().remove(PROXY_AUTHORIZATION);
+    }
     if request.method() == Method::CONNECT {
         return Ok(connect(shared, permit, request).await);
     }

@@ -9,6 +9,7 @@ use http_body::Body;
 
 use super::destination::Destination;
 use super::http2_lease::Http2Lease;
+use crate::defence::Defence;
 use crate::proxy::body::request::{RequestBody, is_repeatable};
 
 /// An origin (RFC 9110 §4.3.1), and the connections on which one client's requests are sent to it.
@@ -40,7 +41,9 @@ impl Origin {
     /// risk, so the client's first request is sent on a new one, unless it can be sent again.
     pub(super) fn may_reuse(&self, parts: &Parts, body: &RequestBody) -> bool {
         let repeats = || parts.method.is_idempotent() && is_repeatable(parts, body.is_end_stream());
-        self.has_served.load(Ordering::Relaxed) || repeats()
+        self.has_served.load(Ordering::Relaxed)
+            || repeats()
+            || !Defence::FreshConnections.stands()
     }
 
     /// Records that a response has come.

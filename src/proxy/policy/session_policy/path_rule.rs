@@ -7,6 +7,7 @@ use authsome_providers::{PathPattern, ProviderId};
 
 use crate::canonical_path::{AmbiguousPath, canonical_path};
 use crate::credential::{ConnectionId, ConnectionName};
+use crate::defence::Defence;
 
 /// Requests of a provider's connections: `gitlab=/api/v4/projects/42/**`, of one connection as
 /// `gitlab/work=/…`, or with some methods only, as `gitlab=GET,POST /api/v4/**`. In a path, `*`
@@ -65,7 +66,8 @@ impl PathRule {
     /// Whether it denies that request. A server may treat `/hooks.json` and `/hooks/` like
     /// `/hooks`, so a rule that denies the one denies the others.
     pub(super) fn denies(&self, method: &str, path: &str) -> bool {
-        self.has(method) && self.path.matches_a_spelling_of(path)
+        let is_spelled = || self.path.matches_a_spelling_of(path) && Defence::RuleSpellings.stands();
+        self.has(method) && (self.path.matches(path) || is_spelled())
     }
 
     fn has(&self, method: &str) -> bool {

@@ -6,6 +6,7 @@ use http::HeaderValue;
 
 use super::forms::{Form, forms};
 use super::search::{Found, Index};
+use crate::defence::Defence;
 use crate::proxy::limits::{
     MAX_SCRUB_BYTES, MAX_SCRUB_PATTERNS, MAX_SCRUBBED_SECRET, MIN_SCRUBBED_SECRET,
 };
@@ -64,7 +65,8 @@ impl Patterns {
     pub(in crate::proxy) fn new<'a>(hidden: impl IntoIterator<Item = Hidden<'a>>) -> Self {
         let mut found: Vec<Form> = Vec::new();
         let mut bytes = 0;
-        for hidden in hidden.into_iter().filter(|hidden| is_sought(*hidden)) {
+        let sought = |hidden: &Hidden<'_>| is_sought(*hidden) && Defence::ResponseScrubbing.stands();
+        for hidden in hidden.into_iter().filter(sought) {
             let forms = forms(hidden.secret, hidden.placeholder.as_bytes());
             let more: usize = forms.iter().map(|form| form.text.len()).sum();
             if found.len() + forms.len() <= MAX_SCRUB_PATTERNS && bytes + more <= MAX_SCRUB_BYTES {
