@@ -84,6 +84,10 @@ bootstraps:
 definitions:
     .ci/run definitions
 
+# A hostile command, with each defence and without it
+attacks:
+    .ci/run attacks
+
 # All tests
 test:
     .ci/run test

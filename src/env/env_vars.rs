@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 mod inherited;
 mod table;
 
+use crate::defence::Defence;
 pub use inherited::Inherited;
 use table::VARIABLES;
-use crate::defence::Defence;
 pub use table::{MASTER_KEY, MASTER_KEY_FILE, OURS, Pin, Value};
 
 /// What a child gets in place of a secret. The proxy never lets it leave the machine.
@@ -136,8 +136,12 @@ impl Environment {
         }
         environment.set("AUTHSOME_SESSION", values.session);
         environment.set("AUTHSOME_PROXY_MODE", "true"); // some tools ask for this one
-        for name in OURS.iter().filter(|_| Defence::OwnVariables.stands()) {
-            environment.remove(name);
+        for name in OURS {
+            if Defence::OwnVariables.stands() {
+                environment.remove(name);
+            } else {
+                environment.changes.remove(OsStr::new(name));
+            }
         }
         environment
     }

@@ -67,7 +67,9 @@ impl Home {
                     return Ok(HomeLock { _file: file, path });
                 }
                 Ok(()) => file = open()?,
-                Err(_) if !Defence::VaultLock.stands() => return Ok(HomeLock { _file: file, path }),
+                Err(_) if !Defence::VaultLock.stands() => {
+                    return Ok(HomeLock { _file: file, path });
+                }
                 Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
                 Err(TryLockError::WouldBlock) if started.elapsed() >= deadline => {
                     return Err(HomeError::LockTimeout {

@@ -46,7 +46,10 @@ pub(super) fn hold(
         allowed: HashMap::new(),
         changes: BTreeMap::new(),
     };
-    for member in members.iter_mut().filter(|_| Defence::ConnectionTerms.stands()) {
+    for member in members
+        .iter_mut()
+        .filter(|_| Defence::ConnectionTerms.stands())
+    {
         holding.hold(member)?;
     }
     let more = holding.changes.len().saturating_sub(MAX_CHANGES);

@@ -30,6 +30,8 @@ pub(crate) struct Attempt {
 pub(crate) enum Verdict {
     /// It failed against the defence, and succeeded without it.
     Holds,
+    /// Its defence is not in force yet.
+    Awaited,
     /// The machine lacks something.
     Skipped(&'static str),
     /// With everything that is known about it.
@@ -58,12 +60,12 @@ impl Attempt {
     }
 
     /// Makes it both ways.
-    pub(crate) fn try_both(&self, machine: &Machine) -> Verdict {
+    pub(crate) fn try_both(&self, machine: &Machine, awaited: bool) -> Verdict {
         if let Some(lacks) = machine.lacks(self.needs) {
             return Verdict::Skipped(lacks);
         }
-        if self.is_awaited {
-            return Verdict::Skipped("its defence is not in force yet");
+        if self.is_awaited && !awaited {
+            return Verdict::Awaited;
         }
         let mut problem = String::new();
         for is_defended in [true, false] {
@@ -90,15 +92,21 @@ impl Attempt {
 pub(crate) fn unused(rings: &[Ring]) -> Vec<String> {
     let attempts = || rings.iter().flat_map(|ring| &ring.attempts);
     let source = include_str!("../../src/defence.rs");
-    let all = source.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(','));
+    let all = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("    ")?.strip_suffix(','));
     let all = all.filter(|name| name.chars().all(char::is_alphanumeric));
     let is_used = |name: &&str| {
         let mut used = attempts().flat_map(|attempt| attempt.against);
         !used.any(|defence| format!("{defence:?}") == **name)
     };
-    let unused = all.filter(is_used).map(|name| format!("no attempt is made against {name}"));
+    let unused = all
+        .filter(is_used)
+        .map(|name| format!("no attempt is made against {name}"));
     let mut names: Vec<_> = attempts().map(|attempt| attempt.name).collect();
     names.sort_unstable();
     let twice = names.windows(2).filter(|pair| pair[0] == pair[1]);
-    unused.chain(twice.map(|pair| format!("two attempts are {:?}", pair[0]))).collect()
+    unused
+        .chain(twice.map(|pair| format!("two attempts are {:?}", pair[0])))
+        .collect()
 }

@@ -18,6 +18,9 @@ pub(crate) const USER: u32 = 12345;
 /// Another ordinary user.
 pub(crate) const STRANGER: u32 = 65534;
 
+/// Why an attempt with a core file is left out.
+pub(crate) const NO_CORES: &str = "core files go elsewhere here";
+
 /// Set in the namespace.
 const INSIDE: &str = "ATTACKS_INSIDE";
 
@@ -40,13 +43,17 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new(undefended: &Path) -> Result<Self, String> {
-        let directory = TempDir::with_prefix("authsome-attacks-").map_err(|error| error.to_string())?;
+        let directory =
+            TempDir::with_prefix("authsome-attacks-").map_err(|error| error.to_string())?;
         let machine = Self {
             has_users: nix::unistd::Uid::effective().is_root() && maps_all_users(),
             directory,
         };
         machine.fill(undefended).map_err(|error| {
-            format!("{} and what belongs to it: {error}; build it by `.ci/run attacks`", undefended.display())
+            format!(
+                "{} and what belongs to it: {error}; build it by `.ci/run attacks`",
+                undefended.display()
+            )
         })?;
         answer_names().map_err(|error| format!("no name server: {error}"))?;
         Ok(machine)
@@ -73,7 +80,11 @@ impl Machine {
 
     /// authsome as it is, or with defences that can be left out.
     pub(crate) fn binary(&self, is_defended: bool) -> PathBuf {
-        let name = if is_defended { "authsome" } else { "authsome-undefended" };
+        let name = if is_defended {
+            "authsome"
+        } else {
+            "authsome-undefended"
+        };
         self.directory.path().join(name)
     }
 
@@ -85,7 +96,7 @@ impl Machine {
     pub(crate) fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
             Need::Users if !self.has_users => Some("it needs root, to become other users"),
-            Need::CoreFiles if !has_core_files() => Some("core files go elsewhere here"),
+            Need::CoreFiles if !has_core_files() => Some(NO_CORES),
             _ => None,
         }
     }
@@ -107,7 +118,9 @@ impl Machine {
 
 fn maps_all_users() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.split_whitespace().nth(2).is_some_and(|count| count.len() > 5)
+    map.split_whitespace()
+        .nth(2)
+        .is_some_and(|count| count.len() > 5)
 }
 
 fn has_core_files() -> bool {
@@ -125,8 +138,20 @@ pub(crate) fn enter_namespace() {
     if !nix::unistd::Uid::effective().is_root() {
         command.arg("--map-root-user");
     }
-    command.args(["--net", "--mount", "--propagation", "private", "sh", "-ec", PREPARE, "sh"]);
-    command.arg(own).args(std::env::args_os().skip(1)).env(INSIDE, "1");
+    command.args([
+        "--net",
+        "--mount",
+        "--propagation",
+        "private",
+        "sh",
+        "-ec",
+        PREPARE,
+        "sh",
+    ]);
+    command
+        .arg(own)
+        .args(std::env::args_os().skip(1))
+        .env(INSIDE, "1");
     panic!("unshare: {}", command.exec());
 }
 
@@ -138,7 +163,7 @@ for address in 169.254.169.254/32 64:ff9b::a9fe:a9fe/128 2002:a9fe:a9fe::1/128 f
 done
 mount -t tmpfs none /mnt
 cat >/mnt/hosts <<END
-127.0.0.1 localhost gitlab.test evil.test innocent.test allowed.test.evil.test
+127.0.0.1 localhost gitlab.test evil.gitlab.test evil.test innocent.test allowed.test.evil.test
 169.254.169.254 metadata.test
 END
 echo 'nameserver 127.0.0.1' >/mnt/resolv.conf

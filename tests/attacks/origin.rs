@@ -1,5 +1,7 @@
 //! A server that notes what arrives, byte for byte, and does what it is asked to by the path.
 
+mod echo;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,7 +39,10 @@ impl Origin {
 
     fn start(serve: impl Fn(TcpStream, &Note) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("[::]:0").expect("a free port");
-        let port = listener.local_addr().expect("a bound socket has an address").port();
+        let port = listener
+            .local_addr()
+            .expect("a bound socket has an address")
+            .port();
         let arrived = Arc::<Mutex<Vec<Vec<u8>>>>::default();
         let (all, serve) = (Arc::clone(&arrived), Arc::new(serve));
         // It ends with the tests.
@@ -48,7 +53,10 @@ impl Origin {
                     all.push(Vec::new());
                     all.len() - 1
                 };
-                let note = Note { all: Arc::clone(&all), index };
+                let note = Note {
+                    all: Arc::clone(&all),
+                    index,
+                };
                 let serve = Arc::clone(&serve);
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
                 thread::spawn(move || serve(stream, &note));
@@ -60,7 +68,10 @@ impl Origin {
     /// What has arrived, a connection each.
     pub(crate) fn arrived(&self) -> Vec<String> {
         let arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-        arrived.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
+        arrived
+            .iter()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            .collect()
     }
 }
 
@@ -92,7 +103,11 @@ fn serve(mut stream: impl Read + Write, note: &Note) {
             let Some(response) = response_to(&head) else {
                 continue; // the response comes with the body's end
             };
-            if stream.write_all(response.as_bytes()).and_then(|()| stream.flush()).is_err() {
+            if stream
+                .write_all(&response)
+                .and_then(|()| stream.flush())
+                .is_err()
+            {
                 return;
             }
         }
@@ -100,16 +115,32 @@ fn serve(mut stream: impl Read + Write, note: &Note) {
 }
 
 /// `None` for an upload, which is answered when it ends.
-fn response_to(head: &str) -> Option<String> {
+fn response_to(head: &str) -> Option<Vec<u8>> {
+    if let Some(echo) = echo::response_to(head) {
+        return Some(echo);
+    }
     let line = head.lines().next().unwrap_or_default();
     if line.contains("/upgrade ") {
-        return Some("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n".to_owned());
+        return Some(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
+                .into(),
+        );
     }
     let is_chunked = head.contains("transfer-encoding: chunked");
     let is_upload = line.starts_with("POST /api/v4/upload ");
     if is_upload && is_chunked {
         return None;
     }
-    let body = if line.contains("meta-data") { METADATA } else { "{}" };
-    Some(format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+    let body = if line.contains("meta-data") {
+        METADATA
+    } else {
+        "{}"
+    };
+    Some(
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes(),
+    )
 }

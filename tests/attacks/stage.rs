@@ -87,7 +87,10 @@ impl<'a> Stage<'a> {
         };
         let facts = [
             ("attackers", ATTACKERS.to_owned()),
-            ("authsome", machine.binary(is_defended).display().to_string()),
+            (
+                "authsome",
+                machine.binary(is_defended).display().to_string(),
+            ),
             ("evil", format!("{EVIL}:{}", stage.gitlab.port())),
             ("gitlab", format!("{HOST}:{}", stage.gitlab.port())),
             ("home", stage.world.home().display().to_string()),
@@ -114,7 +117,9 @@ impl<'a> Stage<'a> {
     /// A connection to the GitLab, fresh or long expired.
     pub(crate) fn connect(&mut self, lifetime: u64) {
         let base = self.gitlab.base_url_at(HOST);
-        let (app, pair) = self.world.connect_as("default", &self.gitlab, &base, lifetime);
+        let (app, pair) = self
+            .world
+            .connect_as("default", &self.gitlab, &base, lifetime);
         (self.app, self.pair) = (Some(app), Some(pair));
     }
 
@@ -125,7 +130,10 @@ impl<'a> Stage<'a> {
         let (_, pair) = self.world.connect_as("origin", &self.gitlab, &base, 7200);
         let mut connection = self.world.stored("origin");
         connection.ca_pem = Some(self.identity.ca_pem.clone());
-        self.world.store().create(&connection, true).expect("it can be stored again");
+        self.world
+            .store()
+            .create(&connection, true)
+            .expect("it can be stored again");
         self.fact("origin", format!("{HOST}:{}", origin.port));
         (self.origin, self.pair) = (Some(origin), Some(pair));
     }
@@ -137,7 +145,8 @@ impl<'a> Stage<'a> {
 
     /// A variable of authsome's own environment.
     pub(crate) fn variable(&mut self, name: &str, value: impl AsRef<OsStr>) {
-        self.variables.push((name.to_owned(), value.as_ref().to_owned()));
+        self.variables
+            .push((name.to_owned(), value.as_ref().to_owned()));
     }
 
     /// What authsome is started by, as the first words.
@@ -146,7 +155,10 @@ impl<'a> Stage<'a> {
     }
 
     pub(crate) fn access(&self) -> String {
-        self.pair.as_ref().map(|pair| pair.access.clone()).unwrap_or_default()
+        self.pair
+            .as_ref()
+            .map(|pair| pair.access.clone())
+            .unwrap_or_default()
     }
 
     pub(crate) fn key(&self) -> String {
@@ -202,7 +214,11 @@ impl<'a> Stage<'a> {
         let ended = process::run(command, TIMEOUT).map_err(|error| format!("{shown}: {error}"))?;
         let shown = shown.split("\"--\"").next().unwrap_or_default();
         let _ = writeln!(self.said, "{shown}\n{ended}");
-        let Ended { how, stdout, stderr } = ended;
+        let Ended {
+            how,
+            stdout,
+            stderr,
+        } = ended;
         if how == process::How::TimedOut || stderr.contains("Traceback") {
             return Err(format!("{how}"));
         }
@@ -254,7 +270,10 @@ impl<'a> Stage<'a> {
     /// A command that goes on while the attempt is made.
     pub(crate) fn start(&mut self, words: &[&str]) -> Under {
         let mut command = self.command(words);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut child = command.spawn().expect("authsome starts");
         let stdout = child.stdout.take().map(BufReader::new);
         Under {
@@ -294,27 +313,44 @@ impl<'a> Stage<'a> {
     /// A private project.
     pub(crate) fn add_project(&self) {
         let files = [("README.md", "hello\n")];
-        self.gitlab.add_repo("group/private", Visibility::Private, &files);
+        self.gitlab
+            .add_repo("group/private", Visibility::Private, &files);
     }
 
     /// Whether a secret of the user's is in what was said, or in the file for loot or a core file.
     pub(crate) fn leaks(&self, said: &Said) -> bool {
         let mut loot = said.stdout.clone().into_bytes();
-        let files = fs::read_dir(self.world.path(".")).into_iter().flatten().flatten();
+        let files = fs::read_dir(self.world.path("."))
+            .into_iter()
+            .flatten()
+            .flatten();
         for file in files {
             let name = file.file_name().to_string_lossy().into_owned();
-            if name == "loot" || name.starts_with("core") {
-                let _ = File::open(file.path()).and_then(|mut file| file.read_to_end(&mut loot));
+            let coding = name.strip_prefix("loot.").unwrap_or_default();
+            if name.starts_with("loot") || name.starts_with("core") {
+                let mut bytes = Vec::new();
+                let _ = File::open(file.path()).and_then(|mut file| file.read_to_end(&mut bytes));
+                loot.extend(decoded(coding, &bytes).unwrap_or(bytes));
             }
         }
         let secrets = self.secrets();
-        secrets.iter().any(|secret| memchr::memmem::find(&loot, secret.as_bytes()).is_some())
+        secrets
+            .iter()
+            .any(|secret| memchr::memmem::find(&loot, secret.as_bytes()).is_some())
     }
 
     /// All that is kept from the command.
     fn secrets(&self) -> Vec<String> {
-        let pairs = self.pair.iter().chain(&[]).flat_map(|pair| [pair.access.clone(), pair.refresh.clone()]);
-        let mut secrets: Vec<_> = pairs.chain([self.key()]).filter(|secret| !secret.is_empty()).collect();
+        let live = self.gitlab.live_pairs();
+        let pairs = self
+            .pair
+            .iter()
+            .chain(&live)
+            .flat_map(|pair| [pair.access.clone(), pair.refresh.clone()]);
+        let mut secrets: Vec<_> = pairs
+            .chain([self.key()])
+            .filter(|secret| !secret.is_empty())
+            .collect();
         secrets.push(BASE64_STANDARD.encode(format!("oauth2:{}", self.access())));
         secrets
     }
@@ -322,13 +358,19 @@ impl<'a> Stage<'a> {
     /// The requests that arrived at the GitLab with a credential of the user's.
     pub(crate) fn authorized(&self) -> Vec<Seen> {
         let mut seen = self.gitlab.seen();
-        let live: Vec<_> = self.gitlab.live_pairs().into_iter().map(|pair| pair.access).collect();
+        let live: Vec<_> = self
+            .gitlab
+            .live_pairs()
+            .into_iter()
+            .map(|pair| pair.access)
+            .collect();
         seen.retain(|seen| {
             let mut each = seen.credential.each().iter();
             each.any(|one| match one {
-                Arrived::Bearer { token } | Arrived::Basic { password: token, .. } => {
-                    live.contains(token) || *token == self.access()
-                }
+                Arrived::Bearer { token }
+                | Arrived::Basic {
+                    password: token, ..
+                } => live.contains(token) || *token == self.access(),
                 _ => false,
             })
         });
@@ -338,7 +380,8 @@ impl<'a> Stage<'a> {
     /// Whether a request with the user's credential arrived of that method and at such a path.
     pub(crate) fn arrived(&self, method: &str, path: &str) -> bool {
         let all = self.authorized();
-        all.iter().any(|seen| seen.method == method && seen.path.contains(path))
+        all.iter()
+            .any(|seen| seen.method == method && seen.path.contains(path))
     }
 
     /// The certificate that the attacker's server has, as the world trusts it.
@@ -384,6 +427,23 @@ impl Drop for Under {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A body without its content coding.
+fn decoded(coding: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::new();
+    let read = match coding {
+        "gzip" => flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain),
+        "deflate" => flate2::read::ZlibDecoder::new(bytes).read_to_end(&mut plain),
+        "br" => brotli_decompressor::Decompressor::new(bytes, 4096).read_to_end(&mut plain),
+        "zstd" => {
+            plain.reserve(1 << 20);
+            zstd_safe::decompress(&mut plain, bytes)
+                .map_err(|_| std::io::ErrorKind::InvalidData.into())
+        }
+        _ => return None,
+    };
+    read.is_ok().then_some(plain)
 }
 
 /// Gives a directory and what is in it to the user.

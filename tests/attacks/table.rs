@@ -25,20 +25,35 @@ pub(crate) fn check(rings: &[Ring]) -> Option<String> {
         let written = fs::File::create(&path).and_then(|mut file| file.write_all(page.as_bytes()));
         return written.err().map(|error| error.to_string());
     }
-    Some("the table in SECURITY.md is not that of the attempts: UPDATE=1 .ci/run attacks".to_owned())
+    Some(
+        "the table in SECURITY.md is not that of the attempts: UPDATE=1 .ci/run attacks".to_owned(),
+    )
 }
 
 fn table(rings: &[Ring]) -> String {
-    let made = |ring: &Ring| ring.attempts.iter().filter(|attempt| !attempt.is_awaited).count();
+    let made = |ring: &Ring| {
+        ring.attempts
+            .iter()
+            .filter(|attempt| !attempt.is_awaited)
+            .count()
+    };
     let all: usize = rings.iter().map(made).sum();
-    let mut text = format!("{all} attempts:\n\n| attempts | fail against | and succeed without |\n| --- | --- | --- |\n");
-    text.clear();
-    let _ = writeln!(text, "\nAll {all} fail as authsome is, and succeed without what stands beside them.\n");
+    let mut text =
+        format!("{all} attempts fail. Without what stands beside it, each of them succeeds.\n\n");
     for ring in rings {
-        let _ = writeln!(text, "**{}** ({})\n\n| attempt | against it |\n| --- | --- |", ring.title, made(ring));
+        let _ = writeln!(
+            text,
+            "**{}** ({})\n\n| attempt | against it |\n| --- | --- |",
+            ring.title,
+            made(ring)
+        );
         let mut rows: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
         for attempt in ring.attempts.iter().filter(|attempt| !attempt.is_awaited) {
-            let against: Vec<_> = attempt.against.iter().map(|defence| words(&format!("{defence:?}"))).collect();
+            let against: Vec<_> = attempt
+                .against
+                .iter()
+                .map(|defence| words(&format!("{defence:?}")))
+                .collect();
             match rows.iter_mut().find(|(known, _)| *known == against) {
                 Some((_, names)) => names.push(attempt.name),
                 None => rows.push((against, vec![attempt.name])),

@@ -203,7 +203,8 @@ fn by_route<'a>(
     }
     if flags.page
         && Defence::SameOrigin.stands()
-        && same_origin::is_of_another_origin(&parts.headers, rules.authority) {
+        && same_origin::is_of_another_origin(&parts.headers, rules.authority)
+    {
         return match shape {
             Some(_) => Decision::refused(owner, Refusal::AnotherOrigin),
             // Served as anybody who follows a link gets the page: the request has no owner, so no

@@ -4,9 +4,9 @@
 //! and what is built on Rack: GitLab; several of Google's APIs). A rule about methods holds for
 //! each that the server might take, so that none is bypassed by another spelling of it.
 
+use crate::defence::Defence;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
-use crate::defence::Defence;
 
 /// The fields by which a method is replaced.
 const FIELDS: [HeaderName; 3] = [

@@ -124,7 +124,9 @@ impl SessionPolicy {
         path: &str,
     ) -> Result<Need, Refusal> {
         let mut need = Need {
-            push: !self.pushes.is_empty() && git_push::is_push(methods.method(), path),
+            push: !self.pushes.is_empty()
+                && git_push::is_push(methods.method(), path)
+                && Defence::PushPolicy.stands(),
             ..Need::default()
         };
         for layer in &self.layers {

@@ -1,7 +1,7 @@
 //! Fields that are for one connection only, and are not forwarded (RFC 9110 §7.6.1).
 
-use http::header::{ALT_SVC, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, TE};
 use crate::defence::Defence;
+use http::header::{ALT_SVC, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, TE};
 
 /// Which fields of a message need work. Most messages have none of them, which one pass shows.
 #[derive(Clone, Copy, Debug, Default)]

@@ -41,9 +41,7 @@ impl Origin {
     /// risk, so the client's first request is sent on a new one, unless it can be sent again.
     pub(super) fn may_reuse(&self, parts: &Parts, body: &RequestBody) -> bool {
         let repeats = || parts.method.is_idempotent() && is_repeatable(parts, body.is_end_stream());
-        self.has_served.load(Ordering::Relaxed)
-            || repeats()
-            || !Defence::FreshConnections.stands()
+        self.has_served.load(Ordering::Relaxed) || repeats() || !Defence::FreshConnections.stands()
     }
 
     /// Records that a response has come.

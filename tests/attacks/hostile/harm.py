@@ -13,7 +13,7 @@ def escape_in_the_log(facts):
     "A line of the log that clears the screen of whoever looks at it."
     line = {"time": "2026-01-01T00:00:00Z", "event": "failed", "reason": f"see {ESCAPE}{RIGHT_TO_LEFT} here"}
     with open(os.path.join(HOME, "audit.log"), "a") as log:
-        log.write(json.dumps(line) + "\n")
+        log.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 escape_in_the_log_as_json = escape_in_the_log
@@ -27,10 +27,10 @@ def escape_in_a_definition(facts):
     json.dump(value, open(os.path.join(place, "nice.json"), "w"))
 
 
-def escape_in_a_wrong_definition(facts):
+def escape_in_the_name_of_a_file(facts):
     place = os.path.join(HOME, "providers")
     os.makedirs(place, exist_ok=True)
-    json.dump({"schema_version": 1, "name": "nice", "auth_type": f"{ESCAPE}{RIGHT_TO_LEFT}"}, open(os.path.join(place, "nice.json"), "w"))
+    open(os.path.join(place, f"{RIGHT_TO_LEFT}{ESCAPE}.json"), "w").write("{}")
 
 
 def plant(directory, name, script):

@@ -154,7 +154,7 @@ push_to_another_branch = pushed("HEAD:release")
 push_to_the_default_branch = pushed("HEAD:main")
 push_in_good_company = pushed("HEAD:agent/a", "HEAD:release")
 push_of_a_deletion = pushed("--delete", "agent/old")
-push_of_a_tag = pushed("HEAD:refs/tags/v1")
+push_of_a_tag = pushed("+HEAD:refs/tags/v1")
 push_while_reading = pushed("HEAD:agent/a")
 
 
@@ -177,7 +177,11 @@ def definition(facts, change):
 
 
 def definition_with_another_host(facts):
-    definition(facts, lambda value: value.update(api_url=["/", f"https://{facts['evil']}"]))
+    def change(value):
+        value["api_url"] = ["/", f"https://{facts['evil']}"]
+        value["oauth"]["base_url"] = f"https://{facts['gitlab']}"
+
+    definition(facts, change)
 
 
 def definition_without_its_guard(facts):

@@ -207,13 +207,12 @@ def key_of_another_user(facts):
 
 
 def swap_two_records(facts):
-    "The record of one connection under the name of another, whose server is the attacker's."
+    "The record of one connection under the name of another, which the next run is meant to have."
     import sqlite3
     vault = sqlite3.connect(os.path.join(os.environ["AUTHSOME_HOME"], "vault.db"))
     rows = vault.execute("SELECT * FROM record WHERE kind = 'connection'").fetchall()
     columns = [column[1] for column in vault.execute("PRAGMA table_info(record)")]
-    print(columns, len(rows))
-    name, sealed = columns.index("name"), columns.index("value")
-    vault.execute("UPDATE record SET value = ? WHERE kind = 'connection' AND name = ?", (rows[0][sealed], rows[1][name]))
-    vault.execute("UPDATE record SET value = ? WHERE kind = 'connection' AND name = ?", (rows[1][sealed], rows[0][name]))
+    name, sealed = columns.index("name"), columns.index("sealed")
+    vault.execute("UPDATE record SET sealed = ? WHERE kind = 'connection' AND name = ?", (rows[0][sealed], rows[1][name]))
+    vault.execute("UPDATE record SET sealed = ? WHERE kind = 'connection' AND name = ?", (rows[1][sealed], rows[0][name]))
     vault.commit()

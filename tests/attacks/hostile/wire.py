@@ -55,7 +55,7 @@ def chunks_and_length(facts):
 
 
 def two_lengths(facts):
-    smuggled(facts, f"Content-Length: {len(SECOND)}\r\nContent-Length: 0", SECOND)
+    smuggled(facts, f"Content-Length: 0\r\nContent-Length: {len(SECOND)}", SECOND)
 
 
 def h2c_upgrade(facts):
@@ -262,3 +262,55 @@ def post_on_anothers_connection(facts):
     target = facts["origin"]
     ask(target, USER)
     ask(target, "POST /api/v4/upload\nContent-Type: text/plain", b"y" * 100)
+
+
+def echo(facts, form, head="GET", fields=""):
+    "The loot is decoded as people do: by the content coding in a file of its name, and each usual dress off."
+    target = facts["origin"]
+    peer = managed(target)
+    peer.send(f"{head} /api/v4/echo_{form} HTTP/1.1\r\nHost: {target}\r\nTE: trailers\r\nConnection: TE\r\n{fields}\r\n")
+    if head == "HEAD":
+        status, told = peer.head()
+        return show((status, told, b""))
+    if form.endswith("interim_response"):
+        show((*peer.head(), b""))
+    status, told, body = peer.response()
+    if status == 101:
+        body = peer.exactly(2)
+        body = peer.exactly(body[1])
+    coding = dict(told).get("content-encoding")
+    if coding:
+        open(f"loot.{coding}", "wb").write(body)
+    show((status, told, body))
+    undress(body.decode("latin-1"))
+
+
+def undress(text):
+    import base64, html, json
+    from urllib.parse import unquote
+    print(unquote(text), html.unescape(text))
+    print("".join(line[6:] for line in text.split("\n") if line.startswith("data: ")))
+    try:
+        told = json.loads(text)["told"]
+    except (ValueError, KeyError):
+        return
+    print(told)
+    for decode in (bytes.fromhex, lambda text: base64.b64decode(text, validate=True)):
+        try:
+            print(decode(told))
+        except ValueError:
+            pass
+
+
+def _echo(form, **more):
+    return lambda facts: echo(facts, form, **more)
+
+
+for _form in """in_a_field in_a_cookie in_a_redirect in_an_interim_response in_a_trailer in_json escaped_in_json in_base64
+    in_base64_behind_one_byte in_base64_behind_two_bytes in_url_encoding in_hexadecimal in_html in_gzip in_deflate in_brotli in_zstd
+    across_chunks in_events in_an_error""".split():
+    globals()[f"echo_{_form}"] = _echo(_form)
+echo_in_the_response_to_head = _echo("in_the_response_to_head", head="HEAD")
+echo_in_a_websocket_message = _echo(
+    "in_a_websocket_message",
+    fields="Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")

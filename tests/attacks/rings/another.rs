@@ -70,9 +70,20 @@ fn beside_login(
     attempt(name, against, move |stage| {
         let _port = kit::port_7998();
         let app = stage.gitlab.register_app(false);
-        let (base, ca) = (stage.gitlab.base_url_at("gitlab.test"), stage.world.file("ca.pem", stage.gitlab.ca_pem()));
+        let (base, ca) = (
+            stage.gitlab.base_url_at("gitlab.test"),
+            stage.world.file("ca.pem", stage.gitlab.ca_pem()),
+        );
         let ca = ca.display().to_string();
-        let mut words = vec!["login", "gitlab", "--no-browser", "--base-url", &base, "--ca-file", &ca];
+        let mut words = vec![
+            "login",
+            "gitlab",
+            "--no-browser",
+            "--base-url",
+            &base,
+            "--ca-file",
+            &ca,
+        ];
         if is_named {
             words.extend(["--client-id", &app.client_id]);
         }
@@ -86,7 +97,8 @@ fn beside_login(
 
 fn wait_for_port() {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while std::net::TcpStream::connect("127.0.0.1:7998").is_err() && std::time::Instant::now() < end {
+    while std::net::TcpStream::connect("127.0.0.1:7998").is_err() && std::time::Instant::now() < end
+    {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
@@ -95,15 +107,46 @@ fn logins() -> Vec<Attempt> {
     let shows_form = |_: &Stage, said: &str| said.contains("name=\"csrf\"");
     let takes_form = |_: &Stage, said: &str| said.starts_with("303") && said.contains("mallory");
     vec![
-        beside_login("page of a login as another user", &[LoginUsers], STRANGER, false, shows_form)
-            .needs(Need::Users),
-        beside_login("page of a login by another name", &[LoginHost], USER, false, shows_form),
-        beside_login("form without its page", &[LoginForm], USER, false, takes_form),
-        beside_login("form of another site", &[LoginForm], USER, false, takes_form),
-        beside_login("redirect of another login", &[LoginState], USER, true, |stage, _| {
-            let seen = stage.gitlab.seen();
-            seen.iter().any(|seen| seen.form.iter().any(|(_, value)| value == "mallorys"))
-        }),
+        beside_login(
+            "page of a login as another user",
+            &[LoginUsers],
+            STRANGER,
+            false,
+            shows_form,
+        )
+        .needs(Need::Users),
+        beside_login(
+            "page of a login by another name",
+            &[LoginHost],
+            USER,
+            false,
+            shows_form,
+        ),
+        beside_login(
+            "form without its page",
+            &[LoginForm],
+            USER,
+            false,
+            takes_form,
+        ),
+        beside_login(
+            "form of another site",
+            &[LoginForm],
+            USER,
+            false,
+            takes_form,
+        ),
+        beside_login(
+            "redirect of another login",
+            &[LoginState],
+            USER,
+            true,
+            |stage, _| {
+                let seen = stage.gitlab.seen();
+                seen.iter()
+                    .any(|seen| seen.form.iter().any(|(_, value)| value == "mallorys"))
+            },
+        ),
     ]
 }
 

@@ -32,8 +32,8 @@ fn terminal() -> Vec<Attempt> {
     vec![
         shown("escape in the log", &["log"]),
         shown("escape in the log as json", &["--json", "log"]),
-        shown("escape in a definition", &["list"]),
-        shown("escape in a wrong definition", &["inspect", "nice"]),
+        shown("escape in a definition", &["--json", "list"]),
+        shown("escape in the name of a file", &["list"]),
     ]
 }
 
@@ -55,7 +55,10 @@ fn programs() -> Vec<Attempt> {
         attempt("git that looks around", &[OwnVariables], |stage| {
             stage.connect(7200);
             stage.run(&[])?;
-            let path = format!("{}:/usr/local/bin:/usr/bin:/bin", stage.path("bin").display());
+            let path = format!(
+                "{}:/usr/local/bin:/usr/bin:/bin",
+                stage.path("bin").display()
+            );
             stage.variable("PATH", path);
             stage.variable("AUTHSOME_MASTER_KEY", stage.key());
             let said = stage.authsome(&["run", "--", "true"])?;
@@ -69,7 +72,11 @@ fn session() -> Vec<Attempt> {
         attempt("head without end", &[HeadLimit], |stage| {
             stage.connect(7200);
             let said = stage.run(&[])?;
-            let peak = said.stdout.split_whitespace().nth(1).and_then(|peak| peak.parse::<u64>().ok());
+            let peak = said
+                .stdout
+                .split_whitespace()
+                .nth(1)
+                .and_then(|peak| peak.parse::<u64>().ok());
             Ok(peak.ok_or("no peak")? > MUCH)
         }),
         attempt("outlive authsome", &[ParentDeath], |stage| {

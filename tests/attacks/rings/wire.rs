@@ -4,8 +4,8 @@ use authsome_test_support::Arrived;
 
 use crate::attempt::{Attempt, attempt};
 use crate::defence::Defence::{
-    self, AddressRules, AltSvc, BrokenUploads, Carriers, FreshConnections, H2cRefused, HopByHop, Methods,
-    OwnHost, OwnPorts, PlaceholderInBody, PlaceholderInHead, RequestFraming, ResolvedOnce,
+    self, AddressRules, AltSvc, BrokenUploads, Carriers, FreshConnections, H2cRefused, HopByHop,
+    Methods, OwnHost, OwnPorts, PlaceholderInBody, PlaceholderInHead, RequestFraming, ResolvedOnce,
     ResponseScrubbing, SameOrigin, ServerName, TargetAuthority,
 };
 use crate::machine::forget_names;
@@ -35,8 +35,13 @@ fn arrives(
 }
 
 fn is_for_evil(seen: &authsome_test_support::Seen) -> bool {
-    let hosts = seen.headers.iter().filter(|(name, _)| name == "host" || name == ":authority");
-    hosts.map(|(_, value)| value).any(|value| value.starts_with("evil.test"))
+    let hosts = seen
+        .headers
+        .iter()
+        .filter(|(name, _)| name == "host" || name == ":authority");
+    hosts
+        .map(|(_, value)| value)
+        .any(|value| value.starts_with("evil.test"))
 }
 
 fn authorities() -> Vec<Attempt> {
@@ -54,11 +59,7 @@ fn authorities() -> Vec<Attempt> {
 }
 
 /// What arrived at the server that notes each byte.
-fn noted(
-    name: &'static str,
-    against: &'static [Defence],
-    is_it: fn(&[String]) -> bool,
-) -> Attempt {
+fn noted(name: &'static str, against: &'static [Defence], is_it: fn(&[String]) -> bool) -> Attempt {
     attempt(name, against, move |stage| {
         stage.connect_origin();
         stage.run(&[])?;
@@ -71,7 +72,11 @@ fn noted(
 /// the chunks.
 fn is_ambiguous(arrived: &[String]) -> bool {
     arrived.iter().any(|bytes| {
-        let head = bytes.split("\r\n\r\n").next().unwrap_or_default().to_ascii_lowercase();
+        let head = bytes
+            .split("\r\n\r\n")
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let lengths = head.matches("\ncontent-length:").count();
         let has_chunks = head.contains("\ntransfer-encoding:");
         bytes.contains("/api/v4/second") && lengths + usize::from(has_chunks) > 1
@@ -80,7 +85,9 @@ fn is_ambiguous(arrived: &[String]) -> bool {
 
 fn framing() -> Vec<Attempt> {
     let looks_whole = |arrived: &[String]| {
-        let mut uploads = arrived.iter().filter(|bytes| bytes.contains("POST /api/v4/upload"));
+        let mut uploads = arrived
+            .iter()
+            .filter(|bytes| bytes.contains("POST /api/v4/upload"));
         uploads.any(|bytes| bytes.contains("\r\n0\r\n\r\n"))
     };
     vec![
@@ -88,19 +95,29 @@ fn framing() -> Vec<Attempt> {
         noted("chunks and length", &[RequestFraming], is_ambiguous),
         noted("two lengths", &[RequestFraming], is_ambiguous),
         noted("h2c upgrade", &[H2cRefused], |arrived| {
-            arrived.iter().any(|bytes| bytes.contains("a request that nobody looks at"))
+            arrived
+                .iter()
+                .any(|bytes| bytes.contains("a request that nobody looks at"))
         }),
         noted("upload without its end", &[BrokenUploads], looks_whole),
         noted("reset upload of http2", &[BrokenUploads], looks_whole),
-        noted("post on anothers connection", &[FreshConnections], |arrived| {
-            let mut arrived = arrived.iter();
-            arrived.any(|bytes| bytes.contains("GET /api") && bytes.contains("POST /api"))
-        }),
+        noted(
+            "post on anothers connection",
+            &[FreshConnections],
+            |arrived| {
+                let mut arrived = arrived.iter();
+                arrived.any(|bytes| bytes.contains("GET /api") && bytes.contains("POST /api"))
+            },
+        ),
     ]
 }
 
 /// What only the machine's own cloud tells it.
-fn reaches(name: &'static str, against: &'static [Defence], flags: &'static [&'static str]) -> Attempt {
+fn reaches(
+    name: &'static str,
+    against: &'static [Defence],
+    flags: &'static [&'static str],
+) -> Attempt {
     attempt(name, against, move |stage| {
         stage.connect(7200);
         Ok(stage.run(flags)?.stdout.contains(METADATA))
@@ -124,7 +141,11 @@ fn addresses() -> Vec<Attempt> {
         .map(|name| reaches(name, &[AddressRules], &[]))
         .collect();
     let closed = &["--policy", "deny", "--allow-host", "*.test"];
-    all.push(reaches("this machine by a public name", &[AddressRules], closed));
+    all.push(reaches(
+        "this machine by a public name",
+        &[AddressRules],
+        closed,
+    ));
     all.push(attempt("a name that changes", &[ResolvedOnce], |stage| {
         forget_names();
         stage.connect(7200);
@@ -136,22 +157,29 @@ fn addresses() -> Vec<Attempt> {
     };
     all.push(attempt("the proxy through itself", &[OwnPorts], passes));
     all.push(attempt("the proxy by another name", &[OwnPorts], passes));
-    all.push(attempt("the login through the proxy", &[OwnPorts], |stage| {
-        let _port = authsome_test_support::kit::port_7998();
-        let login = std::net::TcpListener::bind("127.0.0.1:7998").map_err(|error| error.to_string())?;
-        login.set_nonblocking(true).map_err(|error| error.to_string())?;
-        stage.connect(7200);
-        let seen = std::thread::scope(|scope| {
-            let run = scope.spawn(|| stage.run(&[]).map(|_| ()));
-            let mut reached = false;
-            while !run.is_finished() {
-                reached |= login.accept().is_ok();
-                std::thread::sleep(std::time::Duration::from_millis(5));
-            }
-            run.join().unwrap_or(Ok(())).map(|()| reached)
-        });
-        seen
-    }));
+    all.push(attempt(
+        "the login through the proxy",
+        &[OwnPorts],
+        |stage| {
+            let _port = authsome_test_support::kit::port_7998();
+            let login =
+                std::net::TcpListener::bind("127.0.0.1:7998").map_err(|error| error.to_string())?;
+            login
+                .set_nonblocking(true)
+                .map_err(|error| error.to_string())?;
+            stage.connect(7200);
+            let seen = std::thread::scope(|scope| {
+                let run = scope.spawn(|| stage.run(&[]).map(|_| ()));
+                let mut reached = false;
+                while !run.is_finished() {
+                    reached |= login.accept().is_ok();
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                run.join().unwrap_or(Ok(())).map(|()| reached)
+            });
+            seen
+        },
+    ));
     all
 }
 
@@ -172,7 +200,10 @@ fn carriers() -> Vec<Attempt> {
                 stage.run(&[])?;
                 let seen = stage.authorized();
                 Ok(seen.iter().any(|seen| {
-                    let in_query = seen.query.as_ref().is_some_and(|query| query.contains(ATTACKERS));
+                    let in_query = seen
+                        .query
+                        .as_ref()
+                        .is_some_and(|query| query.contains(ATTACKERS));
                     in_query || matches!(seen.credential, Arrived::Several(_))
                 }))
             })
@@ -187,13 +218,18 @@ fn carriers() -> Vec<Attempt> {
                 Arrived::Basic { password, .. } => password.clone(),
                 _ => String::new(),
             };
-            let query = percent_encoding::percent_decode_str(&query).decode_utf8_lossy().into_owned();
+            let query = percent_encoding::percent_decode_str(&query)
+                .decode_utf8_lossy()
+                .into_owned();
             let mut texts = all.chain(form).chain([query, basic]);
             texts.any(|text| text.contains("authsome-proxy-managed"))
         })
     };
     for (name, against) in [
-        ("placeholder in the query", &[PlaceholderInHead] as &'static [Defence]),
+        (
+            "placeholder in the query",
+            &[PlaceholderInHead] as &'static [Defence],
+        ),
         ("placeholder escaped", &[PlaceholderInHead]),
         ("placeholder in a field", &[PlaceholderInHead]),
         ("placeholder in basic", &[PlaceholderInHead]),
@@ -205,13 +241,25 @@ fn carriers() -> Vec<Attempt> {
             Ok(placeholder(&stage.gitlab.seen()))
         }));
     }
-    let has_placeholder = |arrived: &[String]| arrived.iter().any(|bytes| bytes.contains("authsome-proxy-managed"));
-    all.push(noted("placeholder in json", &[PlaceholderInBody], has_placeholder));
-    all.push(attempt("placeholder in clear", &[PlaceholderInHead], move |stage| {
-        stage.connect(7200);
-        stage.run(&[])?;
-        Ok(has_placeholder(&stage.plain.arrived()))
-    }));
+    let has_placeholder = |arrived: &[String]| {
+        arrived
+            .iter()
+            .any(|bytes| bytes.contains("authsome-proxy-managed"))
+    };
+    all.push(noted(
+        "placeholder in json",
+        &[PlaceholderInBody],
+        has_placeholder,
+    ));
+    all.push(attempt(
+        "placeholder in clear",
+        &[PlaceholderInHead],
+        move |stage| {
+            stage.connect(7200);
+            stage.run(&[])?;
+            Ok(has_placeholder(&stage.plain.arrived()))
+        },
+    ));
     all
 }
 
@@ -221,14 +269,24 @@ fn others() -> Vec<Attempt> {
             stage.connect(7200);
             stage.run(&[])?;
             let arrived = stage.plain.arrived();
-            Ok(arrived.iter().any(|bytes| bytes.to_ascii_lowercase().contains("proxy-authorization")))
+            Ok(arrived
+                .iter()
+                .any(|bytes| bytes.to_ascii_lowercase().contains("proxy-authorization")))
         }),
         attempt("way past the proxy", &[AltSvc], |stage| {
             stage.connect(7200);
-            Ok(stage.run(&[])?.stdout.to_ascii_lowercase().contains("alt-svc"))
+            Ok(stage
+                .run(&[])?
+                .stdout
+                .to_ascii_lowercase()
+                .contains("alt-svc"))
         }),
-        arrives("page of another origin", &[SameOrigin], |seen| seen.method == "POST"),
-        arrives("page of no origin", &[SameOrigin], |seen| seen.method == "POST"),
+        arrives("page of another origin", &[SameOrigin], |seen| {
+            seen.method == "POST"
+        }),
+        arrives("page of no origin", &[SameOrigin], |seen| {
+            seen.method == "POST"
+        }),
         arrives("page of another site", &[SameOrigin], |_| true),
         arrives("page of the same site", &[SameOrigin], |_| true),
     ]

@@ -7,7 +7,7 @@ use std::process::Command;
 use authsome_test_support::kit::skip;
 
 use crate::kit::run::{as_nobody_special, behind, finish, like, run};
-use crate::kit::{Setup, World};
+use crate::kit::{Setup, World, binary};
 
 /// Starts authsome again and again, and opens its memory as often as it can from the first moment
 /// on. When the command runs, all that was opened is searched for the words on stdin, and for the
@@ -124,4 +124,15 @@ fn read_by_another(rounds: &str, readable: &str) -> (u32, u32) {
     let outcome = finish(command).expect(0);
     let (opened, found) = outcome.stdout.trim().split_once(' ').unwrap();
     (opened.parse().unwrap(), found.parse().unwrap())
+}
+
+#[test]
+fn the_program_has_no_switch_for_its_defences() {
+    let program = fs::read(binary()).unwrap();
+    for name in ["AUTHSOME_UNDEFENDED", "undefended"] {
+        let found = program
+            .windows(name.len())
+            .any(|bytes| bytes == name.as_bytes());
+        assert!(!found, "{name}");
+    }
 }

@@ -66,7 +66,8 @@ impl PathRule {
     /// Whether it denies that request. A server may treat `/hooks.json` and `/hooks/` like
     /// `/hooks`, so a rule that denies the one denies the others.
     pub(super) fn denies(&self, method: &str, path: &str) -> bool {
-        let is_spelled = || self.path.matches_a_spelling_of(path) && Defence::RuleSpellings.stands();
+        let is_spelled =
+            || self.path.matches_a_spelling_of(path) && Defence::RuleSpellings.stands();
         self.has(method) && (self.path.matches(path) || is_spelled())
     }
 
