@@ -9,13 +9,17 @@
 //! - `AUTHSOME_SESSION` names a run that is alive. This covers processes that something else
 //!   started with the run's environment, such as the server of a terminal multiplexer.
 //!
+//! A run within a run is served, as long as it is no wider: it has no flag that lifts or chooses
+//! something, and the outer one has no rules, of which it would not know.
+//!
 //! This is no sandbox: a process of the same user can still read the vault's files.
 
 use std::ffi::{OsStr, OsString};
 
 use clap::Parser;
 
-use super::args::{Arguments, Command, SessionFlags, Vault};
+use super::args::{Arguments, Command, PolicyArgument, ScrubArgument, SessionFlags, Vault};
+use super::cmd;
 use super::failure::{Exit, Failure};
 use super::printer::Printer;
 use crate::audit::{Audit, Event, Kind};
@@ -30,42 +34,91 @@ const PROGRAM: &str = "authsome";
 /// The variable that names the session in its command's environment.
 const SESSION: &str = "AUTHSOME_SESSION";
 
+/// A run that the command would be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Outer {
+    allows_export: bool,
+    has_rules: bool,
+}
+
+/// What is against a command inside a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Concern {
+    /// It prints or changes secrets, or lifts what keeps others from that. In words.
+    Secret(&'static str),
+    /// It is a run of its own.
+    Run,
+}
+
+impl Concern {
+    fn is_allowed_in(self, outer: Outer) -> bool {
+        outer.allows_export || (self == Self::Run && !outer.has_rules)
+    }
+
+    fn failure(self) -> Failure {
+        let (words, reason) = match self {
+            Self::Secret(words) => (words, "whose command must not get at secrets"),
+            Self::Run => ("run", "whose rules it would not have"),
+        };
+        let hint = match self {
+            Self::Secret(_) => {
+                "use it outside the run, or start the outer run with: authsome run --allow-export -- COMMAND"
+            }
+            Self::Run => {
+                "start the command itself: it has the connections of the outer run, and its rules"
+            }
+        };
+        let message = format!("`authsome {words}` is refused inside `authsome run`, {reason}");
+        Failure::new(Exit::NoProvider, "inside_run", message, hint)
+    }
+}
+
 /// Refuses the command if it must not be used here, and logs the refusal.
 pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure> {
-    let guarded = secret_words(command).filter(|_| Defence::SecretCommands.stands());
-    let Some(words) = guarded else {
-        return Ok(());
+    let concern = match secret_words(command) {
+        Some(words) => Concern::Secret(words),
+        None if matches!(command, Command::Run(_)) => Concern::Run,
+        None => return Ok(()),
     };
     let home = Home::open(std::env::var_os("AUTHSOME_HOME"), std::env::var_os("HOME"));
     let named = std::env::var(SESSION).ok();
     let by_name = home.as_ref().ok().zip(named.as_deref());
-    let by_name = by_name.and_then(|(home, id)| allows_export(home, id));
+    let by_name = by_name.and_then(|(home, id)| outer_of(home, id));
     let ancestors = process_tree::ancestors();
     let own_name = process_tree::own_name();
     let by_descent = ancestors
         .iter()
         .filter_map(|ancestor| run_of(ancestor, own_name.as_deref()));
-    if by_descent.chain(by_name).all(|allows| allows) {
+    let mut outer = by_descent.chain(by_name);
+    if outer.all(|outer| concern.is_allowed_in(outer)) || !Defence::SecretCommands.stands() {
         return Ok(());
     }
+    let failure = concern.failure();
     if let Ok(home) = &home {
         let audit = Audit::new(home);
         if let Some(id) = named.filter(|_| by_name.is_some()) {
             audit.name_run(&id);
         }
+        let words = match concern {
+            Concern::Secret(words) => words,
+            Concern::Run => "run",
+        };
         audit.record(&Event::new(Kind::Denied).because(format!("{words} inside a run")));
         if let Some(problem) = audit.finish() {
             printer.warn(&problem);
         }
     }
-    Err(Failure::new(
-        Exit::NoProvider,
-        "inside_run",
-        format!(
-            "`authsome {words}` is refused inside `authsome run`, whose command must not get at secrets"
-        ),
-        "use it outside the run, or start the outer run with: authsome run --allow-export -- COMMAND",
-    ))
+    Err(failure)
+}
+
+/// The living run of that ID.
+fn outer_of(home: &Home, id: &str) -> Option<Outer> {
+    let allows_export = allows_export(home, id)?;
+    let has_rules = facts_of(home, id).is_none_or(|facts| facts.has_rules);
+    Some(Outer {
+        allows_export,
+        has_rules,
+    })
 }
 
 /// The run that this process belongs to: its ID, and what it tells about itself. `None` outside of
@@ -129,27 +182,43 @@ fn secret_words(command: &Command) -> Option<&'static str> {
     }
 }
 
-/// What of a session's flags would get at secrets.
+/// What of a session's flags would get at secrets, lift a rule or choose another connection.
 fn of_session(flags: &SessionFlags) -> Option<&'static str> {
-    if flags.allow_export {
-        return Some("run --allow-export");
-    }
-    // It hands out a sealed export, and the command could name who can open it.
-    flags.on_rotate.as_ref().map(|_| "run --on-rotate")
+    let permits = &flags.permits;
+    let wide = [
+        (flags.allow_export, "run --allow-export"),
+        // It hands out a sealed export, and the command could name who can open it.
+        (flags.on_rotate.is_some(), "run --on-rotate"),
+        (!permits.allow.is_empty(), "run --allow"),
+        (!permits.allow_host.is_empty(), "run --allow-host"),
+        (permits.policy_file.is_some(), "run --policy-file"), // its `allow` lifts rules
+        (
+            matches!(permits.policy, Some(PolicyArgument::Allow)),
+            "run --policy allow",
+        ),
+        (
+            !matches!(permits.scrub, ScrubArgument::On),
+            "run --scrub",
+        ),
+        (!flags.choice.connection.is_empty(), "run --connection"),
+        (!flags.choice.only.is_empty(), "run --only"),
+    ];
+    let mut wide = wide.into_iter();
+    wide.find_map(|(is_given, words)| is_given.then_some(words))
 }
 
-/// Whether an ancestor is an `authsome run` that allows its command to print and change secrets.
-/// `None` if it is no run. A process below the run cannot change the ancestor's arguments.
-fn run_of(ancestor: &Ancestor, own_name: Option<&OsStr>) -> Option<bool> {
+/// The `authsome run` that an ancestor is; `None` if it is none. A process below the run cannot
+/// change the ancestor's arguments.
+fn run_of(ancestor: &Ancestor, own_name: Option<&OsStr>) -> Option<Outer> {
     let name = ancestor.name.as_os_str();
     if name != PROGRAM && Some(name) != own_name {
         return None;
     }
-    allows(&ancestor.arguments)
+    outer_by(&ancestor.arguments)
 }
 
 /// The same from its arguments, which begin with the program's name.
-fn allows(arguments: &[OsString]) -> Option<bool> {
+fn outer_by(arguments: &[OsString]) -> Option<Outer> {
     // An authsome that has restarted itself shows up as its loader, with the program's path as the
     // first argument (`os/private_memory.rs`).
     let by_loader = |word: &OsString| word.as_encoded_bytes().starts_with(b"/");
@@ -160,10 +229,19 @@ fn allows(arguments: &[OsString]) -> Option<bool> {
     let Ok(parsed) = Arguments::try_parse_from(arguments) else {
         // The arguments are those of another version, with flags that this version does not know.
         let mut words = arguments.iter().skip(1);
-        return words.any(|word| word == "run").then_some(false);
+        return words.any(|word| word == "run").then_some(Outer {
+            allows_export: false,
+            has_rules: true,
+        });
     };
     match parsed.command {
-        Some(Command::Run(run)) => Some(run.session.allow_export),
+        Some(Command::Run(run)) => {
+            let options = cmd::run::options(run.session);
+            Some(Outer {
+                allows_export: options.allows_export,
+                has_rules: options.has_rules(),
+            })
+        }
         _ => None,
     }
 }
@@ -196,7 +274,28 @@ mod tests {
             ("authsome log --follow", None),
             ("authsome login gitlab", None),
         ] {
-            assert_eq!(allows(&words(text)), expected, "{text}");
+            let outer = outer_by(&words(text));
+            assert_eq!(outer.map(|outer| outer.allows_export), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_run_with_rules_is_told_by_its_arguments() {
+        for (text, expected) in [
+            ("run -- agent", false),
+            ("run --allow gitlab/hook --quiet -- agent", false),
+            ("run --no-env NODE_OPTIONS -- agent --read-only", false),
+            ("run --read-only -- agent", true),
+            ("run --policy deny -- agent", true),
+            ("run --policy-file p.toml -- agent", true),
+            ("run --git-push agent/* -- agent", true),
+            ("run --only gitlab -- agent", true),
+            ("run --connection gitlab=work -- agent", true),
+            ("run --join named -- agent", true),
+            ("run --flag-of-later -- agent", true),
+        ] {
+            let outer = outer_by(&words(&format!("authsome {text}")));
+            assert_eq!(outer.map(|outer| outer.has_rules), Some(expected), "{text}");
         }
     }
 
@@ -211,7 +310,11 @@ mod tests {
             run_of(&ancestor("node"), Some(OsStr::new("authsome"))),
             None
         );
-        assert_eq!(run_of(&ancestor("authsome"), None), Some(false));
-        assert_eq!(run_of(&ancestor("as"), Some(OsStr::new("as"))), Some(false));
+        let run = Some(Outer {
+            allows_export: false,
+            has_rules: false,
+        });
+        assert_eq!(run_of(&ancestor("authsome"), None), run);
+        assert_eq!(run_of(&ancestor("as"), Some(OsStr::new("as"))), run);
     }
 }

@@ -33,6 +33,9 @@ pub struct Facts {
     pub pid: u32,
     /// Whether its commands may print and change secrets.
     pub allows_export: bool,
+    /// Whether it has rules that a run within it would not have.
+    #[serde(default)]
+    pub has_rules: bool,
     /// Whether hosts that belong to no connection are refused.
     pub denies_other_hosts: bool,
     /// The places that belong to connections, sorted.
@@ -106,6 +109,7 @@ impl Facts {
             since: Timestamp::now().to_string(),
             pid: std::process::id(),
             allows_export: options.allows_export,
+            has_rules: options.has_rules(),
             denies_other_hosts: permitted.policy.denies_unmanaged(),
             places: places
                 .map(|(place, best)| PlaceFact {

@@ -77,6 +77,19 @@ pub struct Options {
     pub rewrites_ssh: bool,
 }
 
+impl Options {
+    /// Whether they leave something out that the user's connections may do otherwise: a run within
+    /// the session that does not know of that would be wider than it.
+    pub fn has_rules(&self) -> bool {
+        let of_policy = self.policy.unmanaged == Some(Policy::Deny)
+            || self.policy.file.is_some()
+            || !self.policy.rules.is_empty();
+        let of_connections =
+            !self.only.is_empty() || !self.chosen.is_empty() || self.join == Join::Named;
+        of_policy || of_connections
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

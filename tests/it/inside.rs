@@ -126,6 +126,48 @@ fn a_run_within_the_run_lifts_nothing() {
 }
 
 #[test]
+fn a_run_within_the_run_is_no_wider() {
+    let (world, gitlab, _) = connected();
+    let issues = format!("{}/api/v4/projects/1/issues", gitlab.base_url());
+    // As a program does it that has thrown its variables away.
+    let inner = |flags: &str| {
+        format!(
+            "env -i HOME=\"$HOME\" PATH=\"$PATH\" AUTHSOME_HOME=\"$AUTHSOME_HOME\" \"$AUTHSOME\" run {flags} -- curl -sS -d title=x {issues}"
+        )
+    };
+    for outer in [
+        &["--read-only"] as &[&str],
+        &["--policy", "deny"],
+        &["--only", "gitlab"],
+        &["--connection", "gitlab=default"],
+        &["--join", "named"],
+        &["--git-push", "agent/*"],
+    ] {
+        let outcome = inside(&world, outer, &inner(""));
+        assert_eq!(outcome.code, Some(125), "{outer:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("whose rules it would not have"));
+        assert!(outcome.stderr.contains("start the command itself"));
+    }
+    for flags in [
+        "--allow gitlab/project-access-token",
+        "--connection gitlab=default",
+        "--only gitlab",
+        "--policy allow",
+        "--allow-host 127.0.0.1",
+        "--policy-file /dev/null",
+    ] {
+        let outcome = inside(&world, &[], &inner(flags));
+        assert_eq!(outcome.code, Some(125), "{flags}: {}", outcome.stderr);
+    }
+    assert!(gitlab.seen().is_empty());
+    // What only takes something away is served.
+    let outcome = inside(&world, &[], &inner("--deny-path 'gitlab=/api/v4/user'"));
+    outcome.expect(0);
+    inside(&world, &["--read-only", "--allow-export"], &inner("")).expect(0);
+    assert_eq!(gitlab.seen().len(), 2);
+}
+
+#[test]
 fn a_run_that_allows_it_has_its_commands_read_secrets_and_logs_each() {
     let (world, _gitlab, pair) = connected();
     for words in READERS {

@@ -106,7 +106,7 @@ pub(super) fn planned<'a>(
 }
 
 /// The options of a session, from its flags.
-pub(super) fn options(flags: SessionFlags) -> Options {
+pub(in crate::cli) fn options(flags: SessionFlags) -> Options {
     Options {
         allows_export: flags.allow_export,
         left_alone: flags.no_env,
