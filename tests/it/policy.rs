@@ -63,9 +63,27 @@ fn a_run_that_may_only_read() {
         &["-X", "DELETE", &issues],
         &overridden,
         &[&format!("{user}?_method=DELETE")],
+        // Names that end like git's services, in an API.
+        &[
+            "-d",
+            "x=y",
+            &url("/api/v4/projects/1/repository/files/git-upload-pack"),
+        ],
+        &[
+            "-d",
+            r#"{"operation":"download"}"#,
+            &url("/api/v4/x/info/lfs/objects/batch"),
+        ],
+        &[&url("/api/graphql?query=mutation%7BcreateNote%7Bid%7D%7D")],
     ] {
         expect_denied(&world, &gitlab, &flags, words, "read-only");
     }
+    expect_served(
+        &world,
+        &gitlab,
+        &flags,
+        &[&url("/api/graphql?query=%7BcurrentUser%7Bid%7D%7D")],
+    );
 }
 
 #[test]

@@ -286,7 +286,7 @@ impl DryRun {
             Err(Refusal::Moved(url)) => Outcome::Redirected(url),
             Err(refusal) => return Ok(denied(connection, &refusal)),
         };
-        let depends_on = match need.asked(parts.uri.path()) {
+        let depends_on = match need.asked() {
             Asked::Nothing => denied_fields.map(|_| DependsOn::Fields),
             Asked::Graphql => Some(DependsOn::Graphql),
             Asked::LfsBatch => Some(DependsOn::LfsBatch),

@@ -53,7 +53,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
         body: RequestBody,
         progress: &UploadProgress,
     ) -> Result<RequestBody, Refusal> {
-        match self.need.asked(self.parts.uri.path()) {
+        match self.need.asked() {
             Asked::Nothing => Ok(body),
             Asked::Push => self.inspect_push(body, progress).await,
             Asked::Graphql => {
@@ -92,7 +92,10 @@ impl<S: CredentialSource> Attempt<'_, S> {
                 body: &body,
             });
         match verdict {
-            Verdict::Allowed { kind } if self.need.only_read && kind == Kind::Mutation => {
+            // By any method: some servers take a mutation by GET.
+            Verdict::Allowed { kind }
+                if kind == Kind::Mutation && self.session.policy.is_read_only() =>
+            {
                 Err(self.session.policy.only_reads("a GraphQL mutation"))
             }
             Verdict::Allowed { .. } => Ok(RequestBody::held(body, None)),

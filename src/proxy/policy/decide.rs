@@ -133,7 +133,7 @@ fn permitted<'a>(
     let mut denied = Vec::new(); // does not allocate
     for route in decision.owner.into_iter().chain(all.into_iter().flatten()) {
         let path = route.relative_path(path);
-        match rules.policy.check(route, methods, path) {
+        match rules.policy.check(route, methods, (rules.host, path)) {
             Ok(need) => decision.need = decision.need.and(need),
             Err(refusal) => return Decision::refused(decision.owner, refusal),
         }

@@ -116,6 +116,21 @@ impl Route {
         self.service.relative_path(path).unwrap_or(path)
     }
 
+    /// Whether a `POST` there reaches git's own service of that name, rather than an API in which a
+    /// name of anybody's choice may end like that. The definition's rule for the one is not the one
+    /// for whatever else could be at its place.
+    pub(in crate::proxy) fn is_service_of_git(&self, host: &str, path: &str, name: &str) -> bool {
+        let Some(repository) = path.strip_suffix(name) else {
+            return false;
+        };
+        let shape = |path: &str| {
+            let found = self.rules.injection(host, "POST", path, None);
+            found.map(|found| found.shape)
+        };
+        let found = shape(path);
+        found.is_none() || found != shape(&format!("{repository}/other"))
+    }
+
     /// The path over HTTPS of a repository that git asks for by its path of an SSH address, behind
     /// the prefix that both have.
     pub(super) fn https_path<'a>(&self, host: &str, path: &'a str) -> Option<(&'a str, String)> {

@@ -112,7 +112,8 @@ impl SessionPolicy {
         self.layers.is_empty()
     }
 
-    /// Whether a request of that route may be served. `path` is relative to the service's base.
+    /// Whether a request of that route may be served. `path` is relative to the service's base at
+    /// `host`.
     ///
     /// # Errors
     ///
@@ -121,7 +122,7 @@ impl SessionPolicy {
         &self,
         route: &Route,
         methods: &Methods<'_>,
-        path: &str,
+        (host, path): (&str, &str),
     ) -> Result<Need, Refusal> {
         let mut need = Need {
             push: !self.pushes.is_empty()
@@ -137,12 +138,18 @@ impl SessionPolicy {
                 if !(methods.is_plain() && methods.own() == "POST") {
                     return Err(only_reads(layer, methods.own()));
                 }
-                if !is_fetch(path) && !need.push {
+                if !route.is_service_of_git(host, path, FETCH) && !need.push {
                     need.only_read = true;
+                    need.writes |= !route.is_service_of_git(host, path, LFS_BATCH);
                 }
             }
         }
         Ok(need)
+    }
+
+    /// Whether requests to hosts of connections may only read.
+    pub(in crate::proxy) fn is_read_only(&self) -> bool {
+        self.layers.iter().any(|layer| layer.is_read_only) && Defence::ReadOnly.stands()
     }
 
     /// The refusal of a request that may only read, and does not.
@@ -303,11 +310,11 @@ fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS")
 }
 
-/// Whether a `POST` there is git's way to fetch (`gitprotocol-http`, "Smart Service
-/// git-upload-pack").
-fn is_fetch(path: &str) -> bool {
-    path.ends_with("/git-upload-pack")
-}
+/// The end of the path of git's way to fetch (`gitprotocol-http`, "Smart Service git-upload-pack").
+const FETCH: &str = "/git-upload-pack";
+
+/// The end of the path of git-lfs' one request for several objects (its "Batch API").
+const LFS_BATCH: &str = "/info/lfs/objects/batch";
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,8 @@
 pub(in crate::proxy) struct Need {
     /// The body has to be one that only reads.
     pub(in crate::proxy) only_read: bool,
+    /// No body makes it one that only reads, unless it is a GraphQL document.
+    pub(in crate::proxy) writes: bool,
     /// The body is a GraphQL document, for which the definition has rules.
     pub(in crate::proxy) graphql: bool,
     /// The body is a push with git, whose refs the user has named.
@@ -23,11 +25,12 @@ impl Need {
             only_read: self.only_read || other.only_read,
             graphql: self.graphql || other.graphql,
             push: self.push || other.push,
+            writes: self.writes || other.writes,
         }
     }
 
-    /// What of the body has to be read. `path` is the request's own.
-    pub(in crate::proxy) fn asked(self, path: &str) -> Asked {
+    /// What of the body has to be read.
+    pub(in crate::proxy) fn asked(self) -> Asked {
         if self.push {
             return Asked::Push;
         }
@@ -35,16 +38,13 @@ impl Need {
             return Asked::Graphql;
         }
         // What is left is a request that may only read.
-        match self.only_read {
-            false => Asked::Nothing,
-            true if path.ends_with(LFS_BATCH) => Asked::LfsBatch,
-            true => Asked::Refused,
+        match (self.only_read, self.writes) {
+            (false, _) => Asked::Nothing,
+            (true, false) => Asked::LfsBatch,
+            (true, true) => Asked::Refused,
         }
     }
 }
-
-/// The end of the path of git-lfs' one request for several objects (its "Batch API").
-const LFS_BATCH: &str = "/info/lfs/objects/batch";
 
 /// What of a body tells whether its request may be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,7 +49,7 @@ fn said(policy: &SessionPolicy, method: &str, uri: &str, fields: &[(&str, &str)]
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let methods = Methods::of(&parts, HeaderFlags::of(&parts.headers).overrides_method);
-    match policy.check(&gitlab(), &methods, parts.uri.path()) {
+    match policy.check(&gitlab(), &methods, ("gitlab.test", parts.uri.path())) {
         Ok(need) if need.is_nothing() => "served".to_owned(),
         Ok(need) if need.push => "if its refs are allowed".to_owned(),
         Ok(_) => "if it only reads".to_owned(),
