@@ -59,7 +59,21 @@ impl Attempt {
         Self { needs, ..self }
     }
 
-    /// Makes it both ways.
+    /// What is left out: nothing, by the ordinary binary; then all defences but one, which is
+    /// enough; then all.
+    fn ways(&self) -> Vec<Option<Vec<Defence>>> {
+        let but_one = |one: &Defence| {
+            let others = self.against.iter().filter(|other| *other != one);
+            Some(others.copied().collect())
+        };
+        let several = self.against.iter().filter(|_| self.against.len() > 1);
+        let mut ways = vec![None];
+        ways.extend(several.map(but_one));
+        ways.push(Some(self.against.to_vec()));
+        ways
+    }
+
+    /// Makes it with and without.
     pub(crate) fn try_both(&self, machine: &Machine, awaited: bool) -> Verdict {
         if let Some(lacks) = machine.lacks(self.needs) {
             return Verdict::Skipped(lacks);
@@ -68,14 +82,15 @@ impl Attempt {
             return Verdict::Awaited;
         }
         let mut problem = String::new();
-        for is_defended in [true, false] {
-            let mut stage = Stage::new(machine, self, is_defended);
-            let succeeded = (self.play)(&mut stage);
-            let expected = !is_defended;
-            let wrong = match succeeded {
+        for left_out in self.ways() {
+            let mut stage = Stage::new(machine, self.name, left_out.clone());
+            let expected = left_out
+                .as_ref()
+                .is_some_and(|all| all.len() == self.against.len());
+            let wrong = match (self.play)(&mut stage) {
                 Ok(succeeded) if succeeded == expected => continue,
-                Ok(true) => "it SUCCEEDED against its defence".to_owned(),
-                Ok(false) => format!("it failed without {:?}", self.against),
+                Ok(true) => format!("it SUCCEEDED {}", stage.way()),
+                Ok(false) => format!("it failed {}", stage.way()),
                 Err(error) => format!("it could not be made ({}): {error}", stage.way()),
             };
             let _ = writeln!(problem, "{wrong}\n{}", stage.told());

@@ -18,7 +18,7 @@ use authsome_test_support::{App, Arrived, FakeGitLab, Identity, Pair, Seen, Visi
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::attempt::Attempt;
+use crate::defence::Defence;
 use crate::kit::World;
 use crate::machine::{Machine, USER};
 use crate::origin::Origin;
@@ -61,16 +61,24 @@ pub(crate) struct Said {
 }
 
 impl<'a> Stage<'a> {
-    pub(crate) fn new(machine: &'a Machine, attempt: &Attempt, is_defended: bool) -> Self {
+    /// Nothing is left out of the ordinary binary, which `None` is.
+    pub(crate) fn new(
+        machine: &'a Machine,
+        name: &'static str,
+        left_out: Option<Vec<Defence>>,
+    ) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let left_out = attempt.against.iter().map(|defence| format!("{defence:?}"));
-        let left_out: Vec<_> = left_out.collect();
+        let is_defended = left_out.is_none();
+        let names = |left_out: Vec<Defence>| {
+            let names = left_out.iter().map(|defence| format!("{defence:?}"));
+            names.collect::<Vec<_>>().join(",")
+        };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let identity = Identity::generate(true).expect("a P-256 certificate");
         let mut stage = Self {
             machine,
-            name: attempt.name,
-            left_out: (!is_defended).then(|| left_out.join(",")),
+            name,
+            left_out: left_out.map(names),
             mark: format!("ATTACKS_MARK={}-{number}", std::process::id()),
             world: World::new(),
             gitlab: Arc::new(FakeGitLab::start()),

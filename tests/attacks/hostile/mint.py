@@ -186,3 +186,33 @@ def definition_with_another_host(facts):
 
 def definition_without_its_guard(facts):
     definition(facts, lambda value: value.pop("guard"))
+
+
+file_named_as_a_fetch = call("POST /api/v4/projects/1/repository/files/git-upload-pack?branch=main&content=x&commit_message=m", "x=y")
+file_named_as_a_download = call("POST /api/v4/projects/1/contents/info/lfs/objects/batch", '{"operation": "download", "content": "x"}', JSON)
+mutation_by_get_while_reading = call("GET /api/graphql?query=mutation%7BcreateNote(input:%7Bbody:%22x%22%7D)%7Bnote%7Bid%7D%7D%7D", "")
+override_in_a_form = call("POST /api/v4/projects/1/issues/3", "_method=DELETE")
+override_in_a_multipart_form = call(
+    "POST /api/v4/projects/1/issues/3", '--b\r\nContent-Disposition: form-data; name="_method"\r\n\r\nDELETE\r\n--b--\r\n',
+    "Content-Type: multipart/form-data; boundary=b")
+method_in_small_letters = call("post /api/v4/projects/1/access_tokens")
+denied_path_with_another_suffix = call("GET /api/v4/projects/42/hooks.xml", "")
+
+
+def by_a_run_of_its_own(facts, *flags, words=()):
+    "A run within the run, which does not know of the outer one's proxy."
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith("SSL_CERT")}
+    run([facts["authsome"], "run", *flags, "--", "curl", "-s", *words], env=environment)
+
+
+def a_run_that_lifts_a_rule(facts):
+    url = f"https://{facts['gitlab']}/api/v4/projects/1/access_tokens"
+    by_a_run_of_its_own(facts, "--allow", "gitlab/project-access-token", words=["-d", NEW, url])
+
+
+def a_run_that_may_write(facts):
+    by_a_run_of_its_own(facts, words=["-d", "title=x", f"https://{facts['gitlab']}/api/v4/projects/1/issues"])
+
+
+def a_run_with_all_connections(facts):
+    by_a_run_of_its_own(facts, words=[f"https://{facts['gitlab']}/api/v4/user"])

@@ -4,14 +4,15 @@ use std::process::Command;
 
 use crate::attempt::{Attempt, attempt};
 use crate::defence::Defence::{
-    self, Budgets, CanonicalPath, GraphqlGuard, GraphqlReadable, Guard, HostRules, MethodOverride,
-    PathRules, PushPolicy, ReadOnly, RuleSpellings,
+    self, AddressRules, Budgets, CanonicalPath, GraphqlGuard, GraphqlReadable, Guard, HostRules,
+    MethodOverride, PathRules, PushPolicy, ReadOnly, RuleSpellings, SecretCommands,
 };
 
 pub(super) fn all() -> Vec<Attempt> {
     let mut all = guarded();
     all.extend(graphql());
     all.extend(reading());
+    all.extend(runs());
     all.extend(paths());
     all.extend(hosts());
     all.extend(budgets());
@@ -71,6 +72,7 @@ fn guarded() -> Vec<Attempt> {
         "override by escaped query",
     ];
     each(&plain, &[Guard], &[])
+        .chain(each(&["method in small letters"], &[Guard], &[]))
         .chain(each(&spelled, &[CanonicalPath], &[]))
         .chain(each(&overridden, &[MethodOverride], &[]))
         .collect()
@@ -107,14 +109,37 @@ fn reading() -> Vec<Attempt> {
         "override while reading",
         "mutation while reading",
         "lfs upload while reading",
+        "file named as a fetch",
+        "file named as a download",
+        "mutation by get while reading",
     ];
     each(&names, &[ReadOnly], &["--read-only"]).collect()
+}
+
+/// A run within the run, which knows nothing of the outer one's rules.
+fn runs() -> Vec<Attempt> {
+    each(
+        &["a run that may write"],
+        &[SecretCommands],
+        &["--read-only"],
+    )
+    .chain(each(
+        &["a run with all connections"],
+        &[SecretCommands],
+        &["--only", "github"],
+    ))
+    .chain(each(&["a run that lifts a rule"], &[SecretCommands], &[]))
+    .collect()
 }
 
 fn paths() -> Vec<Attempt> {
     const ONE: &[&str] = &["--allow-path", "gitlab=/api/v4/projects/42/**"];
     const HOOKS: &[&str] = &["--deny-path", "gitlab=/api/v4/projects/42/hooks"];
-    let spelled = ["denied path with a suffix", "denied path with a slash"];
+    let spelled = [
+        "denied path with a suffix",
+        "denied path with another suffix",
+        "denied path with a slash",
+    ];
     each(
         &["another project", "a project with a longer number"],
         &[PathRules],
@@ -127,19 +152,20 @@ fn paths() -> Vec<Attempt> {
 }
 
 fn hosts() -> Vec<Attempt> {
+    // The attacker's server is on this machine, which is refused as well where hosts are.
+    const BOTH: &[Defence] = &[HostRules, AddressRules];
     const CLOSED: &[&str] = &["--policy", "deny"];
     const BELOW: &[&str] = &["--policy", "deny", "--allow-host", "allowed.test"];
     const DENIED: &[&str] = &["--deny-host", "evil.test"];
-    let rows = [
-        ("to an unmanaged host", CLOSED),
-        ("to an unmanaged host in clear", CLOSED),
-        ("to a name below an allowed one", BELOW),
-        ("to a denied host in capitals", DENIED),
-        ("to a denied host with a dot", DENIED),
+    let rows: [(_, &'static [Defence], _); 5] = [
+        ("to an unmanaged host", BOTH, CLOSED),
+        ("to an unmanaged host in clear", BOTH, CLOSED),
+        ("to a name below an allowed one", BOTH, BELOW),
+        ("to a denied host in capitals", &[HostRules], DENIED),
+        ("to a denied host with a dot", &[HostRules], DENIED),
     ];
-    let rows = rows.into_iter().map(|(name, flags)| {
-        const AGAINST: &[Defence] = &[HostRules, Defence::AddressRules];
-        attempt(name, AGAINST, move |stage| {
+    let rows = rows.into_iter().map(|(name, against, flags)| {
+        attempt(name, against, move |stage| {
             stage.connect(7200);
             stage.run(flags)?;
             Ok(stage

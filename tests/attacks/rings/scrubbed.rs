@@ -4,7 +4,7 @@ use crate::attempt::{Attempt, attempt};
 use crate::defence::Defence::ResponseScrubbing;
 
 /// Whether responses are searched for secrets: as long as they are not, none of this is tried.
-const IS_IN_FORCE: bool = false;
+pub(super) const IS_IN_FORCE: bool = false;
 
 pub(super) fn all() -> Vec<Attempt> {
     let names = [
