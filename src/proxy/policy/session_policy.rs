@@ -89,18 +89,16 @@ impl SessionPolicy {
 
     /// Whether a host of a connection may be reached.
     pub(in crate::proxy) fn admits_managed(&self, authority: &Authority) -> Result<(), Refusal> {
-        for layer in self.layers.iter().filter(|_| Defence::HostRules.stands()) {
-            not_denied(layer, authority)?;
-        }
-        Ok(())
+        let mut layers = self.layers.iter();
+        layers.try_for_each(|layer| not_denied(layer, authority))
     }
 
     /// Whether a host that no route names may be reached.
     pub(in crate::proxy) fn admits_unmanaged(&self, authority: &Authority) -> Result<(), Refusal> {
-        for layer in self.layers.iter().filter(|_| Defence::HostRules.stands()) {
+        for layer in &self.layers {
             not_denied(layer, authority)?;
             let is_named = || layer.allow_hosts.iter().any(|rule| rule.matches(authority));
-            if layer.unmanaged == Policy::Deny && !is_named() {
+            if layer.unmanaged == Policy::Deny && !is_named() && Defence::HostRules.stands() {
                 return Err(Refusal::Unmanaged(authority.to_string()));
             }
         }
@@ -226,8 +224,7 @@ fn only_reads(layer: &PolicyLayer, method: &str) -> Refusal {
 fn not_denied(layer: &PolicyLayer, authority: &Authority) -> Result<(), Refusal> {
     let mut rules = layer.deny_hosts.iter();
     match rules.find(|rule| rule.matches(authority)) {
-        None => Ok(()),
-        Some(rule) => Err(denied(
+        Some(rule) if Defence::HostRules.stands() => Err(denied(
             "deny-host",
             format!(
                 "{authority} is denied (deny-host {rule}, by {})",
@@ -235,6 +232,7 @@ fn not_denied(layer: &PolicyLayer, authority: &Authority) -> Result<(), Refusal>
             ),
             "to permit it, the user can start the run without that rule",
         )),
+        _ => Ok(()),
     }
 }
 
