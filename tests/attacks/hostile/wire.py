@@ -258,7 +258,7 @@ def reset_upload_of_http2(facts):
         pass
 
 
-def post_on_anothers_connection(facts):
+def post_on_a_used_connection(facts):
     target = facts["origin"]
     ask(target, USER)
     ask(target, "POST /api/v4/upload\nContent-Type: text/plain", b"y" * 100)

@@ -71,10 +71,16 @@ fn guarded() -> Vec<Attempt> {
         "override by query",
         "override by escaped query",
     ];
+    let in_a_form = ["override in a form", "override in a multipart form"];
     each(&plain, &[Guard], &[])
         .chain(each(&["method in small letters"], &[Guard], &[]))
         .chain(each(&spelled, &[CanonicalPath], &[]))
         .chain(each(&overridden, &[MethodOverride], &[]))
+        .chain(each(
+            &in_a_form,
+            &[MethodOverride],
+            &["--deny-path", "gitlab=DELETE /**"],
+        ))
         .collect()
 }
 

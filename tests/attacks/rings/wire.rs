@@ -111,7 +111,7 @@ fn framing() -> Vec<Attempt> {
         noted("upload without its end", &[BrokenUploads], looks_whole),
         noted("reset upload of http2", &[BrokenUploads], looks_whole),
         noted(
-            "post on anothers connection",
+            "post on a used connection",
             &[FreshConnections],
             |arrived| {
                 let mut arrived = arrived.iter();
