@@ -104,6 +104,8 @@ pub(crate) enum Defence {
     SealIdentity,
     /// Commands that show or change a secret are refused within a run.
     SecretCommands,
+    /// A request that cannot be repeated is sent once.
+    SentOnce,
     /// TLS was made for the tunnel's host.
     ServerName,
     /// The session's files are in a directory that nobody else can exchange.

@@ -199,7 +199,8 @@ pub fn create_private_file(path: &Path) -> Result<File, HomeError> {
         .map_err(io_error("create", path))
 }
 
-fn mode(private: u32) -> u32 {
+/// The mode of what is private.
+pub(super) fn mode(private: u32) -> u32 {
     if Defence::PrivateFiles.stands() {
         private
     } else {

@@ -13,6 +13,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, soc
 use nix::unistd::Uid;
 use tokio::net::{UnixListener, UnixStream};
 
+use crate::defence::Defence;
+use crate::os::home::mode;
+
 /// A socket of mode 0600 that accepts connections. Dropping it removes its file.
 #[derive(Debug)]
 pub struct PrivateSocket {
@@ -73,7 +76,7 @@ impl PrivateSocket {
         }
         let listener = UnixListener::bind(path).map_err(failed)?;
         // Until here others may connect; they are refused by their user.
-        fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
+        fs::set_permissions(path, Permissions::from_mode(mode(0o600))).map_err(failed)?;
         let found = fs::symlink_metadata(path).map_err(failed)?;
         Ok(Self {
             listener,
@@ -87,7 +90,8 @@ impl PrivateSocket {
     pub async fn accept(&self) -> io::Result<(UnixStream, bool)> {
         let (stream, _) = self.listener.accept().await?;
         let user = stream.peer_cred().map(|peer| Uid::from_raw(peer.uid()));
-        Ok((stream, user.is_ok_and(|user| user == Uid::effective())))
+        let is_this_user = user.is_ok_and(|user| user == Uid::effective());
+        Ok((stream, is_this_user || !Defence::OtherUsers.stands()))
     }
 }
 

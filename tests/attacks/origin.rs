@@ -90,7 +90,7 @@ impl Note {
 
 /// Answers each head, whatever follows it.
 fn serve(mut stream: impl Read + Write, note: &Note) {
-    let (mut held, mut buffer) = (Vec::new(), [0; 16 * 1024]);
+    let (mut held, mut buffer, mut answered) = (Vec::new(), [0; 16 * 1024], 0);
     loop {
         let Ok(length @ 1..) = stream.read(&mut buffer) else {
             return;
@@ -100,6 +100,10 @@ fn serve(mut stream: impl Read + Write, note: &Note) {
         while let Some(end) = memchr::memmem::find(&held, b"\r\n\r\n") {
             let head: Vec<u8> = held.drain(..end + 4).collect();
             let head = String::from_utf8_lossy(&head).into_owned();
+            answered += 1;
+            if head.starts_with("POST /api/v4/close ") && answered > 1 {
+                return; // as an idle connection that ends at that moment
+            }
             let Some(response) = response_to(&head) else {
                 continue; // the response comes with the body's end
             };

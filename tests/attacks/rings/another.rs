@@ -2,15 +2,17 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use authsome_test_support::kit;
 
 use crate::attempt::{Attempt, attempt};
 use crate::defence::Defence::{
-    self, LoginForm, LoginHost, LoginState, LoginUsers, OtherUsers, ProxyPassword,
+    self, LoginForm, LoginHost, LoginState, LoginUsers, OtherUsers, PrivateFiles, ProxyPassword,
 };
 use crate::machine::{Need, STRANGER, USER};
-use crate::stage::{Stage, Under};
+use crate::stage::{Stage, Under, directory};
 
 pub(super) fn all() -> Vec<Attempt> {
     let mut all = proxies();
@@ -29,6 +31,28 @@ fn outside(name: &'static str, against: &'static [Defence], user: u32) -> Attemp
     })
 }
 
+/// A session without a command, whose file another user finds.
+fn file_of_proxy(
+    name: &'static str,
+    against: &'static [Defence],
+    flag: &'static str,
+    won: fn(&Stage, &str) -> bool,
+) -> Attempt {
+    let made = attempt(name, against, move |stage| {
+        stage.connect(7200);
+        let file = stage.path("file");
+        let shown = file.display().to_string();
+        stage.fact("file", shown.as_str());
+        let proxy = stage.start(&["proxy", flag, &shown]);
+        directory(&stage.path("."), 0o755);
+        wait_until(|| file.exists());
+        let said = stage.outside(STRANGER)?;
+        drop(proxy);
+        Ok(won(stage, &said.stdout))
+    });
+    made.needs(Need::Users)
+}
+
 fn proxies() -> Vec<Attempt> {
     let inside = |name| {
         attempt(name, &[ProxyPassword], |stage| {
@@ -44,15 +68,24 @@ fn proxies() -> Vec<Attempt> {
         outside("outside with a wrong password", &[ProxyPassword], USER),
         outside("as another user", &[OtherUsers], STRANGER).needs(Need::Users),
         outside("as root", &[OtherUsers], 0).needs(Need::Users),
+        file_of_proxy(
+            "environment file of another user",
+            &[PrivateFiles],
+            "--env-file",
+            |_, said| said.contains("HTTPS_PROXY"),
+        ),
+        file_of_proxy(
+            "socket of another user",
+            &[PrivateFiles, OtherUsers],
+            "--socket",
+            |stage, _| !stage.authorized().is_empty(),
+        ),
         attempt("daemon of an earlier run", &[ProxyPassword], |stage| {
             stage.connect(7200);
             stage.run(&[])?;
             let waiting = stage.waiting_unnamed()?;
             let told = stage.path("told");
-            let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
-            while !told.exists() && std::time::Instant::now() < end {
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
+            wait_until(|| told.exists());
             waiting.finish();
             Ok(!stage.authorized().is_empty())
         }),
@@ -88,18 +121,18 @@ fn beside_login(
             words.extend(["--client-id", &app.client_id]);
         }
         let login: Under = stage.start(&words);
-        wait_for_port();
+        wait_until(|| TcpStream::connect("127.0.0.1:7998").is_ok());
         let said = stage.outside(user)?;
         drop(login);
         Ok(won(stage, &said.stdout))
     })
 }
 
-fn wait_for_port() {
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while std::net::TcpStream::connect("127.0.0.1:7998").is_err() && std::time::Instant::now() < end
-    {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+/// Waits for what does not tell when it is there.
+fn wait_until(is_there: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is_there() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -54,6 +54,9 @@ fn guarded() -> Vec<Attempt> {
         "terraform state",
         "remote mirror",
         "cable",
+        "method in small letters",
+        "guarded path with a slash",
+        "guarded path with a suffix",
     ];
     let spelled = [
         "escaped letter",
@@ -73,7 +76,6 @@ fn guarded() -> Vec<Attempt> {
     ];
     let in_a_form = ["override in a form", "override in a multipart form"];
     each(&plain, &[Guard], &[])
-        .chain(each(&["method in small letters"], &[Guard], &[]))
         .chain(each(&spelled, &[CanonicalPath], &[]))
         .chain(each(&overridden, &[MethodOverride], &[]))
         .chain(each(
@@ -96,12 +98,14 @@ fn graphql() -> Vec<Attempt> {
         "graphql form",
         "graphql suffix",
         "graphql multipart",
+        "graphql beside a query string",
     ];
     let unreadable = [
         "graphql persisted",
         "graphql two queries",
         "graphql charset",
         "graphql unknown field",
+        "graphql compressed",
     ];
     each(&denied, &[GraphqlGuard], &[])
         .chain(each(&unreadable, &[GraphqlReadable], &[]))

@@ -7,7 +7,7 @@ use crate::attempt::{Attempt, attempt};
 use crate::defence::Defence::{
     self, AddressRules, AltSvc, BrokenUploads, Carriers, FreshConnections, H2cRefused, HopByHop,
     Methods, OwnHost, OwnPorts, PlaceholderInBody, PlaceholderInHead, RequestFraming, ResolvedOnce,
-    ResponseScrubbing, SameOrigin, ServerName, TargetAuthority,
+    ResponseScrubbing, SameOrigin, SentOnce, ServerName, TargetAuthority,
 };
 use crate::machine::forget_names;
 use crate::origin::METADATA;
@@ -48,6 +48,7 @@ fn is_for_evil(seen: &authsome_test_support::Seen) -> bool {
 fn authorities() -> Vec<Attempt> {
     vec![
         arrives("host of another", &[TargetAuthority, OwnHost], is_for_evil),
+        arrives("host of another over http2", &[TargetAuthority], |_| true),
         arrives("absolute form of another", &[TargetAuthority], |_| true),
         arrives("two hosts", &[TargetAuthority, OwnHost], is_for_evil),
         arrives("server name of another", &[ServerName], |_| true),
@@ -110,6 +111,16 @@ fn framing() -> Vec<Attempt> {
         }),
         noted("upload without its end", &[BrokenUploads], looks_whole),
         noted("reset upload of http2", &[BrokenUploads], looks_whole),
+        noted(
+            "post sent twice",
+            &[FreshConnections, SentOnce],
+            |arrived| {
+                let posts = arrived
+                    .iter()
+                    .filter(|bytes| bytes.contains("POST /api/v4/close"));
+                posts.count() > 1
+            },
+        ),
         noted(
             "post on a used connection",
             &[FreshConnections],
