@@ -26,6 +26,7 @@ pub(in crate::proxy) fn handle<'a, S: CredentialSource>(
     upgrade: Option<ClientUpgrade>,
     interim: Interim,
 ) -> impl Future<Output = Response<ResponseBody>> {
+    interim.searched_by(&session.scrubbing);
     let mut attempt = Attempt::new(session, place, request, upgrade, interim);
     async move {
         let refusal = match attempt.exchange().await {

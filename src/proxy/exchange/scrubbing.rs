@@ -13,6 +13,7 @@ use crate::connection::CredentialSource;
 use crate::credential::ConnectionId;
 use crate::env::env_vars::PLACEHOLDER;
 use crate::proxy::limits::{MAX_MINTED, MAX_MINTED_BYTES};
+use crate::proxy::message::interim::FieldSearch;
 use crate::proxy::rewrite::minted::{self, MintedSecrets};
 use crate::proxy::rewrite::scrub::extent::ScrubExtent;
 use crate::proxy::rewrite::scrub::mints::NotReplaced;
@@ -169,6 +170,12 @@ impl Scrubbing {
             frames: frames(),
             scrubbing: Arc::clone(self),
         })
+    }
+}
+
+impl FieldSearch for Scrubbing {
+    fn search(&self, fields: &mut HeaderMap) {
+        self.fields(fields);
     }
 }
 

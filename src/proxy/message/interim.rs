@@ -1,8 +1,9 @@
 //! Interim responses (RFC 9110 §15.2), on their way from the provider to the client before the
 //! final response.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http::{HeaderMap, StatusCode};
 
@@ -13,6 +14,11 @@ use crate::proxy::rewrite::hop_by_hop;
 #[derive(Clone, Debug, Default)]
 pub(in crate::proxy) struct Interim(Option<Arc<Queue>>);
 
+/// Takes out of the fields of a response what must not reach the client.
+pub(in crate::proxy) trait FieldSearch: fmt::Debug + Send + Sync {
+    fn search(&self, fields: &mut HeaderMap);
+}
+
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Mutex<Vec<(StatusCode, HeaderMap)>>,
@@ -20,6 +26,7 @@ struct Queue {
     has_some: AtomicBool,
     /// Whether a 100 is forwarded as well.
     takes_continue: bool,
+    search: OnceLock<Arc<dyn FieldSearch>>,
 }
 
 impl Interim {
@@ -30,7 +37,16 @@ impl Interim {
             waiting: Mutex::default(),
             has_some: AtomicBool::new(false),
             takes_continue,
+            search: OnceLock::new(),
         })))
+    }
+
+    /// From now on their fields are searched, too.
+    pub(in crate::proxy) fn searched_by<S: FieldSearch + 'static>(&self, search: &Arc<S>) {
+        let queue = self.0.as_ref();
+        if let Some(queue) = queue.filter(|queue| queue.search.get().is_none()) {
+            let _ = queue.search.set(Arc::<S>::clone(search)); // it is the session's
+        }
     }
 
     /// Forwards an interim response, as a proxy must (RFC 9110 §15.2). Over HTTP/1.1, a 101 is not
@@ -43,6 +59,9 @@ impl Interim {
         {
             // As in any response, hop-by-hop fields are not forwarded (RFC 9110 §7.6.1).
             hop_by_hop::clean_response(&mut fields);
+            if let Some(search) = queue.search.get() {
+                search.search(&mut fields);
+            }
             let mut waiting = queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.push((status, fields));
             queue.has_some.store(true, Ordering::Relaxed);

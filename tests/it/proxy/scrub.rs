@@ -431,3 +431,23 @@ while True:
     );
     assert_eq!(told[5], serde_json::json!([8, ""]));
 }
+
+#[test]
+fn an_interim_response_is_searched_as_well() {
+    for version in ["--http1.1", "--http2"] {
+        let (world, server) = showing(|stream, asked| {
+            let token = asked.token;
+            let early =
+                format!("HTTP/1.1 103 Early Hints\r\nlink: </{token}>; rel=preload\r\n\r\n");
+            stream.write_all(early.as_bytes()).unwrap();
+            respond(stream, "", b"{}");
+        });
+        let url = format!("{}/api/v4/early", server.base_url());
+        let head = fetch(&world, &[], &[version, &url]).head;
+        let shown = format!("link: </{PLACEHOLDER}>");
+        assert!(
+            head.contains(" 103") && head.contains(&shown),
+            "{version}: {head}"
+        );
+    }
+}
