@@ -119,7 +119,10 @@ pub(crate) enum Defence {
 impl Defence {
     /// Whether it stands: always, but in a test of what it is for.
     #[cfg(not(undefended))]
-    #[expect(clippy::unused_self, reason = "which one it is counts in the other build")]
+    #[expect(
+        clippy::unused_self,
+        reason = "which one it is counts in the other build"
+    )]
     pub(crate) const fn stands(self) -> bool {
         true
     }

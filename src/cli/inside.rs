@@ -196,10 +196,7 @@ fn of_session(flags: &SessionFlags) -> Option<&'static str> {
             matches!(permits.policy, Some(PolicyArgument::Allow)),
             "run --policy allow",
         ),
-        (
-            !matches!(permits.scrub, ScrubArgument::On),
-            "run --scrub",
-        ),
+        (!matches!(permits.scrub, ScrubArgument::On), "run --scrub"),
         (!flags.choice.connection.is_empty(), "run --connection"),
         (!flags.choice.only.is_empty(), "run --only"),
     ];

@@ -135,9 +135,13 @@ pub(crate) fn enter_namespace() {
     }
     let own = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new("unshare");
+    let mut after = "exec \"$@\"".to_owned();
     if !nix::unistd::Uid::effective().is_root() {
         command.arg("--map-root-user");
+        // The addresses take root of the namespace, from whom no memory there is kept.
+        after = format!("exec unshare --user --map-user={USER} --map-group={USER} \"$@\"");
     }
+    let prepare = format!("{PREPARE}{after}");
     command.args([
         "--net",
         "--mount",
@@ -145,7 +149,7 @@ pub(crate) fn enter_namespace() {
         "private",
         "sh",
         "-ec",
-        PREPARE,
+        &prepare,
         "sh",
     ]);
     command
@@ -158,6 +162,7 @@ pub(crate) fn enter_namespace() {
 /// Addresses of the kinds that are refused, on the loopback interface, and names for them.
 const PREPARE: &str = r#"
 ip link set lo up
+echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start # for a name server
 for address in 169.254.169.254/32 64:ff9b::a9fe:a9fe/128 2002:a9fe:a9fe::1/128 fd00:ec2::254/128; do
   ip address add "$address" dev lo nodad 2>/dev/null || ip address add "$address" dev lo
 done
@@ -169,7 +174,6 @@ END
 echo 'nameserver 127.0.0.1' >/mnt/resolv.conf
 mount --bind /mnt/hosts /etc/hosts
 mount --bind /mnt/resolv.conf /etc/resolv.conf
-exec "$@"
 "#;
 
 /// A name server, for the one name that changes: an address that is public the first time that it is

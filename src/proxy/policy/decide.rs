@@ -139,7 +139,9 @@ fn permitted<'a>(
         }
         if rules.has_body {
             denied.extend(denied_methods(route, parts, |method| {
-                let with = rules.policy.check(route, &methods.with(method), path);
+                let with = rules
+                    .policy
+                    .check(route, &methods.with(method), (rules.host, path));
                 with.err()
             }));
         }
@@ -155,6 +157,7 @@ fn denied_methods(
     check: impl Fn(&Method) -> Option<Refusal>,
 ) -> impl Iterator<Item = DeniedField> {
     let name = route.rules.method_field();
+    let name = name.filter(|_| Defence::MethodOverride.stands());
     let name = name.filter(|_| parts.method == Method::POST && may_have_fields(&parts.headers));
     name.into_iter().flat_map(move |name| {
         let denied = IN_BODY.iter().filter_map(|method| {

@@ -10,6 +10,7 @@ use http::request::Parts;
 
 use super::denied_field::{DeniedBy, DeniedField, DeniedFields, joined};
 use super::method_override::Methods;
+use crate::defence::Defence;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::rewrite::named_field::find_in_query;
 
@@ -31,7 +32,8 @@ impl SentGuard {
     /// The rules that the user has not lifted (as `provider/rule`).
     pub(super) fn new(rules: &Rules, provider: &ProviderId, lifted: &HashSet<String>) -> Self {
         let is_lifted = |rule: &GuardRule| lifted.contains(&format!("{provider}/{}", rule.name));
-        let in_force = rules.guards().iter().filter(|rule| !is_lifted(rule));
+        let is_in_force = |rule: &&GuardRule| !is_lifted(rule) && Defence::Guard.stands();
+        let in_force = rules.guards().iter().filter(is_in_force);
         let prepared = in_force.filter_map(|rule| SentRule::of(rule, provider));
         Self {
             rules: prepared.collect(),

@@ -324,8 +324,8 @@ def _echo(form, **more):
     return lambda facts: echo(facts, form, **more)
 
 
-for _form in """in_a_field in_a_cookie in_a_redirect in_an_interim_response in_a_trailer in_json escaped_in_json in_base64
-    in_base64_behind_one_byte in_base64_behind_two_bytes in_url_encoding in_hexadecimal in_html in_gzip in_deflate in_brotli in_zstd
+for _form in """in_a_field in_a_cookie in_a_redirect in_an_interim_response in_a_trailer in_json in_base64
+    in_base64_behind_one_byte in_base64_behind_two_bytes in_hexadecimal in_html in_gzip in_deflate in_brotli in_zstd
     across_chunks in_events in_an_error""".split():
     globals()[f"echo_{_form}"] = _echo(_form)
 echo_in_the_response_to_head = _echo("in_the_response_to_head", head="HEAD")

@@ -60,17 +60,9 @@ fn in_form(form: &str, token: &str) -> Vec<u8> {
             format!("{head}2\r\n{{}}\r\n0\r\nx-told: {token}\r\n\r\n").into_bytes()
         }
         "in_json" => json(token.to_owned()),
-        "escaped_in_json" => json(token.bytes().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "\\u{byte:04x}");
-            text
-        })),
         "in_base64" => json(BASE64_STANDARD.encode(token)),
         "in_base64_behind_one_byte" => json(BASE64_STANDARD.encode(format!(":{token}:"))),
         "in_base64_behind_two_bytes" => json(BASE64_STANDARD.encode(format!("a:{token}:b"))),
-        "in_url_encoding" => json(token.bytes().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "%{byte:02X}");
-            text
-        })),
         "in_hexadecimal" => json(token.bytes().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text

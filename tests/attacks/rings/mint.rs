@@ -57,9 +57,9 @@ fn guarded() -> Vec<Attempt> {
         "method in small letters",
         "guarded path with a slash",
         "guarded path with a suffix",
+        "escaped letter",
     ];
     let spelled = [
-        "escaped letter",
         "double slash",
         "dot segments",
         "escaped dot segments",
@@ -157,7 +157,11 @@ fn paths() -> Vec<Attempt> {
     )
     .chain(each(&["denied path"], &[PathRules], HOOKS))
     .chain(each(&spelled, &[RuleSpellings], HOOKS))
-    .chain(each(&["denied path escaped"], &[CanonicalPath], HOOKS))
+    .chain(each(
+        &["denied path escaped"],
+        &[CanonicalPath, RuleSpellings],
+        HOOKS,
+    ))
     .collect()
 }
 

@@ -65,7 +65,8 @@ impl Patterns {
     pub(in crate::proxy) fn new<'a>(hidden: impl IntoIterator<Item = Hidden<'a>>) -> Self {
         let mut found: Vec<Form> = Vec::new();
         let mut bytes = 0;
-        let sought = |hidden: &Hidden<'_>| is_sought(*hidden) && Defence::ResponseScrubbing.stands();
+        let sought =
+            |hidden: &Hidden<'_>| is_sought(*hidden) && Defence::ResponseScrubbing.stands();
         for hidden in hidden.into_iter().filter(sought) {
             let forms = forms(hidden.secret, hidden.placeholder.as_bytes());
             let more: usize = forms.iter().map(|form| form.text.len()).sum();
