@@ -2,6 +2,10 @@
 
 /// What is still to be looked into before a request may be served: what only its body can tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing to look at, and none excludes another"
+)]
 pub(in crate::proxy) struct Need {
     /// The body has to be one that only reads.
     pub(in crate::proxy) only_read: bool,
