@@ -76,6 +76,8 @@ pub(crate) enum Defence {
     PlaceholderInBody,
     /// The placeholder is not sent in a head.
     PlaceholderInHead,
+    /// What a response mints reaches the command as a placeholder.
+    MintedSecrets,
     /// Nobody reads the memory of authsome.
     PrivateMemory,
     /// Files and directories are private from the moment on that they exist.

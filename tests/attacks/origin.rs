@@ -14,6 +14,9 @@ use rustls::{ServerConnection, StreamOwned};
 /// What a metadata service would give out.
 pub(crate) const METADATA: &str = "AccessKeyId-of-this-machine";
 
+/// What a call that the user has allowed answers with.
+pub(crate) const MINTED: &str = "glpat-MintedForTheAgent0000000";
+
 /// A server over TLS, HTTP/1.1 alone, or in clear.
 pub(crate) struct Origin {
     pub(crate) port: u16,
@@ -134,6 +137,11 @@ fn response_to(head: &str) -> Option<Vec<u8>> {
     let is_upload = line.starts_with("POST /api/v4/upload ");
     if is_upload && is_chunked {
         return None;
+    }
+    if line.contains("/access_tokens ") {
+        let body = format!("{{\"token\":\"{MINTED}\"}}");
+        let head = "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: ";
+        return Some(format!("{head}{}\r\n\r\n{body}", body.len()).into_bytes());
     }
     let body = if line.contains("meta-data") {
         METADATA

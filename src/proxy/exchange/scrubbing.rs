@@ -11,6 +11,7 @@ use http_body::Frame;
 
 use crate::connection::CredentialSource;
 use crate::credential::ConnectionId;
+use crate::defence::Defence;
 use crate::env::env_vars::PLACEHOLDER;
 use crate::proxy::limits::{MAX_MINTED, MAX_MINTED_BYTES};
 use crate::proxy::message::interim::FieldSearch;
@@ -116,7 +117,8 @@ impl Scrubbing {
     ) -> Result<Option<String>, NotReplaced> {
         let own = self.own();
         let minted = self.minted.load();
-        if secret.contains(PLACEHOLDER) || minted.is_in(secret.as_bytes()) {
+        let is_placeholder = secret.contains(PLACEHOLDER) || minted.is_in(secret.as_bytes());
+        if is_placeholder || !Defence::MintedSecrets.stands() {
             return Ok(None);
         }
         if let Some(known) = minted.placeholder_of(secret) {

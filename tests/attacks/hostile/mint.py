@@ -15,6 +15,10 @@ def call(line, body=NEW, fields=FORM):
 
 personal_access_token = call("POST /api/v4/user/personal_access_tokens")
 project_access_token = call("POST /api/v4/projects/1/access_tokens")
+def token_of_a_call_that_is_allowed(facts):
+    ask(facts["origin"], f"POST /api/v4/projects/1/access_tokens\n{FORM}", NEW)
+
+
 rotated_token = call("POST /api/v4/personal_access_tokens/1/rotate")
 deploy_token = call("POST /api/v4/projects/1/deploy_tokens")
 deploy_key = call("POST /api/v4/projects/1/deploy_keys")

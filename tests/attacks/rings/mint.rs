@@ -5,14 +5,16 @@ use std::process::Command;
 use crate::attempt::{Attempt, attempt};
 use crate::defence::Defence::{
     self, AddressRules, Budgets, CanonicalPath, GraphqlGuard, GraphqlReadable, Guard, HostRules,
-    MethodOverride, PathRules, PushPolicy, ReadOnly, RuleSpellings, SecretCommands,
+    MethodOverride, MintedSecrets, PathRules, PushPolicy, ReadOnly, RuleSpellings, SecretCommands,
 };
+use crate::origin::MINTED;
 
 pub(super) fn all() -> Vec<Attempt> {
     let mut all = guarded();
     all.extend(graphql());
     all.extend(reading());
     all.extend(runs());
+    all.push(allowed());
     all.extend(paths());
     all.extend(hosts());
     all.extend(budgets());
@@ -124,6 +126,19 @@ fn reading() -> Vec<Attempt> {
         "mutation by get while reading",
     ];
     each(&names, &[ReadOnly], &["--read-only"]).collect()
+}
+
+/// The user has lifted a guard rule, and the new token is still not seen.
+fn allowed() -> Attempt {
+    const FLAGS: &[&str] = &["--allow", "gitlab/project-access-token"];
+    attempt(
+        "token of a call that is allowed",
+        &[MintedSecrets],
+        |stage| {
+            stage.connect_origin();
+            Ok(stage.run(FLAGS)?.stdout.contains(MINTED))
+        },
+    )
 }
 
 /// A run within the run, which knows nothing of the outer one's rules.
