@@ -12,6 +12,7 @@
 //! - a *generation* is the vault's number for a state of a record; a state's *number* also counts
 //!   those beside the vault (`store.rs`).
 
+mod application;
 mod closely;
 mod closing;
 mod credentials;

@@ -111,7 +111,7 @@ async fn by_flow(
             (stored.await?, Vec::new())
         }
         FlowRequest::ClientCredentials(server) => {
-            let client = means.application(server)?;
+            let client = means.application(server, prompt)?;
             let stored = by_client(means, server, client, prompt, cancelled);
             (stored.await?, server.scopes.clone())
         }
@@ -120,12 +120,12 @@ async fn by_flow(
             (stored.await?, server.scopes.clone())
         }
         FlowRequest::Code(server) => {
-            let known = means.known_application(server)?;
+            let known = means.known_application(server, prompt)?;
             let stored = by_browser(means, server, known, prompt, cancelled);
             (stored.await?, server.scopes.clone())
         }
         FlowRequest::Device(server) => {
-            let client = means.application(server)?;
+            let client = means.application(server, prompt)?;
             let stored = by_device(means, server, client, prompt, cancelled);
             (stored.await?, server.scopes.clone())
         }

@@ -15,6 +15,7 @@
 //! A login that may replace a connection replaces any state of it; a refresh replaces only the
 //! state that it has read.
 
+mod applications;
 mod codec;
 mod defaults;
 mod error;
@@ -27,16 +28,14 @@ mod suspended;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use authsome_providers::{BaseUrl, ProviderId};
-
 pub use self::error::StoreError;
 pub use self::export::Exported;
 pub use self::keys::ids_by_names;
 use self::keys::{
-    CONNECTION, DEFAULT, DEFINITION, client_change, client_key, connection_key, default_change,
+    CONNECTION, DEFAULT, DEFINITION, client_change, connection_key, default_change,
     definition_change, parse_id,
 };
-use super::record::{ClientCredentials, Connection};
+use super::record::Connection;
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::secret::Secret;
 use crate::vault::{Change, Expect, ExportKeys, Pending, Record, RecordKey, Vault, VaultError};
@@ -180,8 +179,8 @@ impl ConnectionStore {
             value: codec::encode(connection)?,
             expect,
         }];
-        let has_client = || self.client(&id.provider, connection.base_url.as_ref());
-        if expect_client != Expect::Absent || has_client()?.is_none() {
+        let application = || self.application(&id.provider, connection.base_url.as_ref());
+        if expect_client != Expect::Absent || application()?.is_none() {
             changes.extend(client_change(connection, expect_client)?);
         }
         changes.extend(definition_change(connection));
@@ -237,19 +236,6 @@ impl ConnectionStore {
         // ignored: no later record has the generation that it replaces.
         self.vault.apply(&changes)?;
         Ok(self.vault.forget_pending(&connection_key(id))?)
-    }
-
-    /// The application that earlier logins used at that instance of the provider.
-    pub fn client(
-        &self,
-        provider: &ProviderId,
-        base_url: Option<&BaseUrl>,
-    ) -> Result<Option<ClientCredentials>, StoreError> {
-        let key = client_key(provider, base_url);
-        let Some(record) = self.vault.get(&key)? else {
-            return Ok(None);
-        };
-        codec::decode_client(&record.value).map(Some)
     }
 }
 

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 use crate::kit::{Outcome, Setup, World};
 
+mod application;
+
 /// A file of the home.
 fn put(world: &World, name: &str, text: &str) {
     let path = world.home().join(name);

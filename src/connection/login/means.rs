@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use authsome_providers::{BaseUrl, HostPattern};
 
 use super::error::LoginError;
+use super::prompt::LoginPrompt;
 use super::request::{LoginRequest, OAuthRequest};
 use crate::clock::Timestamp;
 use crate::connection::record::{ClientCredentials, Connection, GrantState, Tokens};
@@ -31,18 +32,33 @@ impl Means<'_> {
     pub(super) fn known_application(
         self,
         server: &OAuthRequest,
+        prompt: &mut impl LoginPrompt,
     ) -> Result<Option<ClientCredentials>, LoginError> {
         if server.client.is_some() {
             return Ok(server.client.clone());
         }
         let base_url = self.request.base_url.as_ref();
-        let known = self.store.client(&self.request.id.provider, base_url);
-        known.map_err(LoginError::Store)
+        let stored = self.store.application(&self.request.id.provider, base_url);
+        let Some(application) = stored.map_err(LoginError::Store)? else {
+            return Ok(None);
+        };
+        if !application.is_at(server) {
+            prompt.say(&format!(
+                "the application of an earlier login is not used: its secret has not been sent to {} before",
+                server.token_endpoint
+            ));
+            return Ok(None);
+        }
+        Ok(Some(application.credentials))
     }
 
     /// The same, where there is no form to ask for one.
-    pub(super) fn application(self, server: &OAuthRequest) -> Result<OAuthClient, LoginError> {
-        let known = self.known_application(server)?;
+    pub(super) fn application(
+        self,
+        server: &OAuthRequest,
+        prompt: &mut impl LoginPrompt,
+    ) -> Result<OAuthClient, LoginError> {
+        let known = self.known_application(server, prompt)?;
         Ok(server.client_of(known.ok_or(LoginError::NoApplication)?))
     }
 

@@ -10,6 +10,7 @@ use super::records::{
     NeedsLogin, Plain, SecretsRecord, StyleRecord, TermsRecord,
 };
 use crate::clock::Timestamp;
+use crate::connection::application::Application;
 use crate::connection::login::SuspendedLogin;
 use crate::connection::record::{ClientCredentials, Connection, GrantState, Tokens};
 use crate::credential::ConnectionId;
@@ -166,20 +167,24 @@ pub(super) fn secrets(
         .collect())
 }
 
-pub(super) fn encode_client(client: &ClientCredentials) -> Result<Secret<Vec<u8>>, StoreError> {
+pub(super) fn encode_client(application: &Application) -> Result<Secret<Vec<u8>>, StoreError> {
+    let client = &application.credentials;
     let record = ClientRecord {
         client_id: client.client_id.clone(),
         client_secret: client.client_secret.clone().map(Plain),
+        endpoints: application.endpoints.clone(),
     };
     write("an application", &record)
 }
 
-pub(super) fn decode_client(value: &Secret<Vec<u8>>) -> Result<ClientCredentials, StoreError> {
+pub(super) fn decode_client(value: &Secret<Vec<u8>>) -> Result<Application, StoreError> {
     let read: ClientRecord = parse("an application", value.expose())?;
-    let client_secret = read.client_secret.map(|secret| secret.0);
-    Ok(ClientCredentials {
-        client_id: read.client_id,
-        client_secret,
+    Ok(Application {
+        credentials: ClientCredentials {
+            client_id: read.client_id,
+            client_secret: read.client_secret.map(|secret| secret.0),
+        },
+        endpoints: read.endpoints,
     })
 }
 

@@ -4,7 +4,8 @@ use authsome_providers::{BaseUrl, Flow, ProviderId};
 
 use super::codec;
 use super::error::StoreError;
-use crate::connection::record::{ClientCredentials, Connection};
+use crate::connection::application::Application;
+use crate::connection::record::Connection;
 use crate::connection::terms::DefinitionUsed;
 use crate::credential::{ConnectionId, ConnectionName};
 
@@ -47,13 +48,9 @@ pub(super) fn client_change(
     let Some(client) = client.filter(|_| connection.flow != Some(Flow::DcrPkce)) else {
         return Ok(None);
     };
-    let credentials = ClientCredentials {
-        client_id: client.client_id.clone(),
-        client_secret: client.client_secret.clone(),
-    };
     Ok(Some(Change::Put {
         key: client_key(&connection.id.provider, connection.base_url.as_ref()),
-        value: codec::encode_client(&credentials)?,
+        value: codec::encode_client(&Application::of(client))?,
         expect,
     }))
 }

@@ -157,6 +157,9 @@ pub(super) struct NeedsLogin {
 pub(super) struct ClientRecord {
     pub(super) client_id: String,
     pub(super) client_secret: Option<Plain>,
+    // Absent if it was stored before this was kept.
+    #[serde(default)]
+    pub(super) endpoints: Vec<Url>,
 }
 
 /// A login that waits for its second step.

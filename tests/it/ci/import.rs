@@ -60,8 +60,11 @@ fn the_application_that_logins_use_stays_the_users_own() {
     setup.world.call(&words).expect(0);
     let base = connection.base_url.as_ref();
     let client = || {
-        let client = setup.world.store().client(&connection.id.provider, base);
-        client.unwrap().unwrap().client_id
+        let client = setup
+            .world
+            .store()
+            .application(&connection.id.provider, base);
+        client.unwrap().unwrap().credentials.client_id
     };
     assert_eq!(client(), setup.app.client_id);
     assert_eq!(
@@ -71,8 +74,8 @@ fn the_application_that_logins_use_stays_the_users_own() {
     // Where there is none, the next login can use it.
     let empty = World::new();
     empty.call(&words).expect(0);
-    let client = empty.store().client(&connection.id.provider, base);
-    assert_eq!(client.unwrap().unwrap().client_id, "STRANGER");
+    let client = empty.store().application(&connection.id.provider, base);
+    assert_eq!(client.unwrap().unwrap().credentials.client_id, "STRANGER");
 }
 
 /// The connection of a provider of one's own.
