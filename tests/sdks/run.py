@@ -19,9 +19,10 @@ import urllib.parse
 import standin
 import table_ai
 import table_oauth
+import table_registries
 import table_services
 
-SDKS = table_ai.SDKS + table_services.SDKS + table_oauth.SDKS
+SDKS = table_ai.SDKS + table_services.SDKS + table_registries.SDKS + table_oauth.SDKS
 HERE = pathlib.Path(__file__).resolve().parent
 CLIENTS = pathlib.Path(os.environ.get("CLIENTS", HERE.parents[1] / "target/clients")) / "sdks"
 # Far more than any of them takes: what hangs ends here, and fails.
@@ -165,6 +166,8 @@ class Trial:
         arguments = ["login", self.sdk.provider, "--ca-file", str(self.stage.ca)]
         for name, value in self.sdk.params.items():
             arguments += ["--param", f"{name}={value}"]
+        if self.sdk.base_url:
+            arguments += ["--base-url", self.sdk.base_url]
         if self.sdk.login:
             return self.sdk.login(self, arguments)
         if list(self.sdk.key) == ["api_key"]:

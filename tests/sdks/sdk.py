@@ -1,6 +1,7 @@
 """What is known of an SDK: a row of table_*.py."""
 
 import dataclasses
+import fnmatch
 import typing
 
 from standin import OneOrStream, Stream
@@ -26,14 +27,20 @@ class Sdk:
     # or a function that makes it of the request and the key.
     credential: dict = dataclasses.field(default_factory=lambda: BEARER)
     params: dict = dataclasses.field(default_factory=dict)
+    # The address of a service that has none of its own.
+    base_url: str = ""
     # The fields that are no secret.
     public: tuple = ()
+    # The paths that everybody may read, so that the client sends no credential there.
+    open_paths: tuple = ()
     # Which request has the placeholder as text, and where in its JSON.
     text: typing.Optional[tuple] = None
     # Another way to log in than with a key.
     login: typing.Optional[typing.Callable] = None
 
     def expected(self, request):
+        if any(fnmatch.fnmatchcase(request.path, path) for path in self.open_paths):
+            return {}
         return {
             place: value(request, self.key) if callable(value) else value.format(**self.key)
             for place, value in self.credential.items()

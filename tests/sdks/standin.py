@@ -59,6 +59,20 @@ class OneOrStream:
         return self.stream if json.loads(request.body).get("stream") else self.answer
 
 
+class Once:
+    """What is answered the first time, and what from then on."""
+
+    def __init__(self, first, later):
+        self.first = first
+        self.later = later
+        self.is_later = False
+
+    def __call__(self, request):
+        answer = self.later if self.is_later else self.first
+        self.is_later = True
+        return answer
+
+
 class Raw:
     """An answer that is not JSON."""
 
