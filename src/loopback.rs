@@ -26,6 +26,7 @@ mod responses;
 mod shared;
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use tokio::net::TcpListener;
@@ -35,14 +36,15 @@ use url::Url;
 use self::accept::accept;
 use self::accept_limits::AcceptLimits;
 pub use self::accept_limits::Visitor;
-use self::address::{ADDRESS, ORIGIN, START_PATH};
-pub use self::address::{FORM_URL, REDIRECT_PORT, REDIRECT_URI};
+use self::address::{ADDRESS, ADDRESS_V6, ORIGIN, START_PATH};
+pub use self::address::{FORM_URL, REDIRECT_PORT, RedirectUri};
 pub use self::pages::{
     ClientForm, Connected, Form, FormField, FormProblem, FormWords, KeyForm, KeyInput, KeyProblem,
     Outcome,
 };
 pub use self::shared::Arrival;
 use self::shared::{Shared, Start, lock};
+use crate::os::interfaces::is_without_ipv6;
 use crate::secret::random_text;
 
 /// Why the listener could not be started.
@@ -50,25 +52,39 @@ use crate::secret::random_text;
 #[non_exhaustive]
 pub enum BindError {
     /// The port is taken, or this process may not use it.
-    #[error("port {REDIRECT_PORT} of 127.0.0.1 cannot be used")]
-    Port(#[source] io::Error),
+    #[error("port {REDIRECT_PORT} of {address} cannot be used")]
+    Port {
+        /// The address that it was to be bound at.
+        address: IpAddr,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The kernel gave no random bytes.
     #[error("the system has no random bytes")]
     Random(#[from] getrandom::Error),
 }
 
-/// The listener on 127.0.0.1:7998. It ends when it is dropped.
+/// The listener on 127.0.0.1:7998, and on [::1]:7998 where `localhost` may lead there. It ends when
+/// it is dropped.
 #[derive(Debug)]
 pub struct Listener {
     arrivals: mpsc::Receiver<Arrival>,
     shared: Arc<Shared>,
-    accepting: tokio::task::JoinHandle<()>,
+    accepting: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Listener {
-    /// Binds the port and starts to accept connections.
-    pub async fn bind() -> Result<Self, BindError> {
-        let tcp = TcpListener::bind(ADDRESS).await.map_err(BindError::Port)?;
+    /// Binds the port and starts to accept connections, redirects to that URI among them.
+    pub async fn bind(redirect: RedirectUri) -> Result<Self, BindError> {
+        let mut listeners = vec![bound(ADDRESS).await?];
+        if redirect == RedirectUri::Localhost {
+            // Whoever else has this port would get the code (RFC 8252 §8.3). Without IPv6, nobody
+            // has it.
+            match bound(ADDRESS_V6).await {
+                Err(BindError::Port { source, .. }) if is_without_ipv6(&source) => {}
+                bound => listeners.push(bound?),
+            }
+        }
         let (sender, arrivals) = mpsc::channel(4);
         let shared = Arc::new(Shared {
             arrivals: sender,
@@ -76,8 +92,11 @@ impl Listener {
             form: Mutex::new(None),
             start: Mutex::new(None),
             accept_limits: AcceptLimits::new(),
+            redirect,
         });
-        let accepting = tokio::spawn(accept(tcp, Arc::clone(&shared)));
+        let accepting = listeners.into_iter();
+        let accepting = accepting.map(|tcp| tokio::spawn(accept(tcp, Arc::clone(&shared))));
+        let accepting = accepting.collect();
         Ok(Self {
             arrivals,
             shared,
@@ -114,6 +133,16 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.accepting.abort();
+        for accepting in &self.accepting {
+            accepting.abort();
+        }
     }
+}
+
+async fn bound(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| BindError::Port {
+        address: address.ip(),
+        source,
+    })
 }

@@ -34,6 +34,7 @@ pub use token::{RevocableToken, TokenSet};
 
 use url::Url;
 
+use crate::loopback::RedirectUri;
 use crate::secret::Secret;
 
 /// One registered application at one authorization server.
@@ -57,6 +58,8 @@ pub struct RequestStyle {
     /// The client's id and secret go into the `Authorization` field instead of the body (RFC 6749
     /// §2.3.1).
     pub basic: bool,
+    /// Where codes are sent to.
+    pub redirect: RedirectUri,
     /// Token requests are JSON instead of a form.
     pub json: bool,
     /// The protected resource that tokens are for (RFC 8707): it goes with each request for one.

@@ -78,4 +78,4 @@ pub use service::{AccountLookup, OAuthEndpoints, Service, SignIn};
 pub use shape::Shape;
 pub use source::Source;
 pub use template::{Piece, Template};
-pub use words::{ClientAuthentication, ExportField, Flow, TokenRequestForm};
+pub use words::{ClientAuthentication, ExportField, Flow, RedirectHost, TokenRequestForm};

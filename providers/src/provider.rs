@@ -12,7 +12,7 @@ use crate::pointer::JsonPointer;
 use crate::rules::SharedRules;
 use crate::scope_rules::ScopeRules;
 use crate::template::Template;
-use crate::words::{ClientAuthentication, ExportField, Flow, TokenRequestForm};
+use crate::words::{ClientAuthentication, ExportField, Flow, RedirectHost, TokenRequestForm};
 
 /// A service that a connection can be made to. [`Provider::at`] and [`Provider::sign_in_at`] apply
 /// the base URL of a connection to it.
@@ -155,6 +155,8 @@ pub struct OAuth {
     pub authorization_params: Vec<(String, String)>,
     /// How the client authenticates at the token endpoint, if the definition says so.
     pub client_authentication: Option<ClientAuthentication>,
+    /// The host of the redirect URI.
+    pub redirect_host: RedirectHost,
     /// The form of token requests.
     pub token_request: TokenRequestForm,
     /// The form of the token request in the device flow.

@@ -97,6 +97,15 @@ impl ExportField {
 }
 
 words! {
+    /// The host of the redirect URI, as the provider has to have it registered.
+    RedirectHost, "127.0.0.1, localhost",
+    /// The address, which RFC 8252 §8.3 prefers.
+    Address = "127.0.0.1",
+    /// The name, where a provider accepts no address.
+    Localhost = "localhost",
+}
+
+words! {
     /// A way to obtain a credential.
     Flow, "pkce, device_code, dcr_pkce, client_credentials, api_key",
     /// The user pastes an API key.

@@ -17,7 +17,7 @@ pub(super) use self::surroundings::has_browser;
 use super::printer::Printer;
 use crate::connection::{DeviceCode, Finished, LoginPrompt, LoginStep, PageAddress};
 use crate::env::programs::Programs;
-use crate::loopback::REDIRECT_PORT;
+use crate::loopback::{REDIRECT_PORT, RedirectUri};
 
 /// Shows URLs, opens them in a browser, and reads a URL that the user pastes.
 pub(super) struct Prompt<'a> {
@@ -57,6 +57,7 @@ struct Unopened {
     step: LoginStep,
     shown: String,
     about: String,
+    redirect_uri: RedirectUri,
 }
 
 impl<'a> Prompt<'a> {
@@ -96,7 +97,8 @@ impl<'a> Prompt<'a> {
         };
         self.printer.prompt(&format!("{words}\n\n  {shown}\n"));
         if unopened.step == LoginStep::Client {
-            self.printer.say(&words::register(&unopened.about));
+            self.printer
+                .say(&words::register(&unopened.about, unopened.redirect_uri));
         } else if unopened.step == LoginStep::Key {
             // A key that is pasted at the terminal would be shown there.
             return;
@@ -170,6 +172,7 @@ impl LoginPrompt for Prompt<'_> {
             step,
             shown: place.shown.to_owned(),
             about: place.about.to_owned(),
+            redirect_uri: place.redirect_uri,
         };
         if !opened {
             self.shown = Shown::ByHand;

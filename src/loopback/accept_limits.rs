@@ -54,10 +54,13 @@ impl AcceptLimits {
     /// The owner of the connection. The error tells whether it belongs to another user (`true`) or
     /// to nobody (`false`).
     pub(super) fn recognize(&self, stream: &TcpStream, peer: SocketAddr) -> Result<Visitor, bool> {
+        let Ok(local) = stream.local_addr() else {
+            return Err(false);
+        };
         let Some(owners) = &self.owners else {
             return Ok(Visitor::Unknown);
         };
-        match owners.of_accepted(peer, ADDRESS.into(), || stream.peer_addr().is_ok()) {
+        match owners.of_accepted(peer, local, || stream.peer_addr().is_ok()) {
             Owner::ThisUser(_) => Ok(Visitor::ThisUser),
             Owner::AnotherUser if !Defence::LoginUsers.stands() => Ok(Visitor::ThisUser),
             Owner::AnotherUser => Err(true),

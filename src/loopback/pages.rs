@@ -8,6 +8,8 @@ mod template;
 
 use url::Url;
 
+use super::address::RedirectUri;
+
 pub(super) use self::form::form;
 pub(super) use self::key::key;
 pub(super) use self::result::{connected, result};
@@ -71,6 +73,8 @@ pub struct ClientForm {
     pub scopes: Vec<String>,
     /// Where the browser goes after the form. The page's policy lets it submit to no other site.
     pub authorization_endpoint: Url,
+    /// What is registered there as the redirect URI.
+    pub redirect_uri: RedirectUri,
     /// What the provider's page calls its fields.
     pub words: FormWords,
     /// The id that was typed before, if the form is shown again. The secret is not filled in again,

@@ -44,9 +44,15 @@ pub(super) async fn respond(
         .headers()
         .get(header::HOST)
         .map(HeaderValue::as_bytes);
+    let is_redirect = request.uri().path() == REDIRECT_PATH;
+    let expected = if is_redirect {
+        shared.redirect.host()
+    } else {
+        HOST
+    };
     // DNS rebinding: a name of another site may resolve to 127.0.0.1. The browser then sends that
     // name as `Host`.
-    if host != Some(HOST.as_bytes()) && Defence::LoginHost.stands() {
+    if host != Some(expected.as_bytes()) && Defence::LoginHost.stands() {
         return Ok(plain(
             StatusCode::MISDIRECTED_REQUEST,
             "authsome: this address is for a login in progress only",

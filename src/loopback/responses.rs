@@ -6,6 +6,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use url::Url;
 
+use super::address::FORM_URL;
 use super::pages::Page;
 use crate::secret::random_text;
 
@@ -38,12 +39,13 @@ pub(super) fn page(status: StatusCode, render: impl FnOnce(&str) -> Page) -> Res
     response
 }
 
-/// Redirects to the form, so that the URL with the code does not stay in the address bar.
+/// Redirects to the form, so that the URL with the code does not stay in the address bar. That URL
+/// may be at `localhost`, where the form is not.
 pub(super) fn see_form() -> Response<Full<Bytes>> {
     let mut response = plain(StatusCode::SEE_OTHER, "");
     response
         .headers_mut()
-        .insert(header::LOCATION, HeaderValue::from_static("/"));
+        .insert(header::LOCATION, HeaderValue::from_static(FORM_URL));
     response
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 use super::accept_limits::{AcceptLimits, Visitor};
+use super::address::RedirectUri;
 use super::pages::{Form, Outcome};
 use crate::secret::Secret;
 
@@ -57,6 +58,7 @@ pub(super) struct Shared {
     pub(super) form: Mutex<Option<Form>>,
     pub(super) start: Mutex<Option<Start>>,
     pub(super) accept_limits: AcceptLimits,
+    pub(super) redirect: RedirectUri,
 }
 
 /// The redirect to the provider. The provider's URL contains the `state`, and the arguments of a

@@ -18,7 +18,7 @@ use super::error::{OAuthError, printable};
 use super::http::{HttpClient, host_of};
 use super::token::{TokenClient, TokenSet};
 use crate::defence::Defence;
-use crate::loopback::REDIRECT_URI;
+use crate::loopback::RedirectUri;
 use crate::secret::{Secret, random_text};
 
 /// The length of `state`. 43 characters with six random bits each are more than the 128 bits that
@@ -173,7 +173,7 @@ impl PendingAuthorization {
         let builder = client
             .client()
             .set_auth_uri(AuthUrl::from_url(authorization_endpoint.clone()));
-        let redirect = redirect_url();
+        let redirect = redirect_url(client.style.redirect);
         let mut request = builder
             .authorize_url(|| CsrfToken::new(state.expose().clone()))
             .set_redirect_uri(std::borrow::Cow::Borrowed(&redirect))
@@ -240,7 +240,7 @@ impl PendingAuthorization {
         http: &HttpClient,
     ) -> Result<TokenSet, OAuthError> {
         let host = host_of(&self.client.token_endpoint);
-        let redirect = redirect_url();
+        let redirect = redirect_url(self.client.style.redirect);
         let client = self.client.client();
         let mut request = client
             .exchange_code(AuthorizationCode::new(code.expose().clone()))
@@ -260,8 +260,8 @@ impl PendingAuthorization {
 }
 
 /// The listener's.
-pub(super) fn redirect_url() -> RedirectUrl {
-    RedirectUrl::new(REDIRECT_URI.to_owned()).expect("a constant URL is a URL")
+pub(super) fn redirect_url(redirect: RedirectUri) -> RedirectUrl {
+    RedirectUrl::new(redirect.as_str().to_owned()).expect("a constant URL is a URL")
 }
 
 #[cfg(test)]
@@ -294,7 +294,7 @@ mod tests {
         let query = parameters(&first);
         assert_eq!(query["response_type"], "code");
         assert_eq!(query["client_id"], "id");
-        assert_eq!(query["redirect_uri"], REDIRECT_URI);
+        assert_eq!(query["redirect_uri"], RedirectUri::Address.as_str());
         assert_eq!(query["scope"], "api read_user");
         assert_eq!(query["code_challenge_method"], "S256");
         assert_eq!(query["code_challenge"].len(), 43);

@@ -11,7 +11,7 @@ use super::authorize::redirect_url;
 use super::error::{OAuthError, printable};
 use super::http::{HttpClient, host_of};
 use super::token::TokenClient;
-use crate::loopback::REDIRECT_URI;
+use crate::loopback::RedirectUri;
 use crate::secret::Secret;
 
 /// What is no code of any server's; as long as a PKCE verifier has to be (RFC 7636 §4.1).
@@ -33,15 +33,16 @@ pub struct Registration {
 pub async fn register(
     endpoint: &Url,
     scopes: &[String],
+    redirect: RedirectUri,
     http: &HttpClient,
 ) -> Result<Registration, OAuthError> {
-    match registered(endpoint, scopes, http).await {
+    match registered(endpoint, scopes, redirect, http).await {
         // Some servers know no scope of a resource where applications register. Others give an
         // application that names none only their default scopes, so it is named first.
         Err(OAuthError::Refused { ref code, .. })
             if code == "invalid_client_metadata" && !scopes.is_empty() =>
         {
-            registered(endpoint, &[], http).await
+            registered(endpoint, &[], redirect, http).await
         }
         other => other,
     }
@@ -50,6 +51,7 @@ pub async fn register(
 async fn registered(
     endpoint: &Url,
     scopes: &[String],
+    redirect: RedirectUri,
     http: &HttpClient,
 ) -> Result<Registration, OAuthError> {
     let host = host_of(endpoint);
@@ -62,7 +64,7 @@ async fn registered(
         // What a server allows of loopback addresses depends on it (OpenID Connect Dynamic Client
         // Registration §2).
         "application_type": "native",
-        "redirect_uris": [REDIRECT_URI],
+        "redirect_uris": [redirect.as_str()],
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",
@@ -112,7 +114,7 @@ impl OAuthClient {
     /// no.
     pub async fn is_registered(&self, http: &HttpClient) -> bool {
         let client = self.client();
-        let redirect = redirect_url();
+        let redirect = redirect_url(self.style.redirect);
         let request = client
             .exchange_code(AuthorizationCode::new(NO_CODE.to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(NO_CODE.to_owned()))

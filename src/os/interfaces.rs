@@ -1,8 +1,10 @@
 //! The network interfaces of this machine.
 
+use std::io;
 use std::net::Ipv4Addr;
 
 use nix::ifaddrs::getifaddrs;
+use nix::libc::EAFNOSUPPORT;
 
 /// The first IPv4 address of the interface with that name.
 pub fn ipv4_of(name: &str) -> Option<Ipv4Addr> {
@@ -12,6 +14,13 @@ pub fn ipv4_of(name: &str) -> Option<Ipv4Addr> {
         let address = address.as_sockaddr_in()?.ip();
         (interface.interface_name == name).then_some(address)
     })
+}
+
+/// Whether binding an address of IPv6 has failed because there is no IPv6: none at all, or no such
+/// address.
+pub fn is_without_ipv6(error: &io::Error) -> bool {
+    let no_family = error.raw_os_error() == Some(EAFNOSUPPORT);
+    no_family || error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@
 //! namespace. Users that the namespace does not map all get the same ID; if our own user is one of
 //! them, we are not told apart from the others.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
@@ -89,8 +89,8 @@ pub enum Owner {
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
     state: u8,
-    local: SocketAddrV4,
-    remote: SocketAddrV4,
+    local: SocketAddr,
+    remote: SocketAddr,
     user: u32,
     inode: u32,
 }
@@ -100,12 +100,12 @@ impl SocketOwners {
     /// sandbox forbids the query. This is decided once, by a query with a known result: the one for
     /// our own listener. So a query that fails later is never mistaken for a kernel that cannot
     /// report owners.
-    pub fn new(listener: SocketAddrV4) -> Option<Self> {
+    pub fn new(listener: SocketAddr) -> Option<Self> {
         let mut netlink = Netlink {
             socket: open_netlink()?,
             sequence: 0,
         };
-        let found = netlink.ask(listener, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))?;
+        let found = netlink.ask(listener, SocketAddr::new(unspecified(listener), 0))?;
         let user = geteuid().as_raw();
         let is_ours = found.state == LISTENING && found.local == listener && found.user == user;
         (is_ours && found.inode != 0).then(|| Self {
@@ -114,8 +114,8 @@ impl SocketOwners {
         })
     }
 
-    /// The owner of the client's end of a connection that a listener on one IPv4 address has
-    /// accepted. `has_peer` checks whether the connection still has its peer.
+    /// The owner of the client's end of a connection that a listener on one address has accepted.
+    /// `has_peer` checks whether the connection still has its peer.
     ///
     /// The check comes after the query. If the connection was reset before, its client port was
     /// free, and the kernel may have reported another process that uses it now. A connection that
@@ -126,16 +126,13 @@ impl SocketOwners {
         listener: SocketAddr,
         has_peer: impl FnOnce() -> bool,
     ) -> Owner {
-        let (SocketAddr::V4(client), SocketAddr::V4(server)) = (peer, listener) else {
-            return Owner::Nobody;
-        };
-        let owner = self.of_client(client, server);
+        let owner = self.of_client(peer, listener);
         if has_peer() { owner } else { Owner::Nobody }
     }
 
     /// The owner of the client's end of that connection. This takes a few microseconds and does not
     /// block.
-    pub fn of_client(&self, client: SocketAddrV4, server: SocketAddrV4) -> Owner {
+    pub fn of_client(&self, client: SocketAddr, server: SocketAddr) -> Owner {
         let mut netlink = self.netlink.lock().unwrap_or_else(PoisonError::into_inner);
         let found = netlink.ask(client, server);
         match found.filter(|found| found.is_open_between(client, server)) {
@@ -147,8 +144,8 @@ impl SocketOwners {
 }
 
 impl Found {
-    fn is_open_between(&self, client: SocketAddrV4, server: SocketAddrV4) -> bool {
-        let is_it = self.local == client && self.remote == server;
+    fn is_open_between(&self, client: SocketAddr, server: SocketAddr) -> bool {
+        let is_it = self.local == canonical(client) && self.remote == canonical(server);
         is_it && CONNECTED.contains(&self.state) && self.inode != 0
     }
 }
@@ -156,7 +153,7 @@ impl Found {
 impl Netlink {
     /// Sends a query and reads its reply. The kernel replies while it handles the query, so a reply
     /// that is not there yet will not come.
-    fn ask(&mut self, local: SocketAddrV4, remote: SocketAddrV4) -> Option<Found> {
+    fn ask(&mut self, local: SocketAddr, remote: SocketAddr) -> Option<Found> {
         self.sequence = self.sequence.wrapping_add(1);
         let question = question(self.sequence, local, remote);
         send(self.socket.as_raw_fd(), &question, MsgFlags::MSG_DONTWAIT).ok()?;
@@ -190,20 +187,26 @@ fn open_netlink() -> Option<OwnedFd> {
     None
 }
 
-fn question(sequence: u32, local: SocketAddrV4, remote: SocketAddrV4) -> Vec<u8> {
+fn question(sequence: u32, local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.extend(QUESTION_LENGTH.to_ne_bytes());
     bytes.extend(BY_FAMILY.to_ne_bytes());
     bytes.extend(REQUEST.to_ne_bytes());
     bytes.extend(sequence.to_ne_bytes());
     bytes.extend([0; 4]); // the sender: the kernel knows it
-    bytes.extend([AF_INET, IPPROTO_TCP, 0, 0]);
+    let family = if local.is_ipv4() { AF_INET } else { AF_INET6 };
+    bytes.extend([family, IPPROTO_TCP, 0, 0]);
     bytes.extend(u32::MAX.to_ne_bytes()); // any state
     bytes.extend(local.port().to_be_bytes());
     bytes.extend(remote.port().to_be_bytes());
     for address in [local, remote] {
-        bytes.extend(address.ip().octets());
-        bytes.extend([0; 12]);
+        match address.ip() {
+            IpAddr::V4(ip) => {
+                bytes.extend(ip.octets());
+                bytes.extend([0; 12]);
+            }
+            IpAddr::V6(ip) => bytes.extend(ip.octets()),
+        }
     }
     bytes.extend([0; 4]); // any interface
     bytes.extend([u8::MAX; 8]); // any cookie
@@ -219,7 +222,7 @@ fn parse(message: &[u8]) -> Option<Found> {
     let family = *body.first()?;
     let endpoint = |port: usize, address: usize| {
         let port = u16::from_be_bytes(*body.get(port..)?.first_chunk()?);
-        Some(SocketAddrV4::new(ipv4(family, body.get(address..)?)?, port))
+        Some(SocketAddr::new(ip(family, body.get(address..)?)?, port))
     };
     Some(Found {
         state: *body.get(1)?,
@@ -230,11 +233,25 @@ fn parse(message: &[u8]) -> Option<Found> {
     })
 }
 
-fn ipv4(family: u8, address: &[u8]) -> Option<Ipv4Addr> {
+/// The address, in the form of IPv4 where it stands for one.
+fn ip(family: u8, address: &[u8]) -> Option<IpAddr> {
     match family {
-        AF_INET => Some(Ipv4Addr::from(*address.first_chunk::<4>()?)),
-        AF_INET6 => std::net::Ipv6Addr::from(*address.first_chunk::<16>()?).to_ipv4_mapped(),
+        AF_INET => Some(Ipv4Addr::from(*address.first_chunk::<4>()?).into()),
+        AF_INET6 => Some(Ipv6Addr::from(*address.first_chunk::<16>()?).to_canonical()),
         _ => None,
+    }
+}
+
+/// The same address without what only IPv6 has beside it, in the form that [`ip`] returns.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// The unspecified address of the same family.
+fn unspecified(address: SocketAddr) -> IpAddr {
+    match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 
@@ -245,19 +262,13 @@ fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
-    use std::net::{Ipv6Addr, Shutdown, TcpListener, TcpStream};
+    use std::net::{Shutdown, TcpListener, TcpStream};
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
 
-    fn v4(address: std::io::Result<SocketAddr>) -> SocketAddrV4 {
-        match address.unwrap() {
-            SocketAddr::V4(address) => address,
-            SocketAddr::V6(address) => SocketAddrV4::new(
-                address.ip().to_ipv4_mapped().unwrap_or(Ipv4Addr::LOCALHOST),
-                address.port(),
-            ),
-        }
+    fn address(address: std::io::Result<SocketAddr>) -> SocketAddr {
+        canonical(address.unwrap())
     }
 
     fn ours(socket: &impl AsRawFd) -> Owner {
@@ -265,11 +276,11 @@ mod tests {
         Owner::ThisUser(u32::try_from(std::fs::metadata(path).unwrap().ino()).unwrap())
     }
 
-    fn listener() -> (TcpListener, SocketAddrV4, SocketOwners) {
+    fn listener() -> (TcpListener, SocketAddr, SocketOwners) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = v4(listener.local_addr());
-        let owners = SocketOwners::new(address).unwrap();
-        (listener, address, owners)
+        let server = address(listener.local_addr());
+        let owners = SocketOwners::new(server).unwrap();
+        (listener, server, owners)
     }
 
     #[test]
@@ -277,15 +288,29 @@ mod tests {
         let (listener, server, owners) = listener();
         let client = TcpStream::connect(server).unwrap();
         let (_accepted, _) = listener.accept().unwrap();
-        let address = v4(client.local_addr());
-        assert_eq!(owners.of_client(address, server), ours(&client));
+        let at = address(client.local_addr());
+        assert_eq!(owners.of_client(at, server), ours(&client));
         client.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(owners.of_client(address, server), ours(&client));
-        let accepted = |has_peer| owners.of_accepted(address.into(), server.into(), || has_peer);
+        assert_eq!(owners.of_client(at, server), ours(&client));
+        let accepted = |has_peer| owners.of_accepted(at, server, || has_peer);
         assert_eq!(accepted(true), ours(&client));
         assert_eq!(accepted(false), Owner::Nobody);
         drop(client);
-        assert_eq!(owners.of_client(address, server), Owner::Nobody);
+        assert_eq!(owners.of_client(at, server), Owner::Nobody);
+    }
+
+    #[test]
+    fn finds_a_socket_of_ipv6() {
+        let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else {
+            return authsome_test_support::kit::skip("there is no IPv6 here");
+        };
+        let server = listener.local_addr().unwrap();
+        let owners = SocketOwners::new(server).unwrap();
+        let client = TcpStream::connect(server).unwrap();
+        let (_accepted, peer) = listener.accept().unwrap();
+        assert_eq!(owners.of_client(peer, server), ours(&client));
+        drop(client);
+        assert_eq!(owners.of_client(peer, server), Owner::Nobody);
     }
 
     #[test]
@@ -295,8 +320,8 @@ mod tests {
         let client = TcpStream::connect(mapped).unwrap();
         assert_eq!(client.local_addr().unwrap().ip(), mapped.0);
         let (accepted, _) = listener.accept().unwrap();
-        let address = v4(accepted.peer_addr());
-        assert_eq!(owners.of_client(address, server), ours(&client));
+        let at = address(accepted.peer_addr());
+        assert_eq!(owners.of_client(at, server), ours(&client));
     }
 
     #[test]
@@ -304,16 +329,16 @@ mod tests {
         let (_listener, server, owners) = listener();
         let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         assert_eq!(
-            owners.of_client(v4(other.local_addr()), server),
+            owners.of_client(address(other.local_addr()), server),
             Owner::Nobody
         );
-        let nobody = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1);
+        let nobody = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1);
         assert_eq!(owners.of_client(nobody, server), Owner::Nobody);
     }
 
     #[test]
     fn does_not_begin_where_nobody_listens() {
-        let nobody = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1);
+        let nobody = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1);
         assert!(SocketOwners::new(nobody).is_none());
     }
 
@@ -332,8 +357,8 @@ mod tests {
     #[test]
     fn reads_replies_and_nothing_else() {
         let (local, remote) = (
-            SocketAddrV4::new(Ipv4Addr::LOCALHOST, 4321),
-            SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1234),
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 4321),
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1234),
         );
         let mut reply = question(7, local, remote);
         reply[HEADER_LENGTH + 1] = 1;
@@ -358,8 +383,9 @@ mod tests {
         let mut error = reply.clone();
         error[4..6].copy_from_slice(&2_u16.to_ne_bytes());
         assert_eq!(parse(&error), None);
-        reply[HEADER_LENGTH] = AF_INET6; // addresses that are not IPv4-mapped
+        reply[HEADER_LENGTH] = 0; // no address of the internet
         assert_eq!(parse(&reply), None);
-        assert_eq!(ipv4(AF_INET6, &Ipv6Addr::LOCALHOST.octets()), None);
+        let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+        assert_eq!(ip(AF_INET6, &mapped.octets()), Some(local.ip()));
     }
 }

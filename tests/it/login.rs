@@ -5,6 +5,7 @@ mod consent;
 mod device;
 mod form;
 mod listener;
+mod localhost;
 mod oauth;
 mod opening;
 mod pages;

@@ -22,7 +22,7 @@ fn put(world: &World, name: &str, text: &str) {
 }
 
 /// The definition of GitLab, changed, as the custom one.
-fn customise(world: &World, change: impl FnOnce(&mut Value)) {
+pub(crate) fn customise(world: &World, change: impl FnOnce(&mut Value)) {
     let mut definition: Value = serde_json::from_str(
         &fs::read_to_string(bundled())
             .unwrap()

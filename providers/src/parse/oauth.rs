@@ -6,7 +6,7 @@ use crate::error::DefinitionError;
 use crate::json::Json;
 use crate::provider::OAuth;
 use crate::reader::{Fields, text_at};
-use crate::words::TokenRequestForm;
+use crate::words::{RedirectHost, TokenRequestForm};
 
 /// `oauth` with `registration` and `client`, and the instance that it names.
 pub(super) fn oauth(
@@ -43,6 +43,9 @@ pub(super) fn oauth(
         supports_dcr: fields.flag("supports_dcr", false)?,
         authorization_params: authorization_params(&mut fields)?,
         client_authentication: fields.parsed("authorization_method")?,
+        redirect_host: fields
+            .parsed("redirect_host")?
+            .unwrap_or(RedirectHost::Address),
         token_request: fields
             .parsed("token_request")?
             .unwrap_or(TokenRequestForm::Form),

@@ -1,17 +1,18 @@
 //! What a login says, in sentences.
 
 use crate::connection::{Finished, FinishedBy};
-use crate::loopback::REDIRECT_URI;
+use crate::loopback::RedirectUri;
 
 /// How to do without the form. `page` is where an application is registered, if that is known.
-pub(super) fn register(page: &str) -> String {
+pub(super) fn register(page: &str, redirect_uri: RedirectUri) -> String {
     let place = if page.is_empty() {
         String::new()
     } else {
         format!(" at {page}")
     };
+    let redirect_uri = redirect_uri.as_str();
     format!(
-        "Or register the application{place} with the redirect URI {REDIRECT_URI}, and paste its ID here."
+        "Or register the application{place} with the redirect URI {redirect_uri}, and paste its ID here."
     )
 }
 

@@ -58,7 +58,7 @@ impl From<LoginError> for Failure {
                 let hint = "check the address; where the service is below a path: --base-url https://HOST/PATH";
                 Self::of(Exit::Usage, "not_the_service", &error, hint)
             }
-            LoginError::Bind(ref cause @ BindError::Port(_)) => port_taken(cause),
+            LoginError::Bind(ref cause @ BindError::Port { .. }) => port_taken(cause),
             LoginError::Bind(BindError::Random(_)) => {
                 Self::of(Exit::Unexpected, "unexpected", &error, "try again")
             }

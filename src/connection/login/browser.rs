@@ -25,7 +25,7 @@ pub(super) async fn by_browser(
     let Means { request, http, .. } = means;
     // Before a browser is opened: a process that had the port instead would get the code (RFC 8252
     // §8.3).
-    let mut listener = Listener::bind().await?;
+    let mut listener = Listener::bind(server.style.redirect).await?;
     check(request, server, http, prompt, cancelled.as_mut()).await?;
     let walk = CodeFlow {
         request,

@@ -201,6 +201,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             shown: url.as_str(),
             opened: &opened,
             about: &host_of(url),
+            redirect_uri: self.code.style.redirect,
         };
         self.prompt.open(LoginStep::Authorize, page);
         Ok(())

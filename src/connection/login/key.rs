@@ -25,7 +25,7 @@ use crate::clock::Timestamp;
 use crate::connection::record::{Connection, StoredField, Tokens};
 use crate::credential::Fields;
 use crate::loopback::{
-    Arrival, FORM_URL, Form, KeyForm, KeyInput, KeyProblem, Listener, Outcome, Visitor,
+    Arrival, FORM_URL, Form, KeyForm, KeyInput, KeyProblem, Listener, Outcome, RedirectUri, Visitor,
 };
 use crate::oauth::{Account, TokenCheck, check_token, look_up_account};
 use crate::secret::Secret;
@@ -62,13 +62,14 @@ async fn by_form(
     prompt: &mut impl LoginPrompt,
     mut cancelled: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Connection, LoginError> {
-    let mut listener = Listener::bind().await?;
+    let mut listener = Listener::bind(RedirectUri::default()).await?;
     let provider = &means.request.provider;
     listener.show_form(form(provider, request, None, HashMap::new()));
     let place = PageAddress {
         shown: FORM_URL,
         opened: FORM_URL,
         about: provider,
+        redirect_uri: RedirectUri::default(),
     };
     prompt.open(LoginStep::Key, place);
     let deadline = Instant::now() + DEADLINE;

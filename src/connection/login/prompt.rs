@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::loopback::Visitor;
+use crate::loopback::{RedirectUri, Visitor};
 use crate::oauth::Account;
 
 /// A page that the user has to see.
@@ -26,6 +26,8 @@ pub struct PageAddress<'a> {
     /// What the page is about: the host that it is at, or for the form the page on which an
     /// application is registered.
     pub about: &'a str,
+    /// Where the provider will send the browser back to.
+    pub redirect_uri: RedirectUri,
 }
 
 /// A code that the user enters on another device.

@@ -100,7 +100,7 @@ pub(super) async fn by_registration(
     let endpoint = server.registration_endpoint.as_ref();
     let endpoint = endpoint.ok_or(LoginError::NoEndpoint("registration"))?;
     let registered = tokio::select! {
-        registered = register(endpoint, &server.scopes, means.http) => registered,
+        registered = register(endpoint, &server.scopes, server.style.redirect, means.http) => registered,
         () = cancelled.as_mut() => return Err(LoginError::Cancelled { revoked: None }),
     };
     let registered = registered.map_err(|error| refused(error, &host_of(endpoint)))?;
@@ -126,7 +126,10 @@ pub(super) async fn by_registration(
 fn earlier(means: Means<'_>, server: &OAuthRequest) -> Option<OAuthClient> {
     let stored = means.store.load(&means.request.id).ok()??;
     let client = stored.connection.client?;
-    (client.token_endpoint == server.token_endpoint).then_some(client)
+    let is_at = client.token_endpoint == server.token_endpoint;
+    // It is registered with the redirect URI of that time.
+    let fits = is_at && client.style.redirect == server.style.redirect;
+    fits.then_some(client)
 }
 
 /// The same server, asked as that application wants it.

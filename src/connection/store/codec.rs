@@ -15,7 +15,7 @@ use crate::connection::login::SuspendedLogin;
 use crate::connection::record::{ClientCredentials, Connection, GrantState, Tokens};
 use crate::credential::ConnectionId;
 use crate::net::tls::ClientCertificate;
-use crate::oauth::{Account, OAuthClient, RequestStyle, SavedAuthorization};
+use crate::oauth::{Account, OAuthClient, SavedAuthorization};
 use crate::secret::{Secret, SecretBuffer};
 
 pub(super) fn encode(connection: &Connection) -> Result<Secret<Vec<u8>>, StoreError> {
@@ -44,10 +44,8 @@ pub(super) fn record_of(connection: &Connection) -> ConnectionRecord {
         client_secret: client.and_then(|client| client.client_secret.clone().map(Plain)),
         token_endpoint: client.map(|client| client.token_endpoint.clone()),
         revocation_endpoint: client.and_then(|client| client.revocation_endpoint.clone()),
-        style: client.map_or_else(StyleRecord::default, |client| StyleRecord {
-            basic: client.style.basic,
-            json: client.style.json,
-            resource: client.style.resource.clone(),
+        style: client.map_or_else(StyleRecord::default, |client| {
+            StyleRecord::of(&client.style)
         }),
         flow: connection.flow.map(|flow| flow.to_string()),
         params: connection.params.clone(),
@@ -117,11 +115,7 @@ pub(super) fn connection_of(
                 client_secret: record.client_secret.map(|secret| secret.0),
                 token_endpoint,
                 revocation_endpoint: record.revocation_endpoint,
-                style: RequestStyle {
-                    basic: record.style.basic,
-                    json: record.style.json,
-                    resource: record.style.resource,
-                },
+                style: record.style.read(),
             }),
         flow: record.flow.and_then(|flow| flow.parse().ok()),
         params: record.params,

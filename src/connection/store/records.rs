@@ -9,6 +9,8 @@ use url::Url;
 use crate::connection::lineage::Lineage;
 use crate::connection::record::StoredField;
 use crate::connection::terms::{CustomDefinition, DefinitionUsed, Terms};
+use crate::loopback::RedirectUri;
+use crate::oauth::RequestStyle;
 use crate::secret::Secret;
 
 /// The JSON of a connection.
@@ -60,8 +62,18 @@ pub(super) struct StyleRecord {
     pub(super) basic: bool,
     #[serde(default)]
     pub(super) json: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) localhost: bool,
     #[serde(default)]
     pub(super) resource: Option<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_usual(style: &StyleRecord) -> bool {
@@ -187,6 +199,30 @@ impl Serialize for Plain {
 impl<'de> Deserialize<'de> for Plain {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
+    }
+}
+
+impl StyleRecord {
+    pub(super) fn of(style: &RequestStyle) -> Self {
+        Self {
+            basic: style.basic,
+            json: style.json,
+            localhost: style.redirect == RedirectUri::Localhost,
+            resource: style.resource.clone(),
+        }
+    }
+
+    pub(super) fn read(self) -> RequestStyle {
+        RequestStyle {
+            basic: self.basic,
+            json: self.json,
+            redirect: if self.localhost {
+                RedirectUri::Localhost
+            } else {
+                RedirectUri::Address
+            },
+            resource: self.resource,
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::template::{escape, fill};
 use super::{ClientForm, FormField, FormProblem, Page, policy};
-use crate::loopback::address::REDIRECT_URI;
 use crate::text;
 
 /// What the application is called at the provider, unless the user has a better name.
@@ -36,7 +35,7 @@ pub(in crate::loopback) fn form(form: &ClientForm, csrf: &str, nonce: &str) -> P
             form.problem.as_ref().map(problem).unwrap_or_default(),
         ),
         ("provider", escape(&form.provider)),
-        ("redirect", escape(REDIRECT_URI)),
+        ("redirect", escape(form.redirect_uri.as_str())),
         ("redirect_uri", escape(&words.redirect_uri)),
         ("save", escape(&words.save)),
         ("scope_label", escape(&words.scopes)),
@@ -92,6 +91,7 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::loopback::address::RedirectUri;
     use crate::loopback::pages::FormWords;
 
     fn example() -> ClientForm {
@@ -103,6 +103,7 @@ mod tests {
             ),
             scopes: vec![word("api")],
             authorization_endpoint: Url::parse("https://gitlab.test/oauth/authorize").unwrap(),
+            redirect_uri: RedirectUri::Address,
             words: FormWords {
                 add: word("<i>Add</i>"),
                 name: word("Name"),
@@ -129,7 +130,7 @@ mod tests {
             "name=\"client_id\"",
             "name=\"client_secret\"",
             "value=\"TOKEN\"",
-            REDIRECT_URI,
+            RedirectUri::Address.as_str(),
             "Git&lt;Lab&gt;",
             "&lt;i&gt;Add",
             "&lt;b&gt;no",

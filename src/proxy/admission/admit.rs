@@ -74,7 +74,7 @@ impl Admission {
         let plain = Secret::new(format!("{USER}:{}", password.expose()));
         let owners = match listener {
             // Clients elsewhere have no owner here.
-            SocketAddr::V4(listener) if listener.ip().is_loopback() => SocketOwners::new(listener),
+            SocketAddr::V4(v4) if v4.ip().is_loopback() => SocketOwners::new(listener),
             _ => None,
         };
         Self {

@@ -189,7 +189,7 @@ fn alone_it_says_what_can_be_connected() {
     for command in [
         "authsome login gitlab.acme.com ",
         "  authsome login PROVIDER\n",
-        " gitlab, ",
+        " gitlab,",
     ] {
         assert!(offered.contains(command), "{command} in {offered}");
     }

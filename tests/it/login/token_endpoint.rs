@@ -63,7 +63,10 @@ fn a_wrong_confidential_shows_the_form_again_with_what_was_typed() {
         let location = response.header("location").unwrap().to_owned();
         walk.login.url();
         let back = visit(&consent(&walk.gitlab, &location));
-        assert_eq!((back.status, back.header("location")), (303, Some("/")));
+        assert_eq!(
+            (back.status, back.header("location")),
+            (303, Some("http://127.0.0.1:7998"))
+        );
         walk.login.said("the form is open again");
         let page = get("/").send();
         let typed = format!("name=\"client_id\" value=\"{}\"", walk.app.client_id);

@@ -117,7 +117,8 @@ fn a_stored_application_that_is_refused_can_be_corrected() {
     let mut again = Login::start(&world, &gitlab, &["--force"], None, &[]);
     let url = again.url();
     let page = visit(&consent(&gitlab, &url));
-    assert_eq!(page.header("location"), Some("/"), "{}", page.body);
+    let location = page.header("location");
+    assert_eq!(location, Some("http://127.0.0.1:7998"), "{}", page.body);
     let app = gitlab.register_app(false);
     form(&csrf(), &app.client_id, "").send();
     let url = again.url();

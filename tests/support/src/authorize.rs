@@ -193,7 +193,7 @@ fn parameter<'a>(query: &'a [(String, String)], wanted: &str) -> Option<&'a str>
 
 /// Doorkeeper's comparison: exact, except that a loopback IP literal matches with any port.
 fn redirect_fits(given: &str) -> bool {
-    if given == REDIRECT_URI {
+    if [REDIRECT_URI, LOCALHOST_URI].contains(&given) {
         return true;
     }
     let (Ok(given), Ok(registered)) = (Url::parse(given), Url::parse(REDIRECT_URI)) else {
@@ -211,8 +211,9 @@ fn redirect_fits(given: &str) -> bool {
         && given.fragment().is_none()
 }
 
-/// The redirect URI of every registered application.
+/// The redirect URIs of every registered application.
 const REDIRECT_URI: &str = "http://127.0.0.1:7998/auth/callback/oauth";
+const LOCALHOST_URI: &str = "http://localhost:7998/auth/callback/oauth";
 /// The scopes of every registered application.
 const APP_SCOPES: &str =
     "api read_user profile email read_repository write_repository openid read_api";

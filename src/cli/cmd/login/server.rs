@@ -1,8 +1,8 @@
 //! What is asked of an authorization server, from the flags and the definition.
 
 use authsome_providers::{
-    ApplicationForm, Auth, ClientAuthentication, Flow, OAuth, OAuthEndpoints, Provider, SignIn,
-    TokenRequestForm,
+    ApplicationForm, Auth, ClientAuthentication, Flow, OAuth, OAuthEndpoints, Provider,
+    RedirectHost, SignIn, TokenRequestForm,
 };
 use tokio::runtime::Runtime;
 
@@ -11,7 +11,7 @@ use crate::cli::args::Login;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::words::{typed_command_replacing, typed_command_with};
 use crate::connection::{ClientCredentials, DiscoverRequest, FlowRequest, OAuthRequest};
-use crate::loopback::FormWords;
+use crate::loopback::{FormWords, RedirectUri};
 use crate::oauth::RequestStyle;
 use crate::secret::Secret;
 
@@ -88,6 +88,10 @@ fn oauth_request(
         token_endpoint: endpoints.token.clone(),
         style: RequestStyle {
             basic: oauth.client_authentication == Some(ClientAuthentication::Basic),
+            redirect: match oauth.redirect_host {
+                RedirectHost::Localhost => RedirectUri::Localhost,
+                _ => RedirectUri::Address,
+            },
             json: oauth.token_request == TokenRequestForm::Json,
             resource: None,
         },

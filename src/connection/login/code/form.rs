@@ -17,6 +17,7 @@ impl<P: LoginPrompt> CodeFlow<'_, P> {
             shown: FORM_URL,
             opened: FORM_URL,
             about: &register_at,
+            redirect_uri: self.code.style.redirect,
         };
         self.prompt.open(LoginStep::Client, page);
     }
@@ -95,6 +96,7 @@ fn form(request: &LoginRequest, code: &OAuthRequest) -> ClientForm {
         applications_url: code.applications_url.clone(),
         scopes: code.scopes.clone(),
         authorization_endpoint: endpoint.unwrap_or(&code.token_endpoint).clone(),
+        redirect_uri: code.style.redirect,
         words: code.form_words.clone(),
         client_id: String::new(),
         problem: None,
