@@ -52,8 +52,8 @@ pub use login::{
     PageAddress, login,
 };
 pub use login::{
-    DiscoverRequest, FlowRequest, KeyPart, KeyRequest, Left, OAuthRequest, Resumed,
-    SUSPENDED_LIFETIME, SuspendedLogin,
+    DiscoverRequest, ExchangeRequest, FlowRequest, KeyPart, KeyRequest, Left, OAuthRequest,
+    Resumed, SUSPENDED_LIFETIME, SuspendedLogin,
 };
 pub use record::{ClientCredentials, Connection, GrantState, Status, StoredField, Tokens};
 pub use source::{CredentialError, CredentialSource, Rejection, UnauthorizedAction, Usage};

@@ -64,8 +64,8 @@ pub enum BindError {
     Random(#[from] getrandom::Error),
 }
 
-/// The listener on 127.0.0.1:7998, and on [::1]:7998 where `localhost` may lead there. It ends when
-/// it is dropped.
+/// The listener on port 7998 of 127.0.0.1, and of `::1` where `localhost` may lead there. It ends
+/// when it is dropped.
 #[derive(Debug)]
 pub struct Listener {
     arrivals: mpsc::Receiver<Arrival>,

@@ -11,6 +11,7 @@ mod authorize;
 mod device;
 mod discover;
 mod error;
+mod exchange;
 mod http;
 mod metadata;
 mod register;
@@ -26,6 +27,7 @@ pub use authorize::{
 pub use device::DeviceAuthorization;
 pub use discover::{Discovered, discover};
 pub use error::{OAuthError, RefreshFailure};
+pub use exchange::KeyExchange;
 pub use http::{EXCHANGE_TIMEOUT, HttpClient, HttpClients};
 pub use metadata::{Recognized, recognize};
 pub use register::{Registration, register};
@@ -62,6 +64,9 @@ pub struct RequestStyle {
     pub redirect: RedirectUri,
     /// Token requests are JSON instead of a form.
     pub json: bool,
+    /// A key is exchanged there, in a way that is none of OAuth. The key is then the client's
+    /// secret.
+    pub exchange: Option<KeyExchange>,
     /// The protected resource that tokens are for (RFC 8707): it goes with each request for one.
     pub resource: Option<String>,
 }

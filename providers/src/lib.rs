@@ -66,8 +66,8 @@ pub use params::INSTANCE_URL;
 pub use path_pattern::{PathPattern, PatternError, glob_matches};
 pub use pointer::{JsonPointer, JsonPointerError};
 pub use provider::{
-    Address, ApiKey, ApplicationForm, Auth, Checked, Export, InstanceUrl, OAuth, Post, Provider,
-    SignedFor,
+    Address, ApiKey, ApplicationForm, Auth, Checked, Export, InstanceUrl, KeyExchange, OAuth, Post,
+    Provider, SignedFor,
 };
 pub use route::RoutePattern;
 pub use rules::{Carriers, GraphqlNames, GuardRule, Injection, Rules, SentNames};

@@ -1,5 +1,7 @@
 //! A provider: the checked content of a definition.
 
+use std::time::Duration;
+
 use url::Url;
 
 use crate::base_url::BaseUrl;
@@ -96,6 +98,22 @@ pub enum Auth {
 pub struct ApiKey {
     /// Its parts; the first secret one is the key itself, and comes first.
     pub fields: Vec<CredentialField>,
+    /// Where it is exchanged for what requests carry, if they do not carry the key itself.
+    pub exchange: Option<KeyExchange>,
+}
+
+/// Where a key is exchanged for a token of a short life: by a POST of a JSON object, whose response
+/// has the token as `access_token`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeyExchange {
+    /// Where it is sent to.
+    pub url: Endpoint,
+    /// The member that has the key.
+    pub key: String,
+    /// A field that is no secret, and the member that has it.
+    pub id: Option<(String, String)>,
+    /// How long a token lives if the response does not say it.
+    pub lifetime: Duration,
 }
 
 /// Where the token's response names the host of the API.

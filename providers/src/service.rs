@@ -66,6 +66,8 @@ pub struct SignIn {
     pub issuer: Option<String>,
     /// The authorization server; `None` if the credential is an API key.
     pub oauth: Option<OAuthEndpoints>,
+    /// Where a key is exchanged for what requests carry.
+    pub exchange: Option<Url>,
     /// Where the user registers an OAuth application.
     pub applications_url: Option<Url>,
     /// Requests that identify the account of a credential, in the order in which to try them.
@@ -159,13 +161,18 @@ impl Provider {
         let elsewhere = place
             .base
             .filter(|base| Some(*base) != self.base_url.as_ref());
-        let is_here = |lookup: &AccountLookup| {
-            elsewhere.is_none_or(|base| lookup.url.host_str() == base.url_host())
+        let is_at = |url: &Url| elsewhere.is_none_or(|base| url.host_str() == base.url_host());
+        let is_here = |lookup: &AccountLookup| is_at(&lookup.url);
+        let exchange = match &self.auth {
+            Auth::ApiKey(key) => key.exchange.as_ref(),
+            Auth::OAuth2(_) => None,
         };
+        let exchange = place.optional_url(exchange.map(|exchange| &exchange.url))?;
         Ok(SignIn {
             base_url: place.base.cloned(),
             issuer: place.base.map(ToString::to_string),
             oauth,
+            exchange: exchange.filter(is_at),
             applications_url: place.optional_url(self.applications_url.as_ref())?,
             account_lookups: self
                 .accounts

@@ -21,6 +21,7 @@ mod code;
 mod device;
 mod direct;
 mod error;
+mod kept_key;
 mod key;
 mod means;
 mod prompt;
@@ -39,8 +40,8 @@ use self::means::Means;
 pub use self::prompt::{DeviceCode, Finished, FinishedBy, LoginPrompt, LoginStep, PageAddress};
 use self::registration::{by_registration, discovered};
 pub use self::request::{
-    DiscoverRequest, FlowRequest, KeyPart, KeyRequest, LoggedIn, LoginRequest, OAuthRequest,
-    Resumed, SUSPENDED_LIFETIME, SuspendedLogin,
+    DiscoverRequest, ExchangeRequest, FlowRequest, KeyPart, KeyRequest, LoggedIn, LoginRequest,
+    OAuthRequest, Resumed, SUSPENDED_LIFETIME, SuspendedLogin,
 };
 use self::suspended::by_resumption;
 use super::record::Connection;

@@ -217,10 +217,19 @@ impl Connection {
     }
 
     /// Whether a new token can be had without the user: by a refresh token, or by asking again as
-    /// the application itself (RFC 6749 §4.4).
+    /// the application itself (RFC 6749 §4.4), or in exchange for the user's key.
     pub fn is_renewable(&self) -> bool {
-        let asks_again = self.flow == Some(Flow::ClientCredentials) && self.client.is_some();
+        let exchanges = |client: &OAuthClient| client.style.exchange.is_some();
+        let asks_as_itself = self.flow == Some(Flow::ClientCredentials);
+        let client = self.client.as_ref();
+        let asks_again = client.is_some_and(|client| asks_as_itself || exchanges(client));
         (self.tokens.refresh.is_some() || asks_again) && self.standing == GrantState::Good
+    }
+
+    /// Whether it was made with a key of the user's rather than by a grant.
+    pub fn is_of_key(&self) -> bool {
+        let client = self.client.as_ref();
+        client.is_none_or(|client| client.style.exchange.is_some())
     }
 
     /// The summary for a user.

@@ -23,6 +23,7 @@ mod export;
 mod keys;
 mod pending;
 mod records;
+mod style_record;
 mod suspended;
 
 use std::collections::BTreeMap;

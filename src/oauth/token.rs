@@ -171,13 +171,16 @@ impl OAuthClient {
             .into_token_set(&host)
     }
 
-    /// Asks for a token as the application itself (RFC 6749 §4.4). The response needs no refresh
-    /// token (§4.4.3): what has expired is asked for again.
+    /// Asks for a token as the application itself (RFC 6749 §4.4), or in exchange for a key. The
+    /// response needs no refresh token (§4.4.3): what has expired is asked for again.
     pub async fn ask_again(
         &self,
         scopes: &[String],
         http: &HttpClient,
     ) -> Result<TokenSet, OAuthError> {
+        if let Some(exchange) = &self.style.exchange {
+            return self.exchange_key(exchange, http).await;
+        }
         let host = host_of(&self.token_endpoint);
         let client = self.client();
         let mut request = client.exchange_client_credentials();

@@ -1,6 +1,7 @@
 //! Connections by a key: how it is given, in which form it is sent, and what is refused.
 
 mod account;
+mod exchange;
 mod flags;
 mod form;
 mod given;
@@ -9,6 +10,7 @@ mod shapes;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use authsome_test_support::kit::port_7998;
@@ -24,7 +26,8 @@ pub(crate) const TWO_PARTS: &str = r#""fields": [
     { "name": "user", "label": "User", "secret": false, "pattern": "[a-z]+" } ],
     "inject": [{ "path": "/**", "as": "basic", "username": "{user}", "password": "{api_key}" }]"#;
 
-/// A service that takes a key: it keeps what it was asked, and refuses the key `wrong`. A
+/// A service that takes a key: it keeps what it was asked, and refuses the key `wrong`. `POST
+/// /token` answers with `token-1`, `token-2` and so on. A
 /// connection on which `/stale` was asked for takes one more request, and ends.
 pub(crate) struct Service {
     pub(crate) world: World,
@@ -35,6 +38,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn start() -> Self {
         let (tell, requests) = mpsc::channel();
+        let given = AtomicUsize::new(0);
         let server = Scripted::start(move |stream| {
             let head = read_head(stream);
             let mut body = vec![0; content_length(&head)];
@@ -43,8 +47,15 @@ impl Service {
             let is_wrong = ["wrong", "YWRhOmstd3Jvbmc="]
                 .iter()
                 .any(|key| head.contains(key));
+            let gives_a_token = head.starts_with("POST /token ");
+            let is_wrong = is_wrong || gives_a_token && body.ends_with(br#""wrong"}"#);
             let status = if is_wrong { "401 No" } else { "200 OK" };
-            let json = r#"{"id":7,"name":"ada"}"#;
+            let json = if gives_a_token && !is_wrong {
+                let number = given.fetch_add(1, Ordering::Relaxed) + 1;
+                format!(r#"{{"access_token":"token-{number}"}}"#)
+            } else {
+                r#"{"id":7,"name":"ada"}"#.to_owned()
+            };
             let goes_stale = head.contains("/stale ");
             let connection = if goes_stale { "keep-alive" } else { "close" };
             let _ = write!(

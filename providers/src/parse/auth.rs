@@ -1,6 +1,6 @@
 //! Parses `auth_type`, `api_key` and `fields`.
 
-use super::{field, oauth};
+use super::{exchange, field, oauth};
 use crate::base_url::BaseUrl;
 use crate::error::DefinitionError;
 use crate::provider::{ApiKey, Auth};
@@ -47,7 +47,11 @@ pub(super) fn auth(
         }
         "api_key" => {
             let parts = field::fields(fields, placeholder, warnings)?;
-            parse_api_key(api_key, parts, placeholder, warnings)
+            let mut parsed = parse_api_key(api_key, parts, placeholder, warnings)?;
+            if let Auth::ApiKey(key) = &mut parsed.auth {
+                key.exchange = exchange::exchange(fields, &key.fields, warnings)?;
+            }
+            Ok(parsed)
         }
         "browser" => Err(DefinitionError::field(
             auth_type.path,
@@ -86,7 +90,10 @@ fn parse_api_key(
         parts
     };
     Ok(Parsed {
-        auth: Auth::ApiKey(ApiKey { fields }),
+        auth: Auth::ApiKey(ApiKey {
+            fields,
+            exchange: None,
+        }),
         base_url: None,
         default_shape,
     })

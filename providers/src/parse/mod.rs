@@ -6,6 +6,7 @@ mod api_url;
 mod application;
 mod auth;
 mod client;
+mod exchange;
 mod export;
 mod field;
 mod flow;

@@ -131,7 +131,7 @@ fn finish(
         return Ok(());
     }
     report::say_connected(&connection, &provider, printer);
-    if connection.client.is_some() {
+    if !connection.is_of_key() {
         report::say_scopes(&connection.tokens.scopes, &requested_scopes, printer);
     }
     report::say_lifetime(&connection, printer);

@@ -16,7 +16,7 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
         return Err(not_found(&id.provider, Some(&id.name)));
     }
     let stored = data.store.load(&id).ok().flatten();
-    let is_key = stored.is_some_and(|stored| stored.connection.client.is_none());
+    let is_key = stored.is_some_and(|stored| stored.connection.is_of_key());
     data.store.delete(&id)?;
     data.audit.record(&Event::new(Kind::Logout).of(&id));
     let printer = context.printer;

@@ -186,6 +186,11 @@ pub(in crate::cli) fn what_it_does(definition: &Definition) -> Vec<String> {
         lines.push(format!("  gets tokens from: {token}"));
         lines.push(format!("  with the scopes: {}", oauth.scopes.join(" ")));
     }
+    if let Auth::ApiKey(key) = &provider.auth
+        && let Some(exchange) = &key.exchange
+    {
+        lines.push(format!("  exchanges it for a token at: {}", exchange.url));
+    }
     let variables = provider.export.iter().map(|export| export.variable.clone());
     let variables: Vec<_> = variables.chain(provider.placeholders.clone()).collect();
     lines.push(format!("  sets in a run: {}", variables.join(", ")));

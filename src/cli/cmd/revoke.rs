@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(arguments: &Named, context: &Context<'_>) -> Result<()
             connection.id
         )),
         // A key is not of a grant: no request ends it.
-        Some(_) if connection.client.is_none() => printer.say(&format!(
+        Some(_) if connection.is_of_key() => printer.say(&format!(
             "Forgot {} here. The key is still good: delete it on the service's page.",
             connection.id
         )),

@@ -18,27 +18,18 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::browser::connected;
 use super::code::{LAST_PAGE, PageReply};
 use super::error::{DEADLINE, LoginError};
+use super::kept_key::{Key, kept};
 use super::means::Means;
 use super::prompt::{LoginPrompt, LoginStep, PageAddress};
 use super::request::{KeyPart, KeyRequest};
-use crate::clock::Timestamp;
-use crate::connection::record::{Connection, StoredField, Tokens};
-use crate::credential::Fields;
+use crate::connection::record::{Connection, StoredField};
 use crate::loopback::{
     Arrival, FORM_URL, Form, KeyForm, KeyInput, KeyProblem, Listener, Outcome, RedirectUri, Visitor,
 };
-use crate::oauth::{Account, TokenCheck, check_token, look_up_account};
 use crate::secret::Secret;
-use crate::text::host_of;
 
 /// How often the user is told how much time is left.
 const TICK: Duration = Duration::from_secs(1);
-
-/// The parts of a key, all of them there.
-struct Key {
-    key: Secret<String>,
-    fields: Vec<StoredField>,
-}
 
 /// Stores a key, after the service has not refused it. A service that cannot be reached, or says
 /// nothing of the key, is no reason to refuse it: the user may be offline.
@@ -52,7 +43,7 @@ pub(super) async fn by_key(
         return by_form(means, request, prompt, cancelled).await;
     }
     let key = whole(&request.parts, HashMap::new()).map_err(Wrong::error)?;
-    kept(means, key, prompt, cancelled.as_mut()).await
+    kept(means, request, key, prompt, cancelled.as_mut()).await
 }
 
 /// Asks for the parts in a form, until they are such that the service does not refuse them.
@@ -81,7 +72,7 @@ async fn by_form(
         let shown = shown_again(request, &parts);
         let problem = match whole(&request.parts, parts) {
             Err(wrong) => wrong.shown(),
-            Ok(key) => match kept(means, key, prompt, cancelled.as_mut()).await {
+            Ok(key) => match kept(means, request, key, prompt, cancelled.as_mut()).await {
                 Ok(connection) => {
                     let _ = page.send(Outcome::Good(connected(means.request, &connection)));
                     sleep(LAST_PAGE).await;
@@ -254,64 +245,4 @@ fn form(
         inputs: inputs.collect(),
         problem,
     })
-}
-
-/// Stores the key, unless the service refuses it.
-async fn kept(
-    means: Means<'_>,
-    key: Key,
-    prompt: &mut impl LoginPrompt,
-    cancelled: Pin<&mut impl Future<Output = ()>>,
-) -> Result<Connection, LoginError> {
-    let others = key.fields.iter();
-    let others = others.map(|field| (field.name.clone(), field.value.clone()));
-    let others: Vec<_> = others.collect();
-    let credential = Fields {
-        credential: &key.key,
-        others: &others,
-    };
-    let account = tokio::select! {
-        account = account_of(means, credential, prompt) => account?,
-        () = cancelled => return Err(LoginError::Cancelled { revoked: None }),
-    };
-    let now = Timestamp::now();
-    let connection = Connection {
-        fields: key.fields,
-        tokens: Tokens {
-            access: key.key,
-            refresh: None,
-            obtained_at: now,
-            expires_at: None,
-            scopes: Vec::new(),
-            lineage: None,
-        },
-        ..means.connection(None, account, now)
-    };
-    means.keep(&connection)?;
-    Ok(connection)
-}
-
-/// Whose key it is, unless the service refuses it.
-async fn account_of(
-    means: Means<'_>,
-    credential: Fields<'_>,
-    prompt: &mut impl LoginPrompt,
-) -> Result<Option<Account>, LoginError> {
-    let (lookups, http) = (&means.request.account_lookups, means.http);
-    match check_token(lookups, credential, http).await {
-        TokenCheck::Refused => Err(LoginError::KeyRefused {
-            host: lookups
-                .first()
-                .map(|lookup| host_of(&lookup.url))
-                .unwrap_or_default(),
-            what: "key",
-        }),
-        TokenCheck::Accepted => Ok(look_up_account(lookups, credential, http).await),
-        TokenCheck::Unknown(reason) => {
-            prompt.say(&format!(
-                "the key could not be checked ({reason}); it is stored"
-            ));
-            Ok(None)
-        }
-    }
 }

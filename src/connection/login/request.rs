@@ -12,7 +12,7 @@ use crate::connection::terms::Terms;
 use crate::credential::ConnectionId;
 use crate::loopback::FormWords;
 use crate::net::tls::ClientCertificate;
-use crate::oauth::{AccountLookup, OAuthClient, RequestStyle, SavedAuthorization};
+use crate::oauth::{AccountLookup, KeyExchange, OAuthClient, RequestStyle, SavedAuthorization};
 use crate::secret::Secret;
 
 /// The input of a login.
@@ -118,6 +118,19 @@ pub struct KeyRequest {
     pub has_form: bool,
     /// Where the provider says how to get one.
     pub docs_url: Option<Url>,
+    /// Where it is exchanged for what requests carry; `None` if they carry the key itself.
+    pub exchange: Option<ExchangeRequest>,
+}
+
+/// How a key is exchanged for a token.
+#[derive(Debug)]
+pub struct ExchangeRequest {
+    /// Where.
+    pub endpoint: Url,
+    /// The part that names whose key it is, if there is one.
+    pub id_part: Option<String>,
+    /// In which form.
+    pub form: KeyExchange,
 }
 
 /// A part of a credential.

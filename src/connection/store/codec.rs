@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::error::StoreError;
 use super::records::{
     CertificateRecord, ClientRecord, ConnectionRecord, FieldRecord, LineageRecord, LoginRecord,
-    NeedsLogin, Plain, SecretsRecord, StyleRecord, TermsRecord,
+    NeedsLogin, Plain, SecretsRecord, TermsRecord,
 };
+use super::style_record::StyleRecord;
 use crate::clock::Timestamp;
 use crate::connection::application::Application;
 use crate::connection::login::SuspendedLogin;

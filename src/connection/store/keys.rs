@@ -39,13 +39,15 @@ pub(super) fn default_change(provider: &ProviderId, name: &ConnectionName) -> Ch
 }
 
 /// Stores the application of a connection, for later logins. A client that has registered itself
-/// belongs to its connection alone.
+/// belongs to its connection alone, as does a key that is exchanged.
 pub(super) fn client_change(
     connection: &Connection,
     expect: Expect,
 ) -> Result<Option<Change>, StoreError> {
     let client = connection.client.as_ref();
-    let Some(client) = client.filter(|_| connection.flow != Some(Flow::DcrPkce)) else {
+    let Some(client) =
+        client.filter(|_| connection.flow != Some(Flow::DcrPkce) && !connection.is_of_key())
+    else {
         return Ok(None);
     };
     Ok(Some(Change::Put {

@@ -6,11 +6,10 @@ use authsome_providers::{RoutePattern, Scheme};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
+use super::style_record::{StyleRecord, is_usual};
 use crate::connection::lineage::Lineage;
 use crate::connection::record::StoredField;
 use crate::connection::terms::{CustomDefinition, DefinitionUsed, Terms};
-use crate::loopback::RedirectUri;
-use crate::oauth::RequestStyle;
 use crate::secret::Secret;
 
 /// The JSON of a connection.
@@ -53,31 +52,6 @@ pub(super) struct ConnectionRecord {
     pub(super) terms: Option<TermsRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) client_certificate: Option<CertificateRecord>,
-}
-
-/// How the authorization server wants to be asked.
-#[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct StyleRecord {
-    #[serde(default)]
-    pub(super) basic: bool,
-    #[serde(default)]
-    pub(super) json: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub(super) localhost: bool,
-    #[serde(default)]
-    pub(super) resource: Option<String>,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
-fn is_usual(style: &StyleRecord) -> bool {
-    *style == StyleRecord::default()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -199,30 +173,6 @@ impl Serialize for Plain {
 impl<'de> Deserialize<'de> for Plain {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
-    }
-}
-
-impl StyleRecord {
-    pub(super) fn of(style: &RequestStyle) -> Self {
-        Self {
-            basic: style.basic,
-            json: style.json,
-            localhost: style.redirect == RedirectUri::Localhost,
-            resource: style.resource.clone(),
-        }
-    }
-
-    pub(super) fn read(self) -> RequestStyle {
-        RequestStyle {
-            basic: self.basic,
-            json: self.json,
-            redirect: if self.localhost {
-                RedirectUri::Localhost
-            } else {
-                RedirectUri::Address
-            },
-            resource: self.resource,
-        }
     }
 }
 

@@ -27,7 +27,10 @@ fn fill_in(key: &str, user: &str) -> Response {
 
 /// What the form says when it is shown again.
 fn problem(answer: &Response) -> String {
-    assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, Some("http://127.0.0.1:7998"))
+    );
     let page = get("/").send();
     assert_eq!(page.status, 200);
     let (_, rest) = page.body.split_once("role=\"alert\">").expect(&page.body);

@@ -96,7 +96,7 @@ fn an_application_of_before_is_used_where_its_connection_was_made() {
     forget_endpoints(&world, &gitlab);
     let elsewhere = gitlab.base_url_at("127.0.0.1") + "/oauth/token";
     customise(&world, |definition| {
-        definition["oauth"]["token_url"] = Value::from(elsewhere)
+        definition["oauth"]["token_url"] = Value::from(elsewhere);
     });
     assert_eq!(again(&world, &gitlab).url(), "http://127.0.0.1:7998");
 }

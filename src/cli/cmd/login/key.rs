@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use authsome_providers::{ApiKey, CredentialField, Provider};
+use authsome_providers::{ApiKey, CredentialField, Provider, SignIn};
 use tokio::runtime::Runtime;
 
 use super::files::read_secret_of;
@@ -15,13 +15,14 @@ use crate::cli::browser::has_browser;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::cli::words::{typed_command, typed_command_replacing, typed_command_with};
-use crate::connection::{KeyPart, KeyRequest, LoginError};
+use crate::connection::{ExchangeRequest, KeyPart, KeyRequest, LoginError};
+use crate::oauth::KeyExchange;
 use crate::secret::Secret;
 
 /// Reads all parts of the credential.
 pub(super) fn key(
     arguments: &Login,
-    provider: &Provider,
+    (provider, sign_in): (&Provider, &SignIn),
     api_key: &ApiKey,
     runtime: &Runtime,
     printer: &Printer,
@@ -59,7 +60,23 @@ pub(super) fn key(
     Ok(KeyRequest {
         has_form: has_form && (arguments.form || parts.iter().any(lacks)),
         docs_url: provider.docs_url.clone(),
+        exchange: exchange(api_key, sign_in),
         parts,
+    })
+}
+
+/// Where the key is exchanged for what requests carry, if the definition says so.
+fn exchange(api_key: &ApiKey, sign_in: &SignIn) -> Option<ExchangeRequest> {
+    let (exchange, endpoint) = api_key.exchange.as_ref().zip(sign_in.exchange.clone())?;
+    let (id_part, id) = exchange.id.clone().unzip();
+    Some(ExchangeRequest {
+        endpoint,
+        id_part,
+        form: KeyExchange {
+            key: exchange.key.clone(),
+            id,
+            lifetime: exchange.lifetime,
+        },
     })
 }
 

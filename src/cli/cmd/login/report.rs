@@ -102,7 +102,7 @@ pub(super) fn say_connected(connection: &Connection, provider: &Provider, printe
 pub(super) fn say_lifetime(connection: &Connection, printer: &Printer) {
     match (connection.is_renewable(), connection.tokens.expires_at) {
         (true, _) => printer.say("It renews itself."),
-        _ if connection.client.is_none() => {}
+        _ if connection.is_of_key() => {}
         (false, Some(end)) => printer.say(&format!("It ends at {end}, and cannot be renewed.")),
         (false, None) => printer.say("It does not expire."),
     }

@@ -63,18 +63,12 @@ pub(super) fn request(
     let flow = match &provider.auth {
         Auth::ApiKey(api_key) => {
             server::flow(arguments, &provider)?;
-            FlowRequest::Key(key(arguments, &provider, api_key, runtime, printer)?)
+            let at = (&*provider, &sign_in);
+            FlowRequest::Key(key(arguments, at, api_key, runtime, printer)?)
         }
         Auth::OAuth2(oauth) => {
-            let has_certificate = files.client_certificate.is_some();
-            server::request(
-                arguments,
-                &provider,
-                oauth,
-                &sign_in,
-                has_certificate,
-                runtime,
-            )?
+            let is_certified = files.client_certificate.is_some();
+            server::request(arguments, &provider, oauth, &sign_in, is_certified, runtime)?
         }
     };
     let allowed_guards = user_data.settings.allowed_guards_of(&id.provider);

@@ -93,6 +93,7 @@ fn oauth_request(
                 _ => RedirectUri::Address,
             },
             json: oauth.token_request == TokenRequestForm::Json,
+            exchange: None,
             resource: None,
         },
         revocation_endpoint: endpoints.revocation.clone(),
