@@ -155,6 +155,8 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         Command::Remove(_) => Some("remove"),
         Command::Revoke(_) => Some("revoke"),
         Command::Run(arguments) => of_session(&arguments.session),
+        // Later runs would act as another account.
+        Command::SetDefault(_) => Some("set-default"),
         // Its socket and its file of variables would outlive the command.
         Command::Proxy(_) => Some("proxy"),
         Command::Token(_) => Some("token"),
@@ -173,7 +175,6 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         // writes can only be taken by a run that the user starts, and lifts no rule.
         | Command::Policy(_)
         | Command::Runs(_)
-        | Command::SetDefault(_)
         | Command::Skill(_)
         | Command::Status(_)
         | Command::Vault(Vault::Status)

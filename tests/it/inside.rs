@@ -46,11 +46,12 @@ const READERS: [&str; 6] = [
     "get gitlab --show-secret --field refresh_token --json",
 ];
 
-const WRITERS: [&str; 5] = [
+const WRITERS: [&str; 6] = [
     "credential git get",
     "credential git erase",
     "login gitlab --force --no-browser",
     "logout gitlab",
+    "set-default gitlab default",
     "revoke gitlab",
 ];
 
@@ -207,7 +208,6 @@ fn what_shows_no_secret_works_in_a_run() {
         "get gitlab --field status",
         "inspect gitlab",
         "log",
-        "set-default gitlab default",
     ] {
         inside(&world, &[], &format!("\"$AUTHSOME\" {words}")).expect(0);
     }

@@ -74,11 +74,11 @@ fn memory_is_locked_where_the_limit_allows_all_of_it() {
         .output()
         .unwrap();
     if may_raise.status.success() {
-        let [own, childs] = locked("unlimited")[..] else {
+        let [own, inside] = locked("unlimited")[..] else {
             panic!("two lines are expected");
         };
         assert!(own > 1000, "{own} KiB");
-        assert_eq!(childs, 0, "the command does not inherit it");
+        assert_eq!(inside, 0, "the command does not inherit it");
     } else {
         skip("this user may not raise its limit of locked memory");
     }
