@@ -42,8 +42,8 @@ CREDENTIALS = {
 
 # How often these ask where a budget of the run is used up: they take no notice of any field that a response can have. The others ask once.
 ASKS_OVER_BUDGET = {
-    "airtable.js": 6, "algoliasearch": 4, "asana": 6, "boto3": 3, "box-sdk-gen": 5, "brevo-python": 3, "cohere": 3, "deepgram-sdk": 3, "elevenlabs": 3, "gh": 2,
-    "huggingface_hub": 2, "jira": 4, "klaviyo-api": 3, "mailgun": 4, "octokit": 4, "pagerduty": 6, "pinecone": 4, "pyairtable": 6, "pydo": 4,
+    "airtable.js": 6, "algoliasearch": 4, "asana": 6, "boto3": 3, "box-sdk-gen": 5, "brevo-python": 3, "cargo": 4, "cohere": 3, "deepgram-sdk": 3, "elevenlabs": 3, "gh": 2,
+    "huggingface_hub": 2, "jira": 4, "klaviyo-api": 3, "mailgun": 4, "npm": 3, "octokit": 4, "pagerduty": 6, "pinecone": 4, "pyairtable": 6, "pydo": 4,
     "squareup": 3,
 }
 
