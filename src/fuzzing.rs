@@ -76,6 +76,85 @@ pub fn authority(bytes: &[u8]) {
     }
 }
 
+/// A request's path. What is canonical has one reading: no dot segment, in no encoding, and nothing
+/// that servers take for a slash.
+pub fn canonical_path(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let raw = format!("/{text}");
+    let Ok(canonical) = crate::canonical_path::canonical_path(&raw) else {
+        return;
+    };
+    assert!(
+        canonical.starts_with('/') && !canonical.contains("//"),
+        "{canonical:?}"
+    );
+    let once = percent_encoding::percent_decode_str(&canonical).decode_utf8_lossy();
+    for path in [&*canonical, &*once] {
+        let is_dots = |segment: &str| segment == "." || segment == "..";
+        assert!(!path.split('/').any(is_dots), "{raw:?}: {path:?}");
+        assert!(
+            !path.contains(['\\', '\0', '\n', '\r']),
+            "{raw:?}: {path:?}"
+        );
+    }
+}
+
+/// A rule about hosts, and a host behind a line break. It matches what it names, and nothing that
+/// only looks like it.
+pub fn host_pattern(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let (rule, host) = text.split_once('\n').unwrap_or((text, ""));
+    let Ok(rule) = rule.parse::<crate::net::host_rule::HostRule>() else {
+        return;
+    };
+    assert_eq!(rule.to_string().parse().as_ref(), Ok(&rule));
+    let Some(authority) = Authority::parse(host, Some(443)) else {
+        return;
+    };
+    let matches = |host: &str| {
+        let authority = Authority::new(host, authority.port());
+        authority.is_some_and(|authority| rule.matches(&authority))
+    };
+    let name = authority.host();
+    if rule.is_of(&authority) && name.parse::<std::net::IpAddr>().is_err() {
+        for other in [
+            format!("evil-{name}"),
+            format!("{name}.evil.test"),
+            format!("x{name}"),
+        ] {
+            assert!(!matches(&other), "{rule} matches {other}");
+        }
+    }
+}
+
+/// The definition of a provider, which a user takes from anywhere. What is read is read the same
+/// again, and what is said of it can be shown.
+pub fn provider_json(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let source = || authsome_providers::Source::Custom("fuzzed.json".into());
+    match authsome_providers::Definition::parse(text, source()) {
+        Ok(definition) => {
+            let again = definition.json().to_string();
+            let again = authsome_providers::Definition::parse(&again, source());
+            assert!(again.is_ok(), "{text:?}: {:?}", again.err());
+        }
+        Err(error) => {
+            let _ = error.to_string();
+        }
+    }
+}
+
+/// What lies in the vault in place of a sealed record: it does not open, and does no harm.
+pub fn sealed_record(bytes: &[u8]) {
+    crate::vault::never_opens(bytes);
+}
+
 /// The query of a redirect to the login's own listener (RFC 6749 §4.1.2). Without the login's
 /// `state` it must be refused, whatever else it contains.
 pub fn callback_query(bytes: &[u8]) {
@@ -128,16 +207,20 @@ mod tests {
     /// Inputs that once failed must not fail again, and machines without a fuzzer test that too.
     #[test]
     fn the_seeds_of_the_fuzz_targets_hold() {
-        let properties: [(&str, Property); 9] = [
+        let properties: [(&str, Property); 13] = [
             ("authority", super::authority),
             ("callback_query", super::callback_query),
+            ("canonical_path", super::canonical_path),
             ("chunked_body", super::chunked_body),
             ("content_coding", super::content_coding),
             ("git_push", super::git_push),
             ("graphql_request", super::graphql_request),
+            ("host_pattern", super::host_pattern),
+            ("provider_json", super::provider_json),
             ("request_head", super::request_head),
             ("response_head", super::response_head),
             ("scrubber", super::scrubber),
+            ("sealed_record", super::sealed_record),
         ];
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
         for (target, holds) in properties {

@@ -36,6 +36,8 @@ pub use open::{
 pub use os_keyring::KeyringError;
 pub use record::{Change, Expect, Pending, Record, RecordKey};
 pub use rekey::{KeyPlace, rekey};
+#[cfg(any(fuzzing, test))]
+pub(crate) use seal::never_opens;
 
 use std::collections::BTreeSet;
 use std::fmt;

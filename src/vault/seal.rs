@@ -121,6 +121,27 @@ impl Seal {
     }
 }
 
+/// Whatever lies in place of a sealed record does not open, unless it is the one that was sealed.
+#[cfg(any(fuzzing, test))]
+pub(crate) fn never_opens(bytes: &[u8]) {
+    let identity = Identity {
+        kind: "connection",
+        name: "gitlab/work",
+        generation: 7,
+    };
+    let seal = Seal::new(&MasterKey::from_bytes([7; 32]));
+    assert!(seal.open(&identity, bytes).is_err());
+    // A true one in which some bytes are others.
+    let plain = Secret::new(b"token".to_vec());
+    let mut sealed = seal.seal(&identity, &plain).expect("there is randomness");
+    let before = sealed.clone();
+    for (at, byte) in sealed.iter_mut().zip(bytes) {
+        *at ^= byte;
+    }
+    let opened = seal.open(&identity, &sealed);
+    assert_eq!(opened.is_ok(), sealed == before);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
