@@ -96,10 +96,12 @@ fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> {
+    // Before anything is created, the home among it.
+    let ulimits = Ulimits::adapt();
     if let Some(command) = &command {
         inside::check(command, printer)?;
     }
-    let context = Context::new(printer, Ulimits::adapt());
+    let context = Context::new(printer, ulimits);
     let done = |()| Exit::Ok as u8;
     let Some(command) = command else {
         return cmd::start::run(&context).map(done);

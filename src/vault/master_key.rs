@@ -231,7 +231,7 @@ impl MasterKey {
         &self.origin
     }
 
-    #[cfg(test)]
+    #[cfg(any(fuzzing, test))]
     pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self {
             bytes: Secret::new(bytes),

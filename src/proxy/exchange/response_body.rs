@@ -251,7 +251,7 @@ fn searched_frame(
         }
         match ready!(next_frame(head, rest, context)) {
             Some(Ok(frame)) => search.push(frame, head.is_none() && rest.is_end_stream()),
-            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            Some(Err(error)) => search.break_off(error),
             None => search.end(),
         }
     }

@@ -85,6 +85,8 @@ pub(in crate::proxy) struct SearchedBody {
     route: Option<Arc<Route>>,
     trailers: Option<HeaderMap>,
     stage: Stage,
+    /// What has broken the body off, told after what had come of it.
+    fault: Option<io::Error>,
     /// Secrets that [`Self::take_matches`] has told of.
     told: u64,
 }
@@ -107,6 +109,7 @@ impl SearchedBody {
             route,
             trailers: None,
             stage: Stage::Streaming,
+            fault: None,
             told: 0,
         }
     }
@@ -124,7 +127,7 @@ impl SearchedBody {
 
     /// Whether everything was taken.
     pub(super) fn is_done(&self) -> bool {
-        self.stage == Stage::Taken && self.trailers.is_none()
+        self.stage == Stage::Taken && self.trailers.is_none() && self.fault.is_none()
     }
 
     /// How many bytes are still to be taken, if nothing else goes in. `None` if that is not known.
@@ -150,6 +153,12 @@ impl SearchedBody {
         }
     }
 
+    /// The body has broken off.
+    pub(super) fn break_off(&mut self, fault: io::Error) {
+        self.stage = Stage::Ended;
+        self.fault = Some(fault);
+    }
+
     /// The body has ended.
     pub(super) fn end(&mut self) {
         self.stage = Stage::Ended;
@@ -166,6 +175,15 @@ impl SearchedBody {
         {
             self.settle();
             return Ok(Some(Frame::data(data)));
+        }
+        if self.stage == Stage::Ended && self.fault.is_some() {
+            self.stage = Stage::Taken;
+            if let Some(data) = self.body.abandon() {
+                return Ok(Some(Frame::data(data)));
+            }
+        }
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
         }
         if self.stage == Stage::Ended {
             self.stage = Stage::Taken;
@@ -252,6 +270,24 @@ mod tests {
         let trailers = search.next().unwrap().unwrap().into_trailers().unwrap();
         assert_eq!(trailers[http::header::ETAG], "authsome-proxy-managed");
         assert!(search.is_done() && search.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_body_that_breaks_off_ends_with_what_had_come_of_it_but_a_secret() {
+        let scrubbing = Arc::new(Scrubbing::new(ScrubExtent::On));
+        scrubbing.look_for(&[Secret::new("first-token-0123456789ab".to_owned())]);
+        for (sent, expected) in [("a fi", "a fi"), ("a first-token-01234", "a first-t")] {
+            let mut search = search(&scrubbing, &mut HeaderMap::new());
+            search.push(data(sent), false);
+            let before = taken(&mut search);
+            search.break_off(io::ErrorKind::UnexpectedEof.into());
+            let last = search.next().unwrap().unwrap().into_data().unwrap();
+            let last = std::str::from_utf8(&last).unwrap().to_owned();
+            assert_eq!(before + &last, expected);
+            assert!(!search.is_done());
+            let error = search.next().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        }
     }
 
     #[test]

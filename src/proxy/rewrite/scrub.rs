@@ -43,6 +43,7 @@ use self::coding::{CodingError, Codings};
 use self::mints::{Minter, Mints, NotReplaced, Shapes};
 use self::patterns::{Fit, Patterns};
 use self::stream::Scrubber;
+use crate::proxy::limits::MIN_SCRUBBED_SECRET;
 
 /// What is done with a response's body.
 #[derive(Debug)]
@@ -188,6 +189,24 @@ impl ScrubbedBody {
             }
         }
         Ok(None)
+    }
+
+    /// What passes of what is held back where the body has broken off: the beginning of a secret, but
+    /// not so much of it that it would be searched for.
+    pub(in crate::proxy) fn abandon(&mut self) -> Option<Bytes> {
+        let mut rest = self
+            .mints
+            .as_mut()
+            .map(Mints::take_held)
+            .unwrap_or_default();
+        rest.extend(self.scrubber.take_held());
+        rest.truncate(MIN_SCRUBBED_SECRET - 1);
+        let rest = Bytes::from(rest);
+        match &mut self.coded {
+            _ if rest.is_empty() => None,
+            Some(coded) => Some(coded.encoder.encode(rest)),
+            None => Some(rest),
+        }
     }
 
     /// What passes at the end of the body.

@@ -183,6 +183,11 @@ impl Mints {
         self.matches
     }
 
+    /// Takes what is held back, as nothing follows.
+    pub(super) fn take_held(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.held)
+    }
+
     /// How many bytes are held back.
     pub(super) fn held(&self) -> usize {
         self.held.len()

@@ -62,6 +62,11 @@ impl Scrubber {
         self.held.len()
     }
 
+    /// Takes what is held back, as nothing follows.
+    pub(in crate::proxy) fn take_held(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.held)
+    }
+
     /// How many secrets were replaced.
     pub(in crate::proxy) fn matches(&self) -> u64 {
         self.matches
