@@ -27,6 +27,13 @@ fn is_text_type(value: &HeaderValue) -> bool {
     };
     let is_one_of =
         |names: &[&str], name: &str| names.iter().any(|of| of.eq_ignore_ascii_case(name));
+    // Messages of gRPC are answered one by one: one whose end is held back would never be.
+    if sub
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("grpc"))
+    {
+        return false;
+    }
     // What is behind the plus sign says how it is written (RFC 6838 §4.2.8): `image/svg+xml` is
     // text.
     if let Some((_, suffix)) = sub.rsplit_once('+') {
@@ -118,7 +125,6 @@ mod tests {
             "application/x-ndjson",
             "application/graphql-response+json",
             "application/x-git-upload-pack-advertisement",
-            "application/grpc",
             "application/x-protobuf",
             "image/svg+xml",
             "multipart/mixed; boundary=x",
@@ -133,6 +139,8 @@ mod tests {
     #[test]
     fn what_is_compressed_or_stored_is_none() {
         for value in [
+            "application/grpc",
+            "application/grpc+proto",
             "application/octet-stream",
             "application/zip",
             "application/x-tar",
