@@ -191,8 +191,8 @@ impl ScrubbedBody {
         Ok(None)
     }
 
-    /// What passes of what is held back where the body has broken off: the beginning of a secret, but
-    /// not so much of it that it would be searched for.
+    /// What passes of what is held back where the body has broken off: the beginning of a secret,
+    /// but not so much of it that it would be searched for.
     pub(in crate::proxy) fn abandon(&mut self) -> Option<Bytes> {
         let mut rest = self
             .mints
