@@ -86,14 +86,15 @@ pub(crate) enum Work {
     /// So many GETs over HTTP/1.1, one after the other, on one connection, each with so many header
     /// fields more than usual.
     CountedLong { requests: u64, fields: usize },
-    /// So many GETs of a small text, in which a secret is looked for, over HTTP/1.1 on one connection.
+    /// So many GETs of a small text, in which a secret is looked for, over HTTP/1.1 on one
+    /// connection.
     CountedText { requests: u64 },
     /// So many connections with one GET each, one after the other.
     CountedFresh { connections: u64 },
     /// One response of that size.
     Download { bytes: u64 },
-    /// One response with at least so many bytes of text, in which the token stands once a MiB, in that
-    /// coding. It fails if the token arrives, and with `shows_token` if it does not.
+    /// One response with at least so many bytes of text, in which the token stands once a MiB, in
+    /// that coding. It fails if the token arrives, and with `shows_token` if it does not.
     DownloadText {
         bytes: u64,
         coding: Coding,

@@ -176,8 +176,8 @@ mount --bind /mnt/hosts /etc/hosts
 mount --bind /mnt/resolv.conf /etc/resolv.conf
 "#;
 
-/// A name server, for the one name that changes: an address that is public the first time that it is
-/// asked for, and the metadata service's from then on, until it is asked of a new attempt.
+/// A name server, for the one name that changes: an address that is public the first time that it
+/// is asked for, and the metadata service's from then on, until it is asked of a new attempt.
 fn answer_names() -> io::Result<()> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53))?;
     std::thread::spawn(move || {

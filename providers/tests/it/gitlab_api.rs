@@ -40,7 +40,8 @@ fn row(line: &'static str) -> Row {
     Row { method, path, rule }
 }
 
-/// The rules that deny paths; the others look into GraphQL documents, or at what else a request sends.
+/// The rules that deny paths; the others look into GraphQL documents, or at what else a request
+/// sends.
 fn by_path(service: &Service) -> impl Iterator<Item = &GuardRule> {
     let rules = service.rules.guards().iter();
     rules.filter(|rule| rule.is_by_path())

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Streaming ── the body's end, or its trailers ──→ Ended ── what was held back ──→ Taken ── trailers
+//!     ├── the server breaks off ──→ Ended ── a few bytes of that ──→ Taken ── the error
 //!     └── text that cannot be decoded ──→ an error: the response is cut
 //! ```
 

@@ -215,8 +215,8 @@ fn files() -> Vec<Attempt> {
     ]
 }
 
-/// The next run is given the connection `narrow`, and gets the account of `wide`. Both are stored by
-/// the binary itself, as a login does.
+/// The next run is given the connection `narrow`, and gets the account of `wide`. Both are stored
+/// by the binary itself, as a login does.
 fn swap_two_records(stage: &mut Stage) -> Result<bool, String> {
     let _port = kit::port_7998();
     let app = stage.gitlab.register_app(false);

@@ -1,4 +1,5 @@
-//! The application of an earlier login, whose secret goes nowhere else because a definition says so.
+//! The application of an earlier login, whose secret goes nowhere else because a definition says
+//! so.
 
 use authsome::os::home::Home;
 use authsome::secret::Secret;

@@ -17,7 +17,8 @@ const SHOULD_RETRY: [HeaderName; 2] = [
 /// other one: a day.
 const NEVER_AGAIN: [(HeaderName, &str); 3] = [
     (HeaderName::from_static("x-ratelimit-limit"), "1"),
-    (HeaderName::from_static("x-ratelimit-remaining"), "0.0"), // Octokit takes "0" for a limit of GitHub's own, and asks twice as often
+    // Octokit takes "0" for a limit of GitHub's own, and asks twice as often.
+    (HeaderName::from_static("x-ratelimit-remaining"), "0.0"),
     (HeaderName::from_static("x-ratelimit-reset-after"), "86400"),
 ];
 
