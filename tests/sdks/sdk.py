@@ -27,6 +27,7 @@ class Sdk:
     # or a function that makes it of the request and the key.
     credential: dict = dataclasses.field(default_factory=lambda: BEARER)
     params: dict = dataclasses.field(default_factory=dict)
+    _: dataclasses.KW_ONLY
     # The address of a service that has none of its own.
     base_url: str = ""
     # The fields that are no secret.

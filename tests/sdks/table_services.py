@@ -169,13 +169,13 @@ SDKS = [
             "GET /rest/api/2/field": [],
             "GET /rest/api/2/myself": {"accountId": "1", "displayName": "Ada"},
         },
-        "Ada", {"header authorization": basic("{user}", "{token}")}, {"site": "acme"}, ("user",),
+        "Ada", {"header authorization": basic("{user}", "{token}")}, {"site": "acme"}, public=("user",),
     ),
     Sdk(
         "zenpy", "zendesk", "call_zenpy.py", ["acme.zendesk.com"], ["ZENDESK_API_TOKEN"],
         {"user": "ada@example.com", "token": "Qk7Wz2RbX9LmKc4VtN1pYhGdF8sAeUoJi5TkBxMn"},
         {"GET /api/v2/users/me.json": {"user": {"id": 1, "name": "Ada", "email": "ada@example.com"}}},
-        "Ada", {"header authorization": basic("{user}/token", "{token}")}, {"subdomain": "acme"}, ("user",),
+        "Ada", {"header authorization": basic("{user}/token", "{token}")}, {"subdomain": "acme"}, public=("user",),
     ),
     Sdk(
         "python-telegram-bot", "telegram", "call_telegram.py", ["api.telegram.org"], ["TELEGRAM_BOT_TOKEN"],
