@@ -15,6 +15,7 @@ use std::fs;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Command};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
@@ -26,6 +27,7 @@ pub use self::apart::{Apart, ApartChild};
 pub use self::exec::exec_in_place;
 use self::foreground::{is_foreground, on_terminal};
 use crate::env::env_vars::Environment;
+use crate::isolate::{self, Change, Control, Doorway};
 use crate::os::private_memory;
 use crate::os::process_tree::{self, Orphans, ProcessTree};
 use crate::os::ulimits::Ulimits;
@@ -41,6 +43,10 @@ pub const EXIT_NOT_EXECUTABLE: u8 = 126;
 
 /// There is no such command.
 pub const EXIT_NOT_FOUND: u8 = 127;
+
+/// How long what was said from inside may take to arrive after the end. It is there already, unless
+/// somebody holds the socket open.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Signals that are meant for the child, even if only we receive them. Ctrl-Z (SIGTSTP) is among
 /// them: the child decides whether it stops, and what it does before. We stop after it has stopped.
@@ -96,6 +102,16 @@ pub struct Child {
     /// The signal that has ended it.
     ended_by: Option<i32>,
     apart: Apart,
+    /// Of a command in namespaces of its own, whose helper `process` then is.
+    inside: Option<Inside>,
+}
+
+/// A command in namespaces of its own.
+#[derive(Debug)]
+struct Inside {
+    control: Control,
+    /// The command's process ID as it is seen here.
+    command: Option<Pid>,
 }
 
 impl Child {
@@ -106,6 +122,34 @@ impl Child {
         arguments: &[OsString],
         environment: &Environment,
         ulimits: Ulimits,
+    ) -> Result<Self, ChildError> {
+        let words = [OsStr::new(EXEC_ARGUMENT), &own_id(), &ulimits.to_argument()].map(OsString::from);
+        Self::start(&words, (command, arguments), environment)
+    }
+
+    /// Starts the command in namespaces of its own. Once they stand, [`Self::attach`] has to be
+    /// called. Must be called on such a thread as well.
+    pub fn spawn_isolated(
+        doorway: &Doorway,
+        (command, arguments): (&OsStr, &[OsString]),
+        environment: &Environment,
+        ulimits: Ulimits,
+    ) -> Result<Self, ChildError> {
+        let directory = doorway.path().as_os_str();
+        let words = [
+            OsStr::new(isolate::HELPER_ARGUMENT),
+            &own_id(),
+            directory,
+            &ulimits.to_argument(),
+        ]
+        .map(OsString::from);
+        Self::start(&words, (command, arguments), environment)
+    }
+
+    fn start(
+        words: &[OsString],
+        (command, arguments): (&OsStr, &[OsString]),
+        environment: &Environment,
     ) -> Result<Self, ChildError> {
         // The signals are watched before the child exists, so that none is lost in between.
         let ignored = ignored_signals();
@@ -120,12 +164,7 @@ impl Child {
         let continued = watch(Signal::SIGCONT)?;
         let program = private_memory::own_program().ok_or(ChildError::NoHelper)?;
         let mut helper = Command::new(program);
-        helper
-            .arg(EXEC_ARGUMENT)
-            .arg(std::process::id().to_string())
-            .arg(ulimits.to_argument())
-            .arg(command)
-            .args(arguments);
+        helper.args(words).arg(command).args(arguments);
         for (name, value) in environment.changes() {
             match value {
                 Some(value) => helper.env(name, value),
@@ -149,7 +188,39 @@ impl Child {
             forwarded,
             ended_by: None,
             apart: Apart::default(),
+            inside: None,
         })
+    }
+
+    /// From now on the child is the command inside, about which its first process tells.
+    pub async fn attach(&mut self, mut control: Control) {
+        let command = match control.started().await {
+            true => control.init().and_then(|init| {
+                let mut children = process_tree::children_of(Pid::from_raw(init)).into_iter();
+                children.next()
+            }),
+            false => None, // the exit code tells why
+        };
+        self.inside = Some(Inside { control, command });
+    }
+
+    /// Completes when the helper has ended; whoever waits for it here does not reap it.
+    pub async fn helper_ended(&mut self) {
+        let has_ended = |pid| {
+            matches!(
+                peek(Id::Pid(pid), WaitPidFlag::WEXITED),
+                Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(_)
+            )
+        };
+        while !has_ended(self.pid) {
+            self.changes.recv().await;
+        }
+    }
+
+    /// The process that signals are for.
+    fn target(&self) -> Pid {
+        let inside = self.inside.as_ref().and_then(|inside| inside.command);
+        inside.unwrap_or(self.pid)
     }
 
     /// The child and all of its descendants, if `/proc` can show them.
@@ -188,6 +259,7 @@ impl Child {
             ) {
                 // `EINVAL`: a realtime signal ended the child, and nix has no name for it.
                 Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(Errno::EINVAL) => {
+                    self.hear_the_end().await;
                     return self.reap();
                 }
                 Ok(WaitStatus::Stopped(..)) => self.stop_along()?,
@@ -199,9 +271,24 @@ impl Child {
         }
     }
 
+    /// What ended the command inside: the helper has ended with a code for it.
+    async fn hear_the_end(&mut self) {
+        let Some(inside) = &mut self.inside else {
+            return;
+        };
+        let last = async {
+            while let Some(change) = inside.control.changed().await {
+                if let Change::EndedBy(signal) = change {
+                    self.ended_by = Some(signal);
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, last).await;
+    }
+
     fn reap(&mut self) -> Result<u8, ChildError> {
         let status = self.process.wait().map_err(ChildError::Wait)?;
-        self.ended_by = status.signal();
+        self.ended_by = self.ended_by.or(status.signal());
         let code = status
             .code()
             .or_else(|| status.signal().map(|signal| 128 + signal));
@@ -243,10 +330,16 @@ impl Child {
         let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
         let state =
             waitid(Id::Pid(self.pid), flags).map_err(|error| ChildError::Wait(error.into()))?;
-        if matches!(state, WaitStatus::Stopped(..)) && on_terminal(self.pid) {
-            let _ = kill(Pid::this(), Signal::SIGSTOP);
+        if matches!(state, WaitStatus::Stopped(..)) {
+            self.stop();
         }
         Ok(())
+    }
+
+    fn stop(&self) {
+        if on_terminal(self.target()) {
+            let _ = kill(Pid::this(), Signal::SIGSTOP);
+        }
     }
 
     async fn next_signal(&mut self) {
@@ -258,7 +351,25 @@ impl Child {
             }
             std::task::Poll::Pending
         });
+        let inside = self.inside.as_mut();
+        let changed = async {
+            match inside {
+                Some(inside) => inside.control.changed().await,
+                None => None,
+            }
+        };
+        let changed = async {
+            match changed.await {
+                Some(change) => change,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            biased; // what is said from inside comes before the helper's end
+            change = changed => match change {
+                Change::Stopped => self.stop(),
+                Change::EndedBy(signal) => self.ended_by = Some(signal),
+            },
             _ = self.changes.recv() => {}
             _ = self.continued.recv() => self.resume(),
             signal = forwarded => self.forward(signal),
@@ -271,19 +382,23 @@ impl Child {
         let from_terminal =
             matches!(signal, Signal::SIGINT | Signal::SIGQUIT | Signal::SIGTSTP) && is_foreground();
         if !from_terminal {
-            let _ = kill(self.pid, signal); // it may have ended already
+            let _ = kill(self.target(), signal); // it may have ended already
         }
     }
 
     /// `fg` continues our process group only. A child with a group of its own (a shell) is
     /// continued by us.
     fn resume(&self) {
-        if let Ok(group) = getpgid(Some(self.pid))
+        if let Ok(group) = getpgid(Some(self.target()))
             && group != getpgrp()
         {
             let _ = killpg(group, Signal::SIGCONT);
         }
     }
+}
+
+fn own_id() -> OsString {
+    std::process::id().to_string().into()
 }
 
 /// Reads a state without consuming it, so that it can be read again.

@@ -47,6 +47,7 @@ mod error;
 mod facts;
 mod git_login;
 mod hand_back;
+mod isolation;
 mod key_file;
 mod living;
 mod made_with;
@@ -76,6 +77,7 @@ pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
 pub use self::facts::{Facts, GuardFact, PlaceFact};
 pub(crate) use self::git_login::{GitChoice, GitLogin, git_login};
 use self::hand_back::{hand_back_rest, start_apart};
+pub use self::isolation::{IsolatedSpawnError, Isolation};
 use self::living::LivingSession;
 pub use self::living::{allows_export, facts_of, living};
 pub(crate) use self::made_with::{is_on_route, provider_made_with};
@@ -120,6 +122,7 @@ pub struct Session {
     serving: Serving,
     credentials: Arc<Credentials>,
     address: SocketAddr,
+    working_directory: PathBuf,
     environment: Environment,
     log: RunLog,
     /// How programs other than the command are started.
@@ -131,6 +134,12 @@ pub struct Session {
     /// `None` if that failed: its commands are then still recognized by their process ancestry.
     _entered: Option<LivingSession>,
     directory: RunDirectory,
+}
+
+/// A command as the user has written it, and the arguments that it is given.
+struct Words {
+    asked: Vec<OsString>,
+    told: Vec<OsString>,
 }
 
 impl Session {
@@ -196,10 +205,17 @@ impl Session {
     pub fn spawn(
         &self,
         program: &OsString,
-        mut arguments: Vec<OsString>,
+        arguments: Vec<OsString>,
         ulimits: Ulimits,
     ) -> Result<Child, ChildError> {
-        let words: Vec<_> = std::iter::once(program)
+        let words = self.words_of(program, arguments);
+        let child = Child::spawn(program, &words.told, &self.environment, ulimits)?;
+        self.begin(&words.asked, &child);
+        Ok(child)
+    }
+
+    fn words_of(&self, program: &OsString, mut arguments: Vec<OsString>) -> Words {
+        let asked: Vec<_> = std::iter::once(program)
             .chain(&arguments)
             .cloned()
             .collect();
@@ -207,16 +223,22 @@ impl Session {
         if let Some(option) = permission {
             arguments.insert(0, option);
         }
-        let child = Child::spawn(program, &arguments, &self.environment, ulimits)?;
-        self.log.begin(&words, child.id());
+        Words {
+            asked,
+            told: arguments,
+        }
+    }
+
+    /// A command has been started.
+    fn begin(&self, words: &[OsString], child: &Child) {
+        self.log.begin(words, child.id());
         if let Some(tree) = child.tree() {
             self.serving.admit_tree(tree);
         }
-        start_apart(self.hand_back.as_deref(), &child);
+        start_apart(self.hand_back.as_deref(), child);
         // Only now, after `Child::spawn` has installed the signal handlers: without them, a signal
         // would kill this process in the middle of a refresh.
         self.credentials.renew_due();
-        Ok(child)
     }
 
     /// Serves clients that something else starts, until the session is closed. `words` are what the

@@ -2,6 +2,7 @@
 //! is terminated.
 
 mod absolute_form;
+mod captured;
 mod connect;
 mod disposition;
 pub(super) mod door;

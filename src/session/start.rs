@@ -94,6 +94,7 @@ impl SessionPlan<'_> {
             serving: proxy.serve(),
             credentials,
             address,
+            working_directory: parent.directory().to_owned(),
             environment,
             log,
             programs,

@@ -34,6 +34,9 @@ Exit codes:
 pub(in crate::cli) struct Run {
     #[command(flatten)]
     pub(in crate::cli) session: SessionFlags,
+    /// Start the command where it has no way but the proxy, and nothing of the vault (Linux)
+    #[arg(long)]
+    pub(in crate::cli) isolate: bool,
     /// The command and its arguments
     #[arg(
         trailing_var_arg = true,

@@ -21,7 +21,7 @@ use crate::credential::ConnectionId;
 use crate::hand_back::OnRotate;
 use crate::proxy::{Policy, PolicyLayer, ScrubExtent};
 use crate::session::{
-    Join, Notice, Options, Parent, PolicyOptions, Session, SessionPlan, UserData,
+    Isolation, Join, Notice, Options, Parent, PolicyOptions, Session, SessionPlan, UserData,
 };
 
 pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
@@ -34,6 +34,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let notify = |notice| held.notify(notice);
     let mut command = std::mem::take(&mut arguments.command).into_iter();
     let required = std::mem::take(&mut arguments.session.require);
+    let isolation = arguments.isolate.then(Isolation::default);
     let plan = planned(
         &options(arguments.session),
         &data,
@@ -47,14 +48,21 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let runtime = Context::runtime()?;
     let at_terminal = stderr().is_terminal() && !printer.is_quiet();
     let code = runtime.block_on(async {
-        let session = plan.start(roots).await?;
+        let mut session = plan.start(roots).await?;
         printer.detail(&format!(
             "proxy at {}, files in {}",
             session.address(),
             session.directory().display()
         ));
         let program = command.next().unwrap_or_default();
-        let mut child = session.spawn(&program, command.collect(), ulimits)?;
+        let words = command.collect();
+        let mut child = match &isolation {
+            None => session.spawn(&program, words, ulimits)?,
+            Some(isolation) => {
+                let command = (&program, words);
+                session.spawn_isolated(isolation, command, ulimits).await?
+            }
+        };
         let hook = data.settings.notify_command();
         let programs = Programs::new(session.programs(), hook, child.apart());
         let alerts = Alerts::new(session.name(), programs, at_terminal);

@@ -146,6 +146,16 @@ impl RouteTable {
             || self.patterns.iter().any(|route| route.has_host(authority))
     }
 
+    /// Whether some port of that host is managed.
+    pub(in crate::proxy) fn manages_host(&self, authority: &Authority) -> bool {
+        let host = authority.host();
+        self.exact.keys().any(|known| known.host() == host)
+            || self
+                .patterns
+                .iter()
+                .any(|route| route.pattern.host.matches(host))
+    }
+
     /// The routes to that authority.
     pub(in crate::proxy) fn to(&self, authority: &Authority) -> Candidates {
         let exact = self.exact.get(authority).into_iter().flatten();

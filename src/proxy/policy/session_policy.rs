@@ -126,6 +126,20 @@ impl SessionPolicy {
         Ok(())
     }
 
+    /// Whether a host may be reached at some port, as far as its name tells. `managed` says whether a
+    /// route names it.
+    pub(in crate::proxy) fn admits_name(&self, name: &Authority, managed: bool) -> bool {
+        self.layers.iter().all(|layer| {
+            let is_denied = layer
+                .deny_hosts
+                .iter()
+                .any(|rule| rule.matches_at_all_ports(name));
+            let mut allowed = layer.allow_hosts.iter();
+            let mut is_named = || allowed.any(|rule| rule.matches_at_some_port(name));
+            !is_denied && (managed || layer.unmanaged != Policy::Deny || is_named())
+        })
+    }
+
     /// Whether there is nothing to ask about a request.
     pub(in crate::proxy) fn is_open(&self) -> bool {
         self.layers.is_empty()

@@ -1,6 +1,8 @@
 //! The listener: its address is known before the child starts.
 
 use std::convert::Infallible;
+use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,16 +13,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use super::captured;
 use super::connect;
 use super::door::{Door, ListenError};
 use super::request_line;
 use super::shared::{SessionConfig, Shared};
 use crate::audit::{Event, Kind};
 use crate::connection::CredentialSource;
+use crate::isolate::Handed;
 use crate::net::dial::Shortage;
 use crate::os::process_tree::ProcessTree;
 use crate::os::ulimits;
-use crate::proxy::admission::admit::{Admission, Recognition};
+use crate::proxy::admission::admit::{Admission, Client, Recognition};
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::exchange::respond;
 use crate::proxy::io::activity::Activity;
@@ -55,9 +59,20 @@ pub struct Proxy<S> {
 #[derive(Debug)]
 pub struct Serving {
     accepting: JoinHandle<()>,
+    capture: Capture,
+    captured: Vec<JoinHandle<()>>,
     admission: Arc<Admission>,
     open: Arc<Semaphore>,
     most: usize,
+}
+
+/// Starts to serve the listeners of an isolated command.
+struct Capture(Box<dyn Fn(Handed) -> io::Result<Vec<JoinHandle<()>>> + Send + Sync>);
+
+impl fmt::Debug for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capture").finish_non_exhaustive()
+    }
 }
 
 impl<S: CredentialSource> Proxy<S> {
@@ -92,9 +107,15 @@ impl<S: CredentialSource> Proxy<S> {
         let most = most_connections(ulimits::most_open_files());
         let open = Arc::new(Semaphore::new(most));
         let admission = Arc::clone(&self.shared.admission);
+        let capture = {
+            let (shared, open) = (Arc::clone(&self.shared), Arc::clone(&open));
+            Capture(Box::new(move |handed| captured::serve(&shared, &open, handed)))
+        };
         let accepting = tokio::spawn(accept(self.door, self.shared, Arc::clone(&open)));
         Serving {
             accepting,
+            capture,
+            captured: Vec::new(),
             admission,
             open,
             most,
@@ -116,18 +137,34 @@ impl Serving {
         self.admission.admit_tree(tree);
     }
 
+    /// Serves what the listeners of an isolated command are asked for.
+    ///
+    /// # Errors
+    ///
+    /// A listener that cannot be watched.
+    pub fn capture(&mut self, handed: Handed) -> io::Result<()> {
+        self.captured.extend((self.capture.0)(handed)?);
+        Ok(())
+    }
+
     /// Stops accepting connections, and gives requests in progress a moment to end.
     pub async fn shut_down(self) {
-        self.accepting.abort();
+        self.stop_accepting();
         let all = u32::try_from(self.most).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(SHUTDOWN_DRAIN, self.open.acquire_many(all)).await;
+    }
+
+    fn stop_accepting(&self) {
+        for accepting in self.captured.iter().chain([&self.accepting]) {
+            accepting.abort();
+        }
     }
 }
 
 /// No new connection is accepted; those that are open continue as long as the runtime.
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.accepting.abort();
+        self.stop_accepting();
     }
 }
 
@@ -154,7 +191,7 @@ async fn accept<S: CredentialSource>(door: Door, shared: Arc<Shared<S>>, open: A
 }
 
 async fn serve<S: CredentialSource>(
-    mut stream: ClientSocket,
+    stream: ClientSocket,
     peer: Peer,
     shared: Arc<Shared<S>>,
     permit: Permit,
@@ -168,6 +205,27 @@ async fn serve<S: CredentialSource>(
         }
         Recognition::Nobody => return,
     };
+    converse(stream, client, shared, permit).await;
+}
+
+/// The same for a client of an isolated command, which nobody else can be.
+pub(super) async fn serve_admitted<S: CredentialSource>(
+    stream: ClientSocket,
+    peer: Peer,
+    shared: Arc<Shared<S>>,
+    permit: Permit,
+) {
+    if let Recognition::Client(client) = shared.admission.recognize(&stream, peer) {
+        converse(stream, Arc::new(client), shared, permit).await;
+    }
+}
+
+async fn converse<S: CredentialSource>(
+    mut stream: ClientSocket,
+    client: Arc<Client>,
+    shared: Arc<Shared<S>>,
+    permit: Permit,
+) {
     let service = service_fn(|request| {
         let (shared, client) = (Arc::clone(&shared), Arc::clone(&client));
         connect::handle(shared, client, Arc::clone(&permit), request)

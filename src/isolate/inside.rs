@@ -1,0 +1,14 @@
+//! What runs before the command, on its way inside: the helper that makes the namespaces, and the
+//! first process in them.
+
+mod capabilities;
+mod init;
+mod listeners;
+mod namespaces;
+mod netlink;
+mod network;
+mod redirect;
+mod telling;
+
+pub use self::init::run as init;
+pub use self::namespaces::enter;

@@ -1,0 +1,112 @@
+//! The first process inside (PID 1): it makes what the command finds there, hands the listeners
+//! over, starts the command, and reaps what ends.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
+
+use super::listeners;
+use super::network;
+use super::redirect;
+use super::telling::{At, Failed, Telling};
+use crate::isolate::Plan;
+use crate::isolate::plan::FILE;
+use crate::isolate::report::{Change, EXIT_FAILED, Step};
+use crate::os::ulimits::Ulimits;
+
+/// As `env(1)` and shells say it.
+const EXIT_NOT_EXECUTABLE: u8 = 126;
+const EXIT_NOT_FOUND: u8 = 127;
+
+/// The entry point. `arguments` are the session's directory, the limits to restore, and the command
+/// with its arguments. Returns the exit code: of the command, or what stands for it.
+pub fn run(mut arguments: impl Iterator<Item = OsString>) -> u8 {
+    let (Some(directory), Some(ulimits), Some(program)) =
+        (arguments.next(), arguments.next(), arguments.next())
+    else {
+        return EXIT_FAILED;
+    };
+    let directory = PathBuf::from(directory);
+    // The helper dies with authsome, and this process with the helper. Both before the connection:
+    // there, a death that came earlier is noticed.
+    let tied = prctl::set_pdeathsig(Signal::SIGKILL).at(Step::Start);
+    let Ok(mut telling) = Telling::connect(&directory) else {
+        return EXIT_FAILED;
+    };
+    let prepared = tied.and_then(|()| prepare(&directory, &mut telling));
+    let limited = prepared.and_then(|()| Ulimits::restore(&ulimits).at(Step::Limits));
+    if let Err(failed) = limited {
+        telling.failed(&failed);
+        return EXIT_FAILED;
+    }
+    let mut command = Command::new(&program);
+    command.args(arguments);
+    let started = command.spawn();
+    let _ = prctl::set_name(c"authsome-init");
+    match started {
+        Ok(child) => {
+            telling.started();
+            let command = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            command.map_or(EXIT_FAILED, |command| attend(command, &mut telling))
+        }
+        Err(error) => {
+            let shown = program.display();
+            let (code, reason) = match error.kind() {
+                io::ErrorKind::NotFound => (EXIT_NOT_FOUND, "command not found".to_owned()),
+                _ => (EXIT_NOT_EXECUTABLE, format!("cannot be executed: {error}")),
+            };
+            let _ = writeln!(io::stderr(), "authsome: {shown}: {reason}");
+            code
+        }
+    }
+}
+
+fn prepare(directory: &Path, telling: &mut Telling) -> Result<(), Failed> {
+    let plan = fs::read(directory.join(FILE))
+        .and_then(|text| serde_json::from_slice::<Plan>(&text).map_err(io::Error::from))
+        .at(Step::Plan)?;
+    network::bring_up().at(Step::Interface)?;
+    network::make_all_local().at(Step::Routes)?;
+    let redirects = redirect::redirect(plan.proxy_port).is_ok();
+    let listeners = listeners::make(&plan, redirects).at(Step::Listeners)?;
+    telling.ready(&listeners, redirects).at(Step::Listeners)
+}
+
+/// Waits for the command to end, and reaps whatever else ends meanwhile: it has become a child of
+/// this process. When this process ends, the kernel ends all others inside.
+fn attend(command: Pid, telling: &mut Telling) -> u8 {
+    loop {
+        match wait(WaitOptions::UNTRACED) {
+            Ok(Some((pid, status))) if pid == command => {
+                if let Some(code) = ended(status, telling) {
+                    return code;
+                }
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return EXIT_FAILED,
+        }
+    }
+}
+
+/// The exit code, if the command has ended.
+fn ended(status: WaitStatus, telling: &mut Telling) -> Option<u8> {
+    if status.stopped() {
+        telling.changed(Change::Stopped);
+        return None;
+    }
+    let code = match status.terminating_signal() {
+        Some(signal) => {
+            telling.changed(Change::EndedBy(signal));
+            128 + signal
+        }
+        None => status.exit_status()?,
+    };
+    Some(u8::try_from(code).unwrap_or(u8::MAX))
+}

@@ -1,0 +1,142 @@
+//! The helper: it makes the namespaces, starts the first process in them, and waits for its end.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::Command;
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{Pid, getegid, geteuid, getppid};
+
+use super::capabilities;
+use super::telling::{At, Failed, Telling};
+use crate::isolate::INIT_ARGUMENT;
+use crate::isolate::report::{EXIT_FAILED, Step};
+
+/// The entry point of the helper. `arguments` are the process ID of authsome, the session's
+/// directory, the limits to restore, and the command with its arguments. Returns the exit code.
+///
+/// It has to be a process with one thread, or the kernel makes no user namespace.
+pub fn enter(mut arguments: impl Iterator<Item = OsString>) -> u8 {
+    let parent = arguments
+        .next()
+        .and_then(|pid| pid.to_str()?.parse().ok())
+        .map(Pid::from_raw);
+    let (Some(parent), Some(directory)) = (parent, arguments.next()) else {
+        return EXIT_FAILED;
+    };
+    match isolate(parent) {
+        Ok(()) => {}
+        Err(failed) => return tell(Path::new(&directory), &failed),
+    }
+    let mut init = Command::new("/proc/self/exe");
+    init.arg0("authsome")
+        .arg(INIT_ARGUMENT)
+        .arg(&directory)
+        .args(arguments);
+    let started = init.spawn();
+    // From here on the terminal's signals are the command's alone: this process shares its group,
+    // and must outlive it.
+    let _ = SigSet::all().thread_block();
+    match started {
+        Ok(mut init) => match init.wait() {
+            Ok(status) => {
+                let code = status.code().or(status.signal().map(|signal| 128 + signal));
+                code.and_then(|code| u8::try_from(code).ok())
+                    .unwrap_or(EXIT_FAILED)
+            }
+            Err(_) => EXIT_FAILED,
+        },
+        Err(error) => {
+            let failed = Err::<(), io::Error>(error).at(Step::Start);
+            failed.map_or_else(|failed| tell(Path::new(&directory), &failed), |()| 0)
+        }
+    }
+}
+
+fn tell(directory: &Path, failed: &Failed) -> u8 {
+    if let Ok(mut telling) = Telling::connect(directory) {
+        telling.failed(failed);
+    }
+    EXIT_FAILED
+}
+
+fn isolate(parent: Pid) -> Result<(), Failed> {
+    // The files of `/proc/self` are root's where the program cannot be read by its user. There is
+    // no secret in this process.
+    let _ = prctl::set_dumpable(true);
+    let maps = Maps::of_this_user().at(Step::Identity)?;
+    unshare(CloneFlags::CLONE_NEWUSER).at(Step::Users)?;
+    maps.write().at(Step::Identity)?;
+    let rest = CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWIPC;
+    unshare(rest).at(Step::Namespaces)?;
+    capabilities::hand_on().at(Step::Capabilities)?;
+    // If authsome is killed, so is all that it has started. After the change of credentials, which
+    // would clear it.
+    prctl::set_pdeathsig(Signal::SIGKILL).at(Step::Start)?;
+    if getppid() == parent {
+        Ok(())
+    } else {
+        Err(Errno::ESRCH).at(Step::Start)
+    }
+}
+
+/// Which users are the same inside: this one. For root they are all, so that files show their
+/// owners, and it can become another user.
+struct Maps {
+    users: String,
+    groups: String,
+    keeps_groups: bool,
+}
+
+impl Maps {
+    fn of_this_user() -> io::Result<Self> {
+        if !geteuid().is_root() {
+            let one = |id: u32| format!("{id} {id} 1");
+            return Ok(Self {
+                users: one(geteuid().as_raw()),
+                groups: one(getegid().as_raw()),
+                keeps_groups: false,
+            });
+        }
+        Ok(Self {
+            users: same(&fs::read_to_string("/proc/self/uid_map")?),
+            groups: same(&fs::read_to_string("/proc/self/gid_map")?),
+            keeps_groups: true,
+        })
+    }
+
+    fn write(&self) -> io::Result<()> {
+        if !self.keeps_groups {
+            fs::OpenOptions::new()
+                .write(true)
+                .open("/proc/self/setgroups")
+                .and_then(|mut file| io::Write::write_all(&mut file, b"deny"))?;
+        }
+        put("/proc/self/uid_map", &self.users)?;
+        put("/proc/self/gid_map", &self.groups)
+    }
+}
+
+fn put(path: &str, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).open(path)?;
+    io::Write::write_all(&mut file, text.as_bytes())
+}
+
+/// Each ID that is there, as itself.
+fn same(map: &str) -> String {
+    let line = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let (first, count) = (fields.next()?, fields.nth(1)?);
+        Some(format!("{first} {first} {count}\n"))
+    };
+    map.lines().filter_map(line).collect()
+}

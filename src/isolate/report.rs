@@ -1,0 +1,91 @@
+//! What is said from inside to authsome: what failed, or which listeners there are, and then how
+//! the command does. Each message is a line of JSON on a stream.
+
+use std::net::{TcpListener, UdpSocket};
+
+use serde::{Deserialize, Serialize};
+
+/// The helper's exit code where it has failed: authsome has been told why.
+pub(super) const EXIT_FAILED: u8 = 125;
+
+/// A step on the way to the command, each of which the system can forbid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Step {
+    /// A user namespace.
+    Users,
+    /// The user's own ID in it.
+    Identity,
+    /// The network, mount, process and IPC namespaces.
+    Namespaces,
+    /// What the first process may do in them.
+    Capabilities,
+    /// The first process in them.
+    Start,
+    /// The description of what is to be made.
+    Plan,
+    /// The loopback interface.
+    Interface,
+    /// The routes that make every address local.
+    Routes,
+    /// The listeners.
+    Listeners,
+    /// The limits of the command.
+    Limits,
+}
+
+/// What a handed listener is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Role {
+    /// Connections to anywhere.
+    Capture,
+    /// Questions to a resolver, as datagrams.
+    Names,
+    /// Questions to a resolver, on connections.
+    NamesOverTcp,
+}
+
+/// A message from inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Message {
+    /// It cannot be done.
+    Failed {
+        /// What was tried.
+        step: Step,
+        /// The system's number for why.
+        errno: i32,
+    },
+    /// All stands; a descriptor for each of the roles is with the message.
+    Ready {
+        /// What the descriptors are for, in their order.
+        roles: Vec<Role>,
+        /// Whether all ports are captured.
+        redirects: bool,
+    },
+    /// The command was started.
+    Started,
+    /// How the command does.
+    Changed(Change),
+}
+
+/// How the command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// It has stopped.
+    Stopped,
+    /// It has ended by this signal.
+    EndedBy(i32),
+}
+
+/// The listeners from inside.
+#[derive(Debug, Default)]
+pub struct Handed {
+    /// Connections to anywhere.
+    pub capture: Vec<TcpListener>,
+    /// Questions to a resolver.
+    pub names: Vec<UdpSocket>,
+    /// The same on connections.
+    pub names_over_tcp: Vec<TcpListener>,
+    /// Whether connections to all ports arrive at `capture`; otherwise those to some.
+    pub redirects: bool,
+}
