@@ -123,7 +123,8 @@ impl Child {
         environment: &Environment,
         ulimits: Ulimits,
     ) -> Result<Self, ChildError> {
-        let words = [OsStr::new(EXEC_ARGUMENT), &own_id(), &ulimits.to_argument()].map(OsString::from);
+        let words =
+            [OsStr::new(EXEC_ARGUMENT), &own_id(), &ulimits.to_argument()].map(OsString::from);
         Self::start(&words, (command, arguments), environment)
     }
 

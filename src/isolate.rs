@@ -21,6 +21,7 @@ mod broker;
 mod inside;
 mod names;
 mod original;
+pub mod places;
 mod plan;
 mod report;
 mod resolver;
@@ -28,7 +29,7 @@ mod resolver;
 pub use self::broker::{Control, Doorway, IsolateError};
 pub(crate) use self::names::Names;
 pub(crate) use self::original::original_destination;
-pub use self::plan::Plan;
+pub use self::plan::{Files, Plan};
 pub use self::report::{Change, Handed, Step};
 pub(crate) use self::resolver::{MAX_QUESTION, answer};
 

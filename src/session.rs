@@ -77,6 +77,7 @@ pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
 pub use self::facts::{Facts, GuardFact, PlaceFact};
 pub(crate) use self::git_login::{GitChoice, GitLogin, git_login};
 use self::hand_back::{hand_back_rest, start_apart};
+use self::isolation::Isolated;
 pub use self::isolation::{IsolatedSpawnError, Isolation};
 use self::living::LivingSession;
 pub use self::living::{allows_export, facts_of, living};
@@ -122,7 +123,8 @@ pub struct Session {
     serving: Serving,
     credentials: Arc<Credentials>,
     address: SocketAddr,
-    working_directory: PathBuf,
+    /// Of an isolated command.
+    isolated: Option<Isolated>,
     environment: Environment,
     log: RunLog,
     /// How programs other than the command are started.

@@ -27,7 +27,7 @@ pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Target};
 pub(super) use self::policy::{JoinArgument, PolicyArgument, PolicyFlags, ScrubArgument};
 pub(super) use self::proxy::{ContainerEngine, EnvFormat, Proxy};
-pub(super) use self::run::{Run, SessionFlags};
+pub(super) use self::run::{IsolateArgument, IsolationFlags, Run, SessionFlags};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
 pub(super) use self::skill::{Agent, Skill};
 pub(super) use self::token::{Credential, Token, TokenFormat};

@@ -86,7 +86,11 @@ impl Doorway {
         ended: impl Future<Output = ()>,
     ) -> Result<(Handed, Control), IsolateError> {
         let taken = async {
-            let (stream, _) = self.listener.accept().await.map_err(IsolateError::Unheard)?;
+            let (stream, _) = self
+                .listener
+                .accept()
+                .await
+                .map_err(IsolateError::Unheard)?;
             let init = stream.peer_cred().ok().and_then(|peer| peer.pid());
             let mut control = Control {
                 stream,

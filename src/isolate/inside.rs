@@ -2,11 +2,15 @@
 //! first process in them.
 
 mod capabilities;
+mod filter;
 mod init;
+mod landlock;
 mod listeners;
+mod mounts;
 mod namespaces;
 mod netlink;
 mod network;
+mod read_only;
 mod redirect;
 mod telling;
 

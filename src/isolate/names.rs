@@ -118,7 +118,9 @@ mod tests {
             assert!(names.addresses_of(&format!("n{number}.test")).is_some());
         }
         assert_eq!(names.addresses_of("one-more.test"), None);
-        let last = names.addresses_of(&format!("n{}.test", MAX_NAMES - 1)).unwrap();
+        let last = names
+            .addresses_of(&format!("n{}.test", MAX_NAMES - 1))
+            .unwrap();
         assert_eq!(names.name_of(last.0.into()).as_deref(), Some("n16383.test"));
         assert!(names.addresses_of("n0.test").is_some());
     }

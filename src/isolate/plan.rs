@@ -11,8 +11,30 @@ pub struct Plan {
     pub proxy_port: u16,
     /// Ports at which connections are captured where they cannot be redirected.
     pub ports: Vec<u16>,
-    /// Where the command begins, in the view that the mounts make.
+    /// Ports of the host's loopback interface that are reached at the same port inside.
+    pub host_ports: Vec<u16>,
+    /// The files and directories.
+    pub files: Files,
+}
+
+/// What of the file system is other inside than outside. What is not there is passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// Where the command begins.
     pub directory: PathBuf,
+    /// What is not there: a directory is empty, a file or a socket is `/dev/null`.
+    pub hidden: Vec<PathBuf>,
+    /// What is there all the same, although it is within what is hidden.
+    pub kept: Vec<PathBuf>,
+    /// Files in the place of others: what is there, and where.
+    pub replaced: Vec<(PathBuf, PathBuf)>,
+    /// What can be read, and not changed.
+    pub protected: Vec<PathBuf>,
+    /// Directories that cannot be renamed, so that nothing else takes their place.
+    pub pinned: Vec<PathBuf>,
+    /// Where everything but these directories can only be read; `None` where files stay as they
+    /// are.
+    pub writable: Option<Vec<PathBuf>>,
 }
 
 /// The file's name in the session's directory.

@@ -30,6 +30,18 @@ pub enum Step {
     Routes,
     /// The listeners.
     Listeners,
+    /// The files.
+    Mounts,
+    /// The files that can only be read.
+    ReadOnly,
+    /// `/proc` of the new namespace.
+    Processes,
+    /// The end of all rights.
+    Rights,
+    /// The filter of system calls.
+    Filter,
+    /// Landlock.
+    Landlock,
     /// The limits of the command.
     Limits,
 }

@@ -6,7 +6,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use simple_dns::rdata::{A, AAAA, PTR, RData};
-use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, RCODE, ResourceRecord, TYPE};
+use simple_dns::{
+    CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, RCODE, ResourceRecord, TYPE,
+};
 
 use super::Names;
 use crate::authority::Authority;
@@ -147,7 +149,9 @@ mod tests {
         question.set_flags(PacketFlag::RECURSION_DESIRED);
         let name = Name::new(name).unwrap();
         let (kind, class) = (kind.into(), CLASS::IN.into());
-        question.questions.push(Question::new(name, kind, class, false));
+        question
+            .questions
+            .push(Question::new(name, kind, class, false));
         let question = question.build_bytes_vec().unwrap();
         let answer = answer(&question, names, |name| !name.host().ends_with("evil.test"))?;
         let answer = Packet::parse(&answer).unwrap();
@@ -155,7 +159,10 @@ mod tests {
         assert!(answer.has_flags(PacketFlag::RESPONSE | PacketFlag::RECURSION_AVAILABLE));
         let code = answer.rcode();
         let records = answer.answers.into_iter();
-        Some((code, records.map(|record| record.rdata.into_owned()).collect()))
+        Some((
+            code,
+            records.map(|record| record.rdata.into_owned()).collect(),
+        ))
     }
 
     #[test]
@@ -167,10 +174,7 @@ mod tests {
         let (_, records) = ask(&names, "gitlab.TEST", TYPE::AAAA).unwrap();
         let v6: Ipv6Addr = "fd61:7574:6873::1".parse().unwrap();
         assert_eq!(records, [RData::AAAA(v6.into())]);
-        assert_eq!(
-            names.name_of(v6.into()).as_deref(),
-            Some("gitlab.test")
-        );
+        assert_eq!(names.name_of(v6.into()).as_deref(), Some("gitlab.test"));
         let name = Name::new("gitlab.test").unwrap().into_owned();
         for reverse in [
             "1.0.18.198.in-addr.arpa".to_owned(),
@@ -185,7 +189,14 @@ mod tests {
     #[test]
     fn nothing_else_is_told() {
         let names = Names::default();
-        for kind in [TYPE::TXT, TYPE::MX, TYPE::SRV, TYPE::HTTPS, TYPE::SVCB, TYPE::NS] {
+        for kind in [
+            TYPE::TXT,
+            TYPE::MX,
+            TYPE::SRV,
+            TYPE::HTTPS,
+            TYPE::SVCB,
+            TYPE::NS,
+        ] {
             let found = ask(&names, "gitlab.test", kind).unwrap();
             assert_eq!(found, (RCODE::NoError, Vec::new()), "{kind:?}");
         }

@@ -216,6 +216,7 @@ impl Dialer {
         wait: &Wait<'_>,
         rule: AddressRule,
     ) -> Result<TcpStream, ConnectError> {
+        let is_given = self.addresses.contains_key(place);
         let addresses = if let Some(address) = self.addresses.get(place) {
             vec![SocketAddr::new(*address, place.port())]
         } else {
@@ -228,6 +229,12 @@ impl Dialer {
                 return Err(ConnectError::Unreachable(reason.to_owned()));
             }
             let stream = tcp::connect(address, wait).await.map_err(unreachable)?;
+            let local = stream.local_addr().map(|local| local.ip());
+            let refused = |local| rule.refuses_between(local, address.ip());
+            if let Some(kind) = local.ok().filter(|_| !is_given).and_then(refused) {
+                let address = address.ip();
+                return Err(ConnectError::Refused { address, kind });
+            }
             // A name or the user's proxy may lead back to this proxy. The request would then loop
             // without an end.
             if self.is_own(&stream) {

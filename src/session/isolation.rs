@@ -1,17 +1,35 @@
 //! A command in namespaces of its own: what is made there is told from the session, and its
 //! listeners are served by the session's proxy.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::path::PathBuf;
 
 use super::Session;
+use super::living;
+use super::parent::Parent;
 use crate::child::{Child, ChildError};
-use crate::isolate::{Doorway, IsolateError, Plan};
+use crate::env::env_vars::MASTER_KEY_FILE;
+use crate::isolate::{Doorway, Files, IsolateError, Plan, places};
+use crate::os::home::{Home, HomeError};
+use crate::os::run_dir::RunDirectory;
 use crate::os::ulimits::Ulimits;
 
 /// What a user may choose for an isolated command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Isolation {
+    /// The command may use `ssh-agent` and `gpg-agent`.
+    pub keeps_agents: bool,
+    /// Ports of the host's loopback interface that the command reaches at its own.
+    pub host_ports: Vec<u16>,
+    /// Ports of the command's loopback interface that the host reaches at its own.
+    pub published: Vec<u16>,
+    /// The directories that the command may write to, if not all.
+    pub writable: Option<Vec<PathBuf>>,
+    /// The command cannot change what git and agents run of their own in the repository.
+    pub protects_repository: bool,
+    /// What cannot be had is left out, and the command is started all the same.
+    pub is_best_effort: bool,
 }
 
 /// Why an isolated command was not started.
@@ -29,16 +47,39 @@ pub enum IsolatedSpawnError {
     Serve(#[source] io::Error),
 }
 
+/// What an isolated command is started with.
+#[derive(Debug)]
+pub(super) struct Isolated {
+    published: Vec<u16>,
+    host_ports: Vec<u16>,
+    files: Files,
+}
+
+impl Isolated {
+    pub(super) fn new(
+        isolation: &Isolation,
+        parent: &Parent,
+        home: &Home,
+        session: (&str, &RunDirectory),
+    ) -> Result<Self, HomeError> {
+        Ok(Self {
+            published: isolation.published.clone(),
+            host_ports: isolation.host_ports.clone(),
+            files: files(isolation, parent, home, session)?,
+        })
+    }
+}
+
 impl Session {
     /// Starts a command as [`Self::spawn`] does, in namespaces of its own: each of its connections
-    /// is captured and served by this session. The same holds for the thread.
+    /// is captured and served by this session, whose [`super::Options::isolation`] says how. The
+    /// same holds for the thread.
     pub async fn spawn_isolated(
         &mut self,
-        isolation: &Isolation,
         (program, arguments): (&OsString, Vec<OsString>),
         ulimits: Ulimits,
     ) -> Result<Child, IsolatedSpawnError> {
-        let doorway = Doorway::open(&self.directory, &self.plan_of(isolation))?;
+        let doorway = Doorway::open(&self.directory, &self.isolation_plan())?;
         let words = self.words_of(program, arguments);
         let command = (program.as_os_str(), &*words.told);
         let mut child = Child::spawn_isolated(&doorway, command, &self.environment, ulimits)?;
@@ -51,11 +92,56 @@ impl Session {
         Ok(child)
     }
 
-    fn plan_of(&self, _: &Isolation) -> Plan {
+    fn isolation_plan(&self) -> Plan {
+        let (host_ports, files) = match &self.isolated {
+            Some(isolated) => (isolated.host_ports.clone(), isolated.files.clone()),
+            None => <_>::default(),
+        };
         Plan {
             proxy_port: self.address.port(),
-            ports: vec![22, 80, 443],
-            directory: self.working_directory.clone(),
+            ports: self.serving.ports().to_owned(),
+            host_ports,
+            files,
         }
     }
 }
+
+/// The files inside.
+fn files(
+    isolation: &Isolation,
+    parent: &Parent,
+    home: &Home,
+    session: (&str, &RunDirectory),
+) -> Result<Files, HomeError> {
+    let (name, own) = session;
+    let variable = |name: &str| parent.variable(name).map(OsStr::to_owned);
+    let (mut hidden, mut kept) = places::of_services(&variable, isolation.keeps_agents);
+    hidden.insert(0, home.path(""));
+    hidden.extend(parent.filled(MASTER_KEY_FILE).map(PathBuf::from));
+    kept.push(own.path().to_owned());
+    kept.extend(living::files_of(home, name));
+    let directory = parent.directory();
+    let (bundles, stores) = places::of_certificates(&variable, directory);
+    let named = |name: &str, targets: Vec<PathBuf>| {
+        let source = own.path().join(name);
+        let replaced = move |target| (source.clone(), target);
+        targets.into_iter().map(replaced)
+    };
+    let mut replaced: Vec<_> = named("bundle.pem", bundles).collect();
+    replaced.extend(named("roots.jks", stores));
+    let resolver = own.write("resolv.conf", RESOLVER)?;
+    replaced.push((resolver, PathBuf::from("/etc/resolv.conf")));
+    Ok(Files {
+        directory: directory.to_owned(),
+        hidden,
+        kept,
+        replaced,
+        protected: Vec::new(),
+        pinned: Vec::new(),
+        writable: None,
+    })
+}
+
+/// The one resolver inside. Without a search list: names are looked up outside, where the user's
+/// own is.
+const RESOLVER: &[u8] = b"nameserver 127.0.0.1\noptions ndots:1\n";

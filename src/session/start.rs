@@ -9,6 +9,7 @@ use super::environment::{self, EnvironmentBuilder};
 use super::error::SessionError;
 use super::facts::Facts;
 use super::hand_back::{hand_back, serve};
+use super::isolation::Isolated;
 use super::options::{Options, SeenFrom};
 use super::parent::Parent;
 use super::policy::Permitted;
@@ -90,11 +91,20 @@ impl SessionPlan<'_> {
             options: &options,
         };
         let (directory, environment) = builder.build(roots, contributions, handed_down, notify)?;
+        let isolated = match &options.isolation {
+            None => None,
+            Some(isolation) => Some(Isolated::new(
+                isolation,
+                parent,
+                &data.home,
+                (name.expose(), &directory),
+            )?),
+        };
         Ok(Session {
             serving: proxy.serve(),
             credentials,
             address,
-            working_directory: parent.directory().to_owned(),
+            isolated,
             environment,
             log,
             programs,
@@ -123,6 +133,7 @@ fn config(
         policy: permitted.policy,
         allowed_guards: permitted.allowed_guards,
         scrub: options.scrub,
+        is_isolated: options.isolation.is_some(),
         timeouts: data.settings.timeouts(),
         queue,
         audit: Arc::clone(&data.audit),

@@ -10,7 +10,8 @@ use std::io::{IsTerminal, stderr};
 use crate::child;
 use crate::cli::alerts::{Alerts, Programs};
 use crate::cli::args::{
-    JoinArgument, PolicyArgument, PolicyFlags, Run, ScrubArgument, SessionFlags,
+    IsolateArgument, IsolationFlags, JoinArgument, PolicyArgument, PolicyFlags, Run, ScrubArgument,
+    SessionFlags,
 };
 use crate::cli::ask::can_ask;
 use crate::cli::context::{Context, interrupt};
@@ -34,15 +35,13 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let notify = |notice| held.notify(notice);
     let mut command = std::mem::take(&mut arguments.command).into_iter();
     let required = std::mem::take(&mut arguments.session.require);
-    let isolation = arguments.isolate.then(Isolation::default);
-    let plan = planned(
-        &options(arguments.session),
-        &data,
-        &parent,
-        &notify,
-        &held,
-        context,
-    )?;
+    let isolation = isolation(arguments.isolation);
+    let is_isolated = isolation.is_some();
+    let options = Options {
+        isolation,
+        ..options(arguments.session)
+    };
+    let plan = planned(&options, &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
     stop_telling();
     let runtime = Context::runtime()?;
@@ -56,12 +55,9 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         ));
         let program = command.next().unwrap_or_default();
         let words = command.collect();
-        let mut child = match &isolation {
-            None => session.spawn(&program, words, ulimits)?,
-            Some(isolation) => {
-                let command = (&program, words);
-                session.spawn_isolated(isolation, command, ulimits).await?
-            }
+        let mut child = match is_isolated {
+            false => session.spawn(&program, words, ulimits)?,
+            true => session.spawn_isolated((&program, words), ulimits).await?,
         };
         let hook = data.settings.notify_command();
         let programs = Programs::new(session.programs(), hook, child.apart());
@@ -143,6 +139,19 @@ pub(super) fn options(mut flags: SessionFlags) -> Options {
         rewrites_ssh: !flags.no_ssh_rewrite,
         ..Options::default()
     }
+}
+
+/// How the command is isolated, from its flags.
+fn isolation(flags: IsolationFlags) -> Option<Isolation> {
+    let kind = flags.isolate?;
+    Some(Isolation {
+        keeps_agents: flags.keep_agent,
+        host_ports: flags.host_port,
+        published: flags.publish,
+        writable: flags.read_only_root.then_some(flags.writable),
+        protects_repository: flags.protect_repo,
+        is_best_effort: kind == IsolateArgument::BestEffort,
+    })
 }
 
 /// What is permitted, from its flags.

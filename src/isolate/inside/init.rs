@@ -12,7 +12,11 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
 
+use super::capabilities;
+use super::filter;
+use super::landlock;
 use super::listeners;
+use super::mounts;
 use super::network;
 use super::redirect;
 use super::telling::{At, Failed, Telling};
@@ -76,6 +80,13 @@ fn prepare(directory: &Path, telling: &mut Telling) -> Result<(), Failed> {
     network::make_all_local().at(Step::Routes)?;
     let redirects = redirect::redirect(plan.proxy_port).is_ok();
     let listeners = listeners::make(&plan, redirects).at(Step::Listeners)?;
+    mounts::make(&plan.files)?;
+    // The files of this process in `/proc` are not the command's to open.
+    let _ = prctl::set_dumpable(false);
+    capabilities::give_up().at(Step::Rights)?;
+    prctl::set_no_new_privs().at(Step::Rights)?;
+    landlock::apply(&plan.files).at(Step::Landlock)?;
+    filter::apply().at(Step::Filter)?;
     telling.ready(&listeners, redirects).at(Step::Listeners)
 }
 

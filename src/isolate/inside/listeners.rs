@@ -1,5 +1,6 @@
 //! The listeners inside, which are served outside.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -14,6 +15,11 @@ use crate::isolate::report::Role;
 
 /// The port of DNS.
 const DOMAIN: u16 = 53;
+
+/// Ports at which connections are captured, whatever the routes are.
+const SSH: u16 = 22;
+const HTTP: u16 = 80;
+const HTTPS: u16 = 443;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -36,9 +42,11 @@ pub(super) fn make(plan: &Plan, redirects: bool) -> io::Result<Vec<(Role, OwnedF
     if redirects {
         return Ok(made);
     }
-    for port in &plan.ports {
+    let usual = [SSH, HTTP, HTTPS].into_iter();
+    let ports: BTreeSet<u16> = plan.ports.iter().copied().chain(usual).collect();
+    for port in ports {
         for address in any {
-            let place = SocketAddr::new(address, *port);
+            let place = SocketAddr::new(address, port);
             made.extend(present(tcp(place))?.map(|socket| (Role::Capture, socket)));
         }
     }

@@ -48,7 +48,18 @@ pub(super) fn make_all_local() -> io::Result<()> {
 
 fn add(family: u8) -> io::Result<()> {
     let header = [
-        family, 0, 0, 0, LOCAL_TABLE, STATIC, SCOPE_HOST, LOCAL, 0, 0, 0, 0,
+        family,
+        0,
+        0,
+        0,
+        LOCAL_TABLE,
+        STATIC,
+        SCOPE_HOST,
+        LOCAL,
+        0,
+        0,
+        0,
+        0,
     ];
     let interface = Attributes::default().bytes(OUT_INTERFACE, &LOOPBACK.to_ne_bytes());
     let mut messages = Messages::default();

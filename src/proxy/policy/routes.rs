@@ -1,7 +1,7 @@
 //! Which connection a request belongs to: the longest path prefix wins, then an exact host before a
 //! `regex:`, then the preference.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
@@ -207,6 +207,18 @@ impl RouteTable {
     /// configuration.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.exact.keys().map(Authority::host)
+    }
+
+    /// The ports of all routes, each once.
+    pub fn ports(&self) -> Vec<u16> {
+        let patterns = self.patterns.iter().map(|route| route.pattern.port);
+        let ports: BTreeSet<_> = self
+            .exact
+            .keys()
+            .map(Authority::port)
+            .chain(patterns)
+            .collect();
+        ports.into_iter().collect()
     }
 
     /// The domains that contain the hosts of all other routes.

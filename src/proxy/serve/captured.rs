@@ -67,7 +67,9 @@ pub(super) fn serve<S: CredentialSource>(
     let mut tasks = Vec::new();
     for listener in handed.capture {
         let (listener, captured) = (adopted(listener)?, Arc::clone(&captured));
-        tasks.push(tokio::spawn(async move { accept(listener, captured).await }));
+        tasks.push(tokio::spawn(
+            async move { accept(listener, captured).await },
+        ));
     }
     for socket in handed.names {
         let socket = tokio::net::UdpSocket::from_std(socket)?;
@@ -144,7 +146,10 @@ impl<S: CredentialSource> Captured<S> {
     async fn serve_captured(&self, mut stream: ClientSocket, authority: Authority, permit: Permit) {
         let shared = &self.shared;
         if authority.port() == SSH && shared.session.routes.manages_host(&authority) {
-            self.note(&authority, &Refusal::SshWithoutCredential(authority.to_string()));
+            self.note(
+                &authority,
+                &Refusal::SshWithoutCredential(authority.to_string()),
+            );
             ssh::refuse(&mut stream, authority.host()).await;
             return;
         }

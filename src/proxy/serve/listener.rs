@@ -60,6 +60,8 @@ pub struct Proxy<S> {
 pub struct Serving {
     accepting: JoinHandle<()>,
     capture: Capture,
+    /// Those of the routes.
+    ports: Vec<u16>,
     captured: Vec<JoinHandle<()>>,
     admission: Arc<Admission>,
     open: Arc<Semaphore>,
@@ -107,13 +109,17 @@ impl<S: CredentialSource> Proxy<S> {
         let most = most_connections(ulimits::most_open_files());
         let open = Arc::new(Semaphore::new(most));
         let admission = Arc::clone(&self.shared.admission);
+        let ports = self.shared.session.routes.ports();
         let capture = {
             let (shared, open) = (Arc::clone(&self.shared), Arc::clone(&open));
-            Capture(Box::new(move |handed| captured::serve(&shared, &open, handed)))
+            Capture(Box::new(move |handed| {
+                captured::serve(&shared, &open, handed)
+            }))
         };
         let accepting = tokio::spawn(accept(self.door, self.shared, Arc::clone(&open)));
         Serving {
             accepting,
+            ports,
             capture,
             captured: Vec::new(),
             admission,
@@ -135,6 +141,11 @@ impl Serving {
     /// Serves the processes of that tree without a password as well.
     pub fn admit_tree(&self, tree: ProcessTree) {
         self.admission.admit_tree(tree);
+    }
+
+    /// The ports of the session's routes.
+    pub fn ports(&self) -> &[u16] {
+        &self.ports
     }
 
     /// Serves what the listeners of an isolated command are asked for.

@@ -53,6 +53,9 @@ pub struct SessionConfig {
     pub allowed_guards: HashSet<String>,
     /// What responses are searched in for secrets.
     pub scrub: ScrubExtent,
+    /// The command has a loopback interface of its own, and none of this machine's addresses is
+    /// reached for it.
+    pub is_isolated: bool,
     /// The timeouts that a user may set.
     pub timeouts: Timeouts,
     /// The queue for file descriptors, one for the whole process.
@@ -88,12 +91,16 @@ impl<S> Shared<S> {
         };
         let policy = Arc::new(config.policy);
         let (ruling, managed) = (Arc::clone(&policy), Arc::clone(&routes));
+        let is_isolated = config.is_isolated;
         let rules = AddressRules::new(move |authority| {
             // A connection's host is where the user has logged in, and its certificate is verified.
             if managed.manages(authority) {
                 return AddressRule::All;
             }
-            ruling.address_rule(authority)
+            match ruling.address_rule(authority) {
+                AddressRule::NotLocal if is_isolated => AddressRule::NotThisMachine,
+                rule => rule,
+            }
         });
         let dialer = Dialer::new(
             &config.resolve,

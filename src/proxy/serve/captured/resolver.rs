@@ -59,7 +59,10 @@ async fn converse<S: CredentialSource>(mut stream: TcpStream, captured: &Capture
         stream.read_exact(question).await.ok()?;
         let answer = captured.answer(question)?;
         let length = u16::try_from(answer.len()).ok()?.to_be_bytes();
-        stream.write_all(&[&length[..], &answer].concat()).await.ok()
+        stream
+            .write_all(&[&length[..], &answer].concat())
+            .await
+            .ok()
     };
     while let Ok(Some(())) = tokio::time::timeout(RESOLVER_IDLE, one()).await {}
 }

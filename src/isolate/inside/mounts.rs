@@ -1,0 +1,149 @@
+//! The files inside: the user's own, less what is hidden, with the session's certificates in the
+//! place of the system's.
+//!
+//! A mount is the whole wall: who has no capability in these namespaces can neither move it nor
+//! look behind it, and a path through another process's root (`/proc/PID/root`) leads to processes
+//! of the same namespace only.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MsFlags, mount};
+use nix::sys::stat::Mode;
+
+use super::read_only;
+use super::telling::{At, Failed};
+use crate::isolate::plan::Files;
+use crate::isolate::report::Step;
+
+/// No program of a user's needs these on what is mounted here.
+const PLAIN: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+
+/// Makes all of it. The order matters: what is kept is opened before it is hidden, and what is
+/// there to be read only is so at the end.
+pub(super) fn make(files: &Files) -> Result<(), Failed> {
+    // Nothing that is mounted here is seen outside.
+    let flags = MsFlags::MS_REC | MsFlags::MS_SLAVE;
+    mount(NOTHING, "/", NOTHING, flags, NOTHING).at(Step::Mounts)?;
+    let kept: Vec<_> = files
+        .kept
+        .iter()
+        .filter_map(|path| Kept::open(path))
+        .collect();
+    let replaced: Vec<_> = files
+        .replaced
+        .iter()
+        .filter_map(|(source, target)| Some((Kept::open(source)?, resolved(target))))
+        .collect();
+    for path in &files.pinned {
+        present(bind(path, path)).at(Step::Mounts)?;
+    }
+    for path in &files.hidden {
+        hide(path).at(Step::Mounts)?;
+    }
+    for kept in &kept {
+        kept.reveal_at(&kept.path).at(Step::Mounts)?;
+    }
+    for (source, target) in &replaced {
+        source.reveal_at(target).at(Step::Mounts)?;
+    }
+    for path in &files.protected {
+        present(bind(path, path)).at(Step::Mounts)?;
+        present(read_only::make(path)).at(Step::Mounts)?;
+    }
+    if let Some(writable) = &files.writable {
+        read_only::all_but(writable).at(Step::ReadOnly)?;
+    }
+    mount_proc().at(Step::Processes)?;
+    // The old one may be a directory that is behind a mount now.
+    present(nix::unistd::chdir(&files.directory).or_else(|_| nix::unistd::chdir("/")))
+        .at(Step::Mounts)
+}
+
+/// For arguments of mount(2) that a call has no use for.
+const NOTHING: Option<&str> = None;
+
+/// The processes of this namespace, and no others. The kernel permits it only where the old one is
+/// there as a whole.
+fn mount_proc() -> Result<(), Errno> {
+    let flags = PLAIN | MsFlags::MS_NOEXEC;
+    mount(Some("proc"), "/proc", Some("proc"), flags, NOTHING)
+}
+
+fn hide(path: &Path) -> Result<(), Errno> {
+    let Ok(found) = fs::metadata(path) else {
+        return Ok(()); // not there, or not to be reached
+    };
+    if found.is_dir() {
+        let options = Some("size=1m,mode=0700");
+        return mount(Some("none"), path, Some("tmpfs"), PLAIN, options);
+    }
+    present(mount(
+        Some("/dev/null"),
+        path,
+        NOTHING,
+        MsFlags::MS_BIND,
+        NOTHING,
+    ))
+}
+
+fn bind(source: &Path, target: &Path) -> Result<(), Errno> {
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+    mount(Some(source), target, NOTHING, flags, NOTHING)
+}
+
+/// What is not there needs no mount.
+fn present(made: Result<(), Errno>) -> Result<(), Errno> {
+    match made {
+        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => Ok(()),
+        other => other,
+    }
+}
+
+/// Where a link leads, as far as it leads anywhere: a mount on a link is one on its target, which
+/// may be hidden by then.
+fn resolved(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// A file or a directory that is opened before something is mounted over it.
+struct Kept {
+    path: PathBuf,
+    descriptor: OwnedFd,
+    is_directory: bool,
+}
+
+impl Kept {
+    fn open(path: &Path) -> Option<Self> {
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        let descriptor = open(path, flags, Mode::empty()).ok()?;
+        Some(Self {
+            is_directory: fs::metadata(path).ok()?.is_dir(),
+            path: path.to_owned(),
+            descriptor,
+        })
+    }
+
+    /// Mounts it at `target`, which is made where that is within something hidden.
+    fn reveal_at(&self, target: &Path) -> io::Result<()> {
+        if fs::symlink_metadata(target).is_err() && self.make_place(target).is_err() {
+            return Ok(()); // where nothing can be made, nothing was
+        }
+        let source = format!("/proc/self/fd/{}", self.descriptor.as_raw_fd());
+        present(bind(Path::new(&source), target)).map_err(io::Error::from)
+    }
+
+    fn make_place(&self, target: &Path) -> io::Result<()> {
+        if self.is_directory {
+            return fs::create_dir_all(target);
+        }
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        File::create(target).map(drop)
+    }
+}
