@@ -205,6 +205,12 @@ impl Child {
         self.inside = Some(Inside { control, command });
     }
 
+    /// Waits for the end of a helper that could not do what it was started for.
+    pub fn abandon(mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
     /// Completes when the helper has ended; whoever waits for it here does not reap it.
     pub async fn helper_ended(&mut self) {
         let has_ended = |pid| {

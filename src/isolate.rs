@@ -17,6 +17,7 @@
 //! Nothing here knows the vault, a credential or a connection.
 
 mod broker;
+mod connector;
 #[cfg(target_os = "linux")]
 mod inside;
 mod names;
@@ -24,12 +25,14 @@ mod original;
 pub mod places;
 mod plan;
 mod report;
+pub mod repository;
 mod resolver;
 
 pub use self::broker::{Control, Doorway, IsolateError};
+pub use self::connector::Connector;
 pub(crate) use self::names::Names;
 pub(crate) use self::original::original_destination;
-pub use self::plan::{Files, Plan};
+pub use self::plan::{Files, Plan, User, captured_ports};
 pub use self::report::{Change, Handed, Step};
 pub(crate) use self::resolver::{MAX_QUESTION, answer};
 

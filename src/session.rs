@@ -125,6 +125,7 @@ pub struct Session {
     address: SocketAddr,
     /// Of an isolated command.
     isolated: Option<Isolated>,
+    captures_all: bool,
     environment: Environment,
     log: RunLog,
     /// How programs other than the command are started.

@@ -2,6 +2,7 @@
 
 mod age_file;
 mod connection;
+mod isolation;
 mod login;
 mod session;
 mod tls;
@@ -20,7 +21,6 @@ use crate::connection::CredentialError;
 use crate::net::tls::{TlsRemedy, TrustError};
 use crate::os::private_socket::SocketError;
 use crate::proxy::{ListenError, ProxyError};
-use crate::session::IsolatedSpawnError;
 use crate::text::with_causes;
 
 pub(super) use self::connection::not_found;
@@ -240,15 +240,6 @@ impl From<ChildError> for Failure {
             _ => "try again",
         };
         Self::of(Exit::Unexpected, "unexpected", &error, hint)
-    }
-}
-
-impl From<IsolatedSpawnError> for Failure {
-    fn from(error: IsolatedSpawnError) -> Self {
-        match error {
-            IsolatedSpawnError::Child(error) => error.into(),
-            other => Self::of(Exit::Unexpected, "isolation_unavailable", &other, "TODO"),
-        }
     }
 }
 

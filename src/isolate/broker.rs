@@ -15,7 +15,7 @@ use super::report::{Change, Handed, Message, Role, Step};
 use crate::os::home::HomeError;
 use crate::os::run_dir::RunDirectory;
 
-use super::Plan;
+use super::{Connector, Plan};
 
 /// The longest message from inside, in bytes.
 const MAX_MESSAGE: usize = 16 * 1024;
@@ -28,7 +28,7 @@ const MAX_DESCRIPTORS: usize = 253;
 #[non_exhaustive]
 pub enum IsolateError {
     /// The system forbids a step.
-    #[error("the system forbids what isolation takes ({step:?})")]
+    #[error("the command cannot be isolated: the system does not permit {step}")]
     Forbidden {
         /// What was tried.
         step: Step,
@@ -39,10 +39,15 @@ pub enum IsolateError {
     #[error(transparent)]
     Files(#[from] HomeError),
     /// The helper has ended without a word.
-    #[error("the helper of the isolation has ended without a word")]
+    #[error(
+        "the command cannot be isolated: the helper that makes its namespaces has ended without a word"
+    )]
     NoWord,
+    /// There are no namespaces on this system.
+    #[error("the command cannot be isolated: that takes the namespaces of Linux")]
+    OtherSystem,
     /// What the helper said cannot be read.
-    #[error("the helper of the isolation cannot be heard")]
+    #[error("the command cannot be isolated: the helper that makes its namespaces cannot be heard")]
     Unheard(#[source] io::Error),
 }
 
@@ -67,6 +72,9 @@ pub struct Control {
 impl Doorway {
     /// Writes the plan into the session's directory, and listens there.
     pub fn open(directory: &RunDirectory, plan: &Plan) -> Result<Self, IsolateError> {
+        if !cfg!(target_os = "linux") {
+            return Err(IsolateError::OtherSystem);
+        }
         let text = serde_json::to_vec(plan).map_err(|error| IsolateError::Unheard(error.into()))?;
         directory.write(FILE, &text)?;
         let path = directory.path().join(SOCKET);
@@ -101,7 +109,8 @@ impl Doorway {
             match control.next().await.map_err(IsolateError::Unheard)? {
                 Some(Message::Ready { roles, redirects }) => {
                     let descriptors = std::mem::take(&mut control.descriptors);
-                    Ok((handed(roles, descriptors, redirects), control))
+                    let handed = handed(roles, descriptors, redirects);
+                    Ok((handed.map_err(IsolateError::Unheard)?, control))
                 }
                 Some(Message::Failed { step, errno }) => Err(IsolateError::Forbidden {
                     step,
@@ -124,7 +133,7 @@ impl Drop for Doorway {
     }
 }
 
-fn handed(roles: Vec<Role>, descriptors: Vec<OwnedFd>, redirects: bool) -> Handed {
+fn handed(roles: Vec<Role>, descriptors: Vec<OwnedFd>, redirects: bool) -> io::Result<Handed> {
     let mut handed = Handed {
         redirects,
         ..Handed::default()
@@ -134,9 +143,13 @@ fn handed(roles: Vec<Role>, descriptors: Vec<OwnedFd>, redirects: bool) -> Hande
             Role::Capture => handed.capture.push(TcpListener::from(descriptor)),
             Role::Names => handed.names.push(UdpSocket::from(descriptor)),
             Role::NamesOverTcp => handed.names_over_tcp.push(TcpListener::from(descriptor)),
+            Role::HostPort(port) => handed
+                .host_ports
+                .push((port, TcpListener::from(descriptor))),
+            Role::Connector => handed.connector = Some(Connector::new(descriptor)?),
         }
     }
-    handed
+    Ok(handed)
 }
 
 impl Control {
@@ -185,7 +198,7 @@ impl Control {
     }
 }
 
-fn receive(
+pub(super) fn receive(
     stream: &UnixStream,
     read: &mut Vec<u8>,
     descriptors: &mut Vec<OwnedFd>,

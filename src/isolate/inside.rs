@@ -2,6 +2,7 @@
 //! first process in them.
 
 mod capabilities;
+mod connector;
 mod filter;
 mod init;
 mod landlock;

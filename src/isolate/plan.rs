@@ -1,5 +1,6 @@
 //! What is made inside, as authsome tells it to the helper: a file in the session's directory.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,23 @@ pub struct Plan {
     pub ports: Vec<u16>,
     /// Ports of the host's loopback interface that are reached at the same port inside.
     pub host_ports: Vec<u16>,
+    /// Whether connections to the command's servers are asked for.
+    pub connects: bool,
+    /// Whom root becomes.
+    pub user: Option<User>,
     /// The files and directories.
     pub files: Files,
+}
+
+/// Another user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The name, by which the groups are found.
+    pub name: String,
+    /// The user ID.
+    pub id: u32,
+    /// The first group's ID.
+    pub group: u32,
 }
 
 /// What of the file system is other inside than outside. What is not there is passed over.
@@ -35,6 +51,16 @@ pub struct Files {
     /// Where everything but these directories can only be read; `None` where files stay as they
     /// are.
     pub writable: Option<Vec<PathBuf>>,
+}
+
+/// Ports at which connections are captured where they cannot be redirected, whatever the routes
+/// are: SSH, HTTP and HTTPS.
+const USUAL_PORTS: [u16; 3] = [22, 80, 443];
+
+/// All ports at which connections are captured then.
+pub fn captured_ports(routes: &[u16]) -> Vec<u16> {
+    let all: BTreeSet<u16> = routes.iter().copied().chain(USUAL_PORTS).collect();
+    all.into_iter().collect()
 }
 
 /// The file's name in the session's directory.

@@ -3,14 +3,16 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
 
 use super::Session;
 use super::living;
 use super::parent::Parent;
 use crate::child::{Child, ChildError};
 use crate::env::env_vars::MASTER_KEY_FILE;
-use crate::isolate::{Doorway, Files, IsolateError, Plan, places};
+use crate::isolate::repository::{self, Guarded};
+use crate::isolate::{Doorway, Files, IsolateError, Plan, User, captured_ports, places};
 use crate::os::home::{Home, HomeError};
 use crate::os::run_dir::RunDirectory;
 use crate::os::ulimits::Ulimits;
@@ -28,6 +30,8 @@ pub struct Isolation {
     pub writable: Option<Vec<PathBuf>>,
     /// The command cannot change what git and agents run of their own in the repository.
     pub protects_repository: bool,
+    /// Whom root becomes for the command.
+    pub user: Option<User>,
     /// What cannot be had is left out, and the command is started all the same.
     pub is_best_effort: bool,
 }
@@ -36,12 +40,23 @@ pub struct Isolation {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IsolatedSpawnError {
+    /// The session's files cannot be given to the user.
+    #[error(transparent)]
+    Files(#[from] HomeError),
     /// The helper cannot be started.
     #[error(transparent)]
     Child(#[from] ChildError),
     /// The system forbids it.
     #[error(transparent)]
     Isolate(#[from] IsolateError),
+    /// A port of the command's cannot be reached at that of this machine.
+    #[error("port {port} of this machine cannot be used for --publish")]
+    Publish {
+        /// Which one.
+        port: u16,
+        /// Why not.
+        source: io::Error,
+    },
     /// What was made inside cannot be served.
     #[error("the listeners of the isolated command cannot be served")]
     Serve(#[source] io::Error),
@@ -52,6 +67,7 @@ pub enum IsolatedSpawnError {
 pub(super) struct Isolated {
     published: Vec<u16>,
     host_ports: Vec<u16>,
+    user: Option<User>,
     files: Files,
 }
 
@@ -65,6 +81,7 @@ impl Isolated {
         Ok(Self {
             published: isolation.published.clone(),
             host_ports: isolation.host_ports.clone(),
+            user: isolation.user.clone(),
             files: files(isolation, parent, home, session)?,
         })
     }
@@ -79,11 +96,27 @@ impl Session {
         (program, arguments): (&OsString, Vec<OsString>),
         ulimits: Ulimits,
     ) -> Result<Child, IsolatedSpawnError> {
+        let published = self.publish()?;
+        if let Some(user) = self
+            .isolated
+            .as_ref()
+            .and_then(|isolated| isolated.user.as_ref())
+        {
+            self.directory.give_to(user.id, user.group)?;
+        }
         let doorway = Doorway::open(&self.directory, &self.isolation_plan())?;
         let words = self.words_of(program, arguments);
         let command = (program.as_os_str(), &*words.told);
         let mut child = Child::spawn_isolated(&doorway, command, &self.environment, ulimits)?;
-        let (handed, control) = doorway.take(child.helper_ended()).await?;
+        let (mut handed, control) = match doorway.take(child.helper_ended()).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                child.abandon();
+                return Err(error.into());
+            }
+        };
+        handed.published = published;
+        self.captures_all = handed.redirects;
         self.serving
             .capture(handed)
             .map_err(IsolatedSpawnError::Serve)?;
@@ -92,17 +125,42 @@ impl Session {
         Ok(child)
     }
 
-    fn isolation_plan(&self) -> Plan {
-        let (host_ports, files) = match &self.isolated {
-            Some(isolated) => (isolated.host_ports.clone(), isolated.files.clone()),
-            None => <_>::default(),
+    /// Whether the connections of an isolated command are captured whatever their port is. If not,
+    /// those to other ports than the returned ones are refused inside.
+    pub fn captured_ports(&self) -> Option<Vec<u16>> {
+        (!self.captures_all).then(|| captured_ports(self.serving.ports()))
+    }
+
+    /// Listens for the host at the ports that the command publishes.
+    fn publish(&self) -> Result<Vec<(u16, TcpListener)>, IsolatedSpawnError> {
+        let ports = self
+            .isolated
+            .iter()
+            .flat_map(|isolated| &isolated.published);
+        let listen = |port: &u16| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, *port));
+            let listener = listener.map_err(|source| IsolatedSpawnError::Publish {
+                port: *port,
+                source,
+            });
+            listener.map(|listener| (*port, listener))
         };
-        Plan {
+        ports.map(listen).collect()
+    }
+
+    fn isolation_plan(&self) -> Plan {
+        let mut plan = Plan {
             proxy_port: self.address.port(),
             ports: self.serving.ports().to_owned(),
-            host_ports,
-            files,
+            ..Plan::default()
+        };
+        if let Some(isolated) = &self.isolated {
+            plan.connects = !isolated.published.is_empty();
+            plan.host_ports.clone_from(&isolated.host_ports);
+            plan.user.clone_from(&isolated.user);
+            plan.files.clone_from(&isolated.files);
         }
+        plan
     }
 }
 
@@ -129,6 +187,10 @@ fn files(
     };
     let mut replaced: Vec<_> = named("bundle.pem", bundles).collect();
     replaced.extend(named("roots.jks", stores));
+    let guarded = match isolation.protects_repository {
+        true => repository::guarded(directory),
+        false => Guarded::default(),
+    };
     let resolver = own.write("resolv.conf", RESOLVER)?;
     replaced.push((resolver, PathBuf::from("/etc/resolv.conf")));
     Ok(Files {
@@ -136,10 +198,22 @@ fn files(
         hidden,
         kept,
         replaced,
-        protected: Vec::new(),
-        pinned: Vec::new(),
-        writable: None,
+        protected: guarded.protected,
+        pinned: guarded.pinned,
+        writable: isolation
+            .writable
+            .clone()
+            .map(|writable| absolute(writable, directory)),
     })
+}
+
+/// The directories as the user means them.
+fn absolute(paths: Vec<PathBuf>, directory: &Path) -> Vec<PathBuf> {
+    let whole = |path: PathBuf| {
+        let path = directory.join(path);
+        std::fs::canonicalize(&path).unwrap_or(path)
+    };
+    paths.into_iter().map(whole).collect()
 }
 
 /// The one resolver inside. Without a search list: names are looked up outside, where the user's

@@ -105,6 +105,7 @@ impl SessionPlan<'_> {
             credentials,
             address,
             isolated,
+            captures_all: true,
             environment,
             log,
             programs,

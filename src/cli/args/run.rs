@@ -76,6 +76,9 @@ pub(in crate::cli) struct IsolationFlags {
     /// own
     #[arg(long, value_name = "PORT", requires = "isolate", value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) publish: Vec<u16>,
+    /// Whom root becomes for the isolated command
+    #[arg(long, value_name = "NAME", requires = "isolate")]
+    pub(in crate::cli) user: Option<String>,
     /// Leave ssh-agent and gpg-agent to the isolated command
     #[arg(long, requires = "isolate")]
     pub(in crate::cli) keep_agent: bool,

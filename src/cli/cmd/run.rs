@@ -2,6 +2,7 @@
 //! code.
 
 mod end;
+mod isolation;
 mod mend;
 pub(super) mod require;
 
@@ -10,8 +11,7 @@ use std::io::{IsTerminal, stderr};
 use crate::child;
 use crate::cli::alerts::{Alerts, Programs};
 use crate::cli::args::{
-    IsolateArgument, IsolationFlags, JoinArgument, PolicyArgument, PolicyFlags, Run, ScrubArgument,
-    SessionFlags,
+    JoinArgument, PolicyArgument, PolicyFlags, Run, ScrubArgument, SessionFlags,
 };
 use crate::cli::ask::can_ask;
 use crate::cli::context::{Context, interrupt};
@@ -22,7 +22,7 @@ use crate::credential::ConnectionId;
 use crate::hand_back::OnRotate;
 use crate::proxy::{Policy, PolicyLayer, ScrubExtent};
 use crate::session::{
-    Isolation, Join, Notice, Options, Parent, PolicyOptions, Session, SessionPlan, UserData,
+    Join, Notice, Options, Parent, PolicyOptions, Session, SessionPlan, UserData,
 };
 
 pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
@@ -35,8 +35,11 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let notify = |notice| held.notify(notice);
     let mut command = std::mem::take(&mut arguments.command).into_iter();
     let required = std::mem::take(&mut arguments.session.require);
-    let isolation = isolation(arguments.isolation);
+    let isolation = isolation::of(arguments.isolation)?;
     let is_isolated = isolation.is_some();
+    let is_best_effort = isolation
+        .as_ref()
+        .is_some_and(|isolation| isolation.is_best_effort);
     let options = Options {
         isolation,
         ..options(arguments.session)
@@ -57,7 +60,16 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         let words = command.collect();
         let mut child = match is_isolated {
             false => session.spawn(&program, words, ulimits)?,
-            true => session.spawn_isolated((&program, words), ulimits).await?,
+            true => {
+                isolation::spawn(
+                    &mut session,
+                    (&program, words),
+                    ulimits,
+                    is_best_effort,
+                    printer,
+                )
+                .await?
+            }
         };
         let hook = data.settings.notify_command();
         let programs = Programs::new(session.programs(), hook, child.apart());
@@ -139,19 +151,6 @@ pub(super) fn options(mut flags: SessionFlags) -> Options {
         rewrites_ssh: !flags.no_ssh_rewrite,
         ..Options::default()
     }
-}
-
-/// How the command is isolated, from its flags.
-fn isolation(flags: IsolationFlags) -> Option<Isolation> {
-    let kind = flags.isolate?;
-    Some(Isolation {
-        keeps_agents: flags.keep_agent,
-        host_ports: flags.host_port,
-        published: flags.publish,
-        writable: flags.read_only_root.then_some(flags.writable),
-        protects_repository: flags.protect_repo,
-        is_best_effort: kind == IsolateArgument::BestEffort,
-    })
 }
 
 /// What is permitted, from its flags.

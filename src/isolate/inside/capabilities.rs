@@ -3,9 +3,10 @@
 
 use rustix::io;
 use rustix::thread::{
-    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capability_is_in_bounding_set,
-    clear_ambient_capability_set, configure_capability_in_ambient_set,
-    remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits,
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities,
+    capability_is_in_bounding_set, clear_ambient_capability_set,
+    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
+    set_capabilities_secure_bits,
 };
 
 /// What the first process needs: the network, mounts, ports below 1024, and to drop the rest.
@@ -24,21 +25,22 @@ const LAST: u32 = 63;
 /// Hands what is needed on to the program that is executed next: it is not root, and would have
 /// none.
 pub(super) fn hand_on() -> io::Result<()> {
+    let needed = NEEDED.intersection(capabilities(None)?.permitted);
     let sets = CapabilitySets {
-        effective: NEEDED,
-        permitted: NEEDED,
-        inheritable: NEEDED,
+        effective: needed,
+        permitted: needed,
+        inheritable: needed,
     };
     set_capabilities(None, sets)?;
-    for capability in NEEDED.iter() {
+    for capability in needed.iter() {
         configure_capability_in_ambient_set(capability, true)?;
     }
     Ok(())
 }
 
 /// Gives up all of them, for this process and whatever it executes, root's programs and those with
-/// file capabilities among them.
-pub(super) fn give_up() -> io::Result<()> {
+/// file capabilities among them. `become_user` is called while another user can still be become.
+pub(super) fn give_up(become_user: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     let none = CapabilitySet::empty();
     clear_ambient_capability_set()?;
     for number in 0..=LAST {
@@ -53,6 +55,7 @@ pub(super) fn give_up() -> io::Result<()> {
         | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
         | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED;
     set_capabilities_secure_bits(root_is_nobody)?;
+    become_user()?;
     let sets = CapabilitySets {
         effective: none,
         permitted: none,

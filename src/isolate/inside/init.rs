@@ -1,18 +1,22 @@
 //! The first process inside (PID 1): it makes what the command finds there, hands the listeners
 //! over, starts the command, and reaps what ends.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::fs;
 use std::io;
 use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
+use nix::unistd::{Gid, Uid, initgroups, setresgid, setresuid};
 use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
 
 use super::capabilities;
+use super::connector;
 use super::filter;
 use super::landlock;
 use super::listeners;
@@ -20,9 +24,9 @@ use super::mounts;
 use super::network;
 use super::redirect;
 use super::telling::{At, Failed, Telling};
-use crate::isolate::Plan;
 use crate::isolate::plan::FILE;
-use crate::isolate::report::{Change, EXIT_FAILED, Step};
+use crate::isolate::report::{Change, EXIT_FAILED, Role, Step};
+use crate::isolate::{Plan, User};
 use crate::os::ulimits::Ulimits;
 
 /// As `env(1)` and shells say it.
@@ -79,15 +83,34 @@ fn prepare(directory: &Path, telling: &mut Telling) -> Result<(), Failed> {
     network::bring_up().at(Step::Interface)?;
     network::make_all_local().at(Step::Routes)?;
     let redirects = redirect::redirect(plan.proxy_port).is_ok();
-    let listeners = listeners::make(&plan, redirects).at(Step::Listeners)?;
+    let mut listeners = listeners::make(&plan, redirects).at(Step::Listeners)?;
     mounts::make(&plan.files)?;
     // The files of this process in `/proc` are not the command's to open.
     let _ = prctl::set_dumpable(false);
-    capabilities::give_up().at(Step::Rights)?;
+    capabilities::give_up(|| become_user(plan.user.as_ref())).at(Step::Rights)?;
+    // A change of user has cleared it.
+    prctl::set_pdeathsig(Signal::SIGKILL).at(Step::Rights)?;
     prctl::set_no_new_privs().at(Step::Rights)?;
     landlock::apply(&plan.files).at(Step::Landlock)?;
     filter::apply().at(Step::Filter)?;
+    if plan.connects {
+        let (ours, theirs) = UnixStream::pair().at(Step::Listeners)?;
+        connector::serve(ours).at(Step::Listeners)?;
+        listeners.push((Role::Connector, theirs.into()));
+    }
     telling.ready(&listeners, redirects).at(Step::Listeners)
+}
+
+fn become_user(user: Option<&User>) -> rustix::io::Result<()> {
+    let Some(user) = user else {
+        return Ok(());
+    };
+    let error = |errno: Errno| rustix::io::Errno::from_raw_os_error(errno as i32);
+    let name = CString::new(user.name.as_bytes()).map_err(|_| rustix::io::Errno::INVAL)?;
+    let (id, group) = (Uid::from_raw(user.id), Gid::from_raw(user.group));
+    initgroups(&name, group).map_err(error)?;
+    setresgid(group, group, group).map_err(error)?;
+    setresuid(id, id, id).map_err(error)
 }
 
 /// Waits for the command to end, and reaps whatever else ends meanwhile: it has become a child of

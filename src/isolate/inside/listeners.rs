@@ -1,6 +1,5 @@
 //! The listeners inside, which are served outside.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -10,16 +9,11 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 
-use crate::isolate::Plan;
 use crate::isolate::report::Role;
+use crate::isolate::{Plan, captured_ports};
 
 /// The port of DNS.
 const DOMAIN: u16 = 53;
-
-/// Ports at which connections are captured, whatever the routes are.
-const SSH: u16 = 22;
-const HTTP: u16 = 80;
-const HTTPS: u16 = 443;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -39,12 +33,17 @@ pub(super) fn make(plan: &Plan, redirects: bool) -> io::Result<Vec<(Role, OwnedF
         let place = SocketAddr::new(address, plan.proxy_port);
         made.extend(present(tcp(place))?.map(|socket| (Role::Capture, socket)));
     }
+    for port in &plan.host_ports {
+        for address in loopback {
+            let place = SocketAddr::new(address, *port);
+            let role = Role::HostPort(*port);
+            made.extend(present(tcp(place))?.map(|socket| (role, socket)));
+        }
+    }
     if redirects {
         return Ok(made);
     }
-    let usual = [SSH, HTTP, HTTPS].into_iter();
-    let ports: BTreeSet<u16> = plan.ports.iter().copied().chain(usual).collect();
-    for port in ports {
+    for port in captured_ports(&plan.ports) {
         for address in any {
             let place = SocketAddr::new(address, port);
             made.extend(present(tcp(place))?.map(|socket| (Role::Capture, socket)));

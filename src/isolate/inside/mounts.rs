@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
+use nix::unistd::geteuid;
 
 use super::read_only;
 use super::telling::{At, Failed};
@@ -59,10 +60,25 @@ pub(super) fn make(files: &Files) -> Result<(), Failed> {
         read_only::all_but(writable).at(Step::ReadOnly)?;
     }
     mount_proc().at(Step::Processes)?;
+    // Root's files are the kernel's settings, which hold for the whole machine.
+    for path in SETTINGS.iter().filter(|_| geteuid().is_root()) {
+        let path = Path::new(path);
+        present(bind(path, path)).at(Step::Processes)?;
+        present(read_only::make(path)).at(Step::Processes)?;
+    }
     // The old one may be a directory that is behind a mount now.
     present(nix::unistd::chdir(&files.directory).or_else(|_| nix::unistd::chdir("/")))
         .at(Step::Mounts)
 }
+
+/// Where root sets what the kernel does: among others, which program it starts when one crashes.
+const SETTINGS: [&str; 5] = [
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+    "/proc/irq",
+    "/proc/bus",
+    "/sys",
+];
 
 /// For arguments of mount(2) that a call has no use for.
 const NOTHING: Option<&str> = None;

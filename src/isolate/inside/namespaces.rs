@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{Pid, getegid, geteuid, getppid};
+use nix::unistd::{Gid, Pid, Uid, getegid, geteuid, getppid};
 
 use super::capabilities;
 use super::telling::{At, Failed, Telling};
@@ -70,14 +70,17 @@ fn isolate(parent: Pid) -> Result<(), Failed> {
     // The files of `/proc/self` are root's where the program cannot be read by its user. There is
     // no secret in this process.
     let _ = prctl::set_dumpable(true);
-    let maps = Maps::of_this_user().at(Step::Identity)?;
-    unshare(CloneFlags::CLONE_NEWUSER).at(Step::Users)?;
-    maps.write().at(Step::Identity)?;
     let rest = CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWIPC;
-    unshare(rest).at(Step::Namespaces)?;
+    // Root needs no namespace of users, in which the files of all other users would be nobody's.
+    if !geteuid().is_root() || unshare(rest).is_err() {
+        let (user, group) = (geteuid(), getegid());
+        unshare(CloneFlags::CLONE_NEWUSER).at(Step::Users)?;
+        keep_identity(user, group).at(Step::Identity)?;
+        unshare(rest).at(Step::Namespaces)?;
+    }
     capabilities::hand_on().at(Step::Capabilities)?;
     // If authsome is killed, so is all that it has started. After the change of credentials, which
     // would clear it.
@@ -89,54 +92,15 @@ fn isolate(parent: Pid) -> Result<(), Failed> {
     }
 }
 
-/// Which users are the same inside: this one. For root they are all, so that files show their
-/// owners, and it can become another user.
-struct Maps {
-    users: String,
-    groups: String,
-    keeps_groups: bool,
-}
-
-impl Maps {
-    fn of_this_user() -> io::Result<Self> {
-        if !geteuid().is_root() {
-            let one = |id: u32| format!("{id} {id} 1");
-            return Ok(Self {
-                users: one(geteuid().as_raw()),
-                groups: one(getegid().as_raw()),
-                keeps_groups: false,
-            });
-        }
-        Ok(Self {
-            users: same(&fs::read_to_string("/proc/self/uid_map")?),
-            groups: same(&fs::read_to_string("/proc/self/gid_map")?),
-            keeps_groups: true,
-        })
-    }
-
-    fn write(&self) -> io::Result<()> {
-        if !self.keeps_groups {
-            fs::OpenOptions::new()
-                .write(true)
-                .open("/proc/self/setgroups")
-                .and_then(|mut file| io::Write::write_all(&mut file, b"deny"))?;
-        }
-        put("/proc/self/uid_map", &self.users)?;
-        put("/proc/self/gid_map", &self.groups)
-    }
+/// The user and the group are the same inside; all others are nobody there
+/// (`user_namespaces(7)`).
+fn keep_identity(user: Uid, group: Gid) -> io::Result<()> {
+    put("/proc/self/setgroups", "deny")?;
+    put("/proc/self/uid_map", &format!("{user} {user} 1"))?;
+    put("/proc/self/gid_map", &format!("{group} {group} 1"))
 }
 
 fn put(path: &str, text: &str) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).open(path)?;
-    io::Write::write_all(&mut file, text.as_bytes())
-}
-
-/// Each ID that is there, as itself.
-fn same(map: &str) -> String {
-    let line = |line: &str| {
-        let mut fields = line.split_whitespace();
-        let (first, count) = (fields.next()?, fields.nth(1)?);
-        Some(format!("{first} {first} {count}\n"))
-    };
-    map.lines().filter_map(line).collect()
+    file.write_all(text.as_bytes())
 }

@@ -7,15 +7,18 @@
 //!   managed                   ▶ TLS is ended, as within CONNECT
 //!   an address, and the ClientHello names a managed host ▶ the same, for that name
 //!   managed, but port 22      ▶ an SSH server that says why not
+//!   plain HTTP to a name      ▶ as a request in absolute form
 //!   any other                 ▶ a blind tunnel to that authority, if the policy permits it
 //! ```
 
 mod hello;
+mod http;
+mod ports;
 mod resolver;
 mod ssh;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdTcpListener};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -25,6 +28,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::either::Either;
 
+use self::ports::Way;
 use super::disposition::{Disposition, dispose};
 use super::intercept;
 use super::listener;
@@ -83,6 +87,18 @@ pub(super) fn serve<S: CredentialSource>(
         tasks.push(tokio::spawn(async move {
             resolver::serve_connections(listener, captured).await;
         }));
+    }
+    for (port, listener) in handed.host_ports {
+        let (listener, open) = (adopted(listener)?, Arc::clone(open));
+        tasks.push(tokio::spawn(ports::serve(listener, port, Way::Out, open)));
+    }
+    let connector = handed.connector.map(Arc::new);
+    for (port, listener) in handed.published {
+        let (listener, open) = (adopted(listener)?, Arc::clone(open));
+        if let Some(connector) = connector.clone() {
+            let way = Way::In(connector);
+            tasks.push(tokio::spawn(ports::serve(listener, port, way, open)));
+        }
     }
     Ok(tasks)
 }
@@ -161,36 +177,51 @@ impl<S: CredentialSource> Captured<S> {
                 .and_then(|name| Authority::new(&name, authority.port()))
                 .filter(|named| named != &authority);
             if let Some(named) = named {
-                if authority.host().parse::<std::net::IpAddr>().is_err() {
+                if authority.host().parse::<IpAddr>().is_err() {
                     // Fronting: the name that was asked for is not the one that is talked to.
                     let refusal = Refusal::Misdirected {
                         expected: authority.host().to_owned(),
                         found: named.host().to_owned(),
                     };
-                    return self.refuse(stream, &authority, &refusal).await;
+                    return self.refuse(stream, &early, &authority, &refusal).await;
                 }
                 if shared.session.routes.manages(&named) {
                     authority = named;
                 }
             }
         }
+        let is_name = authority.host().parse::<IpAddr>().is_err();
         match dispose(shared, &authority) {
-            Disposition::Refuse(refusal) => self.refuse(stream, &authority, &refusal).await,
+            Disposition::Refuse(_) if is_name && http::is_request(&early) => {
+                http::serve(shared, &authority, (stream, early)).await; // it says why
+            }
+            Disposition::Refuse(refusal) => self.refuse(stream, &early, &authority, &refusal).await,
             Disposition::Intercept => {
                 let shared = Arc::clone(shared);
                 intercept::serve_client(shared, authority, (stream, early), permit).await;
             }
+            Disposition::Tunnel if is_name && http::is_request(&early) => {
+                http::serve(shared, &authority, (stream, early)).await;
+            }
             Disposition::Tunnel => match shared.session.upstream.dial(&authority).await {
                 Ok(upstream) => tunnel::relay_socket((stream, early), upstream).await,
-                Err(refusal) => self.refuse(stream, &authority, &refusal).await,
+                Err(refusal) => self.refuse(stream, &early, &authority, &refusal).await,
             },
         }
     }
 
-    /// Closes a connection, in words that TLS has for it, and logs why.
-    async fn refuse(&self, mut stream: ClientSocket, authority: &Authority, refusal: &Refusal) {
+    /// Closes a connection, in the word that TLS has for it, and logs why.
+    async fn refuse(
+        &self,
+        mut stream: ClientSocket,
+        early: &[u8],
+        authority: &Authority,
+        refusal: &Refusal,
+    ) {
         self.note(authority, refusal);
-        let _ = stream.write_all(&hello::ACCESS_DENIED).await;
+        if hello::is_tls(early) {
+            let _ = stream.write_all(&hello::ACCESS_DENIED).await;
+        }
         let _ = stream.shutdown().await;
     }
 

@@ -47,7 +47,7 @@ async fn relay_client<T: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// `early` is what the client has sent already, `greeting` what the host has sent.
-async fn between<C, U>(client: C, early: Bytes, mut upstream: U, greeting: &[u8])
+pub(super) async fn between<C, U>(client: C, early: Bytes, mut upstream: U, greeting: &[u8])
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,

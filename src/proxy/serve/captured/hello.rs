@@ -21,6 +21,11 @@ pub(super) fn is_partial(first: &[u8]) -> bool {
     matches!(read(first), Hello::Partial)
 }
 
+/// Whether the client speaks TLS.
+pub(super) fn is_tls(first: &[u8]) -> bool {
+    first.first() == Some(&TLS_HANDSHAKE)
+}
+
 enum Hello {
     None,
     Partial,
@@ -28,7 +33,7 @@ enum Hello {
 }
 
 fn read(first: &[u8]) -> Hello {
-    if first.first() != Some(&TLS_HANDSHAKE) {
+    if !is_tls(first) {
         return Hello::None;
     }
     let mut acceptor = Acceptor::default();
