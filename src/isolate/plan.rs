@@ -40,6 +40,8 @@ pub struct Files {
     pub directory: PathBuf,
     /// What is not there: a directory is empty, a file or a socket is `/dev/null`.
     pub hidden: Vec<PathBuf>,
+    /// Directories for temporary files, which are empty at the beginning and the command's own.
+    pub temporary: Vec<PathBuf>,
     /// What is there all the same, although it is within what is hidden.
     pub kept: Vec<PathBuf>,
     /// Files in the place of others: what is there, and where.

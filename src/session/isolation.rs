@@ -191,6 +191,14 @@ fn files(
         true => repository::guarded(directory),
         false => Guarded::default(),
     };
+    let mut temporary = Vec::new();
+    let writable = isolation.writable.clone();
+    let writable = writable.map(|writable| absolute(writable, directory));
+    if let Some(writable) = &writable {
+        temporary.extend(TEMPORARY.map(PathBuf::from));
+        kept.push(directory.to_owned());
+        kept.extend(writable.iter().cloned());
+    }
     let resolver = own.write("resolv.conf", RESOLVER)?;
     replaced.push((resolver, PathBuf::from("/etc/resolv.conf")));
     Ok(Files {
@@ -200,12 +208,13 @@ fn files(
         replaced,
         protected: guarded.protected,
         pinned: guarded.pinned,
-        writable: isolation
-            .writable
-            .clone()
-            .map(|writable| absolute(writable, directory)),
+        temporary,
+        writable,
     })
 }
+
+/// For everybody's temporary files.
+const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
 /// The directories as the user means them.
 fn absolute(paths: Vec<PathBuf>, directory: &Path) -> Vec<PathBuf> {

@@ -23,7 +23,8 @@ pub(super) fn make(plan: &Plan, redirects: bool) -> io::Result<Vec<(Role, OwnedF
     let mut made = Vec::new();
     let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let any: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
-    for address in any {
+    // What is redirected arrives at the loopback address, and must be answered from there.
+    for address in if redirects { loopback } else { any } {
         let place = SocketAddr::new(address, DOMAIN);
         made.extend(present(tcp(place))?.map(|socket| (Role::NamesOverTcp, socket)));
         let datagrams = present(udp(place))?;

@@ -44,10 +44,17 @@ pub(super) fn make(files: &Files) -> Result<(), Failed> {
         present(bind(path, path)).at(Step::Mounts)?;
     }
     for path in &files.hidden {
-        hide(path).at(Step::Mounts)?;
+        hide(path, "size=1m,mode=0700").at(Step::Mounts)?;
+    }
+    for path in &files.temporary {
+        hide(path, "mode=1777").at(Step::Mounts)?;
     }
     for kept in &kept {
-        kept.reveal_at(&kept.path).at(Step::Mounts)?;
+        // Where nothing has been mounted over it, it is there already.
+        let is_behind = |path: &PathBuf| kept.path.starts_with(path);
+        if files.hidden.iter().chain(&files.temporary).any(is_behind) {
+            kept.reveal_at(&kept.path).at(Step::Mounts)?;
+        }
     }
     for (source, target) in &replaced {
         source.reveal_at(target).at(Step::Mounts)?;
@@ -57,7 +64,7 @@ pub(super) fn make(files: &Files) -> Result<(), Failed> {
         present(read_only::make(path)).at(Step::Mounts)?;
     }
     if let Some(writable) = &files.writable {
-        read_only::all_but(writable).at(Step::ReadOnly)?;
+        read_only::all_but(writable, &files.temporary).at(Step::ReadOnly)?;
     }
     mount_proc().at(Step::Processes)?;
     // Root's files are the kernel's settings, which hold for the whole machine.
@@ -90,13 +97,12 @@ fn mount_proc() -> Result<(), Errno> {
     mount(Some("proc"), "/proc", Some("proc"), flags, NOTHING)
 }
 
-fn hide(path: &Path) -> Result<(), Errno> {
+fn hide(path: &Path, options: &str) -> Result<(), Errno> {
     let Ok(found) = fs::metadata(path) else {
         return Ok(()); // not there, or not to be reached
     };
     if found.is_dir() {
-        let options = Some("size=1m,mode=0700");
-        return mount(Some("none"), path, Some("tmpfs"), PLAIN, options);
+        return mount(Some("none"), path, Some("tmpfs"), PLAIN, Some(options));
     }
     present(mount(
         Some("/dev/null"),

@@ -10,9 +10,6 @@ use nix::mount::{MsFlags, mount};
 /// Where programs have to write, whatever else is read-only: devices, and the kernel's own.
 const KERNELS: [&str; 3] = ["/dev", "/proc", "/sys"];
 
-/// For everybody's temporary files, which are the command's own then.
-const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
-
 const NOTHING: Option<&str> = None;
 
 /// A mount, and its flags, which must be kept: in a user namespace they are locked.
@@ -32,8 +29,9 @@ pub(super) fn make(place: &Path) -> Result<(), Errno> {
     remount(place, flags)
 }
 
-/// Makes all mounts read-only, except these directories; the temporary directories are new.
-pub(super) fn all_but(writable: &[PathBuf]) -> io::Result<()> {
+/// Makes all mounts read-only, except these directories. Of the temporary ones, only the mount
+/// itself is excepted: what is there of the user's is read-only as elsewhere.
+pub(super) fn all_but(writable: &[PathBuf], temporary: &[PathBuf]) -> io::Result<()> {
     for path in writable {
         let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
         mount(Some(path), path, NOTHING, flags, NOTHING)?;
@@ -41,6 +39,7 @@ pub(super) fn all_but(writable: &[PathBuf]) -> io::Result<()> {
     let is_writable = |place: &Path| {
         let mut all = writable.iter().map(PathBuf::as_path);
         all.any(|path| place.starts_with(path))
+            || temporary.iter().any(|path| place == path)
             || KERNELS.iter().any(|path| place.starts_with(path))
     };
     for mounted in mounts()? {
@@ -51,14 +50,6 @@ pub(super) fn all_but(writable: &[PathBuf]) -> io::Result<()> {
             // Behind another mount, or not to be reached: nobody writes there.
             Ok(()) | Err(Errno::ENOENT | Errno::EACCES | Errno::EINVAL) => {}
             Err(error) => return Err(error.into()),
-        }
-    }
-    for path in TEMPORARY {
-        let holds_one = |kept: &PathBuf| kept.starts_with(path);
-        if Path::new(path).is_dir() && !writable.iter().any(holds_one) {
-            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-            let options = Some("mode=1777");
-            mount(Some("none"), path, Some("tmpfs"), flags, options)?;
         }
     }
     Ok(())
