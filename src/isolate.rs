@@ -18,6 +18,7 @@
 
 mod broker;
 mod connector;
+mod descriptors;
 #[cfg(target_os = "linux")]
 mod inside;
 mod names;
@@ -37,7 +38,9 @@ pub use self::report::{Change, Handed, Step};
 pub(crate) use self::resolver::{MAX_QUESTION, answer};
 
 #[cfg(target_os = "linux")]
-pub use self::inside::{enter, init};
+pub use self::inside::enter;
+#[cfg(target_os = "linux")]
+pub use self::inside::init;
 
 /// The hidden first argument that turns this program into the helper, and into the first process
 /// inside.

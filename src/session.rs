@@ -47,6 +47,7 @@ mod error;
 mod facts;
 mod git_login;
 mod hand_back;
+mod isolated;
 mod isolation;
 mod key_file;
 mod living;
@@ -77,8 +78,9 @@ pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
 pub use self::facts::{Facts, GuardFact, PlaceFact};
 pub(crate) use self::git_login::{GitChoice, GitLogin, git_login};
 use self::hand_back::{hand_back_rest, start_apart};
-use self::isolation::Isolated;
-pub use self::isolation::{IsolatedSpawnError, Isolation};
+pub use self::isolated::IsolatedSpawnError;
+use self::isolated::{Around, Isolated};
+pub use self::isolation::Isolation;
 use self::living::LivingSession;
 pub use self::living::{allows_export, facts_of, living};
 pub(crate) use self::made_with::{is_on_route, provider_made_with};
@@ -101,6 +103,7 @@ use crate::env::env_vars::Environment;
 use crate::env::helpers;
 use crate::env::programs::Programs;
 use crate::hand_back::HandBack;
+use crate::isolate::captured_ports;
 use crate::os::run_dir::RunDirectory;
 use crate::os::ulimits::Ulimits;
 use crate::proxy::Serving;
@@ -124,7 +127,8 @@ pub struct Session {
     credentials: Arc<Credentials>,
     address: SocketAddr,
     /// Of an isolated command.
-    isolated: Option<Isolated>,
+    isolated: Isolated,
+    /// Whether its connections are captured whatever their port is.
     captures_all: bool,
     environment: Environment,
     log: RunLog,
@@ -215,6 +219,34 @@ impl Session {
         let child = Child::spawn(program, &words.told, &self.environment, ulimits)?;
         self.begin(&words.asked, &child);
         Ok(child)
+    }
+
+    /// Starts a command as [`Self::spawn`] does, in namespaces of its own: each of its connections
+    /// is captured and served by this session, whose [`Options::isolation`] says how. The same holds
+    /// for the thread and the program.
+    pub async fn spawn_isolated(
+        &mut self,
+        (program, arguments): (&OsString, Vec<OsString>),
+        ulimits: Ulimits,
+    ) -> Result<Child, IsolatedSpawnError> {
+        let words = self.words_of(program, arguments);
+        let around = Around {
+            directory: &self.directory,
+            serving: &mut self.serving,
+            port: self.address.port(),
+            environment: &self.environment,
+        };
+        let command = (program.as_os_str(), &*words.told);
+        let (child, captures_all) = self.isolated.spawn(around, command, ulimits).await?;
+        self.captures_all = captures_all;
+        self.begin(&words.asked, &child);
+        Ok(child)
+    }
+
+    /// The ports at which connections of an isolated command are captured, if not at all of them:
+    /// connections to others are refused inside.
+    pub fn captured_ports(&self) -> Option<Vec<u16>> {
+        (!self.captures_all).then(|| captured_ports(self.serving.ports()))
     }
 
     fn words_of(&self, program: &OsString, mut arguments: Vec<OsString>) -> Words {

@@ -1,15 +1,14 @@
 //! authsome's end: the socket by which it takes the listeners, and hears how the command does.
 
-use std::io::{self, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 
+use super::descriptors::receive;
 use super::plan::{FILE, SOCKET};
 use super::report::{Change, Handed, Message, Role, Step};
 use crate::os::home::HomeError;
@@ -19,9 +18,6 @@ use super::{Connector, Plan};
 
 /// The longest message from inside, in bytes.
 const MAX_MESSAGE: usize = 16 * 1024;
-
-/// As many descriptors as the kernel takes in one message (`SCM_MAX_FD`).
-const MAX_DESCRIPTORS: usize = 253;
 
 /// Why a command cannot be isolated.
 #[derive(Debug, thiserror::Error)]
@@ -196,28 +192,4 @@ impl Control {
             }
         }
     }
-}
-
-pub(super) fn receive(
-    stream: &UnixStream,
-    read: &mut Vec<u8>,
-    descriptors: &mut Vec<OwnedFd>,
-) -> io::Result<usize> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut bytes = [0; 1024];
-    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-    let received = recvmsg(
-        stream,
-        &mut [IoSliceMut::new(&mut bytes)],
-        &mut ancillary,
-        flags,
-    )?;
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(rights) = message {
-            descriptors.extend(rights);
-        }
-    }
-    read.extend_from_slice(bytes.get(..received.bytes).unwrap_or_default());
-    Ok(received.bytes)
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 
-use super::broker::receive;
+use super::descriptors::receive;
 
 /// The length of an answer.
 const ANSWER: usize = 4;

@@ -3,6 +3,7 @@
 
 mod absolute_form;
 mod captured;
+mod client;
 mod connect;
 mod disposition;
 pub(super) mod door;

@@ -9,7 +9,7 @@ use super::environment::{self, EnvironmentBuilder};
 use super::error::SessionError;
 use super::facts::Facts;
 use super::hand_back::{hand_back, serve};
-use super::isolation::Isolated;
+use super::isolated::Isolated;
 use super::options::{Options, SeenFrom};
 use super::parent::Parent;
 use super::policy::Permitted;
@@ -92,13 +92,10 @@ impl SessionPlan<'_> {
         };
         let (directory, environment) = builder.build(roots, contributions, handed_down, notify)?;
         let isolated = match &options.isolation {
-            None => None,
-            Some(isolation) => Some(Isolated::new(
-                isolation,
-                parent,
-                &data.home,
-                (name.expose(), &directory),
-            )?),
+            None => Isolated::default(),
+            Some(isolation) => {
+                Isolated::new(isolation, parent, &data.home, (name.expose(), &directory))?
+            }
         };
         Ok(Session {
             serving: proxy.serve(),

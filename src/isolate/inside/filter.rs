@@ -69,10 +69,6 @@ const DENIED: &[libc::c_long] = &[
     libc::SYS_umount2,
     libc::SYS_userfaultfd,
     libc::SYS_vhangup,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_ioperm,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_iopl,
 ];
 
 /// All flags of new namespaces (namespaces(7)).
@@ -105,12 +101,15 @@ const TERMINAL: [u64; 2] = [libc::TIOCSTI as u64, 0x541C];
 const NUMBER: u32 = 0;
 const CONVENTION: u32 = 4;
 
-#[cfg(target_arch = "x86_64")]
-const NATIVE: u32 = 0xC000_003E;
-#[cfg(target_arch = "aarch64")]
-const NATIVE: u32 = 0xC000_00B7;
-#[cfg(target_arch = "riscv64")]
-const NATIVE: u32 = 0xC000_00F3;
+/// The machine's own convention (`linux/audit.h`); none, where it has no name here.
+fn native() -> u32 {
+    match ARCH {
+        "x86_64" => 0xC000_003E,
+        "aarch64" => 0xC000_00B7,
+        "riscv64" => 0xC000_00F3,
+        _ => 0,
+    }
+}
 
 /// The first number of x32; of no other machine's calls.
 const X32: u32 = 0x4000_0000;
@@ -215,7 +214,7 @@ fn other_conventions() -> [sock_filter; 6] {
     };
     [
         load(CONVENTION),
-        jump(libc::BPF_JEQ, NATIVE, 0, 2),
+        jump(libc::BPF_JEQ, native(), 0, 2),
         load(NUMBER),
         jump(libc::BPF_JGE, X32, 0, 1),
         fail,

@@ -29,18 +29,19 @@ use tokio::task::JoinHandle;
 use tokio_util::either::Either;
 
 use self::ports::Way;
+use self::resolver::Resolver;
+use super::client;
 use super::disposition::{Disposition, dispose};
 use super::intercept;
-use super::listener;
 use super::shared::Shared;
 use super::tunnel;
 use crate::audit::Event;
 use crate::authority::Authority;
 use crate::connection::CredentialSource;
-use crate::isolate::{Handed, Names, original_destination};
+use crate::isolate::{Handed, Names, answer, original_destination};
 use crate::net::dial::Shortage;
 use crate::proxy::admission::permit::Permit;
-use crate::proxy::io::socket::{ClientSocket, Peer};
+use crate::proxy::io::socket::ClientSocket;
 use crate::proxy::limits::{ACCEPT_PAUSE, DEFAULT_READ, FIRST_BYTES_WAIT, MAX_HELLO};
 use crate::proxy::refusal::Refusal;
 
@@ -75,17 +76,21 @@ pub(super) fn serve<S: CredentialSource>(
             async move { accept(listener, captured).await },
         ));
     }
+    let resolver = {
+        let captured = Arc::clone(&captured);
+        Resolver::new(move |question| captured.answer(question), open)
+    };
     for socket in handed.names {
         let socket = tokio::net::UdpSocket::from_std(socket)?;
-        let captured = Arc::clone(&captured);
+        let resolver = resolver.clone();
         tasks.push(tokio::spawn(async move {
-            resolver::serve_datagrams(socket, &captured).await;
+            resolver.serve_datagrams(socket).await
         }));
     }
     for listener in handed.names_over_tcp {
-        let (listener, captured) = (adopted(listener)?, Arc::clone(&captured));
+        let (listener, resolver) = (adopted(listener)?, resolver.clone());
         tasks.push(tokio::spawn(async move {
-            resolver::serve_connections(listener, captured).await;
+            resolver.serve_connections(listener).await
         }));
     }
     for (port, listener) in handed.host_ports {
@@ -138,8 +143,7 @@ impl<S: CredentialSource> Captured<S> {
         let stream = Either::Left(stream);
         if destination.ip().to_canonical().is_loopback() {
             if destination.port() == self.proxy_port {
-                let peer = Peer::User { is_this_user: true };
-                listener::serve_admitted(stream, peer, shared, permit).await;
+                client::serve_isolated(stream, shared, permit).await;
             }
             return; // the command's own loopback interface: nobody is there
         }
@@ -231,6 +235,10 @@ impl<S: CredentialSource> Captured<S> {
             .because(refusal.to_string());
         event.rule = refusal.rule();
         self.shared.session.audit.record(&event);
+    }
+
+    fn answer(&self, question: &[u8]) -> Option<Vec<u8>> {
+        answer(question, &self.names, |name| self.permits(name))
     }
 
     /// Whether a name may be connected to.

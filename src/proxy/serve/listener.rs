@@ -4,19 +4,17 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 
 use authsome_ca::CaError;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::captured;
-use super::connect;
+use super::client;
 use super::door::{Door, ListenError};
-use super::request_line;
 use super::shared::{SessionConfig, Shared};
 use crate::audit::{Event, Kind};
 use crate::connection::CredentialSource;
@@ -24,15 +22,13 @@ use crate::isolate::Handed;
 use crate::net::dial::Shortage;
 use crate::os::process_tree::ProcessTree;
 use crate::os::ulimits;
-use crate::proxy::admission::admit::{Admission, Client, Recognition};
+use crate::proxy::admission::admit::{Admission, Recognition};
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::exchange::respond;
-use crate::proxy::io::activity::Activity;
 use crate::proxy::io::socket::{ClientSocket, Peer};
-use crate::proxy::io::watched::Watched;
 use crate::proxy::limits::{
-    ACCEPT_PAUSE, FILES_PER_CONNECTION, HEAD_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD,
-    MAX_STRANGERS, MIN_CONNECTIONS, RESERVED_FILES, SHUTDOWN_DRAIN, STRANGER_TIMEOUT,
+    ACCEPT_PAUSE, FILES_PER_CONNECTION, MAX_CONNECTIONS, MAX_STRANGERS, MIN_CONNECTIONS,
+    RESERVED_FILES, SHUTDOWN_DRAIN, STRANGER_TIMEOUT,
 };
 use crate::proxy::refusal::Refusal;
 
@@ -216,43 +212,7 @@ async fn serve<S: CredentialSource>(
         }
         Recognition::Nobody => return,
     };
-    converse(stream, client, shared, permit).await;
-}
-
-/// The same for a client of an isolated command, which nobody else can be.
-pub(super) async fn serve_admitted<S: CredentialSource>(
-    stream: ClientSocket,
-    peer: Peer,
-    shared: Arc<Shared<S>>,
-    permit: Permit,
-) {
-    if let Recognition::Client(client) = shared.admission.recognize(&stream, peer) {
-        converse(stream, Arc::new(client), shared, permit).await;
-    }
-}
-
-async fn converse<S: CredentialSource>(
-    mut stream: ClientSocket,
-    client: Arc<Client>,
-    shared: Arc<Shared<S>>,
-    permit: Permit,
-) {
-    let service = service_fn(|request| {
-        let (shared, client) = (Arc::clone(&shared), Arc::clone(&client));
-        connect::handle(shared, client, Arc::clone(&permit), request)
-    });
-    let first = request_line::first_bytes(&mut stream).await;
-    let activity = Activity::new();
-    let watched = Watched::new(stream, first, activity.clone());
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD)
-        .preserve_header_case(false)
-        .serve_connection(TokioIo::new(watched), service)
-        .with_upgrades();
-    // A client that breaks its connection off is not reported.
-    activity.unless_idle(IDLE_TIMEOUT, pin!(connection)).await;
+    client::serve(stream, client, shared, permit).await;
 }
 
 /// Responds to the first request with the reason, whatever it asks for, and closes the connection.

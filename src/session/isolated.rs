@@ -1,0 +1,198 @@
+//! A command in namespaces of its own: what is made there is told from the session, and its
+//! listeners are served by the session's proxy.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use super::isolation::Isolation;
+use super::living;
+use super::parent::Parent;
+use crate::child::{Child, ChildError};
+use crate::env::env_vars::{Environment, MASTER_KEY_FILE};
+use crate::isolate::repository::{self, Guarded};
+use crate::isolate::{Doorway, Files, IsolateError, Plan, User, places};
+use crate::os::home::{Home, HomeError};
+use crate::os::run_dir::RunDirectory;
+use crate::os::ulimits::Ulimits;
+use crate::proxy::Serving;
+
+/// Why an isolated command was not started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IsolatedSpawnError {
+    /// The session's files cannot be given to the user.
+    #[error(transparent)]
+    Files(#[from] HomeError),
+    /// The helper cannot be started.
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    /// The system forbids it.
+    #[error(transparent)]
+    Isolate(#[from] IsolateError),
+    /// A port of the command's cannot be reached at that of this machine.
+    #[error("port {port} of this machine cannot be used for --publish")]
+    Publish {
+        /// Which one.
+        port: u16,
+        /// Why not.
+        source: io::Error,
+    },
+    /// What was made inside cannot be served.
+    #[error("the listeners of the isolated command cannot be served")]
+    Serve(#[source] io::Error),
+}
+
+/// What an isolated command is started with.
+#[derive(Debug, Default)]
+pub(super) struct Isolated {
+    published: Vec<u16>,
+    host_ports: Vec<u16>,
+    user: Option<User>,
+    files: Files,
+}
+
+impl Isolated {
+    pub(super) fn new(
+        isolation: &Isolation,
+        parent: &Parent,
+        home: &Home,
+        session: (&str, &RunDirectory),
+    ) -> Result<Self, HomeError> {
+        Ok(Self {
+            published: isolation.published.clone(),
+            host_ports: isolation.host_ports.clone(),
+            user: isolation.user.clone(),
+            files: files(isolation, parent, home, session)?,
+        })
+    }
+}
+
+/// The session's parts that an isolated command meets.
+pub(super) struct Around<'a> {
+    pub(super) directory: &'a RunDirectory,
+    pub(super) serving: &'a mut Serving,
+    /// The proxy's port.
+    pub(super) port: u16,
+    pub(super) environment: &'a Environment,
+}
+
+impl Isolated {
+    /// Starts a command in namespaces of its own, and serves its listeners. Returns whether its
+    /// connections are captured whatever their port is.
+    pub(super) async fn spawn(
+        &self,
+        around: Around<'_>,
+        command: (&OsStr, &[OsString]),
+        ulimits: Ulimits,
+    ) -> Result<(Child, bool), IsolatedSpawnError> {
+        let published = self.publish()?;
+        if let Some(user) = &self.user {
+            around.directory.give_to(user.id, user.group)?;
+        }
+        let plan = Plan {
+            proxy_port: around.port,
+            ports: around.serving.ports().to_owned(),
+            host_ports: self.host_ports.clone(),
+            connects: !published.is_empty(),
+            user: self.user.clone(),
+            files: self.files.clone(),
+        };
+        let doorway = Doorway::open(around.directory, &plan)?;
+        let mut child = Child::spawn_isolated(&doorway, command, around.environment, ulimits)?;
+        let (mut handed, control) = match doorway.take(child.helper_ended()).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                child.abandon();
+                return Err(error.into());
+            }
+        };
+        handed.published = published;
+        let captures_all = handed.redirects;
+        around
+            .serving
+            .capture(handed)
+            .map_err(IsolatedSpawnError::Serve)?;
+        child.attach(control).await;
+        Ok((child, captures_all))
+    }
+
+    /// Listens for the host at the ports that the command publishes.
+    fn publish(&self) -> Result<Vec<(u16, TcpListener)>, IsolatedSpawnError> {
+        let listen = |port: &u16| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, *port));
+            let listener = listener.map_err(|source| IsolatedSpawnError::Publish {
+                port: *port,
+                source,
+            });
+            listener.map(|listener| (*port, listener))
+        };
+        self.published.iter().map(listen).collect()
+    }
+}
+
+/// The files inside.
+fn files(
+    isolation: &Isolation,
+    parent: &Parent,
+    home: &Home,
+    session: (&str, &RunDirectory),
+) -> Result<Files, HomeError> {
+    let (name, own) = session;
+    let variable = |name: &str| parent.variable(name).map(OsStr::to_owned);
+    let (mut hidden, mut kept) = places::of_services(&variable, isolation.keeps_agents);
+    hidden.insert(0, home.path(""));
+    hidden.extend(parent.filled(MASTER_KEY_FILE).map(PathBuf::from));
+    kept.push(own.path().to_owned());
+    kept.extend(living::files_of(home, name));
+    let directory = parent.directory();
+    let (bundles, stores) = places::of_certificates(&variable, directory);
+    let named = |name: &str, targets: Vec<PathBuf>| {
+        let source = own.path().join(name);
+        let replaced = move |target| (source.clone(), target);
+        targets.into_iter().map(replaced)
+    };
+    let mut replaced: Vec<_> = named("bundle.pem", bundles).collect();
+    replaced.extend(named("roots.jks", stores));
+    let guarded = match isolation.protects_repository {
+        true => repository::guarded(directory),
+        false => Guarded::default(),
+    };
+    let mut temporary = Vec::new();
+    let writable = isolation.writable.clone();
+    let writable = writable.map(|writable| absolute(writable, directory));
+    if let Some(writable) = &writable {
+        temporary.extend(TEMPORARY.map(PathBuf::from));
+        kept.push(directory.to_owned());
+        kept.extend(writable.iter().cloned());
+    }
+    let resolver = own.write("resolv.conf", RESOLVER)?;
+    replaced.push((resolver, PathBuf::from("/etc/resolv.conf")));
+    Ok(Files {
+        directory: directory.to_owned(),
+        hidden,
+        kept,
+        replaced,
+        protected: guarded.protected,
+        pinned: guarded.pinned,
+        temporary,
+        writable,
+    })
+}
+
+/// For everybody's temporary files.
+const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
+/// The directories as the user means them.
+fn absolute(paths: Vec<PathBuf>, directory: &Path) -> Vec<PathBuf> {
+    let whole = |path: PathBuf| {
+        let path = directory.join(path);
+        std::fs::canonicalize(&path).unwrap_or(path)
+    };
+    paths.into_iter().map(whole).collect()
+}
+
+/// The one resolver inside. Without a search list: names are looked up outside, where the user's
+/// own is.
+const RESOLVER: &[u8] = b"nameserver 127.0.0.1\noptions ndots:1\n";
