@@ -9,25 +9,29 @@
 mod apart;
 mod exec;
 mod foreground;
+mod inside;
+mod orphans;
+mod signals;
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Command};
-use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpgid, getpgrp};
-use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
+use tokio::signal::unix::Signal as SignalStream;
 
 pub use self::apart::{Apart, ApartChild};
 pub use self::exec::exec_in_place;
 use self::foreground::{is_foreground, on_terminal};
+use self::inside::Inside;
+use self::orphans::{adopt_orphans, peek};
+use self::signals::{watch, watch_forwarded};
 use crate::env::env_vars::Environment;
-use crate::isolate::{self, Change, Control, Doorway};
+use crate::isolate::{self, Control, Doorway};
 use crate::os::private_memory;
 use crate::os::process_tree::{self, Orphans, ProcessTree};
 use crate::os::ulimits::Ulimits;
@@ -43,22 +47,6 @@ pub const EXIT_NOT_EXECUTABLE: u8 = 126;
 
 /// There is no such command.
 pub const EXIT_NOT_FOUND: u8 = 127;
-
-/// How long what was said from inside may take to arrive after the end. It is there already, unless
-/// somebody holds the socket open.
-const LAST_WORDS: Duration = Duration::from_millis(100);
-
-/// Signals that are meant for the child, even if only we receive them. Ctrl-Z (SIGTSTP) is among
-/// them: the child decides whether it stops, and what it does before. We stop after it has stopped.
-const FORWARDED: [Signal; 7] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGTERM,
-    Signal::SIGTSTP,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-];
 
 /// Why the child cannot be started, or cannot be waited for.
 #[derive(Debug, thiserror::Error)]
@@ -106,14 +94,6 @@ pub struct Child {
     inside: Option<Inside>,
 }
 
-/// A command in namespaces of its own.
-#[derive(Debug)]
-struct Inside {
-    control: Control,
-    /// The command's process ID as it is seen here.
-    command: Option<Pid>,
-}
-
 impl Child {
     /// Starts the command. Must be called on a thread that lives as long as the process: the kernel
     /// sends the parent-death signal when the thread that forked the child ends.
@@ -123,8 +103,11 @@ impl Child {
         environment: &Environment,
         ulimits: Ulimits,
     ) -> Result<Self, ChildError> {
-        let words =
-            [OsStr::new(EXEC_ARGUMENT), &own_id(), &ulimits.to_argument()].map(OsString::from);
+        let words = [
+            OsString::from(EXEC_ARGUMENT),
+            own_id(),
+            ulimits.to_argument(),
+        ];
         Self::start(&words, (command, arguments), environment)
     }
 
@@ -153,14 +136,7 @@ impl Child {
         environment: &Environment,
     ) -> Result<Self, ChildError> {
         // The signals are watched before the child exists, so that none is lost in between.
-        let ignored = ignored_signals();
-        let mut forwarded = Vec::new();
-        for signal in FORWARDED
-            .into_iter()
-            .filter(|signal| !is_ignored(ignored, *signal))
-        {
-            forwarded.push((signal, watch(signal)?));
-        }
+        let forwarded = watch_forwarded()?;
         let changes = watch(Signal::SIGCHLD)?;
         let continued = watch(Signal::SIGCONT)?;
         let program = private_memory::own_program().ok_or(ChildError::NoHelper)?;
@@ -194,15 +170,8 @@ impl Child {
     }
 
     /// From now on the child is the command inside, about which its first process tells.
-    pub async fn attach(&mut self, mut control: Control) {
-        let command = match control.started().await {
-            true => control.init().and_then(|init| {
-                let mut children = process_tree::children_of(Pid::from_raw(init)).into_iter();
-                children.next()
-            }),
-            false => None, // the exit code tells why
-        };
-        self.inside = Some(Inside { control, command });
+    pub async fn attach(&mut self, control: Control) {
+        self.inside = Some(Inside::new(control).await);
     }
 
     /// Waits for the end of a helper that could not do what it was started for.
@@ -226,7 +195,7 @@ impl Child {
 
     /// The process that signals are for.
     fn target(&self) -> Pid {
-        let inside = self.inside.as_ref().and_then(|inside| inside.command);
+        let inside = self.inside.as_ref().and_then(Inside::command);
         inside.unwrap_or(self.pid)
     }
 
@@ -266,7 +235,9 @@ impl Child {
             ) {
                 // `EINVAL`: a realtime signal ended the child, and nix has no name for it.
                 Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(Errno::EINVAL) => {
-                    self.hear_the_end().await;
+                    if let Some(inside) = &mut self.inside {
+                        self.ended_by = inside.ended_by().await.or(self.ended_by);
+                    }
                     return self.reap();
                 }
                 Ok(WaitStatus::Stopped(..)) => self.stop_along()?,
@@ -276,21 +247,6 @@ impl Child {
             self.reap_orphans();
             self.next_signal().await;
         }
-    }
-
-    /// What ended the command inside: the helper has ended with a code for it.
-    async fn hear_the_end(&mut self) {
-        let Some(inside) = &mut self.inside else {
-            return;
-        };
-        let last = async {
-            while let Some(change) = inside.control.changed().await {
-                if let Change::EndedBy(signal) = change {
-                    self.ended_by = Some(signal);
-                }
-            }
-        };
-        let _ = tokio::time::timeout(LAST_WORDS, last).await;
     }
 
     fn reap(&mut self) -> Result<u8, ChildError> {
@@ -359,24 +315,15 @@ impl Child {
             std::task::Poll::Pending
         });
         let inside = self.inside.as_mut();
-        let changed = async {
+        let stopped = async {
             match inside {
-                Some(inside) => inside.control.changed().await,
-                None => None,
-            }
-        };
-        let changed = async {
-            match changed.await {
-                Some(change) => change,
+                Some(inside) => inside.stopped().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased; // what is said from inside comes before the helper's end
-            change = changed => match change {
-                Change::Stopped => self.stop(),
-                Change::EndedBy(signal) => self.ended_by = Some(signal),
-            },
+            () = stopped => self.stop(),
             _ = self.changes.recv() => {}
             _ = self.continued.recv() => self.resume(),
             signal = forwarded => self.forward(signal),
@@ -406,46 +353,4 @@ impl Child {
 
 fn own_id() -> OsString {
     std::process::id().to_string().into()
-}
-
-/// Reads a state without consuming it, so that it can be read again.
-fn peek(whose: Id, states: WaitPidFlag) -> Result<WaitStatus, Errno> {
-    waitid(whose, states | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT)
-}
-
-fn watch(kind: Signal) -> Result<SignalStream, ChildError> {
-    signal(SignalKind::from_raw(kind as i32)).map_err(ChildError::Signals)
-}
-
-/// The signals that were ignored when we were started (by `nohup`, or in a background job of a
-/// script). They stay ignored, for us and for the child.
-fn ignored_signals() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
-}
-
-fn is_ignored(mask: u64, signal: Signal) -> bool {
-    mask & (1 << (signal as i32 - 1)) != 0
-}
-
-/// Makes us the subreaper of the command's descendants, so that a daemon that forks twice stays in
-/// the run's process tree. Returns whether all orphans that we adopt are the command's. They may be
-/// others if we had children before, or are the init process of a container.
-#[cfg(target_os = "linux")]
-fn adopt_orphans() -> Orphans {
-    let is_childless =
-        peek(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::__WALL) == Err(Errno::ECHILD);
-    let is_init = Pid::this().as_raw() == 1;
-    if is_childless && !is_init && nix::sys::prctl::set_child_subreaper(true).is_ok() {
-        Orphans::AreTheCommands
-    } else {
-        Orphans::AreAnybodys
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn adopt_orphans() -> Orphans {
-    Orphans::AreAnybodys
 }

@@ -1,11 +1,11 @@
-//! `authsome run --isolate`: a command in namespaces of its own, whose every connection is captured.
+//! `authsome run --isolate`: a command in namespaces of its own, whose connections are captured.
 //!
 //! ```text
-//! authsome            binds a socket in the session's directory, and starts the helper; takes the listeners
-//!    │                from that socket and serves them (proxy/serve/captured.rs)
-//!    └─ helper        `authsome __isolate`: makes the namespaces, starts the first process in them, and waits
-//!       └─ init       `authsome __init`, PID 1 inside: network, listeners, mounts, filters; hands the listeners
-//!          │          over; then it starts the command, reaps what ends, and tells how the command does
+//! authsome          binds a socket in the session's directory and starts the helper; takes the
+//!    │              listeners from that socket and serves them (proxy/serve/captured.rs)
+//!    └─ helper      `authsome __isolate`: makes the namespaces, starts the first process, waits
+//!       └─ init     `authsome __init`, PID 1 inside: network, listeners, mounts, filters; hands
+//!          │        the listeners over, starts the command, reaps what ends, tells how it does
 //!          └─ command
 //! ```
 //!

@@ -65,6 +65,7 @@ mod settings;
 mod start;
 mod user_data;
 mod watch;
+mod words;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -95,12 +96,12 @@ pub(crate) use self::scrub::Scrub;
 use self::scrub::Scrubbed;
 pub use self::settings::{PolicyFile, Settings, SettingsError, set_allowed};
 pub use self::user_data::{UserData, UserFiles};
+use self::words::Words;
 use crate::audit::Feed;
 use crate::child::{Child, ChildError};
 use crate::connection::Credentials;
 use crate::credential::ConnectionId;
 use crate::env::env_vars::Environment;
-use crate::env::helpers;
 use crate::env::programs::Programs;
 use crate::hand_back::HandBack;
 use crate::isolate::captured_ports;
@@ -141,12 +142,6 @@ pub struct Session {
     /// `None` if that failed: its commands are then still recognized by their process ancestry.
     _entered: Option<LivingSession>,
     directory: RunDirectory,
-}
-
-/// A command as the user has written it, and the arguments that it is given.
-struct Words {
-    asked: Vec<OsString>,
-    told: Vec<OsString>,
 }
 
 impl Session {
@@ -215,7 +210,7 @@ impl Session {
         arguments: Vec<OsString>,
         ulimits: Ulimits,
     ) -> Result<Child, ChildError> {
-        let words = self.words_of(program, arguments);
+        let words = Words::of(program, arguments, self.directory());
         let child = Child::spawn(program, &words.told, &self.environment, ulimits)?;
         self.begin(&words.asked, &child);
         Ok(child)
@@ -229,7 +224,7 @@ impl Session {
         (program, arguments): (&OsString, Vec<OsString>),
         ulimits: Ulimits,
     ) -> Result<Child, IsolatedSpawnError> {
-        let words = self.words_of(program, arguments);
+        let words = Words::of(program, arguments, self.directory());
         let around = Around {
             directory: &self.directory,
             serving: &mut self.serving,
@@ -247,21 +242,6 @@ impl Session {
     /// connections to others are refused inside.
     pub fn captured_ports(&self) -> Option<Vec<u16>> {
         (!self.captures_all).then(|| captured_ports(self.serving.ports()))
-    }
-
-    fn words_of(&self, program: &OsString, mut arguments: Vec<OsString>) -> Words {
-        let asked: Vec<_> = std::iter::once(program)
-            .chain(&arguments)
-            .cloned()
-            .collect();
-        let permission = helpers::node_permission(program, &arguments, self.directory());
-        if let Some(option) = permission {
-            arguments.insert(0, option);
-        }
-        Words {
-            asked,
-            told: arguments,
-        }
     }
 
     /// A command has been started.

@@ -121,11 +121,6 @@ impl RunDirectory {
         Ok(self.seen().join(name))
     }
 
-    /// Gives the directory and what is in it to another user, which only root can.
-    pub fn give_to(&self, user: u32, group: u32) -> Result<(), HomeError> {
-        give(&self.path, user, group)
-    }
-
     fn make_directory(&self, path: &Path) -> Result<(), HomeError> {
         create_private_directory(path)?;
         self.open_to_containers(path, OPEN_DIRECTORY)
@@ -221,18 +216,6 @@ pub fn is_plain(path: &Path) -> bool {
     let special =
         |character: char| matches!(character, '"' | '\\' | '$' | '%') || character.is_control();
     path.to_str().is_some_and(|path| !path.contains(special))
-}
-
-fn give(path: &Path, user: u32, group: u32) -> Result<(), HomeError> {
-    let failed = |source| io_error("give away", path)(source);
-    std::os::unix::fs::lchown(path, Some(user), Some(group)).map_err(failed)?;
-    if !fs::symlink_metadata(path).map_err(failed)?.is_dir() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(path).map_err(failed)? {
-        give(&entry.map_err(failed)?.path(), user, group)?;
-    }
-    Ok(())
 }
 
 /// Removes the directories of sessions that have ended.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::isolation::Isolation;
 use super::living;
+use super::options::Options;
 use super::parent::Parent;
 use crate::child::{Child, ChildError};
 use crate::env::env_vars::{Environment, MASTER_KEY_FILE};
@@ -16,6 +17,7 @@ use crate::isolate::{Doorway, Files, IsolateError, Plan, User, places};
 use crate::os::home::{Home, HomeError};
 use crate::os::run_dir::RunDirectory;
 use crate::os::ulimits::Ulimits;
+use crate::os::user_name::give;
 use crate::proxy::Serving;
 
 /// Why an isolated command was not started.
@@ -54,12 +56,16 @@ pub(super) struct Isolated {
 }
 
 impl Isolated {
-    pub(super) fn new(
-        isolation: &Isolation,
+    /// As the options say; of a command that is not isolated, nothing.
+    pub(super) fn of(
+        options: &Options,
         parent: &Parent,
         home: &Home,
         session: (&str, &RunDirectory),
     ) -> Result<Self, HomeError> {
+        let Some(isolation) = &options.isolation else {
+            return Ok(Self::default());
+        };
         Ok(Self {
             published: isolation.published.clone(),
             host_ports: isolation.host_ports.clone(),
@@ -89,7 +95,7 @@ impl Isolated {
     ) -> Result<(Child, bool), IsolatedSpawnError> {
         let published = self.publish()?;
         if let Some(user) = &self.user {
-            around.directory.give_to(user.id, user.group)?;
+            give(around.directory.path(), user.id, user.group)?;
         }
         let plan = Plan {
             proxy_port: around.port,

@@ -91,12 +91,8 @@ impl SessionPlan<'_> {
             options: &options,
         };
         let (directory, environment) = builder.build(roots, contributions, handed_down, notify)?;
-        let isolated = match &options.isolation {
-            None => Isolated::default(),
-            Some(isolation) => {
-                Isolated::new(isolation, parent, &data.home, (name.expose(), &directory))?
-            }
-        };
+        let names = (name.expose().as_str(), &directory);
+        let isolated = Isolated::of(&options, parent, &data.home, names)?;
         Ok(Session {
             serving: proxy.serve(),
             credentials,

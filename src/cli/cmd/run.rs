@@ -8,6 +8,7 @@ pub(super) mod require;
 
 use std::io::{IsTerminal, stderr};
 
+use self::isolation::How;
 use crate::child;
 use crate::cli::alerts::{Alerts, Programs};
 use crate::cli::args::{
@@ -33,17 +34,10 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let data = Context::user_data_of(&parent)?;
     let held = HeldNotices::new(printer);
     let notify = |notice| held.notify(notice);
-    let mut command = std::mem::take(&mut arguments.command).into_iter();
+    let command = std::mem::take(&mut arguments.command);
     let required = std::mem::take(&mut arguments.session.require);
-    let isolation = isolation::of(arguments.isolation)?;
-    let is_isolated = isolation.is_some();
-    let is_best_effort = isolation
-        .as_ref()
-        .is_some_and(|isolation| isolation.is_best_effort);
-    let options = Options {
-        isolation,
-        ..options(arguments.session)
-    };
+    let isolation = How::of(arguments.isolation)?;
+    let options = isolation.added_to(options(arguments.session));
     let plan = planned(&options, &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
     stop_telling();
@@ -56,21 +50,9 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
             session.address(),
             session.directory().display()
         ));
-        let program = command.next().unwrap_or_default();
-        let words = command.collect();
-        let mut child = match is_isolated {
-            false => session.spawn(&program, words, ulimits)?,
-            true => {
-                isolation::spawn(
-                    &mut session,
-                    (&program, words),
-                    ulimits,
-                    is_best_effort,
-                    printer,
-                )
-                .await?
-            }
-        };
+        let mut child = isolation
+            .spawn(&mut session, command, ulimits, printer)
+            .await?;
         let hook = data.settings.notify_command();
         let programs = Programs::new(session.programs(), hook, child.apart());
         let alerts = Alerts::new(session.name(), programs, at_terminal);

@@ -1,5 +1,5 @@
-//! Messages to the kernel about the network (netlink(7)): as much of it as a loopback interface, two
-//! routes and a table of rules take.
+//! Messages to the kernel about the network (netlink(7)): as much of it as a loopback interface,
+//! two routes and a table of rules take.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -99,19 +99,29 @@ impl Messages {
         let mut answer = vec![0; ANSWER];
         while awaited > 0 {
             let length = recv(kernel.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-            let mut rest = answer.get(..length).unwrap_or_default();
-            while let Some((outcome, after)) = acknowledgement(rest) {
-                if let Some(error) = outcome {
-                    if error != 0 {
-                        return Err(io::Error::from_raw_os_error(-error));
-                    }
-                    awaited = awaited.saturating_sub(1);
-                }
-                rest = after;
-            }
+            let acknowledged = acknowledged(answer.get(..length).unwrap_or_default())?;
+            awaited = awaited.saturating_sub(acknowledged);
         }
         Ok(())
     }
+}
+
+/// How many messages are acknowledged.
+///
+/// # Errors
+///
+/// The first that the kernel refuses.
+fn acknowledged(mut answer: &[u8]) -> io::Result<usize> {
+    let mut count = 0;
+    while let Some((outcome, after)) = acknowledgement(answer) {
+        match outcome {
+            Some(0) => count += 1,
+            Some(error) => return Err(io::Error::from_raw_os_error(-error)),
+            None => {}
+        }
+        answer = after;
+    }
+    Ok(count)
 }
 
 fn connected(protocol: SockProtocol) -> io::Result<OwnedFd> {

@@ -129,15 +129,8 @@ impl SessionPolicy {
     /// Whether a host may be reached at some port, as far as its name tells. `managed` says whether a
     /// route names it.
     pub(in crate::proxy) fn admits_name(&self, name: &Authority, managed: bool) -> bool {
-        self.layers.iter().all(|layer| {
-            let is_denied = layer
-                .deny_hosts
-                .iter()
-                .any(|rule| rule.matches_at_all_ports(name));
-            let mut allowed = layer.allow_hosts.iter();
-            let mut is_named = || allowed.any(|rule| rule.matches_at_some_port(name));
-            !is_denied && (managed || layer.unmanaged != Policy::Deny || is_named())
-        })
+        let mut layers = self.layers.iter();
+        layers.all(|layer| layer.admits_name(name, managed))
     }
 
     /// Whether there is nothing to ask about a request.

@@ -9,57 +9,80 @@ use crate::cli::printer::Printer;
 use crate::isolate::User;
 use crate::os::ulimits::Ulimits;
 use crate::os::user_name::{ids_of, is_root};
-use crate::session::{IsolatedSpawnError, Isolation, Session};
+use crate::session::{IsolatedSpawnError, Isolation, Options, Session};
 use crate::text::with_causes;
 
-/// How the command is isolated; `None` if it is not.
-pub(super) fn of(flags: IsolationFlags) -> Result<Option<Isolation>, Failure> {
-    let Some(how) = flags.isolate else {
-        return Ok(None);
-    };
-    Ok(Some(Isolation {
-        keeps_agents: flags.keep_agent,
-        host_ports: flags.host_port,
-        published: flags.publish,
-        writable: flags.read_only_root.then_some(flags.writable),
-        protects_repository: flags.protect_repo,
-        user: flags.user.map(user).transpose()?,
-        is_best_effort: how == IsolateArgument::BestEffort,
-    }))
-}
+/// How the command is isolated, if it is.
+pub(super) struct How(Option<Isolation>);
 
-/// Starts the command isolated. With `is_best_effort`, it is started all the same where that cannot
-/// be had, and what is not covered is said.
-pub(super) async fn spawn(
-    session: &mut Session,
-    (program, words): (&OsString, Vec<OsString>),
-    ulimits: Ulimits,
-    is_best_effort: bool,
-    printer: &Printer,
-) -> Result<Child, Failure> {
-    let command = (program, words.clone());
-    match session.spawn_isolated(command, ulimits).await {
-        Ok(child) => {
-            if let Some(ports) = session.captured_ports() {
-                let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
-                printer.warn(&format!(
-                    "connections cannot be redirected here (nftables): those to the ports {} are captured, and those to other ports are refused",
-                    ports.join(", ")
-                ));
+impl How {
+    /// As the flags say.
+    pub(super) fn of(flags: IsolationFlags) -> Result<Self, Failure> {
+        let Some(how) = flags.isolate else {
+            return Ok(Self(None));
+        };
+        Ok(Self(Some(Isolation {
+            keeps_agents: flags.keep_agent,
+            host_ports: flags.host_port,
+            published: flags.publish,
+            writable: flags.read_only_root.then_some(flags.writable),
+            protects_repository: flags.protect_repo,
+            user: flags.user.map(user).transpose()?,
+            is_best_effort: how == IsolateArgument::BestEffort,
+        })))
+    }
+
+    /// The options with it.
+    pub(super) fn added_to(&self, options: Options) -> Options {
+        Options {
+            isolation: self.0.clone(),
+            ..options
+        }
+    }
+
+    /// Starts the command. If it is to be isolated as far as that can be had, it is started all the
+    /// same where it cannot, and what is not covered is said.
+    pub(super) async fn spawn(
+        &self,
+        session: &mut Session,
+        command: Vec<OsString>,
+        ulimits: Ulimits,
+        printer: &Printer,
+    ) -> Result<Child, Failure> {
+        let mut words = command.into_iter();
+        let program = words.next().unwrap_or_default();
+        let words: Vec<_> = words.collect();
+        let Some(isolation) = &self.0 else {
+            return Ok(session.spawn(&program, words, ulimits)?);
+        };
+        let command = (&program, words.clone());
+        match session.spawn_isolated(command, ulimits).await {
+            Ok(child) => {
+                if let Some(ports) = session.captured_ports() {
+                    printer.warn(&only_ports(&ports));
+                }
+                Ok(child)
             }
-            Ok(child)
+            Err(IsolatedSpawnError::Isolate(error)) if isolation.is_best_effort => {
+                printer.warn(&with_causes(&error));
+                printer.warn(NOT_COVERED);
+                Ok(session.spawn(&program, words, ulimits)?)
+            }
+            Err(error) => Err(error.into()),
         }
-        Err(IsolatedSpawnError::Isolate(error)) if is_best_effort => {
-            printer.warn(&format!("{}{NOT_COVERED}", with_causes(&error)));
-            Ok(session.spawn(program, words, ulimits)?)
-        }
-        Err(error) => Err(error.into()),
     }
 }
 
+fn only_ports(ports: &[u16]) -> String {
+    let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
+    format!(
+        "connections cannot be redirected here (nftables): those to the ports {} are captured, and those to other ports are refused",
+        ports.join(", ")
+    )
+}
+
 /// What a command that is not isolated can do.
-const NOT_COVERED: &str = "\nNot covered: the command can connect past the proxy and its policy; it can read the vault and its key, and other files of yours; \
-it can use the sockets and read the memory of your other programs; and only clients that follow the variables are served.";
+const NOT_COVERED: &str = "not covered: the command can connect past the proxy and its policy; it can read the vault and its key, and other files of yours; it can use the sockets and read the memory of your other programs; and only clients that follow the variables are served";
 
 fn user(name: String) -> Result<User, Failure> {
     if !is_root() {
