@@ -34,7 +34,7 @@ pub use self::connector::Connector;
 pub(crate) use self::names::Names;
 pub(crate) use self::original::original_destination;
 pub use self::plan::{Files, Plan, User, captured_ports};
-pub use self::report::{Change, Handed, Step};
+pub use self::report::{Handed, Progress, Step};
 pub(crate) use self::resolver::{MAX_QUESTION, answer};
 
 #[cfg(target_os = "linux")]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
-use crate::isolate::{Change, Control};
+use crate::isolate::{Control, Progress};
 use crate::os::process_tree;
 
 /// How long what was said from inside may take to arrive after the end. It is there already, unless
@@ -46,8 +46,8 @@ impl Inside {
     pub(super) async fn stopped(&mut self) {
         loop {
             match self.control.changed().await {
-                Some(Change::Stopped) => return,
-                Some(Change::EndedBy(signal)) => self.ended_by = Some(signal),
+                Some(Progress::Stopped) => return,
+                Some(Progress::EndedBy(signal)) => self.ended_by = Some(signal),
                 None => std::future::pending().await,
             }
         }
@@ -57,7 +57,7 @@ impl Inside {
     pub(super) async fn ended_by(&mut self) -> Option<i32> {
         let last = async {
             while let Some(change) = self.control.changed().await {
-                if let Change::EndedBy(signal) = change {
+                if let Progress::EndedBy(signal) = change {
                     self.ended_by = Some(signal);
                 }
             }

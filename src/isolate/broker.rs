@@ -4,13 +4,15 @@ use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::descriptors::receive;
 use super::plan::{FILE, SOCKET};
-use super::report::{Change, Handed, Message, Role, Step};
+use super::report::{Handed, Message, Progress, Role, Step};
 use crate::os::home::HomeError;
 use crate::os::run_dir::RunDirectory;
 
@@ -18,6 +20,9 @@ use super::{Connector, Plan};
 
 /// The longest message from inside, in bytes.
 const MAX_MESSAGE: usize = 16 * 1024;
+
+/// How long what a helper has said may take to arrive after its end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Why a command cannot be isolated.
 #[derive(Debug, thiserror::Error)]
@@ -115,11 +120,15 @@ impl Doorway {
                 Some(_) | None => Err(IsolateError::NoWord),
             }
         };
+        let mut taken = pin!(taken);
         tokio::select! {
             biased;
-            taken = taken => taken,
-            () = ended => Err(IsolateError::NoWord),
+            taken = &mut taken => return taken,
+            () = ended => {}
         }
+        // What it has said before its end may not have been read yet: a command can be short.
+        let last = tokio::time::timeout(LAST_WORDS, taken).await;
+        last.unwrap_or(Err(IsolateError::NoWord))
     }
 }
 
@@ -161,7 +170,7 @@ impl Control {
     }
 
     /// The next change of the command; `None` when the first process has ended.
-    pub async fn changed(&mut self) -> Option<Change> {
+    pub async fn changed(&mut self) -> Option<Progress> {
         loop {
             match self.next().await {
                 Ok(Some(Message::Changed(change))) => return Some(change),

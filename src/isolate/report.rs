@@ -107,12 +107,12 @@ pub(super) enum Message {
     /// The command was started.
     Started,
     /// How the command does.
-    Changed(Change),
+    Changed(Progress),
 }
 
 /// How the command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Change {
+pub enum Progress {
     /// It has stopped.
     Stopped,
     /// It has ended by this signal.

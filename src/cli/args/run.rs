@@ -90,9 +90,9 @@ pub(in crate::cli) struct IsolationFlags {
 /// Whether the command is started where it cannot be isolated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum IsolateArgument {
-    /// It is not
+    /// Refuse where that cannot be had
     Required,
-    /// It is, and what is not covered is said
+    /// Start it there all the same, and say what is not covered
     BestEffort,
 }
 

@@ -25,7 +25,7 @@ use super::network;
 use super::redirect;
 use super::telling::{At, Failed, Telling};
 use crate::isolate::plan::FILE;
-use crate::isolate::report::{Change, EXIT_FAILED, Role, Step};
+use crate::isolate::report::{EXIT_FAILED, Progress, Role, Step};
 use crate::isolate::{Plan, User};
 use crate::os::ulimits::Ulimits;
 
@@ -132,12 +132,12 @@ fn attend(command: Pid, telling: &mut Telling) -> u8 {
 /// The exit code, if the command has ended.
 fn ended(status: WaitStatus, telling: &mut Telling) -> Option<u8> {
     if status.stopped() {
-        telling.changed(Change::Stopped);
+        telling.changed(Progress::Stopped);
         return None;
     }
     let code = match status.terminating_signal() {
         Some(signal) => {
-            telling.changed(Change::EndedBy(signal));
+            telling.changed(Progress::EndedBy(signal));
             128 + signal
         }
         None => status.exit_status()?,

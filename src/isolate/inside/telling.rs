@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 use crate::isolate::plan::SOCKET;
-use crate::isolate::report::{Change, Message, Role, Step};
+use crate::isolate::report::{Message, Progress, Role, Step};
 
 /// As many descriptors as are ever handed over.
 const MAX_DESCRIPTORS: usize = 253;
@@ -98,7 +98,7 @@ impl Telling {
     }
 
     /// How the command does.
-    pub(super) fn changed(&mut self, change: Change) {
+    pub(super) fn changed(&mut self, change: Progress) {
         let _ = self.say(&Message::Changed(change));
     }
 

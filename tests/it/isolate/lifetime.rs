@@ -103,11 +103,19 @@ fn many_runs_leave_no_namespace_and_no_file() {
     until("the files are gone", || files() == 0);
 }
 
+/// Says when it begins and when it goes on. One process: a shell that forks may be stopped before
+/// the fork is done, and then waits for it.
+const SAYS: &str = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); \
+    signal.signal(signal.SIGCONT, lambda *_: print(\"ba\" + \"ck\", flush=True)); print(\"be\" + \"gins\", flush=True)\n\
+    while True: signal.pause()";
+
 #[test]
 fn an_interactive_shell_has_job_control() {
     let Some(inside) = Inside::new("an_interactive_shell_has_job_control") else {
         return;
     };
+    let program = inside.world.file("says.py", SAYS);
+    let program = format!("python3 {}\n", program.display());
     let rc = inside.world.file("inner.rc", "PS1='inner> '\n");
     let rc = rc.to_str().unwrap();
     let run = inside.run(&[], &["bash", "--noprofile", "--rcfile", rc, "-i"]);
@@ -115,13 +123,13 @@ fn an_interactive_shell_has_job_control() {
         &at_terminal(run),
         &[
             ("expect", "inner> "),
-            ("send", "sh -c 'echo be\"\"gins; exec sleep 1000'\n"),
+            ("send", &program),
             ("expect", "begins"),
             ("send", "\x1a"),
             ("expect", "Stopped"),
             ("expect", "inner> "),
             ("send", "fg\n"),
-            ("expect", "sleep 1000"),
+            ("expect", "back"),
             ("send", "\x03"),
             ("expect", "inner> "),
             ("send", "exit 5\n"),
@@ -135,7 +143,8 @@ fn a_command_that_stops_gives_the_terminal_back() {
     let Some(inside) = Inside::new("a_command_that_stops_gives_the_terminal_back") else {
         return;
     };
-    let run = inside.run(&[], &["sh", "-c", "echo be\"\"gins; exec sleep 1000"]);
+    let program = inside.world.file("says.py", SAYS);
+    let run = inside.run(&[], &["python3", program.to_str().unwrap()]);
     let words: Vec<_> = std::iter::once(run.get_program())
         .chain(run.get_args())
         .map(|word| format!("'{}'", word.to_str().unwrap()))
@@ -163,6 +172,7 @@ fn a_command_that_stops_gives_the_terminal_back() {
             ("expect", "Stopped"),
             ("expect", "outer> "),
             ("send", "fg\n"),
+            ("expect", "back"),
             ("send", "\x03"),
             ("expect", "outer> "),
             ("send", "exit $?\n"),
