@@ -28,6 +28,7 @@ mod plan;
 mod report;
 pub mod repository;
 mod resolver;
+mod wall;
 
 pub use self::broker::{Control, Doorway, IsolateError};
 pub use self::connector::Connector;
@@ -36,6 +37,7 @@ pub(crate) use self::original::original_destination;
 pub use self::plan::{Files, Plan, User, captured_ports};
 pub use self::report::{Handed, Progress, Step};
 pub(crate) use self::resolver::{MAX_QUESTION, answer};
+pub(crate) use self::wall::Wall;
 
 #[cfg(target_os = "linux")]
 pub use self::inside::enter;

@@ -23,13 +23,11 @@ pub(super) struct Inside {
 impl Inside {
     /// Waits until the command was started.
     pub(super) async fn new(mut control: Control) -> Self {
-        let command = match control.started().await {
-            true => control.init().and_then(|init| {
-                let mut children = process_tree::children_of(Pid::from_raw(init)).into_iter();
-                children.next()
-            }),
-            false => None, // the exit code tells why
-        };
+        let is_started = control.started().await; // the exit code tells why not
+        let command = control.init().filter(|_| is_started).and_then(|init| {
+            let mut children = process_tree::children_of(Pid::from_raw(init)).into_iter();
+            children.next()
+        });
         Self {
             control,
             command,

@@ -145,17 +145,19 @@ fn path_in(value: &OsStr) -> Option<PathBuf> {
     Some(Path::new("/").join(path))
 }
 
-/// The sockets with a path on which somebody listens now, by the kernel's list of them. Whoever
-/// connects to one of them has left the command's namespaces, as a path leads out of all of them
-/// but the mounts.
+/// The sockets with a path on which somebody listens or takes datagrams now, by the kernel's list of
+/// them. Whoever connects to one of them has left the command's namespaces, as a path leads out of
+/// all of them but the mounts.
 fn listening_sockets() -> Vec<PathBuf> {
     const LISTENS: &str = "00010000";
+    const DATAGRAMS: &str = "0002";
     let list = fs::read_to_string("/proc/net/unix").unwrap_or_default();
     let lines = list.lines().skip(1).filter_map(|line| {
-        let mut fields = line.split_whitespace();
-        let flags = fields.nth(3)?;
-        let path = fields.nth(3)?;
-        (flags == LISTENS && path.starts_with('/')).then(|| PathBuf::from(path))
+        let mut fields = line.split_whitespace().skip(3);
+        let (flags, kind) = (fields.next()?, fields.next()?);
+        let path = fields.nth(2)?;
+        let takes = flags == LISTENS || kind == DATAGRAMS;
+        (takes && path.starts_with('/')).then(|| PathBuf::from(path))
     });
     lines.take(MAX_SOCKETS).collect()
 }

@@ -46,9 +46,10 @@ pub(crate) fn answer(
         (OPCODE::StandardQuery, [one]) => {
             reply.questions.push(one.clone());
             let is_internet = matches!(one.qclass, QCLASS::CLASS(CLASS::IN) | QCLASS::ANY);
-            let found = match is_internet {
-                true => records(&one.qname, one.qtype, names, permits),
-                false => Err(RCODE::Refused),
+            let found = if is_internet {
+                records(&one.qname, one.qtype, names, permits)
+            } else {
+                Err(RCODE::Refused)
             };
             match found {
                 Ok(Some(data)) => {

@@ -161,9 +161,10 @@ fn files(
     };
     let mut replaced: Vec<_> = named("bundle.pem", bundles).collect();
     replaced.extend(named("roots.jks", stores));
-    let guarded = match isolation.protects_repository {
-        true => repository::guarded(directory),
-        false => Guarded::default(),
+    let guarded = if isolation.protects_repository {
+        repository::guarded(directory)
+    } else {
+        Guarded::default()
     };
     let mut temporary = Vec::new();
     let writable = isolation.writable.clone();

@@ -30,8 +30,8 @@ impl From<IsolatedSpawnError> for Failure {
         };
         match error {
             IsolatedSpawnError::Child(error) => error.into(),
-            IsolatedSpawnError::Files(error) => error.into(),
-            IsolatedSpawnError::Isolate(IsolateError::Files(error)) => error.into(),
+            IsolatedSpawnError::Files(error)
+            | IsolatedSpawnError::Isolate(IsolateError::Files(error)) => error.into(),
             IsolatedSpawnError::Publish { .. } => {
                 Self::of(Exit::Unreachable, "port_taken", &error, hint)
             }

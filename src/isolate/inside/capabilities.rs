@@ -9,6 +9,8 @@ use rustix::thread::{
     set_capabilities_secure_bits,
 };
 
+use crate::isolate::Wall;
+
 /// What the first process needs: the network, mounts, ports below 1024, and to drop the rest.
 const NEEDED: CapabilitySet = CapabilitySet::SYS_ADMIN
     .union(CapabilitySet::NET_ADMIN)
@@ -25,7 +27,12 @@ const LAST: u32 = 63;
 /// Hands what is needed on to the program that is executed next: it is not root, and would have
 /// none.
 pub(super) fn hand_on() -> io::Result<()> {
-    let needed = NEEDED.intersection(capabilities(None)?.permitted);
+    let permitted = capabilities(None)?.permitted;
+    let needed = if Wall::Rights.stands() {
+        NEEDED.intersection(permitted)
+    } else {
+        permitted
+    };
     let sets = CapabilitySets {
         effective: needed,
         permitted: needed,

@@ -95,7 +95,7 @@ const TYPE: u64 = 0xf;
 
 /// Puts characters into the terminal's input, as if the user had typed them, and the like on the
 /// console.
-const TERMINAL: [u64; 2] = [libc::TIOCSTI as u64, 0x541C];
+const TERMINAL: [u64; 2] = [libc::TIOCSTI, 0x541C];
 
 /// Where the number of a call and its convention are (`struct seccomp_data`).
 const NUMBER: u32 = 0;
@@ -192,22 +192,27 @@ fn filter(errno: libc::c_int, rules: Rules) -> Result<BpfProgram, seccompiler::B
     Ok(other_conventions().into_iter().chain(program).collect())
 }
 
+/// The code of an instruction: none has more than 16 bits.
+fn code(parts: u32) -> u16 {
+    u16::try_from(parts).unwrap_or(u16::MAX)
+}
+
 /// Calls by another convention than the machine's own fail; what follows looks at the others.
 fn other_conventions() -> [sock_filter; 6] {
     let load = |k| sock_filter {
-        code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16,
+        code: code(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS),
         jt: 0,
         jf: 0,
         k,
     };
     let jump = |kind: u32, k, jt, jf| sock_filter {
-        code: (libc::BPF_JMP | kind | libc::BPF_K) as u16,
+        code: code(libc::BPF_JMP | kind | libc::BPF_K),
         jt,
         jf,
         k,
     };
     let fail = sock_filter {
-        code: (libc::BPF_RET | libc::BPF_K) as u16,
+        code: code(libc::BPF_RET | libc::BPF_K),
         jt: 0,
         jf: 0,
         k: libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs(),

@@ -5,6 +5,7 @@ use std::ffi::{CString, OsString};
 use std::fs;
 use std::io;
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,7 +27,7 @@ use super::redirect;
 use super::telling::{At, Failed, Telling};
 use crate::isolate::plan::FILE;
 use crate::isolate::report::{EXIT_FAILED, Progress, Role, Step};
-use crate::isolate::{Plan, User};
+use crate::isolate::{Plan, User, Wall};
 use crate::os::ulimits::Ulimits;
 
 /// As `env(1)` and shells say it.
@@ -80,25 +81,47 @@ fn prepare(directory: &Path, telling: &mut Telling) -> Result<(), Failed> {
     let plan = fs::read(directory.join(FILE))
         .and_then(|text| serde_json::from_slice::<Plan>(&text).map_err(io::Error::from))
         .at(Step::Plan)?;
-    network::bring_up().at(Step::Interface)?;
-    network::make_all_local().at(Step::Routes)?;
-    let redirects = redirect::redirect(plan.proxy_port).is_ok();
-    let mut listeners = listeners::make(&plan, redirects).at(Step::Listeners)?;
+    let (mut listeners, redirects) = if Wall::Network.stands() {
+        make_network(&plan)?
+    } else {
+        (Vec::new(), true)
+    };
     mounts::make(&plan.files)?;
     // The files of this process in `/proc` are not the command's to open.
-    let _ = prctl::set_dumpable(false);
-    capabilities::give_up(|| become_user(plan.user.as_ref())).at(Step::Rights)?;
-    // A change of user has cleared it.
-    prctl::set_pdeathsig(Signal::SIGKILL).at(Step::Rights)?;
-    prctl::set_no_new_privs().at(Step::Rights)?;
-    landlock::apply(&plan.files).at(Step::Landlock)?;
-    filter::apply().at(Step::Filter)?;
+    let _ = prctl::set_dumpable(!Wall::Dumpable.stands());
+    give_up(&plan)?;
     if plan.connects {
         let (ours, theirs) = UnixStream::pair().at(Step::Listeners)?;
         connector::serve(ours).at(Step::Listeners)?;
         listeners.push((Role::Connector, theirs.into()));
     }
     telling.ready(&listeners, redirects).at(Step::Listeners)
+}
+
+/// The network inside, and the listeners in it; whether all connections arrive at them.
+fn make_network(plan: &Plan) -> Result<(Vec<(Role, OwnedFd)>, bool), Failed> {
+    network::bring_up().at(Step::Interface)?;
+    network::make_all_local().at(Step::Routes)?;
+    let redirects = redirect::redirect(plan.proxy_port).is_ok();
+    let listeners = listeners::make(plan, redirects).at(Step::Listeners)?;
+    Ok((listeners, redirects))
+}
+
+/// Gives up what the command must not have.
+fn give_up(plan: &Plan) -> Result<(), Failed> {
+    if Wall::Rights.stands() {
+        capabilities::give_up(|| become_user(plan.user.as_ref())).at(Step::Rights)?;
+    }
+    // A change of user has cleared it.
+    prctl::set_pdeathsig(Signal::SIGKILL).at(Step::Rights)?;
+    prctl::set_no_new_privs().at(Step::Rights)?;
+    if Wall::Landlock.stands() {
+        landlock::apply(&plan.files).at(Step::Landlock)?;
+    }
+    if Wall::Filter.stands() {
+        filter::apply().at(Step::Filter)?;
+    }
+    Ok(())
 }
 
 fn become_user(user: Option<&User>) -> rustix::io::Result<()> {

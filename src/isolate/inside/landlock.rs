@@ -4,7 +4,7 @@
 //! It is never a wall for the network: it knows ports, and no addresses.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
@@ -33,7 +33,7 @@ fn restrict(files: &Files) -> Result<(), RulesetError> {
         return Ok(());
     };
     let writes = AccessFs::from_write(VERSION);
-    let named = writable.iter().map(|path| path.as_path());
+    let named = writable.iter().map(PathBuf::as_path);
     let places = named.chain(ALWAYS.iter().map(Path::new));
     ruleset
         .handle_access(writes)?

@@ -18,6 +18,7 @@ use nix::unistd::geteuid;
 
 use super::read_only;
 use super::telling::{At, Failed};
+use crate::isolate::Wall;
 use crate::isolate::plan::Files;
 use crate::isolate::report::Step;
 
@@ -40,13 +41,16 @@ pub(super) fn make(files: &Files) -> Result<(), Failed> {
         .iter()
         .filter_map(|(source, target)| Some((Kept::open(source)?, resolved(target))))
         .collect();
-    for path in &files.pinned {
+    let pinned = files.pinned.iter().filter(|_| Wall::Protected.stands());
+    for path in pinned {
         present(bind(path, path)).at(Step::Mounts)?;
     }
-    for path in &files.hidden {
+    let hidden = files.hidden.iter().filter(|_| Wall::Hidden.stands());
+    for path in hidden {
         hide(path, "size=1m,mode=0700").at(Step::Mounts)?;
     }
-    for path in &files.temporary {
+    let temporary = files.temporary.iter().filter(|_| Wall::ReadOnly.stands());
+    for path in temporary {
         hide(path, "mode=1777").at(Step::Mounts)?;
     }
     for kept in &kept {
@@ -59,14 +63,19 @@ pub(super) fn make(files: &Files) -> Result<(), Failed> {
     for (source, target) in &replaced {
         source.reveal_at(target).at(Step::Mounts)?;
     }
-    for path in &files.protected {
+    let protected = files.protected.iter().filter(|_| Wall::Protected.stands());
+    for path in protected {
         present(bind(path, path)).at(Step::Mounts)?;
         present(read_only::make(path)).at(Step::Mounts)?;
     }
-    if let Some(writable) = &files.writable {
+    if let Some(writable) = &files.writable
+        && Wall::ReadOnly.stands()
+    {
         read_only::all_but(writable, &files.temporary).at(Step::ReadOnly)?;
     }
-    mount_proc().at(Step::Processes)?;
+    if Wall::Processes.stands() {
+        mount_proc().at(Step::Processes)?;
+    }
     // Root's files are the kernel's settings, which hold for the whole machine.
     for path in SETTINGS.iter().filter(|_| geteuid().is_root()) {
         let path = Path::new(path);

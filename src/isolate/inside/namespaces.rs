@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
+use std::os::fd::RawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::Command;
@@ -11,12 +12,12 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{Gid, Pid, Uid, getegid, geteuid, getppid};
+use nix::unistd::{Gid, Pid, Uid, close, getegid, geteuid, getppid};
 
 use super::capabilities;
 use super::telling::{At, Failed, Telling};
-use crate::isolate::INIT_ARGUMENT;
 use crate::isolate::report::{EXIT_FAILED, Step};
+use crate::isolate::{INIT_ARGUMENT, Wall};
 
 /// The entry point of the helper. `arguments` are the process ID of authsome, the session's
 /// directory, the limits to restore, and the command with its arguments. Returns the exit code.
@@ -30,6 +31,9 @@ pub fn enter(mut arguments: impl Iterator<Item = OsString>) -> u8 {
     let (Some(parent), Some(directory)) = (parent, arguments.next()) else {
         return EXIT_FAILED;
     };
+    if Wall::Descriptors.stands() {
+        close_inherited();
+    }
     match isolate(parent) {
         Ok(()) => {}
         Err(failed) => return tell(Path::new(&directory), &failed),
@@ -59,6 +63,23 @@ pub fn enter(mut arguments: impl Iterator<Item = OsString>) -> u8 {
     }
 }
 
+/// Closes all descriptors but the standard ones: one of a directory would lead around the mounts, as
+/// what is opened below it is what is there outside.
+fn close_inherited() {
+    let entries = fs::read_dir("/proc/self/fd").into_iter().flatten();
+    let numbers = entries.flatten().filter_map(|entry| {
+        let number = entry.file_name().to_str()?.parse::<RawFd>().ok()?;
+        (number > STANDARD_ERROR).then_some(number)
+    });
+    // The list itself is among them, and is closed already by then.
+    for number in numbers.collect::<Vec<_>>() {
+        let _ = close(number);
+    }
+}
+
+/// The last of the standard descriptors.
+const STANDARD_ERROR: RawFd = 2;
+
 fn tell(directory: &Path, failed: &Failed) -> u8 {
     if let Ok(mut telling) = Telling::connect(directory) {
         telling.failed(failed);
@@ -70,10 +91,13 @@ fn isolate(parent: Pid) -> Result<(), Failed> {
     // The files of `/proc/self` are root's where the program cannot be read by its user. There is
     // no secret in this process.
     let _ = prctl::set_dumpable(true);
-    let rest = CloneFlags::CLONE_NEWNET
-        | CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWIPC;
+    let rest = [
+        (Wall::Network, CloneFlags::CLONE_NEWNET),
+        (Wall::Processes, CloneFlags::CLONE_NEWPID),
+        (Wall::Ipc, CloneFlags::CLONE_NEWIPC),
+    ];
+    let rest = rest.into_iter().filter(|(wall, _)| wall.stands());
+    let rest = CloneFlags::CLONE_NEWNS | rest.map(|(_, flag)| flag).collect();
     // Root needs no namespace of users, in which the files of all other users would be nobody's.
     if !geteuid().is_root() || unshare(rest).is_err() {
         let (user, group) = (geteuid(), getegid());

@@ -38,7 +38,7 @@ use super::tunnel;
 use crate::audit::Event;
 use crate::authority::Authority;
 use crate::connection::CredentialSource;
-use crate::isolate::{Handed, Names, answer, original_destination};
+use crate::isolate::{Handed, Names, Wall, answer, original_destination};
 use crate::net::dial::Shortage;
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::io::socket::ClientSocket;
@@ -84,13 +84,13 @@ pub(super) fn serve<S: CredentialSource>(
         let socket = tokio::net::UdpSocket::from_std(socket)?;
         let resolver = resolver.clone();
         tasks.push(tokio::spawn(async move {
-            resolver.serve_datagrams(socket).await
+            resolver.serve_datagrams(socket).await;
         }));
     }
     for listener in handed.names_over_tcp {
         let (listener, resolver) = (adopted(listener)?, resolver.clone());
         tasks.push(tokio::spawn(async move {
-            resolver.serve_connections(listener).await
+            resolver.serve_connections(listener).await;
         }));
     }
     for (port, listener) in handed.host_ports {
@@ -181,7 +181,7 @@ impl<S: CredentialSource> Captured<S> {
                 .and_then(|name| Authority::new(&name, authority.port()))
                 .filter(|named| named != &authority);
             if let Some(named) = named {
-                if authority.host().parse::<IpAddr>().is_err() {
+                if authority.host().parse::<IpAddr>().is_err() && Wall::NamesAgree.stands() {
                     // Fronting: the name that was asked for is not the one that is talked to.
                     let refusal = Refusal::Misdirected {
                         expected: authority.host().to_owned(),
@@ -195,7 +195,11 @@ impl<S: CredentialSource> Captured<S> {
             }
         }
         let is_name = authority.host().parse::<IpAddr>().is_err();
-        match dispose(shared, &authority) {
+        let disposition = match dispose(shared, &authority) {
+            Disposition::Refuse(_) if !Wall::Policy.stands() => Disposition::Tunnel,
+            disposed => disposed,
+        };
+        match disposition {
             Disposition::Refuse(_) if is_name && http::is_request(&early) => {
                 http::serve(shared, &authority, (stream, early)).await; // it says why
             }
@@ -243,6 +247,9 @@ impl<S: CredentialSource> Captured<S> {
 
     /// Whether a name may be connected to.
     fn permits(&self, name: &Authority) -> bool {
+        if !Wall::NamePolicy.stands() {
+            return true;
+        }
         let session = &self.shared.session;
         let managed = session.routes.manages_host(name);
         session.policy.admits_name(name, managed)

@@ -14,6 +14,7 @@ use super::refuse::refuse;
 use super::server_tls::ServerTls;
 use crate::audit::{Audit, Event};
 use crate::authority::Authority;
+use crate::isolate::Wall;
 use crate::loopback::REDIRECT_PORT;
 use crate::net::address_kind::{AddressRule, AddressRules};
 use crate::net::dial::{Dialer, OwnListeners, Queue};
@@ -91,7 +92,7 @@ impl<S> Shared<S> {
         };
         let policy = Arc::new(config.policy);
         let (ruling, managed) = (Arc::clone(&policy), Arc::clone(&routes));
-        let is_isolated = config.is_isolated;
+        let is_isolated = config.is_isolated && Wall::OwnAddresses.stands();
         let rules = AddressRules::new(move |authority| {
             // A connection's host is where the user has logged in, and its certificate is verified.
             if managed.manages(authority) {

@@ -3,7 +3,8 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::sync::OnceLock;
 
 use authsome_test_support::kit::skip;
@@ -66,6 +67,28 @@ impl Inside {
         let flag = || "--resolve".to_owned();
         let managed = entry(MANAGED, self.gitlab.port());
         [flag(), managed, flag(), entry(OTHER, self.other.port())]
+    }
+
+    /// A program of the same user beside the run.
+    pub(crate) fn beside(&self, words: &[&str]) -> Child {
+        let (user, group) = (format!("--reuid={USER}"), format!("--regid={USER}"));
+        let setpriv = ["setpriv", &user, &group, "--clear-groups"];
+        let words = setpriv.iter().chain(words).copied();
+        own(&self.world);
+        like(&self.world.authsome::<&str>([]), words)
+            .spawn()
+            .unwrap()
+    }
+
+    /// The same by that binary.
+    pub(crate) fn run_binary(&self, program: &Path, flags: &[&str], words: &[&str]) -> Command {
+        let copy = self.world.path("authsome");
+        let is_there = fs::read(&copy).is_ok_and(|found| fs::read(program).unwrap() == found);
+        if !is_there {
+            let _ = fs::remove_file(&copy);
+            fs::copy(program, &copy).unwrap();
+        }
+        self.run_with(flags, words)
     }
 
     /// `authsome run FLAG... -- COMMAND`, not yet started.
@@ -144,9 +167,7 @@ pub(crate) fn as_user(world: &World, command: &Command) -> Command {
     if !copy.exists() {
         fs::copy(binary(), &copy).unwrap();
     }
-    let owner = format!("{USER}:{USER}");
-    let chown = ["chown", "-R", &owner, world.path("").to_str().unwrap()].map(str::to_owned);
-    finish(like(command, chown)).expect(0);
+    own(world);
     let (user, group) = (format!("--reuid={USER}"), format!("--regid={USER}"));
     let setpriv = ["setpriv", &user, &group, "--clear-groups", "env", PATH];
     let words = setpriv
@@ -157,6 +178,13 @@ pub(crate) fn as_user(world: &World, command: &Command) -> Command {
     let mut command = like(command, words);
     command.current_dir(world.path("."));
     command
+}
+
+/// Gives the home to that user.
+fn own(world: &World) {
+    let owner = format!("{USER}:{USER}");
+    let chown = ["chown", "-R", &owner, world.path("").to_str().unwrap()].map(str::to_owned);
+    finish(like(&world.authsome::<&str>([]), chown)).expect(0);
 }
 
 /// Whether this machine has what isolation takes, by the system's own program.

@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::authority::Authority;
 use crate::connection::CredentialSource;
+use crate::isolate::Wall;
 use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::io::activity::Activity;
 use crate::proxy::io::socket::ClientSocket;
@@ -74,7 +75,8 @@ async fn respond<S: CredentialSource>(
         .get(HOST)
         .and_then(|host| host.to_str().ok());
     let found = stated.and_then(|host| Authority::parse(host, Some(HTTP)));
-    if found.as_ref().is_some_and(|found| found != authority) {
+    let differs = found.as_ref().is_some_and(|found| found != authority);
+    if differs && Wall::HostAgrees.stands() {
         let refusal = Refusal::Misdirected {
             expected: authority.to_string(),
             found: stated.unwrap_or_default().to_owned(),
