@@ -76,6 +76,10 @@ packaging:
 instructions:
     .ci/run instructions
 
+# Ways out of an isolated run, each with its wall and without it
+isolation:
+    .ci/run isolation
+
 # The bootstraps on each Node and Python
 bootstraps:
     .ci/run bootstraps

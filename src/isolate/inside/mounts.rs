@@ -50,13 +50,13 @@ pub(super) fn make(files: &Files) -> Result<(), Failed> {
         hide(path, "size=1m,mode=0700").at(Step::Mounts)?;
     }
     let temporary = files.temporary.iter().filter(|_| Wall::ReadOnly.stands());
-    for path in temporary {
+    for path in temporary.clone() {
         hide(path, "mode=1777").at(Step::Mounts)?;
     }
     for kept in &kept {
         // Where nothing has been mounted over it, it is there already.
         let is_behind = |path: &PathBuf| kept.path.starts_with(path);
-        if files.hidden.iter().chain(&files.temporary).any(is_behind) {
+        if files.hidden.iter().chain(temporary.clone()).any(is_behind) {
             kept.reveal_at(&kept.path).at(Step::Mounts)?;
         }
     }

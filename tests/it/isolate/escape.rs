@@ -123,10 +123,8 @@ impl Scene {
         finish(git).expect(0);
         let path = |name: &str| world.path(name);
         let listen = |name: &str| UnixListener::bind(path(name)).unwrap();
-        let (greeting, datagrams) = (
-            format!("a{}", std::process::id()),
-            format!("b{}", std::process::id()),
-        );
+        let name = |kind: &str| format!("{kind}-{}", world.path("").display());
+        let (greeting, datagrams) = (name("greets"), name("takes"));
         let hello = UnixListener::bind_addr(&abstract_address(&greeting)).unwrap();
         thread::spawn(move || {
             for stream in hello.incoming().flatten() {
@@ -168,7 +166,10 @@ impl Scene {
             "other": [OTHER, inside.other.port()], "http": 80, "abstract": greeting, "abstract_datagrams": datagrams,
             "socket": path("other.sock"), "datagrams": path("log.sock"), "pid": victim.id(), "mark": "sleep", "shared": shared,
         });
-        let _ = echo(OWN, 53);
+        static RESOLVER: std::sync::Once = std::sync::Once::new();
+        RESOLVER.call_once(|| {
+            echo(OWN, 53);
+        });
         Some(Self {
             inside,
             facts,
