@@ -7,6 +7,7 @@
 //! place.
 
 mod apart;
+mod error;
 mod exec;
 mod foreground;
 mod inside;
@@ -25,6 +26,7 @@ use nix::unistd::{Pid, getpgid, getpgrp};
 use tokio::signal::unix::Signal as SignalStream;
 
 pub use self::apart::{Apart, ApartChild};
+pub use self::error::ChildError;
 pub use self::exec::exec_in_place;
 use self::foreground::{is_foreground, on_terminal};
 use self::inside::Inside;
@@ -47,36 +49,6 @@ pub const EXIT_NOT_EXECUTABLE: u8 = 126;
 
 /// There is no such command.
 pub const EXIT_NOT_FOUND: u8 = 127;
-
-/// Why the child cannot be started, or cannot be waited for.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChildError {
-    /// Our own program file, which the helper is started from, cannot be found.
-    #[error("cannot start the command: authsome's own file cannot be found without /proc")]
-    NoHelper,
-    /// The command with its arguments and variables is longer than the system allows.
-    #[error("the command, its arguments and its environment are together too long for the system")]
-    TooLong(#[source] io::Error),
-    /// The system refused to start it.
-    #[error("cannot start the command")]
-    Spawn(#[source] io::Error),
-    /// Signals cannot be watched.
-    #[error("cannot watch signals")]
-    Signals(#[source] io::Error),
-    /// The child cannot be waited for.
-    #[error("cannot wait for the command")]
-    Wait(#[source] io::Error),
-}
-
-impl ChildError {
-    fn from_spawn(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::ArgumentListTooLong => Self::TooLong(error),
-            _ => Self::Spawn(error),
-        }
-    }
-}
 
 /// A running child, and the signals that are forwarded to it.
 #[derive(Debug)]

@@ -2,8 +2,6 @@
 
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-#[cfg(target_os = "linux")]
-use nix::unistd::Pid;
 
 use crate::os::process_tree::Orphans;
 
@@ -19,7 +17,7 @@ pub(super) fn peek(whose: Id, states: WaitPidFlag) -> Result<WaitStatus, Errno> 
 pub(super) fn adopt_orphans() -> Orphans {
     let is_childless =
         peek(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::__WALL) == Err(Errno::ECHILD);
-    let is_init = Pid::this().as_raw() == 1;
+    let is_init = nix::unistd::Pid::this().as_raw() == 1;
     if is_childless && !is_init && nix::sys::prctl::set_child_subreaper(true).is_ok() {
         Orphans::AreTheCommands
     } else {

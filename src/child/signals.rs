@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
-use super::ChildError;
+use super::error::ChildError;
 
 /// Signals that are meant for the child, even if only we receive them. Ctrl-Z (SIGTSTP) is among
 /// them: the child decides whether it stops, and what it does before. We stop after it has stopped.

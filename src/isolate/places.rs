@@ -145,9 +145,9 @@ fn path_in(value: &OsStr) -> Option<PathBuf> {
     Some(Path::new("/").join(path))
 }
 
-/// The sockets with a path on which somebody listens or takes datagrams now, by the kernel's list of
-/// them. Whoever connects to one of them has left the command's namespaces, as a path leads out of
-/// all of them but the mounts.
+/// The sockets with a path on which somebody listens or takes datagrams now, by the kernel's list
+/// of them. Whoever connects to one of them has left the command's namespaces, as a path leads out
+/// of all of them but the mounts.
 fn listening_sockets() -> Vec<PathBuf> {
     const LISTENS: &str = "00010000";
     const DATAGRAMS: &str = "0002";

@@ -1,8 +1,8 @@
-//! The walls around an isolated command, which `tests/it/isolate/escape.rs` shows to be needed: each
-//! attempt there succeeds as soon as its wall is left out.
+//! The walls around an isolated command, which `tests/it/isolate/escape.rs` shows to be needed:
+//! each attempt there succeeds as soon as its wall is left out.
 //!
-//! Every wall stands in every build that anybody uses: [`Wall::stands`] is a constant there, and the
-//! compiler removes it. Only a build with `--cfg undefended`, which is no feature, so that no
+//! Every wall stands in every build that anybody uses: [`Wall::stands`] is a constant there, and
+//! the compiler removes it. Only a build with `--cfg undefended`, which is no feature, so that no
 //! dependency can ask for it, leaves out those that the variable `AUTHSOME_UNDEFENDED` names.
 
 /// A wall. Each is asked for where it is.
@@ -45,6 +45,7 @@ pub(crate) enum Wall {
 impl Wall {
     /// Whether it stands: always, but in a test of what it is for.
     #[cfg(not(undefended))]
+    #[allow(clippy::unused_self, reason = "a build for that test asks which one")]
     pub(crate) const fn stands(self) -> bool {
         true
     }

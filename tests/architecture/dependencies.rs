@@ -33,9 +33,7 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
         "nix",
         &[
             "child.rs",
-            "child/apart.rs",
-            "child/exec.rs",
-            "child/foreground.rs",
+            "child",
             "isolate",
             "net/dial/shortage.rs",
             "net/dial/tcp.rs",
@@ -96,7 +94,12 @@ const HYPER: &[&str] = &[
 ];
 
 /// Where the environment of the process is read.
-const ENVIRONMENT: &[&str] = &["cli", "os/program_path.rs", "session/parent.rs"];
+const ENVIRONMENT: &[&str] = &[
+    "cli",
+    "isolate/wall.rs", // in a build for a test of the walls
+    "os/program_path.rs",
+    "session/parent.rs",
+];
 
 /// Where other programs are started.
 const STARTING: &[&str] = &[

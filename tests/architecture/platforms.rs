@@ -7,7 +7,7 @@ use std::path::Path;
 /// last column.
 const PLATFORMS: &[(&str, Sides, &str)] = &[
     (
-        "src/child.rs",
+        "src/child/orphans.rs",
         Sides::Both,
         "a daemon that forks twice leaves the run's process tree",
     ),

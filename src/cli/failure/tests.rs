@@ -3,6 +3,7 @@
 
 mod ca;
 mod exports;
+mod isolated;
 mod login;
 
 use std::io;
@@ -14,13 +15,11 @@ use authsome_test_support::assert_words;
 use super::*;
 use crate::connection::{LoginError, StoreError};
 use crate::credential::ConnectionId;
-use crate::isolate::{IsolateError, Step};
 use crate::loopback::BindError;
 use crate::net::dial::Shortage;
 use crate::net::tls::{ClientCertificateError, TlsTrouble};
 use crate::oauth::OAuthError;
 use crate::os::home::HomeError;
-use crate::session::IsolatedSpawnError;
 use crate::vault::{KeyOrigin, KeyringError, VaultError};
 
 /// The failures as they are printed, by the names of their causes, each with its code in JSON and
@@ -345,43 +344,6 @@ fn of_a_credential() {
         ),
     ];
     assert_words!("errors", "credential", shown(errors));
-}
-
-#[test]
-fn of_an_isolated_command() {
-    let forbidden = |step, errno| {
-        IsolatedSpawnError::Isolate(IsolateError::Forbidden {
-            step,
-            source: io::Error::from_raw_os_error(errno),
-        })
-    };
-    let errors = [
-        ("a forbidden step", forbidden(Step::Filter, 38)),
-        (
-            "IsolateError::NoWord",
-            IsolatedSpawnError::Isolate(IsolateError::NoWord),
-        ),
-        (
-            "IsolateError::OtherSystem",
-            IsolatedSpawnError::Isolate(IsolateError::OtherSystem),
-        ),
-        (
-            "IsolateError::Unheard",
-            IsolatedSpawnError::Isolate(IsolateError::Unheard(os(io::ErrorKind::InvalidData))),
-        ),
-        (
-            "IsolatedSpawnError::Publish",
-            IsolatedSpawnError::Publish {
-                port: 3000,
-                source: os(io::ErrorKind::AddrInUse),
-            },
-        ),
-        (
-            "IsolatedSpawnError::Serve",
-            IsolatedSpawnError::Serve(os(io::ErrorKind::Other)),
-        ),
-    ];
-    assert_words!("errors", "isolated", shown(errors));
 }
 
 #[test]

@@ -63,8 +63,8 @@ pub fn enter(mut arguments: impl Iterator<Item = OsString>) -> u8 {
     }
 }
 
-/// Closes all descriptors but the standard ones: one of a directory would lead around the mounts, as
-/// what is opened below it is what is there outside.
+/// Closes all descriptors but the standard ones: one of a directory would lead around the mounts,
+/// as what is opened below it is what is there outside.
 fn close_inherited() {
     let entries = fs::read_dir("/proc/self/fd").into_iter().flatten();
     let numbers = entries.flatten().filter_map(|entry| {

@@ -236,11 +236,7 @@ fn error_response(refusal: &Refusal) -> ErrorResponse {
             "use the proxy URL of the environment as it is, with its user name and password".to_owned(),
         ),
         Refusal::SshWithoutCredential(_) => (StatusCode::FORBIDDEN, "denied", "use its https address".to_owned()),
-        Refusal::Starved { shortage, .. } => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "resource_exhausted",
-            shortage.hint().to_owned(),
-        ),
+        Refusal::Starved { shortage, .. } => (StatusCode::SERVICE_UNAVAILABLE, "resource_exhausted", shortage.hint().to_owned()),
         Refusal::Unmanaged(_) => (
             StatusCode::FORBIDDEN,
             "denied",

@@ -126,11 +126,9 @@ impl SessionPolicy {
         Ok(())
     }
 
-    /// Whether a host may be reached at some port, as far as its name tells. `managed` says whether a
-    /// route names it.
+    /// Whether a host, which is one of a route's or not, may be reached at some port.
     pub(in crate::proxy) fn admits_name(&self, name: &Authority, managed: bool) -> bool {
-        let mut layers = self.layers.iter();
-        layers.all(|layer| layer.admits_name(name, managed))
+        (self.layers.iter()).all(|layer| layer.admits_name(name, managed))
     }
 
     /// Whether there is nothing to ask about a request.

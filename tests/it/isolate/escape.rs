@@ -34,6 +34,9 @@ struct Attempt {
     flags: Vec<String>,
 }
 
+/// The server of names is there once, for all scenes.
+static RESOLVER: std::sync::Once = std::sync::Once::new();
+
 /// What the attempts are made on.
 struct Scene {
     inside: Inside,
@@ -166,7 +169,6 @@ impl Scene {
             "other": [OTHER, inside.other.port()], "http": 80, "abstract": greeting, "abstract_datagrams": datagrams,
             "socket": path("other.sock"), "datagrams": path("log.sock"), "pid": victim.id(), "mark": "sleep", "shared": shared,
         });
-        static RESOLVER: std::sync::Once = std::sync::Once::new();
         RESOLVER.call_once(|| {
             echo(OWN, 53);
         });
@@ -233,7 +235,7 @@ fn each_attempt_fails_against_its_wall() {
     }
     let mut succeeded = Vec::new();
     for (flags, names) in by_flags {
-        let made = scene.make(&binary(), &names, flags, &[]);
+        let made = scene.make(binary(), &names, flags, &[]);
         assert_eq!(made.len(), names.len());
         succeeded.extend(
             made.into_iter()
@@ -246,7 +248,7 @@ fn each_attempt_fails_against_its_wall() {
 #[test]
 fn each_attempt_succeeds_without_its_wall() {
     const TEST: &str = "each_attempt_succeeds_without_its_wall";
-    let undefended: PathBuf = Path::new(&binary())
+    let undefended: PathBuf = binary()
         .with_file_name("undefended")
         .join("authsome-isolation");
     if !undefended.exists() {

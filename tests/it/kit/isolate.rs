@@ -131,7 +131,8 @@ impl Inside {
         let (managed, other) = (self.gitlab.port(), self.other.port());
         let trust = self.world.path("other.pem");
         format!(
-            "import os, socket, ssl, sys\nMANAGED = ({MANAGED:?}, {managed})\nOTHER = ({OTHER:?}, {other})\nTRUST = {trust:?}\n{program}"
+            "import os, socket, ssl, sys\nMANAGED = ({MANAGED:?}, {managed})\nOTHER = ({OTHER:?}, {other})\nTRUST = '{}'\n{program}",
+            trust.display()
         )
     }
 
