@@ -106,7 +106,7 @@ fn many_runs_leave_no_namespace_and_no_file() {
 /// Says when it begins and when it goes on. One process: a shell that forks may be stopped before
 /// the fork is done, and then waits for it.
 const SAYS: &str = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); \
-    signal.signal(signal.SIGCONT, lambda *_: print(\"ba\" + \"ck\", flush=True)); print(\"be\" + \"gins\", flush=True)\n\
+    signal.signal(signal.SIGCONT, lambda *_: print(\"b\" + \"ack\", flush=True)); print(\"b\" + \"egins\", flush=True)\n\
     while True: signal.pause()";
 
 #[test]
