@@ -7,11 +7,14 @@
 //! place.
 
 mod apart;
+mod error;
 mod exec;
 mod foreground;
+mod inside;
+mod orphans;
+mod signals;
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Command};
@@ -20,12 +23,17 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpgid, getpgrp};
-use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
+use tokio::signal::unix::Signal as SignalStream;
 
 pub use self::apart::{Apart, ApartChild};
+pub use self::error::ChildError;
 pub use self::exec::exec_in_place;
 use self::foreground::{is_foreground, on_terminal};
+use self::inside::Inside;
+use self::orphans::{adopt_orphans, peek};
+use self::signals::{watch, watch_forwarded};
 use crate::env::env_vars::Environment;
+use crate::isolate::{self, Control, Doorway};
 use crate::os::private_memory;
 use crate::os::process_tree::{self, Orphans, ProcessTree};
 use crate::os::ulimits::Ulimits;
@@ -42,48 +50,6 @@ pub const EXIT_NOT_EXECUTABLE: u8 = 126;
 /// There is no such command.
 pub const EXIT_NOT_FOUND: u8 = 127;
 
-/// Signals that are meant for the child, even if only we receive them. Ctrl-Z (SIGTSTP) is among
-/// them: the child decides whether it stops, and what it does before. We stop after it has stopped.
-const FORWARDED: [Signal; 7] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGTERM,
-    Signal::SIGTSTP,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-];
-
-/// Why the child cannot be started, or cannot be waited for.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChildError {
-    /// Our own program file, which the helper is started from, cannot be found.
-    #[error("cannot start the command: authsome's own file cannot be found without /proc")]
-    NoHelper,
-    /// The command with its arguments and variables is longer than the system allows.
-    #[error("the command, its arguments and its environment are together too long for the system")]
-    TooLong(#[source] io::Error),
-    /// The system refused to start it.
-    #[error("cannot start the command")]
-    Spawn(#[source] io::Error),
-    /// Signals cannot be watched.
-    #[error("cannot watch signals")]
-    Signals(#[source] io::Error),
-    /// The child cannot be waited for.
-    #[error("cannot wait for the command")]
-    Wait(#[source] io::Error),
-}
-
-impl ChildError {
-    fn from_spawn(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::ArgumentListTooLong => Self::TooLong(error),
-            _ => Self::Spawn(error),
-        }
-    }
-}
-
 /// A running child, and the signals that are forwarded to it.
 #[derive(Debug)]
 pub struct Child {
@@ -96,6 +62,8 @@ pub struct Child {
     /// The signal that has ended it.
     ended_by: Option<i32>,
     apart: Apart,
+    /// Of a command in namespaces of its own, whose helper `process` then is.
+    inside: Option<Inside>,
 }
 
 impl Child {
@@ -107,25 +75,45 @@ impl Child {
         environment: &Environment,
         ulimits: Ulimits,
     ) -> Result<Self, ChildError> {
+        let words = [
+            OsString::from(EXEC_ARGUMENT),
+            own_id(),
+            ulimits.to_argument(),
+        ];
+        Self::start(&words, (command, arguments), environment)
+    }
+
+    /// Starts the command in namespaces of its own. Once they stand, [`Self::attach`] has to be
+    /// called. Must be called on such a thread as well.
+    pub fn spawn_isolated(
+        doorway: &Doorway,
+        (command, arguments): (&OsStr, &[OsString]),
+        environment: &Environment,
+        ulimits: Ulimits,
+    ) -> Result<Self, ChildError> {
+        let directory = doorway.path().as_os_str();
+        let words = [
+            OsStr::new(isolate::HELPER_ARGUMENT),
+            &own_id(),
+            directory,
+            &ulimits.to_argument(),
+        ]
+        .map(OsString::from);
+        Self::start(&words, (command, arguments), environment)
+    }
+
+    fn start(
+        words: &[OsString],
+        (command, arguments): (&OsStr, &[OsString]),
+        environment: &Environment,
+    ) -> Result<Self, ChildError> {
         // The signals are watched before the child exists, so that none is lost in between.
-        let ignored = ignored_signals();
-        let mut forwarded = Vec::new();
-        for signal in FORWARDED
-            .into_iter()
-            .filter(|signal| !is_ignored(ignored, *signal))
-        {
-            forwarded.push((signal, watch(signal)?));
-        }
+        let forwarded = watch_forwarded()?;
         let changes = watch(Signal::SIGCHLD)?;
         let continued = watch(Signal::SIGCONT)?;
         let program = private_memory::own_program().ok_or(ChildError::NoHelper)?;
         let mut helper = Command::new(program);
-        helper
-            .arg(EXEC_ARGUMENT)
-            .arg(std::process::id().to_string())
-            .arg(ulimits.to_argument())
-            .arg(command)
-            .args(arguments);
+        helper.args(words).arg(command).args(arguments);
         for (name, value) in environment.changes() {
             match value {
                 Some(value) => helper.env(name, value),
@@ -149,7 +137,38 @@ impl Child {
             forwarded,
             ended_by: None,
             apart: Apart::default(),
+            inside: None,
         })
+    }
+
+    /// From now on the child is the command inside, about which its first process tells.
+    pub async fn attach(&mut self, control: Control) {
+        self.inside = Some(Inside::new(control).await);
+    }
+
+    /// Waits for the end of a helper that could not do what it was started for.
+    pub fn abandon(mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// Completes when the helper has ended; whoever waits for it here does not reap it.
+    pub async fn helper_ended(&mut self) {
+        let has_ended = |pid| {
+            matches!(
+                peek(Id::Pid(pid), WaitPidFlag::WEXITED),
+                Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(_)
+            )
+        };
+        while !has_ended(self.pid) {
+            self.changes.recv().await;
+        }
+    }
+
+    /// The process that signals are for.
+    fn target(&self) -> Pid {
+        let inside = self.inside.as_ref().and_then(Inside::command);
+        inside.unwrap_or(self.pid)
     }
 
     /// The child and all of its descendants, if `/proc` can show them.
@@ -188,6 +207,9 @@ impl Child {
             ) {
                 // `EINVAL`: a realtime signal ended the child, and nix has no name for it.
                 Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(Errno::EINVAL) => {
+                    if let Some(inside) = &mut self.inside {
+                        self.ended_by = inside.ended_by().await.or(self.ended_by);
+                    }
                     return self.reap();
                 }
                 Ok(WaitStatus::Stopped(..)) => self.stop_along()?,
@@ -201,7 +223,7 @@ impl Child {
 
     fn reap(&mut self) -> Result<u8, ChildError> {
         let status = self.process.wait().map_err(ChildError::Wait)?;
-        self.ended_by = status.signal();
+        self.ended_by = self.ended_by.or(status.signal());
         let code = status
             .code()
             .or_else(|| status.signal().map(|signal| 128 + signal));
@@ -243,10 +265,16 @@ impl Child {
         let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
         let state =
             waitid(Id::Pid(self.pid), flags).map_err(|error| ChildError::Wait(error.into()))?;
-        if matches!(state, WaitStatus::Stopped(..)) && on_terminal(self.pid) {
-            let _ = kill(Pid::this(), Signal::SIGSTOP);
+        if matches!(state, WaitStatus::Stopped(..)) {
+            self.stop();
         }
         Ok(())
+    }
+
+    fn stop(&self) {
+        if on_terminal(self.target()) {
+            let _ = kill(Pid::this(), Signal::SIGSTOP);
+        }
     }
 
     async fn next_signal(&mut self) {
@@ -258,7 +286,16 @@ impl Child {
             }
             std::task::Poll::Pending
         });
+        let inside = self.inside.as_mut();
+        let stopped = async {
+            match inside {
+                Some(inside) => inside.stopped().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            biased; // what is said from inside comes before the helper's end
+            () = stopped => self.stop(),
             _ = self.changes.recv() => {}
             _ = self.continued.recv() => self.resume(),
             signal = forwarded => self.forward(signal),
@@ -271,14 +308,14 @@ impl Child {
         let from_terminal =
             matches!(signal, Signal::SIGINT | Signal::SIGQUIT | Signal::SIGTSTP) && is_foreground();
         if !from_terminal {
-            let _ = kill(self.pid, signal); // it may have ended already
+            let _ = kill(self.target(), signal); // it may have ended already
         }
     }
 
     /// `fg` continues our process group only. A child with a group of its own (a shell) is
     /// continued by us.
     fn resume(&self) {
-        if let Ok(group) = getpgid(Some(self.pid))
+        if let Ok(group) = getpgid(Some(self.target()))
             && group != getpgrp()
         {
             let _ = killpg(group, Signal::SIGCONT);
@@ -286,44 +323,6 @@ impl Child {
     }
 }
 
-/// Reads a state without consuming it, so that it can be read again.
-fn peek(whose: Id, states: WaitPidFlag) -> Result<WaitStatus, Errno> {
-    waitid(whose, states | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT)
-}
-
-fn watch(kind: Signal) -> Result<SignalStream, ChildError> {
-    signal(SignalKind::from_raw(kind as i32)).map_err(ChildError::Signals)
-}
-
-/// The signals that were ignored when we were started (by `nohup`, or in a background job of a
-/// script). They stay ignored, for us and for the child.
-fn ignored_signals() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
-}
-
-fn is_ignored(mask: u64, signal: Signal) -> bool {
-    mask & (1 << (signal as i32 - 1)) != 0
-}
-
-/// Makes us the subreaper of the command's descendants, so that a daemon that forks twice stays in
-/// the run's process tree. Returns whether all orphans that we adopt are the command's. They may be
-/// others if we had children before, or are the init process of a container.
-#[cfg(target_os = "linux")]
-fn adopt_orphans() -> Orphans {
-    let is_childless =
-        peek(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::__WALL) == Err(Errno::ECHILD);
-    let is_init = Pid::this().as_raw() == 1;
-    if is_childless && !is_init && nix::sys::prctl::set_child_subreaper(true).is_ok() {
-        Orphans::AreTheCommands
-    } else {
-        Orphans::AreAnybodys
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn adopt_orphans() -> Orphans {
-    Orphans::AreAnybodys
+fn own_id() -> OsString {
+    std::process::id().to_string().into()
 }

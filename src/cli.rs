@@ -38,6 +38,7 @@ use failure::{Exit, Failure};
 use printer::Printer;
 
 use crate::child;
+use crate::isolate;
 use crate::os::private_memory;
 use crate::os::ulimits::Ulimits;
 
@@ -52,6 +53,15 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         let (code, reason) = child::exec_in_place(arguments);
         let _ = writeln!(std::io::stderr(), "authsome: {reason}");
         return ExitCode::from(code);
+    }
+    for (word, become_it) in [
+        (isolate::HELPER_ARGUMENT, isolate::enter as fn(_) -> u8),
+        (isolate::INIT_ARGUMENT, isolate::init),
+    ] {
+        let is_asked = |argument: &OsString| argument.to_str() == Some(word);
+        if arguments.next_if(is_asked).is_some() {
+            return ExitCode::from(become_it(arguments));
+        }
     }
     let arguments: Vec<_> = arguments.collect();
     let asked: Vec<_> = std::iter::once(program.clone())

@@ -1,7 +1,8 @@
 //! Keeps credentials out of the programs that use them.
 //!
 //! The floors (layers), from the bottom up: [`secret`], [`clock`], [`os`]; [`mod@env`], [`net`],
-//! [`age_file`]; [`vault`], [`loopback`], [`credential`]; [`oauth`], [`audit`], [`child`];
+//! [`age_file`]; [`vault`], [`loopback`], [`credential`], [`isolate`]; [`oauth`], [`audit`],
+//! [`child`];
 //! [`connection`]; [`hand_back`]; [`proxy`]; [`session`]; [`cli`]. ARCHITECTURE.md describes them,
 //! and `tests/architecture/` checks that no import goes up.
 
@@ -21,6 +22,7 @@ pub mod env;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod hand_back;
+pub mod isolate;
 pub mod loopback;
 pub mod net;
 pub mod oauth;

@@ -16,3 +16,4 @@ pub mod run_dir;
 pub mod socket_owner;
 pub mod terminal;
 pub mod ulimits;
+pub mod user_name;

@@ -48,6 +48,8 @@ mod error;
 mod facts;
 mod git_login;
 mod hand_back;
+mod isolated;
+mod isolation;
 mod key_file;
 mod living;
 mod made_with;
@@ -61,10 +63,12 @@ mod routes;
 mod run_log;
 mod scrub;
 mod settings;
+mod spawn_isolated;
 mod start;
 mod suggest;
 mod user_data;
 mod watch;
+mod words;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -78,6 +82,9 @@ pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
 pub use self::facts::{Facts, GuardFact, PlaceFact, RuleFact};
 pub(crate) use self::git_login::{GitChoice, GitLogin, git_login};
 use self::hand_back::{hand_back_rest, start_apart};
+use self::isolated::Isolated;
+pub use self::isolated::IsolatedSpawnError;
+pub use self::isolation::Isolation;
 use self::living::LivingSession;
 pub use self::living::{allows_export, facts_of, living};
 pub(crate) use self::made_with::{is_on_route, provider_made_with};
@@ -93,12 +100,12 @@ use self::scrub::Scrubbed;
 pub use self::settings::{PolicyFile, Settings, SettingsError, set_allowed};
 pub use self::suggest::{Observed, ObservedRun, Remark, Sufficient, Suggestion, suggest};
 pub use self::user_data::{UserData, UserFiles};
+use self::words::Words;
 use crate::audit::Feed;
 use crate::child::{Child, ChildError};
 use crate::connection::Credentials;
 use crate::credential::ConnectionId;
 use crate::env::env_vars::Environment;
-use crate::env::helpers;
 use crate::env::programs::Programs;
 use crate::hand_back::HandBack;
 use crate::os::run_dir::RunDirectory;
@@ -123,6 +130,10 @@ pub struct Session {
     serving: Serving,
     credentials: Arc<Credentials>,
     address: SocketAddr,
+    /// Of an isolated command.
+    isolated: Isolated,
+    /// Whether its connections are captured whatever their port is.
+    captures_all: bool,
     environment: Environment,
     log: RunLog,
     /// How programs other than the command are started.
@@ -199,27 +210,25 @@ impl Session {
     pub fn spawn(
         &self,
         program: &OsString,
-        mut arguments: Vec<OsString>,
+        arguments: Vec<OsString>,
         ulimits: Ulimits,
     ) -> Result<Child, ChildError> {
-        let words: Vec<_> = std::iter::once(program)
-            .chain(&arguments)
-            .cloned()
-            .collect();
-        let permission = helpers::node_permission(program, &arguments, self.directory());
-        if let Some(option) = permission {
-            arguments.insert(0, option);
-        }
-        let child = Child::spawn(program, &arguments, &self.environment, ulimits)?;
-        self.log.begin(&words, child.id());
+        let words = Words::of(program, arguments, self.directory());
+        let child = Child::spawn(program, &words.told, &self.environment, ulimits)?;
+        self.begin(&words.asked, &child);
+        Ok(child)
+    }
+
+    /// A command has been started.
+    fn begin(&self, words: &[OsString], child: &Child) {
+        self.log.begin(words, child.id());
         if let Some(tree) = child.tree() {
             self.serving.admit_tree(tree);
         }
-        start_apart(self.hand_back.as_deref(), &child);
+        start_apart(self.hand_back.as_deref(), child);
         // Only now, after `Child::spawn` has installed the signal handlers: without them, a signal
         // would kill this process in the middle of a refresh.
         self.credentials.renew_due();
-        Ok(child)
     }
 
     /// Serves clients that something else starts, until the session is closed. `words` are what the

@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Compare with another build of authsome
     #[arg(long, value_name = "NAME=PATH")]
     pub(crate) against: Vec<Build>,
+    /// Compare with isolated runs (`run --isolate`)
+    #[arg(long)]
+    pub(crate) isolated: bool,
     /// The binary to measure, in place of a fresh release build
     #[arg(long, value_name = "PATH")]
     pub(crate) authsome: Option<PathBuf>,

@@ -60,6 +60,14 @@ impl Entrant {
             authsome(Self::BLIND, binary, Way::BlindTunnel),
             authsome(Self::SUBJECT, binary, Way::Injected),
         ];
+        if options.isolated {
+            all.push(authsome("authsome, isolated", binary, Way::Captured));
+            all.push(authsome(
+                "authsome, isolated, blind",
+                binary,
+                Way::CapturedTunnel,
+            ));
+        }
         for build in &options.against {
             all.push(authsome(
                 &format!("authsome {}", build.name),
@@ -84,7 +92,7 @@ impl Entrant {
     pub(crate) fn injects(&self) -> bool {
         match &self.kind {
             Kind::Direct | Kind::Peer(Peer::Tunnel) => false,
-            Kind::Authsome { way, .. } => *way == Way::Injected,
+            Kind::Authsome { way, .. } => way.is_injected(),
             Kind::Peer(_) => true,
         }
     }
@@ -137,7 +145,11 @@ impl System {
         let (mut command, place, way) = match &entrant.kind {
             Kind::Direct => (Command::new(generator), Place::Ends, Way::Direct),
             Kind::Authsome { binary, way } => {
-                let mut command = authsome(binary, bed, circumstances);
+                let mut circumstances = circumstances.clone();
+                circumstances
+                    .flags
+                    .extend(way.is_captured().then_some("--isolate"));
+                let mut command = authsome(binary, bed, &circumstances);
                 command.arg("--").arg(generator);
                 (command, Place::Middle, *way)
             }

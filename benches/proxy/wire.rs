@@ -48,12 +48,28 @@ pub(crate) enum Way {
     /// By CONNECT through the proxy that the environment names, to [`MANAGED`], with the
     /// placeholder.
     Injected,
+    /// In an isolated run, straight to [`MANAGED`], with the placeholder: the connection is captured.
+    Captured,
+    /// In an isolated run, straight to [`UNMANAGED`], with the real credential.
+    CapturedTunnel,
     /// By CONNECT through that proxy, to [`UNMANAGED`], with the real credential.
     PeerTunnel(SocketAddr),
     /// By CONNECT through that proxy, to [`MANAGED`], with the placeholder.
     PeerInjected(SocketAddr),
     /// To that server, which passes requests on, with the placeholder.
     PeerReverse(SocketAddr),
+}
+
+impl Way {
+    /// Whether authsome puts the credential on.
+    pub(crate) fn is_injected(self) -> bool {
+        matches!(self, Self::Captured | Self::Injected)
+    }
+
+    /// Whether it is one of an isolated run.
+    pub(crate) fn is_captured(self) -> bool {
+        matches!(self, Self::Captured | Self::CapturedTunnel)
+    }
 }
 
 /// What to measure.

@@ -85,6 +85,11 @@ impl LeafCache {
         self.ca.certificate_pem()
     }
 
+    /// [`SessionCa::hashed_name`].
+    pub fn ca_hashed_name(&self) -> &str {
+        self.ca.hashed_name()
+    }
+
     /// See [`SessionCa::public_key_digest`].
     pub fn ca_public_key_digest(&self) -> [u8; 32] {
         self.ca.public_key_digest()

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
@@ -31,6 +31,7 @@ pub struct SessionCa {
     validity: Validity,
     der: CertificateDer<'static>,
     pem: String,
+    hashed_name: String,
 }
 
 impl SessionCa {
@@ -59,6 +60,7 @@ impl SessionCa {
             validity,
             pem: pem_text::encode(&der),
             der,
+            hashed_name: hashed_name(&subject),
         })
     }
 
@@ -79,6 +81,12 @@ impl SessionCa {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest.as_ref());
         bytes
+    }
+
+    /// The root's file name in a directory of OpenSSL's, where certificates are looked up by their
+    /// subject (openssl-rehash(1)).
+    pub fn hashed_name(&self) -> &str {
+        &self.hashed_name
     }
 
     /// Whether the name constraints permit a leaf for `host`.
@@ -149,6 +157,28 @@ pub(crate) fn generate_key_with<T>(
     let value = read(&key);
     key.zeroize();
     Ok((key, value))
+}
+
+/// `X509_NAME_hash` of OpenSSL 1.0.0 and later, of a common name: the start of the SHA-1 digest of
+/// the DER of the relative distinguished names, the text in lower case and without blanks to spare,
+/// as a session's is.
+fn hashed_name(common_name: &str) -> String {
+    const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
+    // Tag and length; the name is far from where a length takes more than a byte (X.690 §8.1.3.4).
+    let value = |tag: u8, content: &[u8]| -> Vec<u8> {
+        let length = u8::try_from(content.len()).unwrap_or(u8::MAX);
+        [&[tag, length], content].concat()
+    };
+    let (utf8_string, sequence, set) = (0x0c, 0x30, 0x31);
+    let pair = [
+        &COMMON_NAME[..],
+        &value(utf8_string, common_name.as_bytes()),
+    ]
+    .concat();
+    let name = value(set, &value(sequence, &pair));
+    let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, &name);
+    let first = digest.as_ref().first_chunk().copied().unwrap_or_default();
+    format!("{:08x}.0", u32::from_le_bytes(first))
 }
 
 /// The parameters that the root and its leaves share.
@@ -234,6 +264,14 @@ mod tests {
             one.issuer.key().public_key_raw(),
             other.issuer.key().public_key_raw()
         );
+    }
+
+    #[test]
+    fn openssl_finds_the_root_by_its_name() {
+        // As `openssl x509 -subject_hash` prints it.
+        assert_eq!(hashed_name("authsome session 00c0ffee"), "5735adfd.0");
+        let ca = SessionCa::new(&[], UNIX_EPOCH + BACKDATE).unwrap();
+        assert_eq!(ca.hashed_name().len(), 10);
     }
 
     #[test]

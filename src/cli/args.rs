@@ -29,7 +29,7 @@ pub(super) use self::named::{Named, Target};
 pub(super) use self::policy::{JoinArgument, PolicyArgument, PolicyFlags, ScrubArgument};
 pub(super) use self::policy_command::{Policy, PolicyCheck, PolicySuggest};
 pub(super) use self::proxy::{ContainerEngine, EnvFormat, Proxy};
-pub(super) use self::run::{ChoiceFlags, Run, SessionFlags};
+pub(super) use self::run::{ChoiceFlags, IsolateArgument, IsolationFlags, Run, SessionFlags};
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
 pub(super) use self::skill::{Agent, Skill};
 pub(super) use self::token::{Credential, Token, TokenFormat};

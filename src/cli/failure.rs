@@ -2,6 +2,7 @@
 
 mod age_file;
 mod connection;
+mod isolation;
 mod login;
 mod session;
 mod tls;

@@ -36,6 +36,8 @@ pub(crate) enum AddressRule {
     All,
     /// Those by which no program works: link-local, metadata and multicast addresses.
     NotLocal,
+    /// These, and those of this machine.
+    NotThisMachine,
     /// These, and private and loopback addresses.
     PublicOnly,
 }
@@ -70,12 +72,20 @@ impl fmt::Debug for AddressRules {
 }
 
 impl AddressRule {
+    /// The kind that the rule refuses, if a connection between these addresses has been made. Only
+    /// a machine's own address is at both ends of one.
+    pub(crate) fn refuses_between(self, local: IpAddr, peer: IpAddr) -> Option<AddressKind> {
+        let is_refused = matches!(self, Self::NotThisMachine | Self::PublicOnly) && local == peer;
+        is_refused.then_some(AddressKind::Loopback)
+    }
+
     /// The kind that the rule refuses, if the address is of one.
     pub(crate) fn refuses(self, address: IpAddr) -> Option<AddressKind> {
         let kind = kind_of(address)?;
         let is_refused = match self {
             Self::All => false,
             Self::NotLocal => !matches!(kind, AddressKind::Loopback | AddressKind::Private),
+            Self::NotThisMachine => kind != AddressKind::Private,
             Self::PublicOnly => true,
         };
         (is_refused && Defence::AddressRules.stands()).then_some(kind)

@@ -1,6 +1,7 @@
 //! Opens a connection to a host: by its name, by the address that the user gave it, or through the
 //! user's own proxy.
 
+mod admitted;
 mod error;
 mod http_tunnel;
 mod link;
@@ -21,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use self::admitted::{admitted, admitted_between};
 use self::error::unreachable;
 pub(crate) use self::error::{ConnectError, innermost};
 pub(crate) use self::http_tunnel::refusal;
@@ -217,6 +219,7 @@ impl Dialer {
         wait: &Wait<'_>,
         rule: AddressRule,
     ) -> Result<TcpStream, ConnectError> {
+        let is_given = self.addresses.contains_key(place);
         let addresses = if let Some(address) = self.addresses.get(place) {
             vec![SocketAddr::new(*address, place.port())]
         } else {
@@ -234,6 +237,9 @@ impl Dialer {
                 return Err(ConnectError::Unreachable(reason.to_owned()));
             }
             let stream = tcp::connect(address, wait).await.map_err(unreachable)?;
+            if !is_given {
+                admitted_between(&stream, address.ip(), rule)?;
+            }
             // A name or the user's proxy may lead back to this proxy. The request would then loop
             // without an end.
             if self.is_own(&stream) && Defence::OwnPorts.stands() {
@@ -280,27 +286,6 @@ impl Dialer {
         tokio::time::timeout(self.timeout, work)
             .await
             .map_err(late)?
-    }
-}
-
-/// The addresses that the rule does not refuse. These are then dialled, and the name is not
-/// resolved again: a second answer could be another one ("DNS rebinding").
-fn admitted(
-    mut found: Vec<SocketAddr>,
-    rule: AddressRule,
-) -> Result<Vec<SocketAddr>, ConnectError> {
-    let mut refused = None;
-    found.retain(|found| match rule.refuses(found.ip()) {
-        None => true,
-        Some(kind) => {
-            let address = found.ip();
-            refused = Some(ConnectError::Refused { address, kind });
-            false
-        }
-    });
-    match refused {
-        Some(refusal) if found.is_empty() => Err(refusal),
-        _ => Ok(found),
     }
 }
 

@@ -39,6 +39,16 @@ impl HostRule {
         self.port.is_none_or(|port| port == authority.port()) && self.has_host(authority.host())
     }
 
+    /// Whether it names that host at some port.
+    pub(crate) fn matches_at_some_port(&self, authority: &Authority) -> bool {
+        self.has_host(authority.host())
+    }
+
+    /// Whether it names that host at every port.
+    pub(crate) fn matches_at_all_ports(&self, authority: &Authority) -> bool {
+        self.port.is_none() && self.has_host(authority.host())
+    }
+
     /// Whether it names that very host, and not one among others. Who writes `*.example.com` does
     /// not say that its hosts may be anywhere.
     pub(crate) fn is_of(&self, authority: &Authority) -> bool {

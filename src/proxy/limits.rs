@@ -42,6 +42,17 @@ pub(super) const SEARCH_STEPS: usize = 200_000;
 /// the limit applies after one to two times this.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_mins(5);
 
+/// How long the client of a captured connection may take to send something, before it is taken for
+/// one that waits for the server; and how much of a `ClientHello` is waited for, in bytes.
+pub(super) const FIRST_BYTES_WAIT: Duration = Duration::from_millis(200);
+pub(super) const MAX_HELLO: usize = 16 * 1024;
+
+/// How long a client of SSH may take to read why it is refused.
+pub(super) const SSH_REFUSAL_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a connection to the resolver inside may be silent (RFC 7766 §6.2.3).
+pub(super) const RESOLVER_IDLE: Duration = Duration::from_secs(10);
+
 /// How long a client that has opened a managed tunnel may take for the TLS handshake.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 

@@ -115,6 +115,9 @@ pub(super) enum Refusal {
     /// The session serves only its own clients: by password, or by process if no password is sent.
     #[error("the session's password is missing or wrong")]
     ProxyAuthentication,
+    /// SSH to a host of a connection, for which the session has no key.
+    #[error("{0} is asked for by SSH, for which the session has no key; over HTTPS it has a login")]
+    SshWithoutCredential(String),
     /// This machine lacks a resource that another connection needs.
     #[error("no connection to {host} can be opened: {shortage}")]
     Starved {

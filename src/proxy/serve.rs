@@ -2,6 +2,8 @@
 //! is terminated.
 
 mod absolute_form;
+mod captured;
+mod client;
 mod connect;
 pub(super) mod door;
 mod intercept;

@@ -77,6 +77,12 @@ pub fn facts_of(home: &Home, id: &str) -> Option<Facts> {
     Facts::read(&facts_file(&lock_file(home, id)))
 }
 
+/// What a run of that ID has in the home directory.
+pub(super) fn files_of(home: &Home, id: &str) -> [PathBuf; 2] {
+    let lock = lock_file(home, id);
+    [facts_file(&lock), lock]
+}
+
 /// Where the lock file of the run with that ID is.
 fn lock_file(home: &Home, id: &str) -> PathBuf {
     home.path(DIRECTORY).join(format!("{id}{ENDING}"))

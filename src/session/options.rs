@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use authsome_providers::ProviderId;
 
+use super::isolation::Isolation;
 use super::settings::PolicyFile;
 use crate::credential::ConnectionId;
 use crate::hand_back::OnRotate;
@@ -57,6 +58,8 @@ pub struct Options {
     pub directory: Option<PathBuf>,
     /// Where the proxy listens.
     pub listen: Listen,
+    /// The command is started in namespaces of its own ([`super::Session::spawn_isolated`]).
+    pub isolation: Option<Isolation>,
     /// Variables that the child inherits unchanged from the parent.
     pub left_alone: Vec<OsString>,
     /// Where the new pairs of refreshes go, for the next job.
@@ -97,6 +100,7 @@ impl Default for Options {
             containers: None,
             chosen: Vec::new(),
             directory: None,
+            isolation: None,
             listen: Listen::default(),
             left_alone: Vec::new(),
             on_rotate: None,

@@ -9,6 +9,7 @@ use super::environment::{self, EnvironmentBuilder};
 use super::error::SessionError;
 use super::facts::Facts;
 use super::hand_back::{hand_back, serve};
+use super::isolated::Isolated;
 use super::options::{Options, SeenFrom};
 use super::parent::Parent;
 use super::policy::Permitted;
@@ -90,10 +91,15 @@ impl SessionPlan<'_> {
             options: &options,
         };
         let (directory, environment) = builder.build(roots, contributions, handed_down, notify)?;
+        let names = (name.expose().as_str(), &directory);
+        let ca = (proxy.ca_pem(), proxy.ca_hashed_name());
+        let isolated = Isolated::of(&options, parent, &data.home, names, ca)?;
         Ok(Session {
             serving: proxy.serve(),
             credentials,
             address,
+            isolated,
+            captures_all: true,
             environment,
             log,
             programs,
@@ -122,6 +128,7 @@ fn config(
         policy: permitted.policy,
         allowed_guards: permitted.allowed_guards,
         scrub: options.scrub,
+        is_isolated: options.isolation.is_some(),
         timeouts: data.settings.timeouts(),
         queue,
         audit: Arc::clone(&data.audit),

@@ -34,17 +34,19 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
         "nix",
         &[
             "child.rs",
-            "child/apart.rs",
-            "child/exec.rs",
-            "child/foreground.rs",
+            "child",
+            "isolate",
             "net/dial/shortage.rs",
             "net/dial/tcp.rs",
             "vault/sqlite/error.rs",
             "os",
         ],
     ),
+    ("landlock", &["isolate/inside/landlock.rs"]),
     ("keyring", &["vault/os_keyring.rs"]),
     ("oauth2", &["oauth"]),
+    ("rustix::net", &["isolate"]),
+    ("rustix::thread", &["isolate/inside/capabilities.rs"]),
     ("rusqlite", &["vault/sqlite.rs", "vault/sqlite"]),
     (
         "rustls",
@@ -55,10 +57,13 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
             "net/tls",
             "oauth/transport.rs",
             "proxy/io/readiness.rs",
+            "proxy/serve/captured/hello.rs",
             "proxy/serve/server_tls.rs",
             "proxy/upstream/tls.rs",
         ],
     ),
+    ("seccompiler", &["isolate/inside/filter.rs"]),
+    ("simple_dns", &["isolate/resolver.rs"]),
     ("std::env::var", ENVIRONMENT),
     ("std::env::var_os", ENVIRONMENT),
     ("std::env::vars", ENVIRONMENT),
@@ -92,7 +97,8 @@ const HYPER: &[&str] = &[
 /// Where the environment of the process is read.
 const ENVIRONMENT: &[&str] = &[
     "cli",
-    "defence.rs", // in the build of tests/attacks alone
+    "defence.rs",      // in the build of tests/attacks alone
+    "isolate/wall.rs", // in a build for a test of the walls
     "os/program_path.rs",
     "session/parent.rs",
 ];
@@ -104,6 +110,7 @@ const STARTING: &[&str] = &[
     "cli/browser.rs",
     "cli/browser/commands.rs",
     "env/programs.rs",
+    "isolate/inside",
     "os/private_memory.rs",
 ];
 

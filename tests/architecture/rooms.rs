@@ -244,6 +244,20 @@ pub(crate) const ROOMS: &[Room] = &[
         &["vault", "net/dial"],
     ),
     room(
+        "isolate",
+        300,
+        "a command in namespaces of its own: network, files, rights, and its listeners handed out",
+        "the vault, a credential, a connection; who serves the listeners",
+        &[
+            "vault",
+            "credential",
+            "connection",
+            "oauth",
+            "proxy",
+            "hyper::",
+        ],
+    ),
+    room(
         "loopback",
         300,
         "the listener on 7998 and what a local page needs: whose connection it is, `Host`, CSRF, policies, templates",

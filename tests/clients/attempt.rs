@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::evidence::Evidence;
 use crate::kit::World;
 use crate::process::{self, Ended};
-use crate::rows::Row;
+use crate::rows::{Needs, Place, Row};
 use crate::server::Server;
 
 /// Where the programs are.
@@ -131,10 +131,24 @@ impl<'a> Stage<'a> {
         for resolve in server.resolves() {
             arguments.extend(["--resolve".to_owned(), resolve]);
         }
-        arguments.extend(["--", "sh", "-c", NOTE_AND_BECOME].map(str::to_owned));
+        let script = match self.row.place {
+            Place::Outside | Place::Isolated(Needs::Variables) => NOTE_AND_BECOME,
+            Place::Isolated(Needs::Nothing) => NOTE_AND_BECOME_BARE,
+            Place::Isolated(_) => NOTE_AND_BECOME_DIRECT,
+        };
+        if self.row.place != Place::Outside {
+            arguments.push("--isolate".to_owned());
+        }
+        arguments.extend(["--", "sh", "-c", script].map(str::to_owned));
         let note = self.world.path("proxy");
         let mut command = self.world.authsome(arguments);
-        command.arg(&note).args(self.expand(&self.row.command));
+        command.arg(&note);
+        if self.row.place == Place::Isolated(Needs::Nothing) {
+            let own = self.row.env.iter();
+            command.args(own.map(|(name, value)| format!("{name}={}", self.expand_one(value))));
+            command.args(["sh", "-c", BECOME, "sh"]);
+        }
+        command.args(self.expand(&self.row.command));
         let ended = process::run(self.dress(command), self.row.timeout())?;
         // Where authsome did not start the command there is no note; how it ended says so.
         Ok((ended, fs::read_to_string(note).unwrap_or_default()))
@@ -211,6 +225,22 @@ fn version_in(output: &str) -> String {
 /// The shell in front of the command notes the session's proxy, so that the outputs can be searched
 /// for its password, and becomes the command.
 const NOTE_AND_BECOME: &str = r#"printf %s "$HTTPS_PROXY" >"$0"; unset PWD; exec "$@""#;
+
+/// The same without any variable but those that a program needs for its own sake, which follow, and
+/// the placeholder.
+const NOTE_AND_BECOME_BARE: &str = r#"printf %s "$HTTPS_PROXY" >"$0"
+for name in GITLAB_ACCESS_TOKEN GITLAB_API_ENDPOINT GITLAB_API_PRIVATE_TOKEN GITLAB_BASE_URL GITLAB_HOST GITLAB_TOKEN GITLAB_URI GL_HOST OAUTH_TOKEN; do
+    if value=$(printenv "$name"); then set -- "$name=$value" "$@"; fi
+done
+exec env -i PATH="$PATH" HOME="$HOME" "$@""#;
+
+/// A shell would set `PWD`, and has to be there for `env -i` to be empty.
+const BECOME: &str = r#"unset PWD OLDPWD SHLVL _; exec "$@""#;
+
+/// The same without the variables that name the proxy.
+const NOTE_AND_BECOME_DIRECT: &str = r#"printf %s "$HTTPS_PROXY" >"$0"
+unset PWD http_proxy https_proxy all_proxy ws_proxy wss_proxy ftp_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY WS_PROXY WSS_PROXY FTP_PROXY
+exec "$@""#;
 
 /// The longest that a version or a compilation may take.
 const PREPARATION: Duration = Duration::from_mins(5);

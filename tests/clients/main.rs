@@ -35,7 +35,7 @@ use clap::Parser;
 use crate::attempt::{Places, Verdict};
 use crate::pool::try_all;
 use crate::report::Report;
-use crate::rows::Row;
+use crate::rows::{Place, Row};
 use crate::server::{GRPC_HOST, HOST};
 
 /// Try every client of tests/clients/rows under `authsome run`
@@ -54,6 +54,9 @@ struct Options {
     /// Write docs/clients.md; needs every row to be as it says
     #[arg(long, conflicts_with = "filter")]
     write_docs: bool,
+    /// Try every row in an isolated run, not only those that fail in others
+    #[arg(long)]
+    isolated: bool,
     /// Fail where a client is not installed (as with `CLIENTS_REQUIRE_ALL`, for `cargo test
     /// --workspace`)
     #[arg(long)]
@@ -76,7 +79,11 @@ fn main() -> ExitCode {
         here: root.join("tests/clients"),
         clients: root.join("target/clients"),
     };
-    let (rows, problems) = rows::read(&places.here.join("rows"));
+    let (mut rows, problems) = rows::read(&places.here.join("rows"));
+    let isolated = rows.iter().map(Row::isolated).zip(&rows);
+    let isolated = isolated.filter(|(_, row)| options.isolates_all() || !row.works);
+    let isolated: Vec<_> = isolated.map(|(isolated, _)| isolated).collect();
+    rows.extend(isolated);
     let chosen: Vec<_> = rows.iter().filter(|row| options.chooses(row)).collect();
     if options.list {
         for row in chosen {
@@ -111,7 +118,14 @@ fn main() -> ExitCode {
 }
 
 impl Options {
+    fn isolates_all(&self) -> bool {
+        self.isolated || self.write_docs
+    }
+
     fn chooses(&self, row: &Row) -> bool {
+        if self.isolated && row.place == Place::Outside {
+            return false;
+        }
         self.filter.is_empty() || self.filter.iter().any(|part| row.id.contains(part))
     }
 }

@@ -34,6 +34,9 @@ pub(crate) struct Row {
     /// What a program needs for its own sake, and never what a user would have to set.
     #[serde(default)]
     pub(crate) env: BTreeMap<String, String>,
+    /// Of a documented failure: what stands in the output where it works, in an isolated run. The
+    /// user of `rest`, if nothing is said.
+    answer: Option<String>,
     /// Run before, outside of authsome.
     #[serde(default)]
     pub(crate) prepare: Vec<Vec<String>>,
@@ -46,6 +49,11 @@ pub(crate) struct Row {
     pub(crate) way_out: Option<String>,
     /// A remark for the documentation.
     pub(crate) note: Option<String>,
+    /// What it needs in an isolated run; else that of its group.
+    isolated: Option<Needs>,
+    /// Where it is tried.
+    #[serde(skip)]
+    pub(crate) place: Place,
     /// Seconds after which the program is ended.
     #[serde(default = "one_minute")]
     timeout: u64,
@@ -69,6 +77,45 @@ pub(crate) enum Check {
     /// Requests to a host that is nobody's, which come as they were sent, and `expect` in the
     /// output.
     Tunnel,
+}
+
+/// What a client needs of the environment of an isolated run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Needs {
+    /// It does not work there: the roots that it trusts are compiled in, and nothing adds one.
+    Another,
+    /// Nothing at all.
+    #[default]
+    Nothing,
+    /// The variables that name certificates: the roots that it trusts are compiled in, and these add
+    /// one.
+    Roots,
+    /// All variables of a run: its own settings name another proxy, which these overrule, or it asks
+    /// them for one.
+    Variables,
+}
+
+impl Needs {
+    /// For the documentation.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Another => "**no**",
+            Self::Nothing => "yes",
+            Self::Roots | Self::Variables => "with its variables",
+        }
+    }
+}
+
+/// Where a row is tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// As `authsome run -- CLIENT`.
+    #[default]
+    Outside,
+    /// As `authsome run --isolate -- CLIENT`, without any variable of authsome's that it can do
+    /// without.
+    Isolated(Needs),
 }
 
 /// How a request reaches the proxy.
@@ -102,6 +149,26 @@ pub(crate) enum Http {
 }
 
 impl Row {
+    /// The same client in an isolated run, where none of its connections needs a proxy.
+    pub(crate) fn isolated(&self) -> Self {
+        let needs = self.needs();
+        let works = needs != Needs::Another;
+        let mut row = self.clone();
+        row.id = format!("isolated-{}", self.id);
+        row.place = Place::Isolated(needs);
+        if works && !self.works {
+            row.check = Check::Body;
+            row.expect = row.answer.take();
+        }
+        row.works = works;
+        row
+    }
+
+    /// What it needs of the environment of an isolated run.
+    pub(crate) fn needs(&self) -> Needs {
+        self.isolated.unwrap_or_default()
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }
@@ -141,6 +208,9 @@ impl Row {
 #[serde(deny_unknown_fields)]
 struct Table {
     row: Vec<toml::Value>,
+    /// What the clients of a group need in an isolated run.
+    #[serde(default)]
+    isolated: BTreeMap<String, Needs>,
 }
 
 /// Reads every file of the directory, in the order of their names; with the rows comes all that is
@@ -186,8 +256,11 @@ fn read_file(file: &Path) -> Result<Vec<Result<Row, String>>, String> {
         let row: Row = value
             .try_into()
             .map_err(|error: toml::de::Error| format!("{shown}: {name}: {}", error.message()))?;
+        let isolated = row
+            .isolated
+            .or_else(|| table.isolated.get(&row.group).copied());
         match row.problem() {
-            None => Ok(row),
+            None => Ok(Row { isolated, ..row }),
             Some(problem) => Err(format!("{shown}: {name}: {problem}")),
         }
     });

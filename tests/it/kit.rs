@@ -10,6 +10,7 @@ pub(crate) mod doors;
 pub(crate) mod emulator;
 pub(crate) mod faults;
 pub(crate) mod git;
+pub(crate) mod isolate;
 pub(crate) mod journey;
 pub(crate) mod login;
 pub(crate) mod private;

@@ -19,6 +19,7 @@ mod full_screen;
 mod git;
 mod gitlab_map;
 mod inside;
+mod isolate;
 mod keys;
 mod kit;
 mod login;

@@ -49,7 +49,7 @@ struct Proxy {
 impl Dialer {
     pub(super) fn new(setup: LoadSetup) -> Result<Self, Failure> {
         let proxy = match setup.way {
-            Way::Direct | Way::PeerReverse(_) => None,
+            Way::Captured | Way::CapturedTunnel | Way::Direct | Way::PeerReverse(_) => None,
             Way::BlindTunnel | Way::Injected => Some(proxy_of_environment()?),
             Way::PeerTunnel(address) | Way::PeerInjected(address) => Some(Proxy {
                 address,
@@ -58,7 +58,7 @@ impl Dialer {
         };
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(&setup.ca)?)?;
-        if setup.way == Way::Injected {
+        if setup.way.is_injected() {
             let bundle =
                 std::env::var_os("SSL_CERT_FILE").ok_or("no SSL_CERT_FILE in the environment")?;
             for root in CertificateDer::pem_file_iter(bundle)? {
@@ -121,15 +121,19 @@ impl Dialer {
     /// What the client says it is allowed with.
     pub(super) fn token(&self) -> &str {
         match self.setup.way {
-            Way::Direct | Way::BlindTunnel | Way::PeerTunnel(_) => &self.setup.bearer,
-            Way::Injected | Way::PeerInjected(_) | Way::PeerReverse(_) => PLACEHOLDER,
+            Way::Direct | Way::BlindTunnel | Way::CapturedTunnel | Way::PeerTunnel(_) => {
+                &self.setup.bearer
+            }
+            Way::Captured | Way::Injected | Way::PeerInjected(_) | Way::PeerReverse(_) => {
+                PLACEHOLDER
+            }
         }
     }
 
     fn host(&self) -> &'static str {
         match self.setup.way {
-            Way::BlindTunnel | Way::PeerTunnel(_) => UNMANAGED,
-            Way::Direct | Way::Injected | Way::PeerInjected(_) | Way::PeerReverse(_) => MANAGED,
+            Way::BlindTunnel | Way::CapturedTunnel | Way::PeerTunnel(_) => UNMANAGED,
+            _ => MANAGED,
         }
     }
 
@@ -162,6 +166,11 @@ impl Dialer {
     }
 
     async fn tcp(&self, host: &str) -> Result<TcpStream, Failure> {
+        if self.setup.way.is_captured() {
+            let stream = TcpStream::connect((host, self.setup.origin.port())).await?;
+            stream.set_nodelay(true)?;
+            return Ok(stream);
+        }
         let mut stream = self.bare().await?;
         if self.proxy.is_some() {
             stream.write_all(&self.connect_head(host, "")).await?;

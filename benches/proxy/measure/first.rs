@@ -6,7 +6,7 @@ use crate::bed::other_hosts;
 use crate::failure::Failure;
 use crate::report::Figure;
 use crate::system::{Circumstances, Entrant, Kind, System};
-use crate::wire::{MANAGED, Sample, Way, Work};
+use crate::wire::{MANAGED, Sample, Work};
 
 /// Hosts that are seen for the first time in one session.
 const HOSTS: usize = 20;
@@ -53,7 +53,7 @@ pub(super) fn first_requests(bench: &mut Bench<'_>) -> Result<(), Failure> {
 fn takes_part(entrant: &Entrant) -> bool {
     match &entrant.kind {
         Kind::Direct => true,
-        Kind::Authsome { way, .. } => *way == Way::Injected,
+        Kind::Authsome { way, .. } => way.is_injected(),
         Kind::Peer(_) => false,
     }
 }

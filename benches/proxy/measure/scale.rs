@@ -113,11 +113,16 @@ pub(super) fn curves(bench: &mut Bench<'_>) -> Result<(), Failure> {
         .try_for_each(|curve| show(bench, curve))
 }
 
-/// authsome, as it injects.
+/// authsome, as it injects: in an isolated run, where that is asked for.
 fn subject(bench: &Bench<'_>) -> Entrant {
+    let way = if bench.options.isolated {
+        Way::Captured
+    } else {
+        Way::Injected
+    };
     let kind = Kind::Authsome {
         binary: bench.binary.clone(),
-        way: Way::Injected,
+        way,
     };
     Entrant {
         name: Entrant::SUBJECT.to_owned(),

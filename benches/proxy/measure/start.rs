@@ -9,7 +9,7 @@ use super::bench::Bench;
 use crate::failure::Failure;
 use crate::process::{Place, terminate};
 use crate::report::Figure;
-use crate::system::{Circumstances, attended, authsome};
+use crate::system::{Circumstances, Kind, attended, authsome};
 
 /// Starts of each system in one round.
 const STARTS: usize = 10;
@@ -88,19 +88,24 @@ fn starters<'a>(
         until: Until::End,
     }];
     for entrant in bench.entrants.iter().filter(|entrant| entrant.injects()) {
-        let crate::system::Kind::Authsome { binary, .. } = &entrant.kind else {
+        let Kind::Authsome { binary, way } = &entrant.kind else {
             continue;
         };
+        let way = *way;
         for (count, circumstances) in [("one connection", one), ("ten connections", ten)] {
             starters.push(Starter {
                 name: format!("{}, {count}", entrant.name),
                 command: Box::new(move || {
                     let mut command = authsome(binary, &bench.bed, circumstances);
+                    command.args(way.is_captured().then_some("--isolate"));
                     command.args(["--", "true"]);
                     command
                 }),
                 until: Until::End,
             });
+            if way.is_captured() {
+                continue; // there is no isolated `authsome proxy`
+            }
             starters.push(Starter {
                 name: format!("{} proxy, {count}", entrant.name),
                 command: Box::new(move || attended(binary, &bench.bed, circumstances)),

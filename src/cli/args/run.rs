@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use authsome_providers::ProviderId;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use super::named::Target;
@@ -34,6 +35,8 @@ Exit codes:
 pub(in crate::cli) struct Run {
     #[command(flatten)]
     pub(in crate::cli) session: SessionFlags,
+    #[command(flatten)]
+    pub(in crate::cli) isolation: IsolationFlags,
     /// The command and its arguments
     #[arg(
         trailing_var_arg = true,
@@ -42,6 +45,55 @@ pub(in crate::cli) struct Run {
         add = ArgValueCompleter::new(complete::command_words)
     )]
     pub(in crate::cli) command: Vec<OsString>,
+}
+
+/// Where the command is.
+#[derive(Debug, Default, Args)]
+pub(in crate::cli) struct IsolationFlags {
+    /// Start the command where no way leads past the proxy, and where nothing of the vault is
+    /// (Linux)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "required"
+    )]
+    pub(in crate::cli) isolate: Option<IsolateArgument>,
+    /// Let the isolated command write only to the directories of --writable, and to temporary ones
+    /// of its own
+    #[arg(long, requires = "isolate")]
+    pub(in crate::cli) read_only_root: bool,
+    /// A directory that the isolated command may write to
+    #[arg(long, value_name = "DIR", requires = "read_only_root")]
+    pub(in crate::cli) writable: Vec<PathBuf>,
+    /// A port of this machine's loopback that the isolated command reaches at the same port of its
+    /// own
+    #[arg(long, value_name = "PORT", requires = "isolate", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(in crate::cli) host_port: Vec<u16>,
+    /// A port of the isolated command's loopback that this machine reaches at the same port of its
+    /// own
+    #[arg(long, value_name = "PORT", requires = "isolate", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(in crate::cli) publish: Vec<u16>,
+    /// Whom root becomes for the isolated command
+    #[arg(long, value_name = "NAME", requires = "isolate")]
+    pub(in crate::cli) user: Option<String>,
+    /// Leave ssh-agent and gpg-agent to the isolated command
+    #[arg(long, requires = "isolate")]
+    pub(in crate::cli) keep_agent: bool,
+    /// Keep git's hooks and configuration, and the files that agents take orders from, as they are
+    #[arg(long, requires = "isolate")]
+    pub(in crate::cli) protect_repo: bool,
+}
+
+/// Whether the command is started where it cannot be isolated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum IsolateArgument {
+    /// Refuse where that cannot be had
+    Required,
+    /// Start it there all the same, and say what is not covered
+    BestEffort,
 }
 
 /// Which connections take part in a session.

@@ -2,11 +2,13 @@
 //! code.
 
 mod end;
+mod isolation;
 mod mend;
 pub(super) mod require;
 
 use std::io::{IsTerminal, stderr};
 
+use self::isolation::How;
 use crate::child;
 use crate::cli::alerts::{Alerts, Programs};
 use crate::cli::args::{
@@ -32,29 +34,25 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let data = Context::user_data_of(&parent)?;
     let held = HeldNotices::new(printer);
     let notify = |notice| held.notify(notice);
-    let mut command = std::mem::take(&mut arguments.command).into_iter();
+    let command = std::mem::take(&mut arguments.command);
     let required = std::mem::take(&mut arguments.session.require);
-    let plan = planned(
-        &options(arguments.session),
-        &data,
-        &parent,
-        &notify,
-        &held,
-        context,
-    )?;
+    let isolation = How::of(arguments.isolation)?;
+    let options = isolation.added_to(options(arguments.session));
+    let plan = planned(&options, &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
     stop_telling();
     let runtime = Context::runtime()?;
     let at_terminal = stderr().is_terminal() && !printer.is_quiet();
     let code = runtime.block_on(async {
-        let session = plan.start(roots).await?;
+        let mut session = plan.start(roots).await?;
         printer.detail(&format!(
             "proxy at {}, files in {}",
             session.address(),
             session.directory().display()
         ));
-        let program = command.next().unwrap_or_default();
-        let mut child = session.spawn(&program, command.collect(), ulimits)?;
+        let mut child = isolation
+            .spawn(&mut session, command, ulimits, printer)
+            .await?;
         let hook = data.settings.notify_command();
         let programs = Programs::new(session.programs(), hook, child.apart());
         let alerts = Alerts::new(session.name(), programs, at_terminal);

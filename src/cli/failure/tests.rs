@@ -3,6 +3,7 @@
 
 mod ca;
 mod exports;
+mod isolated;
 mod login;
 
 use std::io;

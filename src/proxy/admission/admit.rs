@@ -98,6 +98,7 @@ impl Admission {
     pub(in crate::proxy) fn recognize(&self, stream: &ClientSocket, peer: Peer) -> Recognition {
         let (stream, peer) = match (stream, peer) {
             (Either::Left(stream), Peer::Address(peer)) => (stream, peer),
+            // By the socket's file, or out of a network namespace of the run's own.
             (_, Peer::User { is_this_user: true }) => {
                 return Recognition::Client(Client {
                     has_the_file: true,

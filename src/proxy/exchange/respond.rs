@@ -190,11 +190,8 @@ fn error_response(refusal: &Refusal) -> ErrorResponse {
             "proxy_authentication_required",
             "use the proxy URL of the environment as it is, with its user name and password".to_owned(),
         ),
-        Refusal::Starved { shortage, .. } => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "resource_exhausted",
-            shortage.hint().to_owned(),
-        ),
+        Refusal::SshWithoutCredential(_) => (StatusCode::FORBIDDEN, "denied", "use the repository's https address".to_owned()),
+        Refusal::Starved { shortage, .. } => (StatusCode::SERVICE_UNAVAILABLE, "resource_exhausted", shortage.hint().to_owned()),
         Refusal::Unmanaged(_) => (
             StatusCode::FORBIDDEN,
             "denied",

@@ -1,7 +1,7 @@
 //! Which connection a request belongs to: the longest path prefix wins, then an exact host before a
 //! `regex:`, then the preference.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
@@ -148,6 +148,16 @@ impl RouteTable {
             || self.patterns.iter().any(|route| route.has_host(authority))
     }
 
+    /// Whether some port of that host is managed.
+    pub(in crate::proxy) fn manages_host(&self, authority: &Authority) -> bool {
+        let host = authority.host();
+        self.exact.keys().any(|known| known.host() == host)
+            || self
+                .patterns
+                .iter()
+                .any(|route| route.pattern.host.matches(host))
+    }
+
     /// The routes to that authority.
     pub(in crate::proxy) fn to(&self, authority: &Authority) -> Candidates {
         let exact = self.exact.get(authority).into_iter().flatten();
@@ -199,6 +209,18 @@ impl RouteTable {
     /// configuration.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.exact.keys().map(Authority::host)
+    }
+
+    /// The ports of all routes, each once.
+    pub fn ports(&self) -> Vec<u16> {
+        let patterns = self.patterns.iter().map(|route| route.pattern.port);
+        let ports: BTreeSet<_> = self
+            .exact
+            .keys()
+            .map(Authority::port)
+            .chain(patterns)
+            .collect();
+        ports.into_iter().collect()
     }
 
     /// The domains that contain the hosts of all other routes.

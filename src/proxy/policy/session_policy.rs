@@ -105,6 +105,11 @@ impl SessionPolicy {
         Ok(())
     }
 
+    /// Whether a host, which is one of a route's or not, may be reached at some port.
+    pub(in crate::proxy) fn admits_name(&self, name: &Authority, managed: bool) -> bool {
+        (self.layers.iter()).all(|layer| layer.admits_name(name, managed))
+    }
+
     /// Whether there is nothing to ask about a request.
     pub(in crate::proxy) fn is_open(&self) -> bool {
         self.layers.is_empty()

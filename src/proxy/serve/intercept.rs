@@ -40,9 +40,18 @@ pub(in crate::proxy) async fn serve<S: CredentialSource>(
     client: Upgraded,
     permit: Permit,
 ) {
-    let Ok((stream, early)) = tunnel::unwrap(client) else {
-        return;
-    };
+    if let Ok(client) = tunnel::unwrap(client) {
+        serve_client(shared, authority, client, permit).await;
+    }
+}
+
+/// The same for a client's socket, and what it has sent already.
+pub(super) async fn serve_client<S: CredentialSource>(
+    shared: Arc<Shared<S>>,
+    authority: Authority,
+    (stream, early): (ClientSocket, Bytes),
+    permit: Permit,
+) {
     let activity = Activity::new();
     let accepted = tokio::time::timeout(
         HANDSHAKE_TIMEOUT,

@@ -1,34 +1,34 @@
 //! The listener: its address is known before the child starts.
 
 use std::convert::Infallible;
+use std::fmt;
+use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 
 use authsome_ca::CaError;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::connect;
+use super::captured;
+use super::client;
 use super::door::{Door, ListenError};
-use super::request_line;
 use super::shared::{SessionConfig, Shared};
 use crate::audit::{Event, Kind};
 use crate::connection::CredentialSource;
+use crate::isolate::Handed;
 use crate::net::dial::Shortage;
 use crate::os::process_tree::ProcessTree;
 use crate::os::ulimits;
 use crate::proxy::admission::admit::{Admission, Recognition};
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::exchange::respond;
-use crate::proxy::io::activity::Activity;
 use crate::proxy::io::socket::{ClientSocket, Peer};
-use crate::proxy::io::watched::Watched;
 use crate::proxy::limits::{
-    ACCEPT_PAUSE, FILES_PER_CONNECTION, HEAD_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD,
-    MAX_STRANGERS, MIN_CONNECTIONS, RESERVED_FILES, SHUTDOWN_DRAIN, STRANGER_TIMEOUT,
+    ACCEPT_PAUSE, FILES_PER_CONNECTION, MAX_CONNECTIONS, MAX_STRANGERS, MIN_CONNECTIONS,
+    RESERVED_FILES, SHUTDOWN_DRAIN, STRANGER_TIMEOUT,
 };
 use crate::proxy::refusal::Refusal;
 
@@ -55,9 +55,22 @@ pub struct Proxy<S> {
 #[derive(Debug)]
 pub struct Serving {
     accepting: JoinHandle<()>,
+    capture: Capture,
+    /// Those of the routes.
+    ports: Vec<u16>,
+    captured: Vec<JoinHandle<()>>,
     admission: Arc<Admission>,
     open: Arc<Semaphore>,
     most: usize,
+}
+
+/// Starts to serve the listeners of an isolated command.
+struct Capture(Box<dyn Fn(Handed) -> io::Result<Vec<JoinHandle<()>>> + Send + Sync>);
+
+impl fmt::Debug for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capture").finish_non_exhaustive()
+    }
 }
 
 impl<S: CredentialSource> Proxy<S> {
@@ -82,6 +95,11 @@ impl<S: CredentialSource> Proxy<S> {
         self.shared.tls.ca_pem()
     }
 
+    /// The session CA's file name in a directory of OpenSSL's.
+    pub fn ca_hashed_name(&self) -> &str {
+        self.shared.tls.ca_hashed_name()
+    }
+
     /// The SHA-256 digest of the session CA's `SubjectPublicKeyInfo`.
     pub fn ca_public_key_digest(&self) -> [u8; 32] {
         self.shared.tls.ca_public_key_digest()
@@ -92,9 +110,19 @@ impl<S: CredentialSource> Proxy<S> {
         let most = most_connections(ulimits::most_open_files());
         let open = Arc::new(Semaphore::new(most));
         let admission = Arc::clone(&self.shared.admission);
+        let ports = self.shared.session.routes.ports();
+        let capture = {
+            let (shared, open) = (Arc::clone(&self.shared), Arc::clone(&open));
+            Capture(Box::new(move |handed| {
+                captured::serve(&shared, &open, handed)
+            }))
+        };
         let accepting = tokio::spawn(accept(self.door, self.shared, Arc::clone(&open)));
         Serving {
             accepting,
+            ports,
+            capture,
+            captured: Vec::new(),
             admission,
             open,
             most,
@@ -116,18 +144,39 @@ impl Serving {
         self.admission.admit_tree(tree);
     }
 
+    /// The ports of the session's routes.
+    pub fn ports(&self) -> &[u16] {
+        &self.ports
+    }
+
+    /// Serves what the listeners of an isolated command are asked for.
+    ///
+    /// # Errors
+    ///
+    /// A listener that cannot be watched.
+    pub fn capture(&mut self, handed: Handed) -> io::Result<()> {
+        self.captured.extend((self.capture.0)(handed)?);
+        Ok(())
+    }
+
     /// Stops accepting connections, and gives requests in progress a moment to end.
     pub async fn shut_down(self) {
-        self.accepting.abort();
+        self.stop_accepting();
         let all = u32::try_from(self.most).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(SHUTDOWN_DRAIN, self.open.acquire_many(all)).await;
+    }
+
+    fn stop_accepting(&self) {
+        for accepting in self.captured.iter().chain([&self.accepting]) {
+            accepting.abort();
+        }
     }
 }
 
 /// No new connection is accepted; those that are open continue as long as the runtime.
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.accepting.abort();
+        self.stop_accepting();
     }
 }
 
@@ -154,7 +203,7 @@ async fn accept<S: CredentialSource>(door: Door, shared: Arc<Shared<S>>, open: A
 }
 
 async fn serve<S: CredentialSource>(
-    mut stream: ClientSocket,
+    stream: ClientSocket,
     peer: Peer,
     shared: Arc<Shared<S>>,
     permit: Permit,
@@ -168,22 +217,7 @@ async fn serve<S: CredentialSource>(
         }
         Recognition::Nobody => return,
     };
-    let service = service_fn(|request| {
-        let (shared, client) = (Arc::clone(&shared), Arc::clone(&client));
-        connect::handle(shared, client, Arc::clone(&permit), request)
-    });
-    let first = request_line::first_bytes(&mut stream).await;
-    let activity = Activity::new();
-    let watched = Watched::new(stream, first, activity.clone());
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD)
-        .preserve_header_case(false)
-        .serve_connection(TokioIo::new(watched), service)
-        .with_upgrades();
-    // A client that breaks its connection off is not reported.
-    activity.unless_idle(IDLE_TIMEOUT, pin!(connection)).await;
+    client::serve(stream, client, shared, permit).await;
 }
 
 /// Responds to the first request with the reason, whatever it asks for, and closes the connection.

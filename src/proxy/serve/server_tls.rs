@@ -38,6 +38,11 @@ impl ServerTls {
         self.leaves.ca_pem()
     }
 
+    /// For a directory of OpenSSL's.
+    pub(super) fn ca_hashed_name(&self) -> &str {
+        self.leaves.ca_hashed_name()
+    }
+
     /// For a client that cannot be given a CA certificate: it trusts the CA by this digest.
     pub(super) fn ca_public_key_digest(&self) -> [u8; 32] {
         self.leaves.ca_public_key_digest()

@@ -14,6 +14,7 @@ use super::refuse::refuse;
 use super::server_tls::ServerTls;
 use crate::audit::{Audit, Event, Kind, Way};
 use crate::authority::Authority;
+use crate::isolate::Wall;
 use crate::loopback::REDIRECT_PORT;
 use crate::net::address_kind::{AddressRule, AddressRules};
 use crate::net::dial::{Dialer, OwnListeners, Queue};
@@ -54,6 +55,9 @@ pub struct SessionConfig {
     pub allowed_guards: HashSet<String>,
     /// What responses are searched in for secrets.
     pub scrub: ScrubExtent,
+    /// The command has a loopback interface of its own, and none of this machine's addresses is
+    /// reached for it.
+    pub is_isolated: bool,
     /// The timeouts that a user may set.
     pub timeouts: Timeouts,
     /// The queue for file descriptors, one for the whole process.
@@ -76,6 +80,25 @@ pub(super) struct Shared<S> {
     pub(super) tls: ServerTls,
 }
 
+/// Which addresses a host may have.
+fn address_rules(
+    policy: Arc<SessionPolicy>,
+    routes: Arc<RouteTable>,
+    is_isolated: bool,
+) -> AddressRules {
+    let is_isolated = is_isolated && Wall::OwnAddresses.stands();
+    AddressRules::new(move |authority| {
+        // A connection's host is where the user has logged in, and its certificate is verified.
+        if routes.manages(authority) {
+            return AddressRule::All;
+        }
+        match policy.address_rule(authority) {
+            AddressRule::NotLocal if is_isolated => AddressRule::NotThisMachine,
+            rule => rule,
+        }
+    })
+}
+
 impl<S> Shared<S> {
     /// For a proxy that listens on `address`.
     pub(super) fn new(
@@ -90,14 +113,7 @@ impl<S> Shared<S> {
             login_port: REDIRECT_PORT,
         };
         let policy = Arc::new(config.policy);
-        let (ruling, managed) = (Arc::clone(&policy), Arc::clone(&routes));
-        let rules = AddressRules::new(move |authority| {
-            // A connection's host is where the user has logged in, and its certificate is verified.
-            if managed.manages(authority) {
-                return AddressRule::All;
-            }
-            ruling.address_rule(authority)
-        });
+        let rules = address_rules(Arc::clone(&policy), Arc::clone(&routes), config.is_isolated);
         let dialer = Dialer::new(
             &config.resolve,
             config.proxies,

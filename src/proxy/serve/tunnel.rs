@@ -24,6 +24,15 @@ pub(in crate::proxy) async fn relay(client: Upgraded, upstream: Dialed) {
     }
 }
 
+/// The same for a client's socket, and what it has sent already.
+pub(super) async fn relay_socket((client, sent): (ClientSocket, Bytes), upstream: Dialed) {
+    let Dialed { link, early } = upstream;
+    match link {
+        Link::Tcp(stream) => between(client, sent, stream, &early).await,
+        Link::Tls(stream) => between(client, sent, stream, &early).await,
+    }
+}
+
 async fn relay_client<T: AsyncRead + AsyncWrite + Unpin>(
     client: Upgraded,
     upstream: T,
@@ -38,7 +47,7 @@ async fn relay_client<T: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// `early` is what the client has sent already, `greeting` what the host has sent.
-async fn between<C, U>(client: C, early: Bytes, mut upstream: U, greeting: &[u8])
+pub(super) async fn between<C, U>(client: C, early: Bytes, mut upstream: U, greeting: &[u8])
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,

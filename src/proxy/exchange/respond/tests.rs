@@ -66,6 +66,7 @@ fn of_the_request() -> Vec<Refusal> {
         Refusal::Placeholder("the path"),
         Refusal::PlaceholderInClear,
         Refusal::ProxyAuthentication,
+        Refusal::SshWithoutCredential("gitlab.test:22".to_owned()),
         Refusal::Starved {
             host: host(),
             shortage: Shortage::OpenFiles { most: 1024 },

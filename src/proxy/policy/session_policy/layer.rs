@@ -6,6 +6,7 @@ use authsome_providers::ProviderId;
 
 use super::limit::Limit;
 use super::path_rule::PathRule;
+use crate::authority::Authority;
 use crate::net::host_rule::HostRule;
 use crate::proxy::policy::git_push::RefPattern;
 
@@ -74,6 +75,15 @@ pub struct Contradiction {
 }
 
 impl PolicyLayer {
+    /// Whether a host may be reached at some port, as far as its name tells.
+    pub(super) fn admits_name(&self, name: &Authority, managed: bool) -> bool {
+        let mut denied = self.deny_hosts.iter();
+        let is_denied = denied.any(|rule| rule.matches_at_all_ports(name));
+        let mut allowed = self.allow_hosts.iter();
+        let mut is_named = || allowed.any(|rule| rule.matches_at_some_port(name));
+        !is_denied && (managed || self.unmanaged != Policy::Deny || is_named())
+    }
+
     /// Whether it restricts anything, or lifts anything.
     pub fn is_empty(&self) -> bool {
         self.unmanaged == Policy::Allow

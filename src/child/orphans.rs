@@ -1,0 +1,31 @@
+//! Processes that have become ours: how they do, and whose they are.
+
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+
+use crate::os::process_tree::Orphans;
+
+/// Reads a state without consuming it, so that it can be read again.
+pub(super) fn peek(whose: Id, states: WaitPidFlag) -> Result<WaitStatus, Errno> {
+    waitid(whose, states | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT)
+}
+
+/// Makes us the subreaper of the command's descendants, so that a daemon that forks twice stays in
+/// the run's process tree. Returns whether all orphans that we adopt are the command's. They may be
+/// others if we had children before, or are the init process of a container.
+#[cfg(target_os = "linux")]
+pub(super) fn adopt_orphans() -> Orphans {
+    let is_childless =
+        peek(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::__WALL) == Err(Errno::ECHILD);
+    let is_init = nix::unistd::Pid::this().as_raw() == 1;
+    if is_childless && !is_init && nix::sys::prctl::set_child_subreaper(true).is_ok() {
+        Orphans::AreTheCommands
+    } else {
+        Orphans::AreAnybodys
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn adopt_orphans() -> Orphans {
+    Orphans::AreAnybodys
+}
