@@ -76,7 +76,7 @@ impl AddressRule {
     /// a machine's own address is at both ends of one.
     pub(crate) fn refuses_between(self, local: IpAddr, peer: IpAddr) -> Option<AddressKind> {
         let is_refused = matches!(self, Self::NotThisMachine | Self::PublicOnly) && local == peer;
-        is_refused.then_some(AddressKind::Loopback)
+        (is_refused && Defence::AddressRules.stands()).then_some(AddressKind::Loopback)
     }
 
     /// The kind that the rule refuses, if the address is of one.
