@@ -7,6 +7,7 @@
 //! place.
 
 mod apart;
+mod ender;
 mod exec;
 mod foreground;
 
@@ -23,6 +24,7 @@ use nix::unistd::{Pid, getpgid, getpgrp};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
 pub use self::apart::{Apart, ApartChild};
+pub use self::ender::Ender;
 pub use self::exec::exec_in_place;
 use self::foreground::{is_foreground, on_terminal};
 use crate::env::env_vars::Environment;
@@ -108,8 +110,7 @@ impl Child {
         ulimits: Ulimits,
     ) -> Result<Self, ChildError> {
         // The signals are watched before the child exists, so that none is lost in between.
-        let ignored = ignored_signals();
-        let mut forwarded = Vec::new();
+        let (ignored, mut forwarded) = (ignored_signals(), Vec::new());
         for signal in FORWARDED
             .into_iter()
             .filter(|signal| !is_ignored(ignored, *signal))

@@ -40,9 +40,11 @@
 
 mod closing;
 mod contributions;
+pub mod control;
 mod direct_hosts;
 mod directories;
 mod dry_run;
+mod entered;
 mod environment;
 mod error;
 mod facts;
@@ -72,13 +74,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use self::closing::finish;
+use self::control::Stopping;
+use self::entered::Entered;
 pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
 pub use self::facts::{Facts, GuardFact, PlaceFact, RuleFact};
 pub(crate) use self::git_login::{GitChoice, GitLogin, git_login};
 use self::hand_back::{hand_back_rest, start_apart};
-use self::living::LivingSession;
 pub use self::living::{allows_export, facts_of, living};
 pub(crate) use self::made_with::{is_on_route, provider_made_with};
 use self::member::Member;
@@ -132,7 +136,8 @@ pub struct Session {
     /// The connections that were known to need a new login at the start.
     needing_login: Vec<ConnectionId>,
     /// `None` if that failed: its commands are then still recognized by their process ancestry.
-    _entered: Option<LivingSession>,
+    entered: Option<Entered>,
+    stopping: Arc<Stopping>,
     directory: RunDirectory,
 }
 
@@ -184,6 +189,12 @@ impl Session {
     /// The child's environment. It contains the proxy's password.
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// Waits until the end of the run is asked for from outside ([`control`]). Returns how long the
+    /// command has to end by itself.
+    pub async fn stop_requested(&self) -> Duration {
+        self.stopping.requested().await
     }
 
     /// Subscribes to the events from now on: completed requests, refusals, refreshes. They are the
@@ -276,6 +287,9 @@ impl Session {
         // The pair of a refresh that was given up may have been issued: nobody has it.
         let is_handed_back = is_handed_back && (is_durable || hand_back.is_none());
         self.log.finish();
+        if let Some(entered) = self.entered {
+            entered.leave().await;
+        }
         for (id, reason) in self.credentials.needing_login() {
             notify(Notice::NeedsLogin { id, reason });
         }

@@ -23,7 +23,7 @@ pub(super) fn tell(notice: Notice, printer: &Printer) {
         | Notice::WaitingForRefresh => {
             printer.say(&words(notice));
         }
-        Notice::NotEntered(_) => printer.detail(&words(notice)),
+        Notice::NoControl(_) | Notice::NotEntered(_) => printer.detail(&words(notice)),
         _ => printer.warn(&words(notice)),
     }
 }
@@ -96,6 +96,7 @@ pub(super) fn words(notice: Notice) -> String {
         Notice::NoConnection => "authsome: no connection, so nothing will be injected; connect one: authsome login gitlab".to_owned(),
         Notice::NoRoots => "this system has no trusted root certificates (package ca-certificates); only hosts of connections with a CA of their own can be verified".to_owned(),
         Notice::NoVariables(id) => no_variables(&id),
+        Notice::NoControl(error) => format!("the run cannot be watched or stopped from elsewhere: {error}"),
         Notice::NotEntered(error) => format!("the run is not entered in the home: {error}"),
         Notice::NotHandedBack { id, error } => format!(
             "the pair of {id} was not handed back ({}), so the next job may start with a spent one; hand it back by hand: authsome vault export --only {id} --to FILE",

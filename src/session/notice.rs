@@ -12,6 +12,7 @@ use super::error::{SessionError, UnusedDirectory};
 use crate::credential::ConnectionId;
 use crate::hand_back::HandBackError;
 use crate::os::home::HomeError;
+use crate::os::private_socket::SocketError;
 use crate::proxy::Tie;
 
 /// Something to report to the user. No notice ends the session, and none contains a secret.
@@ -80,6 +81,8 @@ pub enum Notice {
     /// The run could not be registered in the home directory. Its commands are recognized by their
     /// process ancestry alone.
     NotEntered(HomeError),
+    /// The run has no socket on which it can be watched and stopped.
+    NoControl(SocketError),
     /// No credential is injected on a route of a connection, because the route is plain HTTP.
     NotHttps {
         /// The connection.

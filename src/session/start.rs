@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::contributions::Contributions;
+use super::control::{Handlers, RunState, StopHandler, Stopping};
 use super::direct_hosts::direct_hosts;
 use super::environment::{self, EnvironmentBuilder};
 use super::error::SessionError;
@@ -16,7 +17,7 @@ use super::routes::{credentials, routes};
 use super::run_log::RunLog;
 use super::scrub::Scrubbed;
 use super::user_data::UserData;
-use super::{Session, SessionPlan, living, members};
+use super::{Session, SessionPlan, entered, members};
 use crate::clock::Timestamp;
 use crate::connection::GrantState;
 use crate::credential::ConnectionId;
@@ -79,6 +80,8 @@ impl SessionPlan<'_> {
         let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
         let (address, name) = (proxy.address(), random_text(environment::NAME_LENGTH)?);
         let log = RunLog::new(&data.audit, name.expose(), parent.directory().to_owned());
+        let state = RunState::of(&log, facts, &credentials);
+        let stopping = Stopping::new();
         let builder = EnvironmentBuilder {
             parent: inherited,
             host: parent,
@@ -99,10 +102,16 @@ impl SessionPlan<'_> {
             programs,
             hand_back: hand_back.inspect(serve),
             needing_login,
-            _entered: living::enter(&data.home, name.expose(), &facts, notify),
+            entered: entered::enter(&data.home, state, handlers(&stopping), notify),
+            stopping,
             directory,
         })
     }
+}
+
+/// What the run can be asked on its socket, beside its state.
+fn handlers(stopping: &Arc<Stopping>) -> Handlers {
+    Handlers::default().with("stop", Arc::new(StopHandler(Arc::clone(stopping))))
 }
 
 fn config(

@@ -35,6 +35,7 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
         &[
             "child.rs",
             "child/apart.rs",
+            "child/ender.rs",
             "child/exec.rs",
             "child/foreground.rs",
             "net/dial/shortage.rs",

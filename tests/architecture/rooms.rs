@@ -232,7 +232,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room(
         "audit",
         400,
-        "what happened: event, line, writer, file; no feed, as nothing reads the log while it is written",
+        "what happened: event, line, writer, file; those who subscribe, and those who watch",
         "a value, a secret",
         &["secret", "vault"],
     ),

@@ -5,9 +5,10 @@ mod end;
 mod mend;
 pub(super) mod require;
 
+use std::convert::Infallible;
 use std::io::{IsTerminal, stderr};
 
-use crate::child;
+use crate::child::{self, Ender};
 use crate::cli::alerts::{Alerts, Programs};
 use crate::cli::args::{
     ChoiceFlags, JoinArgument, PolicyArgument, PolicyFlags, Run, ScrubArgument, SessionFlags,
@@ -57,11 +58,13 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         let mut child = session.spawn(&program, command.collect(), ulimits)?;
         let hook = data.settings.notify_command();
         let programs = Programs::new(session.programs(), hook, child.apart());
+        let ender = child.ender();
         let alerts = Alerts::new(session.name(), programs, at_terminal);
         let alert = |notice| alerts.tell(notice);
         let code = tokio::select! {
             code = session.wait(&mut child) => code,
             never = session.watch(&alert) => match never {},
+            never = stopped(&session, ender) => match never {},
         };
         alerts.finish();
         let run = session.name().to_owned();
@@ -80,6 +83,11 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         printer.warn(&problem);
     }
     code
+}
+
+/// Ends the command when that is asked for from outside.
+async fn stopped(session: &Session, ender: Ender) -> Infallible {
+    ender.end(session.stop_requested().await).await
 }
 
 /// The plan of the run. At a terminal, a new login is offered first for each connection that needs

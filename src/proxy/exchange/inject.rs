@@ -42,11 +42,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
         let mut credential = self.session.source.get(&route.id, usage).await?;
         self.session.scrubbing.renew(&*self.session.source);
         let mut attempt = 0;
-        carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
-        for (name, value) in &*route.constant {
-            let entry = self.parts.headers.entry(name);
-            entry.or_insert_with(|| value.clone());
-        }
+        self.strip(route);
         let stripped = self.parts.uri.clone();
         loop {
             let ready = route.ready(&credential);
@@ -88,6 +84,19 @@ impl<S: CredentialSource> Attempt<'_, S> {
         }
     }
 
+    /// Removes every carrier of a credential, and adds the constant fields.
+    fn strip(&mut self, route: &Route) {
+        let (headers, carriers) = (&route.carriers, route.rules.carriers());
+        if let Some(live) = self.entry.live() {
+            live.stripped = carriers::names_in(&self.parts, headers, carriers);
+        }
+        carriers::strip(&mut self.parts, headers, carriers);
+        for (name, value) in &*route.constant {
+            let entry = self.parts.headers.entry(name);
+            entry.or_insert_with(|| value.clone());
+        }
+    }
+
     /// What a signature is made from, and the body.
     async fn signing(
         &mut self,
@@ -106,6 +115,9 @@ impl<S: CredentialSource> Attempt<'_, S> {
         stripped: &Uri,
         signing: Option<&Signing>,
     ) -> Result<(), Refusal> {
+        if let Some(live) = self.entry.live() {
+            live.put_on = form.map(Ready::place);
+        }
         let parts = &mut self.parts;
         let authority = self.place.origins.uri_authority().as_str();
         match (form, signing) {
