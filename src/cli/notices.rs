@@ -201,6 +201,7 @@ mod tests {
     use crate::connection::StoreError;
     use crate::hand_back::HandBackError;
     use crate::os::home::HomeError;
+    use crate::os::private_socket::SocketError;
     use crate::os::run_dir::Unfit;
     use crate::proxy::Tie;
     use crate::session::{DirectoryTrouble, SessionError, UnusedDirectory};
@@ -252,6 +253,10 @@ mod tests {
             record: "gitlab/work".to_owned(),
             reason: "missing field `tokens`".to_owned(),
         });
+        let no_socket = SocketError::Exists {
+            path: "/home/ada/.authsome/sessions/1.sock".into(),
+            is_alive: false,
+        };
         let tie = Tie {
             place: "https://gitlab.com".to_owned(),
             connections: vec![id("home"), id("work")],
@@ -292,6 +297,7 @@ mod tests {
             ("MoreChanges", Notice::MoreChanges(3)),
             ("NeedsLogin", Notice::NeedsLogin { id: work(), reason }),
             ("NoConnection", Notice::NoConnection),
+            ("NoControl", Notice::NoControl(no_socket)),
             ("NoRoots", Notice::NoRoots),
             ("NoVariables", Notice::NoVariables(work())),
             ("NotEntered", Notice::NotEntered(HomeError::Unset)),

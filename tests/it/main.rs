@@ -10,6 +10,7 @@ mod child;
 mod ci;
 mod cli;
 mod client_certificate;
+mod control;
 mod daily;
 mod documents;
 mod doors;
