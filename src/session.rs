@@ -57,7 +57,9 @@ mod member;
 mod members;
 mod notice;
 mod options;
+mod own;
 mod parent;
+mod pending;
 mod policy;
 mod routes;
 mod run_log;
@@ -88,7 +90,7 @@ pub(crate) use self::made_with::{is_on_route, provider_made_with};
 use self::member::Member;
 use self::members::Members;
 pub use self::notice::{Change, Notice};
-pub use self::options::{Join, Options, PolicyOptions, SeenFrom};
+pub use self::options::{Join, Options, Park, PolicyOptions, SeenFrom};
 pub use self::parent::Parent;
 use self::policy::Permitted;
 use self::run_log::RunLog;
@@ -107,7 +109,7 @@ use crate::env::programs::Programs;
 use crate::hand_back::HandBack;
 use crate::os::run_dir::RunDirectory;
 use crate::os::ulimits::Ulimits;
-use crate::proxy::Serving;
+use crate::proxy::{Pending, Serving};
 
 /// A session whose connections are known, but of which nothing has been created yet.
 pub struct SessionPlan<'a> {
@@ -133,6 +135,8 @@ pub struct Session {
     programs: Programs,
     /// What hands new pairs to the next job.
     hand_back: Option<Arc<HandBack>>,
+    /// What waits for the user.
+    pending: Arc<Pending>,
     /// The connections that were known to need a new login at the start.
     needing_login: Vec<ConnectionId>,
     /// `None` if that failed: its commands are then still recognized by their process ancestry.
@@ -251,12 +255,18 @@ impl Session {
     /// Tells during the run which connections come to need a new login, and which have got one
     /// elsewhere. It never completes.
     pub async fn watch(&self, notify: &dyn Fn(Notice)) -> Infallible {
-        watch::watch(&self.credentials, &self.needing_login, notify).await
+        let parts = (&*self.credentials, &*self.pending);
+        watch::watch(parts, &self.needing_login, notify).await
     }
 
     /// The public name of the session, as in `AUTHSOME_SESSION`.
     pub fn name(&self) -> &str {
         self.log.id()
+    }
+
+    /// What waits for the user: requests, and what programs inside ask for.
+    pub fn pending(&self) -> &Arc<Pending> {
+        &self.pending
     }
 
     /// How to start programs other than the command: without a variable that holds a secret.

@@ -7,6 +7,8 @@ use super::failure::{Failure, unused_directory};
 use super::printer::Printer;
 use super::words::shell_word;
 use crate::credential::ConnectionId;
+use crate::hand_back::HandBackError;
+use crate::proxy::{PendingRequest, Wanted};
 use crate::session::{Change, Notice};
 use crate::text::with_causes;
 
@@ -69,6 +71,7 @@ impl<'a> HeldNotices<'a> {
 pub(super) fn words(notice: Notice) -> String {
     match notice {
         Notice::Adopted(id) => format!("authsome: another job has renewed {id}; its pair is used"),
+        Notice::Asks(request) => asks(&request),
         Notice::Changed {
             change,
             connections,
@@ -98,14 +101,12 @@ pub(super) fn words(notice: Notice) -> String {
         Notice::NoVariables(id) => no_variables(&id),
         Notice::NoControl(error) => format!("the run cannot be watched or stopped from elsewhere: {error}"),
         Notice::NotEntered(error) => format!("the run is not entered in the home: {error}"),
-        Notice::NotHandedBack { id, error } => format!(
-            "the pair of {id} was not handed back ({}), so the next job may start with a spent one; hand it back by hand: authsome vault export --only {id} --to FILE",
-            with_causes(&*error)
-        ),
+        Notice::NotHandedBack { id, error } => not_handed_back(&id, &error),
         Notice::NotHttps { id, route } => {
             format!("{id}: no credential is injected at {route}, which is not https")
         }
         Notice::RefreshGivenUp => "a refresh was still under way and was given up; its new pair is lost if the provider issued one".to_owned(),
+        Notice::RequestsWait { id, reason, seconds } => requests_wait(&id, &reason, seconds),
         Notice::SecretFound(name) => format!(
             "{} holds a secret that authsome manages; the command gets the placeholder in its place",
             name.display()
@@ -122,6 +123,7 @@ pub(super) fn words(notice: Notice) -> String {
                 choice.unwrap_or_default()
             )
         }
+        Notice::Wanted(wanted) => asks_for_login(&wanted),
         Notice::WaitingForHandBack => "authsome: waiting until a new pair is handed back (Ctrl-C gives it up)".to_owned(),
         Notice::WaitingForRefresh => "authsome: waiting for a refresh that is under way, so that its new pair is not lost (Ctrl-C gives it up)".to_owned(),
     }
@@ -136,6 +138,54 @@ fn set_aside(id: &ConnectionId) -> String {
 fn no_variables(id: &ConnectionId) -> String {
     format!(
         "{id} cannot be handed back to a CI variable, since its server has none: if it is renewed, the run ends with 125; to leave it out, name the others: --only PROVIDER"
+    )
+}
+
+/// The command that does what a program inside asks for. The parts of it were checked.
+pub(super) fn wanted_login(wanted: &Wanted) -> String {
+    let mut words = vec![format!("authsome login {}", wanted.provider)];
+    words.extend(
+        wanted
+            .connection
+            .iter()
+            .map(|name| format!("--connection {name}")),
+    );
+    if !wanted.scopes.is_empty() {
+        let scopes = wanted.scopes.join(",");
+        words.push(format!("--scopes {} --force", shell_word(scopes.as_ref())));
+    }
+    words.join(" ")
+}
+
+fn not_handed_back(id: &ConnectionId, error: &HandBackError) -> String {
+    format!(
+        "the pair of {id} was not handed back ({}), so the next job may start with a spent one; hand it back by hand: authsome vault export --only {id} --to FILE",
+        with_causes(error)
+    )
+}
+
+fn requests_wait(id: &ConnectionId, reason: &str, seconds: u64) -> String {
+    format!(
+        "{id} needs a new login ({reason}), and requests wait for it, each up to {seconds} s; run: authsome login {} --connection {} --force",
+        id.provider, id.name
+    )
+}
+
+fn asks_for_login(wanted: &Wanted) -> String {
+    let what = if wanted.scopes.is_empty() {
+        "a login"
+    } else {
+        "scopes"
+    };
+    let (reason, login) = (&wanted.reason, wanted_login(wanted));
+    format!("the command asks for {what} ({reason}); to do so: {login}")
+}
+
+fn asks(request: &PendingRequest) -> String {
+    let id = &request.id;
+    format!(
+        "{} {}{} waits for your yes ({}); see it: authsome ask show {id}; answer: authsome ask allow {id}, or authsome ask deny {id}",
+        request.method, request.host, request.path, request.reason
     )
 }
 
@@ -199,7 +249,6 @@ mod tests {
 
     use super::*;
     use crate::connection::StoreError;
-    use crate::hand_back::HandBackError;
     use crate::os::home::HomeError;
     use crate::os::private_socket::SocketError;
     use crate::os::run_dir::Unfit;

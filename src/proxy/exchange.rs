@@ -1,5 +1,6 @@
 //! One request: from its arrival to its response, and to its line in the log.
 
+pub(super) mod agent;
 mod attempt;
 mod challenge;
 mod default_branch;
@@ -11,9 +12,11 @@ mod inject;
 mod inspect;
 pub(super) mod log_entry;
 mod mint;
+mod park;
 pub(super) mod place;
 mod pushed_refs;
 mod range;
+mod refused;
 pub(super) mod respond;
 pub(super) mod response_body;
 pub(super) mod scrubbing;
@@ -27,3 +30,4 @@ pub(super) mod upgrade;
 mod with_minted;
 
 pub(super) use self::handle::handle;
+pub(super) use self::refused::refused_request;

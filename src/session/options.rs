@@ -21,6 +21,18 @@ pub enum Join {
     Named,
 }
 
+/// Whether requests wait for the login that their connection needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Park {
+    /// Where somebody is there to log in, whom the caller knows how to tell.
+    Attended,
+    /// Never: they are refused at once.
+    Never,
+    /// If config.toml says for how long.
+    #[default]
+    Set,
+}
+
 /// What a user permits in a session, beside what `config.toml` says.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyOptions {
@@ -46,6 +58,8 @@ pub struct SeenFrom {
 /// What a user may choose for a session.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Whether programs inside may ask `https://authsome.internal/` what they may reach.
+    pub agent_api: bool,
     /// Whether commands inside the run may print and change secrets.
     pub allows_export: bool,
     /// Where the children are, if they are in containers: they inherit nothing of the parent.
@@ -67,6 +81,8 @@ pub struct Options {
     pub join: Join,
     /// Guard rules that are lifted for this session, as `provider/rule`.
     pub lifted: Vec<String>,
+    /// Whether requests wait for the login that their connection needs.
+    pub park: Park,
     /// What the user permits.
     pub policy: PolicyOptions,
     /// What responses are searched in for the session's secrets.
@@ -93,6 +109,7 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            agent_api: true,
             allows_export: false,
             containers: None,
             chosen: Vec::new(),
@@ -103,6 +120,7 @@ impl Default for Options {
             only: Vec::new(),
             join: Join::default(),
             lifted: Vec::new(),
+            park: Park::default(),
             policy: PolicyOptions::default(),
             scrub: ScrubExtent::default(),
             resolve: Vec::new(),

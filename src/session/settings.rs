@@ -66,10 +66,14 @@ struct NotifySettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct TimeoutSettings {
+    #[serde(rename = "ask_seconds")]
+    ask: Option<Seconds>,
     #[serde(rename = "connect_seconds")]
     connect: Option<Seconds>,
     #[serde(rename = "on_rotate_seconds")]
     on_rotate: Option<Seconds>,
+    #[serde(rename = "park_seconds")]
+    park: Option<Seconds>,
     #[serde(rename = "response_seconds")]
     response: Option<Seconds>,
 }
@@ -152,6 +156,16 @@ impl Settings {
     /// How long an attempt to hand a new pair back may take, if the user has set that.
     pub fn on_rotate_timeout(&self) -> Option<Duration> {
         self.timeouts.on_rotate.map(|Seconds(wait)| wait)
+    }
+
+    /// How long a request waits for a decision, if the user has set that.
+    pub fn ask_timeout(&self) -> Option<Duration> {
+        self.timeouts.ask.map(|Seconds(wait)| wait)
+    }
+
+    /// How long a request waits for a login, if the user has set that.
+    pub fn park_timeout(&self) -> Option<Duration> {
+        self.timeouts.park.map(|Seconds(wait)| wait)
     }
 
     /// The proxy's time-outs.

@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::contributions::Contributions;
-use super::control::{Handlers, RunState, StopHandler, Stopping};
+use super::control::{RunState, Stopping};
 use super::direct_hosts::direct_hosts;
-use super::environment::{self, EnvironmentBuilder};
+use super::environment::EnvironmentBuilder;
 use super::error::SessionError;
 use super::facts::Facts;
 use super::hand_back::{hand_back, serve};
 use super::options::{Options, SeenFrom};
+use super::own::Own;
 use super::parent::Parent;
 use super::policy::Permitted;
 use super::routes::{credentials, routes};
@@ -27,7 +28,6 @@ use crate::net::tls::{ReadAhead, Trust};
 use crate::net::user_proxy::UserProxies;
 use crate::oauth::HttpClients;
 use crate::proxy::{Proxy, RouteTable, SessionConfig};
-use crate::secret::{Secret, random_text};
 
 impl SessionPlan<'_> {
     /// How programs are started that help to start the session.
@@ -62,6 +62,7 @@ impl SessionPlan<'_> {
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
         let needing_login = members::needing_login(&members);
         let facts = Facts::of(&members, &options, &permitted);
+        let own = Own::of(&options, data, &facts)?;
         let programs = scrubbed.programs();
         let nothing = (Parent::new([], "/"), Scrubbed::nothing());
         let (inherited, handed_down) = match options.containers {
@@ -73,22 +74,21 @@ impl SessionPlan<'_> {
         let hand_back = hand_back(&options, data, &members, &clients, programs.clone());
         let (routes, stored) = routes(members, notify);
         let direct = direct_hosts(&routes, &proxies, &permitted.policy);
-        let password = random_text(environment::PASSWORD_LENGTH)?;
         let network = (Arc::clone(&trust), proxies, clients.queue());
-        let config = config(&options, data, &password, (routes, permitted), network);
+        let config = config((&options, data), &own, (routes, permitted), network);
         let credentials = credentials(stored, data, clients, hand_back.as_ref());
         let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
-        let (address, name) = (proxy.address(), random_text(environment::NAME_LENGTH)?);
-        let log = RunLog::new(&data.audit, name.expose(), parent.directory().to_owned());
-        let state = RunState::of(&log, facts, &credentials);
+        let address = proxy.address();
+        let log = RunLog::new(&data.audit, own.name(), parent.directory().to_owned());
+        let state = RunState::of(&log, facts, &credentials, &own.pending);
         let stopping = Stopping::new();
         let builder = EnvironmentBuilder {
             parent: inherited,
             host: parent,
-            name: name.expose(),
+            name: own.name(),
             trusted_files: &trust.files(),
             proxy: &proxy,
-            password: &password,
+            password: &own.password,
             direct: &direct,
             options: &options,
         };
@@ -102,27 +102,24 @@ impl SessionPlan<'_> {
             programs,
             hand_back: hand_back.inspect(serve),
             needing_login,
-            entered: entered::enter(&data.home, state, handlers(&stopping), notify),
+            entered: entered::enter(&data.home, state, own.handlers(&stopping), notify),
             stopping,
+            pending: own.pending,
             directory,
         })
     }
 }
 
-/// What the run can be asked on its socket, beside its state.
-fn handlers(stopping: &Arc<Stopping>) -> Handlers {
-    Handlers::default().with("stop", Arc::new(StopHandler(Arc::clone(stopping))))
-}
-
 fn config(
-    options: &Options,
-    data: &UserData,
-    password: &Secret<String>,
+    (options, data): (&Options, &UserData),
+    own: &Own,
     (routes, permitted): (RouteTable, Permitted),
     (trust, proxies, queue): (Arc<Trust>, Arc<UserProxies>, Arc<Queue>),
 ) -> SessionConfig {
     SessionConfig {
-        password: password.clone(),
+        agent: own.agent.clone(),
+        pending: Arc::clone(&own.pending),
+        password: own.password.clone(),
         routes,
         trust,
         proxies,

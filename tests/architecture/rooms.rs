@@ -158,6 +158,15 @@ pub(crate) const ROOMS: &[Room] = &[
         ],
     ),
     room(
+        "proxy/pending",
+        606,
+        "what waits for the user, what was refused of late, what a program inside asks for",
+        "HTTP, streams, how it is told",
+        &[
+            "vault", "oauth", "child", "audit", "proxy/io", "http::", "hyper::", "h2::",
+        ],
+    ),
+    room(
         "proxy/message",
         606,
         "what both protocols ask of a body, and their interim responses",

@@ -42,4 +42,5 @@ mod supervision;
 mod trust;
 mod upstream_proxy;
 mod vault;
+mod waiting;
 mod words;

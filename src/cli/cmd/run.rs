@@ -22,7 +22,7 @@ use crate::credential::ConnectionId;
 use crate::hand_back::OnRotate;
 use crate::proxy::{Policy, PolicyLayer, ScrubExtent};
 use crate::session::{
-    Join, Notice, Options, Parent, PolicyOptions, Session, SessionPlan, UserData,
+    Join, Notice, Options, Parent, Park, PolicyOptions, Session, SessionPlan, UserData,
 };
 
 pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
@@ -35,18 +35,16 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let notify = |notice| held.notify(notice);
     let mut command = std::mem::take(&mut arguments.command).into_iter();
     let required = std::mem::take(&mut arguments.session.require);
-    let plan = planned(
-        &options(arguments.session),
-        &data,
-        &parent,
-        &notify,
-        &held,
-        context,
-    )?;
+    let at_terminal = stderr().is_terminal() && !printer.is_quiet();
+    let has_hook = !data.settings.notify_command().is_empty();
+    let mut options = options(arguments.session);
+    if options.park == Park::Set && (at_terminal || has_hook) {
+        options.park = Park::Attended;
+    }
+    let plan = planned(&options, &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
     stop_telling();
     let runtime = Context::runtime()?;
-    let at_terminal = stderr().is_terminal() && !printer.is_quiet();
     let code = runtime.block_on(async {
         let session = plan.start(roots).await?;
         printer.detail(&format!(
@@ -116,12 +114,18 @@ pub(super) fn planned<'a>(
 /// The options of a session, from its flags.
 pub(in crate::cli) fn options(flags: SessionFlags) -> Options {
     Options {
+        agent_api: !flags.no_agent_api,
         allows_export: flags.allow_export,
         left_alone: flags.no_env,
         on_rotate: flags.on_rotate.map(|target| OnRotate {
             target,
             recipients: flags.on_rotate_recipient,
         }),
+        park: if flags.no_park {
+            Park::Never
+        } else {
+            Park::Set
+        },
         resolve: flags.resolve.into_iter().map(|entry| entry.0).collect(),
         rewrites_ssh: !flags.no_ssh_rewrite,
         ..permitting(flags.choice, flags.permits)

@@ -32,14 +32,16 @@ impl<S: CredentialSource> Attempt<'_, S> {
         shape: usize,
     ) -> Result<Outcome, Refusal> {
         let usage = usage(&self.parts, self.body.as_ref());
-        let is_small = usage == Usage::Repeatable;
         let (signing, mut next) = if route.is_signed(shape) {
             let (signing, body) = Box::pin(self.signing(progress, route)).await?; // rarely
             (Some(signing), *body)
         } else {
             (None, self.upload(progress, Some(route)).await?)
         };
-        let mut credential = self.session.source.get(&route.id, usage).await?;
+        let mut credential = match self.session.source.get(&route.id, usage).await {
+            Ok(credential) => credential,
+            Err(error) => Box::pin(self.after_login(&route.id, usage, error)).await?,
+        };
         self.session.scrubbing.renew(&*self.session.source);
         let mut attempt = 0;
         self.strip(route);
@@ -66,9 +68,11 @@ impl<S: CredentialSource> Attempt<'_, S> {
             let looking = self.look_into(route, &credential, attempt, response);
             let (mut outcome, verdict) = Box::pin(looking).await;
             match verdict {
-                _ if !progress.is_repeatable(is_small) => break Ok(outcome),
+                _ if !progress.is_repeatable(usage == Usage::Repeatable) => break Ok(outcome),
                 UnauthorizedAction::Accept => break Ok(outcome),
-                UnauthorizedAction::Fail(error) => return Err(error.into()),
+                UnauthorizedAction::Fail(error) => {
+                    credential = Box::pin(self.after_login(&route.id, usage, error)).await?;
+                }
                 UnauthorizedAction::Retry(better) => {
                     credential = better;
                     self.session.scrubbing.renew(&*self.session.source);
@@ -91,6 +95,11 @@ impl<S: CredentialSource> Attempt<'_, S> {
             live.stripped = carriers::names_in(&self.parts, headers, carriers);
         }
         carriers::strip(&mut self.parts, headers, carriers);
+        self.add_constant(route);
+    }
+
+    /// Adds the fields that the definition adds to each request, unless the client has set them.
+    pub(super) fn add_constant(&mut self, route: &Route) {
         for (name, value) in &*route.constant {
             let entry = self.parts.headers.entry(name);
             entry.or_insert_with(|| value.clone());

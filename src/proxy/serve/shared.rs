@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use authsome_ca::{CaError, SessionCa};
+use authsome_ca::{CaError, PermittedHost, SessionCa};
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -21,10 +21,13 @@ use crate::net::resolve::Resolve;
 use crate::net::tls::Trust;
 use crate::net::user_proxy::UserProxies;
 use crate::proxy::admission::admit::Admission;
+use crate::proxy::exchange::agent::AGENT_HOST;
+use crate::proxy::exchange::refused_request;
 use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::exchange::scrubbing::Scrubbing;
 use crate::proxy::exchange::session::Session;
 use crate::proxy::limits::{MAX_LOGGED_HOSTS, Timeouts};
+use crate::proxy::pending::{AgentApi, Pending};
 use crate::proxy::policy::gate::Gate;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::policy::session_policy::SessionPolicy;
@@ -36,6 +39,10 @@ use crate::secret::Secret;
 /// The configuration of a session.
 #[derive(Debug)]
 pub struct SessionConfig {
+    /// The agent's API; `None` if it is off.
+    pub agent: Option<AgentApi>,
+    /// What waits for the user.
+    pub pending: Arc<Pending>,
     /// Where the proxy listens.
     pub listen: Listen,
     /// The password in the proxy's URL; a new one for each session.
@@ -64,6 +71,18 @@ pub struct SessionConfig {
     pub now: SystemTime,
 }
 
+impl SessionConfig {
+    /// The hosts that the session CA may sign for.
+    fn permitted_hosts(&self) -> Vec<PermittedHost> {
+        let mut permitted = self.routes.permitted_hosts();
+        let agent = PermittedHost::Domain(AGENT_HOST.to_owned());
+        if self.agent.is_some() && !permitted.contains(&agent) {
+            permitted.push(agent);
+        }
+        permitted
+    }
+}
+
 /// What all connections of one run share.
 #[derive(Debug)]
 pub(super) struct Shared<S> {
@@ -83,7 +102,7 @@ impl<S> Shared<S> {
         source: Arc<S>,
         address: SocketAddr,
     ) -> Result<Self, CaError> {
-        let ca = SessionCa::new(&config.routes.permitted_hosts(), config.now)?;
+        let ca = SessionCa::new(&config.permitted_hosts(), config.now)?;
         let routes = Arc::new(config.routes);
         let own = OwnListeners {
             proxy: address,
@@ -124,8 +143,10 @@ impl<S> Shared<S> {
                 Arc::clone(&config.queue),
             )),
             session: Session {
+                agent: config.agent,
                 allowed_guards: config.allowed_guards,
                 audit: config.audit,
+                pending: config.pending,
                 policy,
                 upstream,
                 routes,
@@ -140,6 +161,11 @@ impl<S> Shared<S> {
     /// The address that the proxy listens on.
     pub(super) fn address(&self) -> SocketAddr {
         self.own.proxy
+    }
+
+    /// Whether that is the host of the agent's API.
+    pub(super) fn is_agent(authority: &Authority) -> bool {
+        authority.host() == AGENT_HOST
     }
 
     /// What decides about connections: the routes and the policy.
@@ -182,8 +208,11 @@ impl<S> Shared<S> {
             .request(request.method().as_str(), &authority.to_string(), "")
             .because(refusal.to_string());
         event.rule = refusal.rule();
+        let method = request.method().clone();
         let response = refuse(refusal, request);
         event.status = Some(response.status().as_u16());
+        let refused = refused_request(refusal, None, &method, &authority.to_string(), "");
+        self.session.pending.refuse(refused);
         self.session.audit.record(&event);
         response
     }

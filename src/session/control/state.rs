@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::handler::{Handler, Reply};
 use crate::audit::{Audit, RunStart};
 use crate::connection::Credentials;
+use crate::proxy::Pending;
 use crate::session::facts::Facts;
 use crate::session::run_log::RunLog;
 
@@ -17,6 +18,7 @@ pub(in crate::session) struct RunState {
     /// Its command, once that is started.
     start: Arc<OnceLock<RunStart>>,
     credentials: Arc<Credentials>,
+    pending: Arc<Pending>,
     pub(in crate::session) audit: Arc<Audit>,
 }
 
@@ -36,12 +38,14 @@ impl RunState {
         log: &RunLog,
         facts: Facts,
         credentials: &Arc<Credentials>,
+        pending: &Arc<Pending>,
     ) -> Self {
         Self {
             id: log.id().to_owned(),
             facts,
             start: log.start(),
             credentials: Arc::clone(credentials),
+            pending: Arc::clone(pending),
             audit: Arc::clone(log.audit()),
         }
     }
@@ -71,6 +75,8 @@ impl RunState {
             "injected": tally.injected,
             "denied": tally.denied,
             "failed": tally.failed,
+            "waiting": self.pending.waiting(),
+            "wanted": self.pending.wanted(),
         })
     }
 }
