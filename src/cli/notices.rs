@@ -262,6 +262,17 @@ mod tests {
         }
     }
 
+    fn wanted(scopes: &[&str]) -> Wanted {
+        Wanted {
+            id: 1,
+            time: String::new(),
+            provider: "github".to_owned(),
+            connection: Some("work".to_owned()),
+            scopes: scopes.iter().map(ToString::to_string).collect(),
+            reason: "to open a pull request".to_owned(),
+        }
+    }
+
     #[test]
     fn words_of_each_change() {
         let places = || vec!["https://files.acme.com".to_owned()];
@@ -365,9 +376,19 @@ mod tests {
                 },
             ),
             ("RefreshGivenUp", Notice::RefreshGivenUp),
+            (
+                "RequestsWait",
+                Notice::RequestsWait {
+                    id: work(),
+                    reason: "the grant was revoked".to_owned(),
+                    seconds: 240,
+                },
+            ),
             ("SecretFound", Notice::SecretFound("MY_TOKEN".into())),
             ("SetAside", Notice::SetAside(work())),
             ("Tie", Notice::Tie(tie)),
+            ("Wanted", Notice::Wanted(wanted(&["api", "$(reboot)"]))),
+            ("Wanted, no scopes", Notice::Wanted(wanted(&[]))),
             ("WaitingForHandBack", Notice::WaitingForHandBack),
             ("WaitingForRefresh", Notice::WaitingForRefresh),
         ];
