@@ -194,6 +194,7 @@ fn of_session(flags: &SessionFlags) -> Option<&'static str> {
         // It hands out a sealed export, and the command could name who can open it.
         (flags.on_rotate.is_some(), "run --on-rotate"),
         (!permits.allow.is_empty(), "run --allow"),
+        (!permits.ask.is_empty(), "run --ask"),
         (!permits.allow_host.is_empty(), "run --allow-host"),
         (permits.policy_file.is_some(), "run --policy-file"), // its `allow` lifts rules
         (

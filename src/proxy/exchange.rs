@@ -1,6 +1,7 @@
 //! One request: from its arrival to its response, and to its line in the log.
 
 pub(super) mod agent;
+mod ask;
 mod attempt;
 mod challenge;
 mod default_branch;

@@ -303,9 +303,7 @@ pub(super) const DEFAULT_ASK_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// How much of the body of a request that waits for a decision is read and shown, in bytes, and how
 /// long it is waited for.
-#[expect(dead_code, reason = "no rule lets a request wait for a decision yet")]
 pub(super) const MAX_SHOWN_BODY: usize = 16 * 1024;
-#[expect(dead_code, reason = "no rule lets a request wait for a decision yet")]
 pub(super) const SHOWN_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Refusals that a program inside may read, and what it may ask the user for in one session.

@@ -76,6 +76,9 @@ pub struct GuardFact {
     pub rule: String,
     /// Why it denies.
     pub reason: String,
+    /// Whether it lets a request wait for the user's yes instead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
 }
 
 impl Facts {
@@ -119,7 +122,11 @@ impl Facts {
                 .collect(),
             unnamed_places,
             guards: guards
-                .map(|(rule, reason)| GuardFact { rule, reason })
+                .map(|(rule, reason)| GuardFact {
+                    asks: permitted.asked_guards.contains(&rule),
+                    rule,
+                    reason,
+                })
                 .collect(),
             rules: rules_of(permitted),
         }

@@ -79,6 +79,8 @@ pub struct Options {
     pub only: Vec<ProviderId>,
     /// Which connections take part: all, or only those that are named.
     pub join: Join,
+    /// Guard rules that let requests of this session wait for a yes, as `provider/rule`.
+    pub asked: Vec<String>,
     /// Guard rules that are lifted for this session, as `provider/rule`.
     pub lifted: Vec<String>,
     /// Whether requests wait for the login that their connection needs.
@@ -119,6 +121,7 @@ impl Default for Options {
             on_rotate: None,
             only: Vec::new(),
             join: Join::default(),
+            asked: Vec::new(),
             lifted: Vec::new(),
             park: Park::default(),
             policy: PolicyOptions::default(),

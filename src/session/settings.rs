@@ -5,7 +5,7 @@ mod edit;
 mod error;
 mod policy;
 
-pub use self::edit::set_allowed;
+pub use self::edit::{set_allowed, set_unasked};
 pub use self::error::SettingsError;
 use self::error::placed;
 pub use self::policy::PolicyFile;
@@ -124,11 +124,12 @@ impl Settings {
         join == Join::Named || self.join == JoinSetting::Named
     }
 
-    /// The rules that no flag lifts, and the guard rules that are lifted with them. They were
+    /// The rules that no flag lifts, and the guard rules that are lifted and asked with them. They were
     /// checked when the file was read.
-    pub(super) fn policy(&self) -> (PolicyLayer, &[String]) {
+    pub(super) fn policy(&self) -> (PolicyLayer, &[String], &[String]) {
         let layer = self.policy.layer(PolicySource::Settings);
-        layer.unwrap_or_else(|_| (PolicyLayer::default(), &[]))
+        let (layer, lifted) = layer.unwrap_or_else(|_| (PolicyLayer::default(), &[]));
+        (layer, lifted, self.policy.asked())
     }
 
     /// The guard rules that are lifted, as `provider/rule`.

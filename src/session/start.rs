@@ -127,6 +127,7 @@ fn config(
         resolve: options.resolve.clone(),
         policy: permitted.policy,
         allowed_guards: permitted.allowed_guards,
+        asked_guards: permitted.asked_guards,
         scrub: options.scrub,
         timeouts: data.settings.timeouts(),
         queue,

@@ -15,6 +15,7 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
             "connection/terms.rs",
             "credential/signature.rs",
             "hand_back/ledger.rs",
+            "proxy/exchange/ask.rs",
             "proxy/policy/git_push",
         ],
     ),

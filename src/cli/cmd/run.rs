@@ -145,6 +145,7 @@ pub(super) fn permitting(choice: ChoiceFlags, mut permits: PolicyFlags) -> Optio
             JoinArgument::Default => Join::Default,
             JoinArgument::Named => Join::Named,
         },
+        asked: std::mem::take(&mut permits.ask),
         lifted: std::mem::take(&mut permits.allow),
         scrub: match permits.scrub {
             ScrubArgument::On => ScrubExtent::On,
@@ -168,6 +169,7 @@ fn policy(flags: PolicyFlags) -> PolicyOptions {
             deny_hosts: flags.deny_host,
             allow_paths: flags.allow_path,
             deny_paths: flags.deny_path,
+            ask_paths: flags.ask_path,
             git_push: (!flags.git_push.is_empty()).then_some(flags.git_push),
             is_read_only: flags.read_only,
             limits: flags.limit,

@@ -96,6 +96,8 @@ pub struct DeniedBy {
 pub enum DependsOn {
     /// The address that the host's name leads to.
     Address,
+    /// The user's yes.
+    Decision,
     /// Whether a field of its body is denied.
     Fields,
     /// The GraphQL document.
@@ -111,6 +113,7 @@ impl DependsOn {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Address => "address",
+            Self::Decision => "decision",
             Self::Fields => "fields",
             Self::Graphql => "graphql",
             Self::LfsBatch => "lfs_batch",
@@ -125,6 +128,7 @@ impl fmt::Display for DependsOn {
             Self::Address => {
                 "the address that the host's name leads to, which is looked at when it is dialled"
             }
+            Self::Decision => "your yes, for which it waits",
             Self::Fields => "whether a field of its body is one that is denied",
             Self::Graphql => "what the GraphQL document in its body does",
             Self::LfsBatch => "whether git-lfs downloads, which its body says",
@@ -169,6 +173,8 @@ pub struct DryRun {
     policy: SessionPolicy,
     /// Guard rules that are lifted, as `provider/rule`.
     lifted: HashSet<String>,
+    /// Guard rules that let a request wait for the user's yes.
+    asked: HashSet<String>,
 }
 
 impl DryRun {
@@ -178,7 +184,14 @@ impl DryRun {
             routes,
             policy,
             lifted,
+            asked: HashSet::new(),
         }
+    }
+
+    /// The same session, in which these guard rules let a request wait for the user's yes.
+    #[must_use]
+    pub fn asking(self, asked: HashSet<String>) -> Self {
+        Self { asked, ..self }
     }
 
     /// The same session under that policy alone, with these guard rules lifted as well.
@@ -268,6 +281,7 @@ impl DryRun {
             host: authority.host(),
             candidates: &candidates,
             allowed_guards: &self.lifted,
+            asked_guards: &self.asked,
             policy: &self.policy,
             has_body: !parts.method.is_safe(),
             carries_minted: false, // a placeholder means nothing outside of its session
@@ -278,6 +292,7 @@ impl DryRun {
             plan,
             need,
             denied_fields,
+            asking,
         } = decide::decide(rules, parts, &target.path, flags);
         let connection = owner.map(|route| route.id.clone());
         let outcome = match plan {
@@ -299,7 +314,7 @@ impl DryRun {
         Ok(Foreseen {
             connection,
             outcome,
-            depends_on,
+            depends_on: asking.map(|_| DependsOn::Decision).or(depends_on),
         })
     }
 }

@@ -75,6 +75,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
             path: uri.path().to_owned(),
             query: uri.query().map(ToOwned::to_owned),
             rule: None,
+            exception: None,
             reason,
             sha256: None,
             body: None,

@@ -17,6 +17,8 @@ pub(in crate::proxy) struct Session<S> {
     pub(in crate::proxy) agent: Option<AgentApi>,
     /// Guard rules that the user has lifted, as `provider/rule`.
     pub(in crate::proxy) allowed_guards: HashSet<String>,
+    /// Guard rules that let a request wait for the user's yes, as `provider/rule`.
+    pub(in crate::proxy) asked_guards: HashSet<String>,
     /// The log.
     pub(in crate::proxy) audit: Arc<Audit>,
     /// What waits for the user.

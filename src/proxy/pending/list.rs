@@ -10,11 +10,6 @@
 //! What waits is the request itself, so a yes is about nothing else. Its place in the list is a
 //! guard: however the request ends, the guard takes it out.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no rule lets a request wait for a decision yet")
-)]
-
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -238,7 +233,8 @@ const DIGITS: usize = 8;
 
 impl Placed {
     /// The ID of the request.
-    pub(in crate::proxy) fn id(&self) -> String {
+    #[cfg(test)]
+    fn id(&self) -> String {
         let state = self.pending.state();
         let entry = state.waiting.get(&self.number);
         entry.map_or_else(String::new, |entry| entry.request.id.clone())
@@ -276,6 +272,7 @@ mod tests {
                 path: path.to_owned(),
                 query: None,
                 rule: None,
+                exception: None,
                 reason: String::new(),
                 sha256: Some(sha256.to_owned()),
                 body: None,

@@ -36,6 +36,8 @@ pub struct PendingRequest {
     pub query: Option<String>,
     /// The rule that lets it wait, as the log names rules.
     pub rule: Option<String>,
+    /// The exception that spares such requests the wait, as `unasked_paths` has it.
+    pub exception: Option<String>,
     /// Why, in words.
     pub reason: String,
     /// The SHA-256 of the request's head and of the shown part of its body, in hex. `None` for a

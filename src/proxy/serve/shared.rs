@@ -59,6 +59,8 @@ pub struct SessionConfig {
     pub policy: SessionPolicy,
     /// Guard rules that the user has lifted, as `provider/rule`.
     pub allowed_guards: HashSet<String>,
+    /// Guard rules that let a request wait for the user's yes, as `provider/rule`.
+    pub asked_guards: HashSet<String>,
     /// What responses are searched in for secrets.
     pub scrub: ScrubExtent,
     /// The timeouts that a user may set.
@@ -145,6 +147,7 @@ impl<S> Shared<S> {
             session: Session {
                 agent: config.agent,
                 allowed_guards: config.allowed_guards,
+                asked_guards: config.asked_guards,
                 audit: config.audit,
                 pending: config.pending,
                 policy,
