@@ -112,6 +112,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         Command::Doctor(arguments) => cmd::doctor::run(&arguments, &context).map(done),
         Command::Export(arguments) => cmd::export::run(&arguments, &context).map(done),
         Command::Get(arguments) => cmd::get::run(&arguments, &context).map(done),
+        Command::Ask(arguments) => cmd::ask::run(arguments, &context).map(done),
         Command::Allow(arguments) => cmd::allow::run(&arguments, true, &context).map(done),
         Command::Deny(arguments) => cmd::allow::run(&arguments, false, &context).map(done),
         Command::Help(arguments) => cmd::help::run(&arguments, printer).map(done),

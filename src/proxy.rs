@@ -46,7 +46,8 @@ pub(crate) use policy::graphql::properties as graphql_properties;
 #[cfg(any(fuzzing, test))]
 pub(crate) use rewrite::scrub::properties as scrub_properties;
 
-pub use exchange::dry_run::{DeniedBy, DependsOn, DryRun, Foreseen, Imagined, NoRequest, Outcome};
+pub use exchange::depends_on::DependsOn;
+pub use exchange::dry_run::{DeniedBy, DryRun, Foreseen, Imagined, NoRequest, Outcome};
 pub use limits::Timeouts;
 pub use pending::{
     AgentApi, Decision, NotDecided, Pending, PendingKind, PendingOptions, PendingRequest,

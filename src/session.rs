@@ -255,7 +255,7 @@ impl Session {
     /// Tells during the run which connections come to need a new login, and which have got one
     /// elsewhere. It never completes.
     pub async fn watch(&self, notify: &dyn Fn(Notice)) -> Infallible {
-        let parts = (&*self.credentials, &*self.pending);
+        let parts = (&*self.credentials, &*self.pending, &**self.log.audit());
         watch::watch(parts, &self.needing_login, notify).await
     }
 

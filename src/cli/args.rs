@@ -1,5 +1,6 @@
 //! The flags, as a user types them. clap shows the comments on them as help texts.
 
+mod ask;
 mod login;
 mod login_target;
 mod named;
@@ -23,6 +24,7 @@ use authsome_providers::ProviderId;
 use super::complete;
 use crate::credential::ConnectionName;
 
+pub(super) use self::ask::{Ask, AskWhat};
 pub(super) use self::login::{Login, Pair};
 pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Revoke, Target};
@@ -114,6 +116,9 @@ pub(super) enum Command {
     Ps,
     /// End a run: its command is asked to end, then killed
     Stop(Stop),
+    /// Show what waits for your yes, and say yes or no
+    #[command(after_help = ask::EXAMPLES)]
+    Ask(Ask),
     /// Try a policy on a request, or get the smallest one from what a run did
     #[command(subcommand, after_help = policy_command::EXAMPLES)]
     Policy(Policy),

@@ -1,6 +1,7 @@
 //! One file for each command. It turns flags into calls, and their results into text.
 
 pub(super) mod allow;
+pub(super) mod ask;
 pub(super) mod completions;
 pub(super) mod credential;
 pub(super) mod doctor;

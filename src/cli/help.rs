@@ -52,8 +52,8 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
                 "Find what does not work, print a shell's script",
             ),
             (
-                "policy, allow, deny",
-                "Try or suggest a policy, lift guard rules",
+                "policy, allow, deny, ask",
+                "Try a policy, lift guard rules, say yes or no",
             ),
             (
                 "inspect, register, remove",

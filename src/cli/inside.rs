@@ -152,6 +152,7 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         Command::Login(_) => Some("login"),
         Command::Logout(_) => Some("logout"),
         // What other runs do, and whether they go on, is not for a command of one to say.
+        Command::Ask(_) => Some("ask"),
         Command::Ps => Some("ps"),
         Command::Stop(_) => Some("stop"),
         Command::Register(_) => Some("register"),

@@ -5,6 +5,7 @@ mod ask;
 mod attempt;
 mod challenge;
 mod default_branch;
+pub(super) mod depends_on;
 pub(super) mod dry_run;
 mod hand_over;
 mod handle;

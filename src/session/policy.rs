@@ -18,8 +18,8 @@ pub(super) struct Permitted {
     pub(super) policy: SessionPolicy,
     /// Guard rules that are lifted, as `provider/rule`.
     pub(super) allowed_guards: HashSet<String>,
-    /// Guard rules that let a request wait for the user's yes. They are in force, whoever has lifted
-    /// them: the stricter wins.
+    /// Guard rules that let a request wait for the user's yes. They do so, whoever has lifted them:
+    /// the stricter wins.
     pub(super) asked_guards: HashSet<String>,
 }
 
@@ -31,21 +31,7 @@ pub(super) fn permitted(
     members: &[Member],
 ) -> Result<Permitted, SessionError> {
     let settings = &data.settings;
-    let mut flags = options.policy.rules.clone();
-    flags.source = PolicySource::Flags;
-    flags.unmanaged = options
-        .policy
-        .unmanaged
-        .unwrap_or(settings.default_policy());
-    flags.check()?;
-    for provider in flags.providers() {
-        if !members
-            .iter()
-            .any(|member| member.stored.connection.id.provider == *provider)
-        {
-            return Err(SessionError::NothingOf(provider.clone()));
-        }
-    }
+    let flags = of_flags(options, data, members)?;
     let mut allowed_guards = settings.allowed_guards();
     for rule in &options.lifted {
         known_guard(rule, members)?;
@@ -87,6 +73,30 @@ pub(super) fn permitted(
         allowed_guards,
         asked_guards,
     })
+}
+
+/// The layer of the flags, which name only what this session has.
+fn of_flags(
+    options: &Options,
+    data: &UserData,
+    members: &[Member],
+) -> Result<PolicyLayer, SessionError> {
+    let mut flags = options.policy.rules.clone();
+    flags.source = PolicySource::Flags;
+    flags.unmanaged = options
+        .policy
+        .unmanaged
+        .unwrap_or(data.settings.default_policy());
+    flags.check()?;
+    for provider in flags.providers() {
+        if !members
+            .iter()
+            .any(|member| member.stored.connection.id.provider == *provider)
+        {
+            return Err(SessionError::NothingOf(provider.clone()));
+        }
+    }
+    Ok(flags)
 }
 
 /// A file may be about providers that this session has no connection of, as long as they exist.

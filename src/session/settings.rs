@@ -124,8 +124,8 @@ impl Settings {
         join == Join::Named || self.join == JoinSetting::Named
     }
 
-    /// The rules that no flag lifts, and the guard rules that are lifted and asked with them. They were
-    /// checked when the file was read.
+    /// The rules that no flag lifts, and with them the guard rules that are lifted and asked for.
+    /// They were checked when the file was read.
     pub(super) fn policy(&self) -> (PolicyLayer, &[String], &[String]) {
         let layer = self.policy.layer(PolicySource::Settings);
         let (layer, lifted) = layer.unwrap_or_else(|_| (PolicyLayer::default(), &[]));

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::notice::Notice;
+use crate::audit::Audit;
 use crate::connection::Credentials;
 use crate::credential::ConnectionId;
 use crate::proxy::{Pending, PendingKind};
@@ -16,7 +19,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// Watches until it is dropped. `known` are the connections that were known to need a new login at
 /// the start. Each connection is told once, until it has been mended.
 pub(super) async fn watch(
-    (credentials, pending): (&Credentials, &Pending),
+    (credentials, pending, audit): (&Credentials, &Pending, &Audit),
     known: &[ConnectionId],
     notify: &dyn Fn(Notice),
 ) -> Infallible {
@@ -42,7 +45,10 @@ pub(super) async fn watch(
         waiting.tell(pending, notify);
         tokio::select! {
             () = credentials.login_needed() => {}
-            _ = changes.changed() => {}
+            _ = changes.changed() => {
+                let count = pending.waiting().len();
+                audit.tell(&json!({ "event": "waiting", "count": count }));
+            }
             () = tokio::time::sleep(LOOK), if !needing.is_empty() => {}
         }
         let mut mended = Vec::new();

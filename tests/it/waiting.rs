@@ -1,6 +1,7 @@
 //! What waits for the user, and what a program inside is told of it.
 
 mod agent_api;
+mod ask;
 mod heal;
 
 use std::process::{Child, Command, Stdio};

@@ -7,7 +7,7 @@ use http::Method;
 use http::request::Parts;
 use http::uri::Authority;
 
-use super::asking::Asking;
+use super::asking::{self, Asking};
 use super::candidates::{Candidates, RouteMatch};
 use super::denied_field::{DeniedBy, DeniedField, DeniedFields, joined};
 use super::graphql;
@@ -149,7 +149,7 @@ fn permitted<'a>(
             Ok(need) => decision.need = decision.need.and(need),
             Err(refusal) => return Decision::refused(decision.owner, refusal),
         }
-        decision.asking(rules.policy.asks(route, methods, path));
+        decision.asking(Asking::by_path(rules.policy, route, methods, path));
         if rules.has_body {
             denied.extend(denied_methods(route, parts, |method| {
                 let with = rules
@@ -284,23 +284,16 @@ fn guards(
 ) -> Result<Option<Box<Asking>>, Refusal> {
     let mut asking = None;
     for method in methods.iter() {
-        let is_asked = |name: &str| {
-            rules.asked_guards.contains(name) && !rules.policy.is_unasked(route, methods, path)
+        let Some(refusal) = guarded(rules, route, method, path) else {
+            continue;
         };
-        match guarded(rules, route, method, path) {
-            Some(Refusal::Guarded {
-                provider,
-                rule,
-                reason,
-            }) if rules.asked_guards.contains(&format!("{provider}/{rule}")) => {
-                let name = format!("{provider}/{rule}");
-                if is_asked(&name) {
-                    let why = (name, reason);
-                    asking = asking.or_else(|| Some(Asking::new(why, route, methods.own(), path)));
-                }
-            }
-            Some(refusal) => return Err(refusal),
-            None => {}
+        let name = refusal.rule().unwrap_or_default();
+        if !rules.asked_guards.contains(&name) {
+            return Err(refusal);
+        }
+        if !asking::is_excepted(rules.policy, route, methods, path) {
+            let why = (name, refusal.to_string());
+            asking = Some(Box::new(Asking::new(why, route, methods.own(), path)));
         }
     }
     Ok(asking)

@@ -22,11 +22,9 @@ use self::limit::{Budget, Spent, Subject};
 pub use self::limit::{Limit, LimitError};
 pub(in crate::proxy) use self::need::{Asked, Need};
 pub use self::path_rule::{PathRule, PathRuleError};
-use super::asking::Asking;
 use super::git_push::{self, PushPolicy};
 use super::method_override::Methods;
 use super::route::Route;
-use crate::audit::POLICY;
 use crate::authority::Authority;
 use crate::defence::Defence;
 use crate::net::address_kind::AddressRule;
@@ -145,45 +143,6 @@ impl SessionPolicy {
             }
         }
         Ok(need)
-    }
-
-    /// Why a request has to wait for the user's yes, if it has to. `path` is relative to the
-    /// service's base.
-    pub(in crate::proxy) fn asks(
-        &self,
-        route: &Route,
-        methods: &Methods<'_>,
-        path: &str,
-    ) -> Option<Box<Asking>> {
-        for layer in &self.layers {
-            let mut rules = layer
-                .ask_paths
-                .iter()
-                .filter(|rule| rule.is_about(&route.id));
-            let asked = rules.find(|rule| methods.iter().any(|it| rule.denies(it, path)));
-            if let Some(rule) = asked
-                && !is_unasked(layer, route, methods, path)
-                && !self.is_unasked(route, methods, path)
-            {
-                let why = format!("ask-path {rule}, by {}", layer.source);
-                let rule = format!("{POLICY}/ask-path");
-                return Some(Asking::new((rule, why), route, methods.own(), path));
-            }
-        }
-        None
-    }
-
-    /// Whether `config.toml` says that a request need not wait for a yes.
-    pub(in crate::proxy) fn is_unasked(
-        &self,
-        route: &Route,
-        methods: &Methods<'_>,
-        path: &str,
-    ) -> bool {
-        let mut layers = self.layers.iter();
-        layers.any(|layer| {
-            layer.source == PolicySource::Settings && is_unasked(layer, route, methods, path)
-        })
     }
 
     /// Whether requests to hosts of connections may only read.
@@ -312,19 +271,6 @@ fn check_paths(
         }
     }
     Ok(())
-}
-
-/// Whether a rule of the layer says for each method that nobody need be asked.
-fn is_unasked(layer: &PolicyLayer, route: &Route, methods: &Methods<'_>, path: &str) -> bool {
-    let rules = || {
-        layer
-            .unasked_paths
-            .iter()
-            .filter(|rule| rule.is_about(&route.id))
-    };
-    let mut methods = methods.iter();
-    !layer.unasked_paths.is_empty()
-        && methods.all(|method| rules().any(|rule| rule.permits(method, path)))
 }
 
 fn denied(rule: &'static str, reason: String, hint: &str) -> Refusal {

@@ -7,8 +7,9 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, at_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 32] = [
     "allow",
+    "ask",
     "completions",
     "credential",
     "deny",

@@ -69,13 +69,13 @@ impl PathRule {
 
     /// Whether it permits a request of that method and canonical path, relative to the service's
     /// base.
-    pub(super) fn permits(&self, method: &str, path: &str) -> bool {
+    pub(in crate::proxy::policy) fn permits(&self, method: &str, path: &str) -> bool {
         self.has(method) && self.path.matches(path)
     }
 
     /// Whether it denies that request. A server may treat `/hooks.json` and `/hooks/` like
     /// `/hooks`, so a rule that denies the one denies the others.
-    pub(super) fn denies(&self, method: &str, path: &str) -> bool {
+    pub(in crate::proxy::policy) fn denies(&self, method: &str, path: &str) -> bool {
         let is_spelled =
             || self.path.matches_a_spelling_of(path) && Defence::RuleSpellings.stands();
         self.has(method) && (self.path.matches(path) || is_spelled())
