@@ -3,20 +3,23 @@
 //!
 //! An [`Event`] becomes a line (`line.rs`). The line waits in a buffer until the writer thread
 //! (`writer.rs`) appends it to the file that all sessions share (`file.rs`), and passes it to the
-//! subscribers in this process (`feed.rs`).
+//! subscribers in this process (`feed.rs`) and to those who watch the run from outside (`live.rs`).
 
 mod command;
 mod event;
 mod feed;
 mod file;
 mod line;
+mod live;
 mod run;
 mod tally;
 mod writer;
 
+pub(crate) use event::kept_path;
 pub use event::{Event, Kind, Way};
 pub use feed::{Feed, Told};
 pub use line::{PushedRefs, Quoted, RequestLine};
+pub use live::{LiveRequest, Watch, Watched};
 pub use run::{RunEnd, RunStart};
 pub use tally::{POLICY, Tally};
 pub use writer::Audit;

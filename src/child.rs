@@ -8,6 +8,7 @@
 
 mod apart;
 mod error;
+mod ender;
 mod exec;
 mod foreground;
 mod inside;
@@ -27,6 +28,7 @@ use tokio::signal::unix::Signal as SignalStream;
 
 pub use self::apart::{Apart, ApartChild};
 pub use self::error::ChildError;
+pub use self::ender::Ender;
 pub use self::exec::exec_in_place;
 use self::foreground::{is_foreground, on_terminal};
 use self::inside::Inside;

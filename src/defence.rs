@@ -24,6 +24,8 @@ pub(crate) enum Defence {
     CleanEnvironment,
     /// A connection keeps the hosts and the guard that it was made with.
     ConnectionTerms,
+    /// A run's socket serves no process of a run.
+    ControlOutsideRuns,
     /// A request that cannot be repeated takes no idle connection.
     FreshConnections,
     /// What a GraphQL document does is looked up in the definition's rules.

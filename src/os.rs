@@ -6,6 +6,7 @@ pub mod home_lock;
 pub mod host_name;
 pub mod interfaces;
 pub mod lock_wait;
+pub mod peer;
 pub mod port_owner;
 pub mod private_file;
 pub mod private_memory;

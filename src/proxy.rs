@@ -9,6 +9,7 @@
 //! body/       a request's body; a small one is kept so that it can be sent again
 //! http2/      RFC 9113 on both sides      http1/   RFC 9112 on both sides; neither knows the other
 //! message/    what both protocols have in common
+//! pending/    what waits for the user, and was refused of late
 //! policy/     what is done with a request, and what the user permits
 //! admission/  who may use the proxy
 //! rewrite/    edits of a head; the search for the placeholder, and for secrets in responses
@@ -29,6 +30,7 @@ mod http2;
 mod io;
 mod limits;
 mod message;
+mod pending;
 mod policy;
 mod refusal;
 mod rewrite;
@@ -44,8 +46,13 @@ pub(crate) use policy::graphql::properties as graphql_properties;
 #[cfg(any(fuzzing, test))]
 pub(crate) use rewrite::scrub::properties as scrub_properties;
 
-pub use exchange::dry_run::{DeniedBy, DependsOn, DryRun, Foreseen, Imagined, NoRequest, Outcome};
+pub use exchange::depends_on::DependsOn;
+pub use exchange::dry_run::{DeniedBy, DryRun, Foreseen, Imagined, NoRequest, Outcome};
 pub use limits::Timeouts;
+pub use pending::{
+    AgentApi, Decision, NotDecided, Pending, PendingKind, PendingOptions, PendingRequest,
+    RefusedRequest, ShownBody, Wanted, WantedError,
+};
 pub use policy::git_push::{PushPolicy, RefPattern, RefPatternError};
 pub use policy::route::Preference;
 pub use policy::routes::{Managed, RouteTable, Tie};

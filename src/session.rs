@@ -40,9 +40,11 @@
 
 mod closing;
 mod contributions;
+pub mod control;
 mod direct_hosts;
 mod directories;
 mod dry_run;
+mod entered;
 mod environment;
 mod error;
 mod facts;
@@ -57,7 +59,9 @@ mod member;
 mod members;
 mod notice;
 mod options;
+mod own;
 mod parent;
+mod pending;
 mod policy;
 mod routes;
 mod run_log;
@@ -76,8 +80,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use self::closing::finish;
+use self::control::Stopping;
+use self::entered::Entered;
 pub use self::error::{DirectoryTrouble, SessionError, UnusedDirectory};
 pub use self::facts::{Facts, GuardFact, PlaceFact, RuleFact};
 pub(crate) use self::git_login::{GitChoice, GitLogin, git_login};
@@ -85,19 +92,18 @@ use self::hand_back::{hand_back_rest, start_apart};
 use self::isolated::Isolated;
 pub use self::isolated::IsolatedSpawnError;
 pub use self::isolation::Isolation;
-use self::living::LivingSession;
 pub use self::living::{allows_export, facts_of, living};
 pub(crate) use self::made_with::{is_on_route, provider_made_with};
 use self::member::Member;
 use self::members::Members;
 pub use self::notice::{Change, Notice};
-pub use self::options::{Join, Options, PolicyOptions, SeenFrom};
+pub use self::options::{Join, Options, Park, PolicyOptions, SeenFrom};
 pub use self::parent::Parent;
 use self::policy::Permitted;
 use self::run_log::RunLog;
 pub(crate) use self::scrub::Scrub;
 use self::scrub::Scrubbed;
-pub use self::settings::{PolicyFile, Settings, SettingsError, set_allowed};
+pub use self::settings::{PolicyFile, Settings, SettingsError, set_allowed, set_unasked};
 pub use self::suggest::{Observed, ObservedRun, Remark, Sufficient, Suggestion, suggest};
 pub use self::user_data::{UserData, UserFiles};
 use self::words::Words;
@@ -110,7 +116,7 @@ use crate::env::programs::Programs;
 use crate::hand_back::HandBack;
 use crate::os::run_dir::RunDirectory;
 use crate::os::ulimits::Ulimits;
-use crate::proxy::Serving;
+use crate::proxy::{Pending, Serving};
 
 /// A session whose connections are known, but of which nothing has been created yet.
 pub struct SessionPlan<'a> {
@@ -140,10 +146,13 @@ pub struct Session {
     programs: Programs,
     /// What hands new pairs to the next job.
     hand_back: Option<Arc<HandBack>>,
+    /// What waits for the user.
+    pending: Arc<Pending>,
     /// The connections that were known to need a new login at the start.
     needing_login: Vec<ConnectionId>,
     /// `None` if that failed: its commands are then still recognized by their process ancestry.
-    _entered: Option<LivingSession>,
+    entered: Option<Entered>,
+    stopping: Arc<Stopping>,
     directory: RunDirectory,
 }
 
@@ -195,6 +204,12 @@ impl Session {
     /// The child's environment. It contains the proxy's password.
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// Waits until the end of the run is asked for from outside ([`control`]). Returns how long the
+    /// command has to end by itself.
+    pub async fn stop_requested(&self) -> Duration {
+        self.stopping.requested().await
     }
 
     /// Subscribes to the events from now on: completed requests, refusals, refreshes. They are the
@@ -249,12 +264,18 @@ impl Session {
     /// Tells during the run which connections come to need a new login, and which have got one
     /// elsewhere. It never completes.
     pub async fn watch(&self, notify: &dyn Fn(Notice)) -> Infallible {
-        watch::watch(&self.credentials, &self.needing_login, notify).await
+        let parts = (&*self.credentials, &*self.pending, &**self.log.audit());
+        watch::watch(parts, &self.needing_login, notify).await
     }
 
     /// The public name of the session, as in `AUTHSOME_SESSION`.
     pub fn name(&self) -> &str {
         self.log.id()
+    }
+
+    /// What waits for the user: requests, and what programs inside ask for.
+    pub fn pending(&self) -> &Arc<Pending> {
+        &self.pending
     }
 
     /// How to start programs other than the command: without a variable that holds a secret.
@@ -285,6 +306,9 @@ impl Session {
         // The pair of a refresh that was given up may have been issued: nobody has it.
         let is_handed_back = is_handed_back && (is_durable || hand_back.is_none());
         self.log.finish();
+        if let Some(entered) = self.entered {
+            entered.leave().await;
+        }
         for (id, reason) in self.credentials.needing_login() {
             notify(Notice::NeedsLogin { id, reason });
         }

@@ -205,7 +205,7 @@ impl Event {
 }
 
 /// A path without its query, cut at its maximum length.
-pub(super) fn kept_path(path: &str) -> &str {
+pub(crate) fn kept_path(path: &str) -> &str {
     let cut = path.bytes().position(|byte| byte == b'?' || byte == b'#');
     let path = &path[..cut.unwrap_or(path.len())];
     if path.len() <= MAX_PATH {

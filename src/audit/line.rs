@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::event::{Event, Kind, Way, kept_path};
+use super::live::LiveRequest;
 use super::tally::Tally;
 use crate::clock::Timestamp;
 use crate::text;
@@ -69,12 +70,16 @@ pub struct RequestLine<'a> {
     pub reason: Option<&'a str>,
     /// The rule that denied it.
     pub rule: Option<&'a str>,
+    /// What only watchers learn, if it was watched from its start.
+    pub live: Option<&'a LiveRequest>,
 }
 
 /// Complete lines that have not been written to disk yet.
 #[derive(Debug)]
 pub(super) struct Lines {
     bytes: Vec<u8>,
+    /// The lines for those who watch. Empty while nobody does.
+    live: Vec<u8>,
     /// The end of every line. It names the run, encoded once for all of them.
     tail: Box<[u8]>,
     /// What the lines said.
@@ -88,6 +93,7 @@ impl Default for Lines {
     fn default() -> Self {
         Self {
             bytes: Vec::new(),
+            live: Vec::new(),
             tail: b"}\n".as_slice().into(),
             tally: Tally::default(),
             time: None,
@@ -114,9 +120,53 @@ impl Lines {
         self.bytes.len()
     }
 
+    /// The lines that have not been written.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The number of bytes that those who watch have not been told.
+    pub(super) const fn live_len(&self) -> usize {
+        self.live.len()
+    }
+
     /// Takes all lines, and leaves the empty buffer `spare` in their place.
     pub(super) const fn swap(&mut self, spare: &mut Vec<u8>) {
         std::mem::swap(&mut self.bytes, spare);
+    }
+
+    /// Takes the lines for those who watch.
+    pub(super) fn take_live(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.live)
+    }
+
+    /// Adds a line for those who watch only.
+    pub(super) fn push_live(&mut self, value: &impl Serialize) {
+        let before = self.live.len();
+        push_value(&mut self.live, value);
+        if self.live.len() > before && self.live.pop() == Some(b'}') {
+            self.live.extend_from_slice(&self.tail);
+        }
+    }
+
+    /// Gives those who watch the line that begins at `start`, with what only they learn of its
+    /// request.
+    pub(super) fn copy_to_live(&mut self, start: usize, request: Option<&LiveRequest>) {
+        let line = self.bytes.get(start..).unwrap_or_default();
+        let Some(request) = request else {
+            return self.live.extend_from_slice(line);
+        };
+        let Some(head) = line.strip_suffix(&*self.tail) else {
+            return; // nothing was written
+        };
+        self.live.extend_from_slice(head);
+        let before = self.live.len();
+        push_value(&mut self.live, request);
+        if let Some(brace) = self.live.get_mut(before) {
+            *brace = b','; // its fields follow those of the line
+        }
+        self.live.pop();
+        self.live.extend_from_slice(&self.tail);
     }
 
     /// Adds an event's line.
@@ -275,6 +325,7 @@ mod tests {
                 scrubbed: (number == 7).then_some(2),
                 reason: Some(path),
                 rule: Some("gitlab/deploy-key"),
+                live: None,
             };
             let mut event = Event::new(line.event)
                 .of(&"gitlab/default")
@@ -296,6 +347,18 @@ mod tests {
             lines.push_request(&line);
             events.push(&event);
             assert_eq!(lines.bytes, events.bytes);
+            let watched = LiveRequest {
+                request: 7,
+                stripped: vec!["private-token".to_owned()],
+                ..LiveRequest::default()
+            };
+            lines.copy_to_live(0, Some(&watched));
+            let told: serde_json::Value = serde_json::from_slice(&lines.take_live()).unwrap();
+            assert_eq!(
+                (&told["request"], &told["stripped"][0]),
+                (&7.into(), &"private-token".into())
+            );
+            assert_eq!(told["host"], "gitlab.test:443");
             event.run = (number > 0).then(|| "a run".to_owned());
             assert_eq!(
                 lines.bytes,

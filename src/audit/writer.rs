@@ -6,11 +6,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::FILE;
 use super::event::{Event, Kind};
 use super::feed::{Feed, Subscribers};
 use super::file::LogFile;
 use super::line::{Lines, RequestLine};
+use super::live::{Ring, Watch, Watchers};
 use super::tally::Tally;
 use crate::os::home::Home;
 
@@ -31,6 +34,7 @@ pub struct Audit {
     home: Home,
     queue: Arc<Queue>,
     subscribers: Arc<Subscribers>,
+    watchers: Arc<Watchers>,
     writer: OnceLock<Mutex<Option<JoinHandle<io::Result<()>>>>>,
 }
 
@@ -46,6 +50,8 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Pending {
     lines: Lines,
+    /// The last lines that the writer has taken.
+    ring: Ring,
     /// Events that were dropped because the queue was full.
     lost: u64,
     stop: bool,
@@ -58,6 +64,7 @@ impl Audit {
             home: home.clone(),
             queue: Arc::default(),
             subscribers: Arc::default(),
+            watchers: Arc::default(),
             writer: OnceLock::new(),
         }
     }
@@ -74,12 +81,50 @@ impl Audit {
 
     /// Records an event.
     pub fn record(&self, event: &Event) {
-        self.add(|lines| lines.push(event));
+        self.add(|lines, is_watched| {
+            let start = lines.len();
+            lines.push(event);
+            if is_watched {
+                lines.copy_to_live(start, None);
+            }
+        });
     }
 
     /// Records what happened to a request.
     pub fn record_request(&self, line: &RequestLine<'_>) {
-        self.add(|lines| lines.push_request(line));
+        self.add(|lines, is_watched| {
+            let start = lines.len();
+            lines.push_request(line);
+            if is_watched {
+                lines.copy_to_live(start, line.live);
+            }
+        });
+    }
+
+    /// Tells those who watch, and nobody else: it is not in the file. While nobody watches, it does
+    /// nothing. The value is an object, and has no secret in it.
+    pub fn tell(&self, value: &impl Serialize) {
+        self.add(|lines, is_watched| {
+            if is_watched {
+                lines.push_live(value);
+            }
+        });
+    }
+
+    /// The number of a request that has come in, if somebody watches.
+    pub fn watched_request(&self) -> Option<u64> {
+        self.watchers.are_there().then(|| self.watchers.number())
+    }
+
+    /// Watches what is recorded and told here from now on. It begins with the last lines from
+    /// before.
+    pub fn watch(&self) -> Watch {
+        let mut pending = self.queue.lock();
+        // What others who watch have not been told yet is among the lines from before.
+        let live = pending.lines.take_live();
+        self.watchers.tell(&live);
+        let recent = [pending.ring.lines().as_slice(), pending.lines.bytes()].concat();
+        self.watchers.add(recent)
     }
 
     /// Subscribes to the events that are recorded here from now on. Events of other processes,
@@ -88,16 +133,25 @@ impl Audit {
         self.subscribers.subscribe()
     }
 
-    fn add(&self, write: impl FnOnce(&mut Lines)) {
+    /// Tells those who watch what is still queued, and ends each watch.
+    pub fn end_watching(&self) {
+        let live = self.queue.lock().lines.take_live();
+        self.watchers.tell(&live);
+        self.watchers.end();
+    }
+
+    fn add(&self, write: impl FnOnce(&mut Lines, bool)) {
         self.writer.get_or_init(|| Mutex::new(self.start()));
+        let is_watched = self.watchers.are_there();
         let mut pending = self.queue.lock();
-        if pending.lines.len() >= MAX_QUEUE {
+        if pending.lines.len().max(pending.lines.live_len()) >= MAX_QUEUE {
             pending.lost += 1;
             return;
         }
-        let before = pending.lines.len();
-        write(&mut pending.lines);
-        let is_due = before == 0 || (before < BATCH && pending.lines.len() >= BATCH);
+        let before = pending.waiting();
+        write(&mut pending.lines, is_watched);
+        let after = pending.waiting();
+        let is_due = (before == 0 && after > 0) || (before < BATCH && after >= BATCH);
         drop(pending);
         if is_due {
             self.queue.changed.notify_one();
@@ -108,6 +162,7 @@ impl Audit {
     pub fn finish(&self) -> Option<String> {
         let problem = self.finish_writing();
         self.subscribers.end();
+        self.watchers.end();
         problem
     }
 
@@ -134,7 +189,7 @@ impl Audit {
 
     fn start(&self) -> Option<JoinHandle<io::Result<()>>> {
         let (home, queue) = (self.home.clone(), Arc::clone(&self.queue));
-        let subscribers = Arc::clone(&self.subscribers);
+        let (subscribers, watchers) = (Arc::clone(&self.subscribers), Arc::clone(&self.watchers));
         let writing = thread::Builder::new().name("audit".to_owned());
         let thread = writing.spawn(move || {
             // An error is kept for `finish`: a log that cannot be written must not stop what it
@@ -142,8 +197,11 @@ impl Audit {
             let mut log = LogFile::new(home);
             let mut problem = None;
             let mut lines = Vec::new();
-            while queue.take(&mut lines) {
-                if let Err(error) = log.append(&lines) {
+            while let Some(live) = queue.take(&mut lines) {
+                watchers.tell(&live);
+                if !lines.is_empty()
+                    && let Err(error) = log.append(&lines)
+                {
                     problem = Some(error);
                 }
                 subscribers.tell(&lines);
@@ -153,6 +211,13 @@ impl Audit {
             problem.map_or(Ok(()), Err)
         });
         thread.ok()
+    }
+}
+
+impl Pending {
+    /// The number of bytes that wait for the writer.
+    fn waiting(&self) -> usize {
+        self.lines.len().max(self.lines.live_len())
     }
 }
 
@@ -168,11 +233,11 @@ impl Queue {
     }
 
     /// Waits for lines, then a little longer for more of them, and takes them; `spare` takes their
-    /// place. Returns `false` when nothing more will come.
-    fn take(&self, spare: &mut Vec<u8>) -> bool {
+    /// place. Returns the lines for those who watch; `None` when nothing more will come.
+    fn take(&self, spare: &mut Vec<u8>) -> Option<Vec<u8>> {
         let poisoned = PoisonError::into_inner;
-        let is_idle = |pending: &mut Pending| pending.lines.len() == 0 && !pending.stop;
-        let gathers = |pending: &mut Pending| pending.lines.len() < BATCH && !pending.stop;
+        let is_idle = |pending: &mut Pending| pending.waiting() == 0 && !pending.stop;
+        let gathers = |pending: &mut Pending| pending.waiting() < BATCH && !pending.stop;
         let pending = self
             .changed
             .wait_while(self.lock(), is_idle)
@@ -185,7 +250,9 @@ impl Queue {
             pending.lines.push(&event);
         }
         pending.lines.swap(spare);
-        !spare.is_empty()
+        pending.ring.push(spare);
+        let live = pending.lines.take_live();
+        (!spare.is_empty() || !live.is_empty()).then_some(live)
     }
 }
 
@@ -193,7 +260,10 @@ impl Queue {
 mod tests {
     use std::fs;
 
+    use serde_json::{Value, json};
+
     use super::super::feed::Told;
+    use super::super::live::Watched;
     use super::*;
 
     #[test]
@@ -228,6 +298,44 @@ mod tests {
         assert_eq!(event.connection.as_deref(), Some("gitlab/work"));
         assert!(audit.finish().is_some());
         assert!(feed.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn who_watches_gets_what_was_and_what_comes_each_line_once() {
+        let (_directory, home) = Home::temporary();
+        let audit = Audit::new(&home);
+        audit.name_run("a run");
+        audit.tell(&json!({"event": "unheard"}));
+        assert_eq!(audit.watched_request(), None);
+        audit.record(&Event::new(Kind::Login));
+        let mut first = audit.watch();
+        audit.record(&Event::new(Kind::Refresh));
+        audit.tell(&json!({"event": "began", "request": audit.watched_request()}));
+        let mut second = audit.watch();
+        audit.record(&Event::new(Kind::Logout));
+        assert_eq!(audit.finish(), None);
+        for (watch, expected) in [
+            (
+                &mut first,
+                ["login", "refresh", "began", "logout"].as_slice(),
+            ),
+            (&mut second, &["login", "refresh", "logout"]),
+        ] {
+            let mut text = watch.recent().to_vec();
+            while let Some(Watched::Lines(lines)) = watch.next().await {
+                text.extend_from_slice(&lines);
+            }
+            let lines = text
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty());
+            let values = lines.map(|line| serde_json::from_slice::<Value>(line).unwrap());
+            let values: Vec<_> = values.collect();
+            let events: Vec<_> = values.iter().map(|value| value["event"].clone()).collect();
+            assert_eq!(events, expected);
+            assert!(values.iter().all(|value| value["run"] == "a run"));
+        }
+        let text = fs::read_to_string(home.path(FILE)).unwrap();
+        assert!(!text.contains("began") && text.lines().count() == 3);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The flags, as a user types them. clap shows the comments on them as help texts.
 
+mod ask;
 mod login;
 mod login_target;
 mod named;
@@ -23,9 +24,10 @@ use authsome_providers::ProviderId;
 use super::complete;
 use crate::credential::ConnectionName;
 
+pub(super) use self::ask::{Ask, AskWhat};
 pub(super) use self::login::{Login, Pair};
 pub(super) use self::login_target::{LoginTarget, address};
-pub(super) use self::named::{Named, Target};
+pub(super) use self::named::{Named, Revoke, Target};
 pub(super) use self::policy::{JoinArgument, PolicyArgument, PolicyFlags, ScrubArgument};
 pub(super) use self::policy_command::{Policy, PolicyCheck, PolicySuggest};
 pub(super) use self::proxy::{ContainerEngine, EnvFormat, Proxy};
@@ -101,7 +103,7 @@ pub(super) enum Command {
     /// Forget a connection on this machine
     Logout(Named),
     /// Revoke a connection's grant at the provider, and forget it
-    Revoke(Named),
+    Revoke(Revoke),
     /// Set a provider's default connection
     SetDefault(SetDefault),
     /// Show the connected accounts, and where authsome keeps them
@@ -110,6 +112,13 @@ pub(super) enum Command {
     Log(Log),
     /// List the runs, the newest first
     Runs(Runs),
+    /// List the runs that are alive, and what each has done
+    Ps,
+    /// End a run: its command is asked to end, then killed
+    Stop(Stop),
+    /// Show what waits for your yes, and say yes or no
+    #[command(after_help = ask::EXAMPLES)]
+    Ask(Ask),
     /// Try a policy on a request, or get the smallest one from what a run did
     #[command(subcommand, after_help = policy_command::EXAMPLES)]
     Policy(Policy),
@@ -171,6 +180,16 @@ pub(super) struct Inspect {
     /// Edit a definition of your own, which wins over the bundled one
     #[arg(long)]
     pub(super) edit: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Stop {
+    /// The run, or the beginning of its ID
+    #[arg(value_name = "RUN", allow_hyphen_values = true, add = ArgValueCandidates::new(complete::runs))]
+    pub(super) run: String, // an ID may begin with a dash
+    /// Seconds that its command has to end by itself
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=600))]
+    pub(super) grace: u16,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One file for each command. It turns flags into calls, and their results into text.
 
 pub(super) mod allow;
+pub(super) mod ask;
 pub(super) mod completions;
 pub(super) mod credential;
 pub(super) mod doctor;
@@ -15,6 +16,7 @@ pub(super) mod logout;
 pub(super) mod man;
 pub(super) mod policy;
 pub(super) mod proxy;
+pub(super) mod ps;
 pub(super) mod register;
 pub(super) mod revoke;
 pub(super) mod run;
@@ -23,6 +25,7 @@ pub(super) mod set_default;
 pub(super) mod skill;
 pub(super) mod start;
 pub(super) mod status;
+pub(super) mod stop;
 pub(super) mod token;
 pub(super) mod uninstall;
 pub(super) mod vault;

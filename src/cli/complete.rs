@@ -15,6 +15,7 @@ use crate::connection::ids_by_names;
 use crate::credential::ConnectionId;
 use crate::os::home::Home;
 use crate::os::program_path::search_path;
+use crate::session::living;
 use crate::vault::names_without_key;
 
 /// At most so many programs are offered; a shell would ask before it showed more.
@@ -49,6 +50,12 @@ fn connections() -> Vec<ConnectionId> {
     let names =
         |home: &Home| ids_by_names(|kind| names_without_key(home, kind).unwrap_or_default());
     home().as_ref().map(names).unwrap_or_default()
+}
+
+/// The runs that are alive.
+pub(super) fn runs() -> Vec<CompletionCandidate> {
+    let ids = home().map(|home| living(&home)).unwrap_or_default();
+    ids.into_iter().map(CompletionCandidate::new).collect()
 }
 
 /// The providers, and the connections as `provider/name`.

@@ -20,7 +20,7 @@ const TRANSLATED: [(&[&str], &[&str]); 12] = [
 
 /// Words of `gh`, `glab`, `aws-vault`, `op`, `docker` and others, with what to type here. None of
 /// them is carried out: what is meant has to be typed once.
-const MEANT: [(&[&str], &str); 14] = [
+const MEANT: [(&[&str], &str); 15] = [
     (
         &[
             "add",
@@ -59,7 +59,8 @@ const MEANT: [(&[&str], &str); 14] = [
     (&["access-token", "print-token"], "token PROVIDER"),
     (&["env"], "export PROVIDER --format shell"),
     (&["audit", "events", "history", "logs", "tail"], "log"),
-    (&["jobs", "ps", "sessions"], "runs"),
+    (&["jobs", "sessions"], "ps"),
+    (&["kill"], "stop RUN"),
     (&["default", "switch", "use"], "set-default PROVIDER NAME"),
     (&["check", "diagnose", "ping", "test", "verify"], "doctor"),
     (&["edit"], "inspect PROVIDER --edit"),

@@ -14,12 +14,12 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
         &[
             ("login", "Connect an account, by browser or key"),
             (
-                "run, proxy",
-                "Run a command that sees no token, or serve others",
+                "run, proxy, stop",
+                "Run a command that sees no token, serve others",
             ),
             (
-                "status, whoami",
-                "Show who is connected, and whether it works",
+                "status, whoami, ps",
+                "Show who is connected, and which runs are alive",
             ),
             (
                 "log, runs",
@@ -52,8 +52,8 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
                 "Find what does not work, print a shell's script",
             ),
             (
-                "policy, allow, deny",
-                "Try or suggest a policy, lift guard rules",
+                "policy, allow, deny, ask",
+                "Try a policy, lift guard rules, say yes or no",
             ),
             (
                 "inspect, register, remove",

@@ -1,5 +1,5 @@
-//! Commands inside a run: a command that prints or changes a secret is refused there, unless the
-//! run allows it.
+//! Commands inside a run: a command that prints or changes a secret, or that looks into other runs,
+//! is refused there, unless the run allows it.
 //!
 //! A run keeps the token from its command. That would be useless if the command could call
 //! `authsome export`. A process belongs to a run in either of two cases:
@@ -151,6 +151,10 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         Command::Inspect(arguments) => arguments.edit.then_some("inspect --edit"),
         Command::Login(_) => Some("login"),
         Command::Logout(_) => Some("logout"),
+        // What other runs do, and whether they go on, is not for a command of one to say.
+        Command::Ask(_) => Some("ask"),
+        Command::Ps => Some("ps"),
+        Command::Stop(_) => Some("stop"),
         Command::Register(_) => Some("register"),
         Command::Remove(_) => Some("remove"),
         Command::Revoke(_) => Some("revoke"),
@@ -191,6 +195,7 @@ fn of_session(flags: &SessionFlags) -> Option<&'static str> {
         // It hands out a sealed export, and the command could name who can open it.
         (flags.on_rotate.is_some(), "run --on-rotate"),
         (!permits.allow.is_empty(), "run --allow"),
+        (!permits.ask.is_empty(), "run --ask"),
         (!permits.allow_host.is_empty(), "run --allow-host"),
         (permits.policy_file.is_some(), "run --policy-file"), // its `allow` lifts rules
         (

@@ -7,6 +7,8 @@ use super::failure::{Failure, unused_directory};
 use super::printer::Printer;
 use super::words::shell_word;
 use crate::credential::ConnectionId;
+use crate::hand_back::HandBackError;
+use crate::proxy::{PendingRequest, Wanted};
 use crate::session::{Change, Notice};
 use crate::text::with_causes;
 
@@ -23,7 +25,7 @@ pub(super) fn tell(notice: Notice, printer: &Printer) {
         | Notice::WaitingForRefresh => {
             printer.say(&words(notice));
         }
-        Notice::NotEntered(_) => printer.detail(&words(notice)),
+        Notice::NoControl(_) | Notice::NotEntered(_) => printer.detail(&words(notice)),
         _ => printer.warn(&words(notice)),
     }
 }
@@ -69,6 +71,7 @@ impl<'a> HeldNotices<'a> {
 pub(super) fn words(notice: Notice) -> String {
     match notice {
         Notice::Adopted(id) => format!("authsome: another job has renewed {id}; its pair is used"),
+        Notice::Asks(request) => asks(&request),
         Notice::Changed {
             change,
             connections,
@@ -96,15 +99,14 @@ pub(super) fn words(notice: Notice) -> String {
         Notice::NoConnection => "authsome: no connection, so nothing will be injected; connect one: authsome login gitlab".to_owned(),
         Notice::NoRoots => "this system has no trusted root certificates (package ca-certificates); only hosts of connections with a CA of their own can be verified".to_owned(),
         Notice::NoVariables(id) => no_variables(&id),
+        Notice::NoControl(error) => format!("the run cannot be watched or stopped from elsewhere: {error}"),
         Notice::NotEntered(error) => format!("the run is not entered in the home: {error}"),
-        Notice::NotHandedBack { id, error } => format!(
-            "the pair of {id} was not handed back ({}), so the next job may start with a spent one; hand it back by hand: authsome vault export --only {id} --to FILE",
-            with_causes(&*error)
-        ),
+        Notice::NotHandedBack { id, error } => not_handed_back(&id, &error),
         Notice::NotHttps { id, route } => {
             format!("{id}: no credential is injected at {route}, which is not https")
         }
         Notice::RefreshGivenUp => "a refresh was still under way and was given up; its new pair is lost if the provider issued one".to_owned(),
+        Notice::RequestsWait { id, reason, seconds } => requests_wait(&id, &reason, seconds),
         Notice::SecretFound(name) => format!(
             "{} holds a secret that authsome manages; the command gets the placeholder in its place",
             name.display()
@@ -121,6 +123,7 @@ pub(super) fn words(notice: Notice) -> String {
                 choice.unwrap_or_default()
             )
         }
+        Notice::Wanted(wanted) => asks_for_login(&wanted),
         Notice::WaitingForHandBack => "authsome: waiting until a new pair is handed back (Ctrl-C gives it up)".to_owned(),
         Notice::WaitingForRefresh => "authsome: waiting for a refresh that is under way, so that its new pair is not lost (Ctrl-C gives it up)".to_owned(),
     }
@@ -135,6 +138,54 @@ fn set_aside(id: &ConnectionId) -> String {
 fn no_variables(id: &ConnectionId) -> String {
     format!(
         "{id} cannot be handed back to a CI variable, since its server has none: if it is renewed, the run ends with 125; to leave it out, name the others: --only PROVIDER"
+    )
+}
+
+/// The command that does what a program inside asks for. The parts of it were checked.
+pub(super) fn wanted_login(wanted: &Wanted) -> String {
+    let mut words = vec![format!("authsome login {}", wanted.provider)];
+    words.extend(
+        wanted
+            .connection
+            .iter()
+            .map(|name| format!("--connection {name}")),
+    );
+    if !wanted.scopes.is_empty() {
+        let scopes = wanted.scopes.join(",");
+        words.push(format!("--scopes {} --force", shell_word(scopes.as_ref())));
+    }
+    words.join(" ")
+}
+
+fn not_handed_back(id: &ConnectionId, error: &HandBackError) -> String {
+    format!(
+        "the pair of {id} was not handed back ({}), so the next job may start with a spent one; hand it back by hand: authsome vault export --only {id} --to FILE",
+        with_causes(error)
+    )
+}
+
+fn requests_wait(id: &ConnectionId, reason: &str, seconds: u64) -> String {
+    format!(
+        "{id} needs a new login ({reason}), and requests wait for it, each up to {seconds} s; run: authsome login {} --connection {} --force",
+        id.provider, id.name
+    )
+}
+
+fn asks_for_login(wanted: &Wanted) -> String {
+    let what = if wanted.scopes.is_empty() {
+        "a login"
+    } else {
+        "scopes"
+    };
+    let (reason, login) = (&wanted.reason, wanted_login(wanted));
+    format!("the command asks for {what} ({reason}); to do so: {login}")
+}
+
+fn asks(request: &PendingRequest) -> String {
+    let id = &request.id;
+    format!(
+        "{} {}{} waits for your yes ({}); see it: authsome ask show {id}; answer: authsome ask allow {id}, or authsome ask deny {id}",
+        request.method, request.host, request.path, request.reason
     )
 }
 
@@ -190,142 +241,4 @@ fn list(names: &[impl Display]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fmt::Write;
-    use std::sync::Arc;
-
-    use authsome_test_support::assert_words;
-
-    use super::*;
-    use crate::connection::StoreError;
-    use crate::hand_back::HandBackError;
-    use crate::os::home::HomeError;
-    use crate::os::run_dir::Unfit;
-    use crate::proxy::Tie;
-    use crate::session::{DirectoryTrouble, SessionError, UnusedDirectory};
-
-    fn id(name: &str) -> ConnectionId {
-        ConnectionId {
-            provider: "gitlab".parse().unwrap(),
-            name: name.parse().unwrap(),
-        }
-    }
-
-    #[test]
-    fn words_of_each_change() {
-        let places = || vec!["https://files.acme.com".to_owned()];
-        let rules: Vec<_> = (1..=6).map(|number| format!("rule-{number}")).collect();
-        let changes = [
-            (
-                "Allowed",
-                Change::Allowed(vec!["gitlab/deploy-key".to_owned()]),
-            ),
-            ("Elsewhere", Change::Elsewhere(places())),
-            ("LeftOut", Change::LeftOut(places())),
-            ("Replaced", Change::Replaced { denied: Vec::new() }),
-            ("Replaced, less denied", Change::Replaced { denied: rules }),
-        ];
-        let mut text = String::new();
-        for (name, change) in changes {
-            let connections = vec![id("default"), id("work")];
-            let said = words(Notice::Changed {
-                change,
-                connections,
-            });
-            writeln!(text, "Notice::Changed, Change::{name}\n{said}\n").unwrap();
-        }
-        assert_words!("session", "changes", text);
-    }
-
-    #[test]
-    fn words_of_each_notice() {
-        let (work, reason) = (|| id("work"), "the grant was revoked".to_owned());
-        let unused = |trouble| {
-            Notice::DirectoryUnused(UnusedDirectory {
-                variable: "XDG_RUNTIME_DIR",
-                path: "/run/user/1000".into(),
-                trouble,
-            })
-        };
-        let damaged = SessionError::Store(StoreError::Unreadable {
-            record: "gitlab/work".to_owned(),
-            reason: "missing field `tokens`".to_owned(),
-        });
-        let tie = Tie {
-            place: "https://gitlab.com".to_owned(),
-            connections: vec![id("home"), id("work")],
-        };
-        let notices = [
-            ("Adopted", Notice::Adopted(work())),
-            ("ConnectedAgain", Notice::ConnectedAgain(work())),
-            (
-                "Definition",
-                Notice::Definition {
-                    provider: "gitlab".parse().unwrap(),
-                    warning: "`frobnicate` has no effect".to_owned(),
-                },
-            ),
-            (
-                "DirectoryUnused, unfit",
-                unused(DirectoryTrouble::Unfit(Unfit::Missing)),
-            ),
-            (
-                "DirectoryUnused, not written",
-                unused(DirectoryTrouble::Files(HomeError::Unset)),
-            ),
-            (
-                "LacksScopes",
-                Notice::LacksScopes {
-                    id: work(),
-                    scopes: ["api", "$(reboot)"].map(str::to_owned).to_vec(),
-                },
-            ),
-            ("LeftAlone", Notice::LeftAlone("EDITOR".into())),
-            (
-                "LeftOut",
-                Notice::LeftOut {
-                    id: work(),
-                    error: damaged,
-                },
-            ),
-            ("MoreChanges", Notice::MoreChanges(3)),
-            ("NeedsLogin", Notice::NeedsLogin { id: work(), reason }),
-            ("NoConnection", Notice::NoConnection),
-            ("NoRoots", Notice::NoRoots),
-            ("NoVariables", Notice::NoVariables(work())),
-            ("NotEntered", Notice::NotEntered(HomeError::Unset)),
-            (
-                "NotHandedBack",
-                Notice::NotHandedBack {
-                    id: work(),
-                    error: Arc::new(HandBackError::OtherLogin("/cache/authsome.age".to_owned())),
-                },
-            ),
-            (
-                "NotHttps",
-                Notice::NotHttps {
-                    id: work(),
-                    route: "http://127.0.0.1:8080".to_owned(),
-                },
-            ),
-            ("RefreshGivenUp", Notice::RefreshGivenUp),
-            ("SecretFound", Notice::SecretFound("MY_TOKEN".into())),
-            ("SetAside", Notice::SetAside(work())),
-            ("Tie", Notice::Tie(tie)),
-            ("WaitingForHandBack", Notice::WaitingForHandBack),
-            ("WaitingForRefresh", Notice::WaitingForRefresh),
-        ];
-        let mut text = String::new();
-        for (name, notice) in notices {
-            writeln!(text, "Notice::{name}\n{}\n", words(notice)).unwrap();
-        }
-        assert_words!("session", "notices", text);
-    }
-
-    #[test]
-    fn a_line_does_not_grow_without_end() {
-        let names: Vec<_> = (0..9).collect();
-        assert_eq!(list(&names[..2]), "0, 1");
-        assert_eq!(list(&names), "0, 1, 2, 3 and 5 more");
-    }
-}
+mod tests;

@@ -213,6 +213,10 @@ impl CredentialSource for Credentials {
         Box::pin(self.look_closely(id, slot, current, stands, usage)).await
     }
 
+    async fn until_login(&self, id: &ConnectionId) {
+        self.look_for_login(id).await;
+    }
+
     fn secrets_version(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
     }

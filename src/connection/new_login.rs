@@ -1,10 +1,18 @@
 //! What a session learns of connections that need a new login, and of the login.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::credentials::Credentials;
 use super::lacking::Wanted;
 use super::record::GrantState;
 use super::wanted::credential;
 use crate::credential::ConnectionId;
+
+/// How often the vault is looked at while requests wait for a login, and how many looks are made
+/// before the credential is asked for in any case.
+const LOOK: Duration = Duration::from_millis(500);
+const LOOKS: u32 = 10;
 
 impl Credentials {
     /// Waits until a connection turns out to need a new login, or wider scopes.
@@ -36,6 +44,27 @@ impl Credentials {
         }
         slot.note(&Ok(credential(&stored)));
         true
+    }
+
+    /// Waits until the stored state is another one than that in force, or for [`LOOKS`] looks. Many
+    /// requests may wait, and the vault is looked at once for all of them.
+    pub(super) async fn look_for_login(&self, id: &ConnectionId) {
+        let Ok(slot) = self.slot(id) else {
+            return tokio::time::sleep(LOOK).await;
+        };
+        let (renewal, id, own) = (Arc::clone(&self.renewal), id.clone(), Arc::clone(slot));
+        let look = || async move {
+            let before = own.current.load().generation;
+            for _ in 0..LOOKS {
+                tokio::time::sleep(LOOK).await;
+                let number = renewal.number(&id).await;
+                let is_another = number.is_ok_and(|number| number.is_some_and(|it| it != before));
+                if is_another || own.current.load().generation != before {
+                    return;
+                }
+            }
+        };
+        slot.login.join(look).await;
     }
 
     /// A provider wants these scopes of a connection.

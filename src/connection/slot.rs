@@ -32,6 +32,8 @@ pub(super) struct Slot {
     changes: Arc<AtomicU64>,
     /// At most one refresh at a time.
     pub(super) flight: Flight<Outcome>,
+    /// At most one look for a new login at a time.
+    pub(super) login: Flight<()>,
     state: Mutex<State>,
 }
 
@@ -52,6 +54,7 @@ impl Slot {
             is_used: AtomicBool::new(false),
             changes,
             flight: Flight::new(),
+            login: Flight::new(),
             state: Mutex::default(),
         }
     }

@@ -89,6 +89,9 @@ pub trait CredentialSource: Send + Sync + 'static {
         usage: Usage,
     ) -> impl Future<Output = Result<Arc<Credential>, CredentialError>> + Send;
 
+    /// Waits until somebody may have logged in again, or for a while: the caller looks again.
+    fn until_login(&self, id: &ConnectionId) -> impl Future<Output = ()> + Send;
+
     /// A number that is another one as soon as a secret has joined those of [`Self::secrets`].
     fn secrets_version(&self) -> u64;
 

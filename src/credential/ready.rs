@@ -29,6 +29,25 @@ pub(crate) enum Ready {
 }
 
 impl Ready {
+    /// Where the credential is, in words: never the credential.
+    pub(crate) fn place(&self) -> String {
+        let query = |pairs: &Secret<String>| {
+            let pairs = pairs.expose().split('&');
+            let names = pairs.map(|pair| pair.split('=').next().unwrap_or_default());
+            format!("query {}", names.collect::<Vec<_>>().join(", "))
+        };
+        match self {
+            Self::Headers(headers) => {
+                let names = headers.iter().map(|(name, _)| name.as_str());
+                format!("header {}", names.collect::<Vec<_>>().join(", "))
+            }
+            Self::Path(..) => "path".to_owned(),
+            Self::Query(pairs) => query(pairs),
+            Self::Signed(_) => "signature".to_owned(),
+            Self::Unfit => "nothing".to_owned(),
+        }
+    }
+
     /// That credential in that shape.
     pub(crate) fn new(fields: Fields<'_>, shape: &Shape) -> Self {
         let made = match shape {

@@ -1,8 +1,11 @@
 //! One request: from its arrival to its response, and to its line in the log.
 
+pub(super) mod agent;
+mod ask;
 mod attempt;
 mod challenge;
 mod default_branch;
+pub(super) mod depends_on;
 pub(super) mod dry_run;
 mod hand_over;
 mod handle;
@@ -11,9 +14,11 @@ mod inject;
 mod inspect;
 pub(super) mod log_entry;
 mod mint;
+mod park;
 pub(super) mod place;
 mod pushed_refs;
 mod range;
+mod refused;
 pub(super) mod respond;
 pub(super) mod response_body;
 pub(super) mod scrubbing;
@@ -27,3 +32,4 @@ pub(super) mod upgrade;
 mod with_minted;
 
 pub(super) use self::handle::handle;
+pub(super) use self::refused::refused_request;

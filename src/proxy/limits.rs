@@ -303,3 +303,26 @@ pub(super) const MAX_GRAPHQL_BATCH: usize = 100;
 /// may nest. An introspection of a whole schema has 1,000, and is 15 deep.
 pub(super) const MAX_GRAPHQL_TOKENS: usize = 40_000;
 pub(super) const MAX_GRAPHQL_DEPTH: usize = 100;
+
+/// Requests that wait for a login at one time, and for a decision. Each further one is refused as
+/// if it had waited.
+pub(super) const MAX_PARKED: usize = 64;
+pub(super) const MAX_ASKING: usize = 128;
+
+/// How long a request waits for a decision, where config.toml does not say it.
+pub(super) const DEFAULT_ASK_TIMEOUT: Duration = Duration::from_mins(4);
+
+/// How much of the body of a request that waits for a decision is read and shown, in bytes, and how
+/// long it is waited for.
+pub(super) const MAX_SHOWN_BODY: usize = 16 * 1024;
+pub(super) const SHOWN_BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Refusals that a program inside may read, and what it may ask the user for in one session.
+pub(super) const MAX_REMEMBERED_REFUSALS: usize = 100;
+pub(super) const MAX_WANTED: usize = 16;
+
+/// What a program inside may send to the agent's API, in bytes, how long it may take, and the
+/// longest reason, in characters.
+pub(super) const MAX_AGENT_BODY: usize = 16 * 1024;
+pub(super) const AGENT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const MAX_REASON: usize = 500;

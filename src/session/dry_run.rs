@@ -9,6 +9,7 @@ impl SessionPlan<'_> {
     pub fn dry_run(self) -> DryRun {
         let (routes, _) = routes(self.members, self.notify);
         let permitted = self.permitted;
-        DryRun::new(routes, permitted.policy, permitted.allowed_guards)
+        let dry_run = DryRun::new(routes, permitted.policy, permitted.allowed_guards);
+        dry_run.asking(permitted.asked_guards)
     }
 }

@@ -16,7 +16,7 @@ use super::policy::Permitted;
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::os::home::{create_private_file, open_file, remove_if_present};
-use crate::proxy::Preference;
+use crate::proxy::{AgentApi, Preference};
 
 /// How many places and rules are named. The rest are counted.
 const MAX_NAMED: usize = 1000;
@@ -76,6 +76,9 @@ pub struct GuardFact {
     pub rule: String,
     /// Why it denies.
     pub reason: String,
+    /// Whether it lets a request wait for the user's yes instead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
 }
 
 impl Facts {
@@ -119,10 +122,23 @@ impl Facts {
                 .collect(),
             unnamed_places,
             guards: guards
-                .map(|(rule, reason)| GuardFact { rule, reason })
+                .map(|(rule, reason)| GuardFact {
+                    asks: permitted.asked_guards.contains(&rule),
+                    rule,
+                    reason,
+                })
                 .collect(),
             rules: rules_of(permitted),
         }
+    }
+
+    /// What of them the agent's API tells; `id` is the run's.
+    pub(super) fn for_agent(&self, id: &str) -> AgentApi {
+        let mut facts = serde_json::to_value(self).unwrap_or_default();
+        if let Some(fields) = facts.as_object_mut() {
+            fields.insert("id".to_owned(), id.into());
+        }
+        AgentApi { facts }
     }
 
     /// Writes them to a private file. One that is there is what a killed session has left.

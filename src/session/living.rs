@@ -3,14 +3,14 @@
 //!
 //! A lock is more reliable than a file with a process id: the kernel releases it however the
 //! process ends, whereas a process id may be reused by another process. What the run tells about
-//! itself is in `sessions/ID.json` (`facts.rs`), which is never there without the lock file.
+//! itself is in `sessions/ID.json` (`facts.rs`), and `sessions/ID.sock` is where it can be asked
+//! (`control.rs`); neither is there without the lock file.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::facts::Facts;
-use super::notice::Notice;
 use crate::os::home::{Home, HomeError, create_private_directory, create_private_file, io_error};
 
 /// The directory of the lock files, in the home directory.
@@ -18,6 +18,9 @@ const DIRECTORY: &str = "sessions";
 
 /// The suffix of the lock files' names.
 const ENDING: &str = ".lock";
+
+/// What the name of a run's socket has in place of `lock`.
+const SOCKET: &str = "sock";
 
 /// The content of the lock file if the run allows its commands to print and change secrets.
 const ALLOWS_EXPORT: &str = "allow-export\n";
@@ -50,22 +53,10 @@ impl LivingSession {
     }
 }
 
-/// Registers a run. If that fails, it is told, and the run goes on.
-pub(super) fn enter(
-    home: &Home,
-    id: &str,
-    facts: &Facts,
-    notify: &dyn Fn(Notice),
-) -> Option<LivingSession> {
-    let entered = LivingSession::enter(home, id, facts);
-    entered
-        .map_err(|error| notify(Notice::NotEntered(error)))
-        .ok()
-}
-
 impl Drop for LivingSession {
     fn drop(&mut self) {
         let _ = fs::remove_file(facts_file(&self.path));
+        let _ = fs::remove_file(self.path.with_extension(SOCKET));
         let _ = fs::remove_file(&self.path); // if this fails, the next run removes it
     }
 }
@@ -77,10 +68,15 @@ pub fn facts_of(home: &Home, id: &str) -> Option<Facts> {
     Facts::read(&facts_file(&lock_file(home, id)))
 }
 
-/// What a run of that ID has in the home directory.
+/// What a run of that ID has in the home directory, and its command may read: not the socket.
 pub(super) fn files_of(home: &Home, id: &str) -> [PathBuf; 2] {
     let lock = lock_file(home, id);
     [facts_file(&lock), lock]
+}
+
+/// Where the socket of the run with that ID is.
+pub(super) fn socket_file(home: &Home, id: &str) -> PathBuf {
+    lock_file(home, id).with_extension(SOCKET)
 }
 
 /// Where the lock file of the run with that ID is.
@@ -137,6 +133,7 @@ fn sweep(directory: &Path) {
         // found by its id, but its processes are still recognized by their ancestry.
         if file.try_lock().is_ok() {
             let _ = fs::remove_file(facts_file(&path));
+            let _ = fs::remove_file(path.with_extension(SOCKET));
             let _ = fs::remove_file(&path);
         }
     }
@@ -191,10 +188,12 @@ mod tests {
         let dead = home.path(DIRECTORY).join("dead.lock");
         create_private_file(&dead).unwrap();
         facts(false).write(&facts_file(&dead)).unwrap();
+        let socket = dead.with_extension("sock");
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
         assert_eq!(facts_of(&home, "dead"), None);
         assert_eq!(allows_export(&home, "dead"), None);
         let _next = LivingSession::enter(&home, "next", &facts(false)).unwrap();
-        assert!(!dead.exists() && !facts_file(&dead).exists());
+        assert!(!dead.exists() && !facts_file(&dead).exists() && !socket.exists());
         assert_eq!(allows_export(&home, "living"), Some(false));
         drop(living);
     }

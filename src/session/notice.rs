@@ -12,7 +12,8 @@ use super::error::{SessionError, UnusedDirectory};
 use crate::credential::ConnectionId;
 use crate::hand_back::HandBackError;
 use crate::os::home::HomeError;
-use crate::proxy::Tie;
+use crate::os::private_socket::SocketError;
+use crate::proxy::{PendingRequest, Tie, Wanted};
 
 /// Something to report to the user. No notice ends the session, and none contains a secret.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub enum Notice {
         /// The connections.
         connections: Vec<ConnectionId>,
     },
+    /// A request waits for the user's decision.
+    Asks(Box<PendingRequest>),
     /// A connection that needed a new login has one, made elsewhere.
     ConnectedAgain(ConnectionId),
     /// A field of a definition has no effect.
@@ -80,6 +83,8 @@ pub enum Notice {
     /// The run could not be registered in the home directory. Its commands are recognized by their
     /// process ancestry alone.
     NotEntered(HomeError),
+    /// The run has no socket on which it can be watched and stopped.
+    NoControl(SocketError),
     /// No credential is injected on a route of a connection, because the route is plain HTTP.
     NotHttps {
         /// The connection.
@@ -95,8 +100,19 @@ pub enum Notice {
     /// A new token pair could not be written to the vault. It is kept sealed in a file beside the
     /// vault.
     SetAside(ConnectionId),
+    /// Requests wait for a login.
+    RequestsWait {
+        /// Which connection needs it.
+        id: ConnectionId,
+        /// Why.
+        reason: String,
+        /// How long each of them waits, in seconds.
+        seconds: u64,
+    },
     /// Several connections match the same requests equally well, so none of them is used.
     Tie(Tie),
+    /// A program inside asks the user for a login.
+    Wanted(Wanted),
     /// The end of the session takes long, because a new pair is being handed back.
     WaitingForHandBack,
     /// The end of the session takes long, because a refresh is under way.

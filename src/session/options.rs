@@ -22,6 +22,18 @@ pub enum Join {
     Named,
 }
 
+/// Whether requests wait for the login that their connection needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Park {
+    /// Where somebody is there to log in, whom the caller knows how to tell.
+    Attended,
+    /// Never: they are refused at once.
+    Never,
+    /// If config.toml says for how long.
+    #[default]
+    Set,
+}
+
 /// What a user permits in a session, beside what `config.toml` says.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyOptions {
@@ -47,6 +59,8 @@ pub struct SeenFrom {
 /// What a user may choose for a session.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Whether programs inside may ask `https://authsome.internal/` what they may reach.
+    pub agent_api: bool,
     /// Whether commands inside the run may print and change secrets.
     pub allows_export: bool,
     /// Where the children are, if they are in containers: they inherit nothing of the parent.
@@ -68,8 +82,12 @@ pub struct Options {
     pub only: Vec<ProviderId>,
     /// Which connections take part: all, or only those that are named.
     pub join: Join,
+    /// Guard rules that let requests of this session wait for a yes, as `provider/rule`.
+    pub asked: Vec<String>,
     /// Guard rules that are lifted for this session, as `provider/rule`.
     pub lifted: Vec<String>,
+    /// Whether requests wait for the login that their connection needs.
+    pub park: Park,
     /// What the user permits.
     pub policy: PolicyOptions,
     /// What responses are searched in for the session's secrets.
@@ -96,6 +114,7 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            agent_api: true,
             allows_export: false,
             containers: None,
             chosen: Vec::new(),
@@ -106,7 +125,9 @@ impl Default for Options {
             on_rotate: None,
             only: Vec::new(),
             join: Join::default(),
+            asked: Vec::new(),
             lifted: Vec::new(),
+            park: Park::default(),
             policy: PolicyOptions::default(),
             scrub: ScrubExtent::default(),
             resolve: Vec::new(),

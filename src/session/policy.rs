@@ -18,6 +18,9 @@ pub(super) struct Permitted {
     pub(super) policy: SessionPolicy,
     /// Guard rules that are lifted, as `provider/rule`.
     pub(super) allowed_guards: HashSet<String>,
+    /// Guard rules that let a request wait for the user's yes. They do so, whoever has lifted them:
+    /// the stricter wins.
+    pub(super) asked_guards: HashSet<String>,
 }
 
 /// Reads and checks all of it. A rule that could have no effect is an error: the user would believe
@@ -28,12 +31,62 @@ pub(super) fn permitted(
     members: &[Member],
 ) -> Result<Permitted, SessionError> {
     let settings = &data.settings;
+    let flags = of_flags(options, data, members)?;
+    let mut allowed_guards = settings.allowed_guards();
+    for rule in &options.lifted {
+        known_guard(rule, members)?;
+        allowed_guards.insert(rule.clone());
+    }
+    let mut asked_guards = HashSet::new();
+    for rule in &options.asked {
+        known_guard(rule, members)?;
+        asked_guards.insert(rule.clone());
+    }
+    let mut layers = vec![flags];
+    let mut files = options.policy.read.clone();
+    if let Some(path) = &options.policy.file {
+        files.push(PolicyFile::read(path).map_err(SessionError::PolicyFile)?);
+    }
+    for file in files {
+        let PolicyFile {
+            layer,
+            lifted,
+            asked,
+        } = file;
+        known_providers(&layer, data)?;
+        known_lifts(&layer, &lifted, data, members)?;
+        known_lifts(&layer, &asked, data, members)?;
+        asked_guards.extend(asked);
+        allowed_guards.extend(lifted);
+        layers.push(layer);
+    }
+    let (layer, lifted, asked) = settings.policy();
+    known_providers(&layer, data)?;
+    known_lifts(&layer, lifted, data, members)?;
+    known_lifts(&layer, asked, data, members)?;
+    asked_guards.extend(asked.iter().cloned());
+    allowed_guards.extend(lifted.iter().cloned());
+    layers.push(layer);
+    allowed_guards.retain(|rule| !asked_guards.contains(rule));
+    Ok(Permitted {
+        policy: SessionPolicy::new(layers, Instant::now()),
+        allowed_guards,
+        asked_guards,
+    })
+}
+
+/// The layer of the flags, which name only what this session has.
+fn of_flags(
+    options: &Options,
+    data: &UserData,
+    members: &[Member],
+) -> Result<PolicyLayer, SessionError> {
     let mut flags = options.policy.rules.clone();
     flags.source = PolicySource::Flags;
     flags.unmanaged = options
         .policy
         .unmanaged
-        .unwrap_or(settings.default_policy());
+        .unwrap_or(data.settings.default_policy());
     flags.check()?;
     for provider in flags.providers() {
         if !members
@@ -43,31 +96,7 @@ pub(super) fn permitted(
             return Err(SessionError::NothingOf(provider.clone()));
         }
     }
-    let mut allowed_guards = settings.allowed_guards();
-    for rule in &options.lifted {
-        known_guard(rule, members)?;
-        allowed_guards.insert(rule.clone());
-    }
-    let mut layers = vec![flags];
-    let mut files = options.policy.read.clone();
-    if let Some(path) = &options.policy.file {
-        files.push(PolicyFile::read(path).map_err(SessionError::PolicyFile)?);
-    }
-    for PolicyFile { layer, lifted } in files {
-        known_providers(&layer, data)?;
-        known_lifts(&layer, &lifted, data, members)?;
-        allowed_guards.extend(lifted);
-        layers.push(layer);
-    }
-    let (layer, lifted) = settings.policy();
-    known_providers(&layer, data)?;
-    known_lifts(&layer, lifted, data, members)?;
-    allowed_guards.extend(lifted.iter().cloned());
-    layers.push(layer);
-    Ok(Permitted {
-        policy: SessionPolicy::new(layers, Instant::now()),
-        allowed_guards,
-    })
+    Ok(flags)
 }
 
 /// A file may be about providers that this session has no connection of, as long as they exist.

@@ -14,6 +14,7 @@ pub(super) struct RunLog {
     audit: Arc<Audit>,
     directory: PathBuf,
     started: Instant,
+    start: Arc<OnceLock<RunStart>>,
     /// The exit code of the command, and the signal that ended it.
     ended: OnceLock<(u8, Option<i32>)>,
 }
@@ -27,6 +28,7 @@ impl RunLog {
             audit: Arc::clone(audit),
             directory,
             started: Instant::now(),
+            start: Arc::default(),
             ended: OnceLock::new(),
         }
     }
@@ -37,15 +39,22 @@ impl RunLog {
     }
 
     /// The log.
-    pub(super) fn audit(&self) -> &Audit {
+    pub(super) fn audit(&self) -> &Arc<Audit> {
         &self.audit
+    }
+
+    /// The first command, once it is started.
+    pub(super) fn start(&self) -> Arc<OnceLock<RunStart>> {
+        Arc::clone(&self.start)
     }
 
     /// A command has been started as that process.
     pub(super) fn begin(&self, words: &[OsString], pid: u32) {
         let words = words.iter().map(OsString::as_os_str);
         let mut event = Event::new(Kind::RunStart);
-        event.start = Some(RunStart::new(words, &self.directory, pid));
+        let start = RunStart::new(words, &self.directory, pid);
+        let _ = self.start.set(start.clone()); // if there are several commands, the first counts
+        event.start = Some(start);
         self.audit.record(&event);
     }
 

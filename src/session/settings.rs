@@ -5,7 +5,7 @@ mod edit;
 mod error;
 mod policy;
 
-pub use self::edit::set_allowed;
+pub use self::edit::{set_allowed, set_unasked};
 pub use self::error::SettingsError;
 use self::error::placed;
 pub use self::policy::PolicyFile;
@@ -66,10 +66,14 @@ struct NotifySettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct TimeoutSettings {
+    #[serde(rename = "ask_seconds")]
+    ask: Option<Seconds>,
     #[serde(rename = "connect_seconds")]
     connect: Option<Seconds>,
     #[serde(rename = "on_rotate_seconds")]
     on_rotate: Option<Seconds>,
+    #[serde(rename = "park_seconds")]
+    park: Option<Seconds>,
     #[serde(rename = "response_seconds")]
     response: Option<Seconds>,
 }
@@ -120,11 +124,12 @@ impl Settings {
         join == Join::Named || self.join == JoinSetting::Named
     }
 
-    /// The rules that no flag lifts, and the guard rules that are lifted with them. They were
-    /// checked when the file was read.
-    pub(super) fn policy(&self) -> (PolicyLayer, &[String]) {
+    /// The rules that no flag lifts, and with them the guard rules that are lifted and asked for.
+    /// They were checked when the file was read.
+    pub(super) fn policy(&self) -> (PolicyLayer, &[String], &[String]) {
         let layer = self.policy.layer(PolicySource::Settings);
-        layer.unwrap_or_else(|_| (PolicyLayer::default(), &[]))
+        let (layer, lifted) = layer.unwrap_or_else(|_| (PolicyLayer::default(), &[]));
+        (layer, lifted, self.policy.asked())
     }
 
     /// The guard rules that are lifted, as `provider/rule`.
@@ -152,6 +157,16 @@ impl Settings {
     /// How long an attempt to hand a new pair back may take, if the user has set that.
     pub fn on_rotate_timeout(&self) -> Option<Duration> {
         self.timeouts.on_rotate.map(|Seconds(wait)| wait)
+    }
+
+    /// How long a request waits for a decision, if the user has set that.
+    pub fn ask_timeout(&self) -> Option<Duration> {
+        self.timeouts.ask.map(|Seconds(wait)| wait)
+    }
+
+    /// How long a request waits for a login, if the user has set that.
+    pub fn park_timeout(&self) -> Option<Duration> {
+        self.timeouts.park.map(|Seconds(wait)| wait)
     }
 
     /// The proxy's time-outs.

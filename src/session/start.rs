@@ -4,20 +4,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::contributions::Contributions;
+use super::control::{RunState, Stopping};
 use super::direct_hosts::direct_hosts;
-use super::environment::{self, EnvironmentBuilder};
+use super::environment::EnvironmentBuilder;
 use super::error::SessionError;
 use super::facts::Facts;
 use super::hand_back::{hand_back, serve};
 use super::isolated::Isolated;
 use super::options::{Options, SeenFrom};
+use super::own::Own;
 use super::parent::Parent;
 use super::policy::Permitted;
 use super::routes::{credentials, routes};
 use super::run_log::RunLog;
 use super::scrub::Scrubbed;
 use super::user_data::UserData;
-use super::{Session, SessionPlan, living, members};
+use super::{Session, SessionPlan, entered, members};
 use crate::clock::Timestamp;
 use crate::connection::GrantState;
 use crate::credential::ConnectionId;
@@ -27,7 +29,6 @@ use crate::net::tls::{ReadAhead, Trust};
 use crate::net::user_proxy::UserProxies;
 use crate::oauth::HttpClients;
 use crate::proxy::{Proxy, RouteTable, SessionConfig};
-use crate::secret::{Secret, random_text};
 
 impl SessionPlan<'_> {
     /// How programs are started that help to start the session.
@@ -62,6 +63,7 @@ impl SessionPlan<'_> {
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
         let needing_login = members::needing_login(&members);
         let facts = Facts::of(&members, &options, &permitted);
+        let own = Own::of(&options, data, &facts)?;
         let programs = scrubbed.programs();
         let nothing = (Parent::new([], "/"), Scrubbed::nothing());
         let (inherited, handed_down) = match options.containers {
@@ -73,25 +75,26 @@ impl SessionPlan<'_> {
         let hand_back = hand_back(&options, data, &members, &clients, programs.clone());
         let (routes, stored) = routes(members, notify);
         let direct = direct_hosts(&routes, &proxies, &permitted.policy);
-        let password = random_text(environment::PASSWORD_LENGTH)?;
         let network = (Arc::clone(&trust), proxies, clients.queue());
-        let config = config(&options, data, &password, (routes, permitted), network);
+        let config = config((&options, data), &own, (routes, permitted), network);
         let credentials = credentials(stored, data, clients, hand_back.as_ref());
         let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
-        let (address, name) = (proxy.address(), random_text(environment::NAME_LENGTH)?);
-        let log = RunLog::new(&data.audit, name.expose(), parent.directory().to_owned());
+        let address = proxy.address();
+        let log = RunLog::new(&data.audit, own.name(), parent.directory().to_owned());
+        let state = RunState::of(&log, facts, &credentials, &own.pending);
+        let stopping = Stopping::new();
         let builder = EnvironmentBuilder {
             parent: inherited,
             host: parent,
-            name: name.expose(),
+            name: own.name(),
             trusted_files: &trust.files(),
             proxy: &proxy,
-            password: &password,
+            password: &own.password,
             direct: &direct,
             options: &options,
         };
         let (directory, environment) = builder.build(roots, contributions, handed_down, notify)?;
-        let names = (name.expose().as_str(), &directory);
+        let names = (own.name(), &directory);
         let ca = (proxy.ca_pem(), proxy.ca_hashed_name());
         let isolated = Isolated::of(&options, parent, &data.home, names, ca)?;
         Ok(Session {
@@ -105,21 +108,24 @@ impl SessionPlan<'_> {
             programs,
             hand_back: hand_back.inspect(serve),
             needing_login,
-            _entered: living::enter(&data.home, name.expose(), &facts, notify),
+            entered: entered::enter(&data.home, state, own.handlers(&stopping), notify),
+            stopping,
+            pending: own.pending,
             directory,
         })
     }
 }
 
 fn config(
-    options: &Options,
-    data: &UserData,
-    password: &Secret<String>,
+    (options, data): (&Options, &UserData),
+    own: &Own,
     (routes, permitted): (RouteTable, Permitted),
     (trust, proxies, queue): (Arc<Trust>, Arc<UserProxies>, Arc<Queue>),
 ) -> SessionConfig {
     SessionConfig {
-        password: password.clone(),
+        agent: own.agent.clone(),
+        pending: Arc::clone(&own.pending),
+        password: own.password.clone(),
         routes,
         trust,
         proxies,
@@ -127,6 +133,7 @@ fn config(
         resolve: options.resolve.clone(),
         policy: permitted.policy,
         allowed_guards: permitted.allowed_guards,
+        asked_guards: permitted.asked_guards,
         scrub: options.scrub,
         is_isolated: options.isolation.is_some(),
         timeouts: data.settings.timeouts(),

@@ -29,6 +29,11 @@ const PLATFORMS: &[(&str, Sides, &str)] = &[
         Sides::Both,
         "authsome does not hide its own memory from other programs of the user",
     ),
+    (
+        "src/os/peer.rs",
+        Sides::Both,
+        "runs refuse whoever watches or stops them",
+    ),
     ("src/os/process_tree.rs", Sides::TestsOnly, ""),
     ("src/os/process_tree/ancestors.rs", Sides::TestsOnly, ""),
     (

@@ -158,6 +158,15 @@ pub(crate) const ROOMS: &[Room] = &[
         ],
     ),
     room(
+        "proxy/pending",
+        606,
+        "what waits for the user, what was refused of late, what a program inside asks for",
+        "HTTP, streams, how it is told",
+        &[
+            "vault", "oauth", "child", "audit", "proxy/io", "http::", "hyper::", "h2::",
+        ],
+    ),
+    room(
         "proxy/message",
         606,
         "what both protocols ask of a body, and their interim responses",
@@ -232,7 +241,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room(
         "audit",
         400,
-        "what happened: event, line, writer, file; no feed, as nothing reads the log while it is written",
+        "what happened: event, line, writer, file; those who subscribe, and those who watch",
         "a value, a secret",
         &["secret", "vault"],
     ),

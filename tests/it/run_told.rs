@@ -60,7 +60,8 @@ fn a_full_screen_program_stays_whole_while_the_login_dies_and_comes_back() {
         &format!("#!/bin/sh\necho \"$@\" >> '{}.desktop'\n", told.display()),
     );
     fs::set_permissions(desktop, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = at_xterm(run(&world, &[], &["python3", "-c", FULL_SCREEN, &url]));
+    let flags = ["--no-park"];
+    let mut command = at_xterm(run(&world, &flags, &["python3", "-c", FULL_SCREEN, &url]));
     let path = std::env::var("PATH").unwrap();
     command.env("PATH", format!("{}:{path}", world.path("").display()));
     command.env("DISPLAY", ":99");

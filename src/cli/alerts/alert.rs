@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::cli::notices;
 use crate::clock::Timestamp;
-use crate::credential::ConnectionId;
 use crate::session::Notice;
 use crate::text;
 
 /// One thing to tell.
 pub(super) struct Alert {
-    pub(super) id: ConnectionId,
+    /// What it is about: an alert that needs no command takes back those before of the same.
+    pub(super) subject: String,
     /// In a few words, without anything that a server said.
     pub(super) title: String,
     /// In a line, with the command to type.
@@ -29,13 +29,35 @@ impl Alert {
                 let command = Some(notices::wider_login(id, scopes));
                 (id, "lacks_scope", "lacks a scope", reason, command)
             }
-            Notice::NeedsLogin { id, reason } => {
+            Notice::NeedsLogin { id, reason } | Notice::RequestsWait { id, reason, .. } => {
                 let login = format!(
                     "authsome login {} --connection {} --force",
                     id.provider, id.name
                 );
                 let reason = Some(reason.clone());
                 (id, "needs_login", "needs a new login", reason, Some(login))
+            }
+            Notice::Asks(request) => {
+                let (id, value) = (request.id.clone(), json!(request));
+                let what = "a request waits for your yes";
+                let command = format!("authsome ask show {id}");
+                return Some(Self::of_child(
+                    notice,
+                    run,
+                    ("asks", id),
+                    (what, value, command),
+                ));
+            }
+            Notice::Wanted(wanted) => {
+                let (id, value) = (format!("wanted {}", wanted.id), json!(wanted));
+                let what = "the command asks for a login";
+                let command = notices::wanted_login(wanted);
+                return Some(Self::of_child(
+                    notice,
+                    run,
+                    ("wanted", id),
+                    (what, value, command),
+                ));
             }
             _ => return None,
         };
@@ -49,10 +71,41 @@ impl Alert {
                 "connection": id.to_string(),
                 "reason": reason,
                 "command": command,
+                "requests_wait_seconds": wait_of(&notice),
             }),
             line: text::line(&notices::words(notice)).into_owned(),
             command,
-            id,
+            subject: id.to_string(),
         })
+    }
+
+    /// Of what a program inside has sent.
+    fn of_child(
+        notice: Notice,
+        run: &str,
+        (name, subject): (&str, String),
+        (what, request, command): (&str, Value, String),
+    ) -> Self {
+        Self {
+            subject,
+            title: format!("authsome: {what}"),
+            event: json!({
+                "event": name,
+                "time": Timestamp::now().to_string(),
+                "run": run,
+                "request": request,
+                "command": command,
+            }),
+            line: text::line(&notices::words(notice)).into_owned(),
+            command: Some(command),
+        }
+    }
+}
+
+/// How long requests wait for the login that the notice asks for, in seconds.
+fn wait_of(notice: &Notice) -> Option<u64> {
+    match notice {
+        Notice::RequestsWait { seconds, .. } => Some(*seconds),
+        _ => None,
     }
 }

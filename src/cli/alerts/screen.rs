@@ -13,7 +13,6 @@
 use std::fmt::Write;
 
 use super::alert::Alert;
-use crate::credential::ConnectionId;
 use crate::os::terminal::Terminal;
 
 /// Terminals, by the start of `TERM`, that have a title. Others might print the sequence.
@@ -50,7 +49,7 @@ enum Notification {
 }
 
 struct Waiting {
-    id: ConnectionId,
+    subject: String,
     line: String,
     /// The user has not been made to look yet.
     title: Option<String>,
@@ -92,7 +91,8 @@ impl Screen {
         let is_mended = alert.command.is_none();
         if is_mended {
             let before = self.waiting.len();
-            self.waiting.retain(|waiting| waiting.id != alert.id);
+            self.waiting
+                .retain(|waiting| waiting.subject != alert.subject);
             if self.waiting.len() < before {
                 // The user has seen neither line, and needs none of them any more.
                 self.look();
@@ -101,7 +101,7 @@ impl Screen {
         }
         self.is_free = terminal.is_in_line_mode();
         self.waiting.push(Waiting {
-            id: alert.id.clone(),
+            subject: alert.subject.clone(),
             line: alert.line.clone(),
             title: (!is_mended).then(|| alert.title.clone()),
         });

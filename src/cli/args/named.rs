@@ -19,6 +19,24 @@ pub(in crate::cli) struct Named {
     pub(in crate::cli) connection: Option<ConnectionName>,
 }
 
+/// What `revoke` ends.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Revoke {
+    /// The provider, or a connection of it, for example gitlab/work
+    #[arg(
+        value_name = "PROVIDER[/NAME]",
+        required_unless_present = "all",
+        add = ArgValueCandidates::new(complete::targets)
+    )]
+    pub(in crate::cli) target: Option<Target>,
+    /// Name of the connection; the provider's default if omitted
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) connection: Option<ConnectionName>,
+    /// Stop every run, and revoke every connection
+    #[arg(long, conflicts_with_all = ["target", "connection"])]
+    pub(in crate::cli) all: bool,
+}
+
 impl Named {
     /// The provider.
     pub(in crate::cli) fn provider(&self) -> &ProviderId {

@@ -28,6 +28,9 @@ pub(in crate::cli) struct PolicyFlags {
     /// Refuse these requests of a provider
     #[arg(long, value_name = "REQUESTS", help_heading = "Policy")]
     pub(in crate::cli) deny_path: Vec<PathRule>,
+    /// Let these requests of a provider wait until you say yes: authsome ask
+    #[arg(long, value_name = "REQUESTS", help_heading = "Policy")]
+    pub(in crate::cli) ask_path: Vec<PathRule>,
     /// Permit git to push to these refs only, and never to take commits away: 'agent/*', +main
     #[arg(long, value_name = "REF", help_heading = "Policy")]
     pub(in crate::cli) git_push: Vec<RefPattern>,
@@ -49,6 +52,9 @@ pub(in crate::cli) struct PolicyFlags {
     /// Lift a guard rule for this run, as a refusal names it
     #[arg(long, value_name = "RULE", help_heading = "Policy")]
     pub(in crate::cli) allow: Vec<String>,
+    /// Let what a guard rule denies wait until you say yes, as a refusal names the rule
+    #[arg(long, value_name = "RULE", help_heading = "Policy")]
+    pub(in crate::cli) ask: Vec<String>,
 }
 
 /// What happens to hosts that belong to no connection.

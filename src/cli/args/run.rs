@@ -117,6 +117,7 @@ pub(in crate::cli) struct ChoiceFlags {
 
 /// What a session is, however its children are started.
 #[derive(Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(in crate::cli) struct SessionFlags {
     #[command(flatten)]
     pub(in crate::cli) choice: ChoiceFlags,
@@ -135,6 +136,12 @@ pub(in crate::cli) struct SessionFlags {
     /// Who else can open what goes there, an age1... word; may be repeated
     #[arg(long, value_name = "RECIPIENT", requires = "on_rotate")]
     pub(in crate::cli) on_rotate_recipient: Vec<Recipient>,
+    /// Refuse requests at once whose connection needs a new login, and let none wait for it
+    #[arg(long)]
+    pub(in crate::cli) no_park: bool,
+    /// Do not answer the command's questions at <https://authsome.internal>
+    #[arg(long)]
+    pub(in crate::cli) no_agent_api: bool,
     /// Connect to this address for a host and port, as curl's --resolve does
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub(in crate::cli) resolve: Vec<ResolveArgument>,

@@ -67,6 +67,7 @@ pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result
         if let Ok(Some(_)) = &told {
             tokio::select! {
                 () = stop.next() => {}
+                _ = session.stop_requested() => printer.detail("`authsome stop` has asked for the end"),
                 () = ended(until) => printer.detail("the process of --until-pid has ended"),
                 never = session.watch(&alert) => match never {},
             }

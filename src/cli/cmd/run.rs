@@ -6,10 +6,11 @@ mod isolation;
 mod mend;
 pub(super) mod require;
 
+use std::convert::Infallible;
 use std::io::{IsTerminal, stderr};
 
 use self::isolation::How;
-use crate::child;
+use crate::child::{self, Ender};
 use crate::cli::alerts::{Alerts, Programs};
 use crate::cli::args::{
     ChoiceFlags, JoinArgument, PolicyArgument, PolicyFlags, Run, ScrubArgument, SessionFlags,
@@ -23,7 +24,7 @@ use crate::credential::ConnectionId;
 use crate::hand_back::OnRotate;
 use crate::proxy::{Policy, PolicyLayer, ScrubExtent};
 use crate::session::{
-    Join, Notice, Options, Parent, PolicyOptions, Session, SessionPlan, UserData,
+    Join, Notice, Options, Parent, Park, PolicyOptions, Session, SessionPlan, UserData,
 };
 
 pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
@@ -37,12 +38,16 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let command = std::mem::take(&mut arguments.command);
     let required = std::mem::take(&mut arguments.session.require);
     let isolation = How::of(arguments.isolation)?;
-    let options = isolation.added_to(options(arguments.session));
+    let at_terminal = stderr().is_terminal() && !printer.is_quiet();
+    let has_hook = !data.settings.notify_command().is_empty();
+    let mut options = isolation.added_to(options(arguments.session));
+    if options.park == Park::Set && (at_terminal || has_hook) {
+        options.park = Park::Attended;
+    }
     let plan = planned(&options, &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
     stop_telling();
     let runtime = Context::runtime()?;
-    let at_terminal = stderr().is_terminal() && !printer.is_quiet();
     let code = runtime.block_on(async {
         let mut session = plan.start(roots).await?;
         printer.detail(&format!(
@@ -55,11 +60,13 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
             .await?;
         let hook = data.settings.notify_command();
         let programs = Programs::new(session.programs(), hook, child.apart());
+        let ender = child.ender();
         let alerts = Alerts::new(session.name(), programs, at_terminal);
         let alert = |notice| alerts.tell(notice);
         let code = tokio::select! {
             code = session.wait(&mut child) => code,
             never = session.watch(&alert) => match never {},
+            never = stopped(&session, ender) => match never {},
         };
         alerts.finish();
         let run = session.name().to_owned();
@@ -78,6 +85,11 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         printer.warn(&problem);
     }
     code
+}
+
+/// Ends the command when that is asked for from outside.
+async fn stopped(session: &Session, ender: Ender) -> Infallible {
+    ender.end(session.stop_requested().await).await
 }
 
 /// The plan of the run. At a terminal, a new login is offered first for each connection that needs
@@ -106,12 +118,18 @@ pub(super) fn planned<'a>(
 /// The options of a session, from its flags.
 pub(in crate::cli) fn options(flags: SessionFlags) -> Options {
     Options {
+        agent_api: !flags.no_agent_api,
         allows_export: flags.allow_export,
         left_alone: flags.no_env,
         on_rotate: flags.on_rotate.map(|target| OnRotate {
             target,
             recipients: flags.on_rotate_recipient,
         }),
+        park: if flags.no_park {
+            Park::Never
+        } else {
+            Park::Set
+        },
         resolve: flags.resolve.into_iter().map(|entry| entry.0).collect(),
         rewrites_ssh: !flags.no_ssh_rewrite,
         ..permitting(flags.choice, flags.permits)
@@ -131,6 +149,7 @@ pub(super) fn permitting(choice: ChoiceFlags, mut permits: PolicyFlags) -> Optio
             JoinArgument::Default => Join::Default,
             JoinArgument::Named => Join::Named,
         },
+        asked: std::mem::take(&mut permits.ask),
         lifted: std::mem::take(&mut permits.allow),
         scrub: match permits.scrub {
             ScrubArgument::On => ScrubExtent::On,
@@ -154,6 +173,7 @@ fn policy(flags: PolicyFlags) -> PolicyOptions {
             deny_hosts: flags.deny_host,
             allow_paths: flags.allow_path,
             deny_paths: flags.deny_path,
+            ask_paths: flags.ask_path,
             git_push: (!flags.git_push.is_empty()).then_some(flags.git_push),
             is_read_only: flags.read_only,
             limits: flags.limit,

@@ -4,6 +4,7 @@
 mod ask;
 mod here;
 mod kept;
+mod live;
 
 use serde_json::{Value, json};
 
@@ -192,17 +193,31 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context<'_>) -> Resul
         (Err(failure), None) => return Err(failure),
     };
     let runs = living(&home);
+    let live = here.as_ref().and_then(|(id, _)| live::ask(id));
     if printer.is_json() {
         let connections = reports.as_ref().map(|reports| {
             let values = reports.iter().map(Report::json);
             values.collect::<Vec<_>>()
         });
-        let here = here.as_ref().map(|(id, facts)| here::value(id, facts));
+        let here = here.as_ref().map(|(id, facts)| {
+            let mut value = here::value(id, facts);
+            let told = live.as_ref().and_then(Value::as_object);
+            if let (Some(value), Some(told)) = (value.as_object_mut(), told) {
+                for name in ["refused", "waiting", "requests"] {
+                    let listed = told.get(name).cloned().unwrap_or_default();
+                    value.insert(name.to_owned(), listed);
+                }
+            }
+            value
+        });
         printer.value(&json!({ "run": here, "connections": connections, "runs": runs }));
         return Ok(());
     }
     if let Some((id, facts)) = &here {
         here::show(id, facts, printer);
+        if let Some(live) = &live {
+            live::show(live, printer);
+        }
     }
     if let Some(reports) = reports {
         show(&reports, &runs, context);

@@ -41,7 +41,7 @@ pub(super) fn is_alive(pid: Pid) -> bool {
     state.is_some_and(|state| !matches!(state, b'Z' | b'X'))
 }
 
-pub(super) fn parent_of(pid: Pid) -> Option<Pid> {
+pub(in crate::os) fn parent_of(pid: Pid) -> Option<Pid> {
     parent_in(&fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 

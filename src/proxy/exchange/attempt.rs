@@ -17,6 +17,7 @@ use crate::proxy::body::client::ClientBody;
 use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::{RequestBody, is_repeatable};
 use crate::proxy::message::interim::Interim;
+use crate::proxy::policy::asking::Asking;
 use crate::proxy::policy::decide::{self, Decision, Plan, Rules};
 use crate::proxy::policy::denied_field::DeniedFields;
 use crate::proxy::policy::route::Route;
@@ -47,6 +48,8 @@ pub(super) struct Attempt<'a, S> {
     pub(super) need: Need,
     /// The fields that its body may not have.
     pub(super) denied_fields: DeniedFields,
+    /// Why it has to wait for the user's yes, until that is there.
+    pub(super) asking: Option<Box<Asking>>,
     /// Whether it is to an OAuth endpoint, whose tokens are kept from the child.
     pub(super) is_oauth: bool,
     /// Its line in the log, until the response takes it over.
@@ -82,6 +85,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             owner: None,
             need: Need::default(),
             denied_fields: None,
+            asking: None,
             is_oauth: false,
             entry,
         }
@@ -143,6 +147,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             host: place.authority.host(),
             candidates: &place.candidates,
             allowed_guards: &self.session.allowed_guards,
+            asked_guards: &self.session.asked_guards,
             policy: &self.session.policy,
             has_body: self.body.as_ref().is_some_and(|body| !body.is_end_stream()),
             carries_minted,
@@ -152,6 +157,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             plan,
             need,
             denied_fields,
+            asking,
         } = decide::decide(rules, &self.parts, &target.path, self.flags);
         self.owner = owner;
         if let Some(route) = owner {
@@ -163,6 +169,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         }
         self.need = need;
         self.denied_fields = denied_fields;
+        self.asking = asking;
         if let Some(route) = owner.or_else(|| place.candidates.first()) {
             let path = route.relative_path(&target.path);
             self.is_oauth = route.rules.is_oauth_endpoint(path) && self.searches_bodies();

@@ -2,7 +2,6 @@
 //! request.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Request, Uri, uri};
 
+use super::depends_on::DependsOn;
 use super::respond;
 use crate::authority::Authority;
 use crate::canonical_path::canonical_path;
@@ -91,48 +91,6 @@ pub struct DeniedBy {
     pub hint: String,
 }
 
-/// What the outcome depends on that a method and a URL do not tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DependsOn {
-    /// The address that the host's name leads to.
-    Address,
-    /// Whether a field of its body is denied.
-    Fields,
-    /// The GraphQL document.
-    Graphql,
-    /// Whether git-lfs downloads.
-    LfsBatch,
-    /// Which refs the push names, and how it moves them.
-    Push,
-}
-
-impl DependsOn {
-    /// Its name in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Address => "address",
-            Self::Fields => "fields",
-            Self::Graphql => "graphql",
-            Self::LfsBatch => "lfs_batch",
-            Self::Push => "push",
-        }
-    }
-}
-
-impl fmt::Display for DependsOn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Address => {
-                "the address that the host's name leads to, which is looked at when it is dialled"
-            }
-            Self::Fields => "whether a field of its body is one that is denied",
-            Self::Graphql => "what the GraphQL document in its body does",
-            Self::LfsBatch => "whether git-lfs downloads, which its body says",
-            Self::Push => "the refs that the push names and the commits in it, which its body says",
-        })
-    }
-}
-
 impl Imagined {
     /// A request by its method and URL, which is taken as a client would send it.
     ///
@@ -169,6 +127,8 @@ pub struct DryRun {
     policy: SessionPolicy,
     /// Guard rules that are lifted, as `provider/rule`.
     lifted: HashSet<String>,
+    /// Guard rules that let a request wait for the user's yes.
+    asked: HashSet<String>,
 }
 
 impl DryRun {
@@ -178,7 +138,14 @@ impl DryRun {
             routes,
             policy,
             lifted,
+            asked: HashSet::new(),
         }
+    }
+
+    /// The same session, in which these guard rules let a request wait for the user's yes.
+    #[must_use]
+    pub fn asking(self, asked: HashSet<String>) -> Self {
+        Self { asked, ..self }
     }
 
     /// The same session under that policy alone, with these guard rules lifted as well.
@@ -268,6 +235,7 @@ impl DryRun {
             host: authority.host(),
             candidates: &candidates,
             allowed_guards: &self.lifted,
+            asked_guards: &self.asked,
             policy: &self.policy,
             has_body: !parts.method.is_safe(),
             carries_minted: false, // a placeholder means nothing outside of its session
@@ -278,6 +246,7 @@ impl DryRun {
             plan,
             need,
             denied_fields,
+            asking,
         } = decide::decide(rules, parts, &target.path, flags);
         let connection = owner.map(|route| route.id.clone());
         let outcome = match plan {
@@ -299,7 +268,7 @@ impl DryRun {
         Ok(Foreseen {
             connection,
             outcome,
-            depends_on,
+            depends_on: asking.map(|_| DependsOn::Decision).or(depends_on),
         })
     }
 }

@@ -6,6 +6,7 @@ use http::{Request, Response};
 
 use super::attempt::Attempt;
 use super::place::Place;
+use super::refused::refused_request;
 use super::respond;
 use super::response_body::ResponseBody;
 use super::session::Session;
@@ -35,6 +36,11 @@ pub(in crate::proxy) fn handle<'a, S: CredentialSource>(
         };
         let response = respond::to_client(&refusal, &attempt.parts.headers);
         let status = response.status().as_u16();
+        let owner = attempt.owner.map(|route| &route.id);
+        let (method, path) = (&attempt.parts.method, attempt.parts.uri.path());
+        let host = attempt.place.authority.to_string();
+        let told = refused_request(&refusal, owner, method, &host, path);
+        attempt.session.pending.refuse(told);
         attempt.entry.refused(&refusal, status);
         attempt.entry.finish(0);
         if let Some(body) = attempt.body.take() {

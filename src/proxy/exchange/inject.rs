@@ -32,21 +32,19 @@ impl<S: CredentialSource> Attempt<'_, S> {
         shape: usize,
     ) -> Result<Outcome, Refusal> {
         let usage = usage(&self.parts, self.body.as_ref());
-        let is_small = usage == Usage::Repeatable;
         let (signing, mut next) = if route.is_signed(shape) {
             let (signing, body) = Box::pin(self.signing(progress, route)).await?; // rarely
             (Some(signing), *body)
         } else {
             (None, self.upload(progress, Some(route)).await?)
         };
-        let mut credential = self.session.source.get(&route.id, usage).await?;
+        let mut credential = match self.session.source.get(&route.id, usage).await {
+            Ok(credential) => credential,
+            Err(error) => Box::pin(self.after_login(&route.id, usage, error)).await?,
+        };
         self.session.scrubbing.renew(&*self.session.source);
         let mut attempt = 0;
-        carriers::strip(&mut self.parts, &route.carriers, route.rules.carriers());
-        for (name, value) in &*route.constant {
-            let entry = self.parts.headers.entry(name);
-            entry.or_insert_with(|| value.clone());
-        }
+        self.strip(route);
         let stripped = self.parts.uri.clone();
         loop {
             let ready = route.ready(&credential);
@@ -70,9 +68,11 @@ impl<S: CredentialSource> Attempt<'_, S> {
             let looking = self.look_into(route, &credential, attempt, response);
             let (mut outcome, verdict) = Box::pin(looking).await;
             match verdict {
-                _ if !progress.is_repeatable(is_small) => break Ok(outcome),
+                _ if !progress.is_repeatable(usage == Usage::Repeatable) => break Ok(outcome),
                 UnauthorizedAction::Accept => break Ok(outcome),
-                UnauthorizedAction::Fail(error) => return Err(error.into()),
+                UnauthorizedAction::Fail(error) => {
+                    credential = Box::pin(self.after_login(&route.id, usage, error)).await?;
+                }
                 UnauthorizedAction::Retry(better) => {
                     credential = better;
                     self.session.scrubbing.renew(&*self.session.source);
@@ -85,6 +85,24 @@ impl<S: CredentialSource> Attempt<'_, S> {
             };
             next = once_more;
             attempt += 1;
+        }
+    }
+
+    /// Removes every carrier of a credential, and adds the constant fields.
+    fn strip(&mut self, route: &Route) {
+        let (headers, carriers) = (&route.carriers, route.rules.carriers());
+        if let Some(live) = self.entry.live() {
+            live.stripped = carriers::names_in(&self.parts, headers, carriers);
+        }
+        carriers::strip(&mut self.parts, headers, carriers);
+        self.add_constant(route);
+    }
+
+    /// Adds the fields that the definition adds to each request, unless the client has set them.
+    pub(super) fn add_constant(&mut self, route: &Route) {
+        for (name, value) in &*route.constant {
+            let entry = self.parts.headers.entry(name);
+            entry.or_insert_with(|| value.clone());
         }
     }
 
@@ -106,6 +124,9 @@ impl<S: CredentialSource> Attempt<'_, S> {
         stripped: &Uri,
         signing: Option<&Signing>,
     ) -> Result<(), Refusal> {
+        if let Some(live) = self.entry.live() {
+            live.put_on = form.map(Ready::place);
+        }
         let parts = &mut self.parts;
         let authority = self.place.origins.uri_authority().as_str();
         match (form, signing) {

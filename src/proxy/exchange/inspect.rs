@@ -53,6 +53,18 @@ impl<S: CredentialSource> Attempt<'_, S> {
         body: RequestBody,
         progress: &UploadProgress,
     ) -> Result<RequestBody, Refusal> {
+        let body = self.looked_into(body, progress).await?;
+        match self.asking.take() {
+            Some(asking) => self.ask(*asking, body, progress).await,
+            None => Ok(body),
+        }
+    }
+
+    async fn looked_into(
+        &mut self,
+        body: RequestBody,
+        progress: &UploadProgress,
+    ) -> Result<RequestBody, Refusal> {
         match self.need.asked() {
             Asked::Nothing => Ok(body),
             Asked::Push => self.inspect_push(body, progress).await,

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use http::uri::PathAndQuery;
 use http::{Method, Request};
+use serde::Serialize;
 
 use super::place::Place;
-use crate::audit::{Kind, PushedRefs, RequestLine};
+use crate::audit::{Kind, LiveRequest, PushedRefs, RequestLine, kept_path};
 use crate::clock::Timestamp;
 use crate::proxy::policy::git_push::RefsReader;
 use crate::proxy::policy::route::Route;
@@ -32,6 +33,8 @@ struct Line {
     place: Arc<Place>,
     why: Option<Box<Why>>,
     pushed: Option<Box<PushedRefs>>,
+    /// What only watchers learn; `None` while there is none.
+    live: Option<Box<LiveRequest>>,
     route: Option<Arc<Route>>,
     scrubbed: u64,
     started: Instant,
@@ -58,19 +61,23 @@ impl Why {
 impl Entry {
     /// A line for a request that has just come in.
     pub(in crate::proxy) fn new<B>(place: &Arc<Place>, request: &Request<B>) -> Self {
-        let line = Line {
+        let mut line = Line {
             event: Kind::Failed,
             method: request.method().clone(),
             path: request.uri().path_and_query().cloned(),
             place: Arc::clone(place),
             why: None,
             pushed: None,
+            live: None,
             route: None,
             scrubbed: 0,
             started: Instant::now(),
             status: None,
             time: Timestamp::now(),
         };
+        if let Some(number) = place.audit.watched_request() {
+            line.begin(number);
+        }
         Self { line: Some(line) }
     }
 
@@ -102,7 +109,14 @@ impl Entry {
 
     /// Drops the line: nothing was injected, and nothing refused.
     pub(in crate::proxy) fn forget(&mut self) {
-        self.line = None;
+        if let Some(line) = self.line.take() {
+            line.tell_gone();
+        }
+    }
+
+    /// What watchers are told about the request, if there are any.
+    pub(super) fn live(&mut self) -> Option<&mut LiveRequest> {
+        self.line.as_mut()?.live.as_deref_mut()
     }
 
     /// The request is being sent with a credential: from now on it is logged, whatever happens to
@@ -181,6 +195,7 @@ impl Entry {
             scrubbed: (line.scrubbed > 0).then_some(line.scrubbed),
             reason: line.why.as_ref().map(|why| why.reason.as_str()),
             rule: line.why.as_ref().and_then(|why| why.rule.as_deref()),
+            live: line.live.as_deref(),
         });
     }
 }
@@ -198,6 +213,52 @@ impl Drop for Entry {
                 )));
             }
             self.finish(0);
+        }
+        self.forget();
+    }
+}
+
+/// A request that somebody watches has come in.
+#[derive(Serialize)]
+struct Began<'a> {
+    event: &'static str,
+    request: u64,
+    time: String,
+    method: &'a str,
+    host: String,
+    path: &'a str,
+}
+
+/// A request that was told to have come in has no line in the log.
+#[derive(Serialize)]
+struct Gone {
+    event: &'static str,
+    request: u64,
+}
+
+impl Line {
+    #[cold]
+    fn begin(&mut self, number: u64) {
+        self.place.audit.tell(&Began {
+            event: "began",
+            request: number,
+            time: self.time.to_string(),
+            method: self.method.as_str(),
+            host: self.place.authority.to_string(),
+            path: kept_path(self.path.as_ref().map_or("/", PathAndQuery::path)),
+        });
+        self.live = Some(Box::new(LiveRequest {
+            request: number,
+            ..LiveRequest::default()
+        }));
+    }
+
+    fn tell_gone(&self) {
+        if let Some(live) = &self.live {
+            self.place.audit.tell(&Gone {
+                event: "gone",
+                request: live.request,
+            });
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::proxy::refusal::Refusal;
 use crate::text;
 
 /// The field by which a client, or a test, distinguishes authsome's responses from a provider's.
-const ERROR_HEADER: HeaderName = HeaderName::from_static("authsome-error");
+pub(super) const ERROR_HEADER: HeaderName = HeaderName::from_static("authsome-error");
 
 /// Status, error code, and what to do.
 struct ErrorResponse {

@@ -42,10 +42,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
         route: &Arc<Route>,
     ) -> Result<Outcome, Refusal> {
         let body = self.upload(progress, Some(route)).await?;
-        for (name, value) in &*route.constant {
-            let entry = self.parts.headers.entry(name);
-            entry.or_insert_with(|| value.clone());
-        }
+        self.add_constant(route);
         let fits = match self.session.scrubbing.minted() {
             Some(minted) => {
                 let (own, _) = minted.split(&route.id);

@@ -7,6 +7,7 @@ use http::Method;
 use http::request::Parts;
 use http::uri::Authority;
 
+use super::asking::{self, Asking};
 use super::candidates::{Candidates, RouteMatch};
 use super::denied_field::{DeniedBy, DeniedField, DeniedFields, joined};
 use super::graphql;
@@ -43,6 +44,8 @@ pub(in crate::proxy) struct Decision<'a> {
     pub(in crate::proxy) need: Need,
     /// The fields that its body may not have.
     pub(in crate::proxy) denied_fields: DeniedFields,
+    /// Why it has to wait for the user's yes, if it has to.
+    pub(in crate::proxy) asking: Option<Box<Asking>>,
 }
 
 impl<'a> Decision<'a> {
@@ -52,7 +55,14 @@ impl<'a> Decision<'a> {
             plan,
             need: Need::default(),
             denied_fields: None,
+            asking: None,
         }
+    }
+
+    /// The same, with that to wait for.
+    fn asking(&mut self, asking: Option<Box<Asking>>) {
+        self.need.ask |= asking.is_some();
+        self.asking = self.asking.take().or(asking);
     }
 
     fn refused(owner: Option<&'a Arc<Route>>, refusal: Refusal) -> Self {
@@ -71,6 +81,8 @@ pub(in crate::proxy) struct Rules<'a> {
     pub(in crate::proxy) candidates: &'a Candidates,
     /// Guard rules that the user has lifted, as `provider/rule`.
     pub(in crate::proxy) allowed_guards: &'a HashSet<String>,
+    /// Guard rules that let a request wait for the user's yes, as `provider/rule`.
+    pub(in crate::proxy) asked_guards: &'a HashSet<String>,
     /// What the user permits.
     pub(in crate::proxy) policy: &'a SessionPolicy,
     /// Whether the request has a body, or may have one.
@@ -137,6 +149,7 @@ fn permitted<'a>(
             Ok(need) => decision.need = decision.need.and(need),
             Err(refusal) => return Decision::refused(decision.owner, refusal),
         }
+        decision.asking(Asking::by_path(rules.policy, route, methods, path));
         if rules.has_body {
             denied.extend(denied_methods(route, parts, |method| {
                 let with = rules
@@ -216,10 +229,10 @@ fn by_route<'a>(
         };
     }
     let relative = route.relative_path(path);
-    let mut guards = methods.iter();
-    if let Some(refusal) = guards.find_map(|method| guarded(rules, route, method, relative)) {
-        return Decision::refused(owner, refusal);
-    }
+    let asking = match guards(rules, route, methods, relative) {
+        Ok(asking) => asking,
+        Err(refusal) => return Decision::refused(owner, refusal),
+    };
     let sent = route.sent_guard(rules.allowed_guards);
     let of_route = (&*route.rules, rules.host);
     let mut denied_fields = match sent.check(of_route, (parts, relative, rules.has_body), methods) {
@@ -238,6 +251,7 @@ fn by_route<'a>(
     };
     let mut decision = Decision::new(owner, Ok(plan));
     decision.denied_fields = denied_fields;
+    decision.asking(asking);
     let method = methods.method();
     decision.need.graphql = graphql::held(&route.rules, rules.host, method, relative).is_some()
         && Defence::GraphqlGuard.stands();
@@ -255,6 +269,34 @@ fn moved(rules: Rules<'_>, route: &Route, parts: &Parts) -> Option<String> {
         rules.authority,
         query.unwrap_or_default()
     ))
+}
+
+/// Why the request has to wait for a yes, by the guard rules of the definition.
+///
+/// # Errors
+///
+/// A rule denies it.
+fn guards(
+    rules: Rules<'_>,
+    route: &Route,
+    methods: &Methods<'_>,
+    path: &str,
+) -> Result<Option<Box<Asking>>, Refusal> {
+    let mut asking = None;
+    for method in methods.iter() {
+        let Some(refusal) = guarded(rules, route, method, path) else {
+            continue;
+        };
+        let name = refusal.rule().unwrap_or_default();
+        if !rules.asked_guards.contains(&name) {
+            return Err(refusal);
+        }
+        if !asking::is_excepted(rules.policy, route, methods, path) {
+            let why = (name, refusal.to_string());
+            asking = Some(Box::new(Asking::new(why, route, methods.own(), path)));
+        }
+    }
+    Ok(asking)
 }
 
 /// The refusal of a guard rule of the definition, unless the user has lifted the rule.

@@ -20,6 +20,21 @@ pub(in crate::proxy) fn strip(parts: &mut Parts, headers: &[HeaderName], carrier
     strip_query(parts, carriers, |_| true);
 }
 
+/// The names of the carriers that the request has.
+pub(in crate::proxy) fn names_in(
+    parts: &Parts,
+    headers: &[HeaderName],
+    carriers: &Carriers,
+) -> Vec<String> {
+    let headers = headers
+        .iter()
+        .filter(|name| parts.headers.contains_key(*name));
+    let pairs = parts.uri.query().unwrap_or_default().split(SEPARATORS);
+    let pairs = pairs.filter(|pair| carries(pair, carriers));
+    let names = pairs.map(|pair| format!("?{}", pair.split('=').next().unwrap_or_default()));
+    headers.map(ToString::to_string).chain(names).collect()
+}
+
 /// Removes the carriers that hold the placeholder, and keeps the program's own credentials. For a
 /// request that gets no credential of ours: a program that sends its token everywhere is then
 /// served there as if it had none.

@@ -16,6 +16,7 @@ use crate::proxy::body::client::ClientBody;
 use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::RequestBody;
 use crate::proxy::exchange;
+use crate::proxy::exchange::agent;
 use crate::proxy::exchange::log_entry::Entry;
 use crate::proxy::exchange::place::Place;
 use crate::proxy::exchange::respond;
@@ -45,6 +46,9 @@ pub(super) async fn https<S: CredentialSource>(
     let Some(place) = place_of(shared, &mut request, Scheme::Https) else {
         return refuse(&NO_TARGET, request);
     };
+    if Shared::<S>::is_agent(&place.authority) {
+        return agent::respond(&shared.session, request.map(ClientBody::Hyper)).await;
+    }
     match shared.gate().dispose(&place.authority) {
         Disposition::Refuse(refusal) => shared.refuse(&place.authority, &refusal, request),
         Disposition::Intercept | Disposition::Tunnel => {
@@ -65,6 +69,10 @@ pub(super) async fn http<S>(
     let Some(place) = place_of(shared, &mut request, Scheme::Http) else {
         return refuse(&NO_TARGET, request);
     };
+    // It does not leave the machine, and holds no secret.
+    if Shared::<S>::is_agent(&place.authority) {
+        return agent::respond(&shared.session, request.map(ClientBody::Hyper)).await;
+    }
     let mut entry = Entry::new(&place, &request);
     match forward_http(shared, &place, request).await {
         Ok(response) => {

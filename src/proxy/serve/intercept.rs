@@ -17,6 +17,7 @@ use crate::connection::CredentialSource;
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::body::client::ClientBody;
 use crate::proxy::exchange;
+use crate::proxy::exchange::agent;
 use crate::proxy::exchange::place::Place;
 use crate::proxy::exchange::respond;
 use crate::proxy::exchange::response_body::ResponseBody;
@@ -107,6 +108,9 @@ async fn speak<S: CredentialSource>(
     let (_, tls) = stream.get_ref();
     let http2 = tls.alpn_protocol() == Some(b"h2");
     let session = &shared.session;
+    if Shared::<S>::is_agent(&authority) {
+        return tell_agent(shared, stream, http2, permit).await;
+    }
     let Some(place) = Place::of_tunnel(session, authority, tls.server_name()) else {
         return;
     };
@@ -127,6 +131,33 @@ async fn speak<S: CredentialSource>(
             let upgrade = upgrade.map(|client| ClientUpgrade::Http1(client, Arc::clone(&permit)));
             let request = request.map(ClientBody::Http1);
             exchange::handle(session, &place, request, upgrade, interim)
+        };
+        http1::serve(stream, respond, refuse_head).await;
+    }
+}
+
+/// The same for the host of the agent's API.
+async fn tell_agent<S: CredentialSource>(
+    shared: Arc<Shared<S>>,
+    stream: ClientStream,
+    http2: bool,
+    permit: Permit,
+) {
+    if http2 {
+        http2::serve(
+            stream,
+            permit,
+            || (),
+            |request, _| {
+                let shared = Arc::clone(&shared);
+                let request = request.map(ClientBody::Http2);
+                async move { agent::respond(&shared.session, request).await }
+            },
+        )
+        .await;
+    } else {
+        let respond = |request: Request<_>, _: Option<_>, _| {
+            agent::respond(&shared.session, request.map(ClientBody::Http1))
         };
         http1::serve(stream, respond, refuse_head).await;
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use authsome_ca::{CaError, SessionCa};
+use authsome_ca::{CaError, PermittedHost, SessionCa};
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -22,10 +22,13 @@ use crate::net::resolve::Resolve;
 use crate::net::tls::Trust;
 use crate::net::user_proxy::UserProxies;
 use crate::proxy::admission::admit::Admission;
+use crate::proxy::exchange::agent::AGENT_HOST;
+use crate::proxy::exchange::refused_request;
 use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::exchange::scrubbing::Scrubbing;
 use crate::proxy::exchange::session::Session;
 use crate::proxy::limits::{MAX_LOGGED_HOSTS, Timeouts};
+use crate::proxy::pending::{AgentApi, Pending};
 use crate::proxy::policy::gate::Gate;
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::policy::session_policy::SessionPolicy;
@@ -37,6 +40,10 @@ use crate::secret::Secret;
 /// The configuration of a session.
 #[derive(Debug)]
 pub struct SessionConfig {
+    /// The agent's API; `None` if it is off.
+    pub agent: Option<AgentApi>,
+    /// What waits for the user.
+    pub pending: Arc<Pending>,
     /// Where the proxy listens.
     pub listen: Listen,
     /// The password in the proxy's URL; a new one for each session.
@@ -53,6 +60,8 @@ pub struct SessionConfig {
     pub policy: SessionPolicy,
     /// Guard rules that the user has lifted, as `provider/rule`.
     pub allowed_guards: HashSet<String>,
+    /// Guard rules that let a request wait for the user's yes, as `provider/rule`.
+    pub asked_guards: HashSet<String>,
     /// What responses are searched in for secrets.
     pub scrub: ScrubExtent,
     /// The command has a loopback interface of its own, and none of this machine's addresses is
@@ -66,6 +75,18 @@ pub struct SessionConfig {
     pub audit: Arc<Audit>,
     /// The start of the session: the validity of its certificates is computed from it.
     pub now: SystemTime,
+}
+
+impl SessionConfig {
+    /// The hosts that the session CA may sign for.
+    fn permitted_hosts(&self) -> Vec<PermittedHost> {
+        let mut permitted = self.routes.permitted_hosts();
+        let agent = PermittedHost::Domain(AGENT_HOST.to_owned());
+        if self.agent.is_some() && !permitted.contains(&agent) {
+            permitted.push(agent);
+        }
+        permitted
+    }
 }
 
 /// What all connections of one run share.
@@ -106,7 +127,7 @@ impl<S> Shared<S> {
         source: Arc<S>,
         address: SocketAddr,
     ) -> Result<Self, CaError> {
-        let ca = SessionCa::new(&config.routes.permitted_hosts(), config.now)?;
+        let ca = SessionCa::new(&config.permitted_hosts(), config.now)?;
         let routes = Arc::new(config.routes);
         let own = OwnListeners {
             proxy: address,
@@ -140,8 +161,11 @@ impl<S> Shared<S> {
                 Arc::clone(&config.queue),
             )),
             session: Session {
+                agent: config.agent,
                 allowed_guards: config.allowed_guards,
+                asked_guards: config.asked_guards,
                 audit: config.audit,
+                pending: config.pending,
                 policy,
                 upstream,
                 routes,
@@ -156,6 +180,11 @@ impl<S> Shared<S> {
     /// The address that the proxy listens on.
     pub(super) fn address(&self) -> SocketAddr {
         self.own.proxy
+    }
+
+    /// Whether that is the host of the agent's API.
+    pub(super) fn is_agent(authority: &Authority) -> bool {
+        authority.host() == AGENT_HOST
     }
 
     /// What decides about connections: the routes and the policy.
@@ -198,8 +227,11 @@ impl<S> Shared<S> {
             .request(request.method().as_str(), &authority.to_string(), "")
             .because(refusal.to_string());
         event.rule = refusal.rule();
+        let method = request.method().clone();
         let response = refuse(refusal, request);
         event.status = Some(response.status().as_u16());
+        let refused = refused_request(refusal, None, &method, &authority.to_string(), "");
+        self.session.pending.refuse(refused);
         self.session.audit.record(&event);
         response
     }

@@ -1,5 +1,5 @@
-//! Changes the guard rules that `config.toml` lifts, and leaves all else in the file as it stands:
-//! the user's order, comments and blank lines.
+//! Changes the guard rules that `config.toml` lifts, and the requests that wait for no yes, and
+//! leaves all else in the file as it stands: the user's order, comments and blank lines.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,6 +13,28 @@ use crate::os::home::Home;
 /// Lifts a guard rule (`provider/rule`), or puts it in force again. Returns whether that changed
 /// anything.
 pub fn set_allowed(home: &Home, rule: &str, is_allowed: bool) -> Result<bool, SettingsError> {
+    let place = ("guard", "allow");
+    edit(home, place, (rule, is_allowed), |settings| {
+        settings.guard.allow.contains(rule)
+    })
+}
+
+/// Spares the requests of a rule (`provider/name=METHOD path`) the wait for the user's yes, in all
+/// runs from now on. Returns whether that changed anything.
+pub fn set_unasked(home: &Home, rule: &str) -> Result<bool, SettingsError> {
+    let place = ("policy", "unasked_paths");
+    edit(home, place, (rule, true), |settings| {
+        settings.policy.is_unasked(rule)
+    })
+}
+
+/// Adds a text to an array of a table, or takes it out.
+fn edit(
+    home: &Home,
+    place: (&str, &str),
+    (rule, is_allowed): (&str, bool),
+    has: impl Fn(&Settings) -> bool,
+) -> Result<bool, SettingsError> {
     let path = home.path(FILE);
     let invalid = |reason: String| SettingsError {
         path: path.clone(),
@@ -25,10 +47,10 @@ pub fn set_allowed(home: &Home, rule: &str, is_allowed: bool) -> Result<bool, Se
     };
     // What is not valid is reported in the same words as everywhere, before anything is changed.
     let settings: Settings = parse(&text).map_err(&invalid)?;
-    if settings.guard.allow.contains(rule) == is_allowed {
+    if has(&settings) == is_allowed {
         return Ok(false);
     }
-    let changed = changed(&text, rule, is_allowed).map_err(&invalid)?;
+    let changed = changed(&text, place, rule, is_allowed).map_err(&invalid)?;
     parse(&changed).map_err(&invalid)?;
     // A link, as into a collection of dotfiles, stays one: its target is written.
     let is_link = fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
@@ -45,15 +67,20 @@ pub fn set_allowed(home: &Home, rule: &str, is_allowed: bool) -> Result<bool, Se
     Ok(true)
 }
 
-fn changed(text: &str, rule: &str, is_allowed: bool) -> Result<String, String> {
+fn changed(
+    text: &str,
+    (table, key): (&str, &str),
+    rule: &str,
+    is_allowed: bool,
+) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
-    let guard = document
-        .entry("guard")
-        .or_insert_with(|| Table::new().into());
-    let guard = guard.as_table_like_mut().ok_or("guard is not a table")?;
-    let allow = guard.entry("allow");
+    let guard = document.entry(table).or_insert_with(|| Table::new().into());
+    let guard = guard.as_table_like_mut();
+    let guard = guard.ok_or_else(|| format!("{table} is not a table"))?;
+    let allow = guard.entry(key);
     let allow = allow.or_insert_with(|| Item::Value(Value::Array(Array::new())));
-    let allow = allow.as_array_mut().ok_or("guard.allow is not an array")?;
+    let allow = allow.as_array_mut();
+    let allow = allow.ok_or_else(|| format!("{table}.{key} is not an array"))?;
     if is_allowed {
         allow.push(rule);
     } else {
@@ -105,6 +132,26 @@ mod tests {
         assert!(set_allowed(&home, "gitlab/b", true).unwrap());
         assert!(fs::symlink_metadata(home.path(FILE)).unwrap().is_symlink());
         assert!(fs::read_to_string(dotfile).unwrap().contains("gitlab/b"));
+    }
+
+    #[test]
+    fn a_request_is_spared_the_wait_beside_what_is_there() {
+        let own = "[policy]\nask_paths = [\"gitlab=POST /**\"] # all\n";
+        let (_directory, home) = home_with(Some(own));
+        let rule = "gitlab/default=POST /api/v4/projects";
+        assert!(set_unasked(&home, rule).unwrap());
+        assert!(!set_unasked(&home, rule).unwrap());
+        assert!(text(&home).contains("# all") && text(&home).contains(rule));
+        assert_eq!(
+            Settings::load(&home)
+                .unwrap()
+                .policy()
+                .0
+                .unasked_paths
+                .len(),
+            1
+        );
+        set_unasked(&home, "no rule").unwrap_err();
     }
 
     #[test]

@@ -26,11 +26,15 @@ pub(super) struct PolicyTable {
     deny_hosts: Vec<Parsed<HostRule>>,
     allow_paths: Vec<Parsed<PathRule>>,
     deny_paths: Vec<Parsed<PathRule>>,
+    ask_paths: Vec<Parsed<PathRule>>,
+    unasked_paths: Vec<Parsed<PathRule>>,
     git_push: Option<Vec<Parsed<RefPattern>>>,
     read_only: bool,
     limits: Vec<Parsed<Limit>>,
     /// Guard rules that are lifted, as `provider/rule`.
     allow: Vec<String>,
+    /// Guard rules that let a request wait for the user's yes.
+    ask: Vec<String>,
 }
 
 /// What happens to hosts that belong to no connection.
@@ -76,12 +80,27 @@ impl PolicyTable {
             deny_hosts: values(&self.deny_hosts),
             allow_paths: values(&self.allow_paths),
             deny_paths: values(&self.deny_paths),
+            ask_paths: values(&self.ask_paths),
+            unasked_paths: values(&self.unasked_paths),
             git_push: self.git_push.as_deref().map(values),
             is_read_only: self.read_only,
             limits: values(&self.limits),
         };
         layer.check().map_err(|error| error.to_string())?;
         Ok((layer, &self.allow))
+    }
+}
+
+impl PolicyTable {
+    /// Whether that rule spares requests the wait.
+    pub(super) fn is_unasked(&self, rule: &str) -> bool {
+        let mut rules = self.unasked_paths.iter();
+        rules.any(|Parsed(known)| known.to_string() == rule)
+    }
+
+    /// The guard rules that let a request wait for the user's yes.
+    pub(super) fn asked(&self) -> &[String] {
+        &self.ask
     }
 }
 
@@ -96,6 +115,8 @@ pub struct PolicyFile {
     pub layer: PolicyLayer,
     /// Guard rules that are lifted, as `provider/rule`.
     pub lifted: Vec<String>,
+    /// Guard rules that let a request wait for the user's yes, as `provider/rule`.
+    pub asked: Vec<String>,
 }
 
 impl PolicyFile {
@@ -134,7 +155,12 @@ impl PolicyFile {
         let shown = crate::text::line(&path.display().to_string()).into_owned();
         let (layer, lifted) = table.layer(PolicySource::File(shown)).map_err(invalid)?;
         let lifted = lifted.to_vec();
-        Ok(Self { layer, lifted })
+        let asked = table.ask.clone();
+        Ok(Self {
+            layer,
+            lifted,
+            asked,
+        })
     }
 }
 
@@ -173,7 +199,7 @@ mod tests {
             allow = ["gitlab/ci-variable"]
             "#,
         );
-        let PolicyFile { layer, lifted } = file.unwrap();
+        let PolicyFile { layer, lifted, .. } = file.unwrap();
         assert_eq!(layer.unmanaged, Policy::Deny);
         assert!(layer.is_read_only);
         assert_eq!(layer.allow_hosts.len() + layer.deny_hosts.len(), 2);

@@ -7,8 +7,9 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, at_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 32] = [
     "allow",
+    "ask",
     "completions",
     "credential",
     "deny",
@@ -24,6 +25,7 @@ const COMMANDS: [&str; 29] = [
     "man",
     "policy",
     "proxy",
+    "ps",
     "register",
     "remove",
     "revoke",
@@ -32,6 +34,7 @@ const COMMANDS: [&str; 29] = [
     "set-default",
     "skill",
     "status",
+    "stop",
     "token",
     "uninstall",
     "vault",

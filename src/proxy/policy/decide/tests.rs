@@ -50,6 +50,7 @@ fn decided(candidates: &Candidates, method: &str, path: &str, origin: &str) -> S
         authority: &"gitlab.test".parse().unwrap(),
         host: "gitlab.test",
         candidates,
+        asked_guards: &HashSet::new(),
         allowed_guards: &HashSet::new(),
         policy: &SessionPolicy::default(),
         has_body: true,

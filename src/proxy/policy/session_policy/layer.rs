@@ -56,6 +56,11 @@ pub struct PolicyLayer {
     pub deny_hosts: Vec<HostRule>,
     /// If a provider is named here, requests of its connections must match one of its rules.
     pub allow_paths: Vec<PathRule>,
+    /// Requests that wait for the user's yes.
+    pub ask_paths: Vec<PathRule>,
+    /// Requests that do not, although such a rule of this layer names them; those of `config.toml`
+    /// hold for all layers.
+    pub unasked_paths: Vec<PathRule>,
     /// Requests that are refused.
     pub deny_paths: Vec<PathRule>,
     /// The refs that may be pushed to with git; `None` for all.
@@ -90,6 +95,8 @@ impl PolicyLayer {
             && self.allow_hosts.is_empty()
             && self.deny_hosts.is_empty()
             && self.allow_paths.is_empty()
+            && self.ask_paths.is_empty()
+            && self.unasked_paths.is_empty()
             && self.deny_paths.is_empty()
             && self.git_push.is_none()
             && !self.is_read_only
@@ -152,6 +159,8 @@ impl PolicyLayer {
         add(&mut rules, "deny-host", &self.deny_hosts);
         add(&mut rules, "allow-path", &self.allow_paths);
         add(&mut rules, "deny-path", &self.deny_paths);
+        add(&mut rules, "ask-path", &self.ask_paths);
+        add(&mut rules, "unasked-path", &self.unasked_paths);
         match &self.git_push {
             Some(refs) if refs.is_empty() => rules.push(("git-push", "nothing".to_owned())),
             Some(refs) => add(&mut rules, "git-push", refs),
@@ -166,7 +175,8 @@ impl PolicyLayer {
 
     /// The providers that its rules name.
     pub fn providers(&self) -> impl Iterator<Item = &ProviderId> {
-        let paths = self.allow_paths.iter().chain(&self.deny_paths);
+        let asked = self.ask_paths.iter().chain(&self.unasked_paths);
+        let paths = self.allow_paths.iter().chain(&self.deny_paths).chain(asked);
         let limits = self.limits.iter().filter_map(Limit::provider);
         paths.map(PathRule::provider).chain(limits)
     }

@@ -7,6 +7,8 @@
     reason = "each is one thing to look at, and none excludes another"
 )]
 pub(in crate::proxy) struct Need {
+    /// The user has to say yes.
+    pub(in crate::proxy) ask: bool,
     /// The body has to be one that only reads.
     pub(in crate::proxy) only_read: bool,
     /// No body makes it one that only reads, unless it is a GraphQL document.
@@ -26,6 +28,7 @@ impl Need {
     /// Both needs.
     pub(in crate::proxy) fn and(self, other: Self) -> Self {
         Self {
+            ask: self.ask || other.ask,
             only_read: self.only_read || other.only_read,
             graphql: self.graphql || other.graphql,
             push: self.push || other.push,

@@ -57,15 +57,25 @@ impl PathRule {
         self.provider == id.provider && self.name.as_ref().is_none_or(|name| *name == id.name)
     }
 
+    /// The text of a rule that names the requests of that connection, method and path, and no
+    /// others.
+    pub fn exactly(id: &ConnectionId, method: &str, path: &str) -> String {
+        let is_plain = |character: char| !matches!(character, '*' | '?' | '#');
+        if path.chars().all(is_plain) {
+            return format!("{id}={method} {path}");
+        }
+        format!("{id}={method} {REGEX}{}", escaped(path))
+    }
+
     /// Whether it permits a request of that method and canonical path, relative to the service's
     /// base.
-    pub(super) fn permits(&self, method: &str, path: &str) -> bool {
+    pub(in crate::proxy::policy) fn permits(&self, method: &str, path: &str) -> bool {
         self.has(method) && self.path.matches(path)
     }
 
     /// Whether it denies that request. A server may treat `/hooks.json` and `/hooks/` like
     /// `/hooks`, so a rule that denies the one denies the others.
-    pub(super) fn denies(&self, method: &str, path: &str) -> bool {
+    pub(in crate::proxy::policy) fn denies(&self, method: &str, path: &str) -> bool {
         let is_spelled =
             || self.path.matches_a_spelling_of(path) && Defence::RuleSpellings.stands();
         self.has(method) && (self.path.matches(path) || is_spelled())
@@ -117,6 +127,18 @@ impl FromStr for PathRule {
 
 /// The prefix of a pattern that is a regular expression.
 const REGEX: &str = "regex:";
+
+/// The text as a regular expression that matches nothing else.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
+        if character.is_ascii_punctuation() {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
 
 /// Refuses a pattern that no path can match, as it is in another spelling than paths are compared
 /// in: a rule that denies it would protect from nothing.
@@ -216,6 +238,33 @@ mod tests {
         assert!(one.is_about(&id("work")) && !one.is_about(&id("default")));
         let all: PathRule = "gitlab=/api/**".parse().unwrap();
         assert!(all.is_about(&id("work")) && all.is_about(&id("default")));
+    }
+
+    #[test]
+    fn a_rule_for_exactly_one_request_names_no_other() {
+        let id = ConnectionId {
+            provider: "gitlab".parse().unwrap(),
+            name: "work".parse().unwrap(),
+        };
+        for path in [
+            "/api/v4/a",
+            "/a b/ü",
+            "/api/*/x",
+            "/a(b)[c].d+e|f^$",
+            "/a%2Fb",
+        ] {
+            let rule: PathRule = PathRule::exactly(&id, "POST", path).parse().unwrap();
+            assert!(rule.is_about(&id) && rule.permits("POST", path), "{rule}");
+            assert!(!rule.permits("GET", path), "{rule}");
+            let others = [
+                format!("{path}x"),
+                path.replace('*', "y"),
+                path.replace('.', "y"),
+            ];
+            for other in others.iter().filter(|other| *other != path) {
+                assert!(!rule.permits("POST", other), "{rule}: {other}");
+            }
+        }
     }
 
     #[test]

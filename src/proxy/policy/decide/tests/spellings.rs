@@ -45,6 +45,7 @@ fn said(candidates: &Candidates, line: &str) -> String {
         authority: &"gitlab.test".parse().unwrap(),
         host: "gitlab.test",
         candidates,
+        asked_guards: &HashSet::new(),
         allowed_guards: &HashSet::new(),
         policy: &SessionPolicy::default(),
         has_body: false,

@@ -1,0 +1,53 @@
+//! What is made anew for each session: its name, its password, and the list of what waits.
+
+use std::sync::Arc;
+
+use super::control::{Handlers, StopHandler, Stopping};
+use super::environment::{NAME_LENGTH, PASSWORD_LENGTH};
+use super::error::SessionError;
+use super::facts::Facts;
+use super::options::Options;
+use super::pending::{self, PendingHandler};
+use super::user_data::UserData;
+use crate::proxy::{AgentApi, Pending};
+use crate::secret::{Secret, random_text};
+
+pub(super) struct Own {
+    name: Secret<String>,
+    /// The password in the proxy's URL.
+    pub(super) password: Secret<String>,
+    /// The agent's API; `None` if it is off.
+    pub(super) agent: Option<AgentApi>,
+    /// What waits for the user.
+    pub(super) pending: Arc<Pending>,
+}
+
+impl Own {
+    pub(super) fn of(
+        options: &Options,
+        data: &UserData,
+        facts: &Facts,
+    ) -> Result<Self, SessionError> {
+        let name = random_text(NAME_LENGTH)?;
+        Ok(Self {
+            agent: options.agent_api.then(|| facts.for_agent(name.expose())),
+            name,
+            password: random_text(PASSWORD_LENGTH)?,
+            pending: pending::of(options, &data.settings),
+        })
+    }
+
+    /// The public name of the session.
+    pub(super) fn name(&self) -> &str {
+        self.name.expose()
+    }
+
+    /// What the run can be asked on its socket, beside its state.
+    pub(super) fn handlers(&self, stopping: &Arc<Stopping>) -> Handlers {
+        let pending = || Arc::new(PendingHandler(Arc::clone(&self.pending)));
+        Handlers::default()
+            .with("stop", Arc::new(StopHandler(Arc::clone(stopping))))
+            .with("waiting", pending())
+            .with("decide", pending())
+    }
+}
