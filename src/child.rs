@@ -7,8 +7,8 @@
 //! place.
 
 mod apart;
-mod error;
 mod ender;
+mod error;
 mod exec;
 mod foreground;
 mod inside;
@@ -27,8 +27,8 @@ use nix::unistd::{Pid, getpgid, getpgrp};
 use tokio::signal::unix::Signal as SignalStream;
 
 pub use self::apart::{Apart, ApartChild};
-pub use self::error::ChildError;
 pub use self::ender::Ender;
+pub use self::error::ChildError;
 pub use self::exec::exec_in_place;
 use self::foreground::{is_foreground, on_terminal};
 use self::inside::Inside;
@@ -150,8 +150,7 @@ impl Child {
 
     /// Waits for the end of a helper that could not do what it was started for.
     pub fn abandon(mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.process.kill().and_then(|()| self.process.wait());
     }
 
     /// Completes when the helper has ended; whoever waits for it here does not reap it.

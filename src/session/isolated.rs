@@ -64,7 +64,7 @@ impl Isolated {
         parent: &Parent,
         home: &Home,
         session: (&str, &RunDirectory),
-        (ca_pem, hashed_name): (&str, &str),
+        (hashed_name, ca_pem): (&str, &str),
     ) -> Result<Self, HomeError> {
         let Some(isolation) = &options.isolation else {
             return Ok(Self::default());

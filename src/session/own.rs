@@ -6,9 +6,12 @@ use super::control::{Handlers, StopHandler, Stopping};
 use super::environment::{NAME_LENGTH, PASSWORD_LENGTH};
 use super::error::SessionError;
 use super::facts::Facts;
+use super::isolated::Isolated;
 use super::options::Options;
+use super::parent::Parent;
 use super::pending::{self, PendingHandler};
 use super::user_data::UserData;
+use crate::os::run_dir::RunDirectory;
 use crate::proxy::{AgentApi, Pending};
 use crate::secret::{Secret, random_text};
 
@@ -40,6 +43,19 @@ impl Own {
     /// The public name of the session.
     pub(super) fn name(&self) -> &str {
         self.name.expose()
+    }
+
+    /// What an isolated command of it is started with.
+    pub(super) fn isolated(
+        &self,
+        options: &Options,
+        data: &UserData,
+        parent: &Parent,
+        directory: &RunDirectory,
+        ca_file: (&str, &str),
+    ) -> Result<Isolated, SessionError> {
+        let session = (self.name(), directory);
+        Ok(Isolated::of(options, parent, &data.home, session, ca_file)?)
     }
 
     /// What the run can be asked on its socket, beside its state.

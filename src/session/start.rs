@@ -10,7 +10,6 @@ use super::environment::EnvironmentBuilder;
 use super::error::SessionError;
 use super::facts::Facts;
 use super::hand_back::{hand_back, serve};
-use super::isolated::Isolated;
 use super::options::{Options, SeenFrom};
 use super::own::Own;
 use super::parent::Parent;
@@ -61,10 +60,9 @@ impl SessionPlan<'_> {
             scrubbed,
         } = self;
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
-        let needing_login = members::needing_login(&members);
         let facts = Facts::of(&members, &options, &permitted);
         let own = Own::of(&options, data, &facts)?;
-        let programs = scrubbed.programs();
+        let (needing_login, programs) = (members::needing_login(&members), scrubbed.programs());
         let nothing = (Parent::new([], "/"), Scrubbed::nothing());
         let (inherited, handed_down) = match options.containers {
             None => (parent, &scrubbed),
@@ -79,7 +77,6 @@ impl SessionPlan<'_> {
         let config = config((&options, data), &own, (routes, permitted), network);
         let credentials = credentials(stored, data, clients, hand_back.as_ref());
         let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
-        let address = proxy.address();
         let log = RunLog::new(&data.audit, own.name(), parent.directory().to_owned());
         let state = RunState::of(&log, facts, &credentials, &own.pending);
         let stopping = Stopping::new();
@@ -94,13 +91,11 @@ impl SessionPlan<'_> {
             options: &options,
         };
         let (directory, environment) = builder.build(roots, contributions, handed_down, notify)?;
-        let names = (own.name(), &directory);
-        let ca = (proxy.ca_pem(), proxy.ca_hashed_name());
-        let isolated = Isolated::of(&options, parent, &data.home, names, ca)?;
+        let isolated = own.isolated(&options, data, parent, &directory, proxy.ca_file())?;
         Ok(Session {
+            address: proxy.address(),
             serving: proxy.serve(),
             credentials,
-            address,
             isolated,
             captures_all: true,
             environment,

@@ -95,9 +95,9 @@ impl<S: CredentialSource> Proxy<S> {
         self.shared.tls.ca_pem()
     }
 
-    /// The session CA's file name in a directory of OpenSSL's.
-    pub fn ca_hashed_name(&self) -> &str {
-        self.shared.tls.ca_hashed_name()
+    /// The session CA as a file of a directory of OpenSSL's: its name, and PEM.
+    pub fn ca_file(&self) -> (&str, &str) {
+        (self.shared.tls.ca_hashed_name(), self.ca_pem())
     }
 
     /// The SHA-256 digest of the session CA's `SubjectPublicKeyInfo`.
