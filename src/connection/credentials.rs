@@ -57,7 +57,7 @@ pub struct Credentials {
     changes: Arc<AtomicU64>,
     /// A sorted map, since a session has few connections: comparing names costs less than hashing
     /// them.
-    slots: BTreeMap<ConnectionId, Arc<Slot>>,
+    pub(super) slots: BTreeMap<ConnectionId, Arc<Slot>>,
 }
 
 impl Credentials {
@@ -86,8 +86,9 @@ impl Credentials {
         })
     }
 
-    /// Starts to renew the pairs that are due, in the background.
-    pub fn renew_due(&self) {
+    /// Starts to renew the pairs that are due, in the background, and to follow what others renew.
+    pub fn renew_due(self: &Arc<Self>) {
+        self.follow_changes();
         let now = Timestamp::now();
         for (id, slot) in &self.slots {
             let current = slot.current.load();
@@ -174,7 +175,8 @@ impl Credentials {
     ) -> impl Future<Output = Outcome> + Send + use<> {
         let (renewal, id, slot) = (Arc::clone(&self.renewal), id.clone(), Arc::clone(slot));
         async move {
-            let outcome = renewal.run(id.clone(), why).await;
+            let known = slot.current.load().generation;
+            let outcome = renewal.run(id.clone(), why, known).await;
             // Noted here and not by those who wait: nobody waits for a refresh in the background,
             // and a client may have disconnected. Otherwise the next request would be sent with the
             // old token, which is dead.

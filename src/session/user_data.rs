@@ -14,6 +14,7 @@ use super::key_file;
 use super::notice::Notice;
 use super::parent::Parent;
 use super::settings::Settings;
+use super::shared_vault;
 use crate::audit::Audit;
 use crate::connection::{ConnectionStore, take_in_pending};
 use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
@@ -79,9 +80,8 @@ impl UserFiles {
     /// If that file is a descriptor (`/dev/fd/N`), it is closed, even if the key comes from the
     /// other variable.
     pub fn with_vault(self, parent: &Parent) -> Result<UserData, SessionError> {
-        let wants_keyring = wants_keyring(parent);
-        let open = |key: Option<&OsStr>| vault::open_or_create(&self.home, key, wants_keyring);
-        let opened = with_key(parent, |key| Ok::<_, SessionError>(open(key)?))?;
+        let open = |key: Option<&OsStr>| self.open_vault(parent, key);
+        let opened = with_key::<_, SessionError>(parent, open)?;
         Ok(self.with_opened(opened))
     }
 
@@ -92,16 +92,20 @@ impl UserFiles {
         parent: &Parent,
         check: impl FnOnce(&ExportKeys) -> Result<(), E>,
     ) -> Result<UserData, E> {
-        let wants_keyring = wants_keyring(parent);
         let opened = with_key::<_, E>(parent, |key| {
-            let open = || vault::open_or_create(&self.home, key, wants_keyring);
+            let open = || self.open_vault(parent, key);
+            if shared_vault::address(&self.settings, parent)?.is_some() {
+                let opened = open()?;
+                check(opened.0.export_keys())?;
+                return Ok(opened);
+            }
             match vault::export_keys_before_creation(&self.home, key) {
                 Ok(Some(keys)) => {
                     check(&keys)?;
-                    open().map_err(|error| SessionError::from(error).into())
+                    Ok(open()?)
                 }
                 Ok(None) => {
-                    let opened = open().map_err(SessionError::from)?;
+                    let opened = open()?;
                     check(opened.0.export_keys())?;
                     Ok(opened)
                 }
@@ -110,6 +114,24 @@ impl UserFiles {
             }
         })?;
         Ok(self.with_opened(opened))
+    }
+
+    fn open_vault(
+        &self,
+        parent: &Parent,
+        key: Option<&OsStr>,
+    ) -> Result<(Arc<dyn Vault>, Option<KeyOrigin>), SessionError> {
+        match shared_vault::address(&self.settings, parent)? {
+            Some(address) => {
+                let vault = vault::open_shared(&address, &self.home, key, &parent.trust())?;
+                Ok((vault, None))
+            }
+            None => Ok(vault::open_or_create(
+                &self.home,
+                key,
+                wants_keyring(parent),
+            )?),
+        }
     }
 
     fn with_opened(self, (vault, key_made): (Arc<dyn Vault>, Option<KeyOrigin>)) -> UserData {
@@ -133,7 +155,7 @@ impl UserFiles {
 }
 
 /// Reads the key that the parent's variables give.
-fn with_key<T, E: From<SessionError>>(
+pub(super) fn with_key<T, E: From<SessionError>>(
     parent: &Parent,
     use_key: impl FnOnce(Option<&OsStr>) -> Result<T, E>,
 ) -> Result<T, E> {

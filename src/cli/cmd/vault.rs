@@ -26,7 +26,7 @@ pub(in crate::cli) fn run(arguments: &Vault, context: &Context<'_>) -> Result<()
 fn status(context: &Context<'_>) -> Result<(), Failure> {
     let parent = Parent::of_this_process();
     let data = Context::user_data_of(&parent)?;
-    let vault = data.home.path("vault.db").display().to_string();
+    let vault = data.vault_place(&parent)?;
     let key = data.key_origin(&parent)?;
     let printer = context.printer;
     if printer.is_json() {

@@ -1,0 +1,6 @@
+//! Machines that share a vault on PostgreSQL.
+
+mod crowd;
+mod errors;
+
+mod kit;
