@@ -181,6 +181,9 @@ impl Credentials {
             // and a client may have disconnected. Otherwise the next request would be sent with the
             // old token, which is dead.
             slot.note(&outcome);
+            // A later state may have come while the pair was being stored; nobody goes back from
+            // it.
+            let outcome = outcome.map(|renewed| slot.adopt(&renewed));
             if let Err(CredentialError::NeedsLogin { .. }) = &outcome
                 && let Ok(stored) = renewal.load(&id).await
             {

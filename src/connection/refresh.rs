@@ -92,8 +92,7 @@ impl Renewal {
     /// `known` is the number of the newest state that this session has seen.
     pub(super) async fn run(&self, id: ConnectionId, why: RefreshReason, known: u64) -> Outcome {
         let cannot = |error: DiskError| unavailable(&id, &error.to_string(), NEXT_TRY);
-        // The thread, the lock and the room are acquired before a token is spent. If one of them is
-        // not available, that costs a delay, but not the grant.
+        // What is acquired before a token is spent costs a delay if it is missing, not the grant.
         let disk = Disk::start().map_err(cannot)?;
         let (mut lock, mut stored) = match self.turn(&disk, &id, (why, known)).await? {
             Turn::Over(outcome) => return outcome,
@@ -106,16 +105,15 @@ impl Renewal {
             }
         }
         // A full disk is noticed here, while the old refresh token is still good.
-        let reserve = self.reserve(&disk, &stored).await?;
+        let mut reserve = self.reserve(&disk, &stored).await?;
         let _announced = self.announce(&disk, &id).await?;
         let mut tries = Tries::begin(Moment::now());
         loop {
-            // Held from the request to the commit, so that the end of the session waits for both.
-            // Taken anew for each request: the session may have ended during the pause before.
+            // Held from the request to the commit: the end of the session waits for both. Taken
+            // anew for each request: the session may have ended during the pause.
             let Some(under_way) = self.closing.begin() else {
                 return Err(unavailable(&id, "authsome is ending", FOREGROUND_TIMEOUT));
             };
-            // A lease that was lost allows no request: another machine may be making one.
             let limit;
             (lock, limit) = self.extend(&disk, lock, &id).await?;
             let judged = match self.request(&stored.connection, limit).await {
@@ -128,8 +126,6 @@ impl Renewal {
                     };
                     return self.keep(&stored, set, means).await;
                 }
-                // The lock is also held during the pauses: another process would only get the same
-                // failure with the same token.
                 Err(error) => {
                     let held = (why, lock.claim());
                     self.judge(&disk, &stored, held, &mut tries, &error).await
@@ -137,18 +133,17 @@ impl Renewal {
             };
             // Nothing can be lost during a pause, so the end of the session does not wait for it.
             drop(under_way);
-            match judged {
-                // The sleep ends early if the session ends; `begin` then refuses another request.
-                Ok(pause) => self.closing.sleep(pause).await,
+            let pause = match judged {
+                Ok(pause) => pause,
+                Err(outcome) => return outcome,
+            };
+            match self.rest(&disk, lock, pause, &stored, (why, known)).await {
+                Ok(held) => lock = held,
                 Err(outcome) => return outcome,
             }
-            // The lock keeps other refreshes out, but not a login, whose pair must not be renewed
-            // because an older one failed. A removal is noticed here too.
-            let seen = stored.number();
-            self.adopt(&disk, &stored).await;
-            stored = self.load_by(&disk, &id).await?;
-            if stored.number() != seen {
-                return Ok(credential(&stored));
+            if lock.claim().is_some() {
+                // Another process of this machine may have had the lease and the room meanwhile.
+                reserve = self.reserve(&disk, &stored).await?;
             }
         }
     }

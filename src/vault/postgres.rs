@@ -94,7 +94,7 @@ impl SealedStore for PostgresStore {
         let text = "SELECT generation, sealed FROM authsome.record WHERE kind = $1 AND name = $2";
         let rows = self
             .link
-            .rows(text, &[(&key.kind, Type::TEXT), (&key.name, Type::TEXT)])?;
+            .read(text, &[(&key.kind, Type::TEXT), (&key.name, Type::TEXT)])?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
@@ -108,7 +108,7 @@ impl SealedStore for PostgresStore {
         let text = "SELECT generation FROM authsome.record WHERE kind = $1 AND name = $2";
         let rows = self
             .link
-            .rows(text, &[(&key.kind, Type::TEXT), (&key.name, Type::TEXT)])?;
+            .read(text, &[(&key.kind, Type::TEXT), (&key.name, Type::TEXT)])?;
         let row = rows.first();
         row.map(|row| self.generation_in(row, 0)).transpose()
     }
@@ -116,7 +116,7 @@ impl SealedStore for PostgresStore {
     fn each(&self, kind: &str, visit: &mut dyn FnMut(&str, u64, &[u8])) -> Result<(), VaultError> {
         let text = "SELECT name, generation, sealed FROM authsome.record WHERE kind = $1";
         let mut found = Vec::new();
-        for row in self.link.rows(text, &[(&kind, Type::TEXT)])? {
+        for row in self.link.read(text, &[(&kind, Type::TEXT)])? {
             let name: String = self.link.column(&row, 0)?;
             let sealed: Vec<u8> = self.link.column(&row, 2)?;
             found.push((name, self.generation_in(&row, 1)?, sealed));
@@ -131,7 +131,7 @@ impl SealedStore for PostgresStore {
 
     fn names_from(&self, kind: &str, prefix: &str) -> Result<Vec<String>, VaultError> {
         let text = "SELECT name FROM authsome.record WHERE kind = $1";
-        let rows = self.link.rows(text, &[(&kind, Type::TEXT)])?;
+        let rows = self.link.read(text, &[(&kind, Type::TEXT)])?;
         let names: Result<Vec<String>, _> =
             rows.iter().map(|row| self.link.column(row, 0)).collect();
         let mut names = names?;

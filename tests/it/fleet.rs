@@ -2,5 +2,8 @@
 
 mod crowd;
 mod errors;
-
+mod failover;
+mod killed;
 mod kit;
+mod lease;
+mod outage;

@@ -6,7 +6,10 @@ use super::Renewal;
 use crate::connection::disk::Disk;
 use crate::connection::record::Connection;
 use crate::connection::source::CredentialError;
+use crate::connection::store::Stored;
 use crate::connection::tries::{NEXT_TRY, unavailable};
+use crate::connection::turn::Turn;
+use crate::connection::wanted::{Outcome, RefreshReason, credential};
 use crate::credential::ConnectionId;
 use crate::oauth::{OAuthError, TokenSet};
 use crate::text::with_causes;
@@ -14,7 +17,8 @@ use crate::vault::RecordLock;
 use crate::waiting::at_most;
 
 impl Renewal {
-    /// Makes sure that the lock is held during one request; returns how long that may take.
+    /// Makes sure that the lock is held during one request; returns how long that may take. A lease
+    /// that was lost allows no request: another machine may be making one.
     pub(super) async fn extend(
         &self,
         disk: &Disk,
@@ -28,6 +32,43 @@ impl Renewal {
             Err(error) => error.to_string(),
         };
         Err(unavailable(id, &reason, NEXT_TRY))
+    }
+
+    /// The pause between two requests.
+    ///
+    /// A lock is held during the pause: another process would only get the same failure with the
+    /// same token. A lease is not. The machine that had it before may have been stopped, with the
+    /// response in its socket, and can write the new pair only under the lease.
+    ///
+    /// If the state has changed meanwhile, the outcome is that one: the lock keeps no login out,
+    /// whose pair must not be renewed because an older one failed.
+    pub(super) async fn rest(
+        &self,
+        disk: &Disk,
+        mut lock: RecordLock,
+        pause: Duration,
+        stored: &Stored,
+        (why, known): (RefreshReason, u64),
+    ) -> Result<RecordLock, Outcome> {
+        let id = &stored.connection.id;
+        let is_lease = lock.claim().is_some();
+        if is_lease {
+            disk.begin(move || drop(lock));
+            self.closing.sleep(pause).await;
+            lock = match self.turn(disk, id, (why, known)).await.map_err(Err)? {
+                Turn::Ours { lock, .. } => lock,
+                Turn::Over(outcome) => return Err(outcome),
+            };
+        } else {
+            // It ends early if the session ends; then no other request is begun.
+            self.closing.sleep(pause).await;
+        }
+        self.adopt(disk, stored).await;
+        let later = self.load_by(disk, id).await.map_err(Err)?;
+        if later.number() != stored.number() {
+            return Err(Ok(credential(&later)));
+        }
+        Ok(lock)
     }
 
     /// Under a lease, the request takes `limit` at most, so that it ends before the lease does.

@@ -101,7 +101,7 @@ pub(super) fn claim(link: &Arc<Link>, name: &str, wait: Duration) -> Result<Leas
 
 fn try_claim(link: &Arc<Link>, name: &str) -> Result<Lease, VaultError> {
     // Those who wait only read: a claim that fails would write all the same, to lock the line.
-    let holder = link.rows(IS_HELD, &[(&name, Type::TEXT)])?;
+    let holder = link.read(IS_HELD, &[(&name, Type::TEXT)])?;
     if let Some(row) = holder.first() {
         return Err(VaultError::LeaseHeld {
             name: name.to_owned(),

@@ -32,7 +32,10 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait for a connection, over all hosts of the address.
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 
-/// After a failure to connect, calls fail at once for this long: the requests that wait would
+/// A failure to connect that takes longer than this is not waited for by each call.
+const SLOW_FAILURE: Duration = Duration::from_millis(500);
+
+/// After such a failure, calls fail at once for this long: the requests that wait would
 /// otherwise wait one after the other.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -123,6 +126,22 @@ impl Link {
         self.with(|client| self.wait(client.query_typed(text, parameters)))
     }
 
+    /// The same for a statement that only reads: on a new connection, if the one that there was
+    /// turns out to be broken.
+    pub(super) fn read(
+        &self,
+        text: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, VaultError> {
+        let was_connected = self.state().client.is_some();
+        match self.rows(text, parameters) {
+            Err(VaultError::ServerUnreachable { .. }) if was_connected => {
+                self.rows(text, parameters)
+            }
+            read => read,
+        }
+    }
+
     /// Waits for an answer of the server.
     pub(super) fn wait<T>(
         &self,
@@ -176,6 +195,7 @@ impl Link {
         {
             return Err(self.unreachable(reason));
         }
+        let begun = Instant::now();
         match self.dial(state) {
             Ok(client) => {
                 state.client = Some(client);
@@ -183,7 +203,9 @@ impl Link {
                 Ok(())
             }
             Err(error) => {
-                if let VaultError::ServerUnreachable { reason, .. } = &error {
+                if let VaultError::ServerUnreachable { reason, .. } = &error
+                    && begun.elapsed() > SLOW_FAILURE
+                {
                     state.failed = Some((Instant::now(), reason.clone()));
                 }
                 Err(error)

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use authsome::connection::ConnectionStore;
+use authsome::clock::Timestamp;
+use authsome::connection::{ConnectionStore, GrantState, Tokens};
 use authsome::net::tls::Trust;
 use authsome::os::home::Home;
 use authsome::vault;
@@ -24,6 +25,44 @@ impl Fleet {
         Self {
             url: server.database(),
         }
+    }
+
+    /// With leases of that many seconds.
+    pub(super) fn leased(mut self, seconds: u32) -> Self {
+        self.url = self.url.replace("lease=30", &format!("lease={seconds}"));
+        self
+    }
+
+    /// The same database for another role.
+    pub(super) fn as_role(&self, role: &str) -> Self {
+        Self {
+            url: self.url.replace("postgres@", &format!("{role}@")),
+        }
+    }
+
+    /// From now on, the address names that server too, and takes the one that can be written.
+    pub(super) fn also_on(&mut self, server: &Postgres) {
+        let other = server.url("");
+        let host = other.split('@').nth(1).unwrap();
+        let host = host.split('/').next().unwrap();
+        let name = format!("/{}?", self.database());
+        let both = format!(",{host}{name}target_session_attrs=read-write&");
+        self.url = self.url.replace(&name, &both);
+    }
+
+    /// Lets the vault's token end in that many seconds, whatever the server thinks.
+    pub(super) fn age(&self, seconds: u64) {
+        let store = self.store();
+        let stored = store.load(&id("default")).unwrap().unwrap();
+        let now = Timestamp::now().seconds();
+        let mut connection = stored.connection;
+        connection.tokens = Tokens {
+            obtained_at: Timestamp::from_seconds(now - 7200),
+            expires_at: Some(Timestamp::from_seconds(now + seconds)),
+            ..connection.tokens
+        };
+        connection.standing = GrantState::Good;
+        store.replace(&connection, stored.generation).unwrap();
     }
 
     /// The name of the database.
