@@ -10,6 +10,7 @@
 //! that store. `tests.rs` tests what every implementation must do.
 
 mod changes;
+mod copy;
 mod derived_key;
 mod error;
 mod export_key;
@@ -47,7 +48,7 @@ pub use record::{Change, Expect, Pending, Record, RecordKey};
 pub use rekey::{KeyPlace, rekey};
 #[cfg(any(fuzzing, test))]
 pub(crate) use seal::never_opens;
-pub use shared::{fleet, has_password, open_shared, shown_address};
+pub use shared::{Offline, fleet, has_password, open_shared, rekey_shared, shown_address};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -21,6 +21,7 @@ mod defaults;
 mod error;
 mod export;
 mod keys;
+mod moving;
 mod pending;
 mod records;
 mod style_record;

@@ -21,7 +21,7 @@ use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 use crate::os::home::Home;
 use crate::os::lock_wait::LockWaits;
 use crate::secret::Secret;
-use crate::vault::{self, ExportKeys, KeyOrigin, KeyPlace, Vault, VaultError};
+use crate::vault::{self, ExportKeys, KeyOrigin, KeyPlace, Offline, Vault, VaultError};
 
 /// An open home directory, without its vault.
 pub struct UserFiles {
@@ -33,6 +33,8 @@ pub struct UserFiles {
     pub catalog: Catalog,
     /// `config.toml`.
     pub settings: Settings,
+    /// What to do where the server of a vault that machines share cannot be reached.
+    pub offline: Offline,
 }
 
 /// An open home directory with its vault.
@@ -71,6 +73,7 @@ impl UserFiles {
             home,
             catalog,
             settings,
+            offline: Offline::Refuse,
         })
     }
 
@@ -123,7 +126,8 @@ impl UserFiles {
     ) -> Result<(Arc<dyn Vault>, Option<KeyOrigin>), SessionError> {
         match shared_vault::address(&self.settings, parent)? {
             Some(address) => {
-                let vault = vault::open_shared(&address, &self.home, key, &parent.trust())?;
+                let vault =
+                    vault::open_shared(&address, &self.home, key, &parent.trust(), self.offline)?;
                 Ok((vault, None))
             }
             None => Ok(vault::open_or_create(
@@ -142,6 +146,7 @@ impl UserFiles {
             audit,
             catalog,
             settings,
+            offline: _,
         } = self;
         UserData {
             home,

@@ -28,6 +28,7 @@ use tokio_postgres::types::Type;
 
 pub(super) use self::address::Address;
 use self::link::{LOOK_INTERVAL, LOOK_INTERVAL_TOLD, Link};
+use super::copy::Copied;
 use super::store::{Reseal, SealedChange, SealedRecord, SealedStore, Wait};
 use super::{Changes, RecordKey, RecordLock, VaultError};
 pub use fleet::{FleetLease, FleetMachine, FleetView};
@@ -71,6 +72,21 @@ impl PostgresStore {
             Err(VaultError::Conflict) => Ok(()),
             other => other.map(drop),
         }
+    }
+
+    /// All records as they are sealed.
+    pub(super) fn all(&self) -> Result<Vec<Copied>, VaultError> {
+        let text = "SELECT kind, name, generation, sealed FROM authsome.record";
+        let rows = self.link.read(text, &[])?;
+        let copied = rows.iter().map(|row| {
+            Ok(Copied {
+                kind: self.link.column(row, 0)?,
+                name: self.link.column(row, 1)?,
+                generation: self.generation_in(row, 2)?,
+                sealed: self.link.column(row, 3)?,
+            })
+        });
+        copied.collect()
     }
 
     /// Those who share the vault.

@@ -24,6 +24,9 @@ use crate::secret::Secret;
 /// The record that tells a wrong key from a damaged record: it opens with the right key only.
 const KEY_CHECK: (&str, &str) = ("vault", "key-check");
 
+/// The kind of the records that are renewed, and so may wait beside the vault.
+const CONNECTION: &str = "connection";
+
 /// An open vault over such a store.
 pub(super) struct SealedVault<S> {
     store: S,
@@ -58,6 +61,34 @@ impl<S: SealedStore> SealedVault<S> {
         };
         vault.key_check = vault.checked(key)?;
         Ok(vault)
+    }
+
+    /// Why a record does not open: a later version may have sealed it, or another key. Only if
+    /// neither has, it is no record of this vault.
+    fn explained(&self, tampered: VaultError) -> VaultError {
+        let (kind, name) = KEY_CHECK;
+        let found = || self.store.get(&RecordKey::new(kind, name));
+        if let Err(error) = self.store.check_version() {
+            return error;
+        }
+        match found() {
+            Ok(Some(record)) if record.sealed != self.key_check => VaultError::KeyChanged,
+            _ => tampered,
+        }
+    }
+
+    /// Forgets what waits beside the vault and is written by now; an error if something is not. It
+    /// is sealed with the present key. The caller holds all locks.
+    pub(super) fn forget_all_written(&self) -> Result<(), VaultError> {
+        for name in self.pending.names()? {
+            let key = RecordKey::new(CONNECTION, name);
+            let base = self.pending.newest(&key)?.map(|pending| pending.base);
+            if base.is_some() && base == self.store.generation(&key)? {
+                return Err(VaultError::PendingValues);
+            }
+            self.pending.forget(&key)?;
+        }
+        Ok(())
     }
 
     pub(super) fn store(&self) -> &S {
@@ -166,7 +197,7 @@ impl<S: SealedStore> Vault for SealedVault<S> {
         };
         match self.unseal(key.kind, &key.name, generation, &sealed) {
             Ok(record) => Ok(Some(record)),
-            Err(tampered) => Err(self.store.check_version().err().unwrap_or(tampered)),
+            Err(tampered) => Err(self.explained(tampered)),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::memory::MemoryVault;
 use authsome_test_support::Postgres;
 
-use super::{Change, Expect, RecordKey, RecordLock, Vault, VaultError, open, open_shared};
+use super::{Change, Expect, Offline, RecordKey, RecordLock, Vault, VaultError, open, open_shared};
 use crate::net::tls::Trust;
 use crate::os::home::Home;
 use crate::secret::Secret;
@@ -39,7 +39,7 @@ fn in_postgres() -> Option<Subject> {
     let trust = Trust::new(None, Vec::new());
     let again = move || {
         let _kept = &directory;
-        open_shared(&url, &home, Some(key), &trust).unwrap()
+        open_shared(&url, &home, Some(key), &trust, Offline::Refuse).unwrap()
     };
     Some(Subject {
         vault: again(),

@@ -6,4 +6,7 @@ mod failover;
 mod killed;
 mod kit;
 mod lease;
+mod moving;
 mod outage;
+mod scale;
+mod tls;

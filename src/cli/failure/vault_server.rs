@@ -21,7 +21,7 @@ pub(super) fn of_shared(error: &VaultError) -> &'static str {
             "check user, password and database of the address: AUTHSOME_VAULT, or vault in config.toml"
         }
         VaultError::ServerUnreachable { .. } => {
-            "check the address, and the server: pg_isready -h HOST -p PORT"
+            "check the address, and the server: pg_isready -h HOST -p PORT; a run starts without it if an earlier one had --offline-ok: authsome run --offline-ok -- COMMAND"
         }
         VaultError::SharedKeyNotGiven(_) => {
             "set AUTHSOME_MASTER_KEY_FILE to a file that all machines have; to make a key: openssl rand -base64 32"

@@ -6,7 +6,7 @@ use authsome::clock::Timestamp;
 use authsome::connection::{ConnectionStore, GrantState, Tokens};
 use authsome::net::tls::Trust;
 use authsome::os::home::Home;
-use authsome::vault;
+use authsome::vault::{self, Offline};
 use authsome_test_support::{App, FakeGitLab, Pair, Postgres};
 
 use crate::kit::{Outcome, SCOPES, World, connection, id};
@@ -76,7 +76,13 @@ impl Fleet {
         let directory = tempfile::tempdir().unwrap();
         let home = Home::open(Some(directory.path().join("home").into()), None).unwrap();
         let trust = Trust::new(None, Vec::new());
-        let vault = vault::open_shared(&self.url, &home, Some(KEY.as_ref()), &trust);
+        let vault = vault::open_shared(
+            &self.url,
+            &home,
+            Some(KEY.as_ref()),
+            &trust,
+            Offline::Refuse,
+        );
         ConnectionStore::new(vault.unwrap())
     }
 

@@ -42,6 +42,27 @@ fn a_session_goes_on_without_the_server_and_a_start_says_so() {
 }
 
 #[test]
+fn a_run_starts_from_the_copy_of_an_earlier_one() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let (fleet, gitlab) = (Fleet::on(&server), FakeGitLab::start());
+    fleet.connect(&gitlab, 7200);
+    let machine = World::new();
+    let url = user(&gitlab);
+    let curl = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", &url];
+    let run = |flags: &[&str]| fleet.call(&machine, &[&["run"], flags, &["--"], &curl].concat());
+    assert_eq!(run(&["--offline-ok"]).expect(0).stdout, "200");
+    server.kill();
+    run(&[]).expect(125);
+    assert_eq!(run(&["--offline-ok"]).expect(0).stdout, "200");
+    // Nothing is renewed: nobody knows whether another machine does.
+    gitlab.expire_access_tokens();
+    assert_eq!(run(&["--offline-ok"]).expect(0).stdout, "503");
+    assert_eq!(gitlab.token_requests(), 0);
+}
+
+#[test]
 fn a_pair_that_comes_while_the_server_is_away_is_kept_and_written_later() {
     let Some(server) = Postgres::start() else {
         return;

@@ -129,6 +129,38 @@ impl Postgres {
         write(&file, &text);
     }
 
+    /// From the next start on, the server listens at that address too, with TLS, for those who have
+    /// the password. Returns the file of the CA that they have to trust.
+    ///
+    /// # Panics
+    ///
+    /// Panics where a file cannot be written.
+    pub fn listen_with_tls(&self, address: &str, password: &str) -> PathBuf {
+        let key = rcgen::KeyPair::generate().expect("there is randomness");
+        let names = vec![address.to_owned()];
+        let certificate = rcgen::CertificateParams::new(names)
+            .and_then(|names| names.self_signed(&key))
+            .expect("it is a name or an address");
+        let ca = self.file("server.crt", &certificate.pem());
+        let key = self.file("server.key", &key.serialize_pem());
+        self.set(&format!(
+            "listen_addresses = '127.0.0.1,{address}'\nssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'",
+            ca.display(),
+            key.display()
+        ));
+        let rules = self.data().join("pg_hba.conf");
+        let before = fs::read_to_string(&rules).expect("it was written");
+        write(
+            &rules,
+            &format!("hostssl all all 0.0.0.0/0 scram-sha-256\n{before}"),
+        );
+        self.sql(
+            "postgres",
+            &format!("CREATE ROLE ci SUPERUSER LOGIN PASSWORD '{password}'"),
+        );
+        ca
+    }
+
     /// Adds settings, which count from the next start on.
     ///
     /// # Panics
