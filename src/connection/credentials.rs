@@ -26,7 +26,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::elsewhere::Elsewhere;
@@ -55,6 +55,8 @@ pub struct Credentials {
     pub(super) lacking: Lacking,
     /// Counts what changes the secrets of the slots.
     changes: Arc<AtomicU64>,
+    /// Whether the vault's changes are followed already.
+    pub(super) is_following: AtomicBool,
     /// A sorted map, since a session has few connections: comparing names costs less than hashing
     /// them.
     pub(super) slots: BTreeMap<ConnectionId, Arc<Slot>>,
@@ -82,6 +84,7 @@ impl Credentials {
             renewal,
             lacking,
             changes,
+            is_following: AtomicBool::new(false),
             slots,
         })
     }

@@ -2,14 +2,19 @@
 //! when it comes, and does not wait for a 401.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::credentials::Credentials;
 use crate::credential::ConnectionId;
 use crate::vault::{Changed, Changes};
 
 impl Credentials {
-    /// Follows the changes of the vault until this is dropped, if the vault tells them.
+    /// Follows the changes of the vault until this is dropped, if the vault tells them. A session
+    /// that starts several children follows them once.
     pub(super) fn follow_changes(self: &Arc<Self>) {
+        if self.is_following.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let Some(changes) = self.renewal.store.changes() else {
             return;
         };

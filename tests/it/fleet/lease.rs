@@ -117,3 +117,36 @@ fn a_role_that_may_only_read_uses_what_others_renew() {
     reader.call(&reads, &["logout", "gitlab"]).expect(9);
     reader.call(&reads, &["list"]).expect(0);
 }
+
+/// As docs/fleet.md has it.
+#[test]
+fn a_role_may_renew_its_own_connections_alone() {
+    let Some(server) = Postgres::shared() else {
+        return;
+    };
+    let (fleet, gitlab) = (Fleet::on(server), FakeGitLab::start());
+    fleet.connect(&gitlab, 0);
+    gitlab.expire_access_tokens();
+    server.sql(
+        fleet.database(),
+        "ALTER TABLE authsome.record ENABLE ROW LEVEL SECURITY; \
+         CREATE POLICY shared ON authsome.record USING (kind <> 'connection'); \
+         CREATE ROLE team_a LOGIN; CREATE ROLE team_b LOGIN; \
+         GRANT USAGE ON SCHEMA authsome TO team_a, team_b; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA authsome TO team_a, team_b; \
+         CREATE POLICY team_a ON authsome.record TO team_a \
+         USING (kind = 'connection' AND name LIKE 'gitlab/d%'); \
+         CREATE POLICY team_b ON authsome.record TO team_b \
+         USING (kind = 'connection' AND name LIKE 'gitlab/e%')",
+    );
+    let machine = World::new();
+    fleet
+        .as_role("team_b")
+        .call(&machine, &["get", "gitlab"])
+        .expect(3);
+    let exported = fleet
+        .as_role("team_a")
+        .call(&machine, &["export", "gitlab"]);
+    assert!(exported.expect(0).stdout.contains(&fleet.pair().access));
+    assert_eq!(gitlab.refreshes(), 1);
+}
