@@ -91,6 +91,32 @@ fn a_pair_that_comes_while_the_server_is_away_is_kept_and_written_later() {
 }
 
 #[test]
+fn a_link_that_is_cut_during_the_call_costs_a_wait_and_no_pair() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let (fleet, gitlab) = (Fleet::on(&server), FakeGitLab::start());
+    fleet.connect(&gitlab, 0);
+    gitlab.expire_access_tokens();
+    gitlab.fault(
+        Endpoint::Token,
+        Fault::StallAfter(Duration::from_secs(2)),
+        1,
+    );
+    let machine = World::new();
+    let mut session = Session::start_with(&machine, |command| fleet.join(command));
+    until("the rotation", || gitlab.refreshes() == 1);
+    server.cut_off(true);
+    assert_eq!(session.call(&gitlab), "200");
+    server.cut_off(false);
+    until("the pair is in the vault", || {
+        fleet.pair() == gitlab.live_pairs().pop().unwrap()
+    });
+    session.end(0);
+    assert_eq!(gitlab.refreshes(), 1);
+}
+
+#[test]
 fn a_machine_that_ends_meanwhile_writes_it_at_its_next_start() {
     let Some(server) = Postgres::start() else {
         return;

@@ -234,6 +234,25 @@ impl Postgres {
         self.wait();
     }
 
+    /// Stops all of its processes, or lets them go on: it answers nobody and refuses nobody, as
+    /// behind a link that is cut.
+    ///
+    /// # Panics
+    ///
+    /// Panics where it does not run.
+    pub fn cut_off(&self, is_cut_off: bool) {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let main = child.as_ref().expect("it runs").id().to_string();
+        let children = fs::read_to_string(format!("/proc/{main}/task/{main}/children"));
+        let children = children.expect("the kernel lists them");
+        let signal = if is_cut_off { "-STOP" } else { "-CONT" };
+        let mut kill = Command::new("kill");
+        kill.arg(signal)
+            .arg(&main)
+            .args(children.split_whitespace());
+        run(&mut kill);
+    }
+
     /// Starts the server again.
     pub fn start_again(&self) {
         self.launch();
