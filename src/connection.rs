@@ -19,6 +19,7 @@ mod credentials;
 mod disk;
 mod elsewhere;
 mod flight;
+mod following;
 mod freshness;
 mod import;
 mod keep;

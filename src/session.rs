@@ -67,10 +67,12 @@ mod routes;
 mod run_log;
 mod scrub;
 mod settings;
+mod shared_vault;
 mod spawn_isolated;
 mod start;
 mod suggest;
 mod user_data;
+mod vault_place;
 mod watch;
 mod words;
 

@@ -9,24 +9,33 @@
 //! directory: `sealed.rs` seals and opens the values of a store that has no key, and `sqlite.rs` is
 //! that store. `tests.rs` tests what every implementation must do.
 
+mod changes;
+mod copy;
+mod derived_key;
 mod error;
 mod export_key;
+mod lock;
 mod master_key;
 #[cfg(test)]
 mod memory;
 mod open;
 mod os_keyring;
 mod pending;
+mod postgres;
 mod record;
 mod rekey;
 mod seal;
 mod sealed;
+mod shared;
 mod sqlite;
+mod store;
 #[cfg(test)]
 mod tests;
 
+pub use changes::{Changed, Changes};
 pub use error::{KeyOrigin, VaultError};
 pub use export_key::{CODE_LENGTH, ExportKeys};
+pub use lock::{Claim, RecordLock};
 pub use master_key::MasterKey;
 #[cfg(test)]
 pub(crate) use memory::{MemoryVault, Refuses};
@@ -34,13 +43,14 @@ pub use open::{
     export_keys_before_creation, forget_key, key_origin, names_without_key, open, open_or_create,
 };
 pub use os_keyring::KeyringError;
+pub use postgres::{FleetLease, FleetMachine, FleetView};
 pub use record::{Change, Expect, Pending, Record, RecordKey};
 pub use rekey::{KeyPlace, rekey};
 #[cfg(any(fuzzing, test))]
 pub(crate) use seal::never_opens;
+pub use shared::{Offline, fleet, has_password, open_shared, rekey_shared, shown_address};
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,7 +85,9 @@ pub trait Vault: Send + Sync {
 
     /// As [`Self::apply`], but without waiting for another process's transaction: such a wait would
     /// hold up the readers in this process.
-    fn apply_now(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError>;
+    /// With a claim, the lease must still be that one's, or the write is refused
+    /// ([`VaultError::LeaseLost`]).
+    fn apply_now(&self, changes: &[Change], claim: Option<&Claim>) -> Result<Vec<u64>, VaultError>;
 
     /// Checks by a small write, which changes no record, that the vault can be written.
     fn check_writable(&self) -> Result<(), VaultError>;
@@ -106,32 +118,41 @@ pub trait Vault: Send + Sync {
     /// The keys for what leaves the vault for others that have the same master key.
     fn export_keys(&self) -> &Arc<ExportKeys>;
 
-    /// Removes what waits for that record: it has been written into the vault, or it is outdated.
+    /// Removes what waits for that record: it is outdated.
     fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError>;
+
+    /// The same for what has been written into the vault. It stays if [`Self::may_forget`].
+    fn forget_written(&self, key: &RecordKey) -> Result<(), VaultError> {
+        if self.may_forget() {
+            return Ok(());
+        }
+        self.forget_pending(key)
+    }
+
+    /// Whether the vault may forget a write that it has reported: a database does, if a replica
+    /// takes over that lacks the last writes.
+    fn may_forget(&self) -> bool {
+        false
+    }
+
+    /// How long to wait for a lock before looking whether it is still needed.
+    fn look_interval(&self) -> Duration {
+        LOOK_INTERVAL
+    }
+
+    /// The changes that other processes make from now on, if the vault tells them.
+    fn changes(&self) -> Option<Changes> {
+        None
+    }
 }
+
+/// How often a process that waits for another one's renewal looks for a newer state. If many
+/// processes wait, all of them go on at once with the first one's pair, and do not take the lock
+/// one after the other.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Room for a value. If it is dropped before it is filled, the room is released.
 pub trait Reserve: Send {
     /// Writes the value into its room, durably. This can be repeated.
     fn fill(&mut self, value: &Secret<Vec<u8>>) -> Result<(), VaultError>;
-}
-
-/// The right to renew a record, which one process has at a time. It is released when this is
-/// dropped, or when the process dies.
-#[derive(Debug)]
-pub struct RecordLock {
-    _held: Box<dyn Held>,
-}
-
-/// Anything that holds a lock until it is dropped.
-trait Held: fmt::Debug + Send {}
-
-impl<T: fmt::Debug + Send> Held for T {}
-
-impl RecordLock {
-    fn new(held: impl Held + 'static) -> Self {
-        Self {
-            _held: Box::new(held),
-        }
-    }
 }

@@ -35,7 +35,7 @@ pub(super) use self::run::{ChoiceFlags, IsolateArgument, IsolationFlags, Run, Se
 pub(super) use self::show::{Export, ExportFormat, Field, Get, Log, Runs};
 pub(super) use self::skill::{Agent, Skill};
 pub(super) use self::token::{Credential, Token, TokenFormat};
-pub(super) use self::vault::{KeyPlaceArgument, Rekey, Vault, VaultExport, VaultImport};
+pub(super) use self::vault::{KeyPlaceArgument, Rekey, Vault, VaultExport, VaultImport, VaultMove};
 
 /// Give your agent GitLab, not your GitLab token.
 #[derive(Debug, Parser)]

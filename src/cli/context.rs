@@ -19,7 +19,7 @@ use crate::oauth::HttpClients;
 use crate::os::private_memory;
 use crate::os::ulimits::Ulimits;
 use crate::session::{Parent, UserData, UserFiles};
-use crate::vault::ExportKeys;
+use crate::vault::{ExportKeys, Offline};
 
 /// If this variable is 1, authsome's memory stays readable for a debugger or profiler of the same
 /// user.
@@ -54,7 +54,18 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn user_data_of(parent: &Parent) -> Result<UserData, Failure> {
-        let files = UserFiles::open_telling(parent, Some(waits::told()))?;
+        Self::user_data_or_copy(parent, false)
+    }
+
+    /// The same. With `offline_ok`, a copy of a shared vault does where its server is away.
+    pub(super) fn user_data_or_copy(
+        parent: &Parent,
+        offline_ok: bool,
+    ) -> Result<UserData, Failure> {
+        let mut files = UserFiles::open_telling(parent, Some(waits::told()))?;
+        if offline_ok {
+            files.offline = Offline::UseCopy;
+        }
         if !wants_readable_memory() {
             refuse_tracer()?; // before the key is read
         }

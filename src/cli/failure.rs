@@ -7,6 +7,7 @@ mod login;
 mod session;
 mod tls;
 mod vault;
+mod vault_server;
 
 use std::error::Error;
 use std::io;

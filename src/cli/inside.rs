@@ -166,6 +166,7 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         Command::Token(_) => Some("token"),
         Command::Vault(Vault::Export(_)) => Some("vault export"),
         Command::Vault(Vault::Import(_)) => Some("vault import"),
+        Command::Vault(Vault::Move(_)) => Some("vault move"),
         Command::Vault(Vault::Rekey(_)) => Some("vault rekey"),
         Command::Uninstall(arguments) => arguments.yes.then_some("uninstall --yes"),
         Command::Completions(_)

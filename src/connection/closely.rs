@@ -23,8 +23,12 @@ impl Credentials {
     ) -> Outcome {
         // Every refresh and every login gives the record another number. So if the number is the
         // same, no process has replaced this pair.
-        if self.renewal.number(id).await? == Some(current.generation) {
-            return Ok(current);
+        match self.renewal.number(id).await {
+            Ok(number) if number == Some(current.generation) => return Ok(current),
+            Ok(_) => {}
+            // The vault's server is away: the token in memory is the best that is known.
+            Err(CredentialError::Unavailable { .. }) => return Ok(current),
+            Err(error) => return Err(error),
         }
         let newer = self.reload(id, slot).await?;
         // Another process may have noted that the grant is dead.

@@ -26,7 +26,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::elsewhere::Elsewhere;
@@ -55,9 +55,11 @@ pub struct Credentials {
     pub(super) lacking: Lacking,
     /// Counts what changes the secrets of the slots.
     changes: Arc<AtomicU64>,
+    /// Whether the vault's changes are followed already.
+    pub(super) is_following: AtomicBool,
     /// A sorted map, since a session has few connections: comparing names costs less than hashing
     /// them.
-    slots: BTreeMap<ConnectionId, Arc<Slot>>,
+    pub(super) slots: BTreeMap<ConnectionId, Arc<Slot>>,
 }
 
 impl Credentials {
@@ -82,12 +84,14 @@ impl Credentials {
             renewal,
             lacking,
             changes,
+            is_following: AtomicBool::new(false),
             slots,
         })
     }
 
-    /// Starts to renew the pairs that are due, in the background.
-    pub fn renew_due(&self) {
+    /// Starts to renew the pairs that are due, in the background, and to follow what others renew.
+    pub fn renew_due(self: &Arc<Self>) {
+        self.follow_changes();
         let now = Timestamp::now();
         for (id, slot) in &self.slots {
             let current = slot.current.load();
@@ -174,11 +178,15 @@ impl Credentials {
     ) -> impl Future<Output = Outcome> + Send + use<> {
         let (renewal, id, slot) = (Arc::clone(&self.renewal), id.clone(), Arc::clone(slot));
         async move {
-            let outcome = renewal.run(id.clone(), why).await;
+            let known = slot.current.load().generation;
+            let outcome = renewal.run(id.clone(), why, known).await;
             // Noted here and not by those who wait: nobody waits for a refresh in the background,
             // and a client may have disconnected. Otherwise the next request would be sent with the
             // old token, which is dead.
             slot.note(&outcome);
+            // A later state may have come while the pair was being stored; nobody goes back from
+            // it.
+            let outcome = outcome.map(|renewed| slot.adopt(&renewed));
             if let Err(CredentialError::NeedsLogin { .. }) = &outcome
                 && let Ok(stored) = renewal.load(&id).await
             {

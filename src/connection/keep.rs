@@ -186,11 +186,22 @@ impl Issued {
         }
     }
 
-    fn is_in_vault(&self) -> bool {
+    fn is_in_vault(&mut self) -> bool {
         let id = &self.connection.id;
         if self.lock.is_some() {
-            // A conflict ends this too: after a login or a removal, nobody needs the pair.
-            return matches!(self.commit(), Ok(_) | Err(StoreError::Conflict));
+            match self.commit() {
+                // A conflict ends this too: after a login or a removal, nobody needs the pair.
+                Ok(_) | Err(StoreError::Conflict) => return true,
+                // Another machine may have the lease by now. The pair is written under a lease of
+                // its own, unless there is a later one by then.
+                Err(StoreError::Vault(VaultError::LeaseLost(_))) => {
+                    if let Ok(lock) = self.store.lock(id, Duration::ZERO) {
+                        self.lock = Some(lock);
+                    }
+                    return false;
+                }
+                Err(_) => return false,
+            }
         }
         // This does not wait. Whoever holds the lock refreshes this pair, and the pair after it
         // takes its place. `take_in` takes the newest state beside the vault, which may be that
@@ -206,7 +217,10 @@ impl Issued {
     }
 
     fn commit(&self) -> Result<u64, StoreError> {
-        self.store.replace_now(&self.connection, self.generation)
+        let claim = self.lock.as_ref().and_then(RecordLock::claim);
+        let claim = claim.as_ref();
+        self.store
+            .replace_now(&self.connection, self.generation, claim)
     }
 
     fn rest(&self, pause: Duration) {

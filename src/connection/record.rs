@@ -1,5 +1,6 @@
 //! What is stored of one connection.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -179,6 +180,11 @@ impl Tokens {
         self.lineage
             .clone()
             .unwrap_or_else(|| Lineage::first(&self.access))
+    }
+
+    /// Whether the pair is a later one of the same grant.
+    pub fn succeeds(&self, other: &Self) -> bool {
+        self.lineage().compare(&other.lineage()) == Some(Ordering::Greater)
     }
 
     /// The life of the access token, from its arrival to its end.

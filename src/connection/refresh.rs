@@ -24,6 +24,7 @@
 
 mod elsewhere;
 mod give_up;
+mod request;
 mod state;
 
 use std::sync::Arc;
@@ -38,7 +39,7 @@ use super::freshness::Freshness;
 use super::keep::{Issued, Kept, Unsaved};
 use super::pace::Moment;
 use super::reading::read;
-use super::record::{Connection, GrantState};
+use super::record::GrantState;
 use super::source::CredentialError;
 use super::store::{ConnectionStore, Stored, number};
 use super::tries::{FOREGROUND_TIMEOUT, Judgement, NEXT_TRY, Tries, unavailable};
@@ -49,7 +50,10 @@ use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::oauth::{HttpClients, OAuthError, TokenSet};
 use crate::text::with_causes;
-use crate::vault::{RecordLock, Reserve};
+use crate::vault::{Claim, RecordLock, Reserve};
+
+/// Why nothing is renewed after the vault's server has lost the newest pair.
+const FORGOTTEN: &str = "the vault's server has forgotten the newest pair, and the refresh token that it has is spent; the machine that made the pair writes it again";
 
 /// What all refreshes of a session share.
 pub(super) struct Renewal {
@@ -85,12 +89,12 @@ impl Renewal {
     }
 
     /// Renews a connection, or takes the state that another process has stored.
-    pub(super) async fn run(&self, id: ConnectionId, why: RefreshReason) -> Outcome {
+    /// `known` is the number of the newest state that this session has seen.
+    pub(super) async fn run(&self, id: ConnectionId, why: RefreshReason, known: u64) -> Outcome {
         let cannot = |error: DiskError| unavailable(&id, &error.to_string(), NEXT_TRY);
-        // The thread, the lock and the room are acquired before a token is spent. If one of them is
-        // not available, that costs a delay, but not the grant.
+        // What is acquired before a token is spent costs a delay if it is missing, not the grant.
         let disk = Disk::start().map_err(cannot)?;
-        let (lock, mut stored) = match self.turn(&disk, &id, why).await? {
+        let (mut lock, mut stored) = match self.turn(&disk, &id, (why, known)).await? {
             Turn::Over(outcome) => return outcome,
             Turn::Ours { lock, stored } => (lock, *stored),
         };
@@ -101,16 +105,18 @@ impl Renewal {
             }
         }
         // A full disk is noticed here, while the old refresh token is still good.
-        let reserve = self.reserve(&disk, &stored).await?;
+        let mut reserve = self.reserve(&disk, &stored).await?;
         let _announced = self.announce(&disk, &id).await?;
         let mut tries = Tries::begin(Moment::now());
         loop {
-            // Held from the request to the commit, so that the end of the session waits for both.
-            // Taken anew for each request: the session may have ended during the pause before.
+            // Held from the request to the commit: the end of the session waits for both. Taken
+            // anew for each request: the session may have ended during the pause.
             let Some(under_way) = self.closing.begin() else {
                 return Err(unavailable(&id, "authsome is ending", FOREGROUND_TIMEOUT));
             };
-            let judged = match self.request(&stored.connection).await {
+            let limit;
+            (lock, limit) = self.extend(&disk, lock, &id).await?;
+            let judged = match self.request(&stored.connection, limit).await {
                 Ok(set) => {
                     let means = RefreshResources {
                         disk,
@@ -120,40 +126,25 @@ impl Renewal {
                     };
                     return self.keep(&stored, set, means).await;
                 }
-                // The lock is also held during the pauses: another process would only get the same
-                // failure with the same token.
-                Err(error) => self.judge(&disk, &stored, why, &mut tries, &error).await,
+                Err(error) => {
+                    let held = (why, lock.claim());
+                    self.judge(&disk, &stored, held, &mut tries, &error).await
+                }
             };
             // Nothing can be lost during a pause, so the end of the session does not wait for it.
             drop(under_way);
-            match judged {
-                // The sleep ends early if the session ends; `begin` then refuses another request.
-                Ok(pause) => self.closing.sleep(pause).await,
+            let pause = match judged {
+                Ok(pause) => pause,
+                Err(outcome) => return outcome,
+            };
+            match self.rest(&disk, lock, pause, &stored, (why, known)).await {
+                Ok(held) => lock = held,
                 Err(outcome) => return outcome,
             }
-            // The lock keeps other refreshes out, but not a login, whose pair must not be renewed
-            // because an older one failed. A removal is noticed here too.
-            let seen = stored.number();
-            self.adopt(&disk, &stored).await;
-            stored = self.load_by(&disk, &id).await?;
-            if stored.number() != seen {
-                return Ok(credential(&stored));
+            if lock.claim().is_some() {
+                // Another process of this machine may have had the lease and the room meanwhile.
+                reserve = self.reserve(&disk, &stored).await?;
             }
-        }
-    }
-
-    async fn request(&self, connection: &Connection) -> Result<TokenSet, OAuthError> {
-        // The endpoint and the application are those of the record (RFC 6749 §6 binds a refresh
-        // token to its client), even if the provider's definition has changed since.
-        let http = self.http.for_connection(
-            connection.ca_pem.as_deref(),
-            connection.client_certificate.as_ref(),
-        )?;
-        let tokens = &connection.tokens;
-        match (&connection.client, &tokens.refresh) {
-            (Some(client), Some(token)) => client.refresh(token, &http).await,
-            (Some(client), None) => client.ask_again(&tokens.scopes, &http).await,
-            (None, _) => unreachable!("settled() has answered for what cannot be renewed"),
         }
     }
 
@@ -247,7 +238,7 @@ impl Renewal {
         &self,
         disk: &Disk,
         stored: &Stored,
-        why: RefreshReason,
+        (why, claim): (RefreshReason, Option<Claim>),
         tries: &mut Tries,
         error: &OAuthError,
     ) -> Result<Duration, Outcome> {
@@ -261,7 +252,9 @@ impl Renewal {
             Judgement::GiveUp {
                 reason,
                 access_ended,
-            } => Err(self.give_up(disk, stored, reason, access_ended).await),
+            } => Err(self
+                .give_up(disk, stored, (reason, access_ended), claim)
+                .await),
         }
     }
 
@@ -269,16 +262,17 @@ impl Renewal {
         &self,
         disk: &Disk,
         id: &ConnectionId,
-        why: RefreshReason,
+        (why, known): (RefreshReason, u64),
     ) -> Result<Turn, CredentialError> {
         let (store, wanted) = (self.store.clone(), id.clone());
-        let turn = disk.run(move || turn::take(&store, &wanted, why));
+        let turn = disk.run(move || turn::take(&store, &wanted, why, known));
         let words = match turn.await {
             // A lock that is held may be free in a moment, so the caller may try again. A vault
             // that cannot be read is a different fault, and is reported as such.
             Ok(Ok(turn)) => return Ok(turn),
             Ok(Err(TurnError::Lock(error))) => with_causes(&error),
-            Ok(Err(TurnError::Store(error))) => return read(Ok(Err(error))),
+            Ok(Err(TurnError::Forgotten)) => FORGOTTEN.to_owned(),
+            Ok(Err(TurnError::Store(error))) => return read(id, Ok(Err(error))),
             Ok(Err(TurnError::Removed)) => return Err(CredentialError::Removed { id: id.clone() }),
             Err(error) => error.to_string(),
         };

@@ -21,6 +21,7 @@ mod defaults;
 mod error;
 mod export;
 mod keys;
+mod moving;
 mod pending;
 mod records;
 mod style_record;
@@ -98,7 +99,7 @@ impl ConnectionStore {
         let Some(record) = self.vault.get(&key)? else {
             return Ok(None);
         };
-        newest(id, record, pending).map(Some)
+        newest(id, &record, pending).map(Some)
     }
 
     /// All connections in one pass, sorted by provider and name: the whole of those that are
@@ -125,7 +126,7 @@ impl ConnectionStore {
             let record = record?;
             let pending = waiting.remove(id).transpose()?.flatten();
             if wanted(id) {
-                return Ok(Found::Whole(Box::new(newest(id, record, pending)?)));
+                return Ok(Found::Whole(Box::new(newest(id, &record, pending)?)));
             }
             let mut secrets = codec::secrets(id, &record.value)?;
             if let Some(pending) = pending {
@@ -240,24 +241,32 @@ impl ConnectionStore {
     }
 }
 
-/// The record, or the state beside the vault that replaces exactly this generation.
+/// The record, or the state beside the vault that replaces it.
 fn newest(
     id: &ConnectionId,
-    record: Record,
+    record: &Record,
     pending: Option<Pending>,
 ) -> Result<Stored, StoreError> {
     let generation = record.generation;
-    // Any other base is outdated: a login has replaced it, or this state itself has been taken into
-    // the vault.
-    let (value, step) = match pending.filter(|pending| pending.base == generation) {
-        Some(pending) => (pending.value, pending.step),
-        None => (record.value, 0),
-    };
-    Ok(Stored {
-        connection: codec::decode(id, &value)?,
+    let found = |connection, step| Stored {
+        connection,
         generation,
         step,
-    })
+    };
+    let Some(pending) = pending else {
+        return Ok(found(codec::decode(id, &record.value)?, 0));
+    };
+    if pending.base == generation {
+        return Ok(found(codec::decode(id, &pending.value)?, pending.step));
+    }
+    // Any other base is outdated: a login has replaced it, or this state itself has been taken into
+    // the vault. The exception is a pair of the same grant that comes after the record's: the
+    // record was changed meanwhile, or its server has forgotten a write.
+    let connection = codec::decode(id, &record.value)?;
+    match codec::decode(id, &pending.value) {
+        Ok(later) if later.tokens.succeeds(&connection.tokens) => Ok(found(later, pending.step)),
+        _ => Ok(found(connection, 0)),
+    }
 }
 
 /// The name in the record of a provider's default. A text that is no name is none.

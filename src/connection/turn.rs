@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! lock, waiting for ─┬─ ours ──→ load ─┬─ settled ──────→ Over(a pair, or NeedsLogin)
-//! LOOK_INTERVAL      │                 └─ not settled ──→ Ours(the lock, the state)
+//! a short time       │                 └─ not settled ──→ Ours(the lock, the state)
 //!    ↑               ├─ another process has it ──→ read the record's number
 //!    │               │     ├─ unchanged ──────────────────────────────────────┐
 //!    │               │     └─ changed, or read for the first time ──→ load    │
@@ -27,7 +27,7 @@ use super::record::GrantState;
 
 use super::source::CredentialError;
 use super::store::{ConnectionStore, StoreError, Stored};
-use super::tries::WORK_LIMIT;
+use super::tries::{FOREGROUND_TIMEOUT, WORK_LIMIT};
 use super::wanted::{Outcome, RefreshReason, credential};
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
@@ -42,10 +42,6 @@ const LOCK_DEADLINE: Duration = WORK_LIMIT
     // takes `EXCHANGE_TIMEOUT` at most. The rest is for making its pair durable.
     .saturating_add(EXCHANGE_TIMEOUT)
     .saturating_add(Duration::from_secs(15));
-
-/// How often a waiting process looks for a newer state. If many processes wait, all of them go on
-/// at once with the first one's pair, and do not take the lock one after the other.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The result of [`take`].
 pub(super) enum Turn {
@@ -64,6 +60,8 @@ pub(super) enum Turn {
 pub(super) enum TurnError {
     /// The lock could not be taken.
     Lock(VaultError),
+    /// The vault has an older state than this process has seen: its server has forgotten a write.
+    Forgotten,
     /// The connection is no longer in the vault.
     Removed,
     /// The vault cannot be read.
@@ -75,23 +73,19 @@ pub(super) fn take(
     store: &ConnectionStore,
     id: &ConnectionId,
     why: RefreshReason,
+    known: u64,
 ) -> Result<Turn, TurnError> {
-    let load = || {
-        let found = store.load(id).map_err(TurnError::Store)?;
-        found.ok_or(TurnError::Removed)
-    };
     let started = Instant::now();
     let mut seen = None;
     loop {
-        let lock = match store.lock(id, LOOK_INTERVAL) {
+        let lock = match store.lock(id, store.look_interval()) {
             Ok(lock) => Some(lock),
-            Err(VaultError::RecordLocked { .. }) if started.elapsed() < LOCK_DEADLINE => None,
-            Err(VaultError::RecordLocked { lock, .. }) => {
-                // The error shows the user the whole wait, not its last interval.
-                let waited = LOCK_DEADLINE;
-                return Err(TurnError::Lock(VaultError::RecordLocked { lock, waited }));
+            Err(error) if error.is_held() && started.elapsed() < patience(&error) => None,
+            // The error shows the user the whole wait, not its last interval.
+            Err(error) => {
+                let waited = patience(&error);
+                return Err(TurnError::Lock(error.after(waited)));
             }
-            Err(error) => return Err(TurnError::Lock(error)),
         };
         if lock.is_none() {
             // Each waiting process looks ten times a second. So it reads only a number, and opens
@@ -104,7 +98,10 @@ pub(super) fn take(
         }
         // If the lock is ours, nobody else refreshes: this is the refresh token that a request
         // would spend.
-        let stored = Box::new(load()?);
+        let stored = match &lock {
+            Some(_) => Box::new(load_newest(store, id, known)?),
+            None => Box::new(load(store, id)?),
+        };
         let outcome = settled(&stored, why, Timestamp::now());
         match (lock, outcome) {
             // A pair that works can be used with or without the lock. That nothing can be renewed
@@ -117,6 +114,41 @@ pub(super) fn take(
             (None, _) => {}
         }
     }
+}
+
+/// How long to wait for whoever has the lock. Where this machine may not renew at all, perhaps
+/// nobody has it.
+fn patience(error: &VaultError) -> Duration {
+    match error {
+        VaultError::MayNotRenew { .. } => FOREGROUND_TIMEOUT,
+        _ => LOCK_DEADLINE,
+    }
+}
+
+fn load(store: &ConnectionStore, id: &ConnectionId) -> Result<Stored, TurnError> {
+    let found = store.load(id).map_err(TurnError::Store)?;
+    found.ok_or(TurnError::Removed)
+}
+
+/// The state to renew, which is not older than the one that this process has seen. After a
+/// failover to a replica that lacked the last write, the refresh token in the database is spent: to
+/// use it again would be taken for theft (RFC 9700 §4.14.2). Whichever machine has the pair that
+/// was forgotten writes it again, from the file beside the vault. The caller holds the lock.
+fn load_newest(
+    store: &ConnectionStore,
+    id: &ConnectionId,
+    known: u64,
+) -> Result<Stored, TurnError> {
+    let stored = load(store, id)?;
+    if stored.number() >= known || !store.may_forget() {
+        return Ok(stored);
+    }
+    store.take_in(id).map_err(TurnError::Store)?;
+    let stored = load(store, id)?;
+    if stored.number() < known {
+        return Err(TurnError::Forgotten);
+    }
+    Ok(stored)
 }
 
 /// Changes a stored connection, but not its pair. It fails if a renewal is under way.
@@ -294,14 +326,14 @@ mod tests {
     fn the_turn_is_taken_where_it_is_free() {
         let (_, store, stored) = stored();
         let id = &stored.connection.id;
-        let Ok(Turn::Ours { lock, .. }) = take(&store, id, RefreshReason::Expired) else {
+        let Ok(Turn::Ours { lock, .. }) = take(&store, id, RefreshReason::Expired, 0) else {
             panic!("nobody else has it");
         };
         let held = store.lock(id, Duration::ZERO);
         assert!(matches!(held, Err(VaultError::RecordLocked { .. })));
         drop(lock);
         store.delete(id).unwrap();
-        let gone = take(&store, id, RefreshReason::Expired);
+        let gone = take(&store, id, RefreshReason::Expired, 0);
         assert!(matches!(gone, Err(TurnError::Removed)));
     }
 
@@ -311,7 +343,7 @@ mod tests {
         let id = &stored.connection.id;
         let _held = store.lock(id, Duration::ZERO).unwrap();
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| take(&store, id, RefreshReason::Expired));
+            let waiting = scope.spawn(|| take(&store, id, RefreshReason::Expired, 0));
             let mut renewed = stored.connection.clone();
             renewed.tokens.obtained_at = Timestamp::now();
             renewed.tokens.expires_at = Some(Timestamp::now().plus(Duration::from_hours(2)));

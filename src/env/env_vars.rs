@@ -12,7 +12,7 @@ mod table;
 use crate::defence::Defence;
 pub use inherited::Inherited;
 use table::VARIABLES;
-pub use table::{MASTER_KEY, MASTER_KEY_FILE, OURS, Pin, Value};
+pub use table::{MASTER_KEY, MASTER_KEY_FILE, OURS, Pin, VAULT, Value};
 
 /// What a child gets in place of a secret. The proxy never lets it leave the machine.
 pub const PLACEHOLDER: &str = "authsome-proxy-managed";

@@ -22,6 +22,7 @@ use serde::Deserialize;
 use super::options::Join;
 use crate::os::home::Home;
 use crate::proxy::{Policy, PolicyLayer, PolicySource, Timeouts};
+use crate::vault::has_password;
 
 /// The file in the home directory.
 const FILE: &str = "config.toml";
@@ -38,6 +39,8 @@ pub struct Settings {
     /// Rules that no flag lifts.
     policy: PolicyTable,
     timeouts: TimeoutSettings,
+    /// The database of a vault that machines share.
+    vault: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -148,6 +151,11 @@ impl Settings {
         names
     }
 
+    /// The database of a vault that machines share.
+    pub(super) fn vault(&self) -> Option<&str> {
+        self.vault.as_deref().filter(|address| !address.is_empty())
+    }
+
     /// The program to tell what the user should know at once, and its arguments. Empty if there is
     /// none.
     pub fn notify_command(&self) -> &[String] {
@@ -185,6 +193,10 @@ impl Settings {
 fn parse(text: &str) -> Result<Settings, String> {
     let settings: Settings = toml::from_str(text).map_err(|error| placed(&error, text))?;
     settings.policy.layer(PolicySource::Settings)?;
+    if settings.vault().is_some_and(has_password) {
+        let reason = "vault holds a password, and others can read this file: name a file with it, vault = \"postgres://…?passwordfile=PATH\"";
+        return Err(reason.to_owned());
+    }
     Ok(settings)
 }
 

@@ -14,13 +14,14 @@ use super::key_file;
 use super::notice::Notice;
 use super::parent::Parent;
 use super::settings::Settings;
+use super::shared_vault;
 use crate::audit::Audit;
 use crate::connection::{ConnectionStore, take_in_pending};
 use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
 use crate::os::home::Home;
 use crate::os::lock_wait::LockWaits;
 use crate::secret::Secret;
-use crate::vault::{self, ExportKeys, KeyOrigin, KeyPlace, Vault, VaultError};
+use crate::vault::{self, ExportKeys, KeyOrigin, KeyPlace, Offline, Vault, VaultError};
 
 /// An open home directory, without its vault.
 pub struct UserFiles {
@@ -32,6 +33,8 @@ pub struct UserFiles {
     pub catalog: Catalog,
     /// `config.toml`.
     pub settings: Settings,
+    /// What to do where the server of a vault that machines share cannot be reached.
+    pub offline: Offline,
 }
 
 /// An open home directory with its vault.
@@ -70,6 +73,7 @@ impl UserFiles {
             home,
             catalog,
             settings,
+            offline: Offline::Refuse,
         })
     }
 
@@ -79,9 +83,8 @@ impl UserFiles {
     /// If that file is a descriptor (`/dev/fd/N`), it is closed, even if the key comes from the
     /// other variable.
     pub fn with_vault(self, parent: &Parent) -> Result<UserData, SessionError> {
-        let wants_keyring = wants_keyring(parent);
-        let open = |key: Option<&OsStr>| vault::open_or_create(&self.home, key, wants_keyring);
-        let opened = with_key(parent, |key| Ok::<_, SessionError>(open(key)?))?;
+        let open = |key: Option<&OsStr>| self.open_vault(parent, key);
+        let opened = with_key::<_, SessionError>(parent, open)?;
         Ok(self.with_opened(opened))
     }
 
@@ -92,16 +95,20 @@ impl UserFiles {
         parent: &Parent,
         check: impl FnOnce(&ExportKeys) -> Result<(), E>,
     ) -> Result<UserData, E> {
-        let wants_keyring = wants_keyring(parent);
         let opened = with_key::<_, E>(parent, |key| {
-            let open = || vault::open_or_create(&self.home, key, wants_keyring);
+            let open = || self.open_vault(parent, key);
+            if shared_vault::address(&self.settings, parent)?.is_some() {
+                let opened = open()?;
+                check(opened.0.export_keys())?;
+                return Ok(opened);
+            }
             match vault::export_keys_before_creation(&self.home, key) {
                 Ok(Some(keys)) => {
                     check(&keys)?;
-                    open().map_err(|error| SessionError::from(error).into())
+                    Ok(open()?)
                 }
                 Ok(None) => {
-                    let opened = open().map_err(SessionError::from)?;
+                    let opened = open()?;
                     check(opened.0.export_keys())?;
                     Ok(opened)
                 }
@@ -112,6 +119,25 @@ impl UserFiles {
         Ok(self.with_opened(opened))
     }
 
+    fn open_vault(
+        &self,
+        parent: &Parent,
+        key: Option<&OsStr>,
+    ) -> Result<(Arc<dyn Vault>, Option<KeyOrigin>), SessionError> {
+        match shared_vault::address(&self.settings, parent)? {
+            Some(address) => {
+                let vault =
+                    vault::open_shared(&address, &self.home, key, &parent.trust(), self.offline)?;
+                Ok((vault, None))
+            }
+            None => Ok(vault::open_or_create(
+                &self.home,
+                key,
+                wants_keyring(parent),
+            )?),
+        }
+    }
+
     fn with_opened(self, (vault, key_made): (Arc<dyn Vault>, Option<KeyOrigin>)) -> UserData {
         let store = ConnectionStore::new(vault);
         take_in_pending(&store);
@@ -120,6 +146,7 @@ impl UserFiles {
             audit,
             catalog,
             settings,
+            offline: _,
         } = self;
         UserData {
             home,
@@ -133,7 +160,7 @@ impl UserFiles {
 }
 
 /// Reads the key that the parent's variables give.
-fn with_key<T, E: From<SessionError>>(
+pub(super) fn with_key<T, E: From<SessionError>>(
     parent: &Parent,
     use_key: impl FnOnce(Option<&OsStr>) -> Result<T, E>,
 ) -> Result<T, E> {

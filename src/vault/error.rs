@@ -55,6 +55,20 @@ pub enum VaultError {
     /// There is a vault but no key.
     #[error("there is a vault, but its master key {} is missing", .0.display())]
     KeyMissing(PathBuf),
+    /// Another machine has held the lease of a record for too long.
+    #[error("{machine} has been renewing {name} for more than {} s", .waited.as_secs())]
+    LeaseHeld {
+        /// The record's name.
+        name: String,
+        /// Who holds it, by the name that the machine has in its network.
+        machine: String,
+        /// How long this process has waited.
+        waited: Duration,
+    },
+    /// The lease under which a record was to be renewed has expired, and another machine may have
+    /// taken it.
+    #[error("the lease under which {0} was being renewed was lost")]
+    LeaseLost(String),
     /// Another process has given the vault a new key.
     #[error("the vault was given a new key in the meantime")]
     KeyChanged,
@@ -64,6 +78,14 @@ pub enum VaultError {
     /// The key is in the keyring, which does not give it.
     #[error("the vault's key is in the keyring: {0}")]
     Keyring(KeyringError),
+    /// The role may use a record, but not renew it, and nobody else has.
+    #[error("the database role may not renew {name}, and no other machine has done so for {} s", .waited.as_secs())]
+    MayNotRenew {
+        /// The record's name.
+        name: String,
+        /// How long this process has waited.
+        waited: Duration,
+    },
     /// The new key could not be given to the user, so nothing was changed.
     #[error("the new key could not be written: {0}")]
     NotHandedOver(io::Error),
@@ -92,6 +114,52 @@ pub enum VaultError {
     /// to read it.
     #[error("the vault {} cannot be written: its disk or its directory is read-only", .0.display())]
     ReadOnly(PathBuf),
+    /// The database role has not the right to do that.
+    #[error("the database role may not do that at {server}: {reason}")]
+    RoleMayNot {
+        /// The server, without a password.
+        server: String,
+        /// What the server says.
+        reason: String,
+    },
+    /// The database server failed for another reason.
+    #[error("the vault at {server} cannot be used: {reason}")]
+    Server {
+        /// The server, without a password.
+        server: String,
+        /// What the server says.
+        reason: String,
+    },
+    /// The database server is not trusted, or speaks no TLS.
+    #[error("the vault at {server} is not trusted: {reason}")]
+    ServerNotTrusted {
+        /// The server, without a password.
+        server: String,
+        /// What TLS says.
+        reason: String,
+    },
+    /// The database server refuses the login.
+    #[error("the vault at {server} refuses the login: {reason}")]
+    ServerRefuses {
+        /// The server, without a password.
+        server: String,
+        /// What the server says.
+        reason: String,
+    },
+    /// The database server cannot be reached.
+    #[error("the vault at {server} cannot be reached: {reason}")]
+    ServerUnreachable {
+        /// The server, without a password.
+        server: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// The address of the vault is malformed.
+    #[error("the address of the vault cannot be used: {0}")]
+    Address(String),
+    /// There is no key for a vault that machines share.
+    #[error("no key is given for the vault at {0}, which machines share")]
+    SharedKeyNotGiven(String),
     /// `SQLite` failed for another reason.
     #[error("the vault {} cannot be used: {reason}", .path.display())]
     Sqlite {
@@ -121,4 +189,31 @@ pub enum VaultError {
     /// The key is well-formed, but it is not the key of this vault.
     #[error("the master key in {0} is not the key of this vault")]
     WrongKey(KeyOrigin),
+}
+
+impl VaultError {
+    /// Whether another process has the lock of a record.
+    pub fn is_held(&self) -> bool {
+        matches!(
+            self,
+            Self::LeaseHeld { .. } | Self::MayNotRenew { .. } | Self::RecordLocked { .. }
+        )
+    }
+
+    /// The same for a lock that has been waited for in several steps, which took that long.
+    #[must_use]
+    pub fn after(mut self, whole: Duration) -> Self {
+        if let Self::LeaseHeld { waited, .. }
+        | Self::MayNotRenew { waited, .. }
+        | Self::RecordLocked { waited, .. } = &mut self
+        {
+            *waited = whole;
+        }
+        self
+    }
+
+    /// Whether the vault's server cannot be reached: nothing is known of the records.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::ServerUnreachable { .. })
+    }
 }

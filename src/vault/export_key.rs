@@ -3,10 +3,9 @@
 
 use std::fmt;
 
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use aws_lc_rs::hmac;
-use zeroize::Zeroizing;
 
+use super::derived_key::{derived, extract};
 use super::master_key::MasterKey;
 use crate::secret::Secret;
 
@@ -24,16 +23,6 @@ pub struct ExportKeys {
     authentication: hmac::Key,
 }
 
-/// The length of a key.
-#[derive(Clone, Copy)]
-struct Length;
-
-impl KeyType for Length {
-    fn len(&self) -> usize {
-        32
-    }
-}
-
 impl fmt::Debug for ExportKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ExportKeys([redacted])")
@@ -47,7 +36,7 @@ impl ExportKeys {
     }
 
     pub(crate) fn from_bytes(bytes: &Secret<[u8; 32]>) -> Self {
-        let extracted = Salt::new(HKDF_SHA256, &[]).extract(bytes.expose());
+        let extracted = extract(bytes.expose());
         let authentication = derived(&extracted, AUTHENTICATION);
         Self {
             sealing: derived(&extracted, SEALING),
@@ -72,15 +61,6 @@ impl ExportKeys {
     pub fn is_authentic(&self, content: &[u8], code: &[u8]) -> bool {
         hmac::verify(&self.authentication, content, code).is_ok()
     }
-}
-
-fn derived(extracted: &Prk, wanted: &[u8]) -> Secret<[u8; 32]> {
-    let mut key = Zeroizing::new([0; 32]);
-    let name = [wanted];
-    let expanded = extracted.expand(&name, Length);
-    let filled = expanded.and_then(|expanded| expanded.fill(key.as_mut()));
-    filled.expect("32 bytes are within what HKDF gives");
-    Secret::new(*key)
 }
 
 #[cfg(test)]

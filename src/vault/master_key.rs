@@ -10,8 +10,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::derived_key::{derived, extract};
 use super::error::{KeyOrigin, VaultError};
 use super::os_keyring;
+use crate::age_file::Identity;
 use crate::os::home::{Home, io_error};
 
 use crate::secret::Secret;
@@ -24,6 +26,12 @@ const NEXT: &str = "master.key.next";
 
 /// The bytes of a key in a file: 32 bytes in base64, and a line feed.
 const LENGTH: usize = 45;
+
+/// How an identity of age begins.
+const IDENTITY: &[u8] = b"AGE-SECRET-KEY-1";
+
+/// The use of a key that is derived from one.
+const FROM_IDENTITY: &[u8] = b"authsome master key of an identity 1";
 
 /// What the file says if the key is not in it.
 const IN_ENVIRONMENT: &str = "environment\n";
@@ -209,7 +217,11 @@ impl MasterKey {
         Ok(())
     }
 
+    /// 32 bytes in base64; or an identity as `age-keygen` writes it, from which the key is derived.
     fn parse(text: &[u8], origin: KeyOrigin) -> Result<Self, VaultError> {
+        if let Some(bytes) = key_of_identity(text) {
+            return Ok(Self { bytes, origin });
+        }
         let decoded = STANDARD.decode(text.trim_ascii()).map(Zeroizing::new);
         match decoded
             .ok()
@@ -238,6 +250,16 @@ impl MasterKey {
             origin: KeyOrigin::Environment,
         }
     }
+}
+
+/// The key that belongs to an identity of age, if the text is one.
+fn key_of_identity(text: &[u8]) -> Option<Secret<[u8; 32]>> {
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut identities = lines.filter(|line| line.starts_with(IDENTITY));
+    let identity = identities.next()?;
+    let checked = Identity::all_of(&Secret::new(identity.to_vec()));
+    let is_alone = identities.next().is_none() && checked.is_ok();
+    is_alone.then(|| derived(&extract(identity), FROM_IDENTITY))
 }
 
 /// Removes a key from the keyring that opens nothing any more. If that fails, it stays there to no

@@ -7,7 +7,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::export_key::ExportKeys;
-use super::{Change, Expect, Pending, Record, RecordKey, RecordLock, Reserve, Vault, VaultError};
+use super::lock::Held;
+use super::{
+    Change, Claim, Expect, Pending, Record, RecordKey, RecordLock, Reserve, Vault, VaultError,
+};
 use crate::secret::Secret;
 
 /// A vault that exists as long as one of its clones.
@@ -122,7 +125,11 @@ impl Vault for MemoryVault {
         self.state().apply(changes)
     }
 
-    fn apply_now(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError> {
+    fn apply_now(
+        &self,
+        changes: &[Change],
+        _claim: Option<&Claim>,
+    ) -> Result<Vec<u64>, VaultError> {
         self.apply(changes)
     }
 
@@ -251,6 +258,8 @@ struct MemoryLock {
     shared: Arc<Shared>,
     name: String,
 }
+
+impl Held for MemoryLock {}
 
 impl Drop for MemoryLock {
     fn drop(&mut self) {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::export_key::ExportKeys;
 use super::master_key::MasterKey;
 use super::seal::Seal;
-use super::sealed::{SealedStore, SealedVault, key_check, sealed};
+use super::sealed::{SealedVault, key_check, sealed};
 use super::sqlite::SqliteStore;
+use super::store::SealedStore;
 use super::{KeyOrigin, Vault, VaultError};
 use crate::os::home::Home;
 

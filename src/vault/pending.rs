@@ -33,13 +33,10 @@ use std::sync::Arc;
 
 use super::seal::{Identity, Seal};
 use super::{Pending, RecordKey, Reserve, VaultError};
-use crate::os::home::{
-    Home, create_private_directory, create_private_file, io_error, remove_if_present,
-};
+use crate::os::home::{create_private_directory, create_private_file, io_error, remove_if_present};
 use crate::secret::Secret;
 
-/// The directory beside the vault, and the endings of a record's two files.
-const DIRECTORY: &str = "pending";
+/// The endings of a record's two files.
 const ENDS: [&str; 2] = [".a", ".b"];
 
 /// The mark at the start of a file that holds a value; an unused reserve has zeros there.
@@ -73,12 +70,9 @@ pub(super) struct FileReserve {
 }
 
 impl PendingFiles {
-    /// The files of that home.
-    pub(super) fn new(home: &Home, seal: Arc<Seal>) -> Self {
-        Self {
-            directory: home.path(DIRECTORY),
-            seal,
-        }
+    /// The files in that directory.
+    pub(super) fn new(directory: PathBuf, seal: Arc<Seal>) -> Self {
+        Self { directory, seal }
     }
 
     /// The newest value of that record that waits beside the vault.
@@ -275,12 +269,13 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
+    use crate::os::home::Home;
     use crate::vault::MasterKey;
 
     fn files() -> (tempfile::TempDir, PendingFiles, RecordKey) {
         let (directory, home) = Home::temporary();
         let seal = Seal::new(&MasterKey::from_bytes([7; 32]));
-        let files = PendingFiles::new(&home, Arc::new(seal));
+        let files = PendingFiles::new(home.path("pending"), Arc::new(seal));
         (directory, files, RecordKey::new("thing", "a/b"))
     }
 

@@ -22,7 +22,7 @@ use crate::os::home::Home;
 use crate::secret::Secret;
 
 /// How long to wait for renewals that are under way.
-const RENEWAL_WAIT: Duration = Duration::from_secs(45);
+pub(super) const RENEWAL_WAIT: Duration = Duration::from_secs(45);
 
 /// Where a vault's key is to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

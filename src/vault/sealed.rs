@@ -6,7 +6,6 @@
 //! that the store assigns.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,77 +13,19 @@ use super::export_key::ExportKeys;
 use super::master_key::MasterKey;
 use super::pending::PendingFiles;
 use super::seal::{Identity, Seal};
-use super::{Change, Expect, Pending, Record, RecordKey, RecordLock, Reserve, Vault, VaultError};
+use super::store::{SealedChange, SealedRecord, SealedStore, Wait};
+use super::{
+    Change, Changes, Claim, Expect, Pending, Record, RecordKey, RecordLock, Reserve, Vault,
+    VaultError,
+};
 use crate::os::home::Home;
 use crate::secret::Secret;
 
 /// The record that tells a wrong key from a damaged record: it opens with the right key only.
 const KEY_CHECK: (&str, &str) = ("vault", "key-check");
 
-/// A store of sealed values. It sees names, generations, and bytes that it cannot open. [`Vault`]
-/// says what each method does.
-pub(super) trait SealedStore: Send + Sync {
-    /// Where it is, for messages.
-    fn path(&self) -> &Path;
-
-    fn get(&self, key: &RecordKey) -> Result<Option<SealedRecord>, VaultError>;
-
-    fn generation(&self, key: &RecordKey) -> Result<Option<u64>, VaultError>;
-
-    /// `visit` gets the name, the generation and the sealed value.
-    fn each(&self, kind: &str, visit: &mut dyn FnMut(&str, u64, &[u8])) -> Result<(), VaultError>;
-
-    fn names_from(&self, kind: &str, prefix: &str) -> Result<Vec<String>, VaultError>;
-
-    fn apply(&self, changes: &[SealedChange<'_>], wait: Wait) -> Result<Vec<u64>, VaultError>;
-
-    fn check_writable(&self) -> Result<(), VaultError>;
-
-    /// An error if a later version has taken over the store in between: a record that it has sealed
-    /// is not damaged, but unknown here.
-    fn check_version(&self) -> Result<(), VaultError>;
-
-    fn lock(&self, key: &RecordKey, wait: Duration) -> Result<RecordLock, VaultError>;
-
-    /// The keys of all records that are renewed under a lock.
-    fn lockable(&self) -> Result<Vec<RecordKey>, VaultError>;
-
-    /// Replaces each sealed value, all in one transaction. The generations stay.
-    fn seal_anew(&self, seal: &mut Reseal<'_>) -> Result<(), VaultError>;
-}
-
-/// Seals a value with another key. It gets the kind, the name, the generation, and the value as it
-/// is sealed now.
-pub(super) type Reseal<'a> = dyn FnMut(&str, &str, u64, &[u8]) -> Result<Vec<u8>, VaultError> + 'a;
-
-/// A record as a store has it.
-pub(super) struct SealedRecord {
-    pub(super) generation: u64,
-    pub(super) sealed: Vec<u8>,
-}
-
-/// One step of a store's transaction.
-pub(super) enum SealedChange<'a> {
-    Delete(&'a RecordKey),
-    /// Refuses the transaction unless the record still has this sealed value.
-    Keeps {
-        key: &'a RecordKey,
-        sealed: &'a [u8],
-    },
-    Put {
-        key: &'a RecordKey,
-        expect: Expect,
-        /// Seals the value for the generation that the record gets.
-        seal: Box<dyn Fn(u64) -> Result<Vec<u8>, VaultError> + 'a>,
-    },
-}
-
-/// Whether a transaction waits for the transactions of other processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    ForOthers,
-    Never,
-}
+/// The kind of the records that are renewed, and so may wait beside the vault.
+const CONNECTION: &str = "connection";
 
 /// An open vault over such a store.
 pub(super) struct SealedVault<S> {
@@ -100,16 +41,58 @@ impl<S: SealedStore> SealedVault<S> {
     /// Opens that store with that key. Values that cannot be written into it wait in files of the
     /// home.
     pub(super) fn open(store: S, key: &MasterKey, home: &Home) -> Result<Self, VaultError> {
+        Self::open_beside(store, key, home, "pending")
+    }
+
+    /// The same, with the directory of the home in which such values wait.
+    pub(super) fn open_beside(
+        store: S,
+        key: &MasterKey,
+        home: &Home,
+        directory: &str,
+    ) -> Result<Self, VaultError> {
         let seal = Arc::new(Seal::new(key));
         let mut vault = Self {
             store,
-            pending: PendingFiles::new(home, Arc::clone(&seal)),
+            pending: PendingFiles::new(home.path(directory), Arc::clone(&seal)),
             seal,
             key_check: Vec::new(),
             export_keys: Arc::new(ExportKeys::of(key)),
         };
         vault.key_check = vault.checked(key)?;
         Ok(vault)
+    }
+
+    /// Why a record does not open: a later version may have sealed it, or another key. Only if
+    /// neither has, it is no record of this vault.
+    fn explained(&self, tampered: VaultError) -> VaultError {
+        let (kind, name) = KEY_CHECK;
+        let found = || self.store.get(&RecordKey::new(kind, name));
+        if let Err(error) = self.store.check_version() {
+            return error;
+        }
+        match found() {
+            Ok(Some(record)) if record.sealed != self.key_check => VaultError::KeyChanged,
+            _ => tampered,
+        }
+    }
+
+    /// Forgets what waits beside the vault and is written by now; an error if something is not. It
+    /// is sealed with the present key. The caller holds all locks.
+    pub(super) fn forget_all_written(&self) -> Result<(), VaultError> {
+        for name in self.pending.names()? {
+            let key = RecordKey::new(CONNECTION, name);
+            let base = self.pending.newest(&key)?.map(|pending| pending.base);
+            if base.is_some() && base == self.store.generation(&key)? {
+                return Err(VaultError::PendingValues);
+            }
+            self.pending.forget(&key)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn store(&self) -> &S {
+        &self.store
     }
 
     /// The record of [`KEY_CHECK`], if the key fits. It is read once: with what a second read found
@@ -184,7 +167,12 @@ impl<S: SealedStore> SealedVault<S> {
         Err(VaultError::PendingValues)
     }
 
-    fn write(&self, changes: &[Change], wait: Wait) -> Result<Vec<u64>, VaultError> {
+    fn write(
+        &self,
+        changes: &[Change],
+        wait: Wait,
+        claim: Option<&Claim>,
+    ) -> Result<Vec<u64>, VaultError> {
         let (kind, name) = KEY_CHECK;
         let key = RecordKey::new(kind, name);
         // A value that is sealed with a key of before would open no more.
@@ -193,7 +181,11 @@ impl<S: SealedStore> SealedVault<S> {
             sealed: &self.key_check,
         };
         let changes = changes.iter().map(|change| sealed(&self.seal, change));
-        let changes: Vec<_> = std::iter::once(same_key).chain(changes).collect();
+        let holds = claim.map(SealedChange::Holds);
+        let changes: Vec<_> = std::iter::once(same_key)
+            .chain(holds)
+            .chain(changes)
+            .collect();
         self.store.apply(&changes, wait)
     }
 }
@@ -205,7 +197,7 @@ impl<S: SealedStore> Vault for SealedVault<S> {
         };
         match self.unseal(key.kind, &key.name, generation, &sealed) {
             Ok(record) => Ok(Some(record)),
-            Err(tampered) => Err(self.store.check_version().err().unwrap_or(tampered)),
+            Err(tampered) => Err(self.explained(tampered)),
         }
     }
 
@@ -236,11 +228,11 @@ impl<S: SealedStore> Vault for SealedVault<S> {
     }
 
     fn apply(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError> {
-        self.write(changes, Wait::ForOthers)
+        self.write(changes, Wait::ForOthers, None)
     }
 
-    fn apply_now(&self, changes: &[Change]) -> Result<Vec<u64>, VaultError> {
-        self.write(changes, Wait::Never)
+    fn apply_now(&self, changes: &[Change], claim: Option<&Claim>) -> Result<Vec<u64>, VaultError> {
+        self.write(changes, Wait::Never, claim)
     }
 
     fn check_writable(&self) -> Result<(), VaultError> {
@@ -275,6 +267,18 @@ impl<S: SealedStore> Vault for SealedVault<S> {
 
     fn forget_pending(&self, key: &RecordKey) -> Result<(), VaultError> {
         self.pending.forget(key)
+    }
+
+    fn may_forget(&self) -> bool {
+        self.store.may_forget()
+    }
+
+    fn look_interval(&self) -> Duration {
+        self.store.look_interval()
+    }
+
+    fn changes(&self) -> Option<Changes> {
+        self.store.changes()
     }
 }
 

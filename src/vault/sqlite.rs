@@ -19,10 +19,11 @@ use self::error::classify;
 use self::file::BUSY_TIMEOUT;
 use self::store::FILE;
 pub(super) use self::store::SqliteStore;
-use super::sealed::{Reseal, SealedChange, SealedRecord, SealedStore, Wait};
+use super::store::{Reseal, SealedChange, SealedRecord, SealedStore, Wait};
 use super::{Expect, RecordKey, RecordLock, VaultError};
 use crate::os::home::{Home, HomeError};
 use crate::os::home_lock::HomeLock;
+use crate::vault::lock::Held;
 
 /// How long to wait for another process that is creating or migrating the vault.
 const SETUP_DEADLINE: Duration = Duration::from_secs(20);
@@ -59,6 +60,8 @@ impl SqliteStore {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl Held for HomeLock {}
 
 impl SealedStore for SqliteStore {
     fn path(&self) -> &Path {
@@ -224,6 +227,7 @@ fn change(
     for change in changes {
         match change {
             SealedChange::Delete(key) => delete(&transaction, key).map_err(classify(path))?,
+            SealedChange::Holds(_) => {} // its lock cannot be lost
             SealedChange::Keeps { key, sealed } => {
                 let stored = "SELECT sealed FROM record WHERE kind = ?1 AND name = ?2";
                 let stored = transaction

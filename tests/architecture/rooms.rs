@@ -278,7 +278,7 @@ pub(crate) const ROOMS: &[Room] = &[
         300,
         "sealed records by key, compare and swap, one who renews a record at a time",
         "OAuth, providers, the JSON inside",
-        &["net", "serde_json::"],
+        &["net/dial", "net/user_proxy", "serde_json::"],
     ),
     room(
         "credential",

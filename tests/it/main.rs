@@ -16,6 +16,7 @@ mod documents;
 mod doors;
 mod durability;
 mod environment;
+mod fleet;
 mod full_screen;
 mod git;
 mod gitlab_map;

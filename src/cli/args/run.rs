@@ -129,6 +129,9 @@ pub(in crate::cli) struct SessionFlags {
     /// Allow commands that print or change secrets inside the run, such as `authsome export`
     #[arg(long)]
     pub(in crate::cli) allow_export: bool,
+    /// If a shared vault's server is away, start from this machine's copy, and renew nothing
+    #[arg(long)]
+    pub(in crate::cli) offline_ok: bool,
     /// Where new token pairs go, sealed, for the next job: `cmd:COMMAND`, `file:PATH` or
     /// `gitlab-variable:PROJECT/NAME`
     #[arg(long, value_name = "TARGET")]

@@ -18,6 +18,13 @@ Examples:
   authsome vault export --to gitlab.age --recipient age1...
   authsome vault export --to - --passphrase-file pass.txt | ssh build authsome vault import -";
 
+const MOVE_EXAMPLES: &str = "\
+Afterwards, say where the vault is: AUTHSOME_VAULT, or vault in config.toml.
+
+Examples:
+  authsome vault move --to postgres://ci@db.acme.com/grants
+  AUTHSOME_VAULT=postgres://ci@db.acme.com/grants authsome vault move --to home";
+
 const IMPORT_EXAMPLES: &str = "\
 A later pair of the same login is never replaced by an earlier one.
 
@@ -31,6 +38,9 @@ pub(in crate::cli) enum Vault {
     Status,
     /// Give the vault a new key, and keep that in another place
     Rekey(Rekey),
+    /// Move all connections to a database that machines share, or back into this home
+    #[command(after_help = MOVE_EXAMPLES)]
+    Move(VaultMove),
     /// Write connections to a sealed file, for a CI job or another machine
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(VaultExport),
@@ -57,6 +67,13 @@ pub(in crate::cli) enum KeyPlaceArgument {
     File,
     /// Nowhere: you keep it, and set `AUTHSOME_MASTER_KEY`
     Env,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(in crate::cli) struct VaultMove {
+    /// The database, as `postgres://USER@HOST/DATABASE`, or `home`
+    #[arg(long, value_name = "ADDRESS|home")]
+    pub(in crate::cli) to: String,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod clients;
 mod finding;
+mod fleet;
 mod machine;
 mod servers;
 
@@ -19,8 +20,8 @@ pub(in crate::cli) fn run(arguments: &Doctor, context: &Context<'_>) -> Result<(
     let mut findings = machine::findings(&parent);
     match Context::user_data_of(&parent) {
         Ok(data) => {
-            let vault = data.home.path("vault.db").display().to_string();
-            findings.push(Finding::good("vault", vault));
+            findings.push(Finding::good("vault", data.vault_place(&parent)?));
+            findings.extend(fleet::findings(&data, &parent));
             findings.extend(servers::findings(&data)?);
             if arguments.clients {
                 findings.extend(clients::findings(&data)?);

@@ -32,7 +32,7 @@ pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result
     let _ = context.ulimits.with_more_files();
     let parent = Parent::of_this_process();
     let roots = parent.trust().read_ahead(); // in parallel with opening the vault
-    let data = Context::user_data_of(&parent)?;
+    let data = Context::user_data_or_copy(&parent, arguments.session.offline_ok)?;
     let held = HeldNotices::new(printer);
     let notify = |notice| held.notify(notice);
     let required = std::mem::take(&mut arguments.session.require);

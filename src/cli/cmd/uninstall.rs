@@ -34,6 +34,9 @@ const OWN: [&str; 14] = [
     "vault.db-wal",
 ];
 
+/// How the names begin of what belongs to a vault on a database: values that wait, a copy of it.
+const OF_SHARED: [&str; 2] = ["copy-postgres", "pending-postgres"];
+
 /// What packaging/install.sh puts below `~/.local/share`, but for the man pages. A user's own
 /// `authsome completions bash > FILE` goes to the same places.
 const COMPLETIONS: [&str; 3] = [
@@ -200,7 +203,11 @@ fn contents(home: &Home) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
         paths.push(entry?.path());
     }
     paths.sort();
-    let is_own = |path: &PathBuf| OWN.contains(&name(path).as_str());
+    let is_of_shared = |name: &str| OF_SHARED.iter().any(|start| name.starts_with(start));
+    let is_own = |path: &PathBuf| {
+        let name = name(path);
+        OWN.contains(&name.as_str()) || is_of_shared(&name)
+    };
     Ok(paths.into_iter().partition(is_own))
 }
 

@@ -2,6 +2,7 @@
 
 mod export;
 mod import;
+mod moving;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -11,12 +12,14 @@ use crate::cli::args::{KeyPlaceArgument, Rekey, Vault};
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::env::env_vars::{MASTER_KEY, MASTER_KEY_FILE};
-use crate::session::{Parent, living};
+use crate::secret::Secret;
+use crate::session::{Parent, UserData, living};
 use crate::vault::{KeyOrigin, KeyPlace};
 
 pub(in crate::cli) fn run(arguments: &Vault, context: &Context<'_>) -> Result<(), Failure> {
     match arguments {
         Vault::Status => status(context),
+        Vault::Move(arguments) => moving::run(arguments, context),
         Vault::Rekey(arguments) => rekey(arguments, context),
         Vault::Export(arguments) => export::run(arguments, context),
         Vault::Import(arguments) => import::run(arguments, context),
@@ -26,7 +29,7 @@ pub(in crate::cli) fn run(arguments: &Vault, context: &Context<'_>) -> Result<()
 fn status(context: &Context<'_>) -> Result<(), Failure> {
     let parent = Parent::of_this_process();
     let data = Context::user_data_of(&parent)?;
-    let vault = data.home.path("vault.db").display().to_string();
+    let vault = data.vault_place(&parent)?;
     let key = data.key_origin(&parent)?;
     let printer = context.printer;
     if printer.is_json() {
@@ -57,6 +60,32 @@ fn file(key: &KeyOrigin) -> Option<String> {
     }
 }
 
+/// The key of a vault that machines share is kept by who gives it to them. Runs may be alive: those
+/// of other machines are not known here.
+fn rekey_shared(
+    arguments: &Rekey,
+    data: &UserData,
+    parent: &Parent,
+    context: &Context<'_>,
+) -> Result<(), Failure> {
+    if arguments.to != KeyPlaceArgument::Env {
+        let message = "the key of a vault that machines share is kept in none of them";
+        let hint = "authsome vault rekey --to env --show-secret > key.txt";
+        return Err(Failure::new(Exit::Usage, "usage", message, hint));
+    }
+    data.rekey_shared(parent, &mut print_key)?;
+    let printer = context.printer;
+    printer.say("The key is printed. Each machine needs it in AUTHSOME_MASTER_KEY_FILE; runs go on with their tokens until these expire.");
+    Ok(())
+}
+
+fn print_key(key: &Secret<String>) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(key.expose().as_bytes())?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()
+}
+
 fn rekey(arguments: &Rekey, context: &Context<'_>) -> Result<(), Failure> {
     if arguments.to == KeyPlaceArgument::Env && !arguments.show_secret {
         let message = "with --to env, the new key is printed, and kept nowhere else";
@@ -65,6 +94,9 @@ fn rekey(arguments: &Rekey, context: &Context<'_>) -> Result<(), Failure> {
     }
     let parent = Parent::of_this_process();
     let data = Context::user_data_of(&parent)?;
+    if data.is_shared(&parent)? {
+        return rekey_shared(arguments, &data, &parent, context);
+    }
     if let Some(live) = living(&data.home).first() {
         let message = format!("a run is alive ({live}), and would go on with the key of before");
         let hint = "end it first, see: authsome status";
@@ -81,12 +113,7 @@ fn rekey(arguments: &Rekey, context: &Context<'_>) -> Result<(), Failure> {
         KeyPlaceArgument::File => KeyPlace::File,
         KeyPlaceArgument::Keyring => KeyPlace::Keyring,
     };
-    let key = data.rekey(&parent, to, &mut |key| {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(key.expose().as_bytes())?;
-        stdout.write_all(b"\n")?;
-        stdout.flush()
-    })?;
+    let key = data.rekey(&parent, to, &mut print_key)?;
     let printer = context.printer;
     if printer.is_json() {
         if arguments.to != KeyPlaceArgument::Env {

@@ -5,6 +5,7 @@ mod ca;
 mod exports;
 mod isolated;
 mod login;
+mod server;
 
 use std::io;
 use std::path::PathBuf;

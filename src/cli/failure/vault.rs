@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::vault_server::of_shared;
 use super::{Exit, Failure};
 use crate::connection::StoreError;
 use crate::os::home::HomeError;
@@ -91,7 +92,6 @@ impl From<VaultError> for Failure {
             VaultError::TooNew { .. } => {
                 "use the newer version of authsome that wrote it".to_owned()
             }
-            VaultError::Conflict | VaultError::KeyChanged | VaultError::Random(_) => "try again".to_owned(),
             VaultError::Tampered { .. } => {
                 "log in again: authsome login PROVIDER --force".to_owned()
             }
@@ -101,6 +101,7 @@ impl From<VaultError> for Failure {
                 "check the disk's space and permissions: df -h '{0}'; ls -l '{0}'",
                 path.display()
             ),
+            other => of_shared(other).to_owned(),
         };
         let code = match &error {
             VaultError::Tampered { .. } => "record_unreadable",

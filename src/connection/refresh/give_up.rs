@@ -7,6 +7,7 @@ use crate::connection::record::GrantState;
 use crate::connection::source::CredentialError;
 use crate::connection::store::{StoreError, Stored};
 use crate::connection::wanted::{Outcome, credential};
+use crate::vault::Claim;
 
 impl Renewal {
     /// Notes in the record that the grant is dead; the rest of the record stays as it is.
@@ -14,8 +15,8 @@ impl Renewal {
         &self,
         disk: &Disk,
         stored: &Stored,
-        reason: String,
-        access_ended: bool,
+        (reason, access_ended): (String, bool),
+        claim: Option<Claim>,
     ) -> Outcome {
         let mut connection = stored.connection.clone();
         connection.standing = GrantState::NeedsLogin {
@@ -29,7 +30,7 @@ impl Renewal {
         // not wait for another process's transaction, which would block the only connection through
         // which this process reads the vault. If the mark is not written, the next refresh finds
         // the same again.
-        let written = disk.run(move || store.replace_now(&connection, generation));
+        let written = disk.run(move || store.replace_now(&connection, generation, claim.as_ref()));
         match written.await {
             Ok(Err(StoreError::Conflict)) => self
                 .load_by(disk, &id)

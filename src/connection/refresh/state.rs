@@ -37,6 +37,6 @@ impl Renewal {
         id: &ConnectionId,
     ) -> Result<Option<u64>, CredentialError> {
         let (store, wanted) = (self.store.clone(), id.clone());
-        read(self.reader.run(move || store.current(&wanted)).await)
+        read(id, self.reader.run(move || store.current(&wanted)).await)
     }
 }

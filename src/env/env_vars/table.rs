@@ -6,8 +6,11 @@ pub const MASTER_KEY: &str = "AUTHSOME_MASTER_KEY";
 /// The variable that names the file with the master key.
 pub const MASTER_KEY_FILE: &str = "AUTHSOME_MASTER_KEY_FILE";
 
+/// The variable that names the database of a vault that machines share.
+pub const VAULT: &str = "AUTHSOME_VAULT";
+
 /// Variables for authsome alone: no program that it starts gets them.
-pub const OURS: [&str; 2] = [MASTER_KEY, MASTER_KEY_FILE];
+pub const OURS: [&str; 3] = [MASTER_KEY, MASTER_KEY_FILE, VAULT];
 
 /// The kind of value that a variable of the table gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,4 +284,5 @@ pub(super) const VARIABLES: &[(&str, Value, &str)] = &[
         "git shall fail rather than ask for a password that authsome holds",
     ),
     (MASTER_KEY, Value::Remove, "it opens the vault"),
+    (VAULT, Value::Remove, "it may hold a password"),
 ];

@@ -12,7 +12,7 @@ use super::schema;
 use super::store::{FILE, SqliteStore};
 use crate::os::home::{Home, create_private_file, io_error, remove_if_present};
 use crate::vault::VaultError;
-use crate::vault::sealed::{SealedChange, SealedStore, Wait};
+use crate::vault::store::{SealedChange, SealedStore, Wait};
 
 /// How long a statement waits for another process's transaction. Those of authsome take
 /// milliseconds.
