@@ -94,7 +94,9 @@ use self::policy::Permitted;
 use self::run_log::RunLog;
 pub(crate) use self::scrub::Scrub;
 use self::scrub::Scrubbed;
-pub use self::settings::{PolicyFile, Settings, SettingsError, set_allowed};
+pub use self::settings::{
+    AllowedPreview, PolicyFile, Settings, SettingsError, allowed_preview, set_allowed,
+};
 pub use self::suggest::{Observed, ObservedRun, Remark, Sufficient, Suggestion, suggest};
 pub use self::user_data::{UserData, UserFiles};
 use crate::audit::Feed;

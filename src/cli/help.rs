@@ -22,8 +22,8 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
                 "Show who is connected, and which runs are alive",
             ),
             (
-                "log, runs",
-                "What was injected, denied, refreshed, by which run",
+                "ui, log, runs",
+                "See what was injected, denied, refreshed, and decide",
             ),
         ],
     ),

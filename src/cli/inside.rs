@@ -154,6 +154,7 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         // What other runs do, and whether they go on, is not for a command of one to say.
         Command::Ps => Some("ps"),
         Command::Stop(_) => Some("stop"),
+        Command::Ui(_) => Some("ui"),
         Command::Register(_) => Some("register"),
         Command::Remove(_) => Some("remove"),
         Command::Revoke(_) => Some("revoke"),

@@ -5,7 +5,7 @@ mod edit;
 mod error;
 mod policy;
 
-pub use self::edit::set_allowed;
+pub use self::edit::{AllowedPreview, allowed_preview, set_allowed};
 pub use self::error::SettingsError;
 use self::error::placed;
 pub use self::policy::PolicyFile;

@@ -16,6 +16,7 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
             "credential/signature.rs",
             "hand_back/ledger.rs",
             "proxy/policy/git_push",
+            "web/page.rs",
         ],
     ),
     ("aws_lc_rs::hkdf", &["vault/export_key.rs"]),
@@ -88,6 +89,7 @@ const HYPER: &[&str] = &[
     "proxy/body/client.rs",
     "proxy/exchange/upgrade.rs",
     "proxy/serve",
+    "web/serve.rs",
 ];
 
 /// Where the environment of the process is read.
@@ -155,4 +157,6 @@ pub(crate) const EXPOSING: &[&str] = &[
     "vault/os_keyring.rs",
     "vault/master_key.rs",
     "vault/seal.rs",
+    "web/access.rs",
+    "web/serve.rs",
 ];

@@ -40,6 +40,7 @@ mod starved;
 mod strangers;
 mod supervision;
 mod trust;
+mod ui;
 mod upstream_proxy;
 mod vault;
 mod words;

@@ -7,7 +7,7 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, at_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 32] = [
     "allow",
     "completions",
     "credential",
@@ -35,6 +35,7 @@ const COMMANDS: [&str; 31] = [
     "status",
     "stop",
     "token",
+    "ui",
     "uninstall",
     "vault",
     "version",
