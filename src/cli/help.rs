@@ -23,7 +23,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
             ),
             (
                 "ui, log, runs",
-                "See what was injected, denied, refreshed, and decide",
+                "What was injected, denied, refreshed, by which run",
             ),
         ],
     ),
