@@ -145,6 +145,7 @@ fn dispatch(command: Option<Command>, printer: &Printer) -> Result<u8, Failure> 
         Command::Skill(arguments) => cmd::skill::run(&arguments, &context).map(done),
         Command::Status(arguments) => cmd::status::run(&arguments, &context).map(done),
         Command::Token(arguments) => cmd::token::run(&arguments, &context).map(done),
+        Command::Ui(arguments) => cmd::ui::run(&arguments, &context).map(done),
         Command::Uninstall(arguments) => cmd::uninstall::run(&arguments, &context).map(done),
         Command::Vault(arguments) => cmd::vault::run(&arguments, &context).map(done),
         Command::Version => {

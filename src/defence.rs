@@ -116,6 +116,12 @@ pub(crate) enum Defence {
     SessionPlace,
     /// A request names the tunnel's host.
     TargetAuthority,
+    /// The page of `authsome ui` answers to its own name only.
+    UiHost,
+    /// The page takes nothing that another site has made the browser send.
+    UiOrigin,
+    /// The page serves this user only, and no process of a run.
+    UiVisitors,
     /// One process at a time spends a refresh token.
     VaultLock,
 }

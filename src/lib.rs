@@ -33,5 +33,6 @@ pub mod session;
 pub mod text;
 pub mod vault;
 mod waiting;
+pub mod web;
 
 pub use session::Session;

@@ -105,7 +105,9 @@ use self::policy::Permitted;
 use self::run_log::RunLog;
 pub(crate) use self::scrub::Scrub;
 use self::scrub::Scrubbed;
-pub use self::settings::{PolicyFile, Settings, SettingsError, set_allowed, set_unasked};
+pub use self::settings::{
+    AllowedPreview, PolicyFile, Settings, SettingsError, allowed_preview, set_allowed, set_unasked,
+};
 pub use self::suggest::{Observed, ObservedRun, Remark, Sufficient, Suggestion, suggest};
 pub use self::user_data::{UserData, UserFiles};
 use self::words::Words;
@@ -138,7 +140,6 @@ pub struct Session {
     serving: Serving,
     credentials: Arc<Credentials>,
     address: SocketAddr,
-    /// Of an isolated command.
     isolated: Isolated,
     /// Whether its connections are captured whatever their port is.
     captures_all: bool,
@@ -148,7 +149,6 @@ pub struct Session {
     programs: Programs,
     /// What hands new pairs to the next job.
     hand_back: Option<Arc<HandBack>>,
-    /// What waits for the user.
     pending: Arc<Pending>,
     /// The connections that were known to need a new login at the start.
     needing_login: Vec<ConnectionId>,

@@ -119,6 +119,9 @@ pub(super) enum Command {
     /// Show what waits for your yes, and say yes or no
     #[command(after_help = ask::EXAMPLES)]
     Ask(Ask),
+    /// Show in the browser what the runs do, and decide there
+    #[command(after_help = UI_EXAMPLES)]
+    Ui(Ui),
     /// Try a policy on a request, or get the smallest one from what a run did
     #[command(subcommand, after_help = policy_command::EXAMPLES)]
     Policy(Policy),
@@ -145,6 +148,12 @@ pub(super) enum Command {
     /// Print the version
     Version,
 }
+
+const UI_EXAMPLES: &str = "\
+Examples:
+  authsome ui                           open the page
+  authsome ui --read-only --no-browser  print its address, and change nothing by it
+  authsome ui --json                    stream the events of all runs as JSON lines";
 
 const REGISTER_EXAMPLES: &str = "\
 Examples:
@@ -190,6 +199,24 @@ pub(super) struct Stop {
     /// Seconds that its command has to end by itself
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=600))]
     pub(super) grace: u16,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Ui {
+    /// Port of 127.0.0.1; any that is free if omitted
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub(super) port: u16,
+    /// Show everything and change nothing
+    #[arg(long)]
+    pub(super) read_only: bool,
+    /// Print the address instead of opening it
+    #[arg(long)]
+    pub(super) no_browser: bool,
 }
 
 #[derive(Debug, Args)]

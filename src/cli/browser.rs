@@ -19,6 +19,11 @@ use crate::connection::{DeviceCode, Finished, LoginPrompt, LoginStep, PageAddres
 use crate::env::programs::Programs;
 use crate::loopback::{REDIRECT_PORT, RedirectUri};
 
+/// Opens a page in the user's browser. Returns whether one could be started.
+pub(super) fn open_page(url: &str, printer: &Printer, programs: Programs) -> bool {
+    Prompt::new(printer, programs, true).start_browser(url)
+}
+
 /// Shows URLs, opens them in a browser, and reads a URL that the user pastes.
 pub(super) struct Prompt<'a> {
     printer: &'a Printer,
@@ -79,6 +84,9 @@ impl<'a> Prompt<'a> {
 
     /// Starts the browser. Returns whether one could be started.
     fn start_browser(&mut self, url: &str) -> bool {
+        if self.printer.open_elsewhere(url) {
+            return true;
+        }
         // Without a display, the desktop's opener would find a browser for a terminal.
         if !self.browser || self.surroundings != Surroundings::Desktop {
             return false;

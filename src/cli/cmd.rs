@@ -27,6 +27,7 @@ pub(super) mod start;
 pub(super) mod status;
 pub(super) mod stop;
 pub(super) mod token;
+pub(super) mod ui;
 pub(super) mod uninstall;
 pub(super) mod vault;
 pub(super) mod version;

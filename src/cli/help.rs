@@ -22,7 +22,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
                 "Show who is connected, and which runs are alive",
             ),
             (
-                "log, runs",
+                "ui, log, runs",
                 "What was injected, denied, refreshed, by which run",
             ),
         ],

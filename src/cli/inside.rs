@@ -155,6 +155,7 @@ fn secret_words(command: &Command) -> Option<&'static str> {
         Command::Ask(_) => Some("ask"),
         Command::Ps => Some("ps"),
         Command::Stop(_) => Some("stop"),
+        Command::Ui(_) => Some("ui"),
         Command::Register(_) => Some("register"),
         Command::Remove(_) => Some("remove"),
         Command::Revoke(_) => Some("revoke"),

@@ -5,12 +5,17 @@
 //! names. The only exception is output that must be exact: a script, or a secret that was asked
 //! for.
 
+mod capture;
+
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
+
+use std::sync::Arc;
 
 use clap::builder::StyledStr;
 use serde_json::{Value, json};
 
+pub(super) use self::capture::Capture;
 use super::args::Global;
 use super::failure::{Exit, Failure};
 use crate::text;
@@ -27,6 +32,8 @@ pub(super) struct Printer {
     verbose: bool,
     colour: bool,
     reader: Cell<Reader>,
+    /// Takes everything, in place of the terminal.
+    capture: Option<Arc<Capture>>,
 }
 
 /// The reader of stdout. It is `There` until a write fails; the other two states are final.
@@ -49,6 +56,7 @@ impl Printer {
             verbose: global.verbose,
             colour: wanted && io::stderr().is_terminal(),
             reader: Cell::new(Reader::There),
+            capture: None,
         }
     }
 
@@ -68,6 +76,29 @@ impl Printer {
             verbose: false,
             colour: false,
             reader: Cell::new(Reader::There),
+            capture: None,
+        }
+    }
+
+    /// For a command whose caller is this program.
+    pub(super) fn captured(capture: Arc<Capture>) -> Self {
+        Self {
+            capture: Some(capture),
+            ..Self::json()
+        }
+    }
+
+    /// Shows a page where a captured command's caller shows pages. Returns whether it does.
+    pub(super) fn open_elsewhere(&self, url: &str) -> bool {
+        let capture = self.capture.as_ref();
+        capture.is_some_and(|capture| capture.open(url))
+    }
+
+    /// Waits until the caller of a captured command wants it to give up.
+    pub(super) async fn cancelled(&self) {
+        match &self.capture {
+            Some(capture) => capture.cancelled().await,
+            None => std::future::pending().await,
         }
     }
 
@@ -82,6 +113,9 @@ impl Printer {
     /// Prints data. A reader that has closed the pipe is no error, but nothing more is written to
     /// it. A full disk is an error.
     pub(super) fn data(&self, text: &str) {
+        if let Some(capture) = &self.capture {
+            return capture.push_data(text);
+        }
         if self.reader.get() != Reader::There {
             return;
         }
@@ -157,17 +191,13 @@ impl Printer {
     /// Prints what happens, unless `--quiet` is given.
     pub(super) fn say(&self, words: &str) {
         if !self.quiet {
-            to_stderr(&text::line(words));
+            self.to_stderr(&text::line(words));
         }
     }
 
     /// Prints text that the user needs to go on, even with `--quiet`. It may have several lines.
-    #[expect(
-        clippy::unused_self,
-        reason = "where words go is the printer's to decide"
-    )]
     pub(super) fn prompt(&self, words: &str) {
-        to_stderr(&text::lines(words));
+        self.to_stderr(&text::lines(words));
     }
 
     /// Prints a question, whose answer is typed on the same line.
@@ -184,21 +214,21 @@ impl Printer {
     /// Prints a picture of block characters.
     pub(super) fn picture(&self, picture: &str) {
         if !self.quiet {
-            to_stderr(picture);
+            self.to_stderr(picture);
         }
     }
 
     /// Prints details, if `--verbose` is given.
     pub(super) fn detail(&self, words: &str) {
         if self.verbose && !self.quiet {
-            to_stderr(&text::line(words));
+            self.to_stderr(&text::line(words));
         }
     }
 
     /// The same for several lines.
     pub(super) fn detail_lines(&self, words: &str) {
         if self.verbose && !self.quiet {
-            to_stderr(&text::lines(words));
+            self.to_stderr(&text::lines(words));
         }
     }
 
@@ -216,7 +246,7 @@ impl Printer {
     /// Prints a warning, even with `--quiet`.
     pub(super) fn warn(&self, words: &str) {
         let warning = self.styled("35;1", "warning:");
-        to_stderr(&format!("{warning} {}", text::line(words)));
+        self.to_stderr(&format!("{warning} {}", text::line(words)));
     }
 
     /// Prints the error of a failed command.
@@ -231,7 +261,7 @@ impl Printer {
     /// The same to stderr, for when stdout belongs to a child.
     pub(super) fn failure_to_stderr(&self, failure: &Failure) {
         if self.json {
-            to_stderr(&text::json(&format!("{:#}", as_json(failure))));
+            self.to_stderr(&text::json(&format!("{:#}", as_json(failure))));
         } else {
             self.words(failure);
         }
@@ -264,17 +294,24 @@ impl Printer {
     }
 
     fn words(&self, failure: &Failure) {
-        to_stderr(&format!(
+        self.to_stderr(&format!(
             "{} {}",
             self.styled("31;1", "error:"),
             text::line(&failure.message)
         ));
         if !failure.hint.is_empty() {
-            to_stderr(&format!(
+            self.to_stderr(&format!(
                 "{} {}",
                 self.styled("1", "hint:"),
                 text::line(&failure.hint)
             ));
+        }
+    }
+
+    /// If stderr is closed, that is no error of ours.
+    fn to_stderr(&self, words: &str) {
+        if self.capture.is_none() {
+            let _ = writeln!(io::stderr().lock(), "{words}");
         }
     }
 
@@ -285,11 +322,6 @@ impl Printer {
             word.to_owned()
         }
     }
-}
-
-/// If stderr is closed, that is no error of ours.
-fn to_stderr(words: &str) {
-    let _ = writeln!(io::stderr().lock(), "{words}");
 }
 
 fn as_json(failure: &Failure) -> Value {

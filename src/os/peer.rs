@@ -5,13 +5,14 @@
 //! whether the peer still lives after everything has been read. The line of parents is read upwards
 //! and then downwards, for the reason that `process_tree.rs` gives.
 
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::unistd::Pid;
 use tokio::net::UnixStream;
 
-use crate::os::process_tree::parent_of;
+use crate::os::process_tree::{parent_of, processes};
 
 /// How many ancestors are read.
 const MAX_ANCESTORS: usize = 4096;
@@ -39,6 +40,33 @@ pub fn line_of_peer(stream: &UnixStream, variable: &str) -> Option<Vec<Relative>
     let relatives: Vec<_> = line.iter().map(|pid| relative(*pid, variable)).collect();
     let is_the_same = confirmed(&line) && is_alive(descriptor.as_ref(), pid);
     is_the_same.then_some(relatives)
+}
+
+/// The lines of the processes that have the socket with that inode open, and of those that do not
+/// show what they have open. It blocks, for some milliseconds.
+pub fn holders_of(inode: u32, variable: &str) -> (Vec<Vec<Relative>>, Vec<Vec<Relative>>) {
+    let target = format!("socket:[{inode}]");
+    let (mut holders, mut hidden) = (Vec::new(), Vec::new());
+    for pid in processes() {
+        let found = match fs::read_dir(format!("/proc/{pid}/fd")) {
+            Ok(mut entries) => {
+                let is_it = |entry: io::Result<DirEntry>| {
+                    let link = fs::read_link(entry.ok()?.path()).ok()?;
+                    (link.as_os_str() == target.as_str()).then_some(())
+                };
+                match entries.find_map(is_it) {
+                    Some(()) => &mut holders,
+                    None => continue,
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => &mut hidden,
+            Err(_) => continue,
+        };
+        if let Some(line) = line_of(pid) {
+            found.push(line.iter().map(|pid| relative(*pid, variable)).collect());
+        }
+    }
+    (holders, hidden)
 }
 
 /// The process and its ancestors, up to one that has no parent here.

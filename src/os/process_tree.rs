@@ -54,9 +54,9 @@ use nix::unistd::Pid;
 
 pub use self::ancestors::{Ancestor, ancestors, own_name};
 pub use self::proc::children_of;
-pub(super) use self::proc::parent_of;
-use self::proc::{has_only_number, parent_in, processes};
+use self::proc::{has_only_number, parent_in};
 use self::proc::{is_alive, name_of};
+pub(super) use self::proc::{parent_of, processes};
 
 /// How many times the processes are listed: while the list is read, a parent may end or a process
 /// may fork.

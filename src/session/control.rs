@@ -9,7 +9,7 @@
 //! | `do` | the response |
 //! | --- | --- |
 //! | `state` | one object: the run, its command, its connections, what has happened in numbers |
-//! | `watch` | the same object with `"event": "state"`, the last lines of the log, `{"event": "live"}`, then each event as it happens; to the end of the run, or of the connection |
+//! | `watch` | the same object with `"event": "state"`, the last lines of the log, `{"event": "live"}` with the `run`, then each event as it happens; to the end of the run, or of the connection |
 //! | `stop` | `{}`; the command is told to end (SIGTERM), and after `grace_ms` killed |
 //!
 //! [`Handlers`] take more of them. A failure is one object `{"error": CODE, "message": TEXT}`.
@@ -40,6 +40,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
+pub(crate) use self::admit::{SESSION, is_of_a_run};
 pub use self::client::{ControlClient, ControlClientError, StateReply};
 use self::connection::serve;
 pub use self::handler::{ControlError, Handler, Handlers, Reply};

@@ -17,6 +17,7 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
             "hand_back/ledger.rs",
             "proxy/exchange/ask.rs",
             "proxy/policy/git_push",
+            "web/page.rs",
         ],
     ),
     ("aws_lc_rs::hkdf", &["vault/derived_key.rs"]),
@@ -96,6 +97,7 @@ const HYPER: &[&str] = &[
     "proxy/body/client.rs",
     "proxy/exchange/upgrade.rs",
     "proxy/serve",
+    "web/serve.rs",
 ];
 
 /// Where the environment of the process is read.
@@ -166,4 +168,6 @@ pub(crate) const EXPOSING: &[&str] = &[
     "vault/os_keyring.rs",
     "vault/master_key.rs",
     "vault/seal.rs",
+    "web/access.rs",
+    "web/serve.rs",
 ];

@@ -60,6 +60,13 @@ pub(crate) const ROOMS: &[Room] = &[
         ],
     ),
     room(
+        "web",
+        750,
+        "the page of `authsome ui`: its listener, who may use it, the events of all runs",
+        "the vault, flags, words: what is asked is done by whoever serves it",
+        &["clap::", "vault", "connection", "cli", "rusqlite::"],
+    ),
+    room(
         "session",
         700,
         "one run put together of all below: vault, connections, CA, proxy, the environment of a child; which runs are alive",

@@ -42,6 +42,7 @@ mod starved;
 mod strangers;
 mod supervision;
 mod trust;
+mod ui;
 mod upstream_proxy;
 mod vault;
 mod waiting;

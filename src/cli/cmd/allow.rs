@@ -73,6 +73,20 @@ pub(in crate::cli) fn run(
     Ok(())
 }
 
+/// The whole name of a guard rule, and what it denies, in words.
+pub(super) fn described(wanted: &str, files: &UserFiles) -> Result<(String, Vec<String>), Failure> {
+    let guards = guards(&files.catalog);
+    let name = name_of(wanted, &guards, &files.settings.allowed_guards())
+        .map_err(|wrong| wrong.failure(wanted, true))?;
+    let of_rule = guards.iter().filter(|guard| guard.name() == name);
+    let words = of_rule.map(|guard| {
+        let (methods, path) = (guard.methods(), guard.rule.path());
+        format!("{methods} {path}: {}", guard.rule.reason)
+    });
+    let words = words.collect();
+    Ok((name, words))
+}
+
 /// All rules of all definitions that can be used. One name may stand for several of them.
 fn guards(catalog: &Catalog) -> Vec<Guard> {
     let usable = catalog.list().into_iter().filter_map(|listed| {

@@ -240,6 +240,7 @@ async fn watched<T>(
     tokio::select! {
         outcome = &mut login => return Ok(outcome),
         () = stop.next() => drop(cancel.send(())),
+        () = printer.cancelled() => drop(cancel.send(())),
     }
     tokio::select! {
         outcome = &mut login => return Ok(outcome),

@@ -28,7 +28,7 @@ pub fn children_of(parent: Pid) -> Vec<Pid> {
 }
 
 /// All processes that `/proc` shows.
-pub(super) fn processes() -> impl Iterator<Item = Pid> {
+pub(in crate::os) fn processes() -> impl Iterator<Item = Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw))
 }

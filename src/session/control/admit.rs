@@ -17,11 +17,12 @@ use tokio::net::UnixStream;
 use super::handler::ControlError;
 use super::shared::Shared;
 use crate::defence::Defence;
+use crate::os::home::Home;
 use crate::os::peer::{Relative, line_of_peer};
 use crate::session::living::{allows_export, facts_of, living};
 
 /// The variable that names the session in its command's environment.
-const SESSION: &str = "AUTHSOME_SESSION";
+pub(crate) const SESSION: &str = "AUTHSOME_SESSION";
 
 /// The program's name, and the commands that are a run.
 const PROGRAM: &[u8] = b"authsome";
@@ -36,15 +37,15 @@ pub(super) fn check(stream: &UnixStream, shared: &Shared) -> Result<(), ControlE
         let message = "the system does not tell which process asks";
         return Err(ControlError::new("unknown_process", message));
     };
-    if is_of_a_run(&line, shared) {
+    if is_of_a_run(&shared.home, &line) {
         let message = "a process of a run is refused: only you may see and decide, outside of it";
         return Err(ControlError::new("inside_run", message));
     }
     Ok(())
 }
 
-fn is_of_a_run(line: &[Relative], shared: &Shared) -> bool {
-    let home = &shared.home;
+/// Whether a process with that line of ancestors, which begins with itself, belongs to a run.
+pub(crate) fn is_of_a_run(home: &Home, line: &[Relative]) -> bool {
     let by_mark = line.iter().any(|relative| {
         let mark = relative.mark.as_deref().map(str::from_utf8);
         mark.is_some_and(|id| id.is_ok_and(|id| allows_export(home, id).is_some()))

@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
+use memchr::memrchr;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -68,6 +70,28 @@ impl ControlClient {
         let response = timeout(RESPONSE_TIMEOUT, response).await;
         let response = response.map_err(|_| broken())??;
         response.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof).into())
+    }
+
+    /// The next whole lines, as they are; `None` at the end. Not cancel safe.
+    pub async fn next_lines(&mut self) -> Result<Option<Bytes>, ControlClientError> {
+        let buffered = self.0.fill_buf().await?;
+        if buffered.is_empty() {
+            return Ok(None);
+        }
+        let whole = memrchr(b'\n', buffered).map(|end| end + 1);
+        let mut lines = buffered
+            .get(..whole.unwrap_or(0))
+            .unwrap_or_default()
+            .to_vec();
+        self.0.consume(lines.len());
+        if lines.is_empty() {
+            // A line that is longer than the buffer, or has not come to its end.
+            (&mut self.0)
+                .take(MAX_LINE)
+                .read_until(b'\n', &mut lines)
+                .await?;
+        }
+        Ok((lines.last() == Some(&b'\n')).then(|| lines.into()))
     }
 
     /// The next object; `None` at the end. Not cancel safe.

@@ -78,7 +78,10 @@ async fn watch(mut stream: BufReader<UnixStream>, shared: &Shared, request: &Val
     if let (Some(first), Value::Object(state)) = (first.as_object_mut(), state) {
         first.extend(state);
     }
-    let head = [line(&first).as_bytes(), &watch.recent(), LIVE].concat();
+    let run = first["run"].clone();
+    let live = json!({ "event": "live", "run": run });
+    let (first, live) = (line(&first), line(&live));
+    let head = [first.as_bytes(), &watch.recent(), live.as_bytes()].concat();
     if write(&mut stream, &head).await.is_none() {
         return;
     }
@@ -90,7 +93,7 @@ async fn watch(mut stream: BufReader<UnixStream>, shared: &Shared, request: &Val
         let written = match next {
             Some(Watched::Lines(lines)) => write(&mut stream, &lines).await,
             Some(Watched::Missed(batches)) => {
-                let missed = json!({ "event": "missed", "batches": batches });
+                let missed = json!({ "event": "missed", "batches": batches, "run": run });
                 write(&mut stream, line(&missed).as_bytes()).await
             }
             None => return,
@@ -100,9 +103,6 @@ async fn watch(mut stream: BufReader<UnixStream>, shared: &Shared, request: &Val
         }
     }
 }
-
-/// What follows it happens now.
-const LIVE: &[u8] = b"{\"event\":\"live\"}\n";
 
 /// Completes when the client has closed the connection. What else it writes is not read.
 async fn left(stream: &mut BufReader<UnixStream>) {

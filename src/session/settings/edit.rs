@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
@@ -10,11 +11,13 @@ use super::error::SettingsError;
 use super::{FILE, Settings, parse};
 use crate::os::home::Home;
 
+/// The table and the key of the rules that are lifted.
+const GUARD_ALLOW: (&str, &str) = ("guard", "allow");
+
 /// Lifts a guard rule (`provider/rule`), or puts it in force again. Returns whether that changed
 /// anything.
 pub fn set_allowed(home: &Home, rule: &str, is_allowed: bool) -> Result<bool, SettingsError> {
-    let place = ("guard", "allow");
-    edit(home, place, (rule, is_allowed), |settings| {
+    edit(home, GUARD_ALLOW, (rule, is_allowed), |settings| {
         settings.guard.allow.contains(rule)
     })
 }
@@ -65,6 +68,42 @@ fn edit(
     };
     written.map_err(&invalid)?;
     Ok(true)
+}
+
+/// What the file would become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedPreview {
+    /// The file.
+    pub path: PathBuf,
+    /// Its text now; empty if there is none.
+    pub before: String,
+    /// Its text with the rule lifted.
+    pub after: String,
+}
+
+/// What [`set_allowed`] would make of the file, which is left as it is.
+pub fn allowed_preview(home: &Home, rule: &str) -> Result<AllowedPreview, SettingsError> {
+    let path = home.path(FILE);
+    let invalid = |reason: String| SettingsError {
+        path: path.clone(),
+        reason,
+    };
+    let before = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(invalid(error.to_string())),
+    };
+    let settings: Settings = parse(&before).map_err(&invalid)?;
+    let after = if settings.guard.allow.contains(rule) {
+        before.clone()
+    } else {
+        changed(&before, GUARD_ALLOW, rule, true).map_err(&invalid)?
+    };
+    Ok(AllowedPreview {
+        path,
+        before,
+        after,
+    })
 }
 
 fn changed(

@@ -7,7 +7,7 @@ use authsome_test_support::assert_words;
 use super::{at_80_columns, at_columns, transcript};
 use crate::kit::{Outcome, World};
 
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 33] = [
     "allow",
     "ask",
     "completions",
@@ -36,6 +36,7 @@ const COMMANDS: [&str; 32] = [
     "status",
     "stop",
     "token",
+    "ui",
     "uninstall",
     "vault",
     "version",
