@@ -5,6 +5,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
+use super::name_lengths::NameLengths;
 use super::placeholder::{self, Others};
 use crate::credential::ready::set_target;
 use crate::defence::Defence;
@@ -14,7 +15,8 @@ pub(in crate::proxy) fn strip(parts: &mut Parts, headers: &[HeaderName], carrier
     if !Defence::Carriers.stands() {
         return;
     }
-    for name in headers {
+    let sent = NameLengths::of(parts.headers.keys().map(HeaderName::as_str));
+    for name in headers.iter().filter(|name| sent.may_have(name.as_str())) {
         parts.headers.remove(name);
     }
     strip_query(parts, carriers, |_| true);
@@ -63,7 +65,8 @@ fn strip_query(parts: &mut Parts, carriers: &Carriers, goes: impl Fn(&str) -> bo
         return;
     };
     let goes = |pair| carries(pair, carriers) && goes(pair);
-    if carriers.query.is_empty() || !query.split(SEPARATORS).any(goes) {
+    let names = NameLengths::of(carriers.query.iter().map(String::as_str));
+    if !names.may_be_in_query(query) || !query.split(SEPARATORS).any(goes) {
         return; // left as it is, byte for byte
     }
     let mut kept = String::with_capacity(query.len());
