@@ -46,25 +46,35 @@ pub(crate) fn canonical_path(raw: &str) -> Result<Cow<'_, str>, AmbiguousPath> {
 /// Whether a path is canonical already, as nearly all are. Each request needs this, so it is one
 /// pass.
 fn is_canonical(raw: &str) -> bool {
-    let mut before = b' ';
-    raw.bytes().all(|byte| {
-        // A segment that begins with a dot needs the closer look.
-        let begins_badly = before == b'/' && (byte == b'/' || byte == b'.');
-        before = byte;
-        PLAIN[usize::from(byte)] && !begins_badly
-    }) && !raw.starts_with('.')
+    let (mut odd, mut before) = (0, 0);
+    for byte in raw.bytes() {
+        let class = CLASS[usize::from(byte)];
+        // A segment that begins with a dot, or with a slash, needs the closer look.
+        odd |= class & (ODD | (before & SLASH) << 1);
+        before = class;
+    }
+    odd == 0 && !raw.starts_with('.')
 }
 
-/// Bytes that stand for themselves in a path, which the percent sign does not.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let bytes = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-_~.:@+,=!$&'()*;";
+/// The class of bytes that do not stand for themselves in a path, as the percent sign.
+const ODD: u8 = 0b001;
+/// The class of the slash, behind which the next class is looked at.
+const SLASH: u8 = 0b010;
+/// The class of what begins no usual segment. Its bit is next to [`SLASH`].
+const BEGINS_BADLY: u8 = 0b100;
+
+/// The classes of each byte.
+const CLASS: [u8; 256] = {
+    let mut class = [ODD; 256];
+    let plain = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~:@+,=!$&'()*;";
     let mut at = 0;
-    while at < bytes.len() {
-        plain[bytes[at] as usize] = true;
+    while at < plain.len() {
+        class[plain[at] as usize] = 0;
         at += 1;
     }
-    plain
+    class[b'.' as usize] = BEGINS_BADLY;
+    class[b'/' as usize] = BEGINS_BADLY | SLASH;
+    class
 };
 
 fn is_dots(segment: &str) -> bool {
@@ -102,6 +112,9 @@ mod tests {
             ("/50%25", "/50%"),
             ("/a/.well-known/x", "/a/.well-known/x"),
             ("/a/...", "/a/..."),
+            ("/a/b.c/d..e", "/a/b.c/d..e"),
+            ("/a//", "/a/"),
+            ("//", "/"),
         ];
         for (raw, expected) in table {
             assert_eq!(canonical_path(raw).unwrap(), expected, "{raw}");
@@ -121,6 +134,8 @@ mod tests {
             "/a%5cb",
             "/a%00b",
             "/a/..;x/b",
+            "..",
+            "./a",
             "/a/%2e%2e%2f%2e%2e/b",
         ] {
             assert!(canonical_path(raw).is_err(), "{raw}");

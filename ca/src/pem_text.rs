@@ -47,17 +47,18 @@ pub(crate) fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
 fn plain(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let mut found = Vec::new();
     let mut block: Option<Vec<u8>> = None;
-    for line in text.split(|byte| *byte == b'\n') {
+    // As text, whose line feeds are searched for several bytes at once.
+    for line in str::from_utf8(text).ok()?.split('\n') {
         match (line, &mut block) {
-            (b"-----BEGIN CERTIFICATE-----", None) => {
+            ("-----BEGIN CERTIFICATE-----", None) => {
                 block = Some(Vec::with_capacity(DEFAULT_BLOCK));
             }
-            (b"-----END CERTIFICATE-----", Some(base64)) => {
+            ("-----END CERTIFICATE-----", Some(base64)) => {
                 found.push(STANDARD.decode(base64).ok()?.into());
                 block = None;
             }
-            (line, _) if line.starts_with(b"-----") => return None,
-            (line, Some(base64)) => base64.extend_from_slice(line),
+            (line, _) if line.starts_with("-----") => return None,
+            (line, Some(base64)) => base64.extend_from_slice(line.as_bytes()),
             (_, None) => {} // text between the blocks
         }
     }

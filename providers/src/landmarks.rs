@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use crate::spelling::spellings;
+
 /// An index of patterns by one literal segment each, the pattern's landmark. A path can match a
 /// pattern only if it has the pattern's landmark, so looking up the path's segments rules out most
 /// patterns without matching them.
@@ -12,29 +14,46 @@ pub(crate) struct Landmarks {
     fingerprints: u64,
     /// Each landmark, and the numbers of its patterns.
     segments: Vec<(Box<[u8]>, Vec<usize>)>,
-    /// The numbers of the patterns without a literal segment.
-    anywhere: Vec<usize>,
+    /// The numbers of the patterns without a literal segment, and what their paths end with.
+    anywhere: Vec<(usize, Box<str>)>,
 }
 
 impl Landmarks {
     /// The numbers, in order, of the patterns that may match the path, or the path without its
     /// format suffix or trailing slash. For most paths there are none.
     pub(crate) fn near(&self, path: &str) -> Vec<usize> {
-        let mut near = self.anywhere.clone();
+        let ends_with = |tail: &str| spellings(path).any(|path| path.ends_with(tail));
+        let anywhere = self.anywhere.iter().filter(|(_, tail)| ends_with(tail));
+        let mut near: Vec<_> = anywhere.map(|(number, _)| *number).collect();
         if self.fingerprints != 0 {
-            // Each request passes here. For segments of a few bytes, the search of `str` costs more
-            // to prepare than it spares.
-            for segment in path.as_bytes().split(|byte| *byte == b'/') {
-                near.extend(self.of(segment));
-                let dot = segment.iter().rposition(|byte| *byte == b'.');
-                if let Some(unformatted) = dot.and_then(|dot| segment.get(..dot)) {
-                    near.extend(self.of(unformatted));
-                }
+            self.add_near(path.as_bytes(), &mut near);
+        }
+        if near.len() > 1 {
+            near.sort_unstable();
+            near.dedup();
+        }
+        near
+    }
+
+    /// Each request passes here, so it is one pass. For segments of a few bytes, a search costs
+    /// more to prepare than it spares.
+    fn add_near(&self, path: &[u8], near: &mut Vec<usize>) {
+        let mut add = |begin, end, dot: Option<usize>| {
+            near.extend(self.of(path.get(begin..end).unwrap_or_default()));
+            if let Some(dot) = dot {
+                near.extend(self.of(path.get(begin..dot).unwrap_or_default()));
+            }
+        };
+        let (mut begin, mut dot) = (0, None);
+        for (at, byte) in path.iter().enumerate() {
+            if *byte == b'/' {
+                add(begin, at, dot);
+                (begin, dot) = (at + 1, None);
+            } else if *byte == b'.' {
+                dot = Some(at);
             }
         }
-        near.sort_unstable();
-        near.dedup();
-        near
+        add(begin, path.len(), dot);
     }
 
     fn of(&self, segment: &[u8]) -> &[usize] {
@@ -49,18 +68,20 @@ impl Landmarks {
 
 impl Landmarks {
     /// Builds the index. Each item holds the literal segments of one pattern, which every matching
-    /// path contains. The pattern's landmark is the rarest of them, and of those the longest:
+    /// path contains, and what every matching path ends with. The pattern's landmark is the rarest of them, and of those the longest:
     /// frequent segments (`api`, `projects`) are in most paths.
-    pub(crate) fn of_patterns<'a>(patterns: impl Iterator<Item = Vec<&'a str>> + Clone) -> Self {
+    pub(crate) fn of_patterns<'a>(
+        patterns: impl Iterator<Item = (Vec<&'a str>, &'a str)> + Clone,
+    ) -> Self {
         let mut uses: HashMap<&str, usize> = HashMap::new();
-        for segment in patterns.clone().flatten() {
+        for segment in patterns.clone().flat_map(|(segments, _)| segments) {
             *uses.entry(segment).or_default() += 1;
         }
         let rank = |segment: &&str| (uses.get(segment).copied(), Reverse(segment.len()));
         let mut landmarks = Self::default();
-        for (number, segments) in patterns.enumerate() {
+        for (number, (segments, tail)) in patterns.enumerate() {
             let Some(segment) = segments.into_iter().min_by_key(rank) else {
-                landmarks.anywhere.push(number);
+                landmarks.anywhere.push((number, tail.into()));
                 continue;
             };
             let segment = segment.as_bytes();
@@ -92,9 +113,9 @@ mod tests {
     #[test]
     fn a_path_needs_one_of_the_segments() {
         let patterns = [
-            vec!["api", "variables"],
-            vec!["api", "hooks"],
-            vec!["api", "variables"],
+            (vec!["api", "variables"], "variables"),
+            (vec!["api", "hooks"], ""),
+            (vec!["api", "variables"], ""),
         ];
         let landmarks = Landmarks::of_patterns(patterns.into_iter());
         for (path, expected) in [
@@ -118,7 +139,11 @@ mod tests {
                 .near("/projects/1/variables")
                 .is_empty()
         );
-        let anywhere = Landmarks::of_patterns([vec!["hooks"], vec![]].into_iter());
+        let anywhere = [(vec!["hooks"], ""), (vec![], ""), (vec![], ".atom")];
+        let anywhere = Landmarks::of_patterns(anywhere.into_iter());
         assert_eq!(anywhere.near("/projects/1/issues"), [1]);
+        for path in ["/p.atom", "/p.atom/", "/p.atom.json", "/p.atom/.json"] {
+            assert_eq!(anywhere.near(path), [1, 2], "{path}");
+        }
     }
 }

@@ -19,6 +19,8 @@ pub struct PathPattern {
     text: String,
     /// The length of the glob before its first star.
     literal: usize,
+    /// Where what is behind its last star begins.
+    tail: usize,
     /// `None` if the text is a glob. To compile a glob as a regular expression would take a
     /// thousand times longer, at each start.
     regex: Option<Regex>,
@@ -30,6 +32,7 @@ impl PathPattern {
         Self {
             text: "/**".to_owned(),
             literal: 1,
+            tail: 3,
             regex: None,
         }
     }
@@ -41,13 +44,22 @@ impl PathPattern {
         segments.filter(|segment| !segment.is_empty() && !segment.contains('*'))
     }
 
+    /// What every matching path ends with. May be empty.
+    pub(crate) fn tail(&self) -> &str {
+        self.text.get(self.tail..).unwrap_or_default()
+    }
+
+    /// Whether a path that begins like this one, or the path itself, may match.
+    pub(crate) fn begins(&self, path: &str) -> bool {
+        let literal = self.text.get(..self.literal).unwrap_or_default();
+        self.regex.is_some() || path.starts_with(literal)
+    }
+
     /// Whether the pattern matches one of the paths that a server may treat this one as: without a
     /// trailing slash, a format suffix or parameters of segments, or decoded a second time.
     pub fn matches_a_spelling_of(&self, path: &str) -> bool {
-        let matches = |path: &str| {
-            let mut spellings = spellings(path).into_iter().flatten();
-            spellings.any(|path| self.matches(&path))
-        };
+        let matches =
+            |path: &str| self.begins(path) && spellings(path).any(|path| self.matches(path));
         let mut others = other_readings(path).into_iter().flatten();
         matches(path) || others.any(|path| matches(&path))
     }
@@ -57,9 +69,11 @@ impl PathPattern {
         if let Some(regex) = &self.regex {
             return regex.is_match(path.as_bytes());
         }
-        // Compare the text before the first star first: most paths differ from most patterns there.
+        // Compare the text before the first star first, and that behind the last one: most paths
+        // differ from most patterns there.
         let (begin, glob) = self.text.split_at(self.literal);
         let rest = path.strip_prefix(begin);
+        let rest = rest.filter(|rest| rest.ends_with(self.tail()));
         rest.is_some_and(|rest| glob_matches(glob.as_bytes(), rest.as_bytes()))
     }
 }
@@ -86,12 +100,13 @@ impl FromStr for PathPattern {
         if regex.is_none() {
             check_glob(text)?;
         }
+        let is_star = |byte| byte == b'*';
+        let last_star = text.bytes().rposition(is_star);
+        let last_star = last_star.filter(|_| regex.is_none());
         Ok(Self {
             text: text.to_owned(),
-            literal: text
-                .bytes()
-                .position(|byte| byte == b'*')
-                .unwrap_or(text.len()),
+            literal: text.bytes().position(is_star).unwrap_or(text.len()),
+            tail: last_star.map_or(text.len(), |star| star + 1),
             regex,
         })
     }

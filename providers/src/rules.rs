@@ -5,7 +5,6 @@ mod common;
 mod graphql;
 mod sent;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use self::carriers::Carriers;
@@ -88,10 +87,7 @@ impl Rules {
             let indices = near.iter().filter_map(|number| rules.indices.get(*number));
             indices.filter_map(|index| self.common.guards.get(*index))
         };
-        spellings(path)
-            .into_iter()
-            .flatten()
-            .find_map(|path| guards().find(|rule| rule.holds(host, &path)))
+        spellings(path).find_map(|path| guards().find(|rule| rule.holds(host, path)))
     }
 
     /// Whether a rule of this definition is about such a request. That is enough to deny it only if
@@ -124,12 +120,11 @@ impl Rules {
     /// rules they are to be looked for. A path with a format suffix or a trailing slash is the same
     /// endpoint, as for [`guard`](Self::guard).
     pub fn is_graphql(&self, host: &str, path: &str) -> bool {
-        let endpoints = &self.common.graphql;
-        if endpoints.is_empty() {
-            return false; // the usual case
-        }
-        let is_one = |path: Cow<'_, str>| endpoints.iter().any(|one| one.is_at(host, &path));
-        spellings(path).into_iter().flatten().any(is_one)
+        // Before the path's other spellings are looked at: nearly all paths begin otherwise.
+        let mut endpoints = self.common.graphql.iter();
+        endpoints.any(|one| {
+            one.pattern.begins(path) && spellings(path).any(|path| one.is_at(host, path))
+        })
     }
 
     /// What the secrets look like that the service makes.

@@ -6,17 +6,17 @@ use percent_encoding::percent_decode_str;
 
 /// The path as it is, without its trailing slash, and without its format suffix: the paths that a
 /// server may treat it as. Most paths have only one.
-pub(crate) fn spellings(path: &str) -> [Option<Cow<'_, str>>; 3] {
-    let bare = path.strip_suffix('/').unwrap_or(path);
-    let last = |text: &str, wanted| text.bytes().rposition(|byte| byte == wanted);
-    let segment = last(bare, b'/').map_or(0, |slash| slash + 1);
-    let name = bare.get(segment..).unwrap_or_default();
-    let unformatted = last(name, b'.').map(|dot| bare.get(..segment + dot).unwrap_or(bare));
-    [
-        Some(Cow::Borrowed(path)),
-        (bare != path).then_some(Cow::Borrowed(bare)),
-        unformatted.map(|path| Cow::Borrowed(path.strip_suffix('/').unwrap_or(path))),
-    ]
+/// Each is a beginning of the path.
+pub(crate) fn spellings(path: &str) -> impl Iterator<Item = &str> {
+    let without_slash = |path: &'_ str| path.len() - usize::from(path.ends_with('/'));
+    let bare = path.get(..without_slash(path)).unwrap_or(path);
+    let mut from_end = bare.bytes().enumerate().rev();
+    let end_of_name = from_end.find(|(_, byte)| matches!(byte, b'/' | b'.'));
+    let dot = end_of_name.filter(|(_, byte)| *byte == b'.');
+    let unformatted = dot.and_then(|(dot, _)| bare.get(..dot));
+    let unformatted = unformatted.and_then(|path| path.get(..without_slash(path)));
+    let bare = (bare.len() < path.len()).then_some(bare);
+    [Some(path), bare, unformatted].into_iter().flatten()
 }
 
 /// How often a path is decoded again. What is encoded more often is nothing that a server takes for
@@ -29,7 +29,7 @@ const MAX_DECODINGS: usize = 4;
 pub(crate) fn other_readings(path: &str) -> [Option<Cow<'_, str>>; 2] {
     let mut readings = [const { None }; 2];
     // No early exit, so that the compiler looks at sixteen bytes at once.
-    let is_odd = |byte: u8| b";%?#".contains(&byte);
+    let is_odd = |byte: u8| matches!(byte, b';' | b'%' | b'?' | b'#');
     if !path.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
         return readings;
     }

@@ -84,11 +84,10 @@ pub(super) fn check(command: &Command, printer: &Printer) -> Result<(), Failure>
     let named = std::env::var(SESSION).ok();
     let by_name = home.as_ref().ok().zip(named.as_deref());
     let by_name = by_name.and_then(|(home, id)| outer_of(home, id));
-    let ancestors = process_tree::ancestors();
-    let own_name = process_tree::own_name();
+    let ancestors = programs_above();
     let by_descent = ancestors
         .iter()
-        .filter_map(|ancestor| run_of(ancestor, own_name.as_deref()));
+        .filter_map(|program| outer_by(&program.arguments));
     let mut outer = by_descent.chain(by_name);
     if outer.all(|outer| concern.is_allowed_in(outer)) || !Defence::SecretCommands.stands() {
         return Ok(());
@@ -128,9 +127,8 @@ pub(super) fn current_run(home: &Home) -> Option<(String, Facts)> {
     if let Some(by_name) = std::env::var(SESSION).ok().and_then(told) {
         return Some(by_name);
     }
-    let own_name = process_tree::own_name();
-    let ancestors = process_tree::ancestors().into_iter();
-    let runs = ancestors.filter(|ancestor| run_of(ancestor, own_name.as_deref()).is_some());
+    let programs = programs_above().into_iter();
+    let runs = programs.filter(|program| outer_by(&program.arguments).is_some());
     let runs: Vec<_> = runs.map(|run| run.pid).collect();
     if runs.is_empty() {
         return None;
@@ -212,17 +210,18 @@ fn of_session(flags: &SessionFlags) -> Option<&'static str> {
     wide.find_map(|(is_given, words)| is_given.then_some(words))
 }
 
-/// The `authsome run` that an ancestor is; `None` if it is none. A process below the run cannot
-/// change the ancestor's arguments.
-fn run_of(ancestor: &Ancestor, own_name: Option<&OsStr>) -> Option<Outer> {
-    let name = ancestor.name.as_os_str();
-    if name != PROGRAM && Some(name) != own_name {
-        return None;
-    }
-    outer_by(&ancestor.arguments)
+/// The ancestors that are this program, by their names.
+fn programs_above() -> Vec<Ancestor> {
+    let own_name = process_tree::own_name();
+    process_tree::ancestors_named(|name| is_program(name, own_name.as_deref()))
 }
 
-/// The same from its arguments, which begin with the program's name.
+fn is_program(name: &OsStr, own_name: Option<&OsStr>) -> bool {
+    name == PROGRAM || Some(name) == own_name
+}
+
+/// The `authsome run` that an ancestor is, by its arguments, which begin with the program's name;
+/// `None` if it is none. A process below the run cannot change the ancestor's arguments.
 fn outer_by(arguments: &[OsString]) -> Option<Outer> {
     // An authsome that has restarted itself shows up as its loader, with the program's path as the
     // first argument (`os/private_memory.rs`).
@@ -306,20 +305,16 @@ mod tests {
 
     #[test]
     fn another_program_is_no_run() {
-        let ancestor = |name: &str| Ancestor {
-            pid: 1,
-            name: name.into(),
-            arguments: words("npm run build"),
+        let is_program = |name: &str, own: Option<&str>| {
+            super::is_program(OsStr::new(name), own.map(OsStr::new))
         };
-        assert_eq!(
-            run_of(&ancestor("node"), Some(OsStr::new("authsome"))),
-            None
-        );
+        assert!(!is_program("node", Some("authsome")));
+        assert!(is_program("authsome", None));
+        assert!(is_program("as", Some("as")));
         let run = Some(Outer {
             allows_export: false,
             has_rules: false,
         });
-        assert_eq!(run_of(&ancestor("authsome"), None), run);
-        assert_eq!(run_of(&ancestor("as"), Some(OsStr::new("as"))), run);
+        assert_eq!(outer_by(&words("npm run build")), run);
     }
 }

@@ -52,7 +52,7 @@ use nix::fcntl::{OFlag, open, openat, readlinkat};
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
-pub use self::ancestors::{Ancestor, ancestors, own_name};
+pub use self::ancestors::{Ancestor, ancestors_named, own_name};
 pub use self::proc::children_of;
 use self::proc::{has_only_number, parent_in};
 use self::proc::{is_alive, name_of};

@@ -67,7 +67,10 @@ impl MethodGuards {
     pub(super) fn landmarks(&self, guards: &[GuardRule]) -> &Landmarks {
         self.landmarks.get_or_init(|| {
             let rules = self.indices.iter().filter_map(|index| guards.get(*index));
-            Landmarks::of_patterns(rules.map(|rule| rule.pattern.literal_segments().collect()))
+            let patterns = rules.map(|rule| &rule.pattern);
+            Landmarks::of_patterns(
+                patterns.map(|pattern| (pattern.literal_segments().collect(), pattern.tail())),
+            )
         })
     }
 }

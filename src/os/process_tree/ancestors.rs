@@ -1,13 +1,12 @@
 //! The ancestors of this process.
 
-use std::ffi::OsString;
-use std::fs;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 
 use nix::unistd::{Pid, Uid};
 
 use super::LISTS;
-use super::proc::{name_of, parent_of};
+use super::proc::{name_of, parent_of, read};
 
 /// How many ancestors are read.
 const MAX_ANCESTORS: usize = 4096;
@@ -23,9 +22,9 @@ pub struct Ancestor {
     pub arguments: Vec<OsString>,
 }
 
-/// The ancestors of this process that belong to this user and are visible. Empty on other systems
-/// than Linux.
-pub fn ancestors() -> Vec<Ancestor> {
+/// The ancestors of this process with such a name that belong to this user and are visible. Empty
+/// on other systems than Linux.
+pub fn ancestors_named(is_wanted: impl Fn(&OsStr) -> bool) -> Vec<Ancestor> {
     let mut found = Vec::new();
     for _ in 0..LISTS {
         found.clear();
@@ -40,20 +39,22 @@ pub fn ancestors() -> Vec<Ancestor> {
             break;
         }
     }
-    let is_ours = |pid: &Pid| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let is_ours = |pid: &str| {
+        let status = String::from_utf8(read(pid, "status")?).ok()?;
         let user = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
         let real = user.split_ascii_whitespace().next()?.parse::<u32>().ok()?;
         (real == Uid::current().as_raw()).then_some(())
     };
-    let ancestor = |pid: Pid| {
+    let ancestor = |process: Pid| {
+        let pid = process.to_string();
+        let name = name_of(&pid).filter(|name| is_wanted(name))?;
         is_ours(&pid)?;
-        let arguments = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let arguments = read(&pid, "cmdline")?;
         let arguments = arguments.strip_suffix(b"\0").unwrap_or(&arguments);
         let words = arguments.split(|byte| *byte == 0);
         Some(Ancestor {
-            pid: pid.as_raw().cast_unsigned(),
-            name: name_of(&pid.to_string())?,
+            pid: process.as_raw().cast_unsigned(),
+            name,
             arguments: words
                 .map(|word| OsString::from_vec(word.to_vec()))
                 .collect(),
@@ -74,13 +75,16 @@ mod tests {
 
     #[test]
     fn ancestors_are_known_by_name_and_arguments() {
-        let found = ancestors();
+        let found = ancestors_named(|_| true);
         let parent = nix::unistd::getppid();
-        let cmdline = fs::read(format!("/proc/{parent}/cmdline")).unwrap();
+        let cmdline = std::fs::read(format!("/proc/{parent}/cmdline")).unwrap();
         let first = found.first().unwrap();
         let joined = first.arguments.iter().map(|word| word.as_encoded_bytes());
         let joined: Vec<u8> = joined.flat_map(|word| [word, b"\0"].concat()).collect();
         assert_eq!(joined, cmdline);
+        let name = first.name.clone();
+        assert_eq!(ancestors_named(|one| one == name)[0].pid, first.pid);
+        assert!(ancestors_named(|_| false).is_empty());
         assert_eq!(own_name().map(|name| name.len() <= 15), Some(true));
     }
 }

@@ -1,7 +1,8 @@
 //! Data about processes from `/proc`, by process ID.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 
 use nix::unistd::Pid;
@@ -14,8 +15,18 @@ pub(super) fn has_only_number(status: &str, pid: Pid) -> bool {
     numbers.is_some_and(|numbers| numbers.trim() == pid.to_string())
 }
 
+/// A file of a process, whole. `/proc` says of each that it is empty, so `fs::read` would ask for
+/// it in ever larger pieces.
+pub(super) fn read(process: &str, file: &str) -> Option<Vec<u8>> {
+    const USUAL_LENGTH: usize = 2048;
+    let mut content = Vec::with_capacity(USUAL_LENGTH);
+    let mut opened = File::open(format!("/proc/{process}/{file}")).ok()?;
+    opened.read_to_end(&mut content).ok()?;
+    Some(content)
+}
+
 pub(super) fn name_of(process: &str) -> Option<OsString> {
-    let mut name = fs::read(format!("/proc/{process}/comm")).ok()?;
+    let mut name = read(process, "comm")?;
     name.pop_if(|last| *last == b'\n');
     Some(OsString::from_vec(name))
 }
@@ -35,14 +46,14 @@ pub(in crate::os) fn processes() -> impl Iterator<Item = Pid> {
 
 /// Whether the process has not ended. One that has, and was not reaped, is in state Z.
 pub(super) fn is_alive(pid: Pid) -> bool {
-    let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let stat = read(&pid.to_string(), "stat").unwrap_or_default();
     let name_end = stat.iter().rposition(|&byte| byte == b')');
     let state = name_end.and_then(|end| stat.get(end + 2));
     state.is_some_and(|state| !matches!(state, b'Z' | b'X'))
 }
 
 pub(in crate::os) fn parent_of(pid: Pid) -> Option<Pid> {
-    parent_in(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    parent_in(&read(&pid.to_string(), "stat")?)
 }
 
 /// The fourth field of `/proc/PID/stat`. The second field is the process's name in parentheses,

@@ -7,6 +7,7 @@
 use crate::defence::Defence;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
+use memchr::memchr2;
 
 /// The fields by which a method is replaced.
 const FIELDS: [HeaderName; 3] = [
@@ -43,7 +44,7 @@ impl<'a> Methods<'a> {
         if is_overridden && Defence::MethodOverride.stands() {
             others.extend(from_fields(&parts.headers));
         }
-        if let Some(query) = parts.uri.query().filter(|query| query.contains("method"))
+        if let Some(query) = parts.uri.query().filter(|query| may_name_a_method(query))
             && Defence::MethodOverride.stands()
         {
             others.extend(from_query(query));
@@ -95,9 +96,24 @@ fn from_fields(headers: &HeaderMap) -> impl Iterator<Item = String> {
     })
 }
 
+/// Whether a query may have [`PARAMETER`], any letter of which may be percent-encoded. Most queries
+/// have neither a percent sign nor an `m`.
+fn may_name_a_method(query: &str) -> bool {
+    let is_near = || query.contains('%') || query.contains("method");
+    memchr2(b'm', b'%', query.as_bytes()).is_some() && is_near()
+}
+
+/// As lenient as the most lenient server: blanks before the name and brackets around it are left
+/// out, and a semicolon separates parameters, too.
 fn from_query(query: &str) -> impl Iterator<Item = String> {
-    url::form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, _)| name == PARAMETER)
+    let pairs = query.split(['&', ';']);
+    let pairs = pairs.flat_map(|pair| url::form_urlencoded::parse(pair.as_bytes()));
+    let is_named = |name: &str| {
+        let name = name.trim_start_matches(|letter| matches!(letter, '[' | ']' | ' '));
+        name.trim_end_matches(']') == PARAMETER
+    };
+    pairs
+        .filter(move |(name, _)| is_named(name))
         .map(|(_, value)| value.trim().to_ascii_uppercase())
 }
 
@@ -126,7 +142,17 @@ mod tests {
             methods("POST", "/x?_method=delete", &[]),
             ["POST", "DELETE"]
         );
-        assert_eq!(methods("POST", "/x?%5Fmethod=put", &[]), ["POST", "PUT"]);
+        for query in [
+            "%5Fmethod=put",
+            "_%6Dethod=put",
+            "_metho%64=pu%74",
+            "a=b;_method=put",
+            "[_method]=put",
+            "a=b&+_method=put",
+        ] {
+            let uri = format!("/x?{query}");
+            assert_eq!(methods("POST", &uri, &[]), ["POST", "PUT"], "{query}");
+        }
         let fields = [
             ("X-HTTP-Method-Override", "patch"),
             ("x-http-method", " PUT "),

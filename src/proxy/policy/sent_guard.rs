@@ -12,12 +12,15 @@ use super::denied_field::{DeniedBy, DeniedField, DeniedFields, joined};
 use super::method_override::Methods;
 use crate::defence::Defence;
 use crate::proxy::refusal::Refusal;
+use crate::proxy::rewrite::name_lengths::NameLengths;
 use crate::proxy::rewrite::named_field::find_in_query;
 
 /// The rules of one definition that are in force, prepared once.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct SentGuard {
     rules: Vec<SentRule>,
+    /// Of the parameters of all rules.
+    parameters: NameLengths,
 }
 
 #[derive(Debug)]
@@ -35,8 +38,11 @@ impl SentGuard {
         let is_in_force = |rule: &&GuardRule| !is_lifted(rule) && Defence::Guard.stands();
         let in_force = rules.guards().iter().filter(is_in_force);
         let prepared = in_force.filter_map(|rule| SentRule::of(rule, provider));
+        let rules: Vec<_> = prepared.collect();
+        let parameters = rules.iter().flat_map(|rule| &rule.query);
         Self {
-            rules: prepared.collect(),
+            parameters: NameLengths::of(parameters.map(|field| field.name.as_str())),
+            rules,
         }
     }
 
@@ -53,9 +59,11 @@ impl SentGuard {
         methods: &Methods<'_>,
     ) -> Result<DeniedFields, Refusal> {
         let mut denied = None;
+        let query = parts.uri.query();
+        let query = query.filter(|query| self.parameters.may_be_in_query(query));
         for rule in &self.rules {
             // Before its path is looked at, which costs more: most requests send nothing of it.
-            let in_head = rule.in_head(parts);
+            let in_head = rule.in_head(parts, query);
             let body = rule.body.as_ref().filter(|_| has_body);
             if in_head.is_none() && body.is_none() {
                 continue;
@@ -105,12 +113,13 @@ impl SentRule {
         })
     }
 
-    /// What of the head is denied, if the rule is about the request.
-    fn in_head(&self, parts: &Parts) -> Option<&DeniedField> {
+    /// What of the head is denied, if the rule is about the request. `query` is `None` as well if
+    /// no rule's parameter can be in it.
+    fn in_head(&self, parts: &Parts, query: Option<&str>) -> Option<&DeniedField> {
         let mut headers = self.headers.iter();
         let header = headers.find(|(name, _)| parts.headers.contains_key(name));
         let query = || {
-            let query = parts.uri.query().filter(|_| !self.query.is_empty())?;
+            let query = query.filter(|_| !self.query.is_empty())?;
             self.query.get(find_in_query(query, &self.query)?)
         };
         header.map(|(_, field)| field).or_else(query)

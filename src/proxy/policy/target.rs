@@ -33,13 +33,15 @@ impl Target {
             ));
         }
         let named = parts.uri.authority().map(http::uri::Authority::as_str);
+        let is_usual = host.is_some_and(|host| host.as_bytes() == usual.as_bytes());
         let stated = host
+            .filter(|_| !is_usual)
             .map(|host| {
                 host.to_str()
                     .map_err(|_| Refusal::Malformed("the Host header is not ASCII"))
             })
             .transpose()?;
-        if named.is_none() && stated.is_none() && parts.version != Version::HTTP_10 {
+        if named.is_none() && host.is_none() && parts.version != Version::HTTP_10 {
             return Err(Refusal::Malformed("the request names no host"));
         }
         for name in [named, stated].into_iter().flatten() {

@@ -30,6 +30,7 @@ use self::json::JsonScanner;
 use self::multipart::MultipartScanner;
 pub(in crate::proxy) use self::wanted::Wanted;
 use self::wanted::by_name;
+use super::name_lengths::is_plain;
 
 /// Searches one body for fields.
 #[derive(Debug)]
@@ -84,7 +85,6 @@ pub(in crate::proxy) fn may_have_fields(headers: &HeaderMap) -> bool {
 
 /// Which of the fields is a parameter of a query string. Most parameters need no decoding.
 pub(in crate::proxy) fn find_in_query<W: Wanted>(query: &str, wanted: &[W]) -> Option<usize> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     // By bytes, which costs a third of what it does by characters: many requests have a query.
     let mut pairs = query.as_bytes().split(|byte| matches!(byte, b'&' | b';'));
     pairs.find_map(|pair| {

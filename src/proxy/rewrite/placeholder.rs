@@ -9,6 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header::{AUTHORIZATION, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
+use memchr::memchr;
 use memchr::memmem::Finder;
 use percent_encoding::percent_decode;
 
@@ -33,7 +34,7 @@ pub(in crate::proxy) fn is_in_text(text: &str, others: &Others) -> bool {
         let plain: Vec<u8> = percent_decode(text.as_bytes()).collect();
         holds(&plain, others)
     };
-    holds(text.as_bytes(), others) || (text.contains('%') && is_encoded())
+    holds(text.as_bytes(), others) || (memchr(b'%', text.as_bytes()).is_some() && is_encoded())
 }
 
 /// Whether a field value holds the placeholder, as it is or inside Basic credentials.
@@ -90,12 +91,27 @@ const FORGIVING: GeneralPurpose = GeneralPurpose::new(
 /// Made once: preparing the search costs more than searching a field.
 static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PLACEHOLDER.as_bytes()));
 
+/// At how many places the usual placeholder may begin for a search to cost more to begin with than
+/// to look at each: in most fields.
+const FEW_PLACES: usize = 24;
+
 fn holds(bytes: &[u8], others: &Others) -> bool {
     if !Defence::PlaceholderInHead.stands() {
         return false;
     }
-    let is_usual = bytes.len() >= PLACEHOLDER.len() && FINDER.find(bytes).is_some();
-    is_usual || others.0.iter().any(|other| other.find(bytes).is_some())
+    holds_usual(bytes) || others.0.iter().any(|other| other.find(bytes).is_some())
+}
+
+fn holds_usual(bytes: &[u8]) -> bool {
+    let wanted = PLACEHOLDER.as_bytes();
+    match (bytes.len() + 1).saturating_sub(wanted.len()) {
+        0 => false,
+        1..=FEW_PLACES => {
+            let mut places = bytes.windows(wanted.len());
+            places.any(|place| place.first() == wanted.first() && place == wanted)
+        }
+        _ => FINDER.find(bytes).is_some(),
+    }
 }
 
 /// Placeholders that do not have the usual one in them, because a service's tools check the form of
@@ -153,6 +169,20 @@ mod tests {
             .into_parts();
         assert_eq!(find_in_head(&parts, &others), Some("the URL"));
         assert_eq!(find_in_head(&parts, &Others::default()), None);
+    }
+
+    #[test]
+    fn finds_it_at_every_place_of_a_long_and_a_short_text() {
+        for before in 0..2 * FEW_PLACES {
+            for behind in [0, 1, FEW_PLACES] {
+                let text = format!("{}{PLACEHOLDER}{}", "a".repeat(before), "d".repeat(behind));
+                let others = Others::default();
+                assert!(holds(text.as_bytes(), &others), "{text}");
+                let broken = text.replace("proxy", "prozy");
+                assert!(!holds(broken.as_bytes(), &others), "{broken}");
+            }
+        }
+        assert!(!holds(b"authsome-proxy-manage", &Others::default()));
     }
 
     #[test]

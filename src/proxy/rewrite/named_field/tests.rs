@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::*;
+use crate::proxy::rewrite::name_lengths::NameLengths;
 
 #[derive(Debug)]
 struct Field(&'static str, Option<&'static str>);
@@ -95,6 +96,24 @@ fn a_field_of_a_form_has_many_spellings() {
     }
     assert_eq!(find_in_query("a=b&s%75do=root", &WANTED), Some(0));
     assert_eq!(find_in_query("pseudo=1", &WANTED), None);
+}
+
+#[test]
+fn the_lengths_of_names_rule_out_no_query_that_has_one() {
+    let lengths = NameLengths::of(WANTED.iter().map(Wanted::name));
+    for query in [
+        "sudo=root",
+        "a=b&SUDO=root",
+        "a=b;sudo=",
+        "s%75do=root",
+        "[sudo]=root",
+        "sudo[]=root",
+        "+sudo=root",
+        "a=b&&sudo==",
+    ] {
+        assert!(find_in_query(query, &WANTED).is_some(), "{query}");
+        assert!(lengths.may_be_in_query(query), "{query}");
+    }
 }
 
 #[test]

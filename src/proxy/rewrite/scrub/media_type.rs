@@ -12,39 +12,56 @@ use http::{HeaderMap, HeaderValue};
 /// Whether a body with these header fields can hold a secret as text.
 pub(in crate::proxy) fn is_text(headers: &HeaderMap) -> bool {
     // Of several fields, a client may take any: one that is text decides.
-    let mut types = headers.get_all(CONTENT_TYPE).iter().peekable();
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
     // Clients guess the type of a body that names none (RFC 9110 §8.3).
-    types.peek().is_none() || types.any(is_text_type)
+    types.next().is_none_or(is_text_type) || types.any(is_text_type)
 }
 
+/// Each response is asked for its type, so it is read by bytes: a search of `str` costs more to
+/// prepare than it spares.
 fn is_text_type(value: &HeaderValue) -> bool {
-    let Ok(value) = value.to_str() else {
+    let value = value.as_bytes();
+    if let Some((_, is_text)) = USUAL.iter().find(|(name, _)| *name == value) {
+        return *is_text;
+    }
+    if !value.is_ascii() {
+        return true;
+    }
+    let mut parts = value.split(|byte| *byte == b';');
+    let essence = parts.next().unwrap_or_default().trim_ascii();
+    let mut parts = essence.splitn(2, |byte| *byte == b'/');
+    let (Some(main), Some(sub)) = (parts.next(), parts.next()) else {
         return true;
     };
-    let essence = value.split(';').next().unwrap_or_default().trim();
-    let Some((main, sub)) = essence.split_once('/') else {
-        return true;
+    let is_one_of = |names: &[&str], name: &[u8]| {
+        let mut names = names.iter();
+        names.any(|of| of.as_bytes().eq_ignore_ascii_case(name))
     };
-    let is_one_of =
-        |names: &[&str], name: &str| names.iter().any(|of| of.eq_ignore_ascii_case(name));
     // Messages of gRPC are answered one by one: one whose end is held back would never be.
     if sub
         .get(..4)
-        .is_some_and(|start| start.eq_ignore_ascii_case("grpc"))
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"grpc"))
     {
         return false;
     }
     // What is behind the plus sign says how it is written (RFC 6838 §4.2.8): `image/svg+xml` is
     // text.
-    if let Some((_, suffix)) = sub.rsplit_once('+') {
-        return !is_one_of(BINARY_SUFFIXES, suffix);
+    if let Some(plus) = sub.iter().rposition(|byte| *byte == b'+') {
+        return !is_one_of(BINARY_SUFFIXES, sub.get(plus + 1..).unwrap_or_default());
     }
-    if main.eq_ignore_ascii_case("application") {
+    if main.eq_ignore_ascii_case(b"application") {
         return !is_one_of(BINARY, sub);
     }
     // `text`, `message`, `multipart`, `model`, and what is not a type.
     !is_one_of(COMPRESSED, main)
 }
+
+/// The fields of most responses, and whether each is text, so that they need not be read.
+const USUAL: &[(&[u8], bool)] = &[
+    (b"application/json", true),
+    (b"application/octet-stream", false),
+    (b"text/html; charset=utf-8", true),
+];
 
 /// Types that are compressed, each of their subtypes in its own way.
 const COMPRESSED: &[&str] = &["audio", "font", "image", "video"];
@@ -153,6 +170,16 @@ mod tests {
             "font/woff2",
         ] {
             assert!(!is_text_of(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_usual_is_what_would_be_read() {
+        for (name, is_text) in USUAL {
+            let mut spelled = name.to_vec();
+            spelled.push(b' '); // so that it is read
+            let value = HeaderValue::from_bytes(&spelled).unwrap();
+            assert_eq!(is_text_type(&value), *is_text, "{value:?}");
         }
     }
 
