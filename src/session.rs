@@ -106,7 +106,8 @@ use self::run_log::RunLog;
 pub(crate) use self::scrub::Scrub;
 use self::scrub::Scrubbed;
 pub use self::settings::{
-    AllowedPreview, PolicyFile, Settings, SettingsError, allowed_preview, set_allowed, set_unasked,
+    PolicyFile, Settings, SettingsError, SettingsPreview, allowed_preview, set_allowed,
+    set_unasked, unasked_preview,
 };
 pub use self::suggest::{Observed, ObservedRun, Remark, Sufficient, Suggestion, suggest};
 pub use self::user_data::{UserData, UserFiles};

@@ -5,7 +5,7 @@ mod edit;
 mod error;
 mod policy;
 
-pub use self::edit::{AllowedPreview, allowed_preview, set_allowed, set_unasked};
+pub use self::edit::{SettingsPreview, allowed_preview, set_allowed, set_unasked, unasked_preview};
 pub use self::error::SettingsError;
 use self::error::placed;
 pub use self::policy::PolicyFile;

@@ -131,6 +131,37 @@ async function lift(page) {
   please("it is lifted");
 }
 
+// Three requests wait, one after the other: the first is refused, the second goes on, the third is spared from now on.
+async function decide(page) {
+  const waits = async () => {
+    please("POST /api/v4/projects/2/issues");
+    const card = page.locator("#attention [data-waiting]").first();
+    await card.waitFor({ timeout: TIMEOUT });
+    return card.getAttribute("data-waiting");
+  };
+  const nothing = () => page.waitForFunction(() => !document.querySelector("#attention [data-waiting]"), null, { timeout: TIMEOUT });
+  await view(page, 1);
+  const refused = await waits();
+  await shown(page, "#attention", "/api/v4/projects/2/issues");
+  await look(page, "waiting");
+  await picture(page, "waiting", 900, 520, "light");
+  await tabTo(page, "A reason for the program");
+  await page.keyboard.type("not today");
+  await press(page, `No ${refused}`);
+  await shown(page, "#said", "It is refused");
+  await nothing();
+  await shown(page, "#panel-live [role=option]", "denied");
+  await press(page, `Once ${await waits()}`);
+  await shown(page, "#said", "It goes on");
+  await nothing();
+  await press(page, `Always ${await waits()}`);
+  await shown(page, "dialog pre .add", "unasked_paths");
+  await look(page, "always");
+  await press(page, "Write it");
+  await nothing();
+  please("it is spared");
+}
+
 async function rest(page) {
   await view(page, 4);
   await shown(page, "#panel-history [role=option]", "/api/v4/user");
@@ -175,6 +206,7 @@ try {
   await connect(page, context);
   await watch(page);
   await lift(page);
+  await decide(page);
   await rest(page);
   await page.reload();
   await shown(page, "#state", "0 runs"); // the session is the tab's

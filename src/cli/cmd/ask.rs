@@ -173,6 +173,20 @@ fn named<'a>(waiting: &'a [Waiting], id: &str) -> Result<&'a Waiting, Failure> {
     }
 }
 
+/// The exception that spares such requests as this one, which waits, the wait.
+pub(in crate::cli) fn exception_of(home: &Home, run: &str, id: &str) -> Result<String, Failure> {
+    let request = json!({ "do": "waiting" });
+    let told = Context::runtime()?.block_on(ControlClient::call(home, run, &request));
+    let told = told.map_err(|error| undecided(&with_causes(&error)))?;
+    let requests = told["waiting"].as_array().into_iter().flatten();
+    let mut named = requests.filter(|request| request["id"] == id);
+    let exception = named
+        .next()
+        .and_then(|request| request["exception"].as_str());
+    let exception = exception.ok_or_else(|| undecided("it does not wait any more"))?;
+    Ok(exception.to_owned())
+}
+
 /// Writes the exception for such requests to `config.toml`, and shows it.
 fn spare(one: &Waiting, home: &Home, printer: &Printer) -> Result<(), Failure> {
     let Some(rule) = one.request["exception"].as_str() else {

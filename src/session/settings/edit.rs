@@ -14,6 +14,9 @@ use crate::os::home::Home;
 /// The table and the key of the rules that are lifted.
 const GUARD_ALLOW: (&str, &str) = ("guard", "allow");
 
+/// The same of the requests that wait for no yes.
+const UNASKED: (&str, &str) = ("policy", "unasked_paths");
+
 /// Lifts a guard rule (`provider/rule`), or puts it in force again. Returns whether that changed
 /// anything.
 pub fn set_allowed(home: &Home, rule: &str, is_allowed: bool) -> Result<bool, SettingsError> {
@@ -25,8 +28,7 @@ pub fn set_allowed(home: &Home, rule: &str, is_allowed: bool) -> Result<bool, Se
 /// Spares the requests of a rule (`provider/name=METHOD path`) the wait for the user's yes, in all
 /// runs from now on. Returns whether that changed anything.
 pub fn set_unasked(home: &Home, rule: &str) -> Result<bool, SettingsError> {
-    let place = ("policy", "unasked_paths");
-    edit(home, place, (rule, true), |settings| {
+    edit(home, UNASKED, (rule, true), |settings| {
         settings.policy.is_unasked(rule)
     })
 }
@@ -72,17 +74,35 @@ fn edit(
 
 /// What the file would become.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AllowedPreview {
+pub struct SettingsPreview {
     /// The file.
     pub path: PathBuf,
     /// Its text now; empty if there is none.
     pub before: String,
-    /// Its text with the rule lifted.
+    /// Its text with the rule in it.
     pub after: String,
 }
 
 /// What [`set_allowed`] would make of the file, which is left as it is.
-pub fn allowed_preview(home: &Home, rule: &str) -> Result<AllowedPreview, SettingsError> {
+pub fn allowed_preview(home: &Home, rule: &str) -> Result<SettingsPreview, SettingsError> {
+    preview(home, GUARD_ALLOW, rule, |settings| {
+        settings.guard.allow.contains(rule)
+    })
+}
+
+/// What [`set_unasked`] would make of the file, which is left as it is.
+pub fn unasked_preview(home: &Home, rule: &str) -> Result<SettingsPreview, SettingsError> {
+    preview(home, UNASKED, rule, |settings| {
+        settings.policy.is_unasked(rule)
+    })
+}
+
+fn preview(
+    home: &Home,
+    place: (&str, &str),
+    rule: &str,
+    has: impl Fn(&Settings) -> bool,
+) -> Result<SettingsPreview, SettingsError> {
     let path = home.path(FILE);
     let invalid = |reason: String| SettingsError {
         path: path.clone(),
@@ -94,12 +114,12 @@ pub fn allowed_preview(home: &Home, rule: &str) -> Result<AllowedPreview, Settin
         Err(error) => return Err(invalid(error.to_string())),
     };
     let settings: Settings = parse(&before).map_err(&invalid)?;
-    let after = if settings.guard.allow.contains(rule) {
+    let after = if has(&settings) {
         before.clone()
     } else {
-        changed(&before, GUARD_ALLOW, rule, true).map_err(&invalid)?
+        changed(&before, place, rule, true).map_err(&invalid)?
     };
-    Ok(AllowedPreview {
+    Ok(SettingsPreview {
         path,
         before,
         after,

@@ -42,15 +42,23 @@ const add = (row) => {
   if (rows.length > MAX_ROWS) rows.splice(0, MAX_ROWS / 10);
 };
 
+// What waits in a run, instead of what did.
+const setWaiting = (run, list) => {
+  for (const [key, one] of waiting) if (one.run === run) waiting.delete(key);
+  for (const one of list ?? []) waiting.set(`${run}:${one.id}`, { ...one, run });
+};
+// An event says only that it has changed: what waits is no event, as it may hold what nobody but the user is to see.
+const lookAtWaiting = (run) => askRun(run, { do: 'waiting' }).then((told) => { if (runs.has(run)) setWaiting(run, told.waiting); changed('waiting'); }).catch(() => {});
+
 const take = (event, isLive) => {
   const run = runs.get(event.run);
   switch (event.event) {
     case 'state':
       runs.set(event.run, { ...event, live: false });
-      for (const one of event.waiting ?? []) waiting.set(one.id, { run: event.run, ...one });
+      setWaiting(event.run, event.waiting);
       return 'runs';
     case 'live': if (run) run.live = true; return 'runs';
-    case 'unwatched': runs.delete(event.run); for (const [id, one] of waiting) if (one.run === event.run) waiting.delete(id); return 'runs';
+    case 'unwatched': runs.delete(event.run); setWaiting(event.run); return 'runs';
     case 'run_end': if (run) { run.ended = true; } return 'runs';
     case 'began': {
       const row = { ...event, event: 'open', program: program(run) };
@@ -63,8 +71,7 @@ const take = (event, isLive) => {
       if (row) { row.event = 'passed'; pending.delete(`${event.run} ${event.request}`); }
       return 'rows';
     }
-    case 'waiting': waiting.set(event.id, event); return 'waiting';
-    case 'decided': waiting.delete(event.id); return 'waiting';
+    case 'waiting': lookAtWaiting(event.run); return '';
     case 'needs_login': case 'parked': case 'released': case 'refresh': case 'refresh_failed': case 'login': case 'logout': case 'revoke': case 'login_page': case 'login_done':
       changed(event); return 'connections';
     default:

@@ -207,27 +207,46 @@ const makePolicy = () => {
   return { panel, show };
 };
 
+// The exception that spares such requests the wait, as it would stand in the file.
+const spare = async (one, done) => {
+  try {
+    const preview = await ask('preview_spare', { run: one.run, id: one.id });
+    openDialog('Always let such requests go',
+      el('p', { class: 'mono' }, preview.rule), el('p', { class: 'mono' }, preview.path), difference(preview.before, preview.after),
+      el('div', { class: 'row-of-buttons' },
+        button('Write it', () => ask('spare', { run: one.run, id: one.id, before: preview.before }).then(() => { closeDialog(); return done(); }).catch(failed), 'main'),
+        button('Leave it', closeDialog)));
+  } catch (error) { failed(error); }
+};
+
 // What waits for the user: requests, and connections that need a login.
 const attend = () => {
   const dead = new Map();
   for (const run of runs.values()) for (const one of run.needs_login ?? []) dead.set(one.connection, one.reason);
-  const cards = [...waiting.values()].map((one) => {
-    const reason = el('input', { type: 'text', placeholder: 'a reason for the program (optional)' });
-    const answer = (verdict) => doing(askRun(one.run, { do: 'decide', id: one.id, verdict, reason: reason.value || undefined })).then(() => { waiting.delete(one.id); attend(); });
+  const parked = [...waiting.values()].filter((one) => one.kind === 'login');
+  for (const one of parked) if (!dead.has(one.connection)) dead.set(one.connection, one.reason);
+  const asked = [...waiting.values()].filter((one) => one.kind === 'decision');
+  const cards = asked.map((one) => {
+    const reason = el('input', { type: 'text', placeholder: 'a reason for the program (optional)', 'aria-label': 'A reason for the program' });
+    const answer = (how) => doing(askRun(one.run, { do: 'decide', id: one.id, answer: how, reason: reason.value }), how === 'no' ? 'It is refused.' : 'It goes on.').then(() => { waiting.delete(`${one.run}:${one.id}`); attend(); });
     return el('div', { class: 'card urgent', 'data-waiting': one.id },
       el('h2', {}, 'May this request go?'),
-      el('p', { class: 'mono' }, `${one.method ?? ''} ${one.host ?? ''}${one.path ?? ''}${one.query ? `?${one.query}` : ''}`),
-      facts([['run', one.run], ['program', Array.isArray(one.program) ? one.program.join(' ← ') : one.program], ['connection', one.connection], ['rule', one.rule], ['why', one.reason], ['body', one.body], ['hash of the body', one.body_sha256]]),
-      !readOnly && el('div', { class: 'row-of-buttons' }, reason, button('Once', () => answer('once'), 'main'), button('This run', () => answer('run')), button('Always', () => answer('always')), button('No', () => answer('no'), 'bad')));
+      el('p', { class: 'mono' }, `${one.method} ${one.host}${one.path}${one.query ? `?${one.query}` : ''}`),
+      facts([['program', one.programs.join(' ← ')], ['run', one.run.slice(0, 6)], ['connection', one.connection], ['rule', one.rule], ['why', one.reason], ['until', clock(one.until)], ['SHA-256', one.sha256]]),
+      one.body?.text && el('pre', { tabindex: '0', 'aria-label': 'The beginning of its body' }, one.body.text),
+      one.body && !one.body.is_whole && el('p', { class: 'soft' }, `${one.body.shown} bytes of ${one.body.length ?? 'a length that is not known'} are shown; the rest is not read yet.`),
+      !readOnly && el('div', { class: 'row-of-buttons' }, reason, button('Once', () => answer('once'), 'main', `Once ${one.id}`), button('This run', () => answer('run'), '', `This run ${one.id}`),
+        one.exception && button('Always…', () => spare(one, () => answer('run')), '', `Always ${one.id}`), button('No', () => answer('no'), 'bad', `No ${one.id}`)));
   });
   for (const [name, why] of dead) {
     const [provider, connection] = name.split('/');
-    cards.push(el('div', { class: 'card urgent' }, el('h2', {}, `${name} needs a new login`), el('p', { class: 'soft' }, why ?? ''), !readOnly && el('div', { class: 'row-of-buttons' }, button('Log in', () => login(provider, connection, true), 'main', `Log in again ${name}`))));
+    cards.push(el('div', { class: 'card urgent' }, el('h2', {}, `${name} needs a new login`), el('p', { class: 'soft' }, why ?? ''),
+      el('p', {}, parked.some((one) => one.connection === name) ? `Requests that wait for it: ${parked.filter((one) => one.connection === name).length}. They go on after the login.` : ''), !readOnly && el('div', { class: 'row-of-buttons' }, button('Log in', () => login(provider, connection, true), 'main', `Log in again ${name}`))));
   }
   const box = byId('attention');
   const kept = box.contains(document.activeElement) && document.activeElement.tagName === 'INPUT';
   const key = JSON.stringify([[...waiting.keys()], [...dead]]);
   if (box.dataset.key !== key && !kept) { box.dataset.key = key; fill(box, ...cards); }
   box.hidden = !cards.length;
-  document.title = waiting.size ? `(${waiting.size}) authsome` : 'authsome';
+  document.title = asked.length ? `(${asked.length}) authsome` : 'authsome';
 };

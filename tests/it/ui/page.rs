@@ -18,7 +18,8 @@ fn requests(world: &World, base: &str, ca: &str) -> Running {
             "while read -r method path; do curl -s -o /dev/null -X \"$method\" -H 'PRIVATE-TOKEN: x' \"{base}$path\"; done"
         ),
     );
-    let mut command = run(world, &["--quiet"], &["sh", script.to_str().unwrap()]);
+    let flags = ["--quiet", "--ask-path", "gitlab=POST /api/v4/projects/*/issues"];
+    let mut command = run(world, &flags, &["sh", script.to_str().unwrap()]);
     command.env("SSL_CERT_FILE", ca);
     Running::start(command)
 }
@@ -54,6 +55,10 @@ fn a_person_logs_in_watches_lifts_a_rule_and_logs_out_by_the_keyboard() {
             Some("it is lifted") => {
                 let text = std::fs::read_to_string(&config).unwrap();
                 assert!(text.contains("gitlab/project-access-token"), "{text}");
+            }
+            Some("it is spared") => {
+                let text = std::fs::read_to_string(&config).unwrap();
+                assert!(text.contains("unasked_paths"), "{text}");
             }
             Some("end") => running.as_mut().unwrap().release(),
             Some(request) => {

@@ -14,8 +14,11 @@ use crate::cli::cmd;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::{Capture, Printer};
+use crate::os::home::Home;
 use crate::os::ulimits::Ulimits;
-use crate::session::{allowed_preview, set_allowed};
+use crate::session::{
+    SettingsError, SettingsPreview, allowed_preview, set_allowed, set_unasked, unasked_preview,
+};
 use crate::web::{Actions, Notices};
 
 /// How many runs the page chooses from.
@@ -59,7 +62,9 @@ impl UiActions {
             "log" => reading::log(&Context::user_files()?.home, request),
             "suggest" => self.suggested(request),
             "preview_allow" => preview(request),
-            "allow" => self.allowed(request),
+            "preview_spare" => spared(request),
+            "allow" => self.written(request, preview, |home, rule| set_allowed(home, rule, true)),
+            "spare" => self.written(request, spared, set_unasked),
             "login" => self.logins.begin(request),
             "cancel_login" => Ok(self.logins.cancel()),
             "logout" => self.changed(request, |named, context| cmd::logout::run(&named, context)),
@@ -126,8 +131,13 @@ impl UiActions {
         self.call(|context| cmd::policy::run(Policy::Suggest(suggest), context).map(drop))
     }
 
-    /// Lifts a guard rule, if the file is still the one that the user has seen.
-    fn allowed(&self, request: &Value) -> Result<Value, Failure> {
+    /// Writes an exception, if the file is still the one that the user has seen.
+    fn written(
+        &self,
+        request: &Value,
+        preview: fn(&Value) -> Result<Value, Failure>,
+        write: impl FnOnce(&Home, &str) -> Result<bool, SettingsError>,
+    ) -> Result<Value, Failure> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = preview(request)?;
         if seen["before"] != request["before"] {
@@ -136,7 +146,7 @@ impl UiActions {
             return Err(Failure::new(Exit::Usage, "file_changed", message, hint));
         }
         let rule = seen["rule"].as_str().unwrap_or_default();
-        let changed = set_allowed(&Context::user_files()?.home, rule, true)?;
+        let changed = write(&Context::user_files()?.home, rule)?;
         Ok(json!({ "rule": rule, "changed": changed }))
     }
 }
@@ -155,6 +165,7 @@ impl Actions for UiActions {
             "log",
             "suggest",
             "preview_allow",
+            "preview_spare",
         ];
         reading.contains(&name)
     }
@@ -170,13 +181,26 @@ fn preview(request: &Value) -> Result<Value, Failure> {
     let files = Context::user_files()?;
     let (rule, denies) = cmd::allow::described(&wanted, &files)?;
     let preview = allowed_preview(&files.home, &rule)?;
-    Ok(json!({
+    let mut shown = shown(&rule, &preview);
+    shown["denies"] = denies.into();
+    Ok(shown)
+}
+
+/// What it would become with an exception for such requests as one that waits.
+fn spared(request: &Value) -> Result<Value, Failure> {
+    let word = |name: &str| text(request, name).unwrap_or_default();
+    let home = Context::user_files()?.home;
+    let rule = cmd::ask::exception_of(&home, &word("run"), &word("id"))?;
+    Ok(shown(&rule, &unasked_preview(&home, &rule)?))
+}
+
+fn shown(rule: &str, preview: &SettingsPreview) -> Value {
+    json!({
         "rule": rule,
-        "denies": denies,
         "path": preview.path.display().to_string(),
         "before": preview.before,
         "after": preview.after,
-    }))
+    })
 }
 
 fn connections_of(listed: &Value) -> Value {
