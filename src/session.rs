@@ -151,7 +151,6 @@ pub struct Session {
     /// What hands new pairs to the next job.
     hand_back: Option<Arc<HandBack>>,
     pending: Arc<Pending>,
-    /// The connections that were known to need a new login at the start.
     needing_login: Vec<ConnectionId>,
     /// `None` if that failed: its commands are then still recognized by their process ancestry.
     entered: Option<Entered>,

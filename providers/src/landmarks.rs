@@ -68,8 +68,8 @@ impl Landmarks {
 
 impl Landmarks {
     /// Builds the index. Each item holds the literal segments of one pattern, which every matching
-    /// path contains, and what every matching path ends with. The pattern's landmark is the rarest of them, and of those the longest:
-    /// frequent segments (`api`, `projects`) are in most paths.
+    /// path contains, and what every matching path ends with. The pattern's landmark is the rarest
+    /// of them, and of those the longest: frequent segments (`api`, `projects`) are in most paths.
     pub(crate) fn of_patterns<'a>(
         patterns: impl Iterator<Item = (Vec<&'a str>, &'a str)> + Clone,
     ) -> Self {

@@ -59,6 +59,11 @@ impl ApartChild {
         self.child.stdin.take()
     }
 
+    /// Its standard output, if that was to be a pipe.
+    pub fn stdout(&mut self) -> Option<std::process::ChildStdout> {
+        self.child.stdout.take()
+    }
+
     /// How it has ended; `None` while it runs.
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()

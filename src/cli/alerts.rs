@@ -5,6 +5,7 @@
 //! terminal that takes nothing nor a program that hangs delays a request.
 
 mod alert;
+mod ask_command;
 mod programs;
 mod screen;
 
@@ -14,6 +15,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use self::alert::Alert;
+pub(super) use self::ask_command::AskCommand;
 pub(super) use self::programs::Programs;
 use self::screen::Screen;
 use crate::session::Notice;
@@ -28,6 +30,7 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(super) struct Alerts {
     run: String,
     programs: Programs,
+    ask: AskCommand,
     /// Whether the terminal is written to.
     shows: bool,
     worker: OnceCell<Option<Worker>>,
@@ -39,10 +42,11 @@ struct Worker {
 }
 
 impl Alerts {
-    pub(super) fn new(run: &str, programs: Programs, shows: bool) -> Self {
+    pub(super) fn new(run: &str, programs: Programs, ask: AskCommand, shows: bool) -> Self {
         Self {
             run: run.to_owned(),
             programs,
+            ask,
             shows,
             worker: OnceCell::new(),
         }
@@ -53,7 +57,7 @@ impl Alerts {
         let Some(alert) = Alert::of(notice, &self.run) else {
             return;
         };
-        let start = || Worker::start(self.programs.clone(), self.shows);
+        let start = || Worker::start(self.programs.clone(), self.ask.clone(), self.shows);
         if let Some(worker) = self.worker.get_or_init(start) {
             let _ = worker.sender.try_send(alert);
         }
@@ -70,19 +74,19 @@ impl Alerts {
 }
 
 impl Worker {
-    fn start(programs: Programs, shows: bool) -> Option<Self> {
+    fn start(programs: Programs, ask: AskCommand, shows: bool) -> Option<Self> {
         let (sender, alerts) = sync_channel(MAX_WAITING);
-        let work = move || work(&alerts, programs, shows);
+        let work = move || work(&alerts, programs, ask, shows);
         let thread = thread::Builder::new().name("alerts".to_owned()).spawn(work);
         let thread = thread.ok()?;
         Some(Self { sender, thread })
     }
 }
 
-fn work(alerts: &Receiver<Alert>, mut programs: Programs, shows: bool) {
+fn work(alerts: &Receiver<Alert>, mut programs: Programs, mut ask: AskCommand, shows: bool) {
     let mut screen = Screen::new(shows);
     loop {
-        let received = if screen.is_waiting() || programs.are_running() {
+        let received = if screen.is_waiting() || programs.are_running() || ask.are_running() {
             alerts.recv_timeout(LOOK)
         } else {
             alerts.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -91,6 +95,7 @@ fn work(alerts: &Receiver<Alert>, mut programs: Programs, shows: bool) {
             Ok(alert) => {
                 screen.tell(&alert);
                 programs.tell(&alert);
+                ask.tell(&alert);
             }
             Err(RecvTimeoutError::Timeout) => screen.look(),
             Err(RecvTimeoutError::Disconnected) => break,

@@ -40,6 +40,7 @@
 
 mod ancestors;
 mod proc;
+mod programs;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -57,6 +58,7 @@ pub use self::proc::children_of;
 use self::proc::{has_only_number, parent_in};
 use self::proc::{is_alive, name_of};
 pub(super) use self::proc::{parent_of, processes};
+pub use self::programs::programs_of;
 
 /// How many times the processes are listed: while the list is read, a parent may end or a process
 /// may fork.

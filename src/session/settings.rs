@@ -33,6 +33,7 @@ const FILE: &str = "config.toml";
 pub struct Settings {
     /// What happens to hosts that belong to no connection, where no flag says it.
     default_policy: Unmanaged,
+    ask: AskSettings,
     guard: GuardSettings,
     join: JoinSetting,
     notify: NotifySettings,
@@ -57,6 +58,13 @@ enum JoinSetting {
     #[default]
     All,
     Named,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AskSettings {
+    /// A program that asks the user about a request that waits, and its arguments.
+    command: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -160,6 +168,12 @@ impl Settings {
     /// none.
     pub fn notify_command(&self) -> &[String] {
         &self.notify.command
+    }
+
+    /// The program that asks the user about a request that waits, and its arguments. Empty if there
+    /// is none.
+    pub fn ask_command(&self) -> &[String] {
+        &self.ask.command
     }
 
     /// How long an attempt to hand a new pair back may take, if the user has set that.

@@ -150,7 +150,8 @@ async function decide(page) {
   await press(page, `No ${refused}`);
   await shown(page, "#said", "It is refused");
   await nothing();
-  await shown(page, "#panel-live [role=option]", "denied");
+  await view(page, 2);
+  await shown(page, "#panel-refused [role=option]", "/api/v4/projects/2/issues");
   await press(page, `Once ${await waits()}`);
   await shown(page, "#said", "It goes on");
   await nothing();

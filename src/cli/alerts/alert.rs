@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cli::notices;
 use crate::clock::Timestamp;
+use crate::proxy::PendingRequest;
 use crate::session::Notice;
 use crate::text;
 
@@ -16,6 +17,8 @@ pub(super) struct Alert {
     /// In a line, with the command to type.
     pub(super) line: String,
     pub(super) command: Option<String>,
+    /// The ID of the request that waits for a decision, if it is about one.
+    pub(super) asks: Option<String>,
     /// For the program of config.toml.
     pub(super) event: Value,
 }
@@ -38,7 +41,7 @@ impl Alert {
                 (id, "needs_login", "needs a new login", reason, Some(login))
             }
             Notice::Asks(request) => {
-                let (id, value) = (request.id.clone(), json!(request));
+                let (id, value) = (request.id.clone(), without_body(request));
                 let what = "a request waits for your yes";
                 let command = format!("authsome ask show {id}");
                 return Some(Self::of_child(
@@ -76,6 +79,7 @@ impl Alert {
             line: text::line(&notices::words(notice)).into_owned(),
             command,
             subject: id.to_string(),
+            asks: None,
         })
     }
 
@@ -87,6 +91,7 @@ impl Alert {
         (what, request, command): (&str, Value, String),
     ) -> Self {
         Self {
+            asks: (name == "asks").then(|| subject.clone()),
             subject,
             title: format!("authsome: {what}"),
             event: json!({
@@ -108,4 +113,13 @@ fn wait_of(notice: &Notice) -> Option<u64> {
         Notice::RequestsWait { seconds, .. } => Some(*seconds),
         _ => None,
     }
+}
+
+/// The request without its body: the program of `[notify]` is told in less than a pipe holds.
+fn without_body(request: &PendingRequest) -> Value {
+    let mut value = json!(request);
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("body");
+    }
+    value
 }

@@ -123,13 +123,15 @@ fn show(one: &Waiting, printer: &Printer) {
         ("request", format!("{} {url}", field("method"))),
         ("connection", field("connection")),
         ("run", one.run.clone()),
-        ("programs", field("programs")),
         ("why", field("reason")),
         ("until", field("until")),
         ("sha256", field("sha256")),
     ];
     let rows: Vec<_> = rows.map(|(name, text)| vec![name.to_owned(), text]).into();
     printer.table(&rows);
+    for program in request["programs"].as_array().into_iter().flatten() {
+        printer.line(&format!("  by {}", cell(program)));
+    }
     let body = &request["body"];
     if let Some(text) = body["text"].as_str().filter(|text| !text.is_empty()) {
         printer.line("");

@@ -10,8 +10,8 @@ use std::convert::Infallible;
 use std::io::{IsTerminal, stderr};
 
 use self::isolation::How;
-use crate::child::{self, Ender};
-use crate::cli::alerts::{Alerts, Programs};
+use crate::child::{self, Apart, Ender};
+use crate::cli::alerts::{Alerts, AskCommand, Programs};
 use crate::cli::args::{
     ChoiceFlags, JoinArgument, PolicyArgument, PolicyFlags, Run, ScrubArgument, SessionFlags,
 };
@@ -24,7 +24,7 @@ use crate::credential::ConnectionId;
 use crate::hand_back::OnRotate;
 use crate::proxy::{Policy, PolicyLayer, ScrubExtent};
 use crate::session::{
-    Join, Notice, Options, Parent, Park, PolicyOptions, Session, SessionPlan, UserData,
+    Join, Notice, Options, Parent, Park, PolicyOptions, Session, SessionPlan, Settings, UserData,
 };
 
 pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
@@ -58,10 +58,8 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         let mut child = isolation
             .spawn(&mut session, command, ulimits, printer)
             .await?;
-        let hook = data.settings.notify_command();
-        let programs = Programs::new(session.programs(), hook, child.apart());
         let ender = child.ender();
-        let alerts = Alerts::new(session.name(), programs, at_terminal);
+        let alerts = alerts(&session, &data.settings, child.apart(), at_terminal);
         let alert = |notice| alerts.tell(notice);
         let code = tokio::select! {
             code = session.wait(&mut child) => code,
@@ -87,6 +85,15 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     code
 }
 
+/// What tells the user of what waits.
+fn alerts(session: &Session, settings: &Settings, apart: Apart, at_terminal: bool) -> Alerts {
+    let starter = session.programs();
+    let asking = settings.ask_command();
+    let ask = AskCommand::new(starter, asking, apart.clone(), session.pending());
+    let programs = Programs::new(starter, settings.notify_command(), apart);
+    Alerts::new(session.name(), programs, ask, at_terminal)
+}
+
 /// Ends the command when that is asked for from outside.
 async fn stopped(session: &Session, ender: Ender) -> Infallible {
     ender.end(session.stop_requested().await).await
@@ -102,14 +109,21 @@ pub(super) fn planned<'a>(
     held: &HeldNotices<'_>,
     context: &Context<'_>,
 ) -> Result<SessionPlan<'a>, Failure> {
-    let plan = || Session::plan(options.clone(), data, parent, notify);
-    let mut planned = plan();
+    let plan = |options: Options| Session::plan(options, data, parent, notify);
+    let mut planned = plan(options.clone());
     if let Ok(first) = &planned
         && can_ask(context.printer)
-        && mend::offer(first, data, context)?
     {
-        held.forget();
-        planned = plan();
+        let offered = mend::offer(first, data, context)?;
+        if offered.is_mended || offered.is_declined {
+            let mut options = options.clone();
+            // Who wants no login now does not want requests to wait for one.
+            if offered.is_declined {
+                options.park = Park::Never;
+            }
+            held.forget();
+            planned = plan(options);
+        }
     }
     held.release();
     Ok(planned?)

@@ -53,6 +53,13 @@ pub(in crate::proxy) struct Client {
     is_of_the_tree: OnceCell<bool>,
 }
 
+impl Client {
+    /// The inode of the client's socket, if the kernel reports it.
+    pub(in crate::proxy) fn socket(&self) -> Option<u32> {
+        self.socket
+    }
+}
+
 /// Who has opened a new connection.
 #[derive(Debug)]
 pub(in crate::proxy) enum Recognition {

@@ -12,9 +12,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::attempt::Attempt;
 use crate::connection::CredentialSource;
+use crate::os::process_tree::{SearchLimits, programs_of};
 use crate::proxy::body::replay::UploadProgress;
 use crate::proxy::body::request::RequestBody;
-use crate::proxy::limits::{MAX_SHOWN_BODY, SHOWN_BODY_TIMEOUT};
+use crate::proxy::limits::{MAX_SHOWN_BODY, SEARCH_STEPS, SEARCH_TIME, SHOWN_BODY_TIMEOUT};
 use crate::proxy::pending::{Decision, Parking, PendingKind, PendingRequest, ShownBody};
 use crate::proxy::policy::asking::Asking;
 use crate::proxy::refusal::{Denial, Refusal};
@@ -48,6 +49,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
                 length: length.or(is_whole.then_some(shown.len() as u64)),
                 is_whole,
             }),
+            programs: programs(self.place.socket).await,
             ..self.as_pending(PendingKind::Decision, asking.reason.clone())
         };
         let subject = asking.subject.clone();
@@ -76,6 +78,19 @@ impl<S: CredentialSource> Attempt<'_, S> {
             )),
         }
     }
+}
+
+/// The programs that have sent the request, as the kernel tells.
+async fn programs(socket: Option<u32>) -> Vec<String> {
+    let Some(inode) = socket else {
+        return Vec::new();
+    };
+    let limits = SearchLimits {
+        deadline: std::time::Instant::now() + SEARCH_TIME,
+        steps: SEARCH_STEPS,
+    };
+    let search = tokio::task::spawn_blocking(move || programs_of(inode, limits));
+    search.await.unwrap_or_default()
 }
 
 fn refused(reason: String, hint: &str) -> Refusal {

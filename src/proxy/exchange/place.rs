@@ -18,6 +18,8 @@ pub(in crate::proxy) struct Place {
     pub(in crate::proxy) quoted: Quoted,
     /// The name in the client's TLS `ClientHello` (SNI), if it is another host's.
     pub(in crate::proxy) sni_differs: Option<String>,
+    /// The inode of the client's socket, where it is known.
+    pub(in crate::proxy) socket: Option<u32>,
     /// How the requests reached the proxy.
     pub(in crate::proxy) way: Way,
     /// The connections that they are sent on.
@@ -34,11 +36,12 @@ impl Place {
     /// The place of a tunnel; `sni` is the name in its TLS `ClientHello`.
     pub(in crate::proxy) fn of_tunnel<S>(
         session: &Session<S>,
-        authority: Authority,
+        (authority, socket): (Authority, Option<u32>),
         sni: Option<&str>,
     ) -> Option<Arc<Self>> {
         let sni_differs = differing(sni, authority.host());
-        Self::new(session, authority, Scheme::Https, Way::Connect, sni_differs)
+        let client = (socket, sni_differs);
+        Self::new(session, authority, Scheme::Https, Way::Connect, client)
     }
 
     /// Whether the host is one of the connections'.
@@ -52,7 +55,7 @@ impl Place {
         authority: Authority,
         scheme: Scheme,
     ) -> Option<Arc<Self>> {
-        Self::new(session, authority, scheme, Way::Absolute, None)
+        Self::new(session, authority, scheme, Way::Absolute, (None, None))
     }
 
     fn new<S>(
@@ -60,7 +63,7 @@ impl Place {
         authority: Authority,
         scheme: Scheme,
         way: Way,
-        sni_differs: Option<String>,
+        (socket, sni_differs): (Option<u32>, Option<String>),
     ) -> Option<Arc<Self>> {
         let candidates = session.routes.to(&authority);
         let certificates = candidates
@@ -71,6 +74,7 @@ impl Place {
         Some(Arc::new(Self {
             quoted: Quoted::new(&authority.to_string()),
             sni_differs,
+            socket,
             way,
             origins,
             candidates,

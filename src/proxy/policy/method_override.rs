@@ -109,7 +109,7 @@ fn from_query(query: &str) -> impl Iterator<Item = String> {
     let pairs = query.split(['&', ';']);
     let pairs = pairs.flat_map(|pair| url::form_urlencoded::parse(pair.as_bytes()));
     let is_named = |name: &str| {
-        let name = name.trim_start_matches(|letter| matches!(letter, '[' | ']' | ' '));
+        let name = name.trim_start_matches(['[', ']', ' ']);
         name.trim_end_matches(']') == PARAMETER
     };
     pairs

@@ -206,7 +206,7 @@ impl<S: CredentialSource> Captured<S> {
             Disposition::Refuse(refusal) => self.refuse(stream, &early, &authority, &refusal).await,
             Disposition::Intercept => {
                 let shared = Arc::clone(shared);
-                intercept::serve_client(shared, authority, (stream, early), permit).await;
+                intercept::serve_client(shared, (authority, None), (stream, early), permit).await;
             }
             Disposition::Tunnel if is_name && http::is_request(&early) => {
                 http::serve(shared, &authority, (stream, early)).await;

@@ -38,7 +38,7 @@ pub(in crate::proxy) async fn handle<S: CredentialSource>(
         request.headers_mut().remove(PROXY_AUTHORIZATION);
     }
     if request.method() == Method::CONNECT {
-        return Ok(connect(shared, permit, request).await);
+        return Ok(connect(shared, client.socket(), permit, request).await);
     }
     match request.uri().scheme_str() {
         Some("https") => Ok(absolute_form::https(&shared, permit, request).await),
@@ -54,6 +54,7 @@ pub(in crate::proxy) async fn handle<S: CredentialSource>(
 
 async fn connect<S: CredentialSource>(
     shared: Arc<Shared<S>>,
+    socket: Option<u32>,
     permit: Permit,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
@@ -75,7 +76,7 @@ async fn connect<S: CredentialSource>(
         Disposition::Intercept => {
             tokio::spawn(async move {
                 if let Ok(upgraded) = hyper::upgrade::on(request).await {
-                    intercept::serve(shared, authority, upgraded, permit).await;
+                    intercept::serve(shared, (authority, socket), upgraded, permit).await;
                 }
             });
             Response::new(ResponseBody::whole(bytes::Bytes::new()))

@@ -37,19 +37,19 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// Serves a managed tunnel to its end.
 pub(in crate::proxy) async fn serve<S: CredentialSource>(
     shared: Arc<Shared<S>>,
-    authority: Authority,
+    (authority, socket): (Authority, Option<u32>),
     client: Upgraded,
     permit: Permit,
 ) {
     if let Ok(client) = tunnel::unwrap(client) {
-        serve_client(shared, authority, client, permit).await;
+        serve_client(shared, (authority, socket), client, permit).await;
     }
 }
 
 /// The same for a client's socket, and what it has sent already.
 pub(super) async fn serve_client<S: CredentialSource>(
     shared: Arc<Shared<S>>,
-    authority: Authority,
+    (authority, socket): (Authority, Option<u32>),
     (stream, early): (ClientSocket, Bytes),
     permit: Permit,
 ) {
@@ -62,7 +62,7 @@ pub(super) async fn serve_client<S: CredentialSource>(
     match accepted {
         Ok(Ok(stream)) => {
             // Boxed, as the future around it is moved a few times before it runs.
-            let mut speaking = Box::pin(speak(shared, authority, stream, permit));
+            let mut speaking = Box::pin(speak(shared, (authority, socket), stream, permit));
             activity.unless_idle(IDLE_TIMEOUT, speaking.as_mut()).await;
         }
         Ok(Err(reason)) => note(&shared.session, &authority, &reason),
@@ -101,7 +101,7 @@ async fn accept<S>(
 
 async fn speak<S: CredentialSource>(
     shared: Arc<Shared<S>>,
-    authority: Authority,
+    (authority, socket): (Authority, Option<u32>),
     stream: ClientStream,
     permit: Permit,
 ) {
@@ -111,7 +111,7 @@ async fn speak<S: CredentialSource>(
     if Shared::<S>::is_agent(&authority) {
         return tell_agent(shared, stream, http2, permit).await;
     }
-    let Some(place) = Place::of_tunnel(session, authority, tls.server_name()) else {
+    let Some(place) = Place::of_tunnel(session, (authority, socket), tls.server_name()) else {
         return;
     };
     if http2 {

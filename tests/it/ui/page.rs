@@ -18,7 +18,11 @@ fn requests(world: &World, base: &str, ca: &str) -> Running {
             "while read -r method path; do curl -s -o /dev/null -X \"$method\" -H 'PRIVATE-TOKEN: x' \"{base}$path\"; done"
         ),
     );
-    let flags = ["--quiet", "--ask-path", "gitlab=POST /api/v4/projects/*/issues"];
+    let flags = [
+        "--quiet",
+        "--ask-path",
+        "gitlab=POST /api/v4/projects/*/issues",
+    ];
     let mut command = run(world, &flags, &["sh", script.to_str().unwrap()]);
     command.env("SSL_CERT_FILE", ca);
     Running::start(command)

@@ -68,6 +68,11 @@ fn of_a_hundred_that_wait_the_one_goes_on_that_is_allowed() {
         .find(|request| request["body"]["text"] == "title=n37");
     let wanted = wanted.unwrap();
     assert_eq!(wanted["connection"], "gitlab/default");
+    let programs = wanted["programs"].to_string();
+    assert!(
+        programs.contains("curl: curl -sS") && programs.contains("bash: bash -c"),
+        "{programs}"
+    );
     assert_eq!(wanted["rule"], "policy/ask-path");
     assert_eq!(wanted["body"]["is_whole"], true);
     let shown = world.call(["ask", "show", &id(wanted)]).expect(0).stdout;
@@ -315,4 +320,24 @@ fn a_body_of_a_gibibyte_waits_in_the_client() {
         .expect(0);
     let output = child.wait_with_output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("403"));
+}
+
+#[test]
+fn a_program_of_the_user_asks_and_says_the_answer() {
+    let Setup { world, gitlab, .. } = Setup::connected();
+    let answer = "cat > \"$HOME/asked\"; if grep -q title=good \"$HOME/asked\"; then echo once; else echo no it is bad; fi";
+    let script = world.file("answer.sh", answer).display().to_string();
+    configure(&world, &format!("[ask]\ncommand = ['sh', '{script}']\n"));
+    let url = issues(&gitlab);
+    for (body, expected) in [
+        ("title=good", ""),
+        ("title=evil", "the user has said no: it is bad"),
+    ] {
+        let (_, printed) = posting(&world, &url, &[body.to_owned()]).end();
+        assert!(printed.contains(expected), "{printed}");
+        let asked = fs::read_to_string(world.path("asked")).unwrap();
+        let asked: Value = serde_json::from_str(&asked).unwrap();
+        assert_eq!(asked["body"]["text"], body);
+    }
+    assert_eq!(arrived(&gitlab), 1);
 }

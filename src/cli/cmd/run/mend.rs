@@ -9,14 +9,22 @@ use crate::connection::GrantState;
 use crate::credential::ConnectionId;
 use crate::session::{SessionPlan, UserData};
 
+/// What came of the offers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Offered {
+    /// There is a new login.
+    pub(super) is_mended: bool,
+    /// The user does not want one.
+    pub(super) is_declined: bool,
+}
+
 /// Asks for each connection of the plan that needs a new login, and logs in where the user agrees.
-/// Returns whether there is a new login.
 pub(super) fn offer(
     plan: &SessionPlan<'_>,
     user_data: &UserData,
     context: &Context<'_>,
-) -> Result<bool, Failure> {
-    let mut is_mended = false;
+) -> Result<Offered, Failure> {
+    let mut offered = Offered::default();
     for (id, state) in plan.connections() {
         let GrantState::NeedsLogin { reason, .. } = state else {
             continue;
@@ -24,10 +32,12 @@ pub(super) fn offer(
         let question = format!("{id} needs a new login ({reason}). Log in now? [Y/n] ");
         if agrees(ask(context.printer, &question).as_deref()) {
             login::with(again(id), user_data, context)?;
-            is_mended = true;
+            offered.is_mended = true;
+        } else {
+            offered.is_declined = true;
         }
     }
-    Ok(is_mended)
+    Ok(offered)
 }
 
 /// `authsome login PROVIDER/NAME --force`: at the server that the connection is at.
