@@ -11,8 +11,8 @@ use crate::os::ulimits::Ulimits;
 
 impl Session {
     /// Starts a command as [`Self::spawn`] does, in namespaces of its own: each of its connections
-    /// is captured and served by this session, whose [`Options::isolation`] says how. The same
-    /// holds for the thread and the program.
+    /// is captured and served by this session, whose [`super::Options::isolation`] says how. The
+    /// same holds for the thread and the program.
     pub async fn spawn_isolated(
         &mut self,
         (program, arguments): (&OsString, Vec<OsString>),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Changes, Claim, Expect, LOOK_INTERVAL, RecordKey, RecordLock, VaultError};
 
-/// A store of sealed values. It sees names, generations, and bytes that it cannot open. [`Vault`]
-/// says what each method does.
+/// A store of sealed values. It sees names, generations, and bytes that it cannot open.
+/// [`super::Vault`] says what each method does.
 pub(super) trait SealedStore: Send + Sync {
     /// Where it is, for messages.
     fn path(&self) -> &Path;

@@ -105,18 +105,32 @@ impl Desks {
     }
 }
 
+/// What becomes of the first request, which needs a login.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    IsRefused,
+    Waits,
+}
+
 /// The program shows `ready`, asks at each `c`, shows `answer N: ` and the user's name or the
 /// error, and ends at `q`.
 #[track_caller]
-fn stays_whole(program: &[&str], ready: &str) {
+fn stays_whole(program: &[&str], ready: &str, first: First) {
+    let (told, quiet): (&[&str], &[&str]) = match first {
+        First::IsRefused => (&["--no-park"], &["--quiet", "--no-park"]),
+        First::Waits => (&[], &["--quiet"]),
+    };
     let mut desks = Desks {
-        told: Desk::new(&[], program),
-        quiet: Desk::new(&["--quiet"], program),
+        told: Desk::new(told, program),
+        quiet: Desk::new(quiet, program),
     };
     desks.press("", ready);
     desks.told.let_die();
     desks.quiet.let_die();
-    desks.press("c", "answer 1: needs_login");
+    match first {
+        First::IsRefused => desks.press("c", "answer 1: needs_login"),
+        First::Waits => desks.press("c", ready),
+    }
     desks.told.until_told("needs_login");
     let terminal = &mut desks.told.terminal;
     terminal.until("title", |_, told| told.titles.iter().any(|it| it == TITLE));
@@ -126,6 +140,9 @@ fn stays_whole(program: &[&str], ready: &str) {
     desks.quiet.log_in();
     let terminal = &mut desks.told.terminal;
     terminal.until("title of before", |_, told| told.restored == 1);
+    if first == First::Waits {
+        desks.press("", "answer 1: ada");
+    }
     desks.are_same();
     desks.press("c", "answer 2: ada");
 
@@ -134,8 +151,10 @@ fn stays_whole(program: &[&str], ready: &str) {
         desk.terminal.press("q");
         assert!(desk.terminal.end().success());
     }
-    let summary = "authsome: 1 request injected, 1 failed; see: authsome log --run ";
-    told.terminal.until_shown(summary);
+    if first == First::IsRefused {
+        let summary = "authsome: 1 request injected, 1 failed; see: authsome log --run ";
+        told.terminal.until_shown(summary);
+    }
     let screen = told.terminal.screen();
     assert!(!screen.alternate_screen() && !screen.contents().contains("answer"));
     let titles = |desk: &Desk| {
@@ -149,7 +168,8 @@ fn stays_whole(program: &[&str], ready: &str) {
 fn vim_stays_whole() {
     // Its own defaults, and no file beside the one that it edits.
     let program = ["sh", "-c", VIM, "sh"];
-    stays_whole(&program, "some notes");
+    // Its `system()` leaves the screen to the command for as long as that takes, so nothing waits.
+    stays_whole(&program, "some notes", First::IsRefused);
 }
 
 #[test]
@@ -162,5 +182,5 @@ fn an_agent_drawn_by_ink_stays_whole() {
     }
     let agent = tests.join("screen/agent.mjs");
     let program = [node.to_str().unwrap(), agent.to_str().unwrap()];
-    stays_whole(&program, "c asks, q quits");
+    stays_whole(&program, "c asks, q quits", First::Waits);
 }

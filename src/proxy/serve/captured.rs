@@ -195,7 +195,7 @@ impl<S: CredentialSource> Captured<S> {
             }
         }
         let is_name = authority.host().parse::<IpAddr>().is_err();
-        let disposition = match shared.gate().dispose(&authority) {
+        let disposition = match shared.disposition(&authority) {
             Disposition::Refuse(_) if !Wall::Policy.stands() => Disposition::Tunnel,
             disposed => disposed,
         };
@@ -204,6 +204,9 @@ impl<S: CredentialSource> Captured<S> {
                 http::serve(shared, &authority, (stream, early)).await; // it says why
             }
             Disposition::Refuse(refusal) => self.refuse(stream, &early, &authority, &refusal).await,
+            Disposition::Intercept if http::is_request(&early) => {
+                http::serve(shared, &authority, (stream, early)).await; // the agent's API in clear
+            }
             Disposition::Intercept => {
                 let shared = Arc::clone(shared);
                 intercept::serve_client(shared, (authority, None), (stream, early), permit).await;
@@ -251,7 +254,7 @@ impl<S: CredentialSource> Captured<S> {
             return true;
         }
         let session = &self.shared.session;
-        let managed = session.routes.manages_host(name);
+        let managed = session.routes.manages_host(name) || Shared::<S>::is_agent(name);
         session.policy.admits_name(name, managed)
     }
 }

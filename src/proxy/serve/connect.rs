@@ -18,7 +18,6 @@ use crate::connection::CredentialSource;
 use crate::defence::Defence;
 use crate::proxy::admission::admit::Client;
 use crate::proxy::admission::permit::Permit;
-use crate::proxy::exchange::agent;
 use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::policy::gate::Disposition;
 use crate::proxy::refusal::Refusal;
@@ -66,12 +65,7 @@ async fn connect<S: CredentialSource>(
         let refusal = Refusal::Malformed("CONNECT needs a host and a port");
         return refuse(&refusal, request);
     };
-    let disposition = match Shared::<S>::is_agent(&authority) {
-        true if shared.session.agent.is_none() => Disposition::Refuse(agent::off()),
-        true => Disposition::Intercept,
-        false => shared.gate().dispose(&authority),
-    };
-    match disposition {
+    match shared.disposition(&authority) {
         Disposition::Refuse(refusal) => shared.refuse(&authority, &refusal, request),
         Disposition::Intercept => {
             tokio::spawn(async move {

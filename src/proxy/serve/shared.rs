@@ -22,14 +22,14 @@ use crate::net::resolve::Resolve;
 use crate::net::tls::Trust;
 use crate::net::user_proxy::UserProxies;
 use crate::proxy::admission::admit::Admission;
-use crate::proxy::exchange::agent::AGENT_HOST;
+use crate::proxy::exchange::agent::{self, AGENT_HOST};
 use crate::proxy::exchange::refused_request;
 use crate::proxy::exchange::response_body::ResponseBody;
 use crate::proxy::exchange::scrubbing::Scrubbing;
 use crate::proxy::exchange::session::Session;
 use crate::proxy::limits::{MAX_LOGGED_HOSTS, Timeouts};
 use crate::proxy::pending::{AgentApi, Pending};
-use crate::proxy::policy::gate::Gate;
+use crate::proxy::policy::gate::{Disposition, Gate};
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::policy::session_policy::SessionPolicy;
 use crate::proxy::refusal::Refusal;
@@ -185,6 +185,15 @@ impl<S> Shared<S> {
     /// Whether that is the host of the agent's API.
     pub(super) fn is_agent(authority: &Authority) -> bool {
         authority.host() == AGENT_HOST
+    }
+
+    /// What is done with a tunnel to that host.
+    pub(super) fn disposition(&self, authority: &Authority) -> Disposition {
+        match Self::is_agent(authority) {
+            true if self.session.agent.is_none() => Disposition::Refuse(agent::off()),
+            true => Disposition::Intercept,
+            false => self.gate().dispose(authority),
+        }
     }
 
     /// What decides about connections: the routes and the policy.

@@ -239,3 +239,22 @@ print(sorted({family.name for family, *_ in found}))
     );
     assert_eq!(said, "['AF_INET', 'AF_INET6']");
 }
+
+#[test]
+fn the_agents_api_needs_no_variable_and_no_permission() {
+    let Some(inside) = Inside::new("the_agents_api_needs_no_variable_and_no_permission") else {
+        return;
+    };
+    for url in ["https://authsome.internal/", "http://authsome.internal/"] {
+        let words = ["curl", "-sS", "--fail-with-body", url];
+        let outcome = bare(&inside, &["--policy", "deny"], &words).expect(0);
+        assert!(
+            outcome.stdout.contains("gitlab/default"),
+            "{}",
+            outcome.stdout
+        );
+    }
+    let words = ["curl", "-sS", "https://authsome.internal/"];
+    let outcome = bare(&inside, &["--no-agent-api"], &words);
+    assert_ne!(outcome.code, Some(0), "{}", outcome.stdout);
+}
