@@ -155,8 +155,9 @@ fn stays_whole(program: &[&str], ready: &str, first: First) {
         let summary = "authsome: 1 request injected, 1 failed; see: authsome log --run ";
         told.terminal.until_shown(summary);
     }
-    let screen = told.terminal.screen();
-    assert!(!screen.alternate_screen() && !screen.contents().contains("answer"));
+    told.terminal.until("screen of before", |screen, _| {
+        !screen.alternate_screen() && !screen.contents().contains("answer")
+    });
     let titles = |desk: &Desk| {
         let titles = desk.terminal.told().titles.iter();
         titles.filter(|title| title.starts_with("authsome")).count()
