@@ -125,6 +125,8 @@ fn stays_whole(program: &[&str], ready: &str, first: First) {
         quiet: Desk::new(quiet, program),
     };
     desks.press("", ready);
+    desks.told.terminal.until_raw();
+    desks.quiet.terminal.until_raw();
     desks.told.let_die();
     desks.quiet.let_die();
     match first {

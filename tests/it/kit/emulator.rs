@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use vt100::{Callbacks, Parser, Screen};
 
 use crate::kit::run::{TIMEOUT, behind};
+use crate::kit::until;
 
 const ROWS: NonZeroU16 = NonZeroU16::new(24).unwrap();
 const COLUMNS: NonZeroU16 = NonZeroU16::new(80).unwrap();
@@ -108,6 +110,16 @@ impl Emulator {
             let (told, shown) = (self.told(), self.screen().contents());
             assert!(drawn, "no {what}, but {told:?} and:\n{shown}");
         }
+    }
+
+    /// Waits until the command reads single keys, which the terminal does not show by itself any
+    /// more: a program draws its screen before that.
+    #[track_caller]
+    pub(crate) fn until_raw(&self) {
+        until("raw mode", || {
+            let found = tcgetattr(&*self.keyboard);
+            found.is_ok_and(|found| !found.local_flags.contains(LocalFlags::ICANON))
+        });
     }
 
     #[track_caller]
