@@ -99,7 +99,7 @@ def zombies():
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             state, parent = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[:2]
-        except FileNotFoundError: # it has gone meanwhile
+        except (FileNotFoundError, ProcessLookupError): # it has gone meanwhile
             continue
         if (state, parent) == ("Z", "1"): found.append(pid)
     return found

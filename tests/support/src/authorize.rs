@@ -234,7 +234,8 @@ mod tests {
     fn a_redirect_uri_is_exact_but_for_a_loopback_port() {
         assert!(redirect_fits("http://127.0.0.1:7998/auth/callback/oauth"));
         assert!(redirect_fits("http://127.0.0.1:41000/auth/callback/oauth"));
-        assert!(!redirect_fits("http://localhost:7998/auth/callback/oauth"));
+        assert!(redirect_fits("http://localhost:7998/auth/callback/oauth"));
+        assert!(!redirect_fits("http://localhost:41000/auth/callback/oauth"));
         assert!(!redirect_fits("http://127.0.0.1:7998/auth/callback"));
         assert!(!redirect_fits("https://127.0.0.1:7998/auth/callback/oauth"));
         assert!(!redirect_fits("http://evil.test:7998/auth/callback/oauth"));
