@@ -105,3 +105,39 @@ def form_of_another_site(facts):
 
 def redirect_of_another_login(facts):
     login(facts, "GET /auth/callback/oauth?code=mallorys&state=forged HTTP/1.1\r\nHost: 127.0.0.1:7998\r\n\r\n")
+
+
+def state_of_the_own_run(facts):
+    "What the run's socket tells of it, and would decide."
+    import glob, socket
+    for place in glob.glob(os.path.join(os.environ["AUTHSOME_HOME"], "sessions", "*.sock")):
+        peer = socket.socket(socket.AF_UNIX)
+        peer.settimeout(10)
+        peer.connect(place)
+        peer.sendall(b'{"do":"state"}\n')
+        print(peer.makefile().readline())
+
+
+def page(facts, host=None, origin=None):
+    "Takes the session of a page whose address it knows."
+    import socket
+    place, token = facts["page"].removeprefix("http://").split("/#")
+    name, port = place.rsplit(":", 1)
+    body = '{"token":"%s"}' % token.strip()
+    peer = socket.create_connection((name, int(port)), 10)
+    peer.sendall((
+        f"POST /session HTTP/1.1\r\nHost: {host or place}\r\nOrigin: {origin or 'http://' + place}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}").encode())
+    print(peer.makefile().read())
+
+
+def page_of_the_runs_by_another_name(facts):
+    page(facts, host="evil.test")
+
+
+def page_of_the_runs_from_another_site(facts):
+    page(facts, origin="https://evil.test")
+
+
+def page_of_the_runs_as_another_user(facts):
+    page(facts)

@@ -9,7 +9,8 @@ use authsome_test_support::kit;
 
 use crate::attempt::{Attempt, attempt};
 use crate::defence::Defence::{
-    self, LoginForm, LoginHost, LoginState, LoginUsers, OtherUsers, PrivateFiles, ProxyPassword,
+    self, ControlOutsideRuns, LoginForm, LoginHost, LoginState, LoginUsers, OtherUsers,
+    PrivateFiles, ProxyPassword, UiHost, UiOrigin, UiVisitors,
 };
 use crate::machine::{Need, STRANGER, USER};
 use crate::stage::{Stage, Under, directory};
@@ -17,7 +18,34 @@ use crate::stage::{Stage, Under, directory};
 pub(super) fn all() -> Vec<Attempt> {
     let mut all = proxies();
     all.extend(logins());
+    all.extend(pages());
     all
+}
+
+/// The user's page of all runs is open, and its address is known.
+fn beside_page(name: &'static str, against: &'static [Defence], user: u32) -> Attempt {
+    attempt(name, against, move |stage| {
+        stage.connect(7200);
+        let mut page = stage.start(&["ui", "--no-browser"]);
+        let address = page.line();
+        stage.fact("page", address.as_str());
+        let said = stage.outside(user)?;
+        drop(page);
+        Ok(said.stdout.contains("\"session\""))
+    })
+}
+
+fn pages() -> Vec<Attempt> {
+    vec![
+        attempt("state of the own run", &[ControlOutsideRuns], |stage| {
+            stage.connect(7200);
+            let said = stage.run(&[])?;
+            Ok(said.stdout.contains("\"connections\""))
+        }),
+        beside_page("page of the runs by another name", &[UiHost], USER),
+        beside_page("page of the runs from another site", &[UiOrigin], USER),
+        beside_page("page of the runs as another user", &[UiVisitors], STRANGER).needs(Need::Users),
+    ]
 }
 
 /// A process outside of a run that is under way gets the use of its connection.
