@@ -169,6 +169,8 @@ impl System {
         };
         let proxy = match &entrant.kind {
             Kind::Direct => None,
+            // A generator in a namespace of its own cannot look at the proxy's process.
+            Kind::Authsome { way, .. } if way.is_captured() => None,
             Kind::Authsome { .. } => Some(load.id()),
             Kind::Peer(_) => peer.as_ref().map(Child::id),
         };
