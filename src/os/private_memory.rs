@@ -100,8 +100,6 @@ fn protect(_: &OsStr, _: &[OsString]) {}
 #[cfg(target_os = "linux")]
 fn protect(program: &OsStr, arguments: &[OsString]) {
     use nix::sys::prctl;
-    use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-    use rustix::mm::{MlockAllFlags, mlockall};
     if let Some(image) = image::running() {
         let _ = prctl::set_name(c"authsome"); // the kernel named it after its descriptor
         OWN.get_or_init(|| match image {
@@ -119,14 +117,7 @@ fn protect(program: &OsStr, arguments: &[OsString]) {
         // `/proc`.
         let _ = image::start(program, arguments);
     }
-    // Keeps this process's memory from being swapped out, each page from its first use on: where
-    // the limit allows all of it. A part could not be kept so, as later allocations would fail at a
-    // limit. exec(2) ends it, so no command inherits it (mlock(2)).
-    let limit = getrlimit(Resource::RLIMIT_MEMLOCK);
-    if limit.is_ok_and(|(soft, _)| soft == RLIM_INFINITY) {
-        let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
-        let _ = mlockall(all); // if it is refused, the memory is as that of any program
-    }
+    locked::lock();
     let _ = prctl::set_dumpable(false); // also where fs.suid_dumpable lets root take core files
 }
 
@@ -142,6 +133,9 @@ impl Own {
         }
     }
 }
+
+#[cfg(target_os = "linux")]
+pub(crate) mod locked;
 
 #[cfg(target_os = "linux")]
 mod image {

@@ -48,7 +48,13 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("keyring", &["vault/os_keyring.rs"]),
     ("oauth2", &["oauth"]),
     ("rustix::net", &["isolate"]),
-    ("rustix::thread", &["isolate/inside/capabilities.rs"]),
+    (
+        "rustix::thread",
+        &[
+            "isolate/inside/capabilities.rs",
+            "os/private_memory/locked.rs",
+        ],
+    ),
     ("tokio_postgres", &["vault/postgres.rs", "vault/postgres"]),
     ("rusqlite", &["vault/sqlite.rs", "vault/sqlite"]),
     (

@@ -4,7 +4,7 @@
 //! brackets around it are left out (`[sudo]`), and what follows a bracket is the name of something
 //! within (`sudo[]`). A semicolon separates fields, too.
 
-use super::wanted::{Kept, MAX_NAME, MAX_VALUE, Wanted, by_name, by_value};
+use super::wanted::{Kept, MAX_NAME, MAX_VALUE, Wanted, by_name, by_value, has_value};
 
 /// Where in a field the scanner is.
 #[derive(Debug, Default)]
@@ -39,8 +39,29 @@ enum Escape {
 impl FormScanner {
     /// Which of the fields is there once this piece is.
     pub(super) fn find<W: Wanted>(&mut self, piece: &[u8], wanted: &[W]) -> Option<usize> {
-        let found = piece.iter().find_map(|byte| self.take(*byte, wanted));
-        found.or_else(|| self.settle(wanted)) // its last byte may be the body's
+        let mut rest = piece;
+        while let Some((byte, behind)) = rest.split_first() {
+            if let Some(found) = self.take(*byte, wanted) {
+                return Some(found);
+            }
+            let end = self.next_that_counts(behind);
+            rest = behind.get(end..).unwrap_or_default();
+        }
+        self.settle(wanted) // its last byte may be the body's
+    }
+
+    /// Where the next byte is that the search does not pass over: a separator, of what can be no
+    /// field that is looked for.
+    fn next_that_counts(&self, behind: &[u8]) -> usize {
+        let next = match self.place {
+            Place::Value if self.name.is_cut() || self.value.is_cut() => {
+                memchr::memchr2(b'&', b';', behind)
+            }
+            Place::Within => memchr::memchr3(b'&', b';', b'=', behind),
+            Place::Name if self.name.is_cut() => memchr::memchr3(b'&', b';', b'=', behind),
+            Place::Name | Place::Value => return 0,
+        };
+        next.unwrap_or(behind.len())
     }
 
     fn take<W: Wanted>(&mut self, byte: u8, wanted: &[W]) -> Option<usize> {
@@ -52,7 +73,13 @@ impl FormScanner {
             }
             b'=' if !matches!(self.place, Place::Value) => {
                 self.place = Place::Value;
-                by_name(self.name.whole()?, wanted)
+                self.escape = Escape::None;
+                let name = self.name.whole()?;
+                let found = by_name(name, wanted);
+                if found.is_none() && !has_value(name, wanted) {
+                    self.name.cut();
+                }
+                found
             }
             _ => {
                 if let Some(byte) = self.decoded(byte) {
@@ -82,6 +109,8 @@ impl FormScanner {
                 }
             }
             Place::Name if is_bracket => self.place = Place::Within,
+            // In no name that is looked for: the rest of a file without a type is passed over.
+            Place::Name if !byte.is_ascii() => self.name.cut(),
             Place::Name => self.name.push(byte, MAX_NAME),
         }
     }

@@ -1,7 +1,7 @@
 //! Members of a JSON object, at its top (RFC 8259). What other parsers take beside that is taken,
 //! too: comments, and text before or behind the object.
 
-use super::wanted::{Kept, MAX_NAME, MAX_VALUE, Wanted, by_name, by_value};
+use super::wanted::{Kept, MAX_NAME, MAX_VALUE, Wanted, by_name, by_value, has_value};
 
 /// Searches JSON.
 #[derive(Debug, Default)]
@@ -62,12 +62,21 @@ impl JsonScanner {
             if let Some(found) = self.take(*byte, wanted) {
                 return Some(found);
             }
-            if matches!(self.state, State::Skipped { is_escaped: false }) {
-                let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-                rest = rest.get(end..).unwrap_or_default();
-            }
+            let end = self.next_that_counts(rest);
+            rest = rest.get(end..).unwrap_or_default();
         }
         self.settle(wanted) // its last byte may be the last but the quote
+    }
+
+    /// Where the next byte is that changes the state.
+    fn next_that_counts(&self, rest: &[u8]) -> usize {
+        match self.state {
+            State::Between => next_structure(rest),
+            State::Skipped { is_escaped: false } => {
+                memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len())
+            }
+            _ => 0,
+        }
     }
 
     fn take<W: Wanted>(&mut self, byte: u8, wanted: &[W]) -> Option<usize> {
@@ -90,7 +99,8 @@ impl JsonScanner {
             },
             (State::Compared(part, Escape::None), b'"') => return self.end(part, wanted),
             (State::Compared(part, escape), byte) => {
-                State::Compared(part, self.push(part, escape, byte))
+                let escape = self.push(part, escape, byte);
+                self.compared(part, escape)
             }
         };
         None
@@ -110,12 +120,26 @@ impl JsonScanner {
         State::Compared(part, Escape::None)
     }
 
+    /// The rest of a value that is too long is not compared.
+    fn compared(&mut self, part: Part, escape: Escape) -> State {
+        if part == Part::Value && escape == Escape::None && self.value.is_cut() {
+            self.name.clear();
+            return State::Skipped { is_escaped: false };
+        }
+        State::Compared(part, escape)
+    }
+
     /// The string that ends here.
     fn end<W: Wanted>(&mut self, part: Part, wanted: &[W]) -> Option<usize> {
         match part {
             Part::Name => {
                 self.expects_name = false;
-                by_name(self.name.whole()?, wanted)
+                let name = self.name.whole();
+                let found = name.and_then(|name| by_name(name, wanted));
+                if !name.is_some_and(|name| has_value(name, wanted)) {
+                    self.name.clear(); // so its value is not compared
+                }
+                found
             }
             Part::Value => {
                 let found = self.value_of(wanted);
@@ -176,4 +200,30 @@ impl JsonScanner {
             Part::Value => self.value.push(byte, MAX_VALUE),
         }
     }
+}
+
+/// How many bytes are looked at in one step, which the compiler makes a few instructions of.
+const STEP: usize = 32;
+
+/// Where the next byte is that means something between strings: most bytes of a file without a type
+/// mean nothing.
+fn next_structure(text: &[u8]) -> usize {
+    if text.first().is_some_and(|byte| is_structure(*byte)) {
+        return 0;
+    }
+    let mut steps = text.chunks_exact(STEP);
+    let full = steps.by_ref().take_while(|step| {
+        let counts = step.iter().map(|byte| u8::from(is_structure(*byte)));
+        counts.fold(0, |any, one| any | one) == 0
+    });
+    let passed = full.count() * STEP;
+    let rest = text.get(passed..).unwrap_or_default();
+    let within = rest.iter().position(|byte| is_structure(*byte));
+    passed + within.unwrap_or(rest.len())
+}
+
+/// Brackets and braces (which differ in one bit), commas, quotes, and the beginning of a comment.
+fn is_structure(byte: u8) -> bool {
+    let is_bracket = (byte | 0x20 == b'{') | (byte | 0x20 == b'}');
+    is_bracket | (byte == b',') | (byte == b'"') | (byte == b'/')
 }

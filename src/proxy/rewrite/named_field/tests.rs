@@ -99,6 +99,40 @@ fn a_field_of_a_form_has_many_spellings() {
 }
 
 #[test]
+fn a_field_is_found_behind_whatever_is_passed_over() {
+    let long = "x".repeat(300);
+    for before in [
+        format!("a={long}&"),
+        format!("{long}={long};"),
+        format!("a[{long}]=1&"),
+        format!("_method={long}&"),
+        format!("\u{e4}{long}&"),
+        format!("a=%&\u{e4}\u{e4}{long}%;"),
+    ] {
+        assert_eq!(
+            found(FORM, &format!("{before}sudo=1")),
+            Some("sudo"),
+            "{before}"
+        );
+        assert_eq!(found(FORM, &format!("{before}a=sudo=1")), None, "{before}");
+    }
+    assert_eq!(found(FORM, "_method[%=DELETE"), Some("_method"));
+    for before in [
+        format!("{long}{{"),
+        format!(r#"{{"a":"{long}","#),
+        format!(r#"{{"_method":"{long}\"","#),
+        format!(r#"{{"{long}":"{long}","#),
+        format!(r#"{{"a":[{long}],"#),
+        format!(r#"{{"_method" "{long}" "DELETE","#),
+    ] {
+        let named = found("application/json", &format!(r#"{before}"sudo":1}}"#));
+        assert_eq!(named, Some("sudo"), "{before}");
+        let of_another = format!(r#"{before}"a":"DELETE"}}"#);
+        assert_eq!(found("application/json", &of_another), None, "{before}");
+    }
+}
+
+#[test]
 fn the_lengths_of_names_rule_out_no_query_that_has_one() {
     let lengths = NameLengths::of(WANTED.iter().map(Wanted::name));
     for query in [

@@ -30,6 +30,12 @@ pub(super) fn by_value<W: Wanted>(name: &[u8], value: &[u8], wanted: &[W]) -> Op
     })
 }
 
+/// Whether one of the fields has that name, and counts with one value alone.
+pub(super) fn has_value<W: Wanted>(name: &[u8], wanted: &[W]) -> bool {
+    let mut wanted = wanted.iter();
+    wanted.any(|field| field.value().is_some() && is_name(field, name))
+}
+
 fn is_name(field: &impl Wanted, name: &[u8]) -> bool {
     field.name().as_bytes().eq_ignore_ascii_case(name)
 }
@@ -48,6 +54,15 @@ impl Kept {
         } else {
             self.is_cut = true;
         }
+    }
+
+    /// Whatever comes, and whatever was kept: it is nothing that is compared.
+    pub(super) fn cut(&mut self) {
+        self.is_cut = true;
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     pub(super) fn clear(&mut self) {
