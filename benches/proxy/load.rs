@@ -18,7 +18,7 @@ use tokio::task::LocalSet;
 
 use crate::failure::Failure;
 use crate::process::Place;
-use crate::wire::{self, LoadSetup, Order, Protocol, Sample, Work};
+use crate::wire::{self, LoadSetup, Order, Protocol, Reply, Sample, Work};
 use dial::{Dialer, Resumption, Stream};
 use http1::Http1;
 
@@ -45,10 +45,8 @@ async fn serve(dialer: Rc<Dialer>) -> Result<(), Failure> {
             Err(error) => return Err(error.into()),
         };
         let response = perform(&dialer, &order, &mut held).await;
-        wire::send(
-            &mut io::stdout(),
-            &response.map_err(|error| error.to_string()),
-        )?;
+        let reply = Reply::Done(response.map_err(|error| error.to_string()));
+        wire::send(&mut io::stdout(), &reply)?;
     }
 }
 

@@ -12,8 +12,8 @@ use crate::bed::{BEARER, Bed};
 use crate::failure::Failure;
 use crate::options::{Options, Peer};
 use crate::peers::Launch;
-use crate::process::{Place, reap, terminate};
-use crate::wire::{self, LoadSetup, MANAGED, Order, Sample, UNMANAGED, Way, Work};
+use crate::process::{Place, cpu_seconds, reap, terminate};
+use crate::wire::{self, LoadSetup, MANAGED, Order, Reply, Sample, UNMANAGED, Watch, Way, Work};
 
 /// How long a peer may take to listen; under valgrind each takes its time.
 const LISTEN_DEADLINE: Duration = Duration::from_mins(1);
@@ -126,6 +126,7 @@ pub(crate) struct System {
     pub(crate) name: String,
     /// The proxy's process.
     pub(crate) proxy: Option<u32>,
+    watch: Watch,
     /// The child that was started: the proxy with the generator below it, or the generator alone.
     load: Child,
     orders: Option<ChildStdin>,
@@ -169,15 +170,19 @@ impl System {
         };
         let proxy = match &entrant.kind {
             Kind::Direct => None,
-            // A generator in a namespace of its own cannot look at the proxy's process.
-            Kind::Authsome { way, .. } if way.is_captured() => None,
             Kind::Authsome { .. } => Some(load.id()),
             Kind::Peer(_) => peer.as_ref().map(Child::id),
+        };
+        let watch = match proxy {
+            Some(_) if way.is_captured() => Watch::Harness,
+            Some(process) => Watch::Process(process),
+            None => Watch::Nobody,
         };
         let samples = BufReader::new(samples);
         let mut system = Self {
             name: entrant.name.clone(),
             proxy,
+            watch,
             load,
             orders: Some(orders),
             samples,
@@ -199,10 +204,20 @@ impl System {
     pub(crate) fn perform(&mut self, work: Work) -> Result<Sample, Failure> {
         self.send(&Order {
             work,
-            watch: self.proxy,
+            watch: self.watch,
         })?;
-        let outcome: Result<Sample, String> = wire::receive(&mut self.samples)?;
-        outcome.map_err(|error| format!("{}: {error}", self.name).into())
+        let mut marks = Vec::new();
+        let outcome = loop {
+            match wire::receive(&mut self.samples)? {
+                Reply::Mark => marks.push(self.proxy.map_or(Ok(0.0), cpu_seconds)?),
+                Reply::Done(outcome) => break outcome,
+            }
+        };
+        let mut sample = outcome.map_err(|error| format!("{}: {error}", self.name))?;
+        if let [before, after] = marks[..] {
+            sample.cpu_seconds = after - before;
+        }
+        Ok(sample)
     }
 
     /// Ends it, and says whether it ended well.

@@ -76,8 +76,25 @@ impl Way {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub(crate) work: Work,
-    /// The process whose CPU time is told.
-    pub(crate) watch: Option<u32>,
+    pub(crate) watch: Watch,
+}
+
+/// Whose CPU time is told, and by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Watch {
+    Nobody,
+    /// The generator reads the time of this process.
+    Process(u32),
+    /// The harness reads it: a generator in a namespace of its own cannot see the proxy.
+    Harness,
+}
+
+/// What the generator answers to an order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    /// The watched time begins, or ends.
+    Mark,
+    Done(Result<Sample, String>),
 }
 
 /// The kinds of load.

@@ -18,7 +18,8 @@ use super::tally::{Stopwatch, percentile};
 use crate::failure::Failure;
 use crate::process::reap;
 use crate::wire::{
-    self, Abuse, AbuseKind, AbuseSetup, Attempts, LoadSetup, Protocol, Sample, Times, Way, Window,
+    self, Abuse, AbuseKind, AbuseSetup, Attempts, LoadSetup, Protocol, Sample, Times, Watch, Way,
+    Window,
 };
 
 /// The clients: so many connections past the proxy, and so many through it with each protocol.
@@ -56,7 +57,7 @@ pub(super) async fn measure(
     dialer: &Rc<Dialer>,
     abuse: Option<Abuse>,
     window: Window,
-    watch: Option<u32>,
+    watch: Watch,
 ) -> Result<Sample, Failure> {
     let direct = Rc::new(Dialer::new(LoadSetup {
         way: Way::Direct,

@@ -7,7 +7,7 @@ use super::http1::Http1;
 use super::http2::Http2;
 use super::tally::Stopwatch;
 use crate::failure::Failure;
-use crate::wire::{Coding, Protocol, Sample};
+use crate::wire::{Coding, Protocol, Sample, Watch};
 
 /// What a request of a fixed exchange asks for.
 const BYTES: u64 = 1024;
@@ -64,11 +64,7 @@ pub(super) async fn counted_fresh(dialer: &Dialer, connections: u64) -> Result<S
     })
 }
 
-pub(super) async fn download(
-    dialer: &Dialer,
-    bytes: u64,
-    watch: Option<u32>,
-) -> Result<Sample, Failure> {
+pub(super) async fn download(dialer: &Dialer, bytes: u64, watch: Watch) -> Result<Sample, Failure> {
     let mut client = client(dialer).await?;
     client.exchange(&dialer.get(BYTES)).await?;
     let stopwatch = Stopwatch::start(watch)?;
@@ -84,7 +80,7 @@ pub(super) async fn download_text(
     dialer: &Dialer,
     bytes: u64,
     coding: Coding,
-    (shows_token, watch): (bool, Option<u32>),
+    (shows_token, watch): (bool, Watch),
 ) -> Result<Sample, Failure> {
     let mut client = client(dialer).await?;
     client.exchange(&dialer.get(BYTES)).await?;
@@ -106,11 +102,7 @@ pub(super) async fn download_text(
     })
 }
 
-pub(super) async fn upload(
-    dialer: &Dialer,
-    bytes: u64,
-    watch: Option<u32>,
-) -> Result<Sample, Failure> {
+pub(super) async fn upload(dialer: &Dialer, bytes: u64, watch: Watch) -> Result<Sample, Failure> {
     let mut client = client(dialer).await?;
     client.exchange(&dialer.get(BYTES)).await?;
     let stopwatch = Stopwatch::start(watch)?;

@@ -12,7 +12,7 @@ use super::http1::Http1;
 use super::http2::Http2;
 use super::tally::Tally;
 use crate::failure::Failure;
-use crate::wire::{Protocol, Sample, Window};
+use crate::wire::{Protocol, Sample, Watch, Window};
 
 /// What is asked for in a request of a load.
 const BYTES: u64 = 1024;
@@ -21,7 +21,7 @@ pub(super) async fn keep_alive(
     dialer: &Rc<Dialer>,
     connections: usize,
     window: Window,
-    watch: Option<u32>,
+    watch: Watch,
 ) -> Result<Sample, Failure> {
     // All of them first: a handshake in the window would be counted as a request's work.
     let mut clients = Vec::new();
@@ -50,7 +50,7 @@ pub(super) async fn multiplexed(
     connections: usize,
     streams: usize,
     window: Window,
-    watch: Option<u32>,
+    watch: Watch,
 ) -> Result<Sample, Failure> {
     let tally = Rc::new(Tally::default());
     let mut clients = Vec::new();
@@ -77,7 +77,7 @@ pub(super) async fn fresh(
     at_once: usize,
     resume: bool,
     window: Window,
-    watch: Option<u32>,
+    watch: Watch,
 ) -> Result<Sample, Failure> {
     let tally = Rc::new(Tally::default());
     let resumption = if resume {
@@ -123,7 +123,7 @@ async fn finish(
     tally: &Rc<Tally>,
     clients: Vec<JoinHandle<()>>,
     window: Window,
-    watch: Option<u32>,
+    watch: Watch,
 ) -> Result<Sample, Failure> {
     let sample = tally.measure(window, watch).await;
     for client in clients {

@@ -1,12 +1,13 @@
 //! What is counted while a load runs.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::process::cpu_seconds;
-use crate::wire::{Sample, Window};
+use crate::wire::{self, Reply, Sample, Watch, Window};
 
 /// Shared by the clients of one load.
 #[derive(Default)]
@@ -45,7 +46,7 @@ impl Tally {
     pub(super) async fn measure(
         self: &Rc<Self>,
         window: Window,
-        watch: Option<u32>,
+        watch: Watch,
     ) -> Result<Sample, Failure> {
         tokio::time::sleep(Duration::from_millis(window.warm_up_ms)).await;
         self.latencies.borrow_mut().clear();
@@ -75,13 +76,13 @@ pub(super) fn percentile(sorted: &[f64], permille: usize) -> f64 {
 
 /// Time, and CPU time of another process.
 pub(super) struct Stopwatch {
-    watch: Option<u32>,
+    watch: Watch,
     started: Instant,
     cpu_before: f64,
 }
 
 impl Stopwatch {
-    pub(super) fn start(watch: Option<u32>) -> Result<Self, Failure> {
+    pub(super) fn start(watch: Watch) -> Result<Self, Failure> {
         Ok(Self {
             watch,
             cpu_before: cpu_of(watch)?,
@@ -99,6 +100,11 @@ impl Stopwatch {
     }
 }
 
-fn cpu_of(watch: Option<u32>) -> Result<f64, Failure> {
-    Ok(watch.map_or(Ok(0.0), cpu_seconds)?)
+fn cpu_of(watch: Watch) -> Result<f64, Failure> {
+    match watch {
+        Watch::Nobody => return Ok(0.0),
+        Watch::Process(process) => return Ok(cpu_seconds(process)?),
+        Watch::Harness => wire::send(&mut io::stdout(), &Reply::Mark)?,
+    }
+    Ok(0.0)
 }
