@@ -227,14 +227,7 @@ fn a_push_with_lfs_objects_is_judged_by_its_refs() {
 #[test]
 fn a_push_of_200_mb_is_not_held() {
     let place = place();
-    let mut state = 1_u64;
-    let numbers = (0..25_000_000_u32).map(|_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    });
-    let large: Vec<u8> = numbers.flat_map(u64::to_le_bytes).collect();
+    let large = noise(1);
     place.commit("work", "large.bin", &large);
     drop(large);
     for (target, expected) in [("agent/old:main", 1), ("agent/old:agent/large", 0)] {
@@ -250,4 +243,51 @@ fn a_push_of_200_mb_is_not_held() {
         let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
         assert!(peak < MOST_KIB, "{target}: {peak} KiB");
     }
+}
+
+/// 200 MB that no compression makes smaller.
+fn noise(seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let numbers = (0..25_000_000_u32).map(|_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    });
+    numbers.flat_map(u64::to_le_bytes).collect()
+}
+
+/// How many times the same is pushed, with the policy and without it in turn.
+const ROUNDS: u64 = 6;
+
+/// What a policy of refs costs a push that it permits: CPU time of authsome, 200 MB at a time.
+#[test]
+#[ignore = "a benchmark, which judges nothing"]
+fn the_cost_of_a_permitted_push() {
+    let place = place();
+    place.commit("work", "large.bin", &noise(1));
+    let mut times = [(); 2].map(|()| Vec::new());
+    for round in 0..ROUNDS {
+        for (flags, times) in [&[][..], &["--git-push", "agent/*"]].iter().zip(&mut times) {
+            let target = format!("agent/old:agent/large{round}{}", flags.len());
+            // The command's parent is authsome: what its threads have run, in nanoseconds.
+            let script = "git -C work -c core.compression=0 push -q origin \"$1\" \
+                && cat /proc/$PPID/task/*/schedstat";
+            let words = ["sh", "-c", script, "sh", &target];
+            let outcome = Outcome::of(place.run_with(flags, words).output().unwrap()).expect(0);
+            let first = |line: &str| line.split(' ').next()?.parse::<f64>().ok();
+            times.push(outcome.stdout.lines().filter_map(first).sum::<f64>() / 1e6);
+            let gone = format!(":agent/large{round}{}", flags.len());
+            place.git_in("work", ["push", "-q", "origin", &gone]);
+        }
+    }
+    let [without, with] = times.map(|mut times| {
+        times.sort_unstable_by(f64::total_cmp);
+        times
+    });
+    println!("ms of CPU, without: {without:.0?}; with: {with:.0?}");
+    println!(
+        "medians: {:.3}",
+        with[with.len() / 2] / without[without.len() / 2]
+    );
 }
