@@ -1,5 +1,8 @@
 //! Clients that know nothing of a proxy or of a CA: their connections are captured.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use authsome_test_support::kit::skip;
 
 use crate::kit::isolate::{Inside, PATH};
@@ -49,6 +52,104 @@ print(u.urlopen('https://%s:%d/api/v4/user' % MANAGED).status)",
     bare(&inside, &[], &["git", "clone", "-q", &url, "clone"]).expect(0);
     assert!(inside.world.path("clone/README").exists());
     assert!(inside.injected() > 2);
+}
+
+/// An index of packages with one wheel, over TLS; says its port.
+const INDEX: &str = r#"
+import http.server, os, ssl, subprocess, sys, zipfile
+os.chdir(sys.argv[1])
+subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+    "-subj", "/CN=index.test", "-addext", "subjectAltName=DNS:index.test", "-keyout", "index.key", "-out", "index.pem"],
+    check=True, stderr=subprocess.DEVNULL)
+os.makedirs("simple/demo")
+wheel = "demo-1.0-py3-none-any.whl"
+with zipfile.ZipFile("simple/demo/" + wheel, "w") as file:
+    file.writestr("demo.py", "x = 1\n")
+    file.writestr("demo-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n")
+    file.writestr("demo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    file.writestr("demo-1.0.dist-info/RECORD", "")
+with open("simple/demo/index.html", "w") as page:
+    page.write(f'<a href="{wheel}">{wheel}</a>')
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+tls.load_cert_chain("index.pem", "index.key")
+server.socket = tls.wrap_socket(server.socket, server_side=True)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"#;
+
+#[test]
+fn pip_downloads_through_a_tunnel() {
+    let Some(inside) = Inside::new("pip_downloads_through_a_tunnel") else {
+        return;
+    };
+    let site = inside.world.path("site");
+    std::fs::create_dir(&site).unwrap();
+    let mut index = Command::new("python3");
+    index.args(["-c", INDEX]).arg(&site).stderr(Stdio::null());
+    let mut index = index.stdout(Stdio::piped()).spawn().unwrap();
+    let mut port = String::new();
+    let mut said = BufReader::new(index.stdout.take().unwrap());
+    said.read_line(&mut port).unwrap();
+    let port = port.trim();
+    let (url, trust) = (
+        format!("https://index.test:{port}/simple"),
+        site.join("index.pem"),
+    );
+    let resolve = ["--resolve", &format!("index.test:{port}:127.0.0.1")];
+    let download = [
+        "python3",
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--isolated",
+        "--no-cache-dir",
+        "--disable-pip-version-check",
+        "--cert",
+        trust.to_str().unwrap(),
+        "--index-url",
+        &url,
+        "demo",
+    ];
+    for words in [&[][..], &["env", "-i", PATH, "HOME=/nonexistent"]] {
+        let mut command = inside.run(&resolve, &[words, &download].concat());
+        // For requests, this variable stands above `--cert`: the session's has all that it has.
+        command.env("REQUESTS_CA_BUNDLE", &trust);
+        let outcome = finish(command).expect(0);
+        let wheel = inside.world.path("demo-1.0-py3-none-any.whl");
+        assert!(wheel.exists(), "{}", outcome.stderr);
+        std::fs::remove_file(wheel).unwrap();
+    }
+    index.kill().unwrap();
+    index.wait().unwrap();
+}
+
+#[test]
+fn node_and_java_are_served() {
+    let Some(inside) = Inside::new("node_and_java_are_served") else {
+        return;
+    };
+    let url = inside.managed("/api/v4/user");
+    // Node brings its own roots, and is told of others by a variable.
+    let script = format!("fetch('{url}').then(a => a.json()).then(a => console.log(a.username))");
+    let outcome = finish(inside.run(&[], &["node", "-e", &script])).expect(0);
+    assert_eq!(outcome.stdout.trim(), "ada");
+    let program = format!(
+        "import java.net.*; import java.net.http.*;
+class Get {{
+    public static void main(String[] words) throws Exception {{
+        var request = HttpRequest.newBuilder(URI.create(\"{url}\")).build();
+        var answer = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
+        System.out.println(answer.statusCode());
+    }}
+}}
+"
+    );
+    let program = inside.world.file("Get.java", &program);
+    let outcome = bare(&inside, &[], &["java", program.to_str().unwrap()]).expect(0);
+    assert_eq!(outcome.stdout.trim(), "200");
+    assert_eq!(inside.injected(), 2);
 }
 
 #[test]
