@@ -58,6 +58,18 @@ const GITLAB: &[(&str, &str)] = &[
         "pipeline-trigger pipelineTriggers",
     ),
     (
+        "{ project(fullPath: \"g/p\") { repository { blobs(paths: \"a\") { nodes { externalStorageUrl } } } } }",
+        "feed-token externalStorageUrl",
+    ),
+    (
+        "{ aiFeatureSettings { nodes { validModels { nodes { name apiToken } } } } }",
+        "self-hosted-model apiToken",
+    ),
+    (
+        "mutation { auditEventsGroupDestinationNamespaceFilterDelete(input: {}) { namespaceFilter { externalStreamingDestination { config } } } }",
+        "audit-stream externalStreamingDestination",
+    ),
+    (
         "query($id: CiRunnerID!) { runner(id: $id) { ephemeralAuthenticationToken } }",
         "runner-token ephemeralAuthenticationToken",
     ),
