@@ -135,7 +135,7 @@ impl Own {
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) mod locked;
+mod locked;
 
 #[cfg(target_os = "linux")]
 mod image {

@@ -18,7 +18,6 @@ use super::capabilities;
 use super::telling::{At, Failed, Telling};
 use crate::isolate::report::{EXIT_FAILED, Step};
 use crate::isolate::{INIT_ARGUMENT, Wall};
-use crate::os::private_memory::locked;
 
 /// The entry point of the helper. `arguments` are the process ID of authsome, the session's
 /// directory, the limits to restore, and the command with its arguments. Returns the exit code.
@@ -99,8 +98,6 @@ fn isolate(parent: Pid) -> Result<(), Failed> {
     ];
     let rest = rest.into_iter().filter(|(wall, _)| wall.stands());
     let rest = CloneFlags::CLONE_NEWNS | rest.map(|(_, flag)| flag).collect();
-    // Past this point no memory may be locked beyond the limit.
-    locked::unlock();
     // Root needs no namespace of users, in which the files of all other users would be nobody's.
     if !geteuid().is_root() || unshare(rest).is_err() {
         let (user, group) = (geteuid(), getegid());

@@ -3,12 +3,13 @@
 //! Only where all of it may be locked, now and later: where no limit is set (`RLIMIT_MEMLOCK`,
 //! `ulimit -l unlimited`), or for a process with `CAP_IPC_LOCK`, which stands above the limit
 //! (mlock(2)). A part could not be kept so, as later allocations would fail at the limit. exec(2)
-//! and fork(2) end it, so no command inherits it.
+//! and fork(2) end it, so no command inherits it. No process that has locked its memory gives the
+//! capability up.
 
 use std::fs;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-use rustix::mm::{MlockAllFlags, mlockall, munlockall};
+use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::thread::{CapabilitySet, capabilities};
 
 /// Locks each page of this process from its first use on, where all of them may be.
@@ -18,11 +19,6 @@ pub(super) fn lock() {
         let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
         let _ = mlockall(all); // if it is refused, the memory is as that of any program
     }
-}
-
-/// Ends what [`lock`] did, in a process that is about to give up the capability for it.
-pub(crate) fn unlock() {
-    let _ = munlockall();
 }
 
 /// Whether this process has `CAP_IPC_LOCK` where it counts, which is in the first user namespace

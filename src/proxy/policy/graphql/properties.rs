@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::document::Document;
-use super::{GraphqlRequest, Guard, Kind, Unreadable, Verdict};
+use super::{GraphqlRequest, Guard, Kind, Verdict};
 use crate::proxy::limits::{MAX_GRAPHQL_BODY, MAX_GRAPHQL_TOKENS};
 
 /// The types of body, by the first byte of the input.
@@ -112,6 +112,8 @@ impl Guard {
 #[cfg(test)]
 #[test]
 fn reasons_read_after_because() {
+    use super::Unreadable;
+
     for why in [
         Unreadable::TooLarge,
         Unreadable::Persisted,
