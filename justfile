@@ -8,7 +8,7 @@ ci:
 packages:
     .ci/run packages
 
-# The clients of docs/clients.md, into target/clients
+# The clients of docs/clients.md, and what other suites start, into target/clients
 clients:
     .ci/run clients
 
