@@ -158,7 +158,7 @@ fn all_of_stdin_is_the_childs() {
 fn a_binary_whose_file_is_gone_still_starts_its_child() {
     let world = World::new();
     let copy = world.path("copy");
-    fs::copy(crate::kit::binary(), &copy).unwrap();
+    crate::kit::run::copy_program(crate::kit::binary(), &copy);
     let code = "import os, sys; image = os.open(sys.argv[1], os.O_RDONLY); os.unlink(sys.argv[1]); os.execv(f'/proc/self/fd/{image}', ['authsome', *sys.argv[3:]])";
     let copy = copy.display().to_string();
     let command = run(&world, &[], &["sh", "-c", "exit 7"]);

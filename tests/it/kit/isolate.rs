@@ -11,7 +11,7 @@ use authsome_test_support::kit::skip;
 use authsome_test_support::{Arrived, FakeGitLab, Pair};
 use nix::unistd::Uid;
 
-use crate::kit::run::{finish, like};
+use crate::kit::run::{copy_program, finish, like};
 use crate::kit::{Outcome, Setup, World, binary};
 
 /// Of the connection. Neither name is in any resolver.
@@ -86,7 +86,7 @@ impl Inside {
         let is_there = fs::read(&copy).is_ok_and(|found| fs::read(program).unwrap() == found);
         if !is_there {
             let _ = fs::remove_file(&copy);
-            fs::copy(program, &copy).unwrap();
+            copy_program(program, &copy);
         }
         self.run_with(flags, words)
     }
@@ -166,7 +166,7 @@ pub(crate) fn as_user(world: &World, command: &Command) -> Command {
     }
     let copy = world.path("authsome");
     if !copy.exists() {
-        fs::copy(binary(), &copy).unwrap();
+        copy_program(binary(), &copy);
     }
     own(world);
     let (user, group) = (format!("--reuid={USER}"), format!("--regid={USER}"));

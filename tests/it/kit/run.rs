@@ -209,6 +209,17 @@ pub(crate) fn without_libcs_own(line: &str) -> String {
     format!("SigIgn:\t{mask:016x}")
 }
 
+/// Copies a program that is started then, by a process of its own: one that is open for writing here
+/// would be so in whatever another test starts at that moment, and is "busy" then (execve(2)).
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let status = Command::new("cp").args([from, to]).status();
+    assert!(
+        status.unwrap().success(),
+        "{} is not copied",
+        from.display()
+    );
+}
+
 /// A run by a user who is not root, whom nothing can be kept from: where the test is root, it
 /// becomes another one first.
 pub(crate) fn as_nobody_special(world: &World, words: &[&str]) -> Command {
@@ -217,7 +228,7 @@ pub(crate) fn as_nobody_special(world: &World, words: &[&str]) -> Command {
         return command;
     }
     let copy = world.path("authsome");
-    fs::copy(binary(), &copy).unwrap();
+    copy_program(binary(), &copy);
     let prepare = [
         "chown",
         "-R",

@@ -81,7 +81,7 @@ pub(crate) fn codings(bytes: &[u8]) {
     );
 }
 
-/// The text that a body in pieces stands for, up to 16 MiB of it: a bomb would take too long.
+/// The text that a body in pieces stands for, up to 4 MiB of it: a bomb would take too long.
 pub(super) fn decoded(
     codings: &Codings,
     pieces: impl IntoIterator<Item = Bytes>,
@@ -93,7 +93,7 @@ pub(super) fn decoded(
         while let Some(piece) = decoder.next()? {
             assert!(!piece.is_empty() && piece.len() <= 4 * DECODED_PIECE);
             text.extend(piece);
-            if text.len() > 16 << 20 {
+            if text.len() > 4 << 20 {
                 return Ok(Vec::new());
             }
         }
