@@ -30,6 +30,7 @@ mod token_endpoint;
 mod unauthorized;
 pub(super) mod upgrade;
 mod with_minted;
+mod while_waiting;
 
 pub(super) use self::handle::handle;
 pub(super) use self::refused::refused_request;

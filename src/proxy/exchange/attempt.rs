@@ -41,7 +41,8 @@ pub(super) struct Attempt<'a, S> {
     /// The client's body, until it is sent.
     pub(super) body: Option<ClientBody>,
     pub(super) upgrade_request: Option<UpgradeRequest>,
-    interim: Interim,
+    /// Its interim responses.
+    pub(super) interim: Interim,
     /// The route that it belongs to, once that is known.
     pub(super) owner: Option<&'a Arc<Route>>,
     /// What its body has to tell before it is sent.
