@@ -12,6 +12,7 @@ mod handle;
 mod held_body;
 mod inject;
 mod inspect;
+mod lifted;
 pub(super) mod log_entry;
 mod mint;
 mod park;
@@ -29,8 +30,8 @@ mod signing;
 mod token_endpoint;
 mod unauthorized;
 pub(super) mod upgrade;
-mod with_minted;
 mod while_waiting;
+mod with_minted;
 
 pub(super) use self::handle::handle;
 pub(super) use self::refused::refused_request;

@@ -4,14 +4,15 @@ mod agent_api;
 mod ask;
 mod clients;
 mod heal;
+mod lift;
 
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
 use authsome_test_support::{App, Endpoint, FakeGitLab, Fault};
+use serde_json::Value;
 
-use crate::kit::session::Session;
 use crate::kit::client::configure;
+use crate::kit::session::Session;
 use crate::kit::{Setup, World, until};
 
 /// What the agent's API says at that path, as a program inside asks it.

@@ -253,6 +253,7 @@ fn a_page_that_only_reads_changes_nothing() {
         json!({ "do": "allow", "rule": "gitlab/project-access-token", "before": "" }).to_string(),
         of_run("stop"),
         of_run("decide"),
+        of_run("lift"),
     ] {
         assert_eq!(
             ui.ask("POST", "/do", &known, &body).error(),
