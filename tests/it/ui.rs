@@ -2,10 +2,11 @@
 
 mod attacks;
 mod page;
+mod survives;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Child;
+use std::process::{Child, Command};
 
 use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
@@ -23,6 +24,11 @@ impl Ui {
     fn start(world: &World, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = world.authsome([&["ui", "--no-browser"], flags].concat());
         command.envs(variables.iter().copied());
+        Self::of(command)
+    }
+
+    /// The page that this command serves.
+    fn of(command: Command) -> Self {
         let running = Running::start(command);
         let url = running.line().unwrap();
         Self { running, url }
