@@ -3,6 +3,7 @@
 mod attacks;
 mod page;
 mod survives;
+mod terminal;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
