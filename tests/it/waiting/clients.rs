@@ -10,9 +10,9 @@ use authsome_test_support::Visibility;
 use authsome_test_support::kit::skip;
 
 use super::{Client, about_to_die, dying_at, until_logged, until_told};
-use crate::kit::Setup;
 use crate::kit::refresh::user;
 use crate::kit::run::run;
+use crate::kit::{Setup, World, until};
 
 /// Sends one request with that client, logs in while it waits, and returns what it prints.
 fn healed(program: &[&str]) -> String {
@@ -28,6 +28,7 @@ fn healed_after(taken: Duration, program: &[&str]) -> String {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let client = Client::start(run(&world, &[], &words));
     let told = until_told(&world);
+    until_parked(&world);
     let login = "authsome login gitlab --connection default --force";
     assert!(told.contains(login), "{told}");
     thread::sleep(taken);
@@ -54,10 +55,20 @@ fn healed_elsewhere(program: &[&str]) -> String {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let client = Client::start(run(&world, &["--resolve", &resolve], &words));
     until_told(&world);
+    until_parked(&world);
     world.connect_as("default", &gitlab, &base, 7200);
     let (code, printed) = client.end();
     assert_eq!(code, Some(0), "{printed}");
     printed
+}
+
+/// Waits until a request of the client itself waits: that the login has ended is told before, by
+/// the renewal at the start.
+fn until_parked(world: &World) {
+    until("a request that waits", || {
+        let told = world.call(["--json", "ask"]).expect(0).json();
+        told["waiting"][0]["kind"] == "login"
+    });
 }
 
 /// The directory of the clients' sources.
@@ -166,6 +177,7 @@ fn git_goes_on_when_the_user_has_logged_in_again() {
     let url = format!("{}/group/private.git", gitlab.base_url());
     let client = Client::start(run(&world, &[], &["git", "ls-remote", &url]));
     until_told(&world);
+    until_parked(&world);
     world.login(&gitlab, &app, &["--force"]).expect(0);
     let (code, printed) = client.end();
     assert_eq!(code, Some(0), "{printed}");
