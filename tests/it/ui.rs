@@ -1,5 +1,6 @@
 //! `authsome ui`: the page in a browser, and who is kept from it.
 
+mod attacker;
 mod attacks;
 mod page;
 mod survives;
