@@ -2,6 +2,7 @@
 
 mod attacker;
 mod attacks;
+mod cost;
 mod page;
 mod survives;
 mod terminal;
