@@ -143,6 +143,13 @@ async function lift(page) {
   await view(page, 1);
   await goes(15);
   await goes(16);
+  await tabTo(page, "Filter");
+  for (let at = 0; at < 20; at += 1) await page.keyboard.press("Backspace");
+  await tabTo(page, "Requests of all runs");
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Enter");
+  await shown(page, "dialog", "the user has lifted the rule"); // why it went
+  await page.keyboard.press("Escape");
   await view(page, 2);
   await tabTo(page, "Requests that were refused");
   await page.keyboard.press("Home");

@@ -1,4 +1,4 @@
-//! A request that a guard rule denies, and that the user lets go all the same: once, or for the run.
+//! A request that a guard rule denies and that the user lets go all the same: once, or for the run.
 
 use super::attempt::Attempt;
 use crate::proxy::pending::Lift;
@@ -37,6 +37,7 @@ impl<'a, S> Attempt<'a, S> {
             rule: rule.clone(),
         };
         if self.session.pending.takes_lift(&lift) {
+            self.entry.let_go(rule, "the user has lifted the rule");
             return without;
         }
         self.is_liftable = true;

@@ -6,7 +6,7 @@ const details = (row) => openDialog(`${row.method ?? ''} ${row.host ?? ''}${row.
   facts([
     ['what happened', row.event], ['status', row.status], ['time', row.time], ['run', row.run], ['program', row.program],
     ['connection', row.connection], ['milliseconds', row.milliseconds], ['bytes', row.bytes], ['refs', row.refs?.join(' ')],
-    ['taken off', row.stripped?.join(', ')], ['put on', row.put_on], ['decided', row.decided],
+    ['taken off', row.stripped?.join(', ')], ['put on', row.put_on],
     ['rule', row.rule], ['why', row.reason], ['secrets replaced', row.scrubbed], ['way', row.way],
   ]),
   el('div', { class: 'row-of-buttons' },

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::api;
 use crate::kit::session::Session;
-use crate::kit::{Setup, World};
+use crate::kit::{Setup, World, until};
 
 /// What the only run of the home responds on its socket.
 fn ask(world: &World, request: &Value) -> Value {
@@ -71,6 +71,11 @@ fn a_rule_is_lifted_for_one_request_or_for_the_run() {
     assert!(sends(&mut session, "GET", "/api/v4/user?sudo=1"));
     assert_eq!(lift("run", "/api/v4/user", "sudo")["error"], "not_liftable");
     assert!(sends(&mut session, "GET", "/api/v4/user?sudo=1"));
+    until("four lines in the log", || {
+        let log = std::fs::read_to_string(world.home().join("audit.log")).unwrap();
+        let lifted = "\"reason\":\"the user has lifted the rule\"";
+        log.matches(lifted).count() == 4
+    });
     let refused = api(&mut session, "/refused");
     assert!(!refused.to_string().contains("liftable"), "{refused}");
     session.end(0);

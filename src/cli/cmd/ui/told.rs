@@ -1,6 +1,6 @@
-//! What waits for the user, told on the terminal of `authsome ui`: each request and each login once.
+//! What waits for the user, told on the terminal of `authsome ui`: each request and login once.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -18,22 +18,27 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// Tells until it is dropped. A run that does not respond tells nothing.
 pub(super) async fn tell(home: &Home, printer: &Printer) -> Infallible {
-    let mut known = HashSet::new();
+    let mut known = BTreeSet::new();
     loop {
-        let mut waiting = HashSet::new();
-        for run in living(home) {
-            let asked = ControlClient::call(home, &run, &json!({ "do": "waiting" })).await;
-            let requests = asked.map(|mut told| told["waiting"].take());
-            for request in requests.iter().filter_map(Value::as_array).flatten() {
-                let line = line(&run, request);
-                if waiting.insert(line.clone()) && !known.contains(&line) {
-                    printer.say(&line);
-                }
-            }
+        let waiting = lines(home).await;
+        for line in waiting.difference(&known) {
+            printer.say(line);
         }
         known = waiting;
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// What waits in all runs, a line for each.
+async fn lines(home: &Home) -> BTreeSet<String> {
+    let mut lines = BTreeSet::new();
+    for run in living(home) {
+        let asked = ControlClient::call(home, &run, &json!({ "do": "waiting" })).await;
+        let waiting = asked.map(|mut told| told["waiting"].take());
+        let requests = waiting.iter().filter_map(Value::as_array).flatten();
+        lines.extend(requests.map(|request| line(&run, request)));
+    }
+    lines
 }
 
 fn line(run: &str, request: &Value) -> String {
