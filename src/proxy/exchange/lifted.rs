@@ -3,6 +3,7 @@
 use super::attempt::Attempt;
 use crate::proxy::pending::Lift;
 use crate::proxy::policy::decide::{self, Decision, Rules};
+use crate::proxy::refusal::Refusal;
 
 impl<'a, S> Attempt<'a, S> {
     /// The decision without the guard rule that denies the request, if the user has lifted the
@@ -13,11 +14,7 @@ impl<'a, S> Attempt<'a, S> {
         rules: Rules<'a, '_>,
         path: &str,
     ) -> Decision<'a> {
-        let rule = denied
-            .plan
-            .as_ref()
-            .err()
-            .and_then(|refusal| refusal.rule());
+        let rule = denied.plan.as_ref().err().and_then(Refusal::rule);
         let (Some(rule), Some(route)) = (rule, denied.owner) else {
             return denied;
         };
