@@ -55,8 +55,8 @@ fn two_hundred_requests_a_second_of_ten_runs_are_shown() {
         println!(
             "{what}: {:.0} requests/s; CPU of authsome ui {:.1} %, of the browser {:.1} %; {frames}",
             f64::from(u32::try_from(arrived).unwrap()) / took.as_secs_f64(),
-            share(ended.program - began.program),
-            share(ended.browser - began.browser),
+            share(ended.program.saturating_sub(began.program)),
+            share(ended.browser.saturating_sub(began.browser)),
         );
         frames
     };
