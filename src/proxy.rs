@@ -50,8 +50,8 @@ pub use exchange::depends_on::DependsOn;
 pub use exchange::dry_run::{DeniedBy, DryRun, Foreseen, Imagined, NoRequest, Outcome};
 pub use limits::Timeouts;
 pub use pending::{
-    AgentApi, Decision, NotDecided, Pending, PendingKind, PendingOptions, PendingRequest,
-    RefusedRequest, ShownBody, Wanted, WantedError,
+    AgentApi, Decision, Lift, LiftExtent, NotDecided, NotLifted, Pending, PendingKind,
+    PendingOptions, PendingRequest, RefusedRequest, ShownBody, Wanted, WantedError,
 };
 pub use policy::git_push::{PushPolicy, RefPattern, RefPatternError};
 pub use policy::route::Preference;

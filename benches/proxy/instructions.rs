@@ -17,7 +17,8 @@ use crate::binaries::release_binary;
 use crate::options::Options;
 use crate::report::float;
 use crate::report::{Figure, Report};
-use crate::system::{Circumstances, Entrant, System};
+use crate::system::{Circumstances, Entrant, Kind, System};
+use crate::watcher::Watcher;
 use crate::wire::{Protocol, Work};
 
 /// A rise beyond this share fails; the counts of two runs of one binary differ by a few
@@ -40,9 +41,11 @@ struct Exchange {
     injects: bool,
     /// How many connections of other providers are in the vault, and so in the run.
     others: usize,
+    /// Whether a page is open that shows the run.
+    is_watched: bool,
 }
 
-const EXCHANGES: [Exchange; 7] = [
+const EXCHANGES: [Exchange; 8] = [
     Exchange {
         name: "HTTP/1.1, injected",
         requests: 1000,
@@ -52,6 +55,7 @@ const EXCHANGES: [Exchange; 7] = [
         },
         injects: true,
         others: 0,
+        is_watched: false,
     },
     Exchange {
         name: "HTTP/1.1, injected, 200 more connections",
@@ -62,6 +66,7 @@ const EXCHANGES: [Exchange; 7] = [
         },
         injects: true,
         others: 200,
+        is_watched: false,
     },
     // As many fields as make a copy of them show: beside the cryptography, one of the usual five is
     // lost.
@@ -74,6 +79,18 @@ const EXCHANGES: [Exchange; 7] = [
         },
         injects: true,
         others: 0,
+        is_watched: false,
+    },
+    Exchange {
+        name: "HTTP/1.1, injected, watched",
+        requests: 1000,
+        work: |requests| Work::Counted {
+            requests,
+            protocol: Protocol::Http1,
+        },
+        injects: true,
+        others: 0,
+        is_watched: true,
     },
     // The others' responses are files, which are not searched for secrets.
     Exchange {
@@ -82,6 +99,7 @@ const EXCHANGES: [Exchange; 7] = [
         work: |requests| Work::CountedText { requests },
         injects: true,
         others: 0,
+        is_watched: false,
     },
     Exchange {
         name: "HTTP/2, injected",
@@ -92,6 +110,7 @@ const EXCHANGES: [Exchange; 7] = [
         },
         injects: true,
         others: 0,
+        is_watched: false,
     },
     Exchange {
         name: "HTTP/1.1, blind tunnel",
@@ -102,6 +121,7 @@ const EXCHANGES: [Exchange; 7] = [
         },
         injects: false,
         others: 0,
+        is_watched: false,
     },
     Exchange {
         name: "new connection, injected",
@@ -109,6 +129,7 @@ const EXCHANGES: [Exchange; 7] = [
         work: |connections| Work::CountedFresh { connections },
         injects: true,
         others: 0,
+        is_watched: false,
     },
 ];
 
@@ -155,7 +176,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
 
 fn takes_part(exchange: &Exchange, entrant: &Entrant) -> bool {
     let speaks = !exchange.name.starts_with("HTTP/2") || entrant.speaks_http2();
-    entrant.has_proxy() && entrant.injects() == exchange.injects && speaks
+    let tells = !exchange.is_watched || matches!(entrant.kind, Kind::Authsome { .. });
+    entrant.has_proxy() && entrant.injects() == exchange.injects && speaks && tells
 }
 
 /// Instructions for one request.
@@ -182,8 +204,11 @@ fn count(
             ],
         };
         let mut system = System::start(entrant, bed, &circumstances)?;
+        let watcher = exchange.is_watched.then(|| Watcher::start(home));
+        let watcher = watcher.transpose()?;
         system.perform((exchange.work)(requests))?;
         system.end()?;
+        watcher.map_or(Ok(()), |watcher| watcher.end(requests))?;
         total_of(&fs::read_to_string(output)?)
     };
     let requests = exchange.requests * options.times;

@@ -21,6 +21,7 @@ mod plot;
 mod process;
 mod report;
 mod system;
+mod watcher;
 mod wire;
 
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ mod handle;
 mod held_body;
 mod inject;
 mod inspect;
+mod lifted;
 pub(super) mod log_entry;
 mod mint;
 mod park;
@@ -29,6 +30,7 @@ mod signing;
 mod token_endpoint;
 mod unauthorized;
 pub(super) mod upgrade;
+mod while_waiting;
 mod with_minted;
 
 pub(super) use self::handle::handle;

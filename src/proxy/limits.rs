@@ -309,6 +309,9 @@ pub(super) const MAX_GRAPHQL_DEPTH: usize = 100;
 pub(super) const MAX_PARKED: usize = 64;
 pub(super) const MAX_ASKING: usize = 128;
 
+/// Guard rules, and requests, that the user lifts in one run.
+pub(super) const MAX_LIFTS: usize = 128;
+
 /// How long a request waits for a decision, where config.toml does not say it.
 pub(super) const DEFAULT_ASK_TIMEOUT: Duration = Duration::from_mins(4);
 

@@ -65,5 +65,6 @@ impl Own {
             .with("stop", Arc::new(StopHandler(Arc::clone(stopping))))
             .with("waiting", pending())
             .with("decide", pending())
+            .with("lift", pending())
     }
 }

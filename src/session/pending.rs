@@ -4,6 +4,7 @@
 //! | `do` | the response |
 //! | --- | --- |
 //! | `waiting` | `waiting`: the requests; `wanted`: what programs ask for |
+//! | `lift` | the rule that has refused that request, lifted `once` or for the `run`, as `how` says |
 //! | `decide` | the request of that `id`, once the `answer` has reached it: `once`, `run`, or `no` with a `reason` |
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::control::{ControlError, Handler, Reply};
 
 use super::options::{Options, Park};
 use super::settings::Settings;
-use crate::proxy::{Decision, NotDecided, Pending, PendingOptions};
+use crate::proxy::{Decision, Lift, LiftExtent, NotDecided, NotLifted, Pending, PendingOptions};
 
 /// How long a request waits for a login, where config.toml does not say it. Less than the clients
 /// wait that give up by themselves: 300 s, of Node's `fetch`.
@@ -43,6 +44,7 @@ impl Handler for PendingHandler {
     fn handle<'a>(&'a self, request: &'a Value) -> Reply<'a> {
         let reply = match request["do"].as_str() {
             Some("decide") => self.decide(request),
+            Some("lift") => self.lift(request),
             _ => Ok(listed(&self.0)),
         };
         Box::pin(async move { reply })
@@ -71,6 +73,34 @@ impl PendingHandler {
             ControlError::new(code, error.to_string())
         })?;
         Ok(json!({ "decided": decided }))
+    }
+
+    fn lift(&self, request: &Value) -> Result<Value, ControlError> {
+        let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
+        let extent = match request["how"].as_str() {
+            Some("once") => LiftExtent::Once,
+            Some("run") => LiftExtent::Run,
+            _ => {
+                let message = "`how` is `once` or `run`";
+                return Err(ControlError::new("bad_request", message));
+            }
+        };
+        let lift = Lift {
+            rule: text("rule"),
+            connection: text("connection"),
+            method: text("method"),
+            path: text("path"),
+        };
+        let told = json!({ "rule": lift.rule, "how": request["how"] });
+        self.0.lift(lift, extent).map_err(|error| {
+            let code = match error {
+                NotLifted::NotAlone => "not_liftable",
+                NotLifted::Gone => "not_refused",
+                NotLifted::TooMany => "too_many",
+            };
+            ControlError::new(code, error.to_string())
+        })?;
+        Ok(json!({ "lifted": told }))
     }
 }
 

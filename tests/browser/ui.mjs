@@ -24,7 +24,7 @@ async function look(page, name) {
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       const view = `${name}, ${width} wide, ${colorScheme}`;
-      const cut = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      const cut = await page.evaluate(() => Math.max(...[document.documentElement, ...document.querySelectorAll("dialog[open]")].map((box) => box.scrollWidth - box.clientWidth)));
       expect(cut <= 0, `${view}: ${cut} pixels are cut off`);
       await page.evaluate(axe);
       const audit = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
@@ -113,21 +113,54 @@ async function watch(page) {
   await page.keyboard.press("Escape");
 }
 
+// A request is refused, and goes once, and then for the rest of the run; for later runs the exception is written.
 async function lift(page) {
+  const refused = async (least) => {
+    please("POST /api/v4/projects/1/access_tokens");
+    await page.waitForFunction((most) => Number(document.querySelector("#panel-refused [role=option]:not([hidden])")?.getAttribute("aria-setsize") ?? 0) >= most, least, { timeout: TIMEOUT });
+    await tabTo(page, "Requests that were refused");
+    await page.keyboard.press("Home");
+    await page.keyboard.press("Enter");
+    await shown(page, "dialog", "gitlab/project-access-token");
+  };
+  const goes = async (count) => {
+    please("POST /api/v4/projects/1/access_tokens");
+    await shown(page, "#panel-live .card", `${count} with a credential, `);
+  };
   await view(page, 2);
   await shown(page, "#panel-refused [role=option]", "access_tokens");
   await look(page, "refused");
-  await tabTo(page, "Requests that were refused");
-  await page.keyboard.press("ArrowDown");
+  await refused(2);
+  await look(page, "lift");
+  await press(page, "Once");
+  await shown(page, "#said", "The next such request");
+  await view(page, 1);
+  await goes(14);
+  await view(page, 2);
+  await refused(3);
+  await press(page, "This run");
+  await shown(page, "#said", "lifted for this run");
+  await view(page, 1);
+  await goes(15);
+  await goes(16);
+  await tabTo(page, "Filter");
+  for (let at = 0; at < 20; at += 1) await page.keyboard.press("Backspace");
+  await tabTo(page, "Requests of all runs");
+  await page.keyboard.press("Home");
   await page.keyboard.press("Enter");
-  await shown(page, "dialog", "gitlab/project-access-token");
-  await press(page, "Write the exception…");
+  await shown(page, "dialog", "the user has lifted the rule"); // why it went
+  await page.keyboard.press("Escape");
+  await view(page, 2);
+  await tabTo(page, "Requests that were refused");
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Enter");
+  await press(page, "Always…");
   await shown(page, "dialog pre .add", "project-access-token");
   await look(page, "exception");
   await picture(page, "exception", 760, 520, "light");
   please("nothing is lifted");
   await press(page, "Write it");
-  await shown(page, "#said", "is lifted");
+  await shown(page, "#said", "is lifted from the next run on");
   please("it is lifted");
 }
 
@@ -177,12 +210,30 @@ async function rest(page) {
   await view(page, 3);
   await look(page, "connections");
   await picture(page, "connections", 900, 420, "dark");
-  const renew = await page.locator("#panel-connections button", { hasText: "Renew" }).getAttribute("aria-label");
-  await press(page, renew);
+  const name = await page.locator("#panel-connections [data-connection]").getAttribute("data-connection");
+  const [provider] = name.split("/");
+  await press(page, `Renew ${name}`);
   await shown(page, "#said", "was renewed");
-  const name = renew.replace("Renew ", "");
+  please("a second connection");
+  const second = `${provider}/second`;
+  // It was made by another program.
+  for (const until = Date.now() + TIMEOUT; !(await page.locator(`[data-connection="${second}"]`).count()); await page.waitForTimeout(200)) {
+    expect(Date.now() < until, "the second connection does not come");
+    await view(page, 3);
+  }
+  await press(page, `Make default ${second}`);
+  await shown(page, "#said", `${second} is the default`);
+  await shown(page, `[data-connection="${second}"] h2`, "· default");
+  await look(page, "two");
+  await press(page, `Revoke ${second}`);
+  await shown(page, "dialog", "ends at the provider");
+  await look(page, "revoke");
+  await press(page, "Revoke");
+  await page.waitForFunction((gone) => !document.querySelector(`[data-connection="${gone}"]`), second, { timeout: TIMEOUT });
+  please("the second is revoked");
   await press(page, `Log out ${name}`);
   await shown(page, "dialog", "forgotten on this machine");
+  await look(page, "logout");
   await press(page, "Log out");
   await shown(page, "#panel-connections", "Nothing is connected yet");
   please("end");

@@ -1,11 +1,15 @@
 //! `authsome ui`: the page in a browser, and who is kept from it.
 
+mod attacker;
 mod attacks;
+mod cost;
 mod page;
+mod survives;
+mod terminal;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Child;
+use std::process::{Child, Command};
 
 use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
@@ -23,6 +27,11 @@ impl Ui {
     fn start(world: &World, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = world.authsome([&["ui", "--no-browser"], flags].concat());
         command.envs(variables.iter().copied());
+        Self::of(command)
+    }
+
+    /// The page that this command serves.
+    fn of(command: Command) -> Self {
         let running = Running::start(command);
         let url = running.line().unwrap();
         Self { running, url }

@@ -3,6 +3,7 @@
 mod actions;
 mod login;
 mod reading;
+mod told;
 mod words;
 
 use std::sync::Arc;
@@ -79,6 +80,7 @@ async fn serve(arguments: &Ui, home: &Home, context: &Context<'_>) -> Result<(),
     }
     tokio::select! {
         () = stop.next() => Ok(()),
+        never = told::tell(home, printer) => match never {},
         () = actions.stolen() => {
             let message = "the page's address was used twice, so somebody else may have read it; the page is closed";
             let hint = "end what you do not know (ps -u $USER), then: authsome ui";

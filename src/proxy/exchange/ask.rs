@@ -62,7 +62,7 @@ impl<S: CredentialSource> Attempt<'_, S> {
                 "send fewer of them at one time",
             ));
         };
-        match placed.answer().await {
+        match self.while_waiting(placed.answer()).await {
             Some(Decision::Once | Decision::Run) => Ok(body),
             Some(Decision::No { reason }) if reason.is_empty() => Err(refused(
                 format!("the user has said no ({})", asking.reason),

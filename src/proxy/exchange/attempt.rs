@@ -41,7 +41,8 @@ pub(super) struct Attempt<'a, S> {
     /// The client's body, until it is sent.
     pub(super) body: Option<ClientBody>,
     pub(super) upgrade_request: Option<UpgradeRequest>,
-    interim: Interim,
+    /// Its interim responses.
+    pub(super) interim: Interim,
     /// The route that it belongs to, once that is known.
     pub(super) owner: Option<&'a Arc<Route>>,
     /// What its body has to tell before it is sent.
@@ -50,6 +51,8 @@ pub(super) struct Attempt<'a, S> {
     pub(super) denied_fields: DeniedFields,
     /// Why it has to wait for the user's yes, until that is there.
     pub(super) asking: Option<Box<Asking>>,
+    /// Whether the user can lift the guard rule by which it was refused, for it or for the run.
+    pub(super) is_liftable: bool,
     /// Whether it is to an OAuth endpoint, whose tokens are kept from the child.
     pub(super) is_oauth: bool,
     /// Its line in the log, until the response takes it over.
@@ -86,6 +89,7 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             need: Need::default(),
             denied_fields: None,
             asking: None,
+            is_liftable: false,
             is_oauth: false,
             entry,
         }
@@ -148,17 +152,22 @@ impl<'a, S: CredentialSource> Attempt<'a, S> {
             candidates: &place.candidates,
             allowed_guards: &self.session.allowed_guards,
             asked_guards: &self.session.asked_guards,
+            lifted: None,
             policy: &self.session.policy,
             has_body: self.body.as_ref().is_some_and(|body| !body.is_end_stream()),
             carries_minted,
         };
+        let mut decision = decide::decide(rules, &self.parts, &target.path, self.flags);
+        if matches!(decision.plan, Err(Refusal::Guarded { .. })) {
+            decision = self.unless_lifted(decision, rules, &target.path);
+        }
         let Decision {
             owner,
             plan,
             need,
             denied_fields,
             asking,
-        } = decide::decide(rules, &self.parts, &target.path, self.flags);
+        } = decision;
         self.owner = owner;
         if let Some(route) = owner {
             self.entry.belongs_to(route);

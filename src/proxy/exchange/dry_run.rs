@@ -236,6 +236,7 @@ impl DryRun {
             candidates: &candidates,
             allowed_guards: &self.lifted,
             asked_guards: &self.asked,
+            lifted: None,
             policy: &self.policy,
             has_body: !parts.method.is_safe(),
             carries_minted: false, // a placeholder means nothing outside of its session

@@ -39,7 +39,8 @@ pub(in crate::proxy) fn handle<'a, S: CredentialSource>(
         let owner = attempt.owner.map(|route| &route.id);
         let (method, path) = (&attempt.parts.method, attempt.parts.uri.path());
         let host = attempt.place.authority.to_string();
-        let told = refused_request(&refusal, owner, method, &host, path);
+        let mut told = refused_request(&refusal, owner, method, &host, path);
+        told.is_liftable = attempt.is_liftable;
         attempt.session.pending.refuse(told);
         attempt.entry.refused(&refusal, status);
         attempt.entry.finish(0);

@@ -55,7 +55,12 @@ impl<S: CredentialSource> Attempt<'_, S> {
     ) -> Result<RequestBody, Refusal> {
         let body = self.looked_into(body, progress).await?;
         match self.asking.take() {
-            Some(asking) => self.ask(*asking, body, progress).await,
+            Some(asking) => {
+                let rule = asking.rule.clone();
+                let body = self.ask(*asking, body, progress).await?;
+                self.entry.let_go(rule, "the user has said yes");
+                Ok(body)
+            }
             None => Ok(body),
         }
     }

@@ -81,6 +81,17 @@ impl Entry {
         Self { line: Some(line) }
     }
 
+    /// The user has let the request go, which that rule would have refused.
+    pub(super) fn let_go(&mut self, rule: String, how: &str) {
+        if let Some(line) = &mut self.line {
+            let why = Why {
+                rule: Some(rule),
+                ..Why::in_words(how)
+            };
+            line.why = Some(Box::new(why));
+        }
+    }
+
     /// When the request came in.
     pub(super) fn started(&self) -> Instant {
         self.line
@@ -146,7 +157,8 @@ impl Entry {
 
     fn set(&mut self, kind: Kind, status: u16, why: Option<Box<Why>>) {
         if let Some(line) = &mut self.line {
-            (line.event, line.status, line.why) = (kind, Some(status), why);
+            (line.event, line.status) = (kind, Some(status));
+            line.why = why.or(line.why.take()); // what let it go is told, unless it failed
         }
     }
 

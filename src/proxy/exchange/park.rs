@@ -1,9 +1,6 @@
 //! A request whose connection needs a new login waits for that login, if somebody is there who can
-//! do it. Its body is not read meanwhile, its client gets nothing, and whatever ends the client's
-//! patience ends the wait.
-//!
-//! No interim response is sent: Python's `http.client` takes any 1xx but a 100 for the final
-//! response, and Go's client gives up after five of them.
+//! do it. Its body is not read meanwhile, its client gets nothing (but for one kind of client,
+//! `while_waiting.rs`), and whatever ends the client's patience ends the wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +53,8 @@ impl<S: CredentialSource> Attempt<'_, S> {
             }
         };
         let wait = preferred(&self.parts.headers).map_or(most, |wait| wait.min(most));
-        let settled = timeout(wait, login).await.unwrap_or(Err(error));
+        let settled = self.while_waiting(timeout(wait, login)).await;
+        let settled = settled.unwrap_or(Err(error));
         self.session.scrubbing.renew(&**source);
         settled
     }

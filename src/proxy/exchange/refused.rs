@@ -29,5 +29,6 @@ pub(in crate::proxy) fn refused_request(
         rule: refusal.rule(),
         reason: refusal.to_string(),
         hint,
+        is_liftable: false,
     }
 }

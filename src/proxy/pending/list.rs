@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::decision::{Decision, NotDecided};
+use super::lift::{Lift, LiftExtent, Lifts, NotLifted};
 use super::request::{PendingKind, PendingRequest, RefusedRequest, Wanted, WantedError};
 use crate::clock::Timestamp;
 use crate::proxy::limits::{
@@ -57,6 +58,7 @@ struct State {
     wanted: Vec<Wanted>,
     /// What the user has allowed for this run.
     allowed: HashSet<String>,
+    lifts: Lifts,
 }
 
 #[derive(Debug)]
@@ -145,6 +147,29 @@ impl Pending {
     /// Whether the user has allowed that for this run.
     pub(in crate::proxy) fn is_allowed(&self, subject: &str) -> bool {
         self.state().allowed.contains(subject)
+    }
+
+    /// Lifts the guard rule by which a request was refused: for the next one like it, or for the
+    /// run.
+    ///
+    /// # Errors
+    ///
+    /// No such request was refused of late, or the rule cannot be lifted so.
+    pub fn lift(&self, lift: Lift, extent: LiftExtent) -> Result<(), NotLifted> {
+        let mut state = self.state();
+        let refused = state.refused.iter().rev();
+        let mut alike = refused.filter(|refused| lift.is_of(refused));
+        let found = alike.next().ok_or(NotLifted::Gone)?;
+        if !found.is_liftable {
+            return Err(NotLifted::NotAlone);
+        }
+        state.lifts.add(lift, extent)
+    }
+
+    /// Whether the user has lifted the rule for that request. One that was lifted once is not any
+    /// more.
+    pub(in crate::proxy) fn takes_lift(&self, lift: &Lift) -> bool {
+        self.state().lifts.take(lift)
     }
 
     /// A place in the list; `None` if as many wait as may.

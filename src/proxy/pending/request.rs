@@ -86,6 +86,9 @@ pub struct RefusedRequest {
     pub reason: String,
     /// What can be done.
     pub hint: String,
+    /// Whether the guard rule that has refused it can be lifted for the run.
+    #[serde(skip)]
+    pub is_liftable: bool,
 }
 
 /// What a program inside has asked the user for.

@@ -72,7 +72,7 @@ impl<'a> Decision<'a> {
 
 /// What a decision depends on besides the request.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::proxy) struct Rules<'a> {
+pub(in crate::proxy) struct Rules<'a, 'r> {
     /// Where the request goes.
     pub(in crate::proxy) authority: &'a Authority,
     /// Its host, which is not looked for in the authority again for each request.
@@ -83,6 +83,9 @@ pub(in crate::proxy) struct Rules<'a> {
     pub(in crate::proxy) allowed_guards: &'a HashSet<String>,
     /// Guard rules that let a request wait for the user's yes, as `provider/rule`.
     pub(in crate::proxy) asked_guards: &'a HashSet<String>,
+    /// A guard rule that does not hold for this request, as `provider/rule`. It is lifted for what
+    /// method and path tell: what a request sends is decided once for the whole session.
+    pub(in crate::proxy) lifted: Option<&'r str>,
     /// What the user permits.
     pub(in crate::proxy) policy: &'a SessionPolicy,
     /// Whether the request has a body, or may have one.
@@ -106,7 +109,7 @@ pub(in crate::proxy) fn check_method(method: &Method) -> Result<(), Refusal> {
 /// Decides which connection the request belongs to, and what its rules say. `path` is the canonical
 /// path; `flags` tell of its fields.
 pub(in crate::proxy) fn decide<'a>(
-    rules: Rules<'a>,
+    rules: Rules<'a, '_>,
     parts: &Parts,
     path: &str,
     flags: HeaderFlags,
@@ -133,7 +136,7 @@ pub(in crate::proxy) fn decide<'a>(
 /// The same decision, unless the user's policy denies the request. A request that belongs to no
 /// route must be permitted for each that its host has: whose it is, only the server knows.
 fn permitted<'a>(
-    rules: Rules<'a>,
+    rules: Rules<'a, '_>,
     mut decision: Decision<'a>,
     (parts, methods): (&Parts, &Methods<'_>),
     path: &str,
@@ -201,7 +204,7 @@ fn shape_of(route: &Route, host: &str, parts: &Parts, path: &str) -> Option<usiz
 }
 
 fn by_route<'a>(
-    rules: Rules<'a>,
+    rules: Rules<'a, '_>,
     route: &'a Arc<Route>,
     parts: &Parts,
     path: &str,
@@ -260,7 +263,7 @@ fn by_route<'a>(
 
 /// Where git has to ask instead, if it asks for a repository by its path of an SSH address. The
 /// client's own spelling of each segment is kept, and the host stays the same.
-fn moved(rules: Rules<'_>, route: &Route, parts: &Parts) -> Option<String> {
+fn moved(rules: Rules<'_, '_>, route: &Route, parts: &Parts) -> Option<String> {
     let path = parts.uri.path();
     let (prefix, path) = route.https_path(rules.host, path)?;
     let query = parts.uri.query().map(|query| format!("?{query}"));
@@ -277,7 +280,7 @@ fn moved(rules: Rules<'_>, route: &Route, parts: &Parts) -> Option<String> {
 ///
 /// A rule denies it.
 fn guards(
-    rules: Rules<'_>,
+    rules: Rules<'_, '_>,
     route: &Route,
     methods: &Methods<'_>,
     path: &str,
@@ -300,11 +303,12 @@ fn guards(
 }
 
 /// The refusal of a guard rule of the definition, unless the user has lifted the rule.
-fn guarded(rules: Rules<'_>, route: &Route, method: &str, path: &str) -> Option<Refusal> {
+fn guarded(rules: Rules<'_, '_>, route: &Route, method: &str, path: &str) -> Option<Refusal> {
     let rule = route.rules.guard(rules.host, method, path)?;
     let provider = route.id.provider.to_string();
     let name = format!("{provider}/{}", rule.name);
-    let is_denied = !rules.allowed_guards.contains(&name) && Defence::Guard.stands();
+    let is_lifted = rules.allowed_guards.contains(&name) || rules.lifted == Some(&name);
+    let is_denied = !is_lifted && Defence::Guard.stands();
     is_denied.then(|| Refusal::Guarded {
         provider,
         rule: rule.name.clone(),

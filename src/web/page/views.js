@@ -6,12 +6,24 @@ const details = (row) => openDialog(`${row.method ?? ''} ${row.host ?? ''}${row.
   facts([
     ['what happened', row.event], ['status', row.status], ['time', row.time], ['run', row.run], ['program', row.program],
     ['connection', row.connection], ['milliseconds', row.milliseconds], ['bytes', row.bytes], ['refs', row.refs?.join(' ')],
-    ['taken off', row.stripped?.join(', ')], ['put on', row.put_on], ['decided', row.decided],
+    ['taken off', row.stripped?.join(', ')], ['put on', row.put_on],
     ['rule', row.rule], ['why', row.reason], ['secrets replaced', row.scrubbed], ['way', row.way],
   ]),
   el('div', { class: 'row-of-buttons' },
-    row.event === 'denied' && row.rule && row.rule !== 'policy' && !readOnly && button('Write the exception…', () => exception(row), 'main'),
+    ...exceptions(row),
     button('Close', closeDialog)));
+
+// What a guard rule has denied can be lifted: in a run that is alive for the next such request or for the run, and for later runs in the file.
+const exceptions = (row) => {
+  if (row.event !== 'denied' || !row.rule || row.rule.startsWith('policy') || readOnly) return [];
+  const lift = (how, words) => doing(askRun(row.run, { do: 'lift', how, rule: row.rule, connection: row.connection, method: row.method, path: row.path }), words).then(closeDialog);
+  const isAlive = runs.has(row.run) && !runs.get(row.run).ended;
+  return [
+    isAlive && button('Once', () => lift('once', 'The next such request of this run goes.')),
+    isAlive && button('This run', () => lift('run', `${row.rule} is lifted for this run.`)),
+    button('Always…', () => exception(row), 'main'),
+  ];
+};
 
 // The lines that a change takes away and adds: what both have at both ends is the same.
 const difference = (before, after) => {

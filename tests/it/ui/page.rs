@@ -64,6 +64,14 @@ fn a_person_logs_in_watches_lifts_a_rule_and_logs_out_by_the_keyboard() {
                 let text = std::fs::read_to_string(&config).unwrap();
                 assert!(text.contains("unasked_paths"), "{text}");
             }
+            Some("a second connection") => {
+                world.connect_as("second", &gitlab, &gitlab.base_url(), 7200);
+            }
+            Some("the second is revoked") => {
+                let seen = gitlab.seen();
+                let revoked = seen.iter().any(|seen| seen.path.ends_with("/oauth/revoke"));
+                assert!(revoked && world.store().list().unwrap().len() == 1);
+            }
             Some("end") => running.as_mut().unwrap().release(),
             Some(request) => {
                 let stdin = running.as_mut().unwrap().stdin.as_mut().unwrap();

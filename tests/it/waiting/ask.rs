@@ -98,6 +98,7 @@ fn of_a_hundred_that_wait_the_one_goes_on_that_is_allowed() {
         "{printed}"
     );
     assert_eq!(printed.matches(" 403\n").count(), 99, "{printed}");
+    super::until_logged(&world, "\"reason\":\"the user has said yes\"");
     let gone = world.call(["ask", "allow", &id(wanted)]).expect(3);
     assert!(gone.stderr.contains("waits any more"), "{gone:?}");
 }

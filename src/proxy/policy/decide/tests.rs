@@ -51,6 +51,7 @@ fn decided(candidates: &Candidates, method: &str, path: &str, origin: &str) -> S
         host: "gitlab.test",
         candidates,
         asked_guards: &HashSet::new(),
+        lifted: None,
         allowed_guards: &HashSet::new(),
         policy: &SessionPolicy::default(),
         has_body: true,

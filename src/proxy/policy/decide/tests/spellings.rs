@@ -46,6 +46,7 @@ fn said(candidates: &Candidates, line: &str) -> String {
         host: "gitlab.test",
         candidates,
         asked_guards: &HashSet::new(),
+        lifted: None,
         allowed_guards: &HashSet::new(),
         policy: &SessionPolicy::default(),
         has_body: false,
