@@ -1,6 +1,5 @@
 //! The terminal is the child's.
 
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
