@@ -23,7 +23,7 @@ pub(super) fn lock() {
 
 /// Whether this process has `CAP_IPC_LOCK` where it counts, which is in the first user namespace
 /// alone (`capable` in the kernel's `mm/mlock.c`): the one that maps all users to themselves
-/// (user_namespaces(7)).
+/// (`user_namespaces(7)`).
 fn is_above_the_limit() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
         && fs::read_to_string("/proc/self/uid_map")
