@@ -3,10 +3,15 @@
 mod crowd;
 mod errors;
 mod failover;
+mod gate;
 mod killed;
 mod kit;
 mod lease;
 mod moving;
+mod order;
 mod outage;
+mod partition;
 mod scale;
+mod steps;
 mod tls;
+mod upgrade;
