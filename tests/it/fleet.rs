@@ -7,6 +7,7 @@ mod gate;
 mod killed;
 mod kit;
 mod lease;
+mod link;
 mod moving;
 mod order;
 mod outage;
