@@ -39,6 +39,8 @@ pub(super) struct Gate {
 struct Shared {
     /// What to stop at, and whether the statement before it has passed.
     armed: Mutex<Option<(Stop, bool)>>,
+    /// The texts of the statements that the database got since then.
+    passed: Mutex<Vec<String>>,
     reached: Sender<()>,
     has_ended: AtomicBool,
     breaks: AtomicBool,
@@ -53,6 +55,7 @@ impl Gate {
         let (sender, reached) = channel();
         let shared = Arc::new(Shared {
             armed: Mutex::default(),
+            passed: Mutex::default(),
             reached: sender,
             has_ended: AtomicBool::new(false),
             breaks: AtomicBool::new(false),
@@ -79,6 +82,13 @@ impl Gate {
     /// Stops there, once.
     pub(super) fn arm(&self, stop: Stop) {
         *self.shared.armed.lock().unwrap() = Some((stop, stop.first.is_empty()));
+        self.shared.passed.lock().unwrap().clear();
+    }
+
+    /// Which statement with that text the database got since then, counted from 0.
+    pub(super) fn passed(&self, text: &str) -> Option<usize> {
+        let passed = self.shared.passed.lock().unwrap();
+        passed.iter().position(|statement| statement.contains(text))
     }
 
     /// From now on, the connection breaks off where the machine would be held.
@@ -123,6 +133,14 @@ impl Shared {
             return None;
         }
         let text = String::from_utf8_lossy(message);
+        let side = self.stops_at(&text);
+        if side != Some(Side::Before) {
+            self.passed.lock().unwrap().push(text.into_owned());
+        }
+        side
+    }
+
+    fn stops_at(&self, text: &str) -> Option<Side> {
         let mut armed = self.armed.lock().unwrap();
         let (stop, may_stop) = armed.as_mut()?;
         if *may_stop && text.contains(stop.at) {

@@ -2,7 +2,7 @@
 //! others reach it.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use authsome_test_support::{Endpoint, FakeGitLab, Fault, Postgres};
 
@@ -74,6 +74,7 @@ fn a_connection_that_breaks_off_at_any_step_makes_nobody_try_a_spent_token() {
             gitlab.expire_access_tokens();
             let first = if at == first { "" } else { first };
             gate.arm(Stop { first, at, side });
+            let begun = Instant::now();
             thread::scope(|scope| {
                 let calling = scope.spawn(|| call_as("broken", &mut broken, &gitlab));
                 gate.wait();
@@ -84,6 +85,13 @@ fn a_connection_that_breaks_off_at_any_step_makes_nobody_try_a_spent_token() {
                 );
                 assert_eq!(calling.join().unwrap(), "200", "{at} {side:?}");
             });
+            // The lease is 30 s long.
+            assert!(begun.elapsed() < Duration::from_secs(15), "{at} {side:?}");
+            until("the lease is released", || gate.passed(RELEASE).is_some());
+            assert!(
+                gate.passed("COMMIT") < gate.passed(RELEASE),
+                "{at} {side:?}"
+            );
             assert_eq!(gitlab.refreshes(), rounds, "{at} {side:?}");
             assert_eq!(gitlab.token_requests(), rounds, "{at} {side:?}");
             assert_eq!(fleet.pair(), gitlab.live_pairs().pop().unwrap());
@@ -92,6 +100,27 @@ fn a_connection_that_breaks_off_at_any_step_makes_nobody_try_a_spent_token() {
     broken.end(0);
     other.end(0);
     println!("tokens sent: {:?}", never_back(&gitlab));
+}
+
+/// The server is there, so it is no reason to end with code 9.
+#[test]
+fn a_start_goes_on_after_a_connection_that_breaks_off() {
+    let Some(server) = Postgres::shared() else {
+        return;
+    };
+    let (fleet, gitlab, machine) = (Fleet::on(server), FakeGitLab::start(), World::new());
+    fleet.connect(&gitlab, 7200);
+    let gate = Gate::to(server).breaks_off();
+    let by_gate = fleet.by_port(gate.port);
+    for at in ["version()", "readable_by", "SELECT generation, sealed"] {
+        for side in [Before, After] {
+            let first = "";
+            gate.arm(Stop { first, at, side });
+            let listed = by_gate.call(&machine, &["list", "--json"]).expect(0);
+            gate.wait();
+            assert!(listed.stdout.contains("connected"), "{at}: {listed:?}");
+        }
+    }
 }
 
 /// The statements of a renewal.
@@ -103,5 +132,7 @@ const STATEMENTS: [&str; 8] = [
     "FOR UPDATE",
     "UPDATE authsome.record SET generation",
     "COMMIT",
-    "SET until = clock_timestamp() WHERE",
+    RELEASE,
 ];
+
+const RELEASE: &str = "SET until = clock_timestamp() WHERE";
