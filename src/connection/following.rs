@@ -31,18 +31,18 @@ impl Credentials {
             let mut changes = changes;
             let mut is_written = true;
             loop {
-                let changed = if is_written {
+                let told = if is_written {
                     next(&mut changes).await
                 } else {
-                    let changed = at_most(WRITE_AGAIN_AFTER, next(&mut changes)).await;
-                    changed.unwrap_or_else(|| Some(vec![Changed::Any]))
+                    let soon = at_most(WRITE_AGAIN_AFTER, next(&mut changes)).await;
+                    soon.unwrap_or_else(|| Some(vec![Changed::Any]))
                 };
-                let (Some(changed), Some(credentials)) = (changed, credentials.upgrade()) else {
+                let (Some(told), Some(credentials)) = (told, credentials.upgrade()) else {
                     return;
                 };
                 // Whatever else has changed, it is tried again.
-                let is_any = !is_written || changed.contains(&Changed::Any);
-                is_written = credentials.take_changes(&changed, is_any).await;
+                let is_any = !is_written || told.contains(&Changed::Any);
+                is_written = credentials.take_changes(&told, is_any).await;
             }
         };
         drop(tokio::spawn(follow));

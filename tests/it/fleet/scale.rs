@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::IpAddr;
 use std::ops::Range;
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command};
 use std::time::{Duration, Instant};
 
 use authsome_test_support::{FakeGitLab, Postgres};
@@ -88,6 +88,56 @@ fn once_a_period(gitlab: &FakeGitLab) {
     }
 }
 
+/// A worker, what it prints, and its first line.
+type Worker = (Child, BufReader<ChildStdout>, String);
+
+/// Workers that are there. A few start at one time: two cores would take minutes for all.
+fn started(few: Vec<Child>) -> Vec<Worker> {
+    let is_there = |mut process: Child| {
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        (process, stdout, first)
+    };
+    few.into_iter().map(is_there).collect()
+}
+
+/// What all workers got.
+#[derive(Default)]
+struct Responses {
+    answered: usize,
+    times: Vec<f64>,
+    /// Whatever was no response with 200.
+    other: Vec<String>,
+}
+
+impl Responses {
+    fn of(crowd: Vec<Worker>) -> Self {
+        let mut found = Self::default();
+        for (process, mut stdout, first) in crowd {
+            let mut printed = String::new();
+            stdout.read_to_string(&mut printed).unwrap();
+            let outcome = Outcome::of(process.wait_with_output().unwrap());
+            if first.trim() != "ready" {
+                found.other.push(first);
+            }
+            for response in printed.lines() {
+                match response.split_once(' ') {
+                    Some(("200", time)) => {
+                        found.answered += 1;
+                        found.times.push(time.parse::<f64>().unwrap());
+                    }
+                    _ => found.other.push(response.to_owned()),
+                }
+            }
+            if !outcome.stderr.is_empty() {
+                found.other.push(outcome.stderr);
+            }
+        }
+        found
+    }
+}
+
 #[test]
 #[ignore = "it takes minutes, and root"]
 fn two_hundred_workers_in_twenty_namespaces_refresh_once_a_period() {
@@ -150,40 +200,16 @@ fn two_hundred_workers_in_twenty_namespaces_refresh_once_a_period() {
             .env("AUTHSOME_MASTER_KEY", KEY);
         spawn(&mut command)
     };
-    let (mut crowd, mut outputs) = (Vec::new(), Vec::new());
     let machines: Vec<_> = machines.iter().enumerate().collect();
-    // A few at one time: two cores would take minutes for the starts of all.
-    for few in machines.chunks(namespaces) {
-        let mut started: Vec<_> = few.iter().copied().map(start).collect();
-        for process in &mut started {
-            let mut stdout = BufReader::new(process.stdout.take().unwrap());
-            let mut line = String::new();
-            stdout.read_line(&mut line).unwrap();
-            outputs.push((stdout, line));
-        }
-        crowd.append(&mut started);
-    }
-    let (mut answered, mut other, mut times) = (0, Vec::new(), Vec::new());
-    for (process, (mut stdout, ready)) in crowd.into_iter().zip(outputs) {
-        let mut printed = String::new();
-        stdout.read_to_string(&mut printed).unwrap();
-        let outcome = Outcome::of(process.wait_with_output().unwrap());
-        if ready.trim() != "ready" {
-            other.push(ready);
-        }
-        for line in printed.lines() {
-            match line.split_once(' ') {
-                Some(("200", time)) => {
-                    answered += 1;
-                    times.push(time.parse::<f64>().unwrap());
-                }
-                _ => other.push(line.to_owned()),
-            }
-        }
-        if !outcome.stderr.is_empty() {
-            other.push(outcome.stderr);
-        }
-    }
+    let crowd = machines
+        .chunks(namespaces)
+        .flat_map(|few| started(few.iter().copied().map(start).collect()));
+    let crowd: Vec<_> = crowd.collect();
+    let Responses {
+        answered,
+        mut other,
+        mut times,
+    } = Responses::of(crowd);
     let took = begun.elapsed();
     times.sort_by(f64::total_cmp);
     let percentile = |part: usize| times[(times.len() - 1) * part / 100] * 1000.0;
