@@ -176,16 +176,14 @@ fn two_hundred_workers_in_twenty_namespaces_refresh_once_a_period() {
     );
     let machines: Vec<_> = (0..workers).map(|_| World::new()).collect();
     let each = requests.div_ceil(workers);
-    let url_of_user = user(&gitlab);
     let script = homes.file("worker.py", include_str!("../kit/children/fleet_worker.py"));
     let script = script.display().to_string();
-    let each_as_text = each.to_string();
     // The certificate is for that name, which is another machine in each namespace.
     let resolve = format!("localhost:{}:{LINKS}", gitlab.port());
     let begun = Instant::now();
     let start = |(index, machine): (usize, &World)| {
         let mut inner = machine.authsome(["run", "--resolve", &resolve, "--"]);
-        inner.args(["python3", &script, &url_of_user, &each_as_text]);
+        inner.args(["python3", &script, &user(&gitlab), &each.to_string()]);
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &format!("fleet{}", index % namespaces)]);
         command
