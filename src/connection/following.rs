@@ -3,10 +3,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::credentials::Credentials;
+use super::store::StoreError;
 use crate::credential::ConnectionId;
 use crate::vault::{Changed, Changes};
+use crate::waiting::at_most;
+
+/// After this long, a pair that waits for a lease is tried again: until the vault has it, the
+/// others have nothing but a spent refresh token.
+const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Credentials {
     /// Follows the changes of the vault until this is dropped, if the vault tells them. A session
@@ -22,18 +29,28 @@ impl Credentials {
         let credentials = Arc::downgrade(self);
         let follow = async move {
             let mut changes = changes;
-            while let Some(changed) = next(&mut changes).await {
-                let Some(credentials) = credentials.upgrade() else {
+            let mut is_written = true;
+            loop {
+                let told = if is_written {
+                    next(&mut changes).await
+                } else {
+                    let soon = at_most(WRITE_AGAIN_AFTER, next(&mut changes)).await;
+                    soon.unwrap_or_else(|| Some(vec![Changed::Any]))
+                };
+                let (Some(told), Some(credentials)) = (told, credentials.upgrade()) else {
                     return;
                 };
-                credentials.take_changes(&changed).await;
+                // Whatever else has changed, it is tried again.
+                let is_any = !is_written || told.contains(&Changed::Any);
+                is_written = credentials.take_changes(&told, is_any).await;
             }
         };
         drop(tokio::spawn(follow));
     }
 
-    async fn take_changes(&self, changed: &[Changed]) {
-        let is_any = changed.contains(&Changed::Any);
+    /// Returns `false` if a pair of this machine waits for a lease.
+    async fn take_changes(&self, changed: &[Changed], is_any: bool) -> bool {
+        let mut is_written = true;
         for (id, slot) in &self.slots {
             let name = id.to_string();
             let is_named = || changed.contains(&Changed::Record(name));
@@ -41,21 +58,25 @@ impl Credentials {
                 continue;
             }
             if is_any {
-                self.write_again(id).await;
+                is_written &= self.write_again(id).await;
             }
             // If the vault cannot be read, the session goes on with what it has.
             let _ = self.reload(id, slot).await;
         }
+        is_written
     }
 
-    /// Writes a pair again that this machine has made and the vault's server has forgotten.
-    async fn write_again(&self, id: &ConnectionId) {
+    /// Writes a pair that this machine has made: the vault's server has forgotten it, or an earlier
+    /// process was killed before it could write it. Returns `false` if it has to wait for a lease,
+    /// which may be that of the process that was killed. A server that is away tells when it is
+    /// back.
+    async fn write_again(&self, id: &ConnectionId) -> bool {
         let (store, id) = (self.renewal.store.clone(), id.clone());
-        let _ = self
-            .renewal
-            .reader
-            .run(move || store.write_again(&id))
-            .await;
+        let reader = &self.renewal.reader;
+        match reader.run(move || store.write_again(&id)).await {
+            Ok(Err(StoreError::Vault(error))) => !error.is_held(),
+            _ => true,
+        }
     }
 }
 

@@ -48,6 +48,10 @@ const COMMIT_STEP: Duration = Duration::from_millis(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
+/// The longest pause where other machines wait for the pair: they may try the spent refresh token
+/// meanwhile, each under the lease that this needs.
+const MAX_SHARED_PAUSE: Duration = Duration::from_millis(200);
+
 /// A pause is slept in steps of this length, so that the end of the session is noticed.
 const NOTICE: Duration = Duration::from_millis(50);
 
@@ -157,9 +161,11 @@ impl Issued {
         }
         let mut pause = FIRST_PAUSE;
         loop {
-            if is_aside {
+            let lease = self.lock.as_ref().and_then(RecordLock::claim);
+            if is_aside && lease.is_none() {
                 // Other processes can read the pair now. A refresh of theirs would use its refresh
-                // token, and not the spent one.
+                // token, and not the spent one. Other machines cannot, so a lease is kept until the
+                // vault has the pair, or the lease has ended.
                 self.lock = None;
             }
             self.rest(pause);
@@ -169,7 +175,7 @@ impl Issued {
             if is_aside && is_ending {
                 return;
             }
-            if self.is_in_vault() {
+            if self.is_in_vault(is_aside) {
                 return self.unsaved.forget(&id);
             }
             if !is_aside {
@@ -180,13 +186,15 @@ impl Issued {
             // quickly. Before that, a disk that is full for hours is tried every few seconds.
             pause = if is_ending {
                 FIRST_PAUSE
+            } else if self.store.may_forget() {
+                (pause * 2).min(MAX_SHARED_PAUSE)
             } else {
                 (pause * 2).min(MAX_PAUSE)
             };
         }
     }
 
-    fn is_in_vault(&mut self) -> bool {
+    fn is_in_vault(&mut self, is_aside: bool) -> bool {
         let id = &self.connection.id;
         if self.lock.is_some() {
             match self.commit() {
@@ -194,6 +202,7 @@ impl Issued {
                 Ok(_) | Err(StoreError::Conflict) => return true,
                 // Another machine may have the lease by now. The pair is written under a lease of
                 // its own, unless there is a later one by then.
+                Err(StoreError::Vault(VaultError::LeaseLost(_))) if is_aside => self.lock = None,
                 Err(StoreError::Vault(VaultError::LeaseLost(_))) => {
                     if let Ok(lock) = self.store.lock(id, Duration::ZERO) {
                         self.lock = Some(lock);

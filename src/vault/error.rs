@@ -70,7 +70,9 @@ pub enum VaultError {
     #[error("the lease under which {0} was being renewed was lost")]
     LeaseLost(String),
     /// Another process has given the vault a new key.
-    #[error("the vault was given a new key in the meantime")]
+    #[error(
+        "the vault was given a new key, which this process does not have: start it again with the new key"
+    )]
     KeyChanged,
     /// The key is kept by the user, who has not given it.
     #[error("the vault's key is not kept here, and AUTHSOME_MASTER_KEY is not set")]

@@ -62,7 +62,7 @@ impl PostgresStore {
     /// Makes the tables and the first records. Of several machines that do so at one time, one
     /// succeeds, and the others use what it has made.
     fn make(&self, first: &[SealedChange<'_>]) -> Result<(), VaultError> {
-        if let Err(error) = schema::migrate(&self.link, 0)
+        if let Err(error) = schema::make(&self.link)
             && !schema::is_made(&self.link)?
         {
             return Err(error);
@@ -77,7 +77,7 @@ impl PostgresStore {
     /// All records as they are sealed.
     pub(super) fn all(&self) -> Result<Vec<Copied>, VaultError> {
         let text = "SELECT kind, name, generation, sealed FROM authsome.record";
-        let rows = self.link.read(text, &[])?;
+        let rows = self.link.repeatable(text, &[])?;
         let copied = rows.iter().map(|row| {
             Ok(Copied {
                 kind: self.link.column(row, 0)?,
@@ -110,7 +110,7 @@ impl SealedStore for PostgresStore {
         let text = "SELECT generation, sealed FROM authsome.record WHERE kind = $1 AND name = $2";
         let rows = self
             .link
-            .read(text, &[(&key.kind, Type::TEXT), (&key.name, Type::TEXT)])?;
+            .repeatable(text, &[(&key.kind, Type::TEXT), (&key.name, Type::TEXT)])?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
@@ -124,7 +124,7 @@ impl SealedStore for PostgresStore {
         let text = "SELECT generation FROM authsome.record WHERE kind = $1 AND name = $2";
         let rows = self
             .link
-            .read(text, &[(&key.kind, Type::TEXT), (&key.name, Type::TEXT)])?;
+            .repeatable(text, &[(&key.kind, Type::TEXT), (&key.name, Type::TEXT)])?;
         let row = rows.first();
         row.map(|row| self.generation_in(row, 0)).transpose()
     }
@@ -132,7 +132,7 @@ impl SealedStore for PostgresStore {
     fn each(&self, kind: &str, visit: &mut dyn FnMut(&str, u64, &[u8])) -> Result<(), VaultError> {
         let text = "SELECT name, generation, sealed FROM authsome.record WHERE kind = $1";
         let mut found = Vec::new();
-        for row in self.link.read(text, &[(&kind, Type::TEXT)])? {
+        for row in self.link.repeatable(text, &[(&kind, Type::TEXT)])? {
             let name: String = self.link.column(&row, 0)?;
             let sealed: Vec<u8> = self.link.column(&row, 2)?;
             found.push((name, self.generation_in(&row, 1)?, sealed));
@@ -147,7 +147,7 @@ impl SealedStore for PostgresStore {
 
     fn names_from(&self, kind: &str, prefix: &str) -> Result<Vec<String>, VaultError> {
         let text = "SELECT name FROM authsome.record WHERE kind = $1";
-        let rows = self.link.read(text, &[(&kind, Type::TEXT)])?;
+        let rows = self.link.repeatable(text, &[(&kind, Type::TEXT)])?;
         let names: Result<Vec<String>, _> =
             rows.iter().map(|row| self.link.column(row, 0)).collect();
         let mut names = names?;
@@ -167,7 +167,7 @@ impl SealedStore for PostgresStore {
 
     fn check_writable(&self) -> Result<(), VaultError> {
         let text = "UPDATE authsome.vault SET generation = generation + 1";
-        self.link.rows(text, &[]).map(drop)
+        self.link.repeatable(text, &[]).map(drop)
     }
 
     fn check_version(&self) -> Result<(), VaultError> {

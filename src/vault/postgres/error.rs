@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::io::{self, ErrorKind};
 
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -46,6 +47,21 @@ pub(super) fn classify(server: &str, error: &Error) -> VaultError {
         _ if code.code().starts_with("28") => VaultError::ServerRefuses { server, reason },
         _ => VaultError::Server { server, reason },
     }
+}
+
+/// Whether a connection was there and broke off, unlike a server that is not there.
+pub(super) fn is_broken_off(error: &Error) -> bool {
+    let mut cause = error.source();
+    while let Some(found) = cause {
+        if let Some(found) = found.downcast_ref::<io::Error>() {
+            return matches!(
+                found.kind(),
+                ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+            );
+        }
+        cause = found.source();
+    }
+    error.is_closed()
 }
 
 /// A fault of the vault's own words to the server.

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::types::Type;
 
 use super::link::{LOOK_INTERVAL_TOLD, Link, Parameter};
+use super::schema;
 use crate::vault::VaultError;
 use crate::vault::lock::{Claim, Held};
 
@@ -41,7 +42,8 @@ const CLAIM: &str = "INSERT INTO authsome.lease (name, owner, machine, until, fe
     VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 millisecond', 1) \
     ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, machine = excluded.machine, \
     until = clock_timestamp() + $4 * interval '1 millisecond', fence = authsome.lease.fence + 1 \
-    WHERE authsome.lease.until <= clock_timestamp() RETURNING fence";
+    WHERE authsome.lease.until <= clock_timestamp() OR authsome.lease.owner = excluded.owner \
+    RETURNING fence";
 
 const EXTEND: &str = "UPDATE authsome.lease \
     SET until = clock_timestamp() + $4 * interval '1 millisecond' \
@@ -101,7 +103,7 @@ pub(super) fn claim(link: &Arc<Link>, name: &str, wait: Duration) -> Result<Leas
 
 fn try_claim(link: &Arc<Link>, name: &str) -> Result<Lease, VaultError> {
     // Those who wait only read: a claim that fails would write all the same, to lock the line.
-    let holder = link.read(IS_HELD, &[(&name, Type::TEXT)])?;
+    let holder = link.repeatable(IS_HELD, &[(&name, Type::TEXT)])?;
     if let Some(row) = holder.first() {
         return Err(VaultError::LeaseHeld {
             name: name.to_owned(),
@@ -109,10 +111,15 @@ fn try_claim(link: &Arc<Link>, name: &str) -> Result<Lease, VaultError> {
             waited: Duration::ZERO,
         });
     }
+    // In a rolling upgrade, the tables may have become too new for this program since its start. It
+    // spends no refresh token then: it could not write the new pair.
+    schema::check(link)?;
     let owner = owner()?;
     let milliseconds = link.address.lease.as_secs_f64() * 1000.0;
     let asked = Instant::now();
-    let claimed = link.rows(
+    // If the connection breaks off, perhaps the lease is ours already: the same owner claims it
+    // again.
+    let claimed = link.repeatable(
         CLAIM,
         &[
             (&name, Type::TEXT),
@@ -160,7 +167,8 @@ impl Held for Lease {
             let milliseconds = whole.as_secs_f64() * 1000.0;
             let asked = Instant::now();
             let [name, owner, fence] = parameters(&self.claim);
-            let rows = link.rows(EXTEND, &[name, owner, fence, (&milliseconds, Type::FLOAT8)])?;
+            let rows =
+                link.repeatable(EXTEND, &[name, owner, fence, (&milliseconds, Type::FLOAT8)])?;
             if rows.is_empty() {
                 return Err(VaultError::LeaseLost(self.claim.name.clone()));
             }
@@ -179,7 +187,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         // If the server cannot be reached, the lease expires.
-        let _ = self.link.0.rows(RELEASE, &parameters(&self.claim));
+        let _ = self.link.0.repeatable(RELEASE, &parameters(&self.claim));
     }
 }
 

@@ -17,7 +17,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls, Row
 
 use super::address::Address;
 use super::block::within;
-use super::error::{classify, unexpected};
+use super::error::{classify, is_broken_off, unexpected};
 use super::tls::MakeTls;
 use super::told::Told;
 use super::waits::Waits;
@@ -126,19 +126,30 @@ impl Link {
         self.with(|client| self.wait(client.query_typed(text, parameters)))
     }
 
-    /// The same for a statement that only reads: on a new connection, if the one that there was
-    /// turns out to be broken.
-    pub(super) fn read(
+    /// The same for a statement that may be carried out twice: on a new connection, if the one that
+    /// there was turns out to be broken.
+    pub(super) fn repeatable(
         &self,
         text: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, VaultError> {
-        let was_connected = self.state().client.is_some();
-        match self.rows(text, parameters) {
-            Err(VaultError::ServerUnreachable { .. }) if was_connected => {
-                self.rows(text, parameters)
+        self.again_if_broken(|| self.rows(text, parameters))
+    }
+
+    /// Does that once more if the connection that there was turns out to be broken. A server that
+    /// does not respond is not asked twice.
+    pub(super) fn again_if_broken<T>(
+        &self,
+        mut work: impl FnMut() -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
+        let (was_connected, begun) = (self.state().client.is_some(), Instant::now());
+        match work() {
+            Err(VaultError::ServerUnreachable { .. })
+                if was_connected && begun.elapsed() < CALL_TIMEOUT =>
+            {
+                work()
             }
-            read => read,
+            done => done,
         }
     }
 
@@ -215,22 +226,21 @@ impl Link {
 
     fn dial(&self, state: &mut State) -> Result<Client, VaultError> {
         let (sender, receiver) = oneshot::channel();
-        let (config, tls) = (self.address.config.clone(), self.address.tls.clone());
+        let config = self.address.config.clone();
+        let tls = self.address.tls.clone().map(MakeTls);
         let told = Arc::clone(&self.told);
         self.runtime.spawn(async move {
-            let connected = match tls {
-                None => dial_plain(&config, told).await,
-                Some(tls) => dial_tls(&config, MakeTls(tls), told).await,
-            };
+            let mut connected = dial(&config, tls.clone(), Arc::clone(&told)).await;
+            if connected.as_ref().is_err_and(is_broken_off) {
+                connected = dial(&config, tls, told).await;
+            }
             drop(sender.send(connected));
         });
-        let client = match within(CONNECT_LIMIT, receiver) {
-            Some(Ok(Ok(client))) => client,
+        let (client, version) = match within(CONNECT_LIMIT, receiver) {
+            Some(Ok(Ok(connected))) => connected,
             Some(Ok(Err(error))) => return Err(classify(&self.address.shown, &error)),
             _ => return Err(self.unreachable("it does not respond")),
         };
-        // Those that speak the protocol and are not PostgreSQL may lack notifications.
-        let version = self.wait(client.query_typed("SELECT version()", &[]))?;
         let version: String = match version.first() {
             Some(row) => self.column(row, 0)?,
             None => String::new(),
@@ -241,16 +251,27 @@ impl Link {
     }
 }
 
-async fn dial_plain(config: &Config, told: Arc<Told>) -> Result<Client, Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    tokio::spawn(drive(connection, told));
-    Ok(client)
-}
-
-async fn dial_tls(config: &Config, tls: MakeTls, told: Arc<Told>) -> Result<Client, Error> {
-    let (client, connection) = config.connect(tls).await?;
-    tokio::spawn(drive(connection, told));
-    Ok(client)
+/// A connection, and what the server calls itself: those that speak the protocol and are not
+/// PostgreSQL may lack notifications.
+async fn dial(
+    config: &Config,
+    tls: Option<MakeTls>,
+    told: Arc<Told>,
+) -> Result<(Client, Vec<Row>), Error> {
+    let client = match tls {
+        None => {
+            let (client, connection) = config.connect(NoTls).await?;
+            tokio::spawn(drive(connection, told));
+            client
+        }
+        Some(tls) => {
+            let (client, connection) = config.connect(tls).await?;
+            tokio::spawn(drive(connection, told));
+            client
+        }
+    };
+    let version = client.query_typed("SELECT version()", &[]).await?;
+    Ok((client, version))
 }
 
 /// Moves messages to and from the server until the connection ends.

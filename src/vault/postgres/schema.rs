@@ -57,15 +57,18 @@ const MIGRATIONS: &[&str] = &["
 
 /// The version of the tables; `None` if there is no vault.
 pub(super) fn check(link: &Link) -> Result<Option<i32>, VaultError> {
-    let found = link.with(|client| {
-        let text = "SELECT version, readable_by FROM authsome.vault WHERE one = 1";
-        match within(CALL_TIMEOUT, client.query_typed(text, &[])) {
-            Some(Err(error)) if is_missing(&error) => Ok(Vec::new()),
-            Some(Err(error)) => Err(classify(&link.address.shown, &error)),
-            Some(Ok(rows)) => Ok(rows),
-            None => Err(link.unreachable("it does not respond")),
-        }
-    })?;
+    let look = || {
+        link.with(|client| {
+            let text = "SELECT version, readable_by FROM authsome.vault WHERE one = 1";
+            match within(CALL_TIMEOUT, client.query_typed(text, &[])) {
+                Some(Err(error)) if is_missing(&error) => Ok(Vec::new()),
+                Some(Err(error)) => Err(classify(&link.address.shown, &error)),
+                Some(Ok(rows)) => Ok(rows),
+                None => Err(link.unreachable("it does not respond")),
+            }
+        })
+    };
+    let found = link.again_if_broken(look)?;
     let Some(row) = found.first() else {
         return Ok(None);
     };
@@ -93,20 +96,41 @@ pub(super) fn refuse_later(readable_by: i32) -> Result<(), VaultError> {
 pub(super) fn is_made(link: &Link) -> Result<bool, VaultError> {
     match check(link)? {
         None => Ok(false),
-        Some(version) if version < VERSION => migrate(link, version).map(|()| true),
+        Some(version) if version < VERSION => migrate(link, version, MIGRATIONS).map(|()| true),
         Some(_) => Ok(true),
     }
 }
 
-/// Takes the steps that are missing, in one transaction.
-pub(super) fn migrate(link: &Link, from: i32) -> Result<(), VaultError> {
-    let taken = usize::try_from(from).unwrap_or_default();
+/// Makes the tables.
+pub(super) fn make(link: &Link) -> Result<(), VaultError> {
+    migrate(link, 0, MIGRATIONS)
+}
+
+/// Takes the steps that are missing, in one transaction. `from` is the version that was found; 0
+/// for no tables.
+fn migrate(link: &Link, from: i32, steps: &[&str]) -> Result<(), VaultError> {
     link.with(|client| {
         let transaction = link.wait(client.transaction())?;
-        for step in MIGRATIONS.iter().skip(taken) {
+        let mut taken = from;
+        if from > 0 {
+            // Of several machines that migrate at one time, the others wait here, and then have
+            // nothing to do.
+            let present = "SELECT version FROM authsome.vault WHERE one = 1 FOR UPDATE";
+            let rows = link.wait(transaction.query_typed(present, &[]))?;
+            if let Some(row) = rows.first() {
+                taken = link.column(row, 0)?;
+            }
+        }
+        for step in steps
+            .iter()
+            .skip(usize::try_from(taken).unwrap_or_default())
+        {
             link.wait(transaction.batch_execute(step))?;
         }
-        let version = format!("UPDATE authsome.vault SET version = {VERSION}");
+        let version = format!(
+            "UPDATE authsome.vault SET version = greatest(version, {})",
+            steps.len()
+        );
         link.wait(transaction.batch_execute(&version))?;
         link.wait(transaction.commit())
     })
@@ -114,10 +138,48 @@ pub(super) fn migrate(link: &Link, from: i32) -> Result<(), VaultError> {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
+    use authsome_test_support::Postgres;
+
     use super::*;
+    use crate::net::tls::Trust;
+    use crate::vault::postgres::Address;
 
     #[test]
     fn every_version_has_a_step() {
         assert_eq!(MIGRATIONS.len(), usize::try_from(VERSION).unwrap());
+    }
+
+    /// A later version adds a column, and all of its machines start at one time.
+    #[test]
+    fn several_machines_migrate_once_and_those_of_before_go_on() {
+        let Some(server) = Postgres::shared() else {
+            return;
+        };
+        let url = server.database();
+        let connect = || {
+            let address = Address::parse(&url, &Trust::new(None, Vec::new()));
+            Link::connect(address.unwrap()).unwrap()
+        };
+        let old = connect();
+        make(&old).unwrap();
+        let added = "ALTER TABLE authsome.record ADD COLUMN note text";
+        let later = [MIGRATIONS, &[added]].concat();
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| migrate(&connect(), VERSION, &later).unwrap());
+            }
+        });
+        assert_eq!(check(&old).unwrap(), Some(VERSION + 1));
+        assert!(is_made(&old).unwrap());
+        assert_eq!(check(&old).unwrap(), Some(VERSION + 1), "nothing goes back");
+        let raise = format!("UPDATE authsome.vault SET readable_by = {}", VERSION + 1);
+        old.rows(&raise, &[]).unwrap();
+        let refused = is_made(&old);
+        assert!(
+            matches!(refused, Err(VaultError::TooNew { .. })),
+            "{refused:?}"
+        );
     }
 }

@@ -3,7 +3,8 @@
 use authsome_test_support::{FakeGitLab, Postgres};
 
 use super::kit::Fleet;
-use crate::kit::refresh::{bearers, user};
+use super::order::{call_as, curl_as, never_back};
+use crate::kit::refresh::bearers;
 use crate::kit::session::Session;
 use crate::kit::{World, until};
 
@@ -49,22 +50,13 @@ fn a_pair_that_the_new_server_never_saw_is_written_again() {
         fleet.pair() == newest
     });
     gitlab.clear_seen();
-    let url = user(&gitlab);
-    let curl = [
-        "run",
-        "--",
-        "curl",
-        "-sS",
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}",
-        &url,
-    ];
-    assert_eq!(fleet.call(&other, &curl).expect(0).stdout, "200");
-    assert_eq!(session.call(&gitlab), "200");
+    let curl = curl_as("other", &gitlab);
+    let outcome = fleet.call(&other, &["run", "--", "bash", "-c", &curl]);
+    assert_eq!(outcome.expect(0).stdout, "200");
+    assert_eq!(call_as("one", &mut session, &gitlab), "200");
     session.end(0);
     let sent = bearers(&gitlab);
     assert!(sent.iter().all(|token| *token == newest.access), "{sent:?}");
     assert_eq!(gitlab.refreshes(), 1);
+    println!("tokens sent: {:?}", never_back(&gitlab));
 }

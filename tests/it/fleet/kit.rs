@@ -40,6 +40,14 @@ impl Fleet {
         }
     }
 
+    /// The same database by that port of this machine.
+    pub(super) fn by_port(&self, port: u16) -> Self {
+        let (_, rest) = self.url.rsplit_once('/').unwrap();
+        Self {
+            url: format!("postgres://postgres@127.0.0.1:{port}/{rest}"),
+        }
+    }
+
     /// From now on, the address names that server too, and takes the one that can be written.
     pub(super) fn also_on(&mut self, server: &Postgres) {
         let other = server.url("");

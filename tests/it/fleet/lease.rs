@@ -6,6 +6,7 @@ use authsome_test_support::{Endpoint, FakeGitLab, Fault, Postgres};
 use nix::sys::signal::{Signal, kill};
 
 use super::kit::Fleet;
+use super::order::{call_as, curl_as, never_back};
 use crate::kit::refresh::{bearers, user, wait_for_refresh};
 use crate::kit::session::{Session, spawn};
 use crate::kit::{Outcome, World, until};
@@ -27,8 +28,8 @@ fn a_machine_that_was_stopped_beyond_its_lease_still_brings_the_only_pair() {
     wait_for_refresh(&gitlab);
     until("the rotation", || gitlab.refreshes() == 1);
     kill(stopped.pid(), Signal::SIGSTOP).unwrap();
-    let mut command = other.authsome(["run", "--", "curl", "-sS", "--max-time", "60", "-o"]);
-    command.args(["/dev/null", "-w", "%{http_code}", &user(&gitlab)]);
+    let shell = curl_as("other", &gitlab);
+    let mut command = other.authsome(["run", "--", "bash", "-c", &shell]);
     fleet.join(&mut command);
     let waiting = spawn(&mut command);
     // It has the lease, and has been refused.
@@ -38,10 +39,11 @@ fn a_machine_that_was_stopped_beyond_its_lease_still_brings_the_only_pair() {
     kill(stopped.pid(), Signal::SIGCONT).unwrap();
     let outcome = Outcome::of(waiting.wait_with_output().unwrap());
     assert_eq!(outcome.stdout, "200", "{}", outcome.stderr);
-    assert_eq!(stopped.call(&gitlab), "200");
+    assert_eq!(call_as("stopped", &mut stopped, &gitlab), "200");
     stopped.end(0);
     assert_eq!(gitlab.refreshes(), 1);
     assert_eq!(fleet.pair(), gitlab.live_pairs().pop().unwrap());
+    println!("tokens sent: {:?}", never_back(&gitlab));
 }
 
 /// Nobody else was there: the machine that was stopped goes on under a lease of its own.

@@ -1,9 +1,11 @@
 //! A vault moves to a database and back, and gets another key.
 
-use authsome_test_support::Postgres;
+use authsome_test_support::{FakeGitLab, Postgres};
 
 use super::kit::{Fleet, KEY};
-use crate::kit::{Outcome, Setup};
+use crate::kit::refresh::user;
+use crate::kit::session::Session;
+use crate::kit::{Outcome, Setup, World, until};
 
 #[test]
 fn a_vault_moves_to_a_database_and_back() {
@@ -46,7 +48,7 @@ fn a_fleet_gets_a_new_key_while_it_lives() {
     let fleet = Fleet::on(server);
     let Setup { world, gitlab, .. } = Setup::connected();
     let (_, pair) = fleet.connect(&gitlab, 7200);
-    let mut session = crate::kit::session::Session::start_with(&world, |command| {
+    let mut session = Session::start_with(&world, |command| {
         fleet.join(command);
     });
     assert_eq!(session.call(&gitlab), "200");
@@ -65,6 +67,35 @@ fn a_fleet_gets_a_new_key_while_it_lives() {
     session.end(0);
 }
 
+/// Its tokens have to end for that, so they live for seconds.
+#[test]
+fn a_run_whose_token_ends_after_a_new_key_says_what_to_do() {
+    let Some(server) = Postgres::shared() else {
+        return;
+    };
+    let (fleet, world) = (Fleet::on(server), World::new());
+    let gitlab = FakeGitLab::builder().expires_in(Some(6)).start();
+    fleet.connect(&gitlab, 6);
+    let mut session = Session::start_with(&world, |command| fleet.join(command));
+    assert_eq!(session.call(&gitlab), "200");
+    let printed = fleet.call(&world, &["vault", "rekey", "--to", "env", "--show-secret"]);
+    let key = printed.expect(0).stdout.trim().to_owned();
+    let renewed = gitlab.token_requests();
+    until("the token has ended", || session.call(&gitlab) == "503");
+    let told = session.tell(&format!("curl -sS '{}'", user(&gitlab)));
+    assert!(told.contains("vault_unavailable"), "{told}");
+    assert!(told.contains("start it again with the new key"), "{told}");
+    // It cannot read the refresh token, so it spends none.
+    assert_eq!(gitlab.token_requests(), renewed);
+    session.end(0);
+    let mut again = Session::start_with(&world, |command| {
+        fleet.join(command);
+        command.env("AUTHSOME_MASTER_KEY", &key);
+    });
+    assert_eq!(again.call(&gitlab), "200");
+    again.end(0);
+}
+
 #[test]
 fn doctor_shows_the_fleet() {
     let Some(server) = Postgres::shared() else {
@@ -73,12 +104,12 @@ fn doctor_shows_the_fleet() {
     let fleet = Fleet::on(server);
     let Setup { world, gitlab, .. } = Setup::connected();
     fleet.connect(&gitlab, 7200);
-    let mut session = crate::kit::session::Session::start_with(&world, |command| {
+    let mut session = Session::start_with(&world, |command| {
         fleet.join(command);
     });
     assert_eq!(session.call(&gitlab), "200");
     let machines = "SELECT count(*) FROM authsome.machine";
-    crate::kit::until("it is noted", || {
+    until("it is noted", || {
         server.sql(fleet.database(), machines) == "1"
     });
     let lease = "INSERT INTO authsome.lease VALUES \

@@ -219,6 +219,10 @@ impl Grants {
         live.map(|row| row.pair.clone()).collect()
     }
 
+    pub(crate) fn issued(&self) -> Vec<Pair> {
+        self.rows.iter().map(|row| row.pair.clone()).collect()
+    }
+
     pub(crate) fn expire_all(&mut self) {
         for row in &mut self.rows {
             row.expires = Some(Instant::now());

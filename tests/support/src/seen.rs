@@ -38,6 +38,8 @@ pub struct Seen {
     pub client_certificate: Option<CertificateDer<'static>>,
     /// The decoded form of a POST to `/oauth/…`; empty otherwise.
     pub form: Vec<(String, String)>,
+    /// When it had arrived.
+    pub at: Instant,
 }
 
 impl Seen {
@@ -64,6 +66,7 @@ impl Seen {
             credential,
             client_certificate: parts.extensions.get().cloned(),
             form,
+            at: Instant::now(),
         }
     }
 

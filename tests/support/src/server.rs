@@ -262,6 +262,11 @@ impl FakeGitLab {
         self.shared.grants().live_pairs()
     }
 
+    /// Every pair that was ever issued, oldest first.
+    pub fn issued(&self) -> Vec<Pair> {
+        self.shared.grants().issued()
+    }
+
     /// Whether the server accepts this access token now.
     pub fn is_live(&self, access: &str) -> bool {
         matches!(self.shared.grants().standing(access), GrantState::Live(_))
