@@ -45,7 +45,7 @@ async fn serve(dialer: Rc<Dialer>) -> Result<(), Failure> {
             Err(error) => return Err(error.into()),
         };
         let response = perform(&dialer, &order, &mut held).await;
-        let reply = Reply::Done(response.map_err(|error| error.to_string()));
+        let reply = Reply::Done(Box::new(response.map_err(|error| error.to_string())));
         wire::send(&mut io::stdout(), &reply)?;
     }
 }

@@ -210,7 +210,7 @@ impl System {
         let outcome = loop {
             match wire::receive(&mut self.samples)? {
                 Reply::Mark => marks.push(self.proxy.map_or(Ok(0.0), cpu_seconds)?),
-                Reply::Done(outcome) => break outcome,
+                Reply::Done(outcome) => break *outcome,
             }
         };
         let mut sample = outcome.map_err(|error| format!("{}: {error}", self.name))?;

@@ -94,7 +94,7 @@ pub(crate) enum Watch {
 pub(crate) enum Reply {
     /// The watched time begins, or ends.
     Mark,
-    Done(Result<Sample, String>),
+    Done(Box<Result<Sample, String>>),
 }
 
 /// The kinds of load.
