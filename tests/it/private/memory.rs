@@ -51,9 +51,10 @@ fn a_tracer_is_refused() {
 #[test]
 fn memory_is_locked_where_all_of_it_may_be() {
     let is_root = Uid::effective().is_root();
-    let without: &[&str] = match is_root {
-        true => &["setpriv", "--bounding-set", "-ipc_lock", "--"],
-        false => &[],
+    let without: &[&str] = if is_root {
+        &["setpriv", "--bounding-set", "-ipc_lock", "--"]
+    } else {
+        &[]
     };
     let may_raise = Command::new("sh")
         .args(["-c", "ulimit -l unlimited"])
