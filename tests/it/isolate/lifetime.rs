@@ -194,7 +194,7 @@ fn programs_that_make_containers_are_refused_by_name() {
 /// Says when it begins and when it goes on. One process: a shell that forks may be stopped before
 /// the fork is done, and then waits for it.
 const SAYS: &str = "import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); \
-    signal.signal(signal.SIGCONT, lambda *_: os.write(1, b\"ba\" + b\"ck\\n\")); print(\"b\" + \"egins\", flush=True)\n\
+    signal.signal(signal.SIGCONT, lambda *_: os.write(1, b\"b\" + b\"ack\\n\")); print(\"b\" + \"egins\", flush=True)\n\
     while True: signal.pause()";
 
 #[test]
