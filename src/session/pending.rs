@@ -4,8 +4,10 @@
 //! | `do` | the response |
 //! | --- | --- |
 //! | `waiting` | `waiting`: the requests; `wanted`: what programs ask for |
-//! | `lift` | the rule that has refused that request, lifted `once` or for the `run`, as `how` says |
-//! | `decide` | the request of that `id`, once the `answer` has reached it: `once`, `run`, or `no` with a `reason` |
+//! | `lift` | the rule that refused the request, lifted `once` or for the `run`, as `how` says |
+//! | `decide` | the request of that `id`, once the `answer` has reached it |
+//!
+//! An `answer` is `once`, `run`, or `no` with a `reason`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -209,8 +209,8 @@ pub(crate) fn without_libcs_own(line: &str) -> String {
     format!("SigIgn:\t{mask:016x}")
 }
 
-/// Copies a program that is started then, by a process of its own: one that is open for writing here
-/// would be so in whatever another test starts at that moment, and is "busy" then (execve(2)).
+/// Copies a program that is started then, by a process of its own: one that is open for writing
+/// here would be so in whatever another test starts at that moment, and is "busy" then (execve(2)).
 pub(crate) fn copy_program(from: &Path, to: &Path) {
     let status = Command::new("cp").args([from, to]).status();
     assert!(

@@ -4,8 +4,8 @@
 //! AUTHSOME=target/release/authsome cargo test --test it ui::cost -- --ignored --nocapture
 //! ```
 //!
-//! `UI_RUNS` (10), `UI_RATE` (20, requests a second of each run), `UI_SECONDS` (30) and `UI_WARM_UP`
-//! (5 seconds before each measurement) change what is measured.
+//! `UI_RUNS` (10), `UI_RATE` (20, requests a second of each run), `UI_SECONDS` (30) and
+//! `UI_WARM_UP` (5 seconds before each measurement) change what is measured.
 
 use std::collections::HashMap;
 use std::fs;

@@ -1,5 +1,5 @@
-//! What the page lives through: the end of a run, one that is killed, a vault that cannot be opened,
-//! and a home on a full disk.
+//! What the page lives through: the end of a run, one that is killed, a vault that cannot be
+//! opened, and a home on a full disk.
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};

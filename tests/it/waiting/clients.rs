@@ -1,5 +1,5 @@
-//! A login that dies during a run, as the programs see it that agents send requests with: each waits
-//! with the time-outs that it has by itself, and goes on once the user has logged in.
+//! A login that dies during a run, as the programs see it that agents send requests with: each
+//! waits with the time-outs that it has by itself, and goes on once the user has logged in.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -61,6 +61,11 @@ const GITLAB: &[(&str, &str)] = &[
         "{ project(fullPath: \"g/p\") { repository { blobs(paths: \"a\") { nodes { externalStorageUrl } } } } }",
         "feed-token externalStorageUrl",
     ),
+    // Who lifts the rule of a mutation gets what it answers with: its field's name is in no rule.
+    (
+        "mutation { createIssue(input: { projectPath: \"g/p\", title: \"t\" }) { token } }",
+        "mutation",
+    ),
     (
         "{ aiFeatureSettings { nodes { validModels { nodes { name apiToken } } } } }",
         "self-hosted-model apiToken",
