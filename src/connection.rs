@@ -13,6 +13,7 @@
 //!   those beside the vault (`store.rs`).
 
 mod application;
+mod arrivals;
 mod closely;
 mod closing;
 mod credentials;
@@ -42,6 +43,7 @@ mod tries;
 mod turn;
 mod wanted;
 
+pub use arrivals::Arrivals;
 pub use credentials::Credentials;
 pub use elsewhere::{Elsewhere, LaterPair};
 pub use freshness::Freshness;

@@ -21,6 +21,7 @@ pub mod env;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod growing;
 pub mod hand_back;
 pub mod isolate;
 pub mod loopback;

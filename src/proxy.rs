@@ -53,6 +53,7 @@ pub use pending::{
     AgentApi, Decision, Lift, LiftExtent, NotDecided, NotLifted, Pending, PendingKind,
     PendingOptions, PendingRequest, RefusedRequest, ShownBody, Wanted, WantedError,
 };
+pub use policy::all_routes::HostInUse;
 pub use policy::git_push::{PushPolicy, RefPattern, RefPatternError};
 pub use policy::route::Preference;
 pub use policy::routes::{Managed, RouteTable, Tie};

@@ -52,6 +52,7 @@ mod git_login;
 mod hand_back;
 mod isolated;
 mod isolation;
+mod joining;
 mod key_file;
 mod living;
 mod made_with;
@@ -76,7 +77,6 @@ mod vault_place;
 mod watch;
 mod words;
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -94,6 +94,7 @@ use self::hand_back::{hand_back_rest, start_apart};
 use self::isolated::Isolated;
 pub use self::isolated::IsolatedSpawnError;
 pub use self::isolation::Isolation;
+use self::joining::Joining;
 pub use self::living::{allows_export, facts_of, living};
 pub(crate) use self::made_with::{is_on_route, provider_made_with};
 use self::member::Member;
@@ -152,6 +153,8 @@ pub struct Session {
     hand_back: Option<Arc<HandBack>>,
     pending: Arc<Pending>,
     needing_login: Vec<ConnectionId>,
+    /// `None` if no connection may join.
+    joining: Option<Joining>,
     /// `None` if that failed: its commands are then still recognized by their process ancestry.
     entered: Option<Entered>,
     stopping: Arc<Stopping>,
@@ -261,13 +264,6 @@ impl Session {
         let code = child.wait().await?;
         self.log.ended(code, child);
         Ok(code)
-    }
-
-    /// Tells during the run which connections come to need a new login, and which have got one
-    /// elsewhere. It never completes.
-    pub async fn watch(&self, notify: &dyn Fn(Notice)) -> Infallible {
-        let parts = (&*self.credentials, &*self.pending, &**self.log.audit());
-        watch::watch(parts, &self.needing_login, notify).await
     }
 
     /// The public name of the session, as in `AUTHSOME_SESSION`.

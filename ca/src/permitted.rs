@@ -17,6 +17,8 @@ pub enum PermittedHost {
     Domain(String),
     /// This single address.
     Ip(IpAddr),
+    /// Every host: the CA has no name constraints.
+    Any,
 }
 
 /// The permitted hosts, checked and normalized.
@@ -25,6 +27,7 @@ pub(crate) struct PermittedNames {
     /// In lower case, without a trailing dot.
     domains: BTreeSet<String>,
     addresses: BTreeSet<IpAddr>,
+    is_any: bool,
 }
 
 impl PermittedNames {
@@ -33,6 +36,7 @@ impl PermittedNames {
         let mut names = Self {
             domains: BTreeSet::new(),
             addresses: BTreeSet::new(),
+            is_any: false,
         };
         for host in hosts {
             match host {
@@ -47,6 +51,7 @@ impl PermittedNames {
                 PermittedHost::Ip(address) => {
                     names.addresses.insert(*address);
                 }
+                PermittedHost::Any => names.is_any = true,
             }
         }
         Ok(names)
@@ -55,6 +60,7 @@ impl PermittedNames {
     /// Whether a verifier that enforces [`Self::constraints`] would accept a leaf for `host`.
     pub(crate) fn permits(&self, host: &ServerName<'_>) -> bool {
         match host {
+            _ if self.is_any => true,
             ServerName::DnsName(name) => {
                 let name = name.to_lowercase_owned();
                 within(name.as_ref()).any(|domain| self.domains.contains(domain))
@@ -64,13 +70,16 @@ impl PermittedNames {
         }
     }
 
-    /// The constraints for the CA certificate.
+    /// The constraints for the CA certificate; `None` if it has none.
     ///
     /// In RFC 5280 a name form without a constraint is *unconstrained*. So a form that the session
     /// does not use is constrained to a name that no host has. `IPv4` and `IPv6` each get such a
     /// constraint, because some verifiers compare an address only with constraints of its own
     /// family.
-    pub(crate) fn constraints(&self) -> NameConstraints {
+    pub(crate) fn constraints(&self) -> Option<NameConstraints> {
+        if self.is_any {
+            return None;
+        }
         let mut permitted_subtrees: Vec<_> = self
             .domains
             .iter()
@@ -86,10 +95,10 @@ impl PermittedNames {
         if !self.addresses.iter().any(IpAddr::is_ipv6) {
             permitted_subtrees.push(single_address(UNUSED_IPV6));
         }
-        NameConstraints {
+        Some(NameConstraints {
             permitted_subtrees,
             excluded_subtrees: Vec::new(),
-        }
+        })
     }
 }
 
@@ -152,6 +161,14 @@ mod tests {
     }
 
     #[test]
+    fn permits_every_host_without_constraints() {
+        let all = PermittedNames::parse(&[PermittedHost::Any]).unwrap();
+        assert!(permits(&all, "example.com"));
+        assert!(permits(&all, "127.0.0.1"));
+        assert!(all.constraints().is_none());
+    }
+
+    #[test]
     fn refuses_what_is_not_a_dns_name() {
         for domain in [
             "",
@@ -172,9 +189,16 @@ mod tests {
 
     #[test]
     fn closes_each_name_form_that_is_not_used() {
-        assert_eq!(names(&[], &[]).constraints().permitted_subtrees.len(), 3);
+        assert_eq!(
+            names(&[], &[])
+                .constraints()
+                .unwrap()
+                .permitted_subtrees
+                .len(),
+            3
+        );
         let one_of_each = names(&["a.com", "A.com."], &["10.0.0.1", "10.0.0.1", "::1"]);
-        let subtrees = one_of_each.constraints().permitted_subtrees;
+        let subtrees = one_of_each.constraints().unwrap().permitted_subtrees;
         assert_eq!(subtrees.len(), 3, "duplicates fall away, no dummy is added");
         assert!(!subtrees.contains(&GeneralSubtree::DnsName(UNUSED_DOMAIN.to_owned())));
     }

@@ -24,7 +24,7 @@ pub const LIFETIME: Duration = Duration::from_hours(7 * 24);
 ///
 /// ECDSA P-256 with SHA-256, X.509 v3 (RFC 5280): critical basicConstraints (a CA, path length 0),
 /// critical keyUsage (certificate and CRL signing), a subject key identifier, and critical name
-/// constraints for the permitted hosts.
+/// constraints for the permitted hosts, unless every host is permitted.
 pub struct SessionCa {
     issuer: Issuer<'static, KeyPair>,
     permitted: PermittedNames,
@@ -51,7 +51,7 @@ impl SessionCa {
         let mut params = params(validity, &subject)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.name_constraints = Some(permitted.constraints());
+        params.name_constraints = permitted.constraints();
 
         let der = params.self_signed(&key)?.der().clone();
         Ok(Self {

@@ -20,6 +20,7 @@ pub(super) fn tell(notice: Notice, printer: &Printer) {
     match notice {
         Notice::Adopted(_)
         | Notice::ConnectedAgain(_)
+        | Notice::Joined { .. }
         | Notice::NoConnection
         | Notice::WaitingForHandBack
         | Notice::WaitingForRefresh => {
@@ -79,6 +80,7 @@ pub(super) fn words(notice: Notice) -> String {
         Notice::ConnectedAgain(id) => format!("{id} is connected again"),
         Notice::Definition { provider, warning } => format!("{provider}: {warning}"),
         Notice::DirectoryUnused(unused) => unused_directory(unused),
+        Notice::Joined { id, places } => joined(&id, &places),
         Notice::LacksScopes { id, scopes } => format!(
             "{id} lacks a scope that the provider asks for; to grant it: {}",
             wider_login(&id, &scopes)
@@ -89,9 +91,7 @@ pub(super) fn words(notice: Notice) -> String {
         Notice::LeftOut { id, error } => {
             format!("{id} takes no part: {}", Failure::from(error).message)
         }
-        Notice::MoreChanges(more) => {
-            format!("and {more} more changes since connections were made")
-        }
+        Notice::MoreChanges(more) => more_changes(more),
         Notice::NeedsLogin { id, reason } => format!(
             "{id} needs a new login ({reason}); run: authsome login {} --connection {} --force",
             id.provider, id.name
@@ -127,6 +127,14 @@ pub(super) fn words(notice: Notice) -> String {
         Notice::WaitingForHandBack => "authsome: waiting until a new pair is handed back (Ctrl-C gives it up)".to_owned(),
         Notice::WaitingForRefresh => "authsome: waiting for a refresh that is under way, so that its new pair is not lost (Ctrl-C gives it up)".to_owned(),
     }
+}
+
+fn joined(id: &ConnectionId, places: &[String]) -> String {
+    format!("{id} has joined the run: it is used at {}", list(places))
+}
+
+fn more_changes(more: usize) -> String {
+    format!("and {more} more changes since connections were made")
 }
 
 fn set_aside(id: &ConnectionId) -> String {

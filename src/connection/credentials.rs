@@ -42,6 +42,7 @@ use super::wanted::{Outcome, RefreshReason, credential};
 use crate::audit::Audit;
 use crate::clock::Timestamp;
 use crate::credential::{ConnectionId, Credential};
+use crate::growing::Growing;
 use crate::oauth::{EXCHANGE_TIMEOUT, HttpClients};
 use crate::secret::Secret;
 
@@ -57,9 +58,9 @@ pub struct Credentials {
     changes: Arc<AtomicU64>,
     /// Whether the vault's changes are followed already.
     pub(super) is_following: AtomicBool,
-    /// A sorted map, since a session has few connections: comparing names costs less than hashing
-    /// them.
-    pub(super) slots: BTreeMap<ConnectionId, Arc<Slot>>,
+    /// Sorted maps, since a session has few connections: comparing names costs less than hashing
+    /// them. The first has those of the start, each other one a connection that has joined.
+    slots: Growing<BTreeMap<ConnectionId, Arc<Slot>>>,
 }
 
 impl Credentials {
@@ -85,15 +86,27 @@ impl Credentials {
             lacking,
             changes,
             is_following: AtomicBool::new(false),
-            slots,
+            slots: Growing::new(slots),
         })
+    }
+
+    /// A connection joins the session.
+    pub fn join(&self, stored: Stored) {
+        let slot = Slot::new(&stored, Arc::clone(&self.changes));
+        let joined = (stored.connection.id, Arc::new(slot));
+        self.slots.push(BTreeMap::from([joined]));
+    }
+
+    /// All connections, as they are known here.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (&ConnectionId, &Arc<Slot>)> {
+        self.slots.iter().flatten()
     }
 
     /// Starts to renew the pairs that are due, in the background, and to follow what others renew.
     pub fn renew_due(self: &Arc<Self>) {
         self.follow_changes();
         let now = Timestamp::now();
-        for (id, slot) in &self.slots {
+        for (id, slot) in self.slots() {
             let current = slot.current.load();
             // A dead grant, or one without a refresh token, has no `refresh_at`: a refresh could
             // only fail.
@@ -118,8 +131,7 @@ impl Credentials {
     /// The connections that were found to need a new login in this session, with the reason.
     pub fn needing_login(&self) -> Vec<(ConnectionId, String)> {
         let reason = |slot: &Slot| slot.state().pace.needs_login().map(str::to_owned);
-        self.slots
-            .iter()
+        self.slots()
             .filter_map(|(id, slot)| Some((id.clone(), reason(slot)?)))
             .collect()
     }
@@ -138,9 +150,8 @@ impl Credentials {
     }
 
     pub(super) fn slot(&self, id: &ConnectionId) -> Result<&Arc<Slot>, CredentialError> {
-        self.slots
-            .get(id)
-            .ok_or_else(|| CredentialError::Removed { id: id.clone() })
+        let known = self.slots.iter().find_map(|slots| slots.get(id));
+        known.ok_or_else(|| CredentialError::Removed { id: id.clone() })
     }
 
     /// Joins the running refresh, or starts one.
@@ -230,10 +241,7 @@ impl CredentialSource for Credentials {
     }
 
     fn secrets(&self) -> Vec<Secret<String>> {
-        self.slots
-            .values()
-            .flat_map(|slot| slot.secrets())
-            .collect()
+        self.slots().flat_map(|(_, slot)| slot.secrets()).collect()
     }
 
     fn lacks(&self, id: &ConnectionId, scopes: &str) {

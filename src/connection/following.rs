@@ -51,7 +51,7 @@ impl Credentials {
     /// Returns `false` if a pair of this machine waits for a lease.
     async fn take_changes(&self, changed: &[Changed], is_any: bool) -> bool {
         let mut is_written = true;
-        for (id, slot) in &self.slots {
+        for (id, slot) in self.slots() {
             let name = id.to_string();
             let is_named = || changed.contains(&Changed::Record(name));
             if !is_any && !is_named() {

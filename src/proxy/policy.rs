@@ -1,6 +1,7 @@
 //! Decides what is done with a request: from its head, and for a push with git and a GraphQL
 //! document from its body; and what the user permits.
 
+pub(super) mod all_routes;
 pub(super) mod asking;
 pub(super) mod candidates;
 pub(super) mod decide;

@@ -26,19 +26,19 @@ impl Entered {
 /// Registers a run, and listens on its socket. If that fails, it is told, and the run goes on.
 pub(super) fn enter(
     home: &Home,
-    state: RunState,
+    state: Arc<RunState>,
     handlers: Handlers,
     notify: &dyn Fn(Notice),
 ) -> Option<Entered> {
     let (id, audit) = (state.id.clone(), Arc::clone(&state.audit));
-    let living = match LivingSession::enter(home, &id, &state.facts) {
+    let living = match LivingSession::enter(home, &id, &state.facts()) {
         Ok(living) => living,
         Err(error) => {
             notify(Notice::NotEntered(error));
             return None;
         }
     };
-    let handlers = handlers.with("state", Arc::new(StateHandler(Arc::new(state))));
+    let handlers = handlers.with("state", Arc::new(StateHandler(state)));
     let control = Control::bind(home, &socket_file(home, &id), &audit, handlers);
     let control = control.map_err(|error| notify(Notice::NoControl(error)));
     Some(Entered {

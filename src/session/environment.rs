@@ -47,12 +47,11 @@ pub(super) struct EnvironmentBuilder<'a> {
     pub(super) parent: &'a Parent,
     /// Whose variables name the directories for the session's files.
     pub(super) host: &'a Parent,
-    /// The public name of the session.
-    pub(super) name: &'a str,
+    /// The public name of the session, and the password of its proxy.
+    pub(super) session: (&'a str, &'a Secret<String>),
     /// The files that the trusted roots were read from.
     pub(super) trusted_files: &'a [&'a Path],
     pub(super) proxy: &'a Proxy<Credentials>,
-    pub(super) password: &'a Secret<String>,
     /// The hosts that the child contacts without the proxy.
     pub(super) direct: &'a [String],
     /// What the user has chosen.
@@ -75,7 +74,7 @@ impl EnvironmentBuilder<'_> {
         let (directory, files) = self.write_files(&roots, scrubbed, notify)?;
         let url = Secret::new(format!(
             "http://authsome:{}@{}",
-            self.password.expose(),
+            self.session.1.expose(),
             self.proxy_authority()
         ));
         let remotes = contributions.remotes();
@@ -84,7 +83,7 @@ impl EnvironmentBuilder<'_> {
             proxy: url.expose(),
             no_proxy: &self.direct.join(","),
             files: &files,
-            session: self.name,
+            session: self.session.0,
             pins: &match self.options.containers {
                 None => helpers::pins(&variable, self.parent.directory(), remotes.names_proxy),
                 Some(_) => Vec::new(),
@@ -133,7 +132,7 @@ impl EnvironmentBuilder<'_> {
         }
         directories::in_first_good(self.host, notify, |parent| {
             run_dir::sweep(parent);
-            let directory = RunDirectory::create(parent, self.name)?;
+            let directory = RunDirectory::create(parent, self.session.0)?;
             self.fill(directory, roots, scrubbed)
         })
     }

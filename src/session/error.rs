@@ -11,7 +11,7 @@ use crate::credential::ConnectionId;
 use crate::net::tls::TrustError;
 use crate::os::home::HomeError;
 use crate::os::run_dir::Unfit;
-use crate::proxy::{Contradiction, PolicySource, ProxyError};
+use crate::proxy::{Contradiction, HostInUse, PolicySource, ProxyError};
 use crate::vault::VaultError;
 
 /// Why a session, or a part that it is made from, could not be created.
@@ -66,6 +66,9 @@ pub enum SessionError {
     /// Rules of the flags contradict each other.
     #[error(transparent)]
     Contradiction(#[from] Contradiction),
+    /// A connection cannot join, as its host is another's.
+    #[error(transparent)]
+    HostInUse(#[from] HostInUse),
     /// No directory is usable for the session's files. Contains what is wrong with the last one
     /// tried.
     #[error("there is no directory for the session's files")]

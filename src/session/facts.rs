@@ -2,21 +2,23 @@
 //! credential, what is denied, since when. It is in the file `sessions/ID.json` while the session
 //! lives, and contains no secret.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
 use authsome_providers::Scheme;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::member::Member;
-use super::options::Options;
+use super::options::{Join, Options};
 use super::policy::Permitted;
 use crate::clock::Timestamp;
 use crate::credential::ConnectionId;
 use crate::os::home::{create_private_file, open_file, remove_if_present};
-use crate::proxy::{AgentApi, Preference};
+use crate::os::private_file::replace_private_file;
+use crate::proxy::Preference;
 
 /// How many places and rules are named. The rest are counted.
 const MAX_NAMED: usize = 1000;
@@ -26,6 +28,7 @@ const MAX_FILE: u64 = 4 * 1024 * 1024;
 
 /// What a session tells about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the JSON")]
 pub struct Facts {
     /// When it started (RFC 3339).
     pub since: String,
@@ -36,6 +39,9 @@ pub struct Facts {
     /// Whether it has rules that a run within it would not have.
     #[serde(default)]
     pub has_rules: bool,
+    /// Whether connections that are made now join it.
+    #[serde(default)]
+    pub joins_new: bool,
     /// Whether hosts that belong to no connection are refused.
     pub denies_other_hosts: bool,
     /// The places that belong to connections, sorted.
@@ -86,23 +92,17 @@ impl Facts {
     pub(super) fn of(members: &[Member], options: &Options, permitted: &Permitted) -> Self {
         let mut places: BTreeMap<String, Best> = BTreeMap::new();
         let mut guards = BTreeMap::new();
-        let (allowed, mut seen) = (&permitted.allowed_guards, BTreeSet::new());
+        let mut seen = BTreeSet::new();
+        let rules = Guards::of(permitted);
         for member in members {
             let id = &member.stored.connection.id;
-            let routes = member.service.routes.iter();
-            for route in routes.filter(|route| route.scheme == Scheme::Https) {
-                let best = places.entry(route.to_string()).or_default();
+            for place in https_places(member) {
+                let best = places.entry(place).or_default();
                 best.add(id, member.preference);
             }
             // All connections of a provider have the same rules.
-            if !seen.insert(&id.provider) {
-                continue;
-            }
-            for rule in member.service.rules.guards() {
-                let name = format!("{}/{}", id.provider, rule.name);
-                if !allowed.contains(&name) {
-                    guards.entry(name).or_insert_with(|| rule.reason.clone());
-                }
+            if seen.insert(&id.provider) {
+                guards.extend(rules.in_force(member));
             }
         }
         let unnamed_places = places.len().saturating_sub(MAX_NAMED);
@@ -113,6 +113,7 @@ impl Facts {
             pid: std::process::id(),
             allows_export: options.allows_export,
             has_rules: options.has_rules(),
+            joins_new: options.join == Join::New,
             denies_other_hosts: permitted.policy.denies_unmanaged(),
             places: places
                 .map(|(place, best)| PlaceFact {
@@ -132,13 +133,39 @@ impl Facts {
         }
     }
 
+    /// What is known once that member has joined, whose places are no other's.
+    pub(super) fn with(&self, member: &Member, permitted: &Guards) -> Self {
+        let mut facts = self.clone();
+        let id = &member.stored.connection.id;
+        for place in https_places(member) {
+            facts.places.push(PlaceFact {
+                place,
+                connections: vec![id.to_string()],
+            });
+        }
+        facts
+            .places
+            .sort_by(|one, other| one.place.cmp(&other.place));
+        facts.unnamed_places += facts.places.len().saturating_sub(MAX_NAMED);
+        facts.places.truncate(MAX_NAMED);
+        for (rule, reason) in permitted.in_force(member) {
+            if !facts.guards.iter().any(|known| known.rule == rule) {
+                let asks = permitted.asked.contains(&rule);
+                facts.guards.push(GuardFact { rule, reason, asks });
+            }
+        }
+        facts.guards.sort_by(|one, other| one.rule.cmp(&other.rule));
+        facts.guards.truncate(MAX_NAMED);
+        facts
+    }
+
     /// What of them the agent's API tells; `id` is the run's.
-    pub(super) fn for_agent(&self, id: &str) -> AgentApi {
+    pub(super) fn for_agent(&self, id: &str) -> Value {
         let mut facts = serde_json::to_value(self).unwrap_or_default();
         if let Some(fields) = facts.as_object_mut() {
             fields.insert("id".to_owned(), id.into());
         }
-        AgentApi { facts }
+        facts
     }
 
     /// Writes them to a private file. One that is there is what a killed session has left.
@@ -149,6 +176,11 @@ impl Facts {
         file.write_all(&text)
     }
 
+    /// Writes them in place of those that are there: a reader finds the one or the other.
+    pub(super) fn replace(&self, path: &Path) -> io::Result<()> {
+        replace_private_file(path, &serde_json::to_vec(self)?).map_err(io::Error::other)
+    }
+
     /// Reads them. `None` if they are not there, or not whole.
     pub(super) fn read(path: &Path) -> Option<Self> {
         let file = open_file(OpenOptions::new().read(true), path).ok()?;
@@ -156,6 +188,39 @@ impl Facts {
         file.take(MAX_FILE).read_to_end(&mut text).ok()?;
         serde_json::from_slice(&text).ok()
     }
+}
+
+/// Which guard rules the user has changed.
+#[derive(Clone, Debug)]
+pub(super) struct Guards {
+    lifted: HashSet<String>,
+    asked: HashSet<String>,
+}
+
+impl Guards {
+    pub(super) fn of(permitted: &Permitted) -> Self {
+        Self {
+            lifted: permitted.allowed_guards.clone(),
+            asked: permitted.asked_guards.clone(),
+        }
+    }
+
+    /// The rules of that member's provider which stand, each with its reason.
+    fn in_force(&self, member: &Member) -> Vec<(String, String)> {
+        let provider = &member.stored.connection.id.provider;
+        let rules = member.service.rules.guards().iter();
+        let named = rules.map(|rule| (format!("{provider}/{}", rule.name), rule.reason.clone()));
+        named
+            .filter(|(name, _)| !self.lifted.contains(name))
+            .collect()
+    }
+}
+
+/// The places where a connection's credential is put on.
+pub(super) fn https_places(member: &Member) -> impl Iterator<Item = String> {
+    let routes = member.service.routes.iter();
+    let https = routes.filter(|route| route.scheme == Scheme::Https);
+    https.map(ToString::to_string)
 }
 
 /// The rules of the policy, layer by layer.

@@ -61,6 +61,12 @@ impl Drop for LivingSession {
     }
 }
 
+/// What the run with that ID tells about itself from now on.
+pub(super) fn tell_again(home: &Home, id: &str, facts: &Facts) {
+    // Without it, `status` inside the run tells what was known at the start.
+    let _ = facts.replace(&facts_file(&lock_file(home, id)));
+}
+
 /// What the run with that ID tells about itself, if it is alive. The ID is untrusted and may be any
 /// text.
 pub fn facts_of(home: &Home, id: &str) -> Option<Facts> {

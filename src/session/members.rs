@@ -140,28 +140,36 @@ impl Gathering<'_> {
     }
 
     fn member(&mut self, stored: Stored) -> Result<Member, SessionError> {
-        let id = &stored.connection.id;
-        let known = self.providers.get(&id.provider);
-        let definition = if let Some((definition, _)) = known {
-            Arc::clone(definition)
-        } else {
-            let definition = Arc::new(self.data.definition_of(&id.provider, self.notify)?);
-            let used = DefinitionUsed::of(&definition);
-            let entry = (Arc::clone(&definition), used);
-            self.providers.insert(id.provider.clone(), entry);
-            definition
-        };
-        let provider = definition.placed(&stored.connection.params)?;
-        // The present definition. After the pass, it is limited to what the connection was made
-        // with.
-        let service = provider.at(stored.connection.base_url.as_ref())?;
-        Ok(Member {
-            stored,
-            provider,
-            service,
-            preference: Preference::None, // set after the pass
-        })
+        member_of(stored, &mut self.providers, self.data, self.notify)
     }
+}
+
+/// The connection with its present definition, which is then limited to what the connection was
+/// made with. Its preference is still to be set.
+pub(super) fn member_of(
+    stored: Stored,
+    providers: &mut Present,
+    data: &UserData,
+    notify: &dyn Fn(Notice),
+) -> Result<Member, SessionError> {
+    let id = &stored.connection.id;
+    let definition = if let Some((definition, _)) = providers.get(&id.provider) {
+        Arc::clone(definition)
+    } else {
+        let definition = Arc::new(data.definition_of(&id.provider, notify)?);
+        let used = DefinitionUsed::of(&definition);
+        let entry = (Arc::clone(&definition), used);
+        providers.insert(id.provider.clone(), entry);
+        definition
+    };
+    let provider = definition.placed(&stored.connection.params)?;
+    let service = provider.at(stored.connection.base_url.as_ref())?;
+    Ok(Member {
+        stored,
+        provider,
+        service,
+        preference: Preference::None,
+    })
 }
 
 fn preference(

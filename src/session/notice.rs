@@ -44,6 +44,13 @@ pub enum Notice {
     /// The user asked to leave a variable unchanged, but this has no effect: authsome does not
     /// change the variable, or always removes it.
     LeftAlone(OsString),
+    /// A connection that was made during the run has joined it.
+    Joined {
+        /// Which one.
+        id: ConnectionId,
+        /// Where its credential is put on: scheme, host, port and path prefix.
+        places: Vec<String>,
+    },
     /// A provider has asked for scopes that a connection's grant lacks.
     LacksScopes {
         /// Which connection.

@@ -20,6 +20,8 @@ pub enum Join {
     Default,
     /// Those that [`Options::chosen`] or [`Options::only`] names.
     Named,
+    /// As [`Self::Default`], and those that are made while the session runs.
+    New,
 }
 
 /// Whether requests wait for the login that their connection needs.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::control::{Handlers, StopHandler, Stopping};
+use super::control::{Handlers, RunState, StopHandler, Stopping};
 use super::environment::{NAME_LENGTH, PASSWORD_LENGTH};
 use super::error::SessionError;
 use super::facts::Facts;
@@ -10,7 +10,9 @@ use super::isolated::Isolated;
 use super::options::Options;
 use super::parent::Parent;
 use super::pending::{self, PendingHandler};
+use super::run_log::RunLog;
 use super::user_data::UserData;
+use crate::connection::Credentials;
 use crate::os::run_dir::RunDirectory;
 use crate::proxy::{AgentApi, Pending};
 use crate::secret::{Secret, random_text};
@@ -33,7 +35,9 @@ impl Own {
     ) -> Result<Self, SessionError> {
         let name = random_text(NAME_LENGTH)?;
         Ok(Self {
-            agent: options.agent_api.then(|| facts.for_agent(name.expose())),
+            agent: options
+                .agent_api
+                .then(|| AgentApi::new(facts.for_agent(name.expose()))),
             name,
             password: random_text(PASSWORD_LENGTH)?,
             pending: pending::of(options, &data.settings),
@@ -43,6 +47,17 @@ impl Own {
     /// The public name of the session.
     pub(super) fn name(&self) -> &str {
         self.name.expose()
+    }
+
+    /// What the run says about itself when it is asked.
+    pub(super) fn state(
+        &self,
+        log: &RunLog,
+        facts: Facts,
+        credentials: &Arc<Credentials>,
+    ) -> Arc<RunState> {
+        let told = (&self.pending, self.agent.clone());
+        Arc::new(RunState::of(log, facts, credentials, told))
     }
 
     /// What an isolated command of it is started with.

@@ -7,7 +7,7 @@ use authsome_providers::ProviderId;
 
 use super::error::SessionError;
 use super::member::Member;
-use super::options::Options;
+use super::options::{Join, Options};
 use super::settings::PolicyFile;
 use super::user_data::UserData;
 use crate::proxy::{PolicyLayer, PolicySource, SessionPolicy};
@@ -32,14 +32,19 @@ pub(super) fn permitted(
 ) -> Result<Permitted, SessionError> {
     let settings = &data.settings;
     let flags = of_flags(options, data, members)?;
+    // Where connections join, a rule may be about one that is still to come.
+    let known_guard = |rule: &str| match known_guard(rule, members) {
+        Err(_) if options.join == Join::New && is_of_a_provider(rule, data) => Ok(()),
+        known => known,
+    };
     let mut allowed_guards = settings.allowed_guards();
     for rule in &options.lifted {
-        known_guard(rule, members)?;
+        known_guard(rule)?;
         allowed_guards.insert(rule.clone());
     }
     let mut asked_guards = HashSet::new();
     for rule in &options.asked {
-        known_guard(rule, members)?;
+        known_guard(rule)?;
         asked_guards.insert(rule.clone());
     }
     let mut layers = vec![flags];
@@ -89,6 +94,9 @@ fn of_flags(
         .unwrap_or(data.settings.default_policy());
     flags.check()?;
     for provider in flags.providers() {
+        if options.join == Join::New && data.catalog.get(provider).is_ok() {
+            continue;
+        }
         if !members
             .iter()
             .any(|member| member.stored.connection.id.provider == *provider)
@@ -118,13 +126,7 @@ fn known_lifts(
     data: &UserData,
     members: &[Member],
 ) -> Result<(), SessionError> {
-    let of_a_provider = |rule: &str| {
-        let (provider, name) = rule.split_once('/')?;
-        let definition = data.catalog.get(&provider.parse().ok()?).ok()?;
-        let mut guards = definition.provider.guards().iter();
-        guards.any(|guard| guard.name == name).then_some(())
-    };
-    let is_known = |rule: &str| known_guard(rule, members).is_ok() || of_a_provider(rule).is_some();
+    let is_known = |rule: &str| known_guard(rule, members).is_ok() || is_of_a_provider(rule, data);
     match lifted.iter().find(|rule| !is_known(rule)) {
         None => Ok(()),
         Some(rule) => Err(SessionError::NoSuchLift {
@@ -132,6 +134,18 @@ fn known_lifts(
             rule: rule.clone(),
         }),
     }
+}
+
+/// Whether a definition has that guard rule.
+fn is_of_a_provider(rule: &str, data: &UserData) -> bool {
+    let definition = |provider: &str| data.catalog.get(&provider.parse().ok()?).ok();
+    let Some((provider, name)) = rule.split_once('/') else {
+        return false;
+    };
+    definition(provider).is_some_and(|definition| {
+        let mut guards = definition.provider.guards().iter();
+        guards.any(|guard| guard.name == name)
+    })
 }
 
 fn known_guard(rule: &str, members: &[Member]) -> Result<(), SessionError> {

@@ -14,21 +14,23 @@ use crate::proxy::{Managed, RouteTable};
 /// of connections, so large values are moved, not copied. Reports which of them match the same
 /// requests.
 pub(super) fn routes(members: Vec<Member>, notify: &dyn Fn(Notice)) -> (RouteTable, Vec<Stored>) {
-    let managed = members.into_iter().map(|mut member| {
-        let managed = Managed {
-            id: member.stored.connection.id.clone(),
-            service: member.service,
-            ca_pem: member.stored.connection.ca_pem.take(),
-            client_certificate: member.stored.connection.client_certificate.take(),
-            preference: member.preference,
-        };
-        (managed, member.stored)
-    });
-    let (managed, stored): (Vec<_>, Vec<_>) = managed.unzip();
+    let (managed, stored): (Vec<_>, Vec<_>) = members.into_iter().map(managed).unzip();
     let routes = RouteTable::new(managed);
     let ties = routes.ties().into_iter();
     ties.for_each(|tie| notify(Notice::Tie(tie)));
     (routes, stored)
+}
+
+/// The same for one of them.
+pub(super) fn managed(mut member: Member) -> (Managed, Stored) {
+    let managed = Managed {
+        id: member.stored.connection.id.clone(),
+        service: member.service,
+        ca_pem: member.stored.connection.ca_pem.take(),
+        client_certificate: member.stored.connection.client_certificate.take(),
+        preference: member.preference,
+    };
+    (managed, member.stored)
 }
 
 /// The source from which the proxy takes credentials, and which renews them.

@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::contributions::Contributions;
-use super::control::{RunState, Stopping};
+use super::control::Stopping;
 use super::direct_hosts::direct_hosts;
 use super::environment::EnvironmentBuilder;
 use super::error::SessionError;
-use super::facts::Facts;
+use super::facts::{Facts, Guards};
 use super::hand_back::{hand_back, serve};
-use super::options::{Options, SeenFrom};
+use super::joining::Joining;
+use super::options::{Join, Options, SeenFrom};
 use super::own::Own;
 use super::parent::Parent;
 use super::policy::Permitted;
@@ -61,7 +62,7 @@ impl SessionPlan<'_> {
         } = self;
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
         let facts = Facts::of(&members, &options, &permitted);
-        let own = Own::of(&options, data, &facts)?;
+        let (own, guards) = (Own::of(&options, data, &facts)?, Guards::of(&permitted));
         let (needing_login, programs) = (members::needing_login(&members), scrubbed.programs());
         let nothing = (Parent::new([], "/"), Scrubbed::nothing());
         let (inherited, handed_down) = match options.containers {
@@ -72,21 +73,20 @@ impl SessionPlan<'_> {
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
         let hand_back = hand_back(&options, data, &members, &clients, programs.clone());
         let (routes, stored) = routes(members, notify);
-        let direct = direct_hosts(&routes, &proxies, &permitted.policy);
+        let direct = direct_hosts(&routes, &proxies, &permitted.policy, options.join);
         let network = (Arc::clone(&trust), proxies, clients.queue());
         let config = config((&options, data), &own, (routes, permitted), network);
         let credentials = credentials(stored, data, clients, hand_back.as_ref());
         let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
         let log = RunLog::new(&data.audit, own.name(), parent.directory().to_owned());
-        let state = RunState::of(&log, facts, &credentials, &own.pending);
+        let state = own.state(&log, facts, &credentials);
         let stopping = Stopping::new();
         let builder = EnvironmentBuilder {
             parent: inherited,
             host: parent,
-            name: own.name(),
+            session: (own.name(), &own.password),
             trusted_files: &trust.files(),
             proxy: &proxy,
-            password: &own.password,
             direct: &direct,
             options: &options,
         };
@@ -103,6 +103,7 @@ impl SessionPlan<'_> {
             programs,
             hand_back: hand_back.inspect(serve),
             needing_login,
+            joining: Joining::of((&options, guards), data, &state)?,
             entered: entered::enter(&data.home, state, own.handlers(&stopping), notify),
             stopping,
             pending: own.pending,
@@ -130,6 +131,7 @@ fn config(
         allowed_guards: permitted.allowed_guards,
         asked_guards: permitted.asked_guards,
         scrub: options.scrub,
+        is_open: options.join == Join::New,
         is_isolated: options.isolation.is_some(),
         timeouts: data.settings.timeouts(),
         queue,

@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::notice::Notice;
+use super::user_data::UserData;
+use super::{Session, joining};
 use crate::audit::Audit;
 use crate::connection::Credentials;
 use crate::credential::ConnectionId;
@@ -16,9 +18,23 @@ use crate::proxy::{Pending, PendingKind};
 /// How often the vault is asked for a new login while one is needed. Nothing is asked otherwise.
 const LOOK: Duration = Duration::from_secs(2);
 
+impl Session {
+    /// Tells during the run which connections come to need a new login, and which have got one
+    /// elsewhere, and takes connections in that are made meanwhile, if that was asked for. It never
+    /// completes.
+    pub async fn watch(&self, data: &UserData, notify: &dyn Fn(Notice)) -> Infallible {
+        let parts = (&*self.credentials, &*self.pending, &**self.log.audit());
+        let session = (&self.serving, &*self.credentials);
+        tokio::select! {
+            never = watch(parts, &self.needing_login, notify) => never,
+            never = joining::attend(self.joining.as_ref(), session, data, notify) => never,
+        }
+    }
+}
+
 /// Watches until it is dropped. `known` are the connections that were known to need a new login at
 /// the start. Each connection is told once, until it has been mended.
-pub(super) async fn watch(
+async fn watch(
     (credentials, pending, audit): (&Credentials, &Pending, &Audit),
     known: &[ConnectionId],
     notify: &dyn Fn(Notice),

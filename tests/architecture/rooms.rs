@@ -352,6 +352,13 @@ pub(crate) const ROOMS: &[Room] = &[
         &["tokio::"],
     ),
     room(
+        "growing",
+        100,
+        "a list that is read without a lock while it grows",
+        "what is in it",
+        &[],
+    ),
+    room(
         "secret",
         100,
         "bytes that wipe themselves and do not print; `expose` reads one",

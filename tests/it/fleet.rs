@@ -4,6 +4,7 @@ mod crowd;
 mod errors;
 mod failover;
 mod gate;
+mod joining;
 mod killed;
 mod kit;
 mod lease;

@@ -4,6 +4,7 @@ mod agent_api;
 mod ask;
 mod clients;
 mod heal;
+mod join;
 mod lift;
 
 use std::process::{Child, Command, Stdio};

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use crate::cli::notices;
 use crate::clock::Timestamp;
+use crate::credential::ConnectionId;
 use crate::proxy::PendingRequest;
 use crate::session::Notice;
-use crate::text;
+use crate::text::{self, with_causes};
 
 /// One thing to tell.
 pub(super) struct Alert {
@@ -26,20 +27,6 @@ pub(super) struct Alert {
 impl Alert {
     pub(super) fn of(notice: Notice, run: &str) -> Option<Self> {
         let (id, name, what, reason, command) = match &notice {
-            Notice::ConnectedAgain(id) => (id, "connected_again", "is connected again", None, None),
-            Notice::LacksScopes { id, scopes } => {
-                let reason = Some("the provider asks for another scope".to_owned());
-                let command = Some(notices::wider_login(id, scopes));
-                (id, "lacks_scope", "lacks a scope", reason, command)
-            }
-            Notice::NeedsLogin { id, reason } | Notice::RequestsWait { id, reason, .. } => {
-                let login = format!(
-                    "authsome login {} --connection {} --force",
-                    id.provider, id.name
-                );
-                let reason = Some(reason.clone());
-                (id, "needs_login", "needs a new login", reason, Some(login))
-            }
             Notice::Asks(request) => {
                 let (id, value) = (request.id.clone(), without_body(request));
                 let what = "a request waits for your yes";
@@ -62,7 +49,7 @@ impl Alert {
                     (what, value, command),
                 ));
             }
-            _ => return None,
+            _ => about_connection(&notice)?,
         };
         let id = id.clone();
         Some(Self {
@@ -105,6 +92,40 @@ impl Alert {
             command: Some(command),
         }
     }
+}
+
+/// The connection, what has come of it for programs and for people, why, and the command to type.
+type About<'a> = (
+    &'a ConnectionId,
+    &'static str,
+    &'static str,
+    Option<String>,
+    Option<String>,
+);
+
+fn about_connection(notice: &Notice) -> Option<About<'_>> {
+    Some(match notice {
+        Notice::ConnectedAgain(id) => (id, "connected_again", "is connected again", None, None),
+        Notice::Joined { id, .. } => (id, "joined", "has joined the run", None, None),
+        Notice::LeftOut { id, error } => {
+            let reason = Some(with_causes(error));
+            (id, "left_out", "takes no part", reason, None)
+        }
+        Notice::LacksScopes { id, scopes } => {
+            let reason = Some("the provider asks for another scope".to_owned());
+            let command = Some(notices::wider_login(id, scopes));
+            (id, "lacks_scope", "lacks a scope", reason, command)
+        }
+        Notice::NeedsLogin { id, reason } | Notice::RequestsWait { id, reason, .. } => {
+            let login = format!(
+                "authsome login {} --connection {} --force",
+                id.provider, id.name
+            );
+            let reason = Some(reason.clone());
+            (id, "needs_login", "needs a new login", reason, Some(login))
+        }
+        _ => return None,
+    })
 }
 
 /// How long requests wait for the login that the notice asks for, in seconds.

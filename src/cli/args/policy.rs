@@ -87,4 +87,6 @@ pub(in crate::cli) enum JoinArgument {
     Default,
     /// Those that --connection or --only names
     Named,
+    /// As by default, and those that you make while it runs
+    New,
 }

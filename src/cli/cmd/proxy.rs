@@ -69,7 +69,7 @@ pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result
                 () = stop.next() => {}
                 _ = session.stop_requested() => printer.detail("`authsome stop` has asked for the end"),
                 () = ended(until) => printer.detail("the process of --until-pid has ended"),
-                never = session.watch(&alert) => match never {},
+                never = session.watch(&data, &alert) => match never {},
             }
         }
         let is_handed_back = session.close(&notify, interrupt()).await;

@@ -63,7 +63,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         let alert = |notice| alerts.tell(notice);
         let code = tokio::select! {
             code = session.wait(&mut child) => code,
-            never = session.watch(&alert) => match never {},
+            never = session.watch(&data, &alert) => match never {},
             never = stopped(&session, ender) => match never {},
         };
         alerts.finish();
@@ -162,6 +162,7 @@ pub(super) fn permitting(choice: ChoiceFlags, mut permits: PolicyFlags) -> Optio
         join: match choice.join {
             JoinArgument::Default => Join::Default,
             JoinArgument::Named => Join::Named,
+            JoinArgument::New => Join::New,
         },
         asked: std::mem::take(&mut permits.ask),
         lifted: std::mem::take(&mut permits.allow),

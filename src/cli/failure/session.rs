@@ -18,6 +18,10 @@ impl From<SessionError> for Failure {
             SessionError::Contradiction(error) => {
                 Self::of(Exit::Usage, POLICY_INVALID, &error, "leave one of them out")
             }
+            SessionError::HostInUse(_) => {
+                let hint = "start another run: authsome run -- COMMAND";
+                Self::of(Exit::ConnectionExists, "host_in_use", &error, hint)
+            }
             SessionError::NoConnection(id) => not_found(&id.provider, Some(&id.name)),
             SessionError::NoDirectory(last) => no_directory(last),
             SessionError::NoKey => no_key(),

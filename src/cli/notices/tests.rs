@@ -8,7 +8,7 @@ use crate::connection::StoreError;
 use crate::os::home::HomeError;
 use crate::os::private_socket::SocketError;
 use crate::os::run_dir::Unfit;
-use crate::proxy::{PendingKind, Tie};
+use crate::proxy::{HostInUse, PendingKind, Tie};
 use crate::session::{DirectoryTrouble, SessionError, UnusedDirectory};
 
 fn id(name: &str) -> ConnectionId {
@@ -174,6 +174,34 @@ fn words_of_each_notice() {
         writeln!(text, "Notice::{name}\n{}\n", words(notice)).unwrap();
     }
     assert_words!("session", "notices", text);
+}
+
+#[test]
+fn words_of_a_connection_that_is_made_during_a_run() {
+    let notices = [
+        (
+            "Joined",
+            Notice::Joined {
+                id: id("work"),
+                places: vec!["https://gitlab.com".to_owned()],
+            },
+        ),
+        (
+            "LeftOut, its host is another's",
+            Notice::LeftOut {
+                id: id("work"),
+                error: SessionError::HostInUse(HostInUse {
+                    place: "https://gitlab.com".to_owned(),
+                    by: id("home"),
+                }),
+            },
+        ),
+    ];
+    let mut text = String::new();
+    for (name, notice) in notices {
+        writeln!(text, "Notice::{name}\n{}\n", words(notice)).unwrap();
+    }
+    assert_words!("session", "joining", text);
 }
 
 #[test]

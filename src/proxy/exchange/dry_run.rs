@@ -18,6 +18,7 @@ use crate::credential::ConnectionId;
 use crate::loopback::REDIRECT_PORT;
 use crate::net::address_kind::AddressRule;
 use crate::net::dial::OwnListeners;
+use crate::proxy::policy::all_routes::Routes;
 use crate::proxy::policy::candidates::RouteMatch;
 use crate::proxy::policy::decide::{self, Decision, Plan, Rules};
 use crate::proxy::policy::gate::{Disposition, Gate};
@@ -123,7 +124,7 @@ impl Imagined {
 /// The rules of a session that is not there.
 #[derive(Debug)]
 pub struct DryRun {
-    routes: RouteTable,
+    routes: Routes,
     policy: SessionPolicy,
     /// Guard rules that are lifted, as `provider/rule`.
     lifted: HashSet<String>,
@@ -135,7 +136,7 @@ impl DryRun {
     /// A session with these rules.
     pub fn new(routes: RouteTable, policy: SessionPolicy, lifted: HashSet<String>) -> Self {
         Self {
-            routes,
+            routes: Routes::new(routes),
             policy,
             lifted,
             asked: HashSet::new(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::scrubbing::Scrubbing;
 use crate::audit::Audit;
 use crate::proxy::pending::{AgentApi, Pending};
-use crate::proxy::policy::routes::RouteTable;
+use crate::proxy::policy::all_routes::Routes;
 use crate::proxy::policy::session_policy::SessionPolicy;
 use crate::proxy::upstream::send::Upstream;
 
@@ -26,7 +26,7 @@ pub(in crate::proxy) struct Session<S> {
     /// What the user permits.
     pub(in crate::proxy) policy: Arc<SessionPolicy>,
     /// Which connection a request belongs to.
-    pub(in crate::proxy) routes: Arc<RouteTable>,
+    pub(in crate::proxy) routes: Arc<Routes>,
     /// What responses are searched for.
     pub(in crate::proxy) scrubbing: Arc<Scrubbing>,
     /// Where credentials come from.

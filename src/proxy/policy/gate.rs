@@ -1,6 +1,6 @@
 //! What is done with a connection, before anything of it is read.
 
-use super::routes::RouteTable;
+use super::all_routes::Routes;
 use super::session_policy::SessionPolicy;
 use crate::authority::Authority;
 use crate::net::dial::OwnListeners;
@@ -21,7 +21,7 @@ pub(in crate::proxy) enum Disposition {
 #[derive(Debug)]
 pub(in crate::proxy) struct Gate<'a> {
     pub(in crate::proxy) own: OwnListeners,
-    pub(in crate::proxy) routes: &'a RouteTable,
+    pub(in crate::proxy) routes: &'a Routes,
     pub(in crate::proxy) policy: &'a SessionPolicy,
 }
 

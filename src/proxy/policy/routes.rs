@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use authsome_ca::PermittedHost;
-use authsome_providers::{Carriers, HostPattern, Scheme, Service};
+use authsome_providers::{Carriers, HostPattern, RoutePattern, Scheme, Service};
 
 use super::candidates::Candidates;
 use super::private_ca::PrivateCas;
@@ -51,14 +51,24 @@ pub struct RouteTable {
     private_ca: PrivateCas,
     /// Of all services.
     carriers: Carriers,
+    placeholders: Vec<String>,
     others: Arc<Others>,
 }
 
 impl RouteTable {
     /// The table for those connections.
     pub fn new(managed: impl IntoIterator<Item = Managed>) -> Self {
-        let mut table = Self::default();
-        let mut placeholders = Vec::new();
+        Self::beside(&Self::default(), managed)
+    }
+
+    /// The same for connections that come later than those of `earlier`: its services are among
+    /// those of [`Self::search`].
+    pub(super) fn beside(earlier: &Self, managed: impl IntoIterator<Item = Managed>) -> Self {
+        let mut table = Self {
+            carriers: earlier.carriers.clone(),
+            placeholders: earlier.placeholders.clone(),
+            ..Self::default()
+        };
         for connection in managed {
             let service = Arc::new(connection.service);
             let ca_pem: Option<Arc<str>> = connection.ca_pem.map(Arc::from);
@@ -71,7 +81,9 @@ impl RouteTable {
                 .filter_map(|name| name.parse().ok())
                 .collect();
             table.add_carriers(service.rules.carriers());
-            placeholders.extend(service.placeholders.iter().cloned());
+            table
+                .placeholders
+                .extend(service.placeholders.iter().cloned());
             let others = Arc::new(Others::of(&service.placeholders));
             let constant: Arc<[_]> = service
                 .rules
@@ -106,7 +118,7 @@ impl RouteTable {
                 }));
             }
         }
-        table.others = Arc::new(Others::of(&placeholders));
+        table.others = Arc::new(Others::of(&table.placeholders));
         table
     }
 
@@ -156,6 +168,22 @@ impl RouteTable {
                 .patterns
                 .iter()
                 .any(|route| route.pattern.host.matches(host))
+    }
+
+    /// The connection of a route that could match what that pattern matches.
+    pub(super) fn in_the_way_of(&self, pattern: &RoutePattern) -> Option<&ConnectionId> {
+        let is_one = |authority: &Authority| match authority_of(pattern) {
+            Some(exact) => exact == *authority,
+            None => pattern.port == authority.port() && pattern.host.matches(authority.host()),
+        };
+        let exact = self.exact.iter().filter(|(known, _)| is_one(known));
+        let exact = exact.flat_map(|(_, routes)| routes);
+        let overlaps = |route: &&Arc<Route>| match authority_of(pattern) {
+            Some(exact) => route.has_host(&exact),
+            None => route.pattern.port == pattern.port && route.pattern.host == pattern.host,
+        };
+        let patterns = self.patterns.iter().filter(overlaps);
+        exact.chain(patterns).next().map(|route| &route.id)
     }
 
     /// The routes to that authority.

@@ -30,6 +30,8 @@ use crate::proxy::limits::{
     ACCEPT_PAUSE, FILES_PER_CONNECTION, MAX_CONNECTIONS, MAX_STRANGERS, MIN_CONNECTIONS,
     RESERVED_FILES, SHUTDOWN_DRAIN, STRANGER_TIMEOUT,
 };
+use crate::proxy::policy::all_routes::{HostInUse, Routes};
+use crate::proxy::policy::routes::Managed;
 use crate::proxy::refusal::Refusal;
 
 /// Why the proxy does not start.
@@ -58,6 +60,7 @@ pub struct Serving {
     capture: Capture,
     /// Those of the routes.
     ports: Vec<u16>,
+    routes: Arc<Routes>,
     captured: Vec<JoinHandle<()>>,
     admission: Arc<Admission>,
     open: Arc<Semaphore>,
@@ -110,7 +113,7 @@ impl<S: CredentialSource> Proxy<S> {
         let most = most_connections(ulimits::most_open_files());
         let open = Arc::new(Semaphore::new(most));
         let admission = Arc::clone(&self.shared.admission);
-        let ports = self.shared.session.routes.ports();
+        let routes = Arc::clone(&self.shared.session.routes);
         let capture = {
             let (shared, open) = (Arc::clone(&self.shared), Arc::clone(&open));
             Capture(Box::new(move |handed| {
@@ -120,7 +123,8 @@ impl<S: CredentialSource> Proxy<S> {
         let accepting = tokio::spawn(accept(self.door, self.shared, Arc::clone(&open)));
         Serving {
             accepting,
-            ports,
+            ports: routes.first_ports(),
+            routes,
             capture,
             captured: Vec::new(),
             admission,
@@ -144,7 +148,17 @@ impl Serving {
         self.admission.admit_tree(tree);
     }
 
-    /// The ports of the session's routes.
+    /// A connection joins. The session must have been configured to be open. `before` gives the
+    /// session's source its credential.
+    ///
+    /// # Errors
+    ///
+    /// Another connection has its host; `before` is then not called.
+    pub fn join(&self, managed: Managed, before: impl FnOnce()) -> Result<(), HostInUse> {
+        self.routes.join(managed, before)
+    }
+
+    /// The ports of the routes that the session has started with.
     pub fn ports(&self) -> &[u16] {
         &self.ports
     }

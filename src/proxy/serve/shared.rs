@@ -29,6 +29,7 @@ use crate::proxy::exchange::scrubbing::Scrubbing;
 use crate::proxy::exchange::session::Session;
 use crate::proxy::limits::{MAX_LOGGED_HOSTS, Timeouts};
 use crate::proxy::pending::{AgentApi, Pending};
+use crate::proxy::policy::all_routes::Routes;
 use crate::proxy::policy::gate::{Disposition, Gate};
 use crate::proxy::policy::routes::RouteTable;
 use crate::proxy::policy::session_policy::SessionPolicy;
@@ -50,6 +51,8 @@ pub struct SessionConfig {
     pub password: Secret<String>,
     /// Which connection a request belongs to.
     pub routes: RouteTable,
+    /// Whether connections may join while it runs, whatever their hosts are.
+    pub is_open: bool,
     /// How the providers' certificates are verified.
     pub trust: Arc<Trust>,
     /// The user's own proxies.
@@ -80,6 +83,9 @@ pub struct SessionConfig {
 impl SessionConfig {
     /// The hosts that the session CA may sign for.
     fn permitted_hosts(&self) -> Vec<PermittedHost> {
+        if self.is_open {
+            return vec![PermittedHost::Any];
+        }
         let mut permitted = self.routes.permitted_hosts();
         let agent = PermittedHost::Domain(AGENT_HOST.to_owned());
         if self.agent.is_some() && !permitted.contains(&agent) {
@@ -104,7 +110,7 @@ pub(super) struct Shared<S> {
 /// Which addresses a host may have.
 fn address_rules(
     policy: Arc<SessionPolicy>,
-    routes: Arc<RouteTable>,
+    routes: Arc<Routes>,
     is_isolated: bool,
 ) -> AddressRules {
     let is_isolated = is_isolated && Wall::OwnAddresses.stands();
@@ -128,7 +134,7 @@ impl<S> Shared<S> {
         address: SocketAddr,
     ) -> Result<Self, CaError> {
         let ca = SessionCa::new(&config.permitted_hosts(), config.now)?;
-        let routes = Arc::new(config.routes);
+        let routes = Arc::new(Routes::new(config.routes));
         let own = OwnListeners {
             proxy: address,
             login_port: REDIRECT_PORT,

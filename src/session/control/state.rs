@@ -2,19 +2,23 @@
 
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 
 use super::handler::{Handler, Reply};
 use crate::audit::{Audit, RunStart};
 use crate::connection::Credentials;
-use crate::proxy::Pending;
+use crate::os::home::Home;
+use crate::proxy::{AgentApi, Pending};
 use crate::session::facts::Facts;
+use crate::session::living::tell_again;
 use crate::session::run_log::RunLog;
 
 /// What is known of a run, and shown.
 pub(in crate::session) struct RunState {
     pub(in crate::session) id: String,
-    pub(in crate::session) facts: Facts,
+    facts: ArcSwap<Facts>,
+    agent: Option<AgentApi>,
     /// Its command, once that is started.
     start: Arc<OnceLock<RunStart>>,
     credentials: Arc<Credentials>,
@@ -38,11 +42,12 @@ impl RunState {
         log: &RunLog,
         facts: Facts,
         credentials: &Arc<Credentials>,
-        pending: &Arc<Pending>,
+        (pending, agent): (&Arc<Pending>, Option<AgentApi>),
     ) -> Self {
         Self {
             id: log.id().to_owned(),
-            facts,
+            facts: ArcSwap::from_pointee(facts),
+            agent,
             start: log.start(),
             credentials: Arc::clone(credentials),
             pending: Arc::clone(pending),
@@ -50,28 +55,44 @@ impl RunState {
         }
     }
 
+    /// What the run tells about itself.
+    pub(in crate::session) fn facts(&self) -> Arc<Facts> {
+        self.facts.load_full()
+    }
+
+    /// From now on, it tells these: here, to the agent, and in its file.
+    pub(in crate::session) fn replace_facts(&self, facts: Facts, home: &Home) {
+        if let Some(agent) = &self.agent {
+            agent.replace(facts.for_agent(&self.id));
+        }
+        tell_again(home, &self.id, &facts);
+        self.facts.store(Arc::new(facts));
+    }
+
     fn value(&self) -> Value {
+        let facts = self.facts();
         let (start, tally) = (self.start.get(), self.audit.tally());
         let needing = self.credentials.needing_login().into_iter();
         let needing =
             needing.map(|(id, reason)| json!({ "connection": id.to_string(), "reason": reason }));
-        let mut connections: Vec<_> = { self.facts.places.iter() }
+        let mut connections: Vec<_> = { facts.places.iter() }
             .flat_map(|place| &place.connections)
             .collect();
         connections.sort();
         connections.dedup();
         json!({
             "run": self.id,
-            "since": self.facts.since,
-            "pid": self.facts.pid,
+            "since": facts.since,
+            "pid": facts.pid,
             "command": start.map(|start| &start.command),
             "command_pid": start.map(|start| start.pid),
             "directory": start.map(|start| &start.directory),
             "connections": connections,
             "needs_login": needing.collect::<Vec<_>>(),
-            "denies_other_hosts": self.facts.denies_other_hosts,
-            "guards": self.facts.guards,
-            "rules": self.facts.rules,
+            "joins_new": facts.joins_new,
+            "denies_other_hosts": facts.denies_other_hosts,
+            "guards": facts.guards,
+            "rules": facts.rules,
             "injected": tally.injected,
             "denied": tally.denied,
             "failed": tally.failed,

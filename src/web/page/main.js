@@ -44,7 +44,7 @@ const start = async () => {
   choose(sessionStorage.getItem('view') ?? 'live');
   if (!session) { state('Closed. Open a new page: authsome ui'); return; }
   // A run's state is asked again now and then: its connections may have come to need a login.
-  setInterval(() => { if (!document.hidden) for (const run of runs.values()) askRun(run.run, { do: 'state' }).then((now) => { if (runs.has(run.run)) { run.needs_login = now.needs_login; attend(); } }).catch(() => {}); }, 5000);
+  setInterval(() => { if (!document.hidden) for (const run of runs.values()) askRun(run.run, { do: 'state' }).then((now) => { if (runs.has(run.run)) { run.needs_login = now.needs_login; run.connections = now.connections; attend(); } }).catch(() => {}); }, 5000);
   follow((what) => state({ open: alive(), closed: 'Closed. Open a new page: authsome ui', lost: 'authsome ui has ended, or does not respond…' }[what]));
 };
 start();

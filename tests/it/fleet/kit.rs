@@ -96,10 +96,18 @@ impl Fleet {
 
     /// Puts a connection into the vault as a login leaves it there, with that lifetime.
     pub(super) fn connect(&self, gitlab: &FakeGitLab, lifetime: u64) -> (App, Pair) {
+        self.put(gitlab, &gitlab.base_url(), lifetime)
+    }
+
+    /// The same at another of the server's names.
+    pub(super) fn connect_at(&self, gitlab: &FakeGitLab, base: &str) -> Pair {
+        self.put(gitlab, base, 7200).1
+    }
+
+    fn put(&self, gitlab: &FakeGitLab, base: &str, lifetime: u64) -> (App, Pair) {
         let app = gitlab.register_app(false);
         let pair = gitlab.issue_tokens(&app, SCOPES);
-        let base = gitlab.base_url();
-        let mut connection = connection("default", gitlab, &base, &app, &pair, lifetime);
+        let mut connection = connection("default", gitlab, base, &app, &pair, lifetime);
         connection.terms = Some(World::new().terms(&connection));
         self.store().create(&connection, true).unwrap();
         (app, pair)

@@ -28,10 +28,24 @@ impl Session {
 
     /// The same in an environment of the caller's.
     pub(crate) fn start_with(world: &World, prepare: impl FnOnce(&mut Command)) -> Self {
+        Self::start_flagged_with(world, &[], prepare)
+    }
+
+    /// The same with flags of `run`.
+    pub(crate) fn start_flagged(world: &World, flags: &[&str]) -> Self {
+        Self::start_flagged_with(world, flags, |_| {})
+    }
+
+    pub(crate) fn start_flagged_with(
+        world: &World,
+        flags: &[&str],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
         let shell = format!(
             "while IFS= read -r line; do eval \"$line\" </dev/null; echo; echo {DONE}; done"
         );
-        let mut command = world.authsome(["run", "--", "bash", "-c", &shell]);
+        let words = ["--", "bash", "-c", &shell];
+        let mut command = world.authsome(["run"].iter().chain(flags).chain(&words));
         prepare(&mut command);
         let mut process = spawn(command.stdin(Stdio::piped()));
         let stdin = process.stdin.take().unwrap();
