@@ -132,33 +132,89 @@ for address, port in [('0.0.0.0', OTHER[1]), (other, 0), ('198.19.255.254', 0)]:
 print(is_reached().getpeername() == stands.getpeername() == (other, OTHER[1]))
 ";
 
+/// What a program of the command's says, in a kernel that this prepares.
+fn said(test: &str, preparation: &str, program: &str) -> Option<String> {
+    let inside = Inside::new(test)?;
+    let run = inside.run(&[], &["python3", "-c", &inside.told(program)]);
+    let outcome = finish(prepared_by_python(preparation, &run)).expect(0);
+    assert_eq!(outcome.stderr, "");
+    Some(outcome.stdout)
+}
+
+const AS_IT_IS: &str = "pass";
+
 fn own_servers(test: &str, preparation: &str) {
-    let Some(inside) = Inside::new(test) else {
-        return;
-    };
-    let program = inside.told(OWN_SERVERS);
-    let words = ["env", "-i", PATH, "python3", "-c", &program];
-    let run = prepared_by_python(preparation, &inside.run(&[], &words));
-    let outcome = finish(run).expect(0);
     // Nobody's address is closed at once; nobody listens at the loopback address.
     let at_one = "['Connection refused', '', '']\n";
     let expected = format!("['own', '', '']\n{at_one}{at_one}True\n");
-    assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
+    if let Some(said) = said(test, preparation, OWN_SERVERS) {
+        assert_eq!(said, expected);
+    }
 }
 
 #[test]
 fn the_commands_servers_are_reached_at_its_loopback_alone() {
-    own_servers(
-        "the_commands_servers_are_reached_at_its_loopback_alone",
-        "pass",
-    );
+    const TEST: &str = "the_commands_servers_are_reached_at_its_loopback_alone";
+    own_servers(TEST, AS_IT_IS);
 }
 
 #[test]
 fn without_tproxy_the_commands_servers_are_reached_at_its_loopback_alone() {
-    own_servers(
-        "without_tproxy_the_commands_servers_are_reached_at_its_loopback_alone",
+    const TEST: &str = "without_tproxy_the_commands_servers_are_reached_at_its_loopback_alone";
+    own_servers(TEST, &without_tproxy());
+}
+
+/// Connects to the port of the listener to which connections are led, at several addresses, and
+/// tries to take its place.
+const STRAIGHT: &str = "
+port = int(os.environ['HTTPS_PROXY'].rsplit(':', 1)[1].strip('/'))
+def asked(address):
+    try:
+        with socket.create_connection((address, port), timeout=5) as stream:
+            stream.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n'); return stream.recv(4).decode()
+    except ConnectionResetError: return ''
+    except OSError as e: return e.strerror
+for address in ['127.0.0.1', '::1', '::ffff:127.0.0.1', '127.0.0.2', '198.19.255.254', '198.18.255.1', 'fd61:7574:6873::1:fffe']:
+    print(address, asked(address))
+def taken(family, address, option):
+    server = socket.socket(family)
+    try:
+        for level, name in option: server.setsockopt(level, name, 1)
+        server.bind((address, port)); server.listen(); return 'listens'
+    except OSError as e: return e.strerror
+REUSE = (socket.SOL_SOCKET, socket.SO_REUSEADDR), (socket.SOL_SOCKET, socket.SO_REUSEPORT)
+for address in ['0.0.0.0', '127.0.0.1']: print(taken(socket.AF_INET, address, REUSE))
+for address in ['::', '::1']: print(taken(socket.AF_INET6, address, REUSE))
+IP_TRANSPARENT, IPV6_TRANSPARENT = (socket.SOL_IP, 19), (socket.IPPROTO_IPV6, 75)
+print(taken(socket.AF_INET, '198.18.255.1', [IP_TRANSPARENT]), '|', taken(socket.AF_INET6, 'fd61:7574:6873::ffff', [IPV6_TRANSPARENT]))
+";
+
+fn straight(test: &str, preparation: &str, transparent: &str) {
+    let expected = format!(
+        "127.0.0.1 HTTP\n::1 HTTP\n::ffff:127.0.0.1 HTTP\n127.0.0.2 Connection refused\n\
+         198.19.255.254 \n198.18.255.1 \nfd61:7574:6873::1:fffe \n{}{transparent}\n",
+        "Address already in use\n".repeat(4)
+    );
+    if let Some(said) = said(test, preparation, STRAIGHT) {
+        assert_eq!(said, expected);
+    }
+}
+
+#[test]
+fn the_listener_is_the_proxy_at_the_loopback_address_and_nobody_elsewhere() {
+    straight(
+        "the_listener_is_the_proxy_at_the_loopback_address_and_nobody_elsewhere",
+        AS_IT_IS,
+        "Operation not permitted | Operation not permitted",
+    );
+}
+
+#[test]
+fn without_tproxy_the_listener_is_the_same() {
+    straight(
+        "without_tproxy_the_listener_is_the_same",
         &without_tproxy(),
+        "Protocol not available | Operation not permitted",
     );
 }
 
