@@ -18,6 +18,7 @@
 
 mod broker;
 mod connector;
+mod datagrams;
 mod descriptors;
 #[cfg(target_os = "linux")]
 mod inside;
@@ -32,6 +33,7 @@ mod wall;
 
 pub use self::broker::{Control, Doorway, IsolateError};
 pub use self::connector::Connector;
+pub(crate) use self::datagrams::Datagrams;
 pub(crate) use self::names::Names;
 pub(crate) use self::original::original_destination;
 pub use self::plan::{Files, Plan, User, captured_ports};

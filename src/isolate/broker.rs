@@ -108,9 +108,12 @@ impl Doorway {
                 init,
             };
             match control.next().await.map_err(IsolateError::Unheard)? {
-                Some(Message::Ready { roles, redirects }) => {
+                Some(Message::Ready {
+                    roles,
+                    captures_all,
+                }) => {
                     let descriptors = std::mem::take(&mut control.descriptors);
-                    let handed = handed(roles, descriptors, redirects);
+                    let handed = handed(roles, descriptors, captures_all);
                     Ok((handed.map_err(IsolateError::Unheard)?, control))
                 }
                 Some(Message::Failed { step, errno }) => Err(IsolateError::Forbidden {
@@ -138,9 +141,9 @@ impl Drop for Doorway {
     }
 }
 
-fn handed(roles: Vec<Role>, descriptors: Vec<OwnedFd>, redirects: bool) -> io::Result<Handed> {
+fn handed(roles: Vec<Role>, descriptors: Vec<OwnedFd>, captures_all: bool) -> io::Result<Handed> {
     let mut handed = Handed {
-        redirects,
+        captures_all,
         ..Handed::default()
     };
     for (role, descriptor) in roles.into_iter().zip(descriptors) {

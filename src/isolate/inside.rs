@@ -2,6 +2,7 @@
 //! first process in them.
 
 mod capabilities;
+mod capture;
 mod connector;
 mod filter;
 mod init;
@@ -11,8 +12,8 @@ mod mounts;
 mod namespaces;
 mod netlink;
 mod network;
+mod nftables;
 mod read_only;
-mod redirect;
 mod telling;
 
 pub use self::init::run as init;

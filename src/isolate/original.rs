@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
 
-/// Where the client wanted to connect to. A connection that was not redirected has been accepted
-/// under the address that it was made to.
+/// Where the client wanted to connect to. A connection has been accepted under that address, unless
+/// rules of nftables wrote another one into its packets (`inside/capture.rs`).
 #[cfg(target_os = "linux")]
 pub(crate) fn original_destination(stream: &TcpStream) -> io::Result<SocketAddr> {
     use std::net::{Ipv4Addr, Ipv6Addr};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Plan {
     /// The port of the proxy on the loopback interface inside: the same as outside.
     pub proxy_port: u16,
-    /// Ports at which connections are captured where they cannot be redirected.
+    /// Ports at which connections are captured where not all can be.
     pub ports: Vec<u16>,
     /// Ports of the host's loopback interface that are reached at the same port inside.
     pub host_ports: Vec<u16>,
@@ -57,8 +57,8 @@ pub struct Files {
     pub writable: Option<Vec<PathBuf>>,
 }
 
-/// Ports at which connections are captured where they cannot be redirected, whatever the routes
-/// are: SSH, HTTP and HTTPS.
+/// Ports at which connections are captured where not all can be, whatever the routes are: SSH, HTTP
+/// and HTTPS.
 const USUAL_PORTS: [u16; 3] = [22, 80, 443];
 
 /// All ports at which connections are captured then.

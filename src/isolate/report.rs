@@ -102,7 +102,7 @@ pub(super) enum Message {
         /// What the descriptors are for, in their order.
         roles: Vec<Role>,
         /// Whether all ports are captured.
-        redirects: bool,
+        captures_all: bool,
     },
     /// The command was started.
     Started,
@@ -135,5 +135,5 @@ pub struct Handed {
     /// Who connects to those.
     pub connector: Option<Connector>,
     /// Whether connections to all ports arrive at `capture`; otherwise those to some.
-    pub redirects: bool,
+    pub captures_all: bool,
 }

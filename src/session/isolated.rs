@@ -129,7 +129,7 @@ impl Isolated {
             }
         };
         handed.published = published;
-        let captures_all = handed.redirects;
+        let captures_all = handed.captures_all;
         around
             .serving
             .capture(handed)

@@ -1,5 +1,6 @@
 //! `authsome run --isolate`: no way but the proxy, no variable needed, nothing of the vault there.
 
+mod capture;
 mod clients;
 mod escape;
 mod files;

@@ -17,13 +17,13 @@ use nix::unistd::{Gid, Uid, initgroups, setresgid, setresuid};
 use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
 
 use super::capabilities;
+use super::capture::Capture;
 use super::connector;
 use super::filter;
 use super::landlock;
 use super::listeners;
 use super::mounts;
 use super::network;
-use super::redirect;
 use super::telling::{At, Failed, Telling};
 use crate::isolate::plan::FILE;
 use crate::isolate::report::{EXIT_FAILED, Progress, Role, Step};
@@ -81,7 +81,7 @@ fn prepare(directory: &Path, telling: &mut Telling) -> Result<(), Failed> {
     let plan = fs::read(directory.join(FILE))
         .and_then(|text| serde_json::from_slice::<Plan>(&text).map_err(io::Error::from))
         .at(Step::Plan)?;
-    let (mut listeners, redirects) = if Wall::Network.stands() {
+    let (mut listeners, captures_all) = if Wall::Network.stands() {
         make_network(&plan)?
     } else {
         (Vec::new(), true)
@@ -95,17 +95,17 @@ fn prepare(directory: &Path, telling: &mut Telling) -> Result<(), Failed> {
         connector::serve(ours).at(Step::Listeners)?;
         listeners.push((Role::Connector, theirs.into()));
     }
-    telling.ready(&listeners, redirects).at(Step::Listeners)
+    telling.ready(&listeners, captures_all).at(Step::Listeners)
 }
 
 /// The network inside, and the listeners in it; whether all connections arrive at them.
 fn make_network(plan: &Plan) -> Result<(Vec<(Role, OwnedFd)>, bool), Failed> {
     network::bring_up().at(Step::Interface)?;
-    network::make_all_local().at(Step::Routes)?;
     network::give_addresses().at(Step::Routes)?;
-    let redirects = redirect::redirect(plan.proxy_port).is_ok();
-    let listeners = listeners::make(plan, redirects).at(Step::Listeners)?;
-    Ok((listeners, redirects))
+    let capture = Capture::arrange(plan.proxy_port, listeners::can_be_transparent());
+    network::make_all_local(capture.keeps_destinations()).at(Step::Routes)?;
+    let listeners = listeners::make(plan, capture).at(Step::Listeners)?;
+    Ok((listeners, capture != Capture::Ports))
 }
 
 /// Gives up what the command must not have.

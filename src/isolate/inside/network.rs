@@ -12,6 +12,7 @@ const NEW_LINK: u16 = 16;
 const NEW_ADDRESS: u16 = 20;
 const NEW_ROUTE: u16 = 24;
 const OUT_INTERFACE: u16 = 4;
+const PREFERRED_SOURCE: u16 = 7;
 const LOCAL_ADDRESS: u16 = 2;
 /// `IFA_F_NODAD`: it is usable at once.
 const NOT_PROBED: u8 = 2;
@@ -41,9 +42,21 @@ pub(super) fn bring_up() -> io::Result<()> {
 }
 
 /// `ip route add local default dev lo`, for both families.
-pub(super) fn make_all_local() -> io::Result<()> {
-    add(IPV4)?;
-    with_ipv6(add(IPV6))
+///
+/// With IPv4, the source of a connection is the address that it is made to. `from_own` makes it
+/// this side's own address, as it is with IPv6: a connection that keeps its destination could
+/// otherwise be given the port of the destination, too, and would be connected to itself
+/// (simultaneous open, RFC 9293 §3.5).
+pub(super) fn make_all_local(from_own: bool) -> io::Result<()> {
+    let interface = || Attributes::default().bytes(OUT_INTERFACE, &LOOPBACK.to_ne_bytes());
+    let (source, _) = Names::own_addresses();
+    if from_own {
+        let from_own = interface().bytes(PREFERRED_SOURCE, &source.octets());
+        add(IPV4, &from_own)?;
+    } else {
+        add(IPV4, &interface())?;
+    }
+    with_ipv6(add(IPV6, &interface()))
 }
 
 /// An address for each family that is not `127.0.0.1` or `::1`. A client that asks which families
@@ -79,7 +92,7 @@ fn with_ipv6(added: io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn add(family: u8) -> io::Result<()> {
+fn add(family: u8, attributes: &Attributes) -> io::Result<()> {
     let header = [
         family,
         0,
@@ -94,8 +107,7 @@ fn add(family: u8) -> io::Result<()> {
         0,
         0,
     ];
-    let interface = Attributes::default().bytes(OUT_INTERFACE, &LOOPBACK.to_ne_bytes());
     let mut messages = Messages::default();
-    messages.push(NEW_ROUTE, ACKNOWLEDGE | CREATE, &header, &interface);
+    messages.push(NEW_ROUTE, ACKNOWLEDGE | CREATE, &header, attributes);
     messages.send(SockProtocol::NetlinkRoute)
 }

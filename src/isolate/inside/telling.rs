@@ -72,10 +72,13 @@ impl Telling {
     pub(super) fn ready(
         &mut self,
         listeners: &[(Role, OwnedFd)],
-        redirects: bool,
+        captures_all: bool,
     ) -> io::Result<()> {
         let roles = listeners.iter().map(|(role, _)| *role).collect();
-        let line = line(&Message::Ready { roles, redirects })?;
+        let line = line(&Message::Ready {
+            roles,
+            captures_all,
+        })?;
         let descriptors: Vec<BorrowedFd<'_>> =
             listeners.iter().map(|(_, socket)| socket.as_fd()).collect();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];

@@ -37,7 +37,7 @@ use super::tunnel;
 use crate::audit::Event;
 use crate::authority::Authority;
 use crate::connection::CredentialSource;
-use crate::isolate::{Handed, Names, Wall, answer, original_destination};
+use crate::isolate::{Datagrams, Handed, Names, Wall, answer, original_destination};
 use crate::net::dial::Shortage;
 use crate::proxy::admission::permit::Permit;
 use crate::proxy::io::socket::ClientSocket;
@@ -81,7 +81,7 @@ pub(super) fn serve<S: CredentialSource>(
         Resolver::new(move |question| captured.answer(question), open)
     };
     for socket in handed.names {
-        let socket = tokio::net::UdpSocket::from_std(socket)?;
+        let socket = Datagrams::new(socket)?;
         let resolver = resolver.clone();
         tasks.push(tokio::spawn(async move {
             resolver.serve_datagrams(socket).await;

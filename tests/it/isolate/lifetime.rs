@@ -9,7 +9,7 @@ use nix::unistd::Uid;
 use authsome_test_support::kit::skip;
 
 use crate::kit::isolate::Inside;
-use crate::kit::run::{Running, after, behind, finish, prepared_by_python};
+use crate::kit::run::{Running, after, behind, finish};
 use crate::kit::terminal::{at_terminal, terminal};
 use crate::kit::{binary, until};
 
@@ -140,36 +140,6 @@ run && echo as before"#
         assert_eq!(running.line(), Some(number.to_string()));
     }
     assert_eq!(running.line().as_deref(), Some("as before"));
-}
-
-/// Where the kernel has no nftables: the calls by which they are made fail as there.
-const WITHOUT_NFTABLES: &str = "import ctypes, platform
-number, audit = {'x86_64': (41, 0xC000003E), 'aarch64': (198, 0xC00000B7)}[platform.machine()]
-class Code(ctypes.Structure): _fields_ = [('code', ctypes.c_ushort), ('jt', ctypes.c_ubyte), ('jf', ctypes.c_ubyte), ('k', ctypes.c_uint)]
-class Program(ctypes.Structure): _fields_ = [('len', ctypes.c_ushort), ('filter', ctypes.POINTER(Code))]
-# socket(AF_NETLINK, ..., NETLINK_NETFILTER) is EPROTONOSUPPORT.
-codes = [(0x20, 0, 0, 0), (0x15, 0, 5, number), (0x20, 0, 0, 16), (0x15, 0, 3, 16), (0x20, 0, 0, 32), (0x15, 0, 1, 12), (6, 0, 0, 0x50000 + 93), (6, 0, 0, 0x7fff0000)]
-codes = (Code * len(codes))(*[Code(*code) for code in codes])
-libc = ctypes.CDLL(None, use_errno=True)
-assert libc.prctl(38, 1, 0, 0, 0) == 0
-assert libc.prctl(22, 2, ctypes.byref(Program(len(codes), codes)), 0, 0) == 0";
-
-#[test]
-fn without_nftables_the_usual_ports_are_captured() {
-    let Some(inside) = Inside::new("without_nftables_the_usual_ports_are_captured") else {
-        return;
-    };
-    let script = format!(
-        "curl -sS --noproxy '*' --fail-with-body {} | grep -o '\"username\":\"ada\"'; curl -s --noproxy '*' {}; echo \"curl: $?\"",
-        inside.managed("/api/v4/user"),
-        inside.other("/"),
-    );
-    let ordinary = inside.run(&[], &["sh", "-c", &script]);
-    let outcome = finish(prepared_by_python(WITHOUT_NFTABLES, &ordinary));
-    let expected = "\"username\":\"ada\"\ncurl: 7\n"; // it failed to connect
-    assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("nftables"), "{}", outcome.stderr);
-    assert_eq!(inside.injected(), 1);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use crate::isolate::MAX_QUESTION;
+use crate::isolate::{Datagrams, MAX_QUESTION};
 use crate::proxy::limits::{ACCEPT_PAUSE, RESOLVER_IDLE};
 
 /// The answer to a question, if there is one.
@@ -31,14 +31,14 @@ impl Resolver {
     }
 
     /// Answers each datagram. An answer is short, so none is truncated.
-    pub(super) async fn serve_datagrams(&self, socket: UdpSocket) {
+    pub(super) async fn serve_datagrams(&self, socket: Datagrams) {
         let mut question = [0; MAX_QUESTION];
         loop {
-            match socket.recv_from(&mut question).await {
+            match socket.receive(&mut question).await {
                 Ok((length, from)) => {
                     let question = question.get(..length).unwrap_or_default();
                     if let Some(answer) = (self.answer)(question) {
-                        let _ = socket.send_to(&answer, from).await;
+                        let _ = socket.send(&answer, &from).await;
                     }
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
