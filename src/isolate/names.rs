@@ -22,6 +22,12 @@ const FIRST_V4: u32 = 0xC612_0000;
 /// A prefix of unique local addresses (RFC 4193); `61 7574 6873` is "auths".
 const PREFIX_V6: u128 = 0xfd61_7574_6873_0000_0000_0000_0000_0000;
 
+/// The IPv6 address of the machine inside: of 2001:2::/48, which no host on the Internet has
+/// (RFC 5180 §8). Clients that look a name up sort its addresses by how well each fits their own
+/// (RFC 6724 §6, rule 5), and those of names are of another kind than this one. So they take the
+/// IPv4 address first, by which the kernel has less to do for each packet.
+const OWN_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 0xfffe);
+
 /// The names of one run and their addresses.
 #[derive(Debug, Default)]
 pub(crate) struct Names(RwLock<Inner>);
@@ -61,14 +67,14 @@ impl Names {
         inner.names.get(usize::try_from(number).ok()?).cloned()
     }
 
-    /// The addresses of the machine inside: the last of each range, which no name is given.
+    /// The addresses of the machine inside, which no name is given.
     pub(crate) fn own_addresses() -> (Ipv4Addr, Ipv6Addr) {
-        addresses(LAST)
+        (addresses(LAST).0, OWN_V6)
     }
 
-    /// Whether the address is one that names are given.
+    /// Whether the address is one that names are given, or the machine inside has.
     pub(crate) fn is_ours(address: IpAddr) -> bool {
-        number_of(address).is_some()
+        number_of(address).is_some() || address == OWN_V6
     }
 }
 
@@ -116,6 +122,8 @@ mod tests {
         for other in ["198.18.0.0", "198.18.0.3", "198.20.0.1", "127.0.0.1", "::1"] {
             assert_eq!(names.name_of(other.parse().unwrap()), None, "{other}");
         }
+        let own = Names::own_addresses();
+        assert!(Names::is_ours(own.0.into()) && Names::is_ours(own.1.into()));
         assert!(!Names::is_ours("198.17.255.255".parse().unwrap()));
     }
 

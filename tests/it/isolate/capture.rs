@@ -174,7 +174,7 @@ def asked(address):
             stream.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n'); return stream.recv(4).decode()
     except ConnectionResetError: return ''
     except OSError as e: return e.strerror
-for address in ['127.0.0.1', '::1', '::ffff:127.0.0.1', '127.0.0.2', '198.19.255.254', '198.18.255.1', 'fd61:7574:6873::1:fffe']:
+for address in ['127.0.0.1', '::1', '::ffff:127.0.0.1', '127.0.0.2', '198.19.255.254', '198.18.255.1', '2001:2::fffe']:
     print(address, asked(address))
 def taken(family, address, option):
     server = socket.socket(family)
@@ -192,7 +192,7 @@ print(taken(socket.AF_INET, '198.18.255.1', [IP_TRANSPARENT]), '|', taken(socket
 fn straight(test: &str, preparation: &str, transparent: &str) {
     let expected = format!(
         "127.0.0.1 HTTP\n::1 HTTP\n::ffff:127.0.0.1 HTTP\n127.0.0.2 Connection refused\n\
-         198.19.255.254 \n198.18.255.1 \nfd61:7574:6873::1:fffe \n{}{transparent}\n",
+         198.19.255.254 \n198.18.255.1 \n2001:2::fffe \n{}{transparent}\n",
         "Address already in use\n".repeat(4)
     );
     if let Some(said) = said(test, preparation, STRAIGHT) {

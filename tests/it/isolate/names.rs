@@ -68,3 +68,16 @@ for place in [('8.8.8.8', 123), ('93.184.216.34', 443), ('127.0.0.1', 123)]:
     );
     assert_eq!(said, ["Connection refused"; 3].join("\n"));
 }
+
+#[test]
+fn a_client_takes_the_ipv4_address_of_a_name_first() {
+    let Some(inside) = Inside::new("a_client_takes_the_ipv4_address_of_a_name_first") else {
+        return;
+    };
+    let program = "
+found = socket.getaddrinfo('name.test', 443, type=socket.SOCK_STREAM)
+print([place[0] for *_, place in found])
+";
+    let said = inside.python(&[], program);
+    assert_eq!(said, "['198.18.0.1', 'fd61:7574:6873::1']");
+}
