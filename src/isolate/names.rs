@@ -22,7 +22,7 @@ const FIRST_V4: u32 = 0xC612_0000;
 /// A prefix of unique local addresses (RFC 4193); `61 7574 6873` is "auths".
 const PREFIX_V6: u128 = 0xfd61_7574_6873_0000_0000_0000_0000_0000;
 
-/// The IPv6 address of the machine inside: of 2001:2::/48, which no host on the Internet has
+/// The IPv6 address of the machine inside: of `2001:2::/48`, which no host on the Internet has
 /// (RFC 5180 §8). Clients that look a name up sort its addresses by how well each fits their own
 /// (RFC 6724 §6, rule 5), and those of names are of another kind than this one. So they take the
 /// IPv4 address first, by which the kernel has less to do for each packet.
