@@ -77,6 +77,7 @@ mod vault_place;
 mod watch;
 mod words;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -98,7 +99,6 @@ use self::joining::Joining;
 pub use self::living::{allows_export, facts_of, living};
 pub(crate) use self::made_with::{is_on_route, provider_made_with};
 use self::member::Member;
-use self::members::Members;
 pub use self::notice::{Change, Notice};
 pub use self::options::{Join, Options, Park, PolicyOptions, SeenFrom};
 pub use self::parent::Parent;
@@ -131,6 +131,8 @@ pub struct SessionPlan<'a> {
     parent: &'a Parent,
     notify: &'a dyn Fn(Notice),
     members: Vec<Member>,
+    /// All connections that there are, if others may join.
+    known: Option<BTreeSet<ConnectionId>>,
     permitted: Permitted,
     scrubbed: Scrubbed,
 }
@@ -162,28 +164,6 @@ pub struct Session {
 }
 
 impl Session {
-    /// Determines which connections take part, in one pass over the vault.
-    pub fn plan<'a>(
-        options: Options,
-        data: &'a UserData,
-        parent: &'a Parent,
-        notify: &'a dyn Fn(Notice),
-    ) -> Result<SessionPlan<'a>, SessionError> {
-        let Members { members, scrubbed } = members::gather(&options, data, parent, notify)?;
-        let permitted = policy::permitted(&options, data, &members)?;
-        members::announce(&members, notify);
-        hand_back::announce(&options, &members, notify);
-        Ok(SessionPlan {
-            options,
-            data,
-            parent,
-            notify,
-            members,
-            permitted,
-            scrubbed,
-        })
-    }
-
     /// The address that the proxy listens on.
     pub fn address(&self) -> SocketAddr {
         self.address

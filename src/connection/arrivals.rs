@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::store::{ConnectionStore, StoreError};
+use super::store::ConnectionStore;
 use crate::credential::ConnectionId;
 use crate::vault::Changes;
 
@@ -22,20 +22,14 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// Waits for others than those that are there now.
-    ///
-    /// # Errors
-    ///
-    /// The vault cannot be read.
-    pub fn from_now_on(store: &ConnectionStore) -> Result<Self, StoreError> {
-        // In this order: what comes between the two is found by the first look.
-        let changes = store.changes();
-        let known = store.list()?.into_iter().collect();
-        Ok(Self {
+    /// Waits for others than those that are known. What has come since then is found by the first
+    /// look.
+    pub fn beside(known: BTreeSet<ConnectionId>, store: &ConnectionStore) -> Self {
+        Self {
             store: store.clone(),
-            changes,
+            changes: store.changes(),
             known,
-        })
+        }
     }
 
     /// Waits for the next ones. Each is given once, whatever becomes of it.

@@ -4,6 +4,7 @@
 //! ended here. What a child has had from its start stays as it is: its variables, the files that it
 //! was given, a tunnel that is open.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
@@ -18,10 +19,10 @@ use super::made_with::{self, Present};
 use super::member::Member;
 use super::members::member_of;
 use super::notice::Notice;
-use super::options::{Join, Options};
+use super::options::Options;
 use super::routes::managed;
 use super::user_data::UserData;
-use crate::connection::{Arrivals, Credentials, StoreError};
+use crate::connection::{Arrivals, Credentials};
 use crate::credential::ConnectionId;
 use crate::os::home::Home;
 use crate::proxy::Serving;
@@ -39,22 +40,20 @@ pub(super) struct Joining {
 }
 
 impl Joining {
-    /// `None` if none may join.
+    /// `None` if none may join. `known` are those that were there when the members were read.
     pub(super) fn of(
+        known: Option<BTreeSet<ConnectionId>>,
         (options, guards): (&Options, Guards),
         data: &UserData,
         state: &Arc<RunState>,
-    ) -> Result<Option<Self>, StoreError> {
-        if options.join != Join::New {
-            return Ok(None);
-        }
-        Ok(Some(Self {
+    ) -> Option<Self> {
+        Some(Self {
             only: options.only.clone(),
-            arrivals: Mutex::new(Arrivals::from_now_on(&data.store)?),
+            arrivals: Mutex::new(Arrivals::beside(known?, &data.store)),
             guards,
             home: data.home.clone(),
             state: Arc::clone(state),
-        }))
+        })
     }
 
     fn admits(&self, id: &ConnectionId) -> bool {

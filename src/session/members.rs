@@ -1,6 +1,6 @@
 //! Collects the connections that take part in a session, in a single pass over the vault.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use authsome_providers::Scheme;
@@ -9,7 +9,7 @@ use super::error::SessionError;
 use super::made_with::{self, Present};
 use super::member::Member;
 use super::notice::Notice;
-use super::options::Options;
+use super::options::{Join, Options};
 use super::parent::Parent;
 use super::scrub::{Scrub, Scrubbed};
 use super::user_data::UserData;
@@ -20,6 +20,8 @@ use crate::proxy::Preference;
 /// All members, and the parent's variables with the vault's secrets replaced.
 pub(super) struct Members {
     pub(super) members: Vec<Member>,
+    /// All connections that there are, if others may join.
+    pub(super) known: Option<BTreeSet<ConnectionId>>,
     pub(super) scrubbed: Scrubbed,
 }
 
@@ -46,7 +48,11 @@ pub(super) fn gather(
         false if only_named => options.chosen.contains(id),
         false => options.only.is_empty(),
     };
+    let mut known = (options.join == Join::New).then(BTreeSet::new);
     data.store.each(takes_part, |id, found| {
+        if let Some(known) = &mut known {
+            known.insert(id.clone());
+        }
         gathering.add(id, found, takes_part);
     })?;
     let Gathering {
@@ -67,6 +73,7 @@ pub(super) fn gather(
     }
     Ok(Members {
         members,
+        known,
         scrubbed: scrub.apply(),
     })
 }

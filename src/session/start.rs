@@ -11,6 +11,8 @@ use super::error::SessionError;
 use super::facts::{Facts, Guards};
 use super::hand_back::{hand_back, serve};
 use super::joining::Joining;
+use super::members::Members;
+use super::notice::Notice;
 use super::options::{Join, Options, SeenFrom};
 use super::own::Own;
 use super::parent::Parent;
@@ -19,7 +21,7 @@ use super::routes::{credentials, routes};
 use super::run_log::RunLog;
 use super::scrub::Scrubbed;
 use super::user_data::UserData;
-use super::{Session, SessionPlan, entered, members};
+use super::{Session, SessionPlan, entered, hand_back, members, policy};
 use crate::clock::Timestamp;
 use crate::connection::GrantState;
 use crate::credential::ConnectionId;
@@ -29,6 +31,35 @@ use crate::net::tls::{ReadAhead, Trust};
 use crate::net::user_proxy::UserProxies;
 use crate::oauth::HttpClients;
 use crate::proxy::{Proxy, RouteTable, SessionConfig};
+
+impl Session {
+    /// Determines which connections take part, in one pass over the vault.
+    pub fn plan<'a>(
+        options: Options,
+        data: &'a UserData,
+        parent: &'a Parent,
+        notify: &'a dyn Fn(Notice),
+    ) -> Result<SessionPlan<'a>, SessionError> {
+        let Members {
+            members,
+            known,
+            scrubbed,
+        } = members::gather(&options, data, parent, notify)?;
+        let permitted = policy::permitted(&options, data, &members)?;
+        members::announce(&members, notify);
+        hand_back::announce(&options, &members, notify);
+        Ok(SessionPlan {
+            options,
+            data,
+            parent,
+            notify,
+            members,
+            known,
+            permitted,
+            scrubbed,
+        })
+    }
+}
 
 impl SessionPlan<'_> {
     /// How programs are started that help to start the session.
@@ -57,6 +88,7 @@ impl SessionPlan<'_> {
             parent,
             notify,
             members,
+            known,
             permitted,
             scrubbed,
         } = self;
@@ -91,19 +123,18 @@ impl SessionPlan<'_> {
             options: &options,
         };
         let (directory, environment) = builder.build(roots, contributions, handed_down, notify)?;
-        let isolated = own.isolated(&options, data, parent, &directory, proxy.ca_file())?;
         Ok(Session {
             address: proxy.address(),
+            isolated: own.isolated(&options, data, parent, &directory, proxy.ca_file())?,
             serving: proxy.serve(),
             credentials,
-            isolated,
             captures_all: true,
             environment,
             log,
             programs,
             hand_back: hand_back.inspect(serve),
             needing_login,
-            joining: Joining::of((&options, guards), data, &state)?,
+            joining: Joining::of(known, (&options, guards), data, &state),
             entered: entered::enter(&data.home, state, own.handlers(&stopping), notify),
             stopping,
             pending: own.pending,
