@@ -18,7 +18,7 @@ use crate::credential::{ConnectionId, ConnectionName};
 use crate::proxy::Preference;
 
 /// All members, and the parent's variables with the vault's secrets replaced.
-pub(super) struct Members {
+pub(super) struct Gathered {
     pub(super) members: Vec<Member>,
     /// All connections that there are, if others may join.
     pub(super) known: Option<BTreeSet<ConnectionId>>,
@@ -32,7 +32,7 @@ pub(super) fn gather(
     data: &UserData,
     parent: &Parent,
     notify: &dyn Fn(Notice),
-) -> Result<Members, SessionError> {
+) -> Result<Gathered, SessionError> {
     check_names(options, data, notify)?;
     let mut gathering = Gathering {
         data,
@@ -71,7 +71,7 @@ pub(super) fn gather(
         let id = &member.stored.connection.id;
         member.preference = preference(options, id, defaults.get(&id.provider));
     }
-    Ok(Members {
+    Ok(Gathered {
         members,
         known,
         scrubbed: scrub.apply(),

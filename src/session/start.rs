@@ -11,7 +11,7 @@ use super::error::SessionError;
 use super::facts::{Facts, Guards};
 use super::hand_back::{hand_back, serve};
 use super::joining::Joining;
-use super::members::Members;
+use super::members::Gathered;
 use super::notice::Notice;
 use super::options::{Join, Options, SeenFrom};
 use super::own::Own;
@@ -40,7 +40,7 @@ impl Session {
         parent: &'a Parent,
         notify: &'a dyn Fn(Notice),
     ) -> Result<SessionPlan<'a>, SessionError> {
-        let Members {
+        let Gathered {
             members,
             known,
             scrubbed,
