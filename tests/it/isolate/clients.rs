@@ -3,9 +3,11 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use authsome_test_support::Arrived;
 use authsome_test_support::kit::skip;
 
-use crate::kit::isolate::{Inside, PATH};
+use crate::kit::commands::custom;
+use crate::kit::isolate::{Inside, PATH, as_user};
 use crate::kit::run::finish;
 
 /// A client with an environment that has nothing of the session's.
@@ -358,4 +360,41 @@ fn the_agents_api_needs_no_variable_and_no_permission() {
     let words = ["curl", "-sS", "https://authsome.internal/"];
     let outcome = bare(&inside, &["--no-agent-api"], &words);
     assert_ne!(outcome.code, Some(0), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_connection_that_is_made_during_the_run_joins_it() {
+    let Some(inside) = Inside::new("a_connection_that_is_made_during_the_run_joins_it") else {
+        return;
+    };
+    let base = inside.other("");
+    let place = base.trim_start_matches("https://");
+    let definition = format!(
+        r#"{{ "name": "acme", "display_name": "Acme", "auth_type": "api_key", "api_url": "{place}" }}"#
+    );
+    custom(&inside.world, "acme", &definition);
+    let key = inside.world.file("key", "k-real").display().to_string();
+    let program = "
+import urllib.error, urllib.request
+def get(url, trust=None):
+    context = ssl.create_default_context(cafile=trust)
+    try: return urllib.request.urlopen(url, context=context).read().decode()
+    except urllib.error.HTTPError as error: return error.read().decode()
+other = f'https://{OTHER[0]}:{OTHER[1]}'
+print(get(other + '/public', TRUST).strip(), flush=True)
+while 'acme/default' not in get('https://authsome.internal/'): pass
+get(other + '/api/v4/user')
+";
+    let words = ["env", "-i", PATH, "python3", "-c", &inside.told(program)];
+    let mut run = inside.run(&["--join", "new"], &words);
+    let mut run = run.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "public");
+    let ca = inside.world.path("other.pem").display().to_string();
+    let words = ["login", "acme", "--ca-file", &ca, "--api-key-file", &key];
+    finish(as_user(&inside.world, &inside.world.authsome(words))).expect(0);
+    assert!(run.wait().unwrap().success());
+    let token = "k-real".to_owned();
+    let sent = inside.other.seen().pop().unwrap().credential;
+    assert_eq!(sent, Arrived::Bearer { token });
 }
