@@ -199,6 +199,7 @@ fn requests(criterion: &mut Criterion) {
         obtained_at: Timestamp::from_seconds(1_700_000_000),
         refresh_at: None,
         expires_at: None,
+        routes: Vec::new(),
     };
     for (name, more) in [
         ("as most clients send", None),

@@ -7,7 +7,7 @@ pub(crate) mod signature;
 use std::fmt;
 use std::str::FromStr;
 
-use authsome_providers::ProviderId;
+use authsome_providers::{ProviderId, RoutePattern};
 
 use crate::clock::Timestamp;
 use crate::secret::Secret;
@@ -90,6 +90,8 @@ pub struct Credential {
     pub refresh_at: Option<Timestamp>,
     /// From this time on the provider refuses it; `None` if no such time is known.
     pub expires_at: Option<Timestamp>,
+    /// The routes that its login was made for; none if they are not known.
+    pub routes: Vec<RoutePattern>,
 }
 
 /// The parts of a credential.
@@ -124,6 +126,13 @@ impl Credential {
             credential: &self.token,
             others: &self.others,
         }
+    }
+
+    /// Whether it may be sent wherever `earlier` is sent. A login of the same name may have been
+    /// made at another server since then.
+    pub fn is_for_routes_of(&self, earlier: &Self) -> bool {
+        let is_known = |route: &RoutePattern| self.routes.iter().any(|known| known.covers(route));
+        self.routes.is_empty() || earlier.routes.iter().all(is_known)
     }
 }
 

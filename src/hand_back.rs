@@ -94,8 +94,8 @@ pub struct HandBack {
     target: Target,
     sealing: Sealing,
     ledger: Ledger,
-    /// The connections of the session.
-    members: BTreeSet<ConnectionId>,
+    /// The connections of the session, those that have joined it and were renewed included.
+    members: Mutex<BTreeSet<ConnectionId>>,
     means: Means,
     apart: OnceLock<Apart>,
     state: Arc<Mutex<State>>,
@@ -141,7 +141,7 @@ impl HandBack {
             target,
             sealing,
             ledger,
-            members,
+            members: Mutex::new(members),
             means,
             apart: OnceLock::new(),
             state: Arc::new(Mutex::new(state)),
@@ -169,10 +169,14 @@ impl HandBack {
     fn state(&self) -> MutexGuard<'_, State> {
         locked(&self.state)
     }
+
+    fn members(&self) -> MutexGuard<'_, BTreeSet<ConnectionId>> {
+        locked(&self.members)
+    }
 }
 
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes into the home what may be only there. Blocks the thread.
@@ -193,6 +197,7 @@ impl Elsewhere for HandBack {
     }
 
     fn renewed(&self, connection: &Connection) {
+        self.members().insert(connection.id.clone());
         let mut state = self.state();
         state.wait_for(&connection.id, Some(connection.tokens.lineage()));
         state.renewing.remove(&connection.id);

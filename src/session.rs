@@ -77,7 +77,6 @@ mod vault_place;
 mod watch;
 mod words;
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -99,6 +98,7 @@ use self::joining::Joining;
 pub use self::living::{allows_export, facts_of, living};
 pub(crate) use self::made_with::{is_on_route, provider_made_with};
 use self::member::Member;
+use self::members::There;
 pub use self::notice::{Change, Notice};
 pub use self::options::{Join, Options, Park, PolicyOptions, SeenFrom};
 pub use self::parent::Parent;
@@ -131,8 +131,8 @@ pub struct SessionPlan<'a> {
     parent: &'a Parent,
     notify: &'a dyn Fn(Notice),
     members: Vec<Member>,
-    /// All connections that there are, if others may join.
-    known: Option<BTreeSet<ConnectionId>>,
+    /// Which connections there are, if others may join.
+    there: Option<There>,
     permitted: Permitted,
     scrubbed: Scrubbed,
 }
@@ -156,7 +156,7 @@ pub struct Session {
     pending: Arc<Pending>,
     needing_login: Vec<ConnectionId>,
     /// `None` if no connection may join.
-    joining: Option<Joining>,
+    joining: Option<Box<Joining>>,
     /// `None` if that failed: its commands are then still recognized by their process ancestry.
     entered: Option<Entered>,
     stopping: Arc<Stopping>,

@@ -29,6 +29,8 @@ pub enum Kind {
     HandBackFailed,
     /// A request that went out with a credential.
     Injected,
+    /// A connection that was made during a run has joined it.
+    Joined,
     /// A login created a connection.
     Login,
     /// A connection was removed.
@@ -73,6 +75,7 @@ impl Kind {
             Self::HandBackFailed => "hand_back_failed",
             Self::HandedBack => "handed_back",
             Self::Injected => "injected",
+            Self::Joined => "joined",
             Self::Login => "login",
             Self::Logout => "logout",
             Self::Import => "import",

@@ -54,14 +54,19 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn user_data_of(parent: &Parent) -> Result<UserData, Failure> {
-        Self::user_data_or_copy(parent, false)
+        Self::opened(parent, false)
     }
 
-    /// The same. With `offline_ok`, a copy of a shared vault does where its server is away.
+    /// The same for a session. With `offline_ok`, a copy of a shared vault does where its server is
+    /// away.
     pub(super) fn user_data_or_copy(
         parent: &Parent,
         offline_ok: bool,
-    ) -> Result<UserData, Failure> {
+    ) -> Result<Arc<UserData>, Failure> {
+        Self::opened(parent, offline_ok).map(Arc::new)
+    }
+
+    fn opened(parent: &Parent, offline_ok: bool) -> Result<UserData, Failure> {
         let mut files = UserFiles::open_telling(parent, Some(waits::told()))?;
         if offline_ok {
             files.offline = Offline::UseCopy;

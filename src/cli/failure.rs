@@ -176,6 +176,11 @@ impl From<CredentialError> for Failure {
                     id.provider, id.name
                 ),
             ),
+            CredentialError::Moved { .. } => (
+                Exit::NoConnection,
+                "connection_moved",
+                "start another run: authsome run -- COMMAND".to_owned(),
+            ),
             CredentialError::Removed { id } => (
                 Exit::NoConnection,
                 "connection_not_found",

@@ -1,10 +1,11 @@
 //! The connections that are made while a session runs: here, in another process, or on another
 //! machine that has the same vault.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::store::ConnectionStore;
+use super::disk::Reader;
+use super::store::{ConnectionStore, StoreError};
 use crate::credential::ConnectionId;
 use crate::vault::Changes;
 
@@ -14,40 +15,85 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long a vault is left alone that could not be read.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// Those that need not be looked at, each with the generation of its record that was left out; a
+/// later one is looked at again. `None` is whatever its record is.
+type Known = BTreeMap<ConnectionId, Option<u64>>;
+
 /// What is not known yet of the connections in a vault.
 pub struct Arrivals {
     store: ConnectionStore,
     changes: Option<Changes>,
-    known: BTreeSet<ConnectionId>,
+    reader: Reader,
+    /// Those of the session: a login that one gets, or gets anew, is not an arrival.
+    members: BTreeSet<ConnectionId>,
+    known: Known,
 }
 
 impl Arrivals {
-    /// Waits for others than those that are known. What has come since then is found by the first
-    /// look.
-    pub fn beside(known: BTreeSet<ConnectionId>, store: &ConnectionStore) -> Self {
+    /// Waits for others than the `members` of the session and those that are `known`. What has come
+    /// since these were read is found by the first look.
+    pub fn beside(
+        members: BTreeSet<ConnectionId>,
+        known: BTreeSet<ConnectionId>,
+        store: &ConnectionStore,
+    ) -> Self {
         Self {
             store: store.clone(),
             changes: store.changes(),
-            known,
+            reader: Reader::default(),
+            members,
+            known: known.into_iter().map(|id| (id, None)).collect(),
         }
     }
 
-    /// Waits for the next ones. Each is given once, whatever becomes of it.
+    /// Waits for the next ones.
     pub async fn next(&mut self) -> Vec<ConnectionId> {
         loop {
-            let store = self.store.clone();
-            match tokio::task::spawn_blocking(move || store.list()).await {
-                Ok(Ok(mut there)) => {
-                    there.retain(|id| self.known.insert(id.clone()));
-                    if !there.is_empty() {
-                        return there;
-                    }
-                    self.changed().await;
+            let (store, members) = (self.store.clone(), self.members.clone());
+            let known = std::mem::take(&mut self.known);
+            let kept = known.clone();
+            let looked = self.reader.run(move || look(&store, &members, known)).await;
+            if let Ok(Ok((new, known))) = looked {
+                self.known = known;
+                if !new.is_empty() {
+                    return new;
                 }
-                // A vault that is away may be back.
-                Ok(Err(_)) | Err(_) => tokio::time::sleep(PAUSE).await,
+                self.changed().await;
+            } else {
+                self.known = kept; // a vault that is away may be back
+                tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+
+    /// Does something that takes long with the vault, on the same thread as the looks.
+    ///
+    /// # Errors
+    ///
+    /// The thread could not be had; why.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let done = self.reader.run(work).await;
+        done.map_err(|error| error.to_string())
+    }
+
+    /// That connection has become one of the session.
+    pub fn joined(&mut self, id: ConnectionId) {
+        self.known.remove(&id);
+        self.members.insert(id);
+    }
+
+    /// That connection takes no part, as long as its record is the one of that generation.
+    pub fn left_out(&mut self, id: ConnectionId, generation: Option<u64>) {
+        self.known.insert(id, generation);
+    }
+
+    /// That connection could not be looked at. It is again, after a while.
+    pub async fn again(&mut self, id: &ConnectionId) {
+        self.known.remove(id);
+        tokio::time::sleep(PAUSE).await;
     }
 
     /// Waits until the vault may have others.
@@ -60,6 +106,30 @@ impl Arrivals {
         }
         while changes_waiting(self.changes.as_mut()) {}
     }
+}
+
+/// Those that have come. What has gone is forgotten: a later one of that name is another.
+fn look(
+    store: &ConnectionStore,
+    members: &BTreeSet<ConnectionId>,
+    mut known: Known,
+) -> Result<(Vec<ConnectionId>, Known), StoreError> {
+    let there: BTreeSet<_> = store.list()?.into_iter().collect();
+    known.retain(|id, _| there.contains(id));
+    let mut new = Vec::new();
+    for id in there {
+        let is_new = match known.get(&id) {
+            _ if members.contains(&id) => false,
+            None => true,
+            Some(None) => false,
+            Some(left_out) => store.generation(&id)? != *left_out,
+        };
+        if is_new {
+            known.insert(id.clone(), None);
+            new.push(id);
+        }
+    }
+    Ok((new, known))
 }
 
 /// Whether another change has come already, which the same look finds.

@@ -65,7 +65,9 @@ impl Credentials {
                 Some(_) => self.confirm(id, slot, current).await,
                 None => match self.renew(id, slot, RefreshReason::Due).await {
                     // The user has removed the connection: the token in memory must not be used.
-                    Err(error @ CredentialError::Removed { .. }) => Err(error),
+                    Err(
+                        error @ (CredentialError::Moved { .. } | CredentialError::Removed { .. }),
+                    ) => Err(error),
                     // The refresh was tried for so long that the token has expired.
                     Err(error) if slot.has_ended() => Err(error),
                     // Read again: the work may have put a newer state in force before it failed.

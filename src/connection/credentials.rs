@@ -197,7 +197,7 @@ impl Credentials {
             slot.note(&outcome);
             // A later state may have come while the pair was being stored; nobody goes back from
             // it.
-            let outcome = outcome.map(|renewed| slot.adopt(&renewed));
+            let outcome = outcome.and_then(|renewed| slot.take(&id, &renewed));
             if let Err(CredentialError::NeedsLogin { .. }) = &outcome
                 && let Ok(stored) = renewal.load(&id).await
             {
@@ -213,7 +213,7 @@ impl Credentials {
     /// Reads the newest stored state, and takes it if it is newer than the current one.
     pub(super) async fn reload(&self, id: &ConnectionId, slot: &Slot) -> Outcome {
         let stored = self.renewal.load(id).await?;
-        Ok(slot.adopt(&credential(&stored)))
+        slot.take(id, &credential(&stored))
     }
 }
 
@@ -270,7 +270,9 @@ impl CredentialSource for Credentials {
                 };
             }
             Ok(_) => {}
-            Err(error @ CredentialError::Removed { .. }) => return UnauthorizedAction::Fail(error),
+            Err(error @ (CredentialError::Moved { .. } | CredentialError::Removed { .. })) => {
+                return UnauthorizedAction::Fail(error);
+            }
             // If the vault cannot be read, nothing better is known than the provider's 401.
             Err(_) => return UnauthorizedAction::Accept,
         }

@@ -42,8 +42,10 @@ impl Credentials {
         if stored.connection.standing != GrantState::Good {
             return false;
         }
-        slot.note(&Ok(credential(&stored)));
-        true
+        let taken = slot.take(id, &credential(&stored));
+        let is_taken = taken.is_ok();
+        slot.note(&taken);
+        is_taken
     }
 
     /// Waits until the stored state is another one than that in force, or for [`LOOKS`] looks. Many

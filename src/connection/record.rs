@@ -258,6 +258,7 @@ impl Connection {
             obtained_at: self.tokens.obtained_at,
             refresh_at: self.refresh_at(),
             expires_at: self.ends_at(),
+            routes: { self.terms.as_ref() }.map_or_else(Vec::new, |terms| terms.routes.clone()),
         }
     }
 

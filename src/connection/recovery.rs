@@ -200,6 +200,7 @@ mod tests {
             obtained_at,
             refresh_at: Some(end.minus(Duration::from_mins(5))),
             expires_at: Some(end),
+            routes: Vec::new(),
         }
     }
 

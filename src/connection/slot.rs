@@ -14,7 +14,7 @@ use super::source::{CredentialError, Rejection};
 use super::store::Stored;
 use super::wanted::{Outcome, credential};
 use crate::clock::Timestamp;
-use crate::credential::Credential;
+use crate::credential::{ConnectionId, Credential};
 use crate::secret::Secret;
 
 /// How many replaced pairs of a connection are remembered.
@@ -76,18 +76,20 @@ impl Slot {
         recovery.after(rejection, refused, attempt, pace, Moment::now())
     }
 
-    /// Takes `candidate` if it is newer than the current credential; returns the newer of the two.
+    /// Takes `candidate` if it is newer than the current credential, and was made for the same
+    /// routes; returns the one in force. A session goes on sending requests where it did, and what
+    /// was made for another server must not come along.
     pub(super) fn adopt(&self, candidate: &Arc<Credential>) -> Arc<Credential> {
         // A reload and a refresh may come here at the same time. `rcu` compares again if the value
         // was changed in between, so an older state never replaces a newer one.
         let before = self.current.rcu(|current| {
-            Arc::clone(if candidate.generation > current.generation {
+            Arc::clone(if replaces(candidate, current) {
                 candidate
             } else {
                 current
             })
         });
-        if candidate.generation > before.generation {
+        if replaces(candidate, &before) {
             let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
             if earlier.len() == MAX_EARLIER {
                 earlier.pop_front();
@@ -97,6 +99,15 @@ impl Slot {
             self.changes.fetch_add(1, Ordering::Release);
         }
         self.current.load_full()
+    }
+
+    /// The same, for those who need the newest state: an error if that one was not taken.
+    pub(super) fn take(&self, id: &ConnectionId, candidate: &Arc<Credential>) -> Outcome {
+        let current = self.adopt(candidate);
+        if current.generation < candidate.generation {
+            return Err(CredentialError::Moved { id: id.clone() });
+        }
+        Ok(current)
     }
 
     /// A request is about to be sent with a pair of it.
@@ -137,4 +148,8 @@ impl Slot {
     pub(super) fn paused(&self, urgency: Urgency) -> Option<CredentialError> {
         self.state().pace.paused(urgency, Moment::now())
     }
+}
+
+fn replaces(candidate: &Credential, current: &Credential) -> bool {
+    candidate.generation > current.generation && candidate.is_for_routes_of(current)
 }

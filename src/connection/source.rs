@@ -20,6 +20,12 @@ pub enum CredentialError {
         /// Why.
         reason: String,
     },
+    /// A login of that name has been made for other routes since the session began.
+    #[error("the connection {id} was made anew, and not for this host")]
+    Moved {
+        /// The connection.
+        id: ConnectionId,
+    },
     /// The connection is no longer in the vault.
     #[error("the connection {id} is no longer in the vault")]
     Removed {

@@ -142,6 +142,7 @@ mod tests {
             obtained_at: Timestamp::from_seconds(1),
             refresh_at: None,
             expires_at: expires_at.map(Timestamp::from_seconds),
+            routes: Vec::new(),
         }
     }
 

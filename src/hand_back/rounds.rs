@@ -160,7 +160,7 @@ impl HandBack {
 
     /// The connections of the session that have a refresh token. Others have nothing that is spent.
     async fn exported(&self) -> Result<Vec<Exported>, HandBackError> {
-        let (store, members) = (self.means.store.clone(), self.members.clone());
+        let (store, members) = (self.means.store.clone(), self.members().clone());
         on_a_thread(move || {
             let mut all = Vec::new();
             for id in &members {

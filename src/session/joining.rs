@@ -4,25 +4,26 @@
 //! ended here. What a child has had from its start stays as it is: its variables, the files that it
 //! was given, a tunnel that is open.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use authsome_providers::ProviderId;
-use tokio::sync::Mutex;
 
 use super::control::RunState;
 use super::error::SessionError;
 use super::facts::{Guards, https_places};
+use super::living::tell_again;
 use super::made_with::{self, Present};
 use super::member::Member;
-use super::members::member_of;
+use super::members::{There, announce_one, member_of};
 use super::notice::Notice;
 use super::options::Options;
 use super::routes::managed;
 use super::user_data::UserData;
-use crate::connection::{Arrivals, Credentials};
+use crate::audit::{Event, Kind};
+use crate::connection::{Arrivals, Credentials, StoreError};
 use crate::credential::ConnectionId;
 use crate::os::home::Home;
 use crate::proxy::Serving;
@@ -33,27 +34,36 @@ const MAX_JOINED: usize = 256;
 /// What lets connections join.
 pub(super) struct Joining {
     only: Vec<ProviderId>,
-    arrivals: Mutex<Arrivals>,
+    arrivals: tokio::sync::Mutex<Arrivals>,
     guards: Guards,
     home: Home,
     state: Arc<RunState>,
 }
 
+/// A connection as it was read, and the generation of its record.
+struct Read {
+    member: Result<Member, SessionError>,
+    generation: Option<u64>,
+    notices: Vec<Notice>,
+}
+
 impl Joining {
-    /// `None` if none may join. `known` are those that were there when the members were read.
+    /// `None` if none may join.
     pub(super) fn of(
-        known: Option<BTreeSet<ConnectionId>>,
+        there: Option<There>,
         (options, guards): (&Options, Guards),
         data: &UserData,
         state: &Arc<RunState>,
-    ) -> Option<Self> {
-        Some(Self {
+    ) -> Option<Box<Self>> {
+        let There { members, all } = there?;
+        let arrivals = Arrivals::beside(members, all, &data.store);
+        Some(Box::new(Self {
             only: options.only.clone(),
-            arrivals: Mutex::new(Arrivals::beside(known?, &data.store)),
+            arrivals: tokio::sync::Mutex::new(arrivals),
             guards,
             home: data.home.clone(),
             state: Arc::clone(state),
-        })
+        }))
     }
 
     fn admits(&self, id: &ConnectionId) -> bool {
@@ -64,8 +74,8 @@ impl Joining {
 /// Lets connections join until it is dropped.
 pub(super) async fn attend(
     joining: Option<&Joining>,
-    (serving, credentials): (&Serving, &Credentials),
-    data: &UserData,
+    session: (&Serving, &Credentials),
+    data: &Arc<UserData>,
     notify: &dyn Fn(Notice),
 ) -> Infallible {
     let Some(joining) = joining else {
@@ -75,50 +85,109 @@ pub(super) async fn attend(
     let mut places = MAX_JOINED;
     while places > 0 {
         for id in arrivals.next().await {
-            if places == 0 || !joining.admits(&id) {
-                continue;
-            }
-            match join(joining, &id, (serving, credentials), data, notify) {
-                Ok(()) => places -= 1,
-                Err(error) => notify(Notice::LeftOut { id, error }),
+            let admits = places > 0 && joining.admits(&id);
+            if admits && take_in(joining, &mut arrivals, id, session, data, notify).await {
+                places -= 1;
             }
         }
     }
     pending().await
 }
 
+/// Whether that connection has joined.
+async fn take_in(
+    joining: &Joining,
+    arrivals: &mut Arrivals,
+    id: ConnectionId,
+    session: (&Serving, &Credentials),
+    data: &Arc<UserData>,
+    notify: &dyn Fn(Notice),
+) -> bool {
+    // The vault and the disk may take long, and requests must not wait for them.
+    let read = {
+        let (id, data) = (id.clone(), Arc::clone(data));
+        arrivals.work(move || read(&id, &data)).await
+    };
+    let Ok(read) = read else {
+        arrivals.again(&id).await;
+        return false;
+    };
+    read.notices.into_iter().for_each(notify);
+    let join = |member| join(joining, member, session, notify);
+    match read.member.and_then(join) {
+        Ok(()) => {
+            let (home, state) = (joining.home.clone(), Arc::clone(&joining.state));
+            let tell = move || tell_again(&home, &state.id, &state.facts());
+            let _ = arrivals.work(tell).await; // the agent's API has them already
+            arrivals.joined(id);
+            true
+        }
+        Err(error) if is_passing(&error) => {
+            arrivals.again(&id).await;
+            false
+        }
+        Err(error) => {
+            arrivals.left_out(id.clone(), read.generation);
+            notify(Notice::LeftOut { id, error });
+            false
+        }
+    }
+}
+
 fn join(
     joining: &Joining,
-    id: &ConnectionId,
+    member: Member,
     (serving, credentials): (&Serving, &Credentials),
-    data: &UserData,
     notify: &dyn Fn(Notice),
 ) -> Result<(), SessionError> {
-    let member = read(id, data, notify)?;
-    let places = https_places(&member).collect();
+    let id = member.stored.connection.id.clone();
+    let places: Vec<_> = https_places(&member).collect();
     let facts = joining.state.facts().with(&member, &joining.guards);
+    let notices = RefCell::new(Vec::new());
+    announce_one(&member, &|notice| notices.borrow_mut().push(notice));
     let (managed, stored) = managed(member);
     serving.join(managed, || credentials.join(stored))?;
-    joining.state.replace_facts(facts, &joining.home);
-    notify(Notice::Joined {
-        id: id.clone(),
-        places,
-    });
+    joining.state.replace_facts(facts);
+    notices.into_inner().into_iter().for_each(notify);
+    // Nothing is sent with it where all of its routes are plain HTTP, which was just said.
+    if !places.is_empty() {
+        let event = Event::new(Kind::Joined).of(&id);
+        let event = event.because(places.join(", "));
+        joining.state.audit.record(&event);
+        notify(Notice::Joined { id, places });
+    }
     Ok(())
 }
 
-/// The connection as the sessions that start now have it.
-fn read(
+/// Whether the vault may be read in a while.
+fn is_passing(error: &SessionError) -> bool {
+    matches!(error, SessionError::Store(StoreError::Vault(error)) if error.is_unreachable())
+}
+
+/// The connection as the sessions that start now have it. Blocks the thread.
+fn read(id: &ConnectionId, data: &UserData) -> Read {
+    let notices = Mutex::new(Vec::new());
+    let lock = || notices.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut generation = None;
+    let member = member(id, data, &mut generation, &|notice| lock().push(notice));
+    Read {
+        member,
+        generation,
+        notices: notices.into_inner().unwrap_or_else(PoisonError::into_inner),
+    }
+}
+
+fn member(
     id: &ConnectionId,
     data: &UserData,
+    generation: &mut Option<u64>,
     notify: &dyn Fn(Notice),
 ) -> Result<Member, SessionError> {
-    let stored = data.store.load(id)?;
-    let stored = stored.ok_or_else(|| SessionError::NoConnection(id.clone()))?;
+    let absent = || SessionError::NoConnection(id.clone());
+    *generation = data.store.generation(id)?;
+    let stored = data.store.load(id)?.ok_or_else(absent)?;
     let mut present = Present::new();
     let mut members = vec![member_of(stored, &mut present, data, notify)?];
     made_with::hold(&mut members, &present, data, notify)?;
-    members
-        .pop()
-        .ok_or_else(|| SessionError::NoConnection(id.clone()))
+    members.pop().ok_or_else(absent)
 }

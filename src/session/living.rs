@@ -61,10 +61,13 @@ impl Drop for LivingSession {
     }
 }
 
-/// What the run with that ID tells about itself from now on.
+/// What the run with that ID tells about itself from now on, if it is registered.
 pub(super) fn tell_again(home: &Home, id: &str, facts: &Facts) {
-    // Without it, `status` inside the run tells what was known at the start.
-    let _ = facts.replace(&facts_file(&lock_file(home, id)));
+    let lock = lock_file(home, id);
+    if lock.exists() {
+        // Without it, `status` inside the run tells what was known at the start.
+        let _ = facts.replace(&facts_file(&lock));
+    }
 }
 
 /// What the run with that ID tells about itself, if it is alive. The ID is untrusted and may be any

@@ -20,9 +20,16 @@ use crate::proxy::Preference;
 /// All members, and the parent's variables with the vault's secrets replaced.
 pub(super) struct Gathered {
     pub(super) members: Vec<Member>,
-    /// All connections that there are, if others may join.
-    pub(super) known: Option<BTreeSet<ConnectionId>>,
+    /// Which connections there are, if others may join.
+    pub(super) there: Option<There>,
     pub(super) scrubbed: Scrubbed,
+}
+
+/// Which connections there were when they were read.
+pub(super) struct There {
+    /// Those that take part.
+    pub(super) members: BTreeSet<ConnectionId>,
+    pub(super) all: BTreeSet<ConnectionId>,
 }
 
 /// Reads the connections from the vault, limits each to the terms that it was made with, and sets
@@ -72,8 +79,11 @@ pub(super) fn gather(
         member.preference = preference(options, id, defaults.get(&id.provider));
     }
     Ok(Gathered {
+        there: known.map(|all| There {
+            members: ids(&members),
+            all,
+        }),
         members,
-        known,
         scrubbed: scrub.apply(),
     })
 }
@@ -193,6 +203,14 @@ fn preference(
     }
 }
 
+/// Which they are.
+fn ids(members: &[Member]) -> BTreeSet<ConnectionId> {
+    let members = members.iter();
+    members
+        .map(|member| member.stored.connection.id.clone())
+        .collect()
+}
+
 /// The connections that are known to need a new login.
 pub(super) fn needing_login(members: &[Member]) -> Vec<ConnectionId> {
     let connections = members.iter().map(|member| &member.stored.connection);
@@ -206,21 +224,26 @@ pub(super) fn announce(members: &[Member], notify: &dyn Fn(Notice)) {
         notify(Notice::NoConnection);
     }
     for member in members {
-        let connection = &member.stored.connection;
-        let id = &connection.id;
-        match &connection.standing {
-            GrantState::Good => {}
-            GrantState::NeedsLogin { reason, .. } => notify(Notice::NeedsLogin {
-                id: id.clone(),
-                reason: reason.clone(),
-            }),
-        }
-        let routes = member.service.routes.iter();
-        for route in routes.filter(|route| route.scheme == Scheme::Http) {
-            notify(Notice::NotHttps {
-                id: id.clone(),
-                route: route.to_string(),
-            });
-        }
+        announce_one(member, notify);
+    }
+}
+
+/// The same for one of them.
+pub(super) fn announce_one(member: &Member, notify: &dyn Fn(Notice)) {
+    let connection = &member.stored.connection;
+    let id = &connection.id;
+    match &connection.standing {
+        GrantState::Good => {}
+        GrantState::NeedsLogin { reason, .. } => notify(Notice::NeedsLogin {
+            id: id.clone(),
+            reason: reason.clone(),
+        }),
+    }
+    let routes = member.service.routes.iter();
+    for route in routes.filter(|route| route.scheme == Scheme::Http) {
+        notify(Notice::NotHttps {
+            id: id.clone(),
+            route: route.to_string(),
+        });
     }
 }

@@ -42,7 +42,7 @@ impl Session {
     ) -> Result<SessionPlan<'a>, SessionError> {
         let Gathered {
             members,
-            known,
+            there,
             scrubbed,
         } = members::gather(&options, data, parent, notify)?;
         let permitted = policy::permitted(&options, data, &members)?;
@@ -54,7 +54,7 @@ impl Session {
             parent,
             notify,
             members,
-            known,
+            there,
             permitted,
             scrubbed,
         })
@@ -73,7 +73,7 @@ impl SessionPlan<'_> {
         self.options.containers = Some(seen);
     }
 
-    /// The connections that take part, and whether each is known to need a new login.
+    /// The connections that take part, and whether each is there to need a new login.
     pub fn connections(&self) -> impl Iterator<Item = (&ConnectionId, &GrantState)> {
         let connections = self.members.iter().map(|member| &member.stored.connection);
         connections.map(|connection| (&connection.id, &connection.standing))
@@ -88,7 +88,7 @@ impl SessionPlan<'_> {
             parent,
             notify,
             members,
-            known,
+            there,
             permitted,
             scrubbed,
         } = self;
@@ -134,7 +134,7 @@ impl SessionPlan<'_> {
             programs,
             hand_back: hand_back.inspect(serve),
             needing_login,
-            joining: Joining::of(known, (&options, guards), data, &state),
+            joining: Joining::of(there, (&options, guards), data, &state),
             entered: entered::enter(&data.home, state, own.handlers(&stopping), notify),
             stopping,
             pending: own.pending,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -22,12 +23,12 @@ impl Session {
     /// Tells during the run which connections come to need a new login, and which have got one
     /// elsewhere, and takes connections in that are made meanwhile, if that was asked for. It never
     /// completes.
-    pub async fn watch(&self, data: &UserData, notify: &dyn Fn(Notice)) -> Infallible {
+    pub async fn watch(&self, data: &Arc<UserData>, notify: &dyn Fn(Notice)) -> Infallible {
         let parts = (&*self.credentials, &*self.pending, &**self.log.audit());
         let session = (&self.serving, &*self.credentials);
         tokio::select! {
             never = watch(parts, &self.needing_login, notify) => never,
-            never = joining::attend(self.joining.as_ref(), session, data, notify) => never,
+            never = joining::attend(self.joining.as_deref(), session, data, notify) => never,
         }
     }
 }

@@ -326,6 +326,10 @@ fn of_a_credential() {
             },
         ),
         (
+            "CredentialError::Moved",
+            CredentialError::Moved { id: id() },
+        ),
+        (
             "CredentialError::Removed",
             CredentialError::Removed { id: id() },
         ),

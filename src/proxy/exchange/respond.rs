@@ -229,6 +229,12 @@ fn credential_response(error: &CredentialError) -> ErrorResponse {
                 id.provider, id.name
             )),
         ),
+        CredentialError::Moved { .. } => (
+            StatusCode::UNAUTHORIZED,
+            "connection_moved",
+            "this run goes on without the connection; tell the user, who can start another run"
+                .to_owned(),
+        ),
         CredentialError::Removed { id } => (
             StatusCode::UNAUTHORIZED,
             "needs_login",

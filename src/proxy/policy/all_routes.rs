@@ -174,6 +174,8 @@ mod tests {
         routes.join(pattern(other), || ()).unwrap();
         assert_eq!(owner(&routes, "b.other.test").unwrap(), "acme/all");
         routes.join(pattern(other), || ()).unwrap_err();
+        let within = r"regex:api-.*\\.other\\.test";
+        routes.join(pattern(within), || ()).unwrap_err();
         routes
             .join(managed("c", "https://c.other.test"), || ())
             .unwrap_err();

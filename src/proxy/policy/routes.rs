@@ -180,7 +180,9 @@ impl RouteTable {
         let exact = exact.flat_map(|(_, routes)| routes);
         let overlaps = |route: &&Arc<Route>| match authority_of(pattern) {
             Some(exact) => route.has_host(&exact),
-            None => route.pattern.port == pattern.port && route.pattern.host == pattern.host,
+            None => {
+                route.pattern.port == pattern.port && may_meet(&route.pattern.host, &pattern.host)
+            }
         };
         let patterns = self.patterns.iter().filter(overlaps);
         exact.chain(patterns).next().map(|route| &route.id)
@@ -264,6 +266,18 @@ fn tie(place: String, routes: &[&Arc<Route>]) -> Option<Tie> {
     let equals = routes.iter().filter(|route| route.preference == best);
     let connections: Vec<_> = equals.map(|route| route.id.clone()).collect();
     (connections.len() > 1).then_some(Tie { place, connections })
+}
+
+/// Whether some host may match both patterns: their domains are one, or one is within the other.
+fn may_meet(one: &HostPattern, other: &HostPattern) -> bool {
+    let (Some(one), Some(other)) = (one.literal_suffix(), other.literal_suffix()) else {
+        return true;
+    };
+    let is_within = |inner: &str, outer: &str| {
+        let rest = inner.strip_suffix(outer);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    is_within(one, other) || is_within(other, one)
 }
 
 fn permitted_host(host: &HostPattern) -> Option<PermittedHost> {

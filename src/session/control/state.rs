@@ -8,10 +8,8 @@ use serde_json::{Value, json};
 use super::handler::{Handler, Reply};
 use crate::audit::{Audit, RunStart};
 use crate::connection::Credentials;
-use crate::os::home::Home;
 use crate::proxy::{AgentApi, Pending};
 use crate::session::facts::Facts;
-use crate::session::living::tell_again;
 use crate::session::run_log::RunLog;
 
 /// What is known of a run, and shown.
@@ -60,12 +58,11 @@ impl RunState {
         self.facts.load_full()
     }
 
-    /// From now on, it tells these: here, to the agent, and in its file.
-    pub(in crate::session) fn replace_facts(&self, facts: Facts, home: &Home) {
+    /// From now on, it tells these: here, and to the agent.
+    pub(in crate::session) fn replace_facts(&self, facts: Facts) {
         if let Some(agent) = &self.agent {
             agent.replace(facts.for_agent(&self.id));
         }
-        tell_again(home, &self.id, &facts);
         self.facts.store(Arc::new(facts));
     }
 

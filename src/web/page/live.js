@@ -72,7 +72,7 @@ const take = (event, isLive) => {
       return 'rows';
     }
     case 'waiting': lookAtWaiting(event.run); return '';
-    case 'needs_login': case 'parked': case 'released': case 'refresh': case 'refresh_failed': case 'login': case 'logout': case 'revoke': case 'login_page': case 'login_done':
+    case 'joined': case 'needs_login': case 'parked': case 'released': case 'refresh': case 'refresh_failed': case 'login': case 'logout': case 'revoke': case 'login_page': case 'login_done':
       changed(event); return 'connections';
     default:
   }

@@ -152,7 +152,7 @@ const makeConnections = () => {
   listeners.add((what) => {
     if (what === 'runs' && !panel.hidden) draw();
     const name = what?.event ?? what;
-    if (['refresh', 'refresh_failed', 'needs_login', 'login', 'logout', 'revoke', 'login_done', 'connections'].includes(name) && !panel.hidden) load();
+    if (['joined', 'refresh', 'refresh_failed', 'needs_login', 'login', 'logout', 'revoke', 'login_done', 'connections'].includes(name) && !panel.hidden) load();
     if (name === 'login_done') { if (byId('dialog').open) closeDialog(); say(what.error ? `${what.message} ${what.hint ?? ''}` : `${what.connection} is connected.`); }
   });
   return { panel, show: load };

@@ -144,18 +144,22 @@ fn a_connection_whose_host_is_anothers_does_not_join_and_the_user_is_told() {
     assert_eq!(told["connection"], "gitlab/work", "{told}");
     let reason = format!("{base} is gitlab/default's in this run; to use it, start another run");
     assert_eq!(told["reason"], reason, "{told}");
+    // The same name, logged in where nobody is.
     scene
         .world
-        .connect_as("later", &scene.other, &scene.base(), 7200);
+        .connect_as("work", &scene.other, &scene.base(), 7200);
     scene.until_told("\"joined\"");
     let all = places(&mut session);
-    assert!(
-        !all.contains("acme") && all.contains("gitlab/later"),
-        "{all}"
+    assert!(!all.contains("acme"), "{all}");
+    let place = format!(
+        "{{\"place\":\"{}\",\"connections\":[\"gitlab/work\"]}}",
+        scene.base()
     );
-    assert!(!all.contains("gitlab/work"), "{all}");
+    assert!(all.contains(&place), "{all}");
+    let log = scene.world.call(["--json", "log"]).expect(0).stdout;
+    assert!(log.contains("\"joined\""), "{log}");
     // Its secrets are searched for.
-    let later = scene.world.stored("later").tokens.access;
+    let later = scene.world.stored("work").tokens.access;
     let echoed = session.tell(&format!("curl -sS {}/api/v4/echo", scene.base()));
     assert!(echoed.contains("Bearer authsome-proxy-managed"), "{echoed}");
     assert!(!echoed.contains(later.expose().as_str()), "{echoed}");
@@ -197,5 +201,25 @@ fn a_rule_may_be_about_a_connection_that_is_still_to_come() {
     session.tell(&format!("{curl} {}/api/v4/projects", scene.base()));
     let arrived = scene.arrived();
     assert!(!arrived.is_empty() && arrived.iter().all(|sent| *sent == bearer()));
+    session.end(0);
+}
+
+/// What is sent in pieces cannot be sent again, so the vault is asked first.
+#[test]
+fn a_login_of_the_same_name_at_another_server_is_not_sent_to_the_first() {
+    let scene = Scene::new();
+    let mut session = scene.start(&[]);
+    assert_eq!(session.call(&scene.gitlab), "200");
+    let before = scene.gitlab.seen().len();
+    let (_, pair) = scene
+        .world
+        .connect_as("default", &scene.other, &scene.base(), 7200);
+    let url = format!("{}/api/v4/echo", scene.gitlab.base_url());
+    let told = session.tell(&format!("printf x | curl -sS -X POST -T - '{url}'"));
+    assert!(told.contains("connection_moved"), "{told}");
+    for seen in scene.gitlab.seen().iter().skip(before) {
+        let token = pair.access.clone();
+        assert_ne!(seen.credential, Arrived::Bearer { token });
+    }
     session.end(0);
 }

@@ -21,7 +21,7 @@ fn reason() -> String {
     "connection refused".to_owned()
 }
 
-fn credentials() -> [CredentialError; 4] {
+fn credentials() -> [CredentialError; 5] {
     let id = || ConnectionId {
         provider: "gitlab".parse().unwrap(),
         name: "work".parse().unwrap(),
@@ -31,6 +31,7 @@ fn credentials() -> [CredentialError; 4] {
             id: id(),
             reason: "gitlab.com refused: invalid_grant".to_owned(),
         },
+        CredentialError::Moved { id: id() },
         CredentialError::Removed { id: id() },
         CredentialError::Unavailable {
             id: id(),
