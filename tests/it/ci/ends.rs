@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(50);
 
 #[test]
 fn a_command_that_has_failed_gets_the_pair_at_the_next_run() {
-    let story = Story::begin();
+    let story = Story::begin_fresh();
     let job = Job::new();
     job.import(&story.file).expect(0);
     let saved = story.path("saved.age");
@@ -28,6 +28,8 @@ fn a_command_that_has_failed_gets_the_pair_at_the_next_run() {
     // The export has the pair: nothing is to be done.
     job.run_with(&target, &["true"]).expect(0);
     assert!(!saved.exists());
+    job.age();
+    story.expire();
     job.curl_with(&story, "cmd:exit 3").expect(125);
     let names = fs::read_to_string(job.not_handed_back()).unwrap();
     assert_eq!(names, "gitlab/default\n");

@@ -36,6 +36,18 @@ pub(super) struct Job {
 impl Story {
     /// An export whose access token has expired.
     pub(super) fn begin() -> Self {
+        Self::with(|story, origin| {
+            origin.age();
+            story.expire();
+        })
+    }
+
+    /// The same with a token that lasts: no run renews it.
+    pub(super) fn begin_fresh() -> Self {
+        Self::with(|_, _| {})
+    }
+
+    fn with(prepare: impl FnOnce(&Self, &Job)) -> Self {
         let (world, gitlab) = Setup::unconnected();
         connected_with_key(&world, &gitlab);
         let directory = tempfile::tempdir().unwrap();
@@ -46,8 +58,7 @@ impl Story {
             file,
         };
         let origin = Job { world };
-        origin.age();
-        story.expire();
+        prepare(&story, &origin);
         origin.export_to(&story.file);
         story
     }

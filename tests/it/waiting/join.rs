@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use authsome_test_support::{Arrived, FakeGitLab};
 use serde_json::Value;
 
-use super::api;
+use super::{api, until_logged};
 use crate::kit::client::configure;
 use crate::kit::commands::custom;
 use crate::kit::session::Session;
@@ -156,8 +156,7 @@ fn a_connection_whose_host_is_anothers_does_not_join_and_the_user_is_told() {
         scene.base()
     );
     assert!(all.contains(&place), "{all}");
-    let log = scene.world.call(["--json", "log"]).expect(0).stdout;
-    assert!(log.contains("\"joined\""), "{log}");
+    until_logged(&scene.world, "\"joined\"");
     // Its secrets are searched for.
     let later = scene.world.stored("work").tokens.access;
     let echoed = session.tell(&format!("curl -sS {}/api/v4/echo", scene.base()));
