@@ -437,6 +437,14 @@ impl Drop for Under {
     }
 }
 
+/// Waits for what does not tell when it is there.
+pub(crate) fn wait_until(is_there: impl Fn() -> bool) {
+    let end = Instant::now() + TIMEOUT;
+    while !is_there() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// A body without its content coding.
 fn decoded(coding: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::new();

@@ -65,6 +65,8 @@ def head_without_end(facts):
 
 
 def outlive_authsome(facts):
+    with open("outliving", "w") as file:
+        file.write(str(os.getpid()))
     os.kill(PARENT, signal.SIGKILL)
     while os.getppid() == PARENT:
         pass

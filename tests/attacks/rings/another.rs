@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use authsome_test_support::kit;
 
@@ -13,7 +13,7 @@ use crate::defence::Defence::{
     PrivateFiles, ProxyPassword, UiHost, UiOrigin, UiVisitors,
 };
 use crate::machine::{Need, STRANGER, USER};
-use crate::stage::{Stage, Under, directory};
+use crate::stage::{Stage, Under, directory, wait_until};
 
 pub(super) fn all() -> Vec<Attempt> {
     let mut all = proxies();
@@ -154,14 +154,6 @@ fn beside_login(
         drop(login);
         Ok(won(stage, &said.stdout))
     })
-}
-
-/// Waits for what does not tell when it is there.
-fn wait_until(is_there: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while !is_there() && Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 fn logins() -> Vec<Attempt> {

@@ -8,7 +8,7 @@ use crate::attempt::{Attempt, attempt};
 use crate::defence::Defence::{
     HeadLimit, OwnVariables, ParentDeath, PendingPair, ProgramSearch, SafeText, VaultLock,
 };
-use crate::stage::Stage;
+use crate::stage::{Stage, wait_until};
 
 pub(super) fn all() -> Vec<Attempt> {
     let mut all = terminal();
@@ -82,8 +82,16 @@ fn session() -> Vec<Attempt> {
         attempt("outlive authsome", &[ParentDeath], |stage| {
             stage.connect(7200);
             stage.run(&[])?;
-            std::thread::sleep(std::time::Duration::from_secs(1));
-            Ok(stage.path("survived").exists())
+            let pid = std::fs::read_to_string(stage.path("outliving"));
+            let stat = format!("/proc/{}/stat", pid.map_err(|error| error.to_string())?);
+            let survived = || stage.path("survived").exists();
+            wait_until(|| {
+                // Gone, or a zombie that nobody has waited for yet.
+                let is_dead =
+                    std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
+                is_dead || survived()
+            });
+            Ok(survived())
         }),
         attempt("lock the vault", &[PendingPair], lock_the_vault),
         attempt("spend it twice", &[VaultLock], spend_it_twice),
