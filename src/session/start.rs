@@ -73,7 +73,7 @@ impl SessionPlan<'_> {
         self.options.containers = Some(seen);
     }
 
-    /// The connections that take part, and whether each is there to need a new login.
+    /// The connections that take part, and whether each is known to need a new login.
     pub fn connections(&self) -> impl Iterator<Item = (&ConnectionId, &GrantState)> {
         let connections = self.members.iter().map(|member| &member.stored.connection);
         connections.map(|connection| (&connection.id, &connection.standing))

@@ -43,7 +43,7 @@ use super::nftables::{self, Hook, Rule};
 /// The port of DNS.
 pub(super) const DOMAIN: u16 = 53;
 
-/// Before the packet's way is decided, and after that of the defragmentation.
+/// Before the packet's way is decided, and after fragments are put together (at -400).
 const PREROUTING: Hook = Hook {
     kind: "filter",
     number: 0,
