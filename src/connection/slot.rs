@@ -153,3 +153,43 @@ impl Slot {
 fn replaces(candidate: &Credential, current: &Credential) -> bool {
     candidate.generation > current.generation && candidate.is_for_routes_of(current)
 }
+
+#[cfg(test)]
+mod tests {
+    use authsome_providers::{RoutePattern, Scheme};
+
+    use super::*;
+    use crate::connection::sample;
+    use crate::connection::terms::{DefinitionUsed, Terms};
+
+    #[test]
+    fn a_login_for_other_routes_does_not_replace_a_pair() {
+        let route = |host: &str, path: &str| RoutePattern {
+            scheme: Scheme::Https,
+            host: host.parse().unwrap(),
+            port: 443,
+            path_prefix: path.to_owned(),
+        };
+        let (_, _, mut stored) = sample::stored();
+        let mut made_for = |routes: &[RoutePattern]| {
+            stored.connection.terms = Some(Terms {
+                routes: routes.to_vec(),
+                definition: DefinitionUsed::Bundled,
+                allowed_guards: Vec::new(),
+            });
+            stored.generation += 1;
+            stored.clone()
+        };
+        let first = made_for(&[route("a.test", "/api")]);
+        let slot = Slot::new(&first, Arc::default());
+        let id = first.connection.id.clone();
+        for (routes, is_taken) in [
+            (vec![route("b.test", "/api")], false),
+            (vec![route("a.test", "/other")], false),
+            (vec![route("a.test", ""), route("b.test", "")], true),
+        ] {
+            let taken = slot.take(&id, &credential(&made_for(&routes)));
+            assert_eq!(taken.is_ok(), is_taken, "{routes:?}");
+        }
+    }
+}

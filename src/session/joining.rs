@@ -27,6 +27,7 @@ use crate::connection::{Arrivals, Credentials, StoreError};
 use crate::credential::ConnectionId;
 use crate::os::home::Home;
 use crate::proxy::Serving;
+use crate::text::with_causes;
 
 /// How many connections may join a session.
 const MAX_JOINED: usize = 256;
@@ -108,12 +109,11 @@ async fn take_in(
         let (id, data) = (id.clone(), Arc::clone(data));
         arrivals.work(move || read(&id, &data)).await
     };
-    let Ok(read) = read else {
+    let Some(read) = read else {
         arrivals.again(&id).await;
         return false;
     };
-    read.notices.into_iter().for_each(notify);
-    let join = |member| join(joining, member, session, notify);
+    let join = |member| join(joining, member, session, read.notices, notify);
     match read.member.and_then(join) {
         Ok(()) => {
             let (home, state) = (joining.home.clone(), Arc::clone(&joining.state));
@@ -126,9 +126,12 @@ async fn take_in(
             arrivals.again(&id).await;
             false
         }
+        // It has gone again.
+        Err(SessionError::NoConnection(_)) => false,
         Err(error) => {
-            arrivals.left_out(id.clone(), read.generation);
-            notify(Notice::LeftOut { id, error });
+            if arrivals.left_out(&id, read.generation, with_causes(&error)) {
+                notify(Notice::LeftOut { id, error });
+            }
             false
         }
     }
@@ -138,12 +141,13 @@ fn join(
     joining: &Joining,
     member: Member,
     (serving, credentials): (&Serving, &Credentials),
+    notices: Vec<Notice>,
     notify: &dyn Fn(Notice),
 ) -> Result<(), SessionError> {
     let id = member.stored.connection.id.clone();
     let places: Vec<_> = https_places(&member).collect();
     let facts = joining.state.facts().with(&member, &joining.guards);
-    let notices = RefCell::new(Vec::new());
+    let notices = RefCell::new(notices);
     announce_one(&member, &|notice| notices.borrow_mut().push(notice));
     let (managed, stored) = managed(member);
     serving.join(managed, || credentials.join(stored))?;

@@ -55,10 +55,10 @@ pub(super) fn gather(
         false if only_named => options.chosen.contains(id),
         false => options.only.is_empty(),
     };
-    let mut known = (options.join == Join::New).then(BTreeSet::new);
+    let mut all = (options.join == Join::New).then(BTreeSet::new);
     data.store.each(takes_part, |id, found| {
-        if let Some(known) = &mut known {
-            known.insert(id.clone());
+        if let Some(all) = &mut all {
+            all.insert(id.clone());
         }
         gathering.add(id, found, takes_part);
     })?;
@@ -79,7 +79,7 @@ pub(super) fn gather(
         member.preference = preference(options, id, defaults.get(&id.provider));
     }
     Ok(Gathered {
-        there: known.map(|all| There {
+        there: all.map(|all| There {
             members: ids(&members),
             all,
         }),

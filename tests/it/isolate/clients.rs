@@ -375,14 +375,15 @@ fn a_connection_that_is_made_during_the_run_joins_it() {
     custom(&inside.world, "acme", &definition);
     let key = inside.world.file("key", "k-real").display().to_string();
     let program = "
-import urllib.error, urllib.request
+import time, urllib.error, urllib.request
 def get(url, trust=None):
     context = ssl.create_default_context(cafile=trust)
     try: return urllib.request.urlopen(url, context=context).read().decode()
     except urllib.error.HTTPError as error: return error.read().decode()
 other = f'https://{OTHER[0]}:{OTHER[1]}'
 print(get(other + '/public', TRUST).strip(), flush=True)
-while 'acme/default' not in get('https://authsome.internal/'): pass
+end = time.time() + 60
+while 'acme/default' not in get('https://authsome.internal/'): assert time.time() < end
 get(other + '/api/v4/user')
 ";
     let words = ["env", "-i", PATH, "python3", "-c", &inside.told(program)];
