@@ -103,13 +103,14 @@ impl Write for SecretBuffer {
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// A random text of `length` characters of `[A-Za-z0-9_-]`, each from six random bits of the
-/// kernel.
+/// kernel. The first one is a letter, from five bits, so that no command takes the text for a flag.
 pub fn random_text(length: usize) -> Result<Secret<String>, getrandom::Error> {
     let mut bytes = Zeroizing::new(vec![0_u8; length]);
     getrandom::fill(&mut bytes)?;
-    let text = bytes
-        .iter()
-        .map(|byte| char::from(ALPHABET[usize::from(byte & 63)]))
+    let bits = |index| if index == 0 { 31 } else { 63 };
+    let characters = bytes.iter().enumerate();
+    let text = characters
+        .map(|(index, byte)| char::from(ALPHABET[usize::from(byte & bits(index))]))
         .collect::<String>();
     Ok(Secret::new(text))
 }
@@ -160,5 +161,14 @@ mod tests {
                 .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         );
         assert_ne!(text.expose(), random_text(500).unwrap().expose());
+    }
+
+    #[test]
+    fn random_text_is_never_taken_for_a_flag() {
+        let begins_with_a_letter = |text: Secret<String>| {
+            let first = text.expose().chars().next();
+            first.is_some_and(|first| first.is_ascii_alphabetic())
+        };
+        assert!((0..1000).all(|_| random_text(16).is_ok_and(begins_with_a_letter)));
     }
 }

@@ -27,7 +27,7 @@ use crate::secret::Secret;
 /// The length of a session's public name.
 pub(super) const NAME_LENGTH: usize = 16;
 
-/// The length of the proxy's password: 43 characters with six random bits each, so 258 bits.
+/// The length of the proxy's password: 43 characters, 257 random bits.
 pub(super) const PASSWORD_LENGTH: usize = 43;
 
 /// Where clients of this machine reach a proxy that listens there.
