@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use nix::unistd::{Pid, Uid};
 
 use super::LISTS;
-use super::proc::{name_of, parent_of, read};
+use super::proc::{name_and_parent_of, name_of, parent_of, read};
 
 /// How many ancestors are read.
 const MAX_ANCESTORS: usize = 4096;
@@ -32,8 +32,10 @@ pub fn ancestors_named(is_wanted: impl Fn(&OsStr) -> bool) -> Vec<Ancestor> {
         // A parent that ends meanwhile leaves its children to a process further up. Then the line
         // breaks off before process 0, and is read once more.
         while let Some(pid) = next.filter(|pid| pid.as_raw() > 0 && found.len() < MAX_ANCESTORS) {
-            found.push(pid);
-            next = parent_of(pid);
+            next = name_and_parent_of(pid).map(|(name, parent)| {
+                found.push((pid, name));
+                parent
+            });
         }
         if next.is_some() {
             break;
@@ -45,9 +47,9 @@ pub fn ancestors_named(is_wanted: impl Fn(&OsStr) -> bool) -> Vec<Ancestor> {
         let real = user.split_ascii_whitespace().next()?.parse::<u32>().ok()?;
         (real == Uid::current().as_raw()).then_some(())
     };
-    let ancestor = |process: Pid| {
+    let wanted = found.into_iter().filter(|(_, name)| is_wanted(name));
+    let ancestor = |(process, name): (Pid, OsString)| {
         let pid = process.to_string();
-        let name = name_of(&pid).filter(|name| is_wanted(name))?;
         is_ours(&pid)?;
         let arguments = read(&pid, "cmdline")?;
         let arguments = arguments.strip_suffix(b"\0").unwrap_or(&arguments);
@@ -60,7 +62,7 @@ pub fn ancestors_named(is_wanted: impl Fn(&OsStr) -> bool) -> Vec<Ancestor> {
                 .collect(),
         })
     };
-    found.into_iter().filter_map(ancestor).collect()
+    wanted.filter_map(ancestor).collect()
 }
 
 /// The name of this process, in the form of [`Ancestor::name`].

@@ -20,8 +20,9 @@ pub(super) fn has_only_number(status: &str, pid: Pid) -> bool {
 pub(super) fn read(process: &str, file: &str) -> Option<Vec<u8>> {
     const USUAL_LENGTH: usize = 2048;
     let mut content = Vec::with_capacity(USUAL_LENGTH);
-    let mut opened = File::open(format!("/proc/{process}/{file}")).ok()?;
-    opened.read_to_end(&mut content).ok()?;
+    let opened = File::open(format!("/proc/{process}/{file}")).ok()?;
+    // A file by itself is asked for its length first, which is no length here.
+    opened.take(u64::MAX).read_to_end(&mut content).ok()?;
     Some(content)
 }
 
@@ -38,6 +39,21 @@ pub fn children_of(parent: Pid) -> Vec<Pid> {
         .collect()
 }
 
+/// The children of this process, as the kernel lists them for each of its threads, which is quicker
+/// than to look at all processes. A child is listed until it is waited for. `None` where the kernel
+/// has no such list (`CONFIG_PROC_CHILDREN`).
+pub fn own_children() -> Option<Vec<Pid>> {
+    let mut found = Vec::new();
+    for thread in fs::read_dir("/proc/self/task").ok()? {
+        let thread = thread.ok()?.file_name();
+        let children = read("self/task", &format!("{}/children", thread.to_str()?))?;
+        for pid in str::from_utf8(&children).ok()?.split_ascii_whitespace() {
+            found.push(Pid::from_raw(pid.parse().ok()?));
+        }
+    }
+    Some(found)
+}
+
 /// All processes that `/proc` shows.
 pub(in crate::os) fn processes() -> impl Iterator<Item = Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -47,8 +63,7 @@ pub(in crate::os) fn processes() -> impl Iterator<Item = Pid> {
 /// Whether the process has not ended. One that has, and was not reaped, is in state Z.
 pub(super) fn is_alive(pid: Pid) -> bool {
     let stat = read(&pid.to_string(), "stat").unwrap_or_default();
-    let name_end = stat.iter().rposition(|&byte| byte == b')');
-    let state = name_end.and_then(|end| stat.get(end + 2));
+    let state = name_end_in(&stat).and_then(|end| stat.get(end + 2));
     state.is_some_and(|state| !matches!(state, b'Z' | b'X'))
 }
 
@@ -56,13 +71,25 @@ pub(in crate::os) fn parent_of(pid: Pid) -> Option<Pid> {
     parent_in(&read(&pid.to_string(), "stat")?)
 }
 
-/// The fourth field of `/proc/PID/stat`. The second field is the process's name in parentheses,
-/// which may contain any character, so parsing starts after the last `)`.
+/// The process's name and its parent, by one file.
+pub(super) fn name_and_parent_of(pid: Pid) -> Option<(OsString, Pid)> {
+    let stat = read(&pid.to_string(), "stat")?;
+    let name = stat.get(..name_end_in(&stat)?)?;
+    let (_, name) = name.split_at_checked(name.iter().position(|&byte| byte == b'(')? + 1)?;
+    Some((OsString::from_vec(name.to_vec()), parent_in(&stat)?))
+}
+
+/// The fourth field of `/proc/PID/stat`.
 pub(super) fn parent_in(stat: &[u8]) -> Option<Pid> {
-    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
-    let rest = str::from_utf8(stat.get(name_end + 1..)?).ok()?;
+    let rest = str::from_utf8(stat.get(name_end_in(stat)? + 1..)?).ok()?;
     let parent = rest.split_ascii_whitespace().nth(1)?.parse().ok()?;
     Some(Pid::from_raw(parent))
+}
+
+/// Where the second field of `/proc/PID/stat` ends: the process's name in parentheses, which may
+/// contain any character.
+fn name_end_in(stat: &[u8]) -> Option<usize> {
+    stat.iter().rposition(|&byte| byte == b')')
 }
 
 #[cfg(test)]
