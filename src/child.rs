@@ -6,19 +6,22 @@
 //! it is started again as a small helper ([`exec_in_place`]), which then executes the command in
 //! place.
 
+mod ahead;
 mod apart;
 mod ender;
 mod error;
 mod exec;
 mod foreground;
+mod helper;
 mod inside;
 mod orphans;
 mod signals;
+mod starter;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{self, Command};
+use std::process;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
@@ -26,22 +29,22 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpgid, getpgrp};
 use tokio::signal::unix::Signal as SignalStream;
 
+use self::ahead::{Ahead, Errand};
 pub use self::apart::{Apart, ApartChild};
 pub use self::ender::Ender;
 pub use self::error::ChildError;
 pub use self::exec::exec_in_place;
 use self::foreground::{is_foreground, on_terminal};
+pub use self::helper::EXEC_ARGUMENT;
+use self::helper::{own_id, start};
 use self::inside::Inside;
 use self::orphans::{adopt_orphans, peek};
 use self::signals::{watch, watch_forwarded};
+pub use self::starter::Starter;
 use crate::env::env_vars::Environment;
 use crate::isolate::{self, Control, Doorway};
-use crate::os::private_memory;
 use crate::os::process_tree::{self, Orphans, ProcessTree};
 use crate::os::ulimits::Ulimits;
-
-/// The hidden first argument that turns this program into the helper.
-pub const EXEC_ARGUMENT: &str = "__exec";
 
 /// `run` itself failed before the child was started.
 pub const EXIT_NOT_STARTED: u8 = 125;
@@ -75,14 +78,21 @@ impl Child {
         command: &OsStr,
         arguments: &[OsString],
         environment: &Environment,
-        ulimits: Ulimits,
+        starter: Starter,
     ) -> Result<Self, ChildError> {
         let words = [
             OsString::from(EXEC_ARGUMENT),
             own_id(),
-            ulimits.to_argument(),
+            starter.ulimits.to_argument(),
         ];
-        Self::start(&words, (command, arguments), environment)
+        let command = (command, arguments);
+        let ahead = starter.ahead.filter(Ahead::is_only_child);
+        let orphans = adopt_orphans(ahead.is_some());
+        Self::watched(orphans, || {
+            let errand = || Errand::new(command, environment);
+            let process = ahead.and_then(|ahead| ahead.become_command(&errand()));
+            process.map_or_else(|| start(&words, command, environment), Ok)
+        })
     }
 
     /// Starts the command in namespaces of its own. Once they stand, [`Self::attach`] has to be
@@ -101,29 +111,20 @@ impl Child {
             &ulimits.to_argument(),
         ]
         .map(OsString::from);
-        Self::start(&words, (command, arguments), environment)
+        Self::watched(adopt_orphans(false), || {
+            start(&words, (command, arguments), environment)
+        })
     }
 
-    fn start(
-        words: &[OsString],
-        (command, arguments): (&OsStr, &[OsString]),
-        environment: &Environment,
+    fn watched(
+        orphans: Orphans,
+        start: impl FnOnce() -> Result<process::Child, ChildError>,
     ) -> Result<Self, ChildError> {
         // The signals are watched before the child exists, so that none is lost in between.
         let forwarded = watch_forwarded()?;
         let changes = watch(Signal::SIGCHLD)?;
         let continued = watch(Signal::SIGCONT)?;
-        let program = private_memory::own_program().ok_or(ChildError::NoHelper)?;
-        let mut helper = Command::new(program);
-        helper.args(words).arg(command).args(arguments);
-        for (name, value) in environment.changes() {
-            match value {
-                Some(value) => helper.env(name, value),
-                None => helper.env_remove(name),
-            };
-        }
-        let orphans = adopt_orphans();
-        let process = helper.spawn().map_err(ChildError::from_spawn)?;
+        let process = start()?;
         // Our own parent may have blocked signals that we depend on, so they are unblocked here.
         // The child has already inherited the mask, as it would without us.
         let unblocked = SigSet::all().thread_unblock();
@@ -322,8 +323,4 @@ impl Child {
             let _ = killpg(group, Signal::SIGCONT);
         }
     }
-}
-
-fn own_id() -> OsString {
-    std::process::id().to_string().into()
 }

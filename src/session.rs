@@ -114,14 +114,13 @@ pub use self::suggest::{Observed, ObservedRun, Remark, Sufficient, Suggestion, s
 pub use self::user_data::{UserData, UserFiles};
 use self::words::Words;
 use crate::audit::Feed;
-use crate::child::{Child, ChildError};
+use crate::child::{Child, ChildError, Starter};
 use crate::connection::Credentials;
 use crate::credential::ConnectionId;
 use crate::env::env_vars::Environment;
 use crate::env::programs::Programs;
 use crate::hand_back::HandBack;
 use crate::os::run_dir::RunDirectory;
-use crate::os::ulimits::Ulimits;
 use crate::proxy::{Pending, Serving};
 
 /// A session whose connections are known, but of which nothing has been created yet.
@@ -211,10 +210,10 @@ impl Session {
         &self,
         program: &OsString,
         arguments: Vec<OsString>,
-        ulimits: Ulimits,
+        starter: impl Into<Starter>,
     ) -> Result<Child, ChildError> {
         let words = Words::of(program, arguments, self.directory());
-        let child = Child::spawn(program, &words.told, &self.environment, ulimits)?;
+        let child = Child::spawn(program, &words.told, &self.environment, starter.into())?;
         self.begin(&words.asked, &child);
         Ok(child)
     }

@@ -9,19 +9,21 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 
-use super::{EXEC_ARGUMENT, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_NOT_STARTED};
+use super::ahead::Errand;
+use super::helper::EXEC_ARGUMENT;
+use super::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_NOT_STARTED};
 use crate::defence::Defence;
 use crate::os::ulimits::Ulimits;
 
 /// The entry point of the helper. `arguments` are the process id of authsome, the limits to
-/// restore, the command and its arguments. Returns only if the command could not be started, with
-/// the exit code and the reason.
+/// restore, the command and its arguments; without a command, it is waited for at the standard
+/// input (`ahead.rs`). Returns only if the command could not be started, with the exit code and the
+/// reason.
 pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, String) {
     let parent = arguments
         .next()
         .and_then(|pid| pid.to_str()?.parse::<i32>().ok());
-    let (Some(parent), Some(ulimits), Some(command)) = (parent, arguments.next(), arguments.next())
-    else {
+    let (Some(parent), Some(ulimits)) = (parent, arguments.next()) else {
         return (
             EXIT_NOT_STARTED,
             format!("{EXEC_ARGUMENT} is for authsome's own use"),
@@ -41,8 +43,15 @@ pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, Stri
             format!("cannot tie the command to authsome: {error}"),
         );
     }
-    let error = Command::new(&command).args(arguments).exec();
-    let shown = command.display();
+    let mut command = match command(arguments) {
+        Ok(command) => command,
+        Err(error) => {
+            let reason = format!("was not told which command to start: {error}");
+            return (EXIT_NOT_STARTED, reason);
+        }
+    };
+    let error = command.exec();
+    let shown = command.get_program().display();
     match error.kind() {
         io::ErrorKind::NotFound => (EXIT_NOT_FOUND, format!("{shown}: command not found")),
         _ => (
@@ -50,6 +59,15 @@ pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, Stri
             format!("{shown}: cannot be executed: {error}"),
         ),
     }
+}
+
+fn command(mut arguments: impl Iterator<Item = OsString>) -> io::Result<Command> {
+    let Some(program) = arguments.next() else {
+        return Ok(Errand::receive()?.command());
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(command)
 }
 
 /// If authsome is killed by SIGKILL, no child may stay behind with a dead proxy. The parent-death

@@ -13,10 +13,13 @@ pub(super) fn peek(whose: Id, states: WaitPidFlag) -> Result<WaitStatus, Errno> 
 /// Makes us the subreaper of the command's descendants, so that a daemon that forks twice stays in
 /// the run's process tree. Returns whether all orphans that we adopt are the command's. They may be
 /// others if we had children before, or are the init process of a container.
+///
+/// Our only child may be the helper that becomes the command (`ahead.rs`): what it will have forked
+/// comes to us as well (Linux 4.11).
 #[cfg(target_os = "linux")]
-pub(super) fn adopt_orphans() -> Orphans {
-    let is_childless =
-        peek(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::__WALL) == Err(Errno::ECHILD);
+pub(super) fn adopt_orphans(has_helper: bool) -> Orphans {
+    let is_childless = has_helper
+        || peek(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::__WALL) == Err(Errno::ECHILD);
     let is_init = nix::unistd::Pid::this().as_raw() == 1;
     if is_childless && !is_init && nix::sys::prctl::set_child_subreaper(true).is_ok() {
         Orphans::AreTheCommands
@@ -26,6 +29,6 @@ pub(super) fn adopt_orphans() -> Orphans {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn adopt_orphans() -> Orphans {
+pub(super) fn adopt_orphans(_: bool) -> Orphans {
     Orphans::AreAnybodys
 }

@@ -1,7 +1,7 @@
 //! Builds what a command needs, when the command needs it.
 
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use authsome_providers::{Definition, Provider, ProviderId, Service};
 use tokio::runtime::Runtime;
@@ -95,10 +95,9 @@ impl<'a> Context<'a> {
     ///
     /// Name lookups and vault accesses run on further threads, which are started when needed.
     /// authsome cannot work without them, so this checks right away that a thread can be started.
+    /// It is not waited for: the roots, which are read meanwhile, would take this processor.
     pub(super) fn runtime() -> Result<Runtime, Failure> {
-        let started = thread::Builder::new().spawn(|| ());
-        let ended = started.map(JoinHandle::join);
-        if let Err(error) = ended {
+        if let Err(error) = thread::Builder::new().spawn(|| ()) {
             let message = format!("cannot start a thread: {error}");
             let hint = MORE_PROCESSES;
             return Err(Failure::new(Exit::Unexpected, "unexpected", message, hint));

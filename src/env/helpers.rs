@@ -158,7 +158,6 @@ impl Helpers<'_> {
     }
 
     fn php(&self, directory: &str) -> Result<OsString, HomeError> {
-        self.directory.create_directory("php")?;
         let setting = |name: &str, file: &str| format!("{name}=\"{directory}/{file}\"\n");
         let mut ini =
             setting("curl.cainfo", "bundle.pem") + &setting("openssl.cafile", "bundle.pem");
@@ -166,14 +165,14 @@ impl Helpers<'_> {
             self.directory.write("prepend.php", PHP_PREPEND)?;
             ini += &setting("auto_prepend_file", "prepend.php");
         }
-        self.directory.write("php/authsome.ini", ini.as_bytes())?;
-        let own = OsString::from(format!("{directory}/php"));
+        self.directory.write("authsome.ini", ini.as_bytes())?;
+        let own = OsStr::new(directory); // where it is the only `*.ini`
         Ok(match (self.parent)("PHP_INI_SCAN_DIR") {
             // In `PHP_INI_SCAN_DIR` an empty element means the directory compiled into PHP; an
             // empty value means no directory.
-            None => joined(OsStr::new(""), ":", &own),
-            Some(parent) if parent.is_empty() => own,
-            Some(parent) => joined(&parent, ":", &own),
+            None => joined(OsStr::new(""), ":", own),
+            Some(parent) if parent.is_empty() => own.to_owned(),
+            Some(parent) => joined(&parent, ":", own),
         })
     }
 

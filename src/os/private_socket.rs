@@ -74,6 +74,16 @@ impl PrivateSocket {
             }
             fs::remove_file(path).map_err(failed)?;
         }
+        Self::bind_new(path)
+    }
+
+    /// Listens at a path that no other process takes, as its name is random: nothing is replaced,
+    /// and no turn is waited for.
+    pub fn bind_new(path: &Path) -> Result<Self, SocketError> {
+        let failed = |source| SocketError::Unusable {
+            path: path.to_owned(),
+            source,
+        };
         let listener = UnixListener::bind(path).map_err(failed)?;
         // Until here others may connect; they are refused by their user.
         fs::set_permissions(path, Permissions::from_mode(mode(0o600))).map_err(failed)?;

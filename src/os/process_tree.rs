@@ -54,7 +54,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 pub use self::ancestors::{Ancestor, ancestors_named, own_name};
-pub use self::proc::children_of;
+pub use self::proc::{children_of, own_children};
 use self::proc::{has_only_number, parent_in};
 use self::proc::{is_alive, name_of};
 pub(super) use self::proc::{parent_of, processes};

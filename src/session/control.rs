@@ -75,7 +75,7 @@ impl Control {
         audit: &Arc<Audit>,
         handlers: Handlers,
     ) -> Result<Self, SocketError> {
-        let socket = PrivateSocket::bind(path)?;
+        let socket = PrivateSocket::bind_new(path)?;
         let shared = Arc::new(Shared {
             home: home.clone(),
             audit: Arc::clone(audit),

@@ -25,6 +25,8 @@ pub(super) struct Own {
     pub(super) agent: Option<AgentApi>,
     /// What waits for the user.
     pub(super) pending: Arc<Pending>,
+    /// Whether its end is asked for from outside.
+    pub(super) stopping: Arc<Stopping>,
 }
 
 impl Own {
@@ -41,6 +43,7 @@ impl Own {
             name,
             password: random_text(PASSWORD_LENGTH)?,
             pending: pending::of(options, &data.settings),
+            stopping: Stopping::new(),
         })
     }
 
@@ -49,15 +52,17 @@ impl Own {
         self.name.expose()
     }
 
-    /// What the run says about itself when it is asked.
+    /// What the run writes into the log, and what it says about itself when it is asked.
     pub(super) fn state(
         &self,
-        log: &RunLog,
+        (data, parent): (&UserData, &Parent),
         facts: Facts,
         credentials: &Arc<Credentials>,
-    ) -> Arc<RunState> {
+    ) -> (RunLog, Arc<RunState>) {
+        let log = RunLog::new(&data.audit, self.name(), parent.directory().to_owned());
         let told = (&self.pending, self.agent.clone());
-        Arc::new(RunState::of(log, facts, credentials, told))
+        let state = RunState::of(&log, facts, credentials, told);
+        (log, Arc::new(state))
     }
 
     /// What an isolated command of it is started with.
@@ -74,10 +79,10 @@ impl Own {
     }
 
     /// What the run can be asked on its socket, beside its state.
-    pub(super) fn handlers(&self, stopping: &Arc<Stopping>) -> Handlers {
+    pub(super) fn handlers(&self) -> Handlers {
         let pending = || Arc::new(PendingHandler(Arc::clone(&self.pending)));
         Handlers::default()
-            .with("stop", Arc::new(StopHandler(Arc::clone(stopping))))
+            .with("stop", Arc::new(StopHandler(Arc::clone(&self.stopping))))
             .with("waiting", pending())
             .with("decide", pending())
             .with("lift", pending())

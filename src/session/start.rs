@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::contributions::Contributions;
-use super::control::Stopping;
 use super::direct_hosts::direct_hosts;
 use super::environment::EnvironmentBuilder;
 use super::error::SessionError;
@@ -18,7 +17,6 @@ use super::own::Own;
 use super::parent::Parent;
 use super::policy::Permitted;
 use super::routes::{credentials, routes};
-use super::run_log::RunLog;
 use super::scrub::Scrubbed;
 use super::user_data::UserData;
 use super::{Session, SessionPlan, entered, hand_back, members, policy};
@@ -93,15 +91,15 @@ impl SessionPlan<'_> {
             scrubbed,
         } = self;
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
-        let facts = Facts::of(&members, &options, &permitted);
-        let (own, guards) = (Own::of(&options, data, &facts)?, Guards::of(&permitted));
         let (needing_login, programs) = (members::needing_login(&members), scrubbed.programs());
         let nothing = (Parent::new([], "/"), Scrubbed::nothing());
         let (inherited, handed_down) = match options.containers {
             None => (parent, &scrubbed),
             Some(_) => (&nothing.0, &nothing.1),
         };
-        let contributions = Contributions::of(&members, &options, inherited, &programs);
+        let contributions = Contributions::of(&members, &options, inherited, &programs); // asks git
+        let facts = Facts::of(&members, &options, &permitted);
+        let (own, guards) = (Own::of(&options, data, &facts)?, Guards::of(&permitted));
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
         let hand_back = hand_back(&options, data, &members, &clients, programs.clone());
         let (routes, stored) = routes(members, notify);
@@ -110,9 +108,9 @@ impl SessionPlan<'_> {
         let config = config((&options, data), &own, (routes, permitted), network);
         let credentials = credentials(stored, data, clients, hand_back.as_ref());
         let proxy = Proxy::bind(config, Arc::clone(&credentials)).await?;
-        let log = RunLog::new(&data.audit, own.name(), parent.directory().to_owned());
-        let state = own.state(&log, facts, &credentials);
-        let stopping = Stopping::new();
+        let (log, state) = own.state((data, parent), facts, &credentials);
+        let joining = Joining::of(there, (&options, guards), data, &state);
+        let entered = entered::enter(&data.home, state, own.handlers(), notify);
         let builder = EnvironmentBuilder {
             parent: inherited,
             host: parent,
@@ -134,9 +132,9 @@ impl SessionPlan<'_> {
             programs,
             hand_back: hand_back.inspect(serve),
             needing_login,
-            joining: Joining::of(there, (&options, guards), data, &state),
-            entered: entered::enter(&data.home, state, own.handlers(&stopping), notify),
-            stopping,
+            joining,
+            entered,
+            stopping: own.stopping,
             pending: own.pending,
             directory,
         })

@@ -47,7 +47,7 @@ pub(crate) const ROOMS_OF_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("landlock", &["isolate/inside/landlock.rs"]),
     ("keyring", &["vault/os_keyring.rs"]),
     ("oauth2", &["oauth"]),
-    ("rustix::net", &["isolate"]),
+    ("rustix::net", &["child", "isolate"]),
     (
         "rustix::thread",
         &[
@@ -108,6 +108,7 @@ const HYPER: &[&str] = &[
 
 /// Where the environment of the process is read.
 const ENVIRONMENT: &[&str] = &[
+    "child/ahead.rs", // what the command inherits
     "cli",
     "defence.rs",      // in the build of tests/attacks alone
     "isolate/wall.rs", // in a build for a test of the walls
@@ -117,8 +118,9 @@ const ENVIRONMENT: &[&str] = &[
 
 /// Where other programs are started.
 const STARTING: &[&str] = &[
-    "child.rs",
+    "child/ahead.rs",
     "child/exec.rs",
+    "child/helper.rs",
     "cli/browser.rs",
     "cli/browser/commands.rs",
     "env/programs.rs",

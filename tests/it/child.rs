@@ -1,6 +1,7 @@
 //! The child of `authsome run`: its exit codes, signals, files, environment and terminal are what
 //! they would be without us.
 
+mod ahead;
 mod descriptors;
 mod exit_codes;
 mod job_control;

@@ -29,15 +29,16 @@ use crate::session::{
 
 pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u8, Failure> {
     let printer = context.printer;
+    let isolation = How::of(std::mem::take(&mut arguments.isolation))?;
     let ulimits = context.ulimits.with_more_files();
     let parent = Parent::of_this_process();
     let roots = parent.trust().read_ahead(); // in parallel with opening the vault
     let data = Context::user_data_or_copy(&parent, arguments.session.offline_ok)?;
+    let starter = isolation.starter(ulimits);
     let held = HeldNotices::new(printer);
     let notify = |notice| held.notify(notice);
     let command = std::mem::take(&mut arguments.command);
     let required = std::mem::take(&mut arguments.session.require);
-    let isolation = How::of(arguments.isolation)?;
     let at_terminal = stderr().is_terminal() && !printer.is_quiet();
     let has_hook = !data.settings.notify_command().is_empty();
     let mut options = isolation.added_to(options(arguments.session));
@@ -56,7 +57,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
             session.directory().display()
         ));
         let mut child = isolation
-            .spawn(&mut session, command, ulimits, printer)
+            .spawn(&mut session, command, starter, printer)
             .await?;
         let ender = child.ender();
         let alerts = alerts(&session, &data.settings, child.apart(), at_terminal);

@@ -41,7 +41,7 @@ fn what_the_parent_set_is_added_to() {
     );
     assert_eq!(
         report.get("PHP_INI_SCAN_DIR").unwrap(),
-        format!("/opt/php:{directory}/php")
+        format!("/opt/php:{directory}")
     );
     let java = report.get("JAVA_TOOL_OPTIONS").unwrap();
     assert!(java.starts_with("-Xmx64m -DproxyHost=127.0.0.1 "), "{java}");
@@ -68,7 +68,7 @@ fn without_a_parents_value_nothing_dangles() {
     // PHP's own directory stands for the empty part.
     assert_eq!(
         report.get("PHP_INI_SCAN_DIR").unwrap(),
-        format!(":{directory}/php")
+        format!(":{directory}")
     );
     assert_eq!(
         report.get("CURL_HOME"),

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::child::Child;
+use crate::child::{Child, Starter};
 use crate::cli::args::{IsolateArgument, IsolationFlags};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
@@ -32,6 +32,15 @@ impl How {
         })))
     }
 
+    /// What the command is started with. An isolated one has another helper, which is not started
+    /// before the session is.
+    pub(super) fn starter(&self, ulimits: Ulimits) -> Starter {
+        match self.0 {
+            None => Starter::ahead(ulimits),
+            Some(_) => ulimits.into(),
+        }
+    }
+
     /// The options with it.
     pub(super) fn added_to(&self, options: Options) -> Options {
         Options {
@@ -46,17 +55,17 @@ impl How {
         &self,
         session: &mut Session,
         command: Vec<OsString>,
-        ulimits: Ulimits,
+        starter: Starter,
         printer: &Printer,
     ) -> Result<Child, Failure> {
         let mut words = command.into_iter();
         let program = words.next().unwrap_or_default();
         let words: Vec<_> = words.collect();
         let Some(isolation) = &self.0 else {
-            return Ok(session.spawn(&program, words, ulimits)?);
+            return Ok(session.spawn(&program, words, starter)?);
         };
         let command = (&program, words.clone());
-        match session.spawn_isolated(command, ulimits).await {
+        match session.spawn_isolated(command, starter.ulimits()).await {
             Ok(child) => {
                 if let Some(ports) = session.captured_ports() {
                     printer.warn(&only_ports(&ports));
@@ -66,7 +75,7 @@ impl How {
             Err(IsolatedSpawnError::Isolate(error)) if isolation.is_best_effort => {
                 printer.warn(&with_causes(&error));
                 printer.warn(NOT_COVERED);
-                Ok(session.spawn(&program, words, ulimits)?)
+                Ok(session.spawn(&program, words, starter)?)
             }
             Err(error) => Err(error.into()),
         }
