@@ -38,6 +38,9 @@ const NAMES: [&str; 2] = ["*.bench.test", "localhost"];
 /// The surroundings of one run of the bench. The origin ends with it.
 pub(crate) struct Bed {
     directory: TempDir,
+    /// In memory, as the runtime directory of a login session is; `None` where there is no such
+    /// place.
+    runtime: Option<TempDir>,
     origin: Child,
     address: SocketAddr,
 }
@@ -63,9 +66,15 @@ impl Bed {
         ))?;
         Ok(Self {
             directory,
+            runtime: TempDir::with_prefix_in("authsome-bench-", "/dev/shm").ok(),
             origin,
             address,
         })
+    }
+
+    /// The runtime directory of what is measured.
+    pub(crate) fn runtime(&self) -> Option<&Path> {
+        self.runtime.as_ref().map(TempDir::path)
     }
 
     /// Where the origin is.

@@ -284,6 +284,9 @@ fn session(word: &str, binary: &Path, bed: &Bed, circumstances: &Circumstances) 
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
+    if let Some(runtime) = bed.runtime() {
+        command.env("XDG_RUNTIME_DIR", runtime);
+    }
     command
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::bench::Bench;
 use crate::failure::Failure;
-use crate::process::{Place, terminate};
+use crate::process::terminate;
 use crate::report::Figure;
 use crate::system::{Circumstances, Kind, attended, authsome};
 
@@ -116,14 +116,15 @@ fn starters<'a>(
     starters
 }
 
-/// Milliseconds from the start.
+/// Milliseconds from the start, on all processors, as a user's commands are: a start is put together
+/// on one while what becomes the command starts on another.
 fn time(command: &mut Command, until: Until) -> Result<f64, Failure> {
     command.stdin(Stdio::null());
     if matches!(until, Until::Line) {
         command.stdout(Stdio::piped());
     }
     let started = Instant::now();
-    let mut child = Place::Middle.spawn(command)?;
+    let mut child = command.spawn()?;
     if let Until::Line = until {
         let stdout = child.stdout.take().ok_or("there is no pipe")?;
         let mut line = String::new();
