@@ -141,8 +141,26 @@ impl Defence {
     #[cfg(undefended)]
     pub(crate) fn stands(self) -> bool {
         static LEFT_OUT: std::sync::LazyLock<String> =
-            std::sync::LazyLock::new(|| std::env::var("AUTHSOME_UNDEFENDED").unwrap_or_default());
+            std::sync::LazyLock::new(|| std::env::var(SWITCH).unwrap_or_default());
         let name = format!("{self:?}");
         !LEFT_OUT.split(',').any(|left_out| left_out == name)
     }
+
+    /// The variable that leaves some out, for a program that is given no other of ours. There is
+    /// none in the builds that anybody uses.
+    #[cfg(not(undefended))]
+    pub(crate) const fn switch() -> Option<(&'static str, String)> {
+        None
+    }
+
+    /// The same in the other build.
+    #[cfg(undefended)]
+    pub(crate) fn switch() -> Option<(&'static str, String)> {
+        let left_out = std::env::var(SWITCH).ok()?;
+        Some((SWITCH, left_out))
+    }
 }
+
+/// What the variable is called.
+#[cfg(undefended)]
+const SWITCH: &str = "AUTHSOME_UNDEFENDED";

@@ -31,6 +31,7 @@ use rustix::net::{
 };
 
 use super::helper::{EXEC_ARGUMENT, own_id};
+use crate::defence::Defence;
 use crate::env::env_vars::Environment;
 use crate::os::private_memory;
 use crate::os::process_tree::own_children;
@@ -64,6 +65,7 @@ impl Ahead {
             .args([EXEC_ARGUMENT.into(), own_id(), ulimits.to_argument()])
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| is_loaders(name)))
+            .envs(Defence::switch())
             .stdin(OwnedFd::from(end))
             .spawn()?;
         Ok(Self {
