@@ -91,15 +91,15 @@ impl SessionPlan<'_> {
             scrubbed,
         } = self;
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
+        let facts = Facts::of(&members, &options, &permitted);
+        let (own, guards) = (Own::of(&options, data, &facts)?, Guards::of(&permitted));
         let (needing_login, programs) = (members::needing_login(&members), scrubbed.programs());
         let nothing = (Parent::new([], "/"), Scrubbed::nothing());
         let (inherited, handed_down) = match options.containers {
             None => (parent, &scrubbed),
             Some(_) => (&nothing.0, &nothing.1),
         };
-        let contributions = Contributions::of(&members, &options, inherited, &programs); // asks git
-        let facts = Facts::of(&members, &options, &permitted);
-        let (own, guards) = (Own::of(&options, data, &facts)?, Guards::of(&permitted));
+        let contributions = Contributions::of(&members, &options, inherited, &programs);
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
         let hand_back = hand_back(&options, data, &members, &clients, programs.clone());
         let (routes, stored) = routes(members, notify);
