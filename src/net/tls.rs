@@ -7,9 +7,8 @@ mod own;
 mod trouble;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use authsome_ca::{CaError, TrustBundle, parse_ca_pem};
 use rustls::client::WantsClientCert;
@@ -53,8 +52,7 @@ pub enum TrustError {
 pub struct Trust {
     extra_file: Option<PathBuf>,
     extra_directories: Vec<PathBuf>,
-    /// `None` inside if there were none when they were first read.
-    roots: OnceLock<Option<Arc<RootCertStore>>>,
+    roots: OnceLock<Arc<RootCertStore>>,
 }
 
 impl Trust {
@@ -94,28 +92,20 @@ impl Trust {
         self.extra_file.as_deref()
     }
 
-    /// Reads all roots on a separate thread, and lays them out for Java, because this takes as long
-    /// as the rest of a session's start. Parses them then, for the first connection to a provider,
-    /// while the session's start goes on.
+    /// Reads and parses all roots on a separate thread, and lays them out for Java, because this
+    /// takes as long as the rest of a session's start. They are needed for the session's files and
+    /// for its first connection to a provider.
     pub fn read_ahead(self: &Arc<Self>) -> ReadAhead {
         let trust = Arc::clone(self);
-        let (sender, bundle) = sync_channel(1);
         let read = move || {
-            let read = trust.bundle().map(Arc::new);
-            let bundle = read.as_ref().ok().map(Arc::clone);
-            if let Some(bundle) = &bundle {
-                bundle.prepare_java_key_store(Timestamp::now().to_system_time());
-            }
-            let _ = sender.send(read); // nobody waits if the start has failed meanwhile
-            if let Some(bundle) = bundle {
-                trust.roots.get_or_init(|| parsed(&bundle).ok());
-            }
+            let bundle = trust.bundle()?;
+            let _ = trust.adopt(&bundle); // that connection reports unusable roots
+            bundle.prepare_java_key_store(Timestamp::now().to_system_time());
+            Ok(bundle)
         };
-        // If no thread can be started, the sender is dropped, and the roots are read when needed.
-        let _ = thread::Builder::new().spawn(read);
         ReadAhead {
             trust: Arc::clone(self),
-            bundle,
+            reader: thread::Builder::new().spawn(read).ok(),
         }
     }
 
@@ -163,31 +153,30 @@ impl Trust {
         Ok(builder.with_custom_certificate_verifier(Arc::new(verifier)))
     }
 
-    /// The parsed roots. If they are being parsed on another thread, this waits.
     fn roots(&self) -> Result<Arc<RootCertStore>, TrustError> {
-        let read = || parsed(&self.bundle()?);
-        match self.roots.get_or_init(|| read().ok()) {
+        match self.roots.get() {
             Some(roots) => Ok(Arc::clone(roots)),
-            None => read(),
+            None => self.adopt(&self.bundle()?),
         }
     }
-}
 
-fn parsed(bundle: &TrustBundle) -> Result<Arc<RootCertStore>, TrustError> {
-    let mut store = RootCertStore::empty();
-    let borrowed = |certificate| CertificateDer::from(AsRef::<[u8]>::as_ref(certificate));
-    store.add_parsable_certificates(bundle.certificates().iter().map(borrowed));
-    if store.is_empty() {
-        return Err(TrustError::Empty);
+    fn adopt(&self, bundle: &TrustBundle) -> Result<Arc<RootCertStore>, TrustError> {
+        let mut store = RootCertStore::empty();
+        let borrowed = |certificate| CertificateDer::from(AsRef::<[u8]>::as_ref(certificate));
+        store.add_parsable_certificates(bundle.certificates().iter().map(borrowed));
+        if store.is_empty() {
+            return Err(TrustError::Empty);
+        }
+        Ok(Arc::clone(self.roots.get_or_init(|| Arc::new(store))))
     }
-    Ok(Arc::new(store))
 }
 
 /// Roots that are being read on another thread.
 #[derive(Debug)]
 pub struct ReadAhead {
     trust: Arc<Trust>,
-    bundle: Receiver<Result<Arc<TrustBundle>, TrustError>>,
+    /// `None` if no thread could be started.
+    reader: Option<JoinHandle<Result<TrustBundle, TrustError>>>,
 }
 
 impl ReadAhead {
@@ -197,9 +186,11 @@ impl ReadAhead {
     }
 
     /// All roots, as [`Trust::bundle`] returns them.
-    pub fn bundle(self) -> Result<Arc<TrustBundle>, TrustError> {
-        let read = self.bundle.recv();
-        read.unwrap_or_else(|_| self.trust.bundle().map(Arc::new))
+    pub fn bundle(self) -> Result<TrustBundle, TrustError> {
+        match self.reader.map(JoinHandle::join) {
+            Some(Ok(bundle)) => bundle,
+            _ => self.trust.bundle(),
+        }
     }
 }
 

@@ -57,6 +57,8 @@ impl UserRemotes {
         // If no thread can be started, the senders are dropped, so the receivers fail at once and
         // the rewrites are made without the user's settings.
         let _ = thread::Builder::new().spawn(read);
+        // It may have been put behind this one, on the same processor; git takes longest of all.
+        thread::yield_now();
         let names = places.iter().flat_map(GitPlace::ssh_names);
         let names: Vec<_> = names.map(|(name, _)| name.to_owned()).collect();
         let home = home.filter(|_| !names.is_empty());
