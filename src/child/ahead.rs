@@ -5,11 +5,12 @@
 //! remain.
 //!
 //! ```text
-//! authsome                                      helper
+//! authsome                             helper
 //! vault
-//! start ──── fork, exec ──────────────────────> waits for a message at its standard input
-//!   │ connections, proxy, files                   │
-//! become ─── variables, command, own stdin ───> puts that stdin in place, exec of the command
+//! start -- fork, exec ---------------> waits for a message at its standard input
+//!   connections, proxy, files
+//! become_command -- variables,
+//!   command, own stdin --------------> puts that stdin in place, exec of the command
 //! ```
 //!
 //! Until then it has none of our variables: some are secret, and others are not cleaned yet. It is

@@ -21,8 +21,8 @@ use crate::defence::Defence;
 use crate::loopback::RedirectUri;
 use crate::secret::{Secret, random_text};
 
-/// The length of `state`. Its 257 random bits are more than the 128 that RFC 6749 §10.12 and §10.10
-/// ask for.
+/// The length of `state`. Its 257 random bits are more than the 128 that RFC 6749 §10.12 and
+/// §10.10 ask for.
 const STATE_LENGTH: usize = 43;
 
 /// An authorization request that has no accepted response yet. It holds the `state` and the PKCE

@@ -116,8 +116,8 @@ fn starters<'a>(
     starters
 }
 
-/// Milliseconds from the start, on all processors, as a user's commands are: a start is put together
-/// on one while what becomes the command starts on another.
+/// Milliseconds from the start, on all processors, as a user's commands are: a start is put
+/// together on one while what becomes the command starts on another.
 fn time(command: &mut Command, until: Until) -> Result<f64, Failure> {
     command.stdin(Stdio::null());
     if matches!(until, Until::Line) {
