@@ -6,15 +6,14 @@
 //!
 //! ```text
 //! authsome                             helper
-//! vault
 //! start -- fork, exec ---------------> waits for a message at its standard input
-//!   connections, proxy, files
+//!   vault, connections, proxy, files
 //! become_command -- variables,
 //!   command, own stdin --------------> puts that stdin in place, exec of the command
 //! ```
 //!
-//! Until then it has none of our variables: some are secret, and others are not cleaned yet. It is
-//! started once the vault is open: a descriptor that the key was read from is none of its.
+//! Until then it has none of our variables: some are secret, and others are not cleaned yet. Where
+//! the key may come from a descriptor, it is started once that is closed: it would inherit it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

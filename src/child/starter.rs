@@ -13,8 +13,8 @@ pub struct Starter {
 impl Starter {
     /// Starts the helper already, so that its own start takes no time once the command is known.
     /// Where that fails, it is started with the command. Must be called on a thread that lives as
-    /// long as the process, as [`super::Child::spawn`] says, and after the master key was read: it
-    /// inherits what descriptors there are.
+    /// long as the process, as [`super::Child::spawn`] says, and not while a descriptor is open
+    /// that the master key is read from: it inherits what descriptors there are.
     pub fn ahead(ulimits: Ulimits) -> Self {
         Self {
             ulimits,

@@ -21,6 +21,7 @@ use crate::cli::failure::Failure;
 use crate::cli::notices::HeldNotices;
 use crate::cli::waits::stop_telling;
 use crate::credential::ConnectionId;
+use crate::env::env_vars::MASTER_KEY_FILE;
 use crate::hand_back::OnRotate;
 use crate::proxy::{Policy, PolicyLayer, ScrubExtent};
 use crate::session::{
@@ -32,9 +33,13 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let isolation = How::of(std::mem::take(&mut arguments.isolation))?;
     let ulimits = context.ulimits.with_more_files();
     let parent = Parent::of_this_process();
+    // Beside what follows, but not while a descriptor is open that the key is read from: the helper
+    // would hand it to the command.
+    let is_early = parent.variable(MASTER_KEY_FILE).is_none();
+    let early = is_early.then(|| isolation.starter(ulimits));
     let roots = parent.trust().read_ahead(); // in parallel with opening the vault
     let data = Context::user_data_or_copy(&parent, arguments.session.offline_ok)?;
-    let starter = isolation.starter(ulimits);
+    let starter = early.unwrap_or_else(|| isolation.starter(ulimits));
     let held = HeldNotices::new(printer);
     let notify = |notice| held.notify(notice);
     let command = std::mem::take(&mut arguments.command);

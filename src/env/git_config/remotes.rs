@@ -1,17 +1,14 @@
 //! The remotes and proxies in git's own configuration.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::place::GitPlace;
 use super::rule::Rule;
 use super::ssh::{self, Aliases, Configuration};
 use super::ssh_url::SshUrl;
+use crate::env::asked::Asked;
 use crate::env::programs::Programs;
 
 /// The remotes and proxies in git's own configuration, as found in the directory where `run` is
@@ -35,30 +32,10 @@ impl UserRemotes {
         let Some(mut git) = programs.command("git".as_ref()) else {
             return AskedRemotes(None);
         };
-        git.args(["config", "-z", "--show-scope", "--get-regexp", SETTINGS])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let (started, child) = sync_channel(1);
-        let (sender, output) = sync_channel(1);
-        // It is started on that thread as well, because whoever starts a program waits until its
-        // file is executed.
-        let read = move || {
-            let mut git = git.spawn().ok();
-            let stdout = git.as_mut().and_then(|git| git.stdout.take());
-            let _ = started.send(git);
-            let mut text = Vec::new();
-            if let Some(stdout) = stdout
-                && stdout.take(MAX_OUTPUT).read_to_end(&mut text).is_ok()
-            {
-                let _ = sender.send(text); // the receiver may have timed out
-            }
+        git.args(["config", "-z", "--show-scope", "--get-regexp", SETTINGS]);
+        let Some(git) = Asked::start(&mut git) else {
+            return AskedRemotes(None);
         };
-        // If no thread can be started, the senders are dropped, so the receivers fail at once and
-        // the rewrites are made without the user's settings.
-        let _ = thread::Builder::new().spawn(read);
-        // It may have been put behind this one, on the same processor; git takes longest of all.
-        thread::yield_now();
         let names = places.iter().flat_map(GitPlace::ssh_names);
         let names: Vec<_> = names.map(|(name, _)| name.to_owned()).collect();
         let home = home.filter(|_| !names.is_empty());
@@ -70,8 +47,7 @@ impl UserRemotes {
             )
         });
         AskedRemotes(Some(RemoteQuery {
-            child,
-            output,
+            git,
             ssh,
             programs: programs.clone(),
         }))
@@ -119,9 +95,7 @@ impl UserRemotes {
 pub struct AskedRemotes(Option<RemoteQuery>);
 
 struct RemoteQuery {
-    /// git, or `None` where it could not be started.
-    child: Receiver<Option<Child>>,
-    output: Receiver<Vec<u8>>,
+    git: Asked,
     ssh: Option<(ssh::HostQuery, Configuration)>,
     programs: Programs,
 }
@@ -133,17 +107,9 @@ impl AskedRemotes {
         let Some(asked) = self.0 else {
             return UserRemotes::default();
         };
-        let child = asked.child.recv_timeout(READ_TIMEOUT);
-        if let Ok(None) = child {
-            return UserRemotes::default();
-        }
-        let received = asked.output.recv_timeout(READ_TIMEOUT);
-        if let Ok(Some(mut git)) = child {
-            let _ = git.kill(); // it may hang or have more output; usually it has ended
-            let _ = git.wait();
-        }
-        let is_unknown = received.is_err();
-        let output = received.unwrap_or_default();
+        let output = asked.git.answer(MAX_OUTPUT, Instant::now() + READ_TIMEOUT);
+        let is_unknown = output.is_none();
+        let output = output.unwrap_or_default();
         // An entry that was cut off does not count.
         let end = output.iter().rposition(|byte| *byte == 0).unwrap_or(0);
         let mut found = UserRemotes::parse(&output[..end]);

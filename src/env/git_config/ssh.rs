@@ -5,11 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::env::asked::Asked;
 use crate::env::programs::Programs;
 
 /// How many names ssh is asked about, and how long all of them may take: ssh's configuration may
@@ -66,7 +64,7 @@ impl Aliases {
 
 /// Running ssh processes, one for each name.
 pub(super) struct HostQuery {
-    asked: Vec<(String, Child, Receiver<String>)>,
+    asked: Vec<(String, Asked)>,
     until: Instant,
 }
 
@@ -76,8 +74,9 @@ impl HostQuery {
     pub(super) fn about(names: BTreeSet<String>, programs: &Programs) -> Self {
         let names = names.into_iter().filter(|name| is_plain(name));
         let asked = names.take(MAX_NAMES).filter_map(|name| {
-            let (child, receiver) = ask(&name, programs)?;
-            Some((name, child, receiver))
+            let mut ssh = programs.command("ssh".as_ref())?;
+            let ssh = Asked::start(ssh.args(["-G", "--", &name]))?;
+            Some((name, ssh))
         });
         Self {
             asked: asked.collect(),
@@ -88,11 +87,9 @@ impl HostQuery {
     /// Waits for all of them.
     pub(super) fn wait(self) -> Aliases {
         let mut found = Aliases::default();
-        for (name, mut ssh, receiver) in self.asked {
-            let rest = self.until.saturating_duration_since(Instant::now());
-            let output = receiver.recv_timeout(rest).unwrap_or_default();
-            let _ = ssh.kill();
-            let _ = ssh.wait();
+        for (name, ssh) in self.asked {
+            let output = ssh.answer(MAX_OUTPUT, self.until).unwrap_or_default();
+            let output = String::from_utf8(output).unwrap_or_default();
             let real = output
                 .lines()
                 .find_map(|line| line.strip_prefix("hostname "));
@@ -102,28 +99,6 @@ impl HostQuery {
         }
         found
     }
-}
-
-fn ask(name: &str, programs: &Programs) -> Option<(Child, Receiver<String>)> {
-    let mut ssh = programs.command("ssh".as_ref())?;
-    let mut ssh = ssh
-        .args(["-G", "--", name])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let (sender, receiver) = sync_channel(1);
-    let stdout = ssh.stdout.take()?;
-    let read = move || {
-        let mut output = String::new();
-        if stdout.take(MAX_OUTPUT).read_to_string(&mut output).is_ok() {
-            let _ = sender.send(output); // the receiver may have timed out
-        }
-    };
-    // If no thread can be started, the sender is dropped, and the name stands for itself.
-    let _ = thread::Builder::new().spawn(read);
-    Some((ssh, receiver))
 }
 
 fn is_plain(name: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The proxy and `NO_PROXY` as system properties of a JVM.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -54,14 +55,19 @@ fn names_proxy(parent: Parent<'_>) -> bool {
     })
 }
 
-/// The JDKs most likely to be used: the one in `JAVA_HOME`, and those on the `PATH`.
-fn homes(parent: Parent<'_>) -> Vec<PathBuf> {
-    let mut homes: Vec<_> = set(parent, "JAVA_HOME").into_iter().collect();
+/// The JDKs most likely to be used: the one in `JAVA_HOME`, and those on the `PATH`, where one may
+/// be found more than once.
+fn homes(parent: Parent<'_>) -> BTreeSet<PathBuf> {
+    let mut homes: BTreeSet<_> = set(parent, "JAVA_HOME").into_iter().collect();
     let places = parent("PATH").unwrap_or_default();
-    for place in std::env::split_paths(&places).filter(|place| place.is_absolute()) {
-        let java = std::fs::canonicalize(place.join("java")).ok();
-        let home = java.as_deref().and_then(Path::parent);
-        homes.extend(home.and_then(Path::parent).map(Path::to_owned));
+    let places = std::env::split_paths(&places).filter(|place| place.is_absolute());
+    // Most have none, and what resolves a path asks about each of its parts.
+    let found = places
+        .map(|place| place.join("java"))
+        .filter(|java| java.exists());
+    for java in found.filter_map(|java| std::fs::canonicalize(java).ok()) {
+        let home = java.parent().and_then(Path::parent);
+        homes.extend(home.map(Path::to_owned));
     }
     homes
 }

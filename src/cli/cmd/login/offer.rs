@@ -1,12 +1,8 @@
 //! `authsome login` alone: what can be connected, and the commands to type.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::io::Read;
-use std::process::Stdio;
-use std::sync::{Arc, mpsc};
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use authsome_providers::{BaseUrl, Provider};
 use serde_json::json;
@@ -16,6 +12,7 @@ use crate::cli::args::{LoginTarget, address};
 use crate::cli::ask::{ask, can_ask};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
+use crate::env::asked::Asked;
 use crate::env::programs::Programs;
 use crate::session::UserData;
 
@@ -184,22 +181,8 @@ fn remotes(programs: &Programs) -> BTreeMap<String, BaseUrl> {
 
 /// What git's configuration says of remotes. Nothing is fetched, and no hook runs.
 fn ask_git(programs: &Programs) -> Option<String> {
-    let mut command = programs.command(OsStr::new("git"))?;
-    command.args(["config", "--get-regexp", r"^remote\..*\.url$"]);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut git = command.spawn().ok()?;
-    let stdout = git.stdout.take()?;
-    let (sender, received) = mpsc::channel();
-    thread::spawn(move || {
-        let mut text = Vec::new();
-        let _ = stdout.take(MAX_GIT_OUTPUT).read_to_end(&mut text);
-        let _ = sender.send(text);
-    });
-    let text = received.recv_timeout(GIT_TIMEOUT);
-    let _ = git.kill(); // where it has ended, there is nothing to end
-    let _ = git.wait();
-    String::from_utf8(text.ok()?).ok()
+    let mut git = programs.command("git".as_ref())?;
+    git.args(["config", "--get-regexp", r"^remote\..*\.url$"]);
+    let text = Asked::start(&mut git)?.answer(MAX_GIT_OUTPUT, Instant::now() + GIT_TIMEOUT)?;
+    String::from_utf8(text).ok()
 }

@@ -2,13 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::mpsc::sync_channel;
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -16,6 +12,7 @@ use crate::cli::args::{ContainerEngine, Proxy};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::cli::words::shell_word;
+use crate::env::asked::Asked;
 use crate::env::container::{Container, DIRECTORY, Engine, Machine, PodmanNetwork, Way};
 use crate::env::env_vars::Environment;
 use crate::env::programs::Programs;
@@ -225,23 +222,8 @@ fn podman_network(info: &Value) -> PodmanNetwork {
 fn podman_info(programs: &Programs) -> Option<Value> {
     let mut podman = programs.command("podman".as_ref())?;
     podman.args(["info", "--format", "json"]);
-    podman.stdin(Stdio::null()).stderr(Stdio::null());
-    let mut podman = podman.stdout(Stdio::piped()).spawn().ok()?;
-    let stdout = podman.stdout.take()?;
-    let (sender, receiver) = sync_channel(1);
-    let read = move || {
-        let mut answer = Vec::new();
-        if stdout.take(MAX_ANSWER).read_to_end(&mut answer).is_ok() {
-            let _ = sender.send(answer); // the receiver may have timed out
-        }
-    };
-    let reader = thread::Builder::new().spawn(read);
-    let answer = reader
-        .ok()
-        .and_then(|_| receiver.recv_timeout(PODMAN_ANSWER).ok());
-    let _ = podman.kill(); // it has ended, unless it took too long
-    let _ = podman.wait();
-    serde_json::from_slice(&answer?).ok()
+    let answer = Asked::start(&mut podman)?.answer(MAX_ANSWER, Instant::now() + PODMAN_ANSWER)?;
+    serde_json::from_slice(&answer).ok()
 }
 
 #[cfg(test)]
