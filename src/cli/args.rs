@@ -68,7 +68,10 @@ pub(super) struct Global {
     pub(super) verbose: bool,
 }
 
+// `defer`: of all commands only the one that is typed is put together. Its help is then what is
+// written last, which would be a doc comment at the flags rather than the one here.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
     /// Connect an account, by browser or key
     #[command(after_help = login::EXAMPLES)]

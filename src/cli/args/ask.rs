@@ -9,7 +9,6 @@ Examples:
   authsome ask allow 3-9f86d081 --always
   authsome ask deny 3-9f86d081 'not on a Friday'";
 
-/// What waits for a yes, and what is said to it.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Ask {
     #[command(subcommand)]

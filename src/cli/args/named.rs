@@ -19,7 +19,6 @@ pub(in crate::cli) struct Named {
     pub(in crate::cli) connection: Option<ConnectionName>,
 }
 
-/// What `revoke` ends.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Revoke {
     /// The provider, or a connection of it, for example gitlab/work

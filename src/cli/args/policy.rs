@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::net::host_rule::HostRule;
 use crate::proxy::{Limit, PathRule, RefPattern};
 
-/// What a run permits.
+// What a run permits.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct PolicyFlags {
     /// What to do with requests to hosts of no connection

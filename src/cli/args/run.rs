@@ -47,7 +47,7 @@ pub(in crate::cli) struct Run {
     pub(in crate::cli) command: Vec<OsString>,
 }
 
-/// Where the command is.
+// Where the command is.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct IsolationFlags {
     /// Start the command where no way leads past the proxy, and where nothing of the vault is
@@ -96,7 +96,7 @@ pub(in crate::cli) enum IsolateArgument {
     BestEffort,
 }
 
-/// Which connections take part in a session.
+// Which connections take part in a session.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct ChoiceFlags {
     /// Connection to use for a provider where more than one fits
@@ -115,7 +115,7 @@ pub(in crate::cli) struct ChoiceFlags {
     pub(in crate::cli) join: JoinArgument,
 }
 
-/// What a session is, however its children are started.
+// What a session is, however its children are started.
 #[derive(Debug, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(in crate::cli) struct SessionFlags {
