@@ -55,12 +55,9 @@ pub enum CaError {
         /// The text as it was given.
         domain: String,
     },
-    /// The TLS library rejects the key that was just generated.
-    #[error("the TLS library refuses the leaf key")]
-    LeafKey {
-        /// The library's reason.
-        source: rustls::Error,
-    },
+    /// The TLS library could not generate a key, for want of memory or of random bytes.
+    #[error("cannot generate a key")]
+    Key,
     /// A certificate was requested for a host outside the session's name constraints. Verifiers
     /// that enforce them would reject it.
     #[error("`{host}` is not a host that this session intercepts")]

@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rcgen::KeyPair;
-use rustls::crypto::aws_lc_rs::sign::any_ecdsa_type;
-use rustls::sign::{CertifiedKey, SigningKey};
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::ServerName;
 
-use crate::session::generate_key_with;
+use crate::key::Key;
 use crate::{CaError, SessionCa};
 
 /// How many certificates are kept. Above this, an arbitrary one is evicted. So a child that
@@ -26,9 +24,7 @@ const CAPACITY: usize = 1024;
 pub struct LeafCache {
     ca: SessionCa,
     /// The key of all leaves, for signing their certificates.
-    key: KeyPair,
-    /// The same key, for handshakes.
-    signer: Arc<dyn SigningKey>,
+    key: Arc<Key>,
     minted: Mutex<HashMap<ServerName<'static>, Arc<CertifiedKey>>>,
 }
 
@@ -40,14 +36,9 @@ const MAX_ROOT: usize = 8 * 1024;
 impl LeafCache {
     /// Takes the CA and generates the session's leaf key.
     pub fn new(ca: SessionCa) -> Result<Self, CaError> {
-        let (key, signer) = generate_key_with(|key| {
-            let pkcs8 = PrivatePkcs8KeyDer::from(key.serialized_der());
-            any_ecdsa_type(&PrivateKeyDer::Pkcs8(pkcs8))
-        })?;
         Ok(Self {
             ca,
-            key,
-            signer: signer.map_err(|source| CaError::LeafKey { source })?,
+            key: Arc::new(Key::generate()?),
             minted: Mutex::default(),
         })
     }
@@ -102,7 +93,8 @@ impl LeafCache {
         let leaf = self.ca.sign_leaf(host, &self.key)?;
         let mut chain = vec![leaf];
         chain.extend(Some(self.ca.certificate_der().clone()).filter(|root| root.len() <= MAX_ROOT));
-        Ok(CertifiedKey::new(chain, Arc::clone(&self.signer)))
+        let key = Arc::clone(&self.key);
+        Ok(CertifiedKey::new(chain, key))
     }
 
     /// Ignores poisoning: an entry is complete before it is inserted, so a panic cannot leave a

@@ -12,6 +12,7 @@
 
 mod bundle;
 mod error;
+mod key;
 mod key_store;
 mod leaf;
 mod pem_text;

@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
+    Issuer, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, ServerName};
 use time::OffsetDateTime;
-use zeroize::Zeroize;
 
+use crate::key::Key;
 use crate::permitted::PermittedNames;
 use crate::{CaError, PermittedHost, pem_text};
 
@@ -26,7 +26,7 @@ pub const LIFETIME: Duration = Duration::from_hours(7 * 24);
 /// critical keyUsage (certificate and CRL signing), a subject key identifier, and critical name
 /// constraints for the permitted hosts, unless every host is permitted.
 pub struct SessionCa {
-    issuer: Issuer<'static, KeyPair>,
+    issuer: Issuer<'static, Key>,
     permitted: PermittedNames,
     validity: Validity,
     der: CertificateDer<'static>,
@@ -43,7 +43,7 @@ impl SessionCa {
     pub fn new(permitted: &[PermittedHost], now: SystemTime) -> Result<Self, CaError> {
         let permitted = PermittedNames::parse(permitted)?;
         let validity = Validity::around(now)?;
-        let key = generate_key()?;
+        let key = Key::generate()?;
 
         // A unique name, so that the roots of two sessions in one trust store are never confused.
         let [a, b, c, d] = random()?;
@@ -99,7 +99,7 @@ impl SessionCa {
     pub(crate) fn sign_leaf(
         &self,
         host: &ServerName<'_>,
-        key: &KeyPair,
+        key: &Key,
     ) -> Result<CertificateDer<'static>, CaError> {
         let (subject, alternative_name) = leaf_names(host)?;
         let mut params = params(self.validity, &subject)?;
@@ -142,21 +142,6 @@ impl Validity {
             not_after,
         })
     }
-}
-
-fn generate_key() -> Result<KeyPair, CaError> {
-    generate_key_with(|_| ()).map(|(key, ())| key)
-}
-
-/// Generates a P-256 key. rcgen's serialized copy of it is wiped, because the key only signs and is
-/// never exported. `read` gets the key while that copy still exists, and must not keep it.
-pub(crate) fn generate_key_with<T>(
-    read: impl FnOnce(&KeyPair) -> T,
-) -> Result<(KeyPair, T), CaError> {
-    let mut key = KeyPair::generate()?;
-    let value = read(&key);
-    key.zeroize();
-    Ok((key, value))
 }
 
 /// `X509_NAME_hash` of OpenSSL 1.0.0 and later, of a common name: the start of the SHA-1 digest of
@@ -260,10 +245,7 @@ mod tests {
         let (one, other) = (SessionCa::new(&[], now), SessionCa::new(&[], now));
         let (one, other) = (one.unwrap(), other.unwrap());
         assert_ne!(one.certificate_der(), other.certificate_der());
-        assert_ne!(
-            one.issuer.key().public_key_raw(),
-            other.issuer.key().public_key_raw()
-        );
+        assert_ne!(one.issuer.key().der_bytes(), other.issuer.key().der_bytes());
     }
 
     #[test]
@@ -284,9 +266,8 @@ mod tests {
     }
 
     #[test]
-    fn debug_and_memory_of_the_encoder_hold_no_key() {
+    fn debug_shows_no_key() {
         let ca = SessionCa::new(&[], UNIX_EPOCH + BACKDATE).unwrap();
-        assert!(ca.issuer.key().serialized_der().is_empty());
         let shown = format!("{ca:?}");
         assert!(!shown.to_lowercase().contains("key"), "{shown}");
     }

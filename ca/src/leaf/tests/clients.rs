@@ -33,7 +33,7 @@ impl Rig {
         let cache = cache_for(&[PermittedHost::Domain(permitted.to_owned())]);
         let leaf = cache.ca.sign_leaf(&name(host), &cache.key).unwrap();
         let chain = vec![leaf, cache.ca.certificate_der().clone()];
-        let key = CertifiedKey::new(chain, Arc::clone(&cache.signer));
+        let key = CertifiedKey::new(chain, cache.key.clone());
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()

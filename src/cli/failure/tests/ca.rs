@@ -57,12 +57,7 @@ fn of_the_session_ca() {
                 domain: "a b".to_owned(),
             }),
         ),
-        (
-            "CaError::LeafKey",
-            of_session(CaError::LeafKey {
-                source: rustls::Error::General("no key".to_owned()),
-            }),
-        ),
+        ("CaError::Key", of_session(CaError::Key)),
         (
             "CaError::NotPermitted",
             of_session(CaError::NotPermitted { host: host() }),
