@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Until then it has none of our variables: some are secret, and others are not cleaned yet. Where
-//! the key may come from a descriptor, it is started once that is closed: it would inherit it.
+//! the key may come from a descriptor, it is started after that was closed, as it would inherit
+//! the descriptor.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

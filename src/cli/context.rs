@@ -15,7 +15,6 @@ use super::waits;
 use crate::connection::{Connection, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::net::resolve::Resolve;
-use crate::net::tls::ReadAhead;
 use crate::oauth::HttpClients;
 use crate::os::private_memory;
 use crate::os::ulimits::Ulimits;
@@ -96,25 +95,13 @@ impl<'a> Context<'a> {
     ///
     /// Name lookups and vault accesses run on further threads, which are started when needed.
     /// authsome cannot work without them, so this checks right away that a thread can be started.
+    /// It is not waited for: the roots, which are read meanwhile, would take this processor.
     pub(super) fn runtime() -> Result<Runtime, Failure> {
         if let Err(error) = thread::Builder::new().spawn(|| ()) {
             let message = format!("cannot start a thread: {error}");
             let hint = MORE_PROCESSES;
             return Err(Failure::new(Exit::Unexpected, "unexpected", message, hint));
         }
-        Self::runtime_of_one_thread()
-    }
-
-    /// The same for a session. The thread that reads its roots shows that one can be started.
-    pub(super) fn runtime_beside(roots: &ReadAhead) -> Result<Runtime, Failure> {
-        if roots.is_on_thread() {
-            Self::runtime_of_one_thread()
-        } else {
-            Self::runtime()
-        }
-    }
-
-    fn runtime_of_one_thread() -> Result<Runtime, Failure> {
         Ok(tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?)

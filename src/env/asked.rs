@@ -1,6 +1,6 @@
 //! A program that is asked something, such as git about its configuration.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
@@ -10,8 +10,9 @@ use rustix::io::Errno;
 /// The program, which runs on its own until its answer is wanted. Dropping it ends it.
 #[derive(Debug)]
 pub struct Asked {
+    /// Its output is closed before the program is waited for, which may stand at a full pipe.
+    output: Option<ChildStdout>,
     process: Child,
-    output: ChildStdout,
 }
 
 impl Asked {
@@ -20,25 +21,27 @@ impl Asked {
     pub fn start(command: &mut Command) -> Option<Self> {
         command.stdin(Stdio::null()).stderr(Stdio::null());
         let mut process = command.stdout(Stdio::piped()).spawn().ok()?;
-        let output = process.stdout.take()?;
-        Some(Self { process, output })
+        let output = process.stdout.take();
+        Some(Self { output, process })
     }
 
-    /// What it prints until its end, and at most `limit` bytes. `None` if it goes on after
-    /// `deadline`.
+    /// What it prints until its end, and at most `limit` bytes. `None` if there is neither the end
+    /// nor more to read at `deadline`.
     ///
     /// No thread reads meanwhile: the pipe keeps what is printed, and who fills it waits.
     pub fn answer(mut self, limit: u64, deadline: Instant) -> Option<Vec<u8>> {
-        let mut output = (&mut self.output).take(limit);
+        let mut output = self.output.take()?.take(limit);
         let mut answer = Vec::new();
         let mut piece = [0; 4096];
         loop {
             if output.limit() > 0 && !is_readable(output.get_ref(), deadline) {
                 return None;
             }
-            match output.read(&mut piece).ok()? {
-                0 => return Some(answer),
-                read => answer.extend_from_slice(piece.get(..read)?),
+            match output.read(&mut piece) {
+                Ok(0) => return Some(answer),
+                Ok(read) => answer.extend_from_slice(piece.get(..read)?),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return None,
             }
         }
     }
@@ -46,6 +49,7 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
+        self.output = None;
         let _ = self.process.kill(); // it may hang or have more to say; usually it has ended
         let _ = self.process.wait();
     }

@@ -185,11 +185,6 @@ impl ReadAhead {
         &self.trust
     }
 
-    /// Whether they are on a thread: whether this process can have another one.
-    pub fn is_on_thread(&self) -> bool {
-        self.reader.is_some()
-    }
-
     /// All roots, as [`Trust::bundle`] returns them.
     pub fn bundle(self) -> Result<TrustBundle, TrustError> {
         match self.reader.map(JoinHandle::join) {

@@ -21,7 +21,7 @@ check_deb() {
   stop_server
   attempt dpkg-deb --info "$work"/new/*.deb
   is ".deb: no script runs at its installation or removal" '' "$(grep -E 'preinst|postinst|prerm|postrm' <<<"$out" || true)"
-  matches ".deb: it names the C library that it needs" 'libc6 \(>= [0-9.]+\)' "$out"
+  matches ".deb: it names the C library that it needs, and no other" $'Depends: libc6 \\(>= [0-9.]+\\)\n' "$out"
 }
 
 check_rpm() {

@@ -33,8 +33,8 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let isolation = How::of(std::mem::take(&mut arguments.isolation))?;
     let ulimits = context.ulimits.with_more_files();
     let parent = Parent::of_this_process();
-    // Beside what follows, but not while a descriptor is open that the key is read from: the helper
-    // would hand it to the command.
+    // It starts beside what follows, but not while a descriptor is open that the key is read from,
+    // which it would hand to the command.
     let is_early = parent.variable(MASTER_KEY_FILE).is_none();
     let early = is_early.then(|| isolation.starter(ulimits));
     let roots = parent.trust().read_ahead(); // in parallel with opening the vault
@@ -53,7 +53,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let plan = planned(&options, &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
     stop_telling();
-    let runtime = Context::runtime_beside(&roots)?;
+    let runtime = Context::runtime()?;
     let code = runtime.block_on(async {
         let mut session = plan.start(roots).await?;
         printer.detail(&format!(
