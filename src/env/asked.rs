@@ -108,6 +108,6 @@ mod tests {
     fn one_that_does_not_end_has_not_answered() {
         assert_eq!(ask("echo a; exec sleep 600").answer(100, soon()), None);
         // Another program holds its output open.
-        assert_eq!(ask("sleep 1 & exec echo a").answer(100, soon()), None);
+        assert_eq!(ask("sleep 10 & exec echo a").answer(100, soon()), None);
     }
 }
