@@ -51,7 +51,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         .is_some()
     {
         let (code, reason) = child::exec_in_place(arguments);
-        let _ = writeln!(std::io::stderr(), "authsome: {reason}");
+        if let Some(reason) = reason {
+            let _ = writeln!(std::io::stderr(), "authsome: {reason}");
+        }
         return ExitCode::from(code);
     }
     for (word, become_it) in [

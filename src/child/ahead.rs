@@ -143,9 +143,18 @@ impl Errand {
     }
 
     /// What the helper is told at its standard input, which it replaces with the one that comes
-    /// along.
-    pub(super) fn receive() -> io::Result<Self> {
-        let mut line = UnixStream::from(stdin().as_fd().try_clone_to_owned()?);
+    /// along. `None` if authsome has ended without a word.
+    pub(super) fn receive() -> io::Result<Option<Self>> {
+        let line = UnixStream::from(stdin().as_fd().try_clone_to_owned()?);
+        let Some((errand, own)) = Self::receive_from(line)? else {
+            return Ok(None);
+        };
+        // It is closed with this value, so that the command has it once.
+        dup2_stdin(own)?;
+        Ok(Some(errand))
+    }
+
+    fn receive_from(mut line: UnixStream) -> io::Result<Option<(Self, OwnedFd)>> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut message = vec![0; MAX_MESSAGE];
@@ -155,12 +164,13 @@ impl Errand {
             RecvAncillaryMessage::ScmRights(mut rights) => rights.next(),
             _ => None,
         });
+        if received.bytes == 0 {
+            return Ok(None);
+        }
         message.truncate(received.bytes);
         line.read_to_end(&mut message)?;
         let errand = Self::from_bytes(&message).ok_or(io::ErrorKind::UnexpectedEof)?;
-        // It is closed with this value, so that the command has it once.
-        dup2_stdin(own.ok_or(io::ErrorKind::UnexpectedEof)?)?;
-        Ok(errand)
+        Ok(Some((errand, own.ok_or(io::ErrorKind::UnexpectedEof)?)))
     }
 
     /// The command, ready to be executed.
@@ -224,6 +234,18 @@ mod tests {
         for errand in [errand(), alone] {
             assert_eq!(Errand::from_bytes(&errand.to_bytes()), Some(errand));
         }
+    }
+
+    #[test]
+    fn a_line_that_ends_without_a_word_is_none() {
+        let (line, end) = UnixStream::pair().unwrap();
+        drop(line);
+        assert!(Errand::receive_from(end).unwrap().is_none());
+        let (mut line, end) = UnixStream::pair().unwrap();
+        line.write_all(b"1\0A").unwrap();
+        drop(line);
+        let error = Errand::receive_from(end).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

@@ -18,38 +18,44 @@ use crate::os::ulimits::Ulimits;
 /// The entry point of the helper. `arguments` are the process id of authsome, the limits to
 /// restore, the command and its arguments; without a command, it is waited for at the standard
 /// input (`ahead.rs`). Returns only if the command could not be started, with the exit code and the
-/// reason.
-pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, String) {
+/// reason; without a reason if authsome has ended, as nobody waits for the command any more.
+pub fn exec_in_place(arguments: impl Iterator<Item = OsString>) -> (u8, Option<String>) {
+    match prepare(arguments) {
+        Ok(Some(command)) => {
+            let (code, reason) = exec(command);
+            (code, Some(reason))
+        }
+        Ok(None) => (EXIT_NOT_STARTED, None),
+        Err(reason) => (EXIT_NOT_STARTED, Some(reason)),
+    }
+}
+
+/// The command, once this process may become it. `None` if authsome has ended.
+fn prepare(mut arguments: impl Iterator<Item = OsString>) -> Result<Option<Command>, String> {
     let parent = arguments
         .next()
         .and_then(|pid| pid.to_str()?.parse::<i32>().ok());
     let (Some(parent), Some(ulimits)) = (parent, arguments.next()) else {
-        return (
-            EXIT_NOT_STARTED,
-            format!("{EXEC_ARGUMENT} is for authsome's own use"),
-        );
+        return Err(format!("{EXEC_ARGUMENT} is for authsome's own use"));
     };
-    if let Err(error) = Ulimits::restore(&ulimits) {
-        return (
-            EXIT_NOT_STARTED,
-            format!("cannot give the command its own limits: {error}"),
-        );
-    }
+    Ulimits::restore(&ulimits)
+        .map_err(|error| format!("cannot give the command its own limits: {error}"))?;
     if let Err(error) = die_with_parent(Pid::from_raw(parent))
         && Defence::ParentDeath.stands()
     {
-        return (
-            EXIT_NOT_STARTED,
-            format!("cannot tie the command to authsome: {error}"),
-        );
+        return Err(format!("cannot tie the command to authsome: {error}"));
     }
-    let mut command = match command(arguments) {
-        Ok(command) => command,
-        Err(error) => {
-            let reason = format!("was not told which command to start: {error}");
-            return (EXIT_NOT_STARTED, reason);
-        }
+    let Some(program) = arguments.next() else {
+        let errand = Errand::receive()
+            .map_err(|error| format!("was not told which command to start: {error}"))?;
+        return Ok(errand.map(|errand| errand.command()));
     };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(Some(command))
+}
+
+fn exec(mut command: Command) -> (u8, String) {
     let error = command.exec();
     let shown = command.get_program().display();
     match error.kind() {
@@ -59,15 +65,6 @@ pub fn exec_in_place(mut arguments: impl Iterator<Item = OsString>) -> (u8, Stri
             format!("{shown}: cannot be executed: {error}"),
         ),
     }
-}
-
-fn command(mut arguments: impl Iterator<Item = OsString>) -> io::Result<Command> {
-    let Some(program) = arguments.next() else {
-        return Ok(Errand::receive()?.command());
-    };
-    let mut command = Command::new(program);
-    command.args(arguments);
-    Ok(command)
 }
 
 /// If authsome is killed by SIGKILL, no child may stay behind with a dead proxy. The parent-death
